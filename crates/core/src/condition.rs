@@ -1,0 +1,150 @@
+//! `where` conditions, compiled: a small tree evaluated once per event and feature.
+//!
+//! Owns: SQL's three-valued logic over an event's fields. Does not own: SQL text (the spec crate parses and type-checks
+//! it, so both sides of every comparison are of comparable types here).
+
+use std::cmp::Ordering;
+
+use crate::{FieldId, Literal, Value};
+
+/// A comparison operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `<>`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::NotEqual => ordering.is_ne(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+/// One side of a comparison.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Operand {
+    /// The event's field.
+    Field(FieldId),
+    /// A constant; `None` is `NULL`.
+    Literal(Option<Literal>),
+}
+
+impl Operand {
+    fn value<'a>(&'a self, fields: &[Value<'a>]) -> Value<'a> {
+        match self {
+            Self::Field(id) => fields[id.0],
+            Self::Literal(literal) => literal.as_ref().map_or(Value::Null, Literal::as_value),
+        }
+    }
+}
+
+/// A condition over an event's fields.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Condition {
+    /// `left op right`; unknown when either side is NULL.
+    Compare(Operand, Comparison, Operand),
+    /// `operand IN (list)`; unknown when the operand is NULL, or when nothing matches and the list holds NULL.
+    In(Operand, Vec<Operand>),
+    /// `operand IS NULL`; never unknown.
+    IsNull(Operand),
+    /// A boolean field or constant standing alone.
+    IsTrue(Operand),
+    /// All of them.
+    And(Box<Condition>, Box<Condition>),
+    /// Any of them.
+    Or(Box<Condition>, Box<Condition>),
+    /// The opposite; unknown stays unknown.
+    Not(Box<Condition>),
+}
+
+impl Condition {
+    /// Whether the condition is true for an event with these `fields`; SQL's "unknown" is not true.
+    #[must_use]
+    pub fn matches(&self, fields: &[Value<'_>]) -> bool {
+        self.evaluate(fields) == Some(true)
+    }
+
+    /// SQL's three truth values: `None` is "unknown".
+    fn evaluate(&self, fields: &[Value<'_>]) -> Option<bool> {
+        match self {
+            Self::Compare(left, comparison, right) => {
+                compare(left.value(fields), right.value(fields)).map(|ordering| comparison.holds(ordering))
+            }
+            Self::In(operand, list) => {
+                let value = operand.value(fields);
+                let mut unknown = false;
+                for candidate in list {
+                    match compare(value, candidate.value(fields)) {
+                        Some(Ordering::Equal) => return Some(true),
+                        Some(_) => {}
+                        None => unknown = true,
+                    }
+                }
+                if unknown { None } else { Some(false) }
+            }
+            Self::IsNull(operand) => Some(operand.value(fields) == Value::Null),
+            Self::IsTrue(operand) => match operand.value(fields) {
+                Value::Boolean(truth) => Some(truth),
+                _ => None,
+            },
+            Self::And(left, right) => match left.evaluate(fields) {
+                Some(false) => Some(false),
+                Some(true) => right.evaluate(fields),
+                None => right.evaluate(fields).filter(|truth| !truth),
+            },
+            Self::Or(left, right) => match left.evaluate(fields) {
+                Some(true) => Some(true),
+                Some(false) => right.evaluate(fields),
+                None => right.evaluate(fields).filter(|truth| *truth),
+            },
+            Self::Not(inner) => inner.evaluate(fields).map(|truth| !truth),
+        }
+    }
+}
+
+/// How two values compare, or `None` when SQL says "unknown".
+pub(crate) fn compare(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
+    match (left, right) {
+        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
+        (Value::Long(left), Value::Long(right)) => Some(left.cmp(&right)),
+        (Value::Double(left), Value::Double(right)) => left.partial_cmp(&right),
+        (Value::Long(left), Value::Double(right)) => compare_long_double(left, right),
+        (Value::Double(left), Value::Long(right)) => compare_long_double(right, left).map(Ordering::reverse),
+        (Value::Boolean(left), Value::Boolean(right)) => Some(left.cmp(&right)),
+        _ => None,
+    }
+}
+
+/// Exact, also where a `long` has no `double` of its own (beyond 2⁵³).
+#[allow(clippy::cast_possible_truncation)] // the range is checked first
+fn compare_long_double(long: i64, double: f64) -> Option<Ordering> {
+    const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
+    if double.is_nan() {
+        return None;
+    }
+    if double >= TWO_POW_63 {
+        return Some(Ordering::Less);
+    }
+    if double < -TWO_POW_63 {
+        return Some(Ordering::Greater);
+    }
+    let whole = double.trunc();
+    Some(long.cmp(&(whole as i64)).then_with(|| whole.partial_cmp(&double).unwrap_or(Ordering::Equal)))
+}

@@ -1,0 +1,71 @@
+//! What a record says once it is decoded: an entity, a time, and the declared fields.
+
+use crate::{EventTime, FieldType, Value};
+
+/// Position of a field in a [`Schema`] and in [`Event::fields`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct FieldId(pub usize);
+
+/// The entity key's position: always the first field, always text.
+pub const KEY_FIELD: FieldId = FieldId(0);
+
+/// A declared field.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// The JSON member it is read from.
+    pub name: Box<str>,
+    /// What its values must be.
+    pub field_type: FieldType,
+}
+
+/// The fields of an event that features and conditions may name.
+///
+/// Invariant: the field at [`KEY_FIELD`] is the entity key and of type [`FieldType::String`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Schema {
+    fields: Box<[Field]>,
+}
+
+impl Schema {
+    /// A schema with the entity key `key`, followed by `fields` in their declared order.
+    #[must_use]
+    pub fn new(key: &str, fields: impl IntoIterator<Item = Field>) -> Self {
+        let key = Field { name: key.into(), field_type: FieldType::String };
+        Self { fields: std::iter::once(key).chain(fields).collect() }
+    }
+
+    /// All fields; a field's position is its [`FieldId`].
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The entity key's name.
+    #[must_use]
+    pub fn key_name(&self) -> &str {
+        &self.fields[KEY_FIELD.0].name
+    }
+
+    /// The field called `name`.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<FieldId> {
+        self.fields.iter().position(|field| *field.name == *name).map(FieldId)
+    }
+
+    /// The type of field `id`.
+    #[must_use]
+    pub fn field_type(&self, id: FieldId) -> FieldType {
+        self.fields[id.0].field_type
+    }
+}
+
+/// One decoded event, borrowed from the record's bytes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Event<'a> {
+    /// The entity it belongs to (the user).
+    pub key: &'a str,
+    /// When it happened.
+    pub time: EventTime,
+    /// One value per field of the [`Schema`], in its order; the first is the key again.
+    pub fields: &'a [Value<'a>],
+}

@@ -1,0 +1,16 @@
+//! Windrow's pure state machine: events of one partition in, rows of features out.
+//!
+//! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks,
+//! threads (the engine), or what a pipeline file says (the spec crate).
+
+mod condition;
+mod event;
+mod time;
+mod value;
+mod view;
+
+pub use condition::{Comparison, Condition, Operand};
+pub use event::{Event, Field, FieldId, KEY_FIELD, Schema};
+pub use time::{EventTime, Window};
+pub use value::{FieldType, Literal, Value};
+pub use view::{Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES, MAX_WINDOW_MS, WindowKind};

@@ -1,0 +1,60 @@
+//! Event time: points in epoch milliseconds and half-open windows over them.
+//!
+//! Owns: the representation of time in the whole engine. Does not own: how a record spells its time (the decoder).
+//! Invariants: (1) an [`EventTime`] that enters a shard lies within [`EventTime::EARLIEST`] and [`EventTime::LATEST`],
+//! so adding or subtracting any window size cannot overflow.
+
+use std::fmt;
+
+/// A point in event time: milliseconds since 1970-01-01T00:00:00Z, negative before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct EventTime(i64);
+
+impl EventTime {
+    /// The earliest time an event may carry: the start of the year −9999.
+    pub const EARLIEST: Self = Self(-377_705_116_800_000);
+    /// The latest time an event may carry: the last millisecond of the year 9999.
+    pub const LATEST: Self = Self(253_402_300_799_999);
+
+    /// The time `ms` milliseconds after the epoch, for results of arithmetic on valid times.
+    #[must_use]
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// The time `ms` milliseconds after the epoch, or `None` where no calendar with four-digit years reaches it
+    /// (microseconds sent as milliseconds end up there).
+    #[must_use]
+    pub const fn checked_from_ms(ms: i64) -> Option<Self> {
+        if ms >= Self::EARLIEST.0 && ms <= Self::LATEST.0 { Some(Self(ms)) } else { None }
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for EventTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The span `[start, end)` of event time that a row summarises.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Window {
+    /// First millisecond inside.
+    pub start: EventTime,
+    /// First millisecond after it.
+    pub end: EventTime,
+}
+
+impl Window {
+    /// The last millisecond inside: the window fires when the watermark reaches it (DESIGN rule 3).
+    #[must_use]
+    pub const fn last_ms(self) -> EventTime {
+        EventTime(self.end.0 - 1)
+    }
+}

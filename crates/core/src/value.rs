@@ -1,0 +1,74 @@
+//! Values of event fields and of features, and the types they are declared with.
+
+/// The declared type of an event field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FieldType {
+    /// UTF-8 text.
+    String,
+    /// IEEE 754 double; any JSON number.
+    Double,
+    /// 64-bit signed integer; a JSON number without fraction or exponent.
+    Long,
+    /// `true` or `false`.
+    Boolean,
+}
+
+impl FieldType {
+    /// The name the pipeline file uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Double => "double",
+            Self::Long => "long",
+            Self::Boolean => "boolean",
+        }
+    }
+
+    /// Whether values of this type can be added up.
+    #[must_use]
+    pub const fn is_numeric(self) -> bool {
+        matches!(self, Self::Double | Self::Long)
+    }
+}
+
+/// A field's or a feature's value, borrowed from the record or the state.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Value<'a> {
+    /// Missing, or JSON `null`: conditions on it are not true and aggregates skip it (DESIGN rule 8).
+    Null,
+    /// Text.
+    String(&'a str),
+    /// A double; never NaN when it comes from a record.
+    Double(f64),
+    /// An integer.
+    Long(i64),
+    /// A truth value.
+    Boolean(bool),
+}
+
+/// A value that owns its text: a literal of a condition, a feature's default.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Literal {
+    /// Text.
+    String(Box<str>),
+    /// A double.
+    Double(f64),
+    /// An integer.
+    Long(i64),
+    /// A truth value.
+    Boolean(bool),
+}
+
+impl Literal {
+    /// The same value, borrowed.
+    #[must_use]
+    pub fn as_value(&self) -> Value<'_> {
+        match self {
+            Self::String(text) => Value::String(text),
+            Self::Double(number) => Value::Double(*number),
+            Self::Long(number) => Value::Long(*number),
+            Self::Boolean(truth) => Value::Boolean(*truth),
+        }
+    }
+}

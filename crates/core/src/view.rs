@@ -1,0 +1,100 @@
+//! What a feature view is: a window over one entity's events and the features computed in it.
+
+use crate::{Condition, FieldId, Literal};
+
+/// How a view cuts an entity's events into windows. Sizes are positive milliseconds, at most [`MAX_WINDOW_MS`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WindowKind {
+    /// Windows of `size_ms` starting at every multiple of `slide_ms` since the epoch. Tumbling where both are equal.
+    Sliding {
+        /// Length of a window.
+        size_ms: i64,
+        /// Distance between two windows' starts.
+        slide_ms: i64,
+    },
+    /// Windows that grow while events follow each other by at most `gap_ms`.
+    Session {
+        /// Silence that ends a session.
+        gap_ms: i64,
+    },
+}
+
+/// The longest window, slide, gap or out-of-orderness: 1,000 days. With [`crate::EventTime::LATEST`] it keeps all
+/// arithmetic far from overflow, and a longer window is a mistake in practice.
+pub const MAX_WINDOW_MS: i64 = 1_000 * 24 * 60 * 60 * 1_000;
+
+/// The most panes a sliding window may consist of (`size / gcd(size, slide)`): state per entity is O(panes).
+pub const MAX_PANES: i64 = 10_000;
+
+/// Unit of a `duration` aggregate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DurationUnit {
+    /// Whole milliseconds.
+    Milliseconds,
+    /// Whole seconds, rounded down.
+    Seconds,
+    /// Whole minutes, rounded down.
+    Minutes,
+}
+
+impl DurationUnit {
+    /// Milliseconds in one unit.
+    #[must_use]
+    pub const fn ms(self) -> i64 {
+        match self {
+            Self::Milliseconds => 1,
+            Self::Seconds => 1_000,
+            Self::Minutes => 60_000,
+        }
+    }
+}
+
+/// How a feature folds events into one value. NULL values are skipped; with nothing to fold the value is NULL
+/// (0 for the counts).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aggregate {
+    /// Number of events. Long.
+    Count,
+    /// Number of events whose field is not NULL. Long.
+    CountField(FieldId),
+    /// Sum of a numeric field. Of the field's type.
+    Sum(FieldId),
+    /// Mean of a numeric field. Double.
+    Avg(FieldId),
+    /// Smallest value of a numeric or text field. Of the field's type.
+    Min(FieldId),
+    /// Largest value of a numeric or text field. Of the field's type.
+    Max(FieldId),
+    /// Value with the earliest event time; of two at the same time, the one that arrived first. Of the field's type.
+    First(FieldId),
+    /// Value with the latest event time; of two at the same time, the one that arrived last. Of the field's type.
+    Last(FieldId),
+    /// Estimated number of different values. Long.
+    CountDistinct(FieldId),
+    /// Latest minus earliest event time. Long.
+    Duration(DurationUnit),
+}
+
+/// One feature of a view.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Feature {
+    /// Its field in the row.
+    pub name: Box<str>,
+    /// What it computes.
+    pub aggregate: Aggregate,
+    /// Which events it computes that from; all of them where `None`.
+    pub condition: Option<Condition>,
+    /// What stands in the row where the aggregate is NULL.
+    pub default: Option<Literal>,
+}
+
+/// A window and its features.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FeatureView {
+    /// Its name, unique in the pipeline.
+    pub name: Box<str>,
+    /// Its windows.
+    pub window: WindowKind,
+    /// Its features, in the order they stand in the row.
+    pub features: Vec<Feature>,
+}
