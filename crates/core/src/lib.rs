@@ -3,14 +3,25 @@
 //! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks,
 //! threads (the engine), or what a pipeline file says (the spec crate).
 
+mod aggregate;
 mod condition;
+mod entities;
 mod event;
+mod row;
+mod session;
+mod shard;
+mod sliding;
+mod strip;
 mod time;
 mod value;
 mod view;
+mod watermark;
 
 pub use condition::{Comparison, Condition, Operand};
+pub use entities::HashKey;
 pub use event::{Event, Field, FieldId, KEY_FIELD, Schema};
+pub use row::{Late, Output, Row, ViewId};
+pub use shard::Shard;
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};
 pub use view::{Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES, MAX_WINDOW_MS, WindowKind};

@@ -1,0 +1,190 @@
+//! Accumulators of fixed size, kept as plain words: counts, sums, means, numeric extremes, first, last, duration.
+//!
+//! Word 0 is always the number of values folded. Doubles are stored as their bits, signed integers as two's complement.
+//! Sums of longs wrap around on overflow, as Flink's do; that keeps merging associative, and the result is right
+//! whenever the true sum fits.
+
+use std::cmp::Ordering;
+
+use crate::condition::compare;
+use crate::{DurationUnit, Event, EventTime, FieldId, FieldType, Value};
+
+/// How one feature's words are folded.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WordFold {
+    /// `[count]`
+    Count,
+    /// `[count]`
+    CountField(FieldId),
+    /// `[count, sum]`
+    SumLong(FieldId),
+    /// `[count, sum]`
+    SumDouble(FieldId),
+    /// `[count, sum]`, of doubles or longs read as doubles
+    Avg(FieldId),
+    /// `[count, value]`
+    Min(FieldId, FieldType),
+    /// `[count, value]`
+    Max(FieldId, FieldType),
+    /// `[count, value, its event time]`
+    First(FieldId, FieldType),
+    /// `[count, value, its event time]`
+    Last(FieldId, FieldType),
+    /// `[count, first event time, last event time]`
+    Duration(DurationUnit),
+}
+
+impl WordFold {
+    /// Number of words this accumulator takes.
+    pub(super) const fn width(self) -> usize {
+        match self {
+            Self::Count | Self::CountField(_) => 1,
+            Self::SumLong(_) | Self::SumDouble(_) | Self::Avg(_) | Self::Min(..) | Self::Max(..) => 2,
+            Self::First(..) | Self::Last(..) | Self::Duration(_) => 3,
+        }
+    }
+
+    pub(super) fn fold(self, words: &mut [u64], event: &Event<'_>) {
+        match self {
+            Self::Count => words[0] += 1,
+            Self::CountField(field) => words[0] += u64::from(event.fields[field.0] != Value::Null),
+            Self::SumLong(field) => {
+                if let Value::Long(number) = event.fields[field.0] {
+                    add_long(words, 1, number);
+                }
+            }
+            Self::SumDouble(field) | Self::Avg(field) => {
+                if let Some(number) = as_double(event.fields[field.0]) {
+                    add_double(words, 1, number);
+                }
+            }
+            Self::Min(field, _) => keep_extreme(words, event.fields[field.0], Ordering::Less),
+            Self::Max(field, _) => keep_extreme(words, event.fields[field.0], Ordering::Greater),
+            Self::First(field, _) => {
+                if let Some(bits) = to_bits(event.fields[field.0]) {
+                    keep_first(words, bits, event.time);
+                }
+            }
+            Self::Last(field, _) => {
+                if let Some(bits) = to_bits(event.fields[field.0]) {
+                    keep_last(words, bits, event.time);
+                }
+            }
+            Self::Duration(_) => widen(words, event.time, event.time, 1),
+        }
+    }
+
+    pub(super) fn merge(self, words: &mut [u64], newer: &[u64]) {
+        if newer[0] == 0 {
+            return;
+        }
+        match self {
+            Self::Count | Self::CountField(_) => words[0] += newer[0],
+            Self::SumLong(_) => add_long(words, newer[0], newer[1].cast_signed()),
+            Self::SumDouble(_) | Self::Avg(_) => add_double(words, newer[0], f64::from_bits(newer[1])),
+            Self::Min(_, field_type) => keep_extreme(words, from_bits(newer[1], field_type), Ordering::Less),
+            Self::Max(_, field_type) => keep_extreme(words, from_bits(newer[1], field_type), Ordering::Greater),
+            Self::First(..) => keep_first(words, newer[1], time(newer[2])),
+            Self::Last(..) => keep_last(words, newer[1], time(newer[2])),
+            Self::Duration(_) => widen(words, time(newer[1]), time(newer[2]), newer[0]),
+        }
+    }
+
+    pub(super) fn value(self, words: &[u64]) -> Value<'static> {
+        match self {
+            Self::Count | Self::CountField(_) => Value::Long(words[0].cast_signed()),
+            _ if words[0] == 0 => Value::Null,
+            Self::SumLong(_) => Value::Long(words[1].cast_signed()),
+            Self::SumDouble(_) => Value::Double(f64::from_bits(words[1])),
+            #[allow(clippy::cast_precision_loss)] // a pane of 2⁵³ events does not exist
+            Self::Avg(_) => Value::Double(f64::from_bits(words[1]) / words[0] as f64),
+            Self::Min(_, field_type)
+            | Self::Max(_, field_type)
+            | Self::First(_, field_type)
+            | Self::Last(_, field_type) => from_bits(words[1], field_type),
+            Self::Duration(unit) => {
+                Value::Long((words[2].cast_signed() - words[1].cast_signed()).div_euclid(unit.ms()))
+            }
+        }
+    }
+}
+
+fn add_long(words: &mut [u64], count: u64, number: i64) {
+    words[0] += count;
+    words[1] = words[1].wrapping_add(number.cast_unsigned());
+}
+
+fn add_double(words: &mut [u64], count: u64, number: f64) {
+    words[0] += count;
+    words[1] = (f64::from_bits(words[1]) + number).to_bits();
+}
+
+/// Keeps whichever of the held and the new value compares as `wanted` to the other.
+fn keep_extreme(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
+    let Some(bits) = to_bits(value) else { return };
+    let held = match value {
+        Value::Double(_) => Value::Double(f64::from_bits(words[1])),
+        _ => Value::Long(words[1].cast_signed()),
+    };
+    if words[0] == 0 || compare(value, held) == Some(wanted) {
+        words[1] = bits;
+    }
+    words[0] += 1;
+}
+
+fn keep_first(words: &mut [u64], bits: u64, at: EventTime) {
+    if words[0] == 0 || at < time(words[2]) {
+        words[1] = bits;
+        words[2] = at.ms().cast_unsigned();
+    }
+    words[0] += 1;
+}
+
+fn keep_last(words: &mut [u64], bits: u64, at: EventTime) {
+    if words[0] == 0 || at >= time(words[2]) {
+        words[1] = bits;
+        words[2] = at.ms().cast_unsigned();
+    }
+    words[0] += 1;
+}
+
+fn widen(words: &mut [u64], first: EventTime, last: EventTime, count: u64) {
+    if words[0] == 0 || first < time(words[1]) {
+        words[1] = first.ms().cast_unsigned();
+    }
+    if words[0] == 0 || last > time(words[2]) {
+        words[2] = last.ms().cast_unsigned();
+    }
+    words[0] += count;
+}
+
+fn time(word: u64) -> EventTime {
+    EventTime::from_ms(word.cast_signed())
+}
+
+#[allow(clippy::cast_precision_loss)] // a mean of longs is a double by definition
+fn as_double(value: Value<'_>) -> Option<f64> {
+    match value {
+        Value::Double(number) => Some(number),
+        Value::Long(number) => Some(number as f64),
+        _ => None,
+    }
+}
+
+fn to_bits(value: Value<'_>) -> Option<u64> {
+    match value {
+        Value::Double(number) => Some(number.to_bits()),
+        Value::Long(number) => Some(number.cast_unsigned()),
+        Value::Boolean(truth) => Some(u64::from(truth)),
+        Value::Null | Value::String(_) => None,
+    }
+}
+
+fn from_bits(bits: u64, field_type: FieldType) -> Value<'static> {
+    match field_type {
+        FieldType::Double => Value::Double(f64::from_bits(bits)),
+        FieldType::Long => Value::Long(bits.cast_signed()),
+        FieldType::Boolean => Value::Boolean(bits != 0),
+        FieldType::String => Value::Null,
+    }
+}

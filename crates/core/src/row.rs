@@ -1,0 +1,48 @@
+//! What a shard tells the world: rows of features that fired, and events that came too late.
+
+use crate::aggregate::{Cells, Folds};
+use crate::{EventTime, Value, Window};
+
+/// A feature view's position in its pipeline.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ViewId(pub usize);
+
+/// The features of one entity in one window, borrowed from the state for the time of the call.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    /// The view that fired.
+    pub view: ViewId,
+    /// The entity.
+    pub key: &'a str,
+    /// The window that closed.
+    pub window: Window,
+    pub(crate) folds: &'a Folds,
+    pub(crate) cells: Cells<'a>,
+}
+
+impl<'a> Row<'a> {
+    /// The features' values in the view's order, defaults applied.
+    pub fn features(&self) -> impl ExactSizeIterator<Item = Value<'a>> + 'a {
+        let (folds, cells) = (self.folds, self.cells);
+        (0..folds.len()).map(move |index| folds.value(index, cells))
+    }
+}
+
+/// An event that was late for every window of a view it belongs to (DESIGN rule 4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Late<'a> {
+    /// The view that dropped it.
+    pub view: ViewId,
+    /// The entity.
+    pub key: &'a str,
+    /// When it happened.
+    pub time: EventTime,
+}
+
+/// Where a shard puts what it produces. Called in a fixed order for the same events.
+pub trait Output {
+    /// A window fired.
+    fn row(&mut self, row: Row<'_>);
+    /// An event was late for a view.
+    fn late(&mut self, late: Late<'_>);
+}

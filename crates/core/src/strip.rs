@@ -1,0 +1,115 @@
+//! One entity's accumulators for one view: its panes or its sessions, in time order, in two flat arrays.
+//!
+//! Owns: where a pane's or session's accumulators lie. Does not own: what a row's span means (panes, sessions).
+//! Invariant: rows are sorted by [`Span::from`] and no two have the same.
+//! Why this way: most entities have one to seven rows. Two vectors per entity and view, and none at all for held values
+//! where a view has no text or sketches, keep an idle entity at some hundred bytes.
+
+use crate::aggregate::{Cells, CellsMut, Folds, Held};
+
+/// Words in front of a row's accumulators: its span.
+const SPAN_WORDS: usize = 2;
+
+/// What a row covers: for a pane its index twice, for a session its first and last event time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Span {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+}
+
+/// Rows of accumulators. Which view's they are is passed to every call, so that it is not stored a million times.
+#[derive(Debug, Default)]
+pub(crate) struct Strip {
+    words: Vec<u64>,
+    held: Vec<Held>,
+}
+
+impl Strip {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    pub(crate) fn len(&self, folds: &Folds) -> usize {
+        self.words.len() / stride(folds)
+    }
+
+    pub(crate) fn span(&self, folds: &Folds, row: usize) -> Span {
+        let at = row * stride(folds);
+        Span { from: self.words[at].cast_signed(), to: self.words[at + 1].cast_signed() }
+    }
+
+    pub(crate) fn set_span(&mut self, folds: &Folds, row: usize, span: Span) {
+        let at = row * stride(folds);
+        self.words[at] = span.from.cast_unsigned();
+        self.words[at + 1] = span.to.cast_unsigned();
+    }
+
+    /// The first row whose span begins at or after `from`, searched from the newest: that is where events go.
+    pub(crate) fn position(&self, folds: &Folds, from: i64) -> usize {
+        let mut row = self.len(folds);
+        while row > 0 && self.span(folds, row - 1).from >= from {
+            row -= 1;
+        }
+        row
+    }
+
+    pub(crate) fn cells(&self, folds: &Folds, row: usize) -> Cells<'_> {
+        let at = row * stride(folds) + SPAN_WORDS;
+        Cells {
+            words: &self.words[at..at + folds.words()],
+            held: &self.held[row * folds.held()..(row + 1) * folds.held()],
+        }
+    }
+
+    pub(crate) fn cells_mut(&mut self, folds: &Folds, row: usize) -> CellsMut<'_> {
+        let at = row * stride(folds) + SPAN_WORDS;
+        CellsMut {
+            words: &mut self.words[at..at + folds.words()],
+            held: &mut self.held[row * folds.held()..(row + 1) * folds.held()],
+        }
+    }
+
+    /// Puts an empty row in front of row `row`.
+    pub(crate) fn insert(&mut self, folds: &Folds, row: usize, span: Span) {
+        let width = stride(folds);
+        let at = row * width;
+        let old_len = self.words.len();
+        self.words.resize(old_len + width, 0);
+        self.words.copy_within(at..old_len, at + width);
+        self.words[at..at + width].fill(0);
+        self.set_span(folds, row, span);
+        if folds.held() > 0 {
+            let at = row * folds.held();
+            self.held.splice(at..at, std::iter::repeat_n(Held::Nothing, folds.held()));
+        }
+    }
+
+    /// Removes rows `from..to`, and gives the memory back when none is left.
+    pub(crate) fn remove(&mut self, folds: &Folds, from: usize, to: usize) {
+        let width = stride(folds);
+        self.words.drain(from * width..to * width);
+        self.held.drain(from * folds.held()..to * folds.held());
+        if self.words.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// Merges the accumulators of row `newer` into those of row `older`; both rows stay.
+    pub(crate) fn merge_rows(&mut self, folds: &Folds, older: usize, newer: usize) {
+        let width = stride(folds);
+        let (words, newer_words) = self.words.split_at_mut(newer * width);
+        let (held, newer_held) = self.held.split_at_mut(newer * folds.held());
+        let at = older * width + SPAN_WORDS;
+        folds.merge(
+            &mut CellsMut {
+                words: &mut words[at..at + folds.words()],
+                held: &mut held[older * folds.held()..(older + 1) * folds.held()],
+            },
+            Cells { words: &newer_words[SPAN_WORDS..width], held: &newer_held[..folds.held()] },
+        );
+    }
+}
+
+fn stride(folds: &Folds) -> usize {
+    SPAN_WORDS + folds.words()
+}

@@ -1,0 +1,235 @@
+//! The naive reference: every event kept in every window it belongs to, every window looked at after every event.
+
+use std::collections::BTreeSet;
+
+use windrow_core::{
+    Aggregate, DurationUnit, EventTime, FeatureView, Field, FieldId, FieldType, Schema, Value, Window, WindowKind,
+};
+
+use crate::streams::Sample;
+
+/// A row or a late event, in a form that can be compared and sorted.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Seen {
+    Row { view: usize, key: String, window: Window, features: Vec<String> },
+    Late { view: usize, key: String, time: EventTime },
+}
+
+struct Open {
+    view: usize,
+    key: String,
+    start: i64,
+    end: i64,
+    events: Vec<Sample>,
+}
+
+pub(crate) struct Reference<'a> {
+    views: &'a [FeatureView],
+    fields: &'a [Field],
+    max_out_of_orderness_ms: i128,
+    max_time: Option<i64>,
+    open: Vec<Open>,
+    pub(crate) seen: Vec<Seen>,
+}
+
+impl<'a> Reference<'a> {
+    pub(crate) fn new(views: &'a [FeatureView], schema: &'a Schema, max_out_of_orderness_ms: i64) -> Self {
+        Self {
+            views,
+            fields: schema.fields(),
+            max_out_of_orderness_ms: max_out_of_orderness_ms.into(),
+            max_time: None,
+            open: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    fn watermark(&self) -> i128 {
+        self.max_time.map_or(i128::MIN, |max| i128::from(max) - self.max_out_of_orderness_ms - 1)
+    }
+
+    fn passed(&self, end: i64) -> bool {
+        i128::from(end) - 1 <= self.watermark()
+    }
+
+    pub(crate) fn step(&mut self, sample: &Sample) {
+        for (view, definition) in self.views.iter().enumerate() {
+            let joined = match definition.window {
+                WindowKind::Sliding { size_ms, slide_ms } => self.join_sliding(view, sample, size_ms, slide_ms),
+                WindowKind::Session { gap_ms } => self.join_session(view, sample, gap_ms),
+            };
+            if !joined && i128::from(sample.time.ms()) <= self.watermark() {
+                self.seen.push(Seen::Late { view, key: sample.key.clone(), time: sample.time });
+            }
+        }
+        self.max_time = Some(self.max_time.map_or(sample.time.ms(), |max| max.max(sample.time.ms())));
+        let watermark = self.watermark();
+        self.fire(|end| i128::from(end) - 1 <= watermark);
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.fire(|_| true);
+    }
+
+    fn join_sliding(&mut self, view: usize, sample: &Sample, size: i64, slide: i64) -> bool {
+        let time = sample.time.ms();
+        let mut joined = false;
+        let mut start = time.div_euclid(slide) * slide;
+        while start > time - size {
+            if !self.passed(start + size) {
+                joined = true;
+                let end = start + size;
+                let at = self.open.iter().position(|o| o.view == view && o.key == sample.key && o.start == start);
+                let at = at.unwrap_or_else(|| {
+                    self.open.push(Open { view, key: sample.key.clone(), start, end, events: Vec::new() });
+                    self.open.len() - 1
+                });
+                self.open[at].events.push(sample.clone());
+            }
+            start -= slide;
+        }
+        joined
+    }
+
+    fn join_session(&mut self, view: usize, sample: &Sample, gap: i64) -> bool {
+        let time = sample.time.ms();
+        let (mine, others): (Vec<Open>, Vec<Open>) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition(|o| o.view == view && o.key == sample.key && o.start <= time + gap && time <= o.end);
+        self.open = others;
+        let mut merged = Open { view, key: sample.key.clone(), start: time, end: time + gap, events: vec![] };
+        for session in mine {
+            merged.start = merged.start.min(session.start);
+            merged.end = merged.end.max(session.end);
+            merged.events.extend(session.events);
+        }
+        if self.passed(merged.end) {
+            assert!(merged.events.is_empty(), "a live session is never late");
+            return false;
+        }
+        merged.events.push(sample.clone());
+        self.open.push(merged);
+        true
+    }
+
+    fn fire(&mut self, due: impl Fn(i64) -> bool) {
+        let (fired, open): (Vec<Open>, Vec<Open>) =
+            std::mem::take(&mut self.open).into_iter().partition(|o| due(o.end));
+        self.open = open;
+        for window in fired {
+            let features = self.features(&window);
+            self.seen.push(Seen::Row {
+                view: window.view,
+                key: window.key,
+                window: Window { start: EventTime::from_ms(window.start), end: EventTime::from_ms(window.end) },
+                features,
+            });
+        }
+    }
+
+    fn features(&self, window: &Open) -> Vec<String> {
+        self.views[window.view]
+            .features
+            .iter()
+            .map(|feature| {
+                let events: Vec<&Sample> = window
+                    .events
+                    .iter()
+                    .filter(|e| {
+                        feature.condition.as_ref().is_none_or(|c| crate::with_fields(e, |e| c.matches(e.fields)))
+                    })
+                    .collect();
+                let value = self.value(feature.aggregate, &events);
+                let value = if value == Value::Null {
+                    feature.default.as_ref().map_or(Value::Null, windrow_core::Literal::as_value)
+                } else {
+                    value
+                };
+                format!("{value:?}")
+            })
+            .collect()
+    }
+
+    fn value<'s>(&self, aggregate: Aggregate, events: &[&'s Sample]) -> Value<'s> {
+        let non_null = |field: FieldId| -> Vec<(EventTime, Value<'s>)> {
+            events.iter().map(|e| (e.time, value_of(e, field))).filter(|(_, v)| *v != Value::Null).collect()
+        };
+        let count = |n: usize| Value::Long(i64::try_from(n).expect("a test stream is short"));
+        match aggregate {
+            Aggregate::Count => count(events.len()),
+            Aggregate::CountField(field) => count(non_null(field).len()),
+            Aggregate::CountDistinct(field) => {
+                count(non_null(field).iter().map(|(_, v)| format!("{v:?}")).collect::<BTreeSet<_>>().len())
+            }
+            Aggregate::Sum(field) | Aggregate::Avg(field) => {
+                let values = non_null(field);
+                if values.is_empty() {
+                    return Value::Null;
+                }
+                if self.fields[field.0].field_type == FieldType::Long {
+                    let sum = values.iter().fold(0_i64, |sum, (_, v)| match v {
+                        Value::Long(n) => sum.wrapping_add(*n),
+                        _ => unreachable!(),
+                    });
+                    return Value::Long(sum);
+                }
+                let sum: f64 = values.iter().map(|(_, v)| as_f64(v)).sum::<f64>() + 0.0;
+                Value::Double(if matches!(aggregate, Aggregate::Avg(_)) { sum / values.len() as f64 } else { sum })
+            }
+            Aggregate::Min(field) => non_null(field)
+                .into_iter()
+                .map(|(_, v)| v)
+                .reduce(|a, b| if less(b, a) { b } else { a })
+                .unwrap_or(Value::Null),
+            Aggregate::Max(field) => non_null(field)
+                .into_iter()
+                .map(|(_, v)| v)
+                .reduce(|a, b| if less(a, b) { b } else { a })
+                .unwrap_or(Value::Null),
+            Aggregate::First(field) => {
+                non_null(field).into_iter().reduce(|a, b| if b.0 < a.0 { b } else { a }).map_or(Value::Null, |x| x.1)
+            }
+            Aggregate::Last(field) => {
+                non_null(field).into_iter().reduce(|a, b| if b.0 >= a.0 { b } else { a }).map_or(Value::Null, |x| x.1)
+            }
+            Aggregate::Duration(unit) => {
+                let times = || events.iter().map(|e| e.time.ms());
+                let unit = match unit {
+                    DurationUnit::Milliseconds => 1,
+                    DurationUnit::Seconds => 1_000,
+                    DurationUnit::Minutes => 60_000,
+                };
+                match (times().min(), times().max()) {
+                    (Some(first), Some(last)) => Value::Long((last - first) / unit),
+                    _ => Value::Null,
+                }
+            }
+        }
+    }
+}
+
+fn value_of(sample: &Sample, field: FieldId) -> Value<'_> {
+    match field.0 {
+        1 => sample.kind.as_deref().map_or(Value::Null, Value::String),
+        2 => sample.price.map_or(Value::Null, Value::Double),
+        3 => sample.quantity.map_or(Value::Null, Value::Long),
+        4 => sample.member.map_or(Value::Null, Value::Boolean),
+        _ => unreachable!(),
+    }
+}
+
+fn as_f64(value: &Value<'_>) -> f64 {
+    match value {
+        Value::Double(number) => *number,
+        _ => unreachable!(),
+    }
+}
+
+fn less(a: Value<'_>, b: Value<'_>) -> bool {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a < b,
+        (Value::Double(a), Value::Double(b)) => a < b,
+        (Value::Long(a), Value::Long(b)) => a < b,
+        _ => unreachable!(),
+    }
+}

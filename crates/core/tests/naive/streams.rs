@@ -1,0 +1,144 @@
+//! Random streams and random views: order, lateness, duplicates, users, missing fields, window shapes.
+
+use proptest::prelude::*;
+use windrow_core::{
+    Aggregate, Comparison, Condition, DurationUnit, EventTime, Feature, FeatureView, Field, FieldId, FieldType,
+    Literal, Operand, Schema, WindowKind,
+};
+
+/// One event, owning its values.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) key: String,
+    pub(crate) time: EventTime,
+    pub(crate) kind: Option<String>,
+    pub(crate) price: Option<f64>,
+    pub(crate) quantity: Option<i64>,
+    pub(crate) member: Option<bool>,
+}
+
+pub(crate) const KIND: FieldId = FieldId(1);
+pub(crate) const PRICE: FieldId = FieldId(2);
+pub(crate) const QUANTITY: FieldId = FieldId(3);
+pub(crate) const MEMBER: FieldId = FieldId(4);
+
+pub(crate) fn schema() -> Schema {
+    let field = |name: &str, field_type| Field { name: name.into(), field_type };
+    Schema::new(
+        "user_id",
+        [
+            field("event_type", FieldType::String),
+            field("price", FieldType::Double),
+            field("quantity", FieldType::Long),
+            field("member", FieldType::Boolean),
+        ],
+    )
+}
+
+/// Streams around the epoch (so that negative times occur) or in 2024: mostly forward, partly disordered, with
+/// stragglers, leaps, exact repeats of times, and whole duplicates.
+pub(crate) fn stream() -> impl Strategy<Value = Vec<Sample>> {
+    let step = prop_oneof![
+        6 => 0_i64..40,
+        3 => -60_i64..0,
+        1 => -2_000_i64..-60,
+        1 => 200_i64..3_000,
+        2 => Just(0_i64),
+    ];
+    let sample = (
+        step,
+        0_u8..6,
+        prop::option::weighted(0.9, 0_u8..3),
+        // Quarters add up exactly in any order, so values can be compared for equality.
+        prop::option::weighted(0.8, (-400_i32..4_000).prop_map(|quarters| f64::from(quarters) / 4.0)),
+        prop::option::weighted(0.7, prop_oneof![-5_i64..5, Just(i64::MAX), Just(i64::MIN)]),
+        prop::option::weighted(0.7, any::<bool>()),
+        prop::bool::weighted(0.05),
+    );
+    let start = prop_oneof![Just(-700_i64), Just(1_704_103_200_000_i64)];
+    (start, prop::collection::vec(sample, 0..250)).prop_map(|(start, steps)| {
+        let mut clock = start;
+        let mut events: Vec<Sample> = Vec::new();
+        for (step, user, kind, price, quantity, member, duplicate) in steps {
+            let time = clock + step;
+            if step > 0 {
+                clock = time;
+            }
+            if duplicate && let Some(last) = events.last().cloned() {
+                events.push(last);
+            }
+            events.push(Sample {
+                key: ["", "111", "한국", "u:1", "b", "c"][usize::from(user)].to_owned(),
+                time: EventTime::from_ms(time),
+                kind: kind.map(|kind| ["view", "cart", "purchase"][usize::from(kind)].to_owned()),
+                price,
+                quantity,
+                member,
+            });
+        }
+        events
+    })
+}
+
+/// One sliding (also tumbling, also with gaps between windows), one session view, every aggregate in both.
+pub(crate) fn views() -> impl Strategy<Value = (Vec<FeatureView>, i64)> {
+    let features = || prop::collection::vec(feature(), 1..6);
+    (1_i64..400, 1_i64..120, 1_i64..150, features(), features(), 0_i64..80).prop_map(
+        |(size_ms, slide_ms, gap_ms, sliding, session, max_out_of_orderness_ms)| {
+            let view = |name: &str, window, features| FeatureView { name: name.into(), window, features };
+            let sliding_view = view("sliding", WindowKind::Sliding { size_ms, slide_ms }, sliding.clone());
+            let tumbling_view = view("tumbling", WindowKind::Sliding { size_ms, slide_ms: size_ms }, sliding);
+            let session_view = view("session", WindowKind::Session { gap_ms }, session);
+            (vec![sliding_view, session_view, tumbling_view], max_out_of_orderness_ms)
+        },
+    )
+}
+
+fn feature() -> impl Strategy<Value = Feature> {
+    let aggregate = prop_oneof![
+        Just((Aggregate::Count, None)),
+        Just((Aggregate::CountField(PRICE), None)),
+        Just((Aggregate::Sum(PRICE), Some(Literal::Double(-1.0)))),
+        Just((Aggregate::Sum(QUANTITY), Some(Literal::Long(-1)))),
+        Just((Aggregate::Avg(PRICE), Some(Literal::Double(0.0)))),
+        Just((Aggregate::Min(PRICE), None)),
+        Just((Aggregate::Max(QUANTITY), None)),
+        Just((Aggregate::Min(KIND), Some(Literal::String("none".into())))),
+        Just((Aggregate::Max(KIND), None)),
+        Just((Aggregate::First(PRICE), None)),
+        Just((Aggregate::Last(KIND), None)),
+        Just((Aggregate::First(KIND), None)),
+        Just((Aggregate::Last(MEMBER), Some(Literal::Boolean(false)))),
+        Just((Aggregate::CountDistinct(PRICE), None)),
+        Just((Aggregate::CountDistinct(KIND), None)),
+        Just((Aggregate::Duration(DurationUnit::Milliseconds), None)),
+        Just((Aggregate::Duration(DurationUnit::Seconds), Some(Literal::Long(-1)))),
+    ];
+    (aggregate, prop::option::of(condition()), any::<bool>()).prop_map(
+        |((aggregate, default), condition, with_default)| Feature {
+            name: "f".into(),
+            aggregate,
+            condition,
+            default: default.filter(|_| with_default),
+        },
+    )
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let is_kind = |kind: &str| {
+        Condition::Compare(
+            Operand::Field(KIND),
+            Comparison::Equal,
+            Operand::Literal(Some(Literal::String(kind.into()))),
+        )
+    };
+    let dear =
+        Condition::Compare(Operand::Field(PRICE), Comparison::Greater, Operand::Literal(Some(Literal::Long(500))));
+    prop_oneof![
+        Just(is_kind("view")),
+        Just(Condition::Not(Box::new(is_kind("cart")))),
+        Just(Condition::Or(Box::new(is_kind("purchase")), Box::new(dear.clone()))),
+        Just(Condition::And(Box::new(Condition::IsTrue(Operand::Field(MEMBER))), Box::new(dear))),
+        Just(Condition::IsNull(Operand::Field(PRICE))),
+    ]
+}
