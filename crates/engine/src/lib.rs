@@ -1,1 +1,26 @@
-//! Skeleton.
+//! The engine: turns records into rows with one worker per thread.
+//!
+//! Owns: decoding, the worker loop, the interfaces to input and output, counters. Does not own: the meaning of windows
+//! (core), Kafka, Redis or files (connectors), flags and printing (the binary).
+
+mod clock;
+mod dead_letters;
+mod decode;
+mod halt;
+mod handover;
+mod metrics;
+mod sink;
+mod source;
+mod stop;
+mod worker;
+
+pub use clock::{Clock, MonotonicClock};
+pub use dead_letters::{CountOnly, DeadLetter, DeadLetters};
+pub use decode::{Decoder, MAX_DEPTH, MAX_RECORD_BYTES, Malformed};
+pub use halt::Halt;
+pub use handover::Handover;
+pub use metrics::{Counter, ViewMetrics, WorkerMetrics};
+pub use sink::{Sink, Ticket};
+pub use source::{Offset, Partition, Polled, Positions, Record, Source};
+pub use stop::Stop;
+pub use worker::{Ended, Job, Worker};

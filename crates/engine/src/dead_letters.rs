@@ -1,0 +1,45 @@
+//! Dead letters: records that are not events, kept with the reason instead of stopping the job.
+//!
+//! Owns: what a dead letter says. Does not own: where it is kept (the connectors).
+
+use crate::{Halt, Record};
+
+/// A record that could not become an event.
+#[derive(Clone, Copy, Debug)]
+pub struct DeadLetter<'a> {
+    /// The topic (or file) it was read from.
+    pub topic: &'a str,
+    /// The record: partition, offset, key and original bytes.
+    pub record: Record<'a>,
+    /// Why it is not an event.
+    pub reason: &'a str,
+}
+
+/// A place where dead letters are kept.
+pub trait DeadLetters {
+    /// Keeps one.
+    ///
+    /// # Errors
+    /// When it cannot be kept: losing it silently is not an option.
+    fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt>;
+
+    /// Returns once all that was kept so far will survive a crash of this process.
+    ///
+    /// # Errors
+    /// As [`Self::keep`].
+    fn flush(&mut self) -> Result<(), Halt>;
+}
+
+/// Keeps none: they are only counted and logged, because the pipeline file names no place for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CountOnly;
+
+impl DeadLetters for CountOnly {
+    fn keep(&mut self, _letter: DeadLetter<'_>) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Halt> {
+        Ok(())
+    }
+}

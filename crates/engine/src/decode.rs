@@ -1,0 +1,110 @@
+//! Decoding: from a record's bytes to an event, or to the reason why it is none.
+//!
+//! Owns: what counts as a well-formed event, whatever its format. Does not own: what happens to a malformed one (the
+//! worker makes it a dead letter).
+//! Invariants: (1) no input panics, recurses deeper than [`MAX_DEPTH`], or takes more memory than a small multiple of
+//! its own size; (2) the result depends on the bytes and the pipeline alone.
+
+mod json;
+mod time;
+
+use bumpalo::Bump;
+use jiff::tz::TimeZone;
+use windrow_core::{Event, Schema};
+
+/// The largest record that is decoded, in bytes: Kafka's own default limit for a batch. Larger ones are dead letters.
+pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
+/// The deepest nesting of JSON arrays and objects that is read. Deeper ones are dead letters.
+pub const MAX_DEPTH: usize = 128;
+
+/// Turns records into events of one schema.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    schema: Schema,
+    time_field: Box<str>,
+    time_zone: TimeZone,
+    max_key_bytes: usize,
+}
+
+impl Decoder {
+    /// A decoder for JSON objects holding the fields of `schema` and an event time in `time_field`, which is read in
+    /// `time_zone` where it says none; keys longer than `max_key_bytes` are refused.
+    #[must_use]
+    pub fn new(schema: Schema, time_field: &str, time_zone: TimeZone, max_key_bytes: usize) -> Self {
+        Self { schema, time_field: time_field.into(), time_zone, max_key_bytes }
+    }
+
+    /// Decodes one record. The event borrows from `payload` and, for text that had to be unescaped, from `arena`.
+    ///
+    /// # Errors
+    /// The reason why the record is not an event.
+    pub fn decode<'a>(&'a self, payload: Option<&'a [u8]>, arena: &'a Bump) -> Result<Event<'a>, Malformed> {
+        let payload = payload.ok_or(Malformed::Null)?;
+        if payload.len() > MAX_RECORD_BYTES {
+            return Err(Malformed::TooLarge(payload.len()));
+        }
+        let text = std::str::from_utf8(payload).map_err(|error| Malformed::NotUtf8(error.valid_up_to()))?;
+        if text.trim_ascii().is_empty() {
+            return Err(Malformed::Empty);
+        }
+        json::decode(self, text, arena)
+    }
+}
+
+/// Why a record is not an event.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Malformed {
+    /// Kafka's null value.
+    #[error("the record has no value (null)")]
+    Null,
+    /// No bytes, or white space only.
+    #[error("the record is empty")]
+    Empty,
+    /// Larger than [`MAX_RECORD_BYTES`].
+    #[error("the record is {0} bytes long; at most {MAX_RECORD_BYTES} are read")]
+    TooLarge(usize),
+    /// Not text.
+    #[error("not UTF-8: the byte at {0} does not belong there")]
+    NotUtf8(usize),
+    /// Not a JSON object.
+    #[error("malformed JSON: {0}")]
+    Json(Box<str>),
+    /// The entity key or the event time is missing or null.
+    #[error("`{0}` is missing")]
+    Missing(Box<str>),
+    /// A declared field stands there twice.
+    #[error("`{0}` occurs twice")]
+    Duplicate(Box<str>),
+    /// A declared field holds something else than it was declared to.
+    #[error("`{field}` must be {expected} but is {found}")]
+    WrongType {
+        /// The field.
+        field: Box<str>,
+        /// What was declared.
+        expected: &'static str,
+        /// What is there.
+        found: Box<str>,
+    },
+    /// The event time is no time.
+    #[error("`{field}` is not an event time: {reason}")]
+    BadTime {
+        /// The field.
+        field: Box<str>,
+        /// What is wrong with it.
+        reason: Box<str>,
+    },
+    /// The entity key is longer than allowed.
+    #[error("`{field}` is {bytes} bytes long; `max_key_bytes` allows {max}")]
+    KeyTooLong {
+        /// The field.
+        field: Box<str>,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests;

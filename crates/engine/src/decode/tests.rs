@@ -1,0 +1,210 @@
+use super::*;
+use windrow_core::{EventTime, Field, FieldType, Value};
+
+fn decoder() -> Decoder {
+    let field = |name: &str, field_type| Field { name: name.into(), field_type };
+    let schema = Schema::new(
+        "user_id",
+        [
+            field("event_type", FieldType::String),
+            field("price", FieldType::Double),
+            field("quantity", FieldType::Long),
+            field("member", FieldType::Boolean),
+        ],
+    );
+    Decoder::new(schema, "event_time", TimeZone::UTC, 1024)
+}
+
+/// An event with the members in `rest` added, decoded and shown; the key and the time are well-formed.
+fn shown(record: &str) -> String {
+    match decoder().decode(Some(record.as_bytes()), &Bump::new()) {
+        Ok(event) => format!("{:?} at {} {:?}", event.key, event.time, &event.fields[1..]),
+        Err(malformed) => malformed.to_string(),
+    }
+}
+
+fn time_of(spelling: &str) -> Result<i64, String> {
+    let record = format!(r#"{{"user_id":"u","event_time":{spelling}}}"#);
+    let arena = Bump::new();
+    decoder().decode(Some(record.as_bytes()), &arena).map(|event| event.time.ms()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_whole_event() {
+    assert_eq!(
+        shown(
+            r#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":29.99,"quantity":-3,"member":true}"#
+        ),
+        r#""111" at 1704103200000 [String("view"), Double(29.99), Long(-3), Boolean(true)]"#
+    );
+}
+
+#[test]
+fn missing_and_null_fields_are_null_and_undeclared_ones_do_not_matter() {
+    assert_eq!(
+        shown(
+            r#"{"x":{"price":[1,{"user_id":2}]},"user_id":"a","price":null,"event_time":0,"quantity":7,"y":"\ud83d\ude00"}"#
+        ),
+        r#""a" at 0 [Null, Null, Long(7), Null]"#
+    );
+}
+
+#[test]
+fn a_numeric_key_is_its_text() {
+    for (spelling, text) in [
+        ("111", "111"),
+        ("-5", "-5"),
+        ("1.50", "1.50"),
+        ("1e3", "1e3"),
+        ("-0", "-0"),
+        ("12345678901234567890123", "12345678901234567890123"),
+        (r#""a\"b\u0000\n""#, "a\"b\0\n"),
+        (r#""""#, ""),
+        (r#""한국 😀""#, "한국 😀"),
+    ] {
+        let record = format!(r#"{{"event_time":0,"user_id":{spelling}}}"#);
+        let arena = Bump::new();
+        let decoder = decoder();
+        let event = decoder.decode(Some(record.as_bytes()), &arena).expect(spelling);
+        assert_eq!(event.key, text);
+        assert_eq!(event.fields[0], Value::String(text));
+    }
+}
+
+#[test]
+fn times_in_all_their_spellings() {
+    for (spelling, ms) in [
+        (r#""2024-01-01T10:00:00""#, 1_704_103_200_000),
+        (r#""2024-01-01T10:00:00Z""#, 1_704_103_200_000),
+        (r#""2024-01-01T19:00:00.074+09:00""#, 1_704_103_200_074),
+        (r#""2024-01-01T10:00:00.999999999""#, 1_704_103_200_999),
+        (r#""2024-01-01T10:00""#, 1_704_103_200_000),
+        (r#""1969-12-31T23:59:59.9995Z""#, -1),
+        (r#""1969-12-31T23:59:59.999Z""#, -1),
+        (r#""1969-12-31T23:59:59.9999999Z""#, -1),
+        ("1704103200000", 1_704_103_200_000),
+        ("1704103200", 1_704_103_200), // seconds: as its value says, in January 1970
+        ("1.7041032e12", 1_704_103_200_000),
+        ("1704103200000.9", 1_704_103_200_000),
+        ("-1", -1),
+        ("-0.5", -1),
+        ("0", 0),
+        ("253402300799999", EventTime::LATEST.ms()),
+    ] {
+        assert_eq!(time_of(spelling), Ok(ms), "{spelling}");
+    }
+}
+
+#[test]
+fn what_cannot_be_a_time_is_refused_by_name() {
+    for spelling in [
+        r#""NaN""#,
+        r#""yesterday""#,
+        r#""""#,
+        r#""2024-13-01T00:00:00Z""#,
+        r#""2024-01-01""#,
+        r#""1704103200000""#,
+        r#""2024-01-01T10:00:00[Asia/Seoul]""#,
+        "1704103200000000", // microseconds
+        "1704103200000000000",
+        "1e300",
+        "-1e300",
+        "18446744073709551615",
+        "253402300800000",
+        "true",
+        "[1]",
+        "{}",
+    ] {
+        let error = time_of(spelling).expect_err(spelling);
+        assert!(error.starts_with("`event_time` "), "{spelling}: {error}");
+    }
+    for spelling in ["NaN", "Infinity", "1e999", "01", "0x10", "+1"] {
+        let error = time_of(spelling).expect_err(spelling);
+        assert!(error.starts_with("malformed JSON: "), "{spelling}: {error}");
+    }
+    assert_eq!(time_of("null"), Err("`event_time` is missing".to_owned()));
+}
+
+#[test]
+fn a_local_time_is_read_in_the_pipelines_zone() {
+    let schema = Schema::new("user_id", []);
+    let zone = TimeZone::get("Europe/Berlin").expect("the time zone database is compiled in");
+    let decoder = Decoder::new(schema, "event_time", zone, 1024);
+    let ms = |text: &str| {
+        let record = format!(r#"{{"user_id":"u","event_time":"{text}"}}"#);
+        let arena = Bump::new();
+        decoder.decode(Some(record.as_bytes()), &arena).map(|event| event.time.ms()).expect(text)
+    };
+    assert_eq!(ms("2024-07-01T12:00:00"), ms("2024-07-01T10:00:00Z"));
+    assert_eq!(ms("2024-01-01T12:00:00"), ms("2024-01-01T11:00:00Z"));
+    // 02:30 does not exist on the day clocks go forward, and exists twice on the day they go back.
+    assert_eq!(ms("2024-03-31T02:30:00"), ms("2024-03-31T01:30:00Z"));
+    assert_eq!(ms("2024-10-27T02:30:00"), ms("2024-10-27T00:30:00Z"));
+}
+
+#[test]
+fn malformed_records_say_why() {
+    let deep = format!(r#"{{"user_id":"u","event_time":0,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(shown(&deep), "malformed JSON: recursion limit exceeded at line 1 column 161");
+    for (record, reason) in [
+        ("", "the record is empty"),
+        (" \n", "the record is empty"),
+        ("hello", "malformed JSON: expected value at line 1 column 1"),
+        ("[]", "malformed JSON: invalid type: sequence, expected a JSON object at line 1 column 0"),
+        ("null", "malformed JSON: invalid type: null, expected a JSON object at line 1 column 4"),
+        (r#"{"user_id":"u","event_time":0"#, "malformed JSON: EOF while parsing an object at line 1 column 29"),
+        (r#"{"user_id":"u","event_time":0} {}"#, "malformed JSON: trailing characters at line 1 column 32"),
+        (r#"{"event_time":0}"#, "`user_id` is missing"),
+        (r#"{"user_id":null,"event_time":0}"#, "`user_id` is missing"),
+        (r#"{"user_id":"u"}"#, "`event_time` is missing"),
+        (r#"{"user_id":true,"event_time":0}"#, "`user_id` must be a string or a number but is boolean `true`"),
+        (r#"{"user_id":["u"],"event_time":0}"#, "`user_id` must be a string or a number but is an array"),
+        (r#"{"user_id":"u","event_time":0,"price":"9"}"#, "`price` must be a number but is string \"9\""),
+        (r#"{"user_id":"u","event_time":0,"event_type":5}"#, "`event_type` must be a string but is integer `5`"),
+        (r#"{"user_id":"u","event_time":0,"price":{}}"#, "`price` must be a number but is an object"),
+        (
+            r#"{"user_id":"u","event_time":0,"quantity":1.0}"#,
+            "`quantity` must be an integer between -2^63 and 2^63-1 but is floating point `1.0`",
+        ),
+        (
+            r#"{"user_id":"u","event_time":0,"quantity":9223372036854775808}"#,
+            "`quantity` must be an integer between -2^63 and 2^63-1 but is integer `9223372036854775808`",
+        ),
+        (r#"{"user_id":"u","event_time":0,"member":1}"#, "`member` must be true or false but is integer `1`"),
+        (r#"{"user_id":"u","event_time":0,"user_id":"u"}"#, "`user_id` occurs twice"),
+        (r#"{"user_id":"u","event_time":0,"\u0065vent_time":0}"#, "`event_time` occurs twice"),
+        (r#"{"user_id":"u","event_time":0,"price":1,"price":null}"#, "`price` occurs twice"),
+        (r#"{"user_id":"u","event_time":0,"price":1e999}"#, "malformed JSON: number out of range at line 1 column 43"),
+        (r#"{"user_id":"\ud800","event_time":0}"#, "malformed JSON: unexpected end of hex escape at line 1 column 19"),
+    ] {
+        assert_eq!(shown(record), reason, "{record}");
+    }
+}
+
+#[test]
+fn records_that_are_not_even_text() {
+    let decode =
+        |payload: Option<&[u8]>| decoder().decode(payload, &Bump::new()).map(|_| ()).map_err(|error| error.to_string());
+    assert_eq!(decode(None), Err("the record has no value (null)".to_owned()));
+    assert_eq!(
+        decode(Some(b"{\"user_id\":\"\xff\"}")),
+        Err("not UTF-8: the byte at 12 does not belong there".to_owned())
+    );
+    assert_eq!(
+        decode(Some(&vec![b' '; MAX_RECORD_BYTES + 1])),
+        Err("the record is 1048577 bytes long; at most 1048576 are read".to_owned())
+    );
+}
+
+#[test]
+fn keys_over_the_limit_are_refused() {
+    let record = |key: &str| format!(r#"{{"user_id":{key},"event_time":0}}"#);
+    let text = |bytes: usize| record(&format!("\"{}\"", "k".repeat(bytes)));
+    assert!(shown(&text(1024)).starts_with("\"kkk"));
+    assert_eq!(shown(&text(1025)), "`user_id` is 1025 bytes long; `max_key_bytes` allows 1024");
+    assert_eq!(shown(&text(1_000_000)), "`user_id` is 1000000 bytes long; `max_key_bytes` allows 1024");
+    assert_eq!(
+        shown(&record(&format!("0.{}", "1".repeat(2000)))),
+        "`user_id` is 2002 bytes long; `max_key_bytes` allows 1024"
+    );
+}

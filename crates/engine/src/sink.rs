@@ -1,0 +1,40 @@
+//! Where rows go: the interface a worker writes through.
+//!
+//! Owns: the contract between a worker and its output. Does not own: any particular output (the connectors).
+//! Invariants: (1) rows reach the store in the order they were handed over; (2) a [`Ticket`] is acknowledged only when
+//! every row handed over before it is in the store.
+
+use std::time::Duration;
+
+use windrow_core::{Late, Row};
+
+use crate::Halt;
+
+/// Stands for everything handed to a sink before it was issued. Later tickets are larger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Ticket(pub u64);
+
+/// A store of rows, as one worker sees it.
+pub trait Sink {
+    /// Takes a row. Blocks while the store is so far behind that the memory set aside for waiting rows is used up; that
+    /// is how a slow store slows reading down. A fault is kept and reported by the next [`Self::flush`].
+    fn row(&mut self, row: Row<'_>);
+
+    /// Takes note of a late event; most stores have no use for it.
+    fn late(&mut self, _late: Late<'_>) {}
+
+    /// Sends on what has been taken so far, without waiting for it, and issues a ticket for it.
+    ///
+    /// # Errors
+    /// A fault of the store that no retry mends.
+    fn flush(&mut self) -> Result<Ticket, Halt>;
+
+    /// The latest ticket all of whose rows are in the store.
+    fn acknowledged(&self) -> Ticket;
+
+    /// Waits until `ticket` is acknowledged, at most for `patience`; whether it is.
+    ///
+    /// # Errors
+    /// A fault of the store that no retry mends.
+    fn wait(&mut self, ticket: Ticket, patience: Duration) -> Result<bool, Halt>;
+}

@@ -1,0 +1,88 @@
+//! Where records come from: the interface a worker reads through.
+//!
+//! Owns: the contract between a worker and its input. Does not own: any particular input (the connectors), or decoding.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::Halt;
+
+/// A partition's number within its topic.
+pub type Partition = i32;
+
+/// A record's place in its partition.
+pub type Offset = i64;
+
+/// For some partitions, the offset of the next record to read.
+pub type Positions = BTreeMap<Partition, Offset>;
+
+/// One record, borrowed from the source for the time of the call.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The partition it was read from.
+    pub partition: Partition,
+    /// Its offset there; in a file, the number of its line, counted from 0.
+    pub offset: Offset,
+    /// Its key, where it has one.
+    pub key: Option<&'a [u8]>,
+    /// Its bytes; `None` is Kafka's null value.
+    pub payload: Option<&'a [u8]>,
+}
+
+/// What a call of [`Source::poll`] came back for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Polled {
+    /// Records were handed over, and there may be more at once.
+    Records,
+    /// Nothing came within the time given.
+    Idle,
+    /// These partitions are this worker's from now on; it answers with [`Source::begin`].
+    Assigned(Vec<Partition>),
+    /// These partitions are to be given up; it answers with [`Source::release`]. Where `lost`, they already belong to
+    /// somebody else, and nothing may be committed for them.
+    Revoked {
+        /// The partitions.
+        partitions: Vec<Partition>,
+        /// Whether they are gone already.
+        lost: bool,
+    },
+    /// Bounded input: this partition has been read to the end it had when the job started.
+    Finished(Partition),
+    /// Bounded input: no partition of this worker will bring anything more.
+    Exhausted,
+}
+
+/// A stream of records from the partitions that belong to one worker.
+pub trait Source {
+    /// Hands records to `each` as they come, waiting at most `wait` for the first. Between two calls, or while `each`
+    /// runs, nothing is lost and nothing is read on beyond a bounded buffer.
+    ///
+    /// # Errors
+    /// What `each` returned, or a fault of the input that no retry mends.
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt>;
+
+    /// The offsets committed for `partitions`; those without one are absent.
+    ///
+    /// # Errors
+    /// When the input cannot be asked.
+    fn committed(&mut self, partitions: &[Partition]) -> Result<Positions, Halt>;
+
+    /// Starts reading newly assigned `partitions`, each at its offset in `positions`, or where the pipeline says to
+    /// start when it has none there.
+    ///
+    /// # Errors
+    /// When the input refuses.
+    fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<(), Halt>;
+
+    /// Stops reading `partitions`.
+    ///
+    /// # Errors
+    /// When the input refuses.
+    fn release(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
+
+    /// Records that everything before `positions` is done with. Where `wait`, returns only when that is recorded.
+    ///
+    /// # Errors
+    /// When it was refused for a reason no retry mends; a commit that merely failed is logged and repeated by the next.
+    fn commit(&mut self, positions: &Positions, wait: bool) -> Result<(), Halt>;
+}
