@@ -43,3 +43,13 @@ impl DeadLetters for CountOnly {
         Ok(())
     }
 }
+
+impl<D: DeadLetters + ?Sized> DeadLetters for Box<D> {
+    fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
+        (**self).keep(letter)
+    }
+
+    fn flush(&mut self) -> Result<(), Halt> {
+        (**self).flush()
+    }
+}

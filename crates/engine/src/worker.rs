@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bumpalo::Bump;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 use windrow_core::{Event, FeatureView, HashKey, Late, Output, Row, Schema, Shard};
 
 use crate::handover::Parked;
@@ -114,11 +114,12 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         }
     }
 
-    /// Runs until the input ends or everybody is asked to stop.
+    /// Runs until the input ends or everybody is asked to stop. The worker stays in the consumer group until it is
+    /// dropped: leaving makes the group rebalance, which must not happen before its neighbours have committed.
     ///
     /// # Errors
     /// A fault that no retry mends.
-    pub fn run(mut self) -> Result<Ended, Halt> {
+    pub fn run(&mut self) -> Result<Ended, Halt> {
         let mut flushed = self.clock.now();
         let mut committed = flushed;
         while !self.stop.requested() {
@@ -187,7 +188,6 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             };
             self.shards.insert(partition, owned);
         }
-        info!(?partitions, "took over partitions");
         self.source.begin(partitions, &positions)
     }
 
@@ -210,9 +210,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 }
             }
             self.forget_commits(partitions);
-            if written {
-                info!(?partitions, "gave up partitions");
-            } else {
+            if !written {
                 error!(
                     ?partitions,
                     "gave up partitions before the store took their last rows; they will be read again"
@@ -265,7 +263,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         self.commits.retain(|(_, positions)| !positions.is_empty());
     }
 
-    fn end(mut self, ended: Ended) -> Result<Ended, Halt> {
+    fn end(&mut self, ended: Ended) -> Result<Ended, Halt> {
         let ticket = self.prepare_commit()?;
         let written = match ended {
             // Bounded input ends when its rows are written, however long that takes, or when somebody loses patience.

@@ -1,1 +1,33 @@
-fn main() {}
+//! `windrow`: the command line.
+//!
+//! Owns: flags, printing, signals, exit codes, and wiring the crates together. The only place that prints or exits.
+
+mod cli;
+mod commands;
+mod exit;
+mod live_rows;
+mod logging;
+mod pipeline_file;
+mod signals;
+mod status;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(cli.verbose);
+    let outcome = match cli.command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Replay(args) => commands::replay::run(&args),
+        Command::Check(args) => commands::check::run(&args),
+        Command::Generate(args) => commands::generate::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Features(args) => commands::features::run(&args),
+    };
+    outcome.map_or_else(|failure| failure.report(), ExitCode::from)
+}

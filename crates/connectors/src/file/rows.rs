@@ -1,0 +1,136 @@
+//! Rows and late events as JSON lines.
+//!
+//! A row is `{"feature_view", <entity key>, "window_start", "window_end", <features…>}`, a late event
+//! `{"feature_view", <entity key>, "late": true, "event_time"}`; times are epoch milliseconds, window ends exclusive.
+//! Doubles keep their shortest exact form; what JSON has no number for is the text `"NaN"`, `"Infinity"` or
+//! `"-Infinity"`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use windrow_core::{FeatureView, Late, Row, Value};
+use windrow_engine::{Halt, Sink, Ticket};
+
+use crate::text;
+
+/// Bytes gathered before they are written.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Writes rows and late events to a file or a pipe.
+pub struct JsonLinesSink<W> {
+    writer: W,
+    name: String,
+    views: Vec<Prefixes>,
+    buffer: Vec<u8>,
+    fault: Option<Halt>,
+    ticket: Ticket,
+}
+
+/// The parts of a line that are the same for every row of a view.
+struct Prefixes {
+    /// Up to the entity key's value.
+    head: Vec<u8>,
+    /// Each feature's name, up to its value.
+    features: Vec<Vec<u8>>,
+}
+
+impl<W: Write> JsonLinesSink<W> {
+    /// Writes to `writer`, which errors call `name`; `key_name` is the entity key's field.
+    pub fn new(writer: W, name: String, views: &[FeatureView], key_name: &str) -> Self {
+        let prefixes = |view: &FeatureView| {
+            let mut head = b"{\"feature_view\":".to_vec();
+            text::write_json_string(&mut head, &view.name);
+            head.push(b',');
+            text::write_json_string(&mut head, key_name);
+            head.push(b':');
+            let feature = |name: &str| {
+                let mut prefix = vec![b','];
+                text::write_json_string(&mut prefix, name);
+                prefix.push(b':');
+                prefix
+            };
+            Prefixes { head, features: view.features.iter().map(|f| feature(&f.name)).collect() }
+        };
+        Self {
+            writer,
+            name,
+            views: views.iter().map(prefixes).collect(),
+            buffer: Vec::with_capacity(BUFFER_BYTES + 4096),
+            fault: None,
+            ticket: Ticket(0),
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.buffer.extend_from_slice(b"}\n");
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.write_out();
+        }
+    }
+
+    fn write_out(&mut self) {
+        if self.fault.is_none()
+            && let Err(error) = self.writer.write_all(&self.buffer).and_then(|()| self.writer.flush())
+        {
+            self.fault = Some(Halt::Output(format!("cannot write {}: {error}", self.name)));
+        }
+        self.buffer.clear();
+    }
+}
+
+impl<W: Write> Sink for JsonLinesSink<W> {
+    fn row(&mut self, row: Row<'_>) {
+        let Self { views, buffer, .. } = self;
+        let prefixes = &views[row.view.0];
+        buffer.extend_from_slice(&prefixes.head);
+        text::write_json_string(buffer, row.key);
+        buffer.extend_from_slice(b",\"window_start\":");
+        text::write_integer(buffer, row.window.start.ms());
+        buffer.extend_from_slice(b",\"window_end\":");
+        text::write_integer(buffer, row.window.end.ms());
+        for (prefix, value) in prefixes.features.iter().zip(row.features()) {
+            buffer.extend_from_slice(prefix);
+            match value {
+                Value::Null => buffer.extend_from_slice(b"null"),
+                Value::String(text) => text::write_json_string(buffer, text),
+                Value::Double(number) if !number.is_finite() => {
+                    buffer.push(b'"');
+                    text::write_double(buffer, number);
+                    buffer.push(b'"');
+                }
+                Value::Double(number) => text::write_double(buffer, number),
+                Value::Long(number) => text::write_integer(buffer, number),
+                Value::Boolean(truth) => buffer.extend_from_slice(if truth { b"true" } else { b"false" }),
+            }
+        }
+        self.end_line();
+    }
+
+    fn late(&mut self, late: Late<'_>) {
+        let Self { views, buffer, .. } = self;
+        buffer.extend_from_slice(&views[late.view.0].head);
+        text::write_json_string(buffer, late.key);
+        buffer.extend_from_slice(b",\"late\":true,\"event_time\":");
+        text::write_integer(buffer, late.time.ms());
+        self.end_line();
+    }
+
+    fn flush(&mut self) -> Result<Ticket, Halt> {
+        self.write_out();
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None => {
+                self.ticket.0 += 1;
+                Ok(self.ticket)
+            }
+        }
+    }
+
+    fn acknowledged(&self) -> Ticket {
+        self.ticket
+    }
+
+    fn wait(&mut self, ticket: Ticket, _patience: Duration) -> Result<bool, Halt> {
+        Ok(ticket <= self.ticket)
+    }
+}

@@ -1,0 +1,20 @@
+//! Kafka: events from a topic as a member of a consumer group, dead letters to a topic.
+//!
+//! Owns: everything that knows librdkafka. Does not own: what records mean.
+//! Why `BaseConsumer` and not the asynchronous ones, and why these client settings: DESIGN, "Decisions already weighed".
+
+mod admin;
+mod bounds;
+mod client;
+mod dead_letters;
+mod dev_broker;
+mod membership;
+mod outage;
+mod producer;
+mod source;
+
+pub use admin::{Topic, await_topic};
+pub use dead_letters::KafkaDeadLetters;
+pub use dev_broker::DevBroker;
+pub use producer::EventProducer;
+pub use source::KafkaSource;

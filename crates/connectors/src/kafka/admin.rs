@@ -1,0 +1,169 @@
+//! Looking at a topic before workers start: is Kafka there, does the topic exist, how many partitions, where do they end.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use tracing::{info, warn};
+use windrow_engine::{Halt, Partition, Positions, Stop};
+
+use super::client;
+use super::outage::Outage;
+
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// What is known of a topic.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// Number of its partitions, numbered from 0.
+    pub partitions: Partition,
+}
+
+/// Waits until Kafka at `brokers` answers and has topic `name`, and creates the topic where it does not exist and the
+/// broker allows that. `None` when a stop was requested meanwhile.
+///
+/// # Errors
+/// [`Halt::NotReachable`] when Kafka is not there within `timeout`; [`Halt::Input`] when there is no such topic and it
+/// cannot be created; [`Halt::Refused`] when Kafka does not let us look at it.
+pub fn await_topic(brokers: &str, name: &str, timeout: Option<Duration>, stop: &Stop) -> Result<Option<Topic>, Halt> {
+    let consumer: BaseConsumer = client::base(brokers)
+        .create()
+        .map_err(|error| Halt::Input(format!("`source.kafka.brokers = \"{brokers}\"` cannot be used: {error}")))?;
+    let started = Instant::now();
+    let mut outage = Outage::default();
+    let mut backoff = BACKOFF_MIN;
+    let mut created = false;
+    while !stop.requested() {
+        match look(&consumer, name) {
+            Ok(partitions) => {
+                if outage.over() {
+                    info!(brokers, "Kafka is there");
+                }
+                return Ok(Some(Topic { name: name.to_owned(), partitions }));
+            }
+            Err(Look::NoTopic) if created => {} // the brokers are still telling each other
+            Err(Look::NoTopic) => {
+                create(brokers, name)?;
+                created = true;
+                backoff = BACKOFF_MIN;
+            }
+            Err(Look::Refused(why)) => {
+                return Err(Halt::Refused(format!("Kafka at {brokers} does not show topic `{name}`: {why}")));
+            }
+            Err(Look::NotReachable(why)) => {
+                if outage.due() {
+                    warn!(brokers, why, "waiting for Kafka");
+                }
+                if let Some(timeout) = timeout
+                    && started.elapsed() >= timeout
+                {
+                    return Err(Halt::NotReachable(format!(
+                        "Kafka at {brokers} did not answer within {} s ({why}). Is it running, and is \
+                         `source.kafka.brokers` right?",
+                        timeout.as_secs()
+                    )));
+                }
+            }
+        }
+        thread::sleep(backoff);
+        backoff = (backoff * 2).min(BACKOFF_MAX);
+    }
+    Ok(None)
+}
+
+enum Look {
+    NoTopic,
+    Refused(String),
+    NotReachable(String),
+}
+
+fn look(consumer: &BaseConsumer, name: &str) -> Result<Partition, Look> {
+    let metadata = consumer.fetch_metadata(Some(name), ASK_TIMEOUT).map_err(|error| classify(&error))?;
+    let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or(Look::NoTopic)?;
+    match topic.error() {
+        None if topic.partitions().is_empty() => Err(Look::NoTopic),
+        None => Ok(Partition::try_from(topic.partitions().len()).unwrap_or(Partition::MAX)),
+        Some(
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+        ) => Err(Look::NoTopic),
+        Some(error) => {
+            let code = RDKafkaErrorCode::from(error);
+            if is_refusal(code) {
+                Err(Look::Refused(code.to_string()))
+            } else {
+                Err(Look::NotReachable(code.to_string()))
+            }
+        }
+    }
+}
+
+fn classify(error: &KafkaError) -> Look {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Look::NoTopic,
+        Some(code) if is_refusal(code) => Look::Refused(code.to_string()),
+        Some(code) => Look::NotReachable(code.to_string()),
+        None => Look::NotReachable(error.to_string()),
+    }
+}
+
+/// Errors that time does not mend.
+fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::InvalidTopic
+    )
+}
+
+fn create(brokers: &str, name: &str) -> Result<(), Halt> {
+    let refused = |why: String| {
+        Halt::Input(format!(
+            "topic `{name}` does not exist on Kafka at {brokers} and could not be created: {why}. Create it with the \
+             number of partitions you want, or correct `source.kafka.topic`."
+        ))
+    };
+    let admin: AdminClient<DefaultClientContext> =
+        client::base(brokers).create().map_err(|error| refused(error.to_string()))?;
+    let options = AdminOptions::new().operation_timeout(Some(ASK_TIMEOUT)).request_timeout(Some(ASK_TIMEOUT));
+    // -1: the broker's own defaults.
+    let topic = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
+    let results = futures_executor::block_on(admin.create_topics([&topic], &options))
+        .map_err(|error| refused(error.to_string()))?;
+    for result in results {
+        match result {
+            Ok(_) => warn!(topic = name, "the topic did not exist; it was created with the broker's default settings"),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) => return Err(refused(code.to_string())),
+        }
+    }
+    Ok(())
+}
+
+impl Topic {
+    /// The offset after the last record of each partition, as of now.
+    ///
+    /// # Errors
+    /// When Kafka cannot be asked.
+    pub fn ends(&self, brokers: &str) -> Result<Positions, Halt> {
+        let failed = |error: KafkaError| {
+            Halt::NotReachable(format!("cannot ask Kafka at {brokers} where topic `{}` ends: {error}", self.name))
+        };
+        let consumer: BaseConsumer = client::base(brokers).create().map_err(failed)?;
+        (0..self.partitions)
+            .map(|partition| {
+                let (_, end) = consumer.fetch_watermarks(&self.name, partition, ASK_TIMEOUT).map_err(failed)?;
+                Ok((partition, end))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,95 @@
+//! What the consumer group decides about one member, kept until its worker has time for it.
+//!
+//! librdkafka announces a rebalance from inside a poll and then waits for the answer. The announcement is only noted
+//! there; the worker answers it between two polls, when it can write rows and commit offsets first.
+//! Invariant: every announcement is answered once, by the worker, or here once the consumer is closing.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use tracing::{debug, error, info, warn};
+use windrow_engine::Partition;
+
+/// An announcement that waits for its answer.
+#[derive(Debug)]
+pub(super) enum Announcement {
+    Assigned(Vec<Partition>),
+    Revoked { partitions: Vec<Partition>, lost: bool },
+}
+
+/// One member's side of the consumer group.
+#[derive(Debug, Default)]
+pub(super) struct Membership {
+    announcements: Mutex<VecDeque<Announcement>>,
+    closing: AtomicBool,
+}
+
+impl Membership {
+    /// The oldest announcement without an answer.
+    pub(super) fn next(&self) -> Option<Announcement> {
+        self.announcements.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// From now on, partitions are given up as soon as the group asks for them.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    fn announce(&self, announcement: Announcement) {
+        self.announcements.lock().unwrap_or_else(PoisonError::into_inner).push_back(announcement);
+    }
+}
+
+impl ConsumerContext for Membership {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::Acquire) {
+            let answered = if assigned || !matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+                consumer.unassign()
+            } else {
+                consumer.incremental_unassign(list)
+            };
+            if let Err(error) = answered {
+                error!(%error, "could not give partitions up while leaving the group");
+            }
+            return;
+        }
+        let partitions = list.elements().iter().map(|element| element.partition()).collect();
+        self.announce(if assigned {
+            Announcement::Assigned(partitions)
+        } else {
+            Announcement::Revoked { partitions, lost: consumer.assignment_lost() }
+        });
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            warn!(%error, "offsets were not committed; the next commit covers them");
+        }
+    }
+}
+
+impl ClientContext for Membership {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                error!(target: "librdkafka", facility, "{message}");
+            }
+            // What it calls an error is mostly a broker that is away, which is reported once by the source itself.
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => debug!(target: "librdkafka", facility, "{message}"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => info!(target: "librdkafka", facility, "{message}"),
+            RDKafkaLogLevel::Debug => debug!(target: "librdkafka", facility, "{message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(target: "librdkafka", %error, reason);
+    }
+}

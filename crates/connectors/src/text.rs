@@ -1,0 +1,61 @@
+//! Values as text, in the one form that files, Redis and people see.
+
+/// A double in its shortest form that reads back as the same double: `29.99`, `0.0`, `1e300`. What is not finite is
+/// spelled as Java spells it.
+pub(crate) fn write_double(out: &mut Vec<u8>, number: f64) {
+    let text = if number.is_nan() {
+        "NaN"
+    } else if number.is_infinite() {
+        if number > 0.0 { "Infinity" } else { "-Infinity" }
+    } else {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
+        return;
+    };
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// An integer in decimal.
+pub(crate) fn write_integer(out: &mut Vec<u8>, number: i64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// A JSON string, quoted and escaped.
+pub(crate) fn write_json_string(out: &mut Vec<u8>, text: &str) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, text).is_err() {
+        out.truncate(start); // writing text to memory does not fail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_keep_their_shortest_exact_form() {
+        let shown = |number| {
+            let mut out = Vec::new();
+            write_double(&mut out, number);
+            String::from_utf8(out).expect("digits are UTF-8")
+        };
+        for (number, text) in [
+            (29.99, "29.99"),
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (100.0, "100.0"),
+            (1.0 / 3.0, "0.3333333333333333"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (9_007_199_254_740_993.0, "9007199254740992.0"),
+            (1e300, "1e300"),
+            (5e-324, "5e-324"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "Infinity"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ] {
+            assert_eq!(shown(number), text);
+            if !number.is_nan() {
+                assert_eq!(text.replace("Infinity", "inf").parse::<f64>().expect(text).to_bits(), number.to_bits());
+            }
+        }
+    }
+}

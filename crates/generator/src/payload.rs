@@ -1,0 +1,133 @@
+//! An event as bytes: the JSON of the pipeline's event schema, written piece by piece into buffers that are kept.
+
+use std::io::Write;
+
+use jiff::{Timestamp, tz::Offset};
+
+use crate::shop::EventType;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The pieces of one event as text.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    /// `2024-01-01T10:00:00.123`; whole seconds have no fraction.
+    pub(crate) time: Vec<u8>,
+    pub(crate) event_type: &'static str,
+    /// The record key too.
+    pub(crate) user_id: Vec<u8>,
+    /// `29.99`
+    pub(crate) price: Vec<u8>,
+    /// The day that `date` is about, in days since the epoch.
+    day: i64,
+    /// `2024-01-01T`: the same for many events in a row.
+    date: Vec<u8>,
+}
+
+impl Pieces {
+    pub(crate) fn new() -> Self {
+        let mut pieces =
+            Self { time: Vec::new(), event_type: "", user_id: Vec::new(), price: Vec::new(), day: 0, date: Vec::new() };
+        pieces.set_day(0);
+        pieces
+    }
+
+    pub(crate) fn set(&mut self, time_ms: i64, event_type: EventType, user: u32, price_cents: u32) {
+        self.set_time(time_ms);
+        self.event_type = match event_type {
+            EventType::View => "view",
+            EventType::Cart => "cart",
+            EventType::Purchase => "purchase",
+        };
+        let mut digits = itoa::Buffer::new();
+        self.user_id.clear();
+        self.user_id.push(b'u');
+        self.user_id.extend_from_slice(digits.format(user + 1).as_bytes());
+        self.price.clear();
+        self.price.extend_from_slice(digits.format(price_cents / 100).as_bytes());
+        let [_, tens, ones] = three_digits(price_cents % 100);
+        self.price.extend_from_slice(&[b'.', tens, ones]);
+    }
+
+    /// The event as JSON.
+    pub(crate) fn write(&self, payload: &mut Vec<u8>) {
+        payload.extend_from_slice(b"{\"event_time\":\"");
+        payload.extend_from_slice(&self.time);
+        payload.extend_from_slice(b"\",\"event_type\":\"");
+        payload.extend_from_slice(self.event_type.as_bytes());
+        payload.extend_from_slice(b"\",\"user_id\":\"");
+        payload.extend_from_slice(&self.user_id);
+        payload.extend_from_slice(b"\",\"price\":");
+        payload.extend_from_slice(&self.price);
+        payload.push(b'}');
+    }
+
+    fn set_time(&mut self, time_ms: i64) {
+        let day = time_ms.div_euclid(DAY_MS);
+        if day != self.day {
+            self.set_day(day);
+        }
+        let of_day = u32::try_from(time_ms.rem_euclid(DAY_MS)).unwrap_or_default();
+        let (seconds, ms) = (of_day / 1000, of_day % 1000);
+        let (minutes, second) = (seconds / 60, seconds % 60);
+        let [_, h, hh] = three_digits(minutes / 60);
+        let [_, m, mm] = three_digits(minutes % 60);
+        let [_, s, ss] = three_digits(second);
+        self.time.clear();
+        self.time.extend_from_slice(&self.date);
+        self.time.extend_from_slice(&[h, hh, b':', m, mm, b':', s, ss]);
+        if ms != 0 {
+            let [a, b, c] = three_digits(ms);
+            self.time.extend_from_slice(&[b'.', a, b, c]);
+        }
+    }
+
+    /// After the last day that has a date (in the year 9999) the date stands still.
+    fn set_day(&mut self, day: i64) {
+        let midnight = Timestamp::from_second(day * (DAY_MS / 1000)).unwrap_or(Timestamp::MAX);
+        let date = Offset::UTC.to_datetime(midnight).date();
+        self.day = day;
+        self.date.clear();
+        // Writing to memory cannot fail.
+        let _ = write!(self.date, "{date}T");
+    }
+}
+
+/// Of a number below 1000.
+#[expect(clippy::cast_possible_truncation, reason = "a digit fits")]
+fn three_digits(number: u32) -> [u8; 3] {
+    [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(time_ms: i64, event_type: EventType, user: u32, price_cents: u32) -> String {
+        let (mut pieces, mut payload) = (Pieces::new(), Vec::new());
+        pieces.set(time_ms, event_type, user, price_cents);
+        pieces.write(&mut payload);
+        String::from_utf8(payload).unwrap()
+    }
+
+    #[test]
+    fn events_have_the_shape_of_the_schema() {
+        assert_eq!(
+            json(1_704_103_200_123, EventType::View, 1233, 2999),
+            r#"{"event_time":"2024-01-01T10:00:00.123","event_type":"view","user_id":"u1234","price":29.99}"#
+        );
+        assert_eq!(
+            json(1_709_251_199_000, EventType::Purchase, 0, 100_005),
+            r#"{"event_time":"2024-02-29T23:59:59","event_type":"purchase","user_id":"u1","price":1000.05}"#
+        );
+    }
+
+    #[test]
+    fn times_before_the_epoch_and_at_the_ends_of_the_calendar_have_dates() {
+        let time = |time_ms| json(time_ms, EventType::Cart, 0, 0)[15..38].to_owned();
+        assert_eq!(time(-1), "1969-12-31T23:59:59.999");
+        assert_eq!(time(crate::MIN_START_MS - 1), "0001-01-01T23:59:59.999");
+        assert_eq!(time(crate::MAX_START_MS + 7), "9000-01-01T00:00:00.007");
+        assert_eq!(time(i64::MAX), "9999-12-30T07:12:55.807");
+    }
+}

@@ -1,0 +1,110 @@
+//! What a person may ask of the generator, and the limits of it.
+
+use thiserror::Error;
+
+/// Most users: each takes 12 bytes for as long as the generator lives.
+pub const MAX_USERS: u32 = 100_000_000;
+/// Fewest events per second of event time: one in 1,000 s.
+pub const MIN_RATE: f64 = 0.001;
+/// Most events per second of event time: 10,000 within one millisecond, the grain of event time.
+pub const MAX_RATE: f64 = 10_000_000.0;
+/// Longest disorder: 24 hours.
+pub const MAX_DISORDER_MS: i64 = 24 * 60 * 60 * 1000;
+/// Earliest start: 0001-01-02T00:00:00, so that late events still have a year of four digits.
+pub const MIN_START_MS: i64 = -62_135_510_400_000;
+/// Latest start: 9000-01-01T00:00:00, so that a thousand years of events still have a year of four digits.
+pub const MAX_START_MS: i64 = 221_845_392_000_000;
+
+/// What to generate. The same settings give the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// How many distinct users shop: `u1` (the most active) to `u{users}`. 1 to [`MAX_USERS`].
+    pub users: u32,
+    /// Chooses the stream among all streams of these settings.
+    pub seed: u64,
+    /// Event time of the first event, epoch ms. [`MIN_START_MS`] to [`MAX_START_MS`].
+    pub start_ms: i64,
+    /// Events per second of event time: event `i` happens `i / rate` to `(i + 1) / rate` seconds after the start.
+    /// [`MIN_RATE`] to [`MAX_RATE`].
+    pub rate: f64,
+    /// Longest time between an event and its arrival in ms, 0 to [`MAX_DISORDER_MS`]. 0 sends the events in order.
+    pub disorder_ms: i64,
+    /// Share of events sent with an event time 11 s to 2 h before their arrival, 0 to 100. (Never less before it than
+    /// the disorder allows to every event.)
+    pub late_percent: f64,
+    /// Share of events whose payload is broken in one of many ways, 0 to 100.
+    pub malformed_percent: f64,
+}
+
+/// 200,000 users at 500 events per second from 2024-01-01T00:00:00 on, seed 0, in order, none late, none malformed.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            users: 200_000,
+            seed: 0,
+            start_ms: 1_704_067_200_000,
+            rate: 500.0,
+            disorder_ms: 0,
+            late_percent: 0.0,
+            malformed_percent: 0.0,
+        }
+    }
+}
+
+/// A setting outside its limits: which, what it was, what it may be.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// No users, or more than [`MAX_USERS`].
+    #[error("{0} users cannot be generated: give a number from 1 to {MAX_USERS}")]
+    Users(u32),
+    /// Outside [`MIN_START_MS`] to [`MAX_START_MS`].
+    #[error("a start at {0} ms since the epoch is out of range: give a time between the years 1 and 9000")]
+    Start(i64),
+    /// Not a number, or outside [`MIN_RATE`] to [`MAX_RATE`].
+    #[error("a rate of {0} events per second is out of range: give a number from {MIN_RATE} to {MAX_RATE}")]
+    Rate(f64),
+    /// Below 0 or above [`MAX_DISORDER_MS`].
+    #[error("a disorder of {0} ms is out of range: give 0 to {MAX_DISORDER_MS} ms (24 hours)")]
+    Disorder(i64),
+    /// Not a number, or outside 0 to 100.
+    #[error("{0} % late events cannot be generated: give a percentage from 0 to 100")]
+    Late(f64),
+    /// Not a number, or outside 0 to 100.
+    #[error("{0} % malformed events cannot be generated: give a percentage from 0 to 100")]
+    Malformed(f64),
+    /// Late and malformed events are distinct, so that their shares add up.
+    #[error(
+        "{late} % late and {malformed} % malformed events are more than all events together: \
+         give percentages whose sum is at most 100"
+    )]
+    Shares {
+        /// `late_percent` as given.
+        late: f64,
+        /// `malformed_percent` as given.
+        malformed: f64,
+    },
+}
+
+impl Settings {
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        let percent = 0.0..=100.0;
+        if !(1..=MAX_USERS).contains(&self.users) {
+            Err(SettingsError::Users(self.users))
+        } else if !(MIN_START_MS..=MAX_START_MS).contains(&self.start_ms) {
+            Err(SettingsError::Start(self.start_ms))
+        } else if !(MIN_RATE..=MAX_RATE).contains(&self.rate) {
+            Err(SettingsError::Rate(self.rate))
+        } else if !(0..=MAX_DISORDER_MS).contains(&self.disorder_ms) {
+            Err(SettingsError::Disorder(self.disorder_ms))
+        } else if !percent.contains(&self.late_percent) {
+            Err(SettingsError::Late(self.late_percent))
+        } else if !percent.contains(&self.malformed_percent) {
+            Err(SettingsError::Malformed(self.malformed_percent))
+        } else if self.late_percent + self.malformed_percent > 100.0 {
+            Err(SettingsError::Shares { late: self.late_percent, malformed: self.malformed_percent })
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What the generator promises, seen from outside: through the settings and the bytes alone.
+
+mod delivery;
+mod event;
+mod golden;
+mod malformed;
+mod settings;
+mod shopping;
+
+use windrow_generator::{Generator, Settings};
+
+fn generator(settings: Settings) -> Generator {
+    Generator::new(settings).expect("settings are within their limits")
+}

@@ -1,0 +1,87 @@
+//! The kinds of mistakes, by their stable names.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The kind of a mistake. Its name (kebab-case) is stable: scripts may rely on it.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its stable name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Not TOML.
+    Syntax = "syntax",
+    /// A name that stands twice in one table.
+    DuplicateKey = "duplicate-key",
+    /// A `--set` that names no place in the file.
+    BadOverride = "bad-override",
+    /// A field or table that a pipeline file does not have.
+    UnknownField = "unknown-field",
+    /// A required field or table that is not there.
+    MissingField = "missing-field",
+    /// Fields of which exactly one may stand.
+    ConflictingFields = "conflicting-fields",
+    /// Another TOML type than expected.
+    WrongType = "wrong-type",
+    /// Text that is empty.
+    EmptyText = "empty-text",
+    /// A value that is none of the possible ones.
+    BadValue = "bad-value",
+    /// A name with characters that are not allowed in it.
+    BadName = "bad-name",
+    /// A name that already means something else in a row.
+    ReservedName = "reserved-name",
+    /// Not a duration.
+    BadDuration = "bad-duration",
+    /// A number or duration that is too small or too large.
+    OutOfRange = "out-of-range",
+    /// A sliding window of too many panes.
+    TooManyPanes = "too-many-panes",
+    /// A time zone that the database does not know.
+    UnknownTimeZone = "unknown-time-zone",
+    /// A field of the event that is not declared.
+    UndeclaredField = "undeclared-field",
+    /// Values whose types do not go together.
+    TypeMismatch = "type-mismatch",
+    /// A `where` that is not a SQL condition.
+    BadCondition = "bad-condition",
+    /// SQL that `where` does not offer.
+    UnsupportedCondition = "unsupported-condition",
+    /// A key template that cannot be read.
+    BadKey = "bad-key",
+    /// A key template by which two users or windows could share a Redis key.
+    AmbiguousKey = "ambiguous-key",
+    /// Two feature views that could write the same Redis key.
+    KeyCollision = "key-collision",
+}
+
+impl Code {
+    /// Whether it says that the text around it could not be read as TOML.
+    pub(crate) const fn is_syntax(self) -> bool {
+        matches!(self, Self::Syntax | Self::DuplicateKey)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,144 @@
+//! `--set path.to.field=value`: values of the file replaced from the command line.
+//!
+//! Owns: how an override is written and where it goes. Does not own: whether the field exists and the value fits; the
+//! readers judge an overridden value like any other, and report it under its `--set`.
+
+use std::str::FromStr;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::{
+    diagnostics::{At, Code, Mistakes},
+    document::{self, Entry, Node, Table, Value},
+    read::did_you_mean,
+};
+
+/// One `--set path.to.field=value`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Override {
+    /// Names from the file's root, joined by dots; names with other characters than letters, digits, `_` and `-` are
+    /// quoted as in TOML.
+    pub path: String,
+    /// The new value: a TOML boolean, number, quoted text, array or inline table; anything else is text as it stands.
+    /// What is text in the file stays text.
+    pub value: String,
+}
+
+/// What is wrong with the text of an override.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{0}` is not of the form path.to.field=value, for example source.kafka.brokers=kafka:9092")]
+pub struct OverrideError(String);
+
+impl FromStr for Override {
+    type Err = OverrideError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A quoted name may hold a `=` itself: the path ends at the first one that leaves a whole path before it.
+        text.match_indices('=')
+            .map(|(equals, _)| (&text[..equals], &text[equals + 1..]))
+            .find(|(path, _)| names(path).is_some())
+            .map(|(path, value)| Self { path: path.trim().to_owned(), value: value.to_owned() })
+            .ok_or_else(|| OverrideError(text.to_owned()))
+    }
+}
+
+/// The names of a path, read as TOML reads a dotted key.
+fn names(path: &str) -> Option<Vec<String>> {
+    let line = format!("{path} = 0");
+    let document = DeTable::parse(&line).ok()?;
+    let mut names = Vec::new();
+    let mut table = document.get_ref();
+    loop {
+        let mut entries = table.iter();
+        let (name, value) = entries.next().filter(|_| entries.next().is_none())?;
+        names.push(name.get_ref().to_string());
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            // The last thing in the line has to be our own 0, or the path was more than a path.
+            DeValue::Integer(_) if value.span().end == line.len() => return Some(names),
+            _ => return None,
+        }
+    }
+}
+
+/// Applies `overrides` to the document in their order.
+pub(crate) fn apply(overrides: &[Override], document: &mut Node, mistakes: &mut Mistakes<'_>) {
+    for (index, one) in overrides.iter().enumerate() {
+        let at = At::Override(index);
+        match names(&one.path) {
+            Some(names) => replace(document, &names, one, &at, mistakes),
+            None => {
+                mistakes
+                    .add(Code::BadOverride, &at, format!("`{}` is not a path", one.path), "names joined by dots")
+                    .hint("for example --set source.kafka.brokers=kafka:9092".to_owned());
+            }
+        }
+    }
+}
+
+fn replace(document: &mut Node, names: &[String], one: &Override, at: &At, mistakes: &mut Mistakes<'_>) {
+    let Some((leaf, parents)) = names.split_last() else { return };
+    let Value::Table(root) = &mut document.value else { return };
+    let mut table = root;
+    for (depth, name) in parents.iter().enumerate() {
+        let index = match table.entries.iter().position(|entry| entry.name == *name) {
+            Some(index) => index,
+            // A feature view comes into being as a whole or in the file: here it can only be a slip of the pen.
+            None if depth == 1 && names[0] == "feature_view" => {
+                let known: Vec<&str> = table.entries.iter().map(|entry| entry.name.as_str()).collect();
+                mistakes
+                    .add(Code::BadOverride, at, format!("there is no feature view `{name}`"), "one in the file")
+                    .hint(did_you_mean(name, known));
+                return;
+            }
+            None => {
+                let node = Node { at: at.clone(), value: Value::Table(Table::default()) };
+                table.entries.push(Entry { name: name.clone(), name_at: at.clone(), node });
+                table.entries.len() - 1
+            }
+        };
+        match &mut table.entries[index].node.value {
+            Value::Table(inner) => table = inner,
+            other => {
+                let message = format!("`{}` is {}, not a table", names[..=depth].join("."), other.type_name());
+                mistakes.add(Code::BadOverride, at, message, "a path through tables");
+                return;
+            }
+        }
+    }
+    let existing = table.entries.iter().position(|entry| entry.name == *leaf);
+    let was_text = existing.is_some_and(|index| matches!(table.entries[index].node.value, Value::Text(_)));
+    let text = || Node { at: at.clone(), value: Value::Text(one.value.clone()) };
+    let node = match document::parse_value(&one.value, at, mistakes) {
+        Some(node) if matches!(node.value, Value::Text(_)) => node,
+        Some(Node { value: Value::Other("a date or time"), .. }) | None => text(),
+        Some(_) if was_text => text(),
+        Some(node) => node,
+    };
+    match existing {
+        Some(index) => table.entries[index].node = node,
+        None => table.entries.push(Entry { name: leaf.clone(), name_at: at.clone(), node }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_ends_at_the_first_equals_sign_outside_of_quotes() {
+        let one: Override = "a.'x=y'.b=c=d".parse().expect("an override");
+        assert_eq!(one, Override { path: "a.'x=y'.b".to_owned(), value: "c=d".to_owned() });
+        assert_eq!(names(&one.path).expect("a path"), ["a", "x=y", "b"]);
+    }
+
+    #[test]
+    fn what_is_not_an_override_says_what_one_looks_like() {
+        for text in ["", "a", "=1", "a..b=1", "a\n=1", "a b=1"] {
+            let error = text.parse::<Override>().expect_err(text).to_string();
+            assert!(error.contains("path.to.field=value"), "{error}");
+        }
+        assert_eq!(names("a = 0 #"), None);
+        assert_eq!(names("a = 1\nb"), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! The words and signs a condition may consist of.
+//!
+//! Owns: refusing everything else by name, and telling fields from keywords. Does not own: their order (the parser).
+
+use std::ops::Range;
+
+use sqlparser::{
+    keywords::Keyword,
+    tokenizer::{Token, TokenWithSpan, Whitespace, Word},
+};
+
+use super::{DEEPEST, OFFERED, Reader};
+use crate::{diagnostics::Code, read::event::Lookup};
+
+const KEYWORDS: [Keyword; 8] =
+    [Keyword::AND, Keyword::OR, Keyword::NOT, Keyword::IN, Keyword::IS, Keyword::NULL, Keyword::TRUE, Keyword::FALSE];
+
+/// Checks every token; the ones that remain are fields, literals and what is offered of SQL. `None`: there were others,
+/// and all of them are noted.
+pub(super) fn vet(tokens: Vec<TokenWithSpan>, reader: &mut Reader<'_, '_, '_>) -> Option<Vec<TokenWithSpan>> {
+    let mut vetted = Vec::with_capacity(tokens.len());
+    let mut fine = true;
+    let blank =
+        |token: &Token| matches!(token, Token::Whitespace(Whitespace::Space | Whitespace::Tab | Whitespace::Newline));
+    let mut rest = tokens.into_iter().filter(|token| !blank(&token.token)).peekable();
+    while let Some(mut token) = rest.next() {
+        let range = reader.range(token.span);
+        let next = rest.peek().map(|next| &next.token);
+        let dotted = next == Some(&Token::Period)
+            || vetted.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
+        match &mut token.token {
+            // `a.b` is one mistake, at the dot.
+            Token::Word(_) if dotted => {}
+            Token::Word(word) => fine &= vet_word(word, range, next == Some(&Token::LParen), reader),
+            other => fine &= vet_sign(other, range, reader),
+        }
+        vetted.push(token);
+    }
+    if fine && nested_too_deeply(&vetted) {
+        reader.too_deep();
+        fine = false;
+    }
+    fine.then_some(vetted)
+}
+
+/// Whether NOT, `-` and `(` follow each other too often: the parser takes a NOT it refuses for a name instead.
+fn nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
+    let nests = |token: &Token| match token {
+        Token::Word(word) => word.keyword == Keyword::NOT,
+        other => matches!(other, Token::LParen | Token::Minus),
+    };
+    tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > DEEPEST / 2)
+}
+
+/// A word is a keyword on offer, a field, or a mistake. A field's word loses what SQL would see in it.
+fn vet_word(word: &mut Word, range: Range<usize>, called: bool, reader: &mut Reader<'_, '_, '_>) -> bool {
+    let quoted = word.quote_style.is_some();
+    if !quoted && KEYWORDS.contains(&word.keyword) {
+        return true;
+    }
+    word.keyword = Keyword::NoKeyword;
+    let name = word.value.as_str();
+    let (expected, hint) = match reader.words.find(name) {
+        Lookup::Found(..) | Lookup::Unclear => return true,
+        Lookup::Undeclared { expected, hint } => (expected, hint),
+    };
+    if quoted && word.quote_style == Some('"') {
+        let message = format!("events have no field `{name}`");
+        let hint = format!("double quotes are for fields; text stands in single quotes: '{name}'");
+        reader.note(Code::UndeclaredField, range, &message, &expected).hint(hint);
+    } else if let Some(hint) = way_out(name) {
+        let message = format!("`{}` is not offered here", name.to_uppercase());
+        reader.note(Code::UnsupportedCondition, range, &message, OFFERED).hint(hint.to_owned());
+    } else if called {
+        reader.note(
+            Code::UnsupportedCondition,
+            range,
+            &format!("`{name}` is not offered here: no functions are"),
+            OFFERED,
+        );
+    } else {
+        reader.note(Code::UndeclaredField, range, &format!("events have no field `{name}`"), &expected).hint(hint);
+    }
+    false
+}
+
+/// SQL that people will try, and how to do without it.
+fn way_out(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_uppercase().as_str() {
+        "BETWEEN" => "write `field >= 1 AND field <= 2`",
+        "LIKE" | "ILIKE" | "RLIKE" | "REGEXP" | "SIMILAR" => "compare with whole values: `field IN ('a', 'b')`",
+        "WHERE" => "leave it out: the condition alone is enough",
+        "CASE" | "CAST" | "COALESCE" | "IF" => "prepare the value before it reaches Kafka",
+        "SELECT" | "EXISTS" | "ANY" | "ALL" | "SOME" => "a condition looks at one event only",
+        "DISTINCT" | "UNKNOWN" => "write `field IS NULL` or `field IS NOT NULL`",
+        "XOR" => "write `(a AND NOT b) OR (NOT a AND b)`",
+        "DIV" | "MOD" | "COLLATE" | "ESCAPE" => "compare the field as it is",
+        _ => return None,
+    })
+}
+
+fn vet_sign(token: &Token, range: Range<usize>, reader: &mut Reader<'_, '_, '_>) -> bool {
+    let hint = match token {
+        Token::Number(_, false)
+        | Token::SingleQuotedString(_)
+        | Token::Eq
+        | Token::Neq
+        | Token::Lt
+        | Token::Gt
+        | Token::LtEq
+        | Token::GtEq
+        | Token::LParen
+        | Token::RParen
+        | Token::Comma
+        | Token::Minus => return true,
+        Token::DoubleEq => Some("SQL compares with a single `=`"),
+        Token::Overlap => Some("write AND"),
+        Token::StringConcat => Some("write OR"),
+        Token::ExclamationMark => Some("write NOT"),
+        Token::Plus | Token::Mul | Token::Div | Token::Mod => {
+            Some("there is no arithmetic; compare the field as it is")
+        }
+        Token::Char('`') => Some("quote a field with double quotes, text with single ones"),
+        Token::Period => Some("quote a field whose name holds a dot: \"a.b\""),
+        _ => None,
+    };
+    let shown = reader.text[range.clone()].escape_debug().to_string();
+    reader
+        .note(Code::UnsupportedCondition, range, &format!("`{shown}` is not offered here"), OFFERED)
+        .hint(hint.map(str::to_owned));
+    false
+}

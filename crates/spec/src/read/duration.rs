@@ -1,0 +1,107 @@
+//! Durations: `10s`, `500ms`, `1h 30m`, `7d`.
+//!
+//! Owns: their bounds and their unit (whole milliseconds; a day is 24 hours). Does not own: the notation, which is
+//! jiff's. Why not months and years: they have no fixed length.
+
+use jiff::{Span, SpanRelativeTo};
+
+use super::fields::Setting;
+use crate::{
+    diagnostics::{Code, Mistakes},
+    document::Value,
+};
+
+/// The longest TTL: 100 years of 365 days, far from where Redis overflows.
+pub(crate) const MAX_TTL_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
+
+/// Reads a duration of `min_ms` to `max_ms` milliseconds.
+pub(crate) fn read(setting: &Setting<'_>, min_ms: i64, max_ms: i64, mistakes: &mut Mistakes<'_>) -> Option<i64> {
+    const EXPECTED: &str = "a duration such as \"500ms\", \"10s\", \"1h 30m\" or \"7d\"";
+    if let Value::Integer(number) = setting.value {
+        let message = format!("`{}` must be a duration with a unit, not a bare number", setting.path);
+        mistakes.add(Code::WrongType, setting.at, message, EXPECTED).hint(format!("for seconds: \"{number}s\""));
+        return None;
+    }
+    let text = setting.text(EXPECTED, mistakes)?;
+    match milliseconds(text) {
+        Ok(ms) if (min_ms..=max_ms).contains(&ms) => Some(ms),
+        Ok(ms) => {
+            let message = format!("`{}` is too {}", setting.path, if ms < min_ms { "short" } else { "long" });
+            let expected = format!("at least {} and at most {}", written(min_ms), written(max_ms));
+            mistakes.add(Code::OutOfRange, setting.at, message, expected);
+            None
+        }
+        Err(reason) => {
+            let message = format!("`{}` is not a duration that can be used: {reason}", setting.path);
+            mistakes.add(Code::BadDuration, setting.at, message, EXPECTED);
+            None
+        }
+    }
+}
+
+fn milliseconds(text: &str) -> Result<i64, &'static str> {
+    let span: Span = text.trim().parse().map_err(|_| "it is not a number with a unit")?;
+    if span.get_months() != 0 || span.get_years() != 0 {
+        return Err("months and years have no fixed length");
+    }
+    let duration =
+        span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| "it is longer than can be counted")?;
+    if duration.subsec_nanos() % 1_000_000 != 0 {
+        return Err("it is finer than a millisecond");
+    }
+    i64::try_from(duration.as_millis()).map_err(|_| "it is longer than can be counted")
+}
+
+/// A bound, in the largest unit that divides it.
+fn written(ms: i64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    units.iter().find(|(unit, _)| ms != 0 && ms % unit == 0).map_or_else(
+        || if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") },
+        |(unit, name)| format!("{}{name}", ms / unit),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_of_fixed_length_are_read() {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("1h", 3_600_000),
+            ("1h 30m", 5_400_000),
+            ("1h30m", 5_400_000),
+            ("1.5h", 5_400_000),
+            ("7d", 604_800_000),
+            ("1w", 604_800_000),
+            ("0s", 0),
+            ("-1s", -1_000),
+        ] {
+            assert_eq!(milliseconds(text), Ok(ms), "{text}");
+        }
+    }
+
+    #[test]
+    fn others_are_refused_with_the_reason() {
+        for (text, reason) in [
+            ("1mo", "months and years"),
+            ("2 years", "months and years"),
+            ("1us", "finer"),
+            ("10", "not a number with a unit"),
+            ("soon", "not a number with a unit"),
+        ] {
+            let error = milliseconds(text).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_written_in_round_units() {
+        assert_eq!(written(0), "0s");
+        assert_eq!(written(1), "1ms");
+        assert_eq!(written(windrow_core::MAX_WINDOW_MS), "1000d");
+        assert_eq!(written(5_400_000), "90m");
+    }
+}

@@ -1,0 +1,212 @@
+//! `where` means what SQL means: random conditions against an evaluation that follows the standard's words.
+
+#![allow(clippy::panic)] // a refused pipeline fails the test with its mistakes as people see them
+
+use proptest::prelude::*;
+use windrow_core::{Condition, Value};
+use windrow_spec::{ECOMMERCE, parse};
+
+/// A condition as a person would think of it.
+#[derive(Clone, Debug)]
+enum Sql {
+    Compare(Term, &'static str, Term),
+    In(Term, bool, Vec<Term>),
+    IsNull(Term, bool),
+    Flag(Term),
+    Not(Box<Sql>),
+    And(Box<Sql>, Box<Sql>),
+    Or(Box<Sql>, Box<Sql>),
+}
+
+#[derive(Clone, Debug)]
+enum Term {
+    Field(usize),
+    Text(String),
+    Number(i32, bool),
+    Truth(bool),
+    Null,
+}
+
+const FIELDS: [&str; 5] = ["user_id", "order", "\"a \"\"b\"\"\"", "amount", "flag"];
+
+impl Term {
+    fn sql(&self) -> String {
+        match self {
+            Self::Field(index) => FIELDS[*index].to_owned(),
+            Self::Text(text) => format!("'{}'", text.replace('\'', "''")),
+            Self::Number(number, false) => number.to_string(),
+            Self::Number(number, true) => format!("{number}.5"),
+            Self::Truth(truth) => if *truth { "TRUE" } else { "false" }.to_owned(),
+            Self::Null => "NULL".to_owned(),
+        }
+    }
+
+    fn value<'a>(&'a self, fields: &[Value<'a>]) -> Value<'a> {
+        match self {
+            Self::Field(index) => fields[*index],
+            Self::Text(text) => Value::String(text),
+            Self::Number(number, false) => Value::Long((*number).into()),
+            Self::Number(number, true) => Value::Double(format!("{number}.5").parse().expect("a double")),
+            Self::Truth(truth) => Value::Boolean(*truth),
+            Self::Null => Value::Null,
+        }
+    }
+}
+
+impl Sql {
+    fn sql(&self) -> String {
+        match self {
+            Self::Compare(left, sign, right) => format!("{} {sign} {}", left.sql(), right.sql()),
+            Self::In(term, negated, list) => {
+                let list: Vec<String> = list.iter().map(Term::sql).collect();
+                format!("{} {}in ({})", term.sql(), if *negated { "NOT " } else { "" }, list.join(", "))
+            }
+            Self::IsNull(term, negated) => format!("{} IS {}NULL", term.sql(), if *negated { "not " } else { "" }),
+            Self::Flag(term) => term.sql(),
+            Self::Not(inner) => format!("NOT ({})", inner.sql()),
+            Self::And(left, right) => format!("({}) AND ({})", left.sql(), right.sql()),
+            Self::Or(left, right) => format!("({}) or ({})", left.sql(), right.sql()),
+        }
+    }
+
+    /// Truth in thirds: 0 false, 1 unknown, 2 true; AND is the least, OR the greatest, NOT the other end.
+    fn truth(&self, fields: &[Value<'_>]) -> u8 {
+        match self {
+            Self::Compare(left, sign, right) => compare(left.value(fields), sign, right.value(fields)),
+            Self::In(term, negated, list) => {
+                let any = list.iter().map(|one| compare(term.value(fields), "=", one.value(fields))).max().unwrap_or(0);
+                if *negated { 2 - any } else { any }
+            }
+            Self::IsNull(term, negated) => {
+                if (term.value(fields) == Value::Null) == *negated {
+                    0
+                } else {
+                    2
+                }
+            }
+            Self::Flag(term) => match term.value(fields) {
+                Value::Boolean(truth) => 2 * u8::from(truth),
+                _ => 1,
+            },
+            Self::Not(inner) => 2 - inner.truth(fields),
+            Self::And(left, right) => left.truth(fields).min(right.truth(fields)),
+            Self::Or(left, right) => left.truth(fields).max(right.truth(fields)),
+        }
+    }
+}
+
+fn compare(left: Value<'_>, sign: &str, right: Value<'_>) -> u8 {
+    let number = |value: Value<'_>| match value {
+        Value::Long(number) => format!("{number}").parse::<f64>().ok(),
+        Value::Double(number) => Some(number),
+        _ => None,
+    };
+    let ordering = match (left, right) {
+        (Value::String(left), Value::String(right)) => left.partial_cmp(right),
+        (Value::Boolean(left), Value::Boolean(right)) => left.partial_cmp(&right),
+        _ => number(left).zip(number(right)).and_then(|(left, right)| left.partial_cmp(&right)),
+    };
+    let Some(ordering) = ordering else { return 1 };
+    let holds = match sign {
+        "=" => ordering.is_eq(),
+        "<>" | "!=" => ordering.is_ne(),
+        "<" => ordering.is_lt(),
+        "<=" => ordering.is_le(),
+        ">" => ordering.is_gt(),
+        _ => ordering.is_ge(),
+    };
+    2 * u8::from(holds)
+}
+
+fn term(kind: usize) -> BoxedStrategy<Term> {
+    match kind {
+        0 => prop_oneof![
+            prop::sample::select(vec![0_usize, 1]).prop_map(Term::Field),
+            "[ab']{0,2}".prop_map(Term::Text),
+            Just(Term::Null)
+        ]
+        .boxed(),
+        1 => prop_oneof![
+            prop::sample::select(vec![2_usize, 3]).prop_map(Term::Field),
+            (-2..3_i32, any::<bool>()).prop_map(|(number, half)| Term::Number(number, half)),
+            Just(Term::Null)
+        ]
+        .boxed(),
+        _ => prop_oneof![Just(Term::Field(4)), any::<bool>().prop_map(Term::Truth)].boxed(),
+    }
+}
+
+fn condition() -> impl Strategy<Value = Sql> {
+    let sign = prop::sample::select(vec!["=", "<>", "!=", "<", "<=", ">", ">="]);
+    let leaf = (0..3_usize, sign, any::<bool>(), 0..4_usize).prop_flat_map(|(kind, sign, negated, shape)| {
+        let list = prop::collection::vec(term(kind), 1..4);
+        (term(kind), term(kind), list).prop_map(move |(left, right, list)| match shape {
+            0 => Sql::In(left, negated, list),
+            1 => Sql::IsNull(left, negated),
+            2 if kind == 2 => Sql::Flag(left),
+            _ => Sql::Compare(left, sign, right),
+        })
+    });
+    leaf.prop_recursive(4, 24, 2, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|one| Sql::Not(Box::new(one))),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Sql::And(Box::new(left), Box::new(right))),
+            (inner.clone(), inner).prop_map(|(left, right)| Sql::Or(Box::new(left), Box::new(right))),
+        ]
+    })
+}
+
+fn compiled(condition: &str) -> Condition {
+    let fields = r#"
+        order = "string"
+        "a \"b\"" = "double"
+        amount = "long"
+        flag = "boolean"
+        event_type = "string"
+        price = "double"
+    "#;
+    let declared = "event_type = \"string\"\nprice      = \"double\"";
+    assert!(ECOMMERCE.contains(declared));
+    let condition = condition.replace('"', "\\\"");
+    let more = format!("more = {{ count = \"*\", where = \"{condition}\" }}\n");
+    let text = ECOMMERCE.replace(declared, fields) + &more;
+    let pipeline = parse("p.toml", &text, &[]).unwrap_or_else(|mistakes| panic!("{condition}\n{mistakes}"));
+    pipeline.views[1].feature_view.features[2].condition.clone().expect("a condition")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn conditions_mean_what_sql_means(
+        condition in condition(),
+        text in prop::sample::select(vec![Value::Null, Value::String("a"), Value::String("'"), Value::String("")]),
+        double in prop::sample::select(vec![Value::Null, Value::Double(0.5), Value::Double(-1.0)]),
+        long in prop::sample::select(vec![Value::Null, Value::Long(-1), Value::Long(2)]),
+        flag in prop::sample::select(vec![Value::Null, Value::Boolean(true), Value::Boolean(false)]),
+    ) {
+        let fields = [Value::String("ab"), text, double, long, flag];
+        let sql = condition.sql();
+        prop_assert_eq!(compiled(&sql).matches(&fields), condition.truth(&fields) == 2, "{}", sql);
+    }
+}
+
+#[test]
+fn long_chains_are_compiled_and_evaluated() {
+    let chain = (0..300).map(|n| format!("amount = {n}")).collect::<Vec<_>>().join(" OR ");
+    assert!(chain.len() < 4_096 + 1_000);
+    let condition = compiled(&chain[..chain[..4_000].rfind(" OR ").expect("an OR")]);
+    let fields = |amount| [Value::String(""), Value::Null, Value::Null, Value::Long(amount), Value::Null];
+    assert!(condition.matches(&fields(0)) && condition.matches(&fields(200)) && !condition.matches(&fields(-1)));
+}
+
+#[test]
+fn precedence_is_that_of_sql() {
+    let fields =
+        |amount, flag| [Value::String(""), Value::Null, Value::Null, Value::Long(amount), Value::Boolean(flag)];
+    let condition = compiled("flag OR NOT amount = 1 AND amount < 5");
+    assert!(condition.matches(&fields(1, true)));
+    assert!(condition.matches(&fields(2, false)));
+    assert!(!condition.matches(&fields(1, false)));
+    assert!(!condition.matches(&fields(9, false)));
+}

@@ -1,0 +1,72 @@
+//! `--set path.to.field=value`, from the text to what the pipeline says.
+
+use windrow_core::Literal;
+use windrow_spec::{DeadLetters, Diagnostics, ECOMMERCE, Override, Pipeline, Place, Start, parse};
+
+fn with(overrides: &[&str]) -> Result<Pipeline, Diagnostics> {
+    let overrides: Vec<Override> = overrides.iter().map(|one| one.parse().expect(one)).collect();
+    parse("pipelines/ecommerce.toml", ECOMMERCE, &overrides)
+}
+
+fn mistakes(overrides: &[&str]) -> String {
+    with(overrides).expect_err("a mistake").render(false)
+}
+
+#[test]
+fn values_are_replaced_added_and_read_as_what_they_are() {
+    let pipeline = with(&[
+        "source.kafka.brokers=kafka-1:9092,kafka-2:9092",
+        "source.kafka.start=latest",
+        "name=2024", // text in the file, so text here
+        "event.max_key_bytes=64",
+        "checkpoint.every=5s",
+        "dead_letters.topic=dead",
+        "feature_view.user_features.window.sliding.slide=30m",
+        "feature_view.user_features.features.avg_viewed_price_1h.default=-1",
+        "feature_view.session_features.features.total={ sum = \"price\" }",
+        "source.kafka.group='a group'",
+        "feature_view.session_features.ttl=1h",
+        "feature_view.session_features.ttl=3h", // the last one counts
+    ])
+    .expect("no mistakes");
+    assert_eq!(pipeline.source.brokers, "kafka-1:9092,kafka-2:9092");
+    assert_eq!(pipeline.source.start, Start::Latest);
+    assert_eq!(pipeline.source.group, "a group");
+    assert_eq!(pipeline.name, "2024");
+    assert_eq!(pipeline.event.max_key_bytes, 64);
+    assert_eq!(pipeline.checkpoint.every_ms, 5_000);
+    assert_eq!(pipeline.dead_letters, Some(DeadLetters::Topic("dead".to_owned())));
+    assert_eq!(pipeline.views[0].feature_view.features[3].default, Some(Literal::Double(-1.0)));
+    assert_eq!(&*pipeline.views[1].feature_view.features[2].name, "total");
+    assert_eq!(pipeline.views[1].ttl_ms, 3 * 3_600_000);
+}
+
+#[test]
+fn mistakes_are_placed_at_their_override() {
+    let found = with(&["source.kafka.start=never"]).expect_err("a mistake");
+    let places: Vec<&Place> = found.iter().map(|one| &one.place).collect();
+    assert_eq!(places, [&Place::Override { path: "source.kafka.start".to_owned() }]);
+}
+
+#[test]
+fn all_mistakes_of_overrides_are_shown() {
+    insta::assert_snapshot!(mistakes(&[
+        "source.kafka.start=erliest",
+        "source.kafka.grup=x",
+        "name.first=x",
+        "feature_view.user_feature.ttl=1h",
+        "checkpoint.every=5",
+        "feature_view.session_features.key=user_features:{user_id}",
+        "feature_view.user_features.features.more={ count = \"*\", where = \"pric > 1\" }",
+        "event.max_key_bytes=99999999999999999999",
+        "dead_letters.topic=5",
+        "sink.redis.url=http://:hunter2@redis",
+    ]));
+}
+
+#[test]
+fn a_path_given_by_hand_is_checked_too() {
+    let one = Override { path: "a b".to_owned(), value: "1".to_owned() };
+    let rendered = parse("p.toml", ECOMMERCE, &[one]).expect_err("a mistake").render(false);
+    assert!(rendered.contains("bad-override") && rendered.contains("--set a b"), "{rendered}");
+}

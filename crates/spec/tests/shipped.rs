@@ -1,0 +1,134 @@
+//! The shipped pipeline file says what the design says it says.
+
+#![allow(clippy::panic)] // a refused pipeline fails the test with its mistakes as people see them
+
+use windrow_core::{
+    Aggregate, Comparison, Condition, DurationUnit, EventTime, Feature, FieldId, FieldType, Literal, Operand, Window,
+    WindowKind,
+};
+use windrow_spec::{Checkpoint, ECOMMERCE, Pipeline, Segment, Start, parse};
+
+fn shipped() -> Pipeline {
+    parse("pipelines/ecommerce.toml", ECOMMERCE, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn event_type_is(value: &str) -> Option<Condition> {
+    let value = Operand::Literal(Some(Literal::String(value.into())));
+    Some(Condition::Compare(Operand::Field(FieldId(1)), Comparison::Equal, value))
+}
+
+#[test]
+fn source_event_and_sink() {
+    let pipeline = shipped();
+    assert_eq!(pipeline.name, "ecommerce");
+    assert_eq!(pipeline.source.brokers, "localhost:9092");
+    assert_eq!(pipeline.source.topic, "ecommerce-events");
+    assert_eq!(pipeline.source.group, "feature-engineering-group");
+    assert_eq!(pipeline.source.start, Start::Earliest);
+    let fields: Vec<_> = pipeline.event.schema.fields().iter().map(|field| (&*field.name, field.field_type)).collect();
+    assert_eq!(
+        fields,
+        [("user_id", FieldType::String), ("event_type", FieldType::String), ("price", FieldType::Double)]
+    );
+    assert_eq!(pipeline.event.time_field, "event_time");
+    assert_eq!(pipeline.event.time_zone, jiff::tz::TimeZone::UTC);
+    assert_eq!(pipeline.event.max_key_bytes, 1_024);
+    assert_eq!(pipeline.watermark.max_out_of_orderness_ms, 10_000);
+    let checkpoint = Checkpoint { every_ms: 30_000, store: "file:./.windrow/checkpoints".to_owned() };
+    assert_eq!(pipeline.checkpoint, checkpoint);
+    assert_eq!(pipeline.sink.url, "redis://localhost:6379");
+    assert_eq!(pipeline.dead_letters, None);
+}
+
+#[test]
+fn user_features() {
+    let pipeline = shipped();
+    let view = &pipeline.views[0];
+    assert_eq!(&*view.feature_view.name, "user_features");
+    assert_eq!(view.feature_view.window, WindowKind::Sliding { size_ms: 3_600_000, slide_ms: 600_000 });
+    assert_eq!(view.ttl_ms, 7_200_000);
+    assert!(!view.key.has_window());
+    assert_eq!(view.key.to_string(), "user_features:{user_id}");
+    let count = |name: &str, value| Feature {
+        name: name.into(),
+        aggregate: Aggregate::Count,
+        condition: event_type_is(value),
+        default: None,
+    };
+    let average = Feature {
+        name: "avg_viewed_price_1h".into(),
+        aggregate: Aggregate::Avg(FieldId(2)),
+        condition: event_type_is("view"),
+        default: Some(Literal::Double(0.0)),
+    };
+    assert_eq!(
+        view.feature_view.features,
+        [
+            count("view_count_1h", "view"),
+            count("cart_count_1h", "cart"),
+            count("purchase_count_1h", "purchase"),
+            average
+        ]
+    );
+}
+
+#[test]
+fn session_features() {
+    let pipeline = shipped();
+    assert_eq!(pipeline.views.len(), 2);
+    let view = &pipeline.views[1];
+    assert_eq!(&*view.feature_view.name, "session_features");
+    assert_eq!(view.feature_view.window, WindowKind::Session { gap_ms: 600_000 });
+    assert_eq!(view.ttl_ms, 3_600_000);
+    let names: Vec<_> = view.feature_view.features.iter().map(|one| (&*one.name, one.aggregate)).collect();
+    assert_eq!(
+        names,
+        [("event_count", Aggregate::Count), ("duration_seconds", Aggregate::Duration(DurationUnit::Seconds))]
+    );
+    assert_eq!(
+        view.key.segments(),
+        [
+            Segment::Literal("session_features:".to_owned()),
+            Segment::Key,
+            Segment::Literal(":".to_owned()),
+            Segment::WindowStart
+        ]
+    );
+    let mut key = Vec::new();
+    view.key.write(
+        &mut key,
+        "111",
+        Window { start: EventTime::from_ms(1_704_103_200_000), end: EventTime::from_ms(0) },
+    );
+    assert_eq!(key, b"session_features:111:1704103200000");
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let text = r#"
+        name = "p"
+        source.kafka = { brokers = "b:9092", topic = "t", group = "g" }
+        event = { key = "id", time = "at" }
+        watermark.max_out_of_orderness = "0s"
+        sink.redis.url = "redis://h"
+        feature_view.f = { window.tumbling.size = "1d", key = "f:{id}", ttl = "1w", features.n.count = "*" }
+    "#;
+    let pipeline = parse("p.toml", text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let full = shipped();
+    assert_eq!(pipeline.source.start, full.source.start);
+    assert_eq!(pipeline.checkpoint, full.checkpoint);
+    assert_eq!(pipeline.event.time_zone, full.event.time_zone);
+    assert_eq!(pipeline.event.max_key_bytes, full.event.max_key_bytes);
+    assert_eq!(pipeline.watermark.max_out_of_orderness_ms, 0);
+    let day = 86_400_000;
+    assert_eq!(pipeline.views[0].feature_view.window, WindowKind::Sliding { size_ms: day, slide_ms: day });
+}
+
+#[test]
+fn a_password_is_not_in_debug_output() {
+    let text = ECOMMERCE.replace("redis://localhost", "redis://:hunter2@localhost");
+    let pipeline = parse("p.toml", &text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(pipeline.sink.url, "redis://:hunter2@localhost:6379");
+    let shown = format!("{pipeline:?}");
+    assert!(shown.contains("redis://***@localhost:6379") && !shown.contains("hunter2"), "{shown}");
+}

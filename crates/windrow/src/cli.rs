@@ -1,0 +1,207 @@
+//! The command line's grammar.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use windrow_spec::Override;
+
+use crate::exit;
+
+/// Real-time features: events from Kafka, event-time windows per user, rows in Redis.
+#[derive(Parser, Debug)]
+#[command(version, after_help = exit::HELP, arg_required_else_help = true, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Log in detail (RUST_LOG chooses exactly)
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a pipeline: Kafka → windows → Redis
+    #[command(after_help = "\
+Examples:
+  windrow run
+      the shipped e-commerce pipeline, on localhost
+  windrow run my.toml --workers 4
+  windrow run my.toml --set source.kafka.brokers=kafka:9092 --set sink.redis.url=redis://redis:6379
+  windrow run my.toml --set source.kafka.group=backfill --bounded
+      everything that is in the topic now, then exit")]
+    Run(RunArgs),
+    /// Run a pipeline over a file: JSON lines in, JSON lines out; no Kafka, no Redis, no clock
+    #[command(after_help = "\
+Examples:
+  windrow replay my.toml --input events.jsonl --output rows.jsonl
+  zcat events.jsonl.gz | windrow replay my.toml --input - --output - | head
+
+Each fired window is one line {\"feature_view\", <key>, \"window_start\", \"window_end\", <features>}, each event that was
+late for every window of a view {\"feature_view\", <key>, \"late\": true, \"event_time\"}; times are epoch milliseconds.
+At the end of the input everything left fires.")]
+    Replay(ReplayArgs),
+    /// Check a pipeline file and print its plan, or every mistake in it
+    #[command(after_help = "\
+Examples:
+  windrow check my.toml
+  windrow check my.toml --json | jq .feature_views")]
+    Check(CheckArgs),
+    /// Make believable shoppers' events, to Kafka or to a file
+    #[command(after_help = "\
+Examples:
+  windrow generate --to kafka --backlog 2h --rate 20
+      two hours of history at once, then 20 events/s for as long as it runs
+  windrow generate --to events.jsonl --count 4000000 --users 200000 --backlog 2h
+      four million events spread over two hours
+  windrow generate --to - --count 10 --disorder 9s --late 5 --malformed 1
+
+The same flags and seed give the same bytes (for Kafka: the same events, dated back from now).")]
+    Generate(GenerateArgs),
+    /// See it work with nothing installed: in-process broker, generator, engine, rows in the terminal
+    #[command(after_help = "\
+Examples:
+  windrow demo
+  windrow demo --redis redis://localhost:6379
+      rows to a real Redis instead of the terminal")]
+    Demo(DemoArgs),
+    /// Show what Redis holds for a user now
+    #[command(after_help = "\
+Examples:
+  windrow features 111
+  windrow features 111 --json | jq '.rows[] | select(.feature_view == \"user_features\")'")]
+    Features(FeaturesArgs),
+}
+
+/// The pipeline file and what overrides it.
+#[derive(Args, Debug)]
+pub(crate) struct PipelineArgs {
+    /// The pipeline file [default: the shipped e-commerce pipeline]
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SetArgs {
+    /// Override a value of the pipeline file; may be repeated
+    #[arg(long = "set", value_name = "PATH.TO.KEY=VALUE")]
+    pub(crate) overrides: Vec<Override>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Worker threads, each a member of the consumer group [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
+    /// Read up to where the topic ends now, fire everything that is left, and exit
+    #[arg(long)]
+    pub(crate) bounded: bool,
+    /// Give up when Kafka or Redis is not there after this long [default: wait for ever]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) start_timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Events, one JSON object a line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where rows and late events go; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Where lines go that are not events [default: they are only counted]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dead_letters: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Print the plan (or the mistakes) as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GenerateArgs {
+    /// Where events go: kafka (the pipeline's topic), a file, or - for standard output
+    #[arg(long, value_name = "kafka|FILE|-", default_value = "kafka")]
+    pub(crate) to: String,
+    /// Events per second of event time [default: 50; with --backlog and --count, what makes them fit]
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<f64>,
+    /// Number of events [default: to Kafka, without end; to a file, the backlog]
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+    /// Number of shoppers
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub(crate) users: u32,
+    /// How far back the first event lies; what is in the past is sent at once
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) backlog: Option<Duration>,
+    /// How far out of order events arrive, at most
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s")]
+    pub(crate) disorder: Duration,
+    /// Share of events that come 11 seconds to two hours late
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    pub(crate) late: f64,
+    /// Share of records that are not events
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    pub(crate) malformed: f64,
+    /// Chooses among all possible streams
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The present, which the backlog leads up to [default: to Kafka, the clock; to a file, 2024-01-01T12:00:00Z]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<Timestamp>,
+    /// The pipeline file that says where Kafka is [default: the shipped e-commerce pipeline]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Write rows to this Redis instead of the terminal
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: Option<String>,
+    /// Print lines instead of a live table
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Stop after this long [default: run until Ctrl-C]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FeaturesArgs {
+    /// The user (the entity key) to look up
+    pub(crate) user: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The pipeline file [default: the shipped e-commerce pipeline]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+}
+
+/// `10s`, `500ms`, `1h 30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| format!("`{text}` is not a duration; write for example 500ms, 10s, 2h or 1h30m"))
+}

@@ -1,0 +1,203 @@
+//! `windrow check`: is the pipeline file right, and what would it do?
+
+#![allow(clippy::print_stdout)] // the plan is what the user asked for
+
+use std::fmt::Write;
+use std::io::{IsTerminal, stderr};
+
+use serde_json::json;
+use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, Schema, WindowKind};
+use windrow_spec::{DeadLetters, Pipeline, Start, View};
+
+use crate::cli::CheckArgs;
+use crate::exit::{Exit, Failure};
+use crate::pipeline_file;
+use crate::status::span_ms;
+use crate::table;
+
+pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
+    if !args.json {
+        print!("{}", plan(&pipeline_file::load(path, overrides)?));
+        return Ok(Exit::Success);
+    }
+    let (name, text) = pipeline_file::read(path)?;
+    match windrow_spec::parse(&name, &text, overrides) {
+        Ok(pipeline) => {
+            println!("{:#}", plan_as_json(&pipeline));
+            Ok(Exit::Success)
+        }
+        Err(mistakes) => {
+            let listed: Vec<_> = mistakes.iter().map(mistake_as_json).collect();
+            println!("{:#}", json!({ "file": name, "mistakes": listed }));
+            Err(Failure::new(Exit::Pipeline, mistakes.render(stderr().is_terminal())))
+        }
+    }
+}
+
+fn plan(pipeline: &Pipeline) -> String {
+    let (source, schema) = (&pipeline.source, &pipeline.event.schema);
+    let start = match source.start {
+        Start::Earliest => "earliest",
+        Start::Latest => "latest",
+    };
+    let declared = schema.fields()[1..].iter().map(|field| format!("{} {}", field.name, field.field_type.name()));
+    let dead_letters = match &pipeline.dead_letters {
+        None => "counted only".to_owned(),
+        Some(DeadLetters::Topic(topic)) => format!("to topic {topic}"),
+        Some(DeadLetters::File(path)) => format!("to {}", path.display()),
+    };
+    let time_zone = pipeline.event.time_zone.iana_name().unwrap_or("a fixed offset");
+    let lines = [
+        ("pipeline", pipeline.name.clone()),
+        ("source", format!("topic {} on {}", source.topic, source.brokers)),
+        ("", format!("group {}, without committed offsets from {start}", source.group)),
+        ("event", format!("key {}, time {} (in {time_zone})", schema.key_name(), pipeline.event.time_field)),
+        ("", declared.collect::<Vec<_>>().join(", ")),
+        ("watermark", format!("{} behind the latest event", span_ms(pipeline.watermark.max_out_of_orderness_ms))),
+        ("checkpoint", format!("every {} in {}", span_ms(pipeline.checkpoint.every_ms), pipeline.checkpoint.store)),
+        ("sink", format!("Redis at {}", without_login(&pipeline.sink.url))),
+        ("dead letters", dead_letters),
+    ];
+    let mut out = String::new();
+    for (name, what) in lines.iter().filter(|(_, what)| !what.is_empty()) {
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "{name:<13} {what}");
+    }
+    for view in &pipeline.views {
+        let _ = writeln!(out, "\nfeature view {}", view.feature_view.name);
+        let _ = writeln!(out, "{:<13} {}", "  window", window(view.feature_view.window));
+        let _ = writeln!(out, "{:<13} {}", "  key", view.key);
+        let _ = writeln!(out, "{:<13} {}", "  ttl", span_ms(view.ttl_ms));
+        let mut features = table::with_head(["feature", "aggregate", "where", "default"]);
+        for feature in &view.feature_view.features {
+            features.add_row([
+                feature.name.to_string(),
+                aggregate(feature.aggregate, schema),
+                if feature.condition.is_some() { "filtered".to_owned() } else { String::new() },
+                default(feature).map(|value| value.to_string()).unwrap_or_default(),
+            ]);
+        }
+        let _ = writeln!(out, "{features}");
+    }
+    out
+}
+
+fn window(window: WindowKind) -> String {
+    match window {
+        WindowKind::Sliding { size_ms, slide_ms } => {
+            let pane_ms = pane_ms(size_ms, slide_ms);
+            let kind = if size_ms == slide_ms {
+                format!("tumbling {}", span_ms(size_ms))
+            } else {
+                format!("sliding {} every {}", span_ms(size_ms), span_ms(slide_ms))
+            };
+            format!("{kind}, {} panes of {} per user", size_ms / pane_ms, span_ms(pane_ms))
+        }
+        WindowKind::Session { gap_ms } => format!("session, gap {}", span_ms(gap_ms)),
+    }
+}
+
+fn pane_ms(size_ms: i64, slide_ms: i64) -> i64 {
+    let (mut a, mut b) = (size_ms, slide_ms);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+fn aggregate(aggregate: Aggregate, schema: &Schema) -> String {
+    let of = |name: &str, field: FieldId| format!("{name}({})", schema.fields()[field.0].name);
+    match aggregate {
+        Aggregate::Count => "count(*)".to_owned(),
+        Aggregate::CountField(field) => of("count", field),
+        Aggregate::Sum(field) => of("sum", field),
+        Aggregate::Avg(field) => of("avg", field),
+        Aggregate::Min(field) => of("min", field),
+        Aggregate::Max(field) => of("max", field),
+        Aggregate::First(field) => of("first", field),
+        Aggregate::Last(field) => of("last", field),
+        Aggregate::CountDistinct(field) => of("count_distinct", field),
+        Aggregate::Duration(DurationUnit::Milliseconds) => "duration in milliseconds".to_owned(),
+        Aggregate::Duration(DurationUnit::Seconds) => "duration in seconds".to_owned(),
+        Aggregate::Duration(DurationUnit::Minutes) => "duration in minutes".to_owned(),
+    }
+}
+
+fn default(feature: &Feature) -> Option<serde_json::Value> {
+    use windrow_core::Literal;
+    feature.default.as_ref().map(|default| match default {
+        Literal::String(text) => json!(text),
+        Literal::Double(number) => json!(number),
+        Literal::Long(number) => json!(number),
+        Literal::Boolean(truth) => json!(truth),
+    })
+}
+
+/// A Redis URL that can be shown.
+fn without_login(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
+        _ => url.to_owned(),
+    }
+}
+
+fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
+    let schema = &pipeline.event.schema;
+    let view = |view: &View| {
+        let window = match view.feature_view.window {
+            WindowKind::Sliding { size_ms, slide_ms } => {
+                json!({ "sliding": { "size_ms": size_ms, "slide_ms": slide_ms, "pane_ms": pane_ms(size_ms, slide_ms) } })
+            }
+            WindowKind::Session { gap_ms } => json!({ "session": { "gap_ms": gap_ms } }),
+        };
+        let feature = |feature: &Feature| {
+            json!({
+                "name": feature.name,
+                "aggregate": aggregate(feature.aggregate, schema),
+                "filtered": feature.condition.is_some(),
+                "default": default(feature),
+            })
+        };
+        json!({
+            "name": view.feature_view.name,
+            "window": window,
+            "key": view.key.to_string(),
+            "ttl_ms": view.ttl_ms,
+            "features": view.feature_view.features.iter().map(feature).collect::<Vec<_>>(),
+        })
+    };
+    let field = |field: &windrow_core::Field| json!({ "name": field.name, "type": field.field_type.name() });
+    json!({
+        "name": pipeline.name,
+        "source": {
+            "brokers": pipeline.source.brokers,
+            "topic": pipeline.source.topic,
+            "group": pipeline.source.group,
+        },
+        "event": {
+            "key": schema.key_name(),
+            "time": pipeline.event.time_field,
+            "time_zone": pipeline.event.time_zone.iana_name(),
+            "fields": schema.fields()[1..].iter().map(field).collect::<Vec<_>>(),
+        },
+        "watermark": { "max_out_of_orderness_ms": pipeline.watermark.max_out_of_orderness_ms },
+        "checkpoint": { "every_ms": pipeline.checkpoint.every_ms, "store": pipeline.checkpoint.store },
+        "sink": { "redis": without_login(&pipeline.sink.url) },
+        "feature_views": pipeline.views.iter().map(view).collect::<Vec<_>>(),
+    })
+}
+
+fn mistake_as_json(mistake: &windrow_spec::Diagnostic) -> serde_json::Value {
+    let place = match &mistake.place {
+        windrow_spec::Place::File { line, column } => json!({ "line": line, "column": column }),
+        windrow_spec::Place::Override { path } => json!({ "set": path }),
+    };
+    json!({
+        "code": mistake.code.as_str(),
+        "message": mistake.message,
+        "place": place,
+        "expected": mistake.expected,
+        "hint": mistake.hint,
+    })
+}

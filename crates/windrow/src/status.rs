@@ -1,0 +1,113 @@
+//! Numbers and spans of time as people say them, and the summary of what workers did.
+
+use std::time::Duration;
+
+use windrow_core::{EventTime, FeatureView};
+use windrow_engine::WorkerMetrics;
+
+/// `1,234,567`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `2 h 0 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`: what a person would say.
+pub(crate) fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 if duration.as_millis() < 100 => format!("{} ms", duration.as_millis()),
+        0..60 if duration.subsec_millis() > 0 => format!("{:.1} s", duration.as_secs_f64()),
+        0..60 => format!("{seconds} s"),
+        60..3_600 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// As [`span`], for the milliseconds of a pipeline.
+pub(crate) fn span_ms(ms: i64) -> String {
+    span(Duration::from_millis(ms.unsigned_abs()))
+}
+
+/// An event time as a person reads it, in UTC.
+pub(crate) fn time(time: EventTime) -> String {
+    jiff::Timestamp::from_millisecond(time.ms()).map_or_else(|_| "end of input".to_owned(), |time| time.to_string())
+}
+
+/// What all workers did, added up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) records: u64,
+    pub(crate) dead_letters: u64,
+    pub(crate) entities: u64,
+    pub(crate) watermark: Option<EventTime>,
+    /// Per feature view: rows and late events.
+    pub(crate) views: Vec<(u64, u64)>,
+}
+
+impl Totals {
+    pub(crate) fn of<'a>(workers: impl IntoIterator<Item = &'a WorkerMetrics>, views: usize) -> Self {
+        use std::sync::atomic::Ordering::Relaxed;
+        let mut totals = Self { views: vec![(0, 0); views], ..Self::default() };
+        for worker in workers {
+            totals.records += worker.records.get();
+            totals.dead_letters += worker.dead_letters.get();
+            totals.entities += worker.entities.load(Relaxed);
+            if let Some(watermark) = worker.watermark() {
+                totals.watermark = Some(totals.watermark.map_or(watermark, |lowest| lowest.min(watermark)));
+            }
+            for (total, view) in totals.views.iter_mut().zip(&worker.views) {
+                total.0 += view.rows.get();
+                total.1 += view.late.get();
+            }
+        }
+        totals
+    }
+
+    /// Rows of all views.
+    pub(crate) fn rows(&self) -> u64 {
+        self.views.iter().map(|(rows, _)| rows).sum()
+    }
+
+    /// One line per feature view.
+    pub(crate) fn per_view(&self, views: &[FeatureView]) -> Vec<String> {
+        views
+            .iter()
+            .zip(&self.views)
+            .map(|(view, (rows, late))| format!("{}: {} rows, {} late events", view.name, count(*rows), count(*late)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 12, 123, 1_234, 1_234_567].map(count), ["0", "12", "123", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn spans_are_what_people_say() {
+        let said = |ms| span(Duration::from_millis(ms));
+        assert_eq!(said(40), "40 ms");
+        assert_eq!(said(500), "0.5 s");
+        assert_eq!(said(10_000), "10 s");
+        assert_eq!(said(600_000), "10 min");
+        assert_eq!(said(605_000), "10 min 5 s");
+        assert_eq!(said(7_200_000), "2 h");
+        assert_eq!(said(5_400_000), "1 h 30 min");
+        assert_eq!(said(90_000_000), "1 d 1 h");
+    }
+}
