@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Checks what a newcomer does first: ./start.sh, a look at Redis, ./start.sh again, the notebooks, ./stop.sh.
+# shellcheck source-path=SCRIPTDIR/..
+# shellcheck disable=SC2317 # the checks are called through check()
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$ROOT"
+# shellcheck source=dev/lib/say.sh
+source dev/lib/say.sh
+# shellcheck source=dev/lib/process.sh
+source dev/lib/process.sh
+# shellcheck source=dev/lib/port.sh
+source dev/lib/port.sh
+# shellcheck source=dev/lib/stack.sh
+source dev/lib/stack.sh
+
+usage() {
+    cat <<'EOF'
+usage: WINDROW_HOME=DIR WINDROW_KAFKA_PORT=PORT WINDROW_REDIS_PORT=PORT [WINDROW_BIN=PATH] \
+           dev/check-stack.sh [--python PYTHON]
+
+Runs a stack of its own there, prints one line per check, `ok …` or `FAILED …`, and stops the stack again.
+
+  --python PYTHON   also execute the notebooks, with this interpreter (producer/requirements.txt installed)
+EOF
+}
+
+PYTHON=''
+while (($#)); do
+    case $1 in
+        --python) PYTHON=${2:?--python needs an interpreter}; shift 2 ;;
+        -h | --help) usage; exit 0 ;;
+        *) say_error "unknown argument: $1"; usage >&2; exit 2 ;;
+    esac
+done
+# A developer's own stack is not for experiments.
+[[ -n ${WINDROW_HOME:-} ]] || { say_error 'WINDROW_HOME is not set'; usage >&2; exit 2; }
+
+FAILURES=0
+# check NAME COMMAND…
+check() {
+    local name=$1
+    shift
+    if "$@"; then
+        echo "ok $name"
+    else
+        echo "FAILED $name"
+        FAILURES=$((FAILURES + 1))
+    fi
+}
+
+redis() { redis-cli -p "$REDIS_PORT" "$@"; }
+
+# one_key PATTERN: any key of that form; waits up to 30 s for one: start.sh has seen one row, not one of every view.
+one_key() {
+    local keys _
+    for _ in {1..60}; do
+        keys=$(redis --scan --pattern "$1")
+        [[ -z $keys ]] || { head -n 1 <<<"$keys"; return; }
+        sleep 0.5
+    done
+    return 1
+}
+
+# row_is PATTERN MOST_TTL FIELD…: a row of that form has exactly these fields and a TTL of 1 to MOST_TTL seconds.
+row_is() {
+    local key ttl fields wanted most=$2
+    key=$(one_key "$1") || { echo "no key $1"; return 1; }
+    shift 2
+    fields=$(redis hkeys "$key" | sort)
+    wanted=$(printf '%s\n' "$@" | sort)
+    ttl=$(redis ttl "$key")
+    [[ $fields == "$wanted" ]] && ((ttl >= 1 && ttl <= most)) && return
+    redis hgetall "$key"
+    echo "$key: TTL $ttl"
+    return 1
+}
+
+pids() { cat "$JOB_PID" "$SAMPLE_PID" "$KAFKA_DIR/kafka.pid" "$REDIS_DIR/redis.pid" 2>/dev/null; }
+
+second_start_changes_nothing() {
+    local before
+    before=$(pids)
+    ./start.sh --native && [[ $(pids) == "$before" ]]
+}
+
+stop_leaves_nothing() {
+    local line pid born left=0
+    local -a started
+    mapfile -t started < <(pids)
+    ((${#started[@]} >= 2)) || { echo 'nothing was running'; return 1; }
+    ./stop.sh || return 1
+    for line in "${started[@]}"; do
+        read -r pid born <<<"$line"
+        [[ $(process_born "$pid" || true) != "$born" ]] || { echo "still there: $pid"; left=1; }
+    done
+    return "$left"
+}
+
+trap './stop.sh --delete-data >/dev/null 2>&1 || true' EXIT
+trap 'exit 130' INT TERM
+
+check 'start.sh ends well' ./start.sh --native
+# Without a stack the rest would only fail again, and slowly.
+((FAILURES == 0)) || exit 1
+check 'user_features row in Redis' row_is 'user_features:*' 7200 \
+    user_id view_count_1h cart_count_1h purchase_count_1h avg_viewed_price_1h
+check 'session_features row in Redis' row_is 'session_features:*:*' 3600 user_id event_count duration_seconds
+check 'start.sh again is harmless' second_start_changes_nothing
+if [[ -n $PYTHON ]]; then
+    code=0
+    "$PYTHON" producer/run_notebooks.py producer/notebooks/*.ipynb || code=$?
+    FAILURES=$((FAILURES + code))
+fi
+check 'the job still runs' running_job
+check 'stop.sh leaves no process' stop_leaves_nothing
+check 'stop.sh again is harmless' ./stop.sh
+exit $((FAILURES > 0))

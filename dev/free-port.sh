@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Prints a TCP port of this machine that nobody listens on.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+
+# shellcheck source=lib/port.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/port.sh"
+port_free

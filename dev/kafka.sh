@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# Apache Kafka for development and tests, without Docker: one broker in KRaft mode, fetched once from Maven Central.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib/say.sh
+source "$HERE/lib/say.sh"
+# shellcheck source=lib/process.sh
+source "$HERE/lib/process.sh"
+# shellcheck source=lib/port.sh
+source "$HERE/lib/port.sh"
+# shellcheck source=lib/java.sh
+source "$HERE/lib/java.sh"
+
+LIBS=${WINDROW_KAFKA_LIBS:-$HERE/../.windrow/kafka/libs}
+
+usage() {
+    cat <<'EOF'
+usage: dev/kafka.sh fetch                              fetch the jars (once; start does it too when needed)
+       dev/kafka.sh start --port PORT --dir DIR [KEY=VALUE]…
+                                                       start, wait until ready (harmless when it runs already);
+                                                       KEY=VALUE: broker settings, they win over the ones here
+       dev/kafka.sh stop  --dir DIR                    stop what `start` started in DIR (harmless when nothing runs)
+       dev/kafka.sh topic --port PORT --name TOPIC --partitions N
+                                                       create a topic; one that exists is left as it is
+       dev/kafka.sh version                            the Kafka version in dev/pom.xml
+
+environment:
+  WINDROW_KAFKA_LIBS   where the jars are (default: .windrow/kafka/libs of the project)
+  WINDROW_KAFKA_HEAP   the broker's Java heap (default: 512m)
+exit codes: 0 done, 1 failed, 2 wrong arguments, 3 Kafka cannot be fetched
+EOF
+}
+
+PORT='' DIR='' NAME='' PARTITIONS='' SETTINGS=()
+parse() {
+    while (($#)); do
+        case $1 in
+            --port) PORT=${2:?--port needs a number}; shift 2 ;;
+            --dir) DIR=${2:?--dir needs a folder}; shift 2 ;;
+            --name) NAME=${2:?--name needs a topic}; shift 2 ;;
+            --partitions) PARTITIONS=${2:?--partitions needs a number}; shift 2 ;;
+            [a-z]*=*) SETTINGS+=("$1"); shift ;;
+            *) say_error "unknown argument: $1"; usage >&2; exit 2 ;;
+        esac
+    done
+}
+
+require() {
+    local name
+    for name; do
+        [[ -n ${!name} ]] || { say_error "--${name,,} is missing"; exit 2; }
+    done
+}
+
+version() { sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$HERE/pom.xml"; }
+
+fetched() { [[ $(cat "$LIBS/.complete" 2>/dev/null) == "$(cksum <"$HERE/pom.xml")" ]]; }
+
+# Fetches into a folder beside it and renames: an interrupted fetch never looks like a finished one.
+fetch() {
+    fetched && return 0
+    local out=$LIBS.fetching log
+    mkdir -p "$(dirname "$LIBS")"
+    # Two callers at once (tests) fetch once.
+    exec 8>"$LIBS.lock"
+    flock 8
+    fetched && return 0
+    command -v mvn >/dev/null || { say_error 'Maven (mvn) is not installed: it fetches Apache Kafka'; return 3; }
+    rm -rf "$out"
+    log=$(mktemp)
+    if ! mvn -B -q -Dstyle.color=never -f "$HERE/pom.xml" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$out" >"$log" 2>&1; then
+        say_error "Apache Kafka $(version) could not be fetched from Maven Central"
+        grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
+        rm -rf "$log" "$out"
+        return 3
+    fi
+    rm -rf "$log" "$LIBS"
+    cksum <"$HERE/pom.xml" >"$out/.complete"
+    mv "$out" "$LIBS"
+    exec 8>&-
+}
+
+# kafka_tool CLASS ARGUMENT…: one of Kafka's own command line tools; flags that make a short-lived JVM start fast.
+kafka_tool() {
+    "$(java_path)" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dkafka.log.level=error \
+        -Dlog4j2.configurationFile="$HERE/log4j2.xml" -cp "$LIBS/*" "$@"
+}
+
+write_settings() {
+    cat <<EOF
+# Written by dev/kafka.sh at every start.
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@localhost:$1
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:$PORT,CONTROLLER://127.0.0.1:$1
+advertised.listeners=PLAINTEXT://localhost:$PORT
+log.dirs=$DIR/data
+# As in production: a topic is made on purpose, with its number of partitions.
+auto.create.topics.enable=false
+# One broker holds every replica.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# The first member of a group need not wait for others.
+group.initial.rebalance.delay.ms=0
+EOF
+    ((${#SETTINGS[@]} == 0)) || printf '%s\n' '# Asked for on the command line.' "${SETTINGS[@]}"
+}
+
+start() {
+    require PORT DIR
+    mkdir -p "$DIR"
+    DIR=$(cd "$DIR" && pwd)
+    local pidfile=$DIR/kafka.pid log=$DIR/kafka.log began=$SECONDS
+    if process_alive "$pidfile"; then
+        kafka_answers "$PORT" && { echo "Kafka already running on localhost:$PORT"; return 0; }
+        say_error "the Kafka of $DIR runs, but does not answer on port $PORT"
+        say_hint "stop it first: dev/kafka.sh stop --dir $DIR"
+        return 1
+    fi
+    if port_open "$PORT"; then
+        say_error "port $PORT is in use by another program"
+        return 1
+    fi
+    java_path >/dev/null || { say_error "no Java 17 or newer found: Apache Kafka $(version) needs it"; return 1; }
+    fetch || return
+    write_settings "$(port_free)" >"$DIR/server.properties"
+    : >"$log"
+    if [[ ! -e $DIR/data/meta.properties ]]; then
+        kafka_tool kafka.tools.StorageTool format --cluster-id "windrow-dev-cluster-00" \
+            --config "$DIR/server.properties" >>"$log" 2>&1 || { start_failed "$pidfile" "$log"; return 1; }
+    fi
+    process_start "$pidfile" "$log" \
+        "$(java_path)" "-Xms${WINDROW_KAFKA_HEAP:-512m}" "-Xmx${WINDROW_KAFKA_HEAP:-512m}" -XX:+UseSerialGC \
+        -Dlog4j2.configurationFile="$HERE/log4j2.xml" -cp "$LIBS/*" kafka.Kafka "$DIR/server.properties"
+    until grep -q 'Kafka Server started' "$log"; do
+        if ! process_alive "$pidfile" || ((SECONDS - began > 90)); then
+            start_failed "$pidfile" "$log"
+            return 1
+        fi
+        sleep 0.1
+    done
+    echo "Kafka $(version) ready on localhost:$PORT"
+}
+
+start_failed() {
+    say_error "Kafka did not start on port $PORT"
+    say_log_end "$2"
+    process_stop "$1" 5 || true
+}
+
+stop() {
+    require DIR
+    process_stop "$DIR/kafka.pid" 40 || { say_error "the Kafka of $DIR does not stop"; return 1; }
+}
+
+topic() {
+    require PORT NAME PARTITIONS
+    kafka_answers "$PORT" || { say_error "no Kafka answers on localhost:$PORT"; return 1; }
+    java_path >/dev/null || { say_error "no Java 17 or newer found: Kafka's topic tool needs it"; return 1; }
+    fetch || return
+    local tool=(kafka_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "localhost:$PORT" --topic "$NAME")
+    local out have
+    if out=$("${tool[@]}" --create --partitions "$PARTITIONS" --replication-factor 1 2>&1); then
+        echo "topic $NAME created with $PARTITIONS partitions"
+    elif [[ $out == *"already exists"* ]]; then
+        have=$("${tool[@]}" --describe | sed -n 's/.*PartitionCount: *\([0-9]*\).*/\1/p')
+        echo "topic $NAME exists with $have partitions"
+    else
+        say_error "topic $NAME could not be created on localhost:$PORT"
+        printf '%s\n' "$out" | head -n 5 >&2
+        return 1
+    fi
+}
+
+case ${1:-} in
+    fetch | start | stop | topic | version) command=$1; shift; parse "$@"; "$command" ;;
+    -h | --help) usage ;;
+    *) usage >&2; exit 2 ;;
+esac

@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# What the scripts need from the system: installed as root with apt-get, otherwise the exact command is printed.
+# Uses say.sh and java.sh. Never installs a Rust toolchain over one that is there.
+
+MISSING_PACKAGES=()
+
+# need_package PACKAGE CHECK…: notes the package when the check command fails.
+need_package() {
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || MISSING_PACKAGES+=("$package")
+}
+
+has_command() { command -v "$1" >/dev/null 2>&1; }
+has_file() { compgen -G "$1" >/dev/null; }
+has_venv() { python3 -c 'import ensurepip, venv'; }
+
+# What each part of the project needs. Debian and Ubuntu names.
+need_redis() { need_package redis-server has_command redis-server; }
+need_kafka() {
+    java_path >/dev/null || MISSING_PACKAGES+=("$(java_package)")
+    need_package maven has_command mvn
+}
+# librdkafka is built from source together with the binary.
+need_build_tools() {
+    need_package build-essential has_build_tools
+    need_package pkg-config has_command pkg-config
+    need_package zlib1g-dev has_file '/usr/include/zlib.h'
+}
+need_python() { need_package python3-venv has_venv; }
+need_shellcheck() { need_package shellcheck has_command shellcheck; }
+
+has_build_tools() { has_command gcc && has_command g++ && has_command make; }
+
+# java_package: the oldest fitting JDK this release of Debian or Ubuntu has; its default one where that is not
+# known yet, because no package lists were fetched.
+java_package() {
+    local package
+    for package in openjdk-17-jdk-headless openjdk-21-jdk-headless openjdk-25-jdk-headless; do
+        has_candidate "$package" && { echo "$package"; return; }
+    done
+    echo default-jdk-headless
+}
+
+has_candidate() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+
+# install_missing LOG: installs what need_package noted and forgets it. Fails, having said why and what to do.
+install_missing() {
+    local log=$1 packages=("${MISSING_PACKAGES[@]}")
+    MISSING_PACKAGES=()
+    ((${#packages[@]} > 0)) || return 0
+    if ! has_command apt-get; then
+        say_error "missing here: ${packages[*]} (Debian's names; no apt-get to install them with)"
+        say_hint "install them with this system's package manager, then run this again"
+        return 1
+    fi
+    if ((EUID != 0)); then
+        say_error "missing here: ${packages[*]}"
+        say_hint "run:  sudo apt-get update && sudo apt-get install -y ${packages[*]}"
+        return 1
+    fi
+    local -x DEBIAN_FRONTEND=noninteractive
+    with_ticker "installing ${packages[*]}" "$log" apt_install "${packages[@]}" || {
+        say_error "could not install ${packages[*]}"
+        say_log_end "$log"
+        say_hint "run:  apt-get update && apt-get install -y ${packages[*]}"
+        return 1
+    }
+    say_info "installed ${packages[*]}"
+}
+
+# A fresh machine has no package lists yet; one that has them need not fetch them again.
+apt_install() {
+    apt-get install -y --no-install-recommends "$@" && return
+    apt-get update && apt-get install -y --no-install-recommends "$@"
+}
+
+# find_rust WANTED: puts cargo on the PATH and checks that it is at least version WANTED (1.90).
+find_rust() {
+    local wanted=$1 have
+    has_command cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+    if ! has_command cargo; then
+        say_error "no Rust toolchain (cargo) found; Windrow needs Rust $wanted or newer"
+        say_hint "run:  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . ~/.cargo/env"
+        return 1
+    fi
+    have=$(cargo --version | sed 's/^cargo \([0-9.]*\).*/\1/')
+    if [[ $(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1) != "$wanted" ]]; then
+        say_error "cargo $have is too old; Windrow needs Rust $wanted or newer"
+        say_hint "run:  rustup update stable"
+        return 1
+    fi
+}

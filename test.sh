@@ -1,0 +1,238 @@
+#!/usr/bin/env bash
+# Every test of the project, on a fresh machine too.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$ROOT"
+# A developer's own stack must not leak into the tests.
+unset WINDROW_HOME WINDROW_KAFKA_PORT WINDROW_REDIS_PORT WINDROW_BIN WINDROW_TEST_KAFKA WINDROW_TEST_REDIS
+# shellcheck source=dev/lib/say.sh
+source dev/lib/say.sh
+# shellcheck source=dev/lib/process.sh
+source dev/lib/process.sh
+# shellcheck source=dev/lib/port.sh
+source dev/lib/port.sh
+# shellcheck source=dev/lib/java.sh
+source dev/lib/java.sh
+# shellcheck source=dev/lib/install.sh
+source dev/lib/install.sh
+
+usage() {
+    cat <<'EOF'
+usage: ./test.sh [--fast]
+
+Installs what it needs (as root; otherwise it prints the command) and runs everything: format, lints, docs, scripts,
+unit, property, conformance and end-to-end tests on a real Kafka and Redis of their own, ./start.sh and the notebooks.
+Ports and folders are its own; everything is stopped at the end. The last line is `N passed, N failed`.
+
+  --fast   for developers: no Kafka, no release build, no notebooks; end-to-end tests that need Kafka are skipped
+
+Where Apache Kafka cannot be had, the tests that need it are skipped with a loud line; with CI=true that is a failure.
+EOF
+}
+
+FAST=0
+for argument; do
+    case $argument in
+        --fast) FAST=1 ;;
+        -h | --help) usage; exit 0 ;;
+        *) say_error "unknown argument: $argument"; usage >&2; exit 2 ;;
+    esac
+done
+
+PASSED=0 FAILED=0 SKIPPED=0
+# Why there is no Apache Kafka; empty when there is one.
+WITHOUT_KAFKA=''
+((FAST == 0)) || WITHOUT_KAFKA='--fast'
+TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-test.XXXXXX")
+BINARY=${CARGO_TARGET_DIR:-$ROOT/target}/release/windrow
+VENV=$ROOT/.windrow/venv
+CURRENT=''
+
+# The end, however it comes: nothing is left running, and the last line is the count.
+finish() {
+    local code=$?
+    trap - EXIT INT TERM
+    ticker_stop
+    dev/kafka.sh stop --dir "$TEMP/kafka" || true
+    dev/redis.sh stop --dir "$TEMP/redis" || true
+    if ((code != 0 && FAILED == 0)); then
+        [[ -z $CURRENT ]] || say_error "ended in: $CURRENT"
+        FAILED=1
+    fi
+    if ((FAILED > 0)); then echo "logs: $TEMP"; else rm -rf -- "$TEMP"; fi
+    if ((SKIPPED > 0)); then
+        printf '%s!!! %d tests SKIPPED that need Apache Kafka: %s%s\n' "$YELLOW" "$SKIPPED" "$WITHOUT_KAFKA" "$PLAIN"
+    fi
+    echo "$PASSED passed, $FAILED failed"
+    ((code != 0 || FAILED == 0)) || code=1
+    exit "$code"
+}
+
+# stage TITLE COUNT COMMAND…: (`set -e` is off inside the command) runs the command with its output in a log that is shown only on failure.
+# COUNT LOG CODE adds to PASSED and FAILED. The first failing stage ends the run.
+stage() {
+    local title=$1 count=$2 began=$SECONDS code=0 failed_before=$FAILED
+    local log=$TEMP/${title//[^a-z0-9]/-}.log
+    shift 2
+    CURRENT=$title
+    printf '%s── %s%s\n' "$BOLD" "$title" "$PLAIN"
+    with_ticker "$title" "$log" "$@" || code=$?
+    "$count" "$log" "$code"
+    if ((code != 0 || FAILED > failed_before)); then
+        ((FAILED > failed_before)) || FAILED=$((FAILED + 1))
+        show_failure "$log"
+        say_error "$title failed"
+        exit 1
+    fi
+    printf '   %s✓%s %s(%d s)%s\n' "$GREEN" "$PLAIN" "$DIM" "$((SECONDS - began))" "$PLAIN"
+    CURRENT=''
+}
+
+# What went wrong: the tests' own accounts where there are some, otherwise the log's end.
+show_failure() {
+    if grep -q '^failures:$' "$1"; then
+        awk '/^failures:$/ { show = 1 } show { print "   │ " $0 } /^test result:/ { show = 0 }' "$1" | head -n 300 >&2
+    else
+        say_log_end "$1" 80
+    fi
+}
+
+# A stage that is one check.
+count_one() { (($2 == 0)) && PASSED=$((PASSED + 1)) || FAILED=$((FAILED + 1)); }
+
+# Preparation is no test; it counts only when it fails.
+count_none() { :; }
+
+# cargo's summaries; a test that skipped itself is not one that passed.
+count_cargo() {
+    local passed failed skipped
+    read -r passed failed skipped < <(awk '
+        /^test result:/ { passed += $4; failed += $6 }
+        /^skipped: /    { skipped++ }
+        END             { print passed + 0, failed + 0, skipped + 0 }' "$1")
+    PASSED=$((PASSED + passed - skipped))
+    FAILED=$((FAILED + failed))
+    SKIPPED=$((SKIPPED + skipped))
+    grep -E '^test result:|^     Running|^   Doc-tests|^skipped: ' "$1" | sed 's/^ */   /' || true
+}
+
+# Lines `ok …` and `FAILED …`.
+count_lines() {
+    local passed failed
+    passed=$(grep -c '^ok ' "$1") || true
+    failed=$(grep -c '^FAILED ' "$1") || true
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+    grep -E '^(ok|FAILED) ' "$1" | sed 's/^/   /' || true
+}
+
+tools() {
+    need_redis
+    need_build_tools
+    need_shellcheck
+    ((FAST)) || need_python
+    install_missing "$TEMP/install.log"
+    find_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
+    rust_component rustfmt cargo fmt --version
+    rust_component clippy cargo clippy --version
+}
+
+# rust_component NAME CHECK…
+rust_component() {
+    local name=$1
+    shift
+    "$@" >/dev/null 2>&1 && return
+    has_command rustup && rustup component add "$name" && return
+    say_error "the Rust toolchain has no $name"
+    say_hint "run:  rustup component add $name"
+    return 1
+}
+
+# Fetches Kafka, or notes why there is none.
+kafka_tools() {
+    [[ -z $WITHOUT_KAFKA ]] || return 0
+    need_kafka
+    if ! install_missing "$TEMP/install-kafka.log"; then
+        ((EUID == 0)) || return 1
+        WITHOUT_KAFKA='Java and Maven could not be installed'
+    elif ! with_ticker 'fetching Apache Kafka' "$TEMP/fetch.log" dev/kafka.sh fetch; then
+        WITHOUT_KAFKA=$(sed -n '1s/^error: //p' "$TEMP/fetch.log")
+    fi
+    [[ -n $WITHOUT_KAFKA ]] || return 0
+    say_warn "no Apache Kafka here ($WITHOUT_KAFKA)"
+    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
+    say_warn 'the tests that need it are SKIPPED; everything else runs'
+}
+
+scripts() {
+    shellcheck -x -a ./*.sh dev/*.sh .ci/run || return
+    local version
+    version=$(dev/kafka.sh version)
+    if grep -n 'image: apache/kafka:' docker-compose.yml | grep -v "apache/kafka:$version\$"; then
+        echo "docker-compose.yml names another Kafka than dev/pom.xml ($version)"
+        return 1
+    fi
+}
+
+servers() {
+    dev/redis.sh start --port "$TEST_REDIS_PORT" --dir "$TEMP/redis" || return
+    [[ -n $WITHOUT_KAFKA ]] || dev/kafka.sh start --port "$TEST_KAFKA_PORT" --dir "$TEMP/kafka"
+}
+
+cargo_tests() {
+    local options=(--no-fail-fast)
+    export WINDROW_TEST_REDIS=localhost:$TEST_REDIS_PORT
+    ((FAST)) || export WINDROW_BIN=$BINARY
+    if [[ -n $WITHOUT_KAFKA ]]; then
+        # Shows what a skipped test prints, so that it can be counted.
+        options+=(-- --show-output)
+    else
+        export WINDROW_TEST_KAFKA=localhost:$TEST_KAFKA_PORT
+    fi
+    cargo test --workspace --locked "${options[@]}"
+}
+
+venv() {
+    local stamp
+    stamp=$(cksum <producer/requirements.txt)
+    [[ $(cat "$VENV/.complete" 2>/dev/null) != "$stamp" ]] || return 0
+    rm -rf "$VENV"
+    mkdir -p "$(dirname "$VENV")"
+    python3 -m venv "$VENV" && "$VENV/bin/pip" install --quiet -r producer/requirements.txt || return
+    echo "$stamp" >"$VENV/.complete"
+}
+
+newcomer() {
+    local options=()
+    [[ -n $WITHOUT_KAFKA ]] || options=(--python "$VENV/bin/python")
+    WINDROW_HOME=$TEMP/stack WINDROW_BIN=$BINARY \
+        WINDROW_KAFKA_PORT=$(port_free) WINDROW_REDIS_PORT=$(port_free) \
+        dev/check-stack.sh "${options[@]}"
+}
+
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+BEGAN=$SECONDS
+printf '%s── tools%s\n' "$BOLD" "$PLAIN"
+CURRENT=tools
+tools
+kafka_tools
+TEST_REDIS_PORT=$(port_free)
+TEST_KAFKA_PORT=$(port_free)
+
+stage 'format' count_one cargo fmt --all --check
+stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings
+stage 'docs' count_one env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+stage 'scripts' count_one scripts
+((FAST)) || stage 'release build' count_one cargo build --release --locked -p windrow
+stage 'servers for the tests' count_none servers
+stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests
+if ((FAST == 0)); then
+    if [[ -z $WITHOUT_KAFKA ]]; then stage 'python for the notebooks' count_none venv; else SKIPPED=$((SKIPPED + 2)); fi
+    stage 'start.sh, notebooks, stop.sh' count_lines newcomer
+fi
+printf 'all of it took %d s\n' "$((SECONDS - BEGAN))"
