@@ -1,21 +1,38 @@
-//! SIGTERM and Ctrl-C: the first asks everybody to stop, the second ends the process at once.
+//! SIGTERM and Ctrl-C: the first asks everybody to stop, a second one ends the process at once.
+
+use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use windrow_engine::Stop;
 
 use crate::exit::{Exit, Failure};
 
-/// Exit code of a process ended by a second signal: the shell's own for SIGINT.
-const KILLED: i32 = 130;
+/// Signals this close to the first are the same wish: a terminal and a wrapper both pass one Ctrl-C on.
+const SAME_WISH: Duration = Duration::from_millis(300);
 
 /// Requests `stop` at the first signal.
 pub(crate) fn handle(stop: &Stop) -> Result<(), Failure> {
     let failed = |error| Failure::new(Exit::Internal, format!("error: cannot handle signals: {error}"));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: at the first signal the flag is still down, so only the second ends the process.
-        flag::register_conditional_shutdown(signal, KILLED, stop.flag()).map_err(failed)?;
-        flag::register(signal, stop.flag()).map_err(failed)?;
-    }
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let stop = stop.clone();
+    let listen = move || {
+        let mut first: Option<Instant> = None;
+        for signal in signals.forever() {
+            match first {
+                None => {
+                    first = Some(Instant::now());
+                    stop.request();
+                }
+                Some(first) if first.elapsed() < SAME_WISH => {}
+                // Ends the process as the signal would have, so that a shell sees what it expects. Its only error is an
+                // unknown signal, and these two are known.
+                Some(_) => drop(emulate_default_handler(signal)),
+            }
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(listen).map_err(failed)?;
     Ok(())
 }

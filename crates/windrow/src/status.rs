@@ -25,11 +25,11 @@ pub(crate) fn span(duration: Duration) -> String {
         0 if duration.as_millis() < 100 => format!("{} ms", duration.as_millis()),
         0..60 if duration.subsec_millis() > 0 => format!("{:.1} s", duration.as_secs_f64()),
         0..60 => format!("{seconds} s"),
-        60..3_600 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        60..3_600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600..86_400 if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),
+        3_600..86_400 if seconds.is_multiple_of(3_600) => format!("{} h", seconds / 3_600),
         3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
-        _ if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
+        _ if seconds.is_multiple_of(86_400) => format!("{} d", seconds / 86_400),
         _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
     }
 }

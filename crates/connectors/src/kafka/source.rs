@@ -198,7 +198,9 @@ impl Source for KafkaSource {
             };
             list.add_partition_offset(&self.settings.topic, partition, offset).map_err(refused)?;
         }
-        info!(topic = %self.settings.topic, ?partitions, "reading partitions");
+        if !partitions.is_empty() {
+            info!(topic = %self.settings.topic, ?partitions, "reading partitions");
+        }
         let Some(bounds) = &mut self.bounds else {
             return self.consumer.incremental_assign(&list).map_err(refused);
         };

@@ -61,29 +61,29 @@ fn print(pipeline: &Pipeline, user: &str, found: &[FoundRow]) {
         println!("no rows for user {user:?}: no window of theirs has closed within its time to live");
         return;
     }
-    let mut features = table::with_head(["feature view", "window", "feature", "value", "age", "TTL left"]);
+    let mut rows = table::with_head(["feature view", "window", "features", "age", "TTL left"]);
     for row in found {
-        let started = row.window.start.map(|start| format!("from {}", time(start))).unwrap_or_default();
-        let mut head = [
-            view_name(pipeline, row).to_owned(),
-            started,
-            row.age_ms.map_or_else(|| "?".to_owned(), said_ms),
-            row.ttl_left_ms.map_or_else(|| "never expires".to_owned(), said_ms),
-        ];
-        let mut add = |name: &str, value: &str| {
-            let [view, window, age, ttl] = std::mem::take(&mut head);
-            features.add_row([view.as_str(), &window, name, value, &age, &ttl]);
+        let contents = match &row.contents {
+            Contents::Fields(fields) => in_columns(fields),
+            Contents::OtherType(other) => format!("{} is not a row but a {other}", shown(&row.redis_key)),
         };
-        match &row.contents {
-            Contents::Fields(fields) => {
-                for (name, value) in fields {
-                    add(&shown(name), &shown(value));
-                }
-            }
-            Contents::OtherType(other) => add(&shown(&row.redis_key), &format!("not a row but a {other}")),
-        }
+        rows.add_row([
+            view_name(pipeline, row),
+            &row.window.start.map(|start| format!("from {}", time(start))).unwrap_or_default(),
+            &contents,
+            &row.age_ms.map_or_else(|| "?".to_owned(), said_ms),
+            &row.ttl_left_ms.map_or_else(|| "never expires".to_owned(), said_ms),
+        ]);
     }
-    println!("{features}");
+    println!("{rows}");
+}
+
+/// One line per field, values under each other.
+fn in_columns(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
+    let names: Vec<String> = fields.iter().map(|(name, _)| shown(name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let lines = names.iter().zip(fields).map(|(name, (_, value))| format!("{name:width$}  {}", shown(value)));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn view_name<'p>(pipeline: &'p Pipeline, row: &FoundRow) -> &'p str {

@@ -1,7 +1,7 @@
 //! `windrow replay`: a pipeline over a file.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stderr, stdin, stdout};
+use std::io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin, stdout};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ const READ_BUFFER_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
-    let (input_name, input, bytes) = open_input(&args.input)?;
+    let input = open_input(&args.input)?;
     let (output_name, output) = open_output(&args.output)?;
     let dead_letters: Box<dyn DeadLetters> = match &args.dead_letters {
         Some(path) => Box::new(FileDeadLetters::replace(path)?),
@@ -30,12 +30,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let stop = Stop::default();
     signals::handle(&stop)?;
 
-    let job = pipeline_file::job(&pipeline, &input_name, false)?;
+    let job = pipeline_file::job(&pipeline, &input.name, false)?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
     let progress = Progress::default();
     let sink = JsonLinesSink::new(output, output_name, &views, pipeline.event.schema.key_name());
-    let source = FileSource::new(input, input_name, Arc::clone(&progress));
+    let source = FileSource::new(input.reader, input.name, Arc::clone(&progress));
     let started = Instant::now();
     let mut worker = Worker::new(
         job,
@@ -47,16 +47,24 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         stop,
         Arc::clone(&metrics),
     );
-    let ended = with_progress_bar(bytes, &progress, || worker.run())?;
+    let ended = with_progress_bar(input.bytes, &progress, || worker.run())?;
 
     let totals = Totals::of([&*metrics], views.len());
     report(&totals, started.elapsed(), &totals.per_view(&views), ended);
     Ok(Exit::Success)
 }
 
-fn open_input(path: &Path) -> Result<(String, Box<dyn BufRead>, Option<u64>), Failure> {
+/// What is read, and how much of it there is where that is known.
+struct Input {
+    name: String,
+    reader: Box<dyn BufRead>,
+    bytes: Option<u64>,
+}
+
+fn open_input(path: &Path) -> Result<Input, Failure> {
     if path.as_os_str() == "-" {
-        return Ok(("standard input".to_owned(), Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, stdin())), None));
+        let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, stdin()));
+        return Ok(Input { name: "standard input".to_owned(), reader, bytes: None });
     }
     let failed = |error| Failure::new(Exit::Input, format!("error: cannot open {}: {error}", path.display()));
     let file = File::open(path).map_err(failed)?;
@@ -68,8 +76,8 @@ fn open_input(path: &Path) -> Result<(String, Box<dyn BufRead>, Option<u64>), Fa
         ));
     }
     let bytes = metadata.is_file().then_some(metadata.len());
-    let file: Box<dyn Read> = Box::new(file);
-    Ok((path.display().to_string(), Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file)), bytes))
+    let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file));
+    Ok(Input { name: path.display().to_string(), reader, bytes })
 }
 
 fn open_output(path: &Path) -> Result<(String, Box<dyn Write>), Failure> {
@@ -79,6 +87,12 @@ fn open_output(path: &Path) -> Result<(String, Box<dyn Write>), Failure> {
     let file = File::create(path)
         .map_err(|error| Failure::new(Exit::Output, format!("error: cannot write {}: {error}", path.display())))?;
     Ok((path.display().to_string(), Box::new(file)))
+}
+
+/// Records per second, rounded.
+fn rate(records: u64, elapsed: Duration) -> u64 {
+    let per_second = u128::from(records) * 1_000_000 / elapsed.as_micros().max(1);
+    u64::try_from(per_second).unwrap_or(u64::MAX)
 }
 
 /// Runs `work`, showing how far the input has been read where somebody sees it.
@@ -109,7 +123,6 @@ fn with_progress_bar<T>(bytes: Option<u64>, progress: &Progress, work: impl FnOn
 }
 
 #[allow(clippy::print_stderr)] // the summary is for the person, the rows are on stdout or in a file
-#[allow(clippy::cast_precision_loss)] // a rate for people
 fn report(totals: &Totals, elapsed: Duration, per_view: &[String], ended: Ended) {
     if ended != Ended::Exhausted {
         eprintln!("stopped before the end of the input; what had fired by then is written");
@@ -118,7 +131,7 @@ fn report(totals: &Totals, elapsed: Duration, per_view: &[String], ended: Ended)
         "{} records in {} ({} records/s), {} dead letters",
         count(totals.records),
         span(elapsed),
-        count((totals.records as f64 / elapsed.as_secs_f64().max(1e-9)) as u64),
+        count(rate(totals.records, elapsed)),
         count(totals.dead_letters),
     );
     for line in per_view {

@@ -1,0 +1,131 @@
+//! How many rows of five fields a second reach Redis, and what a row costs.
+//!
+//! `cargo run --release -p windrow-connectors --example redis_rate -- redis://localhost:6379 [ROWS] [USERS]`
+//!
+//! Writes to a Redis that may be filled with test data. Beside the rate it prints CPU time per row: of this process (its
+//! sink and writer thread, the shard that makes the rows taken off) and of the server.
+#![expect(clippy::print_stdout, reason = "its purpose")]
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use windrow_connectors::redis::{RedisSink, RedisWriter, Settings};
+use windrow_core::{Event, EventTime, Late, Output, Row, Shard, Value};
+use windrow_engine::{Sink, Stop};
+use windrow_spec::Pipeline;
+
+const PIPELINE: &str = r#"
+name = "rate"
+[source.kafka]
+brokers = "localhost:9092"
+topic = "events"
+group = "rate"
+start = "earliest"
+[event]
+format = "json"
+key = "user_id"
+time = "at"
+[event.fields]
+price = "double"
+[watermark]
+max_out_of_orderness = "0s"
+[checkpoint]
+every = "30s"
+store = "file:./checkpoints"
+[sink.redis]
+url = "redis://localhost:6379"
+[feature_view.user_features]
+window.tumbling = { size = "1s" }
+key = "user_features:{user_id}"
+ttl = "2h"
+[feature_view.user_features.features]
+view_count_1h = { count = "*" }
+cart_count_1h = { count = "price" }
+purchase_count_1h = { count = "*" }
+avg_viewed_price_1h = { avg = "price" }
+"#;
+
+enum To<'a> {
+    Sink(&'a mut RedisSink),
+    Nowhere,
+}
+
+impl Output for To<'_> {
+    fn row(&mut self, row: Row<'_>) {
+        match self {
+            Self::Sink(sink) => sink.row(row),
+            Self::Nowhere => {
+                std::hint::black_box(row.key);
+            }
+        }
+    }
+
+    fn late(&mut self, _late: Late<'_>) {}
+}
+
+fn feed(pipeline: &Pipeline, rows: usize, users: &[String], out: &mut To<'_>) {
+    let views = pipeline.views.iter().map(|view| &view.feature_view);
+    let mut shard = Shard::new(views, &pipeline.event.schema, 0, [7; 16]);
+    for (user, n) in users.iter().cycle().take(rows).zip(0_u32..) {
+        let round = i64::from(n) / i64::try_from(users.len()).unwrap_or(i64::MAX);
+        let price = f64::from(n % 10_000) / 100.0;
+        let fields = [Value::String(user), Value::Double(price)];
+        shard.step(&Event { key: user, time: EventTime::from_ms(round * 1_000), fields: &fields }, out);
+    }
+    shard.finish(out);
+}
+
+/// CPU time of this process so far.
+fn own_cpu() -> Result<Duration, Box<dyn Error>> {
+    let mut spent = Duration::ZERO;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let stat = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        spent += Duration::from_nanos(stat.split(' ').next().unwrap_or_default().parse()?);
+    }
+    Ok(spent)
+}
+
+/// CPU time of the server so far.
+fn server_cpu(client: &mut redis::Connection) -> Result<Duration, Box<dyn Error>> {
+    let info: String = redis::cmd("INFO").arg("cpu").query(client)?;
+    let seconds =
+        |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.parse::<f64>().ok()).unwrap_or(0.0);
+    Ok(Duration::from_secs_f64(seconds("used_cpu_sys:") + seconds("used_cpu_user:")))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let url = arguments.next().ok_or("usage: redis_rate URL [ROWS] [USERS]")?;
+    let rows: usize = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let users: usize = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
+    let users: Vec<String> = (0..users).map(|n| format!("user-{n}")).collect();
+    let pipeline = windrow_spec::parse("rate.toml", PIPELINE, &[])?;
+
+    let before = own_cpu()?;
+    feed(&pipeline, rows, &users, &mut To::Nowhere);
+    let shard_cpu = own_cpu()? - before;
+
+    let mut client = redis::Client::open(url.as_str())?.get_connection()?;
+    let views = &pipeline.views;
+    let writer = RedisWriter::start(&url, views, &pipeline.event.schema, Settings::default(), Stop::default())?;
+    let mut sink = writer.sink();
+    let (own, server, began) = (own_cpu()?, server_cpu(&mut client)?, Instant::now());
+    feed(&pipeline, rows, &users, &mut To::Sink(&mut sink));
+    let ticket = sink.flush()?;
+    if !sink.wait(ticket, Duration::from_secs(600))? {
+        return Err("rows did not reach Redis".into());
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let own = (own_cpu()? - own).saturating_sub(shard_cpu);
+    let server = server_cpu(&mut client)? - server;
+    let status = writer.status();
+    let written = f64::from(u32::try_from(status.rows_written)?);
+    println!("{written} rows in {seconds:.2} s: {:.0} rows/s", written / seconds);
+    println!("{:.0} rows per transaction", written / f64::from(u32::try_from(status.transactions)?));
+    println!(
+        "CPU per row: {:.2} µs here, {:.2} µs in Redis",
+        own.as_secs_f64() * 1e6 / written,
+        server.as_secs_f64() * 1e6 / written
+    );
+    Ok(())
+}

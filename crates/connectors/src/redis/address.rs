@@ -1,0 +1,72 @@
+//! Where Redis is, and how to name that without its secrets.
+//!
+//! Owns: reading the URL, opening a connection to it. Does not own: what is said over the connection.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::{Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult};
+
+/// A Redis server's address and login. Shown as `host:port` or a socket's path, never with the login.
+#[derive(Clone)]
+pub(super) struct Address(ConnectionInfo);
+
+impl Address {
+    /// Reads `sink.redis.url`; the error says what is wrong with it without repeating it.
+    pub(super) fn parse(url: &str) -> Result<Self, String> {
+        let info = url.into_connection_info().map_err(|error| {
+            format!(
+                "sink.redis.url is not the address of a Redis ({error}): it looks like redis://localhost:6379, \
+                 rediss://user:password@host:6380/0 (TLS) or unix:///path/to/redis.sock"
+            )
+        })?;
+        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+            // Named here because a process in which several are compiled has none unless told. An error means that one
+            // was named already.
+            let _already = rustls::crypto::ring::default_provider().install_default();
+        }
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let login = info.redis_settings().clone().set_skip_set_lib_name();
+        Ok(Self(info.set_tcp_settings(tcp).set_redis_settings(login)))
+    }
+
+    /// Connects and logs in within `connect_timeout`; afterwards nothing takes longer than `response_timeout`.
+    pub(super) fn connect(&self, connect_timeout: Duration, response_timeout: Duration) -> RedisResult<Connection> {
+        let client = redis::Client::open(self.0.clone())?;
+        let connection = client.get_connection_with_timeout(connect_timeout)?;
+        connection.set_read_timeout(Some(response_timeout))?;
+        connection.set_write_timeout(Some(response_timeout))?;
+        Ok(connection)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.addr().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_shown_without_the_login() {
+        for (url, shown) in [
+            ("redis://localhost", "localhost:6379"),
+            ("redis://:hunter2@10.0.0.1:7000/3", "10.0.0.1:7000"),
+            ("rediss://me:hunter2@redis.example", "redis.example:6379"),
+            ("unix:///run/redis.sock?pass=hunter2", "/run/redis.sock"),
+        ] {
+            assert_eq!(Address::parse(url).expect(url).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_bad_url_is_not_repeated() {
+        for url in ["redis://:hunter2@host:port", "redis://:hunter2@", "redis://:hunter2@host/x", "hunter2"] {
+            let message = Address::parse(url).err().expect(url);
+            assert!(message.contains("sink.redis.url") && !message.contains("hunter2"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The writer as one worker sees it.
+//!
+//! Owns: a worker's unsealed batch, its tickets, the rows refused to it. Does not own: memory and delivery.
+//! Invariant: a worker's batches are acknowledged in their order, so the number of those acknowledged is its ticket.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use windrow_core::Row;
+use windrow_engine::{Halt, Sink, Stop, Ticket};
+
+use super::batch::{Batch, Sealed};
+use super::encode::Encoder;
+use super::queue::Queue;
+
+/// A row that Redis did not take; it will not be tried again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// The key it was for.
+    pub redis_key: Vec<u8>,
+    /// What Redis said.
+    pub reason: String,
+}
+
+/// What the writer tells one worker.
+#[derive(Default, Debug)]
+pub(super) struct Lane {
+    acknowledged: AtomicU64,
+    refused: Mutex<Vec<Refused>>,
+}
+
+impl Lane {
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Acquire)
+    }
+
+    /// One more batch is in Redis.
+    pub(super) fn acknowledge(&self) {
+        self.acknowledged.fetch_add(1, Ordering::Release);
+    }
+
+    /// Keeps a refused row for the worker.
+    pub(super) fn refuse(&self, row: Refused) {
+        let mut refused = self.refused.lock();
+        if refused.len() < super::REFUSED_KEPT {
+            refused.push(row);
+        }
+    }
+}
+
+/// One worker's way to Redis. A partition may move from one worker to another once the first has flushed: from then on
+/// the order between their rows is kept. Rows not flushed when this is dropped are gone.
+pub struct RedisSink {
+    queue: Arc<Queue>,
+    stop: Stop,
+    stop_patience: Duration,
+    encoder: Encoder,
+    batch: Batch,
+    lane: Arc<Lane>,
+    sealed: u64,
+    abandoned: bool,
+}
+
+impl RedisSink {
+    pub(super) fn new(queue: Arc<Queue>, stop: Stop, stop_patience: Duration, encoder: Encoder) -> Self {
+        let (batch, lane) = (Batch::default(), Arc::default());
+        Self { queue, stop, stop_patience, encoder, batch, lane, sealed: 0, abandoned: false }
+    }
+
+    /// The rows that Redis refused since the last call, at most [`super::REFUSED_KEPT`]. Those before an acknowledged
+    /// ticket are among them.
+    pub fn refused(&mut self) -> Vec<Refused> {
+        std::mem::take(&mut *self.lane.refused.lock())
+    }
+
+    /// Whether rows were dropped because a stop was requested and Redis did not take them; no ticket after that is ever
+    /// acknowledged.
+    #[must_use]
+    pub fn abandoned(&self) -> bool {
+        self.abandoned
+    }
+
+    fn seal(&mut self) {
+        if self.batch.rows.is_empty() {
+            return;
+        }
+        self.sealed += 1;
+        let room = (self.batch.bytes.len(), self.batch.rows.len());
+        let next = Batch { bytes: Vec::with_capacity(room.0), rows: Vec::with_capacity(room.1) };
+        let batch = std::mem::replace(&mut self.batch, next);
+        if !self.abandoned {
+            let sealed = Sealed { batch, lane: Arc::clone(&self.lane) };
+            self.abandoned = self.queue.push(sealed, &self.stop, self.stop_patience).is_err();
+        }
+    }
+}
+
+impl Sink for RedisSink {
+    fn row(&mut self, row: Row<'_>) {
+        self.encoder.row(&row, &mut self.batch);
+        if self.batch.is_full() {
+            self.seal();
+        }
+    }
+
+    fn flush(&mut self) -> Result<Ticket, Halt> {
+        self.seal();
+        match self.queue.halted() {
+            Some(halt) => Err(halt),
+            None => Ok(Ticket(self.sealed)),
+        }
+    }
+
+    fn acknowledged(&self) -> Ticket {
+        Ticket(self.lane.acknowledged())
+    }
+
+    fn wait(&mut self, ticket: Ticket, patience: Duration) -> Result<bool, Halt> {
+        // What was dropped never arrives: it is not waited for.
+        let patience = if self.abandoned { Duration::ZERO } else { patience };
+        self.queue.wait(&self.lane, ticket.0, patience)
+    }
+}

@@ -1,0 +1,33 @@
+//! What the writer can say about itself.
+
+use std::time::Duration;
+
+/// Figures for logs and metrics. The counters only grow.
+#[derive(Clone, Default, Debug)]
+pub struct Status {
+    /// Rows that are in Redis.
+    pub rows_written: u64,
+    /// Transactions that brought them there.
+    pub transactions: u64,
+    /// Rows that Redis refused.
+    pub rows_refused: u64,
+    /// Bytes of rows that wait or are under way.
+    pub waiting_bytes: usize,
+    /// The most that ever did.
+    pub waiting_bytes_max: usize,
+    /// Connections opened after the first.
+    pub reconnects: u64,
+    /// Why and for how long nothing has been getting through; `None` while all is well.
+    pub away: Option<Away>,
+    /// The latest fault, also when it is over.
+    pub last_error: Option<String>,
+}
+
+/// An outage that is not over.
+#[derive(Clone, Debug)]
+pub struct Away {
+    /// How long it has lasted.
+    pub lasting: Duration,
+    /// The latest reason.
+    pub reason: String,
+}

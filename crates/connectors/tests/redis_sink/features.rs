@@ -1,0 +1,85 @@
+//! Reading an entity's rows back.
+
+use windrow_connectors::redis::{Contents, FeaturesError, FoundRow, read_features};
+use windrow_core::{EventTime, Value, ViewId};
+
+use crate::feed::{Feed, only_count, settings, settle, windowed_pipeline, writer};
+use crate::server::{Server, run};
+
+fn read(server: &Server, key: &str) -> Vec<FoundRow> {
+    let pipeline = windowed_pipeline();
+    read_features(&server.url(), &pipeline.views, &pipeline.event.schema, key).expect("Redis answers")
+}
+
+fn shown(contents: &Contents) -> String {
+    match contents {
+        Contents::Fields(fields) => {
+            let pair =
+                |(f, v): &(Vec<u8>, Vec<u8>)| format!("{}={}", String::from_utf8_lossy(f), String::from_utf8_lossy(v));
+            fields.iter().map(pair).collect::<Vec<_>>().join(" ")
+        }
+        Contents::OtherType(kind) => format!("a {kind}"),
+    }
+}
+
+#[test]
+fn a_users_rows_are_found_and_nobody_elses() {
+    let (server, pipeline) = (Server::start(&[]), windowed_pipeline());
+    let writer = writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let values = [Value::Long(1), Value::Double(2.0), Value::String("k"), Value::Null];
+    feed.round(&mut sink, ["a", "a:5", "b*", "bc"].map(|user| (user, values)));
+    feed.round(&mut sink, [("a", only_count(2)), ("a:5", only_count(3))]);
+    settle(&mut sink);
+    let mut client = server.client();
+    run(&mut client, "HSET latest:a zzz 1 extra 2");
+    run(&mut client, "PERSIST window:a:0");
+
+    let rows = read(&server, "a");
+    let contents: Vec<_> = rows.iter().map(|row| shown(&row.contents)).collect();
+    let latest = "user_id=a count=2 again=2 extra=2 zzz=1";
+    assert_eq!(contents, [latest, "user_id=a events=1", "user_id=a events=1"]);
+    let keys: Vec<_> = rows.iter().map(|row| String::from_utf8_lossy(&row.redis_key)).collect();
+    assert_eq!(keys, ["latest:a", "window:a:0", "window:a:1000"]);
+    assert_eq!(rows.iter().map(|row| row.view).collect::<Vec<_>>(), [ViewId(0), ViewId(1), ViewId(1)]);
+    assert_eq!((rows[0].window.start, rows[2].window.start), (None, Some(EventTime::from_ms(1_000))));
+    assert_eq!((rows[1].ttl_left_ms, rows[1].age_ms), (None, None), "a row that was made to stay");
+    let (left, age) = (rows[2].ttl_left_ms.expect("expires"), rows[2].age_ms.expect("has an age"));
+    assert_eq!(left + age, 7_200_000);
+    assert!(age < 20_000, "{age} ms old");
+
+    assert_eq!(read(&server, "b*").len(), 2, "a star is only a star");
+    assert_eq!(read(&server, "a:5").len(), 3);
+    assert_eq!(read(&server, "nobody"), []);
+}
+
+#[test]
+fn a_key_of_another_type_is_reported() {
+    let server = Server::start(&[]);
+    run(&mut server.client(), "SET latest:u text");
+    let rows = read(&server, "u");
+    assert_eq!(rows.len(), 1);
+    assert_eq!((&rows[0].contents, rows[0].ttl_left_ms), (&Contents::OtherType("string".to_owned()), None));
+}
+
+#[test]
+fn a_large_database_is_scanned_to_its_end() {
+    let (server, pipeline) = (Server::start(&[]), windowed_pipeline());
+    let writer = writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let users: Vec<String> = (0..10_000).map(|n| format!("u{n}")).collect();
+    feed.round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(1))));
+    settle(&mut sink);
+    assert_eq!(read(&server, "u7777").len(), 2);
+}
+
+#[test]
+fn without_redis_the_message_names_the_setting() {
+    let (server, pipeline) = (Server::prepare(&[]), windowed_pipeline());
+    let url = format!("redis://:hunter2@127.0.0.1:{}", server.port);
+    let error = read_features(&url, &pipeline.views, &pipeline.event.schema, "u").expect_err("nobody is there");
+    assert!(matches!(error, FeaturesError::Redis { .. }));
+    let message = error.to_string();
+    assert!(message.contains("sink.redis.url") && message.contains("refused"), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
+}

@@ -1,0 +1,140 @@
+//! Rows with the values a test wants: events through a real shard.
+
+use std::time::Duration;
+
+use windrow_connectors::redis::{RedisSink, RedisWriter, Settings};
+use windrow_core::{Event, EventTime, Output, Row, Shard, Value};
+use windrow_engine::{Sink, Stop, Ticket};
+use windrow_spec::Pipeline;
+
+/// Windows of one second, so that the events of round `n` give their rows when round `n + 1` begins.
+const PIPELINE: &str = r#"
+name = "test"
+[source.kafka]
+brokers = "localhost:9092"
+topic = "events"
+group = "test"
+start = "earliest"
+[event]
+format = "json"
+key = "user_id"
+time = "at"
+[event.fields]
+count = "long"
+price = "double"
+kind = "string"
+flag = "boolean"
+[watermark]
+max_out_of_orderness = "0s"
+[checkpoint]
+every = "30s"
+store = "file:./checkpoints"
+[sink.redis]
+url = "redis://localhost:6379"
+[feature_view.latest]
+window.tumbling = { size = "1s" }
+key = "latest:{user_id}"
+ttl = "1h"
+[feature_view.latest.features]
+count = { last = "count" }
+again = { last = "count" }
+price = { last = "price" }
+kind = { last = "kind" }
+flag = { last = "flag" }
+"#;
+
+/// A second view, whose rows have a key per window.
+const WINDOWED: &str = r#"
+[feature_view.per_window]
+window.tumbling = { size = "1s" }
+key = "window:{user_id}:{window_start}"
+ttl = "2h"
+[feature_view.per_window.features]
+events = { count = "*" }
+"#;
+
+fn parse(text: &str) -> Pipeline {
+    windrow_spec::parse("test.toml", text, &[]).expect("the test's pipeline")
+}
+
+/// The pipeline with the view `latest`.
+pub(crate) fn pipeline() -> Pipeline {
+    parse(PIPELINE)
+}
+
+/// The pipeline with the views `latest` and `per_window`.
+pub(crate) fn windowed_pipeline() -> Pipeline {
+    parse(&format!("{PIPELINE}{WINDOWED}"))
+}
+
+/// Settings with which a fault takes milliseconds.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        start_timeout: Some(Duration::from_secs(20)),
+        connect_timeout: Duration::from_millis(500),
+        response_timeout: Duration::from_millis(500),
+        shortest_pause: Duration::from_millis(5),
+        longest_pause: Duration::from_millis(100),
+        ..Settings::default()
+    }
+}
+
+/// A writer to `url`.
+pub(crate) fn writer(url: &str, pipeline: &Pipeline, settings: Settings) -> RedisWriter {
+    RedisWriter::start(url, &pipeline.views, &pipeline.event.schema, settings, Stop::default()).expect("a writer")
+}
+
+/// The values of one event beside its user: `count`, `price`, `kind`, `flag`.
+pub(crate) type Values<'a> = [Value<'a>; 4];
+
+/// Only `count` has a value.
+pub(crate) fn only_count(count: i64) -> Values<'static> {
+    [Value::Long(count), Value::Null, Value::Null, Value::Null]
+}
+
+/// A shard that feeds sinks.
+pub(crate) struct Feed {
+    shard: Shard,
+    second: i64,
+}
+
+struct Into<'a>(&'a mut RedisSink);
+
+impl Output for Into<'_> {
+    fn row(&mut self, row: Row<'_>) {
+        self.0.row(row);
+    }
+
+    fn late(&mut self, late: windrow_core::Late<'_>) {
+        assert_eq!(late.key, "", "no event of these tests is late");
+    }
+}
+
+impl Feed {
+    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+        let views = pipeline.views.iter().map(|view| &view.feature_view);
+        Self { shard: Shard::new(views, &pipeline.event.schema, 0, [7; 16]), second: 0 }
+    }
+
+    /// Hands `sink` one row for each of `rows`; their window starts one second after that of the round before.
+    pub(crate) fn round<'a>(&mut self, sink: &mut RedisSink, rows: impl IntoIterator<Item = (&'a str, Values<'a>)>) {
+        for (key, [count, price, kind, flag]) in rows {
+            let fields = [Value::String(key), count, price, kind, flag];
+            let time = EventTime::from_ms(self.second * 1_000);
+            self.shard.step(&Event { key, time, fields: &fields }, &mut Into(sink));
+        }
+        self.second += 1;
+        // Somebody else's event brings the watermark to the round's end; its own row comes with the next round's.
+        let (key, time) = ("clock", EventTime::from_ms(self.second * 1_000));
+        let fields = [Value::String(key), Value::Null, Value::Null, Value::Null, Value::Null];
+        self.shard.step(&Event { key, time, fields: &fields }, &mut Into(sink));
+    }
+}
+
+/// Flushes, and waits until everything is in Redis.
+pub(crate) fn settle(sink: &mut RedisSink) -> Ticket {
+    let ticket = sink.flush().expect("the sink works");
+    assert!(sink.wait(ticket, Duration::from_secs(30)).expect("the sink works"), "rows do not reach Redis");
+    assert!(sink.acknowledged() >= ticket);
+    ticket
+}

@@ -1,0 +1,123 @@
+//! A `redis-server` for one test.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use redis::Connection;
+
+/// Runs until dropped, on its own port and in its own folder.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    folder: tempfile::TempDir,
+    arguments: Vec<String>,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// A server that is up.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut server = Self::prepare(arguments);
+        server.up();
+        server
+    }
+
+    /// A server that will be up when [`Self::up`] is called.
+    pub(crate) fn prepare(arguments: &[&str]) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        let folder = tempfile::tempdir().expect("a folder for redis-server");
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Self { port: free.port(), folder, arguments, child: None }
+    }
+
+    /// Starts it (again) and waits until it answers, be it with an error.
+    pub(crate) fn up(&mut self) {
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+            .arg("--dir")
+            .arg(self.folder.path())
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("these tests need redis-server: install it (apt-get install redis-server)");
+        self.child = Some(child);
+        let until = Instant::now() + Duration::from_secs(20);
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < until, "redis-server does not listen on port {}", self.port);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().and_then(|()| child.wait()).expect("redis-server can be killed");
+        }
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().expect("a running server").id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill(1)");
+        assert!(sent.success(), "kill -s {name} {pid}");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A connection beside the sink's.
+    pub(crate) fn client(&self) -> Connection {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        eventually("a connection to redis-server", || client.get_connection().ok())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Calls `look` until it finds something, for 30 s.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) type Fields = BTreeMap<String, String>;
+
+/// All fields of a hash whose fields and values are text.
+pub(crate) fn hash(client: &mut Connection, key: impl redis::ToRedisArgs) -> Fields {
+    redis::cmd("HGETALL").arg(key).query(client).expect("HGETALL")
+}
+
+/// Fields in the form [`hash`] gives.
+pub(crate) fn fields(pairs: &[(&str, &str)]) -> Fields {
+    pairs.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Runs a command whose answer does not matter.
+pub(crate) fn run(client: &mut Connection, command: &str) {
+    let mut words = command.split(' ');
+    let mut cmd = redis::cmd(words.next().expect("a command"));
+    words.for_each(|word| {
+        cmd.arg(word);
+    });
+    cmd.exec(client).expect(command);
+}
+
+/// Where a test's chance begins: printed, so that a failure can be had again.
+#[expect(clippy::print_stdout, reason = "the test harness shows it where the test fails")]
+pub(crate) fn seed() -> u64 {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    seed
+}

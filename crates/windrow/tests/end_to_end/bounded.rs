@@ -1,0 +1,105 @@
+//! `run --bounded`: Flink's answers, out of Kafka and into Redis.
+
+use crate::support::conformance_cases;
+use crate::support::kafka::{Kafka, Sent, kafka_or_skip, keyed_by_user};
+use crate::support::redis::{Contents, Redis};
+use crate::support::rows::{assert_same, last_per_key};
+use crate::support::windrow::{Run, generate, replay};
+
+/// Every conformance case, sent to one partition, leaves the last row per key of Flink's answers.
+#[test]
+fn conformance_cases_through_one_partition() {
+    let kafka = kafka_or_skip!();
+    for (name, events, answers) in conformance_cases() {
+        let redis = Redis::start();
+        let topic = kafka.create_topic(1, &[]);
+        kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+        let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+        run.bounded(&[]);
+        let expected = last_per_key(answers.iter().map(String::as_str));
+        assert_same(&expected, &redis.contents(), &name);
+        assert_eq!(kafka.committed(&run.group, &topic, 1), [i64::try_from(events.len()).expect("small")], "{name}");
+    }
+}
+
+/// With four partitions, each gives exactly what `replay` gives for its own sequence, whatever the number of workers.
+#[test]
+fn conformance_cases_through_four_partitions() {
+    let kafka = kafka_or_skip!();
+    for (index, (name, events, _)) in conformance_cases().into_iter().enumerate() {
+        let topic = kafka.create_topic(4, &[]);
+        kafka.produce(&topic, &keyed_by_user(&events, None));
+        let workers = (index % 5 + 1).to_string();
+        check_against_replay(&kafka, &topic, 4, &workers, &name);
+    }
+}
+
+/// The same for generated traffic with disorder, late events and malformed records.
+#[test]
+fn generated_traffic_through_four_partitions() {
+    let kafka = kafka_or_skip!();
+    let topic = kafka.create_topic(4, &[]);
+    let seed = std::process::id().to_string();
+    println!("seed {seed}");
+    let lines = generate(&[
+        "--count",
+        "40000",
+        "--users",
+        "700",
+        "--backlog",
+        "3h",
+        "--disorder",
+        "12s",
+        "--late",
+        "2",
+        "--malformed",
+        "1",
+        "--seed",
+        &seed,
+    ]);
+    let records: Vec<Sent> = lines
+        .into_iter()
+        .map(|line| {
+            // As the generator keys them: a malformed record may have any key.
+            let event = serde_json::from_slice::<serde_json::Value>(&line).unwrap_or_default();
+            let key = event["user_id"].as_str().unwrap_or("malformed").to_owned().into_bytes();
+            Sent { partition: None, key: Some(key), payload: Some(line) }
+        })
+        .collect();
+    kafka.produce(&topic, &records);
+    check_against_replay(&kafka, &topic, 4, "2", "generated traffic");
+}
+
+fn check_against_replay(kafka: &Kafka, topic: &str, partitions: i32, workers: &str, what: &str) {
+    let redis = Redis::start();
+    let run = Run::new(&kafka.brokers, &redis.url(), topic);
+    run.bounded(&["--workers", workers]);
+    let mut expected = Contents::new();
+    let mut ends = Vec::new();
+    for partition in 0..partitions {
+        let records = kafka.read(topic, partition);
+        ends.push(if records.is_empty() { -1 } else { i64::try_from(records.len()).expect("small") });
+        let lines: Vec<Vec<u8>> = records.into_iter().map(|record| record.payload.unwrap_or_default()).collect();
+        expected.extend(last_per_key(replay(&lines).lines()));
+    }
+    assert_same(&expected, &redis.contents(), what);
+    assert_eq!(kafka.committed(&run.group, topic, partitions), ends, "{what}");
+}
+
+/// An empty topic, and one with nothing new, end at once.
+#[test]
+fn nothing_to_read() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(3, &[]);
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    run.bounded(&[]);
+    assert_eq!(redis.size(), 0);
+    let (_, events, _) = conformance_cases().swap_remove(0);
+    kafka.produce(&topic, &keyed_by_user(&events, None));
+    run.bounded(&[]);
+    let once = redis.contents();
+    assert!(!once.is_empty());
+    run.bounded(&[]);
+    assert_eq!(redis.contents(), once);
+}

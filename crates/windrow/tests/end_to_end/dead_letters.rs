@@ -1,0 +1,109 @@
+//! Records that are not events: kept with their reason, and the job goes on (FAULTS rows 1, 2, 23).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+
+use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::redis::Redis;
+use crate::support::windrow::Run;
+
+/// A record and what its reason must mention.
+fn malformed() -> Vec<(Option<Vec<u8>>, &'static str)> {
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    let long_key = format!(r#"{{"user_id":"{}","event_time":0}}"#, "k".repeat(800_000));
+    let deep = format!(r#"{{"user_id":"u","event_time":0,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    vec![
+        (None, "no value"),
+        (text(""), "empty"),
+        (text("not JSON"), "malformed JSON"),
+        (text(r#"{"user_id":"u","event_time":"#), "malformed JSON"),
+        (text(r#"{"user_id":"u","event_time":0,"price":"29.99"}"#), "`price` must be a number"),
+        (text(r#"{"event_time":0}"#), "`user_id` is missing"),
+        (text(r#"{"user_id":"u"}"#), "`event_time` is missing"),
+        (text(r#"{"user_id":"u","event_time":0,"user_id":"v"}"#), "`user_id` occurs twice"),
+        (text(r#"{"user_id":"u","event_time":NaN}"#), "malformed JSON"),
+        (text(r#"{"user_id":"u","event_time":1e999}"#), "malformed JSON"),
+        (text(r#"{"user_id":"u","event_time":1704103200000000}"#), "outside the years"),
+        (text(r#"{"user_id":"u","event_time":"soon"}"#), "is not an event time"),
+        (Some(b"{\"user_id\":\"\xff\xfe\"}".to_vec()), "not UTF-8"),
+        (text(&deep), "recursion limit"),
+        (text(&long_key), "`max_key_bytes` allows 1024"),
+    ]
+}
+
+fn events() -> Vec<Sent> {
+    let good = r#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":29.99}"#;
+    let sent = |payload| Sent { partition: Some(0), key: Some(b"111".to_vec()), payload };
+    let bad = malformed().into_iter().map(|(payload, _)| sent(payload));
+    let good = || std::iter::once(sent(Some(good.as_bytes().to_vec())));
+    good().chain(bad).chain(good()).collect()
+}
+
+fn check_rows(redis: &Redis) {
+    let contents = redis.contents();
+    assert_eq!(contents.keys().collect::<Vec<_>>(), ["session_features:111:1704103200000", "user_features:111"]);
+    assert_eq!(contents["user_features:111"]["view_count_1h"], "2");
+}
+
+#[test]
+fn dead_letters_go_to_a_file() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    kafka.produce(&topic, &events());
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dead.jsonl");
+    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    run.set(&format!("dead_letters.file={}", path.display()));
+    let log = run.bounded(&[]);
+    assert!(log.contains("dead_letters=\"15\""), "{log}");
+    check_rows(&redis);
+    let letters = std::fs::read_to_string(&path).expect("the file is there");
+    let letters: Vec<Value> = letters.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    assert_eq!(letters.len(), malformed().len());
+    for (index, (letter, (payload, reason))) in letters.iter().zip(malformed()).enumerate() {
+        assert_eq!(letter["topic"], Value::String(topic.clone()));
+        assert_eq!(letter["partition"], 0);
+        assert_eq!(letter["offset"], index + 1);
+        assert!(letter["reason"].as_str().expect("a reason").contains(reason), "{letter} {reason}");
+        assert_eq!(letter["key"], "111");
+        let kept = match (&letter["payload"], &letter["payload_base64"]) {
+            (Value::String(text), Value::Null) => Some(text.clone().into_bytes()),
+            (Value::Null, Value::String(coded)) => Some(BASE64_STANDARD.decode(coded).expect("base64")),
+            _ => None,
+        };
+        assert_eq!(kept, payload, "{reason}");
+    }
+}
+
+#[test]
+fn dead_letters_go_to_a_topic() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    kafka.produce(&topic, &events());
+    let dead = Kafka::unique("dead");
+    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    run.set(&format!("dead_letters.topic={dead}"));
+    run.bounded(&[]);
+    check_rows(&redis);
+    let letters = kafka.read(&dead, 0);
+    assert_eq!(letters.len(), malformed().len());
+    for (index, (letter, (payload, reason))) in letters.iter().zip(malformed()).enumerate() {
+        assert_eq!(letter.payload, payload, "{reason}");
+        assert_eq!(letter.key.as_deref(), Some(&b"111"[..]));
+        let headers = &letter.headers;
+        assert!(headers["windrow.reason"].contains(reason), "{headers:?}");
+        let expected: BTreeMap<&str, String> = BTreeMap::from([
+            ("windrow.topic", topic.clone()),
+            ("windrow.partition", "0".to_owned()),
+            ("windrow.offset", (index + 1).to_string()),
+        ]);
+        for (name, value) in expected {
+            assert_eq!(headers[name], value);
+        }
+    }
+}

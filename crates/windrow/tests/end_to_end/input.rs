@@ -1,0 +1,66 @@
+//! Topics that cannot be used as they are.
+
+use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::redis::Redis;
+use crate::support::windrow::Run;
+
+const EVENT: &str = r#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":29.99}"#;
+
+fn event(partition: i32, key: Option<&str>) -> Sent {
+    Sent {
+        partition: Some(partition),
+        key: key.map(|key| key.as_bytes().to_vec()),
+        payload: Some(EVENT.as_bytes().to_vec()),
+    }
+}
+
+/// Without keys the events of a user would be spread over partitions: refused with the reason, nothing written or
+/// committed past it.
+#[test]
+fn records_without_a_key_on_several_partitions_are_refused() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(2, &[]);
+    kafka.produce(&topic, &[event(0, Some("111")), event(1, None)]);
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let output = run.finish(&["--bounded", "--workers", "1"]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{log}");
+    assert!(log.contains("the record at offset 0 of partition 1 has no key"), "{log}");
+    assert!(log.contains("Produce with `user_id` as the record key"), "{log}");
+    assert!(kafka.committed(&run.group, &topic, 2)[1] < 0);
+}
+
+/// On one partition there is nothing to spread.
+#[test]
+fn records_without_a_key_on_one_partition_are_fine() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    kafka.produce(&topic, &[event(0, None)]);
+    Run::new(&kafka.brokers, &redis.url(), &topic).bounded(&[]);
+    assert_eq!(redis.contents()["user_features:111"]["avg_viewed_price_1h"], "29.99");
+}
+
+/// A malformed record without a key is a dead letter like any other: the job does not stop for one.
+#[test]
+fn a_malformed_record_without_a_key_does_not_stop_the_job() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(2, &[]);
+    let tombstone = Sent { partition: Some(0), ..Sent::default() };
+    kafka.produce(&topic, &[tombstone, event(0, Some("111"))]);
+    Run::new(&kafka.brokers, &redis.url(), &topic).bounded(&[]);
+    assert_eq!(redis.size(), 2);
+}
+
+/// An unknown topic is created, with a warning.
+#[test]
+fn an_unknown_topic_is_created() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = Kafka::unique("unknown");
+    let log = Run::new(&kafka.brokers, &redis.url(), &topic).bounded(&[]);
+    assert!(log.contains("the topic did not exist; it was created"), "{log}");
+    assert!(kafka.read(&topic, 0).is_empty());
+}

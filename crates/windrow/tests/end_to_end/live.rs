@@ -1,0 +1,177 @@
+//! `run` without an end: stopping, slow and absent Redis, members of one process sharing the work.
+
+use std::time::{Duration, Instant};
+
+use crate::support::kafka::{Kafka, Sent, kafka_or_skip, keyed_by_user};
+use crate::support::redis::{Contents, Redis, free_port};
+use crate::support::rows::{assert_same, last_per_key};
+use crate::support::windrow::{Run, generate, replay};
+use crate::support::{conformance_cases, eventually};
+
+/// Far enough ahead of all test events to close every window of theirs.
+const CLOSING: &str = "2024-01-02T12:00:00";
+
+/// One event per partition that closes all windows in it.
+fn closing_events(partitions: i32) -> Vec<Sent> {
+    (0..partitions)
+        .map(|partition| {
+            let payload = format!(r#"{{"event_time":"{CLOSING}","event_type":"view","user_id":"closing"}}"#);
+            Sent { partition: Some(partition), key: Some(b"closing".to_vec()), payload: Some(payload.into_bytes()) }
+        })
+        .collect()
+}
+
+/// What the topic's content leaves in Redis while the job still runs: everything but the closing events' own windows.
+fn expected(kafka: &Kafka, topic: &str, partitions: i32) -> Contents {
+    let mut expected = Contents::new();
+    for partition in 0..partitions {
+        let lines: Vec<_> =
+            kafka.read(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect();
+        expected.extend(last_per_key(replay(&lines).lines()));
+    }
+    expected.retain(|key, _| !key.contains(":closing"));
+    expected
+}
+
+fn total(offsets: &[i64]) -> i64 {
+    offsets.iter().filter(|offset| **offset > 0).sum()
+}
+
+fn count(records: usize) -> i64 {
+    i64::try_from(records).expect("small")
+}
+
+/// SIGTERM and Ctrl-C: everything read is written and committed, exit 0 within seconds, and the next run goes on behind
+/// it.
+#[test]
+fn a_signal_drains_and_commits() {
+    let kafka = kafka_or_skip!();
+    let (_, events, _) = conformance_cases().into_iter().find(|(name, ..)| name == "random").expect("a case");
+    for signal in ["-TERM", "-INT"] {
+        let redis = Redis::start();
+        let topic = kafka.create_topic(4, &[]);
+        kafka.produce(&topic, &keyed_by_user(&events, None));
+        kafka.produce(&topic, &closing_events(4));
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+        let mut running = run.start(&["--workers", "2"], &folder.path().join("log"));
+        let expected = expected(&kafka, &topic, 4);
+        eventually(60, "all rows are written", || redis.size() == expected.len());
+        running.signal(signal);
+        let asked = Instant::now();
+        assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        assert_same(&expected, &redis.contents(), signal);
+        assert_eq!(total(&kafka.committed(&run.group, &topic, 4)), count(events.len() + 4), "{signal}");
+        // Nothing is left to read.
+        let log = run.bounded(&[]);
+        assert!(log.contains("all workers ended records=\"0\""), "{log}");
+    }
+}
+
+/// Offsets follow Redis, not reading: while Redis hangs none is committed, and what was read reaches it afterwards.
+#[test]
+fn offsets_are_committed_only_behind_redis() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = run.start(&["--workers", "1"], &folder.path().join("log"));
+    let first = r#"{"event_time":"2024-01-01T09:00:00","event_type":"view","user_id":"0","price":1}"#;
+    kafka.produce(&topic, &keyed_by_user(&[first.to_owned()], Some(0)));
+    eventually(60, "the first event is committed", || kafka.committed(&run.group, &topic, 1) == [1]);
+
+    redis.freeze();
+    let (_, events, _) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    kafka.produce(&topic, &closing_events(1));
+    std::thread::sleep(Duration::from_secs(4));
+    // Up to the first fired row nothing depends on Redis; behind it nothing may be committed.
+    let frozen = kafka.committed(&run.group, &topic, 1)[0];
+    assert!(frozen < count(events.len()), "committed {frozen} while Redis hung");
+    redis.thaw();
+    eventually(60, "everything is committed", || kafka.committed(&run.group, &topic, 1) == [count(events.len() + 2)]);
+    assert_same(&expected(&kafka, &topic, 1), &redis.contents(), "after the freeze");
+    running.signal("-TERM");
+    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+}
+
+/// Asked to stop while Redis hangs: ends within seconds, says so, and what was not written is computed again.
+#[test]
+fn a_stop_without_redis_loses_nothing() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = run.start(&["--workers", "1"], &log);
+    eventually(60, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
+    redis.freeze();
+    let (name, events, answers) = conformance_cases().swap_remove(0);
+    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    std::thread::sleep(Duration::from_secs(2));
+    running.signal("-TERM");
+    assert_eq!(running.wait(Duration::from_secs(30)), Some(8));
+    redis.thaw();
+    let text = std::fs::read_to_string(&log).expect("a log");
+    assert!(text.contains("stopped before Redis took the last rows"), "{text}");
+    run.bounded(&[]);
+    assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), &name);
+}
+
+/// A Redis that is not there at the start is waited for.
+#[test]
+fn redis_may_come_later() {
+    let kafka = kafka_or_skip!();
+    let port = free_port();
+    let topic = kafka.create_topic(1, &[]);
+    let (_, events, answers) = conformance_cases().swap_remove(0);
+    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = Run::new(&kafka.brokers, &format!("redis://127.0.0.1:{port}"), &topic);
+    let mut running = run.start(&["--bounded"], &log);
+    eventually(30, "it says what it waits for", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("waiting for Redis"))
+    });
+    let redis = Redis::start_on(port);
+    assert_eq!(running.wait(Duration::from_secs(30)), Some(0));
+    let expected = last_per_key(answers.iter().map(String::as_str));
+    assert_same(&expected, &redis.contents(), "a late Redis");
+}
+
+/// Partitions that are taken from the workers of a process and come back, to the same worker or another, keep their
+/// state: a visitor joins and leaves the group while events keep arriving.
+#[test]
+fn partitions_move_between_workers_without_loss() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(4, &[]);
+    let seed = std::process::id().to_string();
+    println!("seed {seed}");
+    let lines =
+        generate(&["--count", "30000", "--users", "400", "--backlog", "2h", "--disorder", "9s", "--seed", &seed]);
+    let lines: Vec<String> = lines.into_iter().map(|line| String::from_utf8(line).expect("text")).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = run.start(&["--workers", "3"], &log);
+    for (index, piece) in lines.chunks(2_000).enumerate() {
+        kafka.produce(&topic, &keyed_by_user(piece, None));
+        if index % 5 == 2 {
+            kafka.visit_group(&run.group, &topic);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    kafka.produce(&topic, &closing_events(4));
+    let all = count(lines.len() + 4);
+    eventually(60, "everything is committed", || total(&kafka.committed(&run.group, &topic, 4)) == all);
+    assert_same(&expected(&kafka, &topic, 4), &redis.contents(), "three workers");
+    running.signal("-TERM");
+    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    let log = std::fs::read_to_string(&log).expect("a log");
+    assert!(log.contains("giving partitions up"), "no partition moved, so this shows nothing:\n{log}");
+    assert!(log.contains(&format!("all workers ended records=\"{}", &all.to_string()[..2])), "{log}");
+}

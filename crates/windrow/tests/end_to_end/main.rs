@@ -1,0 +1,11 @@
+//! The whole job on real Apache Kafka and real Redis.
+//!
+//! Kafka is the one at `WINDROW_TEST_KAFKA` (`./test.sh` starts it); each test makes topics and groups of its own there.
+//! Each test starts a `redis-server` of its own, because some of them stop it.
+
+mod bounded;
+mod dead_letters;
+mod input;
+mod live;
+mod oversized;
+mod support;

@@ -1,0 +1,37 @@
+//! What the tests share: Kafka, Redis, the binary, rows in a form that can be compared.
+
+pub(crate) mod kafka;
+pub(crate) mod redis;
+pub(crate) mod rows;
+pub(crate) mod windrow;
+
+/// The events of a conformance case, line by line.
+pub(crate) fn conformance_cases() -> Vec<(String, Vec<String>, Vec<String>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("the conformance cases are part of the repository")
+        .filter_map(|entry| entry.expect("readable").file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".events.jsonl").map(str::to_owned))
+        .collect();
+    names.sort();
+    assert!(!names.is_empty(), "no conformance cases in {folder}");
+    let lines = |file: String| -> Vec<String> {
+        std::fs::read_to_string(format!("{folder}/{file}")).expect("readable").lines().map(str::to_owned).collect()
+    };
+    names
+        .into_iter()
+        .map(|name| {
+            let (events, answers) = (lines(format!("{name}.events.jsonl")), lines(format!("{name}.flink.jsonl")));
+            (name, events, answers)
+        })
+        .collect()
+}
+
+/// Waits until `condition` holds, at most `seconds`.
+pub(crate) fn eventually(seconds: u64, what: &str, mut condition: impl FnMut() -> bool) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    while !condition() {
+        assert!(std::time::Instant::now() < until, "not within {seconds} s: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,205 @@
+//! The real Kafka: topics, records, offsets.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_executor::block_on;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Headers, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The Kafka to test on; a test that gets `None` says so and returns.
+pub(crate) fn brokers(test: &str) -> Option<String> {
+    let brokers = std::env::var("WINDROW_TEST_KAFKA").ok();
+    if brokers.is_none() {
+        println!("skipped: {test} needs Apache Kafka (WINDROW_TEST_KAFKA=host:port)");
+    }
+    brokers
+}
+
+/// Leaves the test where there is no Kafka.
+macro_rules! kafka_or_skip {
+    () => {{
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        match $crate::support::kafka::brokers(&test) {
+            Some(brokers) => $crate::support::kafka::Kafka::at(brokers),
+            None => return,
+        }
+    }};
+}
+pub(crate) use kafka_or_skip;
+
+/// A record as it is sent.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Sent {
+    pub(crate) partition: Option<i32>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) payload: Option<Vec<u8>>,
+}
+
+/// A record as it is read back.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) payload: Option<Vec<u8>>,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+pub(crate) struct Kafka {
+    pub(crate) brokers: String,
+}
+
+impl Kafka {
+    pub(crate) fn at(brokers: String) -> Self {
+        Self { brokers }
+    }
+
+    /// A name that no other test, and no earlier run, uses.
+    pub(crate) fn unique(prefix: &str) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let run = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_micros();
+        format!("{prefix}-{run}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    pub(crate) fn create_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
+        let name = Self::unique("events");
+        let admin: AdminClient<DefaultClientContext> = self.config().create().expect("an admin client");
+        let mut topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+        let made = block_on(admin.create_topics([&topic], &options)).expect("Kafka answers");
+        made[0].as_ref().expect("the topic is created");
+        name
+    }
+
+    pub(crate) fn produce(&self, topic: &str, records: &[Sent]) {
+        self.produce_with(topic, records, &[]);
+    }
+
+    pub(crate) fn produce_with(&self, topic: &str, records: &[Sent], settings: &[(&str, &str)]) {
+        let mut config = self.config();
+        config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
+        for (key, value) in settings {
+            config.set(*key, *value);
+        }
+        let producer: BaseProducer = config.create().expect("a producer");
+        for sent in records {
+            let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+            if let Some(partition) = sent.partition {
+                record = record.partition(partition);
+            }
+            if let Some(key) = &sent.key {
+                record = record.key(key);
+            }
+            if let Some(payload) = &sent.payload {
+                record = record.payload(payload);
+            }
+            while let Err((error, back)) = producer.send(record) {
+                assert!(
+                    matches!(error, KafkaError::MessageProduction(rdkafka::error::RDKafkaErrorCode::QueueFull)),
+                    "{error}"
+                );
+                producer.poll(Duration::from_millis(10));
+                record = back;
+            }
+        }
+        producer.flush(TIMEOUT).expect("everything is taken by Kafka");
+    }
+
+    /// Everything in one partition, in order.
+    pub(crate) fn read(&self, topic: &str, partition: i32) -> Vec<Read> {
+        let consumer: BaseConsumer = self
+            .config()
+            .set("group.id", "reader")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .create()
+            .expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Beginning).expect("a valid offset");
+        consumer.assign(&list).expect("assigned");
+        let mut records = Vec::new();
+        loop {
+            match consumer.poll(TIMEOUT).expect("Kafka answers") {
+                Ok(message) => records.push(Read {
+                    key: message.key().map(<[u8]>::to_vec),
+                    payload: message.payload().map(<[u8]>::to_vec),
+                    headers: message
+                        .headers()
+                        .map(|headers| {
+                            headers
+                                .iter()
+                                .map(|header| {
+                                    let value = header.value.unwrap_or_default();
+                                    (header.key.to_owned(), String::from_utf8_lossy(value).into_owned())
+                                })
+                                .collect()
+                        })
+                        .unwrap_or_default(),
+                }),
+                Err(KafkaError::PartitionEOF(_)) => return records,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Joins `group`, takes partitions away from its members, processes and commits nothing, and leaves again.
+    pub(crate) fn visit_group(&self, group: &str, topic: &str) {
+        let consumer: BaseConsumer = self
+            .config()
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .create()
+            .expect("a consumer");
+        consumer.subscribe(&[topic]).expect("subscribed");
+        super::eventually(40, "the visitor is given a partition", || {
+            // Records and errors alike are of no interest; polling is what keeps it in the group.
+            let _ = consumer.poll(Duration::from_millis(100));
+            consumer.assignment().is_ok_and(|assigned| assigned.count() > 0)
+        });
+    }
+
+    /// The offsets a group has committed, partition by partition; −1 for none.
+    pub(crate) fn committed(&self, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
+        let consumer: BaseConsumer = self.config().set("group.id", group).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition(topic, partition);
+        }
+        let committed = consumer.committed_offsets(list, TIMEOUT).expect("Kafka answers");
+        committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(-1).max(-1)).collect()
+    }
+}
+
+/// One keyed record per event line.
+pub(crate) fn keyed_by_user(lines: &[String], partition: Option<i32>) -> Vec<Sent> {
+    lines
+        .iter()
+        .map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).expect("an event");
+            let key = match &event["user_id"] {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            Sent { partition, key: Some(key.into_bytes()), payload: Some(line.clone().into_bytes()) }
+        })
+        .collect()
+}

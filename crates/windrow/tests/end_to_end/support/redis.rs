@@ -1,0 +1,111 @@
+//! A real Redis per test.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use redis::Commands;
+
+pub(crate) struct Redis {
+    port: u16,
+    folder: tempfile::TempDir,
+    server: Child,
+}
+
+/// Key, then field, then value.
+pub(crate) type Contents = BTreeMap<String, BTreeMap<String, String>>;
+
+impl Redis {
+    pub(crate) fn start() -> Self {
+        let port = free_port();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = spawn(port, folder.path());
+        let redis = Self { port, folder, server };
+        redis.await_ready();
+        redis
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    fn await_ready(&self) {
+        super::eventually(10, "redis-server answers", || {
+            redis::Client::open(self.url())
+                .and_then(|client| client.get_connection())
+                .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection))
+                .is_ok()
+        });
+    }
+
+    pub(crate) fn connect(&self) -> redis::Connection {
+        redis::Client::open(self.url()).and_then(|client| client.get_connection()).expect("redis-server is there")
+    }
+
+    /// Stops the process without killing it: a Redis that hangs.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.server.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Every row. Each must be a hash with a time to live of at most its view's.
+    pub(crate) fn contents(&self) -> Contents {
+        let mut connection = self.connect();
+        let keys: Vec<String> = connection.keys("*").expect("KEYS");
+        keys.into_iter()
+            .map(|key| {
+                let row: BTreeMap<String, String> = connection.hgetall(&key).expect("HGETALL");
+                let ttl: i64 = connection.ttl(&key).expect("TTL");
+                let limit = if key.starts_with("user_features:") { 7_200 } else { 3_600 };
+                assert!((1..=limit).contains(&ttl), "TTL of {key} is {ttl}");
+                (key, row)
+            })
+            .collect()
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        redis::cmd("DBSIZE").query(&mut self.connect()).expect("DBSIZE")
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // A server that is gone already is what we want.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// A port nobody listens on, for a server that is not there yet.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+fn spawn(port: u16, folder: &std::path::Path) -> Child {
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed (apt-get install redis-server)")
+}
+
+impl Redis {
+    /// A server on `port`, for tests that begin without one.
+    pub(crate) fn start_on(port: u16) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = spawn(port, folder.path());
+        let redis = Self { port, folder, server };
+        redis.await_ready();
+        assert!(redis.folder.path().is_dir());
+        redis
+    }
+}

@@ -1,0 +1,65 @@
+//! Rows as `windrow replay` and Flink print them, and what Redis must hold after them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::redis::Contents;
+
+/// What is left in Redis once all `rows` (JSON lines) are written: the last row of every key.
+pub(crate) fn last_per_key<'a>(rows: impl IntoIterator<Item = &'a str>) -> Contents {
+    let mut last: BTreeMap<String, (i64, BTreeMap<String, String>)> = BTreeMap::new();
+    for line in rows.into_iter().filter(|line| !line.is_empty()) {
+        let mut row: Map<String, Value> = serde_json::from_str(line).expect("a JSON line");
+        if row.contains_key("late") {
+            continue;
+        }
+        let mut take = |name: &str| row.remove(name).unwrap_or_else(|| panic!("{name} is missing in {line}"));
+        let (view, start, end) = (take("feature_view"), take("window_start"), take("window_end"));
+        let (start, end) = (start.as_i64().expect("a time"), end.as_i64().expect("a time"));
+        let user = row["user_id"].as_str().expect("a user").to_owned();
+        let key = match view.as_str() {
+            Some("user_features") => format!("user_features:{user}"),
+            Some("session_features") => format!("session_features:{user}:{start}"),
+            other => panic!("unknown feature view {other:?}"),
+        };
+        let fields = row
+            .into_iter()
+            .map(|(name, value)| {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                (name, value)
+            })
+            .collect();
+        let newer = last.get(&key).is_none_or(|(latest, _)| end > *latest);
+        if newer {
+            last.insert(key, (end, fields));
+        }
+    }
+    last.into_iter().map(|(key, (_, fields))| (key, fields)).collect()
+}
+
+/// Asserts that Redis holds exactly `expected`; doubles may differ by 1e-9 relative, as sums of panes do.
+pub(crate) fn assert_same(expected: &Contents, found: &Contents, what: &str) {
+    let keys = |contents: &Contents| contents.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(expected), keys(found), "{what}: other keys");
+    for (key, row) in expected {
+        let got = &found[key];
+        assert_eq!(row.keys().collect::<Vec<_>>(), got.keys().collect::<Vec<_>>(), "{what}: other fields in {key}");
+        for (field, value) in row {
+            assert!(same_value(value, &got[field]), "{what}: {key} {field}: expected {value}, found {}", got[field]);
+        }
+    }
+}
+
+fn same_value(expected: &str, found: &str) -> bool {
+    if expected == found {
+        return true;
+    }
+    let is_double = |text: &str| text.contains('.') || text.contains('e');
+    match (expected.parse::<f64>(), found.parse::<f64>()) {
+        (Ok(a), Ok(b)) if is_double(expected) && is_double(found) => {
+            (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+        }
+        _ => false,
+    }
+}
