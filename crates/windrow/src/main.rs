@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod condition_text;
 mod exit;
 mod live_rows;
 mod logging;

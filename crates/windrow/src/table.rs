@@ -9,3 +9,13 @@ pub(crate) fn with_head<const N: usize>(head: [&str; N]) -> Table {
     table.set_header(head);
     table
 }
+
+/// A table without lines, for lists inside other text.
+pub(crate) fn plain<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = with_head(head);
+    table.load_style(presets::NOTHING);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3));
+    }
+    table
+}

@@ -11,9 +11,8 @@ use windrow_spec::{DeadLetters, Pipeline, Start, View};
 
 use crate::cli::CheckArgs;
 use crate::exit::{Exit, Failure};
-use crate::pipeline_file;
 use crate::status::span_ms;
-use crate::table;
+use crate::{condition_text, pipeline_file, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
@@ -69,12 +68,12 @@ fn plan(pipeline: &Pipeline) -> String {
         let _ = writeln!(out, "{:<13} {}", "  window", window(view.feature_view.window));
         let _ = writeln!(out, "{:<13} {}", "  key", view.key);
         let _ = writeln!(out, "{:<13} {}", "  ttl", span_ms(view.ttl_ms));
-        let mut features = table::with_head(["feature", "aggregate", "where", "default"]);
+        let mut features = table::plain(["  feature", "aggregate", "where", "default"]);
         for feature in &view.feature_view.features {
             features.add_row([
-                feature.name.to_string(),
+                format!("  {}", feature.name),
                 aggregate(feature.aggregate, schema),
-                if feature.condition.is_some() { "filtered".to_owned() } else { String::new() },
+                condition(feature, schema).unwrap_or_default(),
                 default(feature).map(|value| value.to_string()).unwrap_or_default(),
             ]);
         }
@@ -124,6 +123,10 @@ fn aggregate(aggregate: Aggregate, schema: &Schema) -> String {
     }
 }
 
+fn condition(feature: &Feature, schema: &Schema) -> Option<String> {
+    feature.condition.as_ref().map(|condition| condition_text::of(condition, schema))
+}
+
 fn default(feature: &Feature) -> Option<serde_json::Value> {
     use windrow_core::Literal;
     feature.default.as_ref().map(|default| match default {
@@ -155,7 +158,7 @@ fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             json!({
                 "name": feature.name,
                 "aggregate": aggregate(feature.aggregate, schema),
-                "filtered": feature.condition.is_some(),
+                "where": condition(feature, schema),
                 "default": default(feature),
             })
         };
