@@ -1,7 +1,7 @@
 //! Kafka: events from a topic as a member of a consumer group, dead letters to a topic.
 //!
 //! Owns: everything that knows librdkafka. Does not own: what records mean.
-//! Why `BaseConsumer` and not the asynchronous ones, and why these client settings: DESIGN, "Decisions already weighed".
+//! Why `BaseConsumer` and not the asynchronous ones, and why these client settings: `docs/adr/0006-kafka-client.md`.
 
 mod admin;
 mod bounds;
@@ -12,6 +12,7 @@ mod membership;
 mod outage;
 mod producer;
 mod source;
+mod unreadable;
 
 pub use admin::{Topic, await_topic};
 pub use dead_letters::KafkaDeadLetters;

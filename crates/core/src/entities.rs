@@ -4,7 +4,7 @@
 //! Invariants: (1) a slot is in use exactly while some view holds state for it; (2) slots are handed out and reused in
 //! an order that depends on the events alone, and everything iterates over slots, never over the hash table, so no hash
 //! order can reach a result; (3) the hash is keyed with a key the caller passes in, so ids built to collide do not
-//! (FAULTS 22).
+//! (fault row 22).
 
 use std::hash::Hasher;
 

@@ -2,6 +2,7 @@
 //!
 //! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks,
 //! threads (the engine), or what a pipeline file says (the spec crate).
+//! The rules that comments cite by number ("window rule 3", "fault row 22") are in `docs/rules.md`.
 
 mod aggregate;
 mod condition;

@@ -28,7 +28,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// An event that was late for every window of a view it belongs to (DESIGN rule 4).
+/// An event that was late for every window of a view it belongs to (window rule 4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Late<'a> {
     /// The view that dropped it.

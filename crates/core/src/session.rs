@@ -1,7 +1,7 @@
 //! Session windows: they grow with the events of an entity and end with its silence.
 //!
 //! Owns: merging, and the timers that close sessions. Does not own: the arithmetic of accumulators, the watermark.
-//! Invariants: (1) an entity's live sessions are sorted and neither overlap nor touch (DESIGN rule 5); (2) a live
+//! Invariants: (1) an entity's live sessions are sorted and neither overlap nor touch (window rule 5); (2) a live
 //! session's end lies beyond the watermark, so an event that reaches one is never late; (3) an entity with sessions has
 //! a timer at or before the earliest of their ends, and one timer only that counts.
 //! Why this way: an event usually moves its session's end, so a timer per end would cost two queue operations per event.

@@ -3,7 +3,7 @@
 //! Owns: the watermark and every view's state for the entities of one partition. Does not own: offsets, records, rows
 //! once they are handed over, or time other than event time.
 //! Invariants: (1) events are looked at one by one; whatever the watermark closes fires before the next event is looked
-//! at (DESIGN rule 3); (2) the same events in the same order give the same rows in the same order, in every run.
+//! at (window rule 3); (2) the same events in the same order give the same rows in the same order, in every run.
 //! After a crash: a shard is rebuilt by replaying its partition.
 
 use crate::aggregate::Folds;
@@ -79,7 +79,7 @@ impl Shard {
         self.fire(out);
     }
 
-    /// Ends bounded input: the watermark moves to +∞ and everything left fires (DESIGN rule 6).
+    /// Ends bounded input: the watermark moves to +∞ and everything left fires (window rule 6).
     pub fn finish(&mut self, out: &mut impl Output) {
         self.watermark.finish();
         self.fire(out);

@@ -52,7 +52,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// The last millisecond inside: the window fires when the watermark reaches it (DESIGN rule 3).
+    /// The last millisecond inside: the window fires when the watermark reaches it (window rule 3).
     #[must_use]
     pub const fn last_ms(self) -> EventTime {
         EventTime(self.end.0 - 1)

@@ -35,7 +35,7 @@ impl FieldType {
 /// A field's or a feature's value, borrowed from the record or the state.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Value<'a> {
-    /// Missing, or JSON `null`: conditions on it are not true and aggregates skip it (DESIGN rule 8).
+    /// Missing, or JSON `null`: conditions on it are not true and aggregates skip it (window rule 8).
     Null,
     /// Text.
     String(&'a str),

@@ -1,4 +1,4 @@
-//! The watermark of one partition: bounded out-of-orderness, moved by every event (DESIGN rule 2).
+//! The watermark of one partition: bounded out-of-orderness, moved by every event (window rule 2).
 
 use crate::EventTime;
 
@@ -12,7 +12,7 @@ pub(crate) struct Watermark {
 impl Watermark {
     /// Before the first event: nothing is late, nothing fires.
     pub(crate) const BEFORE_ALL: EventTime = EventTime::from_ms(i64::MIN);
-    /// After the last event of bounded input: everything fires (DESIGN rule 6).
+    /// After the last event of bounded input: everything fires (window rule 6).
     pub(crate) const AFTER_ALL: EventTime = EventTime::from_ms(i64::MAX);
 
     pub(crate) const fn new(max_out_of_orderness_ms: i64) -> Self {

@@ -1,8 +1,9 @@
-//! Dead letters: records that are not events, kept with the reason instead of stopping the job.
+//! Dead letters: records that are not events and rows that the store refused, kept with the reason instead of stopping
+//! the job.
 //!
 //! Owns: what a dead letter says. Does not own: where it is kept (the connectors).
 
-use crate::{Halt, Record};
+use crate::{Halt, Record, RefusedRow};
 
 /// A record that could not become an event.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,12 @@ pub trait DeadLetters {
     /// When it cannot be kept: losing it silently is not an option.
     fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt>;
 
+    /// Keeps a row that the store refused.
+    ///
+    /// # Errors
+    /// As [`Self::keep`].
+    fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
+
     /// Returns once all that was kept so far will survive a crash of this process.
     ///
     /// # Errors
@@ -39,6 +46,10 @@ impl DeadLetters for CountOnly {
         Ok(())
     }
 
+    fn keep_row(&mut self, _row: &RefusedRow) -> Result<(), Halt> {
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), Halt> {
         Ok(())
     }
@@ -47,6 +58,10 @@ impl DeadLetters for CountOnly {
 impl<D: DeadLetters + ?Sized> DeadLetters for Box<D> {
     fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
         (**self).keep(letter)
+    }
+
+    fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
+        (**self).keep_row(row)
     }
 
     fn flush(&mut self) -> Result<(), Halt> {

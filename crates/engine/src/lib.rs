@@ -20,7 +20,7 @@ pub use decode::{Decoder, MAX_DEPTH, MAX_RECORD_BYTES, Malformed};
 pub use halt::Halt;
 pub use handover::Handover;
 pub use metrics::{Counter, ViewMetrics, WorkerMetrics};
-pub use sink::{Sink, Ticket};
+pub use sink::{RefusedRow, Sink, Ticket};
 pub use source::{Offset, Partition, Polled, Positions, Record, Source};
 pub use stop::Stop;
 pub use worker::{Ended, Job, Worker};

@@ -43,6 +43,8 @@ pub struct WorkerMetrics {
     pub bytes: Counter,
     /// Records that were not events.
     pub dead_letters: Counter,
+    /// Rows that the store refused.
+    pub refused_rows: Counter,
     /// Per feature view, in the pipeline's order.
     pub views: Box<[ViewMetrics]>,
     /// Entities with state, over the worker's shards.
@@ -61,6 +63,7 @@ impl WorkerMetrics {
             records: Counter::default(),
             bytes: Counter::default(),
             dead_letters: Counter::default(),
+            refused_rows: Counter::default(),
             views: (0..views).map(|_| ViewMetrics::default()).collect(),
             entities: AtomicU64::new(0),
             shards: AtomicU64::new(0),

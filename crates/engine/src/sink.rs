@@ -14,6 +14,15 @@ use crate::Halt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Ticket(pub u64);
 
+/// A row that the store refused for a reason of its own, such as a key that holds something else than rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefusedRow {
+    /// Its key in the store.
+    pub key: Vec<u8>,
+    /// The store's reason.
+    pub reason: String,
+}
+
 /// A store of rows, as one worker sees it.
 pub trait Sink {
     /// Takes a row. Blocks while the store is so far behind that the memory set aside for waiting rows is used up; that
@@ -31,6 +40,12 @@ pub trait Sink {
 
     /// The latest ticket all of whose rows are in the store.
     fn acknowledged(&self) -> Ticket;
+
+    /// The rows that the store refused one by one since the last call; the others were written. Those handed over before
+    /// an acknowledged ticket are among them once that ticket is acknowledged.
+    fn refused(&mut self) -> Vec<RefusedRow> {
+        Vec::new()
+    }
 
     /// Waits until `ticket` is acknowledged, at most for `patience`; whether it is.
     ///

@@ -158,13 +158,16 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             metrics.records.add(1);
             metrics.bytes.add(record.payload.map_or(0, |payload| payload.len() as u64));
             arena.reset();
-            match job.decoder.decode(record.payload, arena) {
+            let decoded = match record.unreadable {
+                None => job.decoder.decode(record.payload, arena).map_err(|malformed| malformed.to_string()),
+                Some(reason) => Err(reason.to_owned()),
+            };
+            match decoded {
                 Ok(event) => {
                     job.check_key(&record)?;
                     step(&mut owned.shard, &event, sink, metrics);
                 }
-                Err(malformed) => {
-                    let reason = malformed.to_string();
+                Err(reason) => {
                     bury(&DeadLetter { topic: &job.topic, record, reason: &reason }, dead_letters, metrics)?;
                 }
             }
@@ -246,6 +249,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
 
     fn commit_acknowledged(&mut self, wait: bool) -> Result<(), Halt> {
         let acknowledged = self.sink.acknowledged();
+        self.bury_refused()?;
         let mut ready = None;
         while self.commits.front().is_some_and(|(ticket, _)| *ticket <= acknowledged) {
             ready = self.commits.pop_front();
@@ -254,6 +258,17 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             Some((_, positions)) => self.source.commit(&positions, wait),
             None => Ok(()),
         }
+    }
+
+    /// Keeps the rows that the store refused, safely, before offsets behind them are committed.
+    fn bury_refused(&mut self) -> Result<(), Halt> {
+        let refused = self.sink.refused();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        self.metrics.refused_rows.add(refused.len() as u64);
+        refused.iter().try_for_each(|row| self.dead_letters.keep_row(row))?;
+        self.dead_letters.flush()
     }
 
     fn forget_commits(&mut self, partitions: &[Partition]) {

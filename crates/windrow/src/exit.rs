@@ -40,7 +40,7 @@ Exit codes:
   5  the output cannot be written
   6  Kafka or Redis was not there in time
   7  Kafka or Redis refused
-  8  stopped, but Redis did not take the last rows (nothing is lost: their offsets are not committed)";
+  8  stopped, but Redis did not take the last rows; their offsets are not committed, so they are read again";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

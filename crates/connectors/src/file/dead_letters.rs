@@ -1,7 +1,8 @@
 //! Dead letters as JSON lines.
 //!
 //! A line is `{"topic", "partition", "offset", "reason", "key", "payload"}`; a key or payload that is not UTF-8 stands in
-//! `"key_base64"` or `"payload_base64"` instead, and a null one is `null`.
+//! `"key_base64"` or `"payload_base64"` instead, and a null one is `null`. A row that the store refused is
+//! `{"reason", "redis_key"}` (or `"redis_key_base64"`).
 //! After a crash: everything before the last committed offsets is on disk; a record read again is written again.
 
 use std::fs::{File, OpenOptions};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use windrow_engine::{DeadLetter, DeadLetters, Halt};
+use windrow_engine::{DeadLetter, DeadLetters, Halt, RefusedRow};
 
 use crate::text;
 
@@ -53,6 +54,13 @@ impl FileDeadLetters {
         Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(buffered)) })
     }
 
+    fn append_line(&self, line: &[u8]) -> Result<(), Halt> {
+        self.with_file(|file| {
+            file.unsynced = true;
+            file.writer.write_all(line)
+        })
+    }
+
     fn with_file(&self, work: impl FnOnce(&mut Buffered) -> std::io::Result<()>) -> Result<(), Halt> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut file).map_err(|error| {
@@ -63,11 +71,11 @@ impl FileDeadLetters {
 
 impl DeadLetters for FileDeadLetters {
     fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
-        let line = line(&letter);
-        self.with_file(|file| {
-            file.unsynced = true;
-            file.writer.write_all(&line)
-        })
+        self.append_line(&record_line(&letter))
+    }
+
+    fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
+        self.append_line(&row_line(row))
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
@@ -85,7 +93,7 @@ impl DeadLetters for FileDeadLetters {
     }
 }
 
-fn line(letter: &DeadLetter<'_>) -> Vec<u8> {
+fn record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
     let record = &letter.record;
     let mut line = b"{\"topic\":".to_vec();
     text::write_json_string(&mut line, letter.topic);
@@ -97,6 +105,14 @@ fn line(letter: &DeadLetter<'_>) -> Vec<u8> {
     text::write_json_string(&mut line, letter.reason);
     write_bytes(&mut line, "key", record.key);
     write_bytes(&mut line, "payload", record.payload);
+    line.extend_from_slice(b"}\n");
+    line
+}
+
+fn row_line(row: &RefusedRow) -> Vec<u8> {
+    let mut line = b"{\"reason\":".to_vec();
+    text::write_json_string(&mut line, &row.reason);
+    write_bytes(&mut line, "redis_key", Some(&row.key));
     line.extend_from_slice(b"}\n");
     line
 }

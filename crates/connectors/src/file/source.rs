@@ -82,7 +82,7 @@ impl<R: BufRead> FileSource<R> {
 }
 
 fn line_record(payload: &[u8], offset: i64) -> Record<'_> {
-    Record { partition: PARTITION, offset, key: None, payload: Some(payload) }
+    Record { partition: PARTITION, offset, key: None, payload: Some(payload), unreadable: None }
 }
 
 fn fill<'r>(reader: &'r mut impl BufRead, name: &str) -> Result<&'r [u8], Halt> {

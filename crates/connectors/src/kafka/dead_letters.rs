@@ -1,7 +1,8 @@
 //! Dead letters to a topic: the original key and bytes, with where they came from and why in headers.
 //!
 //! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`, and `windrow.original-bytes` with
-//! the full length where the payload had to be cut to fit into a record.
+//! the full length where the payload had to be cut to fit into a record. A row that the store refused has its key as
+//! record key, no payload, and only `windrow.reason`.
 //! After a crash: everything before the last committed offsets is in the topic; a record read again is sent again.
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
-use windrow_engine::{DeadLetter, DeadLetters, Halt, Stop};
+use windrow_engine::{DeadLetter, DeadLetters, Halt, RefusedRow, Stop};
 
 use super::client;
 
@@ -43,31 +44,16 @@ impl KafkaDeadLetters {
         Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop })
     }
 
-    fn failed(&self, error: &KafkaError) -> Halt {
-        Halt::Output(format!("cannot send dead letters to topic `{}`: {error}", self.topic))
-    }
-}
-
-impl DeadLetters for KafkaDeadLetters {
-    fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
-        let (partition, offset) = (letter.record.partition.to_string(), letter.record.offset.to_string());
-        let payload = letter.record.payload;
-        let cut = payload.map(|payload| &payload[..payload.len().min(PAYLOAD_BYTES_MAX)]);
+    fn send(&self, key: Option<&[u8]>, payload: Option<&[u8]>, headers: &[(&str, &str)]) -> Result<(), Halt> {
         loop {
-            let mut headers = OwnedHeaders::new()
-                .insert(Header { key: "windrow.topic", value: Some(letter.topic) })
-                .insert(Header { key: "windrow.partition", value: Some(&partition) })
-                .insert(Header { key: "windrow.offset", value: Some(&offset) })
-                .insert(Header { key: "windrow.reason", value: Some(letter.reason) });
-            if let Some(payload) = payload.filter(|payload| payload.len() > PAYLOAD_BYTES_MAX) {
-                let bytes = payload.len().to_string();
-                headers = headers.insert(Header { key: "windrow.original-bytes", value: Some(&bytes) });
-            }
+            let headers = headers
+                .iter()
+                .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
             let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).headers(headers);
-            if let Some(key) = letter.record.key {
+            if let Some(key) = key {
                 record = record.key(key);
             }
-            if let Some(payload) = cut {
+            if let Some(payload) = payload {
                 record = record.payload(payload);
             }
             match self.producer.send(record) {
@@ -78,6 +64,34 @@ impl DeadLetters for KafkaDeadLetters {
                 Err((error, _)) => return Err(self.failed(&error)),
             }
         }
+    }
+
+    fn failed(&self, error: &KafkaError) -> Halt {
+        Halt::Output(format!("cannot send dead letters to topic `{}`: {error}", self.topic))
+    }
+}
+
+impl DeadLetters for KafkaDeadLetters {
+    fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
+        let (partition, offset) = (letter.record.partition.to_string(), letter.record.offset.to_string());
+        let mut headers = vec![
+            ("windrow.topic", letter.topic),
+            ("windrow.partition", &partition),
+            ("windrow.offset", &offset),
+            ("windrow.reason", letter.reason),
+        ];
+        let payload = letter.record.payload;
+        let original_bytes = payload.unwrap_or_default().len();
+        let original_bytes_text = original_bytes.to_string();
+        if original_bytes > PAYLOAD_BYTES_MAX {
+            headers.push(("windrow.original-bytes", &original_bytes_text));
+        }
+        let cut = payload.map(|payload| &payload[..payload.len().min(PAYLOAD_BYTES_MAX)]);
+        self.send(letter.record.key, cut, &headers)
+    }
+
+    fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
+        self.send(Some(&row.key), None, &[("windrow.reason", &row.reason)])
     }
 
     fn flush(&mut self) -> Result<(), Halt> {

@@ -12,13 +12,14 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
-use windrow_engine::{Halt, Partition, Polled, Positions, Record, Source, Stop};
+use windrow_engine::{Halt, Offset, Partition, Polled, Positions, Record, Source, Stop};
 use windrow_spec::{KafkaSource as Settings, Start};
 
 use super::bounds::Bounds;
 use super::client;
 use super::membership::{Announcement, Membership};
 use super::outage::Outage;
+use super::unreadable::{self, Standstills};
 
 /// Records handed over in one poll, so that the worker looks at its clock now and then.
 const RECORDS_PER_POLL: usize = 1024;
@@ -32,6 +33,7 @@ pub struct KafkaSource {
     announced_share: bool,
     stop: Stop,
     outage: Outage,
+    standstills: Standstills,
 }
 
 impl KafkaSource {
@@ -67,6 +69,7 @@ impl KafkaSource {
             announced_share: false,
             stop,
             outage: Outage::default(),
+            standstills: Standstills::default(),
         })
     }
 
@@ -76,6 +79,15 @@ impl KafkaSource {
             list.add_partition(&self.settings.topic, *partition);
         }
         list
+    }
+
+    /// Where a partition without a committed offset is read from; `None` while Kafka does not say.
+    fn edge(&self, partition: Partition) -> Option<Offset> {
+        let (first, end) = self.consumer.fetch_watermarks(&self.settings.topic, partition, ASK_TIMEOUT).ok()?;
+        Some(match self.settings.start {
+            Start::Earliest => first,
+            Start::Latest => end,
+        })
     }
 
     /// What the worker has to hear before it gets further records.
@@ -94,6 +106,28 @@ impl KafkaSource {
             Announcement::Assigned(partitions) => Polled::Assigned(partitions),
             Announcement::Revoked { partitions, lost } => Polled::Revoked { partitions, lost },
         })
+    }
+
+    /// Gets past a batch that cannot be unpacked, once it is clear which partition it holds up.
+    fn pass_unreadable(&mut self, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
+        let Settings { brokers, topic, .. } = &self.settings;
+        for (partition, from) in self.standstills.reported() {
+            let Some(end) = unreadable::end_of_batch(brokers, topic, partition, from) else { continue };
+            let reason = format!(
+                "the records from offset {from} to {} cannot be unpacked: their batch is damaged, or unpacks to more than \
+                 the Kafka client allows (100 MB)",
+                end - 1
+            );
+            each(Record { partition, offset: end - 1, key: None, payload: None, unreadable: Some(&reason) })?;
+            self.consumer.seek(topic, partition, KafkaOffset::Offset(end), ASK_TIMEOUT).map_err(|error| {
+                Halt::Refused(format!("cannot go on behind an unreadable batch of topic `{topic}`: {error}"))
+            })?;
+            self.standstills.moved(partition, end);
+            if let Some(bounds) = &mut self.bounds {
+                bounds.advance(partition, end);
+            }
+        }
+        Ok(())
     }
 
     /// Decides about an error that came instead of a record.
@@ -147,8 +181,10 @@ impl Source for KafkaSource {
                     }
                     let (partition, offset) = (message.partition(), message.offset());
                     if self.bounds.as_ref().is_none_or(|bounds| bounds.includes(partition, offset)) {
-                        each(Record { partition, offset, key: message.key(), payload: message.payload() })?;
+                        let (key, payload) = (message.key(), message.payload());
+                        each(Record { partition, offset, key, payload, unreadable: None })?;
                     }
+                    self.standstills.moved(partition, offset + 1);
                     if let Some(bounds) = &mut self.bounds {
                         bounds.advance(partition, offset + 1);
                     }
@@ -158,6 +194,7 @@ impl Source for KafkaSource {
                         bounds.reach(partition);
                     }
                 }
+                Some(Err(error)) if unreadable::is_report(&error) => self.pass_unreadable(each)?,
                 Some(Err(error)) => self.fault(&error)?,
             }
             wait = Duration::ZERO;
@@ -197,6 +234,9 @@ impl Source for KafkaSource {
                 (None, Start::Latest) => KafkaOffset::End,
             };
             list.add_partition_offset(&self.settings.topic, partition, offset).map_err(refused)?;
+            if let Some(next) = positions.get(&partition).copied().or_else(|| self.edge(partition)) {
+                self.standstills.moved(partition, next);
+            }
         }
         if !partitions.is_empty() {
             info!(topic = %self.settings.topic, ?partitions, "reading partitions");
@@ -212,6 +252,7 @@ impl Source for KafkaSource {
 
     fn release(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         let list = self.list(partitions);
+        partitions.iter().for_each(|&partition| self.standstills.forget(partition));
         info!(topic = %self.settings.topic, ?partitions, "giving partitions up");
         self.consumer
             .incremental_unassign(&list)

@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use windrow_engine::{Halt, Stop};
+use windrow_engine::{Halt, RefusedRow, Stop};
 
 use super::batch::{Flight, Sealed};
 use super::link::Refusal;
-use super::sink::{Lane, Refused};
+use super::sink::Lane;
 use super::status::{Away, Status};
 
 /// How often somebody who waits for room looks whether a stop was requested.
@@ -132,7 +132,7 @@ impl Queue {
         let mut refusals = refusals.into_iter().peekable();
         for (index, (sealed, span)) in flight.rows().enumerate() {
             if let Some(refusal) = refusals.next_if(|refusal| refusal.row == index) {
-                sealed.lane.refuse(Refused { redis_key: sealed.key(span).to_vec(), reason: refusal.reason });
+                sealed.lane.refuse(RefusedRow { key: sealed.key(span).to_vec(), reason: refusal.reason });
             }
         }
         let mut state = self.state.lock();

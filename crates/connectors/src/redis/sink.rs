@@ -9,26 +9,17 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::Row;
-use windrow_engine::{Halt, Sink, Stop, Ticket};
+use windrow_engine::{Halt, RefusedRow, Sink, Stop, Ticket};
 
 use super::batch::{Batch, Sealed};
 use super::encode::Encoder;
 use super::queue::Queue;
 
-/// A row that Redis did not take; it will not be tried again.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refused {
-    /// The key it was for.
-    pub redis_key: Vec<u8>,
-    /// What Redis said.
-    pub reason: String,
-}
-
 /// What the writer tells one worker.
 #[derive(Default, Debug)]
 pub(super) struct Lane {
     acknowledged: AtomicU64,
-    refused: Mutex<Vec<Refused>>,
+    refused: Mutex<Vec<RefusedRow>>,
 }
 
 impl Lane {
@@ -42,7 +33,7 @@ impl Lane {
     }
 
     /// Keeps a refused row for the worker.
-    pub(super) fn refuse(&self, row: Refused) {
+    pub(super) fn refuse(&self, row: RefusedRow) {
         let mut refused = self.refused.lock();
         if refused.len() < super::REFUSED_KEPT {
             refused.push(row);
@@ -67,12 +58,6 @@ impl RedisSink {
     pub(super) fn new(queue: Arc<Queue>, stop: Stop, stop_patience: Duration, encoder: Encoder) -> Self {
         let (batch, lane) = (Batch::default(), Arc::default());
         Self { queue, stop, stop_patience, encoder, batch, lane, sealed: 0, abandoned: false }
-    }
-
-    /// The rows that Redis refused since the last call, at most [`super::REFUSED_KEPT`]. Those before an acknowledged
-    /// ticket are among them.
-    pub fn refused(&mut self) -> Vec<Refused> {
-        std::mem::take(&mut *self.lane.refused.lock())
     }
 
     /// Whether rows were dropped because a stop was requested and Redis did not take them; no ticket after that is ever
@@ -115,6 +100,11 @@ impl Sink for RedisSink {
 
     fn acknowledged(&self) -> Ticket {
         Ticket(self.lane.acknowledged())
+    }
+
+    /// At most [`super::REFUSED_KEPT`] between two calls; more are only counted.
+    fn refused(&mut self) -> Vec<RefusedRow> {
+        std::mem::take(&mut *self.lane.refused.lock())
     }
 
     fn wait(&mut self, ticket: Ticket, patience: Duration) -> Result<bool, Halt> {

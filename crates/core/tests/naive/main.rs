@@ -1,6 +1,6 @@
 //! The shard against a naive reference that keeps every event and every window.
 //!
-//! The reference is written from DESIGN's rules the way Flink's operators work: a copy of the event in every window it
+//! The reference is written from the window rules the way Flink's operators work: a copy of the event in every window it
 //! belongs to, a scan over all windows after every event. It shares no code with the shard but the vocabulary.
 
 mod reference;

@@ -269,7 +269,7 @@ enum KeyText<'a> {
     Fraction,
 }
 
-/// The entity key: text, or a number that stands for its own text (DESIGN rule 8).
+/// The entity key: text, or a number that stands for its own text (window rule 8).
 #[derive(Clone, Copy)]
 struct Key<'a, 'c>(Context<'a, 'c>);
 

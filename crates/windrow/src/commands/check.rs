@@ -54,7 +54,14 @@ fn plan(pipeline: &Pipeline) -> String {
         ("event", format!("key {}, time {} (in {time_zone})", schema.key_name(), pipeline.event.time_field)),
         ("", declared.collect::<Vec<_>>().join(", ")),
         ("watermark", format!("{} behind the latest event", span_ms(pipeline.watermark.max_out_of_orderness_ms))),
-        ("checkpoint", format!("every {} in {}", span_ms(pipeline.checkpoint.every_ms), pipeline.checkpoint.store)),
+        (
+            "checkpoint",
+            format!(
+                "every {} in {} (read, but not taken yet)",
+                span_ms(pipeline.checkpoint.every_ms),
+                pipeline.checkpoint.store
+            ),
+        ),
         ("sink", format!("Redis at {}", without_login(&pipeline.sink.url))),
         ("dead letters", dead_letters),
     ];

@@ -1,4 +1,4 @@
-//! Records that are not events: kept with their reason, and the job goes on (FAULTS rows 1, 2, 23).
+//! Records that are not events: kept with their reason, and the job goes on (fault rows 1, 2, 23).
 
 use std::collections::BTreeMap;
 
@@ -106,4 +106,27 @@ fn dead_letters_go_to_a_topic() {
             assert_eq!(headers[name], value);
         }
     }
+}
+
+/// A row whose key holds something else (fault row 20): the key is left alone and named, all other rows are written.
+#[test]
+fn rows_that_redis_refuses_are_dead_letters() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let mut connection = redis.connect();
+    let () = redis::Commands::set(&mut connection, "user_features:111", "somebody else's").expect("SET");
+    let topic = kafka.create_topic(1, &[]);
+    kafka.produce(&topic, &events()[..1]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dead.jsonl");
+    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    run.set(&format!("dead_letters.file={}", path.display()));
+    run.bounded(&[]);
+    let left: String = redis::Commands::get(&mut connection, "user_features:111").expect("GET");
+    assert_eq!(left, "somebody else's");
+    assert!(redis::Commands::exists::<_, bool>(&mut connection, "session_features:111:1704103200000").expect("EXISTS"));
+    let letters = std::fs::read_to_string(&path).expect("the file is there");
+    // The event is in six windows, and each has a row for that key.
+    assert_eq!(letters.matches(r#""redis_key":"user_features:111""#).count(), 6, "{letters}");
+    assert!(letters.contains("WRONGTYPE"), "{letters}");
 }

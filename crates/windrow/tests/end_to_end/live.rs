@@ -99,7 +99,7 @@ fn offsets_are_committed_only_behind_redis() {
 
 /// Asked to stop while Redis hangs: ends within seconds, says so, and what was not written is computed again.
 #[test]
-fn a_stop_without_redis_loses_nothing() {
+fn what_a_stop_left_unwritten_is_computed_again() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);

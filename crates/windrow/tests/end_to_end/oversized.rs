@@ -1,4 +1,4 @@
-//! Records that are far larger than an event, and small batches that unpack to something huge (FAULTS row 24).
+//! Records that are far larger than an event, and small batches that unpack to something huge (fault row 24).
 
 use std::time::Duration;
 
@@ -45,4 +45,47 @@ fn oversized_records_are_dead_letters() {
     let log = std::fs::read_to_string(log).expect("a log");
     assert_eq!(log.matches("at most 1048576 are read").count(), 4, "{log}");
     assert!(resident_max < 400 * MIB, "{} MiB", resident_max / MIB);
+}
+
+/// Batches that librdkafka refuses to unpack because they would take more than 100 MB: one dead letter each, and reading
+/// goes on right behind them, also where such a batch stands first.
+#[test]
+fn batches_that_unpack_to_too_much_are_passed() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(2, &[]);
+    let bomb = [
+        ("message.max.bytes", "1000000000"),
+        ("batch.size", "1000000000"),
+        ("queue.buffering.max.kbytes", "2000000"),
+        ("compression.type", "zstd"),
+        ("linger.ms", "500"),
+    ];
+    let blanks = || Sent { partition: Some(1), ..blanks(60 << 20) };
+    let event = |user| Sent { partition: Some(1), ..event(user) };
+    kafka.produce_with(&topic, &[blanks(), blanks()], &bomb);
+    kafka.produce(&topic, &[event("between"), event("between")]);
+    kafka.produce_with(&topic, &[blanks(), blanks(), blanks(), blanks(), blanks()], &bomb);
+    kafka.produce(&topic, &[event("behind")]);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, dead) = (folder.path().join("log"), folder.path().join("dead.jsonl"));
+    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    run.set(&format!("dead_letters.file={}", dead.display()));
+    let mut running = run.start(&["--bounded", "--workers", "1"], &log);
+    let mut resident_max = 0;
+    eventually(60, "everything is read", || {
+        resident_max = resident_max.max(running.resident_max());
+        kafka.committed(&run.group, &topic, 2)[1] == 10
+    });
+    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    assert!(resident_max < 400 * MIB, "{} MiB", resident_max / MIB);
+    let contents = redis.contents();
+    assert_eq!(contents["user_features:between"]["view_count_1h"], "2");
+    assert_eq!(contents["user_features:behind"]["view_count_1h"], "1");
+    let dead = std::fs::read_to_string(dead).expect("dead letters");
+    let reasons: Vec<_> = dead.lines().filter(|line| line.contains("cannot be unpacked")).collect();
+    assert_eq!(reasons.len(), 2, "{dead}");
+    assert!(reasons[0].contains("from offset 0 to 1 cannot"), "{dead}");
+    assert!(reasons[1].contains("from offset 4 to 8 cannot"), "{dead}");
 }

@@ -77,10 +77,10 @@ impl Running {
         }
     }
 
-    /// The most memory it ever had, in bytes.
+    /// The most memory it ever had, in bytes; 0 once it has ended.
     pub(crate) fn resident_max(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("it is running");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap_or_default();
+        let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) else { return 0 };
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 }

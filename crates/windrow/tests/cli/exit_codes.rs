@@ -1,0 +1,141 @@
+//! Exit codes: one test for each that can be had without servers, with the sentence that goes with it.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+
+use tempfile::TempDir;
+
+use crate::windrow::{Finished, run, run_with, windrow};
+
+const EVENT: &str =
+    "{\"event_time\":\"2024-01-01T10:00:00\",\"event_type\":\"view\",\"user_id\":\"a\",\"price\":1.5}\n";
+
+fn replay(args: &[&str]) -> Finished {
+    run_with(["replay"].iter().chain(args), EVENT)
+}
+
+/// An address on this machine where nobody listens.
+fn closed_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").to_string()
+}
+
+#[test]
+fn success_is_0() {
+    replay(&["--input", "-", "--output", "-"]).expect(0);
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    for (args, said) in [
+        (vec![], "Usage: windrow"),
+        (vec!["runn"], "unrecognized subcommand 'runn'"),
+        (vec!["run", "--worker", "2"], "unexpected argument '--worker'"),
+        (vec!["run", "--workers", "0"], "0 is not in 1..=1024"),
+        (vec!["run", "--start-timeout", "soon"], "`soon` is not a duration; write for example 500ms"),
+        (vec!["run", "--start-timeout=-1s"], "`-1s` is not a duration"),
+        (vec!["replay", "--input", "-"], "--output <FILE>"),
+        (vec!["check", "--set", "watermark"], "path.to.field=value"),
+        (vec!["features"], "<USER>"),
+    ] {
+        let refused = run(&args).expect(2).saying(&[said]);
+        assert_eq!(refused.text(), "", "{args:?}");
+    }
+}
+
+#[test]
+fn a_pipeline_file_that_cannot_be_used_is_3() {
+    let folder = TempDir::new().expect("a folder");
+    let no_text = folder.path().join("pipeline.toml");
+    fs::write(&no_text, b"name = \"\xff\"").expect("a file");
+    let (no_text, a_folder) = (no_text.to_string_lossy(), folder.path().to_string_lossy());
+    for path in ["no/such/pipeline.toml", &no_text, &a_folder] {
+        run(["check", path]).expect(3).saying(&["error: cannot read the pipeline file", path]);
+    }
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_4() {
+    replay(&["--input", "no/such/events.jsonl", "--output", "-"])
+        .expect(4)
+        .saying(&["error: cannot open no/such/events.jsonl: No such file or directory"]);
+    replay(&["--input", "pipelines", "--output", "-"]).expect(4).saying(&["error: pipelines is a directory"]);
+}
+
+#[test]
+fn an_input_that_cannot_be_read_costs_no_output_file() {
+    let folder = TempDir::new().expect("a folder");
+    let kept = folder.path().join("rows.jsonl");
+    fs::write(&kept, "precious").expect("a file");
+    replay(&["--input", "no/such/events.jsonl", "--output", &kept.to_string_lossy()]).expect(4);
+    assert_eq!(fs::read_to_string(&kept).expect("it is there"), "precious");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_5() {
+    let full = "error: cannot write /dev/full: No space left on device";
+    replay(&["--input", "-", "--output", "/dev/full"]).expect(5).saying(&[full]);
+    replay(&["--input", "-", "--output", "no/such/rows.jsonl"])
+        .expect(5)
+        .saying(&["error: cannot write no/such/rows.jsonl: No such file or directory"]);
+    run(["generate", "--count", "1", "--to", "/dev/full"]).expect(5).saying(&[full]);
+    run(["generate", "--count", "1", "--to", "no/such/events.jsonl"])
+        .expect(5)
+        .saying(&["error: cannot write no/such/events.jsonl: No such file or directory"]);
+}
+
+#[test]
+fn a_plan_that_cannot_be_written_is_5() {
+    for args in [vec!["check"], vec!["check", "--json"]] {
+        let full = File::options().write(true).open("/dev/full").expect("Linux has it");
+        let output = windrow(&args).stdout(full).output().expect("windrow starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(5) && said.contains("No space left on device"), "{args:?}: {said}");
+    }
+}
+
+/// A slip of the fingers must not cost the events.
+#[test]
+fn an_input_is_never_written_over() {
+    let folder = TempDir::new().expect("a folder");
+    let events = folder.path().join("events.jsonl");
+    let also = folder.path().join("also.jsonl");
+    fs::write(&events, EVENT).expect("a file");
+    fs::hard_link(&events, &also).expect("a second name");
+    let (events, also) = (&events.to_string_lossy(), &also.to_string_lossy());
+    for args in [["--input", events, "--output", events], ["--input", events, "--output", also]] {
+        let refused = run(["replay"].iter().chain(&args));
+        assert_eq!(fs::read_to_string(&**events).expect("it is there"), EVENT, "{args:?}");
+        assert_ne!(refused.code, Some(0), "{args:?}");
+    }
+    let refused = run(["replay", "--input", events, "--output", "-", "--dead-letters", events]);
+    assert_eq!(fs::read_to_string(&**events).expect("it is there"), EVENT, "--dead-letters");
+    assert_ne!(refused.code, Some(0), "--dead-letters");
+}
+
+#[test]
+fn dead_letters_that_cannot_be_kept_are_5() {
+    replay(&["--input", "-", "--output", "-", "--dead-letters", "no/such/dead.jsonl"])
+        .expect(5)
+        .saying(&["error: cannot open the dead-letter file no/such/dead.jsonl: No such file or directory"]);
+    run_with(["replay", "--input", "-", "--output", "-", "--dead-letters", "/dev/full"], "no event")
+        .expect(5)
+        .saying(&["error: cannot write the dead-letter file /dev/full: No space left on device"]);
+}
+
+#[test]
+fn kafka_that_is_not_there_is_6() {
+    let brokers = format!("source.kafka.brokers={}", closed_address());
+    run(["run", "--start-timeout", "1s", "--set", &brokers]).expect(6).saying(&[
+        "waiting for Kafka",
+        "did not answer within 1 s",
+        "is `source.kafka.brokers` right?",
+    ]);
+}
+
+#[test]
+fn redis_that_is_not_there_is_6() {
+    let address = closed_address();
+    let url = format!("sink.redis.url=redis://{address}");
+    run(["features", "111", "--set", &url]).expect(6).saying(&["error: ", &address, "sink.redis.url"]);
+}

@@ -1,0 +1,27 @@
+//! `--help`: how people find out.
+
+use crate::windrow::run;
+
+#[test]
+fn every_command_has_examples() {
+    for command in ["run", "replay", "check", "generate", "demo", "features"] {
+        let help = run([command, "--help"]).expect(0);
+        let (_, examples) = help.text().split_once("\nExamples:\n").expect("examples");
+        assert!(examples.contains(&format!("windrow {command}")), "{examples}");
+        let overview = run(["--help"]).expect(0);
+        assert!(overview.text().contains(&format!("\n  {command} ")), "{command} is in the overview");
+    }
+}
+
+#[test]
+fn the_exit_codes_are_listed() {
+    let help = run(["--help"]).expect(0);
+    let start = help.text().find("Exit codes:").expect("the list");
+    insta::assert_snapshot!(&help.text()[start..]);
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let version = run(["--version"]).expect(0);
+    assert_eq!(version.text(), format!("windrow {}\n", env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,23 @@
+//! `windrow replay`: lines in, rows out.
+
+mod dead_letters;
+mod lines;
+mod overrides;
+mod pipes;
+mod user_ids;
+mod windows;
+
+use serde_json::Value;
+
+use crate::windrow::{Finished, run_with};
+
+/// Replays `input` with the shipped pipeline and further `flags`, from standard input to standard output.
+fn replay(input: impl Into<Vec<u8>>, flags: &[&str]) -> Finished {
+    run_with(["replay", "--input", "-", "--output", "-"].iter().chain(flags), input).expect(0)
+}
+
+/// The rows of one view, in their order.
+fn rows_of(replayed: &Finished, view: &str) -> Vec<Value> {
+    let rows = replayed.text().lines().map(|line| serde_json::from_str::<Value>(line).expect("a row"));
+    rows.filter(|row| row["feature_view"] == view).collect()
+}

@@ -1,0 +1,138 @@
+//! Replay between other programs: readers that leave, writers that stay, and signals.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::windrow::{run, windrow};
+
+/// How long a command may take to end once it has reason to.
+const SOON: Duration = Duration::from_secs(10);
+
+/// `windrow ARGS…` with all three pipes in our hands; ended with the test.
+struct Running(Child);
+
+impl Running {
+    fn start(args: &[&str]) -> Self {
+        let mut command = windrow(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("windrow starts"))
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(id, signal).expect("it is there");
+    }
+
+    /// How it ended and what it said on standard error, or nothing when it does not end soon.
+    fn ended(&mut self) -> Option<(ExitStatus, String)> {
+        let start = Instant::now();
+        while start.elapsed() < SOON {
+            if let Some(status) = self.0.try_wait().expect("its state") {
+                let mut said = String::new();
+                self.0.stderr.take().expect("standard error").read_to_string(&mut said).expect("text");
+                return Some((status, said));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already, which is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn many_events() -> Vec<u8> {
+    run(["generate", "--to", "-", "--count", "50000", "--backlog", "6h", "--users", "500"]).expect(0).stdout
+}
+
+/// As in `windrow replay … --output - | head -1`.
+#[test]
+fn a_reader_that_leaves_ends_replay_with_a_sentence() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let input = folder.path().join("events.jsonl");
+    std::fs::write(&input, many_events()).expect("the events");
+    let mut replay = Running::start(&["replay", "--input", &input.to_string_lossy(), "--output", "-"]);
+    let mut reader = BufReader::new(replay.0.stdout.take().expect("standard output"));
+    let mut row = String::new();
+    reader.read_line(&mut row).expect("a row");
+    assert!(row.starts_with("{\"feature_view\":"), "{row}");
+    drop(reader);
+    let (status, said) = replay.ended().expect("it ends");
+    assert_eq!(status.code(), Some(5), "{said}");
+    assert!(said.contains("cannot write standard output: Broken pipe") && !said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_reader_that_leaves_ends_generate_with_a_sentence() {
+    let mut generate = Running::start(&["generate", "--to", "-", "--count", "100000000"]);
+    drop(generate.0.stdout.take());
+    let (status, said) = generate.ended().expect("it ends");
+    assert_eq!(status.code(), Some(5), "{said}");
+    assert!(said.contains("cannot write standard output: Broken pipe") && !said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_signal_ends_replay_while_events_keep_coming() {
+    let events = many_events();
+    for signal in [Signal::INT, Signal::TERM] {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let output = folder.path().join("rows.jsonl");
+        let mut replay = Running::start(&["replay", "--input", "-", "--output", &output.to_string_lossy()]);
+        let mut input = replay.0.stdin.take().expect("standard input");
+        input.write_all(&events).expect("it reads");
+        replay.signal(signal);
+        // Goes on until nobody reads any more.
+        let feeding = thread::spawn(move || while input.write_all(b"no event\n").is_ok() {});
+        let (status, said) = replay.ended().expect("it ends although there is more to read");
+        feeding.join().expect("the writer ends");
+        assert_eq!(status.code(), Some(0), "{said}");
+        assert!(said.contains("stopped before the end of the input"), "{said}");
+        let rows = std::fs::read_to_string(output).expect("the rows");
+        assert!(
+            rows.ends_with("}\n") && rows.lines().count() > 100,
+            "what had fired by then is written, as whole lines"
+        );
+    }
+}
+
+#[test]
+fn a_signal_ends_replay_while_it_waits_for_events() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut replay = Running::start(&["replay", "--input", "-", "--output", "/dev/null"]);
+        let mut input = replay.0.stdin.take().expect("standard input");
+        input.write_all(include_bytes!("../../conformance/late.events.jsonl")).expect("it reads");
+        thread::sleep(Duration::from_millis(300)); // now it has read all and waits
+        replay.signal(signal);
+        let (status, said) = replay.ended().expect("it ends although its input is still open");
+        assert_eq!(status.code(), Some(0), "{said}");
+        assert!(said.contains("stopped before the end of the input"), "{said}");
+        drop(input);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_replay_at_once() {
+    let mut replay = Running::start(&["replay", "--input", "-", "--output", "/dev/null"]);
+    let input = replay.0.stdin.take().expect("standard input");
+    thread::sleep(Duration::from_millis(300)); // it has started and waits
+    for _ in 0..2 {
+        // The first may have been enough.
+        if replay.0.try_wait().expect("its state").is_none() {
+            replay.signal(Signal::INT);
+        }
+        thread::sleep(Duration::from_millis(500)); // closer together they would count as one
+    }
+    let (status, said) = replay.ended().expect("it ends although its input is still open");
+    assert!(status.code() == Some(0) || status.signal() == Some(Signal::INT.as_raw()), "{status}: {said}");
+    drop(input);
+}

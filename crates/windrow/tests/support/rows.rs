@@ -1,0 +1,93 @@
+//! Replay's result files, compared as multisets of rows.
+//!
+//! Two rows agree when they have the same members, everything that is no floating-point number is equal, and
+//! floating-point numbers agree within a relative error of 1e-9 (sums may be added up in another order). An integer never
+//! agrees with a floating-point number.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+/// Relative error that is nobody's fault.
+const TOLERANCE: f64 = 1e-9;
+/// Differences that an error lists; the rest is counted.
+const LISTED: usize = 10;
+
+/// Compares two result files; gives the number of rows, or the first differences.
+pub(crate) fn compare(expected: &str, actual: &str) -> Result<usize, String> {
+    let (mut expected, mut actual) = (Groups::read(expected)?, Groups::read(actual)?);
+    let mut differences = Vec::new();
+    let mut agree = 0;
+    for (exact, wanted) in &mut expected.0 {
+        let mut got = actual.0.remove(exact).unwrap_or_default();
+        wanted.sort_by(Numbers::order);
+        got.sort_by(Numbers::order);
+        for index in 0..wanted.len().max(got.len()) {
+            match (wanted.get(index), got.get(index)) {
+                (Some(wanted), Some(got)) if wanted.close(got) => agree += 1,
+                (Some(wanted), Some(got)) => {
+                    differences.push(format!("line {}: expected {} but got {}", got.line, wanted.row, got.row));
+                }
+                (Some(wanted), None) => differences.push(format!("missing: {}", wanted.row)),
+                (None, Some(got)) => differences.push(format!("line {}: not expected: {}", got.line, got.row)),
+                (None, None) => {}
+            }
+        }
+    }
+    for got in actual.0.into_values().flatten() {
+        differences.push(format!("line {}: not expected: {}", got.line, got.row));
+    }
+    if differences.is_empty() { Ok(agree) } else { Err(report(agree, &differences)) }
+}
+
+fn report(agree: usize, differences: &[String]) -> String {
+    let mut text = format!("{agree} rows agree, {} differ:\n", differences.len());
+    for difference in differences.iter().take(LISTED) {
+        let _ = writeln!(text, "  {difference}"); // writing to a string does not fail
+    }
+    if differences.len() > LISTED {
+        let _ = writeln!(text, "  … and {} more", differences.len() - LISTED);
+    }
+    text
+}
+
+/// Rows by everything that has to be equal.
+struct Groups(BTreeMap<String, Vec<Numbers>>);
+
+/// A row's floating-point numbers, in the order of their members' names.
+struct Numbers {
+    numbers: Vec<f64>,
+    row: String,
+    line: usize,
+}
+
+impl Groups {
+    fn read(text: &str) -> Result<Self, String> {
+        let mut groups: BTreeMap<String, Vec<Numbers>> = BTreeMap::new();
+        for (line, row) in (1..).zip(text.lines()).filter(|(_, row)| !row.trim().is_empty()) {
+            let members: Map<String, Value> =
+                serde_json::from_str(row).map_err(|error| format!("line {line} is no row: {error}: {row}"))?;
+            let sorted: BTreeMap<&String, &Value> = members.iter().collect();
+            let exact: Vec<String> = sorted
+                .iter()
+                .map(|(name, value)| if value.is_f64() { format!("{name:?}") } else { format!("{name:?}={value}") })
+                .collect();
+            let numbers = sorted.values().filter(|value| value.is_f64()).filter_map(|value| value.as_f64()).collect();
+            groups.entry(exact.join(",")).or_default().push(Numbers { numbers, row: row.to_owned(), line });
+        }
+        Ok(Self(groups))
+    }
+}
+
+impl Numbers {
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let pairs = self.numbers.iter().zip(&other.numbers);
+        pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+    }
+
+    fn close(&self, other: &Self) -> bool {
+        let mut pairs = self.numbers.iter().zip(&other.numbers);
+        pairs.all(|(a, b)| (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1.0))
+    }
+}

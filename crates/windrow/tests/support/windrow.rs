@@ -1,0 +1,74 @@
+//! The built binary as a person runs it: arguments and standard input in, exit code and both outputs back.
+//!
+//! Owns: starting it in the project's folder without the environment's influence, and a limit to how long it may take.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// No command of these tests takes longer, also not on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The project's root, where the commands of its documentation are run.
+pub(crate) fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// `windrow ARGS…`, not yet started.
+pub(crate) fn windrow<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
+    command.current_dir(project()).stdin(Stdio::null());
+    for name in ["RUST_LOG", "RUST_BACKTRACE", "COLUMNS"] {
+        command.env_remove(name);
+    }
+    for arg in args {
+        command.arg(arg.as_ref());
+    }
+    command
+}
+
+/// What a command left behind.
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+/// Runs `windrow ARGS…` with `input` on standard input until it ends.
+pub(crate) fn run_with<S: AsRef<str>>(args: impl IntoIterator<Item = S>, input: impl Into<Vec<u8>>) -> Finished {
+    let mut command = assert_cmd::Command::from_std(windrow(args));
+    let output = command.write_stdin(input).timeout(PATIENCE).output().expect("windrow starts");
+    Finished {
+        code: output.status.code(),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).expect("what is said is UTF-8"),
+    }
+}
+
+/// Runs `windrow ARGS…` until it ends.
+pub(crate) fn run<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Finished {
+    run_with(args, Vec::new())
+}
+
+impl Finished {
+    /// Standard output as text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).expect("standard output is UTF-8")
+    }
+
+    /// Itself, if it ended with `code`.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "exit code; it said:\n{}", self.stderr);
+        self
+    }
+
+    /// Itself, if it said all of `parts` on standard error.
+    #[track_caller]
+    pub(crate) fn saying(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "it should say {part:?} but said:\n{}", self.stderr);
+        }
+        self
+    }
+}
