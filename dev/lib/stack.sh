@@ -17,6 +17,8 @@ JOB_PID=$STACK_HOME/windrow.pid
 JOB_LOG=$STACK_HOME/windrow.log
 SAMPLE_PID=$STACK_HOME/generate.pid
 SAMPLE_LOG=$STACK_HOME/generate.log
+# The pid of the job that was sent the two hours of backlog.
+BACKLOG_MARK=$STACK_HOME/backlog-sent-to
 # How the stack was started: docker, native, or demo (no Apache Kafka to be had).
 MODE_FILE=$STACK_HOME/mode
 
