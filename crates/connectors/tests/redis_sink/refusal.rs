@@ -19,7 +19,7 @@ fn a_foreign_key_is_left_alone_and_reported() {
     settle(&mut sink);
 
     let refused = sink.refused();
-    let keys: Vec<_> = refused.iter().map(|row| String::from_utf8_lossy(&row.redis_key).into_owned()).collect();
+    let keys: Vec<_> = refused.iter().map(|row| String::from_utf8_lossy(&row.key).into_owned()).collect();
     assert_eq!(keys.len(), 2, "{keys:?}");
     assert!(keys.contains(&"latest:taken".to_owned()) && keys.contains(&"latest:queue".to_owned()), "{keys:?}");
     assert!(refused.iter().all(|row| row.reason.starts_with("WRONGTYPE")), "{refused:?}");

@@ -3,6 +3,9 @@
 //! Kafka is the one at `WINDROW_TEST_KAFKA` (`./test.sh` starts it); each test makes topics and groups of its own there.
 //! Each test starts a `redis-server` of its own, because some of them stop it.
 
+// Helpers of tests fail and report as tests do.
+#![allow(clippy::panic, clippy::print_stdout)]
+
 mod bounded;
 mod dead_letters;
 mod input;

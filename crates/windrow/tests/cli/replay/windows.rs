@@ -61,6 +61,7 @@ fn its_plan_names_every_aggregate() {
         "tumbling 10 min",
         "session, gap 2 min",
         "sliding 10 min every 4 min",
+        "sliding 1 min every 5 min",
         "s:{user}:{window_start}-{window_end}",
         " \"none\" ",
         " false ",
