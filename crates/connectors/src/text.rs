@@ -1,6 +1,6 @@
 //! Values as text, in the one form that files, Redis and people see.
 
-/// A double in its shortest form that reads back as the same double: `29.99`, `0.0`, `1e300`. What is not finite is
+/// A double in its shortest form that reads back as the same double: `29.99`, `0.0`, `1e+300`. What is not finite is
 /// spelled as Java spells it.
 pub(crate) fn write_double(out: &mut Vec<u8>, number: f64) {
     let text = if number.is_nan() {
@@ -46,7 +46,7 @@ mod tests {
             (1.0 / 3.0, "0.3333333333333333"),
             (0.1 + 0.2, "0.30000000000000004"),
             (9_007_199_254_740_993.0, "9007199254740992.0"),
-            (1e300, "1e300"),
+            (1e300, "1e+300"),
             (5e-324, "5e-324"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "Infinity"),

@@ -38,9 +38,11 @@ Examples:
   windrow replay my.toml --input events.jsonl --output rows.jsonl
   zcat events.jsonl.gz | windrow replay my.toml --input - --output - | head
 
-Each fired window is one line {\"feature_view\", <key>, \"window_start\", \"window_end\", <features>}, each event that was
-late for every window of a view {\"feature_view\", <key>, \"late\": true, \"event_time\"}; times are epoch milliseconds.
-At the end of the input everything left fires.")]
+Each window that fires is one line
+  {\"feature_view\", <entity key>, \"window_start\", \"window_end\", <features>}
+and each event that was late for every window of a view
+  {\"feature_view\", <entity key>, \"late\": true, \"event_time\"}
+Times are epoch milliseconds. At the end of the input everything left fires.")]
     Replay(ReplayArgs),
     /// Check a pipeline file and print its plan, or every mistake in it
     #[command(after_help = "\
@@ -136,7 +138,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "kafka|FILE|-", default_value = "kafka")]
     pub(crate) to: String,
     /// Events per second of event time [default: 50; with --backlog and --count, what makes them fit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
     /// Number of events [default: to Kafka, without end; to a file, the backlog]
     #[arg(long, value_name = "N")]
@@ -151,10 +153,10 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s")]
     pub(crate) disorder: Duration,
     /// Share of events that come 11 seconds to two hours late
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) late: f64,
     /// Share of records that are not events
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) malformed: f64,
     /// Chooses among all possible streams
     #[arg(long, value_name = "N", default_value_t = 1)]

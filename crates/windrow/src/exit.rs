@@ -1,10 +1,10 @@
 //! Exit codes: the promise to scripts. They are listed in `windrow --help` and never change their meaning.
 
-#![allow(clippy::print_stderr)] // the last word before the process ends
-
 use std::process::ExitCode;
 
 use windrow_engine::Halt;
+
+use crate::print;
 
 /// How a command ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,7 +14,8 @@ pub(crate) enum Exit {
     Success = 0,
     /// Something that should not happen did.
     Internal = 1,
-    // 2 is clap's: the command line itself is wrong.
+    /// The command line is wrong; also clap's own.
+    Usage = 2,
     /// The pipeline file has mistakes.
     Pipeline = 3,
     /// The input cannot be used: records without a key, an unknown topic, an offset that is gone, an unreadable file.
@@ -27,6 +28,8 @@ pub(crate) enum Exit {
     Refused = 7,
     /// Stopped as asked, but Redis did not take the last rows; they are computed again after a restart.
     Unwritten = 8,
+    /// A command with an end was stopped before it; what it wrote is a part.
+    Partial = 9,
 }
 
 /// The list for `--help`.
@@ -40,7 +43,8 @@ Exit codes:
   5  the output cannot be written
   6  Kafka or Redis was not there in time
   7  Kafka or Redis refused
-  8  stopped, but Redis did not take the last rows; their offsets are not committed, so they are read again";
+  8  stopped, but Redis did not take the last rows: they are not committed and will be read again
+  9  replay or generate was stopped before its end; what it wrote is a part";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -62,7 +66,7 @@ impl Failure {
 
     /// Tells the user, and gives the code to exit with.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("{}", self.message);
+        print::note(&self.message);
         self.exit.into()
     }
 }

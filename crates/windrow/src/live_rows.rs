@@ -1,7 +1,5 @@
 //! Rows shown in the terminal as they fire: the demo's sink.
 
-#![allow(clippy::print_stdout)] // the rows are what the user asked for
-
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,11 +8,12 @@ use windrow_core::{Late, Row, Value};
 use windrow_engine::{Halt, Sink, Ticket};
 use windrow_spec::Pipeline;
 
-use crate::status::{count, time};
-use crate::table;
+use crate::exit::Failure;
+use crate::status::{plural, time};
+use crate::{print, table};
 
-/// Rows kept for the next look.
-const SHOWN: usize = 12;
+/// Rows of each view kept for the next look.
+const SHOWN: usize = 6;
 
 /// The newest rows of all workers.
 pub(crate) struct LiveRows {
@@ -30,13 +29,16 @@ struct ViewNames {
 
 #[derive(Default)]
 struct Recent {
-    rows: VecDeque<Shown>,
+    /// Per view, the newest last.
+    rows: Vec<VecDeque<Shown>>,
     fired: u64,
     late: u64,
     printed: u64,
 }
 
 struct Shown {
+    /// Its number among all rows.
+    number: u64,
     view: usize,
     key: String,
     window: String,
@@ -49,7 +51,8 @@ impl LiveRows {
             view: view.feature_view.name.to_string(),
             features: view.feature_view.features.iter().map(|feature| feature.name.to_string()).collect(),
         };
-        Self { views: pipeline.views.iter().map(names).collect(), recent: Arc::default(), plain }
+        let recent = Recent { rows: pipeline.views.iter().map(|_| VecDeque::new()).collect(), ..Recent::default() };
+        Self { views: pipeline.views.iter().map(names).collect(), recent: Arc::new(Mutex::new(recent)), plain }
     }
 
     pub(crate) fn sink(&self) -> LiveSink {
@@ -57,38 +60,41 @@ impl LiveRows {
     }
 
     /// Shows what is new.
-    pub(crate) fn draw(&self) {
+    pub(crate) fn draw(&self) -> Result<(), Failure> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.plain {
-            self.print_new(&mut recent);
-        } else {
-            self.redraw(&recent);
-        }
+        let text = if self.plain { self.new_lines(&mut recent) } else { self.screen(&recent) };
+        drop(recent);
+        print::data(&text)
     }
 
-    fn print_new(&self, recent: &mut Recent) {
-        let new = usize::try_from(recent.fired - recent.printed).unwrap_or(usize::MAX);
-        if new > recent.rows.len() {
-            println!("… {} rows more", count((new - recent.rows.len()) as u64));
+    fn new_lines(&self, recent: &mut Recent) -> String {
+        let mut rows: Vec<_> = recent.rows.iter().flatten().filter(|row| row.number > recent.printed).collect();
+        rows.sort_by_key(|row| row.number);
+        let mut lines = String::new();
+        let untold = recent.fired - recent.printed - rows.len() as u64;
+        if untold > 0 {
+            lines.push_str(&format!("… {} more\n", plural(untold, "row")));
         }
-        for row in recent.rows.iter().rev().take(new).rev() {
-            println!("{} {} {} {}", self.views[row.view].view, row.key, row.window, self.features(row));
+        for row in rows {
+            let view = &self.views[row.view].view;
+            lines.push_str(&format!("{view} {} {} {}\n", row.key, row.window, self.features(row)));
         }
         recent.printed = recent.fired;
+        lines
     }
 
-    fn redraw(&self, recent: &Recent) {
+    fn screen(&self, recent: &Recent) -> String {
         let mut rows = table::with_head(["feature view", "user", "window (UTC)", "features"]);
-        for row in &recent.rows {
+        for row in recent.rows.iter().flatten() {
             rows.add_row([self.views[row.view].view.as_str(), &row.key, &row.window, &self.features(row)]);
         }
         // Home, clear, draw: one write, so that it does not flicker.
-        println!(
-            "\x1b[H\x1b[2Jwindrow demo: generated shoppers, an in-process mock broker, the real engine. Ctrl-C ends it.\n\n{} \
-             rows fired, {} late events; the newest:\n{rows}",
-            count(recent.fired),
-            count(recent.late),
-        );
+        format!(
+            "\x1b[H\x1b[2Jwindrow demo: generated shoppers, an in-process mock broker, the real engine. Ctrl-C ends \
+             it.\n\n{}, {}; the newest of each view:\n{rows}\n",
+            plural(recent.fired, "row"),
+            plural(recent.late, "late event"),
+        )
     }
 
     fn features(&self, row: &Shown) -> String {
@@ -113,17 +119,19 @@ impl Sink for LiveSink {
             Value::Boolean(truth) => truth.to_string(),
         });
         let clock = |at| time(at).get(11..19).unwrap_or_default().to_owned();
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.fired += 1;
         let shown = Shown {
+            number: recent.fired,
             view: row.view.0,
             key: row.key.to_owned(),
             window: format!("{}–{}", clock(row.window.start), clock(row.window.end)),
             features: features.collect(),
         };
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.fired += 1;
-        recent.rows.push_back(shown);
-        if recent.rows.len() > SHOWN {
-            recent.rows.pop_front();
+        let rows = &mut recent.rows[row.view.0];
+        rows.push_back(shown);
+        if rows.len() > SHOWN {
+            rows.pop_front();
         }
     }
 

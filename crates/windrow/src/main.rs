@@ -9,6 +9,7 @@ mod exit;
 mod live_rows;
 mod logging;
 mod pipeline_file;
+mod print;
 mod signals;
 mod status;
 mod table;

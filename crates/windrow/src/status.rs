@@ -18,6 +18,11 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
+/// `1 row`, `2,000 rows`.
+pub(crate) fn plural(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// `2 h 0 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`: what a person would say.
 pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -84,7 +89,9 @@ impl Totals {
         views
             .iter()
             .zip(&self.views)
-            .map(|(view, (rows, late))| format!("{}: {} rows, {} late events", view.name, count(*rows), count(*late)))
+            .map(|(view, (rows, late))| {
+                format!("{}: {}, {}", view.name, plural(*rows, "row"), plural(*late, "late event"))
+            })
             .collect()
     }
 }

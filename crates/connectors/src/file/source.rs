@@ -23,8 +23,8 @@ pub struct FileSource<R> {
     name: String,
     line: i64,
     state: State,
-    /// A line that does not lie in the reader's buffer as a whole.
-    assembled: Vec<u8>,
+    /// A line that does not lie in the reader's buffer as a whole, as far as it has come.
+    partial: Option<Partial>,
     progress: Progress,
 }
 
@@ -35,44 +35,77 @@ enum State {
     Finished,
 }
 
+/// The beginning of a line: no more of it than shows that it is too long to decode.
+#[derive(Default)]
+struct Partial {
+    kept: Vec<u8>,
+    bytes: usize,
+}
+
+impl Partial {
+    fn append(&mut self, piece: &[u8]) {
+        let room = (MAX_RECORD_BYTES + 1).saturating_sub(self.kept.len());
+        self.kept.extend_from_slice(&piece[..piece.len().min(room)]);
+        self.bytes += piece.len();
+    }
+}
+
+/// What looking for a line came to.
+enum Line {
+    Read,
+    /// A pipe with nothing in it at the moment.
+    Quiet,
+    End,
+}
+
 impl<R: BufRead> FileSource<R> {
-    /// Reads `reader`, which errors call `name`.
+    /// Reads `reader`, which errors call `name`. A reader that answers [`io::ErrorKind::WouldBlock`] is asked again
+    /// later, so that the worker can flush and be stopped meanwhile.
     pub fn new(reader: R, name: String, progress: Progress) -> Self {
-        Self { reader, name, line: 0, state: State::Unassigned, assembled: Vec::new(), progress }
+        Self { reader, name, line: 0, state: State::Unassigned, partial: None, progress }
     }
 
-    /// Hands one line to `each`; `false` at the end of the input.
-    fn read_line(&mut self, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<bool, Halt> {
-        let buffer = fill(&mut self.reader, &self.name)?;
-        if buffer.is_empty() {
-            return Ok(false);
-        }
-        if let Some(end) = memchr::memchr(b'\n', buffer) {
-            each(line_record(&buffer[..end], self.line))?;
-            self.consume(end + 1);
-        } else {
-            self.assemble()?;
-            each(line_record(&self.assembled, self.line))?;
-        }
-        self.line += 1;
-        Ok(true)
-    }
-
-    /// Puts together a line that spans several buffers. Of one that is too long to decode, enough is kept to show that.
-    fn assemble(&mut self) -> Result<(), Halt> {
-        self.assembled.clear();
+    /// Hands one line to `each`.
+    fn read_line(&mut self, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Line, Halt> {
         loop {
-            let buffer = fill(&mut self.reader, &self.name)?;
+            let buffer = match self.reader.fill_buf() {
+                Ok(buffer) => buffer,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Line::Quiet),
+                Err(error) => return Err(Halt::Input(format!("cannot read {}: {error}", self.name))),
+            };
             let end = memchr::memchr(b'\n', buffer);
+            if let (Some(end), None) = (end, &self.partial) {
+                each(record(without_mark(&buffer[..end], self.line), self.line))?;
+                self.consume(end + 1);
+                self.line += 1;
+                return Ok(Line::Read);
+            }
+            if buffer.is_empty() && self.partial.is_none() {
+                return Ok(Line::End);
+            }
             let piece = &buffer[..end.unwrap_or(buffer.len())];
-            let room = (MAX_RECORD_BYTES + 1).saturating_sub(self.assembled.len());
-            self.assembled.extend_from_slice(&piece[..piece.len().min(room)]);
-            let (used, last) = (piece.len() + usize::from(end.is_some()), end.is_some() || buffer.is_empty());
+            self.partial.get_or_insert_default().append(piece);
+            let (used, complete) = (piece.len() + usize::from(end.is_some()), end.is_some() || buffer.is_empty());
             self.consume(used);
-            if last {
-                return Ok(());
+            if complete && let Some(partial) = self.partial.take() {
+                self.hand_over(&partial, each)?;
+                self.line += 1;
+                return Ok(Line::Read);
             }
         }
+    }
+
+    fn hand_over(&self, line: &Partial, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
+        let record = record(without_mark(&line.kept, self.line), self.line);
+        if line.bytes == line.kept.len() {
+            return each(record);
+        }
+        let reason = format!(
+            "the line is {} bytes long; at most {MAX_RECORD_BYTES} are read, and no more of it is kept here",
+            line.bytes
+        );
+        each(Record { unreadable: Some(&reason), ..record })
     }
 
     fn consume(&mut self, bytes: usize) {
@@ -81,20 +114,14 @@ impl<R: BufRead> FileSource<R> {
     }
 }
 
-fn line_record(payload: &[u8], offset: i64) -> Record<'_> {
-    Record { partition: PARTITION, offset, key: None, payload: Some(payload), unreadable: None }
+/// The line without the byte order mark that some editors put in front of the first.
+fn without_mark(payload: &[u8], line: i64) -> &[u8] {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if line == 0 { payload.strip_prefix(MARK).unwrap_or(payload) } else { payload }
 }
 
-fn fill<'r>(reader: &'r mut impl BufRead, name: &str) -> Result<&'r [u8], Halt> {
-    // The borrow checker does not yet see that an interrupted read returns nothing borrowed; ask again afterwards.
-    loop {
-        match reader.fill_buf() {
-            Ok(_) => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Halt::Input(format!("cannot read {name}: {error}"))),
-        }
-    }
-    reader.fill_buf().map_err(|error| Halt::Input(format!("cannot read {name}: {error}")))
+fn record(payload: &[u8], offset: i64) -> Record<'_> {
+    Record { partition: PARTITION, offset, key: None, payload: Some(payload), unreadable: None }
 }
 
 impl<R: BufRead> Source for FileSource<R> {
@@ -106,9 +133,13 @@ impl<R: BufRead> Source for FileSource<R> {
             }
             State::Reading => {
                 for _ in 0..LINES_PER_POLL {
-                    if !self.read_line(each)? {
-                        self.state = State::Finished;
-                        return Ok(Polled::Finished(PARTITION));
+                    match self.read_line(each)? {
+                        Line::Read => {}
+                        Line::Quiet => return Ok(Polled::Idle),
+                        Line::End => {
+                            self.state = State::Finished;
+                            return Ok(Polled::Finished(PARTITION));
+                        }
                     }
                 }
                 Ok(Polled::Records)

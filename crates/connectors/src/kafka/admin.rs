@@ -15,6 +15,7 @@ use super::client;
 use super::outage::Outage;
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+const ASK_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -42,7 +43,8 @@ pub fn await_topic(brokers: &str, name: &str, timeout: Option<Duration>, stop: &
     let mut backoff = BACKOFF_MIN;
     let mut created = false;
     while !stop.requested() {
-        match look(&consumer, name) {
+        let left = timeout.map_or(ASK_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
+        match look(&consumer, name, left.clamp(ASK_TIMEOUT_MIN, ASK_TIMEOUT)) {
             Ok(partitions) => {
                 if outage.over() {
                     info!(brokers, "Kafka is there");
@@ -66,9 +68,9 @@ pub fn await_topic(brokers: &str, name: &str, timeout: Option<Duration>, stop: &
                     && started.elapsed() >= timeout
                 {
                     return Err(Halt::NotReachable(format!(
-                        "Kafka at {brokers} did not answer within {} s ({why}). Is it running, and is \
+                        "Kafka at {brokers} did not answer within {:.1} s ({why}). Is it running, and is \
                          `source.kafka.brokers` right?",
-                        timeout.as_secs()
+                        started.elapsed().as_secs_f64()
                     )));
                 }
             }
@@ -85,8 +87,8 @@ enum Look {
     NotReachable(String),
 }
 
-fn look(consumer: &BaseConsumer, name: &str) -> Result<Partition, Look> {
-    let metadata = consumer.fetch_metadata(Some(name), ASK_TIMEOUT).map_err(|error| classify(&error))?;
+fn look(consumer: &BaseConsumer, name: &str, patience: Duration) -> Result<Partition, Look> {
+    let metadata = consumer.fetch_metadata(Some(name), patience).map_err(|error| classify(&error))?;
     let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or(Look::NoTopic)?;
     match topic.error() {
         None if topic.partitions().is_empty() => Err(Look::NoTopic),

@@ -1,7 +1,5 @@
 //! `windrow check`: is the pipeline file right, and what would it do?
 
-#![allow(clippy::print_stdout)] // the plan is what the user asked for
-
 use std::fmt::Write;
 use std::io::{IsTerminal, stderr};
 
@@ -11,24 +9,24 @@ use windrow_spec::{DeadLetters, Pipeline, Start, View};
 
 use crate::cli::CheckArgs;
 use crate::exit::{Exit, Failure};
-use crate::status::span_ms;
-use crate::{condition_text, pipeline_file, table};
+use crate::status::{plural, span_ms};
+use crate::{condition_text, pipeline_file, print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
     if !args.json {
-        print!("{}", plan(&pipeline_file::load(path, overrides)?));
+        print::data(&plan(&pipeline_file::load(path, overrides)?))?;
         return Ok(Exit::Success);
     }
     let (name, text) = pipeline_file::read(path)?;
     match windrow_spec::parse(&name, &text, overrides) {
         Ok(pipeline) => {
-            println!("{:#}", plan_as_json(&pipeline));
+            print::data(&format!("{:#}\n", plan_as_json(&pipeline)))?;
             Ok(Exit::Success)
         }
         Err(mistakes) => {
             let listed: Vec<_> = mistakes.iter().map(mistake_as_json).collect();
-            println!("{:#}", json!({ "file": name, "mistakes": listed }));
+            print::data(&format!("{:#}\n", json!({ "file": name, "mistakes": listed })))?;
             Err(Failure::new(Exit::Pipeline, mistakes.render(stderr().is_terminal())))
         }
     }
@@ -98,7 +96,11 @@ fn window(window: WindowKind) -> String {
             } else {
                 format!("sliding {} every {}", span_ms(size_ms), span_ms(slide_ms))
             };
-            format!("{kind}, {} panes of {} per user", size_ms / pane_ms, span_ms(pane_ms))
+            format!(
+                "{kind}, {} of {} per user",
+                plural(size_ms.unsigned_abs() / pane_ms.unsigned_abs(), "pane"),
+                span_ms(pane_ms)
+            )
         }
         WindowKind::Session { gap_ms } => format!("session, gap {}", span_ms(gap_ms)),
     }

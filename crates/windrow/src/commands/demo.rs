@@ -120,7 +120,8 @@ fn to_terminal(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>, plai
     with_deadline(
         stop,
         deadline,
-        || rows.draw(),
+        // A terminal that cannot be written to ends the demo at its last drawing.
+        || drop(rows.draw()),
         || {
             let Some(topic) =
                 await_topic(&pipeline.source.brokers, &pipeline.source.topic, Some(START_PATIENCE), stop)?
@@ -130,7 +131,7 @@ fn to_terminal(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>, plai
             run_workers(pipeline, &topic, None, WORKERS, stop, |_| rows.sink())
         },
     )?;
-    rows.draw();
+    rows.draw()?;
     Ok(Exit::Success)
 }
 

@@ -1,7 +1,5 @@
 //! `windrow features`: what Redis holds for a user now.
 
-#![allow(clippy::print_stdout)] // the rows are what the user asked for
-
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -10,9 +8,8 @@ use windrow_spec::Pipeline;
 
 use crate::cli::FeaturesArgs;
 use crate::exit::{Exit, Failure};
-use crate::pipeline_file;
 use crate::status::{span, time};
-use crate::table;
+use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &FeaturesArgs) -> Result<Exit, Failure> {
     let pipeline = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?;
@@ -25,9 +22,9 @@ pub(crate) fn run(args: &FeaturesArgs) -> Result<Exit, Failure> {
         })?;
     if args.json {
         let rows: Vec<_> = found.iter().map(|row| as_json(&pipeline, row)).collect();
-        println!("{:#}", json!({ "user": args.user, "rows": rows }));
+        print::data(&format!("{:#}\n", json!({ "user": args.user, "rows": rows })))?;
     } else {
-        print(&pipeline, &args.user, &found);
+        print::data(&as_table(&pipeline, &args.user, &found))?;
     }
     Ok(Exit::Success)
 }
@@ -56,10 +53,9 @@ fn as_json(pipeline: &Pipeline, row: &FoundRow) -> Value {
     Value::Object(object)
 }
 
-fn print(pipeline: &Pipeline, user: &str, found: &[FoundRow]) {
+fn as_table(pipeline: &Pipeline, user: &str, found: &[FoundRow]) -> String {
     if found.is_empty() {
-        println!("no rows for user {user:?}: no window of theirs has closed within its time to live");
-        return;
+        return format!("no rows for user {user:?}: no window of theirs has closed within its time to live\n");
     }
     let mut rows = table::with_head(["feature view", "window", "features", "age", "TTL left"]);
     for row in found {
@@ -75,7 +71,7 @@ fn print(pipeline: &Pipeline, user: &str, found: &[FoundRow]) {
             &row.ttl_left_ms.map_or_else(|| "never expires".to_owned(), said_ms),
         ]);
     }
-    println!("{rows}");
+    format!("{rows}\n")
 }
 
 /// One line per field, values under each other.

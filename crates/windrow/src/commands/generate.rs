@@ -13,8 +13,8 @@ use windrow_generator::{Generated, Generator, Settings};
 
 use crate::cli::GenerateArgs;
 use crate::exit::{Exit, Failure};
-use crate::status::{count, span};
-use crate::{pipeline_file, signals};
+use crate::status::{plural, span};
+use crate::{pipeline_file, print, signals};
 
 /// Events per second of event time where nothing else says it.
 const DEFAULT_RATE: f64 = 50.0;
@@ -57,7 +57,7 @@ pub(crate) fn generator(args: &GenerateArgs, now_ms: i64) -> Result<Generator, F
         late_percent: args.late,
         malformed_percent: args.malformed,
     })
-    .map_err(|error| Failure::new(Exit::Input, format!("error: {error}")))
+    .map_err(|error| Failure::new(Exit::Usage, format!("error: {error}")))
 }
 
 fn ms(duration: Duration) -> i64 {
@@ -72,7 +72,7 @@ fn to_writer(args: &GenerateArgs, name: &str, writer: impl Write, stop: &Stop) -
         (None, Some(backlog)) => (args.rate.unwrap_or(DEFAULT_RATE) * backlog.as_secs_f64()) as u64,
         (None, None) => {
             return Err(Failure::new(
-                Exit::Input,
+                Exit::Usage,
                 "error: how many events? Give --count N, or --backlog with --rate. (Only --to kafka goes on without end.)",
             ));
         }
@@ -96,7 +96,7 @@ fn to_writer(args: &GenerateArgs, name: &str, writer: impl Write, stop: &Stop) -
     writer.flush().map_err(failed)?;
     bar.finish_and_clear();
     report(written, name, started.elapsed());
-    Ok(Exit::Success)
+    Ok(if written == events { Exit::Success } else { Exit::Partial })
 }
 
 fn to_kafka(args: &GenerateArgs, stop: &Stop) -> Result<Exit, Failure> {
@@ -156,7 +156,6 @@ fn progress_bar(events: Option<u64>) -> ProgressBar {
     }
 }
 
-#[allow(clippy::print_stderr)] // the summary is for the person, the events may be on stdout
 fn report(events: u64, place: &str, elapsed: Duration) {
-    eprintln!("{} events to {place} in {}", count(events), span(elapsed));
+    print::note(&format!("{} to {place} in {}", plural(events, "event"), span(elapsed)));
 }

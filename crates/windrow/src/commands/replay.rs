@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin, stdout};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +10,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use windrow_connectors::file::{FileDeadLetters, FileSource, JsonLinesSink, Progress};
+use windrow_connectors::file::{FileDeadLetters, FileSource, JsonLinesSink, Progress, QuietPipe};
 use windrow_engine::{CountOnly, DeadLetters, Ended, Handover, MonotonicClock, Stop, Worker, WorkerMetrics};
 
 use crate::cli::ReplayArgs;
 use crate::exit::{Exit, Failure};
-use crate::status::{Totals, count, span};
-use crate::{pipeline_file, signals};
+use crate::status::{Totals, count, plural, span};
+use crate::{pipeline_file, print, signals};
 
 const READ_BUFFER_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
     let input = open_input(&args.input)?;
+    refuse_to_overwrite(args)?;
     let (output_name, output) = open_output(&args.output)?;
     let dead_letters: Box<dyn DeadLetters> = match &args.dead_letters {
         Some(path) => Box::new(FileDeadLetters::replace(path)?),
@@ -50,7 +52,13 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let ended = with_progress_bar(input.bytes, &progress, || worker.run())?;
 
     let totals = Totals::of([&*metrics], views.len());
-    report(&totals, started.elapsed(), &totals.per_view(&views), ended);
+    report(&totals, started.elapsed(), &totals.per_view(&views));
+    if ended != Ended::Exhausted {
+        return Err(Failure::new(
+            Exit::Partial,
+            "stopped before the end of the input: windows that were still open are not in the output",
+        ));
+    }
     Ok(Exit::Success)
 }
 
@@ -63,7 +71,13 @@ struct Input {
 
 fn open_input(path: &Path) -> Result<Input, Failure> {
     if path.as_os_str() == "-" {
-        let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, stdin()));
+        // Not `Stdin`, which has a buffer of its own that nobody can wait for.
+        let pipe = stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map(File::from)
+            .map_err(|error| Failure::new(Exit::Input, format!("error: cannot open standard input: {error}")))?;
+        let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, QuietPipe::new(pipe)));
         return Ok(Input { name: "standard input".to_owned(), reader, bytes: None });
     }
     let failed = |error| Failure::new(Exit::Input, format!("error: cannot open {}: {error}", path.display()));
@@ -76,8 +90,28 @@ fn open_input(path: &Path) -> Result<Input, Failure> {
         ));
     }
     let bytes = metadata.is_file().then_some(metadata.len());
-    let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file));
+    let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, QuietPipe::new(file)));
     Ok(Input { name: path.display().to_string(), reader, bytes })
+}
+
+/// A slip of the fingers must not cost the events, or mix rows and dead letters.
+fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), Failure> {
+    let files = [
+        ("--input", Some(&args.input)),
+        ("--output", Some(&args.output)),
+        ("--dead-letters", args.dead_letters.as_ref()),
+    ];
+    for (index, (one, first)) in files.iter().enumerate() {
+        for (other, second) in &files[index + 1..] {
+            let (Some(first), Some(second)) = (first, second) else { continue };
+            // A file that does not exist yet is the same as another only by its name.
+            if first == second && first.as_os_str() != "-" || same_file::is_same_file(first, second).unwrap_or(false) {
+                let path = second.display();
+                return Err(Failure::new(Exit::Usage, format!("error: {one} and {other} are the same file, {path}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn open_output(path: &Path) -> Result<(String, Box<dyn Write>), Failure> {
@@ -122,19 +156,13 @@ fn with_progress_bar<T>(bytes: Option<u64>, progress: &Progress, work: impl FnOn
     })
 }
 
-#[allow(clippy::print_stderr)] // the summary is for the person, the rows are on stdout or in a file
-fn report(totals: &Totals, elapsed: Duration, per_view: &[String], ended: Ended) {
-    if ended != Ended::Exhausted {
-        eprintln!("stopped before the end of the input; what had fired by then is written");
-    }
-    eprintln!(
-        "{} records in {} ({} records/s), {} dead letters",
-        count(totals.records),
+fn report(totals: &Totals, elapsed: Duration, per_view: &[String]) {
+    print::note(&format!(
+        "{} in {} ({} records/s), {}",
+        plural(totals.records, "record"),
         span(elapsed),
         count(rate(totals.records, elapsed)),
-        count(totals.dead_letters),
-    );
-    for line in per_view {
-        eprintln!("{line}");
-    }
+        plural(totals.dead_letters, "dead letter"),
+    ));
+    per_view.iter().for_each(|line| print::note(line));
 }

@@ -128,7 +128,7 @@ fn kafka_that_is_not_there_is_6() {
     let brokers = format!("source.kafka.brokers={}", closed_address());
     run(["run", "--start-timeout", "1s", "--set", &brokers]).expect(6).saying(&[
         "waiting for Kafka",
-        "did not answer within 1 s",
+        "did not answer within 1.",
         "is `source.kafka.brokers` right?",
     ]);
 }

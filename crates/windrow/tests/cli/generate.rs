@@ -102,7 +102,7 @@ fn settings_outside_their_limits_are_refused_with_the_limit() {
         ("--disorder", "25h", "a disorder of 90000000 ms is out of range"),
     ] {
         let refused = run(["generate", "--to", "-", "--count", "1", flag, value]);
-        assert!(matches!(refused.code, Some(2 | 4)), "{flag} {value}: {:?}", refused.code);
+        assert_eq!(refused.code, Some(2), "{flag} {value}");
         assert_eq!(refused.text(), "", "{flag} {value}");
         refused.saying(&[said]);
     }
@@ -111,5 +111,5 @@ fn settings_outside_their_limits_are_refused_with_the_limit() {
 #[test]
 fn a_file_needs_an_end() {
     let refused = run(["generate", "--to", "-"]).saying(&["how many events? Give --count N, or --backlog with --rate"]);
-    assert!(matches!(refused.code, Some(2 | 4)), "{:?}", refused.code);
+    assert_eq!(refused.code, Some(2));
 }

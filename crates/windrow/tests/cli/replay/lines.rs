@@ -17,6 +17,7 @@ fn line_ends_do_not_matter() {
         ("CRLF", EVENTS.replace('\n', "\r\n")),
         ("no newline at the end", EVENTS.trim_end().to_owned()),
         ("CRLF, none at the end", EVENTS.trim_end().replace('\n', "\r\n")),
+        ("a byte order mark in front", format!("\u{feff}{EVENTS}")),
         ("white space around", EVENTS.lines().map(|line| format!(" \t{line}  \n")).collect()),
     ] {
         let replayed = replay(same, &[]);
