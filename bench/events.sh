@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# The release binary and the generated events that the benchmarks share. To be sourced from the project's root.
+
+TARGET=${CARGO_TARGET_DIR:-$PWD/target}
+BINARY=$TARGET/release/windrow
+CACHE=$TARGET/bench
+
+build_release() {
+    cargo build --release --locked --quiet -p windrow
+}
+
+# generate_command FILE COUNT USERS: sets GENERATE to the words of the command. The same flags give the same bytes.
+generate_command() {
+    GENERATE=("$BINARY" generate --to "$1" --count "$2" --users "$3" --backlog 2h --seed 1)
+}
+
+# events_file COUNT USERS: prints the path of the events, generating them where they are not there or older than the
+# binary.
+events_file() {
+    local file=$CACHE/events-$1-$2.jsonl
+    mkdir -p "$CACHE"
+    if [[ ! -f $file || $file -ot $BINARY ]]; then
+        generate_command "$file.part" "$1" "$2"
+        "${GENERATE[@]}" >&2
+        mv -- "$file.part" "$file"
+    fi
+    echo "$file"
+}

@@ -1,0 +1,127 @@
+//! Any bytes as a record.
+//!
+//! Laws: the decoder never panics; an event it gives is consistent with its schema; it agrees with the slow decoder on
+//! what is an event and on every value; decoding twice gives the same; the time zone moves times without an offset only;
+//! memory stays a small multiple of the record.
+
+#![no_main]
+
+mod calendar;
+mod slow_decoder;
+
+use std::sync::LazyLock;
+
+use bumpalo::Bump;
+use jiff::tz::TimeZone;
+use libfuzzer_sys::fuzz_target;
+use windrow_core::{Event, EventTime, Field, FieldType, Schema, Value};
+use windrow_engine::{Decoder, Malformed};
+
+use slow_decoder::{Fault, Judgement};
+
+/// Low, so that short inputs get beyond it.
+const MAX_KEY_BYTES: usize = 24;
+const TIME_FIELD: &str = "event_time";
+/// No two zones are further apart.
+const A_DAY_AND_A_BIT_MS: u64 = 26 * 60 * 60 * 1_000;
+
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    let field = |name: &str, field_type| Field { name: name.into(), field_type };
+    Schema::new(
+        "user_id",
+        [
+            field("event_type", FieldType::String),
+            field("price", FieldType::Double),
+            field("quantity", FieldType::Long),
+            field("member", FieldType::Boolean),
+        ],
+    )
+});
+static UTC: LazyLock<Decoder> = LazyLock::new(|| decoder(TimeZone::UTC));
+static BERLIN: LazyLock<Decoder> =
+    LazyLock::new(|| decoder(TimeZone::get("Europe/Berlin").expect("the time zone database is compiled in")));
+
+fn decoder(zone: TimeZone) -> Decoder {
+    Decoder::new(SCHEMA.clone(), TIME_FIELD, zone, MAX_KEY_BYTES)
+}
+
+fuzz_target!(|record: &[u8]| {
+    let arena = Bump::new();
+    let decoded = UTC.decode(Some(record), &arena);
+    let allowed = 16 * record.len() + 4_096;
+    assert!(arena.allocated_bytes() <= allowed, "{} bytes of memory", arena.allocated_bytes());
+    match &decoded {
+        Ok(event) => assert_consistent(event),
+        Err(malformed) => assert!(!malformed.to_string().is_empty()),
+    }
+    agrees(&decoded, record);
+
+    let again = Bump::new();
+    assert_eq!(decoded, UTC.decode(Some(record), &again), "decoding twice");
+
+    let elsewhere = Bump::new();
+    if let (Ok(here), Ok(there)) = (&decoded, BERLIN.decode(Some(record), &elsewhere)) {
+        assert_eq!((here.key, here.fields), (there.key, there.fields));
+        assert!(here.time.ms().abs_diff(there.time.ms()) <= A_DAY_AND_A_BIT_MS);
+    }
+});
+
+/// What every event promises, whatever record it came from.
+fn assert_consistent(event: &Event<'_>) {
+    assert!((EventTime::EARLIEST..=EventTime::LATEST).contains(&event.time), "{}", event.time);
+    assert!(event.key.len() <= MAX_KEY_BYTES);
+    assert_eq!(event.fields.len(), SCHEMA.fields().len());
+    assert_eq!(event.fields[0], Value::String(event.key));
+    for (field, value) in SCHEMA.fields().iter().zip(event.fields) {
+        let fits = match value {
+            Value::Null => true,
+            Value::String(_) => field.field_type == FieldType::String,
+            Value::Double(number) => field.field_type == FieldType::Double && number.is_finite(),
+            Value::Long(_) => field.field_type == FieldType::Long,
+            Value::Boolean(_) => field.field_type == FieldType::Boolean,
+        };
+        assert!(fits, "{field:?} holds {value:?}");
+    }
+}
+
+/// Holds the decoder's answer against the slow decoder's.
+fn agrees(decoded: &Result<Event<'_>, Malformed>, record: &[u8]) {
+    let judgement = slow_decoder::judge(record, &SCHEMA, TIME_FIELD, MAX_KEY_BYTES);
+    match (judgement, decoded) {
+        (Judgement::Unjudged, _) => {}
+        (Judgement::Event(expected), Ok(event)) => {
+            assert_eq!(event.key, expected.key);
+            let fields: Vec<Value<'_>> = expected.fields.iter().map(slow_decoder::Field::as_value).collect();
+            assert_eq!(event.fields, fields);
+            if let Some(ms) = expected.time_ms {
+                assert_eq!(event.time.ms(), ms);
+            }
+        }
+        // The slow decoder does not read every spelling of a time.
+        (Judgement::Event(expected), Err(Malformed::BadTime { .. })) if expected.time_ms.is_none() => {}
+        (Judgement::Event(expected), Err(malformed)) => panic!("refused: {malformed}; expected {expected:?}"),
+        (Judgement::Faults(faults), Ok(event)) => panic!("accepted: {event:?}; expected {faults:?}"),
+        // Which of several faults is reported depends on which comes first; it has to be one of those that are there.
+        // Not judged are members that stand twice, of which only the first is looked at here, and what precedes a fault
+        // in the JSON itself.
+        (Judgement::Faults(faults), Err(malformed)) => {
+            let reported = fault(malformed);
+            let any = |fault: &Fault| matches!(fault, Fault::NotJson | Fault::Duplicate(_));
+            let there = faults.contains(&reported) || faults.iter().any(any);
+            assert!(there, "reported {malformed} ({reported:?}); there are {faults:?}");
+        }
+    }
+}
+
+fn fault(malformed: &Malformed) -> Fault {
+    match malformed {
+        Malformed::Null | Malformed::Empty | Malformed::TooLarge(_) | Malformed::NotUtf8(_) | Malformed::Json(_) => {
+            Fault::NotJson
+        }
+        Malformed::Missing(field) => Fault::Missing(field.to_string()),
+        Malformed::Duplicate(field) => Fault::Duplicate(field.to_string()),
+        Malformed::WrongType { field, .. } => Fault::WrongType(field.to_string()),
+        Malformed::BadTime { .. } => Fault::BadTime,
+        Malformed::KeyTooLong { .. } => Fault::KeyTooLong,
+    }
+}

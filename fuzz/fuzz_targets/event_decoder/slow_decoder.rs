@@ -1,0 +1,198 @@
+//! The decoder again, slowly and in another way: the whole record as a tree, its members as texts, every value from its
+//! text.
+//!
+//! Owns: what the record should give, for the classes it can judge. Does not own: how it is compared.
+//! Why texts: `serde_json::Value` keeps the last of two members and no number's spelling, so members are gathered as raw
+//! texts, and numbers go through the standard library's own parsers.
+
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use windrow_core::{FieldType, Schema, Value};
+
+use crate::calendar;
+
+/// What a record should give.
+#[derive(Debug)]
+pub(crate) enum Judgement {
+    Event(Expected),
+    /// Not an event, for any of these reasons.
+    Faults(Vec<Fault>),
+    /// `serde_json` gives a name of its own a meaning of its own.
+    Unjudged,
+}
+
+/// An event that owns its values.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) key: String,
+    /// `None` for spellings of a time that are not judged.
+    pub(crate) time_ms: Option<i64>,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// A field's value.
+#[derive(Debug)]
+pub(crate) enum Field {
+    Null,
+    String(String),
+    Double(f64),
+    Long(i64),
+    Boolean(bool),
+}
+
+impl Field {
+    pub(crate) fn as_value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::String(text) => Value::String(text),
+            Self::Double(number) => Value::Double(*number),
+            Self::Long(number) => Value::Long(*number),
+            Self::Boolean(truth) => Value::Boolean(*truth),
+        }
+    }
+}
+
+/// A reason why a record is not an event; the fields by name.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    NotJson,
+    Missing(String),
+    Duplicate(String),
+    WrongType(String),
+    BadTime,
+    KeyTooLong,
+}
+
+/// A member's value: its kind and, for numbers, its text.
+enum Json {
+    Null,
+    Boolean(bool),
+    Number(String),
+    String(String),
+    Nested,
+}
+
+/// Judges `record`.
+pub(crate) fn judge(record: &[u8], schema: &Schema, time_field: &str, max_key_bytes: usize) -> Judgement {
+    if record.windows(13).any(|part| part == b"$serde_json::") {
+        return Judgement::Unjudged;
+    }
+    let Ok(serde_json::Value::Object(_)) = serde_json::from_slice(record) else {
+        return Judgement::Faults(vec![Fault::NotJson]);
+    };
+    let Some(members) = members(record) else {
+        return Judgement::Faults(vec![Fault::NotJson]);
+    };
+
+    let mut faults = Vec::new();
+    let mut only = |name: &str| {
+        let mut found = members.iter().filter(|(member, _)| member == name).map(|(_, value)| value);
+        let first = found.next();
+        if found.next().is_some() {
+            faults.push(Fault::Duplicate(name.to_owned()));
+        }
+        first
+    };
+    let values: Vec<_> = schema.fields().iter().map(|field| only(&field.name)).collect();
+    let time = only(time_field);
+
+    let key = match values[0] {
+        Some(Json::String(text) | Json::Number(text)) => Some(text.clone()),
+        Some(Json::Null) | None => {
+            faults.push(Fault::Missing(schema.key_name().to_owned()));
+            None
+        }
+        Some(Json::Boolean(_) | Json::Nested) => {
+            faults.push(Fault::WrongType(schema.key_name().to_owned()));
+            None
+        }
+    };
+    if key.as_ref().is_some_and(|key| key.len() > max_key_bytes) {
+        faults.push(Fault::KeyTooLong);
+    }
+    let time_ms = match time {
+        Some(Json::String(text)) => match calendar::read(text) {
+            calendar::Reading::Time(ms) => Some(ms),
+            calendar::Reading::NoTime => {
+                faults.push(Fault::BadTime);
+                None
+            }
+            calendar::Reading::Unjudged => None,
+        },
+        Some(Json::Number(text)) => {
+            let ms = calendar::from_number(text);
+            if ms.is_none() {
+                faults.push(Fault::BadTime);
+            }
+            ms
+        }
+        Some(Json::Null) | None => {
+            faults.push(Fault::Missing(time_field.to_owned()));
+            None
+        }
+        Some(Json::Boolean(_) | Json::Nested) => {
+            faults.push(Fault::WrongType(time_field.to_owned()));
+            None
+        }
+    };
+    let mut fields = vec![key.clone().map_or(Field::Null, Field::String)];
+    for (field, value) in schema.fields().iter().zip(&values).skip(1) {
+        match typed(*value, field.field_type) {
+            Some(value) => fields.push(value),
+            None => faults.push(Fault::WrongType(field.name.to_string())),
+        }
+    }
+    if !faults.is_empty() && time_ms.is_none() {
+        // A spelling that is not judged may be a fault as well.
+        faults.push(Fault::BadTime);
+    }
+    match key {
+        Some(key) if faults.is_empty() => Judgement::Event(Expected { key, time_ms, fields }),
+        _ => Judgement::Faults(faults),
+    }
+}
+
+/// A declared field's value; `None` where it is of another type.
+fn typed(value: Option<&Json>, field_type: FieldType) -> Option<Field> {
+    match (value, field_type) {
+        (None | Some(Json::Null), _) => Some(Field::Null),
+        (Some(Json::String(text)), FieldType::String) => Some(Field::String(text.clone())),
+        (Some(Json::Number(text)), FieldType::Double) => text.parse().ok().map(Field::Double),
+        // A fraction or an exponent makes it no integer. So does a sign before zero: `-0` is the double's other zero.
+        (Some(Json::Number(text)), FieldType::Long) if text != "-0" => text.parse().ok().map(Field::Long),
+        (Some(Json::Boolean(truth)), FieldType::Boolean) => Some(Field::Boolean(*truth)),
+        _ => None,
+    }
+}
+
+/// Every member of the object in its order, those that occur twice as often as they do.
+fn members(record: &[u8]) -> Option<Vec<(String, Json)>> {
+    struct Members;
+    impl<'a> Visitor<'a> for Members {
+        type Value = Vec<(String, &'a RawValue)>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+    let members = serde_json::Deserializer::from_slice(record).deserialize_map(Members).ok()?;
+    members.into_iter().map(|(name, raw)| Some((name, json(raw.get())?))).collect()
+}
+
+fn json(text: &str) -> Option<Json> {
+    Some(match text.as_bytes().first()? {
+        b'n' => Json::Null,
+        b't' | b'f' => Json::Boolean(text == "true"),
+        b'"' => Json::String(serde_json::from_str(text).ok()?),
+        b'{' | b'[' => Json::Nested,
+        _ => Json::Number(text.to_owned()),
+    })
+}

@@ -1,0 +1,116 @@
+//! Any text as a pipeline file.
+//!
+//! Laws: reading and rendering never panic; every mistake has a message and lies inside the file; an accepted pipeline is
+//! one that the core can run.
+
+#![no_main]
+
+use libfuzzer_sys::{Corpus, fuzz_target};
+use windrow_core::{
+    Event, EventTime, FieldType, Late, MAX_PANES, MAX_WINDOW_MS, Output, Row, Shard, Value, Window, WindowKind,
+};
+use windrow_spec::{Diagnostics, Pipeline, Place, parse};
+
+const FILE: &str = "p.toml";
+
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Corpus::Reject };
+    match parse(FILE, text, &[]) {
+        Err(mistakes) => assert_shown(&mistakes, text),
+        Ok(pipeline) => {
+            assert_sound(&pipeline);
+            assert_runs(&pipeline);
+        }
+    }
+    Corpus::Keep
+});
+
+fn assert_shown(mistakes: &Diagnostics, text: &str) {
+    assert!(mistakes.len() > 0);
+    assert_eq!(mistakes.len(), mistakes.iter().count());
+    let lines: Vec<&str> = text.split('\n').collect();
+    for mistake in mistakes {
+        assert!(!mistake.message.is_empty());
+        let Place::File { line, column } = &mistake.place else { panic!("there are no overrides: {mistake:?}") };
+        assert!((1..=lines.len()).contains(line), "line {line} of {}", lines.len());
+        // One beyond the last character is where something is missing.
+        let columns = lines[line - 1].chars().count() + 1;
+        assert!((1..=columns).contains(column), "column {column} of {columns} in line {line}");
+    }
+    let plain = mistakes.render(false);
+    let noun = if mistakes.len() == 1 { "mistake" } else { "mistakes" };
+    assert!(plain.ends_with(&format!("{} {noun} in {FILE}\n", mistakes.len())), "{plain}");
+    assert!(mistakes.render(true).contains("\u{1b}["));
+}
+
+/// What the core's types ask for.
+fn assert_sound(pipeline: &Pipeline) {
+    assert!(!pipeline.views.is_empty());
+    assert!((0..=MAX_WINDOW_MS).contains(&pipeline.watermark.max_out_of_orderness_ms));
+    assert!(pipeline.checkpoint.every_ms >= 1);
+    for view in &pipeline.views {
+        assert!(view.ttl_ms >= 1);
+        assert!(!view.feature_view.features.is_empty());
+        match view.feature_view.window {
+            WindowKind::Sliding { size_ms, slide_ms } => {
+                assert!((1..=MAX_WINDOW_MS).contains(&size_ms) && (1..=MAX_WINDOW_MS).contains(&slide_ms));
+                assert!(size_ms / gcd(size_ms, slide_ms) <= MAX_PANES);
+            }
+            WindowKind::Session { gap_ms } => assert!((1..=MAX_WINDOW_MS).contains(&gap_ms)),
+        }
+        let window = Window { start: EventTime::from_ms(-1), end: EventTime::from_ms(10) };
+        let mut key = Vec::new();
+        view.key.write(&mut key, "u:1", window);
+        assert!(view.key.matches("u:1", &key).is_some(), "a key is read back");
+    }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Every condition, fold and default, tried on one event with all fields and one without.
+fn assert_runs(pipeline: &Pipeline) {
+    let schema = &pipeline.event.schema;
+    let views = pipeline.views.iter().map(|view| &view.feature_view);
+    let mut shard = Shard::new(views, schema, pipeline.watermark.max_out_of_orderness_ms, [0; 16]);
+    let whole: Vec<Value<'_>> = schema
+        .fields()
+        .iter()
+        .map(|field| match field.field_type {
+            FieldType::String => Value::String("u"),
+            FieldType::Double => Value::Double(29.99),
+            FieldType::Long => Value::Long(-1),
+            FieldType::Boolean => Value::Boolean(true),
+        })
+        .collect();
+    let mut bare = vec![Value::Null; whole.len()];
+    bare[0] = Value::String("u");
+    let time = EventTime::from_ms(1_704_103_200_000);
+    shard.step(&Event { key: "u", time, fields: &whole }, &mut Ignore);
+    shard.step(&Event { key: "u", time, fields: &bare }, &mut Ignore);
+    // An event can be in ten thousand windows, which is fine but slow.
+    let windows: i64 = pipeline
+        .views
+        .iter()
+        .map(|view| match view.feature_view.window {
+            WindowKind::Sliding { size_ms, slide_ms } => size_ms / slide_ms,
+            WindowKind::Session { .. } => 1,
+        })
+        .sum();
+    if windows < 1_000 {
+        shard.finish(&mut Ignore);
+        assert_eq!(shard.entities(), 0);
+    }
+}
+
+/// Reads every row and forgets it.
+struct Ignore;
+
+impl Output for Ignore {
+    fn row(&mut self, row: Row<'_>) {
+        row.features().for_each(drop);
+    }
+
+    fn late(&mut self, _late: Late<'_>) {}
+}

@@ -1,0 +1,111 @@
+//! What holds for a shard whatever it is fed.
+//!
+//! The watermark is the greatest event time less the out-of-orderness and never goes back; a window fires once, with at
+//! least one event, exactly when the watermark reaches its last millisecond; a window lies on its view's grid; only what
+//! the watermark has passed is late; and in views whose windows share no event, every event is in one row or late.
+
+use std::collections::BTreeSet;
+
+use windrow_core::{Event, EventTime, FeatureView, Late, Output, Row, Value, Window, WindowKind};
+
+use crate::stream;
+
+/// Looks at everything a shard says.
+pub(crate) struct Watcher {
+    views: Vec<Counted>,
+    max_out_of_orderness_ms: i64,
+    latest: Option<i64>,
+    /// The watermark rows have to have reached; what was reached before the event may not fire with it.
+    watermark: i64,
+    before: i64,
+    /// Everything said, as text.
+    pub(crate) seen: Vec<String>,
+}
+
+struct Counted {
+    window: WindowKind,
+    events: i64,
+    in_rows: i64,
+    late: i64,
+    fired: BTreeSet<(String, i64)>,
+}
+
+impl Watcher {
+    pub(crate) fn new(views: &[FeatureView], max_out_of_orderness_ms: i64) -> Self {
+        let counted = |view: &FeatureView| Counted {
+            window: view.window,
+            events: 0,
+            in_rows: 0,
+            late: 0,
+            fired: BTreeSet::new(),
+        };
+        Self {
+            views: views.iter().map(counted).collect(),
+            max_out_of_orderness_ms,
+            latest: None,
+            watermark: i64::MIN,
+            before: i64::MIN,
+            seen: Vec::new(),
+        }
+    }
+
+    pub(crate) fn before(&mut self, event: &Event<'_>) {
+        let latest = self.latest.map_or(event.time.ms(), |latest| latest.max(event.time.ms()));
+        self.latest = Some(latest);
+        self.before = self.watermark;
+        self.watermark = latest - self.max_out_of_orderness_ms - 1;
+        self.views.iter_mut().for_each(|view| view.events += 1);
+    }
+
+    pub(crate) fn after(&self, watermark: Option<EventTime>, entities: usize) {
+        assert_eq!(watermark.map(EventTime::ms), Some(self.watermark));
+        assert!(entities <= stream::KEYS.len());
+    }
+
+    pub(crate) fn before_finish(&mut self) {
+        self.before = self.watermark;
+        self.watermark = i64::MAX;
+    }
+
+    pub(crate) fn assert_conserved(&self) {
+        for view in &self.views {
+            let Counted { window, events, in_rows, late, .. } = view;
+            match window {
+                WindowKind::Sliding { size_ms, slide_ms } if slide_ms > size_ms => assert!(in_rows + late <= *events),
+                WindowKind::Sliding { size_ms, slide_ms } if slide_ms < size_ms => assert!(in_rows + late >= *events),
+                _ => assert_eq!(in_rows + late, *events, "{window:?}"),
+            }
+        }
+    }
+}
+
+impl Output for Watcher {
+    fn row(&mut self, row: Row<'_>) {
+        let Window { start, end } = row.window;
+        let view = &mut self.views[row.view.0];
+        assert!(row.window.last_ms().ms() <= self.watermark, "fired too early");
+        // A session may be made late by the very event that joins it to an older one; a window on a grid may not.
+        let grid = matches!(view.window, WindowKind::Sliding { .. });
+        assert!(row.window.last_ms().ms() > self.before || !grid, "fired too late");
+        match view.window {
+            WindowKind::Sliding { size_ms, slide_ms } => {
+                assert_eq!(end.ms() - start.ms(), size_ms);
+                assert_eq!(start.ms().rem_euclid(slide_ms), 0);
+                assert!(view.fired.insert((row.key.to_owned(), start.ms())), "fired twice");
+            }
+            WindowKind::Session { gap_ms } => assert!(end.ms() - start.ms() >= gap_ms),
+        }
+        let features: Vec<Value<'_>> = row.features().collect();
+        let Value::Long(count) = features[0] else { panic!("the first feature counts events: {features:?}") };
+        assert!(count >= 1, "a window without events");
+        view.in_rows += count;
+        self.seen.push(format!("{} {} {start} {end} {features:?}", row.view.0, row.key));
+    }
+
+    fn late(&mut self, late: Late<'_>) {
+        let view = &mut self.views[late.view.0];
+        assert!(late.time.ms() <= self.before, "late without having been passed");
+        view.late += 1;
+        self.seen.push(format!("late {} {} {}", late.view.0, late.key, late.time));
+    }
+}
