@@ -167,7 +167,7 @@ kafka_tools() {
 }
 
 scripts() {
-    shellcheck -x -a ./*.sh dev/*.sh .ci/run || return
+    shellcheck -x -a ./*.sh dev/*.sh bench/*.sh .ci/run || return
     local version
     version=$(dev/kafka.sh version)
     if grep -n 'image: apache/kafka:' docker-compose.yml | grep -v "apache/kafka:$version\$"; then

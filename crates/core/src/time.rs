@@ -11,10 +11,10 @@ use std::fmt;
 pub struct EventTime(i64);
 
 impl EventTime {
-    /// The earliest time an event may carry: the start of the year −9999.
-    pub const EARLIEST: Self = Self(-377_705_116_800_000);
-    /// The latest time an event may carry: the last millisecond of the year 9999.
-    pub const LATEST: Self = Self(253_402_300_799_999);
+    /// The earliest time an event may carry: −9999-01-02T01:59:59Z, the first that every offset can spell.
+    pub const EARLIEST: Self = Self(-377_705_023_201_000);
+    /// The latest time an event may carry: 9999-12-30T22:00:00.999Z, the last that every offset can spell.
+    pub const LATEST: Self = Self(253_402_207_200_999);
 
     /// The time `ms` milliseconds after the epoch, for results of arithmetic on valid times.
     #[must_use]

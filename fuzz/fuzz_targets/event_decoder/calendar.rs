@@ -41,7 +41,7 @@ pub(crate) fn read(text: &str) -> Reading {
     if ms > LAST_JUDGED_MS { Reading::Unjudged } else { Reading::Time(ms) }
 }
 
-/// A JSON number as milliseconds, fractions dropped towards the past; `None` outside the years -9999 to 9999.
+/// A JSON number as milliseconds, fractions dropped towards the past; `None` outside what an event time may be.
 pub(crate) fn from_number(text: &str) -> Option<i64> {
     let range = EventTime::EARLIEST.ms()..=EventTime::LATEST.ms();
     if !text.contains(['.', 'e', 'E']) {

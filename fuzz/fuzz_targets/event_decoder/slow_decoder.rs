@@ -160,8 +160,11 @@ fn typed(value: Option<&Json>, field_type: FieldType) -> Option<Field> {
         (None | Some(Json::Null), _) => Some(Field::Null),
         (Some(Json::String(text)), FieldType::String) => Some(Field::String(text.clone())),
         (Some(Json::Number(text)), FieldType::Double) => text.parse().ok().map(Field::Double),
-        // A fraction or an exponent makes it no integer. So does a sign before zero: `-0` is the double's other zero.
-        (Some(Json::Number(text)), FieldType::Long) if text != "-0" => text.parse().ok().map(Field::Long),
+        // A fraction or an exponent makes it no integer; but every spelling of minus zero is taken as one.
+        (Some(Json::Number(text)), FieldType::Long) => match text.parse::<f64>() {
+            Ok(number) if number == 0.0 && number.is_sign_negative() => Some(Field::Long(0)),
+            _ => text.parse().ok().map(Field::Long),
+        },
         (Some(Json::Boolean(truth)), FieldType::Boolean) => Some(Field::Boolean(*truth)),
         _ => None,
     }

@@ -257,6 +257,8 @@ impl<'a> Visitor<'a> for Typed<'a, '_> {
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::Double => Ok(Value::Double(number)),
+            // What `serde_json` makes of `-0`, which is an integer (and of `-0.0`, which it cannot tell from it).
+            FieldType::Long if number == 0.0 && number.is_sign_negative() => Ok(Value::Long(0)),
             _ => Err(self.refuse(&Unexpected::Float(number).to_string())),
         }
     }

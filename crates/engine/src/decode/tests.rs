@@ -50,6 +50,11 @@ fn missing_and_null_fields_are_null_and_undeclared_ones_do_not_matter() {
 }
 
 #[test]
+fn minus_zero_is_an_integer() {
+    assert_eq!(shown(r#"{"user_id":"a","event_time":0,"quantity":-0}"#), r#""a" at 0 [Null, Null, Long(0), Null]"#);
+}
+
+#[test]
 fn a_numeric_key_is_its_text() {
     for (spelling, text) in [
         ("111", "111"),
@@ -89,7 +94,10 @@ fn times_in_all_their_spellings() {
         ("-1", -1),
         ("-0.5", -1),
         ("0", 0),
-        ("253402300799999", EventTime::LATEST.ms()),
+        ("253402207200999", EventTime::LATEST.ms()),
+        (r#""9999-12-30T22:00:00.999Z""#, EventTime::LATEST.ms()),
+        ("-377705023201000", EventTime::EARLIEST.ms()),
+        (r#""-009999-01-02T01:59:59Z""#, EventTime::EARLIEST.ms()),
     ] {
         assert_eq!(time_of(spelling), Ok(ms), "{spelling}");
     }
@@ -110,7 +118,8 @@ fn what_cannot_be_a_time_is_refused_by_name() {
         "1e300",
         "-1e300",
         "18446744073709551615",
-        "253402300800000",
+        "253402207201000",
+        r#""9999-12-31T23:59:59Z""#, // what some write for "never"
         "true",
         "[1]",
         "{}",

@@ -51,7 +51,7 @@ fn not_a_time(text: &str) -> String {
 }
 
 fn out_of_range(text: &str) -> String {
-    format!("{} lies outside the years -9999 to 9999 (numbers are milliseconds since 1970)", shown(text))
+    format!("{} lies outside -9999-01-02 to 9999-12-30 (numbers are milliseconds since 1970)", shown(text))
 }
 
 /// The text for an error message: quoted, cut where it is long.
