@@ -1,0 +1,67 @@
+//! The event time: text or a number, `None` for null.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use windrow_core::EventTime;
+
+use super::Context;
+use crate::decode::{Malformed, time};
+
+/// Reads the event time.
+#[derive(Clone, Copy)]
+pub(super) struct Time<'a, 'c>(pub(super) Context<'a, 'c>);
+
+impl Time<'_, '_> {
+    fn expected(&self) -> &'static str {
+        "a time as text or a number of milliseconds"
+    }
+
+    fn refuse<E: Error>(&self, found: &str) -> E {
+        self.0.fail(Malformed::WrongType {
+            field: self.0.decoder.time_field.clone(),
+            expected: self.expected(),
+            found: found.into(),
+        })
+    }
+
+    fn checked<E: Error>(&self, time: Result<EventTime, String>) -> Result<Option<EventTime>, E> {
+        time.map(Some).map_err(|reason| {
+            self.0.fail(Malformed::BadTime { field: self.0.decoder.time_field.clone(), reason: reason.into() })
+        })
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Time<'a, '_> {
+    type Value = Option<EventTime>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Time<'a, '_> {
+    type Value = Option<EventTime>;
+
+    refuse_others!(visit_bool(bool) => Unexpected::Bool);
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        self.checked(time::parse(text, &self.0.decoder.time_zone))
+    }
+
+    fn visit_i64<E: Error>(self, ms: i64) -> Result<Self::Value, E> {
+        self.checked(time::from_integer(ms))
+    }
+
+    fn visit_u64<E: Error>(self, ms: u64) -> Result<Self::Value, E> {
+        self.checked(time::from_integer(i64::try_from(ms).unwrap_or(i64::MAX)))
+    }
+
+    fn visit_f64<E: Error>(self, ms: f64) -> Result<Self::Value, E> {
+        self.checked(time::from_double(ms))
+    }
+}

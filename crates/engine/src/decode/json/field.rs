@@ -1,0 +1,98 @@
+//! The value of a declared field, read with its declared type.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use windrow_core::{FieldType, Value};
+
+use super::Context;
+use crate::decode::Malformed;
+
+/// The value of a declared field.
+#[derive(Clone, Copy)]
+pub(super) struct Typed<'a, 'c> {
+    pub(super) context: Context<'a, 'c>,
+    pub(super) name: &'a str,
+    pub(super) field_type: FieldType,
+}
+
+impl Typed<'_, '_> {
+    fn expected(&self) -> &'static str {
+        match self.field_type {
+            FieldType::String => "a string",
+            FieldType::Double => "a number",
+            FieldType::Long => "an integer between -2^63 and 2^63-1",
+            FieldType::Boolean => "true or false",
+        }
+    }
+
+    fn refuse<E: Error>(&self, found: &str) -> E {
+        self.context.fail(Malformed::WrongType {
+            field: self.name.into(),
+            expected: self.expected(),
+            found: found.into(),
+        })
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Typed<'a, '_> {
+    type Value = Value<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Value<'a>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // a double field holds the nearest double by definition
+impl<'a> Visitor<'a> for Typed<'a, '_> {
+    type Value = Value<'a>;
+
+    refuse_others!();
+
+    fn visit_unit<E: Error>(self) -> Result<Value<'a>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<Value<'a>, E> {
+        match self.field_type {
+            FieldType::String => Ok(Value::String(text)),
+            _ => Err(self.refuse(&Unexpected::Str(text).to_string())),
+        }
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value<'a>, E> {
+        self.visit_borrowed_str(self.context.arena.alloc_str(text))
+    }
+
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Value<'a>, E> {
+        match self.field_type {
+            FieldType::Boolean => Ok(Value::Boolean(truth)),
+            _ => Err(self.refuse(&Unexpected::Bool(truth).to_string())),
+        }
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Value<'a>, E> {
+        match self.field_type {
+            FieldType::Long => Ok(Value::Long(number)),
+            FieldType::Double => Ok(Value::Double(number as f64)),
+            _ => Err(self.refuse(&Unexpected::Signed(number).to_string())),
+        }
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Value<'a>, E> {
+        match (self.field_type, i64::try_from(number)) {
+            (FieldType::Double, _) => Ok(Value::Double(number as f64)),
+            (FieldType::Long, Ok(number)) => Ok(Value::Long(number)),
+            _ => Err(self.refuse(&Unexpected::Unsigned(number).to_string())),
+        }
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Value<'a>, E> {
+        match self.field_type {
+            FieldType::Double => Ok(Value::Double(number)),
+            // What `serde_json` makes of `-0`, which is an integer (and of `-0.0`, which it cannot tell from it).
+            FieldType::Long if number == 0.0 && number.is_sign_negative() => Ok(Value::Long(0)),
+            _ => Err(self.refuse(&Unexpected::Float(number).to_string())),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The entity key: text, or a number that stands for its own text (window rule 8).
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde_json::value::RawValue;
+
+use super::Context;
+use crate::decode::{Decoder, Malformed};
+
+pub(super) enum KeyText<'a> {
+    Text(&'a str),
+    Null,
+    /// A number whose text serde does not hand on.
+    Fraction,
+}
+
+/// Reads the entity key.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a, 'c>(pub(super) Context<'a, 'c>);
+
+impl Key<'_, '_> {
+    fn expected(&self) -> &'static str {
+        "a string or a number"
+    }
+
+    fn refuse<E: Error>(&self, found: &str) -> E {
+        self.0.fail(Malformed::WrongType {
+            field: self.0.decoder.schema.key_name().into(),
+            expected: self.expected(),
+            found: found.into(),
+        })
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Key<'a, '_> {
+    type Value = KeyText<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<KeyText<'a>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Key<'a, '_> {
+    type Value = KeyText<'a>;
+
+    refuse_others!(visit_bool(bool) => Unexpected::Bool);
+
+    fn visit_unit<E: Error>(self) -> Result<KeyText<'a>, E> {
+        Ok(KeyText::Null)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<KeyText<'a>, E> {
+        Ok(KeyText::Text(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<KeyText<'a>, E> {
+        Ok(KeyText::Text(self.0.arena.alloc_str(text)))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<KeyText<'a>, E> {
+        Ok(KeyText::Text(self.0.arena.alloc_str(&number.to_string())))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<KeyText<'a>, E> {
+        Ok(KeyText::Text(self.0.arena.alloc_str(&number.to_string())))
+    }
+
+    fn visit_f64<E: Error>(self, _number: f64) -> Result<KeyText<'a>, E> {
+        Ok(KeyText::Fraction)
+    }
+}
+
+/// The text of a numeric key as the record spells it. The record is known to be well-formed JSON with one such member.
+pub(super) fn text_of<'a>(decoder: &Decoder, text: &'a str) -> Result<&'a str, Malformed> {
+    struct Find<'d>(&'d str);
+    impl<'a> Visitor<'a> for Find<'_> {
+        type Value = Option<&'a RawValue>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(name) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+                if name == self.0 {
+                    found = Some(map.next_value::<&'a RawValue>()?);
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(found)
+        }
+    }
+    let name = decoder.schema.key_name();
+    serde_json::Deserializer::from_str(text)
+        .deserialize_map(Find(name))
+        .map_err(|error| Malformed::Json(error.to_string().into()))?
+        .map(RawValue::get)
+        .ok_or_else(|| Malformed::Missing(name.into()))
+}
