@@ -52,9 +52,6 @@ pub const BATCH_ROWS: usize = 512;
 /// Bytes after which a batch, or a transaction, is full even with fewer rows.
 pub const BATCH_BYTES: usize = 128 * 1024;
 
-/// Rows refused by Redis that a sink keeps until its worker asks; more are only counted.
-pub const REFUSED_KEPT: usize = 10_000;
-
 /// How the writer treats Redis. The defaults are meant for production; tests shorten them.
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -52,6 +52,17 @@ impl Decoder {
     }
 }
 
+/// What a reason quotes of a record, at most, in characters: reasons are logged and sent on as headers.
+const QUOTED_MAX: usize = 200;
+
+/// `text`, cut where it is long.
+fn brief(text: &str) -> Box<str> {
+    match text.char_indices().nth(QUOTED_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
 /// Why a record is not an event.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Malformed {

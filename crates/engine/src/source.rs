@@ -70,11 +70,11 @@ pub trait Source {
     fn committed(&mut self, partitions: &[Partition]) -> Result<Positions, Halt>;
 
     /// Starts reading newly assigned `partitions`, each at its offset in `positions`, or where the pipeline says to
-    /// start when it has none there.
+    /// start when it has none there. Returns where each of them starts, as far as that is known.
     ///
     /// # Errors
     /// When the input refuses.
-    fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<(), Halt>;
+    fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt>;
 
     /// Stops reading `partitions`.
     ///
@@ -82,7 +82,7 @@ pub trait Source {
     /// When the input refuses.
     fn release(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
 
-    /// Records that everything before `positions` is done with. Where `wait`, returns only when that is recorded.
+    /// Records that everything before `positions` is done with. Where `wait`, waits a moment until that is recorded.
     ///
     /// # Errors
     /// When it was refused for a reason no retry mends; a commit that merely failed is logged and repeated by the next.

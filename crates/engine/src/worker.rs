@@ -28,8 +28,6 @@ const FLUSH_EVERY: Duration = Duration::from_millis(100);
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// How long one poll waits for records.
 const POLL_WAIT: Duration = Duration::from_millis(50);
-/// How long a partition that is asked back is held until its rows are written.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a stop waits for rows to be written.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
 /// Dead letters logged in full per worker; the rest are counted.
@@ -53,6 +51,9 @@ pub struct Job {
     /// Whether a record without a key must be refused: true for topics of several partitions, where it would scatter an
     /// entity's events.
     pub keys_required: bool,
+    /// Whether the input has an end. Offsets of bounded input are committed only there: its rows can be computed again,
+    /// but not from the middle.
+    pub bounded: bool,
 }
 
 /// One worker.
@@ -67,6 +68,8 @@ pub struct Worker<S, K, D, C> {
     metrics: Arc<WorkerMetrics>,
     shards: BTreeMap<Partition, Owned>,
     commits: VecDeque<(Ticket, Positions)>,
+    /// The positions last made ready to commit.
+    prepared: Positions,
     arena: Bump,
 }
 
@@ -80,7 +83,7 @@ struct Owned {
 pub enum Ended {
     /// Bounded input was read to its end and everything is written.
     Exhausted,
-    /// It was asked to stop, and everything read is written and committed.
+    /// It was asked to stop, and everything read is written; it is committed too where the input can still be reached.
     Stopped,
     /// It was asked to stop, but the store did not take the last rows in time. Their offsets are not committed.
     StoppedUnwritten,
@@ -110,6 +113,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             metrics,
             shards: BTreeMap::new(),
             commits: VecDeque::new(),
+            prepared: Positions::new(),
             arena: Bump::new(),
         }
     }
@@ -124,6 +128,11 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         let mut committed = flushed;
         while !self.stop.requested() {
             let polled = self.poll()?;
+            if self.stop.requested() {
+                // Records may have been passed over, so what the source believes finished is not. A rebalance that is
+                // left unanswered is answered when the source is dropped.
+                break;
+            }
             let now = self.clock.now();
             if polled == Polled::Idle || now.saturating_sub(flushed) >= FLUSH_EVERY {
                 flushed = now;
@@ -133,7 +142,10 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             if now.saturating_sub(committed) >= COMMIT_EVERY {
                 committed = now;
                 self.prepare_commit()?;
-                self.commit_acknowledged(false)?;
+                self.bury_refused()?;
+                if !self.job.bounded {
+                    self.commit_acknowledged(false)?;
+                }
             }
             match polled {
                 Polled::Records | Polled::Idle => {}
@@ -178,7 +190,10 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
 
     /// Takes over partitions, with the shards another worker of this process left for them where they are up to date.
     fn begin(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
-        let committed = self.source.committed(partitions)?;
+        let committed = match self.source.committed(partitions) {
+            Err(_) if self.stop.requested() => return Ok(()), // nobody answered until it no longer mattered
+            committed => committed?,
+        };
         let mut positions = committed.clone();
         for &partition in partitions {
             let parked = self.handover.take(partition, committed.get(&partition).copied());
@@ -191,7 +206,12 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             };
             self.shards.insert(partition, owned);
         }
-        self.source.begin(partitions, &positions)
+        for (partition, start) in self.source.begin(partitions, &positions)? {
+            if let Some(owned) = self.shards.get_mut(&partition) {
+                owned.position = owned.position.max(start);
+            }
+        }
+        Ok(())
     }
 
     /// Gives partitions up: their rows are written and their offsets committed first, where they are still ours.
@@ -204,7 +224,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             self.forget_commits(partitions);
         } else {
             let ticket = self.prepare_commit()?;
-            let written = self.sink.wait(ticket, RELEASE_PATIENCE)?;
+            let written = self.await_rows(ticket)?;
             self.commit_acknowledged(true)?;
             for &partition in partitions {
                 let Some(Owned { shard, position }) = self.shards.remove(&partition) else { continue };
@@ -241,7 +261,8 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             .filter(|(_, owned)| owned.position >= 0)
             .map(|(&partition, owned)| (partition, owned.position))
             .collect();
-        if !positions.is_empty() && self.commits.back().is_none_or(|(_, last)| *last != positions) {
+        if !positions.is_empty() && positions != self.prepared {
+            self.prepared.clone_from(&positions);
             self.commits.push_back((ticket, positions));
         }
         Ok(ticket)
@@ -276,25 +297,29 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             positions.retain(|partition, _| !partitions.contains(partition));
         }
         self.commits.retain(|(_, positions)| !positions.is_empty());
+        self.prepared.retain(|partition, _| !partitions.contains(partition));
     }
 
     fn end(&mut self, ended: Ended) -> Result<Ended, Halt> {
         let ticket = self.prepare_commit()?;
-        let written = match ended {
-            // Bounded input ends when its rows are written, however long that takes, or when somebody loses patience.
-            Ended::Exhausted => loop {
-                if self.sink.wait(ticket, FLUSH_EVERY)? {
-                    break true;
-                }
-                if self.stop.requested() {
-                    break self.sink.wait(ticket, STOP_PATIENCE)?;
-                }
-            },
-            _ => self.sink.wait(ticket, STOP_PATIENCE)?,
-        };
-        self.commit_acknowledged(true)?;
+        let written = self.await_rows(ticket)?;
+        self.bury_refused()?;
+        if ended == Ended::Exhausted || !self.job.bounded {
+            self.commit_acknowledged(true)?;
+        }
         self.publish_state();
         Ok(if written { ended } else { Ended::StoppedUnwritten })
+    }
+
+    /// Waits until the rows before `ticket` are in the store, however long that takes; once everybody is asked to stop,
+    /// only for a moment. Whether they are.
+    fn await_rows(&mut self, ticket: Ticket) -> Result<bool, Halt> {
+        while !self.stop.requested() {
+            if self.sink.wait(ticket, FLUSH_EVERY)? {
+                return Ok(true);
+            }
+        }
+        self.sink.wait(ticket, STOP_PATIENCE)
     }
 
     fn publish_state(&self) {

@@ -44,7 +44,7 @@ Exit codes:
   6  Kafka or Redis was not there in time
   7  Kafka or Redis refused
   8  stopped, but Redis did not take the last rows: they are not committed and will be read again
-  9  replay or generate was stopped before its end; what it wrote is a part";
+  9  replay, generate or run --bounded was stopped before its end; what it wrote is a part";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

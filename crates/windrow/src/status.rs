@@ -54,6 +54,7 @@ pub(crate) fn time(time: EventTime) -> String {
 pub(crate) struct Totals {
     pub(crate) records: u64,
     pub(crate) dead_letters: u64,
+    pub(crate) refused_rows: u64,
     pub(crate) entities: u64,
     pub(crate) watermark: Option<EventTime>,
     /// Per feature view: rows and late events.
@@ -67,6 +68,7 @@ impl Totals {
         for worker in workers {
             totals.records += worker.records.get();
             totals.dead_letters += worker.dead_letters.get();
+            totals.refused_rows += worker.refused_rows.get();
             totals.entities += worker.entities.load(Relaxed);
             if let Some(watermark) = worker.watermark() {
                 totals.watermark = Some(totals.watermark.map_or(watermark, |lowest| lowest.min(watermark)));

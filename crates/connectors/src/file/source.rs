@@ -152,8 +152,8 @@ impl<R: BufRead> Source for FileSource<R> {
         Ok(Positions::new())
     }
 
-    fn begin(&mut self, _partitions: &[Partition], _positions: &Positions) -> Result<(), Halt> {
-        Ok(())
+    fn begin(&mut self, _partitions: &[Partition], _positions: &Positions) -> Result<Positions, Halt> {
+        Ok(Positions::new())
     }
 
     fn release(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {

@@ -10,20 +10,26 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use tracing::warn;
 use windrow_engine::{DeadLetter, DeadLetters, Halt, RefusedRow, Stop};
 
 use super::client;
+use super::deliveries::Deliveries;
+use super::outage::Outage;
 
-/// The longest payload sent: what fits into a record under Kafka's default limits, with room for key and headers.
-const PAYLOAD_BYTES_MAX: usize = 900_000;
+/// The longest key and payload sent, together: what fits into a record under Kafka's default limits, with room for the
+/// headers.
+const RECORD_BYTES_MAX: usize = 900_000;
+/// The longest key sent.
+const KEY_BYTES_MAX: usize = 100_000;
 /// How long one wait for Kafka takes before a stop request is looked for.
 const FLUSH_STEP: Duration = Duration::from_millis(500);
 
 /// A topic of dead letters that any number of workers send to.
 #[derive(Clone)]
 pub struct KafkaDeadLetters {
-    producer: Arc<ThreadedProducer<DefaultProducerContext>>,
+    producer: Arc<ThreadedProducer<Deliveries>>,
     topic: Arc<str>,
     stop: Stop,
 }
@@ -39,7 +45,7 @@ impl KafkaDeadLetters {
             .set("linger.ms", "20")
             // Kafka that is away delays dead letters; it does not lose them.
             .set("message.timeout.ms", "0")
-            .create()
+            .create_with_context(Deliveries::default())
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka producer: {error}")))?;
         Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop })
     }
@@ -67,7 +73,11 @@ impl KafkaDeadLetters {
     }
 
     fn failed(&self, error: &KafkaError) -> Halt {
-        Halt::Output(format!("cannot send dead letters to topic `{}`: {error}", self.topic))
+        Halt::Output(format!(
+            "cannot keep dead letters in topic `{}`: {error}. Nothing behind them is committed; correct the topic or \
+             `dead_letters.topic` and start again.",
+            self.topic
+        ))
     }
 }
 
@@ -83,11 +93,12 @@ impl DeadLetters for KafkaDeadLetters {
         let payload = letter.record.payload;
         let original_bytes = payload.unwrap_or_default().len();
         let original_bytes_text = original_bytes.to_string();
-        if original_bytes > PAYLOAD_BYTES_MAX {
+        let key = letter.record.key.map(|key| &key[..key.len().min(KEY_BYTES_MAX)]);
+        let room = RECORD_BYTES_MAX - key.unwrap_or_default().len();
+        if original_bytes > room {
             headers.push(("windrow.original-bytes", &original_bytes_text));
         }
-        let cut = payload.map(|payload| &payload[..payload.len().min(PAYLOAD_BYTES_MAX)]);
-        self.send(letter.record.key, cut, &headers)
+        self.send(key, payload.map(|payload| &payload[..payload.len().min(room)]), &headers)
     }
 
     fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
@@ -95,12 +106,18 @@ impl DeadLetters for KafkaDeadLetters {
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
+        let mut outage = Outage::default();
         loop {
             match self.producer.flush(FLUSH_STEP) {
-                Ok(()) => return Ok(()),
-                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.requested() => {}
+                Ok(()) => break,
+                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.requested() => {
+                    if outage.due() {
+                        warn!(topic = &*self.topic, "waiting for Kafka to take dead letters; reading waits too");
+                    }
+                }
                 Err(error) => return Err(self.failed(&error)),
             }
         }
+        self.producer.context().refused().map_or(Ok(()), |error| Err(self.failed(error)))
     }
 }

@@ -5,8 +5,10 @@
 //! Invariant: every announcement is answered once, by the worker, or here once the consumer is closing.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -16,6 +18,8 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use tracing::{debug, error, info, warn};
 use windrow_engine::Partition;
+
+use super::patience;
 
 /// An announcement that waits for its answer.
 #[derive(Debug)]
@@ -44,6 +48,48 @@ impl Membership {
 
     fn announce(&self, announcement: Announcement) {
         self.announcements.lock().unwrap_or_else(PoisonError::into_inner).push_back(announcement);
+    }
+}
+
+/// How long leaving the group may take.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(4);
+
+/// A consumer that leaves its group when dropped, and does not wait for ever where Kafka is not there to be told: the
+/// group then misses it after the session timeout.
+pub(super) struct Member(Option<Arc<BaseConsumer<Membership>>>);
+
+impl Member {
+    pub(super) fn new(consumer: BaseConsumer<Membership>) -> Self {
+        Self(Some(Arc::new(consumer)))
+    }
+
+    /// For a call that may have to be given up.
+    pub(super) fn share(&self) -> Arc<BaseConsumer<Membership>> {
+        Arc::clone(self.consumer())
+    }
+
+    fn consumer(&self) -> &Arc<BaseConsumer<Membership>> {
+        match &self.0 {
+            Some(consumer) => consumer,
+            None => unreachable!("the consumer is there until it is dropped"),
+        }
+    }
+}
+
+impl Deref for Member {
+    type Target = BaseConsumer<Membership>;
+
+    fn deref(&self) -> &Self::Target {
+        self.consumer()
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let consumer = self.0.take();
+        if patience::within(LEAVE_PATIENCE, move || drop(consumer)).is_none() {
+            warn!("left without telling the group, since Kafka is away");
+        }
     }
 }
 

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
-use windrow_engine::Halt;
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use windrow_engine::{Halt, Stop};
 
 use super::client;
+use super::deliveries::Deliveries;
 
 /// Sends keyed records; the key decides the partition as Kafka's own clients do it (murmur2).
 pub struct EventProducer {
-    producer: ThreadedProducer<DefaultProducerContext>,
+    producer: ThreadedProducer<Deliveries>,
     brokers: String,
     topic: String,
+    stop: Stop,
 }
 
 impl EventProducer {
@@ -20,22 +22,25 @@ impl EventProducer {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(brokers: &str, topic: &str) -> Result<Self, Halt> {
+    pub fn new(brokers: &str, topic: &str, stop: Stop) -> Result<Self, Halt> {
         let producer = client::base(brokers)
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "20")
             .set("compression.type", "lz4")
             .set("enable.idempotence", "true")
-            .create()
+            .create_with_context(Deliveries::default())
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka producer: {error}")))?;
-        Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned() })
+        Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned(), stop })
     }
 
-    /// Hands one record over, waiting while the send buffer is full.
+    /// Hands one record over, waiting while the send buffer is full and nobody asks to stop.
     ///
     /// # Errors
-    /// When Kafka cannot take it.
+    /// When Kafka cannot take it, or refused an earlier one.
     pub fn send(&self, key: Option<&[u8]>, payload: &[u8]) -> Result<(), Halt> {
+        if let Some(error) = self.producer.context().refused() {
+            return Err(self.failed(error));
+        }
         loop {
             let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).payload(payload);
             if let Some(key) = key {
@@ -43,9 +48,10 @@ impl EventProducer {
             }
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => return Ok(()), // nobody waits for it
                 Err((error, _)) => return Err(self.failed(&error)),
             }
         }
@@ -54,9 +60,10 @@ impl EventProducer {
     /// Waits until everything handed over has been taken by Kafka.
     ///
     /// # Errors
-    /// When that takes longer than `patience`.
+    /// When that takes longer than `patience`, or Kafka refused a record.
     pub fn flush(&self, patience: Duration) -> Result<(), Halt> {
-        self.producer.flush(patience).map_err(|error| self.failed(&error))
+        self.producer.flush(patience).map_err(|error| self.failed(&error))?;
+        self.producer.context().refused().map_or(Ok(()), |error| Err(self.failed(error)))
     }
 
     fn failed(&self, error: &KafkaError) -> Halt {

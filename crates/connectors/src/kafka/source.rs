@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
@@ -17,23 +17,28 @@ use windrow_spec::{KafkaSource as Settings, Start};
 
 use super::bounds::Bounds;
 use super::client;
-use super::membership::{Announcement, Membership};
+use super::membership::{Announcement, Member, Membership};
 use super::outage::Outage;
+use super::patience;
 use super::unreadable::{self, Standstills};
 
 /// Records handed over in one poll, so that the worker looks at its clock now and then.
 const RECORDS_PER_POLL: usize = 1024;
-const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a commit that is waited for may take.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(4);
 
 /// One worker's consumer.
 pub struct KafkaSource {
-    consumer: BaseConsumer<Membership>,
+    consumer: Member,
     settings: Settings,
     bounds: Option<Bounds>,
     announced_share: bool,
     stop: Stop,
     outage: Outage,
     standstills: Standstills,
+    /// The announcement the worker was told of and has not answered yet.
+    unanswered: Option<Polled>,
 }
 
 impl KafkaSource {
@@ -61,6 +66,7 @@ impl KafkaSource {
     fn create(settings: &Settings, bounds: Option<Bounds>, stop: Stop) -> Result<Self, Halt> {
         let consumer = client::consumer(&settings.brokers, &settings.group)
             .create_with_context(Membership::default())
+            .map(Member::new)
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
         Ok(Self {
             consumer,
@@ -70,6 +76,7 @@ impl KafkaSource {
             stop,
             outage: Outage::default(),
             standstills: Standstills::default(),
+            unanswered: None,
         })
     }
 
@@ -102,10 +109,14 @@ impl KafkaSource {
             }
             return bounds.is_exhausted().then_some(Polled::Exhausted);
         }
-        self.consumer.context().next().map(|announcement| match announcement {
+        let announced = self.consumer.context().next().map(|announcement| match announcement {
             Announcement::Assigned(partitions) => Polled::Assigned(partitions),
             Announcement::Revoked { partitions, lost } => Polled::Revoked { partitions, lost },
-        })
+        });
+        if announced.is_some() {
+            self.unanswered.clone_from(&announced);
+        }
+        announced
     }
 
     /// Gets past a batch that cannot be unpacked, once it is clear which partition it holds up.
@@ -206,6 +217,11 @@ impl Source for KafkaSource {
         let list = self.list(partitions);
         loop {
             match self.consumer.committed_offsets(list.clone(), ASK_TIMEOUT) {
+                Ok(committed) if committed.elements().iter().any(|element| element.error().is_err()) => {
+                    if self.outage.due() {
+                        warn!(brokers = %self.settings.brokers, "Kafka does not tell the committed offsets yet");
+                    }
+                }
                 Ok(committed) => {
                     let known = committed.elements().into_iter().filter_map(|element| match element.offset() {
                         KafkaOffset::Offset(offset) => Some((element.partition(), offset)),
@@ -224,33 +240,41 @@ impl Source for KafkaSource {
         }
     }
 
-    fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<(), Halt> {
+    fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
+        self.unanswered = None;
+        let mut starts = Positions::new();
         let refused = |error: KafkaError| Halt::Refused(format!("cannot start reading: {error}"));
         let mut list = TopicPartitionList::new();
         for &partition in partitions {
-            let offset = match (positions.get(&partition), self.settings.start) {
-                (Some(&position), _) => KafkaOffset::Offset(position),
+            // "Latest" is settled once: asked for again after a restart, it would skip what came in between.
+            let start = positions.get(&partition).copied().or_else(|| self.edge(partition));
+            let offset = match (start, self.settings.start) {
+                (Some(start), _) => KafkaOffset::Offset(start),
                 (None, Start::Earliest) => KafkaOffset::Beginning,
                 (None, Start::Latest) => KafkaOffset::End,
             };
             list.add_partition_offset(&self.settings.topic, partition, offset).map_err(refused)?;
-            if let Some(next) = positions.get(&partition).copied().or_else(|| self.edge(partition)) {
-                self.standstills.moved(partition, next);
+            if let Some(start) = start {
+                self.standstills.moved(partition, start);
+                starts.insert(partition, start);
             }
         }
         if !partitions.is_empty() {
             info!(topic = %self.settings.topic, ?partitions, "reading partitions");
         }
         let Some(bounds) = &mut self.bounds else {
-            return self.consumer.incremental_assign(&list).map_err(refused);
+            self.consumer.incremental_assign(&list).map_err(refused)?;
+            return Ok(starts);
         };
-        for (&partition, &position) in positions {
-            bounds.advance(partition, position);
+        for (&partition, &start) in &starts {
+            bounds.advance(partition, start);
         }
-        self.consumer.assign(&list).map_err(refused)
+        self.consumer.assign(&list).map_err(refused)?;
+        Ok(starts)
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        self.unanswered = None;
         let list = self.list(partitions);
         partitions.iter().for_each(|&partition| self.standstills.forget(partition));
         info!(topic = %self.settings.topic, ?partitions, "giving partitions up");
@@ -265,22 +289,36 @@ impl Source for KafkaSource {
             list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position))
                 .map_err(|error| Halt::Refused(format!("cannot commit offset {position}: {error}")))?;
         }
-        let mode = if wait { CommitMode::Sync } else { CommitMode::Async };
-        if let Err(error) = self.consumer.commit(&list, mode) {
-            warn!(%error, "offsets were not committed; what follows them is read again after a restart");
-        }
+        let committed = if wait {
+            let consumer = self.consumer.share();
+            patience::within(COMMIT_PATIENCE, move || consumer.commit(&list, CommitMode::Sync))
+        } else {
+            Some(self.consumer.commit(&list, CommitMode::Async))
+        };
+        let error = match committed {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(error)) => error.to_string(),
+            None => format!("no answer within {} s", COMMIT_PATIENCE.as_secs()),
+        };
+        warn!(error, "offsets were not committed; what follows them is read again after a restart");
         Ok(())
     }
 }
 
 impl Drop for KafkaSource {
-    /// Leaves the group. An announcement the worker never got to is answered first, or the group would wait for it.
+    /// Answers an announcement that has no answer yet, or the group would wait for it; then the consumer leaves.
     fn drop(&mut self) {
         self.consumer.context().close();
-        if let Some(Announcement::Revoked { partitions, .. }) = self.consumer.context().next()
-            && let Err(error) = self.consumer.incremental_unassign(&self.list(&partitions))
-        {
-            warn!(%error, "could not give partitions up");
+        let unanswered = self.unanswered.take().or_else(|| self.announcement());
+        let answered = match unanswered {
+            Some(Polled::Assigned(partitions)) if self.bounds.is_none() => {
+                self.consumer.incremental_assign(&self.list(&partitions))
+            }
+            Some(Polled::Revoked { partitions, .. }) => self.consumer.incremental_unassign(&self.list(&partitions)),
+            _ => Ok(()),
+        };
+        if let Err(error) = answered {
+            warn!(%error, "could not answer the group");
         }
     }
 }

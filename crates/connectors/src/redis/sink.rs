@@ -34,10 +34,7 @@ impl Lane {
 
     /// Keeps a refused row for the worker.
     pub(super) fn refuse(&self, row: RefusedRow) {
-        let mut refused = self.refused.lock();
-        if refused.len() < super::REFUSED_KEPT {
-            refused.push(row);
-        }
+        self.refused.lock().push(row);
     }
 }
 
@@ -102,7 +99,7 @@ impl Sink for RedisSink {
         Ticket(self.lane.acknowledged())
     }
 
-    /// At most [`super::REFUSED_KEPT`] between two calls; more are only counted.
+    /// Never more than what was handed over between two calls: a worker asks once a second.
     fn refused(&mut self) -> Vec<RefusedRow> {
         std::mem::take(&mut *self.lane.refused.lock())
     }

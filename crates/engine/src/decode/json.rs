@@ -19,7 +19,7 @@ use bumpalo::Bump;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use windrow_core::{Event, EventTime, KEY_FIELD, Value};
 
-use super::{Decoder, Malformed};
+use super::{Decoder, Malformed, brief};
 use event_time::Time;
 use field::Typed;
 use key::{Key, KeyText};
@@ -37,7 +37,7 @@ pub(super) fn decode<'a>(decoder: &'a Decoder, text: &'a str, arena: &'a Bump) -
             event.fields = with_key(event, arena);
             check_key(decoder, event.key).map(|()| event)
         }
-        Err(error) => Err(fault.take().unwrap_or_else(|| Malformed::Json(error.to_string().into()))),
+        Err(error) => Err(fault.take().unwrap_or_else(|| Malformed::Json(brief(&error.to_string())))),
     }
 }
 

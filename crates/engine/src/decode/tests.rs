@@ -190,6 +190,20 @@ fn malformed_records_say_why() {
     }
 }
 
+/// A reason is logged and sent on as a header: it must not be as long as the record.
+#[test]
+fn reasons_are_short_however_long_the_value() {
+    let long = "A".repeat(600_000);
+    for record in [
+        format!(r#"{{"user_id":"u","event_time":0,"price":"{long}"}}"#),
+        format!(r#"{{"user_id":"u","event_time":"{long}"}}"#),
+        format!(r#""{long}""#),
+    ] {
+        let reason = shown(&record);
+        assert!(reason.len() < 400, "{} bytes", reason.len());
+    }
+}
+
 #[test]
 fn records_that_are_not_even_text() {
     let decode =

@@ -81,7 +81,7 @@ fn send_events(pipeline: &Pipeline, stop: &Stop) -> Result<(), Failure> {
     };
     let mut generator =
         Generator::new(stream).map_err(|error| Failure::new(Exit::Internal, format!("error: {error}")))?;
-    let producer = EventProducer::new(&pipeline.source.brokers, &pipeline.source.topic)?;
+    let producer = EventProducer::new(&pipeline.source.brokers, &pipeline.source.topic, stop.clone())?;
     while !stop.requested() {
         let event = generator.next();
         if wait_until_due(&event, 0, stop) {

@@ -33,6 +33,9 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<Exit, Failure> {
         "kafka" => to_kafka(args, &stop),
         "-" => to_writer(args, "standard output", stdout().lock(), &stop),
         path => {
+            // Whatever is wrong with the flags is said before the file is emptied.
+            generator(args, FILE_NOW.as_millisecond())?;
+            events_for_file(args)?;
             let file = File::create(path)
                 .map_err(|error| Failure::new(Exit::Output, format!("error: cannot write {path}: {error}")))?;
             to_writer(args, path, file, &stop)
@@ -64,19 +67,22 @@ fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// How many events a file gets.
+fn events_for_file(args: &GenerateArgs) -> Result<u64, Failure> {
+    match (args.count, args.backlog) {
+        (Some(count), _) => Ok(count),
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count of events, rounded
+        (None, Some(backlog)) => Ok((args.rate.unwrap_or(DEFAULT_RATE) * backlog.as_secs_f64()) as u64),
+        (None, None) => Err(Failure::new(
+            Exit::Usage,
+            "error: how many events? Give --count N, or --backlog with --rate. (Only --to kafka goes on without end.)",
+        )),
+    }
+}
+
 fn to_writer(args: &GenerateArgs, name: &str, writer: impl Write, stop: &Stop) -> Result<Exit, Failure> {
     let now_ms = args.now.unwrap_or(FILE_NOW).as_millisecond();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count of events, rounded
-    let events = match (args.count, args.backlog) {
-        (Some(count), _) => count,
-        (None, Some(backlog)) => (args.rate.unwrap_or(DEFAULT_RATE) * backlog.as_secs_f64()) as u64,
-        (None, None) => {
-            return Err(Failure::new(
-                Exit::Usage,
-                "error: how many events? Give --count N, or --backlog with --rate. (Only --to kafka goes on without end.)",
-            ));
-        }
-    };
+    let events = events_for_file(args)?;
     let mut generator = generator(args, now_ms)?;
     let failed = |error| Failure::new(Exit::Output, format!("error: cannot write {name}: {error}"));
     let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, writer);
@@ -105,7 +111,7 @@ fn to_kafka(args: &GenerateArgs, stop: &Stop) -> Result<Exit, Failure> {
     if await_topic(&source.brokers, &source.topic, None, stop)?.is_none() {
         return Ok(Exit::Success);
     }
-    let producer = EventProducer::new(&source.brokers, &source.topic)?;
+    let producer = EventProducer::new(&source.brokers, &source.topic, stop.clone())?;
     let bar = progress_bar(args.count);
     let started = Instant::now();
     let clock_offset_ms = args.now.map_or(0, |now| now.as_millisecond() - Timestamp::now().as_millisecond());
@@ -124,7 +130,7 @@ fn to_kafka(args: &GenerateArgs, stop: &Stop) -> Result<Exit, Failure> {
     producer.flush(FLUSH_PATIENCE)?;
     bar.finish_and_clear();
     report(sent, &format!("topic {} on {}", source.topic, source.brokers), started.elapsed());
-    Ok(Exit::Success)
+    Ok(if args.count.is_none_or(|count| sent == count) { Exit::Success } else { Exit::Partial })
 }
 
 /// Waits until an event is due by the wall clock; `false` when a stop was requested meanwhile. What is in the past is

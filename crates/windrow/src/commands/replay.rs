@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let stop = Stop::default();
     signals::handle(&stop)?;
 
-    let job = pipeline_file::job(&pipeline, &input.name, false)?;
+    let job = pipeline_file::job(&pipeline, &input.name, false, true)?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
     let progress = Progress::default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     );
     let ended = run_workers(&pipeline, &topic, ends, workers, &stop, |_| writer.sink())?;
     match (writer.close(CLOSE_PATIENCE), ended) {
+        (Closed::Drained, Ended::Stopped) if args.bounded => {
+            warn!("stopped before the end of the input; nothing is committed, so the next run begins anew");
+            Ok(Exit::Partial)
+        }
         (Closed::Drained, Ended::Exhausted | Ended::Stopped) => Ok(Exit::Success),
         _ => {
             warn!("stopped before Redis took the last rows; they are computed again after a restart");
@@ -76,7 +80,7 @@ pub(crate) fn run_workers<K: Sink + Send>(
     stop: &Stop,
     mut sink: impl FnMut(usize) -> K,
 ) -> Result<Ended, Failure> {
-    let job = pipeline_file::job(pipeline, &topic.name, topic.partitions > 1)?;
+    let job = pipeline_file::job(pipeline, &topic.name, topic.partitions > 1, ends.is_some())?;
     let views = Arc::clone(&job.views);
     let dead_letters = DeadLetterOffice::open(pipeline, stop)?;
     let handover = Handover::default();
@@ -102,15 +106,20 @@ pub(crate) fn run_workers<K: Sink + Send>(
         ));
     }
     let started = Instant::now();
+    let first_halt = OnceLock::new();
     let ended = thread::scope(|scope| {
         let threads: Vec<_> = ready
             .iter_mut()
             .enumerate()
             .map(|(index, worker)| {
                 let stop = stop.clone();
+                let first_halt = &first_halt;
                 let run = move || {
                     let guard = StopUnlessEnded { stop, ended: false };
-                    worker.run().inspect(|_| guard.ended())
+                    // The others halt or stop because of the first: its reason is the one to tell. It is noted before the
+                    // guard lets the others go.
+                    let halted = |halt| Failure::from(Halt::clone(first_halt.get_or_init(|| halt)));
+                    worker.run().map_err(halted).inspect(|_| guard.ended())
                 };
                 thread::Builder::new().name(format!("worker-{index}")).spawn_scoped(scope, run)
             })
@@ -126,7 +135,7 @@ pub(crate) fn run_workers<K: Sink + Send>(
         threads
             .into_iter()
             .map(|thread| match thread.map(thread::ScopedJoinHandle::join) {
-                Ok(Ok(outcome)) => outcome.map_err(Failure::from),
+                Ok(Ok(outcome)) => outcome,
                 Ok(Err(_panic)) => {
                     Err(Failure::new(Exit::Internal, "error: a worker broke down; this is a bug in Windrow"))
                 }
@@ -219,6 +228,7 @@ fn say_status(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
         rows = count(totals.rows()),
         late = count(totals.views.iter().map(|(_, late)| late).sum()),
         dead_letters = count(totals.dead_letters),
+        refused_rows = count(totals.refused_rows),
         entities = count(totals.entities),
         watermark = totals.watermark.map(time),
         "status"
@@ -228,7 +238,8 @@ fn say_status(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
 fn say_end(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView], elapsed: Duration) {
     let totals = Totals::of(metrics.iter().map(|worker| &**worker), views.len());
     let (records, dead_letters) = (count(totals.records), count(totals.dead_letters));
-    info!(records, dead_letters, after = span(elapsed), "all workers ended");
+    let refused_rows = count(totals.refused_rows);
+    info!(records, dead_letters, refused_rows, after = span(elapsed), "all workers ended");
     for line in totals.per_view(views) {
         info!("{line}");
     }

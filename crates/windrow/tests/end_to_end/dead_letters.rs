@@ -14,6 +14,7 @@ use crate::support::windrow::Run;
 fn malformed() -> Vec<(Option<Vec<u8>>, &'static str)> {
     let text = |text: &str| Some(text.as_bytes().to_vec());
     let long_key = format!(r#"{{"user_id":"{}","event_time":0}}"#, "k".repeat(800_000));
+    let long_value = format!(r#"{{"user_id":"u","event_time":0,"price":"{}"}}"#, "A".repeat(600_000));
     let deep = format!(r#"{{"user_id":"u","event_time":0,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     vec![
         (None, "no value"),
@@ -31,6 +32,7 @@ fn malformed() -> Vec<(Option<Vec<u8>>, &'static str)> {
         (Some(b"{\"user_id\":\"\xff\xfe\"}".to_vec()), "not UTF-8"),
         (text(&deep), "recursion limit"),
         (text(&long_key), "`max_key_bytes` allows 1024"),
+        (text(&long_value), "`price` must be a number"),
     ]
 }
 
@@ -59,7 +61,7 @@ fn dead_letters_go_to_a_file() {
     let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
     run.set(&format!("dead_letters.file={}", path.display()));
     let log = run.bounded(&[]);
-    assert!(log.contains("dead_letters=\"15\""), "{log}");
+    assert!(log.contains("dead_letters=\"16\""), "{log}");
     check_rows(&redis);
     let letters = std::fs::read_to_string(&path).expect("the file is there");
     let letters: Vec<Value> = letters.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
@@ -106,6 +108,25 @@ fn dead_letters_go_to_a_topic() {
             assert_eq!(headers[name], value);
         }
     }
+}
+
+/// A topic that does not take a dead letter (this one is compacted, and the record has no key): the job says so and
+/// commits nothing, rather than losing the record.
+#[test]
+fn a_topic_that_refuses_dead_letters_halts_the_job() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    let dead = kafka.create_topic(1, &[("cleanup.policy", "compact")]);
+    let payload = Some(b"no event".to_vec());
+    kafka.produce(&topic, &[Sent { partition: Some(0), key: None, payload }]);
+    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    run.set(&format!("dead_letters.topic={dead}"));
+    let output = run.finish(&["--bounded"]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{log}");
+    assert!(log.contains(&format!("cannot keep dead letters in topic `{dead}`")), "{log}");
+    assert_eq!(kafka.committed(&run.group, &topic, 1), [-1]);
 }
 
 /// A row whose key holds something else (fault row 20): the key is left alone and named, all other rows are written.

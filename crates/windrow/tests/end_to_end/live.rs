@@ -121,6 +121,50 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), &name);
 }
 
+/// A bounded run that is stopped commits nothing: the next one begins anew and ends with Flink's answers.
+#[test]
+fn a_bounded_run_that_was_stopped_can_be_repeated() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    let (_, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "random").expect("a case");
+    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = run.start(&["--bounded"], &log);
+    eventually(30, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
+    redis.freeze();
+    running.signal("-TERM");
+    let code = running.wait(Duration::from_secs(30));
+    redis.thaw();
+    // Whether it had finished in the instant before the signal is left to chance.
+    let committed = kafka.committed(&run.group, &topic, 1)[0];
+    assert!(matches!((code, committed), (Some(8 | 9), -1) | (Some(0), 6_000)), "{code:?}, committed {committed}");
+    run.bounded(&[]);
+    assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), "the second run");
+}
+
+/// "Latest" is settled at the first start: what comes while the job is away is read by the next run.
+#[test]
+fn what_comes_between_two_runs_is_not_skipped_by_latest() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    run.set("source.kafka.start=latest");
+    let mut running = run.start(&["--workers", "1"], &log);
+    eventually(30, "its start is committed", || kafka.committed(&run.group, &topic, 1) == [0]);
+    running.signal("-TERM");
+    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    let (name, events, answers) = conformance_cases().swap_remove(0);
+    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    run.bounded(&[]);
+    assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), &name);
+}
+
 /// A Redis that is not there at the start is waited for.
 #[test]
 fn redis_may_come_later() {

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unex
 use windrow_core::EventTime;
 
 use super::Context;
-use crate::decode::{Malformed, time};
+use crate::decode::{Malformed, brief, time};
 
 /// Reads the event time.
 #[derive(Clone, Copy)]
@@ -21,7 +21,7 @@ impl Time<'_, '_> {
         self.0.fail(Malformed::WrongType {
             field: self.0.decoder.time_field.clone(),
             expected: self.expected(),
-            found: found.into(),
+            found: brief(found),
         })
     }
 

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unex
 use windrow_core::{FieldType, Value};
 
 use super::Context;
-use crate::decode::Malformed;
+use crate::decode::{Malformed, brief};
 
 /// The value of a declared field.
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ impl Typed<'_, '_> {
         self.context.fail(Malformed::WrongType {
             field: self.name.into(),
             expected: self.expected(),
-            found: found.into(),
+            found: brief(found),
         })
     }
 }

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::value::RawValue;
 
 use super::Context;
-use crate::decode::{Decoder, Malformed};
+use crate::decode::{Decoder, Malformed, brief};
 
 pub(super) enum KeyText<'a> {
     Text(&'a str),
@@ -28,7 +28,7 @@ impl Key<'_, '_> {
         self.0.fail(Malformed::WrongType {
             field: self.0.decoder.schema.key_name().into(),
             expected: self.expected(),
-            found: found.into(),
+            found: brief(found),
         })
     }
 }
@@ -94,7 +94,7 @@ pub(super) fn text_of<'a>(decoder: &Decoder, text: &'a str) -> Result<&'a str, M
     let name = decoder.schema.key_name();
     serde_json::Deserializer::from_str(text)
         .deserialize_map(Find(name))
-        .map_err(|error| Malformed::Json(error.to_string().into()))?
+        .map_err(|error| Malformed::Json(brief(&error.to_string())))?
         .map(RawValue::get)
         .ok_or_else(|| Malformed::Missing(name.into()))
 }
