@@ -146,6 +146,8 @@ pub(crate) fn run_workers<K: Sink + Send>(
             .collect::<Vec<_>>()
     });
     say_end(&all_metrics, &views, started.elapsed());
+    // All at once, since each takes a moment to leave the group, and longer where Kafka is away.
+    thread::scope(|scope| ready.into_iter().for_each(|worker| drop(scope.spawn(move || drop(worker)))));
     let mut worst = Ended::Exhausted;
     for outcome in ended {
         worst = worse(worst, outcome?);
