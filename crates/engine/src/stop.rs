@@ -18,10 +18,4 @@ impl Stop {
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
-
-    /// The flag itself, for a signal handler.
-    #[must_use]
-    pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
 }

@@ -9,7 +9,7 @@ const VIEWS: [(&str, [&str; 2]); 2] = [
 
 #[test]
 fn a_few_seconds_show_rows_of_both_views() {
-    let demo = run(["demo", "--plain", "--time", "5s"]).expect(0);
+    let demo = run(["demo", "--plain", "--time", "8s"]).expect(0);
     let rows: Vec<&str> = demo.text().lines().filter(|line| !line.starts_with('…')).collect();
     for (view, features) in VIEWS {
         let rows: Vec<_> = rows.iter().filter(|row| row.starts_with(&format!("{view} u"))).collect();
