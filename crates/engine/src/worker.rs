@@ -142,8 +142,9 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             if now.saturating_sub(committed) >= COMMIT_EVERY {
                 committed = now;
                 self.prepare_commit()?;
-                self.bury_refused()?;
-                if !self.job.bounded {
+                if self.job.bounded {
+                    self.bury_refused()?;
+                } else {
                     self.commit_acknowledged(false)?;
                 }
             }
@@ -223,6 +224,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             }
             self.forget_commits(partitions);
         } else {
+            self.prepared.clear(); // also what an earlier commit was meant to cover: that one may still be on its way
             let ticket = self.prepare_commit()?;
             let written = self.await_rows(ticket)?;
             self.commit_acknowledged(true)?;
@@ -301,11 +303,13 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     }
 
     fn end(&mut self, ended: Ended) -> Result<Ended, Halt> {
+        self.prepared.clear(); // as when partitions are given up
         let ticket = self.prepare_commit()?;
         let written = self.await_rows(ticket)?;
-        self.bury_refused()?;
         if ended == Ended::Exhausted || !self.job.bounded {
             self.commit_acknowledged(true)?;
+        } else {
+            self.bury_refused()?;
         }
         self.publish_state();
         Ok(if written { ended } else { Ended::StoppedUnwritten })

@@ -117,7 +117,7 @@ impl ConsumerContext for Membership {
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         if let Err(error) = result {
-            warn!(%error, "offsets were not committed; the next commit covers them");
+            warn!(%error, "offsets were not committed; the next commit covers them, at the latest the one at the end");
         }
     }
 }

@@ -25,6 +25,8 @@ use super::unreadable::{self, Standstills};
 /// Records handed over in one poll, so that the worker looks at its clock now and then.
 const RECORDS_PER_POLL: usize = 1024;
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two looks for committed offsets that Kafka does not tell yet.
+const ASK_PAUSE: Duration = Duration::from_millis(200);
 /// How long a commit that is waited for may take.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(4);
 
@@ -217,10 +219,15 @@ impl Source for KafkaSource {
         let list = self.list(partitions);
         loop {
             match self.consumer.committed_offsets(list.clone(), ASK_TIMEOUT) {
+                // A partition whose offset could not be looked up is not one without an offset.
                 Ok(committed) if committed.elements().iter().any(|element| element.error().is_err()) => {
                     if self.outage.due() {
                         warn!(brokers = %self.settings.brokers, "Kafka does not tell the committed offsets yet");
                     }
+                    if self.stop.requested() {
+                        return Err(Halt::NotReachable("stopped while waiting for committed offsets".to_owned()));
+                    }
+                    std::thread::sleep(ASK_PAUSE);
                 }
                 Ok(committed) => {
                     let known = committed.elements().into_iter().filter_map(|element| match element.offset() {
