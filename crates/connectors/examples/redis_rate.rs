@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use windrow_connectors::redis::{RedisSink, RedisWriter, Settings};
 use windrow_core::{Event, EventTime, Late, Output, Row, Shard, Value};
-use windrow_engine::{Sink, Stop};
+use windrow_engine::{Origin, Sink, Stop};
 use windrow_spec::Pipeline;
 
 const PIPELINE: &str = r#"
@@ -53,7 +53,7 @@ enum To<'a> {
 impl Output for To<'_> {
     fn row(&mut self, row: Row<'_>) {
         match self {
-            Self::Sink(sink) => sink.row(row),
+            Self::Sink(sink) => sink.row(Origin { partition: 0, epoch: 0 }, row),
             Self::Nowhere => {
                 std::hint::black_box(row.key);
             }

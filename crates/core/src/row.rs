@@ -16,6 +16,9 @@ pub struct Row<'a> {
     pub key: &'a str,
     /// The window that closed.
     pub window: Window,
+    /// Which of its view's rows in this partition it is, counted from 1. The same events give the same numbers in every
+    /// run, also in one that goes on from a checkpoint.
+    pub number: u64,
     pub(crate) folds: &'a Folds,
     pub(crate) cells: Cells<'a>,
 }

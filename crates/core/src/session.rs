@@ -119,7 +119,14 @@ impl SessionState {
                 let span = strip.span(folds, done);
                 let window =
                     Window { start: EventTime::from_ms(span.from), end: EventTime::from_ms(span.to + self.gap) };
-                out.row(Row { view, key: entities.key(slot), window, folds, cells: strip.cells(folds, done) });
+                out.row(Row {
+                    view,
+                    key: entities.key(slot),
+                    window,
+                    number: 0,
+                    folds,
+                    cells: strip.cells(folds, done),
+                });
                 done += 1;
             }
             strip.remove(folds, 0, done);

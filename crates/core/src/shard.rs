@@ -8,7 +8,7 @@
 
 use crate::aggregate::Folds;
 use crate::entities::{Entities, HashKey};
-use crate::row::{Late, Output, ViewId};
+use crate::row::{Late, Output, Row, ViewId};
 use crate::session::SessionState;
 use crate::sliding::SlidingState;
 use crate::watermark::Watermark;
@@ -26,6 +26,8 @@ pub struct Shard {
 struct ViewState {
     folds: Folds,
     windows: Windows,
+    /// Rows it has produced.
+    rows: u64,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl Shard {
                     }
                     WindowKind::Session { gap_ms } => Windows::Session(SessionState::new(gap_ms)),
                 };
-                ViewState { folds, windows }
+                ViewState { folds, windows, rows: 0 }
             })
             .collect();
         Self { watermark: Watermark::new(max_out_of_orderness_ms), entities: Entities::new(hash_key), views }
@@ -101,6 +103,7 @@ impl Shard {
         let watermark = self.watermark.at();
         for (index, view) in self.views.iter_mut().enumerate() {
             let (folds, entities) = (&view.folds, &mut self.entities);
+            let out = &mut Numbered { out, rows: &mut view.rows };
             match &mut view.windows {
                 Windows::Sliding(state) if state.next_due() <= watermark => {
                     state.fire(ViewId(index), folds, entities, watermark, out);
@@ -111,5 +114,22 @@ impl Shard {
                 Windows::Sliding(_) | Windows::Session(_) => {}
             }
         }
+    }
+}
+
+/// Numbers a view's rows.
+struct Numbered<'a, O> {
+    out: &'a mut O,
+    rows: &'a mut u64,
+}
+
+impl<O: Output> Output for Numbered<'_, O> {
+    fn row(&mut self, row: Row<'_>) {
+        *self.rows += 1;
+        self.out.row(Row { number: *self.rows, ..row });
+    }
+
+    fn late(&mut self, late: Late<'_>) {
+        self.out.late(late);
     }
 }

@@ -149,7 +149,7 @@ impl SlidingState {
             if from < to {
                 let key = entities.key(slot);
                 if to - from == 1 {
-                    out.row(Row { view, key, window, folds, cells: strip.cells(folds, from) });
+                    out.row(Row { view, key, window, number: 0, folds, cells: strip.cells(folds, from) });
                 } else {
                     merged_words.fill(0);
                     merged_held.fill(Held::Nothing);
@@ -158,7 +158,7 @@ impl SlidingState {
                         folds.merge(&mut merged, strip.cells(folds, row));
                     }
                     let cells = Cells { words: merged_words, held: merged_held };
-                    out.row(Row { view, key, window, folds, cells });
+                    out.row(Row { view, key, window, number: 0, folds, cells });
                 }
             }
             let mut done = 0;

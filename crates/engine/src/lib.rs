@@ -3,9 +3,11 @@
 //! Owns: decoding, the worker loop, the interfaces to input and output, counters. Does not own: the meaning of windows
 //! (core), Kafka, Redis or files (connectors), flags and printing (the binary).
 
+mod checkpoint;
 mod clock;
 mod dead_letters;
 mod decode;
+mod fence;
 mod halt;
 mod handover;
 mod metrics;
@@ -14,9 +16,11 @@ mod source;
 mod stop;
 mod worker;
 
+pub use checkpoint::{CheckpointStore, CheckpointStores, Listed, StoreFault};
 pub use clock::{Clock, MonotonicClock};
 pub use dead_letters::{CountOnly, DeadLetter, DeadLetters};
 pub use decode::{Decoder, MAX_DEPTH, MAX_RECORD_BYTES, Malformed};
+pub use fence::{Claim, Claimed, Epoch, Fence, Loss, Lost, NoFence, Origin, RowCount};
 pub use halt::Halt;
 pub use handover::Handover;
 pub use metrics::{Counter, ViewMetrics, WorkerMetrics};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use windrow_core::{Late, Row};
 
-use crate::Halt;
+use crate::{Halt, Lost, Origin};
 
 /// Stands for everything handed to a sink before it was issued. Later tickets are larger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -25,9 +25,9 @@ pub struct RefusedRow {
 
 /// A store of rows, as one worker sees it.
 pub trait Sink {
-    /// Takes a row. Blocks while the store is so far behind that the memory set aside for waiting rows is used up; that
+    /// Takes a row of `origin`. Blocks while the store is so far behind that the memory set aside for waiting rows is used up; that
     /// is how a slow store slows reading down. A fault is kept and reported by the next [`Self::flush`].
-    fn row(&mut self, row: Row<'_>);
+    fn row(&mut self, origin: Origin, row: Row<'_>);
 
     /// Takes note of a late event; most stores have no use for it.
     fn late(&mut self, _late: Late<'_>) {}
@@ -44,6 +44,12 @@ pub trait Sink {
     /// The rows that the store refused one by one since the last call; the others were written. Those handed over before
     /// an acknowledged ticket are among them once that ticket is acknowledged.
     fn refused(&mut self) -> Vec<RefusedRow> {
+        Vec::new()
+    }
+
+    /// The partitions whose rows the store no longer takes, each once. Where that befell rows handed over before an
+    /// acknowledged ticket, it is among them once that ticket is acknowledged.
+    fn lost(&mut self) -> Vec<Lost> {
         Vec::new()
     }
 

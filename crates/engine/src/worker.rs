@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use bumpalo::Bump;
 use tracing::{error, warn};
-use windrow_core::{Event, FeatureView, HashKey, Late, Output, Row, Schema, Shard};
+use windrow_core::{FeatureView, HashKey, Late, Output, Row, Schema, Shard};
 
 use crate::handover::Parked;
 use crate::{
-    Clock, DeadLetter, DeadLetters, Decoder, Halt, Handover, Partition, Polled, Positions, Record, Sink, Source, Stop,
-    Ticket, WorkerMetrics,
+    Clock, DeadLetter, DeadLetters, Decoder, Halt, Handover, Origin, Partition, Polled, Positions, Record, Sink,
+    Source, Stop, Ticket, WorkerMetrics,
 };
 
 /// How often rows are sent on and offsets made ready to commit while records keep coming.
@@ -178,7 +178,8 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             match decoded {
                 Ok(event) => {
                     job.check_key(&record)?;
-                    step(&mut owned.shard, &event, sink, metrics);
+                    let origin = Origin { partition: record.partition, epoch: 0 };
+                    owned.shard.step(&event, &mut Emit { origin, sink, metrics });
                 }
                 Err(reason) => {
                     bury(&DeadLetter { topic: &job.topic, record, reason: &reason }, dead_letters, metrics)?;
@@ -249,7 +250,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     fn finish(&mut self, partition: Partition) {
         let Self { sink, metrics, shards, .. } = self;
         if let Some(owned) = shards.get_mut(&partition) {
-            owned.shard.finish(&mut Emit { sink, metrics });
+            owned.shard.finish(&mut Emit { origin: Origin { partition, epoch: 0 }, sink, metrics });
         }
     }
 
@@ -354,10 +355,6 @@ impl Job {
     }
 }
 
-fn step<K: Sink>(shard: &mut Shard, event: &Event<'_>, sink: &mut K, metrics: &WorkerMetrics) {
-    shard.step(event, &mut Emit { sink, metrics });
-}
-
 fn bury(letter: &DeadLetter<'_>, dead_letters: &mut impl DeadLetters, metrics: &WorkerMetrics) -> Result<(), Halt> {
     metrics.dead_letters.add(1);
     let count = metrics.dead_letters.get();
@@ -373,6 +370,7 @@ fn bury(letter: &DeadLetter<'_>, dead_letters: &mut impl DeadLetters, metrics: &
 
 /// Passes on what a shard emits, and counts it.
 struct Emit<'a, K> {
+    origin: Origin,
     sink: &'a mut K,
     metrics: &'a WorkerMetrics,
 }
@@ -380,7 +378,7 @@ struct Emit<'a, K> {
 impl<K: Sink> Output for Emit<'_, K> {
     fn row(&mut self, row: Row<'_>) {
         self.metrics.views[row.view.0].rows.add(1);
-        self.sink.row(row);
+        self.sink.row(self.origin, row);
     }
 
     fn late(&mut self, late: Late<'_>) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use windrow_core::{Aggregate, Feature, FeatureView, Row, Schema, WindowKind};
 use windrow_engine::{
-    CountOnly, Decoder, Ended, Halt, Handover, Job, MonotonicClock, Partition, Polled, Positions, Record, Sink, Source,
-    Stop, Ticket, Worker, WorkerMetrics,
+    CountOnly, Decoder, Ended, Halt, Handover, Job, MonotonicClock, Origin, Partition, Polled, Positions, Record, Sink,
+    Source, Stop, Ticket, Worker, WorkerMetrics,
 };
 
 /// Ten events of one window; somebody asks to stop in front of the one at `stop_at`, and the source, which knows nothing
@@ -60,7 +60,7 @@ impl Source for TenEvents {
 struct Rows(Arc<Mutex<Vec<String>>>);
 
 impl Sink for Rows {
-    fn row(&mut self, row: Row<'_>) {
+    fn row(&mut self, _: Origin, row: Row<'_>) {
         let first = row.features().next().expect("a feature");
         self.0.lock().expect("one thread").push(format!("{first:?}"));
     }

@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The pipeline file has mistakes.
     Pipeline = 3,
-    /// The input cannot be used: records without a key, an unknown topic, an offset that is gone, an unreadable file.
+    /// The input cannot be used: records without a key, an unknown topic, an unreadable file.
     Input = 4,
     /// The output cannot be written.
     Output = 5,
@@ -30,6 +30,24 @@ pub(crate) enum Exit {
     Unwritten = 8,
     /// A command with an end was stopped before it; what it wrote is a part.
     Partial = 9,
+    /// The offset to go on at is no longer in Kafka.
+    LostOffset = 10,
+    /// The topic was deleted and created again.
+    TopicRecreated = 11,
+    /// Partitions were added to the topic.
+    PartitionsAdded = 12,
+    /// The state is of another pipeline or topic.
+    ForeignState = 13,
+    /// Feature views changed and their state would have to be dropped.
+    ChangedViews = 14,
+    /// The state was written by a newer version.
+    NewerState = 15,
+    /// No checkpoint of a partition can be read any more.
+    DamagedState = 16,
+    /// The checkpoint store refuses.
+    CheckpointStore = 17,
+    /// Another job has taken over a partition.
+    Fenced = 18,
 }
 
 /// The list for `--help`.
@@ -39,12 +57,21 @@ Exit codes:
   1  something that should not happen did
   2  the command line is wrong
   3  the pipeline file has mistakes
-  4  the input cannot be used (no record keys, unknown topic, lost offset, unreadable file)
+  4  the input cannot be used (no record keys, unknown topic, unreadable file)
   5  the output cannot be written
   6  Kafka or Redis was not there in time
   7  Kafka or Redis refused
   8  stopped, but Redis did not take the last rows: they are not committed and will be read again
-  9  replay, generate or run --bounded was stopped before its end; what it wrote is a part";
+  9  replay, generate or run --bounded was stopped before its end; what it wrote is a part
+ 10  the offset to go on at is no longer in Kafka (source.kafka.on_lost_offset)
+ 11  the topic was deleted and created again
+ 12  partitions were added to the topic (--accept-partitions)
+ 13  the state is of another pipeline or topic
+ 14  feature views changed; their state must be dropped first (--drop-state)
+ 15  the state was written by a newer version of Windrow
+ 16  no checkpoint of a partition can be read any more
+ 17  the checkpoint store refuses
+ 18  another job has taken over a partition";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -78,6 +105,15 @@ impl From<Halt> for Failure {
             Halt::Output(_) => Exit::Output,
             Halt::NotReachable(_) => Exit::NotReachable,
             Halt::Refused(_) => Exit::Refused,
+            Halt::LostOffset(_) => Exit::LostOffset,
+            Halt::TopicRecreated(_) => Exit::TopicRecreated,
+            Halt::PartitionsAdded(_) => Exit::PartitionsAdded,
+            Halt::ForeignState(_) => Exit::ForeignState,
+            Halt::ChangedViews(_) => Exit::ChangedViews,
+            Halt::NewerState(_) => Exit::NewerState,
+            Halt::DamagedState(_) => Exit::DamagedState,
+            Halt::CheckpointStore(_) => Exit::CheckpointStore,
+            Halt::Fenced(_) => Exit::Fenced,
         };
         Self::new(exit, format!("error: {halt}"))
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use windrow_core::{Late, Row, Value};
-use windrow_engine::{Halt, Sink, Ticket};
+use windrow_engine::{Halt, Origin, Sink, Ticket};
 use windrow_spec::Pipeline;
 
 use crate::exit::Failure;
@@ -110,7 +110,7 @@ pub(crate) struct LiveSink {
 }
 
 impl Sink for LiveSink {
-    fn row(&mut self, row: Row<'_>) {
+    fn row(&mut self, _: Origin, row: Row<'_>) {
         let features = row.features().map(|value| match value {
             Value::Null => "NULL".to_owned(),
             Value::String(text) => text.to_owned(),

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use windrow_core::{FeatureView, Late, Row, Value};
-use windrow_engine::{Halt, Sink, Ticket};
+use windrow_engine::{Halt, Origin, Sink, Ticket};
 
 use crate::text;
 
@@ -79,7 +79,7 @@ impl<W: Write> JsonLinesSink<W> {
 }
 
 impl<W: Write> Sink for JsonLinesSink<W> {
-    fn row(&mut self, row: Row<'_>) {
+    fn row(&mut self, _: Origin, row: Row<'_>) {
         let Self { views, buffer, .. } = self;
         let prefixes = &views[row.view.0];
         buffer.extend_from_slice(&prefixes.head);

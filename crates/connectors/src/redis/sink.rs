@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::Row;
-use windrow_engine::{Halt, RefusedRow, Sink, Stop, Ticket};
+use windrow_engine::{Halt, Origin, RefusedRow, Sink, Stop, Ticket};
 
 use super::batch::{Batch, Sealed};
 use super::encode::Encoder;
@@ -80,7 +80,7 @@ impl RedisSink {
 }
 
 impl Sink for RedisSink {
-    fn row(&mut self, row: Row<'_>) {
+    fn row(&mut self, _: Origin, row: Row<'_>) {
         self.encoder.row(&row, &mut self.batch);
         if self.batch.is_full() {
             self.seal();

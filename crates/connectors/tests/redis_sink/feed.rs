@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use windrow_connectors::redis::{RedisSink, RedisWriter, Settings};
 use windrow_core::{Event, EventTime, Output, Row, Shard, Value};
-use windrow_engine::{Sink, Stop, Ticket};
+use windrow_engine::{Origin, Sink, Stop, Ticket};
 use windrow_spec::Pipeline;
 
 /// Windows of one second, so that the events of round `n` give their rows when round `n + 1` begins.
@@ -102,7 +102,7 @@ struct Into<'a>(&'a mut RedisSink);
 
 impl Output for Into<'_> {
     fn row(&mut self, row: Row<'_>) {
-        self.0.row(row);
+        self.0.row(Origin { partition: 0, epoch: 0 }, row);
     }
 
     fn late(&mut self, late: windrow_core::Late<'_>) {
