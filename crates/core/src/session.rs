@@ -3,7 +3,8 @@
 //! Owns: merging, and the timers that close sessions. Does not own: the arithmetic of accumulators, the watermark.
 //! Invariants: (1) an entity's live sessions are sorted and neither overlap nor touch (window rule 5); (2) a live
 //! session's end lies beyond the watermark, so an event that reaches one is never late; (3) an entity with sessions has
-//! a timer at or before the earliest of their ends, and one timer only that counts.
+//! a timer at or before the earliest of their ends, and one timer only that counts; (4) sessions fire in the order of
+//! their ends, those that end together in the order of their slots, whatever timers were set on the way.
 //! Why this way: an event usually moves its session's end, so a timer per end would cost two queue operations per event.
 //! One lazy timer per entity costs one per gap: when it rings too early, it is set again.
 
@@ -12,6 +13,10 @@ use std::collections::BinaryHeap;
 
 use crate::aggregate::Folds;
 use crate::entities::{Entities, Slot};
+use crate::snapshot::Damaged;
+use crate::snapshot::restore::records;
+use crate::snapshot::saver::Saver;
+use crate::snapshot::wire::Reader;
 use crate::strip::{Span, Strip};
 use crate::{Event, EventTime, Output, Row, ViewId, Window};
 
@@ -24,6 +29,7 @@ pub(crate) struct SessionState {
     gap: i64,
     entities: Vec<EntitySessions>,
     timers: BinaryHeap<Reverse<(i64, Slot)>>,
+    pub(crate) saver: Saver,
 }
 
 #[derive(Debug)]
@@ -42,7 +48,7 @@ impl Default for EntitySessions {
 
 impl SessionState {
     pub(crate) fn new(gap_ms: i64) -> Self {
-        Self { gap: gap_ms, entities: Vec::new(), timers: BinaryHeap::new() }
+        Self { gap: gap_ms, entities: Vec::new(), timers: BinaryHeap::new(), saver: Saver::default() }
     }
 
     /// Folds `event` into the session it belongs to, merging those it joins; `false` if it is late for this view.
@@ -60,6 +66,9 @@ impl SessionState {
         }
         let sessions = &mut self.entities[slot.index()];
         let strip = &mut sessions.strip;
+        if self.saver.touch(slot) && !strip.is_empty() {
+            self.saver.record(slot, |out| strip.save(folds, out));
+        }
         // Rows `from..to` overlap or touch [time, time + gap).
         let to = strip.position(folds, time.saturating_add(gap).saturating_add(1));
         let mut from = to;
@@ -114,22 +123,17 @@ impl SessionState {
                 continue; // replaced by an earlier timer
             }
             let strip = &mut sessions.strip;
-            let mut done = 0;
-            while done < strip.len(folds) && strip.span(folds, done).to + self.gap - 1 <= watermark.ms() {
-                let span = strip.span(folds, done);
+            let span = strip.span(folds, 0);
+            if span.to + self.gap - 1 == due {
                 let window =
                     Window { start: EventTime::from_ms(span.from), end: EventTime::from_ms(span.to + self.gap) };
-                out.row(Row {
-                    view,
-                    key: entities.key(slot),
-                    window,
-                    number: 0,
-                    folds,
-                    cells: strip.cells(folds, done),
-                });
-                done += 1;
+                let (key, cells) = (entities.key(slot), strip.cells(folds, 0));
+                out.row(Row { view, key, window, number: 0, folds, cells });
+                if self.saver.remove_from(slot) {
+                    self.saver.record(slot, |out| strip.save(folds, out));
+                }
+                strip.remove(folds, 0, 1);
             }
-            strip.remove(folds, 0, done);
             if strip.is_empty() {
                 sessions.timer = NEVER;
                 entities.release(slot);
@@ -139,5 +143,46 @@ impl SessionState {
                 self.timers.push(Reverse((due, slot)));
             }
         }
+    }
+
+    /// Saves the next slot of the snapshot under way; its bytes, or `None` when all are saved.
+    pub(crate) fn save_next(&mut self, folds: &Folds) -> Option<usize> {
+        let slot = self.saver.next()?;
+        let strip = self.entities.get(slot.index()).map(|sessions| &sessions.strip).filter(|strip| !strip.is_empty());
+        Some(strip.map_or(0, |strip| self.saver.record(slot, |out| strip.save(folds, out))))
+    }
+
+    pub(crate) fn slots(&self) -> usize {
+        self.entities.len()
+    }
+
+    /// Takes over the sessions of a block of a snapshot of `slots` slots.
+    pub(crate) fn load(&mut self, folds: &Folds, slots: u32, reader: Reader<'_>) -> Result<(), Damaged> {
+        records(slots, reader, |slot, reader| {
+            if slot >= self.entities.len() {
+                self.entities.resize_with(slot + 1, EntitySessions::default);
+            }
+            self.entities[slot].strip = Strip::load(folds, reader)?;
+            Ok(())
+        })
+    }
+
+    /// Everything is loaded: drops the sessions that the watermark has passed, and sets the timers.
+    pub(crate) fn resume(&mut self, folds: &Folds, entities: &mut Entities, watermark: EventTime) {
+        let mut timers = Vec::new();
+        for (slot, sessions) in self.entities.iter_mut().enumerate().filter(|(_, sessions)| !sessions.strip.is_empty())
+        {
+            let strip = &mut sessions.strip;
+            let due = |strip: &Strip, row| strip.span(folds, row).to + self.gap - 1;
+            let done = (0..strip.len(folds)).take_while(|&row| due(strip, row) <= watermark.ms()).count();
+            strip.remove(folds, 0, done);
+            if !strip.is_empty() {
+                entities.retain_loaded(slot);
+                sessions.timer = due(strip, 0);
+                #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
+                timers.push(Reverse((sessions.timer, Slot(slot as u32))));
+            }
+        }
+        self.timers = timers.into();
     }
 }

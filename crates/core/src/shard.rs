@@ -4,26 +4,29 @@
 //! once they are handed over, or time other than event time.
 //! Invariants: (1) events are looked at one by one; whatever the watermark closes fires before the next event is looked
 //! at (window rule 3); (2) the same events in the same order give the same rows in the same order, in every run.
-//! After a crash: a shard is rebuilt by replaying its partition.
+//! After a crash: a shard is restored from the last snapshot that was kept ([`crate::Restoring`]) and the events behind it.
 
 use crate::aggregate::Folds;
 use crate::entities::{Entities, HashKey};
 use crate::row::{Late, Output, Row, ViewId};
 use crate::session::SessionState;
 use crate::sliding::SlidingState;
+use crate::snapshot::saver::Saver;
+use crate::snapshot::wire::Reader;
+use crate::snapshot::{Damaged, KEYS, Scope, ShardFacts, table_of};
 use crate::watermark::Watermark;
 use crate::{Event, EventTime, FeatureView, Schema, WindowKind};
 
 /// The state of one partition.
 #[derive(Debug)]
 pub struct Shard {
-    watermark: Watermark,
-    entities: Entities,
-    views: Vec<ViewState>,
+    pub(crate) watermark: Watermark,
+    pub(crate) entities: Entities,
+    pub(crate) views: Vec<ViewState>,
 }
 
 #[derive(Debug)]
-struct ViewState {
+pub(crate) struct ViewState {
     folds: Folds,
     windows: Windows,
     /// Rows it has produced.
@@ -99,6 +102,60 @@ impl Shard {
         self.entities.len()
     }
 
+    /// What is to be remembered beside the slots.
+    #[must_use]
+    pub fn facts(&self) -> ShardFacts {
+        #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
+        ShardFacts {
+            watermark: self.watermark(),
+            slots: self.entities.slots() as u32,
+            entities: self.entities(),
+            rows: self.views.iter().map(|view| view.rows).collect(),
+        }
+    }
+
+    /// Begins a snapshot of the state as it is now, of which [`Self::facts`] are a part. One that is still under way is
+    /// given up.
+    pub fn cut(&mut self, scope: Scope) {
+        self.settle(false);
+        let slots = self.entities.slots();
+        self.entities.saver.cut(scope, slots);
+        for view in &mut self.views {
+            let slots = view.slots();
+            view.saver().cut(scope, slots);
+        }
+    }
+
+    /// Goes on with the snapshot under way, until everything is saved or about `limit` bytes wait to be collected; whether
+    /// everything is.
+    pub fn save(&mut self, limit: usize) -> bool {
+        let mut room = limit.saturating_sub(self.entities.saver.saved_bytes());
+        for view in &mut self.views {
+            room = room.saturating_sub(view.saver().saved_bytes());
+        }
+        while room > 0 {
+            let Some(saved) = self.entities.save_next() else {
+                return self.views.iter_mut().all(|view| view.save(&mut room));
+            };
+            room = room.saturating_sub(saved);
+        }
+        false
+    }
+
+    /// Moves what has been saved so far to the end of `out`.
+    pub fn collect(&mut self, out: &mut Vec<u8>) {
+        self.entities.saver.collect(KEYS, out);
+        for (index, view) in self.views.iter_mut().enumerate() {
+            view.saver().collect(table_of(index), out);
+        }
+    }
+
+    /// Ends the snapshot under way. Where it was not `kept`, the next one of changes holds its slots too.
+    pub fn settle(&mut self, kept: bool) {
+        self.entities.saver.settle(kept);
+        self.views.iter_mut().for_each(|view| view.saver().settle(kept));
+    }
+
     fn fire(&mut self, out: &mut impl Output) {
         let watermark = self.watermark.at();
         for (index, view) in self.views.iter_mut().enumerate() {
@@ -113,6 +170,50 @@ impl Shard {
                 }
                 Windows::Sliding(_) | Windows::Session(_) => {}
             }
+        }
+    }
+}
+
+impl ViewState {
+    fn saver(&mut self) -> &mut Saver {
+        match &mut self.windows {
+            Windows::Sliding(state) => &mut state.saver,
+            Windows::Session(state) => &mut state.saver,
+        }
+    }
+
+    fn slots(&self) -> usize {
+        match &self.windows {
+            Windows::Sliding(state) => state.slots(),
+            Windows::Session(state) => state.slots(),
+        }
+    }
+
+    /// Saves slots while there is `room`; whether all are saved.
+    fn save(&mut self, room: &mut usize) -> bool {
+        while *room > 0 {
+            let saved = match &mut self.windows {
+                Windows::Sliding(state) => state.save_next(&self.folds),
+                Windows::Session(state) => state.save_next(&self.folds),
+            };
+            let Some(saved) = saved else { return true };
+            *room = room.saturating_sub(saved);
+        }
+        false
+    }
+
+    pub(crate) fn load(&mut self, slots: u32, reader: Reader<'_>) -> Result<(), Damaged> {
+        match &mut self.windows {
+            Windows::Sliding(state) => state.load(&self.folds, slots, reader),
+            Windows::Session(state) => state.load(&self.folds, slots, reader),
+        }
+    }
+
+    pub(crate) fn resume(&mut self, entities: &mut Entities, rows: u64, watermark: EventTime) {
+        self.rows = rows;
+        match &mut self.windows {
+            Windows::Sliding(state) => state.resume(&self.folds, entities, watermark),
+            Windows::Session(state) => state.resume(&self.folds, entities, watermark),
         }
     }
 }

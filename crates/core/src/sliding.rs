@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 
 use crate::aggregate::{Cells, CellsMut, Folds, Held};
 use crate::entities::{Entities, Slot};
+use crate::snapshot::Damaged;
+use crate::snapshot::restore::records;
+use crate::snapshot::saver::Saver;
+use crate::snapshot::wire::Reader;
 use crate::strip::{Span, Strip};
 use crate::{Event, EventTime, Output, Row, ViewId, Window};
 
@@ -65,6 +69,7 @@ pub(crate) struct SlidingState {
     next_end: Option<i64>,
     merged_words: Vec<u64>,
     merged_held: Vec<Held>,
+    pub(crate) saver: Saver,
 }
 
 impl SlidingState {
@@ -76,6 +81,7 @@ impl SlidingState {
             next_end: None,
             merged_words: vec![0; folds.words()],
             merged_held: vec![Held::Nothing; folds.held()],
+            saver: Saver::default(),
         }
     }
 
@@ -100,6 +106,9 @@ impl SlidingState {
             self.strips.resize_with(slot.index() + 1, Strip::default);
         }
         let strip = &mut self.strips[slot.index()];
+        if self.saver.touch(slot) && !strip.is_empty() {
+            self.saver.record(slot, |out| strip.save(folds, out));
+        }
         if strip.is_empty() {
             entities.retain(slot);
         }
@@ -139,7 +148,7 @@ impl SlidingState {
     }
 
     fn fire_window(&mut self, view: ViewId, folds: &Folds, entities: &mut Entities, end: i64, out: &mut impl Output) {
-        let Self { grid, strips, panes, merged_words, merged_held, .. } = self;
+        let Self { grid, strips, panes, merged_words, merged_held, saver, .. } = self;
         let window = Window { start: EventTime::from_ms(end - grid.size), end: EventTime::from_ms(end) };
         let (first_pane, end_pane) = (grid.pane_of(window.start.ms()), grid.pane_of(end));
         for (index, strip) in strips.iter_mut().enumerate().filter(|(_, strip)| !strip.is_empty()) {
@@ -167,12 +176,53 @@ impl SlidingState {
                 done += 1;
             }
             if done > 0 {
+                if saver.remove_from(slot) {
+                    saver.record(slot, |out| strip.save(folds, out));
+                }
                 strip.remove(folds, 0, done);
                 if strip.is_empty() {
                     entities.release(slot);
                 }
             }
         }
+    }
+
+    /// Saves the next slot of the snapshot under way; its bytes, or `None` when all are saved.
+    pub(crate) fn save_next(&mut self, folds: &Folds) -> Option<usize> {
+        let slot = self.saver.next()?;
+        let strip = self.strips.get(slot.index()).filter(|strip| !strip.is_empty());
+        Some(strip.map_or(0, |strip| self.saver.record(slot, |out| strip.save(folds, out))))
+    }
+
+    pub(crate) fn slots(&self) -> usize {
+        self.strips.len()
+    }
+
+    /// Takes over the panes of a block of a snapshot of `slots` slots.
+    pub(crate) fn load(&mut self, folds: &Folds, slots: u32, reader: Reader<'_>) -> Result<(), Damaged> {
+        records(slots, reader, |slot, reader| {
+            if slot >= self.strips.len() {
+                self.strips.resize_with(slot + 1, Strip::default);
+            }
+            self.strips[slot] = Strip::load(folds, reader)?;
+            Ok(())
+        })
+    }
+
+    /// Everything is loaded: drops the panes that the watermark has passed, and plans what fires next.
+    pub(crate) fn resume(&mut self, folds: &Folds, entities: &mut Entities, watermark: EventTime) {
+        for (slot, strip) in self.strips.iter_mut().enumerate().filter(|(_, strip)| !strip.is_empty()) {
+            let passed = |pane| self.grid.last_end(pane).is_none_or(|last_end| last_end - 1 <= watermark.ms());
+            let done = (0..strip.len(folds)).take_while(|&row| passed(strip.span(folds, row).from)).count();
+            strip.remove(folds, 0, done);
+            if !strip.is_empty() {
+                entities.retain_loaded(slot);
+            }
+            for row in 0..strip.len(folds) {
+                *self.panes.entry(strip.span(folds, row).from).or_insert(0) += 1;
+            }
+        }
+        self.plan_next(watermark);
     }
 
     /// Finds the first window that has a pane and has not fired, `fired` being the watermark up to which all have.

@@ -10,6 +10,8 @@ use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use crate::aggregate::{Cells, CellsMut, Folds, Held};
+use crate::snapshot::Damaged;
+use crate::snapshot::wire::{self, Reader};
 
 /// Words in front of a row's accumulators: its span.
 const SPAN_WORDS: usize = 2;
@@ -100,6 +102,45 @@ impl Strip {
         if self.words.is_empty() {
             *self = Self::default();
         }
+    }
+
+    /// Appends all rows to `out`: their number, and for each the distance of its span's start from that of the row before,
+    /// the span's length, the words, the held values.
+    pub(crate) fn save(&self, folds: &Folds, out: &mut Vec<u8>) {
+        let rows = self.len(folds);
+        wire::put(out, rows as u64);
+        let mut before = 0;
+        for row in 0..rows {
+            let (span, cells) = (self.span(folds, row), self.cells(folds, row));
+            wire::put_signed(out, span.from.wrapping_sub(before));
+            wire::put_signed(out, span.to.wrapping_sub(span.from));
+            before = span.from;
+            cells.words.iter().for_each(|word| wire::put(out, *word));
+            cells.held.iter().for_each(|held| held.save(out));
+        }
+    }
+
+    /// Reads what [`Self::save`] wrote.
+    pub(crate) fn load(folds: &Folds, reader: &mut Reader<'_>) -> Result<Self, Damaged> {
+        let mut strip = Self::default();
+        let rows = reader.number()?;
+        let mut before = None;
+        for _ in 0..rows {
+            let from = before.unwrap_or(0_i64).wrapping_add(reader.signed()?);
+            let to = from.wrapping_add(reader.signed()?);
+            if before.is_some_and(|before| before >= from) {
+                return Err(Damaged("rows that are out of order"));
+            }
+            before = Some(from);
+            strip.words.extend([from.cast_unsigned(), to.cast_unsigned()]);
+            for _ in 0..folds.words() {
+                strip.words.push(reader.number()?);
+            }
+            for _ in 0..folds.held() {
+                strip.held.push(Held::load(reader)?);
+            }
+        }
+        Ok(strip)
     }
 
     /// Merges the accumulators of row `newer` into those of row `older`; both rows stay.

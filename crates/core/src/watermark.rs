@@ -29,6 +29,11 @@ impl Watermark {
         self.at = self.at.max(EventTime::from_ms(time.ms() - self.max_out_of_orderness_ms - 1));
     }
 
+    /// Goes on from where a snapshot stood.
+    pub(crate) fn resume(&mut self, at: EventTime) {
+        self.at = at;
+    }
+
     /// No further event comes.
     pub(crate) fn finish(&mut self) {
         self.at = Self::AFTER_ALL;

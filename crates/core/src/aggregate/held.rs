@@ -9,6 +9,8 @@ use std::hash::{Hash, Hasher};
 
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
+use crate::snapshot::Damaged;
+use crate::snapshot::wire::{self, Reader};
 use crate::{Event, EventTime, FieldId, Value};
 
 /// log₂ of the registers of a distinct-count sketch: 4,096 registers of 4 bits.
@@ -25,6 +27,43 @@ pub(crate) enum Held {
     /// A distinct-count sketch.
     Sketch(Box<HllSketch>),
 }
+
+impl Held {
+    /// Appends it to a snapshot: its kind, and then a text with its event time, or the sketch as its library spells it.
+    pub(crate) fn save(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Nothing => wire::put(out, NOTHING),
+            Self::Text(text, time) => {
+                wire::put(out, TEXT);
+                wire::put_signed(out, time.ms());
+                wire::put_bytes(out, text.as_bytes());
+            }
+            Self::Sketch(sketch) => {
+                wire::put(out, SKETCH);
+                wire::put_bytes(out, &sketch.serialize());
+            }
+        }
+    }
+
+    /// Reads what [`Self::save`] wrote.
+    pub(crate) fn load(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
+        match reader.number()? {
+            NOTHING => Ok(Self::Nothing),
+            TEXT => {
+                let time = EventTime::from_ms(reader.signed()?);
+                Ok(Self::Text(reader.text()?.into(), time))
+            }
+            SKETCH => HllSketch::deserialize(reader.bytes()?)
+                .map(|sketch| Self::Sketch(Box::new(sketch)))
+                .map_err(|_| Damaged("a distinct count that its library does not read")),
+            _ => Err(Damaged("a value of an unknown kind")),
+        }
+    }
+}
+
+const NOTHING: u64 = 0;
+const TEXT: u64 = 1;
+const SKETCH: u64 = 2;
 
 /// How one feature's held value is folded.
 #[derive(Clone, Copy, Debug)]

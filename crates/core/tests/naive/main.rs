@@ -4,6 +4,7 @@
 //! belongs to, a scan over all windows after every event. It shares no code with the shard but the vocabulary.
 
 mod reference;
+mod snapshots;
 mod streams;
 
 use proptest::prelude::*;

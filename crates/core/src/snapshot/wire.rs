@@ -1,0 +1,117 @@
+//! Numbers and texts as a snapshot spells them.
+//!
+//! Unsigned numbers are LEB128: seven bits a byte, the lowest first. Signed ones are zigzag-coded before. Texts and other
+//! bytes come behind their length.
+//! Invariant: no bytes make the reader panic or take memory beyond their own length.
+
+use super::Damaged;
+
+pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        #[allow(clippy::cast_possible_truncation)] // the low seven bits are meant
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    #[allow(clippy::cast_possible_truncation)] // below 0x80
+    out.push(number as u8);
+}
+
+pub(crate) fn put_signed(out: &mut Vec<u8>, number: i64) {
+    put(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+}
+
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Reads what the functions above wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn number(&mut self) -> Result<u64, Damaged> {
+        let (mut number, mut shift) = (0_u64, 0);
+        for (at, &byte) in self.0.iter().enumerate() {
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                self.0 = &self.0[at + 1..];
+                return Ok(number);
+            }
+            shift += 7;
+            if shift > 63 {
+                break;
+            }
+        }
+        Err(Damaged("a number that does not end, or is too large"))
+    }
+
+    pub(crate) fn signed(&mut self) -> Result<i64, Damaged> {
+        let number = self.number()?;
+        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Damaged> {
+        let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(Damaged("fewer bytes than announced"))?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    pub(crate) fn text(&mut self) -> Result<&'a str, Damaged> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Damaged("a text that is not UTF-8"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(number: u64, signed: i64, bytes: Vec<u8>) {
+            let mut out = Vec::new();
+            put(&mut out, number);
+            put_signed(&mut out, signed);
+            put_bytes(&mut out, &bytes);
+            let mut reader = Reader::new(&out);
+            prop_assert_eq!(reader.number(), Ok(number));
+            prop_assert_eq!(reader.signed(), Ok(signed));
+            prop_assert_eq!(reader.bytes(), Ok(&*bytes));
+            prop_assert!(reader.is_empty());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let mut reader = Reader::new(&bytes);
+            while reader.number().is_ok() {}
+            let mut reader = Reader::new(&bytes);
+            while reader.text().is_ok() {}
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range() {
+        for number in [0, 127, 128, u64::MAX] {
+            let mut out = Vec::new();
+            put(&mut out, number);
+            assert_eq!(Reader::new(&out).number(), Ok(number));
+        }
+        assert!(Reader::new(&[0xff; 9]).number().is_err());
+        assert!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).number().is_err());
+    }
+}
