@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod condition;
+mod definition;
 mod entities;
 mod event;
 mod row;

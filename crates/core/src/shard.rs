@@ -90,6 +90,11 @@ impl Shard {
         self.fire(out);
     }
 
+    /// After [`Self::finish`]: the events that follow are the beginning of new input. Rows are numbered on.
+    pub fn begin_anew(&mut self) {
+        self.watermark.resume(Watermark::BEFORE_ALL);
+    }
+
     /// The watermark, or `None` before the first event.
     #[must_use]
     pub fn watermark(&self) -> Option<EventTime> {

@@ -4,7 +4,6 @@
 
 mod cli;
 mod commands;
-mod condition_text;
 mod exit;
 mod live_rows;
 mod logging;

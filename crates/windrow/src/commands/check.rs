@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::io::{IsTerminal, stderr};
 
 use serde_json::json;
-use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, Schema, WindowKind};
+use windrow_core::{Feature, Schema, WindowKind};
 use windrow_spec::{DeadLetters, Pipeline, Start, View};
 
 use crate::cli::CheckArgs;
 use crate::exit::{Exit, Failure};
 use crate::status::{plural, span_ms};
-use crate::{condition_text, pipeline_file, print, table};
+use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
@@ -77,7 +77,7 @@ fn plan(pipeline: &Pipeline) -> String {
         for feature in &view.feature_view.features {
             features.add_row([
                 format!("  {}", feature.name),
-                aggregate(feature.aggregate, schema),
+                feature.aggregate.text(schema),
                 condition(feature, schema).unwrap_or_default(),
                 default(feature).map(|value| value.to_string()).unwrap_or_default(),
             ]);
@@ -114,26 +114,8 @@ fn pane_ms(size_ms: i64, slide_ms: i64) -> i64 {
     a
 }
 
-fn aggregate(aggregate: Aggregate, schema: &Schema) -> String {
-    let of = |name: &str, field: FieldId| format!("{name}({})", schema.fields()[field.0].name);
-    match aggregate {
-        Aggregate::Count => "count(*)".to_owned(),
-        Aggregate::CountField(field) => of("count", field),
-        Aggregate::Sum(field) => of("sum", field),
-        Aggregate::Avg(field) => of("avg", field),
-        Aggregate::Min(field) => of("min", field),
-        Aggregate::Max(field) => of("max", field),
-        Aggregate::First(field) => of("first", field),
-        Aggregate::Last(field) => of("last", field),
-        Aggregate::CountDistinct(field) => of("count_distinct", field),
-        Aggregate::Duration(DurationUnit::Milliseconds) => "duration in milliseconds".to_owned(),
-        Aggregate::Duration(DurationUnit::Seconds) => "duration in seconds".to_owned(),
-        Aggregate::Duration(DurationUnit::Minutes) => "duration in minutes".to_owned(),
-    }
-}
-
 fn condition(feature: &Feature, schema: &Schema) -> Option<String> {
-    feature.condition.as_ref().map(|condition| condition_text::of(condition, schema))
+    feature.condition.as_ref().map(|condition| condition.sql(schema))
 }
 
 fn default(feature: &Feature) -> Option<serde_json::Value> {
@@ -166,7 +148,7 @@ fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
         let feature = |feature: &Feature| {
             json!({
                 "name": feature.name,
-                "aggregate": aggregate(feature.aggregate, schema),
+                "aggregate": feature.aggregate.text(schema),
                 "where": condition(feature, schema),
                 "default": default(feature),
             })

@@ -1,0 +1,64 @@
+//! Views and conditions in words: what the core says of what was read.
+
+use windrow_core::{Condition, Schema};
+use windrow_spec::{ECOMMERCE, Pipeline, parse};
+
+/// What is shown, read again, is the same condition.
+#[test]
+fn a_condition_reads_back_as_the_same() {
+    for text in [
+        "event_type = 'view'",
+        "price >= -1.5 AND event_type <> 'it''s'",
+        "NOT (event_type IN ('a', 'b') OR price IS NULL) AND user_id < 'm'",
+        "price < 3 OR price > 5 AND event_type IS NOT NULL",
+    ] {
+        let (read, schema) = condition(text);
+        let shown = read.sql(&schema);
+        assert_eq!(condition(&shown).0, read, "{text} was shown as {shown}");
+    }
+}
+
+/// State outlives versions only as long as these stay as they are. A test that fails here is not to be mended by writing
+/// down the new text: it means that every user's state would be dropped.
+#[test]
+fn definitions_are_for_ever() {
+    let definitions = |pipeline: Pipeline| -> Vec<String> {
+        let schema = &pipeline.event.schema;
+        pipeline.views.iter().map(|view| view.feature_view.definition(schema)).collect()
+    };
+    let shipped = parse("shipped", ECOMMERCE, &[]).expect("the shipped pipeline");
+    let all =
+        [r#"feature_view.all={ window.tumbling = { size = "1h" }, key = "all:{user_id}", ttl = "1h", features = {
+            a = { count = "*" }, b = { count = "price" }, c = { sum = "price" }, d = { avg = "price", default = 0.0 },
+            e = { min = "event_type" }, f = { max = "price", where = "price > 1.5 OR event_type IN ('x', 'y''s')" },
+            g = { first = "price" }, h = { last = "event_type", where = "NOT (price IS NULL) AND event_type <> 'z'" },
+            i = { count_distinct = "event_type" }, j = { duration = "seconds" }, k = { duration = "minutes" },
+            l = { duration = "milliseconds" } } }"#];
+    let all = all.map(|text| text.replace('\n', " ").parse().expect("an override"));
+    let all = parse("all", ECOMMERCE, &all).expect("every aggregate");
+    assert_eq!(
+        definitions(shipped),
+        [
+            "sliding(3600000, 600000) of user_id [view_count_1h: count(*) where event_type = 'view'; \
+             cart_count_1h: count(*) where event_type = 'cart'; \
+             purchase_count_1h: count(*) where event_type = 'purchase'; \
+             avg_viewed_price_1h: double avg(price) where event_type = 'view']",
+            "session(600000) of user_id [event_count: count(*); duration_seconds: duration in seconds]",
+        ]
+    );
+    assert_eq!(
+        definitions(all)[2],
+        "sliding(3600000, 3600000) of user_id [a: count(*); b: double count(price); c: double sum(price); \
+         d: double avg(price); e: string min(event_type); \
+         f: double max(price) where price > 1.5 OR event_type IN ('x', 'y''s'); g: double first(price); \
+         h: string last(event_type) where NOT (price IS NULL) AND event_type <> 'z'; i: string count_distinct(event_type); \
+         j: duration in seconds; k: duration in minutes; l: duration in milliseconds]"
+    );
+}
+
+fn condition(text: &str) -> (Condition, Schema) {
+    let feature = format!("feature_view.user_features.features.view_count_1h={{ count = \"*\", where = {text:?} }}");
+    let pipeline = parse("test", ECOMMERCE, &[feature.parse().expect("an override")]).expect(text);
+    let condition = pipeline.views[0].feature_view.features[0].condition.clone();
+    (condition.expect("a condition"), pipeline.event.schema)
+}
