@@ -26,7 +26,7 @@ pub use event::{Event, Field, FieldId, KEY_FIELD, Schema};
 pub use row::{Late, Output, Row, ViewId};
 pub use shard::Shard;
 pub use snapshot::restore::Restoring;
-pub use snapshot::{Damaged, Scope, ShardFacts};
+pub use snapshot::{Damaged, Scope, ShardFacts, survey};
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};
 pub use view::{Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES, MAX_WINDOW_MS, WindowKind};

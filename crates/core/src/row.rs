@@ -17,7 +17,8 @@ pub struct Row<'a> {
     /// The window that closed.
     pub window: Window,
     /// Which of its view's rows in this partition it is, counted from 1. The same events give the same numbers in every
-    /// run, also in one that goes on from a checkpoint.
+    /// run, also in one that goes on from a checkpoint. 0 for what the end of bounded input fires: those rows depend on
+    /// where that end was, so they are not counted.
     pub number: u64,
     pub(crate) folds: &'a Folds,
     pub(crate) cells: Cells<'a>,

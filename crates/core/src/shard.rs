@@ -87,7 +87,9 @@ impl Shard {
     /// Ends bounded input: the watermark moves to +∞ and everything left fires (window rule 6).
     pub fn finish(&mut self, out: &mut impl Output) {
         self.watermark.finish();
-        self.fire(out);
+        let counted: Vec<u64> = self.views.iter().map(|view| view.rows).collect();
+        self.fire(&mut Uncounted(out));
+        self.views.iter_mut().zip(counted).for_each(|(view, rows)| view.rows = rows);
     }
 
     /// After [`Self::finish`]: the events that follow are the beginning of new input. Rows are numbered on.
@@ -237,5 +239,18 @@ impl<O: Output> Output for Numbered<'_, O> {
 
     fn late(&mut self, late: Late<'_>) {
         self.out.late(late);
+    }
+}
+
+/// The rows of the end of bounded input.
+struct Uncounted<'a, O>(&'a mut O);
+
+impl<O: Output> Output for Uncounted<'_, O> {
+    fn row(&mut self, row: Row<'_>) {
+        self.0.row(Row { number: 0, ..row });
+    }
+
+    fn late(&mut self, late: Late<'_>) {
+        self.0.late(late);
     }
 }

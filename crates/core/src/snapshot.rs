@@ -23,6 +23,8 @@ pub(crate) mod restore;
 pub(crate) mod saver;
 pub(crate) mod wire;
 
+use std::collections::BTreeMap;
+
 use crate::EventTime;
 
 /// What a snapshot holds.
@@ -53,6 +55,22 @@ pub(crate) const KEYS: u64 = 0;
 /// The table of view `index`.
 pub(crate) const fn table_of(index: usize) -> u64 {
     index as u64 + 1
+}
+
+/// How many bytes of each table there are in a piece of a snapshot: 0 is that of the entity keys, `n + 1` that of view
+/// `n`. The records themselves are not looked at.
+///
+/// # Errors
+/// When the bytes are not a snapshot's.
+pub fn survey(bytes: &[u8]) -> Result<BTreeMap<usize, usize>, Damaged> {
+    let mut tables = BTreeMap::new();
+    let mut blocks = wire::Reader::new(bytes);
+    while !blocks.is_empty() {
+        let (table, records) = (blocks.number()?, blocks.bytes()?);
+        let table = usize::try_from(table).map_err(|_| Damaged("a table that cannot be"))?;
+        *tables.entry(table).or_insert(0) += records.len();
+    }
+    Ok(tables)
 }
 
 /// Why a snapshot's bytes cannot be read. With checksums around them this takes a bug, or another format.

@@ -3,28 +3,28 @@
 //! Owns: decoding, the worker loop, the interfaces to input and output, counters. Does not own: the meaning of windows
 //! (core), Kafka, Redis or files (connectors), flags and printing (the binary).
 
-mod checkpoint;
+pub mod checkpoint;
 mod clock;
 mod dead_letters;
 mod decode;
 mod fence;
 mod halt;
-mod handover;
+mod job;
 mod metrics;
 mod sink;
 mod source;
 mod stop;
 mod worker;
 
-pub use checkpoint::{CheckpointStore, CheckpointStores, Listed, StoreFault};
+pub use checkpoint::{CheckpointStore, CheckpointStores, Checkpoints, Listed, StoreFault};
 pub use clock::{Clock, MonotonicClock};
 pub use dead_letters::{CountOnly, DeadLetter, DeadLetters};
 pub use decode::{Decoder, MAX_DEPTH, MAX_RECORD_BYTES, Malformed};
 pub use fence::{Claim, Claimed, Epoch, Fence, Loss, Lost, NoFence, Origin, RowCount};
 pub use halt::Halt;
-pub use handover::Handover;
-pub use metrics::{Counter, ViewMetrics, WorkerMetrics};
+pub use job::Job;
+pub use metrics::{CheckpointMetrics, Counter, ViewMetrics, WorkerMetrics};
 pub use sink::{RefusedRow, Sink, Ticket};
 pub use source::{Offset, Partition, Polled, Positions, Record, Source};
 pub use stop::Stop;
-pub use worker::{Ended, Job, Worker};
+pub use worker::{Ended, Worker};

@@ -63,18 +63,18 @@ pub trait Source {
     /// What `each` returned, or a fault of the input that no retry mends.
     fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt>;
 
-    /// The offsets committed for `partitions`; those without one are absent.
-    ///
-    /// # Errors
-    /// When the input cannot be asked.
-    fn committed(&mut self, partitions: &[Partition]) -> Result<Positions, Halt>;
-
     /// Starts reading newly assigned `partitions`, each at its offset in `positions`, or where the pipeline says to
     /// start when it has none there. Returns where each of them starts, as far as that is known.
     ///
     /// # Errors
     /// When the input refuses.
     fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt>;
+
+    /// Goes back, or on, to `positions` in partitions that are being read. Returns where each of them goes on.
+    ///
+    /// # Errors
+    /// When the input refuses.
+    fn seek(&mut self, positions: &Positions) -> Result<Positions, Halt>;
 
     /// Stops reading `partitions`.
     ///

@@ -1,60 +1,40 @@
 //! The worker: one thread that owns shards and drives them from a source to a sink.
 //!
-//! Owns: the loop, the shards of its partitions, when offsets may be committed. Does not own: threads (the binary starts
-//! one per worker), Kafka, Redis.
-//! Invariants: (1) a record is looked at once, in the order of its partition, by the shard of its partition; (2) an
-//! offset is committed only when every row and every dead letter produced before it is safe; (3) a record that is not an
-//! event never stops the worker, and one that must stop it ([`Halt`]) is not skipped.
-//! After a crash: reading goes on at the committed offsets with empty shards. Windows that were open then miss the events
-//! before those offsets; keeping them is what checkpoints are for.
+//! Owns: the loop, the shards of its partitions ([`owned`]), taking partitions over and giving them up ([`moving`]), when
+//! a checkpoint is taken and when it may count ([`snapshots`]). Does not own: threads (the binary starts one per worker),
+//! Kafka, Redis, the checkpoint store (its keeper).
+//! Invariants: (1) a record is looked at once per opening of its partition, in the order of the partition, by the
+//! partition's shard; (2) a checkpoint counts only when every row and every dead letter produced before it is safe, and
+//! offsets are committed only behind one; (3) a record that is not an event never stops the worker, and one that must stop
+//! it ([`Halt`]) is not skipped; (4) nothing here waits for the checkpoint store while there are records to work on.
+//! After a crash: each partition goes on from its last complete checkpoint, here or elsewhere. Rows that the store has
+//! already are not written again.
+
+mod emit;
+mod moving;
+mod owned;
+mod snapshots;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bumpalo::Bump;
-use tracing::{error, warn};
-use windrow_core::{FeatureView, HashKey, Late, Output, Row, Schema, Shard};
 
-use crate::handover::Parked;
-use crate::{
-    Clock, DeadLetter, DeadLetters, Decoder, Halt, Handover, Origin, Partition, Polled, Positions, Record, Sink,
-    Source, Stop, Ticket, WorkerMetrics,
-};
+use crate::checkpoint::{Checkpoints, Keeper};
+use crate::{Clock, DeadLetter, DeadLetters, Halt, Job, Partition, Polled, Sink, Source, Stop, Ticket, WorkerMetrics};
+use emit::{Emit, bury};
+use moving::{Change, Coming};
+use owned::Owned;
 
-/// How often rows are sent on and offsets made ready to commit while records keep coming.
+/// How often rows are sent on while records keep coming.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
-/// How often offsets are committed.
-const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// How long one poll waits for records.
 const POLL_WAIT: Duration = Duration::from_millis(50);
-/// How long a stop waits for rows to be written.
+/// The same while a snapshot waits for something.
+const POLL_WAIT_SNAPSHOT: Duration = Duration::from_millis(5);
+/// How long a stop waits for rows to be written and the last checkpoints to be complete.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
-/// Dead letters logged in full per worker; the rest are counted.
-const DEAD_LETTERS_LOGGED: u64 = 10;
-
-/// What a worker computes.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The feature views, in the pipeline's order.
-    pub views: Arc<[FeatureView]>,
-    /// The event's fields.
-    pub schema: Schema,
-    /// How far event times may be out of order, in milliseconds.
-    pub max_out_of_orderness_ms: i64,
-    /// How records become events.
-    pub decoder: Decoder,
-    /// The topic (or file) the records come from, for dead letters.
-    pub topic: Arc<str>,
-    /// Key of the hash tables.
-    pub hash_key: HashKey,
-    /// Whether a record without a key must be refused: true for topics of several partitions, where it would scatter an
-    /// entity's events.
-    pub keys_required: bool,
-    /// Whether the input has an end. Offsets of bounded input are committed only there: its rows can be computed again,
-    /// but not from the middle.
-    pub bounded: bool,
-}
 
 /// One worker.
 pub struct Worker<S, K, D, C> {
@@ -63,19 +43,17 @@ pub struct Worker<S, K, D, C> {
     sink: K,
     dead_letters: D,
     clock: C,
-    handover: Handover,
     stop: Stop,
     metrics: Arc<WorkerMetrics>,
+    checkpoints: Option<Checkpoints>,
+    keeper: Option<Keeper>,
     shards: BTreeMap<Partition, Owned>,
-    commits: VecDeque<(Ticket, Positions)>,
-    /// The positions last made ready to commit.
-    prepared: Positions,
+    /// What is to happen to partitions, in order; and what is happening.
+    coming: VecDeque<Coming>,
+    change: Option<Change>,
+    /// Partitions that somebody else has claimed although the group has not said so yet, and since when.
+    fenced: BTreeMap<Partition, Duration>,
     arena: Bump,
-}
-
-struct Owned {
-    shard: Shard,
-    position: crate::Offset,
 }
 
 /// How a worker ended, when it was not halted.
@@ -83,14 +61,19 @@ struct Owned {
 pub enum Ended {
     /// Bounded input was read to its end and everything is written.
     Exhausted,
-    /// It was asked to stop, and everything read is written; it is committed too where the input can still be reached.
+    /// It was asked to stop; everything read is written, and what is in open windows is in checkpoints.
     Stopped,
-    /// It was asked to stop, but the store did not take the last rows in time. Their offsets are not committed.
+    /// It was asked to stop and everything is written, but the last checkpoints could not be completed: what follows the
+    /// ones before is read again.
+    StoppedUnsaved,
+    /// It was asked to stop, but the store did not take the last rows in time. What follows the last checkpoint is read
+    /// again.
     StoppedUnwritten,
 }
 
 impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
-    /// A worker without partitions.
+    /// A worker without partitions. Without `checkpoints` its state ends with it, which is right for input that can be
+    /// read again from its beginning.
     #[allow(clippy::too_many_arguments)] // each is a different thing, and there is one caller per command
     pub fn new(
         job: Job,
@@ -98,7 +81,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         sink: K,
         dead_letters: D,
         clock: C,
-        handover: Handover,
+        checkpoints: Option<Checkpoints>,
         stop: Stop,
         metrics: Arc<WorkerMetrics>,
     ) -> Self {
@@ -108,24 +91,28 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             sink,
             dead_letters,
             clock,
-            handover,
             stop,
             metrics,
+            checkpoints,
+            keeper: None,
             shards: BTreeMap::new(),
-            commits: VecDeque::new(),
-            prepared: Positions::new(),
+            coming: VecDeque::new(),
+            change: None,
+            fenced: BTreeMap::new(),
             arena: Bump::new(),
         }
     }
 
     /// Runs until the input ends or everybody is asked to stop. The worker stays in the consumer group until it is
-    /// dropped: leaving makes the group rebalance, which must not happen before its neighbours have committed.
+    /// dropped: leaving makes the group rebalance, which must not happen before its neighbours have saved their state.
     ///
     /// # Errors
     /// A fault that no retry mends.
     pub fn run(&mut self) -> Result<Ended, Halt> {
+        if let Some(checkpoints) = &self.checkpoints {
+            self.keeper = Some(Keeper::start(checkpoints.clone(), self.job.clone(), self.stop.clone())?);
+        }
         let mut flushed = self.clock.now();
-        let mut committed = flushed;
         while !self.stop.requested() {
             let polled = self.poll()?;
             if self.stop.requested() {
@@ -137,35 +124,31 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             if polled == Polled::Idle || now.saturating_sub(flushed) >= FLUSH_EVERY {
                 flushed = now;
                 self.sink.flush()?;
-                self.publish_state();
-            }
-            if now.saturating_sub(committed) >= COMMIT_EVERY {
-                committed = now;
-                self.prepare_commit()?;
-                if self.job.bounded {
-                    self.bury_refused()?;
-                } else {
-                    self.commit_acknowledged(false)?;
-                }
+                self.bury_refused()?;
+                self.publish_state(now);
             }
             match polled {
                 Polled::Records | Polled::Idle => {}
-                Polled::Assigned(partitions) => self.begin(&partitions)?,
-                Polled::Revoked { partitions, lost } => self.release(&partitions, lost)?,
+                Polled::Assigned(partitions) => self.coming.push_back(Coming::Assigned(partitions)),
+                Polled::Revoked { partitions, lost } => self.coming.push_back(Coming::Revoked { partitions, lost }),
                 Polled::Finished(partition) => self.finish(partition),
                 Polled::Exhausted => return self.end(Ended::Exhausted),
             }
+            self.hear_keeper()?;
+            self.go_on_with_snapshots()?;
+            self.go_on_with_changes()?;
         }
         self.end(Ended::Stopped)
     }
 
     fn poll(&mut self) -> Result<Polled, Halt> {
+        let wait = self.poll_wait();
         let Self { job, source, sink, dead_letters, stop, metrics, shards, arena, .. } = self;
-        source.poll(POLL_WAIT, &mut |record| {
+        source.poll(wait, &mut |record| {
             if stop.requested() {
                 return Ok(()); // not looked at, so its position does not move
             }
-            let Some(owned) = shards.get_mut(&record.partition) else {
+            let Some(owned) = shards.get_mut(&record.partition).filter(|owned| !owned.frozen) else {
                 return Ok(()); // read ahead of a partition that was given up
             };
             metrics.records.add(1);
@@ -178,113 +161,29 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             match decoded {
                 Ok(event) => {
                     job.check_key(&record)?;
-                    let origin = Origin { partition: record.partition, epoch: 0 };
-                    owned.shard.step(&event, &mut Emit { origin, sink, metrics });
+                    let Owned { shard, origin, written, .. } = owned;
+                    shard.step(&event, &mut Emit { origin: *origin, written, sink, metrics });
                 }
                 Err(reason) => {
                     bury(&DeadLetter { topic: &job.topic, record, reason: &reason }, dead_letters, metrics)?;
                 }
             }
-            owned.position = record.offset + 1;
+            owned.position = Some(record.offset + 1);
             Ok(())
         })
-    }
-
-    /// Takes over partitions, with the shards another worker of this process left for them where they are up to date.
-    fn begin(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
-        let committed = match self.source.committed(partitions) {
-            Err(_) if self.stop.requested() => return Ok(()), // nobody answered until it no longer mattered
-            committed => committed?,
-        };
-        let mut positions = committed.clone();
-        for &partition in partitions {
-            let parked = self.handover.take(partition, committed.get(&partition).copied());
-            let owned = match parked {
-                Some(Parked { shard, position }) => {
-                    positions.insert(partition, position);
-                    Owned { shard, position }
-                }
-                None => Owned { shard: self.job.shard(), position: -1 },
-            };
-            self.shards.insert(partition, owned);
-        }
-        for (partition, start) in self.source.begin(partitions, &positions)? {
-            if let Some(owned) = self.shards.get_mut(&partition) {
-                owned.position = owned.position.max(start);
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives partitions up: their rows are written and their offsets committed first, where they are still ours.
-    fn release(&mut self, partitions: &[Partition], lost: bool) -> Result<(), Halt> {
-        if lost {
-            warn!(?partitions, "partitions were lost to another member of the group");
-            for partition in partitions {
-                self.shards.remove(partition);
-            }
-            self.forget_commits(partitions);
-        } else {
-            self.prepared.clear(); // also what an earlier commit was meant to cover: that one may still be on its way
-            let ticket = self.prepare_commit()?;
-            let written = self.await_rows(ticket)?;
-            self.commit_acknowledged(true)?;
-            for &partition in partitions {
-                let Some(Owned { shard, position }) = self.shards.remove(&partition) else { continue };
-                if written && position >= 0 {
-                    self.handover.put(partition, Parked { shard, position });
-                }
-            }
-            self.forget_commits(partitions);
-            if !written {
-                error!(
-                    ?partitions,
-                    "gave up partitions before the store took their last rows; they will be read again"
-                );
-            }
-        }
-        self.source.release(partitions)
     }
 
     /// Bounded input: the partition's watermark moves to +∞ and everything left fires.
     fn finish(&mut self, partition: Partition) {
         let Self { sink, metrics, shards, .. } = self;
         if let Some(owned) = shards.get_mut(&partition) {
-            owned.shard.finish(&mut Emit { origin: Origin { partition, epoch: 0 }, sink, metrics });
+            let Owned { shard, origin, written, .. } = owned;
+            shard.finish(&mut Emit { origin: *origin, written, sink, metrics });
+            owned.finished = true;
         }
     }
 
-    /// Makes the positions reached so far committable once all rows produced up to here are in the store.
-    fn prepare_commit(&mut self) -> Result<Ticket, Halt> {
-        self.dead_letters.flush()?;
-        let ticket = self.sink.flush()?;
-        let positions: Positions = self
-            .shards
-            .iter()
-            .filter(|(_, owned)| owned.position >= 0)
-            .map(|(&partition, owned)| (partition, owned.position))
-            .collect();
-        if !positions.is_empty() && positions != self.prepared {
-            self.prepared.clone_from(&positions);
-            self.commits.push_back((ticket, positions));
-        }
-        Ok(ticket)
-    }
-
-    fn commit_acknowledged(&mut self, wait: bool) -> Result<(), Halt> {
-        let acknowledged = self.sink.acknowledged();
-        self.bury_refused()?;
-        let mut ready = None;
-        while self.commits.front().is_some_and(|(ticket, _)| *ticket <= acknowledged) {
-            ready = self.commits.pop_front();
-        }
-        match ready {
-            Some((_, positions)) => self.source.commit(&positions, wait),
-            None => Ok(()),
-        }
-    }
-
-    /// Keeps the rows that the store refused, safely, before offsets behind them are committed.
+    /// Keeps the rows that the store refused, safely, before a checkpoint behind them counts.
     fn bury_refused(&mut self) -> Result<(), Halt> {
         let refused = self.sink.refused();
         if refused.is_empty() {
@@ -295,25 +194,20 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         self.dead_letters.flush()
     }
 
-    fn forget_commits(&mut self, partitions: &[Partition]) {
-        for (_, positions) in &mut self.commits {
-            positions.retain(|partition, _| !partitions.contains(partition));
-        }
-        self.commits.retain(|(_, positions)| !positions.is_empty());
-        self.prepared.retain(|partition, _| !partitions.contains(partition));
-    }
-
     fn end(&mut self, ended: Ended) -> Result<Ended, Halt> {
-        self.prepared.clear(); // as when partitions are given up
-        let ticket = self.prepare_commit()?;
+        self.dead_letters.flush()?;
+        let ticket = self.sink.flush()?;
+        let until = self.clock.now() + STOP_PATIENCE;
         let written = self.await_rows(ticket)?;
-        if ended == Ended::Exhausted || !self.job.bounded {
-            self.commit_acknowledged(true)?;
-        } else {
-            self.bury_refused()?;
-        }
-        self.publish_state();
-        Ok(if written { ended } else { Ended::StoppedUnwritten })
+        self.bury_refused()?;
+        let saved = written && self.save_all(ended, until)?;
+        let now = self.clock.now();
+        self.publish_state(now);
+        Ok(match (written, saved) {
+            (true, true) => ended,
+            (true, false) => Ended::StoppedUnsaved,
+            (false, _) => Ended::StoppedUnwritten,
+        })
     }
 
     /// Waits until the rows before `ticket` are in the store, however long that takes; once everybody is asked to stop,
@@ -327,62 +221,11 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         self.sink.wait(ticket, STOP_PATIENCE)
     }
 
-    fn publish_state(&self) {
+    fn publish_state(&self, now: Duration) {
         let watermark = self.shards.values().map(|owned| owned.shard.watermark()).min().flatten();
         let entities = self.shards.values().map(|owned| owned.shard.entities()).sum();
         self.metrics.set_state(self.shards.len(), entities, watermark);
-    }
-}
-
-impl Job {
-    fn shard(&self) -> Shard {
-        Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.hash_key)
-    }
-
-    fn check_key(&self, record: &Record<'_>) -> Result<(), Halt> {
-        if self.keys_required && record.key.is_none() {
-            return Err(Halt::Input(format!(
-                "the record at offset {} of partition {} has no key, but topic `{}` has several partitions: without keys \
-                 the events of one entity are spread over all of them and every window would count only a part. Produce \
-                 with `{}` as the record key, or use a topic with one partition.",
-                record.offset,
-                record.partition,
-                self.topic,
-                self.schema.key_name(),
-            )));
-        }
-        Ok(())
-    }
-}
-
-fn bury(letter: &DeadLetter<'_>, dead_letters: &mut impl DeadLetters, metrics: &WorkerMetrics) -> Result<(), Halt> {
-    metrics.dead_letters.add(1);
-    let count = metrics.dead_letters.get();
-    if count <= DEAD_LETTERS_LOGGED {
-        let (topic, partition, offset) = (letter.topic, letter.record.partition, letter.record.offset);
-        warn!(topic, partition, offset, reason = letter.reason, "dead letter");
-    }
-    if count == DEAD_LETTERS_LOGGED {
-        warn!("further dead letters are counted, not logged one by one");
-    }
-    dead_letters.keep(*letter)
-}
-
-/// Passes on what a shard emits, and counts it.
-struct Emit<'a, K> {
-    origin: Origin,
-    sink: &'a mut K,
-    metrics: &'a WorkerMetrics,
-}
-
-impl<K: Sink> Output for Emit<'_, K> {
-    fn row(&mut self, row: Row<'_>) {
-        self.metrics.views[row.view.0].rows.add(1);
-        self.sink.row(self.origin, row);
-    }
-
-    fn late(&mut self, late: Late<'_>) {
-        self.metrics.views[late.view.0].late.add(1);
-        self.sink.late(late);
+        let oldest = self.shards.values().map(|owned| now.saturating_sub(owned.kept_when)).max();
+        self.metrics.checkpoints.set_age(oldest);
     }
 }

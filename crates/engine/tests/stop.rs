@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use windrow_core::{Aggregate, Feature, FeatureView, Row, Schema, WindowKind};
 use windrow_engine::{
-    CountOnly, Decoder, Ended, Halt, Handover, Job, MonotonicClock, Origin, Partition, Polled, Positions, Record, Sink,
-    Source, Stop, Ticket, Worker, WorkerMetrics,
+    CountOnly, Decoder, Ended, Halt, Job, MonotonicClock, Origin, Partition, Polled, Positions, Record, Sink, Source,
+    Stop, Ticket, Worker, WorkerMetrics,
 };
 
 /// Ten events of one window; somebody asks to stop in front of the one at `stop_at`, and the source, which knows nothing
@@ -37,12 +37,12 @@ impl Source for TenEvents {
         }
     }
 
-    fn committed(&mut self, _: &[Partition]) -> Result<Positions, Halt> {
+    fn begin(&mut self, _: &[Partition], _: &Positions) -> Result<Positions, Halt> {
         Ok(Positions::new())
     }
 
-    fn begin(&mut self, _: &[Partition], _: &Positions) -> Result<Positions, Halt> {
-        Ok(Positions::new())
+    fn seek(&mut self, positions: &Positions) -> Result<Positions, Halt> {
+        Ok(positions.clone())
     }
 
     fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
@@ -91,13 +91,12 @@ fn run(stop_at: Option<i64>) -> (Ended, Vec<String>, Vec<Positions>) {
         topic: "events".into(),
         hash_key: [0; 16],
         keys_required: false,
-        bounded: true,
     };
     let (stop, rows, committed) = (Stop::default(), Rows::default(), Arc::default());
     let source = TenEvents { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
     let metrics = WorkerMetrics::new(1);
     let clock = MonotonicClock::start();
-    let mut worker = Worker::new(job, source, rows.clone(), CountOnly, clock, Handover::default(), stop, metrics);
+    let mut worker = Worker::new(job, source, rows.clone(), CountOnly, clock, None, stop, metrics);
     let ended = worker.run().expect("nothing halts it");
     let rows = rows.0.lock().expect("one thread").clone();
     let committed = committed.lock().expect("one thread").clone();

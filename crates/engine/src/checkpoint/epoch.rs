@@ -1,0 +1,50 @@
+//! Epochs: who owns a partition.
+//!
+//! An epoch is claimed by creating its object, which at most one can do. The largest is the owner's.
+//! Invariants: (1) a claim is larger than every epoch there was when it was made; (2) of two owners the older one finds
+//! out before it calls a checkpoint complete, since it looks for larger epochs first.
+
+use super::{CheckpointStore, Checkpoints, StoreFault, names};
+use crate::{Epoch, Partition};
+
+/// Claims `partition` under an epoch of at least `at_least`.
+pub(super) fn claim(checkpoints: &Checkpoints, partition: Partition, at_least: Epoch) -> Result<Epoch, StoreFault> {
+    let store = &*checkpoints.store;
+    let mut at_least = at_least.max(1);
+    loop {
+        let epoch = newest(store, partition)?.map_or(at_least, |newest| at_least.max(newest + 1));
+        let body = format!("{} claims partition {partition} under epoch {epoch}\n", checkpoints.owner).into_bytes();
+        if create(store, &names::epoch(partition, epoch), &body)? {
+            // Old epochs are deleted, so a name that was free is not yet the largest.
+            match newest(store, partition)? {
+                Some(newest) if newest > epoch => at_least = newest + 1,
+                _ => return Ok(epoch),
+            }
+        } else {
+            at_least = epoch + 1;
+        }
+    }
+}
+
+/// The largest epoch of `partition`; `None` where nobody has claimed it.
+pub(super) fn newest(store: &dyn CheckpointStore, partition: Partition) -> Result<Option<Epoch>, StoreFault> {
+    let listed = store.list(&names::epochs(partition))?;
+    let epochs = listed.iter().filter_map(|object| match names::parse(&object.name) {
+        names::Named::Epoch(_, epoch) => Some(epoch),
+        _ => None,
+    });
+    Ok(epochs.max())
+}
+
+/// Creates `name`; whether it is there with these bytes, and thus ours: an outcome that is unknown is read back.
+pub(super) fn create(store: &dyn CheckpointStore, name: &str, bytes: &[u8]) -> Result<bool, StoreFault> {
+    match store.create(name, bytes.to_vec()) {
+        Ok(()) => Ok(true),
+        Err(StoreFault::Exists) => Ok(store.read(name)?.as_deref() == Some(bytes)),
+        Err(StoreFault::Failed(reason)) => match store.read(name) {
+            Ok(Some(found)) => Ok(found == bytes),
+            _ => Err(StoreFault::Failed(reason)),
+        },
+        Err(refused @ StoreFault::Refused(_)) => Err(refused),
+    }
+}

@@ -1,0 +1,117 @@
+//! What objects are called.
+//!
+//! ```text
+//! partition-3/epoch/0000000007                        epoch 7 was claimed
+//! partition-3/checkpoint/0000000007-0000000041        the manifest of checkpoint 41, taken in epoch 7
+//! partition-3/state/0000000007-0000000041-0002        its third state object
+//! savepoint/request                                   the savepoint that is being asked for
+//! savepoint/ID/partition-3                            partition 3 is in it
+//! ```
+//!
+//! A savepoint has the same folders for its partitions, without epochs, and an object `savepoint` that names them.
+//! Invariant: names of one kind sort as what they stand for.
+
+use super::manifest::CheckpointId;
+use crate::{Epoch, Partition};
+
+/// The savepoint that is being asked for.
+pub(crate) const SAVEPOINT_REQUEST: &str = "savepoint/request";
+/// In a savepoint: what it holds. Created last, so it marks a whole savepoint.
+pub(crate) const SAVEPOINT: &str = "savepoint";
+
+pub(crate) fn partition(partition: Partition) -> String {
+    format!("partition-{partition}")
+}
+
+pub(crate) fn epochs(partition: Partition) -> String {
+    format!("partition-{partition}/epoch")
+}
+
+pub(crate) fn epoch(partition: Partition, epoch: Epoch) -> String {
+    format!("partition-{partition}/epoch/{epoch:010}")
+}
+
+pub(crate) fn checkpoints(partition: Partition) -> String {
+    format!("partition-{partition}/checkpoint")
+}
+
+pub(crate) fn checkpoint(partition: Partition, id: CheckpointId) -> String {
+    format!("partition-{partition}/checkpoint/{:010}-{:010}", id.epoch, id.number)
+}
+
+pub(crate) fn state(partition: Partition, id: CheckpointId, part: usize) -> String {
+    format!("partition-{partition}/state/{:010}-{:010}-{part:04}", id.epoch, id.number)
+}
+
+pub(crate) fn saved(savepoint: &str, partition: Partition) -> String {
+    format!("savepoint/{savepoint}/partition-{partition}")
+}
+
+/// What the object called `name` is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Named {
+    Epoch(Partition, Epoch),
+    Checkpoint(Partition, CheckpointId),
+    State(Partition, CheckpointId),
+    /// Nothing of ours.
+    Other,
+}
+
+pub(crate) fn parse(name: &str) -> Named {
+    let parse = || {
+        let mut segments = name.split('/');
+        let partition = segments.next()?.strip_prefix("partition-")?.parse().ok()?;
+        let (kind, last) = (segments.next()?, segments.next()?);
+        if segments.next().is_some() {
+            return None;
+        }
+        let mut numbers = last.split('-').map(str::parse::<u64>);
+        let mut number = || numbers.next()?.ok();
+        match kind {
+            "epoch" => Some(Named::Epoch(partition, number()?)),
+            "checkpoint" => Some(Named::Checkpoint(partition, CheckpointId { epoch: number()?, number: number()? })),
+            "state" => Some(Named::State(partition, CheckpointId { epoch: number()?, number: number()? })),
+            _ => None,
+        }
+    };
+    parse().unwrap_or(Named::Other)
+}
+
+/// A text as one segment of a name: what is not a letter, a digit, `.`, `_` or `-` is spelled `%XX`.
+#[must_use]
+pub fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || (byte == b'.' && !out.is_empty()) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        let id = CheckpointId { epoch: 7, number: 41 };
+        assert_eq!(parse(&epoch(3, 7)), Named::Epoch(3, 7));
+        assert_eq!(parse(&checkpoint(3, id)), Named::Checkpoint(3, id));
+        assert_eq!(parse(&state(3, id, 2)), Named::State(3, id));
+        for other in
+            ["", "savepoint", "partition-3", "partition-x/epoch/1", "partition-3/epoch/1/2", "partition-3/epoch/x"]
+        {
+            assert_eq!(parse(other), Named::Other, "{other}");
+        }
+    }
+
+    #[test]
+    fn segments_are_safe_and_different() {
+        assert_eq!(segment("feature-engineering_group.2"), "feature-engineering_group.2");
+        assert_eq!(segment("../a b/한"), "%2E.%2Fa%20b%2F%ED%95%9C");
+        assert_ne!(segment("a%2Fb"), segment("a/b"));
+    }
+}

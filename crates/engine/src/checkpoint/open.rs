@@ -1,0 +1,418 @@
+//! Opening a partition: claiming it, finding its newest good checkpoint, putting its shard together.
+//!
+//! Owns: which checkpoint is used, and when the job halts instead. Does not own: how a shard reads its state (core).
+//! Invariants: (1) the partition is claimed in the checkpoint store before its checkpoints are looked at, and at the fence
+//! before anything is made of them; (2) a checkpoint that cannot be read is named, and the one before it is used; if
+//! there are some and none can be read, the job halts; (3) state that does not belong to this pipeline, or that would be
+//! dropped without permission, halts the job.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+use windrow_core::{EventTime, Restoring, Scope, Shard, ShardFacts};
+
+use super::epoch;
+use super::manifest::{CheckpointId, Manifest, ViewState};
+use super::names::{self, Named};
+use super::state::{self, FormatFault};
+use super::{CheckpointStore, Checkpoints, StoreFault};
+use crate::{Claim, Claimed, Epoch, Halt, Job, Offset, Origin, Partition, RowCount, Stop};
+
+/// Between two attempts while the checkpoint store is away: doubled from the first to the second.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// How often it is mentioned that the store is away.
+const MENTION_EVERY: Duration = Duration::from_secs(30);
+
+/// A partition that may be worked on.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) origin: Origin,
+    pub(crate) shard: Shard,
+    /// The offset of the next record; `None` where there was no checkpoint.
+    pub(crate) position: Option<Offset>,
+    /// Per view, since when its rows are counted.
+    pub(crate) since: Vec<Epoch>,
+    /// Per view, the number of the last row that is in the store of rows already.
+    pub(crate) written: Vec<u64>,
+    /// The checkpoints of this partition that can be read, oldest first; none where the state came from elsewhere.
+    pub(crate) kept: Vec<Manifest>,
+    /// The number of the next checkpoint.
+    pub(crate) next_number: u64,
+    /// What the next snapshot must hold.
+    pub(crate) scope: Scope,
+    pub(crate) restored: Option<Restored>,
+}
+
+/// What a shard was restored from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Restored {
+    pub(crate) id: CheckpointId,
+    pub(crate) bytes: u64,
+    pub(crate) entities: u64,
+    pub(crate) took: Duration,
+    /// The savepoint that this job began from.
+    pub(crate) from: Option<String>,
+}
+
+/// Opens `partition`; waits while the checkpoint store or the store of rows is away, until a stop is requested.
+pub(super) fn open(checkpoints: &Checkpoints, job: &Job, partition: Partition, stop: &Stop) -> Result<Opened, Halt> {
+    let patient = Patient { checkpoints, stop };
+    let began = Instant::now();
+    let mut epoch = patient.ask(|| epoch::claim(checkpoints, partition, 0))?;
+    let found = patient.find(job, partition)?;
+    loop {
+        let counts: Vec<RowCount> =
+            job.views.iter().enumerate().map(|(index, view)| found.count(index, &view.name, epoch)).collect();
+        let claim = Claim { partition, epoch, counts };
+        match checkpoints.fence.claim(&claim)? {
+            Claimed::Granted(written) => {
+                let since = claim.counts.iter().map(|count| count.since).collect();
+                return Ok(found.open(Origin { partition, epoch }, since, written, began.elapsed()));
+            }
+            Claimed::Stale(stored) => {
+                info!(partition, epoch, stored, "the store of rows knows a larger epoch; claiming a larger one still");
+                epoch = patient.ask(|| epoch::claim(checkpoints, partition, stored + 1))?;
+            }
+        }
+    }
+}
+
+/// Asks the store until it answers.
+struct Patient<'a> {
+    checkpoints: &'a Checkpoints,
+    stop: &'a Stop,
+}
+
+/// What was found for a partition.
+struct Found {
+    shard: Shard,
+    used: Option<Manifest>,
+    /// For every view of the job, the place of its state among those of `used`.
+    views: Vec<Option<usize>>,
+    kept: Vec<Manifest>,
+    next_number: u64,
+    /// The savepoint, where `used` is from one or goes back to one.
+    from: Option<String>,
+    scope: Scope,
+}
+
+impl Patient<'_> {
+    /// Repeats `question` while the store is away.
+    fn ask<T>(&self, mut question: impl FnMut() -> Result<T, StoreFault>) -> Result<T, Halt> {
+        let place = self.checkpoints.store.place();
+        let (mut pause, mut mentioned) = (PAUSE.0, None::<Instant>);
+        loop {
+            let reason = match question() {
+                Ok(answer) => return Ok(answer),
+                Err(StoreFault::Failed(reason)) => reason,
+                Err(fault) => {
+                    return Err(Halt::CheckpointStore(format!(
+                        "the checkpoint store {place} refuses: {fault}. Correct `checkpoint.store`, or what it allows us"
+                    )));
+                }
+            };
+            if mentioned.is_none_or(|at| at.elapsed() >= MENTION_EVERY) {
+                warn!(store = place, reason, "waiting for the checkpoint store");
+                mentioned = Some(Instant::now());
+            }
+            let resume = Instant::now() + pause;
+            while Instant::now() < resume {
+                if self.stop.requested() {
+                    return Err(Halt::NotReachable(format!(
+                        "stopped while waiting for the checkpoint store {place}: {reason}"
+                    )));
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    fn find(&self, job: &Job, partition: Partition) -> Result<Found, Halt> {
+        let own = &*self.checkpoints.store;
+        let found = self.newest_good(own, job, partition)?;
+        let Some(from) = &self.checkpoints.from else {
+            return Ok(found.unwrap_or_else(|(next_number, kept)| Found::nothing(job, next_number, kept)));
+        };
+        let place = from.store.place();
+        let next_number = match found {
+            // The job has begun from there before, perhaps in another process: it goes on, and does not go back again.
+            Ok(found) if found.from.as_deref() == Some(place) => return Ok(found),
+            Ok(found) => found.next_number,
+            Err((next_number, _)) => next_number,
+        };
+        match self.newest_good(&*from.store, job, partition)? {
+            Ok(found) => Ok(Found {
+                kept: Vec::new(),
+                next_number,
+                from: Some(place.to_owned()),
+                scope: Scope::Everything,
+                ..found
+            }),
+            Err(_) => Err(Halt::ForeignState(format!(
+                "there is no state of partition {partition} in {place} (--from). Look at it with `windrow state show`"
+            ))),
+        }
+    }
+
+    /// The newest checkpoint in `store` that can be read, or the number of the next one where there is none at all.
+    fn newest_good(
+        &self,
+        store: &dyn CheckpointStore,
+        job: &Job,
+        partition: Partition,
+    ) -> Result<Result<Found, (u64, Vec<Manifest>)>, Halt> {
+        let listed = self.ask(|| list_checkpoints(store, partition))?;
+        let next_number = listed.iter().map(|id| id.number + 1).max().unwrap_or(1);
+        let (mut found, mut kept, mut damaged) = (None::<Found>, Vec::new(), Vec::new());
+        for &id in listed.iter().rev() {
+            let manifest = match self.manifest(store, partition, id)? {
+                Ok(manifest) => manifest,
+                Err(reason) => {
+                    error!(partition, checkpoint = %id, reason, "a checkpoint cannot be read; using the one before it");
+                    damaged.push(format!("checkpoint {id}: {reason}"));
+                    continue;
+                }
+            };
+            if found.is_some() {
+                kept.push(manifest);
+                continue;
+            }
+            self.check_identity(&manifest, store)?;
+            match self.restore(store, job, &manifest)? {
+                Ok((shard, views)) => {
+                    let unchanged = views.iter().copied().eq((0..manifest.views.len()).map(Some));
+                    found = Some(Found {
+                        shard,
+                        views,
+                        kept: Vec::new(),
+                        next_number,
+                        from: manifest.from.clone(),
+                        scope: if unchanged { Scope::Changes } else { Scope::Everything },
+                        used: Some(manifest.clone()),
+                    });
+                    kept.push(manifest);
+                }
+                Err(reason) => {
+                    error!(partition, checkpoint = %id, reason, "a checkpoint cannot be read; using the one before it");
+                    damaged.push(format!("checkpoint {id}: {reason}"));
+                }
+            }
+        }
+        kept.reverse();
+        match found {
+            Some(found) => Ok(Ok(Found { kept, ..found })),
+            None if damaged.is_empty() => Ok(Err((next_number, kept))),
+            None => Err(Halt::DamagedState(format!(
+                "no checkpoint of partition {partition} in {} can be read ({}). Nothing was changed. Put the folder back \
+                 from a copy, begin from a savepoint with `--from`, or delete {}/{} to read this partition anew",
+                store.place(),
+                damaged.join("; "),
+                store.place(),
+                names::partition(partition),
+            ))),
+        }
+    }
+
+    fn manifest(
+        &self,
+        store: &dyn CheckpointStore,
+        partition: Partition,
+        id: CheckpointId,
+    ) -> Result<Result<Manifest, String>, Halt> {
+        let name = names::checkpoint(partition, id);
+        let Some(bytes) = self.ask(|| store.read(&name))? else { return Ok(Err("it is gone".to_owned())) };
+        match Manifest::read(&bytes) {
+            Ok(manifest) if manifest.id == id && manifest.partition == partition => Ok(Ok(manifest)),
+            Ok(_) => Ok(Err("it is another checkpoint's manifest".to_owned())),
+            Err(fault) => refuse_newer(fault, &name, store).map(Err),
+        }
+    }
+
+    /// The shard of `manifest`, and where the state of each view of the job stood in it.
+    #[allow(clippy::type_complexity)] // an outcome within an outcome: damage is no reason to halt yet
+    fn restore(
+        &self,
+        store: &dyn CheckpointStore,
+        job: &Job,
+        manifest: &Manifest,
+    ) -> Result<Result<(Shard, Vec<Option<usize>>), String>, Halt> {
+        let views = self.match_views(job, manifest)?;
+        let targets = (0..manifest.views.len()).map(|stored| views.iter().position(|view| *view == Some(stored)));
+        let mut restoring = Restoring::new(job.shard(), manifest.slots, targets.collect());
+        for part in manifest.layers.iter().flat_map(|layer| &layer.parts) {
+            let Some(object) = self.ask(|| store.read(&part.name))? else {
+                return Ok(Err(format!("{} is missing", part.name)));
+            };
+            if object.len() as u64 != part.bytes || state::checksum(&object) != part.crc32 {
+                return Ok(Err(format!("{} is not what was written", part.name)));
+            }
+            let bytes = match state::unpack(&object) {
+                Ok(bytes) => bytes,
+                Err(fault) => return refuse_newer(fault, &part.name, store).map(Err),
+            };
+            if let Err(damaged) = restoring.apply(&bytes) {
+                return Ok(Err(format!("{}: {damaged}", part.name)));
+            }
+        }
+        let rows = views.iter().map(|view| view.map_or(0, |stored| manifest.views[stored].rows)).collect();
+        let facts = ShardFacts {
+            watermark: manifest.watermark_ms.map(EventTime::from_ms),
+            slots: manifest.slots,
+            entities: 0,
+            rows,
+        };
+        Ok(restoring.finish(&facts).map(|shard| (shard, views)).map_err(|damaged| damaged.to_string()))
+    }
+
+    /// For every view of the job, the place of its state in `manifest`. Halts where state would be dropped and that was not
+    /// allowed.
+    fn match_views(&self, job: &Job, manifest: &Manifest) -> Result<Vec<Option<usize>>, Halt> {
+        let definitions: Vec<String> = job.views.iter().map(|view| view.definition(&job.schema)).collect();
+        let matching = |name: &str, definition: &str| {
+            manifest.views.iter().position(|stored| stored.name == name && stored.definition == definition)
+        };
+        let views: Vec<_> =
+            job.views.iter().zip(&definitions).map(|(view, definition)| matching(&view.name, definition)).collect();
+        let mut dropped = Vec::new();
+        for (index, stored) in manifest.views.iter().enumerate() {
+            if views.contains(&Some(index)) {
+                continue;
+            }
+            let now = job.views.iter().zip(&definitions).find(|(view, _)| *view.name == *stored.name);
+            let why = match now {
+                Some((_, now)) => format!("`{}` was  {}\n      and is {now}", stored.name, stored.definition),
+                None => format!("`{}` is not in the pipeline file any more", stored.name),
+            };
+            if self.checkpoints.drop_state.contains(&stored.name) {
+                warn!(partition = manifest.partition, view = stored.name, "its state is dropped, as asked");
+            } else {
+                dropped.push((stored.name.clone(), why));
+            }
+        }
+        if !dropped.is_empty() {
+            let list: String = dropped.iter().map(|(_, why)| format!("\n    {why}")).collect();
+            let flags: Vec<_> = dropped.iter().map(|(name, _)| format!("--drop-state {name}")).collect();
+            let kept: Vec<_> =
+                job.views.iter().zip(&views).filter(|(_, view)| view.is_some()).map(|(view, _)| &*view.name).collect();
+            return Err(Halt::ChangedViews(format!(
+                "feature views changed since checkpoint {} of partition {}; the state of these fits no view any more:{list}\n  \
+                 The state of {} is kept. Change the pipeline file back, or give the rest up with {}: their windows then \
+                 begin anew, and those that are open now will count only what comes from here on.",
+                manifest.id,
+                manifest.partition,
+                if kept.is_empty() { "none".to_owned() } else { kept.join(", ") },
+                flags.join(" "),
+            )));
+        }
+        for (view, _) in job.views.iter().zip(&views).filter(|(_, view)| view.is_none()) {
+            let view = &*view.name;
+            warn!(
+                partition = manifest.partition,
+                view, "no state of this feature view is kept: its windows begin here"
+            );
+        }
+        Ok(views)
+    }
+
+    fn check_identity(&self, manifest: &Manifest, store: &dyn CheckpointStore) -> Result<(), Halt> {
+        let (identity, place) = (&self.checkpoints.identity, store.place());
+        let ours = (&identity.pipeline, &identity.topic);
+        if ours != (&manifest.pipeline, &manifest.topic) {
+            return Err(Halt::ForeignState(format!(
+                "the state in {place} is of pipeline `{}` over topic `{}`, not of `{}` over `{}`. Correct the pipeline \
+                 file or --from; for other events take another `source.kafka.group`, which has a state of its own",
+                manifest.pipeline, manifest.topic, ours.0, ours.1
+            )));
+        }
+        if let (Some(then), Some(now)) = (&manifest.topic_id, &identity.topic_id)
+            && then != now
+        {
+            return Err(Halt::TopicRecreated(format!(
+                "topic `{}` was deleted and created again since checkpoint {} of partition {} (its id was {then}, and is \
+                 {now}): offsets mean other records now. Take another `source.kafka.group`, or delete {place} to begin \
+                 with the new topic",
+                identity.topic, manifest.id, manifest.partition
+            )));
+        }
+        if manifest.partitions != identity.partitions && !self.checkpoints.accept_partitions {
+            return Err(Halt::PartitionsAdded(format!(
+                "topic `{}` had {} partitions at checkpoint {} of partition {}, and has {} now: keys have moved between \
+                 partitions, so windows that are open would count only a part of a user's events. Either accept that for \
+                 the windows open at the change with --accept-partitions, or read everything anew with another \
+                 `source.kafka.group`",
+                identity.topic, manifest.partitions, manifest.id, manifest.partition, identity.partitions
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    /// Nothing is known of the partition.
+    fn nothing(job: &Job, next_number: u64, kept: Vec<Manifest>) -> Self {
+        Self {
+            shard: job.shard(),
+            used: None,
+            views: vec![None; job.views.len()],
+            kept,
+            next_number,
+            from: None,
+            scope: Scope::Everything,
+        }
+    }
+
+    /// Where the rows of view `index` stand.
+    fn count(&self, index: usize, name: &str, epoch: Epoch) -> RowCount {
+        let stored: Option<&ViewState> =
+            self.views[index].and_then(|stored| self.used.as_ref().map(|used| &used.views[stored]));
+        let (since, rows) = stored.map_or((epoch, 0), |stored| (stored.since, stored.rows));
+        RowCount { view: name.to_owned(), since, rows }
+    }
+
+    fn open(self, origin: Origin, since: Vec<Epoch>, written: Vec<u64>, took: Duration) -> Opened {
+        let restored = self.used.as_ref().map(|used| Restored {
+            id: used.id,
+            bytes: used.bytes(),
+            entities: used.entities,
+            took,
+            from: self.from.clone(),
+        });
+        Opened {
+            origin,
+            shard: self.shard,
+            position: self.used.as_ref().map(|used| used.offset),
+            since,
+            written,
+            kept: self.kept,
+            next_number: self.next_number,
+            scope: self.scope,
+            restored,
+        }
+    }
+}
+
+/// A format that is newer halts; anything else is a reason to use the generation before.
+fn refuse_newer(fault: FormatFault, name: &str, store: &dyn CheckpointStore) -> Result<String, Halt> {
+    match fault {
+        FormatFault::Damaged(reason) => Ok(reason),
+        newer @ FormatFault::Newer(..) => Err(Halt::NewerState(format!(
+            "{name} in {} cannot be read: {newer}. Run the version that wrote it, or a newer one",
+            store.place()
+        ))),
+    }
+}
+
+fn list_checkpoints(store: &dyn CheckpointStore, partition: Partition) -> Result<Vec<CheckpointId>, StoreFault> {
+    let listed = store.list(&names::checkpoints(partition))?;
+    let mut ids: Vec<_> = listed
+        .iter()
+        .filter_map(|object| match names::parse(&object.name) {
+            Named::Checkpoint(_, id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    ids.sort_unstable();
+    Ok(ids)
+}

@@ -1,0 +1,49 @@
+//! What a worker computes.
+
+use std::sync::Arc;
+
+use windrow_core::{FeatureView, HashKey, Schema, Shard};
+
+use crate::{Decoder, Halt, Record};
+
+/// A pipeline as its workers know it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The feature views, in the pipeline's order.
+    pub views: Arc<[FeatureView]>,
+    /// The event's fields.
+    pub schema: Schema,
+    /// How far event times may be out of order, in milliseconds.
+    pub max_out_of_orderness_ms: i64,
+    /// How records become events.
+    pub decoder: Decoder,
+    /// The topic (or file) the records come from, for dead letters.
+    pub topic: Arc<str>,
+    /// Key of the hash tables.
+    pub hash_key: HashKey,
+    /// Whether a record without a key must be refused: true for topics of several partitions, where it would scatter an
+    /// entity's events.
+    pub keys_required: bool,
+}
+
+impl Job {
+    /// A shard without state.
+    pub(crate) fn shard(&self) -> Shard {
+        Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.hash_key)
+    }
+
+    pub(crate) fn check_key(&self, record: &Record<'_>) -> Result<(), Halt> {
+        if self.keys_required && record.key.is_none() {
+            return Err(Halt::Input(format!(
+                "the record at offset {} of partition {} has no key, but topic `{}` has several partitions: without keys \
+                 the events of one entity are spread over all of them and every window would count only a part. Produce \
+                 with `{}` as the record key, or use a topic with one partition.",
+                record.offset,
+                record.partition,
+                self.topic,
+                self.schema.key_name(),
+            )));
+        }
+        Ok(())
+    }
+}

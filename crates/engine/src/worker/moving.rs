@@ -1,0 +1,232 @@
+//! Partitions that come and go.
+//!
+//! Owns: what happens between the group's announcement and the answer to it: opening partitions in the keeper, a last
+//! checkpoint before one is given up; and what happens when a partition is lost. Does not own: the group (the source).
+//! Invariants: (1) announcements are dealt with one after another, in their order; (2) meanwhile the other partitions are
+//! worked on; (3) a partition is given up with a last checkpoint where that is possible within [`LEAVE_PATIENCE`], and
+//! without it otherwise: whoever comes next fences us.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::Worker;
+use super::owned::Owned;
+use crate::checkpoint::{Opened, Task};
+use crate::{Clock, DeadLetters, Epoch, Halt, Loss, Lost, Offset, Origin, Partition, Positions, Sink, Source};
+
+/// How long the group waits for a last checkpoint.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(15);
+/// How long the group may take to say that a partition of ours is somebody else's. Longer than any session timeout in use.
+const FENCED_PATIENCE: Duration = Duration::from_secs(120);
+
+/// What is to happen to partitions.
+#[derive(Debug)]
+pub(super) enum Coming {
+    Assigned(Vec<Partition>),
+    Revoked {
+        partitions: Vec<Partition>,
+        lost: bool,
+    },
+    /// The store of rows went back: the partition is still ours, and begins again at its last checkpoint.
+    Rewound(Partition),
+}
+
+/// What is happening to partitions.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// They are being opened.
+    Opening { partitions: Vec<Partition>, opened: BTreeMap<Partition, Opened>, rewound: bool },
+    /// They are frozen, and their last checkpoints are being taken.
+    Leaving { partitions: Vec<Partition>, until: Duration },
+}
+
+impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
+    pub(super) fn go_on_with_changes(&mut self) -> Result<(), Halt> {
+        self.mind_the_fenced()?;
+        let now = self.clock.now();
+        match self.change.take() {
+            None => match self.coming.pop_front() {
+                Some(coming) => self.begin_change(coming, now),
+                None => Ok(()),
+            },
+            Some(Change::Opening { partitions, opened, rewound }) if opened.len() == partitions.len() => {
+                self.take_over(&partitions, opened, rewound, now)
+            }
+            Some(Change::Leaving { partitions, until }) => {
+                if self.all_saved()? || now >= until {
+                    self.let_go(&partitions)
+                } else {
+                    self.change = Some(Change::Leaving { partitions, until });
+                    Ok(())
+                }
+            }
+            unfinished => {
+                self.change = unfinished;
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_change(&mut self, coming: Coming, now: Duration) -> Result<(), Halt> {
+        match coming {
+            Coming::Assigned(partitions) => {
+                self.fenced.retain(|partition, _| !partitions.contains(partition));
+                self.open(partitions, false, now)
+            }
+            Coming::Rewound(partition) => self.open(vec![partition], true, now),
+            Coming::Revoked { partitions, lost: true } => {
+                warn!(?partitions, "partitions were lost to another member of the group");
+                for &partition in &partitions {
+                    self.forget_snapshot(partition)?;
+                    self.shards.remove(&partition);
+                    self.fenced.remove(&partition);
+                }
+                self.source.release(&partitions)
+            }
+            Coming::Revoked { partitions, lost: false } => {
+                self.fenced.retain(|partition, _| !partitions.contains(partition));
+                for (_, owned) in self.shards.iter_mut().filter(|(partition, _)| partitions.contains(partition)) {
+                    owned.frozen = true;
+                }
+                self.change = Some(Change::Leaving { partitions, until: now + LEAVE_PATIENCE });
+                Ok(())
+            }
+        }
+    }
+
+    fn open(&mut self, partitions: Vec<Partition>, rewound: bool, now: Duration) -> Result<(), Halt> {
+        let Some(keeper) = &self.keeper else {
+            let starts = self.source.begin(&partitions, &Positions::new())?;
+            for partition in partitions {
+                let origin = Origin { partition, epoch: 0 };
+                let start = starts.get(&partition).copied();
+                self.shards.insert(partition, Owned::without_checkpoints(self.job.shard(), origin, start, now));
+            }
+            return Ok(());
+        };
+        partitions.iter().try_for_each(|&partition| keeper.ask(Task::Open(partition)))?;
+        self.change = Some(Change::Opening { partitions, opened: BTreeMap::new(), rewound });
+        Ok(())
+    }
+
+    /// The keeper has opened `partition`, or cannot.
+    pub(super) fn note_opened(&mut self, partition: Partition, outcome: Result<Box<Opened>, Halt>) -> Result<(), Halt> {
+        match (outcome, &mut self.change) {
+            (Err(_), _) if self.stop.requested() => Ok(()), // given up because of that
+            (Err(halt), _) => Err(halt),
+            (Ok(found), Some(Change::Opening { opened, .. })) => {
+                opened.insert(partition, *found);
+                Ok(())
+            }
+            (Ok(_), _) => Ok(()),
+        }
+    }
+
+    fn take_over(
+        &mut self,
+        partitions: &[Partition],
+        opened: BTreeMap<Partition, Opened>,
+        rewound: bool,
+        now: Duration,
+    ) -> Result<(), Halt> {
+        let positions: Positions =
+            opened.iter().filter_map(|(&partition, opened)| Some((partition, opened.position?))).collect();
+        let starts = if rewound { self.source.seek(&positions)? } else { self.source.begin(partitions, &positions)? };
+        let every = self.checkpoints.as_ref().map_or(Duration::MAX, |checkpoints| checkpoints.every);
+        for (partition, opened) in opened {
+            self.say_opened(partition, &opened, starts.get(&partition).copied());
+            let start = starts.get(&partition).copied().or(opened.position);
+            self.shards.insert(partition, Owned::new(opened, start, now, every));
+        }
+        Ok(())
+    }
+
+    fn say_opened(&self, partition: Partition, opened: &Opened, start: Option<Offset>) {
+        let epoch = opened.origin.epoch;
+        match &opened.restored {
+            Some(restored) => {
+                let (took_ms, bytes, entities) = (restored.took.as_millis(), restored.bytes, restored.entities);
+                let from = restored.from.as_deref();
+                info!(partition, epoch, checkpoint = %restored.id, from, offset = start, entities, bytes, took_ms, "restored");
+                self.metrics.checkpoints.restored(restored.id, restored.took);
+            }
+            None => info!(partition, epoch, offset = start, "no checkpoint yet: beginning with empty state"),
+        }
+    }
+
+    /// The last checkpoints are complete, or there is no time left for them.
+    fn let_go(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        let mut positions = Positions::new();
+        for &partition in partitions {
+            self.forget_snapshot(partition)?;
+            let Some(owned) = self.shards.remove(&partition) else { continue };
+            if owned.has_news() {
+                error!(
+                    partition,
+                    "gave the partition up without a last checkpoint; what follows the one before is read again"
+                );
+            }
+            positions.extend(owned.kept.map(|kept| (partition, kept)));
+        }
+        if !positions.is_empty() {
+            self.source.commit(&positions, true)?;
+        }
+        self.source.release(partitions)
+    }
+
+    /// Takes note of the partitions whose rows the store no longer takes.
+    pub(super) fn mind_losses(&mut self) -> Result<(), Halt> {
+        for Lost { origin, why } in self.sink.lost() {
+            match why {
+                Loss::Fenced(epoch) => self.lose(origin, epoch),
+                Loss::Rewound => {
+                    let partition = origin.partition;
+                    if self.shards.get(&partition).is_none_or(|owned| owned.origin != origin) {
+                        continue;
+                    }
+                    error!(
+                        partition,
+                        "the store of rows has lost rows that it had acknowledged; going back to the last checkpoint to \
+                         write them again"
+                    );
+                    self.forget_snapshot(partition)?;
+                    self.shards.remove(&partition);
+                    self.coming.push_back(Coming::Rewound(partition));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody has claimed a partition under a larger `epoch`.
+    pub(super) fn lose(&mut self, origin: Origin, epoch: Epoch) {
+        let partition = origin.partition;
+        if self.shards.get(&partition).is_none_or(|owned| owned.origin != origin) {
+            return;
+        }
+        warn!(
+            partition,
+            ours = origin.epoch,
+            theirs = epoch,
+            "another worker has taken this partition over while we were away: nothing more is written for it here"
+        );
+        self.shards.remove(&partition);
+        self.metrics.checkpoints.fenced.add(1);
+        self.fenced.insert(partition, self.clock.now());
+    }
+
+    /// A partition that was claimed by a member of our group is soon taken from us by the group. If it is not, whoever
+    /// claimed it is no member.
+    fn mind_the_fenced(&mut self) -> Result<(), Halt> {
+        let now = self.clock.now();
+        match self.fenced.iter().find(|(_, since)| now.saturating_sub(**since) >= FENCED_PATIENCE) {
+            None => Ok(()),
+            Some((partition, _)) => Err(Halt::Fenced(format!(
+                "partition {partition} was taken over by a process that is not a member of our consumer group, but uses the \
+                 same checkpoint store or Redis, pipeline name and group name. Two jobs need two groups"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A partition that a worker owns: its shard, where it stands, and the snapshot that is being taken of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use windrow_core::{Scope, Shard, ShardFacts};
+
+use crate::checkpoint::{Opened, Purpose};
+use crate::{Epoch, Offset, Origin, Ticket};
+
+/// A partition and all that its worker knows of it.
+#[derive(Debug)]
+pub(super) struct Owned {
+    pub(super) origin: Origin,
+    pub(super) shard: Shard,
+    /// The offset of the next record; `None` while it is not known.
+    pub(super) position: Option<Offset>,
+    /// Per view, since when its rows are counted.
+    pub(super) since: Vec<Epoch>,
+    /// Per view, the number of the last row that was in the store of rows when the partition was opened.
+    pub(super) written: Vec<u64>,
+    /// It is being given up, or everything ends: its records are left to whoever comes next.
+    pub(super) frozen: bool,
+    /// Bounded input has ended, and everything has fired.
+    pub(super) finished: bool,
+    pub(super) taking: Option<Taking>,
+    /// What the next checkpoint must hold.
+    pub(super) scope: Scope,
+    /// The position of the last complete checkpoint, and when it was cut (or the partition opened).
+    pub(super) kept: Option<Offset>,
+    pub(super) kept_when: Duration,
+    /// When the next checkpoint is due, and the next attempt at a savepoint.
+    pub(super) due: Duration,
+    pub(super) savepoint_due: Duration,
+    /// The savepoint it is in already.
+    pub(super) savepoint: Option<Arc<str>>,
+    /// The last checkpoint before giving it up failed; there is no other attempt.
+    pub(super) last_failed: bool,
+}
+
+/// A snapshot that is being taken.
+#[derive(Debug)]
+pub(super) struct Taking {
+    pub(super) purpose: Purpose,
+    pub(super) scope: Scope,
+    /// Everything handed to the sink before the cut.
+    pub(super) ticket: Ticket,
+    pub(super) offset: Offset,
+    pub(super) facts: ShardFacts,
+    /// Wall clock, in epoch milliseconds.
+    pub(super) taken_at_ms: i64,
+    pub(super) began: Duration,
+    /// Saved, and not handed to the keeper yet.
+    pub(super) bytes: Vec<u8>,
+    pub(super) stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// Slots are being saved.
+    Saving,
+    /// All are saved; rows are waited for.
+    Saved,
+    /// The keeper is completing it.
+    Completing,
+}
+
+impl Owned {
+    /// `opened`, read from `start` on.
+    pub(super) fn new(opened: Opened, start: Option<Offset>, now: Duration, every: Duration) -> Self {
+        // A partition without checkpoints of its own gets one at once: it fixes where "latest" was, and that a
+        // savepoint was begun from.
+        let (kept, due) = match opened.scope {
+            Scope::Everything => (None, now),
+            Scope::Changes => (opened.position, now + every),
+        };
+        Self { kept, due, scope: opened.scope, ..Self::without_checkpoints(opened.shard, opened.origin, start, now) }
+            .counting(opened.since, opened.written)
+    }
+
+    /// A shard whose state is not kept.
+    pub(super) fn without_checkpoints(shard: Shard, origin: Origin, start: Option<Offset>, now: Duration) -> Self {
+        Self {
+            origin,
+            shard,
+            position: start,
+            since: Vec::new(),
+            written: Vec::new(),
+            frozen: false,
+            finished: false,
+            taking: None,
+            scope: Scope::Everything,
+            kept: None,
+            kept_when: now,
+            due: Duration::MAX,
+            savepoint_due: now,
+            savepoint: None,
+            last_failed: false,
+        }
+    }
+
+    fn counting(self, since: Vec<Epoch>, written: Vec<u64>) -> Self {
+        Self { since, written, ..self }
+    }
+
+    /// Whether something has come since its last complete checkpoint.
+    pub(super) fn has_news(&self) -> bool {
+        self.position.is_some() && self.position != self.kept
+    }
+
+    pub(super) fn is(&self, stage: Stage) -> bool {
+        self.taking.as_ref().is_some_and(|taking| taking.stage == stage)
+    }
+}
