@@ -148,12 +148,12 @@ impl<R: BufRead> Source for FileSource<R> {
         }
     }
 
-    fn committed(&mut self, _partitions: &[Partition]) -> Result<Positions, Halt> {
+    fn begin(&mut self, _partitions: &[Partition], _positions: &Positions) -> Result<Positions, Halt> {
         Ok(Positions::new())
     }
 
-    fn begin(&mut self, _partitions: &[Partition], _positions: &Positions) -> Result<Positions, Halt> {
-        Ok(Positions::new())
+    fn seek(&mut self, _positions: &Positions) -> Result<Positions, Halt> {
+        Err(Halt::Input(format!("{} can only be read from its beginning to its end", self.name)))
     }
 
     fn release(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {

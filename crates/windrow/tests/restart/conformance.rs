@@ -1,0 +1,116 @@
+//! Flink's answers, however often the job is killed or moved on the way.
+
+#[path = "../support/rows.rs"]
+mod compare;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use windrow_engine::Offset;
+
+use crate::job::{Run, Setup};
+use crate::script::{Script, Then};
+use compare::compare;
+
+/// Restarts per case, at most: each one costs a checkpoint on the disk.
+const RESTARTS: usize = 60;
+
+pub(crate) fn cases() -> Vec<(String, Arc<Vec<String>>, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a file of the case");
+    let mut names: Vec<String> = fs::read_dir(&folder)
+        .expect("the conformance cases")
+        .filter_map(|entry| entry.expect("readable").file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".events.jsonl").map(str::to_owned))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 6, "{names:?}");
+    names
+        .into_iter()
+        .map(|name| {
+            let events = read(&format!("{name}.events.jsonl")).lines().map(str::to_owned).collect();
+            let answers = read(&format!("{name}.flink.jsonl"));
+            (name, Arc::new(events), answers)
+        })
+        .collect()
+}
+
+fn assert_answers(setup: &Setup, answers: &str, what: &str) {
+    // Late events are not rows; a killed worker may have seen one twice.
+    let rows = |text: &str| -> String {
+        text.lines().filter(|line| !line.contains("\"late\"")).map(|line| format!("{line}\n")).collect()
+    };
+    match compare(&rows(answers), &rows(&setup.rows.lines())) {
+        Ok(count) => println!("{what}: {count} rows agree"),
+        Err(differences) => panic!("{what}: {differences}"),
+    }
+}
+
+fn offset(at: usize) -> Offset {
+    Offset::try_from(at).expect("small")
+}
+
+#[test]
+fn straight() {
+    for (name, events, answers) in cases() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let setup = Setup::in_folder(folder.path());
+        setup.run(Script::new(&events, Vec::new())).expect_end();
+        assert_answers(&setup, &answers, &name);
+    }
+}
+
+/// A checkpoint after every k-th event, some events behind it that are in no checkpoint, a kill, a restore; and so on.
+#[test]
+fn killed_and_restored_after_every_kth_event() {
+    for (name, events, answers) in cases() {
+        let k = (events.len() / RESTARTS).max(1);
+        let folder = tempfile::tempdir().expect("a folder");
+        let setup = Setup::in_folder(folder.path());
+        for at in (k..events.len()).step_by(k) {
+            let unsaved = (at / k) % 7 * k / 3;
+            let kill = (at + unsaved).min(events.len());
+            let then = vec![(offset(at), Then::AwaitCheckpoint), (offset(kill), Then::Kill)];
+            setup.run(Script::new(&events, then)).expect_killed();
+        }
+        setup.run(Script::new(&events, Vec::new())).expect_end();
+        assert_answers(&setup, &answers, &format!("{name}, killed after every {k}"));
+    }
+}
+
+/// Handed over properly, twice.
+#[test]
+fn moved_to_another_worker_midway() {
+    for (name, events, answers) in cases() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let setup = Setup::in_folder(folder.path());
+        for at in [events.len() / 3, events.len() / 2] {
+            let run = setup.run(Script::new(&events, vec![(offset(at), Then::Revoke)]));
+            assert!(matches!(run, Run::Ended(_)), "{run}");
+        }
+        setup.run(Script::new(&events, Vec::new())).expect_end();
+        assert_answers(&setup, &answers, &format!("{name}, moved"));
+    }
+}
+
+/// The worker sleeps, another one takes over and reads to the end; the sleeper wakes up and goes on as if nothing had
+/// happened, until it finds out. It writes neither row nor checkpoint.
+#[test]
+fn a_sleeper_that_wakes_up_changes_nothing() {
+    for (name, events, answers) in cases() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let setup = Setup::in_folder(folder.path());
+        let (early, middle) = (events.len() / 4, events.len() / 2);
+        let meanwhile = {
+            let (setup, events) = (setup.clone(), Arc::clone(&events));
+            move || setup.run(Script::new(&events, Vec::new())).expect_end()
+        };
+        let then =
+            vec![(offset(early), Then::AwaitCheckpoint), (offset(middle), Then::Sleep(Arc::new(meanwhile)))];
+        let run = setup.run(Script::new(&events, then));
+        assert!(matches!(run, Run::Ended(_)), "{run}");
+        assert_answers(&setup, &answers, &format!("{name}, with a sleeper"));
+        assert!(setup.rows.refused() > 0, "{name}: the sleeper had nothing to write, so this shows nothing");
+    }
+}

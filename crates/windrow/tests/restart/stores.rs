@@ -1,0 +1,71 @@
+//! A checkpoint store that misbehaves as told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use windrow_engine::{CheckpointStore, Listed, StoreFault};
+
+/// Passes everything on to another store, unless told otherwise.
+#[derive(Debug)]
+pub(crate) struct Wayward {
+    inner: Arc<dyn CheckpointStore>,
+    /// Every n-th call fails before it takes effect, every m-th after.
+    pub(crate) fails_every: AtomicU64,
+    pub(crate) forgets_every: AtomicU64,
+    /// Nothing can be created: the disk is full.
+    pub(crate) full: AtomicBool,
+    calls: AtomicU64,
+}
+
+impl Wayward {
+    pub(crate) fn around(inner: Arc<dyn CheckpointStore>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            fails_every: AtomicU64::new(0),
+            forgets_every: AtomicU64::new(0),
+            full: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+        })
+    }
+
+    fn call<T>(&self, work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let due = |every: &AtomicU64| match every.load(Ordering::Relaxed) {
+            0 => false,
+            every => number.is_multiple_of(every),
+        };
+        if due(&self.fails_every) {
+            return Err(StoreFault::Failed("an error before it was done".to_owned()));
+        }
+        let result = work();
+        if due(&self.forgets_every) {
+            return Err(StoreFault::Failed("the answer was lost".to_owned()));
+        }
+        result
+    }
+}
+
+impl CheckpointStore for Wayward {
+    fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(StoreFault::Failed("no space left".to_owned()));
+        }
+        self.call(|| self.inner.create(name, bytes))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.call(|| self.inner.read(name))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault> {
+        self.call(|| self.inner.list(folder))
+    }
+
+    fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
+        self.call(|| self.inner.delete(names))
+    }
+
+    fn place(&self) -> &str {
+        self.inner.place()
+    }
+}
