@@ -7,6 +7,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$ROOT"
 # A developer's own stack must not leak into the tests.
 unset WINDROW_HOME WINDROW_KAFKA_PORT WINDROW_REDIS_PORT WINDROW_BIN WINDROW_TEST_KAFKA WINDROW_TEST_REDIS
+unset WINDROW_TEST_S3 WINDROW_TEST_S3_FAULTS
 # shellcheck source=dev/lib/say.sh
 source dev/lib/say.sh
 # shellcheck source=dev/lib/process.sh
@@ -17,18 +18,21 @@ source dev/lib/port.sh
 source dev/lib/java.sh
 # shellcheck source=dev/lib/install.sh
 source dev/lib/install.sh
+# shellcheck source=dev/lib/venv.sh
+source dev/lib/venv.sh
 
 usage() {
     cat <<'EOF'
 usage: ./test.sh [--fast]
 
 Installs what it needs (as root; otherwise it prints the command) and runs everything: format, lints, docs, scripts,
-unit, property, conformance and end-to-end tests on a real Kafka and Redis of their own, ./start.sh and the notebooks.
+unit, property, conformance and end-to-end tests on a Kafka, a Redis and an S3 of their own, ./start.sh and the notebooks.
 Ports and folders are its own; everything is stopped at the end. The last line is `N passed, N failed`.
 
-  --fast   for developers: no Kafka, no release build, no notebooks; end-to-end tests that need Kafka are skipped
+  --fast   for developers: no Kafka, no S3, no release build, no notebooks; the tests that need them are skipped
 
-Where Apache Kafka cannot be had, the tests that need it are skipped with a loud line; with CI=true that is a failure.
+Where Apache Kafka or the S3 (moto) cannot be had, the tests that need it are skipped with a loud line; with CI=true that
+is a failure. The faults of one S3 are drawn with the seed in WINDROW_TEST_SEED, or a new one, which is printed.
 EOF
 }
 
@@ -42,9 +46,10 @@ for argument; do
 done
 
 PASSED=0 FAILED=0 SKIPPED=0
-# Why there is no Apache Kafka; empty when there is one.
-WITHOUT_KAFKA=''
-((FAST == 0)) || WITHOUT_KAFKA='--fast'
+# Why there is no Apache Kafka, and no S3; empty when there is one.
+WITHOUT_KAFKA='' WITHOUT_S3=''
+((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
+SEED=${WINDROW_TEST_SEED:-$RANDOM}
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-test.XXXXXX")
 BINARY=${CARGO_TARGET_DIR:-$ROOT/target}/release/windrow
 VENV=$ROOT/.windrow/venv
@@ -57,13 +62,16 @@ finish() {
     ticker_stop
     dev/kafka.sh stop --dir "$TEMP/kafka" || true
     dev/redis.sh stop --dir "$TEMP/redis" || true
+    dev/s3.sh stop --dir "$TEMP/s3" || true
+    dev/s3.sh stop --dir "$TEMP/s3-faults" || true
     if ((code != 0 && FAILED == 0)); then
         [[ -z $CURRENT ]] || say_error "ended in: $CURRENT"
         FAILED=1
     fi
     if ((FAILED > 0)); then echo "logs: $TEMP"; else rm -rf -- "$TEMP"; fi
     if ((SKIPPED > 0)); then
-        printf '%s!!! %d tests SKIPPED that need Apache Kafka: %s%s\n' "$YELLOW" "$SKIPPED" "$WITHOUT_KAFKA" "$PLAIN"
+        printf '%s!!! %d tests SKIPPED%s%s%s\n' "$YELLOW" "$SKIPPED" \
+            "${WITHOUT_KAFKA:+; no Apache Kafka: $WITHOUT_KAFKA}" "${WITHOUT_S3:+; no S3: $WITHOUT_S3}" "$PLAIN"
     fi
     echo "$PASSED passed, $FAILED failed"
     ((code != 0 || FAILED == 0)) || code=1
@@ -166,6 +174,17 @@ kafka_tools() {
     say_warn 'the tests that need it are SKIPPED; everything else runs'
 }
 
+# Fetches the S3 for tests, or notes why there is none.
+s3_tools() {
+    [[ -z $WITHOUT_S3 ]] || return 0
+    with_ticker 'fetching moto, the S3 for tests' "$TEMP/fetch-s3.log" dev/s3.sh fetch && return
+    WITHOUT_S3=$(sed -n '1s/^error: //p' "$TEMP/fetch-s3.log")
+    say_warn "no S3 here ($WITHOUT_S3)"
+    say_log_end "$TEMP/fetch-s3.log" 4
+    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
+    say_warn 'the tests that need it are SKIPPED; everything else runs'
+}
+
 scripts() {
     shellcheck -x -a ./*.sh dev/*.sh bench/*.sh .ci/run || return
     local version
@@ -178,31 +197,26 @@ scripts() {
 
 servers() {
     dev/redis.sh start --port "$TEST_REDIS_PORT" --dir "$TEMP/redis" || return
+    if [[ -z $WITHOUT_S3 ]]; then
+        dev/s3.sh start --port "$TEST_S3_PORT" --dir "$TEMP/s3" || return
+        dev/s3.sh start --port "$TEST_S3_FAULTS_PORT" --dir "$TEMP/s3-faults" --faults "$SEED" || return
+    fi
     [[ -n $WITHOUT_KAFKA ]] || dev/kafka.sh start --port "$TEST_KAFKA_PORT" --dir "$TEMP/kafka"
 }
 
 cargo_tests() {
-    local options=(--no-fail-fast)
     export WINDROW_TEST_REDIS=localhost:$TEST_REDIS_PORT
     ((FAST)) || export WINDROW_BIN=$BINARY
-    if [[ -n $WITHOUT_KAFKA ]]; then
-        # Shows what a skipped test prints, so that it can be counted.
-        options+=(-- --show-output)
-    else
-        export WINDROW_TEST_KAFKA=localhost:$TEST_KAFKA_PORT
+    [[ -n $WITHOUT_KAFKA ]] || export WINDROW_TEST_KAFKA=localhost:$TEST_KAFKA_PORT
+    if [[ -z $WITHOUT_S3 ]]; then
+        echo "faults of S3 drawn with seed $SEED: to draw them again, WINDROW_TEST_SEED=$SEED ./test.sh"
+        export WINDROW_TEST_S3=http://localhost:$TEST_S3_PORT WINDROW_TEST_S3_FAULTS=http://localhost:$TEST_S3_FAULTS_PORT
     fi
-    cargo test --workspace --locked "${options[@]}"
+    # Shows what a skipped test prints, so that it can be counted.
+    cargo test --workspace --locked --no-fail-fast -- --show-output
 }
 
-venv() {
-    local stamp
-    stamp=$(cksum <producer/requirements.txt)
-    [[ $(cat "$VENV/.complete" 2>/dev/null) != "$stamp" ]] || return 0
-    rm -rf "$VENV"
-    mkdir -p "$(dirname "$VENV")"
-    python3 -m venv "$VENV" && "$VENV/bin/pip" install --quiet -r producer/requirements.txt || return
-    echo "$stamp" >"$VENV/.complete"
-}
+notebooks_venv() { venv_make "$VENV" producer/requirements.txt; }
 
 newcomer() {
     local options=()
@@ -221,8 +235,11 @@ printf '%s── tools%s\n' "$BOLD" "$PLAIN"
 CURRENT=tools
 tools
 kafka_tools
+s3_tools
 TEST_REDIS_PORT=$(port_free)
 TEST_KAFKA_PORT=$(port_free)
+TEST_S3_PORT=$(port_free)
+TEST_S3_FAULTS_PORT=$(port_free)
 
 stage 'format' count_one cargo fmt --all --check
 stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -232,7 +249,7 @@ stage 'scripts' count_one scripts
 stage 'servers for the tests' count_none servers
 stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests
 if ((FAST == 0)); then
-    if [[ -z $WITHOUT_KAFKA ]]; then stage 'python for the notebooks' count_none venv; else SKIPPED=$((SKIPPED + 2)); fi
+    if [[ -z $WITHOUT_KAFKA ]]; then stage 'python for the notebooks' count_none notebooks_venv; else SKIPPED=$((SKIPPED + 2)); fi
     stage 'start.sh, notebooks, stop.sh' count_lines newcomer
 fi
 printf 'all of it took %d s\n' "$((SECONDS - BEGAN))"

@@ -4,5 +4,6 @@
 
 pub mod file;
 pub mod kafka;
+pub mod object_store;
 pub mod redis;
 mod text;

@@ -1,0 +1,67 @@
+//! The runtime that object stores run on, and the bound on every call.
+//!
+//! Owns: the runtime and how long a call may take. Invariant: dropping it waits for nobody.
+
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use windrow_engine::StoreFault;
+
+/// Within this a call ends. Room for a request that hangs ([`super::cloud`]) after some that were refused.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(super) struct Io {
+    /// `None` only while it is being dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Io {
+    pub(super) fn start() -> Result<Self, StoreFault> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("object-store")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|error| {
+                StoreFault::Failed(format!("the thread of the checkpoint store did not start: {error}"))
+            })?;
+        Ok(Self { runtime: Some(runtime) })
+    }
+
+    /// What `call` comes to, or a fault after [`CALL_TIMEOUT`] that begins with `doing`.
+    pub(super) fn run<T>(
+        &self,
+        doing: impl Fn() -> String,
+        call: impl Future<Output = Result<T, StoreFault>>,
+    ) -> Result<T, StoreFault> {
+        let Some(runtime) = &self.runtime else {
+            return Err(StoreFault::Failed(format!("{}: the checkpoint store is closed", doing())));
+        };
+        runtime.block_on(async {
+            tokio::time::timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_elapsed| {
+                Err(StoreFault::Failed(format!("{}: no answer within {} s", doing(), CALL_TIMEOUT.as_secs())))
+            })
+        })
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        // A disk that hangs must not hold up the end of the program.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Runs `work`, which waits for the disk, where waiting holds up nobody.
+pub(super) async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreFault> + Send + 'static,
+) -> Result<T, StoreFault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(StoreFault::Failed(format!("a call of the checkpoint store was given up: {error}")))
+    })
+}

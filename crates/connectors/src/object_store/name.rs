@@ -1,0 +1,32 @@
+//! Names of objects, as the engine gives them and as `object_store` wants them.
+//!
+//! Invariant: no name leads out of its store, and none looks like a file that is being written (`NAME#1`).
+
+use object_store::path::Path;
+use windrow_engine::StoreFault;
+
+/// The object `name`.
+pub(super) fn object(name: &str) -> Result<Path, StoreFault> {
+    let good = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-%".contains(&byte))
+    };
+    let refused = || {
+        StoreFault::Refused(format!(
+            "`{}` is no name for an object: it needs segments of A–Z a–z 0–9 . _ - %, with / between them",
+            name.escape_debug()
+        ))
+    };
+    if !name.split('/').all(good) {
+        return Err(refused());
+    }
+    Path::parse(name).map_err(|_| refused())
+}
+
+/// The folder `name`; `None` for all there is.
+pub(super) fn folder(name: &str) -> Result<Option<Path>, StoreFault> {
+    match name.strip_suffix('/').unwrap_or(name) {
+        "" => Ok(None),
+        name => object(name).map(Some),
+    }
+}

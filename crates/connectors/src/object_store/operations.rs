@@ -1,0 +1,46 @@
+//! What the contract asks for, in the words of `object_store`: the same for every kind of store.
+
+use std::collections::BTreeSet;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use windrow_engine::Listed;
+
+pub(super) async fn create(store: &dyn ObjectStore, path: &Path, bytes: Vec<u8>) -> Result<(), Error> {
+    store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await.map(|_| ())
+}
+
+/// The object's bytes. The fault of an object that is not there is left to the caller: it may be a missing bucket.
+pub(super) async fn read(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>, Error> {
+    let bytes = store.get(path).await?.bytes().await?;
+    Ok(bytes.into())
+}
+
+pub(super) async fn list(store: &dyn ObjectStore, folder: Option<&Path>) -> Result<Vec<Listed>, Error> {
+    let mut listed: Vec<Listed> = store
+        .list(folder)
+        .map_ok(|object| Listed { name: object.location.into(), bytes: object.size })
+        .try_collect()
+        .await?;
+    listed.sort_unstable();
+    Ok(listed)
+}
+
+/// Deletes all it can. `absent` says whether an error means that the object was not there.
+pub(super) async fn delete(
+    store: &dyn ObjectStore,
+    paths: BTreeSet<Path>,
+    absent: impl Fn(&Error) -> bool,
+) -> Result<(), Error> {
+    let mut failed = None;
+    let mut deleted = store.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
+    while let Some(result) = deleted.next().await {
+        if let Err(error) = result
+            && !absent(&error)
+        {
+            failed.get_or_insert(error);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}

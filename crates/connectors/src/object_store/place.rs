@@ -1,0 +1,193 @@
+//! What a person writes to say where checkpoints are kept.
+//!
+//! Owns: reading it and showing it. Does not own: whether anything is there. Invariant: neither a place as shown nor a
+//! message about one holds a user, a password or a token.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use windrow_engine::StoreFault;
+
+const FORMS: &str = "write a directory (file:PATH), s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX";
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Provider {
+    Aws,
+    Google,
+    Azure,
+}
+
+/// A bucket (Azure: container), and what the names in it begin with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Bucket {
+    pub(super) provider: Provider,
+    pub(super) name: String,
+    /// Without slashes at its ends; may be empty.
+    pub(super) prefix: object_store::path::Path,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// An absolute path.
+    Local(PathBuf),
+    Memory,
+    Cloud(Bucket),
+}
+
+impl Provider {
+    pub(super) fn scheme(self) -> &'static str {
+        match self {
+            Self::Aws => "s3",
+            Self::Google => "gs",
+            Self::Azure => "az",
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn parse(text: &str) -> Result<Self, StoreFault> {
+        let Some((scheme, rest)) = scheme(text) else { return local(text) };
+        match scheme {
+            "file" => match rest.strip_prefix("//") {
+                Some(path) if !path.starts_with('/') => Err(refused(
+                    "a file: place names no host: write file:/an/absolute/path or file:a/relative/one".to_owned(),
+                )),
+                Some(path) => local(path),
+                None => local(rest),
+            },
+            "memory" => match rest {
+                "" | "//" => Ok(Self::Memory),
+                _ => Err(refused("nothing may follow memory:".to_owned())),
+            },
+            "s3" => bucket(Provider::Aws, rest),
+            "gs" => bucket(Provider::Google, rest),
+            "az" => bucket(Provider::Azure, rest),
+            // Only the scheme is repeated: what follows may hold a password.
+            other => Err(refused(format!("`{other}:` is no kind of checkpoint store; {FORMS}"))),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(path) => write!(f, "file:{}", path.display()),
+            Self::Memory => f.write_str("memory:"),
+            Self::Cloud(Bucket { provider, name, prefix }) => {
+                write!(f, "{}://{name}", provider.scheme())?;
+                if prefix.as_ref().is_empty() { Ok(()) } else { write!(f, "/{prefix}") }
+            }
+        }
+    }
+}
+
+/// `scheme:rest`, where it begins like that; a path with a colon further on is a path.
+fn scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let mut bytes = scheme.bytes();
+    let is_one = bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_one.then_some((scheme, rest))
+}
+
+fn local(path: &str) -> Result<Place, StoreFault> {
+    if path.is_empty() {
+        return Err(refused(format!("the path of the checkpoint store is empty; {FORMS}")));
+    }
+    if path.contains('\0') {
+        return Err(refused("the path of the checkpoint store holds a NUL character".to_owned()));
+    }
+    let absolute = std::path::absolute(Path::new(path)).map_err(|error| {
+        refused(format!(
+            "the path of the checkpoint store, {path}, is relative to a working directory that is gone: {error}"
+        ))
+    })?;
+    Ok(Place::Local(absolute))
+}
+
+fn bucket(provider: Provider, rest: &str) -> Result<Place, StoreFault> {
+    let scheme = provider.scheme();
+    let what = if provider == Provider::Azure { "container" } else { "bucket" };
+    let form = format!("write {scheme}://{}/PREFIX", what.to_uppercase());
+    let Some(rest) = rest.strip_prefix("//") else {
+        return Err(refused(format!("two slashes follow {scheme}: in a checkpoint store's place; {form}")));
+    };
+    let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if name.contains('@') || rest.contains(['?', '#']) {
+        // Not repeated: this is where people put keys and tokens.
+        return Err(refused(format!(
+            "credentials, accounts and options do not belong into {scheme}://…: they come from the environment; {form}"
+        )));
+    }
+    if name.is_empty() {
+        return Err(refused(format!("{scheme}://{rest} names no {what}; {form}")));
+    }
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+        return Err(refused(format!("`{}` is no {what}; {form}", name.escape_debug())));
+    }
+    let prefix = object_store::path::Path::parse(prefix)
+        .map_err(|error| refused(format!("the prefix in {scheme}://{rest} cannot be used: {error}")))?;
+    Ok(Place::Cloud(Bucket { provider, name: name.to_owned(), prefix }))
+}
+
+fn refused(text: String) -> StoreFault {
+    StoreFault::Refused(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        match Place::parse(text) {
+            Ok(place) => place.to_string(),
+            Err(StoreFault::Refused(why)) => why,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn places_are_shown_in_full() {
+        let here = std::env::current_dir().expect("a working directory");
+        let here = here.display();
+        assert_eq!(shown("file:./a/b"), format!("file:{here}/a/b"));
+        assert_eq!(shown("a/b"), format!("file:{here}/a/b"));
+        assert_eq!(shown("./a:b"), format!("file:{here}/a:b"));
+        assert_eq!(shown("file:/a b/é%41#1"), "file:/a b/é%41#1");
+        assert_eq!(shown("file:///a"), "file:/a");
+        assert_eq!(shown("/a"), "file:/a");
+        assert_eq!(shown("memory:"), "memory:");
+        assert_eq!(shown("s3://bucket"), "s3://bucket");
+        assert_eq!(shown("s3://bucket/"), "s3://bucket");
+        assert_eq!(shown("gs://bucket/a/b/"), "gs://bucket/a/b");
+        assert_eq!(shown("az://container/a"), "az://container/a");
+    }
+
+    #[test]
+    fn bad_places_say_what_to_write() {
+        for (text, part) in [
+            ("", "is empty"),
+            ("file:", "is empty"),
+            ("file://host/a", "names no host"),
+            ("memory:a", "nothing may follow"),
+            ("s3://", "names no bucket; write s3://BUCKET/PREFIX"),
+            ("s3:///a", "names no bucket"),
+            ("az:///a", "names no container; write az://CONTAINER/PREFIX"),
+            ("s3:bucket", "two slashes"),
+            ("s3://buck et/a", "is no bucket"),
+            ("s3://bucket/a//b", "cannot be used"),
+            ("hdfs://host/a", "`hdfs:` is no kind"),
+        ] {
+            let shown = shown(text);
+            assert!(shown.contains(part), "{text}: {shown}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_repeated() {
+        for text in ["s3://key:hunter2@bucket/a", "az://c/a?sig=hunter2", "https://u:hunter2@host/a", "gs://b#hunter2"]
+        {
+            assert!(!shown(text).contains("hunter2"), "{}", shown(text));
+        }
+    }
+}

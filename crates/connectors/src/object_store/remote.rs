@@ -1,0 +1,70 @@
+//! A store that is not a directory: a cloud's bucket, or this process's memory.
+//!
+//! Owns: nothing but the calls. After a crash: what was created is there.
+
+use std::fmt;
+use std::sync::Arc;
+
+use object_store::{Error, ObjectStore};
+use windrow_engine::{CheckpointStore, Listed, StoreFault};
+
+use super::io::Io;
+use super::{fault, name, operations};
+
+pub(super) struct Remote {
+    io: Arc<Io>,
+    store: Arc<dyn ObjectStore>,
+    place: String,
+}
+
+impl Remote {
+    pub(super) fn new(io: Arc<Io>, store: Arc<dyn ObjectStore>, place: String) -> Self {
+        Self { io, store, place }
+    }
+
+    /// Runs `call`; `what` names it in a fault ("write NAME").
+    fn run<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, StoreFault> {
+        let doing = || format!("could not {what} in {}", self.place);
+        self.io.run(doing, async { call.await.map_err(|error| fault::of_cloud(&doing(), &error)) })
+    }
+}
+
+/// The place only: what `object_store` shows of itself includes settings.
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Remote({})", self.place)
+    }
+}
+
+impl CheckpointStore for Remote {
+    fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        let path = name::object(name)?;
+        self.run(&format!("write {name}"), operations::create(&*self.store, &path, bytes))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        let path = name::object(name)?;
+        self.run(&format!("read {name}"), async {
+            match operations::read(&*self.store, &path).await {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if fault::is_absent_object(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault> {
+        let path = name::folder(folder)?;
+        self.run(&format!("list {folder}/"), operations::list(&*self.store, path.as_ref()))
+    }
+
+    fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
+        let paths = names.iter().map(|name| name::object(name)).collect::<Result<_, StoreFault>>()?;
+        let what = format!("delete {} objects", names.len());
+        self.run(&what, operations::delete(&*self.store, paths, fault::is_absent_object))
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+}

@@ -1,0 +1,179 @@
+//! What every store promises. [`holds`] is the contract where nothing goes wrong; [`holds_through_faults`] is what is
+//! left of it, by reading back, where requests fail before and after they took effect.
+
+use std::sync::{Barrier, Mutex};
+
+use windrow_engine::{Listed, StoreFault};
+
+use crate::stores::{Owner, Store, bytes, endpoint, names, open, patiently, s3, settle};
+
+const THREADS: usize = 8;
+
+#[test]
+fn a_directory_holds_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("not/there yet/é#1%41");
+    holds(&open(&format!("file:{}", root.display())));
+}
+
+#[test]
+fn memory_holds_it() {
+    holds(&open("memory:"));
+}
+
+#[test]
+fn s3_holds_it() {
+    let Some(endpoint) = endpoint("WINDROW_TEST_S3") else { return };
+    holds(&s3(&endpoint));
+}
+
+#[test]
+fn s3_holds_it_through_faults() {
+    let Some(endpoint) = endpoint("WINDROW_TEST_S3_FAULTS") else { return };
+    holds_through_faults(&s3(&endpoint), 10);
+}
+
+#[test]
+fn a_directory_holds_it_through_faults_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    holds_through_faults(&open(&format!("file:{}", folder.path().display())), 10);
+}
+
+fn holds(store: &Store) {
+    nothing_is_there(store);
+    an_object_is_created_once(store);
+    holds_through_faults(store, 50);
+    more_objects_than_a_page_has(store);
+}
+
+fn holds_through_faults(store: &Store, races: usize) {
+    segments_make_folders(store);
+    names_stay_what_they_are(store);
+    a_large_object(store);
+    deleting(store);
+    for race in 0..races {
+        one_of_many_wins(store, race);
+    }
+}
+
+fn nothing_is_there(store: &Store) {
+    assert_eq!(store.list(""), Ok(Vec::new()));
+    assert_eq!(store.list("a/b"), Ok(Vec::new()));
+    assert_eq!(store.read("a/b/c"), Ok(None));
+    assert_eq!(store.delete(&["a/b/c".to_owned()]), Ok(()));
+    assert_eq!(store.delete(&[]), Ok(()));
+}
+
+fn an_object_is_created_once(store: &Store) {
+    assert_eq!(store.create("once/a", b"first".to_vec()), Ok(()));
+    assert_eq!(store.create("once/a", b"second".to_vec()), Err(StoreFault::Exists));
+    assert_eq!(store.create("once/a", b"first".to_vec()), Err(StoreFault::Exists));
+    assert_eq!(store.read("once/a"), Ok(Some(b"first".to_vec())));
+    assert_eq!(store.create("once/empty", Vec::new()), Ok(()));
+    assert_eq!(store.read("once/empty"), Ok(Some(Vec::new())));
+    assert_eq!(store.read("once"), Ok(None), "a folder is no object");
+}
+
+fn segments_make_folders(store: &Store) {
+    let all = ["f/p1/a", "f/p1/b/c", "f/p10/a", "f/p1.x", "f/p1-", "f/P1/a", "f/p2"];
+    for name in all {
+        assert_eq!(settle(store, name, name.as_bytes()), Owner::Me);
+    }
+    let mut sorted = all.map(str::to_owned);
+    sorted.sort();
+    assert_eq!(names(store, "f"), sorted);
+    assert_eq!(names(store, "f/"), sorted);
+    assert_eq!(names(store, "f/p1"), ["f/p1/a", "f/p1/b/c"]);
+    assert_eq!(names(store, "f/p1/b"), ["f/p1/b/c"]);
+    assert_eq!(names(store, "f/p"), [""; 0]);
+    let listed = patiently(|| store.list("f/p1/b"));
+    assert_eq!(listed, [Listed { name: "f/p1/b/c".to_owned(), bytes: 8 }]);
+    let everything = names(store, "");
+    assert!(sorted.iter().all(|name| everything.contains(name)), "{everything:?}");
+    assert!(everything.is_sorted());
+}
+
+fn names_stay_what_they_are(store: &Store) {
+    let all = ["n/%25", "n/%2F", "n/%41", "n/A", "n/a%20b%C3%A9", "n/a-b_c.d", "n/%"];
+    for name in all {
+        assert_eq!(settle(store, name, name.as_bytes()), Owner::Me, "{name}");
+    }
+    let mut sorted = all;
+    sorted.sort_unstable();
+    assert_eq!(names(store, "n"), sorted);
+    for name in all {
+        assert_eq!(patiently(|| store.read(name)).as_deref(), Some(name.as_bytes()), "{name}");
+    }
+    let long = format!("n/{}", "x".repeat(200));
+    assert_eq!(settle(store, &long, b"long"), Owner::Me);
+    for bad in ["", "/", "a//b", "a/../b", "..", ".", "a/", "/a", "a b", "a#1", "é", "a\\b", "a?b", "a:b"] {
+        for refused in [store.create(bad, Vec::new()), store.read(bad).map(|_| ()), store.delete(&[bad.to_owned()])] {
+            assert!(matches!(refused, Err(StoreFault::Refused(_))), "`{bad}`: {refused:?}");
+        }
+    }
+}
+
+fn a_large_object(store: &Store) {
+    let large = bytes(20_000_000, 1);
+    assert_eq!(settle(store, "large/20MB", &large), Owner::Me);
+    assert!(patiently(|| store.read("large/20MB")) == Some(large), "20 MB come back as they were");
+    assert_eq!(patiently(|| store.list("large"))[0].bytes, 20_000_000);
+}
+
+fn deleting(store: &Store) {
+    for name in ["d/a", "d/b", "d/c/a"] {
+        settle(store, name, b"x");
+    }
+    let some = ["d/a", "d/never", "d/c/a", "d/a"].map(str::to_owned);
+    patiently(|| store.delete(&some));
+    patiently(|| store.delete(&some));
+    assert_eq!(names(store, "d"), ["d/b"]);
+    assert_eq!(patiently(|| store.read("d/a")), None);
+    assert_eq!(settle(store, "d/a", b"again"), Owner::Me);
+    assert_eq!(patiently(|| store.read("d/a")).as_deref(), Some(&b"again"[..]));
+}
+
+/// Eight threads create one name, each with its own bytes: one wins, and everybody agrees on who.
+fn one_of_many_wins(store: &Store, race: usize) {
+    let name = format!("race/{race}/epoch");
+    let start = Barrier::new(THREADS);
+    let winners = Mutex::new(Vec::new());
+    std::thread::scope(|threads| {
+        for thread in 0..THREADS {
+            let (name, start, winners) = (&name, &start, &winners);
+            threads.spawn(move || {
+                // Of different lengths, and long enough that a mixture would show.
+                let mine = bytes(10_000 + thread, thread as u64);
+                start.wait();
+                if settle(store, name, &mine) == Owner::Me {
+                    winners.lock().expect("no thread panicked").push(thread);
+                }
+            });
+        }
+    });
+    let winners = winners.into_inner().expect("no thread panicked");
+    assert_eq!(winners.len(), 1, "race {race}: {winners:?}");
+    let found = patiently(|| store.read(&name));
+    assert!(found == Some(bytes(10_000 + winners[0], winners[0] as u64)), "race {race}: the winner's bytes");
+}
+
+/// S3 lists and deletes a thousand at a time.
+fn more_objects_than_a_page_has(store: &Store) {
+    const PER_THREAD: usize = 150;
+    std::thread::scope(|threads| {
+        for thread in 0..THREADS {
+            threads.spawn(move || {
+                for number in 0..PER_THREAD {
+                    assert_eq!(store.create(&format!("many/{thread}/{number:04}"), vec![0; number]), Ok(()));
+                }
+            });
+        }
+    });
+    let listed = store.list("many").expect("listed");
+    assert_eq!(listed.len(), THREADS * PER_THREAD);
+    assert!(listed.is_sorted());
+    let mut names: Vec<String> = listed.into_iter().map(|object| object.name).collect();
+    let kept = names.pop();
+    assert_eq!(store.delete(&names), Ok(()));
+    assert_eq!(store.list("many").expect("listed").pop().map(|object| object.name), kept);
+}

@@ -1,0 +1,150 @@
+//! A local directory where something is in the way: other files, rights, a full disk, what a killed process left.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use windrow_engine::StoreFault;
+
+use crate::stores::{Store, names, open};
+
+fn at(path: &Path) -> Store {
+    open(&format!("file:{}", path.display()))
+}
+
+fn is_refused<T: std::fmt::Debug>(result: Result<T, StoreFault>, part: &str, place: &Path) {
+    match result {
+        Err(StoreFault::Refused(text)) => {
+            assert!(text.contains(part) && text.contains(&place.display().to_string()), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_file_is_no_directory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "x").expect("written");
+    for root in [file.clone(), file.join("below")] {
+        let store = at(&root);
+        is_refused(store.create("a/b", Vec::new()), "not a directory", &root);
+        is_refused(store.read("a/b"), "not a directory", &root);
+        is_refused(store.list(""), "not a directory", &root);
+        is_refused(store.delete(&["a".to_owned()]), "not a directory", &root);
+    }
+    let store = at(folder.path());
+    is_refused(store.create("file/a", Vec::new()), "not a directory", folder.path());
+}
+
+/// Rights bind nobody who is root: as root, the calls are made by a thread that is not.
+#[test]
+fn missing_rights_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("closed");
+    fs::create_dir(&root).expect("made");
+    fs::write(root.join("a"), "x").expect("written");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o000)).expect("closed");
+    let calls = || {
+        let store = at(&root);
+        is_refused(store.create("b", Vec::new()), "permission denied", &root);
+        is_refused(store.create("c/d", Vec::new()), "permission denied", &root);
+        is_refused(store.read("a"), "permission denied", &root);
+        is_refused(store.list(""), "permission denied", &root);
+        is_refused(store.delete(&["a".to_owned()]), "permission denied", &root);
+    };
+    std::thread::scope(|threads| {
+        let calling = threads.spawn(|| {
+            if rustix::process::geteuid().is_root() {
+                let nobody = rustix::thread::Uid::from_raw(65534);
+                rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become anybody");
+            }
+            calls();
+        });
+        let outcome = calling.join();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).expect("opened");
+        outcome.expect("every call is refused");
+    });
+}
+
+/// A file system of one megabyte, until dropped.
+struct SmallDisk {
+    folder: tempfile::TempDir,
+}
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder.path());
+        mount.output().ok()?.status.success().then_some(Self { folder })
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.folder.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_fails_until_there_is_space() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("skipped: a_full_disk_fails_until_there_is_space needs the right to mount a file system (root)");
+        return;
+    };
+    let store = at(&disk.folder.path().join("checkpoints"));
+    store.create("p1/a", vec![1; 600_000]).expect("there is space");
+    let full = store.create("p1/b", vec![2; 600_000]);
+    let Err(StoreFault::Failed(text)) = full else { panic!("{full:?}") };
+    assert!(text.contains("no space left") && text.contains("p1/b"), "{text}");
+    assert_eq!(store.read("p1/b"), Ok(None), "nothing of it is there");
+    assert_eq!(names(&store, ""), ["p1/a"]);
+    assert_eq!(fs::read_dir(disk.folder.path().join("checkpoints/p1")).expect("listed").count(), 1, "staged files too");
+    store.delete(&["p1/a".to_owned()]).expect("deleted");
+    store.create("p1/b", vec![2; 600_000]).expect("there is space again");
+}
+
+/// What `object_store` leaves when it is killed between staging and linking.
+#[test]
+fn staged_files_are_no_objects_and_go_when_old() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = at(folder.path());
+    store.create("p1/a", b"a".to_vec()).expect("created");
+    store.create("p1/b", b"b".to_vec()).expect("created");
+    let (old, young, foreign) =
+        (folder.path().join("p1/c#1"), folder.path().join("p1/c#2"), folder.path().join("p1/c#x"));
+    for path in [&old, &young, &foreign] {
+        fs::write(path, "half").expect("written");
+    }
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
+    for path in [&old, &foreign] {
+        File::options().write(true).open(path).and_then(|file| file.set_modified(long_ago)).expect("aged");
+    }
+    assert_eq!(store.read("p1/c"), Ok(None));
+    assert!(!names(&store, "").iter().any(|name| name == "p1/c" || name == "p1/c#1" || name == "p1/c#2"));
+    store.create("p1/c", b"whole".to_vec()).expect("leftovers are not in the way");
+    assert_eq!(store.read("p1/c"), Ok(Some(b"whole".to_vec())));
+    store.delete(&["p1/a".to_owned()]).expect("deleted");
+    assert!(!old.exists(), "nobody writes it any more");
+    assert!(young.exists(), "somebody may be writing it");
+    assert!(foreign.exists(), "not of our making");
+}
+
+#[test]
+fn a_directory_taken_away_comes_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("a");
+    let store = at(&root);
+    store.create("p1/a", b"x".to_vec()).expect("created");
+    fs::remove_dir_all(&root).expect("taken away");
+    assert_eq!(store.list(""), Ok(Vec::new()));
+    assert_eq!(store.read("p1/a"), Ok(None));
+    if let Err(fault) = store.create("p1/a", b"y".to_vec()) {
+        assert!(matches!(fault, StoreFault::Failed(_)), "{fault:?}");
+        store.create("p1/a", b"y".to_vec()).expect("made again");
+    }
+    assert_eq!(store.read("p1/a"), Ok(Some(b"y".to_vec())));
+}

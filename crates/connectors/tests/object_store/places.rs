@@ -1,0 +1,63 @@
+//! What a place is called, and what its name may not be.
+
+use windrow_connectors::object_store::ObjectStores;
+use windrow_engine::{CheckpointStores, StoreFault};
+
+use crate::stores::{open, s3_at};
+
+#[test]
+fn a_place_is_shown_in_full() {
+    let here = std::env::current_dir().expect("a working directory");
+    assert_eq!(open("some/where").place(), format!("file:{}/some/where", here.display()));
+    assert_eq!(open("file:/some/where").place(), "file:/some/where");
+    assert_eq!(open("memory:").place(), "memory:");
+    assert_eq!(open("s3://bucket/a/").place(), "s3://bucket/a");
+    assert_eq!(open("gs://bucket").place(), "gs://bucket");
+}
+
+#[test]
+fn opening_makes_and_asks_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("a");
+    let store = open(&format!("file:{}", root.display()));
+    assert_eq!(store.list(""), Ok(Vec::new()));
+    assert!(!root.exists(), "made by the first write only");
+    // Nobody listens there.
+    s3_at("http://127.0.0.1:1", "s3://bucket/a");
+}
+
+#[test]
+fn memory_is_one_per_process_wide_opener() {
+    let stores = ObjectStores::new().expect("opened");
+    let (one, other) = (stores.open("memory:").expect("opened"), stores.open("memory:").expect("opened"));
+    one.create("a", b"x".to_vec()).expect("created");
+    assert_eq!(other.read("a"), Ok(Some(b"x".to_vec())));
+    assert_eq!(open("memory:").read("a"), Ok(None));
+}
+
+#[test]
+fn bad_places_are_refused() {
+    let stores = ObjectStores::new().expect("opened");
+    for (place, part) in [
+        ("", "path of the checkpoint store is empty"),
+        ("hdfs://host/a", "`hdfs:` is no kind of checkpoint store; write a directory (file:PATH), s3://BUCKET/PREFIX"),
+        ("s3:///a", "names no bucket"),
+        // The environment of the tests names no account.
+        ("az://container/a", "set AZURE_STORAGE_ACCOUNT_NAME"),
+    ] {
+        match stores.open(place) {
+            Err(StoreFault::Refused(why)) => assert!(why.contains(part), "{place}: {why}"),
+            other => panic!("{place}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn nothing_shows_the_key() {
+    let settings = [("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let stores = ObjectStores::new().expect("opened").with_settings(settings);
+    let store = stores.open("s3://bucket/a").expect("opened");
+    let shown = format!("{stores:?} {store:?} {}", store.place());
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
