@@ -36,7 +36,7 @@ pub(crate) fn feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
 }
 
 /// What a worker needs to know of `pipeline` when it reads from `topic`.
-pub(crate) fn job(pipeline: &Pipeline, topic: &str, keys_required: bool, bounded: bool) -> Result<Job, Failure> {
+pub(crate) fn job(pipeline: &Pipeline, topic: &str, keys_required: bool) -> Result<Job, Failure> {
     let event = &pipeline.event;
     Ok(Job {
         views: feature_views(pipeline),
@@ -46,7 +46,6 @@ pub(crate) fn job(pipeline: &Pipeline, topic: &str, keys_required: bool, bounded
         topic: topic.into(),
         hash_key: hash_key()?,
         keys_required,
-        bounded,
     })
 }
 

@@ -25,8 +25,6 @@ use super::unreadable::{self, Standstills};
 /// Records handed over in one poll, so that the worker looks at its clock now and then.
 const RECORDS_PER_POLL: usize = 1024;
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two looks for committed offsets that Kafka does not tell yet.
-const ASK_PAUSE: Duration = Duration::from_millis(200);
 /// How long a commit that is waited for may take.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(4);
 
@@ -215,38 +213,6 @@ impl Source for KafkaSource {
         Ok(self.announcement().unwrap_or(Polled::Records))
     }
 
-    fn committed(&mut self, partitions: &[Partition]) -> Result<Positions, Halt> {
-        let list = self.list(partitions);
-        loop {
-            match self.consumer.committed_offsets(list.clone(), ASK_TIMEOUT) {
-                // A partition whose offset could not be looked up is not one without an offset.
-                Ok(committed) if committed.elements().iter().any(|element| element.error().is_err()) => {
-                    if self.outage.due() {
-                        warn!(brokers = %self.settings.brokers, "Kafka does not tell the committed offsets yet");
-                    }
-                    if self.stop.requested() {
-                        return Err(Halt::NotReachable("stopped while waiting for committed offsets".to_owned()));
-                    }
-                    std::thread::sleep(ASK_PAUSE);
-                }
-                Ok(committed) => {
-                    let known = committed.elements().into_iter().filter_map(|element| match element.offset() {
-                        KafkaOffset::Offset(offset) => Some((element.partition(), offset)),
-                        _ => None,
-                    });
-                    return Ok(known.collect());
-                }
-                Err(error) if self.stop.requested() => {
-                    return Err(Halt::NotReachable(format!(
-                        "stopped while waiting for the committed offsets of group `{}`: {error}",
-                        self.settings.group
-                    )));
-                }
-                Err(error) => self.fault(&error)?,
-            }
-        }
-    }
-
     fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
         self.unanswered = None;
         let mut starts = Positions::new();
@@ -278,6 +244,18 @@ impl Source for KafkaSource {
         }
         self.consumer.assign(&list).map_err(refused)?;
         Ok(starts)
+    }
+
+    fn seek(&mut self, positions: &Positions) -> Result<Positions, Halt> {
+        for (&partition, &position) in positions {
+            let to = KafkaOffset::Offset(position);
+            // A partition that the group has meanwhile taken from us cannot be moved, and need not be.
+            if let Err(error) = self.consumer.seek(&self.settings.topic, partition, to, ASK_TIMEOUT) {
+                warn!(partition, position, %error, "cannot go back in a partition");
+            }
+            self.standstills.moved(partition, position);
+        }
+        Ok(positions.clone())
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<(), Halt> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use windrow_connectors::file::{FileDeadLetters, FileSource, JsonLinesSink, Progress, QuietPipe};
-use windrow_engine::{CountOnly, DeadLetters, Ended, Handover, MonotonicClock, Stop, Worker, WorkerMetrics};
+use windrow_engine::{CountOnly, DeadLetters, Ended, MonotonicClock, Stop, Worker, WorkerMetrics};
 
 use crate::cli::ReplayArgs;
 use crate::exit::{Exit, Failure};
@@ -32,23 +32,15 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let stop = Stop::default();
     signals::handle(&stop)?;
 
-    let job = pipeline_file::job(&pipeline, &input.name, false, true)?;
+    let job = pipeline_file::job(&pipeline, &input.name, false)?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
     let progress = Progress::default();
     let sink = JsonLinesSink::new(output, output_name, &views, pipeline.event.schema.key_name());
     let source = FileSource::new(input.reader, input.name, Arc::clone(&progress));
     let started = Instant::now();
-    let mut worker = Worker::new(
-        job,
-        source,
-        sink,
-        dead_letters,
-        MonotonicClock::start(),
-        Handover::default(),
-        stop,
-        Arc::clone(&metrics),
-    );
+    let mut worker =
+        Worker::new(job, source, sink, dead_letters, MonotonicClock::start(), None, stop, Arc::clone(&metrics));
     let ended = with_progress_bar(input.bytes, &progress, || worker.run())?;
 
     let totals = Totals::of([&*metrics], views.len());

@@ -12,7 +12,7 @@ use windrow_connectors::kafka::{KafkaDeadLetters, KafkaSource, Topic, await_topi
 use windrow_connectors::redis::{Closed, RedisWriter, Settings};
 use windrow_core::FeatureView;
 use windrow_engine::{
-    CountOnly, DeadLetters, Ended, Halt, Handover, Job, MonotonicClock, Positions, Sink, Stop, Worker, WorkerMetrics,
+    CountOnly, DeadLetters, Ended, Halt, Job, MonotonicClock, Positions, Sink, Stop, Worker, WorkerMetrics,
 };
 use windrow_spec::{DeadLetters as DeadLetterPlace, Pipeline};
 
@@ -80,10 +80,9 @@ pub(crate) fn run_workers<K: Sink + Send>(
     stop: &Stop,
     mut sink: impl FnMut(usize) -> K,
 ) -> Result<Ended, Failure> {
-    let job = pipeline_file::job(pipeline, &topic.name, topic.partitions > 1, ends.is_some())?;
+    let job = pipeline_file::job(pipeline, &topic.name, topic.partitions > 1)?;
     let views = Arc::clone(&job.views);
     let dead_letters = DeadLetterOffice::open(pipeline, stop)?;
-    let handover = Handover::default();
     let mut shares = ends.map(|ends| shares(&ends, workers));
     let mut all_metrics = Vec::with_capacity(workers);
     let mut ready = Vec::with_capacity(workers);
@@ -100,7 +99,7 @@ pub(crate) fn run_workers<K: Sink + Send>(
             sink(index),
             dead_letters.desk(),
             MonotonicClock::start(),
-            handover.clone(),
+            None,
             stop.clone(),
             metrics,
         ));
@@ -179,7 +178,8 @@ fn worse(a: Ended, b: Ended) -> Ended {
     let rank = |ended| match ended {
         Ended::Exhausted => 0,
         Ended::Stopped => 1,
-        Ended::StoppedUnwritten => 2,
+        Ended::StoppedUnsaved => 2,
+        Ended::StoppedUnwritten => 3,
     };
     if rank(b) > rank(a) { b } else { a }
 }

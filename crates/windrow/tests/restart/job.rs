@@ -8,7 +8,8 @@ use std::time::Duration;
 use windrow_connectors::object_store::ObjectStores;
 use windrow_engine::checkpoint::{Checkpoints, From, Identity};
 use windrow_engine::{
-    CheckpointStore, CheckpointStores, CountOnly, Decoder, Ended, Halt, Job, MonotonicClock, Stop, Worker, WorkerMetrics,
+    CheckpointStore, CheckpointStores, CountOnly, Decoder, Ended, Halt, Job, MonotonicClock, Stop, Worker,
+    WorkerMetrics,
 };
 use windrow_spec::{ECOMMERCE, Override, Pipeline, parse};
 
@@ -60,6 +61,12 @@ impl Setup {
         Self { pipeline: Arc::new(pipeline(&[])), rows, checkpoints }
     }
 
+    /// With the fence of its own rows, after they were replaced.
+    pub(crate) fn fenced_by_its_rows(mut self) -> Self {
+        self.checkpoints.fence = Arc::new(self.rows.clone());
+        self
+    }
+
     pub(crate) fn from(mut self, folder: &Path) -> Self {
         self.checkpoints.from = Some(From { store: folder_store(folder) });
         self
@@ -75,7 +82,12 @@ impl Setup {
             views: views.iter().map(|view| view.feature_view.clone()).collect(),
             schema: event.schema.clone(),
             max_out_of_orderness_ms: self.pipeline.watermark.max_out_of_orderness_ms,
-            decoder: Decoder::new(event.schema.clone(), &event.time_field, event.time_zone.clone(), event.max_key_bytes),
+            decoder: Decoder::new(
+                event.schema.clone(),
+                &event.time_field,
+                event.time_zone.clone(),
+                event.max_key_bytes,
+            ),
             topic: "events".into(),
             hash_key: [7; 16],
             keys_required: false,
@@ -83,16 +95,8 @@ impl Setup {
         let sink = self.rows.sink(&job.views, event.schema.key_name());
         let metrics = WorkerMetrics::new(views.len());
         let checkpoints = Some(self.checkpoints.clone());
-        let mut worker = Worker::new(
-            job,
-            script,
-            sink,
-            CountOnly,
-            MonotonicClock::start(),
-            checkpoints,
-            stop.clone(),
-            metrics,
-        );
+        let mut worker =
+            Worker::new(job, script, sink, CountOnly, MonotonicClock::start(), checkpoints, stop.clone(), metrics);
         match worker.run() {
             Ok(ended) => Run::Ended(ended),
             Err(Halt::Input(reason)) if reason == KILLED => Run::Killed,

@@ -13,7 +13,7 @@ use windrow_engine::{Claim, Claimed, Epoch, Fence, Halt, Loss, Lost, Origin, Par
 #[derive(Clone, Default)]
 pub(crate) struct RowStore(Arc<Mutex<State>>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     lines: Vec<u8>,
     fences: BTreeMap<Partition, (Epoch, Vec<RowCount>)>,
@@ -37,6 +37,11 @@ impl RowStore {
     /// Rows of former owners that were turned away.
     pub(crate) fn refused(&self) -> u64 {
         self.state().refused
+    }
+
+    /// A store of its own with the same content.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
     }
 
     /// Loses everything, as a Redis without persistence does.
@@ -109,7 +114,14 @@ impl Sink for MemorySink {
         }
         let count = &mut state.fences.get_mut(&origin.partition).expect("looked at before").1[row.view.0];
         if row.number != 0 {
-            assert_eq!(row.number, count.rows + 1, "row {} of {} comes after row {}", row.number, count.view, count.rows);
+            assert_eq!(
+                row.number,
+                count.rows + 1,
+                "row {} of {} comes after row {}",
+                row.number,
+                count.view,
+                count.rows
+            );
             count.rows = row.number;
         }
         let times = state.written.entry((row.view.0, row.key.to_owned(), row.window)).or_insert(0);

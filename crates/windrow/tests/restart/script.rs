@@ -16,6 +16,8 @@ pub(crate) const KILLED: &str = "killed";
 pub(crate) enum Then {
     /// Goes on once a checkpoint at this offset is complete.
     AwaitCheckpoint,
+    /// Goes on once any checkpoint is complete.
+    AwaitAny,
     /// The process dies.
     Kill,
     /// The group gives the partition to somebody else, and says so; the worker's run ends when it has let go.
@@ -91,7 +93,8 @@ impl Source for Script {
                     assert!(waiting.elapsed() < Duration::from_secs(20), "no checkpoint at {position}");
                     return Self::idle();
                 }
-                Then::AwaitCheckpoint => self.waiting = None,
+                Then::AwaitAny if self.committed.is_none() => return Self::idle(),
+                Then::AwaitCheckpoint | Then::AwaitAny => self.waiting = None,
                 Then::Kill => return Err(Halt::Input(KILLED.to_owned())),
                 Then::Revoke => {
                     self.ending = Ending::Revoked;

@@ -1,0 +1,123 @@
+//! Pipelines that changed between two runs, savepoints, and state that is not ours.
+
+use std::sync::Arc;
+
+use windrow_engine::Halt;
+
+use crate::conformance::{assert_answers, cases};
+use crate::job::{Setup, folder_store, pipeline};
+use crate::script::{Script, Then};
+
+const OTHER_GAP: &str = r#"feature_view.session_features.window.session={ gap = "20m" }"#;
+
+fn late_case() -> (Arc<Vec<String>>, String) {
+    let (_, events, answers) = cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    (events, answers)
+}
+
+fn rows_of(view: &str, lines: &str) -> String {
+    lines.lines().filter(|line| line.contains(view)).map(|line| format!("{line}\n")).collect()
+}
+
+/// A changed view halts with the list of what would be lost; with `--drop-state` it begins anew, and the other goes on
+/// with its state.
+#[test]
+fn a_changed_view_needs_permission_and_the_others_keep_their_state() {
+    let (events, answers) = late_case();
+    let folder = tempfile::tempdir().expect("a folder");
+    let setup = Setup::in_folder(folder.path());
+    setup.run(Script::new(&events, vec![(150, Then::AwaitCheckpoint), (150, Then::Kill)])).expect_killed();
+
+    let mut changed = Setup { pipeline: Arc::new(pipeline(&[OTHER_GAP])), ..setup };
+    let halt = changed.run(Script::new(&events, Vec::new())).expect_halt();
+    assert!(matches!(halt, Halt::ChangedViews(_)), "{halt}");
+    let text = halt.to_string();
+    for part in [
+        "`session_features` was",
+        "session(600000)",
+        "session(1200000)",
+        "--drop-state session_features",
+        "user_features is kept",
+    ] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+
+    changed.checkpoints.drop_state = ["session_features".to_owned()].into();
+    changed.run(Script::new(&events, Vec::new())).expect_end();
+    let (wanted, found) = (rows_of("user_features", &answers), rows_of("user_features", &changed.rows.lines()));
+    super::conformance::assert_same(&wanted, &found, "user_features");
+}
+
+/// A view that is gone, and one that is new.
+#[test]
+fn a_view_can_go_and_another_come() {
+    let (events, answers) = late_case();
+    let folder = tempfile::tempdir().expect("a folder");
+    let setup = Setup::in_folder(folder.path());
+    setup.run(Script::new(&events, vec![(150, Then::AwaitCheckpoint), (150, Then::Kill)])).expect_killed();
+    let mut other = pipeline(&[
+        r#"feature_view.more={ window.tumbling = { size = "1h" }, key = "more:{user_id}", ttl = "1h", features = { n = { count = "*" } } }"#,
+    ]);
+    other.views.retain(|view| &*view.feature_view.name != "session_features");
+    let mut changed = Setup { pipeline: Arc::new(other), ..setup };
+    let text = changed.run(Script::new(&events, Vec::new())).expect_halt().to_string();
+    assert!(text.contains("`session_features` is not in the pipeline file any more"), "{text}");
+    changed.checkpoints.drop_state = ["session_features".to_owned()].into();
+    changed.run(Script::new(&events, vec![(250, Then::AwaitCheckpoint), (250, Then::Kill)])).expect_killed();
+    // The next run finds state of exactly these views.
+    changed.checkpoints.drop_state.clear();
+    changed.run(Script::new(&events, Vec::new())).expect_end();
+    let (wanted, found) = (rows_of("user_features", &answers), rows_of("user_features", &changed.rows.lines()));
+    super::conformance::assert_same(&wanted, &found, "user_features");
+    assert!(changed.rows.lines().contains("\"more\""), "the new view fires");
+}
+
+#[test]
+fn what_is_not_ours_is_refused() {
+    let (events, _) = late_case();
+    let folder = tempfile::tempdir().expect("a folder");
+    let setup = Setup::in_folder(folder.path());
+    setup.run(Script::new(&events, vec![(50, Then::AwaitCheckpoint), (50, Then::Kill)])).expect_killed();
+    let halt = |change: fn(&mut Setup)| {
+        let mut setup = setup.clone();
+        change(&mut setup);
+        setup.run(Script::new(&events, Vec::new())).expect_halt()
+    };
+    let pipeline = halt(|setup| setup.checkpoints.identity.pipeline = "other".to_owned());
+    assert!(matches!(pipeline, Halt::ForeignState(_)), "{pipeline}");
+    let topic = halt(|setup| setup.checkpoints.identity.topic = "other".to_owned());
+    assert!(matches!(topic, Halt::ForeignState(_)), "{topic}");
+    let recreated = halt(|setup| setup.checkpoints.identity.topic_id = Some("another".to_owned()));
+    assert!(matches!(recreated, Halt::TopicRecreated(_)), "{recreated}");
+    let added = halt(|setup| setup.checkpoints.identity.partitions = 2);
+    assert!(matches!(added, Halt::PartitionsAdded(_)), "{added}");
+
+    let mut accepting = setup.clone();
+    accepting.checkpoints.identity.partitions = 2;
+    accepting.checkpoints.accept_partitions = true;
+    accepting.run(Script::new(&events, Vec::new())).expect_end();
+}
+
+/// `--from` goes back once; the same command given again goes on.
+#[test]
+fn a_job_begins_from_another_place_once() {
+    let (events, answers) = late_case();
+    let (first, second) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let old = Setup::in_folder(first.path());
+    old.run(Script::new(&events, vec![(100, Then::AwaitCheckpoint), (100, Then::Kill)])).expect_killed();
+
+    let new =
+        Setup { rows: old.rows.clone(), ..Setup::in_folder(second.path()) }.fenced_by_its_rows().from(first.path());
+    new.run(Script::new(&events, vec![(200, Then::AwaitCheckpoint), (220, Then::Kill)])).expect_killed();
+    let kept = windrow_engine::checkpoint::inspect::list(&*folder_store(second.path())).expect("listed");
+    let newest = kept.last().expect("a checkpoint").manifest.as_ref().expect("readable");
+    assert!(
+        newest.from.as_deref().is_some_and(|from| from.ends_with(&first.path().display().to_string())),
+        "{newest:?}"
+    );
+
+    // With the first place gone, only the job's own checkpoints can help.
+    drop(first);
+    new.run(Script::new(&events, Vec::new())).expect_end();
+    assert_answers(&new, &answers, "from another place");
+}
