@@ -83,7 +83,8 @@ fn retries() -> RetryConfig {
             max_backoff: Duration::from_secs(2),
             base: 2.0,
         },
-        max_retries: 10,
+        // The time decides.
+        max_retries: 100,
         retry_timeout: RETRIES_END,
     }
 }

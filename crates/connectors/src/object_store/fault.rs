@@ -62,33 +62,34 @@ pub(super) fn of_local(doing: &str, error: &Error) -> StoreFault {
     if matches!(error, Error::AlreadyExists { .. }) {
         return StoreFault::Exists;
     }
+    // Names the path: it may be another than the object's, such as a folder that may not be listed.
+    let told = tell(error);
     match io_error(error) {
-        // A directory that vanished under way; the next attempt makes it again.
-        Some(found) if found.kind() == ErrorKind::NotFound => StoreFault::Failed(format!("{doing}: {found}")),
-        Some(found) if links_are_missing(&error.to_string(), found) => StoreFault::Refused(format!(
-            "{doing}: this file system has no hard links, by which objects appear whole; choose another directory: {found}"
+        Some(found) if links_are_missing(&told, found) => StoreFault::Refused(format!(
+            "{doing}: this file system has no hard links, by which objects appear whole; choose another directory: {told}"
         )),
-        Some(found) => of_disk(doing, found),
-        None => StoreFault::Failed(format!("{doing}: {}", tell(error))),
+        Some(found) => of_kind(doing, found.kind(), &told),
+        None => StoreFault::Failed(format!("{doing}: {told}")),
     }
 }
 
 /// The errors of a disk.
 pub(super) fn of_disk(doing: &str, error: &io::Error) -> StoreFault {
-    match error.kind() {
+    of_kind(doing, error.kind(), &error.to_string())
+}
+
+fn of_kind(doing: &str, kind: ErrorKind, told: &str) -> StoreFault {
+    let refused = |why: &str| StoreFault::Refused(format!("{doing}: {why}: {told}"));
+    match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            StoreFault::Failed(format!("{doing}: no space left on the device; free some there: {error}"))
+            StoreFault::Failed(format!("{doing}: no space left on the device; free some there: {told}"))
         }
-        ErrorKind::PermissionDenied => StoreFault::Refused(format!(
-            "{doing}: permission denied; give this user the right to read and write there: {error}"
-        )),
-        ErrorKind::ReadOnlyFilesystem => {
-            StoreFault::Refused(format!("{doing}: the file system is read-only; mount it writable: {error}"))
+        ErrorKind::PermissionDenied => refused("permission denied; give this user the right to read and write there"),
+        ErrorKind::ReadOnlyFilesystem => refused("the file system is read-only; mount it writable"),
+        ErrorKind::NotADirectory => {
+            refused("part of this path is not a directory; move that file away, or choose another place")
         }
-        ErrorKind::NotADirectory => StoreFault::Refused(format!(
-            "{doing}: part of this path is not a directory; move that file away, or choose another place: {error}"
-        )),
-        _ => StoreFault::Failed(format!("{doing}: {error}")),
+        _ => StoreFault::Failed(format!("{doing}: {told}")),
     }
 }
 
@@ -144,7 +145,8 @@ fn tell(error: &Error) -> String {
         }
         source = cause.source();
     }
-    without_secrets(&brief(&without_markup(&text)))
+    let text = text.strip_prefix("Generic LocalFileSystem error: ").unwrap_or(&text);
+    without_secrets(&brief(&without_markup(text)))
 }
 
 /// A store's answer in XML, as its code and message.

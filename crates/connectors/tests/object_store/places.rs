@@ -27,7 +27,7 @@ fn opening_makes_and_asks_nothing() {
 }
 
 #[test]
-fn memory_is_one_per_process_wide_opener() {
+fn memory_is_shared_by_what_one_opener_opened() {
     let stores = ObjectStores::new().expect("opened");
     let (one, other) = (stores.open("memory:").expect("opened"), stores.open("memory:").expect("opened"));
     one.create("a", b"x".to_vec()).expect("created");
