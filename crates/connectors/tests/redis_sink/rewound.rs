@@ -6,6 +6,7 @@ use crate::feed::{Feed, a_claim, claim, only_count, pipeline, settings, settle, 
 use crate::server::{Server, hash, run};
 
 const OURS: Origin = Origin { partition: 0, epoch: 1 };
+const FENCE: &str = "windrow:fence:test:test:0";
 const OTHER: Origin = Origin { partition: 1, epoch: 1 };
 
 #[test]
@@ -30,6 +31,7 @@ fn rows_are_dropped_until_a_new_claim() {
         feed.round(&mut sink, [("u", only_count(2))]);
         settle(&mut sink);
 
+        let acknowledged: String = redis::cmd("GET").arg(FENCE).query(&mut client).expect("GET");
         run(&mut client, forgets);
         feed.round(&mut sink, [("u", only_count(3))]);
         other.round(&mut sink, [("other", only_count(1))]);
@@ -41,9 +43,12 @@ fn rows_are_dropped_until_a_new_claim() {
         assert_eq!(sink.lost(), expected);
         assert_ne!(hash(&mut client, "latest:u").get("count").map(String::as_str), Some("3"));
         assert_eq!(hash(&mut client, "latest:other").is_empty(), forgets == "FLUSHALL");
+        // Also where the fence is as it was: there is a gap now.
+        redis::cmd("SET").arg(FENCE).arg(acknowledged).exec(&mut client).expect("SET");
         feed.round(&mut sink, [("u", only_count(4))]);
         settle(&mut sink);
         assert_ne!(hash(&mut client, "latest:u").get("count").map(String::as_str), Some("4"));
+        run(&mut client, &format!("DEL {FENCE}"));
 
         // The worker goes back to its checkpoint of the first round and computes everything since then again.
         let granted = claim(&writer, &a_claim(0, 2, &[("latest", 1, 1)]));
