@@ -7,6 +7,8 @@
 //! `1 epoch=57 user_features=12:3456`: version 1, the owner's epoch, and for each view since which epoch its rows are
 //! counted and how many are in Redis. Every value has one spelling; any other is refused.
 
+use std::collections::BTreeSet;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use windrow_engine::{Claim, Epoch, Partition, RowCount};
 
@@ -81,8 +83,10 @@ impl FenceValue {
             Some(RowCount { view, since: since.parse().ok()?, rows: rows.parse().ok()? })
         };
         let counts = words.map(count).collect::<Option<Vec<_>>>()?;
+        let views: BTreeSet<&str> = counts.iter().map(|count| count.view.as_str()).collect();
+        let distinct = views.len() == counts.len();
         let value = Self { epoch, counts };
-        (value.text() == text).then_some(value)
+        (distinct && value.text() == text).then_some(value)
     }
 
     /// What `claim` makes of the value found; the owner's epoch where it is not smaller than the claim's.
@@ -148,6 +152,7 @@ mod tests {
             b"1 epoch=1 v",
             b"1 epoch=1 v=1",
             b"1 epoch=1 v=1:2:3",
+            b"1 epoch=1 v=1:2 w=1:2 v=1:2",
             b"1 epoch=1 v=1:18446744073709551616",
             b"1 epoch=1 %76=1:2",
             b"1 epoch=1 \xff=1:2",
