@@ -1,8 +1,9 @@
 //! How many rows of five fields a second reach Redis, and what a row costs.
 //!
-//! `cargo run --release -p windrow-connectors --example redis_rate -- redis://localhost:6379 [ROWS] [USERS]`
+//! `cargo run --release -p windrow-connectors --example redis_rate -- redis://localhost:6379 [ROWS] [USERS] [PARTITIONS]`
 //!
-//! Writes to a Redis that may be filled with test data. Beside the rate it prints CPU time per row: of this process (its
+//! Writes to a Redis that may be filled with test data. With more than one partition each row is of another one than
+//! the row before, which is the worst case. Beside the rate it prints CPU time per row: of this process (its
 //! sink and writer thread, the shard that makes the rows taken off) and of the server.
 #![expect(clippy::print_stdout, reason = "its purpose")]
 
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use windrow_connectors::redis::{RedisSink, RedisWriter, Settings};
 use windrow_core::{Event, EventTime, Late, Output, Row, Shard, Value};
-use windrow_engine::{Origin, Sink, Stop};
+use windrow_engine::{Claim, Fence, Origin, Partition, RowCount, Sink, Stop};
 use windrow_spec::Pipeline;
 
 const PIPELINE: &str = r#"
@@ -45,15 +46,20 @@ purchase_count_1h = { count = "*" }
 avg_viewed_price_1h = { avg = "price" }
 "#;
 
+const EPOCH: u64 = 1;
+
 enum To<'a> {
-    Sink(&'a mut RedisSink),
+    Sink { sink: &'a mut RedisSink, partitions: Partition, next: Partition },
     Nowhere,
 }
 
 impl Output for To<'_> {
     fn row(&mut self, row: Row<'_>) {
         match self {
-            Self::Sink(sink) => sink.row(Origin { partition: 0, epoch: 0 }, row),
+            Self::Sink { sink, partitions, next } => {
+                sink.row(Origin { partition: *next, epoch: EPOCH }, row);
+                *next = (*next + 1) % *partitions;
+            }
             Self::Nowhere => {
                 std::hint::black_box(row.key);
             }
@@ -95,22 +101,29 @@ fn server_cpu(client: &mut redis::Connection) -> Result<Duration, Box<dyn Error>
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let url = arguments.next().ok_or("usage: redis_rate URL [ROWS] [USERS]")?;
+    let url = arguments.next().ok_or("usage: redis_rate URL [ROWS] [USERS] [PARTITIONS]")?;
     let rows: usize = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
     let users: usize = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
+    let partitions: Partition = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let users: Vec<String> = (0..users).map(|n| format!("user-{n}")).collect();
-    let pipeline = windrow_spec::parse("rate.toml", PIPELINE, &[])?;
+    let mut pipeline = windrow_spec::parse("rate.toml", PIPELINE, &[])?;
+    pipeline.sink.url.clone_from(&url);
 
     let before = own_cpu()?;
     feed(&pipeline, rows, &users, &mut To::Nowhere);
     let shard_cpu = own_cpu()? - before;
 
     let mut client = redis::Client::open(url.as_str())?.get_connection()?;
-    let views = &pipeline.views;
-    let writer = RedisWriter::start(&url, views, &pipeline.event.schema, Settings::default(), Stop::default())?;
+    // What a run before this one left there would be of a larger epoch or not.
+    redis::cmd("FLUSHALL").exec(&mut client)?;
+    let writer = RedisWriter::start(&pipeline, Settings::default(), Stop::default())?;
+    for partition in 0..partitions {
+        let counts = vec![RowCount { view: "user_features".to_owned(), since: EPOCH, rows: 0 }];
+        writer.fence().claim(&Claim { partition, epoch: EPOCH, counts })?;
+    }
     let mut sink = writer.sink();
     let (own, server, began) = (own_cpu()?, server_cpu(&mut client)?, Instant::now());
-    feed(&pipeline, rows, &users, &mut To::Sink(&mut sink));
+    feed(&pipeline, rows, &users, &mut To::Sink { sink: &mut sink, partitions, next: 0 });
     let ticket = sink.flush()?;
     if !sink.wait(ticket, Duration::from_secs(600))? {
         return Err("rows did not reach Redis".into());

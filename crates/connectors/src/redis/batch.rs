@@ -1,9 +1,12 @@
-//! Rows on their way: encoded commands, and which bytes belong to which row.
+//! Rows on their way: encoded commands, which bytes belong to which row, and whose rows they are.
 //!
-//! Owns: the bookkeeping of bytes. Does not own: their meaning (see [`super::encode`]), where they wait (the queue).
+//! Owns: the bookkeeping of bytes and origins. Does not own: their meaning (see [`super::encode`]), where they wait (the queue).
 
 use std::ops::Range;
 use std::sync::Arc;
+
+use windrow_core::ViewId;
+use windrow_engine::Origin;
 
 use super::sink::Lane;
 
@@ -18,17 +21,50 @@ pub(super) struct Span {
     pub(super) count: usize,
 }
 
+/// Rows of one view and origin that follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) origin: Origin,
+    pub(super) view: ViewId,
+    /// How many.
+    rows: usize,
+    /// The largest number among them.
+    pub(super) number: u64,
+}
+
 /// Rows of one worker, sealed and acknowledged together.
 #[derive(Default, Debug)]
 pub(super) struct Batch {
     pub(super) bytes: Vec<u8>,
     pub(super) rows: Vec<Span>,
+    runs: Vec<Run>,
 }
 
 impl Batch {
     /// What it takes of the memory set aside for waiting rows.
     pub(super) fn cost(&self) -> usize {
-        self.bytes.len() + self.rows.len() * size_of::<Span>()
+        self.bytes.len() + self.rows.len() * size_of::<Span>() + self.runs.len() * size_of::<Run>()
+    }
+
+    /// An empty batch with room for as much as this one holds.
+    pub(super) fn alike(&self) -> Self {
+        Self {
+            bytes: Vec::with_capacity(self.bytes.len()),
+            rows: Vec::with_capacity(self.rows.len()),
+            runs: Vec::with_capacity(self.runs.len()),
+        }
+    }
+
+    /// Adds a row whose commands end the bytes.
+    pub(super) fn push(&mut self, span: Span, origin: Origin, view: ViewId, number: u64) {
+        self.rows.push(span);
+        match self.runs.last_mut() {
+            Some(run) if run.origin == origin && run.view == view => {
+                run.rows += 1;
+                run.number = run.number.max(number);
+            }
+            _ => self.runs.push(Run { origin, view, rows: 1, number }),
+        }
     }
 
     /// Whether it should be sealed.
@@ -79,13 +115,26 @@ impl Flight {
         self.rows
     }
 
-    /// Every row with the batch it is in, in order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&Sealed, &Span)> {
-        self.batches.iter().flat_map(|sealed| sealed.batch.rows.iter().map(move |span| (sealed, span)))
+    /// Every row with the batch it is in and its origin, in order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&Sealed, &Span, Origin)> {
+        self.batches.iter().flat_map(|sealed| {
+            let origins = sealed.batch.runs.iter().flat_map(|run| std::iter::repeat_n(run.origin, run.rows));
+            sealed.batch.rows.iter().zip(origins).map(move |(span, origin)| (sealed, span, origin))
+        })
+    }
+
+    /// The rows' origins and numbers.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.batches.iter().flat_map(|sealed| &sealed.batch.runs)
     }
 }
 
 impl Sealed {
+    /// Whether it holds rows of `origin`.
+    pub(super) fn is_from(&self, origin: Origin) -> bool {
+        self.batch.runs.iter().any(|run| run.origin == origin)
+    }
+
     /// The Redis key of a row.
     pub(super) fn key(&self, span: &Span) -> &[u8] {
         &self.batch.bytes[span.key.clone()]

@@ -4,6 +4,7 @@
 //! Invariant: no allocation per row or value once the buffers have grown.
 
 use windrow_core::{Row, Schema, Value};
+use windrow_engine::Origin;
 use windrow_spec::{KeyTemplate, View};
 
 use super::batch::{Batch, Span};
@@ -45,9 +46,9 @@ impl Encoder {
         }
     }
 
-    /// Appends `row` to `batch`: `HSET` with every feature that has a value, `HDEL` with those that have none,
+    /// Appends `row` of `origin` to `batch`: `HSET` with every feature that has a value, `HDEL` with those that have none,
     /// `PEXPIRE`.
-    pub(super) fn row(&mut self, row: &Row<'_>, batch: &mut Batch) {
+    pub(super) fn row(&mut self, origin: Origin, row: &Row<'_>, batch: &mut Batch) {
         let Self { entity_field, shapes, key, present, absent, text } = self;
         let Some(shape) = shapes.get(row.view.0) else { return };
         key.clear();
@@ -80,11 +81,12 @@ impl Encoder {
         put_command(out, b"PEXPIRE", 2);
         put_bulk(out, key);
         out.extend_from_slice(&shape.ttl);
-        batch.rows.push(Span {
+        let span = Span {
             key: key_end - key.len()..key_end,
-            commands: start..batch.bytes.len(),
+            commands: start..out.len(),
             count: 2 + usize::from(absent_count > 0),
-        });
+        };
+        batch.push(span, origin, row.view, row.number);
     }
 }
 

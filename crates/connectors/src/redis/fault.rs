@@ -16,15 +16,17 @@ pub(super) enum Fault {
     /// Redis does not let this user in, or not do this. Fatal at the start; later it is waited for like the others, since
     /// a password that is being changed is no reason to lose the state of a running job.
     Locked(String),
-    /// This Redis cannot do what is needed at all.
+    /// This Redis cannot do what is needed at all, or a person has to look at what it holds.
     Unfit(String),
+    /// Windrow itself is wrong.
+    Bug(String),
 }
 
 impl Fault {
     /// The reason, for people.
     pub(super) fn reason(&self) -> &str {
         match self {
-            Self::Away(reason) | Self::Locked(reason) | Self::Unfit(reason) => reason,
+            Self::Away(reason) | Self::Locked(reason) | Self::Unfit(reason) | Self::Bug(reason) => reason,
         }
     }
 }

@@ -11,6 +11,7 @@ use windrow_spec::{KeyWindow, View};
 use super::Settings;
 use super::address::Address;
 use super::fault;
+use super::fence::is_fence;
 
 /// Keys looked at per step of a scan.
 const SCAN_COUNT: usize = 1_000;
@@ -79,6 +80,7 @@ pub fn read_features(url: &str, views: &[View], schema: &Schema, key: &str) -> R
             };
             keys.sort_unstable_by(|(a, a_key), (b, b_key)| (a.start, a.end, a_key).cmp(&(b.start, b.end, b_key)));
             keys.dedup(); // a scan may return a key twice
+            keys.retain(|(_, redis_key)| !is_fence(redis_key)); // never a row, see the link
             for (window, redis_key) in keys {
                 found.extend(read_row(&mut connection, view, ViewId(index), schema, window, redis_key)?);
             }

@@ -1,38 +1,51 @@
-//! Where rows wait between the workers and the writer thread.
+//! Where rows and claims wait between the workers and the writer thread.
 //!
 //! Owns: their order, the memory they may take, who waits for whom, the counters. Does not own: delivery.
-//! Invariants: (1) first in, first out over all workers; (2) what waits and what is under way stays within the limit.
+//! Invariants: (1) first in, first out over all workers, rows and claims alike; (2) what waits and what is under way stays within the limit.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use windrow_engine::{Halt, RefusedRow, Stop};
+use windrow_engine::{Claim, Claimed, Halt, RefusedRow, Stop};
 
 use super::batch::{Flight, Sealed};
-use super::link::Refusal;
+use super::claim::Pending;
+use super::link::Outcome;
 use super::sink::Lane;
 use super::status::{Away, Status};
 
-/// How often somebody who waits for room looks whether a stop was requested.
+/// How often somebody who waits for room or for a claim looks whether a stop was requested.
 const LOOK_UP: Duration = Duration::from_millis(50);
 
 /// The batch was not taken and never will be.
 #[derive(Debug)]
 pub(super) struct Abandoned;
 
+/// What the writer does next.
+pub(super) enum Work {
+    Flight(Flight),
+    Claim(Arc<Pending>),
+}
+
+enum Waiting {
+    Batch(Sealed),
+    Claim(Arc<Pending>),
+}
+
 /// Shared by all workers and the writer thread.
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Something for the writer: a batch, or the request to end.
+    /// Something for the writer: a batch, a claim, or the request to end.
     work: Condvar,
-    /// Something for the others: a flight arrived, or the writer ended.
+    /// Something for the others: a flight arrived, a claim was answered, or the writer ended.
     progress: Condvar,
     limit: usize,
 }
 
 struct State {
-    waiting: VecDeque<Sealed>,
+    waiting: VecDeque<Waiting>,
     /// Until when the writer may go on; set by closing.
     until: Option<Instant>,
     ended: bool,
@@ -40,6 +53,15 @@ struct State {
     last_arrival: Instant,
     away_since: Option<Instant>,
     status: Status,
+}
+
+impl State {
+    /// Redis has answered.
+    fn back(&mut self) {
+        self.last_arrival = Instant::now();
+        self.away_since = None;
+        self.status.away = None;
+    }
 }
 
 impl Queue {
@@ -78,7 +100,7 @@ impl Queue {
             }
             self.progress.wait_for(&mut state, LOOK_UP);
         }
-        state.waiting.push_back(sealed);
+        state.waiting.push_back(Waiting::Batch(sealed));
         state.status.waiting_bytes += cost;
         state.status.waiting_bytes_max = state.status.waiting_bytes_max.max(state.status.waiting_bytes);
         drop(state);
@@ -86,8 +108,43 @@ impl Queue {
         Ok(())
     }
 
-    /// The next flight; an empty one after `idle` without any batch; none when the writer is to end.
-    pub(super) fn next_flight(&self, idle: Duration) -> Option<Flight> {
+    /// Has the writer thread claim a partition, and waits for its answer or for a stop.
+    pub(super) fn claim(&self, claim: Claim, stop: &Stop) -> Result<Claimed, Halt> {
+        let partition = claim.partition;
+        let gone = |what| Err(Halt::NotReachable(format!("{what} before Redis granted partition {partition}")));
+        let pending = Arc::new(Pending::new(claim));
+        let mut state = self.state.lock();
+        state.waiting.push_back(Waiting::Claim(Arc::clone(&pending)));
+        self.work.notify_one();
+        loop {
+            if let Some(answer) = pending.answered() {
+                return Ok(answer);
+            }
+            if let Some(halt) = &state.halt {
+                return Err(halt.clone());
+            }
+            if state.ended {
+                return gone("the Redis writer ended");
+            }
+            if stop.requested() {
+                pending.give_up();
+                return gone("stopped");
+            }
+            self.progress.wait_for(&mut state, LOOK_UP);
+        }
+    }
+
+    /// Redis has answered a claim.
+    pub(super) fn claimed(&self, pending: &Pending, answer: Claimed) {
+        let mut state = self.state.lock();
+        pending.answer(answer);
+        state.back();
+        drop(state);
+        self.progress.notify_all();
+    }
+
+    /// The next flight or claim; an empty flight after `idle` without any; none when the writer is to end.
+    pub(super) fn next(&self, idle: Duration) -> Option<Work> {
         let idle_until = Instant::now() + idle;
         let mut state = self.state.lock();
         loop {
@@ -95,17 +152,24 @@ impl Queue {
             match state.until {
                 Some(until) if state.waiting.is_empty() || now >= until => return None,
                 _ if !state.waiting.is_empty() => break,
-                _ if now >= idle_until => return Some(Flight::default()),
+                _ if now >= idle_until => return Some(Work::Flight(Flight::default())),
                 _ => {
                     self.work.wait_until(&mut state, idle_until);
                 }
             }
         }
         let mut flight = Flight::default();
-        while state.waiting.front().is_some_and(|sealed| flight.has_room_for(&sealed.batch)) {
-            state.waiting.pop_front().into_iter().for_each(|sealed| flight.push(sealed));
+        loop {
+            match state.waiting.pop_front() {
+                Some(Waiting::Batch(sealed)) if flight.has_room_for(&sealed.batch) => flight.push(sealed),
+                Some(Waiting::Claim(pending)) if flight.batches.is_empty() => return Some(Work::Claim(pending)),
+                Some(later) => {
+                    state.waiting.push_front(later);
+                    return Some(Work::Flight(flight));
+                }
+                None => return Some(Work::Flight(flight)),
+            }
         }
-        Some(flight)
     }
 
     /// Waits for `pause`; whether the writer may then go on.
@@ -125,25 +189,32 @@ impl Queue {
         }
     }
 
-    /// Redis has answered for `flight`: acknowledges its batches and reports `refusals` to their workers.
-    pub(super) fn arrived(&self, flight: &Flight, refusals: Vec<Refusal>) {
-        let rows = flight.row_count() - refusals.len();
+    /// Redis has answered for `flight`: reports refusals and losses to their workers and acknowledges its batches.
+    pub(super) fn arrived(&self, flight: &Flight, outcome: Outcome) {
+        let Outcome { refusals, lost, dropped } = outcome;
         let refused = refusals.len();
+        let rows = flight.row_count() - refused - dropped;
         let mut refusals = refusals.into_iter().peekable();
-        for (index, (sealed, span)) in flight.rows().enumerate() {
+        for (index, (sealed, span, _)) in flight.rows().enumerate() {
             if let Some(refusal) = refusals.next_if(|refusal| refusal.row == index) {
                 sealed.lane.refuse(RefusedRow { key: sealed.key(span).to_vec(), reason: refusal.reason });
             }
         }
+        for lost in lost {
+            flight
+                .batches
+                .iter()
+                .filter(|sealed| sealed.is_from(lost.origin))
+                .for_each(|sealed| sealed.lane.lose(lost));
+        }
         let mut state = self.state.lock();
         flight.batches.iter().for_each(|sealed| sealed.lane.acknowledge());
-        state.last_arrival = Instant::now();
-        state.away_since = None;
+        state.back();
         let status = &mut state.status;
-        status.away = None;
         status.waiting_bytes -= flight.cost();
         status.rows_written += rows as u64;
         status.rows_refused += refused as u64;
+        status.rows_dropped += dropped as u64;
         status.transactions += u64::from(rows > 0);
         drop(state);
         self.progress.notify_all();

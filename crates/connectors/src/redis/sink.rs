@@ -1,15 +1,16 @@
 //! The writer as one worker sees it.
 //!
-//! Owns: a worker's unsealed batch, its tickets, the rows refused to it. Does not own: memory and delivery.
+//! Owns: a worker's unsealed batch, its tickets, what was refused to it and what it lost. Does not own: memory and delivery.
 //! Invariant: a worker's batches are acknowledged in their order, so the number of those acknowledged is its ticket.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::Row;
-use windrow_engine::{Halt, Origin, RefusedRow, Sink, Stop, Ticket};
+use windrow_engine::{Epoch, Halt, Lost, Origin, Partition, RefusedRow, Sink, Stop, Ticket};
 
 use super::batch::{Batch, Sealed};
 use super::encode::Encoder;
@@ -20,6 +21,16 @@ use super::queue::Queue;
 pub(super) struct Lane {
     acknowledged: AtomicU64,
     refused: Mutex<Vec<RefusedRow>>,
+    losses: Mutex<Losses>,
+}
+
+/// The partitions a worker lost.
+#[derive(Default, Debug)]
+struct Losses {
+    /// Not reported yet.
+    new: Vec<Lost>,
+    /// The newest epoch that was ever lost.
+    newest: BTreeMap<Partition, Epoch>,
 }
 
 impl Lane {
@@ -35,6 +46,16 @@ impl Lane {
     /// Keeps a refused row for the worker.
     pub(super) fn refuse(&self, row: RefusedRow) {
         self.refused.lock().push(row);
+    }
+
+    /// Keeps a loss for the worker, unless it is known.
+    pub(super) fn lose(&self, lost: Lost) {
+        let Origin { partition, epoch } = lost.origin;
+        let losses = &mut *self.losses.lock();
+        if losses.newest.get(&partition).is_none_or(|newest| *newest < epoch) {
+            losses.newest.insert(partition, epoch);
+            losses.new.push(lost);
+        }
     }
 }
 
@@ -69,8 +90,7 @@ impl RedisSink {
             return;
         }
         self.sealed += 1;
-        let room = (self.batch.bytes.len(), self.batch.rows.len());
-        let next = Batch { bytes: Vec::with_capacity(room.0), rows: Vec::with_capacity(room.1) };
+        let next = self.batch.alike();
         let batch = std::mem::replace(&mut self.batch, next);
         if !self.abandoned {
             let sealed = Sealed { batch, lane: Arc::clone(&self.lane) };
@@ -80,8 +100,8 @@ impl RedisSink {
 }
 
 impl Sink for RedisSink {
-    fn row(&mut self, _: Origin, row: Row<'_>) {
-        self.encoder.row(&row, &mut self.batch);
+    fn row(&mut self, origin: Origin, row: Row<'_>) {
+        self.encoder.row(origin, &row, &mut self.batch);
         if self.batch.is_full() {
             self.seal();
         }
@@ -102,6 +122,10 @@ impl Sink for RedisSink {
     /// Never more than what was handed over between two calls: a worker asks once a second.
     fn refused(&mut self) -> Vec<RefusedRow> {
         std::mem::take(&mut *self.lane.refused.lock())
+    }
+
+    fn lost(&mut self) -> Vec<Lost> {
+        std::mem::take(&mut self.lane.losses.lock().new)
     }
 
     fn wait(&mut self, ticket: Ticket, patience: Duration) -> Result<bool, Halt> {

@@ -11,6 +11,8 @@ pub struct Status {
     pub transactions: u64,
     /// Rows that Redis refused.
     pub rows_refused: u64,
+    /// Rows that were dropped because their partition was lost.
+    pub rows_dropped: u64,
     /// Bytes of rows that wait or are under way.
     pub waiting_bytes: usize,
     /// The most that ever did.

@@ -7,17 +7,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windrow_core::Schema;
-use windrow_engine::{Halt, Stop};
-use windrow_spec::View;
+use windrow_engine::{Claimed, Halt, Stop};
+use windrow_spec::Pipeline;
 
 use super::Settings;
 use super::address::Address;
 use super::batch::Flight;
+use super::claim::{Pending, RedisFence};
 use super::encode::Encoder;
 use super::fault::Fault;
-use super::link::{Identity, Link, Refusal};
-use super::queue::Queue;
+use super::fence::FenceKeys;
+use super::holdings::Holdings;
+use super::link::{Identity, Link};
+use super::queue::{Queue, Work};
 use super::report::{Outage, Refusals};
 use super::sink::RedisSink;
 use super::status::Status;
@@ -46,22 +48,24 @@ pub struct RedisWriter {
 }
 
 impl RedisWriter {
-    /// Connects to the Redis at `url` and starts the writer thread. Waits until Redis would take rows of `views`: at
-    /// most for [`Settings::start_timeout`], and not after a stop was requested.
+    /// Connects to the Redis of `pipeline` and starts the writer thread. Waits until Redis would take rows of its views:
+    /// at most for [`Settings::start_timeout`], and not after a stop was requested.
     ///
     /// # Errors
-    /// [`Halt::NotReachable`] when the time is over. [`Halt::Refused`] when `url` is none, or Redis refuses the login,
+    /// [`Halt::NotReachable`] when the time is over. [`Halt::Refused`] when the URL is none, or Redis refuses the login,
     /// a command or a key, or cannot do what is needed. [`Halt::Output`] when no thread can be started.
-    pub fn start(url: &str, views: &[View], schema: &Schema, settings: Settings, stop: Stop) -> Result<Self, Halt> {
-        let address = Address::parse(url).map_err(Halt::Refused)?;
-        let link = first_link(&address, views, schema, &settings, &stop)?;
+    pub fn start(pipeline: &Pipeline, settings: Settings, stop: Stop) -> Result<Self, Halt> {
+        let address = Address::parse(&pipeline.sink.url).map_err(Halt::Refused)?;
+        let holdings = Holdings::new(FenceKeys::new(&pipeline.name, &pipeline.source.group));
+        let link = first_link(&address, pipeline, &holdings.key(0), &settings, &stop)?;
         let queue = Arc::new(Queue::new(settings.queue_bytes));
-        let (encoder, stop_patience) = (Encoder::new(views, schema), settings.stop_patience);
+        let (encoder, stop_patience) = (Encoder::new(&pipeline.views, &pipeline.event.schema), settings.stop_patience);
         let pause = settings.shortest_pause;
         let writer = Writer {
             address,
             settings,
             queue: Arc::clone(&queue),
+            holdings,
             link: Some(link),
             ghost: None,
             pause,
@@ -80,6 +84,12 @@ impl RedisWriter {
     #[must_use]
     pub fn sink(&self) -> RedisSink {
         RedisSink::new(Arc::clone(&self.queue), self.stop.clone(), self.stop_patience, self.encoder.clone())
+    }
+
+    /// The fences of the pipeline's partitions: a worker claims a partition before its first row.
+    #[must_use]
+    pub fn fence(&self) -> RedisFence {
+        RedisFence::new(Arc::clone(&self.queue), self.stop.clone())
     }
 
     /// The counters now.
@@ -109,8 +119,8 @@ impl Drop for RedisWriter {
 /// The first connection, once Redis is ready for rows.
 fn first_link(
     address: &Address,
-    views: &[View],
-    schema: &Schema,
+    pipeline: &Pipeline,
+    fence_key: &str,
     settings: &Settings,
     stop: &Stop,
 ) -> Result<Link, Halt> {
@@ -120,8 +130,10 @@ fn first_link(
     let mut attempts = 0_u32;
     loop {
         attempts += 1;
-        let link =
-            Link::open(address, settings, &mut None).and_then(|mut link| link.probe(views, schema).map(|()| link));
+        let link = Link::open(address, settings, &mut None).and_then(|mut link| {
+            link.probe(&pipeline.views, &pipeline.event.schema, fence_key)?;
+            Ok(link)
+        });
         let reason = match link {
             Ok(link) => {
                 outage.over(address);
@@ -154,16 +166,17 @@ fn first_link(
     }
 }
 
-/// Why Redis cannot be used, and what to do.
+/// Why rows cannot be written, and what to do.
 fn refusal(address: &Address, fault: &Fault) -> Halt {
     let reason = fault.reason();
-    Halt::Refused(match fault {
-        Fault::Locked(_) => format!(
+    match fault {
+        Fault::Bug(_) => Halt::Output(reason.to_owned()),
+        Fault::Locked(_) => Halt::Refused(format!(
             "Redis at {address} refuses: {reason}. Correct the address, user and password in sink.redis.url, or what \
              Redis allows that user (ACL)"
-        ),
-        _ => format!("Redis at {address} (sink.redis.url) cannot be used: {reason}"),
-    })
+        )),
+        _ => Halt::Refused(format!("Redis at {address} (sink.redis.url) cannot be used: {reason}")),
+    }
 }
 
 /// The pause before the next attempt: about `pause`, which is doubled up to the longest.
@@ -178,6 +191,7 @@ struct Writer {
     address: Address,
     settings: Settings,
     queue: Arc<Queue>,
+    holdings: Holdings,
     link: Option<Link>,
     /// The connection given up last, while it may still have commands on their way.
     ghost: Option<Identity>,
@@ -189,28 +203,67 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         let _ended = EndsQueue(Arc::clone(&self.queue));
-        while let Some(flight) = self.queue.next_flight(self.settings.idle_check) {
-            let Some(refusals) = self.deliver(&flight) else { return };
-            let keys = flight.rows().enumerate().filter(|(row, _)| refusals.iter().any(|refusal| refusal.row == *row));
-            for ((_, (sealed, span)), refusal) in keys.zip(&refusals) {
-                self.refusals.one(sealed.key(span), &refusal.reason);
+        while let Some(work) = self.queue.next(self.settings.idle_check) {
+            let done = match work {
+                Work::Flight(flight) => self.bring(&flight),
+                Work::Claim(pending) => self.claim(&pending),
+            };
+            if done.is_err() {
+                return;
             }
-            self.queue.arrived(&flight, refusals);
         }
     }
 
-    /// Tries until `flight` is in Redis. `None` when the time to try is over, or Redis turned out to be unfit.
-    fn deliver(&mut self, flight: &Flight) -> Option<Vec<Refusal>> {
-        loop {
-            match self.attempt(flight) {
-                Ok(refusals) => {
+    fn bring(&mut self, flight: &Flight) -> Result<(), Over> {
+        let Some(outcome) = self.insist(|| true, |link, holdings| link.write(flight, holdings))? else { return Ok(()) };
+        let mut refused = outcome.refusals.iter().peekable();
+        for (row, (sealed, span, _)) in flight.rows().enumerate() {
+            if let Some(refusal) = refused.next_if(|refusal| refusal.row == row) {
+                self.refusals.one(sealed.key(span), &refusal.reason);
+            }
+        }
+        self.queue.arrived(flight, outcome);
+        Ok(())
+    }
+
+    fn claim(&mut self, pending: &Pending) -> Result<(), Over> {
+        let claim = &pending.claim;
+        let key = self.holdings.key(claim.partition);
+        let mut sent = None;
+        let decided = self.insist(|| pending.is_wanted(), |link, _| link.claim(claim, &key, &mut sent))?;
+        let answer = match decided {
+            None => return Ok(()),
+            Some(Err(epoch)) => Claimed::Stale(epoch),
+            Some(Ok(value)) => {
+                let rows = value.counts.iter().map(|count| count.rows).collect();
+                self.holdings.granted(claim.partition, value);
+                Claimed::Granted(rows)
+            }
+        };
+        self.queue.claimed(pending, answer);
+        Ok(())
+    }
+
+    /// Repeats `attempt` until Redis has answered; `None` where that is not `wanted` any more. `attempt` gives `None`
+    /// where it has to be repeated although nothing is wrong.
+    fn insist<T>(
+        &mut self,
+        wanted: impl Fn() -> bool,
+        mut attempt: impl FnMut(&mut Link, &mut Holdings) -> Result<Option<T>, Fault>,
+    ) -> Result<Option<T>, Over> {
+        while wanted() {
+            let pause = match self.attempt(&mut attempt) {
+                Ok(answer) => {
                     self.outage.over(&self.address);
                     self.pause = self.settings.shortest_pause;
-                    return Some(refusals);
+                    if answer.is_some() {
+                        return Ok(answer);
+                    }
+                    Duration::ZERO
                 }
-                Err(fault @ Fault::Unfit(_)) => {
+                Err(fault @ (Fault::Unfit(_) | Fault::Bug(_))) => {
                     self.queue.halt(refusal(&self.address, &fault));
-                    return None;
+                    return Err(Over);
                 }
                 Err(fault) => {
                     // Whatever it was: a new connection may lead to another server, and has no half-open transaction.
@@ -219,15 +272,20 @@ impl Writer {
                     }
                     self.outage.failed(&self.address, fault.reason());
                     self.queue.away(fault.reason());
+                    next_pause(&mut self.pause, &self.settings)
                 }
-            }
-            if !self.queue.pause(next_pause(&mut self.pause, &self.settings)) {
-                return None;
+            };
+            if !self.queue.pause(pause) {
+                return Err(Over);
             }
         }
+        Ok(None)
     }
 
-    fn attempt(&mut self, flight: &Flight) -> Result<Vec<Refusal>, Fault> {
+    fn attempt<T>(
+        &mut self,
+        attempt: &mut impl FnMut(&mut Link, &mut Holdings) -> Result<Option<T>, Fault>,
+    ) -> Result<Option<T>, Fault> {
         let link = match &mut self.link {
             Some(link) => link,
             None => {
@@ -236,9 +294,12 @@ impl Writer {
                 self.link.insert(link)
             }
         };
-        link.write(flight)
+        attempt(link, &mut self.holdings)
     }
 }
+
+/// The time to try is over, or Redis turned out to be unfit: the writer ends.
+struct Over;
 
 /// Lets go everybody who waits for the writer, also when it panics.
 struct EndsQueue(Arc<Queue>);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use windrow_connectors::redis::{RedisSink, RedisWriter, Settings};
 use windrow_core::{Event, EventTime, Output, Row, Shard, Value};
-use windrow_engine::{Origin, Sink, Stop, Ticket};
+use windrow_engine::{Claim, Claimed, Epoch, Fence, Halt, Origin, Partition, RowCount, Sink, Stop, Ticket};
 use windrow_spec::Pipeline;
 
 /// Windows of one second, so that the events of round `n` give their rows when round `n + 1` begins.
-const PIPELINE: &str = r#"
+pub(crate) const PIPELINE: &str = r#"
 name = "test"
 [source.kafka]
 brokers = "localhost:9092"
@@ -79,9 +79,29 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-/// A writer to `url`.
+/// A writer of `pipeline` to `url`.
+pub(crate) fn start(url: &str, pipeline: &Pipeline, settings: Settings, stop: Stop) -> Result<RedisWriter, Halt> {
+    let mut pipeline = pipeline.clone();
+    url.clone_into(&mut pipeline.sink.url);
+    RedisWriter::start(&pipeline, settings, stop)
+}
+
+/// A writer of `pipeline` to `url` that owns partition 0 under epoch 1.
 pub(crate) fn writer(url: &str, pipeline: &Pipeline, settings: Settings) -> RedisWriter {
-    RedisWriter::start(url, &pipeline.views, &pipeline.event.schema, settings, Stop::default()).expect("a writer")
+    let writer = start(url, pipeline, settings, Stop::default()).expect("a writer");
+    let granted = claim(&writer, &a_claim(0, 1, &[("latest", 1, 0), ("per_window", 1, 0)][..pipeline.views.len()]));
+    assert!(matches!(granted, Claimed::Granted(_)), "{granted:?}");
+    writer
+}
+
+/// A claim; for each view its name, since which epoch its rows are counted, and how many there are.
+pub(crate) fn a_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epoch, u64)]) -> Claim {
+    let count = |&(view, since, rows): &(&str, _, _)| RowCount { view: view.to_owned(), since, rows };
+    Claim { partition, epoch, counts: counts.iter().map(count).collect() }
+}
+
+pub(crate) fn claim(writer: &RedisWriter, claim: &Claim) -> Claimed {
+    writer.fence().claim(claim).expect("an answer")
 }
 
 /// The values of one event beside its user: `count`, `price`, `kind`, `flag`.
@@ -96,13 +116,15 @@ pub(crate) fn only_count(count: i64) -> Values<'static> {
 pub(crate) struct Feed {
     shard: Shard,
     second: i64,
+    /// Whose rows they are.
+    pub(crate) origin: Origin,
 }
 
-struct Into<'a>(&'a mut RedisSink);
+struct Into<'a>(&'a mut RedisSink, Origin);
 
 impl Output for Into<'_> {
     fn row(&mut self, row: Row<'_>) {
-        self.0.row(Origin { partition: 0, epoch: 0 }, row);
+        self.0.row(self.1, row);
     }
 
     fn late(&mut self, late: windrow_core::Late<'_>) {
@@ -112,8 +134,12 @@ impl Output for Into<'_> {
 
 impl Feed {
     pub(crate) fn new(pipeline: &Pipeline) -> Self {
+        Self::of(pipeline, Origin { partition: 0, epoch: 1 })
+    }
+
+    pub(crate) fn of(pipeline: &Pipeline, origin: Origin) -> Self {
         let views = pipeline.views.iter().map(|view| &view.feature_view);
-        Self { shard: Shard::new(views, &pipeline.event.schema, 0, [7; 16]), second: 0 }
+        Self { shard: Shard::new(views, &pipeline.event.schema, 0, [7; 16]), second: 0, origin }
     }
 
     /// Hands `sink` one row for each of `rows`; their window starts one second after that of the round before.
@@ -121,13 +147,13 @@ impl Feed {
         for (key, [count, price, kind, flag]) in rows {
             let fields = [Value::String(key), count, price, kind, flag];
             let time = EventTime::from_ms(self.second * 1_000);
-            self.shard.step(&Event { key, time, fields: &fields }, &mut Into(sink));
+            self.shard.step(&Event { key, time, fields: &fields }, &mut Into(sink, self.origin));
         }
         self.second += 1;
         // Somebody else's event brings the watermark to the round's end; its own row comes with the next round's.
         let (key, time) = ("clock", EventTime::from_ms(self.second * 1_000));
         let fields = [Value::String(key), Value::Null, Value::Null, Value::Null, Value::Null];
-        self.shard.step(&Event { key, time, fields: &fields }, &mut Into(sink));
+        self.shard.step(&Event { key, time, fields: &fields }, &mut Into(sink, self.origin));
     }
 }
 

@@ -3,12 +3,17 @@
 //! Needs nothing but the `redis-server` binary; every test starts its own.
 
 mod atomicity;
+mod claims;
+mod counts;
 mod delayed;
 mod features;
 mod feed;
+mod network;
 mod order;
 mod outage;
 mod refusal;
+mod rewound;
 mod rows;
 mod server;
 mod start;
+mod zombie;

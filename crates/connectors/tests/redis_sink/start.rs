@@ -10,8 +10,7 @@ use crate::feed::{Feed, only_count, pipeline, settings, settle, writer};
 use crate::server::{Server, hash, run};
 
 fn start(url: &str, settings: Settings, stop: Stop) -> Result<RedisWriter, Halt> {
-    let pipeline = pipeline();
-    RedisWriter::start(url, &pipeline.views, &pipeline.event.schema, settings, stop)
+    crate::feed::start(url, &pipeline(), settings, stop)
 }
 
 fn refused(url: &str) -> String {
@@ -82,16 +81,26 @@ fn a_missing_permission_is_refused_before_the_first_row() {
     let server = Server::start(&[]);
     let mut client = server.client();
     let url = format!("redis://me:pw@127.0.0.1:{}", server.port);
-    run(&mut client, "ACL SETUSER me on >pw ~latest:* +hlen +hset +hdel +pexpire +multi +exec +discard");
-    start(&url, settings(), Stop::default()).expect("what the module's page lists is enough");
-    for (lost, command) in [("-pexpire", "pexpire"), ("-multi", "multi"), ("-exec", "exec")] {
-        run(&mut client, &format!("ACL SETUSER me {lost}"));
+    run(
+        &mut client,
+        "ACL SETUSER me on >pw ~latest:* ~windrow:fence:* +hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard",
+    );
+    let allowed = writer(&url, &pipeline(), settings());
+    let mut sink = allowed.sink();
+    Feed::new(&pipeline()).round(&mut sink, [("u", only_count(1))]);
+    settle(&mut sink);
+    assert_eq!(hash(&mut client, "latest:u")["count"], "1", "what the module's page lists is enough");
+    run(&mut client, "FLUSHALL");
+    for command in ["pexpire", "multi", "exec", "discard", "watch", "get", "set"] {
+        run(&mut client, &format!("ACL SETUSER me -{command}"));
         let message = refused(&url);
         assert!(message.contains("NOPERM") && message.contains(command), "{message}");
         run(&mut client, &format!("ACL SETUSER me +{command}"));
     }
-    run(&mut client, "ACL SETUSER me resetkeys ~other:*");
-    assert!(refused(&url).contains("NOPERM"));
+    for keys in ["~latest:*", "~windrow:fence:*"] {
+        run(&mut client, &format!("ACL SETUSER me resetkeys {keys}"));
+        assert!(refused(&url).contains("NOPERM"), "only {keys}");
+    }
     let size: u64 = redis::cmd("DBSIZE").query(&mut client).expect("DBSIZE");
     assert_eq!(size, 0, "asking has written nothing");
 }

@@ -93,8 +93,7 @@ fn send_events(pipeline: &Pipeline, stop: &Stop) -> Result<(), Failure> {
 
 fn to_redis(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>) -> Result<Exit, Failure> {
     let settings = Settings::default();
-    let writer =
-        RedisWriter::start(&pipeline.sink.url, &pipeline.views, &pipeline.event.schema, settings, stop.clone())?;
+    let writer = RedisWriter::start(pipeline, settings, stop.clone())?;
     let ended = with_deadline(
         stop,
         deadline,

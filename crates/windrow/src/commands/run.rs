@@ -36,11 +36,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Success); // stopped while waiting: nothing was begun
     };
     let settings = Settings { start_timeout: args.start_timeout, ..Settings::default() };
-    let writer =
-        match RedisWriter::start(&pipeline.sink.url, &pipeline.views, &pipeline.event.schema, settings, stop.clone()) {
-            Err(_) if stop.requested() => return Ok(Exit::Success),
-            writer => writer?,
-        };
+    let writer = match RedisWriter::start(&pipeline, settings, stop.clone()) {
+        Err(_) if stop.requested() => return Ok(Exit::Success),
+        writer => writer?,
+    };
     let ends = if args.bounded { Some(topic.ends(&source.brokers)?) } else { None };
     let workers = args.workers.map_or_else(default_workers, usize::from);
     info!(

@@ -1,0 +1,107 @@
+//! A network that keeps what it is given, or loses the answer.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What befalls the next connection that sends the second half of a flight, or of a claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Trouble {
+    /// It is held back, with all that the connection says afterwards.
+    Held,
+    /// It arrives, and the server's answers are lost from then on.
+    Unanswered,
+}
+
+/// Forwards connections to a server. Trouble befalls one connection; the others are not affected.
+#[derive(Default)]
+pub(crate) struct Network {
+    next: Mutex<Option<Trouble>>,
+    held: Mutex<Option<(TcpStream, Vec<u8>)>>,
+}
+
+impl Network {
+    /// A network to the server on `port`, and its own port.
+    pub(crate) fn to(port: u16) -> (Arc<Self>, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let own_port = listener.local_addr().expect("bound").port();
+        let network = Arc::new(Self::default());
+        let shared = Arc::clone(&network);
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let far = TcpStream::connect(("127.0.0.1", port)).expect("redis-server");
+                let (answers, back) = (far.try_clone().expect("clone"), near.try_clone().expect("clone"));
+                let unanswered = Arc::new(AtomicBool::new(false));
+                let (network, lost) = (Arc::clone(&shared), Arc::clone(&unanswered));
+                thread::spawn(move || pass_back(answers, back, &lost));
+                thread::spawn(move || network.pass_on(near, far, &unanswered));
+            }
+        });
+        (network, own_port)
+    }
+
+    /// From now on, `trouble` waits for the next connection that writes.
+    pub(crate) fn arm(&self, trouble: Trouble) {
+        *self.next.lock().expect("no panic") = Some(trouble);
+    }
+
+    /// Whether trouble has come.
+    pub(crate) fn has_struck(&self) -> bool {
+        self.next.lock().expect("no panic").is_none()
+    }
+
+    /// What was held back, and where it was to go; nothing more is held back.
+    pub(crate) fn take_held(&self) -> Option<(TcpStream, Vec<u8>)> {
+        self.held.lock().expect("no panic").take()
+    }
+
+    /// Delivers what was held back.
+    pub(crate) fn release(&self) {
+        let mut held = self.held.lock().expect("no panic");
+        let (mut far, bytes) = held.take().expect("something is held back");
+        far.write_all(&bytes).expect("the server listens");
+    }
+
+    fn pass_on(&self, mut near: TcpStream, mut far: TcpStream, unanswered: &AtomicBool) {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut holding = false;
+        while let Ok(length @ 1..) = near.read(&mut buffer) {
+            let bytes = &buffer[..length];
+            let writes = bytes.windows(4).any(|part| part == b"HSET" || part == b"\nSET");
+            let trouble = if writes { self.next.lock().expect("no panic").take() } else { None };
+            match trouble {
+                Some(Trouble::Held) => {
+                    holding = true;
+                    *self.held.lock().expect("no panic") = Some((far.try_clone().expect("clone"), Vec::new()));
+                }
+                Some(Trouble::Unanswered) => unanswered.store(true, Ordering::Release),
+                None => {}
+            }
+            if holding {
+                if let Some((_, held)) = &mut *self.held.lock().expect("no panic") {
+                    held.extend_from_slice(bytes);
+                    continue;
+                }
+                holding = false;
+            }
+            if far.write_all(bytes).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn pass_back(mut answers: TcpStream, mut back: TcpStream, lost: &AtomicBool) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = answers.read(&mut buffer) {
+        if !lost.load(Ordering::Acquire) && back.write_all(&buffer[..length]).is_err() {
+            return;
+        }
+    }
+    // An answer that was lost is not followed by the end of the connection.
+    if !lost.load(Ordering::Acquire) {
+        let _closed = back.shutdown(std::net::Shutdown::Write);
+    }
+}
