@@ -14,6 +14,8 @@ mod outage;
 mod patience;
 mod producer;
 mod source;
+mod topic_guard;
+mod topic_id;
 mod unreadable;
 
 pub use admin::{Topic, await_topic};
@@ -21,3 +23,4 @@ pub use dead_letters::KafkaDeadLetters;
 pub use dev_broker::DevBroker;
 pub use producer::EventProducer;
 pub use source::KafkaSource;
+pub use topic_guard::TopicGuard;

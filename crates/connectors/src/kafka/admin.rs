@@ -7,12 +7,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::types::RDKafkaRespErr;
 use tracing::{info, warn};
 use windrow_engine::{Halt, Partition, Positions, Stop};
 
 use super::client;
 use super::outage::Outage;
+use super::topic_id::{self, Described};
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const ASK_TIMEOUT_MIN: Duration = Duration::from_millis(500);
@@ -26,6 +26,9 @@ pub struct Topic {
     pub name: String,
     /// Number of its partitions, numbered from 0.
     pub partitions: Partition,
+    /// Its id, which no other topic ever has, also not one of the same name; in base64, as Kafka's tools print it.
+    /// `None` where the broker is too old (before 2.8) to have ids.
+    pub id: Option<String>,
 }
 
 /// Waits until Kafka at `brokers` answers and has topic `name`, and creates the topic where it does not exist and the
@@ -45,11 +48,11 @@ pub fn await_topic(brokers: &str, name: &str, timeout: Option<Duration>, stop: &
     while !stop.requested() {
         let left = timeout.map_or(ASK_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
         match look(&consumer, name, left.clamp(ASK_TIMEOUT_MIN, ASK_TIMEOUT)) {
-            Ok(partitions) => {
+            Ok(Described { partitions, id }) => {
                 if outage.over() {
                     info!(brokers, "Kafka is there");
                 }
-                return Ok(Some(Topic { name: name.to_owned(), partitions }));
+                return Ok(Some(Topic { name: name.to_owned(), partitions, id }));
             }
             Err(Look::NoTopic) if created => {} // the brokers are still telling each other
             Err(Look::NoTopic) => {
@@ -87,32 +90,13 @@ enum Look {
     NotReachable(String),
 }
 
-fn look(consumer: &BaseConsumer, name: &str, patience: Duration) -> Result<Partition, Look> {
-    let metadata = consumer.fetch_metadata(Some(name), patience).map_err(|error| classify(&error))?;
-    let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or(Look::NoTopic)?;
-    match topic.error() {
-        None if topic.partitions().is_empty() => Err(Look::NoTopic),
-        None => Ok(Partition::try_from(topic.partitions().len()).unwrap_or(Partition::MAX)),
-        Some(
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
-        ) => Err(Look::NoTopic),
-        Some(error) => {
-            let code = RDKafkaErrorCode::from(error);
-            if is_refusal(code) {
-                Err(Look::Refused(code.to_string()))
-            } else {
-                Err(Look::NotReachable(code.to_string()))
-            }
-        }
-    }
-}
-
-fn classify(error: &KafkaError) -> Look {
-    match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Look::NoTopic,
-        Some(code) if is_refusal(code) => Look::Refused(code.to_string()),
-        Some(code) => Look::NotReachable(code.to_string()),
-        None => Look::NotReachable(error.to_string()),
+fn look(consumer: &BaseConsumer, name: &str, patience: Duration) -> Result<Described, Look> {
+    match topic_id::describe(consumer.client(), name, patience) {
+        Ok(Described { partitions: 0, .. })
+        | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Look::NoTopic),
+        Ok(described) => Ok(described),
+        Err(code) if is_refusal(code) => Err(Look::Refused(code.to_string())),
+        Err(code) => Err(Look::NotReachable(code.to_string())),
     }
 }
 
