@@ -13,6 +13,7 @@ mod print;
 mod signals;
 mod status;
 mod table;
+mod topic_watch;
 
 use std::process::ExitCode;
 

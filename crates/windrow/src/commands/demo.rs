@@ -4,12 +4,13 @@
 //! terminal, or go to a real Redis.
 
 use std::io::{IsTerminal, stdout};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tracing::warn;
-use windrow_connectors::kafka::{DevBroker, EventProducer, await_topic};
+use windrow_connectors::kafka::{DevBroker, EventProducer, TopicGuard, await_topic};
 use windrow_connectors::redis::{Closed, RedisWriter, Settings};
 use windrow_engine::{Ended, Stop};
 use windrow_generator::{Generator, Settings as Stream};
@@ -105,7 +106,8 @@ fn to_redis(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>) -> Resu
             else {
                 return Ok(Ended::Stopped);
             };
-            run_workers(pipeline, &topic, None, WORKERS, stop, |_| writer.sink())
+            let guard = Arc::new(TopicGuard::new(&topic, &pipeline.source.brokers, true)?);
+            run_workers(pipeline, &topic, &guard, None, None, WORKERS, stop, |_| writer.sink())
         },
     )?;
     if ended == Ended::StoppedUnwritten || writer.close(CLOSE_PATIENCE) != Closed::Drained {
@@ -128,7 +130,8 @@ fn to_terminal(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>, plai
             else {
                 return Ok(Ended::Stopped);
             };
-            run_workers(pipeline, &topic, None, WORKERS, stop, |_| rows.sink())
+            let guard = Arc::new(TopicGuard::new(&topic, &pipeline.source.brokers, true)?);
+            run_workers(pipeline, &topic, &guard, None, None, WORKERS, stop, |_| rows.sink())
         },
     )?;
     rows.draw()?;

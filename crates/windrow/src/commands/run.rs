@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 use windrow_connectors::file::FileDeadLetters;
-use windrow_connectors::kafka::{KafkaDeadLetters, KafkaSource, Topic, await_topic};
+use windrow_connectors::kafka::{KafkaDeadLetters, KafkaSource, Topic, TopicGuard, await_topic};
 use windrow_connectors::redis::{Closed, RedisWriter, Settings};
 use windrow_core::FeatureView;
 use windrow_engine::{
@@ -19,6 +19,7 @@ use windrow_spec::{DeadLetters as DeadLetterPlace, Pipeline};
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::status::{Totals, count, span, time};
+use crate::topic_watch::TopicWatch;
 use crate::{pipeline_file, signals};
 
 /// How often a running job says what it did.
@@ -52,7 +53,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         bounded = args.bounded,
         "running"
     );
-    let ended = run_workers(&pipeline, &topic, ends, workers, &stop, |_| writer.sink())?;
+    let guard = Arc::new(TopicGuard::new(&topic, &source.brokers, args.accept_partitions)?);
+    let instance = args.instance.as_deref();
+    let ended = run_workers(&pipeline, &topic, &guard, ends, instance, workers, &stop, |_| writer.sink())?;
     match (writer.close(CLOSE_PATIENCE), ended) {
         (Closed::Drained, Ended::Stopped) if args.bounded => {
             warn!("stopped before the end of the input; nothing is committed, so the next run begins anew");
@@ -72,10 +75,13 @@ fn default_workers() -> usize {
 
 /// Runs `workers` workers over `topic` until all have ended; the first that halts stops the others. With `ends`, each
 /// reads a fixed share of the partitions up to there; without, the consumer group spreads them.
+#[allow(clippy::too_many_arguments)] // each is a different thing
 pub(crate) fn run_workers<K: Sink + Send>(
     pipeline: &Pipeline,
     topic: &Topic,
+    guard: &Arc<TopicGuard>,
     ends: Option<Positions>,
+    instance: Option<&str>,
     workers: usize,
     stop: &Stop,
     mut sink: impl FnMut(usize) -> K,
@@ -89,8 +95,15 @@ pub(crate) fn run_workers<K: Sink + Send>(
     let mut ready = Vec::with_capacity(workers);
     for index in 0..workers {
         let source = match &mut shares {
-            Some(shares) => KafkaSource::bounded(&pipeline.source, std::mem::take(&mut shares[index]), stop.clone())?,
-            None => KafkaSource::join(&pipeline.source, stop.clone())?,
+            Some(shares) => {
+                let share = std::mem::take(&mut shares[index]);
+                KafkaSource::bounded(&pipeline.source, Arc::clone(guard), share, stop.clone())?
+            }
+            None => {
+                // Each worker is a member, so each needs a name of its own.
+                let instance = instance.map(|name| format!("{name}-{index}"));
+                KafkaSource::join(&pipeline.source, Arc::clone(guard), instance.as_deref(), stop.clone())?
+            }
         };
         let metrics = WorkerMetrics::new(views.len());
         all_metrics.push(Arc::clone(&metrics));
@@ -124,9 +137,14 @@ pub(crate) fn run_workers<K: Sink + Send>(
                 thread::Builder::new().name(format!("worker-{index}")).spawn_scoped(scope, run)
             })
             .collect();
+        let topic_watch = TopicWatch::start(guard);
         let mut said = Instant::now();
         while threads.iter().flatten().any(|thread| !thread.is_finished()) {
             thread::sleep(Duration::from_millis(20));
+            if let Some(halt) = topic_watch.found() {
+                first_halt.get_or_init(|| halt.clone());
+                stop.request();
+            }
             if said.elapsed() >= STATUS_EVERY {
                 said = Instant::now();
                 say_status(&all_metrics, &views);
@@ -152,7 +170,8 @@ pub(crate) fn run_workers<K: Sink + Send>(
     for outcome in ended {
         worst = worse(worst, outcome?);
     }
-    Ok(worst)
+    // Workers that were stopped because of the topic ended well.
+    first_halt.into_inner().map_or(Ok(worst), |halt| Err(halt.into()))
 }
 
 /// Stops all workers when one halts or breaks down.
