@@ -16,6 +16,8 @@ use super::topic_id::{self, Described};
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const ASK_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+/// How long Kafka may take to tell a topic's id, having told everything else.
+const ID_PATIENCE: Duration = Duration::from_secs(1);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -91,12 +93,37 @@ enum Look {
 }
 
 fn look(consumer: &BaseConsumer, name: &str, patience: Duration) -> Result<Described, Look> {
-    match topic_id::describe(consumer.client(), name, patience) {
-        Ok(Described { partitions: 0, .. })
-        | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Look::NoTopic),
-        Ok(described) => Ok(described),
+    match partitions(consumer, name, patience) {
+        Ok(0) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Look::NoTopic),
+        Ok(partitions) => Ok(Described { partitions, id: id(consumer, name) }),
         Err(code) if is_refusal(code) => Err(Look::Refused(code.to_string())),
         Err(code) => Err(Look::NotReachable(code.to_string())),
+    }
+}
+
+/// The topic's id, where there is one. The mock broker has none and does not even answer.
+fn id(consumer: &BaseConsumer, name: &str) -> Option<String> {
+    let id = topic_id::describe(consumer.client(), name, ID_PATIENCE).ok().and_then(|described| described.id);
+    if id.is_none() {
+        info!(topic = name, "Kafka does not tell the topic's id; were it created anew, that would not be noticed");
+    }
+    id
+}
+
+/// How many partitions `name` has.
+pub(super) fn partitions(
+    consumer: &BaseConsumer,
+    name: &str,
+    patience: Duration,
+) -> Result<Partition, RDKafkaErrorCode> {
+    let unknown = RDKafkaErrorCode::UnknownTopicOrPartition;
+    let metadata = consumer
+        .fetch_metadata(Some(name), patience)
+        .map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))?;
+    let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or(unknown)?;
+    match topic.error() {
+        None => Ok(Partition::try_from(topic.partitions().len()).unwrap_or(Partition::MAX)),
+        Some(error) => Err(error.into()),
     }
 }
 

@@ -12,7 +12,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use tracing::{info, warn};
 use windrow_engine::{Halt, Partition};
 
-use super::admin::Topic;
+use super::admin::{self, Topic};
 use super::client;
 use super::topic_id::{self, Described};
 
@@ -61,7 +61,13 @@ impl TopicGuard {
     pub fn check(&self) -> Result<(), Halt> {
         // What the client reports of itself is of no interest here, but must not pile up.
         while self.consumer.poll(Duration::ZERO).is_some() {}
-        match topic_id::describe(self.consumer.client(), &self.topic.name, LOOK_PATIENCE) {
+        let name = &self.topic.name;
+        let described = if self.topic.id.is_some() {
+            topic_id::describe(self.consumer.client(), name, LOOK_PATIENCE)
+        } else {
+            admin::partitions(&self.consumer, name, LOOK_PATIENCE).map(|partitions| Described { partitions, id: None })
+        };
+        match described {
             Ok(described) => self.compare(&described),
             Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => self.missing(),
             Err(_) => Ok(()),
