@@ -110,6 +110,11 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 # The first member of a group need not wait for others.
 group.initial.rebalance.delay.ms=0
+# With group_protocol = "consumer" the broker decides when a member counts as gone; tests need not wait 45 s for it.
+group.consumer.min.session.timeout.ms=6000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=1000
+group.consumer.heartbeat.interval.ms=1000
 EOF
     ((${#SETTINGS[@]} == 0)) || printf '%s\n' '# Asked for on the command line.' "${SETTINGS[@]}"
 }

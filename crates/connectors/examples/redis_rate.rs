@@ -118,7 +118,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     redis::cmd("FLUSHALL").exec(&mut client)?;
     let writer = RedisWriter::start(&pipeline, Settings::default(), Stop::default())?;
     for partition in 0..partitions {
-        let counts = vec![RowCount { view: "user_features".to_owned(), since: EPOCH, rows: 0 }];
+        let counts = vec![RowCount { view: "user_features".to_owned(), beginning: EPOCH, rows: 0 }];
         writer.fence().claim(&Claim { partition, epoch: EPOCH, counts })?;
     }
     let mut sink = writer.sink();

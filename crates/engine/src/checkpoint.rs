@@ -22,6 +22,7 @@
 //!
 //! After a crash: objects without a manifest are left over; the next complete checkpoint of that partition deletes them.
 
+mod beginning;
 mod epoch;
 pub mod inspect;
 mod keeper;

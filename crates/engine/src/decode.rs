@@ -35,6 +35,14 @@ impl Decoder {
         Self { schema, time_field: time_field.into(), time_zone, max_key_bytes }
     }
 
+    /// What it makes of records, in words: the same words, the same events.
+    pub(crate) fn reading(&self) -> String {
+        let zone = self.time_zone.iana_name().map_or_else(|| format!("{:?}", self.time_zone), str::to_owned);
+        let fields = self.schema.fields().iter().map(|field| format!("{} {}", field.name, field.field_type.name()));
+        let fields: Vec<_> = fields.collect();
+        format!("json, {} in {zone}, keys up to {} bytes, [{}]", self.time_field, self.max_key_bytes, fields.join(", "))
+    }
+
     /// Decodes one record. The event borrows from `payload` and, for text that had to be unescaped, from `arena`.
     ///
     /// # Errors

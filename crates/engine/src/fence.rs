@@ -16,9 +16,9 @@ pub type Epoch = u64;
 pub struct RowCount {
     /// The view's name.
     pub view: String,
-    /// The epoch in which counting began. Counts that began in different epochs have nothing to do with each other: the
-    /// state was given up in between.
-    pub since: Epoch,
+    /// Stands for where counting began and what is counted. Counts with different beginnings have nothing to do with each
+    /// other.
+    pub beginning: u64,
     /// The number of the last row; 0 before the first.
     pub rows: u64,
 }

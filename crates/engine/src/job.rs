@@ -32,6 +32,12 @@ impl Job {
         Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.hash_key)
     }
 
+    /// How records are read: everything beside the views that decides which rows events give.
+    pub(crate) fn reading(&self) -> String {
+        let late = self.max_out_of_orderness_ms;
+        format!("{}, out of order up to {late} ms, Windrow {}", self.decoder.reading(), env!("CARGO_PKG_VERSION"))
+    }
+
     pub(crate) fn check_key(&self, record: &Record<'_>) -> Result<(), Halt> {
         if self.keys_required && record.key.is_none() {
             return Err(Halt::Input(format!(

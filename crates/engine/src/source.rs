@@ -63,18 +63,24 @@ pub trait Source {
     /// What `each` returned, or a fault of the input that no retry mends.
     fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt>;
 
-    /// Starts reading newly assigned `partitions`, each at its offset in `positions`, or where the pipeline says to
-    /// start when it has none there. Returns where each of them starts, as far as that is known.
+    /// Where reading of `partitions` would begin, as far as that is known: at its offset in `positions`, or where the
+    /// pipeline says when it has none there. An offset that is gone is not passed over unless the pipeline says so.
     ///
     /// # Errors
-    /// When the input refuses.
-    fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt>;
+    /// [`Halt::LostOffset`], or when the input refuses.
+    fn starts(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt>;
 
-    /// Goes back, or on, to `positions` in partitions that are being read. Returns where each of them goes on.
+    /// Starts reading newly assigned `partitions` at `starts`; those that are not in there where the pipeline says.
     ///
     /// # Errors
     /// When the input refuses.
-    fn seek(&mut self, positions: &Positions) -> Result<Positions, Halt>;
+    fn begin(&mut self, partitions: &[Partition], starts: &Positions) -> Result<(), Halt>;
+
+    /// Goes back, or on, to `positions` in partitions that are being read.
+    ///
+    /// # Errors
+    /// When the input refuses.
+    fn seek(&mut self, positions: &Positions) -> Result<(), Halt>;
 
     /// Stops reading `partitions`.
     ///

@@ -200,6 +200,14 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         let until = self.clock.now() + STOP_PATIENCE;
         let written = self.await_rows(ticket)?;
         self.bury_refused()?;
+        self.mind_losses()?;
+        if ended == Ended::Exhausted && self.is_going_back() {
+            return Err(Halt::Output(
+                "the store of rows has lost rows that it had acknowledged, and the input has ended. Run the same command \
+                 again: it goes on from the last checkpoint and writes them again"
+                    .to_owned(),
+            ));
+        }
         let saved = written && self.save_all(ended, until)?;
         let now = self.clock.now();
         self.publish_state(now);

@@ -37,12 +37,16 @@ impl Source for TenEvents {
         }
     }
 
-    fn begin(&mut self, _: &[Partition], _: &Positions) -> Result<Positions, Halt> {
-        Ok(Positions::new())
+    fn starts(&mut self, _: &[Partition], _: &Positions) -> Result<Positions, Halt> {
+        Ok(Positions::from([(0, 0)]))
     }
 
-    fn seek(&mut self, positions: &Positions) -> Result<Positions, Halt> {
-        Ok(positions.clone())
+    fn begin(&mut self, _: &[Partition], _: &Positions) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn seek(&mut self, _: &Positions) -> Result<(), Halt> {
+        Ok(())
     }
 
     fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {

@@ -19,7 +19,10 @@ mod read;
 pub use diagnostics::{Code, Diagnostic, Diagnostics, Place};
 pub use key_template::{KeyTemplate, KeyWindow, Segment};
 pub use overrides::{Override, OverrideError};
-pub use pipeline::{Checkpoint, DeadLetters, EventSpec, KafkaSource, Pipeline, RedisSink, Start, View, Watermark};
+pub use pipeline::{
+    Checkpoint, DeadLetters, EventSpec, GroupProtocol, KafkaSource, OnLostOffset, Pipeline, RedisSink, Start, View,
+    Watermark,
+};
 
 /// The shipped pipeline, used where no file is named.
 pub const ECOMMERCE: &str = include_str!("../../../pipelines/ecommerce.toml");

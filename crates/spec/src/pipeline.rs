@@ -41,6 +41,10 @@ pub struct KafkaSource {
     pub group: String,
     /// Where to begin without a checkpoint.
     pub start: Start,
+    /// What to do where Kafka no longer has the offset to go on at.
+    pub on_lost_offset: OnLostOffset,
+    /// How workers are members of the group.
+    pub group_protocol: GroupProtocol,
 }
 
 /// Where a partition is read from when no checkpoint and no committed offset says it.
@@ -50,6 +54,27 @@ pub enum Start {
     Earliest,
     /// At records that arrive from now on.
     Latest,
+}
+
+/// What to do where the offset to go on at is no longer in Kafka.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnLostOffset {
+    /// Stop, so that somebody decides.
+    Halt,
+    /// Go on at the oldest record still kept; the windows miss what is gone.
+    Earliest,
+}
+
+/// The protocol by which the members of a consumer group share partitions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupProtocol {
+    /// The one that every broker knows; the members say when one of them counts as gone.
+    Classic {
+        /// Without a sign of life for this long, a member counts as gone; 1 s to 30 min, within the broker's own bounds.
+        session_timeout_ms: i64,
+    },
+    /// Kafka 4's (KIP-848); the broker says when a member counts as gone.
+    Consumer,
 }
 
 /// `[event]` and `[event.fields]`
@@ -79,6 +104,8 @@ pub struct Checkpoint {
     pub every_ms: i64,
     /// `file:path`, `s3://…`, `gs://…` or `az://…`.
     pub store: String,
+    /// Generations kept per partition; at least 1.
+    pub keep: usize,
 }
 
 /// `[sink.redis]`

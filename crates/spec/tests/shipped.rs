@@ -34,7 +34,7 @@ fn source_event_and_sink() {
     assert_eq!(pipeline.event.time_zone, jiff::tz::TimeZone::UTC);
     assert_eq!(pipeline.event.max_key_bytes, 1_024);
     assert_eq!(pipeline.watermark.max_out_of_orderness_ms, 10_000);
-    let checkpoint = Checkpoint { every_ms: 30_000, store: "file:./.windrow/checkpoints".to_owned() };
+    let checkpoint = Checkpoint { every_ms: 30_000, store: "file:./.windrow/checkpoints".to_owned(), keep: 3 };
     assert_eq!(pipeline.checkpoint, checkpoint);
     assert_eq!(pipeline.sink.url, "redis://localhost:6379");
     assert_eq!(pipeline.dead_letters, None);

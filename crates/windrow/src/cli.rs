@@ -100,6 +100,20 @@ pub(crate) struct RunArgs {
     /// Worker threads, each a member of the consumer group [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
+    /// A name of this process in the consumer group, the same after a restart: within the session timeout it then gets
+    /// its partitions back without a rebalance [default: a new member with every start]
+    #[arg(long, value_name = "NAME", conflicts_with = "bounded")]
+    pub(crate) instance: Option<String>,
+    /// Go on although partitions were added to the topic: windows open at that moment are split
+    #[arg(long)]
+    pub(crate) accept_partitions: bool,
+    /// Begin from a savepoint, or from another job's folder of checkpoints, instead of this job's own. Counts once: started
+    /// again with it, the job goes on from its own checkpoints
+    #[arg(long, value_name = "DIR|URL")]
+    pub(crate) from: Option<String>,
+    /// Give up the stored state of a feature view that changed or is gone; may be repeated
+    #[arg(long, value_name = "VIEW")]
+    pub(crate) drop_state: Vec<String>,
     /// Read up to where the topic ends now, fire everything that is left, and exit
     #[arg(long)]
     pub(crate) bounded: bool,

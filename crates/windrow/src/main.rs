@@ -4,14 +4,18 @@
 
 mod cli;
 mod commands;
+mod crew;
+mod dead_letter_office;
 mod exit;
 mod live_rows;
 mod logging;
 mod pipeline_file;
 mod print;
 mod signals;
+mod state_place;
 mod status;
 mod table;
+mod topic_watch;
 
 use std::process::ExitCode;
 

@@ -23,6 +23,18 @@ pub(crate) fn plural(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
+/// `512 B`, `41 kB`, `1.3 MB`.
+pub(crate) fn bytes(number: u64) -> String {
+    #[allow(clippy::cast_precision_loss)] // three digits are shown
+    let number_f = number as f64;
+    match number {
+        0..1_000 => format!("{number} B"),
+        1_000..1_000_000 => format!("{:.0} kB", number_f / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", number_f / 1e6),
+        _ => format!("{:.2} GB", number_f / 1e9),
+    }
+}
+
 /// `2 h 0 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`: what a person would say.
 pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -57,6 +69,18 @@ pub(crate) struct Totals {
     pub(crate) refused_rows: u64,
     pub(crate) entities: u64,
     pub(crate) watermark: Option<EventTime>,
+    pub(crate) checkpoints: u64,
+    pub(crate) checkpoints_failed: u64,
+    /// Age of the oldest last good checkpoint.
+    pub(crate) checkpoint_age: Option<Duration>,
+    /// The longest of the workers' last checkpoints.
+    pub(crate) checkpoint_took: Duration,
+    /// Bytes that the workers' last checkpoints added.
+    pub(crate) checkpoint_added: u64,
+    /// Bytes of the workers' last checkpoints.
+    pub(crate) state: u64,
+    /// The longest that saving has kept a worker from its records.
+    pub(crate) pause_max: Duration,
     /// Per feature view: rows and late events.
     pub(crate) views: Vec<(u64, u64)>,
 }
@@ -70,6 +94,14 @@ impl Totals {
             totals.dead_letters += worker.dead_letters.get();
             totals.refused_rows += worker.refused_rows.get();
             totals.entities += worker.entities.load(Relaxed);
+            let checkpoints = &worker.checkpoints;
+            totals.checkpoints += checkpoints.completed.get();
+            totals.checkpoints_failed += checkpoints.failed.get();
+            totals.checkpoint_age = totals.checkpoint_age.max(checkpoints.age());
+            totals.checkpoint_took = totals.checkpoint_took.max(checkpoints.duration());
+            totals.checkpoint_added += checkpoints.added_bytes();
+            totals.state += checkpoints.state_bytes();
+            totals.pause_max = totals.pause_max.max(checkpoints.pause_max());
             if let Some(watermark) = worker.watermark() {
                 totals.watermark = Some(totals.watermark.map_or(watermark, |lowest| lowest.min(watermark)));
             }

@@ -148,11 +148,15 @@ impl<R: BufRead> Source for FileSource<R> {
         }
     }
 
-    fn begin(&mut self, _partitions: &[Partition], _positions: &Positions) -> Result<Positions, Halt> {
-        Ok(Positions::new())
+    fn starts(&mut self, partitions: &[Partition], _positions: &Positions) -> Result<Positions, Halt> {
+        Ok(partitions.iter().map(|&partition| (partition, 0)).collect())
     }
 
-    fn seek(&mut self, _positions: &Positions) -> Result<Positions, Halt> {
+    fn begin(&mut self, _partitions: &[Partition], _starts: &Positions) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn seek(&mut self, _positions: &Positions) -> Result<(), Halt> {
         Err(Halt::Input(format!("{} can only be read from its beginning to its end", self.name)))
     }
 

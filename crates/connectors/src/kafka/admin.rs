@@ -7,15 +7,17 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::types::RDKafkaRespErr;
 use tracing::{info, warn};
 use windrow_engine::{Halt, Partition, Positions, Stop};
 
 use super::client;
 use super::outage::Outage;
+use super::topic_id::{self, Described};
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const ASK_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+/// How long Kafka may take to tell a topic's id, having told everything else.
+const ID_PATIENCE: Duration = Duration::from_secs(1);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -26,6 +28,9 @@ pub struct Topic {
     pub name: String,
     /// Number of its partitions, numbered from 0.
     pub partitions: Partition,
+    /// Its id, which no other topic ever has, also not one of the same name; in base64, as Kafka's tools print it.
+    /// `None` where the broker is too old (before 2.8) to have ids.
+    pub id: Option<String>,
 }
 
 /// Waits until Kafka at `brokers` answers and has topic `name`, and creates the topic where it does not exist and the
@@ -45,11 +50,11 @@ pub fn await_topic(brokers: &str, name: &str, timeout: Option<Duration>, stop: &
     while !stop.requested() {
         let left = timeout.map_or(ASK_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
         match look(&consumer, name, left.clamp(ASK_TIMEOUT_MIN, ASK_TIMEOUT)) {
-            Ok(partitions) => {
+            Ok(Described { partitions, id }) => {
                 if outage.over() {
                     info!(brokers, "Kafka is there");
                 }
-                return Ok(Some(Topic { name: name.to_owned(), partitions }));
+                return Ok(Some(Topic { name: name.to_owned(), partitions, id }));
             }
             Err(Look::NoTopic) if created => {} // the brokers are still telling each other
             Err(Look::NoTopic) => {
@@ -87,32 +92,38 @@ enum Look {
     NotReachable(String),
 }
 
-fn look(consumer: &BaseConsumer, name: &str, patience: Duration) -> Result<Partition, Look> {
-    let metadata = consumer.fetch_metadata(Some(name), patience).map_err(|error| classify(&error))?;
-    let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or(Look::NoTopic)?;
-    match topic.error() {
-        None if topic.partitions().is_empty() => Err(Look::NoTopic),
-        None => Ok(Partition::try_from(topic.partitions().len()).unwrap_or(Partition::MAX)),
-        Some(
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
-        ) => Err(Look::NoTopic),
-        Some(error) => {
-            let code = RDKafkaErrorCode::from(error);
-            if is_refusal(code) {
-                Err(Look::Refused(code.to_string()))
-            } else {
-                Err(Look::NotReachable(code.to_string()))
-            }
-        }
+fn look(consumer: &BaseConsumer, name: &str, patience: Duration) -> Result<Described, Look> {
+    match partitions(consumer, name, patience) {
+        Ok(0) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Look::NoTopic),
+        Ok(partitions) => Ok(Described { partitions, id: id(consumer, name) }),
+        Err(code) if is_refusal(code) => Err(Look::Refused(code.to_string())),
+        Err(code) => Err(Look::NotReachable(code.to_string())),
     }
 }
 
-fn classify(error: &KafkaError) -> Look {
-    match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Look::NoTopic,
-        Some(code) if is_refusal(code) => Look::Refused(code.to_string()),
-        Some(code) => Look::NotReachable(code.to_string()),
-        None => Look::NotReachable(error.to_string()),
+/// The topic's id, where there is one. The mock broker has none and does not even answer.
+fn id(consumer: &BaseConsumer, name: &str) -> Option<String> {
+    let id = topic_id::describe(consumer.client(), name, ID_PATIENCE).ok().and_then(|described| described.id);
+    if id.is_none() {
+        info!(topic = name, "Kafka does not tell the topic's id; were it created anew, that would not be noticed");
+    }
+    id
+}
+
+/// How many partitions `name` has.
+pub(super) fn partitions(
+    consumer: &BaseConsumer,
+    name: &str,
+    patience: Duration,
+) -> Result<Partition, RDKafkaErrorCode> {
+    let unknown = RDKafkaErrorCode::UnknownTopicOrPartition;
+    let metadata = consumer
+        .fetch_metadata(Some(name), patience)
+        .map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))?;
+    let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or(unknown)?;
+    match topic.error() {
+        None => Ok(Partition::try_from(topic.partitions().len()).unwrap_or(Partition::MAX)),
+        Some(error) => Err(error.into()),
     }
 }
 

@@ -1,11 +1,14 @@
-//! What the consumer group decides about one member, kept until its worker has time for it.
+//! One worker's place in the consumer group: which partitions it gets, and commits in its name.
 //!
+//! A member reads nothing. Until an announcement is answered, librdkafka pauses everything its consumer is assigned; a
+//! worker restores state before it takes a partition over, and takes a checkpoint before it gives one up, while its
+//! other partitions go on. So the member's consumer is never assigned a partition, its answers are empty lists, and
+//! records come through a [`super::reader::Reader`]. (Measured: `docs/adr/0012-member-and-reader.md`.)
 //! librdkafka announces a rebalance from inside a poll and then waits for the answer. The announcement is only noted
-//! there; the worker answers it between two polls, when it can write rows and commit offsets first.
+//! there; the worker answers it between two polls.
 //! Invariant: every announcement is answered once, by the worker, or here once the consumer is closing.
 
 use std::collections::VecDeque;
-use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,91 +19,121 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtoc
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
-use tracing::{debug, error, info, warn};
-use windrow_engine::Partition;
+use tracing::{debug, error, warn};
+use windrow_engine::{Halt, Partition};
+use windrow_spec::KafkaSource as Settings;
 
-use super::patience;
+use super::leaving::Leaving;
+use super::{client, logs};
 
 /// An announcement that waits for its answer.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Announcement {
     Assigned(Vec<Partition>),
     Revoked { partitions: Vec<Partition>, lost: bool },
 }
 
-/// One member's side of the consumer group.
-#[derive(Debug, Default)]
-pub(super) struct Membership {
-    announcements: Mutex<VecDeque<Announcement>>,
-    closing: AtomicBool,
+/// A member of the consumer group; it leaves when dropped.
+pub(super) struct Member {
+    consumer: Leaving<Announcements>,
+    /// The announcement the worker was told of and has not answered yet.
+    unanswered: Option<Announcement>,
 }
-
-impl Membership {
-    /// The oldest announcement without an answer.
-    pub(super) fn next(&self) -> Option<Announcement> {
-        self.announcements.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-
-    /// From now on, partitions are given up as soon as the group asks for them.
-    pub(super) fn close(&self) {
-        self.closing.store(true, Ordering::Release);
-    }
-
-    fn announce(&self, announcement: Announcement) {
-        self.announcements.lock().unwrap_or_else(PoisonError::into_inner).push_back(announcement);
-    }
-}
-
-/// How long leaving the group may take.
-const LEAVE_PATIENCE: Duration = Duration::from_secs(4);
-
-/// A consumer that leaves its group when dropped, and does not wait for ever where Kafka is not there to be told: the
-/// group then misses it after the session timeout.
-pub(super) struct Member(Option<Arc<BaseConsumer<Membership>>>);
 
 impl Member {
-    pub(super) fn new(consumer: BaseConsumer<Membership>) -> Self {
-        Self(Some(Arc::new(consumer)))
+    /// Joins the group, under a name of its own where it has an `instance`.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub(super) fn join(settings: &Settings, instance: Option<&str>) -> Result<Self, Halt> {
+        let consumer: BaseConsumer<Announcements> = client::member(settings, instance)
+            .create_with_context(Announcements::default())
+            .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
+        consumer
+            .subscribe(&[&settings.topic])
+            .map_err(|error| Halt::Refused(format!("cannot subscribe to topic `{}`: {error}", settings.topic)))?;
+        Ok(Self { consumer: Leaving::new(consumer), unanswered: None })
     }
 
-    /// For a call that may have to be given up.
-    pub(super) fn share(&self) -> Arc<BaseConsumer<Membership>> {
-        Arc::clone(self.consumer())
-    }
-
-    fn consumer(&self) -> &Arc<BaseConsumer<Membership>> {
-        match &self.0 {
-            Some(consumer) => consumer,
-            None => unreachable!("the consumer is there until it is dropped"),
+    /// Hears what the group has to say; an error of it, if there is one.
+    pub(super) fn poll(&self) -> Option<KafkaError> {
+        match self.consumer.poll(Duration::ZERO) {
+            Some(Err(error)) => Some(error),
+            // It is assigned nothing, so there are no records.
+            Some(Ok(_)) | None => None,
         }
     }
-}
 
-impl Deref for Member {
-    type Target = BaseConsumer<Membership>;
+    /// What the worker has to hear next, once.
+    pub(super) fn announcement(&mut self) -> Option<Announcement> {
+        let announced = self.consumer.context().next();
+        if announced.is_some() {
+            self.unanswered.clone_from(&announced);
+        }
+        announced
+    }
 
-    fn deref(&self) -> &Self::Target {
-        self.consumer()
+    /// The worker reads the partitions it was assigned.
+    pub(super) fn taken_over(&mut self) -> KafkaResult<()> {
+        self.unanswered = None;
+        self.consumer.incremental_assign(&TopicPartitionList::new())
+    }
+
+    /// The worker no longer reads the partitions that were revoked.
+    pub(super) fn given_up(&mut self) -> KafkaResult<()> {
+        self.unanswered = None;
+        self.consumer.incremental_unassign(&TopicPartitionList::new())
+    }
+
+    /// For commits, which count only while the group still knows this member.
+    pub(super) fn share(&self) -> Arc<BaseConsumer<Announcements>> {
+        self.consumer.share()
+    }
+
+    /// Why librdkafka has ended this consumer for good, if it has.
+    pub(super) fn fatal_error(&self) -> Option<(rdkafka::error::RDKafkaErrorCode, String)> {
+        self.consumer.client().fatal_error()
     }
 }
 
 impl Drop for Member {
+    /// Answers an announcement that has no answer yet, or the group would wait for it; then the consumer leaves.
     fn drop(&mut self) {
-        let consumer = self.0.take();
-        if patience::within(LEAVE_PATIENCE, move || drop(consumer)).is_none() {
-            warn!("left without telling the group, since Kafka is away");
+        self.consumer.context().closing.store(true, Ordering::Release);
+        let unanswered = self.unanswered.take().or_else(|| self.announcement());
+        let answered = match unanswered {
+            Some(Announcement::Assigned(_)) => self.taken_over(),
+            Some(Announcement::Revoked { .. }) => self.given_up(),
+            None => Ok(()),
+        };
+        if let Err(error) = answered {
+            warn!(%error, "could not answer the group");
         }
     }
 }
 
-impl ConsumerContext for Membership {
+/// Where librdkafka leaves its announcements.
+#[derive(Debug, Default)]
+pub(super) struct Announcements {
+    waiting: Mutex<VecDeque<Announcement>>,
+    /// From now on, announcements are answered as soon as they are made.
+    closing: AtomicBool,
+}
+
+impl Announcements {
+    fn next(&self) -> Option<Announcement> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl ConsumerContext for Announcements {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Acquire) {
             let answered = if assigned || !matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
                 consumer.unassign()
             } else {
-                consumer.incremental_unassign(list)
+                consumer.incremental_unassign(&TopicPartitionList::new())
             };
             if let Err(error) = answered {
                 error!(%error, "could not give partitions up while leaving the group");
@@ -108,11 +141,12 @@ impl ConsumerContext for Membership {
             return;
         }
         let partitions = list.elements().iter().map(|element| element.partition()).collect();
-        self.announce(if assigned {
+        let announcement = if assigned {
             Announcement::Assigned(partitions)
         } else {
             Announcement::Revoked { partitions, lost: consumer.assignment_lost() }
-        });
+        };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(announcement);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
@@ -122,17 +156,9 @@ impl ConsumerContext for Membership {
     }
 }
 
-impl ClientContext for Membership {
+impl ClientContext for Announcements {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-                error!(target: "librdkafka", facility, "{message}");
-            }
-            // What it calls an error is mostly a broker that is away, which is reported once by the source itself.
-            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => debug!(target: "librdkafka", facility, "{message}"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => info!(target: "librdkafka", facility, "{message}"),
-            RDKafkaLogLevel::Debug => debug!(target: "librdkafka", facility, "{message}"),
-        }
+        logs::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

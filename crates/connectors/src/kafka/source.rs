@@ -1,128 +1,135 @@
 //! Records from a Kafka topic.
 //!
 //! Two ways to get partitions: as a member of the consumer group (the live job), or by a fixed share (bounded reading,
-//! where nobody joins or leaves). Both read with the group's committed offsets and commit to them.
+//! where nobody joins or leaves). Either way one reader brings the records, and nothing but the worker says where it
+//! starts.
 //! Invariants: (1) records of a partition come in offset order, each once per assignment; (2) an offset that Kafka no
-//! longer has halts the worker instead of being skipped.
+//! longer has is never skipped silently; (3) while an announcement of the group waits for its answer, the other
+//! partitions go on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
-use windrow_engine::{Halt, Offset, Partition, Polled, Positions, Record, Source, Stop};
+use windrow_engine::{Halt, Offset, Partition, Polled, Positions, Record, Source};
 use windrow_spec::{KafkaSource as Settings, Start};
 
 use super::bounds::Bounds;
-use super::client;
-use super::membership::{Announcement, Member, Membership};
+use super::faults::{self, Fault};
+use super::membership::{Announcement, Member};
 use super::outage::Outage;
 use super::patience;
-use super::unreadable::{self, Standstills};
+use super::reader::Reader;
+use super::topic_guard::TopicGuard;
+use super::unreadable;
 
 /// Records handed over in one poll, so that the worker looks at its clock now and then.
 const RECORDS_PER_POLL: usize = 1024;
-const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a commit that is waited for may take.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(4);
 
-/// One worker's consumer.
+/// Where a worker's records come from.
 pub struct KafkaSource {
-    consumer: Member,
+    reader: Reader,
+    share: Share,
     settings: Settings,
-    bounds: Option<Bounds>,
-    announced_share: bool,
-    stop: Stop,
+    instance: Option<String>,
+    guard: Arc<TopicGuard>,
     outage: Outage,
-    standstills: Standstills,
-    /// The announcement the worker was told of and has not answered yet.
-    unanswered: Option<Polled>,
+    /// Kafka said that an offset is gone, and did not yet say where its partitions begin.
+    lost_offset: bool,
+}
+
+/// Who decides which partitions are read.
+enum Share {
+    /// The consumer group.
+    Group(Member),
+    /// Whoever started the job.
+    Fixed { bounds: Bounds, announced: bool },
 }
 
 impl KafkaSource {
-    /// A member of the consumer group; the group decides which partitions it reads.
+    /// A member of the consumer group; the group decides which partitions it reads. A process that is started again with
+    /// the same `instance` within the session timeout gets the same partitions, without the others noticing.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn join(settings: &Settings, stop: Stop) -> Result<Self, Halt> {
-        let source = Self::create(settings, None, stop)?;
-        source
-            .consumer
-            .subscribe(&[&settings.topic])
-            .map_err(|error| Halt::Refused(format!("cannot subscribe to topic `{}`: {error}", settings.topic)))?;
-        Ok(source)
+    pub fn join(settings: &Settings, guard: Arc<TopicGuard>, instance: Option<&str>) -> Result<Self, Halt> {
+        let member = Member::join(settings, instance)?;
+        Self::create(settings, Share::Group(member), instance, guard)
     }
 
     /// A reader of the partitions in `ends`, each up to its offset there.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn bounded(settings: &Settings, ends: Positions, stop: Stop) -> Result<Self, Halt> {
-        Self::create(settings, Some(Bounds::new(ends)), stop)
+    pub fn bounded(settings: &Settings, guard: Arc<TopicGuard>, ends: Positions) -> Result<Self, Halt> {
+        let share = Share::Fixed { bounds: Bounds::new(ends), announced: false };
+        Self::create(settings, share, None, guard)
     }
 
-    fn create(settings: &Settings, bounds: Option<Bounds>, stop: Stop) -> Result<Self, Halt> {
-        let consumer = client::consumer(&settings.brokers, &settings.group)
-            .create_with_context(Membership::default())
-            .map(Member::new)
-            .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
+    fn create(settings: &Settings, share: Share, instance: Option<&str>, guard: Arc<TopicGuard>) -> Result<Self, Halt> {
         Ok(Self {
-            consumer,
+            reader: Reader::new(settings)?,
+            share,
             settings: settings.clone(),
-            bounds,
-            announced_share: false,
-            stop,
+            instance: instance.map(str::to_owned),
+            guard,
             outage: Outage::default(),
-            standstills: Standstills::default(),
-            unanswered: None,
-        })
-    }
-
-    fn list<'p>(&self, partitions: impl IntoIterator<Item = &'p Partition>) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&self.settings.topic, *partition);
-        }
-        list
-    }
-
-    /// Where a partition without a committed offset is read from; `None` while Kafka does not say.
-    fn edge(&self, partition: Partition) -> Option<Offset> {
-        let (first, end) = self.consumer.fetch_watermarks(&self.settings.topic, partition, ASK_TIMEOUT).ok()?;
-        Some(match self.settings.start {
-            Start::Earliest => first,
-            Start::Latest => end,
+            lost_offset: false,
         })
     }
 
     /// What the worker has to hear before it gets further records.
-    fn announcement(&mut self) -> Option<Polled> {
-        if let Some(bounds) = &mut self.bounds {
-            if !self.announced_share {
-                self.announced_share = true;
-                return Some(Polled::Assigned(bounds.partitions()));
+    fn announcement(&mut self) -> Result<Option<Polled>, Halt> {
+        match &mut self.share {
+            Share::Group(member) => {
+                let error = member.poll();
+                let announced = member.announcement().map(|announcement| match announcement {
+                    Announcement::Assigned(partitions) => Polled::Assigned(partitions),
+                    Announcement::Revoked { partitions, lost } => Polled::Revoked { partitions, lost },
+                });
+                if let Some(error) = error {
+                    self.fault(&error)?;
+                }
+                Ok(announced)
             }
-            if let Some(partition) = bounds.next_reached() {
-                return Some(Polled::Finished(partition));
+            Share::Fixed { bounds, announced } => {
+                if !*announced {
+                    *announced = true;
+                    return Ok(Some(Polled::Assigned(bounds.partitions())));
+                }
+                if let Some(partition) = bounds.next_reached() {
+                    return Ok(Some(Polled::Finished(partition)));
+                }
+                Ok(bounds.is_exhausted().then_some(Polled::Exhausted))
             }
-            return bounds.is_exhausted().then_some(Polled::Exhausted);
         }
-        let announced = self.consumer.context().next().map(|announcement| match announcement {
-            Announcement::Assigned(partitions) => Polled::Assigned(partitions),
-            Announcement::Revoked { partitions, lost } => Polled::Revoked { partitions, lost },
-        });
-        if announced.is_some() {
-            self.unanswered.clone_from(&announced);
+    }
+
+    fn bounds(&mut self) -> Option<&mut Bounds> {
+        match &mut self.share {
+            Share::Group(_) => None,
+            Share::Fixed { bounds, .. } => Some(bounds),
         }
-        announced
+    }
+
+    /// The next record of `partition` has `position`, or a larger offset.
+    fn moved(&mut self, partition: Partition, position: Offset) {
+        self.reader.standstills.moved(partition, position);
+        if let Some(bounds) = self.bounds() {
+            bounds.advance(partition, position);
+        }
     }
 
     /// Gets past a batch that cannot be unpacked, once it is clear which partition it holds up.
     fn pass_unreadable(&mut self, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
-        let Settings { brokers, topic, .. } = &self.settings;
-        for (partition, from) in self.standstills.reported() {
+        for (partition, from) in self.reader.standstills.reported() {
+            let Settings { brokers, topic, .. } = &self.settings;
             let Some(end) = unreadable::end_of_batch(brokers, topic, partition, from) else { continue };
             let reason = format!(
                 "the records from offset {from} to {} cannot be unpacked: their batch is damaged, or unpacks to more than \
@@ -130,78 +137,120 @@ impl KafkaSource {
                 end - 1
             );
             each(Record { partition, offset: end - 1, key: None, payload: None, unreadable: Some(&reason) })?;
-            self.consumer.seek(topic, partition, KafkaOffset::Offset(end), ASK_TIMEOUT).map_err(|error| {
+            self.reader.restart(partition, end).map_err(|error| {
                 Halt::Refused(format!("cannot go on behind an unreadable batch of topic `{topic}`: {error}"))
             })?;
-            self.standstills.moved(partition, end);
-            if let Some(bounds) = &mut self.bounds {
-                bounds.advance(partition, end);
-            }
+            self.moved(partition, end);
         }
         Ok(())
     }
 
     /// Decides about an error that came instead of a record.
     fn fault(&mut self, error: &KafkaError) -> Result<(), Halt> {
-        let settings = &self.settings;
-        if let KafkaError::MessageConsumptionFatal(code) = error {
-            return Err(Halt::Refused(format!("Kafka at {} ended the consumer: {code}", settings.brokers)));
-        }
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Err(Halt::Input(format!(
-                "an offset committed by group `{}` is no longer in topic `{}`: the records in between were deleted by \
-                 Kafka's retention, or the topic was recreated. Rows computed without them would be wrong. Reset the \
-                 group's offsets deliberately (kafka-consumer-groups.sh --reset-offsets) or use another \
-                 `source.kafka.group`.",
-                settings.group, settings.topic
-            ))),
-            Some(
-                code @ (RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::InconsistentGroupProtocol
-                | RDKafkaErrorCode::InvalidGroupId),
-            ) => Err(Halt::Refused(format!(
-                "Kafka at {} does not let group `{}` read topic `{}`: {code}",
-                settings.brokers, settings.group, settings.topic
-            ))),
-            _ => {
+        let fatal = match &self.share {
+            Share::Group(member) => member.fatal_error(),
+            Share::Fixed { .. } => None,
+        };
+        match faults::classify(error, fatal, &self.settings, self.instance.as_deref()) {
+            Fault::Final(halt) => Err(halt),
+            Fault::LostOffset => {
+                self.lost_offset = true;
+                Ok(())
+            }
+            Fault::Passing => {
                 if self.outage.due() {
-                    warn!(brokers = %settings.brokers, %error, "Kafka is away or in trouble; reading goes on when it is back");
+                    warn!(brokers = %self.settings.brokers, %error, "Kafka is away or in trouble; reading goes on when it is back");
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Kafka said that it no longer has an offset, but not in which partition: the one whose position lies outside of
+    /// what Kafka holds. librdkafka has stopped reading it.
+    fn settle_lost_offset(&mut self) -> Result<(), Halt> {
+        // Of a topic that was created anew no offset fits, and that is another fault.
+        self.guard.check()?;
+        let positions = self.reader.standstills.positions();
+        let partitions: Vec<Partition> = positions.keys().copied().collect();
+        let edges = self.reader.edges(&partitions);
+        if edges.is_empty() {
+            return Ok(()); // asked again with the next poll
+        }
+        self.lost_offset = false;
+        let refused = |error: KafkaError| Halt::Refused(format!("cannot go on reading: {error}"));
+        let outside = |(partition, position): (&Partition, &Offset)| {
+            let edges = edges.get(partition)?;
+            (!edges.include(*position)).then_some((*partition, *position, *edges))
+        };
+        let lost: Vec<_> = positions.iter().filter_map(outside).collect();
+        for &(partition, position, edges) in &lost {
+            let start = edges.instead_of(position, partition, &self.settings)?;
+            self.reader.restart(partition, start).map_err(refused)?;
+            self.moved(partition, start);
+        }
+        if lost.is_empty() {
+            // It was a passing confusion of Kafka's, in a partition that stands still now.
+            for (&partition, &position) in &positions {
+                self.reader.restart(partition, position).map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does `work` with the consumer that speaks for this worker in the group, for at most `patience`.
+    fn commit_with(&self, list: TopicPartitionList, wait: bool) -> Option<KafkaResult<()>> {
+        fn commit<C: ConsumerContext + 'static>(
+            consumer: Arc<BaseConsumer<C>>,
+            list: TopicPartitionList,
+            wait: bool,
+        ) -> Option<KafkaResult<()>> {
+            if wait {
+                patience::within(COMMIT_PATIENCE, move || consumer.commit(&list, CommitMode::Sync))
+            } else {
+                Some(consumer.commit(&list, CommitMode::Async))
+            }
+        }
+        match &self.share {
+            Share::Group(member) => commit(member.share(), list, wait),
+            Share::Fixed { .. } => commit(self.reader.share(), list, wait),
         }
     }
 }
 
 impl Source for KafkaSource {
     fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
-        if let Some(announcement) = self.announcement() {
+        if let Some(announcement) = self.announcement()? {
             return Ok(announcement);
+        }
+        if self.lost_offset {
+            self.settle_lost_offset()?;
         }
         let mut wait = wait;
         for handed in 0..RECORDS_PER_POLL {
-            match self.consumer.poll(wait) {
+            match self.reader.poll(wait) {
                 None => {
                     let idle = if handed == 0 { Polled::Idle } else { Polled::Records };
-                    return Ok(self.announcement().unwrap_or(idle));
+                    return Ok(self.announcement()?.unwrap_or(idle));
                 }
                 Some(Ok(message)) => {
                     if self.outage.over() {
                         info!(brokers = %self.settings.brokers, "Kafka is back");
                     }
                     let (partition, offset) = (message.partition(), message.offset());
-                    if self.bounds.as_ref().is_none_or(|bounds| bounds.includes(partition, offset)) {
+                    let wanted = match &self.share {
+                        Share::Group(_) => true,
+                        Share::Fixed { bounds, .. } => bounds.includes(partition, offset),
+                    };
+                    if wanted {
                         let (key, payload) = (message.key(), message.payload());
                         each(Record { partition, offset, key, payload, unreadable: None })?;
                     }
-                    self.standstills.moved(partition, offset + 1);
-                    if let Some(bounds) = &mut self.bounds {
-                        bounds.advance(partition, offset + 1);
-                    }
+                    drop(message);
+                    self.moved(partition, offset + 1);
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    if let Some(bounds) = &mut self.bounds {
+                    if let Some(bounds) = self.bounds() {
                         bounds.reach(partition);
                     }
                 }
@@ -210,62 +259,66 @@ impl Source for KafkaSource {
             }
             wait = Duration::ZERO;
         }
-        Ok(self.announcement().unwrap_or(Polled::Records))
+        Ok(self.announcement()?.unwrap_or(Polled::Records))
     }
 
-    fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
-        self.unanswered = None;
-        let mut starts = Positions::new();
-        let refused = |error: KafkaError| Halt::Refused(format!("cannot start reading: {error}"));
-        let mut list = TopicPartitionList::new();
-        for &partition in partitions {
-            // "Latest" is settled once: asked for again after a restart, it would skip what came in between.
-            let start = positions.get(&partition).copied().or_else(|| self.edge(partition));
-            let offset = match (start, self.settings.start) {
-                (Some(start), _) => KafkaOffset::Offset(start),
-                (None, Start::Earliest) => KafkaOffset::Beginning,
-                (None, Start::Latest) => KafkaOffset::End,
-            };
-            list.add_partition_offset(&self.settings.topic, partition, offset).map_err(refused)?;
-            if let Some(start) = start {
-                self.standstills.moved(partition, start);
-                starts.insert(partition, start);
-            }
-        }
+    fn starts(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
         if !partitions.is_empty() {
-            info!(topic = %self.settings.topic, ?partitions, "reading partitions");
+            self.guard.check()?;
         }
-        let Some(bounds) = &mut self.bounds else {
-            self.consumer.incremental_assign(&list).map_err(refused)?;
-            return Ok(starts);
-        };
-        for (&partition, &start) in &starts {
-            bounds.advance(partition, start);
+        let edges = self.reader.edges(partitions);
+        let mut starts = Positions::new();
+        for &partition in partitions {
+            let start = match (positions.get(&partition), edges.get(&partition)) {
+                (Some(&position), Some(edges)) if !edges.include(position) => {
+                    Some(edges.instead_of(position, partition, &self.settings)?)
+                }
+                (Some(&position), _) => Some(position),
+                // "Latest" is settled once: asked for again after a restart, it would skip what came in between.
+                (None, Some(edges)) => Some(match self.settings.start {
+                    Start::Earliest => edges.first,
+                    Start::Latest => edges.end,
+                }),
+                (None, None) => None,
+            };
+            starts.extend(start.map(|start| (partition, start)));
         }
-        self.consumer.assign(&list).map_err(refused)?;
         Ok(starts)
     }
 
-    fn seek(&mut self, positions: &Positions) -> Result<Positions, Halt> {
-        for (&partition, &position) in positions {
-            let to = KafkaOffset::Offset(position);
-            // A partition that the group has meanwhile taken from us cannot be moved, and need not be.
-            if let Err(error) = self.consumer.seek(&self.settings.topic, partition, to, ASK_TIMEOUT) {
-                warn!(partition, position, %error, "cannot go back in a partition");
-            }
-            self.standstills.moved(partition, position);
+    fn begin(&mut self, partitions: &[Partition], starts: &Positions) -> Result<(), Halt> {
+        if !partitions.is_empty() {
+            info!(topic = %self.settings.topic, ?partitions, "reading partitions");
         }
-        Ok(positions.clone())
+        let refused = |error: KafkaError| Halt::Refused(format!("cannot start reading: {error}"));
+        self.reader.start(partitions, starts, self.settings.start).map_err(refused)?;
+        match &mut self.share {
+            Share::Group(member) => member.taken_over().map_err(refused)?,
+            Share::Fixed { bounds, .. } => {
+                starts.iter().for_each(|(&partition, &start)| bounds.advance(partition, start));
+            }
+        }
+        Ok(())
+    }
+
+    fn seek(&mut self, positions: &Positions) -> Result<(), Halt> {
+        for (&partition, &position) in positions {
+            self.reader
+                .restart(partition, position)
+                .map_err(|error| Halt::Refused(format!("cannot go back to offset {position}: {error}")))?;
+            self.moved(partition, position);
+        }
+        Ok(())
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
-        self.unanswered = None;
-        let list = self.list(partitions);
-        partitions.iter().for_each(|&partition| self.standstills.forget(partition));
         info!(topic = %self.settings.topic, ?partitions, "giving partitions up");
-        self.consumer
-            .incremental_unassign(&list)
-            .map_err(|error| Halt::Refused(format!("cannot give partitions up: {error}")))
+        let refused = |error: KafkaError| Halt::Refused(format!("cannot give partitions up: {error}"));
+        self.reader.stop(partitions).map_err(refused)?;
+        match &mut self.share {
+            Share::Group(member) => member.given_up().map_err(refused),
+            Share::Fixed { .. } => Ok(()),
+        }
     }
 
     fn commit(&mut self, positions: &Positions, wait: bool) -> Result<(), Halt> {
@@ -274,36 +327,13 @@ impl Source for KafkaSource {
             list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position))
                 .map_err(|error| Halt::Refused(format!("cannot commit offset {position}: {error}")))?;
         }
-        let committed = if wait {
-            let consumer = self.consumer.share();
-            patience::within(COMMIT_PATIENCE, move || consumer.commit(&list, CommitMode::Sync))
-        } else {
-            Some(self.consumer.commit(&list, CommitMode::Async))
-        };
-        let error = match committed {
+        let error = match self.commit_with(list, wait) {
             Some(Ok(())) => return Ok(()),
             Some(Err(error)) => error.to_string(),
             None => format!("no answer within {} s", COMMIT_PATIENCE.as_secs()),
         };
-        warn!(error, "offsets were not committed; what follows them is read again after a restart");
+        // Also from a member that the group no longer knows: whoever has the partition now commits for it.
+        warn!(error, "offsets were not committed");
         Ok(())
-    }
-}
-
-impl Drop for KafkaSource {
-    /// Answers an announcement that has no answer yet, or the group would wait for it; then the consumer leaves.
-    fn drop(&mut self) {
-        self.consumer.context().close();
-        let unanswered = self.unanswered.take().or_else(|| self.announcement());
-        let answered = match unanswered {
-            Some(Polled::Assigned(partitions)) if self.bounds.is_none() => {
-                self.consumer.incremental_assign(&self.list(&partitions))
-            }
-            Some(Polled::Revoked { partitions, .. }) => self.consumer.incremental_unassign(&self.list(&partitions)),
-            _ => Ok(()),
-        };
-        if let Err(error) = answered {
-            warn!(%error, "could not answer the group");
-        }
     }
 }

@@ -13,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
-use windrow_engine::{Offset, Partition};
+use windrow_engine::{Offset, Partition, Positions};
 
 use super::client;
 
@@ -37,6 +37,11 @@ impl Standstills {
     /// `partition` is no longer ours.
     pub(super) fn forget(&mut self, partition: Partition) {
         self.next.remove(&partition);
+    }
+
+    /// Where reading stands, for every partition of which that is known.
+    pub(super) fn positions(&self) -> Positions {
+        self.next.iter().map(|(&partition, &(offset, _))| (partition, offset)).collect()
     }
 
     /// An unreadable batch was reported, in whichever partition: those that have stood still for long enough.

@@ -4,7 +4,7 @@
 //!
 //! The value is a string on purpose. Rows are hashes, so a row whose key happens to be this one cannot change it: the
 //! commands of a row fail on a string. It has no time to live, and reads
-//! `1 epoch=57 user_features=12:3456`: version 1, the owner's epoch, and for each view since which epoch its rows are
+//! `1 epoch=57 user_features=12:3456`: version 1, the owner's epoch, and for each view from which beginning its rows are
 //! counted and how many are in Redis. Every value has one spelling; any other is refused.
 
 use std::collections::BTreeSet;
@@ -56,10 +56,10 @@ impl FenceValue {
     pub(super) fn text(&self) -> String {
         use std::fmt::Write;
         let mut text = format!("1 epoch={}", self.epoch);
-        for RowCount { view, since, rows } in &self.counts {
+        for RowCount { view, beginning, rows } in &self.counts {
             let view = utf8_percent_encode(view, ENCODED);
             // Writing to a String cannot fail.
-            let _written = write!(text, " {view}={since}:{rows}");
+            let _written = write!(text, " {view}={beginning}:{rows}");
         }
         text
     }
@@ -77,10 +77,10 @@ impl FenceValue {
         let mut words = text.strip_prefix("1 ")?.split(' ');
         let epoch = words.next()?.strip_prefix("epoch=")?.parse().ok()?;
         let count = |word: &str| {
-            let (view, (since, rows)) =
+            let (view, (beginning, rows)) =
                 word.split_once('=').and_then(|(view, rest)| Some((view, rest.split_once(':')?)))?;
             let view = percent_decode_str(view).decode_utf8().ok()?.into_owned();
-            Some(RowCount { view, since: since.parse().ok()?, rows: rows.parse().ok()? })
+            Some(RowCount { view, beginning: beginning.parse().ok()?, rows: rows.parse().ok()? })
         };
         let counts = words.map(count).collect::<Option<Vec<_>>>()?;
         let views: BTreeSet<&str> = counts.iter().map(|count| count.view.as_str()).collect();
@@ -97,7 +97,7 @@ impl FenceValue {
         let mut counts = claim.counts.clone();
         for count in &mut counts {
             let known = stored.and_then(|stored| stored.counts.iter().find(|known| known.view == count.view));
-            if let Some(known) = known.filter(|known| known.since == count.since) {
+            if let Some(known) = known.filter(|known| known.beginning == count.beginning) {
                 count.rows = count.rows.max(known.rows);
             }
         }
@@ -117,8 +117,8 @@ pub(super) fn unreadable(key: &str, found: &str) -> Fault {
 mod tests {
     use super::*;
 
-    fn count(view: &str, since: Epoch, rows: u64) -> RowCount {
-        RowCount { view: view.to_owned(), since, rows }
+    fn count(view: &str, beginning: u64, rows: u64) -> RowCount {
+        RowCount { view: view.to_owned(), beginning, rows }
     }
 
     #[test]

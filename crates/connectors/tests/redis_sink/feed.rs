@@ -96,7 +96,7 @@ pub(crate) fn writer(url: &str, pipeline: &Pipeline, settings: Settings) -> Redi
 
 /// A claim; for each view its name, since which epoch its rows are counted, and how many there are.
 pub(crate) fn a_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epoch, u64)]) -> Claim {
-    let count = |&(view, since, rows): &(&str, _, _)| RowCount { view: view.to_owned(), since, rows };
+    let count = |&(view, beginning, rows): &(&str, _, _)| RowCount { view: view.to_owned(), beginning, rows };
     Claim { partition, epoch, counts: counts.iter().map(count).collect() }
 }
 

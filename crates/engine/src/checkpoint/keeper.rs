@@ -2,7 +2,7 @@
 //!
 //! Owns: opening partitions, packing and writing state objects, manifests and what follows them. Does not own: shards, nor
 //! when a checkpoint is due or may be completed (the worker).
-//! Invariants: (1) tasks of one worker are done in their order; (2) every [`Task::Open`] and [`Task::Complete`] gets
+//! Invariants: (1) tasks of one worker are done in their order; (2) every [`Task::Open`], [`Task::Claim`] and [`Task::Complete`] gets
 //! exactly one report; (3) a state object that could not be written fails its checkpoint, and nothing else.
 //! After a crash: nothing is left but objects without a manifest.
 
@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use windrow_core::{Scope, ShardFacts};
 
 use super::manifest::{CheckpointId, Layer, Manifest, Part, ViewState};
+use super::open::Found;
 use super::savepoint::{self, Request};
 use super::{CheckpointStore, Checkpoints, Opened, StoreFault, epoch, names, open, retention, state};
 use crate::{Epoch, Halt, Job, Offset, Origin, Partition, Stop};
@@ -36,8 +37,10 @@ pub(crate) enum Purpose {
 /// What the keeper is to do.
 #[derive(Debug)]
 pub(crate) enum Task {
-    /// Claim a partition and bring its shard.
+    /// Claim a partition in the checkpoint store and restore its shard.
     Open(Partition),
+    /// Claim it at the fence too: it will be read from `start` on, where that is known.
+    Claim { partition: Partition, start: Option<Offset> },
     /// Write a piece of the partition's snapshot.
     Part { origin: Origin, purpose: Purpose, bytes: Vec<u8> },
     /// The snapshot is whole and may count.
@@ -54,15 +57,17 @@ pub(crate) struct Completion {
     pub(crate) scope: Scope,
     pub(crate) offset: Offset,
     pub(crate) facts: ShardFacts,
-    /// Per view, since when its rows are counted.
-    pub(crate) since: Vec<Epoch>,
+    /// Per view, where the counting of its rows began.
+    pub(crate) beginnings: Vec<u64>,
     pub(crate) taken_at_ms: i64,
 }
 
 /// What the keeper has done.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// A partition was opened, or cannot be.
+    /// A partition was restored, up to this offset; or it cannot be.
+    Found(Partition, Result<Option<Offset>, Halt>),
+    /// A partition may be worked on, or not.
     Opened(Partition, Result<Box<Opened>, Halt>),
     /// A snapshot ended.
     Ended { origin: Origin, purpose: Purpose, outcome: Outcome },
@@ -140,6 +145,8 @@ fn broken() -> Halt {
 /// What the thread knows of one partition.
 #[derive(Debug, Default)]
 struct Book {
+    /// Restored, and not claimed at the fence yet.
+    found: Option<Found>,
     /// Manifests that are kept, oldest first; the last is what changes are added to.
     kept: Vec<Manifest>,
     next_number: u64,
@@ -168,7 +175,8 @@ impl Desk {
     fn run(mut self, inbox: &Receiver<Task>) {
         while let Ok(task) = inbox.recv() {
             let report = match task {
-                Task::Open(partition) => Some(Report::Opened(partition, self.open(partition))),
+                Task::Open(partition) => Some(Report::Found(partition, self.find(partition))),
+                Task::Claim { partition, start } => Some(Report::Opened(partition, self.claim(partition, start))),
                 Task::Part { origin, purpose, bytes } => {
                     let length = bytes.len();
                     self.part(origin, &purpose, &bytes);
@@ -194,9 +202,18 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, partition: Partition) -> Result<Box<Opened>, Halt> {
-        let mut opened = open::open(&self.checkpoints, &self.job, partition, &self.stop)?;
+    fn find(&mut self, partition: Partition) -> Result<Option<Offset>, Halt> {
+        let found = open::find(&self.checkpoints, &self.job, partition, &self.stop)?;
+        let offset = found.offset();
+        self.books.insert(partition, Book { found: Some(found), ..Book::default() });
+        Ok(offset)
+    }
+
+    fn claim(&mut self, partition: Partition, start: Option<Offset>) -> Result<Box<Opened>, Halt> {
+        let found = self.books.get_mut(&partition).and_then(|book| book.found.take()).ok_or_else(broken)?;
+        let mut opened = open::claim(&self.checkpoints, &self.job, partition, found, start, &self.stop)?;
         let book = Book {
+            found: None,
             kept: std::mem::take(&mut opened.kept),
             next_number: opened.next_number,
             from: opened.restored.as_ref().and_then(|restored| restored.from.clone()),
@@ -292,7 +309,7 @@ impl Desk {
     }
 
     fn manifest(&self, completion: &Completion, id: CheckpointId, layer: Layer) -> Manifest {
-        let (Completion { facts, since, .. }, identity) = (completion, &self.checkpoints.identity);
+        let (Completion { facts, beginnings, .. }, identity) = (completion, &self.checkpoints.identity);
         let partition = completion.origin.partition;
         let book = self.books.get(&partition);
         let mut layers = match (completion.scope, book.and_then(|book| book.kept.last())) {
@@ -300,11 +317,8 @@ impl Desk {
             _ => Vec::new(),
         };
         layers.push(layer);
-        let views = self.job.views.iter().zip(&facts.rows).zip(since).map(|((view, &rows), &since)| ViewState {
-            name: view.name.to_string(),
-            definition: view.definition(&self.job.schema),
-            rows,
-            since,
+        let views = self.job.views.iter().zip(&facts.rows).zip(beginnings).map(|((view, &rows), &beginning)| {
+            ViewState { name: view.name.to_string(), definition: view.definition(&self.job.schema), rows, beginning }
         });
         Manifest {
             id,
@@ -320,6 +334,7 @@ impl Desk {
             watermark_ms: facts.watermark.map(windrow_core::EventTime::ms),
             entities: facts.entities as u64,
             slots: facts.slots,
+            reading: self.job.reading(),
             views: views.collect(),
             layers,
             from: book.and_then(|book| book.from.clone()),

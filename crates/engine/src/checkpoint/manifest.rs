@@ -60,6 +60,8 @@ pub struct Manifest {
     pub entities: u64,
     /// Slots in the state (see the core's snapshots).
     pub slots: u32,
+    /// How records were read: settings and version that decide which rows events give.
+    pub reading: String,
     /// The feature views, in the order of the state's tables.
     pub views: Vec<ViewState>,
     /// The base, and behind it the changes.
@@ -77,8 +79,8 @@ pub struct ViewState {
     pub definition: String,
     /// The number of its last row.
     pub rows: u64,
-    /// The epoch in which counting began.
-    pub since: Epoch,
+    /// Where counting began ([`crate::RowCount::beginning`]).
+    pub beginning: u64,
 }
 
 /// One snapshot.
@@ -185,7 +187,8 @@ mod tests {
             watermark_ms: None,
             entities: 5,
             slots: 6,
-            views: vec![ViewState { name: "v".to_owned(), definition: "d".to_owned(), rows: 8, since: 1 }],
+            reading: "r".to_owned(),
+            views: vec![ViewState { name: "v".to_owned(), definition: "d".to_owned(), rows: 8, beginning: 1 }],
             layers: vec![Layer { parts: vec![part("a"), part("b")] }, Layer { parts: vec![part("c")] }],
             from: None,
         }

@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 use windrow_core::{EventTime, Restoring, Scope, Shard, ShardFacts};
 
-use super::epoch;
-use super::manifest::{CheckpointId, Manifest, ViewState};
+use super::manifest::{CheckpointId, Manifest};
 use super::names::{self, Named};
 use super::state::{self, FormatFault};
-use super::{CheckpointStore, Checkpoints, StoreFault};
-use crate::{Claim, Claimed, Epoch, Halt, Job, Offset, Origin, Partition, RowCount, Stop};
+use super::{CheckpointStore, Checkpoints, StoreFault, beginning, epoch};
+use crate::{Claim, Claimed, Epoch, Halt, Job, Offset, Origin, Partition, Stop};
 
 /// Between two attempts while the checkpoint store is away: doubled from the first to the second.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -29,10 +28,12 @@ const MENTION_EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct Opened {
     pub(crate) origin: Origin,
     pub(crate) shard: Shard,
-    /// The offset of the next record; `None` where there was no checkpoint.
+    /// The offset of the next record, where that is known.
     pub(crate) position: Option<Offset>,
-    /// Per view, since when its rows are counted.
-    pub(crate) since: Vec<Epoch>,
+    /// The offset of the checkpoint of its own that it was restored from.
+    pub(crate) checkpoint: Option<Offset>,
+    /// Per view, where the counting of its rows began.
+    pub(crate) beginnings: Vec<u64>,
     /// Per view, the number of the last row that is in the store of rows already.
     pub(crate) written: Vec<u64>,
     /// The checkpoints of this partition that can be read, oldest first; none where the state came from elsewhere.
@@ -55,20 +56,34 @@ pub(crate) struct Restored {
     pub(crate) from: Option<String>,
 }
 
-/// Opens `partition`; waits while the checkpoint store or the store of rows is away, until a stop is requested.
-pub(super) fn open(checkpoints: &Checkpoints, job: &Job, partition: Partition, stop: &Stop) -> Result<Opened, Halt> {
+/// Claims `partition` in the checkpoint store and restores its newest good checkpoint; waits while the store is away, until
+/// a stop is requested.
+pub(super) fn find(checkpoints: &Checkpoints, job: &Job, partition: Partition, stop: &Stop) -> Result<Found, Halt> {
     let patient = Patient { checkpoints, stop };
     let began = Instant::now();
-    let mut epoch = patient.ask(|| epoch::claim(checkpoints, partition, 0))?;
+    let epoch = patient.ask(|| epoch::claim(checkpoints, partition, 0))?;
     let found = patient.find(job, partition)?;
+    Ok(Found { epoch, took: began.elapsed(), ..found })
+}
+
+/// Claims `partition` at the fence, to work on what was found from `start` on; waits while the store of rows is away.
+pub(super) fn claim(
+    checkpoints: &Checkpoints,
+    job: &Job,
+    partition: Partition,
+    found: Found,
+    start: Option<Offset>,
+    stop: &Stop,
+) -> Result<Opened, Halt> {
+    let patient = Patient { checkpoints, stop };
+    let mut epoch = found.epoch;
     loop {
-        let counts: Vec<RowCount> =
-            job.views.iter().enumerate().map(|(index, view)| found.count(index, &view.name, epoch)).collect();
+        let counts = beginning::counts(checkpoints, job, found.used.as_ref(), &found.views, start, epoch);
         let claim = Claim { partition, epoch, counts };
         match checkpoints.fence.claim(&claim)? {
             Claimed::Granted(written) => {
-                let since = claim.counts.iter().map(|count| count.since).collect();
-                return Ok(found.open(Origin { partition, epoch }, since, written, began.elapsed()));
+                let beginnings = claim.counts.iter().map(|count| count.beginning).collect();
+                return Ok(found.open(Origin { partition, epoch }, start, beginnings, written));
             }
             Claimed::Stale(stored) => {
                 info!(partition, epoch, stored, "the store of rows knows a larger epoch; claiming a larger one still");
@@ -85,7 +100,10 @@ struct Patient<'a> {
 }
 
 /// What was found for a partition.
-struct Found {
+#[derive(Debug)]
+pub(super) struct Found {
+    epoch: Epoch,
+    took: Duration,
     shard: Shard,
     used: Option<Manifest>,
     /// For every view of the job, the place of its state among those of `used`.
@@ -184,6 +202,8 @@ impl Patient<'_> {
                 Ok((shard, views)) => {
                     let unchanged = views.iter().copied().eq((0..manifest.views.len()).map(Some));
                     found = Some(Found {
+                        epoch: 0,
+                        took: Duration::ZERO,
                         shard,
                         views,
                         kept: Vec::new(),
@@ -353,6 +373,8 @@ impl Found {
     /// Nothing is known of the partition.
     fn nothing(job: &Job, next_number: u64, kept: Vec<Manifest>) -> Self {
         Self {
+            epoch: 0,
+            took: Duration::ZERO,
             shard: job.shard(),
             used: None,
             views: vec![None; job.views.len()],
@@ -363,27 +385,25 @@ impl Found {
         }
     }
 
-    /// Where the rows of view `index` stand.
-    fn count(&self, index: usize, name: &str, epoch: Epoch) -> RowCount {
-        let stored: Option<&ViewState> =
-            self.views[index].and_then(|stored| self.used.as_ref().map(|used| &used.views[stored]));
-        let (since, rows) = stored.map_or((epoch, 0), |stored| (stored.since, stored.rows));
-        RowCount { view: name.to_owned(), since, rows }
+    /// The offset that the checkpoint leads up to.
+    pub(super) fn offset(&self) -> Option<Offset> {
+        self.used.as_ref().map(|used| used.offset)
     }
 
-    fn open(self, origin: Origin, since: Vec<Epoch>, written: Vec<u64>, took: Duration) -> Opened {
+    fn open(self, origin: Origin, start: Option<Offset>, beginnings: Vec<u64>, written: Vec<u64>) -> Opened {
         let restored = self.used.as_ref().map(|used| Restored {
             id: used.id,
             bytes: used.bytes(),
             entities: used.entities,
-            took,
+            took: self.took,
             from: self.from.clone(),
         });
         Opened {
             origin,
+            position: start.or(self.offset()),
+            checkpoint: self.offset().filter(|_| !self.kept.is_empty()),
             shard: self.shard,
-            position: self.used.as_ref().map(|used| used.offset),
-            since,
+            beginnings,
             written,
             kept: self.kept,
             next_number: self.next_number,

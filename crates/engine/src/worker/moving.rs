@@ -36,10 +36,23 @@ pub(super) enum Coming {
 /// What is happening to partitions.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// They are being opened.
-    Opening { partitions: Vec<Partition>, opened: BTreeMap<Partition, Opened>, rewound: bool },
+    /// They are being opened: restored, then claimed at the fence.
+    Opening(Opening),
     /// They are frozen, and their last checkpoints are being taken.
     Leaving { partitions: Vec<Partition>, until: Duration },
+}
+
+/// Partitions on their way in.
+#[derive(Debug)]
+pub(super) struct Opening {
+    partitions: Vec<Partition>,
+    /// Restored, up to this offset.
+    found: BTreeMap<Partition, Option<Offset>>,
+    /// Where they are read from, once that was asked.
+    starts: Option<Positions>,
+    opened: BTreeMap<Partition, Opened>,
+    /// They are being read already, and go back.
+    rewound: bool,
 }
 
 impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
@@ -51,9 +64,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 Some(coming) => self.begin_change(coming, now),
                 None => Ok(()),
             },
-            Some(Change::Opening { partitions, opened, rewound }) if opened.len() == partitions.len() => {
-                self.take_over(&partitions, opened, rewound, now)
-            }
+            Some(Change::Opening(opening)) => self.go_on_with_opening(opening, now),
             Some(Change::Leaving { partitions, until }) => {
                 if self.all_saved()? || now >= until {
                     self.let_go(&partitions)
@@ -61,10 +72,6 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                     self.change = Some(Change::Leaving { partitions, until });
                     Ok(())
                 }
-            }
-            unfinished => {
-                self.change = unfinished;
-                Ok(())
             }
         }
     }
@@ -98,7 +105,8 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
 
     fn open(&mut self, partitions: Vec<Partition>, rewound: bool, now: Duration) -> Result<(), Halt> {
         let Some(keeper) = &self.keeper else {
-            let starts = self.source.begin(&partitions, &Positions::new())?;
+            let starts = self.source.starts(&partitions, &Positions::new())?;
+            self.source.begin(&partitions, &starts)?;
             for partition in partitions {
                 let origin = Origin { partition, epoch: 0 };
                 let start = starts.get(&partition).copied();
@@ -107,44 +115,68 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             return Ok(());
         };
         partitions.iter().try_for_each(|&partition| keeper.ask(Task::Open(partition)))?;
-        self.change = Some(Change::Opening { partitions, opened: BTreeMap::new(), rewound });
+        let (found, opened) = (BTreeMap::new(), BTreeMap::new());
+        self.change = Some(Change::Opening(Opening { partitions, found, starts: None, opened, rewound }));
+        Ok(())
+    }
+
+    fn go_on_with_opening(&mut self, mut opening: Opening, now: Duration) -> Result<(), Halt> {
+        let all = opening.partitions.len();
+        if opening.starts.is_none() && opening.found.len() == all {
+            let found = opening.found.iter();
+            let positions = found.filter_map(|(&partition, offset)| Some((partition, (*offset)?))).collect();
+            let starts = self.source.starts(&opening.partitions, &positions)?;
+            if let Some(keeper) = &self.keeper {
+                for &partition in &opening.partitions {
+                    keeper.ask(Task::Claim { partition, start: starts.get(&partition).copied() })?;
+                }
+            }
+            opening.starts = Some(starts);
+        }
+        match opening {
+            Opening { partitions, starts: Some(starts), opened, rewound, .. } if opened.len() == all => {
+                if rewound {
+                    self.source.seek(&starts)?;
+                } else {
+                    self.source.begin(&partitions, &starts)?;
+                }
+                let every = self.checkpoints.as_ref().map_or(Duration::MAX, |checkpoints| checkpoints.every);
+                for (partition, opened) in opened {
+                    self.say_opened(partition, &opened);
+                    self.shards.insert(partition, Owned::new(opened, now, every));
+                }
+            }
+            unfinished => self.change = Some(Change::Opening(unfinished)),
+        }
+        Ok(())
+    }
+
+    /// The keeper has restored `partition`, or cannot.
+    pub(super) fn note_found(&mut self, partition: Partition, found: Result<Option<Offset>, Halt>) -> Result<(), Halt> {
+        if let (Some(offset), Some(Change::Opening(opening))) = (self.unless_stopped(found)?, &mut self.change) {
+            opening.found.insert(partition, offset);
+        }
         Ok(())
     }
 
     /// The keeper has opened `partition`, or cannot.
-    pub(super) fn note_opened(&mut self, partition: Partition, outcome: Result<Box<Opened>, Halt>) -> Result<(), Halt> {
-        match (outcome, &mut self.change) {
-            (Err(_), _) if self.stop.requested() => Ok(()), // given up because of that
-            (Err(halt), _) => Err(halt),
-            (Ok(found), Some(Change::Opening { opened, .. })) => {
-                opened.insert(partition, *found);
-                Ok(())
-            }
-            (Ok(_), _) => Ok(()),
-        }
-    }
-
-    fn take_over(
-        &mut self,
-        partitions: &[Partition],
-        opened: BTreeMap<Partition, Opened>,
-        rewound: bool,
-        now: Duration,
-    ) -> Result<(), Halt> {
-        let positions: Positions =
-            opened.iter().filter_map(|(&partition, opened)| Some((partition, opened.position?))).collect();
-        let starts = if rewound { self.source.seek(&positions)? } else { self.source.begin(partitions, &positions)? };
-        let every = self.checkpoints.as_ref().map_or(Duration::MAX, |checkpoints| checkpoints.every);
-        for (partition, opened) in opened {
-            self.say_opened(partition, &opened, starts.get(&partition).copied());
-            let start = starts.get(&partition).copied().or(opened.position);
-            self.shards.insert(partition, Owned::new(opened, start, now, every));
+    pub(super) fn note_opened(&mut self, partition: Partition, opened: Result<Box<Opened>, Halt>) -> Result<(), Halt> {
+        if let (Some(opened), Some(Change::Opening(opening))) = (self.unless_stopped(opened)?, &mut self.change) {
+            opening.opened.insert(partition, *opened);
         }
         Ok(())
     }
 
-    fn say_opened(&self, partition: Partition, opened: &Opened, start: Option<Offset>) {
-        let epoch = opened.origin.epoch;
+    /// What the keeper has, or nothing where it gave up because of a stop.
+    fn unless_stopped<T>(&self, outcome: Result<T, Halt>) -> Result<Option<T>, Halt> {
+        match outcome {
+            Err(_) if self.stop.requested() => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+
+    fn say_opened(&self, partition: Partition, opened: &Opened) {
+        let (epoch, start) = (opened.origin.epoch, opened.position);
         match &opened.restored {
             Some(restored) => {
                 let (took_ms, bytes, entities) = (restored.took.as_millis(), restored.bytes, restored.entities);
@@ -174,6 +206,12 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             self.source.commit(&positions, true)?;
         }
         self.source.release(partitions)
+    }
+
+    /// Whether partitions are to go back to their last checkpoint, or are about to.
+    pub(super) fn is_going_back(&self) -> bool {
+        self.coming.iter().any(|coming| matches!(coming, Coming::Rewound(_)))
+            || matches!(&self.change, Some(Change::Opening(Opening { rewound: true, .. })))
     }
 
     /// Takes note of the partitions whose rows the store no longer takes.

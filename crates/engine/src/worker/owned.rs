@@ -6,7 +6,7 @@ use std::time::Duration;
 use windrow_core::{Scope, Shard, ShardFacts};
 
 use crate::checkpoint::{Opened, Purpose};
-use crate::{Epoch, Offset, Origin, Ticket};
+use crate::{Offset, Origin, Ticket};
 
 /// A partition and all that its worker knows of it.
 #[derive(Debug)]
@@ -15,8 +15,8 @@ pub(super) struct Owned {
     pub(super) shard: Shard,
     /// The offset of the next record; `None` while it is not known.
     pub(super) position: Option<Offset>,
-    /// Per view, since when its rows are counted.
-    pub(super) since: Vec<Epoch>,
+    /// Per view, where the counting of its rows began.
+    pub(super) beginnings: Vec<u64>,
     /// Per view, the number of the last row that was in the store of rows when the partition was opened.
     pub(super) written: Vec<u64>,
     /// It is being given up, or everything ends: its records are left to whoever comes next.
@@ -66,16 +66,15 @@ pub(super) enum Stage {
 }
 
 impl Owned {
-    /// `opened`, read from `start` on.
-    pub(super) fn new(opened: Opened, start: Option<Offset>, now: Duration, every: Duration) -> Self {
-        // A partition without checkpoints of its own gets one at once: it fixes where "latest" was, and that a
+    /// What the keeper opened.
+    pub(super) fn new(opened: Opened, now: Duration, every: Duration) -> Self {
+        let Opened { shard, origin, position, checkpoint, beginnings, written, scope, .. } = opened;
+        // A partition without a checkpoint of its own gets one at once: it fixes where "latest" was, and that a
         // savepoint was begun from.
-        let (kept, due) = match opened.scope {
-            Scope::Everything => (None, now),
-            Scope::Changes => (opened.position, now + every),
-        };
-        Self { kept, due, scope: opened.scope, ..Self::without_checkpoints(opened.shard, opened.origin, start, now) }
-            .counting(opened.since, opened.written)
+        let due = if checkpoint.is_some() && scope == Scope::Changes { now + every } else { now };
+        let kept = checkpoint.filter(|_| scope == Scope::Changes);
+        let state_ends = Self::without_checkpoints(shard, origin, position, now);
+        Self { beginnings, written, scope, kept, due, ..state_ends }
     }
 
     /// A shard whose state is not kept.
@@ -84,7 +83,7 @@ impl Owned {
             origin,
             shard,
             position: start,
-            since: Vec::new(),
+            beginnings: Vec::new(),
             written: Vec::new(),
             frozen: false,
             finished: false,
@@ -97,10 +96,6 @@ impl Owned {
             savepoint: None,
             last_failed: false,
         }
-    }
-
-    fn counting(self, since: Vec<Epoch>, written: Vec<u64>) -> Self {
-        Self { since, written, ..self }
     }
 
     /// Whether something has come since its last complete checkpoint.

@@ -138,7 +138,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 scope: taking.scope,
                 offset: taking.offset,
                 facts: taking.facts.clone(),
-                since: owned.since.clone(),
+                beginnings: owned.beginnings.clone(),
                 taken_at_ms: taking.taken_at_ms,
             })))?;
         }
@@ -155,6 +155,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
 
     fn hear(&mut self, report: Report) -> Result<(), Halt> {
         match report {
+            Report::Found(partition, found) => self.note_found(partition, found),
             Report::Opened(partition, opened) => self.note_opened(partition, opened),
             Report::Ended { origin, purpose, outcome } => self.note_ended(origin, &purpose, outcome),
         }

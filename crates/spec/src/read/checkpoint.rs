@@ -9,11 +9,13 @@ use crate::{
 };
 
 const EVERY_MS: i64 = 30_000;
+const KEEP: usize = 3;
+const KEEP_MAX: i64 = 1_000;
 const STORE: &str = "file:./.windrow/checkpoints";
 
 pub(super) fn read(root: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option<Checkpoint> {
     let Some(setting) = root.optional("checkpoint") else {
-        return Some(Checkpoint { every_ms: EVERY_MS, store: STORE.to_owned() });
+        return Some(Checkpoint { every_ms: EVERY_MS, store: STORE.to_owned(), keep: KEEP });
     };
     let mut checkpoint = setting.table("a table: `[checkpoint]`", mistakes)?;
     let every = match checkpoint.optional("every") {
@@ -24,8 +26,23 @@ pub(super) fn read(root: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option
         Some(setting) => store(&setting, mistakes),
         None => Some(STORE.to_owned()),
     };
+    let keep = match checkpoint.optional("keep") {
+        Some(setting) => keep(&setting, mistakes),
+        None => Some(KEEP),
+    };
     checkpoint.finish(mistakes);
-    Some(Checkpoint { every_ms: every?, store: store? })
+    Some(Checkpoint { every_ms: every?, store: store?, keep: keep? })
+}
+
+fn keep(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<usize> {
+    let expected = format!("a number of generations, 1 to {KEEP_MAX}");
+    let number = setting.integer(&expected, mistakes)?;
+    if (1..=KEEP_MAX).contains(&number) {
+        return usize::try_from(number).ok();
+    }
+    let message = format!("`{}` is {number}", setting.path);
+    mistakes.add(Code::OutOfRange, setting.at, message, expected);
+    None
 }
 
 fn store(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<String> {

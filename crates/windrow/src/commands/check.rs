@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 
 use serde_json::json;
 use windrow_core::{Feature, Schema, WindowKind};
-use windrow_spec::{DeadLetters, Pipeline, Start, View};
+use windrow_spec::{DeadLetters, GroupProtocol, KafkaSource, OnLostOffset, Pipeline, Start, View};
 
 use crate::cli::CheckArgs;
 use crate::exit::{Exit, Failure};
@@ -49,6 +49,7 @@ fn plan(pipeline: &Pipeline) -> String {
         ("pipeline", pipeline.name.clone()),
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
         ("", format!("group {}, without committed offsets from {start}", source.group)),
+        ("", membership(source)),
         ("event", format!("key {}, time {} (in {time_zone})", schema.key_name(), pipeline.event.time_field)),
         ("", declared.collect::<Vec<_>>().join(", ")),
         ("watermark", format!("{} behind the latest event", span_ms(pipeline.watermark.max_out_of_orderness_ms))),
@@ -85,6 +86,20 @@ fn plan(pipeline: &Pipeline) -> String {
         let _ = writeln!(out, "{features}");
     }
     out
+}
+
+fn membership(source: &KafkaSource) -> String {
+    let protocol = match source.group_protocol {
+        GroupProtocol::Classic { session_timeout_ms } => {
+            format!("a process counts as gone after {}", span_ms(session_timeout_ms))
+        }
+        GroupProtocol::Consumer => "group protocol consumer, the broker says when a process counts as gone".to_owned(),
+    };
+    let lost = match source.on_lost_offset {
+        OnLostOffset::Halt => "halt",
+        OnLostOffset::Earliest => "go on at the earliest",
+    };
+    format!("{protocol}; offset lost: {lost}")
 }
 
 fn window(window: WindowKind) -> String {
@@ -168,6 +183,18 @@ fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             "brokers": pipeline.source.brokers,
             "topic": pipeline.source.topic,
             "group": pipeline.source.group,
+            "on_lost_offset": match pipeline.source.on_lost_offset {
+                OnLostOffset::Halt => "halt",
+                OnLostOffset::Earliest => "earliest",
+            },
+            "group_protocol": match pipeline.source.group_protocol {
+                GroupProtocol::Classic { .. } => "classic",
+                GroupProtocol::Consumer => "consumer",
+            },
+            "session_timeout_ms": match pipeline.source.group_protocol {
+                GroupProtocol::Classic { session_timeout_ms } => Some(session_timeout_ms),
+                GroupProtocol::Consumer => None,
+            },
         },
         "event": {
             "key": schema.key_name(),

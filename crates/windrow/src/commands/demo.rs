@@ -4,22 +4,24 @@
 //! terminal, or go to a real Redis.
 
 use std::io::{IsTerminal, stdout};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tracing::warn;
-use windrow_connectors::kafka::{DevBroker, EventProducer, await_topic};
+use windrow_connectors::kafka::{DevBroker, EventProducer, Topic, TopicGuard, await_topic};
 use windrow_connectors::redis::{Closed, RedisWriter, Settings};
-use windrow_engine::{Ended, Stop};
+use windrow_engine::{Ended, Fence, NoFence, Stop};
 use windrow_generator::{Generator, Settings as Stream};
 use windrow_spec::{Override, Pipeline};
 
 use super::generate::wait_until_due;
-use super::run::run_workers;
 use crate::cli::DemoArgs;
+use crate::crew::Crew;
 use crate::exit::{Exit, Failure};
 use crate::live_rows::LiveRows;
+use crate::state_place::StatePlace;
 use crate::{pipeline_file, signals};
 
 const PARTITIONS: i32 = 4;
@@ -104,7 +106,8 @@ fn to_redis(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>) -> Resu
             else {
                 return Ok(Ended::Stopped);
             };
-            run_workers(pipeline, &topic, None, WORKERS, stop, |_| writer.sink())
+            let guard = Arc::new(TopicGuard::new(&topic, &pipeline.source.brokers, true)?);
+            crew(pipeline, &topic, guard, Arc::new(writer.fence()), stop)?.run(|_| writer.sink())
         },
     )?;
     if ended == Ended::StoppedUnwritten || writer.close(CLOSE_PATIENCE) != Closed::Drained {
@@ -127,11 +130,24 @@ fn to_terminal(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>, plai
             else {
                 return Ok(Ended::Stopped);
             };
-            run_workers(pipeline, &topic, None, WORKERS, stop, |_| rows.sink())
+            let guard = Arc::new(TopicGuard::new(&topic, &pipeline.source.brokers, true)?);
+            crew(pipeline, &topic, guard, Arc::new(NoFence), stop)?.run(|_| rows.sink())
         },
     )?;
     rows.draw()?;
     Ok(Exit::Success)
+}
+
+/// The demo's workers. Their state is kept in memory: partitions move between them as they do anywhere.
+fn crew<'a>(
+    pipeline: &'a Pipeline,
+    topic: &'a Topic,
+    guard: Arc<TopicGuard>,
+    fence: Arc<dyn Fence>,
+    stop: &'a Stop,
+) -> Result<Crew<'a>, Failure> {
+    let checkpoints = StatePlace::in_memory(pipeline)?.checkpoints(pipeline, topic, &guard, fence, stop)?;
+    Ok(Crew { pipeline, topic, guard, checkpoints, ends: None, instance: None, workers: WORKERS, stop })
 }
 
 /// Does `work`, calling `tick` now and then and requesting a stop at `deadline`.

@@ -1,6 +1,7 @@
 //! What the tests share: Kafka, Redis, the binary, rows in a form that can be compared.
 
 pub(crate) mod kafka;
+pub(crate) mod member;
 pub(crate) mod redis;
 pub(crate) mod rows;
 pub(crate) mod windrow;

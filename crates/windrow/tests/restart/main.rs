@@ -6,7 +6,7 @@
 //! tested on them (`../end_to_end`).
 
 // Helpers of tests fail as tests do.
-#![allow(clippy::panic)]
+#![allow(clippy::panic, clippy::print_stdout)]
 
 mod conformance;
 mod damage;

@@ -80,7 +80,7 @@ impl Fence for RowStore {
         }
         let count = |wanted: &RowCount| {
             let there = stored.and_then(|(_, counts)| counts.iter().find(|count| count.view == wanted.view));
-            let rows = there.filter(|there| there.since == wanted.since).map_or(0, |there| there.rows);
+            let rows = there.filter(|there| there.beginning == wanted.beginning).map_or(0, |there| there.rows);
             RowCount { rows: rows.max(wanted.rows), ..wanted.clone() }
         };
         let counts: Vec<RowCount> = claim.counts.iter().map(count).collect();
@@ -132,6 +132,8 @@ impl Sink for MemorySink {
         *seen = row.window;
         drop(state);
         self.json.row(origin, row);
+        // Nothing waits in a buffer when the store is emptied.
+        self.json.flush().expect("memory takes it");
     }
 
     fn flush(&mut self) -> Result<Ticket, Halt> {

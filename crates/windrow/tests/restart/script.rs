@@ -18,6 +18,8 @@ pub(crate) enum Then {
     AwaitCheckpoint,
     /// Goes on once any checkpoint is complete.
     AwaitAny,
+    /// Goes on once the worker has gone back.
+    AwaitSeek,
     /// The process dies.
     Kill,
     /// The group gives the partition to somebody else, and says so; the worker's run ends when it has let go.
@@ -34,6 +36,7 @@ pub(crate) struct Script {
     position: Option<Offset>,
     committed: Option<Offset>,
     announced: bool,
+    sought: bool,
     /// Since when a checkpoint is waited for.
     waiting: Option<Instant>,
     ending: Ending,
@@ -55,6 +58,7 @@ impl Script {
             position: None,
             committed: None,
             announced: false,
+            sought: false,
             waiting: None,
             ending: Ending::NotYet,
         }
@@ -93,8 +97,9 @@ impl Source for Script {
                     assert!(waiting.elapsed() < Duration::from_secs(20), "no checkpoint at {position}");
                     return Self::idle();
                 }
+                Then::AwaitSeek if !self.sought => return Self::idle(),
                 Then::AwaitAny if self.committed.is_none() => return Self::idle(),
-                Then::AwaitCheckpoint | Then::AwaitAny => self.waiting = None,
+                Then::AwaitCheckpoint | Then::AwaitAny | Then::AwaitSeek => self.waiting = None,
                 Then::Kill => return Err(Halt::Input(KILLED.to_owned())),
                 Then::Revoke => {
                     self.ending = Ending::Revoked;
@@ -119,15 +124,20 @@ impl Source for Script {
         Ok(Polled::Finished(PARTITION))
     }
 
-    fn begin(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
-        assert_eq!(partitions, [PARTITION]);
-        let start = positions.get(&PARTITION).copied().unwrap_or(0);
-        self.position = Some(start);
-        Ok(Positions::from([(PARTITION, start)]))
+    fn starts(&mut self, _: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
+        Ok(Positions::from([(PARTITION, positions.get(&PARTITION).copied().unwrap_or(0))]))
     }
 
-    fn seek(&mut self, positions: &Positions) -> Result<Positions, Halt> {
-        self.begin(&[PARTITION], positions)
+    fn begin(&mut self, partitions: &[Partition], starts: &Positions) -> Result<(), Halt> {
+        assert_eq!(partitions, [PARTITION]);
+        self.position = starts.get(&PARTITION).copied();
+        Ok(())
+    }
+
+    fn seek(&mut self, positions: &Positions) -> Result<(), Halt> {
+        self.position = positions.get(&PARTITION).copied();
+        self.sought = true;
+        Ok(())
     }
 
     fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {

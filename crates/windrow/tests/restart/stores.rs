@@ -9,9 +9,9 @@ use windrow_engine::{CheckpointStore, Listed, StoreFault};
 #[derive(Debug)]
 pub(crate) struct Wayward {
     inner: Arc<dyn CheckpointStore>,
-    /// Every n-th call fails before it takes effect, every m-th after.
-    pub(crate) fails_every: AtomicU64,
-    pub(crate) forgets_every: AtomicU64,
+    /// Of a hundred calls, so many fail before they take effect, and so many after.
+    pub(crate) fails: AtomicU64,
+    pub(crate) forgets: AtomicU64,
     /// Nothing can be created: the disk is full.
     pub(crate) full: AtomicBool,
     calls: AtomicU64,
@@ -21,24 +21,22 @@ impl Wayward {
     pub(crate) fn around(inner: Arc<dyn CheckpointStore>) -> Arc<Self> {
         Arc::new(Self {
             inner,
-            fails_every: AtomicU64::new(0),
-            forgets_every: AtomicU64::new(0),
+            fails: AtomicU64::new(0),
+            forgets: AtomicU64::new(0),
             full: AtomicBool::new(false),
             calls: AtomicU64::new(0),
         })
     }
 
     fn call<T>(&self, work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
-        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        let due = |every: &AtomicU64| match every.load(Ordering::Relaxed) {
-            0 => false,
-            every => number.is_multiple_of(every),
-        };
-        if due(&self.fails_every) {
+        // Scattered as if at random, and the same in every run.
+        let number = self.calls.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (before, after) = ((number >> 32) % 100, (number >> 40) % 100);
+        if before < self.fails.load(Ordering::Relaxed) {
             return Err(StoreFault::Failed("an error before it was done".to_owned()));
         }
         let result = work();
-        if due(&self.forgets_every) {
+        if after < self.forgets.load(Ordering::Relaxed) {
             return Err(StoreFault::Failed("the answer was lost".to_owned()));
         }
         result

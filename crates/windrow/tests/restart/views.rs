@@ -106,8 +106,7 @@ fn a_job_begins_from_another_place_once() {
     let old = Setup::in_folder(first.path());
     old.run(Script::new(&events, vec![(100, Then::AwaitCheckpoint), (100, Then::Kill)])).expect_killed();
 
-    let new =
-        Setup { rows: old.rows.clone(), ..Setup::in_folder(second.path()) }.fenced_by_its_rows().from(first.path());
+    let new = Setup { rows: old.rows, ..Setup::in_folder(second.path()) }.fenced_by_its_rows().from(first.path());
     new.run(Script::new(&events, vec![(200, Then::AwaitCheckpoint), (220, Then::Kill)])).expect_killed();
     let kept = windrow_engine::checkpoint::inspect::list(&*folder_store(second.path())).expect("listed");
     let newest = kept.last().expect("a checkpoint").manifest.as_ref().expect("readable");

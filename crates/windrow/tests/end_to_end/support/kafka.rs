@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -77,15 +77,40 @@ impl Kafka {
 
     pub(crate) fn create_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
         let name = Self::unique("events");
-        let admin: AdminClient<DefaultClientContext> = self.config().create().expect("an admin client");
-        let mut topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+        self.create_topic_again(&name, partitions, settings);
+        name
+    }
+
+    /// Creates a topic of that name.
+    pub(crate) fn create_topic_again(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
-        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
-        let made = block_on(admin.create_topics([&topic], &options)).expect("Kafka answers");
+        let made = block_on(self.admin().create_topics([&topic], &options())).expect("Kafka answers");
         made[0].as_ref().expect("the topic is created");
-        name
+    }
+
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let gone = block_on(self.admin().delete_topics(&[name], &options())).expect("Kafka answers");
+        gone[0].as_ref().expect("the topic is deleted");
+    }
+
+    pub(crate) fn add_partitions(&self, name: &str, partitions: usize) {
+        let more = NewPartitions::new(name, partitions);
+        let made = block_on(self.admin().create_partitions([&more], &options())).expect("Kafka answers");
+        made[0].as_ref().expect("the partitions are added");
+    }
+
+    /// Deletes the records before `offset`, as retention does.
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
+        block_on(self.admin().delete_records(&list, &options())).expect("Kafka answers");
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.config().create().expect("an admin client")
     }
 
     pub(crate) fn produce(&self, topic: &str, records: &[Sent]) {
@@ -187,6 +212,10 @@ impl Kafka {
         let committed = consumer.committed_offsets(list, TIMEOUT).expect("Kafka answers");
         committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(-1).max(-1)).collect()
     }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(TIMEOUT))
 }
 
 /// One keyed record per event line.

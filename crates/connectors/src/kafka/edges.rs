@@ -1,0 +1,101 @@
+//! Where partitions begin and end in Kafka now, and positions that lie outside.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use tracing::warn;
+use windrow_engine::{Halt, Offset, Partition};
+use windrow_spec::{KafkaSource as Settings, OnLostOffset};
+
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What Kafka holds of one partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edges {
+    /// The offset of the oldest record still kept.
+    pub(super) first: Offset,
+    /// The offset behind the newest.
+    pub(super) end: Offset,
+}
+
+/// The edges of `partitions`; those that Kafka does not tell are absent. Two requests to each broker, however many
+/// partitions there are.
+pub(super) fn ask<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[Partition],
+) -> BTreeMap<Partition, Edges> {
+    if partitions.is_empty() {
+        return BTreeMap::new();
+    }
+    let one = |edge: KafkaOffset| -> Option<BTreeMap<Partition, Offset>> {
+        let mut list = TopicPartitionList::new();
+        for &partition in partitions {
+            // Looked up by time, where these two stand for the edges.
+            list.add_partition_offset(topic, partition, edge).ok()?;
+        }
+        let found = consumer.offsets_for_times(list, ASK_TIMEOUT).ok()?;
+        let known = found.elements().into_iter().filter_map(|element| match (element.error(), element.offset()) {
+            (Ok(()), KafkaOffset::Offset(offset)) => Some((element.partition(), offset)),
+            _ => None,
+        });
+        Some(known.collect())
+    };
+    let Some(firsts) = one(KafkaOffset::Beginning) else { return BTreeMap::new() };
+    let Some(ends) = one(KafkaOffset::End) else { return BTreeMap::new() };
+    firsts
+        .into_iter()
+        .filter_map(|(partition, first)| ends.get(&partition).map(|&end| (partition, Edges { first, end })))
+        .collect()
+}
+
+impl Edges {
+    pub(super) fn include(self, position: Offset) -> bool {
+        (self.first..=self.end).contains(&position)
+    }
+
+    /// Where a partition goes on whose next record would have been at `position`, which is not in Kafka.
+    ///
+    /// # Errors
+    /// [`Halt::LostOffset`], unless the pipeline file says to go on.
+    pub(super) fn instead_of(
+        self,
+        position: Offset,
+        partition: Partition,
+        settings: &Settings,
+    ) -> Result<Offset, Halt> {
+        let Self { first, end } = self;
+        let what = if position < first {
+            format!(
+                "offset {position}, where reading of partition {partition} goes on, is no longer in topic `{}`: the first \
+                 offset kept is {first}, so {} records were deleted unread",
+                settings.topic,
+                first - position
+            )
+        } else {
+            format!(
+                "offset {position}, where reading of partition {partition} goes on, lies beyond the end of topic `{}` \
+                 there ({end}): Kafka has lost records that were read already. The first offset kept is {first}",
+                settings.topic
+            )
+        };
+        match settings.on_lost_offset {
+            OnLostOffset::Halt => Err(Halt::LostOffset(format!(
+                "{what}. Windows computed without them would be wrong. Set `source.kafka.on_lost_offset = \"earliest\"` to \
+                 accept that and go on at offset {first}, or use a new `source.kafka.group` to read everything anew."
+            ))),
+            OnLostOffset::Earliest => {
+                warn!(
+                    partition,
+                    position,
+                    first,
+                    end,
+                    "{what}; going on at offset {first}, as on_lost_offset says: windows are incomplete"
+                );
+                Ok(first)
+            }
+        }
+    }
+}

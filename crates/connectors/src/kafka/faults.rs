@@ -1,0 +1,75 @@
+//! What an error of a consumer means for the job.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use windrow_engine::Halt;
+use windrow_spec::{GroupProtocol, KafkaSource as Settings};
+
+/// What to do about an error that came instead of a record.
+pub(super) enum Fault {
+    /// An offset is no longer in Kafka; the error does not say of which partition.
+    LostOffset,
+    /// Time mends it, or an answer of the group does.
+    Passing,
+    /// Nothing mends it.
+    Final(Halt),
+}
+
+/// Decides about `error`. `fatal` is why librdkafka has ended the consumer for good, if it has; `instance` is the name
+/// that this member of the group goes by.
+pub(super) fn classify(
+    error: &KafkaError,
+    fatal: Option<(RDKafkaErrorCode, String)>,
+    settings: &Settings,
+    instance: Option<&str>,
+) -> Fault {
+    let Settings { brokers, topic, group, .. } = settings;
+    let ended = match (error, fatal) {
+        (_, Some((code, why))) => Some((code, why)),
+        (KafkaError::MessageConsumptionFatal(code), None) => Some((*code, code.to_string())),
+        _ => None,
+    };
+    let Some(code) = ended.as_ref().map(|(code, _)| *code).or_else(|| error.rdkafka_error_code()) else {
+        return Fault::Passing;
+    };
+    let refused = |why: String| Fault::Final(Halt::Refused(why));
+    match code {
+        RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => Fault::LostOffset,
+        RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId => refused(format!(
+            "another process is in group `{group}` as `{}` ({code}): two must not run with the same `--instance`. Stop \
+             one of them, or give each its own name. If the other one was killed, wait until the group misses it (the \
+             session timeout), then start again.",
+            instance.unwrap_or("?")
+        )),
+        RDKafkaErrorCode::InvalidSessionTimeout => refused(format!(
+            "Kafka at {brokers} does not allow the session timeout{}: it must lie between the broker's \
+             group.min.session.timeout.ms and group.max.session.timeout.ms (6 s and 30 min unless set otherwise). Change \
+             `source.kafka.session_timeout`, or those.",
+            match settings.group_protocol {
+                GroupProtocol::Classic { session_timeout_ms } => format!(" of {session_timeout_ms} ms"),
+                GroupProtocol::Consumer => String::new(),
+            }
+        )),
+        RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature
+            if settings.group_protocol == GroupProtocol::Consumer =>
+        {
+            refused(format!(
+                "Kafka at {brokers} does not offer `group_protocol = \"consumer\"` ({code}): that needs Kafka 4.0, and \
+                 `consumer` among the broker's group.coordinator.rebalance.protocols. Write \
+                 `source.kafka.group_protocol = \"classic\"`, which every broker offers."
+            ))
+        }
+        RDKafkaErrorCode::InconsistentGroupProtocol => refused(format!(
+            "group `{group}` has members that share partitions in another way ({code}): is it used by another program? \
+             Use another `source.kafka.group`, or stop those members."
+        )),
+        RDKafkaErrorCode::TopicAuthorizationFailed
+        | RDKafkaErrorCode::GroupAuthorizationFailed
+        | RDKafkaErrorCode::InvalidGroupId => {
+            refused(format!("Kafka at {brokers} does not let group `{group}` read topic `{topic}`: {code}"))
+        }
+        _ => match ended {
+            Some((_, why)) => refused(format!("Kafka at {brokers} ended the consumer: {why}")),
+            None => Fault::Passing,
+        },
+    }
+}

@@ -1,0 +1,52 @@
+//! Consumers that are left in bounded time.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use tracing::warn;
+
+use super::patience;
+
+/// How long leaving may take.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(4);
+
+/// A consumer that says goodbye to Kafka when dropped, and does not wait for ever where Kafka is not there to be told:
+/// a group then misses it after the session timeout.
+pub(super) struct Leaving<C: ConsumerContext + 'static>(Option<Arc<BaseConsumer<C>>>);
+
+impl<C: ConsumerContext + 'static> Leaving<C> {
+    pub(super) fn new(consumer: BaseConsumer<C>) -> Self {
+        Self(Some(Arc::new(consumer)))
+    }
+
+    /// For a call that may have to be given up.
+    pub(super) fn share(&self) -> Arc<BaseConsumer<C>> {
+        Arc::clone(self.consumer())
+    }
+
+    fn consumer(&self) -> &Arc<BaseConsumer<C>> {
+        match &self.0 {
+            Some(consumer) => consumer,
+            None => unreachable!("the consumer is there until it is dropped"),
+        }
+    }
+}
+
+impl<C: ConsumerContext + 'static> Deref for Leaving<C> {
+    type Target = BaseConsumer<C>;
+
+    fn deref(&self) -> &Self::Target {
+        self.consumer()
+    }
+}
+
+impl<C: ConsumerContext + 'static> Drop for Leaving<C> {
+    fn drop(&mut self) {
+        let consumer = self.0.take();
+        if patience::within(LEAVE_PATIENCE, move || drop(consumer)).is_none() {
+            warn!("left without telling Kafka, since it is away");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Looks at the topic while a job runs.
+//!
+//! On a thread of its own, since Kafka may take seconds to answer and a stop must not wait for that. Does not own: what a
+//! topic must not do (the guard).
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread;
+use std::time::Duration;
+
+use windrow_connectors::kafka::TopicGuard;
+use windrow_engine::Halt;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// A watch that ends with this value, or with the first thing it finds.
+pub(crate) struct TopicWatch(Arc<OnceLock<Halt>>);
+
+impl TopicWatch {
+    /// Begins to watch. Where no thread can be had nothing is watched, which the workers will not fare better with.
+    pub(crate) fn start(guard: &Arc<TopicGuard>) -> Self {
+        let found = Arc::default();
+        let (guard, place) = (Arc::clone(guard), Arc::downgrade(&found));
+        let thread = thread::Builder::new().name("topic-watch".to_owned()).spawn(move || watch(&guard, &place));
+        drop(thread);
+        Self(found)
+    }
+
+    /// Why the job must halt, once that is known.
+    pub(crate) fn found(&self) -> Option<&Halt> {
+        self.0.get()
+    }
+}
+
+fn watch(guard: &TopicGuard, place: &Weak<OnceLock<Halt>>) {
+    loop {
+        thread::sleep(EVERY);
+        let checked = guard.check();
+        let Some(place) = place.upgrade() else { return };
+        if let Err(halt) = checked {
+            place.get_or_init(|| halt);
+            return;
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `run` while somebody changes the topic under it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::eventually;
+use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::redis::Redis;
+use crate::support::windrow::{Run, Running};
+
+pub(crate) fn said(log: &Path) -> String {
+    std::fs::read_to_string(log).unwrap_or_default()
+}
+
+/// `count` events of one user, of no interest otherwise.
+pub(crate) fn events(partition: i32, count: usize) -> Vec<Sent> {
+    let payload = br#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":1}"#;
+    let sent = Sent { partition: Some(partition), key: Some(b"111".to_vec()), payload: Some(payload.to_vec()) };
+    vec![sent; count]
+}
+
+/// A job that has read and committed what is in `topic`.
+fn settled(kafka: &Kafka, run: &Run, topic: &str, arguments: &[&str], log: &Path) -> Running {
+    kafka.produce(topic, &events(0, 10));
+    let running = run.start(arguments, log);
+    eventually(60, "the events are committed", || kafka.committed(&run.group, topic, 1) == [10]);
+    running
+}
+
+/// Offsets mean other records from then on: the job halts, says so and how to go on.
+#[test]
+fn a_topic_that_is_created_again_halts_the_job() {
+    let kafka = kafka_or_skip!();
+    for empty in [true, false] {
+        let redis = Redis::start();
+        let topic = kafka.create_topic(1, &[]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+        let mut running = settled(&kafka, &run, &topic, &["--workers", "2"], &log);
+        kafka.delete_topic(&topic);
+        // Kafka forgets a topic in its own time.
+        std::thread::sleep(Duration::from_millis(500));
+        kafka.create_topic_again(&topic, 1, &[]);
+        if !empty {
+            kafka.produce(&topic, &events(0, 50));
+        }
+        assert_eq!(running.wait(Duration::from_secs(12)), Some(11), "{}", said(&log));
+        let log = said(&log);
+        assert!(log.contains(&format!("topic `{topic}` was deleted and created again")), "{log}");
+        assert!(log.contains("start it with a new `source.kafka.group`, or delete this job's checkpoints"), "{log}");
+    }
+}
+
+/// A topic that is gone for good halts the job too; it is not created behind anybody's back.
+#[test]
+fn a_topic_that_is_deleted_halts_the_job() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = settled(&kafka, &run, &topic, &["--workers", "1"], &log);
+    kafka.delete_topic(&topic);
+    assert_eq!(running.wait(Duration::from_secs(25)), Some(4), "{}", said(&log));
+    assert!(said(&log).contains("was deleted while the job ran"), "{}", said(&log));
+}
+
+/// Keys move between partitions: the job halts, unless its operator accepts that.
+#[test]
+fn partitions_that_are_added_halt_the_job() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = settled(&kafka, &run, &topic, &["--workers", "1"], &log);
+    kafka.add_partitions(&topic, 3);
+    assert_eq!(running.wait(Duration::from_secs(12)), Some(12), "{}", said(&log));
+    let text = said(&log);
+    assert!(text.contains("has 3 partitions now, and had 1"), "{text}");
+    assert!(text.contains("`--accept-partitions`"), "{text}");
+
+    let mut running = run.start(&["--workers", "1", "--accept-partitions"], &log);
+    kafka.produce(&topic, &events(0, 1));
+    eventually(60, "it goes on", || kafka.committed(&run.group, &topic, 1) == [11]);
+    kafka.add_partitions(&topic, 5);
+    eventually(20, "it mentions that", || said(&log).contains("partitions were added, which is accepted"));
+    running.signal("-TERM");
+    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+}
