@@ -92,7 +92,8 @@ impl Shard {
         self.views.iter_mut().zip(counted).for_each(|(view, rows)| view.rows = rows);
     }
 
-    /// After [`Self::finish`]: the events that follow are the beginning of new input. Rows are numbered on.
+    /// After [`Self::finish`]: the events that follow are the beginning of new input. Rows are numbered on. The next
+    /// snapshot must hold everything: with the watermark goes what tells which state of older layers is gone.
     pub fn begin_anew(&mut self) {
         self.watermark.resume(Watermark::BEFORE_ALL);
     }

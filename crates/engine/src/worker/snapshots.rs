@@ -221,10 +221,12 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         for owned in self.shards.values_mut() {
             owned.frozen = true;
             if ended == Ended::Exhausted && owned.finished {
-                // All windows have fired: what comes later is the beginning of new input.
+                // All windows have fired: what comes later is the beginning of new input. Layers before this one hold state
+                // that only the watermark says is gone, and it begins anew.
                 owned.shard.begin_anew();
                 owned.finished = false;
                 owned.kept = None;
+                owned.scope = Scope::Everything;
             }
         }
         while !self.all_saved()? {

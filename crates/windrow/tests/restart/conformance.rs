@@ -83,6 +83,19 @@ fn killed_and_restored_after_every_kth_event() {
     }
 }
 
+/// What has been read to its end has fired: a second run over the same input finds nothing to do.
+#[test]
+fn a_run_that_ended_leaves_nothing_open() {
+    for (name, events, answers) in cases() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let setup = Setup::in_folder(folder.path());
+        let then = vec![(offset(events.len() / 2), Then::AwaitCheckpoint)];
+        setup.run(Script::new(&events, then)).expect_end();
+        setup.run(Script::new(&events, Vec::new())).expect_end();
+        assert_answers(&setup, &answers, &format!("{name}, run twice"));
+    }
+}
+
 /// Handed over properly, twice.
 #[test]
 fn moved_to_another_worker_midway() {

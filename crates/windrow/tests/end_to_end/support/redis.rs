@@ -12,6 +12,9 @@ pub(crate) struct Redis {
     server: Child,
 }
 
+/// What the keys of fences begin with, which are no rows.
+const FENCES: &str = "windrow:fence:";
+
 /// Key, then field, then value.
 pub(crate) type Contents = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -61,6 +64,7 @@ impl Redis {
         let mut connection = self.connect();
         let keys: Vec<String> = connection.keys("*").expect("KEYS");
         keys.into_iter()
+            .filter(|key| !key.starts_with(FENCES))
             .map(|key| {
                 let row: BTreeMap<String, String> = connection.hgetall(&key).expect("HGETALL");
                 let ttl: i64 = connection.ttl(&key).expect("TTL");
@@ -71,8 +75,10 @@ impl Redis {
             .collect()
     }
 
+    /// Number of rows.
     pub(crate) fn size(&self) -> usize {
-        redis::cmd("DBSIZE").query(&mut self.connect()).expect("DBSIZE")
+        let keys: Vec<String> = self.connect().keys("*").expect("KEYS");
+        keys.iter().filter(|key| !key.starts_with(FENCES)).count()
     }
 }
 

@@ -10,17 +10,21 @@ const PIPELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/eco
 /// `windrow run` of the shipped pipeline with other addresses.
 pub(crate) struct Run {
     pub(crate) group: String,
+    /// Where its checkpoints are.
+    pub(crate) state: tempfile::TempDir,
     settings: Vec<String>,
 }
 
 impl Run {
     pub(crate) fn new(brokers: &str, redis: &str, topic: &str) -> Self {
         let group = super::kafka::Kafka::unique("group");
-        let mut run = Self { group: group.clone(), settings: Vec::new() };
+        let mut run = Self { group: group.clone(), state: tempfile::tempdir().expect("a folder"), settings: Vec::new() };
         run.set(&format!("source.kafka.brokers={brokers}"));
         run.set(&format!("source.kafka.topic={topic}"));
         run.set(&format!("source.kafka.group={group}"));
         run.set(&format!("sink.redis.url={redis}"));
+        run.set(&format!("checkpoint.store=file:{}", run.state.path().display()));
+        run.set("checkpoint.every=300ms");
         run
     }
 
