@@ -218,6 +218,9 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         if self.keeper.is_none() {
             return Ok(true);
         }
+        if ended == Ended::Exhausted {
+            self.end_snapshots(until)?;
+        }
         for owned in self.shards.values_mut() {
             owned.frozen = true;
             if ended == Ended::Exhausted && owned.finished {
@@ -257,6 +260,23 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             warn!(partitions = ?left, "ended without a last checkpoint: what follows the one before is read again");
         }
         Ok(left.is_empty())
+    }
+
+    /// Gives up the snapshots under way, and waits for those that are being completed.
+    fn end_snapshots(&mut self, until: Duration) -> Result<(), Halt> {
+        let saving = self.shards.iter().filter(|(_, owned)| !owned.is(Stage::Completing));
+        for partition in saving.map(|(&partition, _)| partition).collect::<Vec<_>>() {
+            self.forget_snapshot(partition)?;
+        }
+        while self.shards.values().any(|owned| owned.is(Stage::Completing)) {
+            if self.stop.requested() && self.clock.now() >= until {
+                break;
+            }
+            if let Some(report) = self.keeper.as_ref().and_then(|keeper| keeper.await_report(POLL_WAIT_SNAPSHOT)) {
+                self.hear(report)?;
+            }
+        }
+        Ok(())
     }
 
     /// Begins the last snapshot of every frozen partition that needs one; whether none does any more.
