@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what a newcomer does first: ./start.sh, a look at Redis, ./start.sh again, the notebooks, ./stop.sh.
+# Checks what a newcomer does first: ./start.sh, a look at Redis, ./start.sh again, the notebooks, a restart, ./stop.sh.
 # shellcheck source-path=SCRIPTDIR/..
 # shellcheck disable=SC2317 # the checks are called through check()
 set -euo pipefail
@@ -98,6 +98,32 @@ stop_leaves_nothing() {
     return "$left"
 }
 
+# send ARGUMENT…: generated events of the future, to the stack's Kafka.
+send() { "$WINDROW" generate --to kafka --pipeline "$PIPELINE" "${SETTINGS[@]}" "$@"; }
+
+at() { date -u -d "$1" +%FT%TZ; }
+
+# A session of 30 events before ./stop.sh and 20 behind the next ./start.sh is one of 50, and its user's hour has all of
+# them: dated far enough ahead that no other event is in either.
+goes_on_where_it_was() {
+    local now key _
+    now=$(date -u +%FT%TZ)
+    send --users 1 --count 30 --backlog 20m --now "$(at "$now + 3 hours")" || return 1
+    ./stop.sh || return 1
+    ./start.sh --native --no-sample || return 1
+    grep -q ' restored ' "$JOB_LOG" || { echo 'no checkpoint was restored'; return 1; }
+    send --users 1 --count 20 --backlog 9m --now "$(at "$now + 3 hours 10 minutes")" --seed 2 || return 1
+    send --count 200 --now "$(at "$now + 6 hours")" || return 1
+    for _ in {1..60}; do
+        while read -r key; do
+            [[ -z $key || $(redis hget "$key" event_count) != 50 ]] || return 0
+        done < <(redis --scan --pattern 'session_features:u1:*')
+        sleep 0.5
+    done
+    echo 'no session of 50 events'
+    return 1
+}
+
 trap './stop.sh --delete-data >/dev/null 2>&1 || true' EXIT
 trap 'exit 130' INT TERM
 
@@ -114,6 +140,7 @@ if [[ -n $PYTHON ]]; then
     FAILURES=$((FAILURES + code))
 fi
 check 'the job still runs' running_job
+check 'stop.sh, start.sh: goes on where it was' goes_on_where_it_was
 check 'stop.sh leaves no process' stop_leaves_nothing
 check 'stop.sh again is harmless' ./stop.sh
 exit $((FAILURES > 0))

@@ -53,7 +53,7 @@ start() {
     echo "$PORT" >"$DIR/redis.port"
     process_start "$pidfile" "$log" \
         redis-server --port "$PORT" --bind 127.0.0.1 --dir "$DIR" --dbfilename rows.rdb \
-        --save '' --appendonly no --daemonize no
+        --save '900 1' --appendonly no --daemonize no
     local tries=100
     until redis_answers "$PORT"; do
         if ! process_alive "$pidfile" || ((--tries == 0)); then

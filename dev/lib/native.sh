@@ -151,14 +151,13 @@ native_sample() {
     else
         STARTED+=(sample)
         keep_old_log "$SAMPLE_LOG"
-        # A job that has had the backlog would find a second one late: only its live traffic is taken up again.
         local backlog=(--backlog 2h) said='two hours of events at once, then 20 events/s until ./stop.sh'
-        if [[ $(cat "$BACKLOG_MARK" 2>/dev/null) == "$(process_pid "$JOB_PID")" ]]; then
-            backlog=() said='20 events/s until ./stop.sh (this job has had its backlog)'
+        if [[ -e $BACKLOG_MARK ]]; then
+            backlog=() said='20 events/s until ./stop.sh (the job has had its backlog)'
         fi
         process_start "$SAMPLE_PID" "$SAMPLE_LOG" "$WINDROW" generate --to kafka "${backlog[@]}" --rate 20 --users 500 \
             --pipeline "$PIPELINE" "${SETTINGS[@]}"
-        process_pid "$JOB_PID" >"$BACKLOG_MARK"
+        : >"$BACKLOG_MARK"
         say_done "$said"
     fi
     wait_for_features redis-cli -p "$REDIS_PORT"

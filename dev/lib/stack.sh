@@ -17,8 +17,8 @@ JOB_PID=$STACK_HOME/windrow.pid
 JOB_LOG=$STACK_HOME/windrow.log
 SAMPLE_PID=$STACK_HOME/generate.pid
 SAMPLE_LOG=$STACK_HOME/generate.log
-# The pid of the job that was sent the two hours of backlog.
-BACKLOG_MARK=$STACK_HOME/backlog-sent-to
+# There once the two hours of backlog were sent: a job that goes on from its checkpoints would find a second one late.
+BACKLOG_MARK=$STACK_HOME/backlog-sent
 # How the stack was started: docker, native, or demo (no Apache Kafka to be had).
 MODE_FILE=$STACK_HOME/mode
 
