@@ -11,6 +11,9 @@ use crate::{
 /// Comparing two templates takes time in proportion to the product of their lengths.
 const LONGEST_KEY_BYTES: usize = 256;
 
+/// What the keys of the fences begin with that keep stale workers from writing.
+const FENCES: &str = "windrow:fence:";
+
 /// A view's key and where it stands.
 pub(super) struct PlacedKey<'a> {
     view: &'a str,
@@ -30,6 +33,11 @@ pub(super) fn read<'a>(
     if text.len() > LONGEST_KEY_BYTES {
         let message = format!("`{}` is {} bytes long", setting.path, text.len());
         mistakes.add(Code::OutOfRange, setting.at, message, format!("at most {LONGEST_KEY_BYTES} bytes"));
+        return None;
+    }
+    if text.starts_with(FENCES) {
+        let message = format!("keys that begin with `{FENCES}` are Windrow's own");
+        mistakes.add(Code::BadKey, setting.at, message, example);
         return None;
     }
     let template = match KeyTemplate::parse(text, key_name) {
