@@ -2,7 +2,8 @@
 //!
 //! An epoch is claimed by creating its object, which at most one can do. The largest is the owner's.
 //! Invariants: (1) a claim is larger than every epoch there was when it was made; (2) of two owners the older one finds
-//! out before it calls a checkpoint complete, since it looks for larger epochs first.
+//! out before it calls a checkpoint complete, since it looks for larger epochs first; (3) both hold only where an object
+//! can be created once, so a store that shows otherwise is refused.
 
 use super::{CheckpointStore, Checkpoints, StoreFault, names};
 use crate::{Epoch, Partition};
@@ -18,11 +19,24 @@ pub(super) fn claim(checkpoints: &Checkpoints, partition: Partition, at_least: E
             // Old epochs are deleted, so a name that was free is not yet the largest.
             match newest(store, partition)? {
                 Some(newest) if newest > epoch => at_least = newest + 1,
-                _ => return Ok(epoch),
+                _ => return demand_exclusive(store, partition, epoch).map(|()| epoch),
             }
         } else {
             at_least = epoch + 1;
         }
+    }
+}
+
+/// Refuses a store that lets an object be created twice: there two processes could own a partition without knowing.
+fn demand_exclusive(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch) -> Result<(), StoreFault> {
+    match store.create(&names::epoch(partition, epoch), b"a second claim of the same epoch\n".to_vec()) {
+        Ok(()) => Err(StoreFault::Refused(
+            "it lets two processes create the same object. Checkpoints need a store with conditional writes \
+             (`If-None-Match: *`)"
+                .to_owned(),
+        )),
+        // An error says nothing; the next claim asks again.
+        Err(_) => Ok(()),
     }
 }
 

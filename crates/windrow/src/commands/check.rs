@@ -48,7 +48,7 @@ fn plan(pipeline: &Pipeline) -> String {
     let lines = [
         ("pipeline", pipeline.name.clone()),
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
-        ("", format!("group {}, without committed offsets from {start}", source.group)),
+        ("", format!("group {}, without a checkpoint from {start}", source.group)),
         ("", membership(source)),
         ("event", format!("key {}, time {} (in {time_zone})", schema.key_name(), pipeline.event.time_field)),
         ("", declared.collect::<Vec<_>>().join(", ")),
@@ -56,9 +56,10 @@ fn plan(pipeline: &Pipeline) -> String {
         (
             "checkpoint",
             format!(
-                "every {} in {} (read, but not taken yet)",
+                "every {} in {}, {} kept",
                 span_ms(pipeline.checkpoint.every_ms),
-                pipeline.checkpoint.store
+                pipeline.checkpoint.store,
+                plural(pipeline.checkpoint.keep as u64, "generation")
             ),
         ),
         ("sink", format!("Redis at {}", without_login(&pipeline.sink.url))),
@@ -203,7 +204,11 @@ fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             "fields": schema.fields()[1..].iter().map(field).collect::<Vec<_>>(),
         },
         "watermark": { "max_out_of_orderness_ms": pipeline.watermark.max_out_of_orderness_ms },
-        "checkpoint": { "every_ms": pipeline.checkpoint.every_ms, "store": pipeline.checkpoint.store },
+        "checkpoint": {
+            "every_ms": pipeline.checkpoint.every_ms,
+            "store": pipeline.checkpoint.store,
+            "keep": pipeline.checkpoint.keep,
+        },
         "sink": { "redis": without_login(&pipeline.sink.url) },
         "feature_views": pipeline.views.iter().map(view).collect::<Vec<_>>(),
     })

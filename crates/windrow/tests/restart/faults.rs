@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use windrow_engine::{Checkpoints, Ended, Stop};
+use windrow_engine::{Checkpoints, Ended, Halt, Stop};
 
 use crate::conformance::{assert_answers, cases};
 use crate::job::{Run, Setup, folder_store};
@@ -96,4 +96,14 @@ fn rows_that_were_lost_are_written_again() {
     let same = behind.join("\n") == found.trim_end();
     let (wanted, got) = (behind.len(), found.lines().count());
     assert!(same, "{name}: {wanted} rows wanted, {got} found, of {}", answers.lines().count());
+}
+
+/// A store in which everybody can create everything cannot tell who owns a partition: it is refused.
+#[test]
+fn a_store_without_conditional_writes_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Wayward::around(folder_store(folder.path()));
+    store.overwrites.store(true, Ordering::Relaxed);
+    let halt = Setup::in_store(store).run(Script::new(&Arc::new(Vec::new()), Vec::new())).expect_halt();
+    assert!(matches!(halt, Halt::CheckpointStore(_)) && halt.to_string().contains("conditional writes"), "{halt}");
 }

@@ -14,6 +14,8 @@ pub(crate) struct Wayward {
     pub(crate) forgets: AtomicU64,
     /// Nothing can be created: the disk is full.
     pub(crate) full: AtomicBool,
+    /// What exists is created once more, as stores without conditional writes do.
+    pub(crate) overwrites: AtomicBool,
     calls: AtomicU64,
 }
 
@@ -24,6 +26,7 @@ impl Wayward {
             fails: AtomicU64::new(0),
             forgets: AtomicU64::new(0),
             full: AtomicBool::new(false),
+            overwrites: AtomicBool::new(false),
             calls: AtomicU64::new(0),
         })
     }
@@ -47,6 +50,9 @@ impl CheckpointStore for Wayward {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         if self.full.load(Ordering::Relaxed) {
             return Err(StoreFault::Failed("no space left".to_owned()));
+        }
+        if self.overwrites.load(Ordering::Relaxed) {
+            self.inner.delete(&[name.to_owned()])?;
         }
         self.call(|| self.inner.create(name, bytes))
     }

@@ -18,7 +18,8 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(brokers: &str, redis: &str, topic: &str) -> Self {
         let group = super::kafka::Kafka::unique("group");
-        let mut run = Self { group: group.clone(), state: tempfile::tempdir().expect("a folder"), settings: Vec::new() };
+        let mut run =
+            Self { group: group.clone(), state: tempfile::tempdir().expect("a folder"), settings: Vec::new() };
         run.set(&format!("source.kafka.brokers={brokers}"));
         run.set(&format!("source.kafka.topic={topic}"));
         run.set(&format!("source.kafka.group={group}"));
