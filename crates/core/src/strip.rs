@@ -9,6 +9,7 @@
 use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
+use crate::EventTime;
 use crate::aggregate::{Cells, CellsMut, Folds, Held};
 use crate::snapshot::Damaged;
 use crate::snapshot::wire::{self, Reader};
@@ -128,8 +129,12 @@ impl Strip {
         for _ in 0..rows {
             let from = before.unwrap_or(0_i64).wrapping_add(reader.signed()?);
             let to = from.wrapping_add(reader.signed()?);
-            if before.is_some_and(|before| before >= from) {
+            if before.is_some_and(|before| before >= from) || from > to {
                 return Err(Damaged("rows that are out of order"));
+            }
+            // Times, or numbers of panes, which are smaller.
+            if [from, to].iter().any(|bound| EventTime::checked_from_ms(*bound).is_none()) {
+                return Err(Damaged("a row outside of all time"));
             }
             before = Some(from);
             strip.words.extend([from.cast_unsigned(), to.cast_unsigned()]);
