@@ -41,7 +41,7 @@ use std::time::Duration;
 
 pub(crate) use keeper::{Completion, Keeper, Outcome, Purpose, Report, Task};
 pub use manifest::{CheckpointId, Layer, Manifest, ManifestFault, Part, ViewState};
-pub use names::segment;
+pub use names::{default_savepoint, segment};
 pub(crate) use open::Opened;
 pub use savepoint::Requests;
 pub use store::{CheckpointStore, CheckpointStores, Listed, StoreFault};

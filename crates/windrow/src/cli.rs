@@ -74,6 +74,20 @@ Examples:
   windrow features 111
   windrow features 111 --json | jq '.rows[] | select(.feature_view == \"user_features\")'")]
     Features(FeaturesArgs),
+    /// Save a running pipeline's state in a place of its own, to begin from or to keep
+    #[command(after_help = "\
+Examples:
+  windrow savepoint
+      of the shipped pipeline, beside its checkpoints; prints where it is
+  windrow savepoint my.toml --to s3://bucket/savepoints --timeout 5m
+  windrow run my.toml --set source.kafka.group=second --from \"$(windrow savepoint my.toml)\"
+      another job that begins where this one is
+
+All instances of the pipeline take part, on whatever machines they run, and go on working meanwhile. The place \
+must mean the same to all of them: a shared directory, or an object store. Windrow never deletes a savepoint.")]
+    Savepoint(SavepointArgs),
+    /// Look at checkpoints and savepoints; changes nothing
+    State(StateArgs),
 }
 
 /// The pipeline file and what overrides it.
@@ -212,6 +226,93 @@ pub(crate) struct FeaturesArgs {
     pub(crate) pipeline: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) set: SetArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SavepointArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Where a folder for the savepoint is made [default: beside the pipeline's checkpoints]
+    #[arg(long, value_name = "DIR|URL")]
+    pub(crate) to: Option<String>,
+    /// Give up when not all partitions are saved after this long
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub(crate) timeout: Duration,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateArgs {
+    #[command(subcommand)]
+    pub(crate) command: StateCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum StateCommand {
+    /// List the checkpoints and savepoints of a pipeline's job
+    #[command(after_help = "\
+Examples:
+  windrow state list
+  windrow state list my.toml --json | jq '.checkpoints[] | select(.age_ms > 300000)'")]
+    List(StateListArgs),
+    /// Show what is inside a savepoint, or in the newest checkpoints of a job
+    #[command(after_help = "\
+Examples:
+  windrow state show .windrow/checkpoints/ecommerce/feature-engineering-group
+  windrow state show s3://bucket/savepoints/savepoint-ecommerce-20261125T103000Z-a1b2 --json")]
+    Show(StateShowArgs),
+    /// Read everything in a savepoint or a job's folder: can all of it be used?
+    #[command(after_help = "\
+Examples:
+  windrow state verify /backup/savepoint-ecommerce-20261125T103000Z-a1b2
+  windrow state verify /backup/savepoint-ecommerce-20261125T103000Z-a1b2 --pipeline new.toml
+      also says which feature views keep their state
+
+Exits with 0 only when everything can be used. Otherwise:
+ 13  there is nothing, or it is another pipeline's (--pipeline)
+ 14  feature views changed, and their state must be dropped first (--pipeline)
+ 15  something can be read only by a newer version of Windrow
+ 16  something is damaged, missing or incomplete
+ 17  the store cannot be asked")]
+    Verify(StateVerifyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateListArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateShowArgs {
+    /// A savepoint or a job's folder: DIR, file:DIR, s3://…, gs://…, az://…
+    pub(crate) path: String,
+    /// Only this partition
+    #[arg(long, value_name = "N")]
+    pub(crate) partition: Option<i32>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateVerifyArgs {
+    /// A savepoint or a job's folder: DIR, file:DIR, s3://…, gs://…, az://…
+    pub(crate) path: String,
+    /// Only this partition
+    #[arg(long, value_name = "N")]
+    pub(crate) partition: Option<i32>,
+    /// Say which feature views of this pipeline file would keep their state, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `10s`, `500ms`, `1h 30m`.

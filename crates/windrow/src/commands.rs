@@ -6,3 +6,5 @@ pub(crate) mod features;
 pub(crate) mod generate;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod savepoint;
+pub(crate) mod state;

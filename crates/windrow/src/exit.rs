@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Input = 4,
     /// The output cannot be written.
     Output = 5,
-    /// Kafka or Redis was not there in time.
+    /// Kafka, Redis or the running pipeline was not there in time.
     NotReachable = 6,
     /// Kafka or Redis refused us.
     Refused = 7,
@@ -36,13 +36,13 @@ pub(crate) enum Exit {
     TopicRecreated = 11,
     /// Partitions were added to the topic.
     PartitionsAdded = 12,
-    /// The state is of another pipeline or topic.
+    /// The state is of another pipeline or topic, or there is none.
     ForeignState = 13,
     /// Feature views changed and their state would have to be dropped.
     ChangedViews = 14,
     /// The state was written by a newer version.
     NewerState = 15,
-    /// No checkpoint of a partition can be read any more.
+    /// No checkpoint of a partition can be read any more, or some state that was looked at is damaged or incomplete.
     DamagedState = 16,
     /// The checkpoint store refuses.
     CheckpointStore = 17,
@@ -59,17 +59,17 @@ Exit codes:
   3  the pipeline file has mistakes
   4  the input cannot be used (no record keys, unknown topic, unreadable file)
   5  the output cannot be written
-  6  Kafka or Redis was not there in time
+  6  Kafka, Redis or the running pipeline (savepoint) was not there in time
   7  Kafka or Redis refused
   8  stopped, but Redis did not take the last rows: they are not committed and will be read again
-  9  replay, generate or run --bounded was stopped before its end; what it wrote is a part
+  9  replay, generate, savepoint or run --bounded was stopped; what it wrote is a part
  10  the offset to go on at is no longer in Kafka (source.kafka.on_lost_offset)
  11  the topic was deleted and created again
  12  partitions were added to the topic (--accept-partitions)
- 13  the state is of another pipeline or topic
+ 13  the state is of another pipeline or topic, or there is none
  14  feature views changed; their state must be dropped first (--drop-state)
  15  the state was written by a newer version of Windrow
- 16  no checkpoint of a partition can be read any more
+ 16  no checkpoint of a partition can be read any more (state verify: something is damaged)
  17  the checkpoint store refuses
  18  another job has taken over a partition";
 
@@ -89,6 +89,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
+    }
+
+    /// The same message with another exit code.
+    pub(crate) fn with(self, exit: Exit) -> Self {
+        Self { exit, ..self }
     }
 
     /// Tells the user, and gives the code to exit with.

@@ -11,6 +11,7 @@ mod live_rows;
 mod logging;
 mod pipeline_file;
 mod print;
+mod progress;
 mod signals;
 mod state_place;
 mod status;
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
         Command::Generate(args) => commands::generate::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Features(args) => commands::features::run(&args),
+        Command::Savepoint(args) => commands::savepoint::run(&args),
+        Command::State(args) => commands::state::run(&args),
     };
     outcome.map_or_else(|failure| failure.report(), ExitCode::from)
 }

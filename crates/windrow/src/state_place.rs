@@ -88,14 +88,22 @@ impl StatePlace {
 /// A name that no other process has: where it runs, and something drawn at random.
 pub(crate) fn owner() -> Result<String, Failure> {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Ok(format!("{} pid {} {}", host.trim(), process::id(), random_name()?))
+    Ok(format!("{} pid {} {}", host.trim(), process::id(), random_digits(8)?))
 }
 
-/// Eight hexadecimal digits, drawn at random.
-pub(crate) fn random_name() -> Result<String, Failure> {
+/// Hexadecimal digits drawn at random, up to eight.
+pub(crate) fn random_digits(digits: usize) -> Result<String, Failure> {
     let number = getrandom::u32()
         .map_err(|error| Failure::new(Exit::Internal, format!("error: the system gives no random numbers: {error}")))?;
-    Ok(format!("{number:08x}"))
+    let mut text = format!("{number:08x}");
+    text.truncate(digits);
+    Ok(text)
+}
+
+/// The place that a person wrote, for looking at it.
+pub(crate) fn open(place: &str) -> Result<Arc<dyn CheckpointStore>, Failure> {
+    let stores = ObjectStores::new().map_err(|fault| refused(place, &fault))?;
+    stores.open(place).map_err(|fault| refused(place, &fault))
 }
 
 fn refused(what: &str, fault: &StoreFault) -> Failure {

@@ -116,6 +116,14 @@ impl Manifest {
         self.layers.iter().map(Layer::bytes).sum()
     }
 
+    /// The version of the format that `bytes` say they have; `None` where they do not look like a manifest.
+    pub(crate) fn format(bytes: &[u8]) -> Option<u32> {
+        let line = bytes.split(|byte| *byte == b'\n').next()?;
+        let mut words = std::str::from_utf8(line).ok()?.split(' ');
+        words.next().filter(|title| *title == TITLE)?;
+        words.next()?.parse().ok()
+    }
+
     pub(crate) fn write(&self) -> Result<Vec<u8>, String> {
         let body = serde_json::to_string_pretty(self).map_err(|error| format!("cannot write a manifest: {error}"))?;
         Ok(seal(TITLE, VERSION, &body))
@@ -211,6 +219,8 @@ mod tests {
     #[test]
     fn a_newer_version_is_not_called_damaged() {
         let bytes = seal(TITLE, 2, "{}");
+        assert_eq!(Manifest::format(&bytes), Some(2));
+        assert_eq!(Manifest::format(b"nonsense"), None);
         assert_eq!(Manifest::read(&bytes), Err(FormatFault::Newer(2, 1)));
     }
 }

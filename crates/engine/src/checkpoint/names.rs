@@ -6,6 +6,7 @@
 //! partition-3/state/0000000007-0000000041-0002        its third state object
 //! savepoint/request                                   the savepoint that is being asked for
 //! savepoint/ID/partition-3                            partition 3 is in it
+//! savepoints/ID/…                                     a savepoint, where no other place was asked for
 //! ```
 //!
 //! A savepoint has the same folders for its partitions, without epochs, and an object `savepoint` that names them.
@@ -18,6 +19,20 @@ use crate::{Epoch, Partition};
 pub(crate) const SAVEPOINT_REQUEST: &str = "savepoint/request";
 /// In a savepoint: what it holds. Created last, so it marks a whole savepoint.
 pub(crate) const SAVEPOINT: &str = "savepoint";
+
+/// The folder of savepoints in a job's own place.
+pub(crate) const SAVEPOINTS: &str = "savepoints";
+
+/// The folder, in a job's own place, of the savepoint called `id`.
+#[must_use]
+pub fn default_savepoint(id: &str) -> String {
+    format!("{SAVEPOINTS}/{id}")
+}
+
+/// The savepoint that the object `name` of a job's place belongs to, and its name in there.
+pub(crate) fn in_savepoint(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix(SAVEPOINTS)?.strip_prefix('/')?.split_once('/')
+}
 
 pub(crate) fn partition(partition: Partition) -> String {
     format!("partition-{partition}")
@@ -106,6 +121,16 @@ mod tests {
         {
             assert_eq!(parse(other), Named::Other, "{other}");
         }
+    }
+
+    #[test]
+    fn savepoints_are_found_by_their_objects() {
+        let folder = default_savepoint("20261125T103000Z-a1b2");
+        let name = format!("{folder}/partition-3/state/0000000007-0000000041-0002");
+        assert_eq!(parse(&name), Named::Other, "no checkpoint of the job's own");
+        let found = in_savepoint(&name);
+        assert_eq!(found, Some(("20261125T103000Z-a1b2", "partition-3/state/0000000007-0000000041-0002")));
+        assert_eq!(in_savepoint("savepoint/ID/partition-3"), None);
     }
 
     #[test]

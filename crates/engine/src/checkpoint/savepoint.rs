@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::manifest::{seal, unseal};
-use super::{CheckpointStore, CheckpointStores, Manifest, StoreFault, epoch, inspect, names};
+use super::{CheckpointStore, CheckpointStores, Manifest, ManifestFault, StoreFault, epoch, inspect, names};
 use crate::{Halt, Partition, Stop};
 
 const VERSION: u32 = 1;
@@ -64,6 +64,14 @@ pub struct Content {
     pub partitions: Vec<Partition>,
     /// Bytes of all state objects.
     pub bytes: u64,
+}
+
+impl Content {
+    /// Reads the object `savepoint`.
+    pub(super) fn read(object: &[u8]) -> Result<Self, ManifestFault> {
+        let body = unseal(CONTENT, VERSION, object)?;
+        serde_json::from_str(body).map_err(|error| ManifestFault::Damaged(format!("it is no savepoint: {error}")))
+    }
 }
 
 /// What the workers of a process see of requests.
@@ -167,7 +175,7 @@ pub fn take(
     let partitions: Vec<Partition> = (0..newest.partitions).collect();
     let until_ms = now_ms() + i64::try_from(patience.as_millis()).unwrap_or(i64::MAX / 2);
     ask(store, &Wish { id: id.to_owned(), to: to.place().to_owned(), until_ms }).map_err(failed)??;
-    let waited = await_all(store, id, &partitions, patience, stop, &mut progress);
+    let waited = await_all(store, to, id, &partitions, patience, stop, &mut progress);
     let mut done: Vec<String> = partitions.iter().map(|&partition| names::saved(id, partition)).collect();
     done.push(names::SAVEPOINT_REQUEST.to_owned());
     if let Err(fault) = store.delete(&done) {
@@ -186,8 +194,11 @@ fn ask(store: &dyn CheckpointStore, wish: &Wish) -> Result<Result<(), Halt>, Sto
         if let Some(standing) = standing
             && standing.until_ms > now_ms()
         {
+            let until = Timestamp::from_millisecond(standing.until_ms)
+                .map_or_else(|_| "later".to_owned(), |until| format!("{until:.0}"));
             return Ok(Err(Halt::NotReachable(format!(
-                "another savepoint, {}, is being taken; try again when it is done",
+                "another savepoint, {}, is being taken; try again when it is done. If nobody waits for it any more, it \
+                 gives way by itself at {until}",
                 standing.id
             ))));
         }
@@ -198,6 +209,7 @@ fn ask(store: &dyn CheckpointStore, wish: &Wish) -> Result<Result<(), Halt>, Sto
 
 fn await_all(
     store: &dyn CheckpointStore,
+    to: &dyn CheckpointStore,
     id: &str,
     partitions: &[Partition],
     patience: Duration,
@@ -220,9 +232,12 @@ fn await_all(
         }
         if stop.requested() || Instant::now() >= until {
             let why = if stop.requested() { "stopped while waiting" } else { "time is over" };
+            let some = missing.len() < partitions.len();
+            let left =
+                if some { format!(". {} holds a part of it, which can be deleted", to.place()) } else { String::new() };
             return Err(Halt::NotReachable(format!(
                 "no savepoint: {why}, and partition {} of {} did not answer. Is the pipeline running, with this group and \
-                 this checkpoint store, and may it write to the place asked for? Its log says more",
+                 this checkpoint store, and may it write to the place asked for? Its log says more{left}",
                 missing.join(", "),
                 partitions.len()
             )));
@@ -266,17 +281,4 @@ fn seal_content(
         return Err(StoreFault::Exists);
     }
     Ok(Ok(content))
-}
-
-/// What the savepoint in `store` holds; `None` where it is none, or not a whole one.
-///
-/// # Errors
-/// When the store cannot be asked, or its object `savepoint` is damaged or newer.
-pub fn content(store: &dyn CheckpointStore) -> Result<Option<Content>, StoreFault> {
-    let Some(object) = store.read(names::SAVEPOINT)? else { return Ok(None) };
-    let body = unseal(CONTENT, VERSION, &object)
-        .map_err(|fault| StoreFault::Refused(format!("{}/{}: {fault}", store.place(), names::SAVEPOINT)))?;
-    serde_json::from_str(body)
-        .map(Some)
-        .map_err(|error| StoreFault::Refused(format!("{}/{}: {error}", store.place(), names::SAVEPOINT)))
 }

@@ -9,7 +9,8 @@ use tracing::{info, warn};
 use windrow_connectors::kafka::{TopicGuard, await_topic};
 use windrow_connectors::redis::{Closed, RedisWriter, Settings};
 use windrow_engine::checkpoint::From;
-use windrow_engine::{Ended, Stop};
+use windrow_engine::checkpoint::inspect::{self, Kind};
+use windrow_engine::{Ended, Halt, Stop, StoreFault};
 
 use crate::cli::RunArgs;
 use crate::crew::Crew;
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
 
     let source = &pipeline.source;
     let place = StatePlace::of(&pipeline)?;
-    let from = args.from.as_deref().map(|from| place.open(from)).transpose()?.map(|store| From { store });
+    let from = args.from.as_deref().map(|from| beginning(&place, from)).transpose()?;
     let Some(topic) = await_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
         return Ok(Exit::Success); // stopped while waiting: nothing was begun
     };
@@ -72,6 +73,36 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             Ok(Exit::Unwritten)
         }
     }
+}
+
+/// The place that `--from` names, which must hold something to begin from: said before the group is joined.
+fn beginning(place: &StatePlace, from: &str) -> Result<From, Failure> {
+    let store = place.open(from)?;
+    let shown = store.place();
+    let halt = match inspect::kind(&*store) {
+        Ok(Ok(Kind::Job { checkpoints: 1.. } | Kind::Savepoint(_))) => return Ok(From { store }),
+        // The job asks again until the place answers.
+        Err(StoreFault::Failed(_)) => return Ok(From { store }),
+        Err(fault) => Halt::CheckpointStore(format!("--from cannot be used: {fault}")),
+        // It began there before and goes on from its own checkpoints: what is there now does not matter.
+        Ok(_) if began_from(place, shown) => return Ok(From { store }),
+        Ok(Ok(Kind::Nothing | Kind::Job { .. })) => Halt::ForeignState(format!(
+            "there is nothing to begin from in {shown} (--from): neither a savepoint nor checkpoints"
+        )),
+        Ok(Ok(Kind::IncompleteSavepoint)) => Halt::DamagedState(format!(
+            "the savepoint in {shown} (--from) is incomplete: it has no object `savepoint`, which is created last. Wait \
+             until it is taken, or take another with `windrow savepoint`"
+        )),
+        Ok(Err(reason)) if reason.is_newer() => Halt::NewerState(format!("{shown} (--from): {reason}")),
+        Ok(Err(reason)) => Halt::DamagedState(format!("{shown} (--from): {reason}")),
+    };
+    Err(halt.into())
+}
+
+/// Whether the job's own checkpoints go back to `from`.
+fn began_from(place: &StatePlace, from: &str) -> bool {
+    let own = inspect::list(&*place.store).unwrap_or_default();
+    inspect::newest(&own).iter().any(|manifest| manifest.from.as_deref() == Some(from))
 }
 
 fn default_workers() -> usize {

@@ -4,13 +4,24 @@ use crate::windrow::run;
 
 #[test]
 fn every_command_has_examples() {
-    for command in ["run", "replay", "check", "generate", "demo", "features"] {
+    for command in ["run", "replay", "check", "generate", "demo", "features", "savepoint"] {
         let help = run([command, "--help"]).expect(0);
         let (_, examples) = help.text().split_once("\nExamples:\n").expect("examples");
         assert!(examples.contains(&format!("windrow {command}")), "{examples}");
         let overview = run(["--help"]).expect(0);
         assert!(overview.text().contains(&format!("\n  {command} ")), "{command} is in the overview");
     }
+}
+
+#[test]
+fn every_command_for_state_has_examples() {
+    for command in ["list", "show", "verify"] {
+        let help = run(["state", command, "--help"]).expect(0);
+        let (_, examples) = help.text().split_once("\nExamples:\n").expect("examples");
+        assert!(examples.contains(&format!("windrow state {command}")), "{examples}");
+    }
+    insta::assert_snapshot!(run(["state", "verify", "--help"]).expect(0).text());
+    insta::assert_snapshot!(run(["savepoint", "--help"]).expect(0).text());
 }
 
 #[test]

@@ -12,3 +12,5 @@ mod generate;
 mod help;
 mod outputs;
 mod replay;
+mod savepoint;
+mod state;

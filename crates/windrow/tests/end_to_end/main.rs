@@ -14,5 +14,6 @@ mod lost_offset;
 mod membership;
 mod oversized;
 mod rebalance;
+mod savepoint;
 mod support;
 mod topic;

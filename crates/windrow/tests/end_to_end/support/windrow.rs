@@ -34,8 +34,14 @@ impl Run {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        self.other_command(&["run"], arguments)
+    }
+
+    /// Another command that takes the pipeline, not yet started.
+    pub(crate) fn other_command(&self, command: &[&str], arguments: &[&str]) -> Command {
+        let words = command;
         let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
-        command.arg("run").arg(PIPELINE).args(arguments);
+        command.args(words).arg(PIPELINE).args(arguments);
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
@@ -96,6 +102,11 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// `windrow state …`, to its end.
+pub(crate) fn state(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_windrow")).arg("state").args(arguments).output().expect("windrow runs")
 }
 
 /// `windrow replay` of the shipped pipeline over `lines`: what it prints.

@@ -1,0 +1,159 @@
+//! Makes a folder of state to be kept for ever: checkpoints, a savepoint, the records behind them, and the rows that a run
+//! without interruption gives.
+//!
+//! ```console
+//! $ cargo run -p windrow --example keep_state -- crates/windrow/tests/fixtures/state-v2
+//! ```
+//!
+//! Run it with the last commit that writes a format, before another takes its place, and commit the folder.
+//! `tests/old_state` finds it there. A folder that exists is not touched.
+
+// It fails as tests do.
+#![allow(clippy::panic)]
+
+#[allow(dead_code)] // what only the test needs
+#[path = "../tests/old_state/job.rs"]
+mod job;
+#[allow(dead_code)] // likewise
+#[path = "../tests/old_state/kept.rs"]
+mod kept;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use windrow_connectors::object_store::ObjectStores;
+use windrow_engine::checkpoint::{Requests, savepoint};
+use windrow_engine::{CheckpointStores, Offset, Partition, Stop};
+
+use job::{PARTITIONS, Records, Rows, Step, checkpoints, folder, pipeline, run};
+use kept::Kept;
+
+/// The base holds what comes before; a layer of changes what comes up to the savepoint, and another what comes up to the
+/// newest checkpoint; behind it windows close.
+const BASE: Offset = 2_700;
+const SAVEPOINT: Offset = 2_760;
+const CHECKPOINT: Offset = 2_820;
+const END: Offset = 2_860;
+
+fn main() {
+    let to = std::env::args_os().nth(1).map(PathBuf::from).expect("where to: tests/fixtures/state-vN");
+    std::fs::create_dir(&to).expect("a folder that does not exist yet");
+    let kept = Kept(to);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/old_state/pipeline.toml");
+    std::fs::copy(source, kept.pipeline()).expect("copied");
+    let records = records();
+    save(&kept, &records);
+    kept.write_rows(&answers(&kept, &records));
+    kept.write_records(&records.into_iter().filter(|((_, offset), _)| *offset >= SAVEPOINT).collect());
+}
+
+/// Checkpoints, a savepoint, more checkpoints; then the process dies.
+fn save(kept: &Kept, records: &Records) {
+    let pipeline = pipeline(&kept.pipeline());
+    let (store, to) = (folder(&kept.checkpoints()), folder(&kept.savepoint()));
+    let stores: Arc<dyn CheckpointStores> = Arc::new(ObjectStores::new().expect("a place for stores"));
+    let mut checkpoints = checkpoints(&pipeline, Arc::clone(&store), None);
+    checkpoints.requests = Requests::watch(Arc::clone(&store), stores, Stop::default()).expect("a thread");
+    let mut asking = None;
+    let saved = move || {
+        let ask = || {
+            let (store, to) = (Arc::clone(&store), Arc::clone(&to));
+            let patience = Duration::from_secs(20);
+            thread::spawn(move || savepoint::take(&*store, &*to, "kept", patience, &Stop::default(), |_, _| {}))
+        };
+        if !asking.get_or_insert_with(ask).is_finished() {
+            return false;
+        }
+        asking.take().expect("it was asked").join().expect("no panic").expect("a savepoint");
+        true
+    };
+    let steps = vec![
+        Step::Read(BASE),
+        Step::Checkpoint,
+        Step::Read(SAVEPOINT),
+        Step::Checkpoint,
+        Step::Until(Box::new(saved)),
+        Step::Read(CHECKPOINT),
+        Step::Checkpoint,
+        Step::Kill,
+    ];
+    run(&pipeline, Some(checkpoints), records, steps, &Rows::default());
+}
+
+/// Without checkpoints and without an interruption: by partition, the rows behind the savepoint, and how many of them lie
+/// before the checkpoint.
+fn answers(kept: &Kept, records: &Records) -> BTreeMap<Partition, (usize, Vec<Value>)> {
+    let rows = Rows::default();
+    let marks: Arc<Mutex<Vec<[usize; 2]>>> = Arc::default();
+    let mark = || {
+        let (rows, marks) = (rows.clone(), Arc::clone(&marks));
+        let now = move || {
+            let counts = PARTITIONS.map(|partition| rows.lines(partition).len());
+            marks.lock().unwrap_or_else(PoisonError::into_inner).push(counts);
+            true
+        };
+        Step::Until(Box::new(now))
+    };
+    let steps = vec![Step::Read(SAVEPOINT), mark(), Step::Read(CHECKPOINT), mark()];
+    run(&pipeline(&kept.pipeline()), None, records, steps, &rows);
+    let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+    let of = |(index, partition): (usize, Partition)| {
+        let (saved, kept) = (marks[0][index], marks[1][index]);
+        let read = |line: &String| serde_json::from_str(line).expect("a row");
+        (partition, (kept - saved, rows.lines(partition)[saved..].iter().map(read).collect()))
+    };
+    PARTITIONS.into_iter().enumerate().map(of).collect()
+}
+
+fn records() -> Records {
+    let mut records = Records::new();
+    for partition in PARTITIONS {
+        let mut ms = 1_767_261_600_000_i64; // 2026-01-01T10:00:00Z
+        for offset in 0..END {
+            ms += match offset {
+                ..BASE => 333,
+                BASE..CHECKPOINT => 5_000,
+                _ => 60_000,
+            };
+            records.insert((partition, offset), event(partition, offset, ms).to_string());
+        }
+    }
+    records
+}
+
+/// Two of three events are of users who see more pages than a small distinct count holds: three up to the base, so that
+/// it is larger than the changes, and then one.
+fn event(partition: Partition, offset: Offset, ms: i64) -> Value {
+    let others = ["a", "b", "c:{d}", "e\nf", "한국어 🛒", "7"];
+    let (turn, heavy) = (usize::try_from(offset / 3).expect("small"), offset % 3 != 0);
+    let user = match (heavy, offset < BASE) {
+        (true, true) => format!("heavy-{}-{partition}", turn % 3),
+        (true, false) => format!("heavy-0-{partition}"),
+        (false, _) => format!("{}-{partition}", others[turn % others.len()]),
+    };
+    // Some are out of order, and a few too late.
+    let back = match offset % 50 {
+        7 => 9_000,
+        21 => 1_200_000,
+        _ => 0,
+    };
+    let at = Timestamp::from_millisecond(ms - back).expect("a time").to_string();
+    let few = ["ä", "b", "z 페이지"][turn / others.len() % 3];
+    let page = if heavy { format!("page {offset}") } else { few.to_owned() };
+    let mut event = json!({ "user": user, "at": at, "page": page });
+    if offset % 7 != 0 {
+        event["price"] = json!(f64::from(i32::try_from(offset * 37 % 1_000).expect("small")) / 8.0);
+    }
+    if offset % 11 != 0 {
+        event["units"] = json!(offset * 7_919 % 23 - 11);
+    }
+    if offset % 4 != 0 {
+        event["member"] = json!(offset % 8 < 4);
+    }
+    event
+}

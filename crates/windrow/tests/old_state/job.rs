@@ -1,0 +1,267 @@
+//! A job over two partitions whose records are handed over step by step, and whose rows are kept in memory.
+//!
+//! Shared by the test and by `examples/keep_state.rs`, which makes what the test restores.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use windrow_connectors::file::JsonLinesSink;
+use windrow_connectors::object_store::ObjectStores;
+use windrow_core::{FeatureView, Row};
+use windrow_engine::checkpoint::{From, Identity, Requests};
+use windrow_engine::{
+    CheckpointStore, CheckpointStores, Checkpoints, CountOnly, Decoder, Ended, Halt, Job, MonotonicClock, NoFence,
+    Offset, Origin, Partition, Polled, Positions, Record, Sink, Source, Stop, Ticket, Worker, WorkerMetrics,
+};
+use windrow_spec::Pipeline;
+
+pub(crate) const PARTITIONS: [Partition; 2] = [0, 1];
+/// What a killed worker halts with.
+const KILLED: &str = "killed";
+/// No step takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Records by partition and offset; those at the front may be missing.
+pub(crate) type Records = BTreeMap<(Partition, Offset), String>;
+
+/// What happens next.
+pub(crate) enum Step {
+    /// Every partition is read up to here.
+    Read(Offset),
+    /// Goes on once there are checkpoints of all that was read.
+    Checkpoint,
+    /// Goes on once this is true.
+    Until(Box<dyn FnMut() -> bool>),
+    /// The process dies.
+    Kill,
+}
+
+/// The rows of every partition, as JSON lines, in their order.
+#[derive(Clone, Default)]
+pub(crate) struct Rows(Arc<Mutex<BTreeMap<Partition, Vec<u8>>>>);
+
+impl Rows {
+    pub(crate) fn lines(&self, partition: Partition) -> Vec<String> {
+        let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = rows.get(&partition).cloned().unwrap_or_default();
+        String::from_utf8(bytes).expect("JSON lines").lines().map(str::to_owned).collect()
+    }
+}
+
+/// Reads the pipeline file at `path`.
+pub(crate) fn pipeline(path: &Path) -> Pipeline {
+    let text = std::fs::read_to_string(path).expect("a pipeline file");
+    windrow_spec::parse("pipeline.toml", &text, &[]).expect("a pipeline")
+}
+
+/// Opens the folder at `path`.
+pub(crate) fn folder(path: &Path) -> Arc<dyn CheckpointStore> {
+    let stores = ObjectStores::new().expect("a place for stores");
+    stores.open(&format!("file:{}", path.display())).expect("a folder")
+}
+
+/// How a job of `pipeline` keeps its state in `store`, as often as possible.
+pub(crate) fn checkpoints(pipeline: &Pipeline, store: Arc<dyn CheckpointStore>, from: Option<&Path>) -> Checkpoints {
+    Checkpoints {
+        identity: Identity {
+            pipeline: pipeline.name.clone(),
+            topic: pipeline.source.topic.clone(),
+            topic_id: Some("kept".to_owned()),
+            partitions: 2,
+        },
+        store,
+        requests: Requests::default(),
+        fence: Arc::new(NoFence),
+        guard: Arc::new(|| Ok(())),
+        every: Duration::ZERO,
+        keep: 2,
+        from: from.map(|from| From { store: folder(from) }),
+        drop_state: Default::default(),
+        accept_partitions: false,
+        owner: "kept".to_owned(),
+    }
+}
+
+/// Runs one worker through `steps`, whose rows go to `rows`; what is read behind the last of them is everything there is,
+/// and then its windows fire, unless it is killed before.
+pub(crate) fn run(
+    pipeline: &Pipeline,
+    checkpoints: Option<Checkpoints>,
+    records: &Records,
+    steps: Vec<Step>,
+    rows: &Rows,
+) {
+    let event = &pipeline.event;
+    let job = Job {
+        views: pipeline.views.iter().map(|view| view.feature_view.clone()).collect(),
+        schema: event.schema.clone(),
+        max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
+        decoder: Decoder::new(event.schema.clone(), &event.time_field, event.time_zone.clone(), event.max_key_bytes),
+        topic: pipeline.source.topic.as_str().into(),
+        hash_key: [7; 16],
+        keys_required: false,
+    };
+    let sink = PerPartition::new(rows, &job.views, event.schema.key_name());
+    let feed = Feed {
+        records: records.clone(),
+        steps: steps.into(),
+        positions: Positions::new(),
+        committed: Positions::new(),
+        announced: false,
+        ends: PARTITIONS.to_vec(),
+        began: Instant::now(),
+    };
+    let (clock, metrics) = (MonotonicClock::start(), WorkerMetrics::new(job.views.len()));
+    let ended = Worker::new(job, feed, sink, CountOnly, clock, checkpoints, Stop::default(), metrics).run();
+    let as_told = match &ended {
+        Ok(ended) => *ended == Ended::Exhausted,
+        Err(halt) => halt.to_string() == KILLED,
+    };
+    assert!(as_told, "{ended:?}");
+}
+
+/// Where the records come from.
+struct Feed {
+    records: Records,
+    steps: VecDeque<Step>,
+    positions: Positions,
+    committed: Positions,
+    announced: bool,
+    ends: Vec<Partition>,
+    began: Instant,
+}
+
+impl Feed {
+    /// Hands over what a partition holds before `until`; whether there was anything.
+    fn read(
+        &mut self,
+        until: Offset,
+        each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>,
+    ) -> Result<Option<Polled>, Halt> {
+        for partition in PARTITIONS {
+            let position = self.positions[&partition];
+            let behind: Vec<_> = self.records.range((partition, position)..(partition, until.max(position))).collect();
+            if behind.is_empty() {
+                continue;
+            }
+            for ((partition, offset), record) in behind {
+                let (partition, offset) = (*partition, *offset);
+                each(Record { partition, offset, key: None, payload: Some(record.as_bytes()), unreadable: None })?;
+                self.positions.insert(partition, offset + 1);
+            }
+            return Ok(Some(Polled::Records));
+        }
+        Ok(None)
+    }
+}
+
+impl Source for Feed {
+    fn poll(&mut self, _: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
+        if !self.announced {
+            self.announced = true;
+            return Ok(Polled::Assigned(PARTITIONS.to_vec()));
+        }
+        if self.positions.len() == PARTITIONS.len() {
+            let done = match self.steps.front_mut() {
+                Some(Step::Kill) => return Err(Halt::Input(KILLED.to_owned())),
+                Some(Step::Checkpoint) => self.committed == self.positions,
+                Some(Step::Until(is_so)) => is_so(),
+                Some(Step::Read(until)) => {
+                    let until = *until;
+                    match self.read(until, each)? {
+                        Some(polled) => return Ok(polled),
+                        None => true,
+                    }
+                }
+                None => {
+                    if let Some(polled) = self.read(Offset::MAX, each)? {
+                        return Ok(polled);
+                    }
+                    return Ok(self.ends.pop().map_or(Polled::Exhausted, Polled::Finished));
+                }
+            };
+            if done {
+                self.steps.pop_front();
+                self.began = Instant::now();
+            }
+        }
+        assert!(self.began.elapsed() < PATIENCE, "{} steps are left", self.steps.len());
+        thread::sleep(Duration::from_millis(1));
+        Ok(Polled::Idle)
+    }
+
+    fn starts(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
+        let start = |&partition: &Partition| (partition, positions.get(&partition).copied().unwrap_or(0));
+        Ok(partitions.iter().map(start).collect())
+    }
+
+    fn begin(&mut self, _: &[Partition], starts: &Positions) -> Result<(), Halt> {
+        self.positions.extend(starts);
+        Ok(())
+    }
+
+    fn seek(&mut self, positions: &Positions) -> Result<(), Halt> {
+        self.positions.extend(positions);
+        Ok(())
+    }
+
+    fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn commit(&mut self, positions: &Positions, _: bool) -> Result<(), Halt> {
+        self.committed.extend(positions);
+        Ok(())
+    }
+}
+
+/// Where the rows go: each partition's by themselves.
+struct PerPartition(BTreeMap<Partition, JsonLinesSink<Box<dyn Write + Send>>>);
+
+impl PerPartition {
+    fn new(rows: &Rows, views: &[FeatureView], key: &str) -> Self {
+        let sink = |partition| {
+            let lines = Box::new(Lines(rows.clone(), partition)) as Box<dyn Write + Send>;
+            (partition, JsonLinesSink::new(lines, "memory".to_owned(), views, key))
+        };
+        Self(PARTITIONS.into_iter().map(sink).collect())
+    }
+}
+
+struct Lines(Rows, Partition);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut rows = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.entry(self.1).or_default().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for PerPartition {
+    fn row(&mut self, origin: Origin, row: Row<'_>) {
+        let sink = self.0.get_mut(&origin.partition).expect("a partition of ours");
+        sink.row(origin, row);
+        sink.flush().expect("memory takes it");
+    }
+
+    fn flush(&mut self) -> Result<Ticket, Halt> {
+        Ok(Ticket(0))
+    }
+
+    fn acknowledged(&self) -> Ticket {
+        Ticket(0)
+    }
+
+    fn wait(&mut self, _: Ticket, _: Duration) -> Result<bool, Halt> {
+        Ok(true)
+    }
+}
