@@ -294,9 +294,9 @@ fn overhead(folder: &Path, users: i64, events: i64, every: Duration, rounds: u32
                 figures[1]
             );
             if checkpointing {
-                with.push(figures)
+                with.push(figures);
             } else {
-                without.push(figures)
+                without.push(figures);
             }
             drop(std::fs::remove_dir_all(&place));
         }

@@ -5,8 +5,8 @@
 //! they are never newer or older than the state. Who owns a partition is settled by *epochs*: the one who created the
 //! largest is the owner.
 //!
-//! Owns: names and formats of all objects ([`names`], [`manifest`], [`state`]), epochs ([`epoch`]), opening a partition
-//! ([`open`]), writing in the background ([`keeper`]), deleting what nobody needs ([`retention`]), savepoints
+//! Owns: names and formats of all objects (`names`, `manifest`, `state`), epochs (`epoch`), opening a partition
+//! (`open`), writing in the background (`keeper`), deleting what nobody needs (`retention`), savepoints
 //! ([`savepoint`]). Does not own: the bytes of a shard's state (core's snapshots), the place objects lie in
 //! ([`CheckpointStore`]), when to take one (the worker).
 //!

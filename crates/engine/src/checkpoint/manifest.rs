@@ -129,7 +129,7 @@ impl Manifest {
         Ok(seal(TITLE, VERSION, &body))
     }
 
-    /// Reads what [`Self::write`] wrote, in this version or an older one.
+    /// Reads what `write` wrote, in this version or an older one.
     ///
     /// # Errors
     /// When the bytes are damaged, or of a newer version.

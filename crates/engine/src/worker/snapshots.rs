@@ -185,14 +185,19 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 owned.savepoint = Some(request.id.as_str().into());
                 info!(partition, checkpoint = %id, bytes = bytes.0, savepoint = request.id, "saved");
             }
-            (Outcome::Failed(reason), _) => {
+            (Outcome::Failed(reason), Purpose::Checkpoint) => {
                 owned.shard.settle(false);
                 owned.taking = None;
                 owned.last_failed = owned.frozen;
                 owned.due = now + every;
-                owned.savepoint_due = now + SAVEPOINT_PAUSE;
                 self.metrics.checkpoints.failed.add(1);
                 error!(partition, reason, "a checkpoint failed; events are worked on, and the next one tries again");
+            }
+            (Outcome::Failed(reason), Purpose::Savepoint(request)) => {
+                owned.shard.settle(false);
+                owned.taking = None;
+                owned.savepoint_due = now + SAVEPOINT_PAUSE;
+                error!(partition, savepoint = request.id, reason, "a savepoint failed; it is tried again in a moment");
             }
             (Outcome::Fenced(epoch), _) => self.lose(origin, epoch),
             (Outcome::Halted(halt), _) => return Err(halt),
