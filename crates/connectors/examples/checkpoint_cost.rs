@@ -120,6 +120,10 @@ impl Source for Traffic {
         self.begin(&[0], positions)
     }
 
+    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+        Ok(true)
+    }
+
     fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }

@@ -19,6 +19,9 @@ use crate::snapshot::wire::Reader;
 use crate::strip::{Span, Strip};
 use crate::{Event, EventTime, Output, Row, ViewId, Window};
 
+/// Beyond every pane that an event can be in.
+const LATEST_START_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
+
 /// The geometry of a view's windows.
 #[derive(Clone, Copy, Debug)]
 struct Grid {
@@ -204,7 +207,15 @@ impl SlidingState {
             if slot >= self.strips.len() {
                 self.strips.resize_with(slot + 1, Strip::default);
             }
-            self.strips[slot] = Strip::load(folds, reader)?;
+            let strip = Strip::load(folds, reader)?;
+            let known = |row| {
+                let pane = strip.span(folds, row).from;
+                pane.checked_mul(self.grid.pane).is_some_and(|start| start.abs() <= LATEST_START_MS)
+            };
+            if !(0..strip.len(folds)).all(known) {
+                return Err(Damaged("a pane outside of all time"));
+            }
+            self.strips[slot] = strip;
             Ok(())
         })
     }

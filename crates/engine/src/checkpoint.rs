@@ -39,6 +39,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use beginning::after;
 pub(crate) use keeper::{Completion, Keeper, Outcome, Purpose, Report, Task};
 pub use manifest::{CheckpointId, Layer, Manifest, ManifestFault, Part, ViewState};
 pub use names::{default_savepoint, segment};

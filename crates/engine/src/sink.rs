@@ -32,6 +32,10 @@ pub trait Sink {
     /// Takes note of a late event; most stores have no use for it.
     fn late(&mut self, _late: Late<'_>) {}
 
+    /// The next ticket also stands for the store still knowing the rows of `origin` that it has acknowledged: where it has
+    /// forgotten some, the partition is lost before that ticket is acknowledged.
+    fn check(&mut self, _origin: Origin) {}
+
     /// Sends on what has been taken so far, without waiting for it, and issues a ticket for it.
     ///
     /// # Errors

@@ -48,6 +48,9 @@ pub enum Polled {
         /// Whether they are gone already.
         lost: bool,
     },
+    /// Reading of these partitions goes on at other offsets than the last record said: those between are gone, and the
+    /// pipeline says to go on.
+    Jumped(Vec<Partition>),
     /// Bounded input: this partition has been read to the end it had when the job started.
     Finished(Partition),
     /// Bounded input: no partition of this worker will bring anything more.
@@ -81,6 +84,13 @@ pub trait Source {
     /// # Errors
     /// When the input refuses.
     fn seek(&mut self, positions: &Positions) -> Result<(), Halt>;
+
+    /// Commits `positions` and waits for the answer: whether whoever assigns partitions still knows this reader as the one
+    /// of these.
+    ///
+    /// # Errors
+    /// When the input refuses.
+    fn confirm(&mut self, positions: &Positions) -> Result<bool, Halt>;
 
     /// Stops reading `partitions`.
     ///

@@ -24,7 +24,7 @@ use bumpalo::Bump;
 use crate::checkpoint::{Checkpoints, Keeper};
 use crate::{Clock, DeadLetter, DeadLetters, Halt, Job, Partition, Polled, Sink, Source, Stop, Ticket, WorkerMetrics};
 use emit::{Emit, bury};
-use moving::{Change, Coming};
+use moving::{Change, Coming, Fenced};
 use owned::Owned;
 
 /// How often rows are sent on while records keep coming.
@@ -51,8 +51,8 @@ pub struct Worker<S, K, D, C> {
     /// What is to happen to partitions, in order; and what is happening.
     coming: VecDeque<Coming>,
     change: Option<Change>,
-    /// Partitions that somebody else has claimed although the group has not said so yet, and since when.
-    fenced: BTreeMap<Partition, Duration>,
+    /// Partitions that somebody else has claimed although the group has not said so yet.
+    fenced: BTreeMap<Partition, Fenced>,
     arena: Bump,
 }
 
@@ -131,6 +131,11 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 Polled::Records | Polled::Idle => {}
                 Polled::Assigned(partitions) => self.coming.push_back(Coming::Assigned(partitions)),
                 Polled::Revoked { partitions, lost } => self.coming.push_back(Coming::Revoked { partitions, lost }),
+                Polled::Jumped(partitions) => {
+                    for partition in partitions {
+                        self.shards.get_mut(&partition).into_iter().for_each(|owned| owned.count_anew("a jump"));
+                    }
+                }
                 Polled::Finished(partition) => self.finish(partition),
                 Polled::Exhausted => return self.end(Ended::Exhausted),
             }
@@ -201,10 +206,11 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         let written = self.await_rows(ticket)?;
         self.bury_refused()?;
         self.mind_losses()?;
-        if ended == Ended::Exhausted && self.is_going_back() {
+        if ended == Ended::Exhausted && !self.is_done() {
             return Err(Halt::Output(
-                "the store of rows has lost rows that it had acknowledged, and the input has ended. Run the same command \
-                 again: it goes on from the last checkpoint and writes them again"
+                "the input has ended, but not for every partition: the store of rows has lost some that it had acknowledged, \
+                 or another process has taken a partition over. Run the same command again: it goes on from the last \
+                 checkpoints"
                     .to_owned(),
             ));
         }

@@ -49,6 +49,10 @@ impl Source for TenEvents {
         Ok(())
     }
 
+    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+        Ok(true)
+    }
+
     fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }

@@ -160,6 +160,10 @@ impl<R: BufRead> Source for FileSource<R> {
         Err(Halt::Input(format!("{} can only be read from its beginning to its end", self.name)))
     }
 
+    fn confirm(&mut self, _positions: &Positions) -> Result<bool, Halt> {
+        Ok(true)
+    }
+
     fn release(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }

@@ -167,15 +167,15 @@ impl KafkaSource {
     }
 
     /// Kafka said that it no longer has an offset, but not in which partition: the one whose position lies outside of
-    /// what Kafka holds. librdkafka has stopped reading it.
-    fn settle_lost_offset(&mut self) -> Result<(), Halt> {
+    /// what Kafka holds. librdkafka has stopped reading it. The partitions that go on elsewhere.
+    fn settle_lost_offset(&mut self) -> Result<Vec<Partition>, Halt> {
         // Of a topic that was created anew no offset fits, and that is another fault.
         self.guard.check()?;
         let positions = self.reader.standstills.positions();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
         let edges = self.reader.edges(&partitions);
         if edges.is_empty() {
-            return Ok(()); // asked again with the next poll
+            return Ok(Vec::new()); // asked again with the next poll
         }
         self.lost_offset = false;
         let refused = |error: KafkaError| Halt::Refused(format!("cannot go on reading: {error}"));
@@ -195,7 +195,16 @@ impl KafkaSource {
                 self.reader.restart(partition, position).map_err(refused)?;
             }
         }
-        Ok(())
+        Ok(lost.into_iter().map(|(partition, ..)| partition).collect())
+    }
+
+    fn list(&self, positions: &Positions) -> Result<TopicPartitionList, Halt> {
+        let mut list = TopicPartitionList::new();
+        for (&partition, &position) in positions {
+            list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position))
+                .map_err(|error| Halt::Refused(format!("cannot commit offset {position}: {error}")))?;
+        }
+        Ok(list)
     }
 
     /// Does `work` with the consumer that speaks for this worker in the group, for at most `patience`.
@@ -224,7 +233,10 @@ impl Source for KafkaSource {
             return Ok(announcement);
         }
         if self.lost_offset {
-            self.settle_lost_offset()?;
+            let jumped = self.settle_lost_offset()?;
+            if !jumped.is_empty() {
+                return Ok(Polled::Jumped(jumped));
+            }
         }
         let mut wait = wait;
         for handed in 0..RECORDS_PER_POLL {
@@ -321,12 +333,13 @@ impl Source for KafkaSource {
         }
     }
 
+    fn confirm(&mut self, positions: &Positions) -> Result<bool, Halt> {
+        let list = self.list(positions)?;
+        Ok(matches!(self.commit_with(list, true), Some(Ok(()))))
+    }
+
     fn commit(&mut self, positions: &Positions, wait: bool) -> Result<(), Halt> {
-        let mut list = TopicPartitionList::new();
-        for (&partition, &position) in positions {
-            list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position))
-                .map_err(|error| Halt::Refused(format!("cannot commit offset {position}: {error}")))?;
-        }
+        let list = self.list(positions)?;
         let error = match self.commit_with(list, wait) {
             Some(Ok(())) => return Ok(()),
             Some(Err(error)) => error.to_string(),

@@ -93,7 +93,8 @@ impl TopicGuard {
             return Err(Halt::TopicRecreated(format!(
                 "topic `{name}` was deleted and created again (its id was {known} and is {found}): its offsets mean other \
                  records now, so nothing this job knows fits them. Stop it, then start it with a new \
-                 `source.kafka.group`, or delete this job's checkpoints."
+                 `source.kafka.group`, or delete this job's checkpoints and \
+                 its keys `windrow:fence:…` in Redis."
             )));
         }
         let (known, found) = (self.topic.partitions, described.partitions);

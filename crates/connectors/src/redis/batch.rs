@@ -67,6 +67,18 @@ impl Batch {
         }
     }
 
+    /// Adds a look at the fence of `origin`, without a row.
+    pub(super) fn check(&mut self, origin: Origin) {
+        if self.runs.iter().all(|run| run.origin != origin) {
+            self.runs.push(Run { origin, view: ViewId(0), rows: 0, number: 0 });
+        }
+    }
+
+    /// Whether there is nothing to bring to Redis.
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// Whether it should be sealed.
     pub(super) fn is_full(&self) -> bool {
         self.rows.len() >= super::BATCH_ROWS || self.bytes.len() >= super::BATCH_BYTES

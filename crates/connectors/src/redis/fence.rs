@@ -89,6 +89,19 @@ impl FenceValue {
         (distinct && value.text() == text).then_some(value)
     }
 
+    /// How many of the rows that `claim` counts are not here; `None` where all are, or nothing can be said.
+    pub(super) fn missing(stored: Option<&Self>, claim: &Claim) -> Option<u64> {
+        let missing = claim.counts.iter().map(|count| match stored {
+            None => count.rows,
+            Some(stored) => {
+                let known = stored.counts.iter().find(|known| known.view == count.view);
+                let known = known.filter(|known| known.beginning == count.beginning);
+                known.map_or(0, |known| count.rows.saturating_sub(known.rows))
+            }
+        });
+        Some(missing.sum()).filter(|rows| *rows > 0)
+    }
+
     /// What `claim` makes of the value found; the owner's epoch where it is not smaller than the claim's.
     pub(super) fn claimed(stored: Option<&Self>, claim: &Claim) -> Result<Self, Epoch> {
         if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {

@@ -186,6 +186,14 @@ impl Link {
         let stored = self.ask(&[key], &[])?.fences.pop().flatten();
         let ours = sent.is_some() && stored.as_deref() == sent.as_ref().map(String::as_bytes);
         let stored = stored.map(|stored| FenceValue::read(key, &stored)).transpose()?;
+        if let Some(rows) = FenceValue::missing(stored.as_ref(), claim) {
+            tracing::error!(
+                partition = claim.partition,
+                rows,
+                "this Redis does not have all rows that were written before the checkpoint (it was emptied, failed over, or \
+                 is another one): those are not written again"
+            );
+        }
         let decided = match stored {
             // Epochs are unique: nobody else writes this one.
             Some(stored) if ours => Ok(stored),

@@ -86,7 +86,7 @@ impl RedisSink {
     }
 
     fn seal(&mut self) {
-        if self.batch.rows.is_empty() {
+        if self.batch.is_empty() {
             return;
         }
         self.sealed += 1;
@@ -105,6 +105,10 @@ impl Sink for RedisSink {
         if self.batch.is_full() {
             self.seal();
         }
+    }
+
+    fn check(&mut self, origin: Origin) {
+        self.batch.check(origin);
     }
 
     fn flush(&mut self) -> Result<Ticket, Halt> {

@@ -1,7 +1,7 @@
 //! Where the counting of a view's rows began.
 //!
 //! Rows of two runs have the same numbers only where both run over the same records from the same place with the same
-//! rules. A beginning is a fingerprint of all that: topic, offset, the view's definition, how records are read. With it a
+//! rules. A beginning is a fingerprint of all that: topic, offset, the definitions of all views, how records are read. With it a
 //! worker that goes on from a checkpoint, or begins again because there was none yet, knows which rows the store has
 //! already; and one for which anything has changed writes its rows anew.
 //! Invariant: the same circumstances give the same fingerprint in every run and version, different ones another.
@@ -24,28 +24,53 @@ pub(super) fn counts(
     epoch: Epoch,
 ) -> Vec<RowCount> {
     let reading = job.reading();
-    let topic = checkpoints.identity.topic_id.as_deref().unwrap_or(&checkpoints.identity.topic);
-    // A place that is not known is like no other.
-    let place = start.map_or_else(|| format!("epoch {epoch}"), |start| format!("offset {start}"));
+    let all = all_views(job);
+    let (topic, id) = (&checkpoints.identity.topic, checkpoints.identity.topic_id.as_deref());
+    // A place that is not known is like no other. Nor is one in a topic that cannot be told from its successor.
+    let place = match (start, id) {
+        (Some(start), Some(id)) => format!("offset {start} of {id}"),
+        _ => format!("epoch {epoch}"),
+    };
+    let same_views = used.is_some_and(|used| stored_views(used) == all);
     let count = |(view, stored): (&windrow_core::FeatureView, &Option<usize>)| {
-        let definition = view.definition(&job.schema);
         let (beginning, rows) = match (used, stored) {
             (Some(used), Some(stored)) => {
                 let stored = &used.views[*stored];
-                let goes_on = start.is_none_or(|start| start == used.offset) && used.reading == reading;
+                let goes_on = start.is_none_or(|start| start == used.offset) && used.reading == reading && same_views;
                 let beginning = if goes_on {
                     stored.beginning
                 } else {
                     let (before, rows) = (stored.beginning.to_string(), stored.rows.to_string());
-                    fingerprint(&[topic, &place, &definition, &reading, &before, &rows])
+                    fingerprint(&[topic, &place, &view.name, &all, &reading, &before, &rows])
                 };
                 (beginning, stored.rows)
             }
-            _ => (fingerprint(&[topic, &place, &definition, &reading]), 0),
+            _ => (fingerprint(&[topic, &place, &view.name, &all, &reading]), 0),
         };
         RowCount { view: view.name.to_string(), beginning, rows }
     };
     job.views.iter().zip(views).map(count).collect()
+}
+
+/// The beginning of rows that go on behind `before` after something that another run may not meet, at `offset`.
+pub(crate) fn after(before: u64, what: &str, offset: Option<Offset>) -> u64 {
+    fingerprint(&[&before.to_string(), what, &format!("{offset:?}")])
+}
+
+/// All views of the job. The order of a view's rows depends on the others too: entities have slots as long as any view
+/// holds state for them.
+fn all_views(job: &Job) -> String {
+    sorted(job.views.iter().map(|view| (&*view.name, view.definition(&job.schema))))
+}
+
+fn stored_views(manifest: &Manifest) -> String {
+    sorted(manifest.views.iter().map(|view| (view.name.as_str(), view.definition.clone())))
+}
+
+fn sorted<'a>(views: impl Iterator<Item = (&'a str, String)>) -> String {
+    let mut views: Vec<String> = views.map(|(name, definition)| format!("{name} = {definition}")).collect();
+    views.sort_unstable();
+    views.join("\n")
 }
 
 fn fingerprint(parts: &[&str]) -> u64 {

@@ -5,6 +5,8 @@
 //! out before it calls a checkpoint complete, since it looks for larger epochs first; (3) both hold only where an object
 //! can be created once, so a store that shows otherwise is refused.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{CheckpointStore, Checkpoints, StoreFault, names};
 use crate::{Epoch, Partition};
 
@@ -14,7 +16,10 @@ pub(super) fn claim(checkpoints: &Checkpoints, partition: Partition, at_least: E
     let mut at_least = at_least.max(1);
     loop {
         let epoch = newest(store, partition)?.map_or(at_least, |newest| at_least.max(newest + 1));
-        let body = format!("{} claims partition {partition} under epoch {epoch}\n", checkpoints.owner).into_bytes();
+        // Two workers of one process must not take each other's claim for their own.
+        static CLAIMS: AtomicU64 = AtomicU64::new(1);
+        let claim = CLAIMS.fetch_add(1, Ordering::Relaxed);
+        let body = format!("{}, claim {claim}: partition {partition}, epoch {epoch}\n", checkpoints.owner).into_bytes();
         if create(store, &names::epoch(partition, epoch), &body)? {
             // Old epochs are deleted, so a name that was free is not yet the largest.
             match newest(store, partition)? {

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -67,8 +67,8 @@ pub(crate) struct Completion {
 pub(crate) enum Report {
     /// A partition was restored, up to this offset; or it cannot be.
     Found(Partition, Result<Option<Offset>, Halt>),
-    /// A partition may be worked on, or not.
-    Opened(Partition, Result<Box<Opened>, Halt>),
+    /// A partition may be worked on, or somebody else has claimed it meanwhile, under this epoch.
+    Opened(Partition, Result<Result<Box<Opened>, Epoch>, Halt>),
     /// A snapshot ended.
     Ended { origin: Origin, purpose: Purpose, outcome: Outcome },
 }
@@ -123,8 +123,12 @@ impl Keeper {
     }
 
     /// The next report, if there is one.
-    pub(crate) fn report(&self) -> Option<Report> {
-        self.reports.try_recv().ok()
+    pub(crate) fn report(&self) -> Result<Option<Report>, Halt> {
+        match self.reports.try_recv() {
+            Ok(report) => Ok(Some(report)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(broken()),
+        }
     }
 
     /// Bytes of snapshots that are not written yet.
@@ -133,8 +137,12 @@ impl Keeper {
     }
 
     /// Waits a moment for a report.
-    pub(crate) fn await_report(&self, patience: Duration) -> Option<Report> {
-        self.reports.recv_timeout(patience).ok()
+    pub(crate) fn await_report(&self, patience: Duration) -> Result<Option<Report>, Halt> {
+        match self.reports.recv_timeout(patience) {
+            Ok(report) => Ok(Some(report)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(broken()),
+        }
     }
 }
 
@@ -209,9 +217,12 @@ impl Desk {
         Ok(offset)
     }
 
-    fn claim(&mut self, partition: Partition, start: Option<Offset>) -> Result<Box<Opened>, Halt> {
+    fn claim(&mut self, partition: Partition, start: Option<Offset>) -> Result<Result<Box<Opened>, Epoch>, Halt> {
         let found = self.books.get_mut(&partition).and_then(|book| book.found.take()).ok_or_else(broken)?;
-        let mut opened = open::claim(&self.checkpoints, &self.job, partition, found, start, &self.stop)?;
+        let mut opened = match open::claim(&self.checkpoints, &self.job, partition, found, start, &self.stop)? {
+            Ok(opened) => opened,
+            Err(theirs) => return Ok(Err(theirs)),
+        };
         let book = Book {
             found: None,
             kept: std::mem::take(&mut opened.kept),
@@ -220,7 +231,7 @@ impl Desk {
             draft: None,
         };
         self.books.insert(partition, book);
-        Ok(Box::new(opened))
+        Ok(Ok(Box::new(opened)))
     }
 
     /// The store that a snapshot goes to.

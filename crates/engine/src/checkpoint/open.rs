@@ -9,7 +9,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 use windrow_core::{EventTime, Restoring, Scope, Shard, ShardFacts};
 
 use super::manifest::{CheckpointId, Manifest};
@@ -66,15 +66,16 @@ pub(super) fn find(checkpoints: &Checkpoints, job: &Job, partition: Partition, s
     Ok(Found { epoch, took: began.elapsed(), ..found })
 }
 
-/// Claims `partition` at the fence, to work on what was found from `start` on; waits while the store of rows is away.
+/// Claims `partition` at the fence, to work on what was found from `start` on; waits while the store of rows is away. `Err`
+/// within: the epoch of somebody else who has claimed it meanwhile.
 pub(super) fn claim(
     checkpoints: &Checkpoints,
     job: &Job,
     partition: Partition,
-    found: Found,
+    mut found: Found,
     start: Option<Offset>,
     stop: &Stop,
-) -> Result<Opened, Halt> {
+) -> Result<Result<Opened, Epoch>, Halt> {
     let patient = Patient { checkpoints, stop };
     let mut epoch = found.epoch;
     loop {
@@ -83,11 +84,31 @@ pub(super) fn claim(
         match checkpoints.fence.claim(&claim)? {
             Claimed::Granted(written) => {
                 let beginnings = claim.counts.iter().map(|count| count.beginning).collect();
-                return Ok(found.open(Origin { partition, epoch }, start, beginnings, written));
+                return Ok(Ok(found.open(Origin { partition, epoch }, start, beginnings, written)));
             }
             Claimed::Stale(stored) => {
-                info!(partition, epoch, stored, "the store of rows knows a larger epoch; claiming a larger one still");
+                // Somebody else's claim of this very job: the partition was given to them while we were opening it, and
+                // claiming it from them would fence the one that the group means.
+                let newest = patient.ask(|| epoch::newest(&*checkpoints.store, partition))?;
+                if let Some(newest) = newest.filter(|newest| *newest > epoch) {
+                    return Ok(Err(newest));
+                }
+                if found.used.is_none() {
+                    return Err(Halt::DamagedState(format!(
+                        "the store of rows knows partition {partition} under epoch {stored}, but there is no checkpoint of it \
+                         in {}: is that the right place, and is it mounted? To begin with empty state all the same, take \
+                         another `source.kafka.group`, or delete this job's keys `windrow:fence:…` in Redis",
+                        checkpoints.store.place()
+                    )));
+                }
+                warn!(partition, epoch, stored, "the store of rows knows a larger epoch; claiming a larger one still");
                 epoch = patient.ask(|| epoch::claim(checkpoints, partition, stored + 1))?;
+                // Whoever has worked on it before that claim may have completed checkpoints.
+                let offset = found.offset();
+                found = Found { epoch, took: found.took, ..patient.find(job, partition)? };
+                if found.offset() != offset {
+                    return Ok(Err(stored));
+                }
             }
         }
     }
@@ -149,17 +170,25 @@ impl Patient<'_> {
 
     fn find(&self, job: &Job, partition: Partition) -> Result<Found, Halt> {
         let own = &*self.checkpoints.store;
-        let found = self.newest_good(own, job, partition)?;
         let Some(from) = &self.checkpoints.from else {
+            let found = self.newest_good(own, job, partition)?;
             return Ok(found.unwrap_or_else(|(next_number, kept)| Found::nothing(job, next_number, kept)));
         };
         let place = from.store.place();
-        let next_number = match found {
-            // The job has begun from there before, perhaps in another process: it goes on, and does not go back again.
-            Ok(found) if found.from.as_deref() == Some(place) => return Ok(found),
-            Ok(found) => found.next_number,
-            Err((next_number, _)) => next_number,
-        };
+        let ids = self.ask(|| list_checkpoints(own, partition))?;
+        let mut begun = false;
+        for &id in ids.iter().rev() {
+            if let Ok(manifest) = self.manifest(own, partition, id)? {
+                begun = manifest.from.as_deref() == Some(place);
+                break;
+            }
+        }
+        // The job has begun from there before, perhaps in another process: it goes on, and does not go back again.
+        if begun && let Ok(found) = self.newest_good(own, job, partition)? {
+            return Ok(found);
+        }
+        // Its own state, in whatever shape it is, does not matter otherwise.
+        let next_number = ids.iter().map(|id| id.number + 1).max().unwrap_or(1);
         match self.newest_good(&*from.store, job, partition)? {
             Ok(found) => Ok(Found {
                 kept: Vec::new(),
@@ -200,7 +229,9 @@ impl Patient<'_> {
             self.check_identity(&manifest, store)?;
             match self.restore(store, job, &manifest)? {
                 Ok((shard, views)) => {
-                    let unchanged = views.iter().copied().eq((0..manifest.views.len()).map(Some));
+                    // What differs is written down at once, so that the next start need not be told again.
+                    let unchanged = views.iter().copied().eq((0..manifest.views.len()).map(Some))
+                        && manifest.partitions == self.checkpoints.identity.partitions;
                     found = Some(Found {
                         epoch: 0,
                         took: Duration::ZERO,
@@ -226,7 +257,7 @@ impl Patient<'_> {
             None if damaged.is_empty() => Ok(Err((next_number, kept))),
             None => Err(Halt::DamagedState(format!(
                 "no checkpoint of partition {partition} in {} can be read ({}). Nothing was changed. Put the folder back \
-                 from a copy, begin from a savepoint with `--from`, or delete {}/{} to read this partition anew",
+                 from a copy, begin from a savepoint with `--from`, or delete {}/{} and its key `windrow:fence:…` in Redis to read this partition anew",
                 store.place(),
                 damaged.join("; "),
                 store.place(),
@@ -351,8 +382,8 @@ impl Patient<'_> {
         {
             return Err(Halt::TopicRecreated(format!(
                 "topic `{}` was deleted and created again since checkpoint {} of partition {} (its id was {then}, and is \
-                 {now}): offsets mean other records now. Take another `source.kafka.group`, or delete {place} to begin \
-                 with the new topic",
+                 {now}): offsets mean other records now. Take another `source.kafka.group`, or delete {place} and \
+                 this job's keys `windrow:fence:…` in Redis to begin with the new topic",
                 identity.topic, manifest.id, manifest.partition
             )));
         }

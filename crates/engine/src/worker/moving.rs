@@ -18,8 +18,22 @@ use crate::{Clock, DeadLetters, Epoch, Halt, Loss, Lost, Offset, Origin, Partiti
 
 /// How long the group waits for a last checkpoint.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(15);
-/// How long the group may take to say that a partition of ours is somebody else's. Longer than any session timeout in use.
-const FENCED_PATIENCE: Duration = Duration::from_secs(120);
+/// How long the group may take to say that a partition of ours is somebody else's. A process that stood still is told at
+/// its first heartbeat.
+const FENCED_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a partition that the group says is ours may be claimed back.
+const FENCED_MAX: u32 = 5;
+
+/// A partition that somebody else has claimed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fenced {
+    /// Since when; `None` while it is being claimed back.
+    since: Option<Duration>,
+    /// How often this has happened since the group gave it to us.
+    times: u32,
+    /// Something to commit, by which the group tells whether it is still ours.
+    offset: Option<Offset>,
+}
 
 /// What is to happen to partitions.
 #[derive(Debug)]
@@ -29,8 +43,9 @@ pub(super) enum Coming {
         partitions: Vec<Partition>,
         lost: bool,
     },
-    /// The store of rows went back: the partition is still ours, and begins again at its last checkpoint.
-    Rewound(Partition),
+    /// The partition is still ours, and begins again at its last checkpoint: the store of rows went back, or somebody who
+    /// stood still claimed it by mistake.
+    Again(Partition),
 }
 
 /// What is happening to partitions.
@@ -51,8 +66,10 @@ pub(super) struct Opening {
     /// Where they are read from, once that was asked.
     starts: Option<Positions>,
     opened: BTreeMap<Partition, Opened>,
+    /// Somebody else has claimed these meanwhile.
+    overtaken: Vec<Partition>,
     /// They are being read already, and go back.
-    rewound: bool,
+    again: bool,
 }
 
 impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
@@ -82,14 +99,14 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 self.fenced.retain(|partition, _| !partitions.contains(partition));
                 self.open(partitions, false, now)
             }
-            Coming::Rewound(partition) => self.open(vec![partition], true, now),
+            Coming::Again(partition) => self.open(vec![partition], true, now),
             Coming::Revoked { partitions, lost: true } => {
                 warn!(?partitions, "partitions were lost to another member of the group");
                 for &partition in &partitions {
                     self.forget_snapshot(partition)?;
                     self.shards.remove(&partition);
-                    self.fenced.remove(&partition);
                 }
+                self.forget_moves(&partitions);
                 self.source.release(&partitions)
             }
             Coming::Revoked { partitions, lost: false } => {
@@ -103,7 +120,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         }
     }
 
-    fn open(&mut self, partitions: Vec<Partition>, rewound: bool, now: Duration) -> Result<(), Halt> {
+    fn open(&mut self, partitions: Vec<Partition>, again: bool, now: Duration) -> Result<(), Halt> {
         let Some(keeper) = &self.keeper else {
             let starts = self.source.starts(&partitions, &Positions::new())?;
             self.source.begin(&partitions, &starts)?;
@@ -115,8 +132,8 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             return Ok(());
         };
         partitions.iter().try_for_each(|&partition| keeper.ask(Task::Open(partition)))?;
-        let (found, opened) = (BTreeMap::new(), BTreeMap::new());
-        self.change = Some(Change::Opening(Opening { partitions, found, starts: None, opened, rewound }));
+        let (found, opened, overtaken) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        self.change = Some(Change::Opening(Opening { partitions, found, starts: None, opened, overtaken, again }));
         Ok(())
     }
 
@@ -134,8 +151,10 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             opening.starts = Some(starts);
         }
         match opening {
-            Opening { partitions, starts: Some(starts), opened, rewound, .. } if opened.len() == all => {
-                if rewound {
+            Opening { partitions, starts: Some(starts), opened, overtaken, again, .. }
+                if opened.len() + overtaken.len() == all =>
+            {
+                if again {
                     self.source.seek(&starts)?;
                 } else {
                     self.source.begin(&partitions, &starts)?;
@@ -160,9 +179,21 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     }
 
     /// The keeper has opened `partition`, or cannot.
-    pub(super) fn note_opened(&mut self, partition: Partition, opened: Result<Box<Opened>, Halt>) -> Result<(), Halt> {
-        if let (Some(opened), Some(Change::Opening(opening))) = (self.unless_stopped(opened)?, &mut self.change) {
-            opening.opened.insert(partition, *opened);
+    pub(super) fn note_opened(
+        &mut self,
+        partition: Partition,
+        opened: Result<Result<Box<Opened>, Epoch>, Halt>,
+    ) -> Result<(), Halt> {
+        let (Some(opened), Some(Change::Opening(opening))) = (self.unless_stopped(opened)?, &mut self.change) else {
+            return Ok(());
+        };
+        match opened {
+            Ok(opened) => drop(opening.opened.insert(partition, *opened)),
+            Err(theirs) => {
+                opening.overtaken.push(partition);
+                let offset = opening.starts.as_ref().and_then(|starts| starts.get(&partition)).copied();
+                self.note_fenced(partition, theirs, offset);
+            }
         }
         Ok(())
     }
@@ -205,13 +236,23 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         if !positions.is_empty() {
             self.source.commit(&positions, true)?;
         }
+        self.forget_moves(partitions);
         self.source.release(partitions)
     }
 
-    /// Whether partitions are to go back to their last checkpoint, or are about to.
-    pub(super) fn is_going_back(&self) -> bool {
-        self.coming.iter().any(|coming| matches!(coming, Coming::Rewound(_)))
-            || matches!(&self.change, Some(Change::Opening(Opening { rewound: true, .. })))
+    /// They are no longer ours: nothing that was to be done about them is.
+    fn forget_moves(&mut self, partitions: &[Partition]) {
+        self.fenced.retain(|partition, _| !partitions.contains(partition));
+        self.coming.retain(|coming| !matches!(coming, Coming::Again(partition) if partitions.contains(partition)));
+    }
+
+    /// Bounded input has ended: whether every partition of ours was read to its end here.
+    pub(super) fn is_done(&self) -> bool {
+        let going_back = self.coming.iter().any(|coming| matches!(coming, Coming::Again(_)))
+            || matches!(&self.change, Some(Change::Opening(Opening { again: true, .. })));
+        !going_back
+            && self.fenced.values().all(|fenced| fenced.since.is_none())
+            && self.shards.values().all(|owned| owned.finished)
     }
 
     /// Takes note of the partitions whose rows the store no longer takes.
@@ -231,7 +272,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                     );
                     self.forget_snapshot(partition)?;
                     self.shards.remove(&partition);
-                    self.coming.push_back(Coming::Rewound(partition));
+                    self.coming.push_back(Coming::Again(partition));
                 }
             }
         }
@@ -244,27 +285,44 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         if self.shards.get(&partition).is_none_or(|owned| owned.origin != origin) {
             return;
         }
-        warn!(
-            partition,
-            ours = origin.epoch,
-            theirs = epoch,
-            "another worker has taken this partition over while we were away: nothing more is written for it here"
-        );
-        self.shards.remove(&partition);
-        self.metrics.checkpoints.fenced.add(1);
-        self.fenced.insert(partition, self.clock.now());
+        let offset = self.shards.remove(&partition).and_then(|owned| owned.kept.or(owned.position));
+        self.note_fenced(partition, epoch, offset);
     }
 
-    /// A partition that was claimed by a member of our group is soon taken from us by the group. If it is not, whoever
-    /// claimed it is no member.
+    fn note_fenced(&mut self, partition: Partition, theirs: Epoch, offset: Option<Offset>) {
+        warn!(
+            partition,
+            theirs,
+            "another worker has taken this partition over while we were away: nothing more is written for it here"
+        );
+        self.metrics.checkpoints.fenced.add(1);
+        let before = self.fenced.get(&partition);
+        let (times, offset) = before.map_or((0, offset), |before| (before.times, offset.or(before.offset)));
+        self.fenced.insert(partition, Fenced { since: Some(self.clock.now()), times: times + 1, offset });
+    }
+
+    /// A partition that a member of our group has claimed is soon taken from us by the group. If it is not, and the group
+    /// says that it is ours, it was claimed by somebody who did not know that it was no longer theirs: it is claimed back.
     fn mind_the_fenced(&mut self) -> Result<(), Halt> {
         let now = self.clock.now();
-        match self.fenced.iter().find(|(_, since)| now.saturating_sub(**since) >= FENCED_PATIENCE) {
-            None => Ok(()),
-            Some((partition, _)) => Err(Halt::Fenced(format!(
-                "partition {partition} was taken over by a process that is not a member of our consumer group, but uses the \
-                 same checkpoint store or Redis, pipeline name and group name. Two jobs need two groups"
-            ))),
+        let overdue = |fenced: &Fenced| fenced.since.is_some_and(|since| now.saturating_sub(since) >= FENCED_PATIENCE);
+        let Some((&partition, &fenced)) = self.fenced.iter().find(|(_, fenced)| overdue(fenced)) else { return Ok(()) };
+        if fenced.times > FENCED_MAX {
+            return Err(Halt::Fenced(format!(
+                "partition {partition} is taken over again and again by a process that is not a member of our consumer group, \
+                 but uses the same checkpoint store or Redis, pipeline name and group name. Two jobs need two groups"
+            )));
         }
+        let confirmed = match fenced.offset {
+            Some(offset) => self.source.confirm(&Positions::from([(partition, offset)]))?,
+            None => false,
+        };
+        let since = if confirmed { None } else { Some(now) };
+        self.fenced.insert(partition, Fenced { since, ..fenced });
+        if confirmed {
+            info!(partition, "the group says that this partition is ours: claiming it back");
+            self.coming.push_back(Coming::Again(partition));
+        }
+        Ok(())
     }
 }

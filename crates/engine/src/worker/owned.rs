@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use windrow_core::{Scope, Shard, ShardFacts};
 
-use crate::checkpoint::{Opened, Purpose};
+use crate::checkpoint::{Opened, Purpose, after};
 use crate::{Offset, Origin, Ticket};
 
 /// A partition and all that its worker knows of it.
@@ -96,6 +96,14 @@ impl Owned {
             savepoint: None,
             last_failed: false,
         }
+    }
+
+    /// Something has happened, at its position, that another run over the same records may not meet: from here on its rows
+    /// are like no others, and none of them is in the store of rows yet.
+    pub(super) fn count_anew(&mut self, what: &str) {
+        let position = self.position;
+        self.beginnings.iter_mut().for_each(|beginning| *beginning = after(*beginning, what, position));
+        self.written.fill(0);
     }
 
     /// Whether something has come since its last complete checkpoint.

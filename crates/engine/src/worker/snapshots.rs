@@ -72,9 +72,11 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     }
 
     pub(super) fn begin_snapshot(&mut self, partition: Partition, purpose: Purpose) -> Result<(), Halt> {
-        let ticket = self.sink.flush()?;
         let Some(owned) = self.shards.get_mut(&partition) else { return Ok(()) };
         let Some(offset) = owned.position else { return Ok(()) };
+        // Also where no row has come for a while: what the store has forgotten must not lie before a checkpoint.
+        self.sink.check(owned.origin);
+        let ticket = self.sink.flush()?;
         let scope = match purpose {
             Purpose::Checkpoint => owned.scope,
             Purpose::Savepoint(_) => Scope::Everything,
@@ -147,10 +149,17 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
 
     /// Takes note of what the keeper has done.
     pub(super) fn hear_keeper(&mut self) -> Result<(), Halt> {
-        while let Some(report) = self.keeper.as_ref().and_then(|keeper| keeper.report()) {
+        while let Some(keeper) = &self.keeper {
+            let Some(report) = keeper.report()? else { break };
             self.hear(report)?;
         }
         Ok(())
+    }
+
+    /// Waits a moment for what the keeper does.
+    fn await_keeper(&mut self) -> Result<(), Halt> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        keeper.await_report(POLL_WAIT_SNAPSHOT)?.map_or(Ok(()), |report| self.hear(report))
     }
 
     fn hear(&mut self, report: Report) -> Result<(), Halt> {
@@ -232,6 +241,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 // All windows have fired: what comes later is the beginning of new input. Layers before this one hold state
                 // that only the watermark says is gone, and it begins anew.
                 owned.shard.begin_anew();
+                owned.count_anew("a new beginning");
                 owned.finished = false;
                 owned.kept = None;
                 owned.scope = Scope::Everything;
@@ -243,10 +253,8 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             }
             self.save_some(PART_BYTES)?;
             self.complete_what_is_acknowledged()?;
-            if !self.shards.values().any(|owned| owned.is(Stage::Saving))
-                && let Some(report) = self.keeper.as_ref().and_then(|keeper| keeper.await_report(POLL_WAIT_SNAPSHOT))
-            {
-                self.hear(report)?;
+            if !self.shards.values().any(|owned| owned.is(Stage::Saving)) {
+                self.await_keeper()?;
             }
             self.hear_keeper()?;
         }
@@ -277,9 +285,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             if self.stop.requested() && self.clock.now() >= until {
                 break;
             }
-            if let Some(report) = self.keeper.as_ref().and_then(|keeper| keeper.await_report(POLL_WAIT_SNAPSHOT)) {
-                self.hear(report)?;
-            }
+            self.await_keeper()?;
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::cli::DemoArgs;
 use crate::crew::Crew;
 use crate::exit::{Exit, Failure};
 use crate::live_rows::LiveRows;
-use crate::state_place::StatePlace;
+use crate::state_place::{StatePlace, random_digits};
 use crate::{pipeline_file, signals};
 
 const PARTITIONS: i32 = 4;
@@ -40,6 +40,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let mut pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &overrides)?;
     let broker = DevBroker::start(&pipeline.source.topic, PARTITIONS)?;
     overrides.push(Override { path: "source.kafka.brokers".to_owned(), value: broker.brokers() });
+    // A group of its own: the rows of a job that runs on the same Redis are not fenced off.
+    let group = format!("windrow-demo-{}", random_digits(8)?);
+    overrides.push(Override { path: "source.kafka.group".to_owned(), value: group });
     if let Some(url) = &args.redis {
         overrides.push(Override { path: "sink.redis.url".to_owned(), value: url.clone() });
     }

@@ -209,6 +209,10 @@ impl Source for Feed {
         Ok(())
     }
 
+    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+        Ok(true)
+    }
+
     fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use windrow_engine::Offset;
+use windrow_engine::{Halt, Offset};
 
 use crate::job::{Run, Setup};
 use crate::script::{Script, Then};
@@ -126,9 +126,25 @@ fn a_sleeper_that_wakes_up_changes_nothing() {
         };
         let then = vec![(offset(early), Then::AwaitCheckpoint), (offset(middle), Then::Sleep(Arc::new(meanwhile)))];
         let run = setup.run(Script::new(&events, then));
-        assert!(matches!(run, Run::Ended(_)), "{run}");
+        assert!(matches!(run, Run::Halted(Halt::Output(_))), "its input did not end here: {run}");
         assert_answers(&setup, &answers, &format!("{name}, with a sleeper"));
         refused += setup.rows.refused();
     }
     assert!(refused > 0, "no sleeper had anything to write, so this shows nothing");
+}
+
+/// Somebody who is not meant to claims the partition and dies; the group says that it is still ours. It is claimed back,
+/// and nothing is lost or written twice.
+#[test]
+fn a_partition_that_was_taken_by_mistake_is_claimed_back() {
+    let (name, events, answers) = cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let folder = tempfile::tempdir().expect("a folder");
+    let setup = Setup::in_folder(folder.path());
+    let meanwhile = {
+        let (setup, events) = (setup.clone(), Arc::clone(&events));
+        move || setup.run(Script::new(&events, vec![(200, Then::Kill)])).expect_killed()
+    };
+    let then = vec![(100, Then::AwaitCheckpoint), (150, Then::Sleep(Arc::new(meanwhile))), (300, Then::AwaitSeek)];
+    setup.run(Script::new(&events, then)).expect_end();
+    assert_answers(&setup, &answers, &name);
 }

@@ -176,3 +176,26 @@ fn what_nobody_needs_is_deleted() {
     let left: Vec<_> = files(folder.path(), "state");
     assert!(left.iter().all(|file| !file.ends_with("0000000001-0000000000-0000")), "{left:?}");
 }
+
+/// What the message says: begin from another place, whatever has become of one's own checkpoints.
+#[test]
+fn a_savepoint_helps_where_no_checkpoint_can_be_read() {
+    let (made, expected) = (made(), expected());
+    let safe = tempfile::tempdir().expect("a folder");
+    copy(made.0.path(), safe.path());
+    for manifest in files(made.0.path(), "checkpoint") {
+        fs::write(manifest, b"nonsense").expect("written");
+    }
+    made.1.clone().from(safe.path()).run(Script::new(&events(), Vec::new())).expect_end();
+    assert_eq!(sorted(&made.1.rows.lines()), expected);
+}
+
+/// A store that is empty although rows were written (not mounted, another bucket) is no reason to begin with empty state.
+#[test]
+fn an_emptied_store_halts_the_job() {
+    let made = made();
+    fs::remove_dir_all(made.0.path().join("partition-0")).expect("removed");
+    let halt = made.1.run(Script::new(&events(), Vec::new())).expect_halt();
+    assert!(matches!(halt, Halt::DamagedState(_)), "{halt}");
+    assert!(halt.to_string().contains("is that the right place, and is it mounted?"), "{halt}");
+}

@@ -140,6 +140,10 @@ impl Source for Script {
         Ok(())
     }
 
+    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+        Ok(true)
+    }
+
     fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
         self.ending = Ending::Over;
         Ok(())

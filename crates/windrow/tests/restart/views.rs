@@ -95,6 +95,10 @@ fn what_is_not_ours_is_refused() {
     let mut accepting = setup.clone();
     accepting.checkpoints.identity.partitions = 2;
     accepting.checkpoints.accept_partitions = true;
+    let then = vec![(50, Then::AwaitAny), (50, Then::Kill)];
+    accepting.run(Script::new(&events, then)).expect_killed();
+    // Written down at once: the next start need not be told again, although nothing new has come.
+    accepting.checkpoints.accept_partitions = false;
     accepting.run(Script::new(&events, Vec::new())).expect_end();
 }
 
