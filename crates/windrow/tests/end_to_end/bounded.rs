@@ -4,7 +4,7 @@ use crate::support::conformance_cases;
 use crate::support::kafka::{Kafka, Sent, kafka_or_skip, keyed_by_user};
 use crate::support::redis::{Contents, Redis};
 use crate::support::rows::{assert_same, last_per_key};
-use crate::support::windrow::{Run, generate, replay};
+use crate::support::windrow::{Run, generate, replay, shipped};
 
 /// Every conformance case, sent to one partition, leaves the last row per key of Flink's answers.
 #[test]
@@ -80,7 +80,7 @@ fn check_against_replay(kafka: &Kafka, topic: &str, partitions: i32, workers: &s
         let records = kafka.read(topic, partition);
         ends.push(i64::try_from(records.len()).expect("small"));
         let lines: Vec<Vec<u8>> = records.into_iter().map(|record| record.payload.unwrap_or_default()).collect();
-        expected.extend(last_per_key(replay(&lines).lines()));
+        expected.extend(last_per_key(replay(&shipped(), &lines).lines()));
     }
     assert_same(&expected, &redis.contents(), what);
     assert_eq!(kafka.committed(&run.group, topic, partitions), ends, "{what}");

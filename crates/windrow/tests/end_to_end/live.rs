@@ -2,35 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip, keyed_by_user};
+use crate::support::expected::{closing_events, expected};
+use crate::support::kafka::{Kafka, kafka_or_skip, keyed_by_user};
 use crate::support::redis::{Contents, Redis, free_port};
 use crate::support::rows::{assert_same, last_per_key};
-use crate::support::windrow::{Run, generate, replay};
+use crate::support::windrow::{Run, generate, shipped};
 use crate::support::{conformance_cases, eventually};
 
-/// Far enough ahead of all test events to close every window of theirs.
-const CLOSING: &str = "2024-01-02T12:00:00";
-
-/// One event per partition that closes all windows in it.
-fn closing_events(partitions: i32) -> Vec<Sent> {
-    (0..partitions)
-        .map(|partition| {
-            let payload = format!(r#"{{"event_time":"{CLOSING}","event_type":"view","user_id":"closing"}}"#);
-            Sent { partition: Some(partition), key: Some(b"closing".to_vec()), payload: Some(payload.into_bytes()) }
-        })
-        .collect()
-}
-
-/// What the topic's content leaves in Redis while the job still runs: everything but the closing events' own windows.
-fn expected(kafka: &Kafka, topic: &str, partitions: i32) -> Contents {
-    let mut expected = Contents::new();
-    for partition in 0..partitions {
-        let lines: Vec<_> =
-            kafka.read(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect();
-        expected.extend(last_per_key(replay(&lines).lines()));
-    }
-    expected.retain(|key, _| !key.contains(":closing"));
-    expected
+fn contents(kafka: &Kafka, topic: &str, partitions: i32) -> Contents {
+    expected(kafka, topic, partitions, &shipped()).contents
 }
 
 fn total(offsets: &[i64]) -> i64 {
@@ -55,7 +35,7 @@ fn a_signal_drains_and_commits() {
         let folder = tempfile::tempdir().expect("a folder");
         let run = Run::new(&kafka.brokers, &redis.url(), &topic);
         let mut running = run.start(&["--workers", "2"], &folder.path().join("log"));
-        let expected = expected(&kafka, &topic, 4);
+        let expected = contents(&kafka, &topic, 4);
         eventually(60, "all rows are written", || redis.size() == expected.len());
         running.signal(signal);
         let asked = Instant::now();
@@ -92,7 +72,7 @@ fn offsets_are_committed_only_behind_redis() {
     assert!(frozen < count(events.len()), "committed {frozen} while Redis hung");
     redis.thaw();
     eventually(60, "everything is committed", || kafka.committed(&run.group, &topic, 1) == [count(events.len() + 2)]);
-    assert_same(&expected(&kafka, &topic, 1), &redis.contents(), "after the freeze");
+    assert_same(&contents(&kafka, &topic, 1), &redis.contents(), "after the freeze");
     running.signal("-TERM");
     assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
 }
@@ -212,7 +192,7 @@ fn partitions_move_between_workers_without_loss() {
     kafka.produce(&topic, &closing_events(4));
     let all = count(lines.len() + 4);
     eventually(60, "everything is committed", || total(&kafka.committed(&run.group, &topic, 4)) == all);
-    assert_same(&expected(&kafka, &topic, 4), &redis.contents(), "three workers");
+    assert_same(&contents(&kafka, &topic, 4), &redis.contents(), "three workers");
     running.signal("-TERM");
     assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
     let log = std::fs::read_to_string(&log).expect("a log");

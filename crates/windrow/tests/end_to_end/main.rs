@@ -9,9 +9,11 @@
 mod bounded;
 mod dead_letters;
 mod input;
+mod kill;
 mod live;
 mod lost_offset;
 mod membership;
+mod moving;
 mod oversized;
 mod rebalance;
 mod savepoint;

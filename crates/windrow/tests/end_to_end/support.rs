@@ -1,9 +1,12 @@
 //! What the tests share: Kafka, Redis, the binary, rows in a form that can be compared.
 
+pub(crate) mod expected;
 pub(crate) mod kafka;
 pub(crate) mod member;
 pub(crate) mod redis;
 pub(crate) mod rows;
+pub(crate) mod traffic;
+pub(crate) mod watcher;
 pub(crate) mod windrow;
 
 /// The events of a conformance case, line by line.

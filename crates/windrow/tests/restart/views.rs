@@ -124,3 +124,29 @@ fn a_job_begins_from_another_place_once() {
     new.run(Script::new(&events, Vec::new())).expect_end();
     assert_answers(&new, &answers, "from another place");
 }
+
+/// The order of a view's rows depends on the other views, which decide when an entity's slot is free. So numbers of rows
+/// mean the same only as long as all views are the same: with one dropped, none is taken for being there already.
+#[test]
+fn row_numbers_end_with_the_set_of_views() {
+    let (events, _) = late_case();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut setup = Setup::in_folder(folder.path());
+    let beginning = |setup: &Setup, at| {
+        let then = vec![(at, Then::AwaitCheckpoint), (at, Then::Kill)];
+        setup.run(Script::new(&events, then)).expect_killed();
+        let kept = windrow_engine::checkpoint::inspect::list(&*folder_store(folder.path())).expect("listed");
+        let newest = kept.last().and_then(|found| found.manifest.as_ref().ok()).expect("a checkpoint");
+        let view = newest.views.iter().find(|view| view.name == "user_features").expect("the view");
+        view.beginning
+    };
+    let first = beginning(&setup, 100);
+    assert_eq!(beginning(&setup, 150), first, "nothing has changed");
+    let mut one = pipeline(&[]);
+    one.views.retain(|view| &*view.feature_view.name == "user_features");
+    setup.pipeline = Arc::new(one);
+    setup.checkpoints.drop_state = ["session_features".to_owned()].into();
+    let second = beginning(&setup, 200);
+    assert_ne!(second, first, "a view is gone");
+    assert_eq!(beginning(&setup, 250), second, "nothing more has changed");
+}

@@ -118,33 +118,19 @@ impl Kafka {
     }
 
     pub(crate) fn produce_with(&self, topic: &str, records: &[Sent], settings: &[(&str, &str)]) {
+        let producer = self.producer(settings);
+        producer.send(topic, records);
+        producer.flush();
+    }
+
+    /// For those that produce again and again.
+    pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> Producing {
         let mut config = self.config();
         config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
         for (key, value) in settings {
             config.set(*key, *value);
         }
-        let producer: BaseProducer = config.create().expect("a producer");
-        for sent in records {
-            let mut record = BaseRecord::<[u8], [u8]>::to(topic);
-            if let Some(partition) = sent.partition {
-                record = record.partition(partition);
-            }
-            if let Some(key) = &sent.key {
-                record = record.key(key);
-            }
-            if let Some(payload) = &sent.payload {
-                record = record.payload(payload);
-            }
-            while let Err((error, back)) = producer.send(record) {
-                assert!(
-                    matches!(error, KafkaError::MessageProduction(rdkafka::error::RDKafkaErrorCode::QueueFull)),
-                    "{error}"
-                );
-                producer.poll(Duration::from_millis(10));
-                record = back;
-            }
-        }
-        producer.flush(TIMEOUT).expect("everything is taken by Kafka");
+        Producing(config.create().expect("a producer"))
     }
 
     /// Everything in one partition, in order.
@@ -211,6 +197,41 @@ impl Kafka {
         }
         let committed = consumer.committed_offsets(list, TIMEOUT).expect("Kafka answers");
         committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(-1).max(-1)).collect()
+    }
+}
+
+/// A producer.
+pub(crate) struct Producing(BaseProducer);
+
+impl Producing {
+    /// Sends `records` on their way.
+    pub(crate) fn send(&self, topic: &str, records: &[Sent]) {
+        for sent in records {
+            let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+            if let Some(partition) = sent.partition {
+                record = record.partition(partition);
+            }
+            if let Some(key) = &sent.key {
+                record = record.key(key);
+            }
+            if let Some(payload) = &sent.payload {
+                record = record.payload(payload);
+            }
+            while let Err((error, back)) = self.0.send(record) {
+                assert!(
+                    matches!(error, KafkaError::MessageProduction(rdkafka::error::RDKafkaErrorCode::QueueFull)),
+                    "{error}"
+                );
+                self.0.poll(Duration::from_millis(10));
+                record = back;
+            }
+        }
+        self.0.poll(Duration::ZERO);
+    }
+
+    /// Waits until Kafka has everything.
+    pub(crate) fn flush(&self) {
+        self.0.flush(TIMEOUT).expect("everything is taken by Kafka");
     }
 }
 

@@ -63,11 +63,21 @@ impl Redis {
     pub(crate) fn contents(&self) -> Contents {
         let mut connection = self.connect();
         let keys: Vec<String> = connection.keys("*").expect("KEYS");
+        let keys: Vec<String> = keys.into_iter().filter(|key| !key.starts_with(FENCES)).collect();
+        let mut question = redis::pipe();
+        for key in &keys {
+            question.hgetall(key).ttl(key);
+        }
+        if keys.is_empty() {
+            return Contents::new();
+        }
+        let answers: Vec<redis::Value> = question.query(&mut connection).expect("HGETALL and TTL");
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().expect("an answer to each question");
         keys.into_iter()
-            .filter(|key| !key.starts_with(FENCES))
             .map(|key| {
-                let row: BTreeMap<String, String> = connection.hgetall(&key).expect("HGETALL");
-                let ttl: i64 = connection.ttl(&key).expect("TTL");
+                let row: BTreeMap<String, String> = redis::from_redis_value(next()).expect("a hash");
+                let ttl: i64 = redis::from_redis_value(next()).expect("a time to live");
                 let limit = if key.starts_with("user_features:") { 7_200 } else { 3_600 };
                 assert!((1..=limit).contains(&ttl), "TTL of {key} is {ttl}");
                 (key, row)

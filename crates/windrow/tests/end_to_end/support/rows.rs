@@ -1,38 +1,56 @@
 //! Rows as `windrow replay` and Flink print them, and what Redis must hold after them.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use super::redis::Contents;
+use super::redis::{Contents, Redis};
+
+/// The fields of a row, as Redis holds them.
+pub(crate) type Fields = BTreeMap<String, String>;
+
+/// A row with its key in Redis.
+pub(crate) struct Keyed {
+    pub(crate) key: String,
+    pub(crate) window_end: i64,
+    pub(crate) fields: Fields,
+}
+
+/// A JSON line as a row; `None` for a late event.
+pub(crate) fn keyed(line: &str) -> Option<Keyed> {
+    let mut row: Map<String, Value> = serde_json::from_str(line).expect("a JSON line");
+    if row.contains_key("late") {
+        return None;
+    }
+    let mut take = |name: &str| row.remove(name).unwrap_or_else(|| panic!("{name} is missing in {line}"));
+    let (view, start, end) = (take("feature_view"), take("window_start"), take("window_end"));
+    let (start, window_end) = (start.as_i64().expect("a time"), end.as_i64().expect("a time"));
+    let user = row["user_id"].as_str().expect("a user").to_owned();
+    let key = match view.as_str() {
+        Some(view @ ("user_features" | "tally")) => format!("{view}:{user}"),
+        Some("session_features") => format!("session_features:{user}:{start}"),
+        other => panic!("unknown feature view {other:?}"),
+    };
+    let fields = row
+        .into_iter()
+        // A feature that is NULL is an absent field.
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (name, value)
+        })
+        .collect();
+    Some(Keyed { key, window_end, fields })
+}
 
 /// What is left in Redis once all `rows` (JSON lines) are written: the last row of every key.
 pub(crate) fn last_per_key<'a>(rows: impl IntoIterator<Item = &'a str>) -> Contents {
-    let mut last: BTreeMap<String, (i64, BTreeMap<String, String>)> = BTreeMap::new();
-    for line in rows.into_iter().filter(|line| !line.is_empty()) {
-        let mut row: Map<String, Value> = serde_json::from_str(line).expect("a JSON line");
-        if row.contains_key("late") {
-            continue;
-        }
-        let mut take = |name: &str| row.remove(name).unwrap_or_else(|| panic!("{name} is missing in {line}"));
-        let (view, start, end) = (take("feature_view"), take("window_start"), take("window_end"));
-        let (start, end) = (start.as_i64().expect("a time"), end.as_i64().expect("a time"));
-        let user = row["user_id"].as_str().expect("a user").to_owned();
-        let key = match view.as_str() {
-            Some("user_features") => format!("user_features:{user}"),
-            Some("session_features") => format!("session_features:{user}:{start}"),
-            other => panic!("unknown feature view {other:?}"),
-        };
-        let fields = row
-            .into_iter()
-            .map(|(name, value)| {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                (name, value)
-            })
-            .collect();
-        let newer = last.get(&key).is_none_or(|(latest, _)| end > *latest);
+    let mut last: BTreeMap<String, (i64, Fields)> = BTreeMap::new();
+    for row in rows.into_iter().filter(|line| !line.is_empty()).filter_map(keyed) {
+        let newer = last.get(&row.key).is_none_or(|(latest, _)| row.window_end > *latest);
         if newer {
-            last.insert(key, (end, fields));
+            last.insert(row.key, (row.window_end, row.fields));
         }
     }
     last.into_iter().map(|(key, (_, fields))| (key, fields)).collect()
@@ -62,4 +80,24 @@ fn same_value(expected: &str, found: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// Waits until Redis holds exactly `expected`, at most `seconds`.
+pub(crate) fn await_same(expected: &Contents, redis: &Redis, seconds: u64, what: &str) {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < until {
+        let found = redis.contents();
+        let same = |(key, row): (&String, &Fields)| found.get(key).is_some_and(|found| alike(row, found));
+        if found.len() == expected.len() && expected.iter().all(same) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_same(expected, &redis.contents(), what);
+}
+
+/// Whether two rows have the same fields and values.
+pub(crate) fn alike(expected: &Fields, found: &Fields) -> bool {
+    expected.len() == found.len()
+        && expected.iter().all(|(field, value)| found.get(field).is_some_and(|found| same_value(value, found)))
 }

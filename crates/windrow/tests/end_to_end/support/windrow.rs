@@ -1,25 +1,45 @@
 //! The binary under test.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const PIPELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/ecommerce.toml");
+/// The shipped pipeline.
+pub(crate) fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/ecommerce.toml")
+}
 
-/// `windrow run` of the shipped pipeline with other addresses.
+/// The one whose rows tell which events they are of.
+pub(crate) fn telling() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/pipelines/telling.toml")
+}
+
+/// `windrow run` of a pipeline with other addresses.
 pub(crate) struct Run {
     pub(crate) group: String,
+    pipeline: PathBuf,
     /// Where its checkpoints are.
     pub(crate) state: tempfile::TempDir,
     settings: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Run {
+    /// Of the shipped pipeline.
     pub(crate) fn new(brokers: &str, redis: &str, topic: &str) -> Self {
+        Self::of(shipped(), brokers, redis, topic)
+    }
+
+    pub(crate) fn of(pipeline: PathBuf, brokers: &str, redis: &str, topic: &str) -> Self {
         let group = super::kafka::Kafka::unique("group");
+<<<<<<< HEAD
         let mut run =
             Self { group: group.clone(), state: tempfile::tempdir().expect("a folder"), settings: Vec::new() };
+=======
+        let state = tempfile::tempdir().expect("a folder");
+        let mut run = Self { group: group.clone(), pipeline, state, settings: Vec::new(), environment: Vec::new() };
+>>>>>>> 96d8f12
         run.set(&format!("source.kafka.brokers={brokers}"));
         run.set(&format!("source.kafka.topic={topic}"));
         run.set(&format!("source.kafka.group={group}"));
@@ -33,6 +53,11 @@ impl Run {
         self.settings.push(setting.to_owned());
     }
 
+    /// A variable of its environment.
+    pub(crate) fn environment(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         self.other_command(&["run"], arguments)
     }
@@ -41,10 +66,17 @@ impl Run {
     pub(crate) fn other_command(&self, command: &[&str], arguments: &[&str]) -> Command {
         let words = command;
         let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
+<<<<<<< HEAD
         command.args(words).arg(PIPELINE).args(arguments);
+=======
+        command.arg("run").arg(&self.pipeline);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+>>>>>>> 96d8f12
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
+        // Last: a setting among them wins.
+        command.args(arguments);
         command
     }
 
@@ -76,6 +108,19 @@ impl Running {
         assert!(sent.expect("kill runs").success());
     }
 
+    /// Ends it as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().expect("it is still running");
+        self.0.wait().expect("it ends");
+    }
+
+    /// Stops it as a person does; it must end well within `patience`.
+    pub(crate) fn stop(mut self, patience: Duration, log: &Path) {
+        self.signal("-TERM");
+        let code = self.wait(patience);
+        assert_eq!(code, Some(0), "{}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+
     /// Its exit code, which must come within `patience`.
     pub(crate) fn wait(&mut self, patience: Duration) -> Option<i32> {
         let until = Instant::now() + patience;
@@ -104,6 +149,7 @@ impl Drop for Running {
     }
 }
 
+<<<<<<< HEAD
 /// `windrow state …`, to its end.
 pub(crate) fn state(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_windrow")).arg("state").args(arguments).output().expect("windrow runs")
@@ -111,8 +157,14 @@ pub(crate) fn state(arguments: &[&str]) -> Output {
 
 /// `windrow replay` of the shipped pipeline over `lines`: what it prints.
 pub(crate) fn replay(lines: &[Vec<u8>]) -> String {
+=======
+/// `windrow replay` of `pipeline` over `lines`: what it prints.
+pub(crate) fn replay(pipeline: &Path, lines: &[Vec<u8>]) -> String {
+>>>>>>> 96d8f12
     let mut child = Command::new(env!("CARGO_BIN_EXE_windrow"))
-        .args(["replay", PIPELINE, "--input", "-", "--output", "-"])
+        .arg("replay")
+        .arg(pipeline)
+        .args(["--input", "-", "--output", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# kill -9 again and again: the long form of a test.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+    cat <<'EOT'
+usage: bench/kill_loop.sh [--kills N] [--seed N] [--kafka HOST:PORT]
+
+Runs a job on real Kafka and Redis under load and kills it at N random moments (50), starting it again each time. In the
+end Redis must hold what a run without that leaves, and a reader must never have seen a row go back. The seed is printed;
+with it the same events are sent and the same moments drawn. Without --kafka (or WINDROW_TEST_KAFKA) a Kafka of its own is
+started and stopped. Needs redis-server.
+EOT
+}
+
+KILLS=50 SEED=$RANDOM KAFKA=${WINDROW_TEST_KAFKA:-}
+while (($# > 0)); do
+    case $1 in
+        --kills) KILLS=${2:?--kills needs a number}; shift ;;
+        --seed) SEED=${2:?--seed needs a number}; shift ;;
+        --kafka) KAFKA=${2:?--kafka needs HOST:PORT}; shift ;;
+        -h | --help) usage; exit 0 ;;
+        *) echo "error: unknown argument: $1" >&2; usage >&2; exit 2 ;;
+    esac
+    shift
+done
+
+if [[ -z $KAFKA ]]; then
+    # shellcheck source=dev/lib/port.sh
+    source dev/lib/port.sh
+    PORT=$(port_free)
+    DIR=$(mktemp -d "${TMPDIR:-/tmp}/windrow-kill.XXXXXX")
+    trap 'dev/kafka.sh stop --dir "$DIR"; rm -rf -- "$DIR"' EXIT
+    dev/kafka.sh start --port "$PORT" --dir "$DIR"
+    KAFKA=localhost:$PORT
+fi
+
+WINDROW_TEST_KAFKA=$KAFKA WINDROW_KILLS=$KILLS WINDROW_SEED=$SEED \
+    cargo test --locked -p windrow --test end_to_end killed_at_any_moment -- --nocapture

@@ -1,0 +1,108 @@
+//! `kill -9` at any moment, again and again, under load: what is in Redis in the end is what a run without it leaves, and
+//! nobody saw a row go back meanwhile.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::expected::{closing_events, expected};
+use crate::support::kafka::{Kafka, kafka_or_skip};
+use crate::support::redis::Redis;
+use crate::support::rows::await_same;
+use crate::support::traffic::{Dice, Load, events, keys, seed};
+use crate::support::watcher::Watcher;
+use crate::support::windrow::{Run, telling};
+use crate::topic::said;
+
+const PARTITIONS: i32 = 4;
+/// Per kill: two hours, so that between a checkpoint and a kill there are several windows of a user.
+const EVENTS_PER_KILL: usize = 3_000;
+
+/// What the kills hit.
+#[derive(Default, Debug)]
+pub(crate) struct Hit {
+    starting: usize,
+    before_reading: usize,
+    working: usize,
+    restored: usize,
+}
+
+impl Hit {
+    fn count(&mut self, log: &str) {
+        self.restored += log.matches("INFO restored partition").count();
+        if log.contains("reading partitions") {
+            self.working += 1;
+        } else if log.contains("running") {
+            self.before_reading += 1;
+        } else {
+            self.starting += 1;
+        }
+    }
+}
+
+/// Kills `run`, which works on `topic`, `kills` times under load. `patience`: how long the rest may take in the end.
+pub(crate) fn kill_again_and_again(
+    kafka: &Kafka,
+    redis: &Redis,
+    topic: &str,
+    run: &Run,
+    kills: usize,
+    seed: u64,
+) -> Hit {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut dice = Dice::new(seed);
+    let events = events(kills * EVENTS_PER_KILL, seed);
+    let watcher = Watcher::start(redis, keys("user_features", &events).into_iter().take(40));
+    let mut hit = Hit::default();
+    let time = Duration::from_millis(1_500) * u32::try_from(kills).expect("small");
+    let load = Load::start(kafka, topic, events, time);
+    // With a name it gets its partitions back at once, instead of after the session timeout of the one that was killed.
+    let arguments = ["--workers", "2", "--instance", "one"];
+    for kill in 0..kills {
+        let log = folder.path().join(kill.to_string());
+        // Seldom too, so that there is much to do again and a row that went back would be seen.
+        let every = if dice.between(0, 2) == 0 { "checkpoint.every=250ms" } else { "checkpoint.every=2s" };
+        let running = run.start(&[&arguments[..], &["--set", every]].concat(), &log);
+        // Every third one soon: while it starts, restores, or takes its first checkpoints.
+        let after = if kill % 3 == 1 { dice.between(20, 700) } else { dice.between(700, 3_000) };
+        std::thread::sleep(Duration::from_millis(after));
+        running.kill();
+        hit.count(&said(&log));
+        mind(&log);
+    }
+    load.finish();
+    kafka.produce(topic, &closing_events(PARTITIONS));
+    let log = folder.path().join("last");
+    let running = run.start(&arguments, &log);
+    let expected = expected(kafka, topic, PARTITIONS, &telling());
+    await_same(&expected.contents, redis, 60, "after all kills");
+    running.stop(Duration::from_secs(10), &log);
+    mind(&log);
+    await_same(&expected.contents, redis, 1, "after the stop");
+    let rows = watcher.never_saw_a_row_go_back(&expected);
+    println!("{hit:?}");
+    assert!(rows > kills * 40, "the reader saw next to nothing");
+    assert!(hit.working > kills / 4 && hit.restored > kills, "the kills hit nothing: {hit:?}");
+    hit
+}
+
+/// Shows what a process complained about; it has no reason to halt.
+fn mind(log: &Path) {
+    let said = said(log);
+    for line in said.lines().filter(|line| {
+        line.contains("ERROR") || line.contains("WARN") && !line.contains("dead letter") || line.contains("panicked")
+    }) {
+        println!("{line}");
+    }
+    assert!(!said.lines().any(|line| line.starts_with("error: ")), "{said}");
+}
+
+/// `WINDROW_KILLS` and `WINDROW_SEED` make it longer, and repeatable; see `bench/kill_loop.sh`.
+#[test]
+fn killed_at_any_moment_it_ends_like_a_run_that_was_not() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let kills = std::env::var("WINDROW_KILLS").map_or(12, |kills| kills.parse().expect("WINDROW_KILLS is a number"));
+    let run = Run::of(telling(), &kafka.brokers, &redis.url(), &topic);
+    kill_again_and_again(&kafka, &redis, &topic, &run, kills, seed());
+}

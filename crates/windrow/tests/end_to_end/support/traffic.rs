@@ -1,0 +1,115 @@
+//! Events that keep coming while a job is disturbed.
+//!
+//! Generated with a seed; each carries its event time and a number of its own as fields, which `telling.toml` makes rows
+//! of. All lie in one window of its tally, which [`super::expected`]'s closing events close.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::kafka::{Kafka, Sent};
+use super::windrow::generate;
+
+/// The next number of a xorshift generator, for tests that print their seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// At least `from`, less than `to`.
+    pub(crate) fn between(&mut self, from: u64, to: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        from + (self.0 >> 11) % (to - from)
+    }
+}
+
+/// The seed that the environment asks for, or a new one; printed.
+pub(crate) fn seed() -> u64 {
+    let asked = std::env::var("WINDROW_SEED").ok();
+    let seed =
+        asked.map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().expect("WINDROW_SEED is a number"));
+    println!("seed {seed} (WINDROW_SEED)");
+    seed
+}
+
+/// `count` events of 200 users, 2.4 s apart, with disorder, late ones and some that are malformed.
+pub(crate) fn events(count: usize, seed: u64) -> Vec<Sent> {
+    let (text, seed) = (count.to_string(), seed.to_string());
+    let backlog_s = count * 12 / 5;
+    assert!(backlog_s < 14 * 86_400, "they would not fit into the tally's window");
+    let backlog = format!("{backlog_s}s");
+    let flags = ["--count", &text, "--users", "200", "--backlog", &backlog, "--seed", &seed];
+    let lines = generate(&[&flags[..], &["--disorder", "9s", "--late", "2", "--malformed", "1"]].concat());
+    lines.into_iter().zip(0_u64..).map(|(line, number)| told(line, number)).collect()
+}
+
+fn told(line: Vec<u8>, number: u64) -> Sent {
+    let mut event: Value = serde_json::from_slice(&line).unwrap_or_default();
+    // As the generator keys them: a malformed record may have any key.
+    let key = event["user_id"].as_str().unwrap_or("malformed").to_owned().into_bytes();
+    let time = event["event_time"].as_str().and_then(|time| time.parse::<jiff::civil::DateTime>().ok());
+    let payload = match (time, event.as_object_mut()) {
+        (Some(time), Some(members)) => {
+            let at = time.to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp().as_millisecond();
+            members.insert("at".to_owned(), at.into());
+            members.insert("number".to_owned(), number.into());
+            event.to_string().into_bytes()
+        }
+        _ => line,
+    };
+    Sent { partition: None, key: Some(key), payload: Some(payload) }
+}
+
+/// Between two pieces of a load.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The keys of the rows that `view` has of the users in `events`.
+pub(crate) fn keys(view: &str, events: &[Sent]) -> BTreeSet<String> {
+    let users = events.iter().filter_map(|event| event.key.as_deref());
+    users.map(|user| format!("{view}:{}", String::from_utf8_lossy(user))).collect()
+}
+
+/// Somebody who produces events bit by bit.
+pub(crate) struct Load {
+    thread: Option<JoinHandle<()>>,
+    hurry: Arc<AtomicBool>,
+}
+
+impl Load {
+    /// Sends `events` over about `time`.
+    pub(crate) fn start(kafka: &Kafka, topic: &str, events: Vec<Sent>, time: Duration) -> Self {
+        let (producer, topic) = (kafka.producer(&[]), topic.to_owned());
+        let hurry = Arc::new(AtomicBool::new(false));
+        let hurried = Arc::clone(&hurry);
+        let pieces = u32::try_from(time.as_millis() / PAUSE.as_millis()).expect("small").max(1);
+        let piece = events.len().div_ceil(pieces as usize).max(1);
+        let thread = std::thread::spawn(move || {
+            let mut due = Instant::now();
+            for piece in events.chunks(piece) {
+                producer.send(&topic, piece);
+                due += PAUSE;
+                while Instant::now() < due && !hurried.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+            producer.flush();
+        });
+        Self { thread: Some(thread), hurry }
+    }
+
+    /// Sends the rest at once.
+    pub(crate) fn finish(mut self) {
+        self.hurry.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("everything is sent");
+        }
+    }
+}

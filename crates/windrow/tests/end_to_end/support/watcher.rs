@@ -1,0 +1,84 @@
+//! Somebody who reads Redis all the time, as a model would, and remembers what each key held.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::expected::Expected;
+use super::redis::Redis;
+use super::rows::{Fields, alike};
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_micros(500);
+
+/// What was seen under every key, without repetitions.
+type Seen = BTreeMap<String, Vec<Fields>>;
+
+/// A reader of some keys.
+pub(crate) struct Watcher {
+    end: Arc<AtomicBool>,
+    thread: JoinHandle<(Seen, usize)>,
+}
+
+impl Watcher {
+    /// Begins to read `keys`.
+    pub(crate) fn start(redis: &Redis, keys: impl IntoIterator<Item = String>) -> Self {
+        let mut connection = redis.connect();
+        let keys: Vec<String> = keys.into_iter().collect();
+        let end = Arc::new(AtomicBool::new(false));
+        let asked_to_end = Arc::clone(&end);
+        let thread = std::thread::spawn(move || {
+            let (mut seen, mut looks) = (Seen::new(), 0);
+            let mut question = redis::pipe();
+            for key in &keys {
+                question.cmd("HGETALL").arg(key);
+            }
+            while !asked_to_end.load(Ordering::Relaxed) {
+                let answers: Vec<Fields> = question.query(&mut connection).expect("Redis answers");
+                looks += 1;
+                for (key, row) in keys.iter().zip(answers).filter(|(_, row)| !row.is_empty()) {
+                    let rows = seen.entry(key.clone()).or_default();
+                    if rows.last() != Some(&row) {
+                        rows.push(row);
+                    }
+                }
+                std::thread::sleep(PAUSE);
+            }
+            (seen, looks)
+        });
+        Self { end, thread }
+    }
+
+    /// Asserts that under every key rows were seen in the order in which an uninterrupted run writes them, none that it
+    /// does not write, and that `latest` never fell. (Rows that are alike cannot be told apart.) Gives the number of
+    /// different rows seen.
+    pub(crate) fn never_saw_a_row_go_back(self, expected: &Expected) -> usize {
+        self.end.store(true, Ordering::Relaxed);
+        let (seen, looks) = self.thread.join().expect("the reader works");
+        let mut rows = 0;
+        for (key, seen) in &seen {
+            let nothing = Vec::new();
+            let mut sequence = expected.sequences.get(key).unwrap_or(&nothing).iter();
+            for (index, row) in seen.iter().enumerate() {
+                assert!(
+                    sequence.any(|expected| alike(expected, row)),
+                    "{key}: a row went back, or is nobody's: {row:?}\nbefore it: {:?}\nall rows of an uninterrupted run:\n{}",
+                    &seen[..index],
+                    expected
+                        .sequences
+                        .get(key)
+                        .map(|rows| rows.iter().map(|row| format!("  {row:?}\n")).collect())
+                        .unwrap_or(String::new()),
+                );
+            }
+            let latest: Vec<i64> =
+                seen.iter().filter_map(|row| row.get("latest")).map(|at| at.parse().expect("a time")).collect();
+            assert!(latest.is_sorted(), "{key} went back in event time: {latest:?}");
+            rows += seen.len();
+        }
+        println!("the reader looked {looks} times and saw {rows} rows under {} keys", seen.len());
+        rows
+    }
+}
