@@ -11,7 +11,7 @@ use crate::support::eventually;
 use crate::support::kafka::{Kafka, Sent, kafka_or_skip, keyed_by_user};
 use crate::support::redis::{Contents, Redis};
 use crate::support::rows::{assert_same, last_per_key};
-use crate::support::windrow::{Run, generate, replay, state};
+use crate::support::windrow::{Run, generate, replay, shipped, state};
 
 const PARTITIONS: i32 = 4;
 /// Far behind the generator's present, so that it closes every window.
@@ -42,7 +42,7 @@ fn expected(kafka: &Kafka, topic: &str, behind: &BTreeMap<i32, i64>) -> Contents
     for partition in 0..PARTITIONS {
         let lines: Vec<_> =
             kafka.read(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect();
-        let rows = replay(&lines);
+        let rows = replay(&shipped(), &lines);
         let fires_behind = |line: &&str| {
             let row: Value = serde_json::from_str(line).expect("a JSON line");
             row["window_end"].as_i64().is_some_and(|end| end - 1 > behind.get(&partition).copied().unwrap_or(i64::MIN))

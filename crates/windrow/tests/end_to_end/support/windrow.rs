@@ -33,13 +33,8 @@ impl Run {
 
     pub(crate) fn of(pipeline: PathBuf, brokers: &str, redis: &str, topic: &str) -> Self {
         let group = super::kafka::Kafka::unique("group");
-<<<<<<< HEAD
-        let mut run =
-            Self { group: group.clone(), state: tempfile::tempdir().expect("a folder"), settings: Vec::new() };
-=======
         let state = tempfile::tempdir().expect("a folder");
         let mut run = Self { group: group.clone(), pipeline, state, settings: Vec::new(), environment: Vec::new() };
->>>>>>> 96d8f12
         run.set(&format!("source.kafka.brokers={brokers}"));
         run.set(&format!("source.kafka.topic={topic}"));
         run.set(&format!("source.kafka.group={group}"));
@@ -66,12 +61,8 @@ impl Run {
     pub(crate) fn other_command(&self, command: &[&str], arguments: &[&str]) -> Command {
         let words = command;
         let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
-<<<<<<< HEAD
-        command.args(words).arg(PIPELINE).args(arguments);
-=======
-        command.arg("run").arg(&self.pipeline);
+        command.args(words).arg(&self.pipeline);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
->>>>>>> 96d8f12
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
@@ -149,18 +140,13 @@ impl Drop for Running {
     }
 }
 
-<<<<<<< HEAD
 /// `windrow state …`, to its end.
 pub(crate) fn state(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_windrow")).arg("state").args(arguments).output().expect("windrow runs")
 }
 
-/// `windrow replay` of the shipped pipeline over `lines`: what it prints.
-pub(crate) fn replay(lines: &[Vec<u8>]) -> String {
-=======
 /// `windrow replay` of `pipeline` over `lines`: what it prints.
 pub(crate) fn replay(pipeline: &Path, lines: &[Vec<u8>]) -> String {
->>>>>>> 96d8f12
     let mut child = Command::new(env!("CARGO_BIN_EXE_windrow"))
         .arg("replay")
         .arg(pipeline)
