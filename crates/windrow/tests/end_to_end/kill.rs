@@ -13,9 +13,11 @@ use crate::support::watcher::Watcher;
 use crate::support::windrow::{Run, telling};
 use crate::topic::said;
 
-const PARTITIONS: i32 = 4;
+pub(crate) const PARTITIONS: i32 = 4;
 /// Per kill: two hours, so that between a checkpoint and a kill there are several windows of a user.
 const EVENTS_PER_KILL: usize = 3_000;
+
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the kills hit.
 #[derive(Default, Debug)]
@@ -23,6 +25,7 @@ pub(crate) struct Hit {
     starting: usize,
     before_reading: usize,
     working: usize,
+    stopped: usize,
     restored: usize,
 }
 
@@ -65,7 +68,13 @@ pub(crate) fn kill_again_and_again(
         // Every third one soon: while it starts, restores, or takes its first checkpoints.
         let after = if kill % 3 == 1 { dice.between(20, 700) } else { dice.between(700, 3_000) };
         std::thread::sleep(Duration::from_millis(after));
-        running.kill();
+        // Once in a while it is asked to stop, which it must do at any moment too.
+        if dice.between(0, 5) == 0 {
+            hit.stopped += 1;
+            running.stop(STOP_PATIENCE, &log);
+        } else {
+            running.kill();
+        }
         hit.count(&said(&log));
         mind(&log);
     }
@@ -75,7 +84,7 @@ pub(crate) fn kill_again_and_again(
     let running = run.start(&arguments, &log);
     let expected = expected(kafka, topic, PARTITIONS, &telling());
     await_same(&expected.contents, redis, 60, "after all kills");
-    running.stop(Duration::from_secs(10), &log);
+    running.stop(STOP_PATIENCE, &log);
     mind(&log);
     await_same(&expected.contents, redis, 1, "after the stop");
     let rows = watcher.never_saw_a_row_go_back(&expected);

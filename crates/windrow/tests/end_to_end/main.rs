@@ -7,15 +7,19 @@
 #![allow(clippy::panic, clippy::print_stdout)]
 
 mod bounded;
+mod contested;
 mod dead_letters;
 mod input;
 mod kill;
 mod live;
 mod lost_offset;
+mod lost_rows;
 mod membership;
 mod moving;
 mod oversized;
 mod rebalance;
+mod restart;
+mod s3;
 mod savepoint;
 mod support;
 mod topic;

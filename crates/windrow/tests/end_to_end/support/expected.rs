@@ -21,6 +21,11 @@ pub(crate) fn closing_events(partitions: i32) -> Vec<Sent> {
         .collect()
 }
 
+/// The values in one partition.
+pub(crate) fn lines(kafka: &Kafka, topic: &str, partition: i32) -> Vec<Vec<u8>> {
+    kafka.read(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect()
+}
+
 /// What an uninterrupted run does.
 pub(crate) struct Expected {
     /// What is in Redis while the job still runs: everything but the closing events' own windows.
@@ -33,9 +38,7 @@ pub(crate) struct Expected {
 pub(crate) fn expected(kafka: &Kafka, topic: &str, partitions: i32, pipeline: &Path) -> Expected {
     let mut expected = Expected { contents: Contents::new(), sequences: BTreeMap::new() };
     for partition in 0..partitions {
-        let lines: Vec<_> =
-            kafka.read(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect();
-        let rows = replay(pipeline, &lines);
+        let rows = replay(pipeline, &lines(kafka, topic, partition));
         expected.contents.extend(last_per_key(rows.lines()));
         for row in rows.lines().filter_map(keyed) {
             expected.sequences.entry(row.key).or_default().push(row.fields);

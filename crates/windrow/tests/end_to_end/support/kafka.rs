@@ -140,6 +140,7 @@ impl Kafka {
             .set("group.id", "reader")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
+            .set("fetch.wait.max.ms", "10")
             .create()
             .expect("a consumer");
         let mut list = TopicPartitionList::new();

@@ -115,6 +115,35 @@ fn spawn(port: u16, folder: &std::path::Path) -> Child {
 }
 
 impl Redis {
+    /// Loses everything.
+    pub(crate) fn empty(&self) {
+        redis::cmd("FLUSHALL").exec(&mut self.connect()).expect("FLUSHALL");
+    }
+
+    /// Crashes, and starts again with nothing.
+    pub(crate) fn restart(&mut self) {
+        self.server.kill().expect("it runs");
+        self.server.wait().expect("it ends");
+        self.server = spawn(self.port, self.folder.path());
+        self.await_ready();
+    }
+
+    /// Writes what it holds to its folder, where only [`Self::restart_with_copy`] looks for it.
+    pub(crate) fn copy_aside(&self) {
+        redis::cmd("SAVE").exec(&mut self.connect()).expect("SAVE");
+        let folder = self.folder.path();
+        std::fs::rename(folder.join("dump.rdb"), folder.join("copy")).expect("a copy");
+    }
+
+    /// Crashes, and starts again with the copy.
+    pub(crate) fn restart_with_copy(&mut self) {
+        let folder = self.folder.path();
+        std::fs::rename(folder.join("copy"), folder.join("dump.rdb")).expect("a copy");
+        self.restart();
+    }
+}
+
+impl Redis {
     /// A server on `port`, for tests that begin without one.
     pub(crate) fn start_on(port: u16) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");

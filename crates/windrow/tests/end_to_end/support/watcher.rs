@@ -70,7 +70,7 @@ impl Watcher {
                         .sequences
                         .get(key)
                         .map(|rows| rows.iter().map(|row| format!("  {row:?}\n")).collect())
-                        .unwrap_or(String::new()),
+                        .unwrap_or_default(),
                 );
             }
             let latest: Vec<i64> =
