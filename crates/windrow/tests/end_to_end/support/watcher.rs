@@ -69,7 +69,7 @@ impl Watcher {
                     expected
                         .sequences
                         .get(key)
-                        .map(|rows| rows.iter().map(|row| format!("  {row:?}\n")).collect())
+                        .map(|rows| rows.iter().map(|row| format!("  {row:?}\n")).collect::<String>())
                         .unwrap_or_default(),
                 );
             }
