@@ -59,7 +59,7 @@ fn batches_that_unpack_to_too_much_are_passed() {
         ("batch.size", "1000000000"),
         ("queue.buffering.max.kbytes", "2000000"),
         ("compression.type", "zstd"),
-        ("linger.ms", "500"),
+        ("linger.ms", "5000"),
     ];
     let blanks = || Sent { partition: Some(1), ..blanks(60 << 20) };
     let event = |user| Sent { partition: Some(1), ..event(user) };
