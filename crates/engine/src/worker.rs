@@ -22,13 +22,17 @@ use std::time::Duration;
 use bumpalo::Bump;
 
 use crate::checkpoint::{Checkpoints, Keeper};
-use crate::{Clock, DeadLetter, DeadLetters, Halt, Job, Partition, Polled, Sink, Source, Stop, Ticket, WorkerMetrics};
+use crate::{
+    Clock, DeadLetter, DeadLetters, Halt, Job, Partition, Polled, Positions, Sink, Source, Stop, Ticket, WorkerMetrics,
+};
 use emit::{Emit, bury};
 use moving::{Change, Coming, Fenced};
 use owned::Owned;
 
 /// How often rows are sent on while records keep coming.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
+/// How often offsets are committed that were committed before.
+const COMMIT_AGAIN_EVERY: Duration = Duration::from_secs(5);
 /// How long one poll waits for records.
 const POLL_WAIT: Duration = Duration::from_millis(50);
 /// The same while a snapshot waits for something.
@@ -113,6 +117,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             self.keeper = Some(Keeper::start(checkpoints.clone(), self.job.clone(), self.stop.clone())?);
         }
         let mut flushed = self.clock.now();
+        let mut committed = flushed;
         while !self.stop.requested() {
             let polled = self.poll()?;
             if self.stop.requested() {
@@ -126,6 +131,10 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 self.sink.flush()?;
                 self.bury_refused()?;
                 self.publish_state(now);
+            }
+            if now.saturating_sub(committed) >= COMMIT_AGAIN_EVERY {
+                committed = now;
+                self.commit_again()?;
             }
             match polled {
                 Polled::Records | Polled::Idle => {}
@@ -144,6 +153,14 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             self.go_on_with_changes()?;
         }
         self.end(Ended::Stopped)
+    }
+
+    /// Commits behind the last checkpoints once more: a commit during a rebalance fails, and a partition that has gone quiet
+    /// would show lag for ever.
+    fn commit_again(&mut self) -> Result<(), Halt> {
+        let kept = self.shards.iter().filter_map(|(&partition, owned)| Some((partition, owned.kept?)));
+        let positions: Positions = kept.collect();
+        if positions.is_empty() { Ok(()) } else { self.source.commit(&positions, false) }
     }
 
     fn poll(&mut self) -> Result<Polled, Halt> {
