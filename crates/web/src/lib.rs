@@ -1,0 +1,14 @@
+//! Everything of Windrow that speaks HTTP: the pages of a job, their JSON twins, Flink's REST subset, metrics, and the
+//! Kafka UI.
+//!
+//! Owns: routes, pages, who may ask. Does not own: what is measured (the engine and the connectors count, the binary hands
+//! it over as an [`InstanceReport`]), starting and stopping (the binary).
+//! Invariants: (1) nothing here is waited for by a worker; (2) what a page shows follows from reports alone, so every
+//! instance can show the whole job; (3) no request names a file that is read, or an address that is asked.
+//! After a crash: nothing here survives or needs to.
+
+pub mod console;
+pub mod report;
+
+pub use console::{Console, Observed};
+pub use report::InstanceReport;
