@@ -242,11 +242,16 @@ impl Queue {
                 .filter(|sealed| sealed.is_from(lost.origin))
                 .for_each(|sealed| sealed.lane.lose(lost));
         }
+        let cost = flight.cost();
+        let lanes: Vec<_> = flight.batches.iter().map(|sealed| Arc::clone(&sealed.lane)).collect();
+        if dropped == 0 {
+            self.recent.keep(flight, &missing, now_ms);
+        }
         let mut state = self.state.lock();
-        flight.batches.iter().for_each(|sealed| sealed.lane.acknowledge());
+        lanes.iter().for_each(|lane| lane.acknowledge());
         state.back();
         let status = &mut state.status;
-        status.waiting_bytes -= flight.cost();
+        status.waiting_bytes -= cost;
         status.rows_written += rows as u64;
         status.rows_refused += refused as u64;
         status.rows_dropped += dropped as u64;
@@ -256,9 +261,6 @@ impl Queue {
         }
         drop(state);
         self.progress.notify_all();
-        if dropped == 0 {
-            self.recent.keep(flight, &missing, now_ms);
-        }
     }
 
     /// Notes that nothing gets through.
