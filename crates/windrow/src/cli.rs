@@ -17,7 +17,7 @@ pub(crate) struct Cli {
     /// Log in detail (RUST_LOG chooses exactly)
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
-    /// How log lines look
+    /// How log lines look: for people, or one JSON object a line
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]

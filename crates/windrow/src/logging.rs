@@ -22,9 +22,9 @@ const REMEMBERED: usize = 200;
 /// How a log line looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people
+    // Not doc comments: those would make the help of every command twice as long.
     Text,
-    /// For machines: one object a line, with `timestamp`, `level`, `fields`, `target`
+    // `timestamp`, `level`, `fields`, `target`.
     Json,
 }
 
