@@ -140,6 +140,7 @@ tools() {
     need_redis
     need_build_tools
     need_shellcheck
+    need_prometheus
     ((FAST)) || need_python
     install_missing "$TEMP/install.log"
     find_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
@@ -186,7 +187,7 @@ s3_tools() {
 }
 
 scripts() {
-    shellcheck -x -a ./*.sh dev/*.sh bench/*.sh .ci/run || return
+    shellcheck -x -a ./*.sh dev/*.sh bench/*.sh deploy/monitoring/*.sh .ci/run || return
     local version
     version=$(dev/kafka.sh version)
     if grep -n 'image: apache/kafka:' docker-compose.yml | grep -v "apache/kafka:$version\$"; then
@@ -245,6 +246,7 @@ stage 'format' count_one cargo fmt --all --check
 stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings
 stage 'docs' count_one env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 stage 'scripts' count_one scripts
+stage 'metrics and alert rules' count_lines deploy/monitoring/check.sh
 ((FAST)) || stage 'release build' count_one cargo build --release --locked -p windrow
 stage 'servers for the tests' count_none servers
 stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests

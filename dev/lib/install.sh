@@ -29,6 +29,11 @@ need_build_tools() {
 }
 need_python() { need_package python3-venv has_venv; }
 need_shellcheck() { need_package shellcheck has_command shellcheck; }
+# For promtool, which reads metrics, alert rules and their tests.
+need_prometheus() {
+    need_package prometheus has_command promtool
+    need_package python3 has_command python3
+}
 
 has_build_tools() { has_command gcc && has_command g++ && has_command make; }
 
@@ -69,11 +74,21 @@ install_missing() {
     say_info "installed ${packages[*]}"
 }
 
-# A fresh machine has no package lists yet; one that has them need not fetch them again.
-apt_install() {
-    apt-get install -y --no-install-recommends "$@" && return
-    apt-get update && apt-get install -y --no-install-recommends "$@"
-}
+# A fresh machine has no package lists yet; one that has them need not fetch them again. Tools are wanted, not the services
+# that Debian starts with them: policy-rc.d says so while it is there, and one that is there already stays.
+apt_install() (
+    policy=/usr/sbin/policy-rc.d
+    if [[ ! -e $policy ]]; then
+        trap 'rm -f -- "$policy"' EXIT
+        install -m 755 /dev/stdin "$policy" <<<$'#!/bin/sh\nexit 101'
+    fi
+    apt-get install -y --no-install-recommends "$@" ||
+        { apt-get update && apt-get install -y --no-install-recommends "$@"; } || exit
+    # Nor is Prometheus to come with the next boot.
+    if [[ " $* " == *' prometheus '* ]] && has_command systemctl; then
+        systemctl disable prometheus.service || true
+    fi
+)
 
 # find_rust WANTED: puts cargo on the PATH and checks that it is at least version WANTED (1.90).
 find_rust() {

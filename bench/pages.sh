@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# What the pages cost: the same topic read without a server, with one that nobody looks at, and with five pages open.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$ROOT"
+# shellcheck source=bench/events.sh
+source bench/events.sh
+# shellcheck source=dev/lib/port.sh
+source dev/lib/port.sh
+
+usage() {
+    cat <<'EOF'
+usage: bench/pages.sh [--json] [--rounds N] [--count N] [--users N] [--workers N] [--no-build]
+
+Builds the release binary, starts a Kafka and a Redis of its own, fills a topic of four partitions, and reads it to its end
+in three ways, in turn: --listen off; with the web server and nobody looking; with five live pages and a scrape of /metrics
+every 5 s. Each run is a group of its own with an empty Redis. Prints CPU time per million events and events per second of
+wall time: medians, and the median of what each costs beside the run without a server of the same round. Needs python3,
+curl, redis-server and what dev/kafka.sh needs. Nothing else should run meanwhile.
+
+  --json        figures as one JSON object instead of a table
+  --rounds N    runs of each kind (5)
+  --count N     events (8000000)
+  --users N     users (200000)
+  --workers N   worker threads (2)
+  --no-build    the release binary is there already
+EOF
+}
+
+JSON=() ROUNDS=5 COUNT=8000000 USERS=200000 WORKERS=2 BUILD=1
+while (($# > 0)); do
+    case $1 in
+        --json) JSON=(--json) ;;
+        --rounds) ROUNDS=${2:?--rounds needs a number}; shift ;;
+        --count) COUNT=${2:?--count needs a number}; shift ;;
+        --users) USERS=${2:?--users needs a number}; shift ;;
+        --workers) WORKERS=${2:?--workers needs a number}; shift ;;
+        --no-build) BUILD=0 ;;
+        -h | --help) usage; exit 0 ;;
+        *) echo "error: unknown argument: $1" >&2; usage >&2; exit 2 ;;
+    esac
+    shift
+done
+
+((BUILD == 0)) || build_release
+
+DIR=$(mktemp -d "${TMPDIR:-/tmp}/windrow-pages.XXXXXX")
+finish() {
+    dev/kafka.sh stop --dir "$DIR/kafka" || true
+    dev/redis.sh stop --dir "$DIR/redis" || true
+    rm -rf -- "$DIR"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+KAFKA_PORT=$(port_free)
+dev/kafka.sh start --port "$KAFKA_PORT" --dir "$DIR/kafka" >&2
+REDIS_PORT=$(port_free)
+dev/redis.sh start --port "$REDIS_PORT" --dir "$DIR/redis" >&2
+dev/kafka.sh topic --port "$KAFKA_PORT" --name ecommerce-events --partitions 4 >&2
+
+generate_command kafka "$COUNT" "$USERS"
+"${GENERATE[@]}" --set "source.kafka.brokers=localhost:$KAFKA_PORT" >&2
+
+python3 bench/pages.py "${JSON[@]}" --rounds "$ROUNDS" --events "$COUNT" \
+    --listen "127.0.0.1:$(port_free)" --redis "$REDIS_PORT" --dir "$DIR" -- \
+    "$BINARY" run pipelines/ecommerce.toml --bounded --workers "$WORKERS" \
+    --set "source.kafka.brokers=localhost:$KAFKA_PORT" --set "sink.redis.url=redis://localhost:$REDIS_PORT"

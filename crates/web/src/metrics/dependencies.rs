@@ -1,0 +1,22 @@
+//! Whether Kafka, Redis and the checkpoint store are there.
+
+use super::families::{Families, Sample, seconds};
+use crate::InstanceReport;
+use crate::report::Reach;
+
+pub(super) fn add(families: &mut Families, report: &InstanceReport) {
+    let each = |value: &dyn Fn(&Reach) -> f64| {
+        [("kafka", &report.kafka), ("redis", &report.redis.reach), ("checkpoint_store", &report.checkpoint_store)]
+            .map(|(name, reach)| Sample::new([("dependency", name.to_owned())], value(reach)))
+    };
+    families.gauge(
+        "windrow_dependency_up",
+        "1 while the instance can use Kafka, Redis or the checkpoint store, 0 while that is away.",
+        each(&|reach| if reach.away_since_ms.is_none() { 1.0 } else { 0.0 }),
+    );
+    families.gauge(
+        "windrow_dependency_away_seconds",
+        "How long Kafka, Redis or the checkpoint store has been away; 0 while it is there.",
+        each(&|reach| reach.away_since_ms.map_or(0.0, |since| seconds((report.reported_at_ms - since).max(0)))),
+    );
+}

@@ -1,0 +1,17 @@
+//! How long it takes from an event to its row.
+
+use super::families::Families;
+use crate::report::FreshnessReport;
+
+pub(super) fn add(families: &mut Families, freshness: &FreshnessReport) {
+    families.histogram(
+        "windrow_freshness_event_time_seconds",
+        "For each row, the time from the event time of the record that made its window fire until the row was in Redis.",
+        &freshness.event_time,
+    );
+    families.histogram(
+        "windrow_freshness_kafka_append_seconds",
+        "For each row, the time from Kafka's timestamp of the record that made its window fire until the row was in Redis.",
+        &freshness.append,
+    );
+}

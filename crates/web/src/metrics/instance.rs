@@ -1,0 +1,62 @@
+//! Which process this is, of which job, and what it is doing.
+
+use windrow_spec::Pipeline;
+
+use super::families::{Families, Sample, seconds};
+use crate::InstanceReport;
+use crate::report::InstanceState;
+
+pub(super) fn add(families: &mut Families, report: &InstanceReport, pipeline: &Pipeline) {
+    families.gauge(
+        "windrow_build_info",
+        "1; the label says which version of Windrow runs.",
+        [Sample::new([("version", report.version.clone())], 1.0)],
+    );
+    families.gauge(
+        "windrow_pipeline_info",
+        "1; the labels say which pipeline runs, which topic it reads, and as which consumer group.",
+        [Sample::new(
+            [
+                ("pipeline", pipeline.name.clone()),
+                ("topic", pipeline.source.topic.clone()),
+                ("group", pipeline.source.group.clone()),
+            ],
+            1.0,
+        )],
+    );
+    families.gauge(
+        "windrow_instance_info",
+        "1; the labels say which instance of the job this is and where its pages are.",
+        [Sample::new(
+            [
+                ("id", report.instance.clone()),
+                ("host", report.host.clone()),
+                ("pid", report.pid.to_string()),
+                ("listen", report.listen.clone()),
+            ],
+            1.0,
+        )],
+    );
+    let states = [
+        ("starting", InstanceState::Starting),
+        ("running", InstanceState::Running),
+        ("stopping", InstanceState::Stopping),
+    ];
+    families.gauge(
+        "windrow_instance_state",
+        "1 for what the instance is doing, 0 for everything else.",
+        states.map(|(name, state)| {
+            Sample::new([("state", name.to_owned())], if report.state == state { 1.0 } else { 0.0 })
+        }),
+    );
+    families.gauge(
+        "windrow_start_timestamp_seconds",
+        "When the instance started, as Unix time.",
+        [seconds(report.started_at_ms).into()],
+    );
+    families.gauge(
+        "windrow_report_timestamp_seconds",
+        "When the instance looked at itself for these figures, as Unix time.",
+        [seconds(report.reported_at_ms).into()],
+    );
+}

@@ -1,0 +1,91 @@
+//! How far each partition is that this instance owns.
+
+use super::families::{Families, Sample, count, seconds};
+use crate::InstanceReport;
+use crate::report::PartitionReport;
+
+pub(super) fn add(families: &mut Families, report: &InstanceReport) {
+    families.gauge(
+        "windrow_topic_partitions",
+        "Partitions that the topic has, whoever owns them.",
+        [f64::from(report.topic_partitions).into()],
+    );
+    families.gauge(
+        "windrow_partition_owned",
+        "1 for each partition that the instance owns; the label worker says which of its threads has it.",
+        report.partitions.iter().map(|one| {
+            Sample::new([("partition", one.partition.to_string()), ("worker", one.worker.to_string())], 1.0)
+        }),
+    );
+    let each = |value: fn(&PartitionReport) -> Option<f64>| {
+        report
+            .partitions
+            .iter()
+            .filter_map(move |one| Some(Sample::new([("partition", one.partition.to_string())], value(one)?)))
+    };
+    families.gauge(
+        "windrow_partition_epoch",
+        "The epoch the partition is owned under; of two owners, the one with the larger epoch is right.",
+        each(|one| Some(count(one.epoch))),
+    );
+    families.gauge(
+        "windrow_partition_offset",
+        "The offset of the record that is read next.",
+        each(|one| one.offset.map(|offset| offset as f64)),
+    );
+    families.gauge(
+        "windrow_partition_end_offset",
+        "The offset after the last record in Kafka, as far as known.",
+        each(|one| one.end_offset.map(|offset| offset as f64)),
+    );
+    families.gauge(
+        "windrow_partition_lag_records",
+        "Records in Kafka that were not read yet.",
+        each(|one| one.lag.map(count)),
+    );
+    families.gauge(
+        "windrow_partition_watermark_timestamp_seconds",
+        "How far the partition's event time is known to be complete, as Unix time; windows fire when it passes their end.",
+        each(|one| one.watermark_ms.map(seconds)),
+    );
+    families.gauge(
+        "windrow_partition_event_time_timestamp_seconds",
+        "The largest event time seen in the partition, as Unix time.",
+        each(|one| one.event_time_ms.map(seconds)),
+    );
+    families.gauge(
+        "windrow_partition_idle",
+        "1 while everything there is was read and nothing came for ten seconds, otherwise 0.",
+        each(|one| Some(if one.idle { 1.0 } else { 0.0 })),
+    );
+    families.gauge(
+        "windrow_partition_last_record_timestamp_seconds",
+        "When a record was read last, as Unix time.",
+        each(|one| one.last_record_at_ms.map(seconds)),
+    );
+    families.counter(
+        "windrow_partition_records_total",
+        "Records read since the partition came to this instance.",
+        each(|one| Some(count(one.records))),
+    );
+    families.gauge(
+        "windrow_partition_entities",
+        "Entities (users) that have state in the partition.",
+        each(|one| Some(count(one.entities))),
+    );
+    families.gauge(
+        "windrow_partition_state_bytes",
+        "Bytes of the partition's last checkpoint, with everything it builds on.",
+        each(|one| Some(count(one.state_bytes))),
+    );
+    families.gauge(
+        "windrow_partition_checkpoint_offset",
+        "The offset that the partition's last complete checkpoint holds the state of; a restart reads again from there.",
+        each(|one| one.checkpoint_offset.map(|offset| offset as f64)),
+    );
+    families.gauge(
+        "windrow_partition_checkpoint_age_seconds",
+        "The age of the partition's last complete checkpoint.",
+        each(|one| one.checkpoint_age_ms.map(|ms| count(ms) / 1_000.0)),
+    );
+}

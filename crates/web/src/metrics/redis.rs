@@ -1,0 +1,39 @@
+//! What is written to Redis, and what waits for it.
+
+use super::families::{Families, count};
+use crate::report::RedisReport;
+
+pub(super) fn add(families: &mut Families, redis: &RedisReport) {
+    families.counter("windrow_redis_rows_written_total", "Rows written to Redis.", [count(redis.rows_written).into()]);
+    families.counter(
+        "windrow_redis_rows_refused_total",
+        "Rows that Redis refused, such as a key that holds another type.",
+        [count(redis.rows_refused).into()],
+    );
+    families.counter(
+        "windrow_redis_rows_dropped_total",
+        "Rows dropped because their partition belongs to somebody else by now, who writes them.",
+        [count(redis.rows_dropped).into()],
+    );
+    families.summary(
+        "windrow_redis_transaction_seconds",
+        "Transactions with Redis, and how long they took together.",
+        redis.transactions,
+        redis.transaction_seconds,
+    );
+    families.gauge(
+        "windrow_redis_waiting_bytes",
+        "Bytes of rows that wait to be written to Redis.",
+        [count(redis.waiting_bytes).into()],
+    );
+    families.gauge(
+        "windrow_redis_waiting_limit_bytes",
+        "Bytes of rows that may wait; at this limit the workers stop reading.",
+        [count(redis.waiting_bytes_limit).into()],
+    );
+    families.counter(
+        "windrow_redis_reconnects_total",
+        "Connections to Redis opened after the first.",
+        [count(redis.reconnects).into()],
+    );
+}

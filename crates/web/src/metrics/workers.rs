@@ -1,0 +1,70 @@
+//! What each worker thread did.
+
+use super::families::{Families, Sample, count};
+use crate::report::WorkerReport;
+
+pub(super) fn add(families: &mut Families, workers: &[WorkerReport]) {
+    let each = |value: fn(&WorkerReport) -> f64| {
+        workers
+            .iter()
+            .enumerate()
+            .map(move |(number, worker)| Sample::new([("worker", number.to_string())], value(worker)))
+    };
+    families.counter(
+        "windrow_worker_records_total",
+        "Records read from Kafka, dead letters included.",
+        each(|worker| count(worker.records)),
+    );
+    families.counter(
+        "windrow_worker_read_bytes_total",
+        "Bytes of the records read from Kafka.",
+        each(|worker| count(worker.bytes)),
+    );
+    families.counter(
+        "windrow_worker_dead_letters_total",
+        "Records that were no events and became dead letters.",
+        each(|worker| count(worker.dead_letters)),
+    );
+    families.counter(
+        "windrow_worker_refused_rows_total",
+        "Rows that Redis refused and the worker gave up.",
+        each(|worker| count(worker.refused_rows)),
+    );
+    families.counter(
+        "windrow_worker_rows_there_total",
+        "Rows computed again after a restart that were in Redis already, and so were not written again.",
+        each(|worker| count(worker.rows_there)),
+    );
+    families.gauge(
+        "windrow_worker_entities",
+        "Entities (users) that have state in the worker.",
+        each(|worker| count(worker.entities)),
+    );
+    families.counter(
+        "windrow_worker_time_seconds_total",
+        "Time the worker spent on records (busy), waiting for records (idle), and waiting for Redis to take rows \
+         (backpressured).",
+        workers.iter().enumerate().flat_map(|(number, worker)| {
+            [("busy", worker.busy_ms), ("idle", worker.idle_ms), ("backpressured", worker.backpressured_ms)].map(
+                |(state, ms)| {
+                    Sample::new([("worker", number.to_string()), ("state", state.to_owned())], count(ms) / 1_000.0)
+                },
+            )
+        }),
+    );
+    families.gauge(
+        "windrow_worker_decode_ratio",
+        "The share of busy time that goes into decoding, between 0 and 1; the rest goes into windows.",
+        each(|worker| worker.decode_share),
+    );
+    families.gauge(
+        "windrow_worker_checkpoint_pause_max_seconds",
+        "The longest that saving state has kept the worker from its records since the start.",
+        each(|worker| worker.pause_ms_max / 1_000.0),
+    );
+    families.gauge(
+        "windrow_worker_beat_age_seconds",
+        "Time since the worker's loop last came round; a large one says that it hangs.",
+        each(|worker| count(worker.beat_age_ms) / 1_000.0),
+    );
+}

@@ -1,0 +1,81 @@
+//! `/metrics`: golden outputs, that nothing measured is missing, that the documentation lists the same, and the route.
+//!
+//! `deploy/monitoring/check.sh` runs `promtool check metrics` over the golden outputs.
+
+mod complete;
+mod documented;
+mod reports;
+mod route;
+
+use windrow_spec::Pipeline;
+use windrow_web::InstanceReport;
+
+fn pipeline() -> Pipeline {
+    windrow_spec::parse("ecommerce.toml", windrow_spec::ECOMMERCE, &[]).expect("the shipped pipeline is valid")
+}
+
+fn rendered(report: &InstanceReport) -> String {
+    windrow_web::metrics::render(report, &pipeline()).expect("every report can be written")
+}
+
+#[test]
+fn a_report_with_everything_in_it() {
+    insta::assert_snapshot!("full", rendered(&reports::full()));
+}
+
+#[test]
+fn a_report_with_nothing_in_it() {
+    insta::assert_snapshot!("empty", rendered(&InstanceReport::default()));
+}
+
+#[test]
+fn hostile_names_stay_within_their_label() {
+    let text = rendered(&reports::full());
+    for line in text.lines() {
+        let name_ends = line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        assert!(
+            line.starts_with("# ") || (line.starts_with("windrow_") && name_ends.is_some()),
+            "a label's value began a line of its own: {line}"
+        );
+    }
+    assert!(text.contains(r#"host="rack\"7\\a\nwindrow_dependency_up 0""#), "{text}");
+    assert!(text.contains(r#"feature_view="<script>alert(1)</script>{}\" 1\n""#), "{text}");
+}
+
+#[test]
+fn what_is_not_known_has_no_sample() {
+    let mut report = reports::full();
+    report.partitions[0].watermark_ms = None;
+    report.partitions[0].lag = None;
+    let text = rendered(&report);
+    for name in ["windrow_partition_watermark_timestamp_seconds", "windrow_partition_lag_records"] {
+        assert!(!text.contains(&format!("{name}{{partition=\"0\"}}")), "{text}");
+        assert!(text.contains(&format!("{name}{{partition=\"7\"}}")), "{text}");
+    }
+}
+
+#[test]
+fn buckets_hold_everything_up_to_their_bound() {
+    let text = rendered(&reports::full());
+    let buckets: Vec<_> =
+        text.lines().filter(|line| line.starts_with("windrow_freshness_event_time_seconds_")).collect();
+    assert_eq!(
+        buckets,
+        [
+            r#"windrow_freshness_event_time_seconds_bucket{le="0.5"} 1"#,
+            r#"windrow_freshness_event_time_seconds_bucket{le="10"} 3"#,
+            r#"windrow_freshness_event_time_seconds_bucket{le="60"} 3"#,
+            r#"windrow_freshness_event_time_seconds_bucket{le="+Inf"} 7"#,
+            "windrow_freshness_event_time_seconds_sum 321.5",
+            "windrow_freshness_event_time_seconds_count 7",
+        ]
+    );
+}
+
+/// Whoever had a partition before may have taken its checkpoints: what is said of one that is gone never changes again.
+#[test]
+fn partitions_that_are_gone_have_no_samples() {
+    let mut report = reports::full();
+    report.partitions.retain(|one| one.partition != 0);
+    assert!(!rendered(&report).contains("partition=\"0\""));
+}
