@@ -186,9 +186,12 @@ impl Instance {
     }
 
     fn partitions(&self, now_ms: i64, rates: Option<&Rates>) -> Vec<PartitionReport> {
+        // While Kafka is away nobody knows whether there is something to read.
+        let away = self.guard.reach().absence().is_some();
         let ends = self.guard.ends();
         let mut partitions: Vec<_> =
             self.facts().map(|(worker, facts)| partition(worker, &facts, &ends, now_ms, rates)).collect();
+        partitions.iter_mut().for_each(|partition| partition.idle &= !away);
         partitions.sort_by_key(|partition| partition.partition);
         partitions
     }
