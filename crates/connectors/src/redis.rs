@@ -109,7 +109,7 @@ impl Default for Settings {
             shortest_pause: Duration::from_millis(50),
             longest_pause: Duration::from_secs(5),
             queue_bytes: 8 * 1024 * 1024,
-            idle_check: Duration::from_secs(10),
+            idle_check: Duration::from_secs(2),
             stop_patience: Duration::from_secs(2),
         }
     }

@@ -249,6 +249,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             }
             owned.position = Some(record.offset + 1);
             owned.records += 1;
+            owned.last_appended_ms = record.timestamp_ms;
             Ok(())
         })?;
         Ok((polled, first.unwrap_or_else(|| clock.now()).saturating_sub(began)))

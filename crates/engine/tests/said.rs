@@ -209,14 +209,20 @@ fn under_a_flood_some_are_shown_and_afterwards_every_one() {
 #[test]
 fn where_partitions_stand_is_published() {
     let quiet = Next::Quiet(Duration::from_millis(1));
-    let said = run(Slow::default(), [records([event("a", 70_000), event("b", 71_500), b"none".to_vec()]), quiet]);
+    let with_stamp = |payload, stamp| (payload, Some(stamp));
+    let read = vec![
+        with_stamp(event("a", 70_000), 1),
+        with_stamp(event("b", 71_500), 2),
+        with_stamp(b"none".to_vec(), 1_700_000_000_000),
+    ];
+    let said = run(Slow::default(), [Next::Records(read), quiet]);
     let partitions = said.partitions.get();
     let [facts] = &partitions[..] else { panic!("one partition: {partitions:?}") };
     assert_eq!((facts.partition, facts.offset, facts.records, facts.entities), (3, Some(103), 3, 2));
     assert_eq!(facts.event_time, Some(EventTime::from_ms(71_500)));
     assert_eq!(facts.watermark, Some(EventTime::from_ms(71_489)));
     assert!(facts.last_record_at_ms >= Some(facts.opened_at_ms), "{facts:?}");
-    assert_eq!(facts.checkpoint_offset, None);
+    assert_eq!((facts.last_appended_ms, facts.checkpoint_offset), (Some(1_700_000_000_000), None));
     // The window of `a` has fired; both sessions are open.
     assert_eq!([0, 1].map(|view: usize| said.views[view].entities.load(std::sync::atomic::Ordering::Relaxed)), [1, 2]);
     let marks: Vec<_> = said.notes.marks().into_iter().map(|mark| (mark.kind, mark.text)).collect();

@@ -151,6 +151,8 @@ pub struct PartitionReport {
     pub idle: bool,
     /// When a record came last.
     pub last_record_at_ms: Option<i64>,
+    /// When that record was produced or appended, by its timestamp in Kafka.
+    pub last_appended_ms: Option<i64>,
     /// Records since it was opened here.
     pub records: u64,
     /// Records per second, over the last ten seconds.

@@ -186,9 +186,12 @@ impl Instance {
     }
 
     fn partitions(&self, now_ms: i64, rates: Option<&Rates>) -> Vec<PartitionReport> {
+        // While Kafka is away nobody knows whether there is something to read.
+        let away = self.guard.reach().absence().is_some();
         let ends = self.guard.ends();
         let mut partitions: Vec<_> =
             self.facts().map(|(worker, facts)| partition(worker, &facts, &ends, now_ms, rates)).collect();
+        partitions.iter_mut().for_each(|partition| partition.idle &= !away);
         partitions.sort_by_key(|partition| partition.partition);
         partitions
     }
@@ -356,6 +359,7 @@ fn partition(
         event_time_ms: facts.event_time.map(windrow_core::EventTime::ms),
         idle: lag == Some(0) && now_ms - quiet_since >= IDLE_AFTER_MS,
         last_record_at_ms: facts.last_record_at_ms,
+        last_appended_ms: facts.last_appended_ms,
         records: facts.records,
         records_per_s: rates.map_or(0.0, |rates| rates.lately(records)),
         entities: facts.entities,
@@ -387,4 +391,68 @@ fn millis(duration: Duration) -> u64 {
 #[allow(clippy::cast_precision_loss)] // a rate, or a number of seconds
 fn number(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline_file;
+
+    fn instance(stop: &Stop) -> Arc<Instance> {
+        let pipeline = pipeline_file::load(None, &[]).expect("the shipped pipeline");
+        let topic = Topic { name: "events".to_owned(), partitions: 4, id: None };
+        // Nobody is asked before somebody checks.
+        let guard = Arc::new(TopicGuard::new(&topic, "localhost:1", false).expect("settings that fit"));
+        Instance::new(&pipeline, &topic, &guard, &Reachability::default(), None, 2, stop).expect("random numbers")
+    }
+
+    #[test]
+    fn an_instance_says_who_it_is_and_what_it_does() {
+        let stop = Stop::default();
+        let (one, other) = (instance(&stop), instance(&stop));
+        let report = one.report();
+        assert!(report.instance.len() == 16 && report.instance.chars().all(|c| c.is_ascii_hexdigit()), "{report:?}");
+        assert_ne!(report.instance, other.report().instance);
+        assert_eq!((report.pid, report.version.as_str()), (process::id(), env!("CARGO_PKG_VERSION")));
+        assert_eq!((report.workers.len(), report.topic_partitions, report.state), (2, 4, InstanceState::Starting));
+        assert_eq!(report.marks.iter().map(|mark| mark.kind.as_str()).collect::<Vec<_>>(), ["started"]);
+        let views: Vec<_> = report.views.iter().map(|view| view.name.as_str()).collect();
+        assert_eq!(views, ["user_features", "session_features"]);
+        one.serves("127.0.0.1:8081");
+        assert_eq!(one.report().listen, "127.0.0.1:8081");
+        stop.request();
+        assert_eq!(one.report().state, InstanceState::Stopping);
+    }
+
+    #[test]
+    fn what_workers_count_is_added_up_and_has_a_rate() {
+        let instance = instance(&Stop::default());
+        instance.sample();
+        for worker in &instance.workers {
+            worker.records.add(1_000_000);
+            worker.views[1].rows.add(30);
+            worker.views[1].late.add(2);
+        }
+        thread::sleep(Duration::from_millis(20));
+        instance.sample();
+        let report = instance.report();
+        assert_eq!((report.views[1].rows, report.views[1].late_events, report.views[0].rows), (60, 4, 0));
+        assert!(report.views[1].rows_per_s > 0.0 && report.views[0].rows_per_s == 0.0, "{:?}", report.views);
+        assert!(report.workers.iter().all(|worker| worker.records == 1_000_000 && worker.records_per_s > 0.0));
+        assert!(report.workers.iter().all(|worker| worker.beat_age_ms >= 20), "no turn, no beat");
+    }
+
+    #[test]
+    fn what_is_away_is_said_until_it_is_back() {
+        let instance = instance(&Stop::default());
+        assert_eq!(instance.report().checkpoint_store, Reach::default());
+        instance.store.away("the disk is full");
+        let first = instance.report().checkpoint_store;
+        assert!(first.away_since_ms.is_some_and(|since_ms| since_ms >= instance.started_at_ms), "{first:?}");
+        instance.store.away("the disk is gone");
+        let second = instance.report().checkpoint_store;
+        assert_eq!(second, Reach { reason: Some("the disk is gone".to_owned()), ..first });
+        instance.store.back();
+        assert_eq!(instance.report().checkpoint_store, Reach::default());
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
 use windrow_engine::{Halt, Partition, Positions, Stop};
@@ -111,8 +111,8 @@ fn id(consumer: &BaseConsumer, name: &str) -> Option<String> {
 }
 
 /// How many partitions `name` has.
-pub(super) fn partitions(
-    consumer: &BaseConsumer,
+pub(super) fn partitions<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     name: &str,
     patience: Duration,
 ) -> Result<Partition, RDKafkaErrorCode> {

@@ -166,7 +166,7 @@ impl KafkaSource {
             }
             Fault::Passing => {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-                    self.guard.reach().away(&error.to_string());
+                    self.guard.reach().away("no broker answers");
                 }
                 if self.outage.due() {
                     warn!(brokers = %self.settings.brokers, %error, "Kafka is away or in trouble; reading goes on when it is back");

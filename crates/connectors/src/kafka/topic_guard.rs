@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use windrow_engine::{Halt, Partition, Positions, Reachability};
 
 use super::admin::{self, Topic};
+use super::reader::Quiet;
 use super::topic_id::{self, Described};
 use super::{client, edges};
 
@@ -24,7 +25,7 @@ const MISSING_PATIENCE: Duration = Duration::from_secs(10);
 /// Watches one topic. Threads may share it.
 pub struct TopicGuard {
     topic: Topic,
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Quiet>,
     seen: Mutex<Seen>,
     reach: Reachability,
     ends: Mutex<Positions>,
@@ -46,7 +47,7 @@ impl TopicGuard {
     /// When librdkafka refuses the settings.
     pub fn new(topic: &Topic, brokers: &str, accept_partitions: bool) -> Result<Self, Halt> {
         let consumer = client::base(brokers)
-            .create()
+            .create_with_context(Quiet)
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
         let seen = Seen {
             limit: (!accept_partitions).then_some(topic.partitions),
@@ -74,7 +75,7 @@ impl TopicGuard {
             Ok(_) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
                 self.reach.back();
             }
-            Err(code) => self.reach.away(&code.to_string()),
+            Err(code) => self.reach.away(&format!("no answer: {code}")),
         }
         match described {
             Ok(described) => self.compare(&described),

@@ -23,6 +23,8 @@ pub struct PartitionFacts {
     pub opened_at_ms: i64,
     /// See [`Self::opened_at_ms`].
     pub last_record_at_ms: Option<i64>,
+    /// When that record was produced or appended, where its source knows.
+    pub last_appended_ms: Option<i64>,
     /// Records since it was opened here.
     pub records: u64,
     /// Entities with state.

@@ -36,6 +36,8 @@ pub(super) struct Owned {
     /// For people: when it was opened, and when a record came last, as far as that was published; records since then.
     pub(super) opened_at_ms: i64,
     pub(super) last_record_at_ms: Option<i64>,
+    /// The timestamp of the last record.
+    pub(super) last_appended_ms: Option<i64>,
     pub(super) records: u64,
     pub(super) records_published: u64,
     /// When the next checkpoint is due, and the next attempt at a savepoint.
@@ -107,6 +109,7 @@ impl Owned {
             kept_bytes: 0,
             opened_at_ms: now_ms(),
             last_record_at_ms: None,
+            last_appended_ms: None,
             records: 0,
             records_published: 0,
             due: Duration::MAX,
@@ -140,6 +143,7 @@ impl Owned {
             event_time: watermark.map(largest),
             opened_at_ms: self.opened_at_ms,
             last_record_at_ms: self.last_record_at_ms,
+            last_appended_ms: self.last_appended_ms,
             records: self.records,
             entities: self.shard.entities() as u64,
             state_bytes: self.kept_bytes,

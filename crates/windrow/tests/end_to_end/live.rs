@@ -101,7 +101,8 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), &name);
 }
 
-/// A bounded run that is stopped commits nothing: the next one begins anew and ends with Flink's answers.
+/// A bounded run that is stopped commits nothing but what is behind a checkpoint: the next one goes on from there, or begins
+/// anew, and both together end with Flink's answers.
 #[test]
 fn a_bounded_run_that_was_stopped_can_be_repeated() {
     let kafka = kafka_or_skip!();
@@ -120,7 +121,11 @@ fn a_bounded_run_that_was_stopped_can_be_repeated() {
     redis.thaw();
     // Whether it had finished in the instant before the signal is left to chance.
     let committed = kafka.committed(&run.group, &topic, 1)[0];
-    assert!(matches!((code, committed), (Some(8 | 9), -1) | (Some(0), 6_000)), "{code:?}, committed {committed}");
+    // So it is whether its first checkpoint was complete.
+    assert!(
+        matches!((code, committed), (Some(8 | 9), -1..6_000) | (Some(0), 6_000)),
+        "{code:?}, committed {committed}"
+    );
     run.bounded(&[]);
     assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), "the second run");
 }

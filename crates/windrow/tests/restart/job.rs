@@ -77,6 +77,11 @@ impl Setup {
     }
 
     pub(crate) fn run_until(&self, script: Script, stop: &Stop) -> Run {
+        self.run_saying(script, stop, &WorkerMetrics::new(self.pipeline.views.len()))
+    }
+
+    /// A run; what the worker says of itself is in `metrics`.
+    pub(crate) fn run_saying(&self, script: Script, stop: &Stop, metrics: &Arc<WorkerMetrics>) -> Run {
         let (event, views) = (&self.pipeline.event, &self.pipeline.views);
         let job = Job {
             views: views.iter().map(|view| view.feature_view.clone()).collect(),
@@ -93,8 +98,7 @@ impl Setup {
             keys_required: false,
         };
         let sink = self.rows.sink(&job.views, event.schema.key_name());
-        let metrics = WorkerMetrics::new(views.len());
-        let checkpoints = Some(self.checkpoints.clone());
+        let (metrics, checkpoints) = (Arc::clone(metrics), Some(self.checkpoints.clone()));
         let mut worker =
             Worker::new(job, script, sink, CountOnly, MonotonicClock::start(), checkpoints, stop.clone(), metrics);
         match worker.run() {

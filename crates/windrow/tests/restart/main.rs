@@ -13,6 +13,7 @@ mod damage;
 mod faults;
 mod job;
 mod rows;
+mod said;
 mod script;
 mod stores;
 mod views;
