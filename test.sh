@@ -142,6 +142,7 @@ tools() {
     need_shellcheck
     need_prometheus
     ((FAST)) || need_python
+    ((FAST)) || need_browser
     install_missing "$TEMP/install.log"
     find_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
     rust_component rustfmt cargo fmt --version
@@ -217,6 +218,24 @@ cargo_tests() {
     cargo test --workspace --locked --no-fail-fast -- --show-output
 }
 
+# node's summary of its tests.
+count_node() {
+    local passed failed
+    passed=$(sed -n 's/^# pass //p' "$1" | tail -n 1)
+    failed=$(sed -n 's/^# fail //p' "$1" | tail -n 1)
+    PASSED=$((PASSED + ${passed:-0}))
+    FAILED=$((FAILED + ${failed:-0}))
+    sed -n 's/^# \(tests\|pass\|fail\) /   \1 /p' "$1"
+}
+
+browser_packages() { npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund; }
+
+# Pages by themselves, on made-up answers: hostile values, empty and broken states.
+pages() {
+    WINDROW_SCREENSHOTS=${WINDROW_SCREENSHOTS:-$TEMP/screenshots} \
+        node --test --test-reporter=tap --test-concurrency=1 tests/browser/mock.test.mjs
+}
+
 notebooks_venv() { venv_make "$VENV" producer/requirements.txt; }
 
 newcomer() {
@@ -251,6 +270,8 @@ stage 'metrics and alert rules' count_lines deploy/monitoring/check.sh
 stage 'servers for the tests' count_none servers
 stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests
 if ((FAST == 0)); then
+    stage 'packages for the browser tests' count_none browser_packages
+    stage 'pages in a browser' count_node pages
     if [[ -z $WITHOUT_KAFKA ]]; then stage 'python for the notebooks' count_none notebooks_venv; else SKIPPED=$((SKIPPED + 2)); fi
     stage 'start.sh, notebooks, stop.sh' count_lines newcomer
 fi

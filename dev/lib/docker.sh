@@ -11,7 +11,7 @@ docker_up() { [[ -n $(compose ps --quiet --status running 2>/dev/null) ]]; }
 docker_ports() {
     local port
     docker_up && return
-    for port in "$KAFKA_PORT" "$REDIS_PORT" "${WINDROW_KAFKA_UI_PORT:-8080}"; do
+    for port in "$KAFKA_PORT" "$REDIS_PORT" "${WINDROW_KAFKA_UI_PORT:-8080}" "${WINDROW_UI_PORT:-8081}"; do
         port_open "$port" || continue
         say_error "port $port is in use by another program"
         say_hint "stop that program, or choose other ports (./start.sh --help), or use it: ./start.sh --native"
@@ -19,9 +19,18 @@ docker_ports() {
     done
 }
 
+# The token of the pages in the container, drawn once.
+docker_token() {
+    [[ -s $STACK_HOME/token ]] ||
+        (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$STACK_HOME/token") || return
+    export WINDROW_TOKEN
+    WINDROW_TOKEN=$(<"$STACK_HOME/token")
+}
+
 docker_services() {
     say_step 'Kafka, Redis, Kafka UI and windrow in containers'
     docker_ports || return
+    docker_token || return
     docker_up || DOCKER_STARTED=1
     say_info 'the first time fetches the images and builds windrow: this takes some minutes'
     compose up --detach --build || { say_error 'docker compose failed (see above)'; compose logs --tail 20 >&2 || true; return 1; }
@@ -65,6 +74,7 @@ docker_summary() {
     printf '  %-9s localhost:%-6s topic %s\n' Kafka "$KAFKA_PORT" "$TOPIC"
     printf '  %-9s localhost:%s\n' Redis "$REDIS_PORT"
     printf '  %-9s http://localhost:%s\n' 'Kafka UI' "${WINDROW_KAFKA_UI_PORT:-8080}"
+    printf '  %-9s http://localhost:%s/login#%s\n' 'web UI' "${WINDROW_UI_PORT:-8081}" "$(<"$STACK_HOME/token")"
     printf '  %-9s %s\n' 'logs' 'docker compose logs -f windrow'
     printf '  %-9s %s\n' 'a user' "docker compose exec windrow windrow features ${USER_SHOWN:-USER} --set sink.redis.url=redis://redis:6379"
     printf '  %-9s %s\n' 'all keys' 'docker exec -it redis redis-cli keys "*"'

@@ -35,6 +35,13 @@ need_prometheus() {
     need_package python3 has_command python3
 }
 
+# For the tests of the pages; they are served without any of these.
+need_browser() {
+    need_package chromium has_command chromium
+    need_package nodejs has_command node
+    need_package npm has_command npm
+}
+
 has_build_tools() { has_command gcc && has_command g++ && has_command make; }
 
 # java_package: the oldest fitting JDK this release of Debian or Ubuntu has; its default one where that is not
