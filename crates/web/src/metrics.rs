@@ -18,6 +18,7 @@ mod redis;
 mod views;
 mod workers;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -29,6 +30,7 @@ use prometheus::{Result, TextEncoder};
 use windrow_spec::Pipeline;
 
 use self::families::Families;
+use crate::report::PartitionReport;
 use crate::{Console, InstanceReport};
 
 /// The version of the format, and that labels may hold any character.
@@ -61,12 +63,25 @@ fn of_job(report: &InstanceReport, pipeline: &Pipeline) -> Families {
     instance::add(&mut families, report, pipeline);
     workers::add(&mut families, &report.workers);
     views::add(&mut families, &report.views);
-    partitions::add(&mut families, report);
+    let owned = owned(report);
+    partitions::add(&mut families, report.topic_partitions, &owned);
     dependencies::add(&mut families, report);
     redis::add(&mut families, &report.redis);
     freshness::add(&mut families, &report.freshness);
-    checkpoints::add(&mut families, report, pipeline);
+    checkpoints::add(&mut families, report, &owned, pipeline);
     families
+}
+
+/// Its partitions, each once: while one moves from worker to worker both may speak of it, and the larger epoch is right.
+fn owned(report: &InstanceReport) -> Vec<&PartitionReport> {
+    let mut latest = BTreeMap::new();
+    for one in &report.partitions {
+        let known = latest.entry(one.partition).or_insert(one);
+        if one.epoch > known.epoch {
+            *known = one;
+        }
+    }
+    latest.into_values().collect()
 }
 
 fn text(families: &Families) -> Result<String> {

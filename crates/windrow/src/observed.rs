@@ -100,7 +100,6 @@ impl Instance {
     }
 
     /// Its pages are at `address` from now on.
-    #[allow(dead_code)] // until there are pages
     pub(crate) fn serves(&self, address: &str) {
         let _ = self.listen.set(address.to_owned());
     }
@@ -331,6 +330,7 @@ impl Observed for Instance {
             late_events: lists::late_events(&self.workers, &self.views),
             dead_letters: lists::dead_letters(&self.workers),
             exceptions: logging::exceptions(),
+            savepoints: Vec::new(), // the web server knows them
         }
     }
 }

@@ -4,9 +4,9 @@ use windrow_spec::Pipeline;
 
 use super::families::{Families, Sample, count, seconds};
 use crate::InstanceReport;
-use crate::report::{CheckpointReport, CheckpointStatus, RestoredReport};
+use crate::report::{CheckpointReport, CheckpointStatus, PartitionReport, RestoredReport};
 
-pub(super) fn add(families: &mut Families, report: &InstanceReport, pipeline: &Pipeline) {
+pub(super) fn add(families: &mut Families, report: &InstanceReport, owned: &[&PartitionReport], pipeline: &Pipeline) {
     let counts = report.checkpoint_counts;
     families.gauge(
         "windrow_checkpoint_interval_seconds",
@@ -38,18 +38,18 @@ pub(super) fn add(families: &mut Families, report: &InstanceReport, pipeline: &P
         "Partitions that somebody else took over while this instance believed to own them.",
         [count(counts.fenced).into()],
     );
-    last_checkpoints(families, report);
-    last_restored(families, report);
+    last_checkpoints(families, report, owned);
+    last_restored(families, report, owned);
 }
 
 /// Of the partitions it owns now: what an instance no longer owns would stay as it was for ever.
-fn last_checkpoints(families: &mut Families, report: &InstanceReport) {
+fn last_checkpoints(families: &mut Families, report: &InstanceReport, owned: &[&PartitionReport]) {
     let completed = |partition: i32| {
         report.checkpoints.iter().find(|one| {
             one.partition == partition && one.savepoint.is_none() && one.status == CheckpointStatus::Completed
         })
     };
-    let last: Vec<_> = report.partitions.iter().filter_map(|owned| completed(owned.partition)).collect();
+    let last: Vec<_> = owned.iter().filter_map(|one| completed(one.partition)).collect();
     let each = |value: fn(&CheckpointReport) -> Option<f64>| {
         last.iter().filter_map(move |one| Some(Sample::new([("partition", one.partition.to_string())], value(one)?)))
     };
@@ -65,9 +65,9 @@ fn last_checkpoints(families: &mut Families, report: &InstanceReport) {
     );
 }
 
-fn last_restored(families: &mut Families, report: &InstanceReport) {
+fn last_restored(families: &mut Families, report: &InstanceReport, owned: &[&PartitionReport]) {
     let restored = |partition: i32| report.restored.iter().find(|one| one.partition == partition);
-    let last: Vec<_> = report.partitions.iter().filter_map(|owned| restored(owned.partition)).collect();
+    let last: Vec<_> = owned.iter().filter_map(|one| restored(one.partition)).collect();
     let each = |value: fn(&RestoredReport) -> f64| {
         last.iter().map(move |one| Sample::new([("partition", one.partition.to_string())], value(one)))
     };

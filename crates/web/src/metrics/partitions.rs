@@ -1,27 +1,23 @@
 //! How far each partition is that this instance owns.
 
 use super::families::{Families, Sample, count, seconds};
-use crate::InstanceReport;
 use crate::report::PartitionReport;
 
-pub(super) fn add(families: &mut Families, report: &InstanceReport) {
+pub(super) fn add(families: &mut Families, topic_partitions: i32, owned: &[&PartitionReport]) {
     families.gauge(
         "windrow_topic_partitions",
         "Partitions that the topic has, whoever owns them.",
-        [f64::from(report.topic_partitions).into()],
+        [f64::from(topic_partitions).into()],
     );
     families.gauge(
         "windrow_partition_owned",
         "1 for each partition that the instance owns; the label worker says which of its threads has it.",
-        report.partitions.iter().map(|one| {
+        owned.iter().map(|one| {
             Sample::new([("partition", one.partition.to_string()), ("worker", one.worker.to_string())], 1.0)
         }),
     );
     let each = |value: fn(&PartitionReport) -> Option<f64>| {
-        report
-            .partitions
-            .iter()
-            .filter_map(move |one| Some(Sample::new([("partition", one.partition.to_string())], value(one)?)))
+        owned.iter().filter_map(move |one| Some(Sample::new([("partition", one.partition.to_string())], value(one)?)))
     };
     families.gauge(
         "windrow_partition_epoch",

@@ -79,3 +79,22 @@ fn partitions_that_are_gone_have_no_samples() {
     report.partitions.retain(|one| one.partition != 0);
     assert!(!rendered(&report).contains("partition=\"0\""));
 }
+
+/// Two samples with the same labels would make Prometheus refuse the whole answer.
+#[test]
+fn a_partition_on_its_way_between_workers_is_there_once() {
+    let mut report = reports::full();
+    let mut new = report.partitions[0].clone();
+    (new.epoch, new.worker, new.offset) = (new.epoch + 1, 0, Some(4_321));
+    report.partitions.insert(0, new);
+    let text = rendered(&report);
+    let of_it: Vec<_> =
+        text.lines().filter(|line| line.starts_with("windrow_partition_offset{partition=\"0\"}")).collect();
+    assert_eq!(of_it, ["windrow_partition_offset{partition=\"0\"} 4321"]);
+    let mut series: Vec<_> = text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect();
+    series.retain(|series| !series.starts_with('#'));
+    let all = series.len();
+    series.sort_unstable();
+    series.dedup();
+    assert_eq!(series.len(), all);
+}

@@ -7,6 +7,8 @@ use axum::http::{Method, Request, StatusCode, header};
 use tower::ServiceExt;
 use windrow_connectors::object_store::ObjectStores;
 use windrow_engine::{CheckpointStores, Stop};
+use windrow_web::controls::Controls;
+use windrow_web::peers::Peers;
 use windrow_web::{Console, InstanceReport, Observed};
 
 use crate::{pipeline, reports};
@@ -36,9 +38,12 @@ async fn ask(method: Method, report: InstanceReport) -> Answer {
         pipeline_text: String::new(),
         plan: serde_json::Value::Null,
         observed: Arc::new(Always(report)),
+        rows: Arc::new(()),
         store: stores.open("memory:").expect("memory is a place"),
         stores,
         stop: Stop::default(),
+        peers: Peers::default(),
+        controls: Controls::default(),
     };
     let request = Request::builder().method(method).uri("/metrics").body(Body::empty()).expect("a request");
     let app = windrow_web::metrics::router().with_state(Arc::new(console));
