@@ -161,7 +161,10 @@ function header(data) {
 function instances(data) {
   const list = data.instances ?? [];
   const [summary, box] = $("instances").children;
-  setText(summary, plural(list.length, "instance"));
+  if (!summary.firstChild) summary.append(h("span", { class: "instances-count" }), h("span", { class: "instances-word" }));
+  setText(summary.firstChild, list.length);
+  setText(summary.lastChild, list.length === 1 ? "\u00a0instance" : "\u00a0instances");
+  setAttr(summary, "aria-label", plural(list.length, "instance"));
   keyed(box, list, (each) => each.instance, () => h("div", { class: "instance" }, h("div", null, h("strong"), h("span", { class: "tag", text: "this one" })),
     h("div", { class: "muted tiny" }), h("div", { class: "muted tiny" })), (node, each) => {
       const [head, does, where] = node.children;

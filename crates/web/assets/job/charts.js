@@ -25,7 +25,7 @@ function path(values, width, height, most, least = 0) {
   return d;
 }
 
-/** A word-sized line: `{ element, update(values) }`. With `label`, it is an image of that name. */
+/** A word-sized line: `{ element, update(values) }`. It shows the course, not the height: small changes stay small, but visible. */
 export function sparkline({ most = 60, fromZero = true } = {}) {
   const line = s("path", { class: "spark-line", "vector-effect": "non-scaling-stroke" });
   const end = s("path", { class: "spark-end", "vector-effect": "non-scaling-stroke" });
@@ -38,7 +38,8 @@ export function sparkline({ most = 60, fromZero = true } = {}) {
       element.style.visibility = seen.length > 1 ? "visible" : "hidden";
       if (seen.length < 2) return;
       const top = Math.max(...seen);
-      const bottom = fromZero ? Math.min(0, ...seen) : Math.min(...seen);
+      const least = Math.min(...seen);
+      const bottom = fromZero ? Math.min(least, top * 0.75) : least;
       setAttr(line, "d", path(values, 100, 20, top === bottom ? top + 1 : top, bottom));
       const last = values.findLastIndex(known);
       setAttr(end, "d", path(values.map((value, index) => (index === last ? value : null)), 100, 20, top === bottom ? top + 1 : top, bottom));
@@ -50,7 +51,7 @@ export function sparkline({ most = 60, fromZero = true } = {}) {
 function ceiling(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= value * 0.999);
+  return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value * 0.999);
 }
 
 const TICKS_MS = [60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000];

@@ -9,7 +9,7 @@ const SAMPLES = 60;
 const numeric = (text) => (text !== "" && Number.isFinite(Number(text)) ? Number(text) : null);
 
 /** A value to read: long fractions shortened, everything else as it is in Redis. */
-function shown(text) {
+export function shown(text) {
   const value = numeric(text);
   if (value === null) return middle(text, 80);
   return /\.\d{5,}/.test(text) ? value.toLocaleString("en-US", { maximumFractionDigits: 4 }) : /^-?\d{5,}$/.test(text) && Number.isSafeInteger(value) ? exact(value) : text;

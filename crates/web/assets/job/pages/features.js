@@ -17,10 +17,10 @@ export function mount(root, context) {
     autocapitalize: "off", spellcheck: "false", enterkeyhint: "search", on: { keydown: (event) => event.key === "Escape" && (box.value ? (box.value = "") : box.blur()) } });
   box.value = user;
   const search = h("form", { class: "search", role: "search", on: { submit: look } }, icon("search"), box, h("kbd", { text: "/", title: "Press / to search", "aria-hidden": "true" }),
-    h("button", { class: "button primary", type: "submit" }, "Look up"));
+    h("button", { class: "button", type: "submit" }, "Look up"));
   const away = h("div", { class: "notice level-act", hidden: true }, icon("away"), h("div", null, h("strong"), h("p", { class: "muted" })));
   const nobody = h("div", { class: "empty", hidden: true });
-  const views = h("div", { class: "views" });
+  const views = h("div", { class: user ? "views" : "views all" });
   const ticker = user ? null : rowsTicker(() => keyField);
   const problems = h("section", { class: "section", hidden: true, "aria-label": "Problems of this user" }, h("div", { class: "section-head" }, h("h2", { text: "Problems of this user" }),
     h("span", { class: "muted tiny", text: "late events and dead letters lately" })), h("div", { class: "entries" }));
@@ -47,8 +47,10 @@ export function mount(root, context) {
       `Rows go when their time is over: ${data.feature_views.filter((view) => view.ttl_ms).map((view) => `${view.name} after ${setting(view.ttl_ms)}`).join(", ") || "these views keep theirs"}.`,
       "Ids are exact: capitals, spaces and leading zeros count.",
     ];
-    keyed(nobody, [{ id: "head" }, { id: "list" }], (each) => each.id, (each) => (each.id === "head" ? h("strong") : h("ul")), (node, each) => {
-      if (each.id === "head") setText(node, `Redis holds no row for ${middle(user, 60)}`);
+    const parts = { head: () => h("strong"), list: () => h("ul"), more: () => h("p", null, h("a", { href: "/features", "data-page": true, text: "See rows as they are written" })) };
+    keyed(nobody, Object.keys(parts), (each) => each, (each) => parts[each](), (node, each) => {
+      if (each === "more") return;
+      if (each === "head") setText(node, `Redis holds no row for ${middle(user, 60)}`);
       else keyed(node, reasons, (_, index) => index, () => h("li"), setText);
     });
   }

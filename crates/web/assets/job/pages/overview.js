@@ -23,7 +23,7 @@ function figure(label, line) {
   };
 }
 
-const WORDS = { running: "Running", starting: "Starting", stopping: "Stopping", degraded: "Running, but something is missing" };
+const WORDS = { running: "Running", starting: "Starting", stopping: "Stopping", degraded: "Not everything is running" };
 
 function verdict(data) {
   const { state } = data.job;
@@ -31,8 +31,8 @@ function verdict(data) {
   const what = WORDS[state] ?? state;
   if (data.totals.records === 0 && data.totals.lag === 0) return `${what}, and waiting for the first event.`;
   if (behind === null || behind === undefined) return `${what}. How far behind is not known yet.`;
-  if (data.totals.lag === 0 || behind < 1000) return `${what}, caught up.`;
-  return `${what}, ${span(behind)} behind.`;
+  if (data.totals.lag === 0) return `${what}, caught up.`;
+  return `${what}${state === "degraded" ? "." : ","} ${span(behind)} behind.`;
 }
 
 function right({ late_events: late, dead_letters: dead, refused_rows: refused }) {

@@ -53,7 +53,7 @@ export function mount(root) {
           ["writes to", of.sink ? code(of.sink.redis) : null],
           ["a lost offset", of.source?.on_lost_offset === "halt" ? "halts the partition" : of.source ? "begins at the earliest record" : null],
         ]),
-        (of.feature_views ?? []).map(view));
+        ...(of.feature_views ?? []).map(view));
     },
   };
 }

@@ -23,8 +23,8 @@ export const KINDS = {
     lead: "Events whose windows had all closed when they came. They change no row.",
     none: ["No late events", "Nothing came after its windows had closed."],
     key: (item) => `${item.partition} ${item.offset}`,
-    what: (item) => `for ${(item.feature_views ?? []).join(", ")}`,
-    about: (item) => (typeof item.watermark_ms === "number" ? `${span(item.watermark_ms - item.event_time_ms)} behind the watermark` : ""),
+    what: (item) => `${typeof item.watermark_ms === "number" ? `${span(item.watermark_ms - item.event_time_ms)} behind the watermark` : "late"}, for ${(item.feature_views ?? []).join(", ")}`,
+    about: () => "",
     who: (item) => item.key,
     level: "soon",
     open: (item, plan) => [

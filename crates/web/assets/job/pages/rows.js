@@ -2,6 +2,7 @@
 
 import { h, icon, keyed, setAttr, setText } from "/assets/shared/dom.js";
 import { middle, time, timeExact } from "/assets/shared/format.js";
+import { shown } from "./feature-view.js";
 import { fetchJson } from "/assets/shared/live.js";
 
 const EVERY_MS = 1000;
@@ -33,7 +34,7 @@ export function rowsTicker(keyField) {
       user === undefined ? h("span", { class: "mono", text: middle(row.redis_key, 32), title: row.redis_key })
         : h("a", { href: `/features/${encodeURIComponent(user)}`, "data-page": true, class: "mono", text: middle(user, 24), title: user }),
       h("span", { class: "muted ticker-view", text: row.feature_view, title: row.redis_key }),
-      h("span", { class: "ticker-fields" }, values.map(([name, value]) => [h("span", { class: "nowrap" }, h("span", { class: "muted", text: `${middle(name, 32)} ` }), middle(value, 40)), " "])));
+      h("span", { class: "ticker-fields" }, values.map(([name, value]) => [h("span", { class: "nowrap" }, h("span", { class: "muted", text: `${middle(name, 32)} ` }), h("span", { text: shown(value), title: value })), " "])));
   }
 
   async function tick() {
