@@ -43,7 +43,7 @@ function right({ late_events: late, dead_letters: dead, refused_rows: refused })
 
 export function mount(root) {
   let history = null;
-  const sparks = Object.fromEntries(["records_per_s", "lag", "watermark_delay_ms", "rows_per_s"].map((series) => [series, sparkline()]));
+  const sparks = Object.fromEntries(["records_per_s", "lag", "watermark_delay_ms", "rows_per_s"].map((series) => [series, sparkline({ fewest: 6 })]));
   const due = h("div", { class: "bar due" }, h("span"));
   const events = figure("events/s", sparks.records_per_s.element);
   const behind = figure("behind", sparks.lag.element);
