@@ -53,6 +53,6 @@ export async function mustBeFit(page, name) {
 
 /** Waits until the page shows something of its data. */
 export async function settled(page) {
-  await page.waitForFunction(() => document.querySelector("#main")?.textContent.trim().length > 40);
+  await page.waitForFunction(() => document.querySelector("main")?.textContent.trim().length > 40);
   await page.waitForTimeout(300);
 }
