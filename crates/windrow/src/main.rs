@@ -9,7 +9,9 @@ mod dead_letter_office;
 mod exit;
 mod live_rows;
 mod logging;
+mod observed;
 mod pipeline_file;
+mod plan;
 mod print;
 mod progress;
 mod signals;
@@ -17,6 +19,8 @@ mod state_place;
 mod status;
 mod table;
 mod topic_watch;
+mod watched_store;
+mod web;
 
 use std::process::ExitCode;
 
@@ -26,7 +30,7 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(cli.verbose);
+    logging::start(cli.verbose, cli.log_format);
     let outcome = match cli.command {
         Command::Run(args) => commands::run::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
