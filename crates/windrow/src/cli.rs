@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use windrow_spec::Override;
 
 use crate::exit;
+use crate::logging::LogFormat;
 
 /// Real-time features: events from Kafka, event-time windows per user, rows in Redis.
 #[derive(Parser, Debug)]
@@ -16,6 +17,9 @@ pub(crate) struct Cli {
     /// Log in detail (RUST_LOG chooses exactly)
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
+    /// How log lines look: for people, or one JSON object a line
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
