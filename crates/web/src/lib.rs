@@ -10,6 +10,7 @@
 pub mod answers;
 pub mod console;
 pub mod controls;
+pub mod flink;
 pub mod guard;
 pub mod job;
 pub mod live;

@@ -11,8 +11,17 @@ use super::stage::{Stage, Subtask, per_state};
 pub(super) const MAX_PARALLELISM: usize = 128;
 /// Flink's states of a job.
 const STATES: [&str; 11] = [
-    "INITIALIZING", "CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED", "RESTARTING",
-    "SUSPENDED", "RECONCILING",
+    "INITIALIZING",
+    "CREATED",
+    "RUNNING",
+    "FAILING",
+    "FAILED",
+    "CANCELLING",
+    "CANCELED",
+    "FINISHED",
+    "RESTARTING",
+    "SUSPENDED",
+    "RECONCILING",
 ];
 
 /// `/jobs`

@@ -5,7 +5,7 @@ use std::hash::Hasher;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use windrow_spec::Pipeline;
 
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::stage::Stage;
 use crate::report::{InstanceReport, InstanceState, PartitionReport};
 
@@ -39,31 +39,34 @@ impl Look<'_> {
     /// How many partitions the topic has; 1 while that is not known, since nothing of Flink has no subtasks.
     pub(super) fn partitions(&self) -> usize {
         let told = self.instances.iter().map(|one| one.topic_partitions);
-        let owned = self.instances.iter().flat_map(|one| &one.partitions).map(|owned| owned.partition.saturating_add(1));
+        let owned =
+            self.instances.iter().flat_map(|one| &one.partitions).map(|owned| owned.partition.saturating_add(1));
         usize::try_from(told.chain(owned).max().unwrap_or_default()).unwrap_or_default().max(1)
     }
 
     /// Who owns `partition`: where two say so, the larger epoch does.
     pub(super) fn owner(&self, partition: usize) -> Option<(&InstanceReport, &PartitionReport)> {
         let owned = self.instances.iter().flat_map(|one| one.partitions.iter().map(move |owned| (one, owned)));
-        owned.filter(|(_, owned)| usize::try_from(owned.partition) == Ok(partition)).max_by_key(|(_, owned)| owned.epoch)
+        owned
+            .filter(|(_, owned)| usize::try_from(owned.partition) == Ok(partition))
+            .max_by_key(|(_, owned)| owned.epoch)
     }
 
     /// Whether `id` is this job's.
     pub(super) fn is(&self, id: &str) -> Result<(), Fault> {
         if !is_id(id) {
-            return Err(Fault::bad(format!("Cannot resolve path parameter (jobid) from value \"{id}\".")));
+            return Err(fault::bad(format!("Cannot resolve path parameter (jobid) from value \"{id}\".")));
         }
-        if id.eq_ignore_ascii_case(&self.id) { Ok(()) } else { Err(Fault::unknown(format!("Job {id} not found"))) }
+        if id.eq_ignore_ascii_case(&self.id) { Ok(()) } else { Err(fault::unknown(format!("Job {id} not found"))) }
     }
 
     /// The stage that the vertex `id` is.
     pub(super) fn stage(&self, id: &str) -> Result<Stage, Fault> {
         if !is_id(id) {
-            return Err(Fault::bad(format!("Cannot resolve path parameter (vertexid) from value \"{id}\".")));
+            return Err(fault::bad(format!("Cannot resolve path parameter (vertexid) from value \"{id}\".")));
         }
         let found = self.stages().into_iter().find(|stage| id.eq_ignore_ascii_case(&self.vertex_id(stage)));
-        found.ok_or_else(|| Fault::unknown(format!("JobVertex {id} not found")))
+        found.ok_or_else(|| fault::unknown(format!("JobVertex {id} not found")))
     }
 
     /// The same for all instances, and after a restart.

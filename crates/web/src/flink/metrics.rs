@@ -2,13 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::look::Look;
 use super::stage::{Part, Stage, Subtask};
 
 const EVERYWHERE: [&str; 9] = [
-    "numRecordsIn", "numRecordsOut", "numRecordsInPerSecond", "numRecordsOutPerSecond", "currentInputWatermark",
-    "currentOutputWatermark", "busyTimeMsPerSecond", "idleTimeMsPerSecond", "backPressuredTimeMsPerSecond",
+    "numRecordsIn",
+    "numRecordsOut",
+    "numRecordsInPerSecond",
+    "numRecordsOutPerSecond",
+    "currentInputWatermark",
+    "currentOutputWatermark",
+    "busyTimeMsPerSecond",
+    "idleTimeMsPerSecond",
+    "backPressuredTimeMsPerSecond",
 ];
 const SOURCE: [&str; 4] = ["watermarkLag", "pendingRecords", "currentEmitEventTimeLag", "sourceIdleTime"];
 const DECODE: [&str; 2] = ["numBytesIn", "numRecordsInErrors"];
@@ -83,7 +90,11 @@ fn value(look: &Look<'_>, stage: Stage, subtask: &Subtask<'_>, name: &str) -> Op
         (Stage::Source, "pendingRecords") => Number::count(owned?.lag?),
         (Stage::Source, "currentEmitEventTimeLag") => since(owned?.event_time_ms?),
         (Stage::Source, "sourceIdleTime") => {
-            if owned?.idle { since(owned?.last_record_at_ms?) } else { Number::Whole(0) }
+            if owned?.idle {
+                since(owned?.last_record_at_ms?)
+            } else {
+                Number::Whole(0)
+            }
         }
         (Stage::Decode, "numBytesIn") => Number::count(io.bytes?),
         (Stage::Decode, "numRecordsInErrors") => match &subtask.part {
@@ -145,7 +156,7 @@ fn aggregates(asked: Option<&str>) -> Result<Vec<&'static str>, Fault> {
     let Some(asked) = asked else { return Ok(AGGREGATES.to_vec()) };
     let known = |word: &str| {
         let found = AGGREGATES.into_iter().find(|name| word.eq_ignore_ascii_case(name));
-        found.ok_or_else(|| Fault::bad(format!("Cannot resolve query parameter (agg) from value \"{word}\".")))
+        found.ok_or_else(|| fault::bad(format!("Cannot resolve query parameter (agg) from value \"{word}\".")))
     };
     asked.split(',').map(known).collect()
 }
@@ -156,7 +167,7 @@ fn chosen(which: Option<&str>) -> Result<Vec<std::ops::RangeInclusive<usize>>, F
         let (from, to) = text.split_once('-').unwrap_or((text, text));
         match (from.trim().parse(), to.trim().parse()) {
             (Ok(from), Ok(to)) => Ok(from..=to),
-            _ => Err(Fault::bad(format!("Cannot resolve query parameter (subtasks) from value \"{text}\"."))),
+            _ => Err(fault::bad(format!("Cannot resolve query parameter (subtasks) from value \"{text}\"."))),
         }
     };
     which.split(',').map(range).collect()

@@ -57,7 +57,8 @@ impl Look<'_> {
             Stage::Decode => {
                 let of = |one: &'_ InstanceReport| one.workers.len();
                 let each = self.instances.iter().flat_map(|one| (0..of(one)).map(move |worker| (one, worker)));
-                each.filter_map(|(one, worker)| Some((Some(one), Part::Worker(worker, one.workers.get(worker)?)))).collect()
+                each.filter_map(|(one, worker)| Some((Some(one), Part::Worker(worker, one.workers.get(worker)?))))
+                    .collect()
             }
             Stage::View(number) => {
                 let name = self.pipeline.views.get(number).map(|view| &*view.feature_view.name);
@@ -169,7 +170,15 @@ impl Subtask<'_> {
 /// `value` for each of Flink's states of a task, by the name that `named` gives it.
 pub(super) fn per_state(states: impl Iterator<Item = &'static str>, named: fn(&str) -> String) -> Value {
     const STATES: [&str; 10] = [
-        "CREATED", "SCHEDULED", "DEPLOYING", "RUNNING", "FINISHED", "CANCELING", "CANCELED", "FAILED", "RECONCILING",
+        "CREATED",
+        "SCHEDULED",
+        "DEPLOYING",
+        "RUNNING",
+        "FINISHED",
+        "CANCELING",
+        "CANCELED",
+        "FAILED",
+        "RECONCILING",
         "INITIALIZING",
     ];
     let states: Vec<_> = states.collect();
