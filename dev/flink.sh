@@ -16,6 +16,8 @@ usage() {
     cat <<'EOF'
 usage: dev/flink.sh fetch                 fetch the jars (once; run does it too when needed)
        dev/flink.sh run [--] ARGUMENT…    run the command line, such as: dev/flink.sh run -- list -m localhost:8081
+       dev/flink.sh read HOST:PORT JOB [TRIGGER]…
+                                          read every answer of that server with Flink's own client
        dev/flink.sh version               the Flink version
 
 environment:
@@ -52,27 +54,42 @@ fetch() {
     exec 8>&-
 }
 
+# java_flink MAIN ARGUMENT…: flags that make a short-lived JVM start fast.
+java_flink() {
+    "$(java_path)" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+        -Dlog4j2.configurationFile="$HERE/log4j2.xml" -Dkafka.log.level=error \
+        --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED \
+        -cp "$LIBS/*" "$@"
+}
+
+ready() {
+    java_path >/dev/null || { say_error "no Java 17 or newer found: Flink $VERSION needs it"; return 3; }
+    fetch
+}
+
 # The client wants a folder with its configuration; nothing in it matters but that it is there: -m names the server.
 run() {
     [[ ${1:-} == -- ]] && shift
-    java_path >/dev/null || { say_error "no Java 17 or newer found: Flink $VERSION needs it"; return 3; }
-    fetch || return
+    ready || return
     local conf code=0
     conf=$(mktemp -d)
     printf 'rest:\n  address: localhost\n  port: 8081\nclient:\n  timeout: 60 s\n' >"$conf/config.yaml"
     # Flink 1.18 reads only the older name.
     printf 'rest.address: localhost\nrest.port: 8081\nclient.timeout: 60 s\n' >"$conf/flink-conf.yaml"
-    FLINK_CONF_DIR=$conf "$(java_path)" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
-        -Dlog4j2.configurationFile="$HERE/log4j2.xml" -Dkafka.log.level=error \
-        --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED \
-        -cp "$LIBS/*" org.apache.flink.client.cli.CliFrontend "$@" || code=$?
+    FLINK_CONF_DIR=$conf java_flink org.apache.flink.client.cli.CliFrontend "$@" || code=$?
     rm -rf "$conf"
     return "$code"
+}
+
+read_all() {
+    (($# >= 2)) || { usage >&2; exit 2; }
+    ready && java_flink "$HERE/flink/Read.java" "$@"
 }
 
 case ${1:-} in
     fetch) fetch ;;
     run) shift; run "$@" ;;
+    read) shift; read_all "$@" ;;
     version) printf '%s\n' "$VERSION" ;;
     -h | --help) usage ;;
     *) usage >&2; exit 2 ;;
