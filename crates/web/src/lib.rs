@@ -12,6 +12,7 @@ pub mod api;
 pub mod assets;
 pub mod console;
 pub mod controls;
+pub mod flink;
 pub mod guard;
 pub mod health;
 pub mod job;

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use crate::{Console, api, assets, health, metrics};
+use crate::{Console, api, assets, flink, health, metrics};
 
 /// Where people are; the page itself finds out what to show.
 const PAGES: [&str; 7] =
@@ -22,6 +22,7 @@ pub fn of_job(console: Arc<Console>) -> Router {
     router
         .merge(assets::router())
         .merge(api::router())
+        .merge(flink::router())
         .merge(health::router())
         .merge(metrics::router())
         .with_state(console)

@@ -80,13 +80,13 @@ impl Job {
         totals
     }
 
-    /// The age of the newest event of the partition that lags most in time; no older than the last moment without lag.
+    /// The age of the record read last, in the partition that lags most in time; no older than the last moment without lag.
     fn behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);
         }
         let lagging = self.owned().filter(|(_, partition)| partition.lag.is_some_and(|lag| lag > 0));
-        let oldest = lagging.filter_map(|(_, partition)| partition.event_time_ms).min();
+        let oldest = lagging.filter_map(|(_, partition)| partition.last_appended_ms.or(partition.event_time_ms)).min();
         let since = self.history().last_without_lag_ms();
         let behind = |since: i64| (self.now_ms - since).max(0);
         [oldest, since].into_iter().flatten().map(behind).min()

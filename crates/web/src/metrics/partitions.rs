@@ -59,6 +59,11 @@ pub(super) fn add(families: &mut Families, topic_partitions: i32, owned: &[&Part
         "When a record was read last, as Unix time.",
         each(|one| one.last_record_at_ms.map(seconds)),
     );
+    families.gauge(
+        "windrow_partition_last_append_timestamp_seconds",
+        "When the record read last was produced or appended, as Unix time.",
+        each(|one| one.last_appended_ms.map(seconds)),
+    );
     families.counter(
         "windrow_partition_records_total",
         "Records read since the partition came to this instance.",

@@ -89,6 +89,7 @@ fn partition(partition: i32, worker: usize) -> PartitionReport {
         event_time_ms: Some(NOW - 9_000 * n),
         idle: partition == 7,
         last_record_at_ms: Some(NOW - 125 * n),
+        last_appended_ms: Some(NOW - 225 * n),
         records: 900 * n.unsigned_abs(),
         records_per_s: 12.0,
         entities: 60 * n.unsigned_abs(),

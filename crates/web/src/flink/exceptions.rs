@@ -1,0 +1,41 @@
+//! `/jobs/:id/exceptions`: the warnings and errors of all instances' logs.
+
+use serde_json::{Value, json};
+
+use super::fault::{self, Fault};
+use super::look::Look;
+
+/// Flink's default.
+const SHOWN: usize = 20;
+
+/// Newest first, at most `max` of them.
+pub(super) fn exceptions(look: &Look<'_>, max: Option<&str>) -> Result<Value, Fault> {
+    let max = match max.map(|max| (max, max.parse::<usize>())) {
+        None => SHOWN,
+        Some((_, Ok(max))) if max > 0 => max,
+        Some((text, _)) => {
+            return Err(fault::bad(format!("Cannot resolve query parameter (maxExceptions) from value \"{text}\".")));
+        }
+    };
+    let mut all: Vec<_> =
+        look.instances.iter().flat_map(|one| one.exceptions.iter().map(move |exception| (one, exception))).collect();
+    all.sort_by_key(|(_, exception)| std::cmp::Reverse(exception.at_ms));
+    let entries: Vec<Value> = all
+        .iter()
+        .take(max)
+        .map(|(one, exception)| {
+            json!({
+                "exceptionName": format!("{} {}", exception.level, exception.target),
+                "stacktrace": exception.message,
+                "timestamp": exception.at_ms,
+                "failureLabels": {},
+                "taskName": exception.target,
+                "endpoint": one.host,
+                "location": one.host,
+                "taskManagerId": one.instance,
+                "concurrentExceptions": [],
+            })
+        })
+        .collect();
+    Ok(json!({ "exceptionHistory": { "entries": entries, "truncated": all.len() > max } }))
+}

@@ -1,0 +1,124 @@
+//! `/jobs/:id/vertices/:vid`, its watermarks and its back-pressure.
+
+use serde_json::{Map, Value, json};
+
+use super::io::Io;
+use super::job::MAX_PARALLELISM;
+use super::look::Look;
+use super::metrics;
+use super::stage::{Stage, Subtask, per_state};
+
+/// `/jobs/:id/vertices/:vid`
+pub(super) fn details(look: &Look<'_>, stage: Stage) -> Value {
+    let subtasks = look.subtasks(stage);
+    let each: Vec<Value> = subtasks.iter().map(|subtask| self::subtask(look, subtask)).collect();
+    json!({
+        "id": look.vertex_id(&stage),
+        "name": stage.name(look.pipeline),
+        "parallelism": subtasks.len(),
+        "maxParallelism": MAX_PARALLELISM.max(look.partitions()),
+        "now": look.now_ms,
+        "subtasks": each,
+        "aggregated": aggregated(look, &subtasks),
+    })
+}
+
+fn subtask(look: &Look<'_>, subtask: &Subtask<'_>) -> Value {
+    let start = subtask.started_at_ms();
+    let duration = start.map_or(-1, |start| look.now_ms - start);
+    json!({
+        "subtask": subtask.index,
+        "status": subtask.status(),
+        "attempt": 0,
+        "endpoint": subtask.host(),
+        "host": subtask.host(),
+        "start-time": start.unwrap_or(-1),
+        "start_time": start.unwrap_or(-1),
+        "end-time": -1,
+        "duration": duration,
+        "metrics": subtask.io().json(),
+        "taskmanager-id": subtask.task_manager(),
+        "status-duration": { subtask.status(): duration.max(0) },
+    })
+}
+
+/// Distributions over the subtasks.
+fn aggregated(look: &Look<'_>, subtasks: &[Subtask<'_>]) -> Value {
+    let all: Vec<Io> = subtasks.iter().map(Subtask::io).collect();
+    #[allow(clippy::cast_precision_loss)] // as Flink counts
+    let spread = |of: fn(&Io) -> u64| super::checkpoints::summary(&all.iter().map(of).collect::<Vec<_>>());
+    let metrics: Map<String, Value> = [
+        ("read-bytes", spread(|io| io.bytes.unwrap_or_default())),
+        ("write-bytes", spread(|_| 0)),
+        ("read-records", spread(|io| io.read)),
+        ("write-records", spread(|io| io.written)),
+        ("accumulated-backpressured-time", spread(|io| io.backpressured_ms)),
+        ("accumulated-idle-time", spread(|io| io.idle_ms)),
+        ("accumulated-busy-time", spread(|io| io.busy_ms)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    let up = |subtask: &Subtask<'_>| {
+        let start = subtask.started_at_ms().unwrap_or(look.now_ms);
+        u64::try_from(look.now_ms - start).unwrap_or_default()
+    };
+    let mut durations = Map::new();
+    for state in ["CREATED", "DEPLOYING", "INITIALIZING", "RUNNING"] {
+        let in_state = subtasks.iter().filter(|subtask| subtask.status() == state).map(up).collect::<Vec<_>>();
+        durations.insert(state.to_owned(), super::checkpoints::summary(&in_state));
+    }
+    json!({
+        "metrics": metrics,
+        "status-duration": durations,
+        "subtasks": per_state(subtasks.iter().map(Subtask::status), str::to_owned),
+    })
+}
+
+/// `/jobs/:id/vertices/:vid/watermarks`
+pub(super) fn watermarks(look: &Look<'_>, stage: Stage) -> Value {
+    let each = |subtask: &Subtask<'_>| {
+        json!({
+            "id": format!("{}.currentInputWatermark", subtask.index),
+            "value": metrics::watermark(subtask).to_string(),
+        })
+    };
+    look.subtasks(stage).iter().map(each).collect()
+}
+
+/// `/jobs/:id/vertices/:vid/backpressure`
+pub(super) fn backpressure(look: &Look<'_>, stage: Stage) -> Value {
+    let each = |subtask: &Subtask<'_>| {
+        let io = subtask.io();
+        let level = level(io.backpressured_per_s / 1e3);
+        json!({
+            "subtask": subtask.index,
+            "attempt-number": 0,
+            "backpressureLevel": level,
+            "backpressure-level": level,
+            "ratio": io.backpressured_per_s / 1e3,
+            "idleRatio": io.idle_per_s / 1e3,
+            "busyRatio": io.busy_per_s / 1e3,
+        })
+    };
+    let subtasks = look.subtasks(stage);
+    let worst = subtasks.iter().map(|subtask| subtask.io().backpressured_per_s / 1e3).fold(0.0, f64::max);
+    json!({
+        "status": "ok",
+        "backpressureLevel": level(worst),
+        "backpressure-level": level(worst),
+        "end-timestamp": look.now_ms,
+        "subtasks": subtasks.iter().map(each).collect::<Vec<_>>(),
+    })
+}
+
+/// Flink's thresholds.
+fn level(ratio: f64) -> &'static str {
+    if ratio <= 0.1 {
+        "ok"
+    } else if ratio <= 0.5 {
+        "low"
+    } else {
+        "high"
+    }
+}

@@ -1,0 +1,34 @@
+//! Flink's own client reads every answer. Needs its jars: `WINDROW_TEST_FLINK=dev/flink.sh cargo test …`.
+
+use std::process::Command;
+
+use windrow_web::server::{Server, bind};
+
+use crate::reports::{BROKEN, TAKEN, UNDER_WAY};
+use crate::support::Job;
+
+#[test]
+fn flinks_own_client_reads_every_answer() {
+    let Some(flink) = std::env::var_os("WINDROW_TEST_FLINK") else {
+        println!("SKIPPED: WINDROW_TEST_FLINK does not name dev/flink.sh");
+        return;
+    };
+    let job = Job::new();
+    let listener = bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let server = Server::start(listener, job.router()).expect("a server");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(&flink).args(arguments).output().expect("it runs");
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        said
+    };
+    let read = run(&["read", &address, &job.id(), TAKEN, BROKEN, UNDER_WAY]);
+    for resource in ["JobDetailsInfo", "CheckpointingStatistics", "TaskManagersInfo", "JobVertexBackPressureInfo"] {
+        assert!(read.contains(&format!(" as {resource}")), "{read}");
+    }
+    assert!(read.contains("partition 3 has no owner"), "the reason of a failure comes through: {read}");
+    let listed = run(&["run", "--", "list", "-m", &address]);
+    assert!(listed.contains(&format!("{} : {} (RUNNING)", job.id(), job.console.pipeline.name)), "{listed}");
+    server.end();
+}

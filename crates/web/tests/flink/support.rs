@@ -1,0 +1,99 @@
+//! A job that consists of reports, and asking it.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt;
+use windrow_connectors::object_store::ObjectStores;
+use windrow_engine::{CheckpointStores, Stop};
+use windrow_web::{Console, InstanceReport, Observed};
+
+use crate::reports;
+
+/// What the instance says that is asked; it can be changed.
+#[derive(Clone)]
+pub(crate) struct Says(pub(crate) Arc<Mutex<InstanceReport>>);
+
+impl Observed for Says {
+    fn report(&self) -> InstanceReport {
+        self.0.lock().expect("nobody panicked").clone()
+    }
+}
+
+pub(crate) struct Job {
+    pub(crate) console: Arc<Console>,
+    pub(crate) says: Says,
+    router: Router,
+}
+
+impl Job {
+    /// Of the two instances of [`reports`].
+    pub(crate) fn new() -> Self {
+        Self::of(reports::here(), &[reports::there()])
+    }
+
+    pub(crate) fn of(here: InstanceReport, others: &[InstanceReport]) -> Self {
+        let says = Says(Arc::new(Mutex::new(here)));
+        let stores = Arc::new(ObjectStores::new().expect("a runtime"));
+        let store = stores.open("memory:").expect("memory");
+        for (number, other) in others.iter().enumerate() {
+            let name = format!("instances/{}-{:010}", other.instance, number + 1);
+            store.create(&name, serde_json::to_vec(other).expect("JSON")).expect("created");
+        }
+        let pipeline =
+            windrow_spec::parse("ecommerce.toml", windrow_spec::ECOMMERCE, &[]).expect("the shipped pipeline");
+        let console = Arc::new(Console {
+            pipeline: Arc::new(pipeline),
+            pipeline_text: String::new(),
+            plan: Value::Null,
+            observed: Arc::new(says.clone()),
+            rows: Arc::new(()),
+            store,
+            stores,
+            stop: Stop::default(),
+            peers: windrow_web::peers::Peers::default(),
+            controls: windrow_web::controls::Controls::default(),
+        });
+        let router = windrow_web::flink::router().with_state(Arc::clone(&console));
+        Self { console, says, router }
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.console.job_id()
+    }
+
+    /// Ids of the vertices, in the order of the data.
+    pub(crate) async fn vertices(&self) -> Vec<String> {
+        let details = self.get(&format!("/jobs/{}", self.id())).await;
+        let vertices = details["vertices"].as_array().expect("a list");
+        vertices.iter().map(|vertex| vertex["id"].as_str().expect("an id").to_owned()).collect()
+    }
+
+    /// What a GET answers, which must be a success.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, content_type, value) = self.ask("GET", path, "").await;
+        assert_eq!(status, StatusCode::OK, "{path}: {value}");
+        assert_eq!(content_type, "application/json; charset=UTF-8", "{path}");
+        value
+    }
+
+    /// Status, content type and JSON of any request.
+    pub(crate) async fn ask(&self, verb: &str, path: &str, body: &str) -> (StatusCode, String, Value) {
+        let request = Request::builder().method(verb).uri(path).body(Body::from(body.to_owned())).expect("a request");
+        let response = self.router().oneshot(request).await.expect("infallible");
+        let status = response.status();
+        let content_type =
+            response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+        let bytes = to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+        let value = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| panic!("{verb} {path}: {status} {:?}", String::from_utf8_lossy(&bytes)));
+        (status, content_type, value)
+    }
+}

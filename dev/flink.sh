@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Flink's own command line for tests of Windrow's Flink REST: fetched once from Maven Central, without a cluster.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib/say.sh
+source "$HERE/lib/say.sh"
+# shellcheck source=lib/java.sh
+source "$HERE/lib/java.sh"
+
+VERSION=${WINDROW_FLINK_VERSION:-$(sed -n 's|.*<flink.version>\(.*\)</flink.version>.*|\1|p' "$HERE/flink/pom.xml")}
+LIBS=${WINDROW_FLINK_LIBS:-$HERE/../.windrow/flink/$VERSION/libs}
+
+usage() {
+    cat <<'EOF'
+usage: dev/flink.sh fetch                 fetch the jars (once; run does it too when needed)
+       dev/flink.sh run [--] ARGUMENT…    run the command line, such as: dev/flink.sh run -- list -m localhost:8081
+       dev/flink.sh read HOST:PORT JOB [TRIGGER]…
+                                          read every answer of that server with Flink's own client
+       dev/flink.sh version               the Flink version
+
+environment:
+  WINDROW_FLINK_VERSION   another version than the one in dev/flink/pom.xml
+  WINDROW_FLINK_LIBS      where the jars are (default: .windrow/flink/VERSION/libs of the project)
+exit codes: those of Flink's command line; 2 wrong arguments, 3 Flink cannot be fetched or run
+EOF
+}
+
+fetched() { [[ $(cat "$LIBS/.complete" 2>/dev/null) == "$(cksum <"$HERE/flink/pom.xml")" ]]; }
+
+# Fetches into a folder beside it and renames: an interrupted fetch never looks like a finished one.
+fetch() {
+    fetched && return 0
+    local out=$LIBS.fetching log
+    mkdir -p "$(dirname "$LIBS")"
+    # Two callers at once (tests) fetch once.
+    exec 8>"$LIBS.lock"
+    flock 8
+    fetched && return 0
+    command -v mvn >/dev/null || { say_error 'Maven (mvn) is not installed: it fetches Flink'; return 3; }
+    rm -rf "$out"
+    log=$(mktemp)
+    if ! mvn -B -q -Dstyle.color=never -f "$HERE/flink/pom.xml" "-Dflink.version=$VERSION" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$out" >"$log" 2>&1; then
+        say_error "Flink $VERSION could not be fetched from Maven Central"
+        grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
+        rm -rf "$log" "$out"
+        return 3
+    fi
+    rm -rf "$log" "$LIBS"
+    cksum <"$HERE/flink/pom.xml" >"$out/.complete"
+    mv "$out" "$LIBS"
+    exec 8>&-
+}
+
+# java_flink MAIN ARGUMENT…: flags that make a short-lived JVM start fast.
+java_flink() {
+    "$(java_path)" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+        -Dlog4j2.configurationFile="$HERE/log4j2.xml" -Dkafka.log.level=error \
+        --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED \
+        -cp "$LIBS/*" "$@"
+}
+
+ready() {
+    java_path >/dev/null || { say_error "no Java 17 or newer found: Flink $VERSION needs it"; return 3; }
+    fetch
+}
+
+# The client wants a folder with its configuration; nothing in it matters but that it is there: -m names the server.
+run() {
+    [[ ${1:-} == -- ]] && shift
+    ready || return
+    local conf code=0
+    conf=$(mktemp -d)
+    printf 'rest:\n  address: localhost\n  port: 8081\nclient:\n  timeout: 60 s\n' >"$conf/config.yaml"
+    # Flink 1.18 reads only the older name.
+    printf 'rest.address: localhost\nrest.port: 8081\nclient.timeout: 60 s\n' >"$conf/flink-conf.yaml"
+    FLINK_CONF_DIR=$conf java_flink org.apache.flink.client.cli.CliFrontend "$@" || code=$?
+    rm -rf "$conf"
+    return "$code"
+}
+
+read_all() {
+    (($# >= 2)) || { usage >&2; exit 2; }
+    ready && java_flink "$HERE/flink/Read.java" "$@"
+}
+
+case ${1:-} in
+    fetch) fetch ;;
+    run) shift; run "$@" ;;
+    read) shift; read_all "$@" ;;
+    version) printf '%s\n' "$VERSION" ;;
+    -h | --help) usage ;;
+    *) usage >&2; exit 2 ;;
+esac
