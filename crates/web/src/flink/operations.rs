@@ -68,7 +68,7 @@ pub(super) fn savepoint_status(console: &Console, job: &str, trigger: &str) -> R
     match found {
         None => Err(fault::unknown(format!("There is no savepoint operation with triggerId={trigger} for job {job}."))),
         Some(SavepointState::InProgress { .. }) => Ok(status("IN_PROGRESS", Value::Null)),
-        Some(SavepointState::Completed { location }) => Ok(status("COMPLETED", json!({ "location": location }))),
+        Some(SavepointState::Completed { location, .. }) => Ok(status("COMPLETED", json!({ "location": location }))),
         Some(SavepointState::Failed { reason }) => {
             Ok(status("COMPLETED", json!({ "failure-cause": failure(&reason) })))
         }
