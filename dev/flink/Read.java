@@ -39,7 +39,9 @@ public class Read {
                     read(CheckpointingStatisticsHeaders.getInstance(), of(new JobMessageParameters(), job));
             for (CheckpointStatistics one : checkpoints.getHistory()) {
                 CheckpointMessageParameters parameters = of(new CheckpointMessageParameters(), job);
-                parameters.checkpointIdPathParameter.resolve(one.getId());
+                for (MessagePathParameter<?> parameter : parameters.getPathParameters()) {
+                    if (parameter instanceof CheckpointIdPathParameter at) at.resolve(one.getId());
+                }
                 read(CheckpointStatisticDetailsHeaders.getInstance(), parameters);
             }
             for (int n = 2; n < arguments.length; n++) {
@@ -61,16 +63,14 @@ public class Read {
                 asked.jobPathParameter.resolve(job);
                 asked.jobVertexIdPathParameter.resolve(id);
                 read(JobVertexMetricsHeaders.getInstance(), asked);
-                asked.metricsFilterParameter.resolve(List.of("0.numRecordsIn", "0.busyTimeMsPerSecond"));
+                filter(asked, List.of("0.numRecordsIn", "0.busyTimeMsPerSecond"));
                 read(JobVertexMetricsHeaders.getInstance(), asked);
                 AggregatedSubtaskMetricsParameters over = new AggregatedSubtaskMetricsParameters();
                 for (MessagePathParameter<?> parameter : over.getPathParameters()) {
                     if (parameter instanceof JobIDPathParameter at) at.resolve(job);
                     if (parameter instanceof JobVertexIdPathParameter at) at.resolve(id);
                 }
-                for (MessageQueryParameter<?> parameter : over.getQueryParameters()) {
-                    if (parameter instanceof MetricsFilterParameter names) names.resolve(List.of("numRecordsIn"));
-                }
+                filter(over, List.of("numRecordsIn"));
                 read(AggregatedSubtaskMetricsHeaders.getInstance(), over);
             }
         } finally {
@@ -85,6 +85,12 @@ public class Read {
                 .get(30, TimeUnit.SECONDS);
         System.out.println("read " + headers.getTargetRestEndpointURL() + " as " + answer.getClass().getSimpleName());
         return answer;
+    }
+
+    private static void filter(MessageParameters parameters, List<String> names) {
+        for (MessageQueryParameter<?> parameter : parameters.getQueryParameters()) {
+            if (parameter instanceof MetricsFilterParameter filter) filter.resolve(names);
+        }
     }
 
     private static <M extends JobMessageParameters> M of(M parameters, JobID job) {

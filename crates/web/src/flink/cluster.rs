@@ -69,7 +69,7 @@ fn task_manager(one: &InstanceReport) -> Value {
         "cpuCores": 0.0, "taskHeapMemory": 0, "taskOffHeapMemory": 0, "managedMemory": 0, "networkMemory": 0,
         "extendedResources": {},
     });
-    let partitions = one.partitions.iter().map(|partition| format!("partition-{}", partition.partition));
+
     json!({
         "id": one.instance,
         "path": if one.listen.is_empty() { one.host.clone() } else { one.listen.clone() },
@@ -78,7 +78,7 @@ fn task_manager(one: &InstanceReport) -> Value {
         "timeSinceLastHeartbeat": one.reported_at_ms,
         "slotsNumber": one.workers.len(),
         "freeSlots": free(one),
-        "assignedTasks": partitions.map(|name| (name, json!(1))).collect::<serde_json::Map<_, _>>(),
+        "assignedTasks": one.partitions.len(),
         "totalResource": nothing,
         "freeResource": nothing,
         "hardware": { "cpuCores": one.workers.len(), "physicalMemory": 0, "freeMemory": 0, "managedMemory": 0 },

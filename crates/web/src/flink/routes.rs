@@ -25,33 +25,33 @@ type Shared = State<Arc<Console>>;
 
 /// Flink's REST API, as far as it is answered, as `/…` and `/v1/…`.
 pub fn router() -> Router<Arc<Console>> {
-    let one = paths();
-    Router::new().nest("/v1", one.clone()).merge(one).layer(Extension(Triggers::default()))
-}
-
-fn paths() -> Router<Arc<Console>> {
-    Router::new()
-        .route("/config", get(config))
-        .route("/overview", get(overview))
-        .route("/taskmanagers", get(task_managers))
-        .route("/jobs", get(jobs))
-        .route("/jobs/overview", get(jobs_overview))
-        .route("/jobs/{jobid}", get(details).patch(cancel))
-        .route("/jobs/{jobid}/status", get(status))
-        .route("/jobs/{jobid}/exceptions", get(exceptions))
-        .route("/jobs/{jobid}/checkpoints", get(statistics).post(checkpoint))
-        .route("/jobs/{jobid}/checkpoints/config", get(checkpoint_config))
-        .route("/jobs/{jobid}/checkpoints/details/{checkpointid}", get(checkpoint_details))
-        .route("/jobs/{jobid}/checkpoints/{triggerid}", get(checkpoint_status))
-        .route("/jobs/{jobid}/savepoints", post(savepoint))
-        .route("/jobs/{jobid}/savepoints/{triggerid}", get(savepoint_status))
-        .route("/jobs/{jobid}/stop", post(stop))
-        .route("/jobs/{jobid}/vertices/{vertexid}", get(vertex_details))
-        .route("/jobs/{jobid}/vertices/{vertexid}/metrics", get(vertex_metrics))
-        .route("/jobs/{jobid}/vertices/{vertexid}/subtasks/metrics", get(subtask_metrics))
-        .route("/jobs/{jobid}/vertices/{vertexid}/watermarks", get(watermarks))
-        .route("/jobs/{jobid}/vertices/{vertexid}/backpressure", get(backpressure))
-        .method_not_allowed_fallback(wrong_method)
+    let mut router = Router::new();
+    // Not nested: who asks wrongly is told the whole path.
+    for prefix in ["", "/v1"] {
+        let at = |path: &str| format!("{prefix}{path}");
+        router = router
+            .route(&at("/config"), get(config))
+            .route(&at("/overview"), get(overview))
+            .route(&at("/taskmanagers"), get(task_managers))
+            .route(&at("/jobs"), get(jobs))
+            .route(&at("/jobs/overview"), get(jobs_overview))
+            .route(&at("/jobs/{jobid}"), get(details).patch(cancel))
+            .route(&at("/jobs/{jobid}/status"), get(status))
+            .route(&at("/jobs/{jobid}/exceptions"), get(exceptions))
+            .route(&at("/jobs/{jobid}/checkpoints"), get(statistics).post(checkpoint))
+            .route(&at("/jobs/{jobid}/checkpoints/config"), get(checkpoint_config))
+            .route(&at("/jobs/{jobid}/checkpoints/details/{checkpointid}"), get(checkpoint_details))
+            .route(&at("/jobs/{jobid}/checkpoints/{triggerid}"), get(checkpoint_status))
+            .route(&at("/jobs/{jobid}/savepoints"), post(savepoint))
+            .route(&at("/jobs/{jobid}/savepoints/{triggerid}"), get(savepoint_status))
+            .route(&at("/jobs/{jobid}/stop"), post(stop))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}"), get(vertex_details))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}/metrics"), get(vertex_metrics))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}/subtasks/metrics"), get(subtask_metrics))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}/watermarks"), get(watermarks))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}/backpressure"), get(backpressure));
+    }
+    router.method_not_allowed_fallback(wrong_method).layer(Extension(Triggers::default()))
 }
 
 /// What a path and its query name.

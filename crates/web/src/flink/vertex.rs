@@ -38,7 +38,7 @@ fn subtask(look: &Look<'_>, subtask: &Subtask<'_>) -> Value {
         "duration": duration,
         "metrics": subtask.io().json(),
         "taskmanager-id": subtask.task_manager(),
-        "status-duration": { subtask.status(): duration.max(0) },
+        "status-duration": durations(|state| json!(if subtask.status() == state { duration.max(0) } else { 0 })),
     })
 }
 
@@ -63,16 +63,21 @@ fn aggregated(look: &Look<'_>, subtasks: &[Subtask<'_>]) -> Value {
         let start = subtask.started_at_ms().unwrap_or(look.now_ms);
         u64::try_from(look.now_ms - start).unwrap_or_default()
     };
-    let mut durations = Map::new();
-    for state in ["CREATED", "DEPLOYING", "INITIALIZING", "RUNNING"] {
+    let durations = durations(|state| {
         let in_state = subtasks.iter().filter(|subtask| subtask.status() == state).map(up).collect::<Vec<_>>();
-        durations.insert(state.to_owned(), super::checkpoints::summary(&in_state));
-    }
+        super::checkpoints::summary(&in_state)
+    });
     json!({
         "metrics": metrics,
         "status-duration": durations,
         "subtasks": per_state(subtasks.iter().map(Subtask::status), str::to_owned),
     })
+}
+
+/// `of` each state whose duration Flink's client takes for granted.
+fn durations(of: impl Fn(&str) -> Value) -> Value {
+    let states = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
+    states.into_iter().map(|state| (state.to_owned(), of(state))).collect::<Map<_, _>>().into()
 }
 
 /// `/jobs/:id/vertices/:vid/watermarks`

@@ -11,8 +11,8 @@ use crate::support::Job;
 
 const TRIGGER: &str = "0123456789abcdef0123456789abcdef";
 
-#[tokio::test]
-async fn a_savepoint_is_accepted_once_and_can_be_polled() {
+#[test]
+fn a_savepoint_is_accepted_once_and_can_be_polled() {
     let (job, folder) = (Job::new(), tempfile::tempdir().expect("a folder"));
     let path = format!("/jobs/{}/savepoints", job.id());
     for format in ["\"CANONICAL\"", "\"NATIVE\"", "null"] {
@@ -20,82 +20,92 @@ async fn a_savepoint_is_accepted_once_and_can_be_polled() {
         let body = format!(
             "{{\"target-directory\": \"{to}\", \"cancel-job\": false, \"formatType\": {format}, \"triggerId\": \"{TRIGGER}\"}}"
         );
-        let (status, _, value) = job.ask("POST", &path, &body).await;
+        let (status, _, value) = job.ask("POST", &path, &body);
         assert_eq!((status, value), (StatusCode::ACCEPTED, json!({ "request-id": TRIGGER })));
     }
     assert_eq!(job.console.controls.reports().len(), 1, "asked again by the same name, nothing new is begun");
-    let status = job.get(&format!("/v1{path}/{TRIGGER}")).await;
-    assert_eq!(status, json!({ "status": { "id": "IN_PROGRESS" }, "operation": null }));
-    job.console.stop.request();
+    // Nobody has a checkpoint in this store, so there is nothing to take a savepoint of; it says so at the next look.
+    let until = Instant::now() + Duration::from_secs(10);
+    let failed = loop {
+        let polled = job.get(&format!("/v1{path}/{TRIGGER}"));
+        if polled != json!({ "status": { "id": "IN_PROGRESS" }, "operation": null }) {
+            break polled;
+        }
+        assert!(Instant::now() < until, "{polled}");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(failed["status"]["id"], "COMPLETED", "Flink's word for over");
+    let why = failed["operation"]["failure-cause"]["stack-trace"].as_str().expect("a reason");
+    assert!(why.contains("there is no checkpoint in memory"), "{failed}");
 }
 
-#[tokio::test]
-async fn without_a_trigger_id_one_is_drawn() {
+#[test]
+fn without_a_trigger_id_one_is_drawn() {
     let (job, folder) = (Job::new(), tempfile::tempdir().expect("a folder"));
     let path = format!("/jobs/{}/savepoints", job.id());
     let body = json!({ "target-directory": format!("file://{}", folder.path().display()) }).to_string();
-    let (status, _, value) = job.ask("POST", &path, &body).await;
+    let (status, _, value) = job.ask("POST", &path, &body);
     assert_eq!(status, StatusCode::ACCEPTED, "{value}");
     let drawn = value["request-id"].as_str().expect("an id");
     assert!(drawn.len() == 32 && drawn.bytes().all(|byte| byte.is_ascii_hexdigit()), "{drawn}");
-    job.get(&format!("{path}/{drawn}")).await;
+    job.get(&format!("{path}/{drawn}"));
     job.console.stop.request();
 }
 
-#[tokio::test]
-async fn cancel_stops_every_instance() {
+#[test]
+fn cancel_stops_every_instance() {
     let job = Job::new();
-    let (status, _, value) = job.ask("PATCH", &format!("/v1/jobs/{}?mode=cancel", job.id()), "").await;
+    let (status, _, value) = job.ask("PATCH", &format!("/v1/jobs/{}?mode=cancel", job.id()), "");
     assert_eq!((status, value), (StatusCode::ACCEPTED, json!({})));
     let until = Instant::now() + Duration::from_secs(10);
     while !job.console.stop.requested() {
         assert!(Instant::now() < until, "it was not asked to stop");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        std::thread::sleep(Duration::from_millis(10));
     }
     let told = job.console.store.list("instances").expect("a list");
     assert!(told.iter().any(|object| object.name == "instances/bbbbbbbbbbbbbbbb-stop"), "{told:?}");
 }
 
-#[tokio::test]
-async fn a_stopping_job_says_so() {
+#[test]
+fn a_stopping_job_says_so() {
     let mut here = reports::here();
     here.state = InstanceState::Stopping;
     let job = Job::of(here.clone(), &[reports::there()]);
-    assert_eq!(job.get("/jobs").await["jobs"][0]["status"], "RUNNING", "one goes on");
+    assert_eq!(job.get("/jobs")["jobs"][0]["status"], "RUNNING", "one goes on");
     let job = Job::of(here.clone(), &[]);
-    assert_eq!(job.get("/jobs").await["jobs"][0]["status"], "CANCELLING");
+    assert_eq!(job.get("/jobs")["jobs"][0]["status"], "CANCELLING");
     here.state = InstanceState::Starting;
-    assert_eq!(Job::of(here, &[]).get("/jobs").await["jobs"][0]["status"], "CREATED");
+    assert_eq!(Job::of(here, &[]).get("/jobs")["jobs"][0]["status"], "CREATED");
 }
 
-#[tokio::test]
-async fn a_checkpoint_that_was_asked_for_is_the_next_of_every_partition() {
+#[test]
+fn a_checkpoint_that_was_asked_for_is_the_next_of_every_partition() {
     let job = Job::of(reports::here(), &[]);
     let path = format!("/jobs/{}/checkpoints", job.id());
     let body = json!({ "checkpointType": "FULL", "triggerId": TRIGGER }).to_string();
-    let (status, _, value) = job.ask("POST", &path, &body).await;
+    let (status, _, value) = job.ask("POST", &path, &body);
     assert_eq!((status, value), (StatusCode::ACCEPTED, json!({ "request-id": TRIGGER })));
-    let polled = async || job.get(&format!("{path}/{TRIGGER}")).await;
+    let polled = || job.get(&format!("{path}/{TRIGGER}"));
     let advance = |checkpoint: CheckpointReport| {
         let mut says = job.says.0.lock().expect("nobody panicked");
         says.reported_at_ms = checkpoint.began_at_ms + 1_000;
         says.checkpoints.insert(0, checkpoint);
     };
     let under_way = json!({ "status": { "id": "IN_PROGRESS" }, "operation": null });
-    assert_eq!(polled().await, under_way, "older ones do not count");
+    assert_eq!(polled(), under_way, "older ones do not count");
     advance(checkpoint(0, 10, NOW + 18_000));
-    assert_eq!(polled().await, under_way, "partition 1 is missing");
+    assert_eq!(polled(), under_way, "partition 1 is missing");
     advance(checkpoint(1, 10, NOW + 19_000));
     let round = NOW / EVERY * EVERY;
-    assert_eq!(polled().await, json!({ "status": { "id": "COMPLETED" }, "operation": { "checkpointId": round } }));
-    job.get(&format!("{path}/details/{round}")).await;
+    assert_eq!(polled(), json!({ "status": { "id": "COMPLETED" }, "operation": { "checkpointId": round } }));
+    job.get(&format!("{path}/details/{round}"));
 }
 
-#[tokio::test]
-async fn a_checkpoint_that_fails_says_why() {
+#[test]
+fn a_checkpoint_that_fails_says_why() {
     let job = Job::of(reports::here(), &[]);
     let path = format!("/jobs/{}/checkpoints", job.id());
-    let (_, _, value) = job.ask("POST", &path, "").await;
+    let (_, _, value) = job.ask("POST", &path, "");
     let trigger = value["request-id"].as_str().expect("an id").to_owned();
     let failed = CheckpointReport {
         status: CheckpointStatus::Failed,
@@ -103,7 +113,7 @@ async fn a_checkpoint_that_fails_says_why() {
         ..checkpoint(0, 10, NOW + 18_000)
     };
     job.says.0.lock().expect("nobody panicked").checkpoints.insert(0, failed);
-    let polled = job.get(&format!("{path}/{trigger}")).await;
+    let polled = job.get(&format!("{path}/{trigger}"));
     let why = polled["operation"]["failureCause"]["stack-trace"].as_str().expect("a reason");
     assert!(why.contains("partition 0: the store is full"), "{polled}");
 }

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 use windrow_connectors::object_store::ObjectStores;
 use windrow_engine::{CheckpointStores, Stop};
@@ -27,6 +28,7 @@ pub(crate) struct Job {
     pub(crate) console: Arc<Console>,
     pub(crate) says: Says,
     router: Router,
+    runtime: Runtime,
 }
 
 impl Job {
@@ -58,7 +60,8 @@ impl Job {
             controls: windrow_web::controls::Controls::default(),
         });
         let router = windrow_web::flink::router().with_state(Arc::clone(&console));
-        Self { console, says, router }
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { console, says, router, runtime }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -70,28 +73,29 @@ impl Job {
     }
 
     /// Ids of the vertices, in the order of the data.
-    pub(crate) async fn vertices(&self) -> Vec<String> {
-        let details = self.get(&format!("/jobs/{}", self.id())).await;
+    pub(crate) fn vertices(&self) -> Vec<String> {
+        let details = self.get(&format!("/jobs/{}", self.id()));
         let vertices = details["vertices"].as_array().expect("a list");
         vertices.iter().map(|vertex| vertex["id"].as_str().expect("an id").to_owned()).collect()
     }
 
     /// What a GET answers, which must be a success.
-    pub(crate) async fn get(&self, path: &str) -> Value {
-        let (status, content_type, value) = self.ask("GET", path, "").await;
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let (status, content_type, value) = self.ask("GET", path, "");
         assert_eq!(status, StatusCode::OK, "{path}: {value}");
         assert_eq!(content_type, "application/json; charset=UTF-8", "{path}");
         value
     }
 
     /// Status, content type and JSON of any request.
-    pub(crate) async fn ask(&self, verb: &str, path: &str, body: &str) -> (StatusCode, String, Value) {
+    pub(crate) fn ask(&self, verb: &str, path: &str, body: &str) -> (StatusCode, String, Value) {
         let request = Request::builder().method(verb).uri(path).body(Body::from(body.to_owned())).expect("a request");
-        let response = self.router().oneshot(request).await.expect("infallible");
-        let status = response.status();
-        let content_type =
-            response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
-        let bytes = to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+        let (status, headers, bytes) = self.runtime.block_on(async {
+            let response = self.router().oneshot(request).await.expect("infallible");
+            let (parts, body) = response.into_parts();
+            (parts.status, parts.headers, to_bytes(body, 1 << 20).await.expect("a body"))
+        });
+        let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
         let value = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| panic!("{verb} {path}: {status} {:?}", String::from_utf8_lossy(&bytes)));
         (status, content_type, value)
