@@ -83,8 +83,8 @@ export function mount(root) {
           `${count(totals.records)} since the start`);
         const caught = totals.lag === 0;
         behind.set(caught ? "nothing" : span(totals.behind_ms), "", `${exact(totals.behind_ms, "ms")}, lag ${exact(totals.lag, "records")}`,
-          caught ? "everything there is was read" : `${count(totals.lag)} records to read`);
-        const mark = totals.watermark_ms;
+          caught ? "everything there is was read" : typeof totals.lag === "number" ? `${count(totals.lag)} records to read` : "not known yet");
+        const mark = totals.watermark_ms ?? null;
         watermark.set(mark === null ? "–" : time(mark), "", timeExact(mark), mark === null ? "no event yet"
           : [`${span(totals.watermark_delay_ms)} before now`, timeBeside(mark)].filter(Boolean).join(" · "));
         rows.set(count(totals.rows_per_s), "", exact(totals.rows_per_s, "rows per second, over the last ten seconds"), `${count(totals.rows)} since the start`);
