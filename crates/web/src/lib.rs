@@ -8,6 +8,7 @@
 //! After a crash: nothing here survives or needs to.
 
 pub mod console;
+pub mod kafka;
 pub mod report;
 
 pub use console::{Console, Observed};

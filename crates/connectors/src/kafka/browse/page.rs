@@ -192,9 +192,23 @@ impl Plan {
                 Some(reader) => reader,
                 none => none.insert(Reader::new(&self.brokers, &self.topic, false)?),
             };
-            if !self.fill(reader, &mut lanes, &hungry, back, needle.as_ref(), &mut page)? {
-                page.ended = if page.trouble.is_some() { Ended::Trouble } else { Ended::Time };
-                break;
+            match self.fill(reader, &mut lanes, &hungry, back, needle.as_ref(), &mut page)? {
+                Filled::Whole => {}
+                Filled::Smaller => continue,
+                Filled::Cut if page.trouble.is_none() => {
+                    page.ended = Ended::Time;
+                    break;
+                }
+                Filled::Cut => {
+                    // What stands before the trouble is shown.
+                    while page.records.len() < self.request.limit
+                        && let Some(record) = next(&mut lanes, back)
+                    {
+                        page.records.push(record);
+                    }
+                    page.ended = Ended::Trouble;
+                    break;
+                }
             }
             for partition in hungry {
                 if let Some(lane) = lanes.get_mut(&partition) {
@@ -231,7 +245,7 @@ impl Plan {
         start.clamp(first, end.max(first))
     }
 
-    /// Reads the next piece of the `hungry` lanes. `false` when that was not possible in time.
+    /// Reads the next piece of the `hungry` lanes.
     fn fill(
         &self,
         reader: &Reader,
@@ -240,7 +254,7 @@ impl Plan {
         back: bool,
         needle: Option<&Finder<'_>>,
         page: &mut Page,
-    ) -> Result<bool, BrowseError> {
+    ) -> Result<Filled, BrowseError> {
         let ranges: Ranges = hungry
             .iter()
             .filter_map(|partition| lanes.get(partition).map(|lane| (*partition, lane.next_piece(back))))
@@ -278,7 +292,6 @@ impl Plan {
             }
             true
         })?;
-        page.trouble = read.trouble;
         for (partition, (from, to)) in ranges {
             let Some(lane) = lanes.get_mut(&partition) else { continue };
             let stop = stops.get(&partition).copied();
@@ -288,8 +301,35 @@ impl Plan {
                 Some(reached) => lane.reached = stop.unwrap_or(*reached),
             }
         }
-        Ok(read.left.is_empty())
+        if read.left.is_empty() {
+            return Ok(Filled::Whole);
+        }
+        if back && read.trouble.is_some() {
+            // Behind what cannot be read there may be records that can: a smaller piece might hold only those.
+            let mut smaller = false;
+            for lane in
+                lanes.iter_mut().filter(|(partition, _)| read.left.contains_key(partition)).map(|(_, lane)| lane)
+            {
+                smaller |= lane.piece > 1;
+                lane.piece = (lane.piece / 4).max(1);
+            }
+            if smaller {
+                return Ok(Filled::Smaller);
+            }
+        }
+        page.trouble = read.trouble;
+        Ok(Filled::Cut)
     }
+}
+
+/// How the reading of a piece went.
+enum Filled {
+    /// All of it was read.
+    Whole,
+    /// Something in it cannot be read; the next one is smaller.
+    Smaller,
+    /// Only what stands before the page's trouble was read, or what time allowed.
+    Cut,
 }
 
 /// The next record of the page: of those in front of the lanes the newest, going back, or the oldest.

@@ -154,6 +154,8 @@ impl Reader {
         });
         added
             .and_then(|()| self.consumer.assign(&list))
+            // A partition stays paused through an assignment.
+            .and_then(|()| self.consumer.resume(&list))
             .map_err(|error| BrowseError::Refused(format!("topic `{}` cannot be read: {error}", self.topic)))
     }
 

@@ -1,0 +1,12 @@
+//! The Kafka UI's JSON on a real Apache Kafka (`WINDROW_TEST_KAFKA=host:port`): what scripts get, and so what pages show.
+
+mod support;
+
+mod away;
+mod groups;
+mod hostile;
+mod messages;
+mod questions;
+mod send;
+mod tail;
+mod topics;
