@@ -9,6 +9,7 @@
 mod answer;
 mod limits;
 mod messages;
+mod pages;
 mod question;
 mod send;
 mod tail;
@@ -33,8 +34,12 @@ struct Ui {
     limits: Arc<Limits>,
 }
 
-/// The JSON of the cluster at `brokers`. Who may ask, and where to listen, is added around it.
-pub fn api(brokers: &str) -> Router {
+/// The pages and the JSON of the cluster at `brokers`; [`crate::guard::protect`] belongs around it.
+pub fn router(brokers: &str) -> Router {
+    pages::router().merge(api(brokers))
+}
+
+fn api(brokers: &str) -> Router {
     let ui = Ui { browser: Browser::new(brokers), limits: Arc::new(Limits::default()) };
     Router::new()
         .route("/api/cluster", get(cluster))

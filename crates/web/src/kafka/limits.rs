@@ -16,8 +16,9 @@ const QUESTIONS: usize = 8;
 const QUESTION_PATIENCE: Duration = Duration::from_secs(12);
 /// Readings and sendings of records under way at a time, each with a Kafka client of its own.
 const READINGS: usize = 3;
-/// Topics followed at a time.
-const TAILS: usize = 6;
+/// Topics followed at a time. With the readings one fewer than the server has threads for what blocks: looking up names
+/// needs one, too.
+const TAILS: usize = 4;
 /// How long a visitor waits for a turn.
 const TURN_PATIENCE: Duration = Duration::from_secs(8);
 

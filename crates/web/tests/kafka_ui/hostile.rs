@@ -77,3 +77,45 @@ async fn a_header_name_that_is_not_text_does_no_harm() {
         (&"(a name that is not text)".into(), &"after".into())
     );
 }
+
+/// Every file that a page asks for is served, as what it is; everything it asks for is listed in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_their_files_are_served() {
+    let ui = Ui::over("127.0.0.1:1").await;
+    let html = ui.response("/").await.text().await.expect("text");
+    for path in ["/topics/%3Cb%3E", "/topics/a/messages?contains=%3Cscript%3E", "/groups", "/groups/a%2Fb"] {
+        let response = ui.response(path).await;
+        assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8", "{path}");
+        assert_eq!(response.text().await.expect("text"), html, "{path}: nothing of the address is in the page");
+    }
+    let mut left: Vec<String> =
+        html.split('"').filter(|part| part.starts_with("/assets/")).map(str::to_owned).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(path) = left.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let response = ui.response(&path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let kind = response.headers()["content-type"].to_str().expect("text").to_owned();
+        let script = path.ends_with(".js");
+        assert_eq!(kind.starts_with("text/javascript"), script, "{path} is {kind}");
+        let text = response.text().await.expect("text");
+        if script {
+            let folder = path.rsplit_once('/').expect("a folder").0;
+            let quoted =
+                text.lines().filter(|line| line.starts_with("import ")).filter_map(|line| line.split('"').nth(1));
+            left.extend(quoted.map(|module| match module {
+                module if module.starts_with("./") => format!("{folder}{}", &module[1..]),
+                module if module.starts_with("../") => {
+                    format!("{}{}", folder.rsplit_once('/').expect("a folder").0, &module[2..])
+                }
+                module => module.to_owned(),
+            }));
+            for bad in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+                assert!(!text.contains(bad), "{path}: {bad}");
+            }
+        }
+    }
+    assert_eq!(seen.len(), 18, "{seen:?}");
+}

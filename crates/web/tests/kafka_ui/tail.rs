@@ -86,7 +86,7 @@ async fn who_goes_away_makes_room() {
     let topic = kafka.create_topic(1, &[]);
     let path = format!("/api/topics/{topic}/tail");
     let mut there = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..4 {
         there.push(Events::of(&ui, &path).await);
     }
     let (status, said) = ui.refused(&path).await;

@@ -41,7 +41,7 @@ export function mount(root, context) {
   const tailButton = h("button", { class: "button", type: "button", on: { click: () => (stream ? stop() : tail()) } }, "Follow live");
   const field = (label, ...controls) => h("div", { class: "field" }, h("span", { text: label }), controls);
   const form = h("form", { class: "message-form", on: { submit: (event) => { event.preventDefault(); choose(); } } },
-    field("From", from, offset, moment), field("Partition", partition), h("div", { class: "field grow" }, h("span", { text: "Contains" }), contains),
+    field("From", h("div", { class: "from" }, from, offset, moment)), field("Partition", partition), h("div", { class: "field grow" }, h("span", { text: "Contains" }), contains),
     field("A page", limit), h("div", { class: "form-buttons" }, showButton, tailButton));
 
   // What comes of it

@@ -25,7 +25,7 @@ export function mount(root, { params: { name } }) {
       exactColumn("end", "End offset", (row) => row.end, "Offset behind the newest record"),
       countColumn("records", "Records", (row) => row.records),
       bytesColumn("bytes", "Size", (row) => row.bytes, "Bytes of the leader's copy on disk"),
-      { id: "leader", label: "Leader", numeric: true, text: (row) => (row.leader === null ? "none" : `${row.leader}`), value: (row) => row.leader },
+      { id: "leader", label: "Leader", text: (row) => (row.leader === null ? "none" : `${row.leader}`), value: (row) => row.leader },
       { id: "replicas", label: "Replicas", text: (row) => row.replicas.join(", ") },
       { id: "in_sync", label: "In sync", text: (row) => row.in_sync.join(", "), fill: (cell, row) => {
         const level = row.leader === null ? "act" : row.in_sync.length < row.replicas.length ? "soon" : "well";

@@ -14,7 +14,7 @@ impl Ui {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
-        let router = windrow_web::kafka::api(brokers);
+        let router = windrow_web::kafka::router(brokers);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
         Self { base, server }
     }
