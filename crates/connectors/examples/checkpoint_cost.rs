@@ -101,7 +101,7 @@ impl Source for Traffic {
         for offset in position..until {
             self.write_event(offset);
             let payload = Some(self.payload.as_bytes());
-            each(Record { partition: 0, offset, key: None, payload, unreadable: None })?;
+            each(Record { partition: 0, offset, key: None, payload, timestamp_ms: None, unreadable: None })?;
         }
         self.position = Some(until);
         Ok(Polled::Records)

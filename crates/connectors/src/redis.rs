@@ -12,7 +12,8 @@
 //!    command that was still on its way cannot arrive afterwards. So no value goes back in event time.
 //! 3. A ticket is acknowledged only when `EXEC` answered for every row before it. Rows are idempotent, so a flight whose
 //!    outcome is unknown is simply sent again.
-//! 4. What waits never exceeds [`Settings::queue_bytes`] (a single batch larger than that waits alone).
+//! 4. What waits never exceeds [`Settings::queue_bytes`] (a single batch larger than that waits alone). What was written is
+//!    remembered for people, up to [`RECENT_BYTES`] more.
 //! 5. The rows of a partition are written only while its fence in Redis is the one that this writer wrote last. In the
 //!    same transaction the fence takes their number: at no moment do the two disagree. Where it is somebody else's, or an
 //!    earlier one, these rows are dropped and reported as [`windrow_engine::Lost`]; other partitions' go on.
@@ -45,20 +46,26 @@ mod encode;
 mod fault;
 mod features;
 mod fence;
+mod freshness;
 mod holdings;
 mod link;
 mod queue;
+mod recent;
 mod report;
 mod sink;
 mod status;
+mod watch;
 mod writer;
 
 use std::time::Duration;
 
 pub use claim::RedisFence;
 pub use features::{Contents, FeaturesError, FoundRow, read_features};
+pub use freshness::Freshness;
+pub use recent::{RecentRows, WrittenRow};
 pub use sink::RedisSink;
 pub use status::{Away, Status};
+pub use watch::RedisWatch;
 pub use writer::{Closed, RedisWriter};
 
 /// Rows in one batch, and in one transaction. A transaction stops Redis for everybody else while it runs: about 1.5 ms
@@ -67,6 +74,9 @@ pub const BATCH_ROWS: usize = 512;
 
 /// Bytes after which a batch, or a transaction, is full even with fewer rows.
 pub const BATCH_BYTES: usize = 128 * 1024;
+
+/// Bytes of rows that are remembered once they are written.
+pub const RECENT_BYTES: usize = 1024 * 1024;
 
 /// How the writer treats Redis. The defaults are meant for production; tests shorten them.
 #[derive(Clone, Debug)]

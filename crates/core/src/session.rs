@@ -29,6 +29,8 @@ pub(crate) struct SessionState {
     gap: i64,
     entities: Vec<EntitySessions>,
     timers: BinaryHeap<Reverse<(i64, Slot)>>,
+    /// Entities that have sessions.
+    held: usize,
     pub(crate) saver: Saver,
 }
 
@@ -48,7 +50,7 @@ impl Default for EntitySessions {
 
 impl SessionState {
     pub(crate) fn new(gap_ms: i64) -> Self {
-        Self { gap: gap_ms, entities: Vec::new(), timers: BinaryHeap::new(), saver: Saver::default() }
+        Self { gap: gap_ms, entities: Vec::new(), timers: BinaryHeap::new(), held: 0, saver: Saver::default() }
     }
 
     /// Folds `event` into the session it belongs to, merging those it joins; `false` if it is late for this view.
@@ -81,6 +83,7 @@ impl SessionState {
             }
             if strip.is_empty() {
                 entities.retain(slot);
+                self.held += 1;
             }
             strip.insert(folds, from, Span { from: time, to: time });
         } else {
@@ -137,6 +140,7 @@ impl SessionState {
             if strip.is_empty() {
                 sessions.timer = NEVER;
                 entities.release(slot);
+                self.held -= 1;
             } else {
                 let due = strip.span(folds, 0).to + self.gap - 1;
                 sessions.timer = due;
@@ -150,6 +154,10 @@ impl SessionState {
         let slot = self.saver.next()?;
         let strip = self.entities.get(slot.index()).map(|sessions| &sessions.strip).filter(|strip| !strip.is_empty());
         Some(strip.map_or(0, |strip| self.saver.record(slot, |out| strip.save(folds, out))))
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     pub(crate) fn slots(&self) -> usize {
@@ -178,6 +186,7 @@ impl SessionState {
             strip.remove(folds, 0, done);
             if !strip.is_empty() {
                 entities.retain_loaded(slot);
+                self.held += 1;
                 sessions.timer = due(strip, 0);
                 #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
                 timers.push(Reverse((sessions.timer, Slot(slot as u32))));

@@ -110,6 +110,14 @@ impl Shard {
         self.entities.len()
     }
 
+    /// Number of entities that have state in each view.
+    pub fn entities_by_view(&self) -> impl Iterator<Item = usize> {
+        self.views.iter().map(|view| match &view.windows {
+            Windows::Sliding(state) => state.held(),
+            Windows::Session(state) => state.held(),
+        })
+    }
+
     /// What is to be remembered beside the slots.
     #[must_use]
     pub fn facts(&self) -> ShardFacts {

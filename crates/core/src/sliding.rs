@@ -72,6 +72,8 @@ pub(crate) struct SlidingState {
     next_end: Option<i64>,
     merged_words: Vec<u64>,
     merged_held: Vec<Held>,
+    /// Entities that have panes.
+    held: usize,
     pub(crate) saver: Saver,
 }
 
@@ -84,6 +86,7 @@ impl SlidingState {
             next_end: None,
             merged_words: vec![0; folds.words()],
             merged_held: vec![Held::Nothing; folds.held()],
+            held: 0,
             saver: Saver::default(),
         }
     }
@@ -114,6 +117,7 @@ impl SlidingState {
         }
         if strip.is_empty() {
             entities.retain(slot);
+            self.held += 1;
         }
         let row = strip.position(folds, pane);
         if row == strip.len(folds) || strip.span(folds, row).from != pane {
@@ -151,7 +155,7 @@ impl SlidingState {
     }
 
     fn fire_window(&mut self, view: ViewId, folds: &Folds, entities: &mut Entities, end: i64, out: &mut impl Output) {
-        let Self { grid, strips, panes, merged_words, merged_held, saver, .. } = self;
+        let Self { grid, strips, panes, merged_words, merged_held, held, saver, .. } = self;
         let window = Window { start: EventTime::from_ms(end - grid.size), end: EventTime::from_ms(end) };
         let (first_pane, end_pane) = (grid.pane_of(window.start.ms()), grid.pane_of(end));
         for (index, strip) in strips.iter_mut().enumerate().filter(|(_, strip)| !strip.is_empty()) {
@@ -185,6 +189,7 @@ impl SlidingState {
                 strip.remove(folds, 0, done);
                 if strip.is_empty() {
                     entities.release(slot);
+                    *held -= 1;
                 }
             }
         }
@@ -195,6 +200,10 @@ impl SlidingState {
         let slot = self.saver.next()?;
         let strip = self.strips.get(slot.index()).filter(|strip| !strip.is_empty());
         Some(strip.map_or(0, |strip| self.saver.record(slot, |out| strip.save(folds, out))))
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     pub(crate) fn slots(&self) -> usize {
@@ -228,6 +237,7 @@ impl SlidingState {
             strip.remove(folds, 0, done);
             if !strip.is_empty() {
                 entities.retain_loaded(slot);
+                self.held += 1;
             }
             for row in 0..strip.len(folds) {
                 *self.panes.entry(strip.span(folds, row).from).or_insert(0) += 1;

@@ -11,6 +11,7 @@ mod fence;
 mod halt;
 mod job;
 mod metrics;
+mod reach;
 mod sink;
 mod source;
 mod stop;
@@ -23,8 +24,12 @@ pub use decode::{Decoder, MAX_DEPTH, MAX_RECORD_BYTES, Malformed};
 pub use fence::{Claim, Claimed, Epoch, Fence, Loss, Lost, NoFence, Origin, RowCount};
 pub use halt::Halt;
 pub use job::Job;
-pub use metrics::{CheckpointMetrics, Counter, ViewMetrics, WorkerMetrics};
-pub use sink::{RefusedRow, Sink, Ticket};
+pub use metrics::{
+    CheckpointEvent, CheckpointMetrics, CheckpointState, Counter, Histogram, HistogramCounts, Kept, LateEvent, Mark,
+    MarkKind, Notes, PartitionFacts, Partitions, RestoredEvent, Times, Unfit, ViewMetrics, WorkerMetrics,
+};
+pub use reach::{Absence, Reachability};
+pub use sink::{Cause, RefusedRow, Sink, Ticket};
 pub use source::{Offset, Partition, Polled, Positions, Record, Source};
 pub use stop::Stop;
 pub use worker::{Ended, Worker};

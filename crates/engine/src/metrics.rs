@@ -1,15 +1,28 @@
-//! Counters that workers keep and anybody may read: what came in, what went out, what was dropped and why.
+//! What workers say of themselves, for anybody to read: what came in, what went out, what was dropped and why, where the
+//! time went.
 //!
+//! Owns: counters, the newest of what happens rarely, where partitions stand. Does not own: rates and what pages show.
 //! Invariants: (1) one writer per [`WorkerMetrics`], any number of readers; (2) counters only grow while the process
-//! lives. After a crash they start at zero.
+//! lives; (3) per record nothing is done but counting: what takes a lock is rare, or as rare as flushing. After a crash
+//! they start at zero.
+
+mod checkpoints;
+mod histogram;
+mod notes;
+mod partitions;
+mod times;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
 
 use windrow_core::EventTime;
 
-use crate::checkpoint::CheckpointId;
+pub use checkpoints::{CheckpointEvent, CheckpointMetrics, CheckpointState, RestoredEvent};
+pub use histogram::{Histogram, HistogramCounts};
+pub(crate) use notes::{Allowance, now_ms};
+pub use notes::{Kept, LateEvent, Mark, MarkKind, Notes, Unfit};
+pub use partitions::{PartitionFacts, Partitions};
+pub use times::Times;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -35,98 +48,8 @@ pub struct ViewMetrics {
     pub rows: Counter,
     /// Events that were late for every window of the view.
     pub late: Counter,
-}
-
-/// What became of one worker's checkpoints.
-#[derive(Debug, Default)]
-pub struct CheckpointMetrics {
-    /// Checkpoints that are complete.
-    pub completed: Counter,
-    /// Those that failed.
-    pub failed: Counter,
-    /// Partitions that somebody else took over while this worker believed to own them.
-    pub fenced: Counter,
-    /// Partitions restored from a checkpoint.
-    pub restores: Counter,
-    /// Bytes of what the last checkpoint added, and of everything it consists of.
-    bytes: [AtomicU64; 2],
-    /// From the cut of the last checkpoint to its completion, in milliseconds.
-    duration_ms: AtomicU64,
-    /// The longest that saving has kept the worker from its records, in microseconds.
-    pause_us_max: AtomicU64,
-    /// Age of the oldest last good checkpoint among the worker's partitions, in milliseconds; `u64::MAX` without any.
-    age_ms: AtomicU64,
-    /// Epoch and number of the checkpoint restored last, and how long that took in milliseconds.
-    restored: [AtomicU64; 3],
-}
-
-impl CheckpointMetrics {
-    pub(crate) fn complete(&self, bytes: (u64, u64), took: Duration) {
-        self.completed.add(1);
-        self.bytes[0].store(bytes.0, Ordering::Relaxed);
-        self.bytes[1].store(bytes.1, Ordering::Relaxed);
-        self.duration_ms.store(millis(took), Ordering::Relaxed);
-    }
-
-    pub(crate) fn paused(&self, pause: Duration) {
-        let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
-        self.pause_us_max.fetch_max(micros, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_age(&self, age: Option<Duration>) {
-        self.age_ms.store(age.map_or(u64::MAX, millis), Ordering::Relaxed);
-    }
-
-    pub(crate) fn restored(&self, id: CheckpointId, took: Duration) {
-        self.restores.add(1);
-        for (place, number) in self.restored.iter().zip([id.epoch, id.number, millis(took)]) {
-            place.store(number, Ordering::Relaxed);
-        }
-    }
-
-    /// Bytes that the last complete checkpoint added.
-    #[must_use]
-    pub fn added_bytes(&self) -> u64 {
-        self.bytes[0].load(Ordering::Relaxed)
-    }
-
-    /// Bytes that the last complete checkpoint consists of.
-    #[must_use]
-    pub fn state_bytes(&self) -> u64 {
-        self.bytes[1].load(Ordering::Relaxed)
-    }
-
-    /// How long the last complete checkpoint took, from its cut.
-    #[must_use]
-    pub fn duration(&self) -> Duration {
-        Duration::from_millis(self.duration_ms.load(Ordering::Relaxed))
-    }
-
-    /// The longest that saving has kept the worker from its records.
-    #[must_use]
-    pub fn pause_max(&self) -> Duration {
-        Duration::from_micros(self.pause_us_max.load(Ordering::Relaxed))
-    }
-
-    /// How long ago the last good checkpoint was cut, for the partition where that is longest; `None` without partitions.
-    #[must_use]
-    pub fn age(&self) -> Option<Duration> {
-        match self.age_ms.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            ms => Some(Duration::from_millis(ms)),
-        }
-    }
-
-    /// The checkpoint restored last and how long that took.
-    #[must_use]
-    pub fn last_restored(&self) -> Option<(CheckpointId, Duration)> {
-        let [epoch, number, ms] = [0, 1, 2].map(|at: usize| self.restored[at].load(Ordering::Relaxed));
-        (epoch > 0).then_some((CheckpointId { epoch, number }, Duration::from_millis(ms)))
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    /// Entities that have state in it, over the worker's shards.
+    pub entities: AtomicU64,
 }
 
 /// What one worker did.
@@ -150,6 +73,12 @@ pub struct WorkerMetrics {
     pub entities: AtomicU64,
     /// Shards it owns.
     pub shards: AtomicU64,
+    /// Where its time goes.
+    pub times: Times,
+    /// Late events, what became a dead letter, and marks: the newest.
+    pub notes: Notes,
+    /// The partitions it owns.
+    pub partitions: Partitions,
     /// The lowest watermark of its shards in epoch milliseconds; `i64::MIN` while one has none.
     watermark: AtomicI64,
 }
@@ -168,6 +97,9 @@ impl WorkerMetrics {
             views: (0..views).map(|_| ViewMetrics::default()).collect(),
             entities: AtomicU64::new(0),
             shards: AtomicU64::new(0),
+            times: Times::default(),
+            notes: Notes::default(),
+            partitions: Partitions::default(),
             watermark: AtomicI64::new(i64::MIN),
         })
     }

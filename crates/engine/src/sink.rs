@@ -4,11 +4,12 @@
 //! Invariants: (1) rows reach the store in the order they were handed over; (2) a [`Ticket`] is acknowledged only when
 //! every row handed over before it is in the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_core::{Late, Row};
 
-use crate::{Halt, Lost, Origin};
+use crate::{Counter, Halt, Lost, Origin};
 
 /// Stands for everything handed to a sink before it was issued. Later tickets are larger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -23,11 +24,29 @@ pub struct RefusedRow {
     pub reason: String,
 }
 
+/// The record whose arrival made windows fire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cause {
+    /// Its event time, in epoch milliseconds.
+    pub event_ms: i64,
+    /// When it was produced or appended, as its source says, in epoch milliseconds.
+    pub appended_ms: Option<i64>,
+}
+
 /// A store of rows, as one worker sees it.
 pub trait Sink {
     /// Takes a row of `origin`. Blocks while the store is so far behind that the memory set aside for waiting rows is used up; that
     /// is how a slow store slows reading down. A fault is kept and reported by the next [`Self::flush`].
     fn row(&mut self, origin: Origin, row: Row<'_>);
+
+    /// The rows that follow are due to this record, until the next call; `None`: to the end of the input. For telling how
+    /// fresh rows are when they arrive, which most stores do not.
+    fn cause(&mut self, _cause: Option<Cause>) {}
+
+    /// Nanoseconds that calls have waited for room, which also grows while one does.
+    fn blocked_ns(&self) -> Arc<Counter> {
+        Arc::default()
+    }
 
     /// Takes note of a late event; most stores have no use for it.
     fn late(&mut self, _late: Late<'_>) {}

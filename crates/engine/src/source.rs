@@ -27,6 +27,8 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// Its bytes; `None` is Kafka's null value.
     pub payload: Option<&'a [u8]>,
+    /// When it was produced or appended, in epoch milliseconds, where the input knows.
+    pub timestamp_ms: Option<i64>,
     /// Why the input could not give the bytes of this record and those after it up to the next that is handed over.
     pub unreadable: Option<&'a str>,
 }

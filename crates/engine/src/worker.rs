@@ -17,13 +17,17 @@ mod snapshots;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bumpalo::Bump;
+use windrow_core::EventTime;
 
 use crate::checkpoint::{Checkpoints, Keeper};
+use crate::metrics::Allowance;
 use crate::{
-    Clock, DeadLetter, DeadLetters, Halt, Job, Partition, Polled, Positions, Sink, Source, Stop, Ticket, WorkerMetrics,
+    Cause, Clock, Counter, DeadLetter, DeadLetters, Halt, Job, Offset, Partition, Polled, Positions, Sink, Source,
+    Stop, Ticket, WorkerMetrics,
 };
 use emit::{Emit, bury};
 use moving::{Change, Coming, Fenced};
@@ -37,6 +41,8 @@ const COMMIT_AGAIN_EVERY: Duration = Duration::from_secs(5);
 const POLL_WAIT: Duration = Duration::from_millis(50);
 /// The same while a snapshot waits for something.
 const POLL_WAIT_SNAPSHOT: Duration = Duration::from_millis(5);
+/// Decoding and windows are timed for records whose offset has none of these bits: one in 64.
+const SAMPLED: Offset = 63;
 /// How long a stop waits for rows to be written and the last checkpoints to be complete.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
 
@@ -58,6 +64,10 @@ pub struct Worker<S, K, D, C> {
     /// Partitions that somebody else has claimed although the group has not said so yet.
     fenced: BTreeMap<Partition, Fenced>,
     arena: Bump,
+    /// What is said for people: see [`crate::metrics`].
+    allowance: Allowance,
+    blocked_ns: Arc<Counter>,
+    published: Option<Duration>,
 }
 
 /// How a worker ended, when it was not halted.
@@ -89,6 +99,10 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         stop: Stop,
         metrics: Arc<WorkerMetrics>,
     ) -> Self {
+        let blocked_ns = sink.blocked_ns();
+        metrics.times.watch(Arc::clone(&blocked_ns));
+        let mut allowance = Allowance::default();
+        allowance.renew();
         Self {
             job,
             source,
@@ -97,6 +111,9 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             clock,
             stop,
             metrics,
+            allowance,
+            blocked_ns,
+            published: None,
             checkpoints,
             keeper: None,
             shards: BTreeMap::new(),
@@ -118,19 +135,21 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         }
         let mut flushed = self.clock.now();
         let mut committed = flushed;
+        let mut turned = (flushed, self.blocked_ns.get());
         while !self.stop.requested() {
-            let polled = self.poll()?;
+            let (polled, idle) = self.poll()?;
             if self.stop.requested() {
                 // Records may have been passed over, so what the source believes finished is not. A rebalance that is
                 // left unanswered is answered when the source is dropped.
                 break;
             }
             let now = self.clock.now();
+            turned = self.count_turn(turned, now, idle);
             if polled == Polled::Idle || now.saturating_sub(flushed) >= FLUSH_EVERY {
                 flushed = now;
                 self.sink.flush()?;
                 self.bury_refused()?;
-                self.publish_state(now);
+                self.publish_state(now, false);
             }
             if now.saturating_sub(committed) >= COMMIT_AGAIN_EVERY {
                 committed = now;
@@ -163,10 +182,28 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         if positions.is_empty() { Ok(()) } else { self.source.commit(&positions, false) }
     }
 
-    fn poll(&mut self) -> Result<Polled, Halt> {
+    /// Since the turn that ended at `from`, when the sink had blocked for so many nanoseconds: one more, of which `idle`
+    /// was spent waiting for records.
+    fn count_turn(&self, from: (Duration, u64), now: Duration, idle: Duration) -> (Duration, u64) {
+        let blocked = self.blocked_ns.get();
+        let other = idle + Duration::from_nanos(blocked.saturating_sub(from.1));
+        self.metrics.times.turn(now.saturating_sub(from.0).saturating_sub(other), idle);
+        (now, blocked)
+    }
+
+    /// Works on what the source has; and how long that kept us waiting.
+    fn poll(&mut self) -> Result<(Polled, Duration), Halt> {
         let wait = self.poll_wait();
-        let Self { job, source, sink, dead_letters, stop, metrics, shards, arena, .. } = self;
-        source.poll(wait, &mut |record| {
+        let Self {
+            job, source, sink, dead_letters, clock, stop, metrics, shards, arena, allowance, blocked_ns, ..
+        } = self;
+        let began = clock.now();
+        let mut first = None;
+        let mut late_for = Vec::new();
+        let polled = source.poll(wait, &mut |record| {
+            if first.is_none() {
+                first = Some(clock.now());
+            }
             if stop.requested() {
                 return Ok(()); // not looked at, so its position does not move
             }
@@ -176,6 +213,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             metrics.records.add(1);
             metrics.bytes.add(record.payload.map_or(0, |payload| payload.len() as u64));
             arena.reset();
+            let sample = (record.offset & SAMPLED == 0).then(|| clock.now());
             let decoded = match record.unreadable {
                 None => job.decoder.decode(record.payload, arena).map_err(|malformed| malformed.to_string()),
                 Some(reason) => Err(reason.to_owned()),
@@ -183,24 +221,47 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             match decoded {
                 Ok(event) => {
                     job.check_key(&record)?;
-                    let Owned { shard, origin, written, .. } = owned;
-                    shard.step(&event, &mut Emit { origin: *origin, written, sink, metrics });
+                    let decoded = sample.map(|began| (began, clock.now(), blocked_ns.get()));
+                    let Owned { shard, origin, written, .. } = &mut *owned;
+                    let before = shard.watermark();
+                    let event_ms = event.time.ms();
+                    let cause = Some(Cause { event_ms, appended_ms: record.timestamp_ms });
+                    let late_for = &mut late_for;
+                    shard.step(
+                        &event,
+                        &mut Emit { origin: *origin, written, sink, metrics, cause, told: false, late_for },
+                    );
+                    if let Some((began, decoded, blocked)) = decoded {
+                        let blocked = Duration::from_nanos(blocked_ns.get().saturating_sub(blocked));
+                        let step = clock.now().saturating_sub(decoded).saturating_sub(blocked);
+                        metrics.times.sample(decoded.saturating_sub(began), step);
+                    }
+                    if !late_for.is_empty() {
+                        let times = (event_ms, before.map(EventTime::ms));
+                        allowance.late(&metrics.notes, &record, event.key, times, late_for);
+                        late_for.clear();
+                    }
                 }
                 Err(reason) => {
+                    allowance.record(&metrics.notes, &record, &reason);
                     bury(&DeadLetter { topic: &job.topic, record, reason: &reason }, dead_letters, metrics)?;
                 }
             }
             owned.position = Some(record.offset + 1);
+            owned.records += 1;
             Ok(())
-        })
+        })?;
+        Ok((polled, first.unwrap_or_else(|| clock.now()).saturating_sub(began)))
     }
 
     /// Bounded input: the partition's watermark moves to +∞ and everything left fires.
     fn finish(&mut self, partition: Partition) {
         let Self { sink, metrics, shards, .. } = self;
         if let Some(owned) = shards.get_mut(&partition) {
-            let Owned { shard, origin, written, .. } = owned;
-            shard.finish(&mut Emit { origin: *origin, written, sink, metrics });
+            let Owned { shard, origin, written, .. } = &mut *owned;
+            let late_for = &mut Vec::new();
+            let (cause, told) = (None, false);
+            shard.finish(&mut Emit { origin: *origin, written, sink, metrics, cause, told, late_for });
             owned.finished = true;
         }
     }
@@ -212,6 +273,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             return Ok(());
         }
         self.metrics.refused_rows.add(refused.len() as u64);
+        refused.iter().for_each(|row| self.allowance.row(&self.metrics.notes, row));
         refused.iter().try_for_each(|row| self.dead_letters.keep_row(row))?;
         self.dead_letters.flush()
     }
@@ -233,7 +295,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         }
         let saved = written && self.save_all(ended, until)?;
         let now = self.clock.now();
-        self.publish_state(now);
+        self.publish_state(now, true);
         Ok(match (written, saved) {
             (true, true) => ended,
             (true, false) => Ended::StoppedUnsaved,
@@ -252,11 +314,25 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         self.sink.wait(ticket, STOP_PATIENCE)
     }
 
-    fn publish_state(&self, now: Duration) {
+    fn publish_state(&mut self, now: Duration, last: bool) {
         let watermark = self.shards.values().map(|owned| owned.shard.watermark()).min().flatten();
         let entities = self.shards.values().map(|owned| owned.shard.entities()).sum();
         self.metrics.set_state(self.shards.len(), entities, watermark);
         let oldest = self.shards.values().map(|owned| now.saturating_sub(owned.kept_when)).max();
         self.metrics.checkpoints.set_age(oldest);
+        if !last && self.published.is_some_and(|published| now.saturating_sub(published) < FLUSH_EVERY) {
+            return;
+        }
+        self.published = Some(now);
+        self.allowance.renew();
+        let disorder = self.job.max_out_of_orderness_ms;
+        self.metrics.partitions.publish(self.shards.values_mut().map(|owned| owned.facts(disorder)));
+        let mut by_view = vec![0; self.metrics.views.len()];
+        for owned in self.shards.values() {
+            by_view.iter_mut().zip(owned.shard.entities_by_view()).for_each(|(sum, entities)| *sum += entities as u64);
+        }
+        for (view, entities) in self.metrics.views.iter().zip(by_view) {
+            view.entities.store(entities, Ordering::Relaxed);
+        }
     }
 }

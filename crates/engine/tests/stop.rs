@@ -29,7 +29,7 @@ impl Source for TenEvents {
                         self.stop.request();
                     }
                     let payload = Some(&br#"{"user_id":"u","event_time":0}"#[..]);
-                    each(Record { partition: 0, offset, key: None, payload, unreadable: None })?;
+                    each(Record { partition: 0, offset, key: None, payload, timestamp_ms: None, unreadable: None })?;
                 }
                 Ok(Polled::Finished(0))
             }

@@ -24,8 +24,10 @@ use serde::Serialize;
 use serde_json::json;
 use windrow_connectors::kafka::browse::{BrowseError, Browser};
 
-use answer::{Answer, Fault, now_ms, said};
+use answer::{Answer, now_ms, said};
 use limits::Limits;
+
+use crate::answers::Fault;
 
 /// What the handlers share.
 #[derive(Clone)]

@@ -5,11 +5,21 @@
 //! it over as an [`InstanceReport`]), starting and stopping (the binary).
 //! Invariants: (1) nothing here is waited for by a worker; (2) what a page shows follows from reports alone, so every
 //! instance can show the whole job; (3) no request names a file that is read, or an address that is asked.
-//! After a crash: nothing here survives or needs to.
+//! After a crash: nothing here survives or needs to; what an instance published of itself is swept by the others.
 
+pub mod answers;
 pub mod console;
+pub mod controls;
+pub mod guard;
+pub mod job;
 pub mod kafka;
+pub mod live;
+pub mod peers;
 pub mod report;
+pub mod routes;
+pub mod server;
 
-pub use console::{Console, Observed};
+pub use console::{Console, Observed, RecentRows};
+pub use controls::{Refused, SavepointState};
+pub use job::{Job, job_id};
 pub use report::InstanceReport;

@@ -58,6 +58,8 @@ pub struct InstanceReport {
     pub dead_letters: Vec<DeadLetterReport>,
     /// Warnings and errors of its log, newest first; bounded.
     pub exceptions: Vec<ExceptionReport>,
+    /// The savepoints that were asked for here, newest first; bounded. The web server adds them.
+    pub savepoints: Vec<SavepointReport>,
 }
 
 /// What an instance is doing.
@@ -406,4 +408,22 @@ pub struct ExceptionReport {
     pub target: String,
     /// What it said, with its fields.
     pub message: String,
+}
+
+/// A savepoint that was asked for over HTTP.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
+pub struct SavepointReport {
+    /// The name of the request, by which its outcome is asked for.
+    pub request: String,
+    /// How it stands.
+    pub status: CheckpointStatus,
+    /// How many partitions are in it, and how many there are; 0 while that is not known.
+    pub saved: usize,
+    /// See [`Self::saved`].
+    pub partitions: usize,
+    /// Where it lies, or is to lie.
+    pub location: String,
+    /// Why it failed.
+    pub failure: Option<String>,
 }

@@ -15,6 +15,7 @@ use windrow_spec::Pipeline;
 
 use crate::dead_letter_office::DeadLetterOffice;
 use crate::exit::{Exit, Failure};
+use crate::observed::Instance;
 use crate::pipeline_file;
 use crate::status::{Totals, bytes, count, span, time};
 use crate::topic_watch::TopicWatch;
@@ -32,8 +33,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) ends: Option<Positions>,
     /// A name for static membership in the group.
     pub(crate) instance: Option<&'a str>,
-    /// How many there are.
-    pub(crate) workers: usize,
+    /// What they say of themselves; it knows how many there are.
+    pub(crate) observed: Arc<Instance>,
     pub(crate) stop: &'a Stop,
 }
 
@@ -41,12 +42,13 @@ impl Crew<'_> {
     /// Runs until all workers have ended; the first that halts stops the others. With `ends`, each reads a fixed share of
     /// the partitions up to there; without, the consumer group spreads them.
     pub(crate) fn run<K: Sink + Send>(self, mut sink: impl FnMut(usize) -> K) -> Result<Ended, Failure> {
-        let Self { pipeline, topic, guard, checkpoints, ends, instance, workers, stop } = self;
+        let Self { pipeline, topic, guard, checkpoints, ends, instance, observed, stop } = self;
+        let workers = observed.workers.len();
         let job = pipeline_file::job(pipeline, &topic.name, topic.partitions > 1)?;
         let views = Arc::clone(&job.views);
         let dead_letters = DeadLetterOffice::open(pipeline, stop)?;
         let mut shares = ends.map(|ends| shares(&ends, workers));
-        let mut all_metrics = Vec::with_capacity(workers);
+        let all_metrics = &observed.workers;
         let mut ready = Vec::with_capacity(workers);
         for index in 0..workers {
             let source = match &mut shares {
@@ -60,8 +62,6 @@ impl Crew<'_> {
                     KafkaSource::join(&pipeline.source, Arc::clone(&guard), instance.as_deref())?
                 }
             };
-            let metrics = WorkerMetrics::new(views.len());
-            all_metrics.push(Arc::clone(&metrics));
             ready.push(Worker::new(
                 Job::clone(&job),
                 source,
@@ -70,7 +70,7 @@ impl Crew<'_> {
                 MonotonicClock::start(),
                 Some(checkpoints.clone()),
                 stop.clone(),
-                metrics,
+                Arc::clone(&all_metrics[index]),
             ));
         }
         let started = Instant::now();
@@ -93,6 +93,7 @@ impl Crew<'_> {
                 })
                 .collect();
             let topic_watch = TopicWatch::start(&guard);
+            observed.start_sampling();
             let mut said = Instant::now();
             while threads.iter().flatten().any(|thread| !thread.is_finished()) {
                 thread::sleep(Duration::from_millis(20));
@@ -102,7 +103,7 @@ impl Crew<'_> {
                 }
                 if said.elapsed() >= STATUS_EVERY {
                     said = Instant::now();
-                    say_status(&all_metrics, &views);
+                    say_status(all_metrics, &views);
                 }
             }
             threads
@@ -118,7 +119,7 @@ impl Crew<'_> {
                 })
                 .collect::<Vec<_>>()
         });
-        say_end(&all_metrics, &views, started.elapsed());
+        say_end(all_metrics, &views, started.elapsed());
         // All at once, since each takes a moment to leave the group, and longer where Kafka is away.
         thread::scope(|scope| ready.into_iter().for_each(|worker| drop(scope.spawn(move || drop(worker)))));
         let mut worst = Ended::Exhausted;

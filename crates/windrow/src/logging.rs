@@ -1,17 +1,88 @@
-//! Log lines: to stderr, one a line, colours on a terminal only.
+//! Log lines: to stderr, one a line, as text (colours on a terminal only) or as JSON. Warnings and errors are remembered
+//! for people who look at the job's pages.
 
+use std::collections::VecDeque;
+use std::fmt::{Debug, Write};
 use std::io::{IsTerminal, stderr};
+use std::sync::{Mutex, PoisonError};
 
-use tracing_subscriber::EnvFilter;
+use clap::ValueEnum;
+use jiff::Timestamp;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+use windrow_web::report::ExceptionReport;
+
+/// How many warnings and errors are remembered.
+const REMEMBERED: usize = 200;
+
+/// How a log line looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    // Not doc comments: those would make the help of every command twice as long.
+    Text,
+    // `timestamp`, `level`, `fields`, `target`.
+    Json,
+}
 
 /// Starts logging; `verbose` adds what librdkafka and the connectors say in detail. `RUST_LOG` overrides both.
-pub(crate) fn start(verbose: bool) {
+pub(crate) fn start(verbose: bool, format: LogFormat) {
     let default = if verbose { "debug" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(stderr().is_terminal())
-        .with_writer(stderr)
-        .init();
+    let lines = match format {
+        LogFormat::Text => {
+            fmt::layer().with_target(false).with_ansi(stderr().is_terminal()).with_writer(stderr).boxed()
+        }
+        LogFormat::Json => fmt::layer().json().with_writer(stderr).boxed(),
+    };
+    registry().with(lines.with_filter(filter)).with(Exceptions.with_filter(LevelFilter::WARN)).init();
+}
+
+/// The newest warnings and errors, newest first.
+pub(crate) fn exceptions() -> Vec<ExceptionReport> {
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+}
+
+/// Oldest first. There is one log per process.
+static SEEN: Mutex<VecDeque<ExceptionReport>> = Mutex::new(VecDeque::new());
+
+struct Exceptions;
+
+impl<S: Subscriber> Layer<S> for Exceptions {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        let mut words = Words::default();
+        event.record(&mut words);
+        let exception = ExceptionReport {
+            at_ms: Timestamp::now().as_millisecond(),
+            level: if *metadata.level() == Level::ERROR { "error" } else { "warn" }.to_owned(),
+            target: metadata.target().to_owned(),
+            message: words.message + &words.fields,
+        };
+        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() == REMEMBERED {
+            seen.pop_front();
+        }
+        seen.push_back(exception);
+    }
+}
+
+/// A line's message, and ` name=value` for its other fields.
+#[derive(Default)]
+struct Words {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // Writing to a string does not fail.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
 }

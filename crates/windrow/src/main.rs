@@ -9,6 +9,7 @@ mod dead_letter_office;
 mod exit;
 mod live_rows;
 mod logging;
+mod observed;
 mod pipeline_file;
 mod print;
 mod progress;
@@ -17,6 +18,7 @@ mod state_place;
 mod status;
 mod table;
 mod topic_watch;
+mod watched_store;
 
 use std::process::ExitCode;
 
@@ -26,7 +28,7 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(cli.verbose);
+    logging::start(cli.verbose, cli.log_format);
     let outcome = match cli.command {
         Command::Run(args) => commands::run::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => commands::generate::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Features(args) => commands::features::run(&args),
+        Command::KafkaUi(args) => commands::kafka_ui::run(&args),
         Command::Savepoint(args) => commands::savepoint::run(&args),
         Command::State(args) => commands::state::run(&args),
     };

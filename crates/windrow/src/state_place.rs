@@ -10,15 +10,18 @@ use std::time::Duration;
 use windrow_connectors::kafka::{Topic, TopicGuard};
 use windrow_connectors::object_store::ObjectStores;
 use windrow_engine::checkpoint::{Identity, Requests, segment};
-use windrow_engine::{CheckpointStore, CheckpointStores, Checkpoints, Fence, Halt, Stop, StoreFault};
+use windrow_engine::{CheckpointStore, CheckpointStores, Checkpoints, Fence, Halt, Reachability, Stop, StoreFault};
 use windrow_spec::Pipeline;
 
 use crate::exit::{Exit, Failure};
+use crate::watched_store::WatchedStore;
 
 /// A job's folder in its checkpoint store.
 pub(crate) struct StatePlace {
     stores: Arc<ObjectStores>,
     pub(crate) store: Arc<dyn CheckpointStore>,
+    /// Whether it answers.
+    pub(crate) reach: Reachability,
 }
 
 impl StatePlace {
@@ -40,7 +43,9 @@ impl StatePlace {
             store => format!("{}/{name}/{group}", store.trim_end_matches('/')),
         };
         let store = stores.open(&place).map_err(|fault| refused(&format!("checkpoint.store = \"{store}\""), &fault))?;
-        Ok(Self { stores, store })
+        let reach = Reachability::default();
+        let store = Arc::new(WatchedStore::new(store, &reach));
+        Ok(Self { stores, store, reach })
     }
 
     /// Its name, for people.
@@ -87,8 +92,12 @@ impl StatePlace {
 
 /// A name that no other process has: where it runs, and something drawn at random.
 pub(crate) fn owner() -> Result<String, Failure> {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Ok(format!("{} pid {} {}", host.trim(), process::id(), random_digits(8)?))
+    Ok(format!("{} pid {} {}", host(), process::id(), random_digits(8)?))
+}
+
+/// The machine's name.
+pub(crate) fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 /// Hexadecimal digits drawn at random, up to eight.

@@ -11,7 +11,7 @@ use windrow_connectors::kafka::TopicGuard;
 use windrow_engine::Halt;
 
 /// How often it looks.
-const EVERY: Duration = Duration::from_secs(2);
+const EVERY: Duration = Duration::from_secs(1);
 
 /// A watch that ends with this value, or with the first thing it finds.
 pub(crate) struct TopicWatch(Arc<OnceLock<Halt>>);
@@ -36,6 +36,9 @@ fn watch(guard: &TopicGuard, place: &Weak<OnceLock<Halt>>) {
     loop {
         thread::sleep(EVERY);
         let checked = guard.check();
+        if guard.reach().absence().is_none() {
+            guard.look_for_ends();
+        }
         let Some(place) = place.upgrade() else { return };
         if let Err(halt) = checked {
             place.get_or_init(|| halt);

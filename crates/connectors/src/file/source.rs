@@ -121,7 +121,7 @@ fn without_mark(payload: &[u8], line: i64) -> &[u8] {
 }
 
 fn record(payload: &[u8], offset: i64) -> Record<'_> {
-    Record { partition: PARTITION, offset, key: None, payload: Some(payload), unreadable: None }
+    Record { partition: PARTITION, offset, key: None, payload: Some(payload), timestamp_ms: None, unreadable: None }
 }
 
 impl<R: BufRead> Source for FileSource<R> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::warn;
-use windrow_engine::{Halt, Offset, Partition};
+use windrow_engine::{Halt, Offset, Partition, Positions};
 use windrow_spec::{KafkaSource as Settings, OnLostOffset};
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,25 +30,43 @@ pub(super) fn ask<C: ConsumerContext>(
     if partitions.is_empty() {
         return BTreeMap::new();
     }
-    let one = |edge: KafkaOffset| -> Option<BTreeMap<Partition, Offset>> {
-        let mut list = TopicPartitionList::new();
-        for &partition in partitions {
-            // Looked up by time, where these two stand for the edges.
-            list.add_partition_offset(topic, partition, edge).ok()?;
-        }
-        let found = consumer.offsets_for_times(list, ASK_TIMEOUT).ok()?;
-        let known = found.elements().into_iter().filter_map(|element| match (element.error(), element.offset()) {
-            (Ok(()), KafkaOffset::Offset(offset)) => Some((element.partition(), offset)),
-            _ => None,
-        });
-        Some(known.collect())
-    };
+    let one = |edge| look_up(consumer, topic, partitions, edge, ASK_TIMEOUT);
     let Some(firsts) = one(KafkaOffset::Beginning) else { return BTreeMap::new() };
     let Some(ends) = one(KafkaOffset::End) else { return BTreeMap::new() };
     firsts
         .into_iter()
         .filter_map(|(partition, first)| ends.get(&partition).map(|&end| (partition, Edges { first, end })))
         .collect()
+}
+
+/// Where `partitions` end, as far as Kafka tells within `patience`.
+pub(super) fn ends<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[Partition],
+    patience: Duration,
+) -> Option<Positions> {
+    look_up(consumer, topic, partitions, KafkaOffset::End, patience)
+}
+
+/// One edge of `partitions`. Looked up by time, where two times stand for the edges.
+fn look_up<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[Partition],
+    edge: KafkaOffset,
+    patience: Duration,
+) -> Option<Positions> {
+    let mut list = TopicPartitionList::new();
+    for &partition in partitions {
+        list.add_partition_offset(topic, partition, edge).ok()?;
+    }
+    let found = consumer.offsets_for_times(list, patience).ok()?;
+    let known = found.elements().into_iter().filter_map(|element| match (element.error(), element.offset()) {
+        (Ok(()), KafkaOffset::Offset(offset)) => Some((element.partition(), offset)),
+        _ => None,
+    });
+    Some(known.collect())
 }
 
 impl Edges {

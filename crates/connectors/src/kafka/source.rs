@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
@@ -136,7 +136,14 @@ impl KafkaSource {
                  the Kafka client allows (100 MB)",
                 end - 1
             );
-            each(Record { partition, offset: end - 1, key: None, payload: None, unreadable: Some(&reason) })?;
+            each(Record {
+                partition,
+                offset: end - 1,
+                key: None,
+                payload: None,
+                timestamp_ms: None,
+                unreadable: Some(&reason),
+            })?;
             self.reader.restart(partition, end).map_err(|error| {
                 Halt::Refused(format!("cannot go on behind an unreadable batch of topic `{topic}`: {error}"))
             })?;
@@ -158,6 +165,9 @@ impl KafkaSource {
                 Ok(())
             }
             Fault::Passing => {
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+                    self.guard.reach().away(&error.to_string());
+                }
                 if self.outage.due() {
                     warn!(brokers = %self.settings.brokers, %error, "Kafka is away or in trouble; reading goes on when it is back");
                 }
@@ -248,6 +258,7 @@ impl Source for KafkaSource {
                 Some(Ok(message)) => {
                     if self.outage.over() {
                         info!(brokers = %self.settings.brokers, "Kafka is back");
+                        self.guard.reach().back();
                     }
                     let (partition, offset) = (message.partition(), message.offset());
                     let wanted = match &self.share {
@@ -256,7 +267,8 @@ impl Source for KafkaSource {
                     };
                     if wanted {
                         let (key, payload) = (message.key(), message.payload());
-                        each(Record { partition, offset, key, payload, unreadable: None })?;
+                        let timestamp_ms = message.timestamp().to_millis();
+                        each(Record { partition, offset, key, payload, timestamp_ms, unreadable: None })?;
                     }
                     drop(message);
                     self.moved(partition, offset + 1);

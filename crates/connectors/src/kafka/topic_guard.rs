@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use tracing::{info, warn};
-use windrow_engine::{Halt, Partition};
+use windrow_engine::{Halt, Partition, Positions, Reachability};
 
 use super::admin::{self, Topic};
-use super::client;
 use super::topic_id::{self, Described};
+use super::{client, edges};
 
 /// How long one look may take; a Kafka that does not answer by then says nothing about the topic.
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);
@@ -26,6 +26,8 @@ pub struct TopicGuard {
     topic: Topic,
     consumer: BaseConsumer,
     seen: Mutex<Seen>,
+    reach: Reachability,
+    ends: Mutex<Positions>,
 }
 
 struct Seen {
@@ -51,7 +53,8 @@ impl TopicGuard {
             partitions: topic.partitions,
             missing_since: None,
         };
-        Ok(Self { topic: topic.clone(), consumer, seen: Mutex::new(seen) })
+        let (reach, ends) = (Reachability::default(), Mutex::default());
+        Ok(Self { topic: topic.clone(), consumer, seen: Mutex::new(seen), reach, ends })
     }
 
     /// Looks at the topic again; takes at most some 2 s. A Kafka that does not answer is no reason to halt.
@@ -67,11 +70,38 @@ impl TopicGuard {
         } else {
             admin::partitions(&self.consumer, name, LOOK_PATIENCE).map(|partitions| Described { partitions, id: None })
         };
+        match &described {
+            Ok(_) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                self.reach.back();
+            }
+            Err(code) => self.reach.away(&code.to_string()),
+        }
         match described {
             Ok(described) => self.compare(&described),
             Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => self.missing(),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Asks Kafka where the topic's partitions end: one request to each broker, and some seconds where none answers. What it
+    /// does not tell stays as it was.
+    pub fn look_for_ends(&self) {
+        let partitions = self.seen.lock().unwrap_or_else(PoisonError::into_inner).partitions;
+        let partitions: Vec<Partition> = (0..partitions).collect();
+        let found = edges::ends(&self.consumer, &self.topic.name, &partitions, LOOK_PATIENCE);
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).extend(found.unwrap_or_default());
+    }
+
+    /// Where partitions ended when that was asked last.
+    #[must_use]
+    pub fn ends(&self) -> Positions {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether Kafka answers. Found out by [`Self::check`], and by those who read and write.
+    #[must_use]
+    pub fn reach(&self) -> &Reachability {
+        &self.reach
     }
 
     /// The check as a function, for those that know nothing of Kafka.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use windrow_core::ViewId;
-use windrow_engine::Origin;
+use windrow_engine::{Cause, Origin};
 
 use super::sink::Lane;
 
@@ -32,18 +32,31 @@ pub(super) struct Run {
     pub(super) number: u64,
 }
 
+/// Rows that follow each other and are due to the same record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub(super) cause: Option<Cause>,
+    /// How many.
+    pub(super) rows: usize,
+}
+
 /// Rows of one worker, sealed and acknowledged together.
 #[derive(Default, Debug)]
 pub(super) struct Batch {
     pub(super) bytes: Vec<u8>,
     pub(super) rows: Vec<Span>,
     runs: Vec<Run>,
+    /// What the rows are due to.
+    pub(super) dues: Vec<Due>,
 }
 
 impl Batch {
     /// What it takes of the memory set aside for waiting rows.
     pub(super) fn cost(&self) -> usize {
-        self.bytes.len() + self.rows.len() * size_of::<Span>() + self.runs.len() * size_of::<Run>()
+        self.bytes.len()
+            + self.rows.len() * size_of::<Span>()
+            + self.runs.len() * size_of::<Run>()
+            + self.dues.len() * size_of::<Due>()
     }
 
     /// An empty batch with room for as much as this one holds.
@@ -52,12 +65,25 @@ impl Batch {
             bytes: Vec::with_capacity(self.bytes.len()),
             rows: Vec::with_capacity(self.rows.len()),
             runs: Vec::with_capacity(self.runs.len()),
+            dues: Vec::with_capacity(self.dues.len()),
+        }
+    }
+
+    /// The rows that follow are due to `cause`.
+    pub(super) fn due_to(&mut self, cause: Option<Cause>) {
+        match self.dues.last_mut() {
+            Some(due) if due.rows == 0 || due.cause == cause => due.cause = cause,
+            _ => self.dues.push(Due { cause, rows: 0 }),
         }
     }
 
     /// Adds a row whose commands end the bytes.
     pub(super) fn push(&mut self, span: Span, origin: Origin, view: ViewId, number: u64) {
         self.rows.push(span);
+        match self.dues.last_mut() {
+            Some(due) => due.rows += 1,
+            None => self.dues.push(Due { cause: None, rows: 1 }),
+        }
         match self.runs.last_mut() {
             Some(run) if run.origin == origin && run.view == view => {
                 run.rows += 1;
@@ -135,9 +161,30 @@ impl Flight {
         })
     }
 
+    /// Its batches; what they took of memory is no longer counted here.
+    pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
+        self.batches.into_iter().map(|sealed| sealed.batch)
+    }
+
     /// The rows' origins and numbers.
     pub(super) fn runs(&self) -> impl Iterator<Item = &Run> {
         self.batches.iter().flat_map(|sealed| &sealed.batch.runs)
+    }
+}
+
+impl Batch {
+    /// The memory it takes, room for more included.
+    pub(super) fn room(&self) -> usize {
+        self.bytes.capacity()
+            + self.rows.capacity() * size_of::<Span>()
+            + self.runs.capacity() * size_of::<Run>()
+            + self.dues.capacity() * size_of::<Due>()
+    }
+
+    /// Every row with its view, in order.
+    pub(super) fn views(&self) -> impl Iterator<Item = (&Span, ViewId)> {
+        let views = self.runs.iter().flat_map(|run| std::iter::repeat_n(run.view, run.rows));
+        self.rows.iter().zip(views)
     }
 }
 

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use windrow_engine::{Claim, Claimed, Halt, RefusedRow, Stop};
+use windrow_engine::{Claim, Claimed, Counter, Halt, RefusedRow, Stop};
 
 use super::batch::{Flight, Sealed};
 use super::claim::Pending;
+use super::freshness::{Freshness, now_ms};
 use super::link::Outcome;
+use super::recent::RecentRows;
 use super::sink::Lane;
 use super::status::{Away, Status};
 
@@ -42,6 +44,8 @@ pub(super) struct Queue {
     /// Something for the others: a flight arrived, a claim was answered, or the writer ended.
     progress: Condvar,
     limit: usize,
+    freshness: Freshness,
+    recent: RecentRows,
 }
 
 struct State {
@@ -65,7 +69,7 @@ impl State {
 }
 
 impl Queue {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, recent: RecentRows) -> Self {
         let state = State {
             waiting: VecDeque::new(),
             until: None,
@@ -75,12 +79,35 @@ impl Queue {
             away_since: None,
             status: Status::default(),
         };
-        Self { state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new(), limit }
+        Self {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            limit,
+            freshness: Freshness::default(),
+            recent,
+        }
+    }
+
+    /// How fresh rows were when they arrived.
+    pub(super) fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+
+    /// The rows that arrived lately.
+    pub(super) fn recent(&self) -> &RecentRows {
+        &self.recent
     }
 
     /// Takes a batch, once there is room for it. Gives up when the writer has ended, or when a stop was requested and
-    /// nothing has moved for `patience`.
-    pub(super) fn push(&self, sealed: Sealed, stop: &Stop, patience: Duration) -> Result<(), Abandoned> {
+    /// nothing has moved for `patience`. `blocked_ns` counts how long there was no room, also while there is none.
+    pub(super) fn push(
+        &self,
+        sealed: Sealed,
+        stop: &Stop,
+        patience: Duration,
+        blocked_ns: &Counter,
+    ) -> Result<(), Abandoned> {
         let cost = sealed.batch.cost();
         let mut state = self.state.lock();
         let mut stopping_since = None;
@@ -98,7 +125,9 @@ impl Queue {
                     return Err(Abandoned);
                 }
             }
+            let blocked = Instant::now();
             self.progress.wait_for(&mut state, LOOK_UP);
+            blocked_ns.add(u64::try_from(blocked.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
         state.waiting.push_back(Waiting::Batch(sealed));
         state.status.waiting_bytes += cost;
@@ -189,10 +218,16 @@ impl Queue {
         }
     }
 
-    /// Redis has answered for `flight`: reports refusals and losses to their workers and acknowledges its batches.
-    pub(super) fn arrived(&self, flight: &Flight, outcome: Outcome) {
+    /// Redis has answered for `flight` after `took`: reports refusals and losses to their workers and acknowledges its
+    /// batches.
+    pub(super) fn arrived(&self, flight: Flight, outcome: Outcome, took: Duration) {
         let Outcome { refusals, lost, dropped } = outcome;
         let refused = refusals.len();
+        let missing: Vec<usize> = refusals.iter().map(|refusal| refusal.row).collect();
+        let now_ms = now_ms();
+        if dropped == 0 {
+            self.freshness.arrived(&flight, &missing, now_ms);
+        }
         let rows = flight.row_count() - refused - dropped;
         let mut refusals = refusals.into_iter().peekable();
         for (index, (sealed, span, _)) in flight.rows().enumerate() {
@@ -207,15 +242,23 @@ impl Queue {
                 .filter(|sealed| sealed.is_from(lost.origin))
                 .for_each(|sealed| sealed.lane.lose(lost));
         }
+        let cost = flight.cost();
+        let lanes: Vec<_> = flight.batches.iter().map(|sealed| Arc::clone(&sealed.lane)).collect();
+        if dropped == 0 {
+            self.recent.keep(flight, &missing, now_ms);
+        }
         let mut state = self.state.lock();
-        flight.batches.iter().for_each(|sealed| sealed.lane.acknowledge());
+        lanes.iter().for_each(|lane| lane.acknowledge());
         state.back();
         let status = &mut state.status;
-        status.waiting_bytes -= flight.cost();
+        status.waiting_bytes -= cost;
         status.rows_written += rows as u64;
         status.rows_refused += refused as u64;
         status.rows_dropped += dropped as u64;
-        status.transactions += u64::from(rows > 0);
+        if rows > 0 {
+            status.transactions += 1;
+            status.transaction_time += took;
+        }
         drop(state);
         self.progress.notify_all();
     }
@@ -282,7 +325,7 @@ impl Queue {
     /// The counters now.
     pub(super) fn status(&self) -> Status {
         let state = self.state.lock();
-        let mut status = state.status.clone();
+        let mut status = Status { waiting_bytes_limit: self.limit, ..state.status.clone() };
         if let (Some(away), Some(since)) = (&mut status.away, state.away_since) {
             away.lasting = since.elapsed();
         }

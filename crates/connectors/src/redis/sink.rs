@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::Row;
-use windrow_engine::{Epoch, Halt, Lost, Origin, Partition, RefusedRow, Sink, Stop, Ticket};
+use windrow_engine::{Cause, Counter, Epoch, Halt, Lost, Origin, Partition, RefusedRow, Sink, Stop, Ticket};
 
 use super::batch::{Batch, Sealed};
 use super::encode::Encoder;
@@ -70,12 +70,17 @@ pub struct RedisSink {
     lane: Arc<Lane>,
     sealed: u64,
     abandoned: bool,
+    /// What rows are due to now.
+    cause: Option<Cause>,
+    /// Nanoseconds spent waiting for room.
+    blocked_ns: Arc<Counter>,
 }
 
 impl RedisSink {
     pub(super) fn new(queue: Arc<Queue>, stop: Stop, stop_patience: Duration, encoder: Encoder) -> Self {
         let (batch, lane) = (Batch::default(), Arc::default());
-        Self { queue, stop, stop_patience, encoder, batch, lane, sealed: 0, abandoned: false }
+        let blocked_ns = Arc::default();
+        Self { queue, stop, stop_patience, encoder, batch, lane, sealed: 0, abandoned: false, cause: None, blocked_ns }
     }
 
     /// Whether rows were dropped because a stop was requested and Redis did not take them; no ticket after that is ever
@@ -92,9 +97,10 @@ impl RedisSink {
         self.sealed += 1;
         let next = self.batch.alike();
         let batch = std::mem::replace(&mut self.batch, next);
+        self.batch.due_to(self.cause);
         if !self.abandoned {
             let sealed = Sealed { batch, lane: Arc::clone(&self.lane) };
-            self.abandoned = self.queue.push(sealed, &self.stop, self.stop_patience).is_err();
+            self.abandoned = self.queue.push(sealed, &self.stop, self.stop_patience, &self.blocked_ns).is_err();
         }
     }
 }
@@ -105,6 +111,15 @@ impl Sink for RedisSink {
         if self.batch.is_full() {
             self.seal();
         }
+    }
+
+    fn cause(&mut self, cause: Option<Cause>) {
+        self.cause = cause;
+        self.batch.due_to(cause);
+    }
+
+    fn blocked_ns(&self) -> Arc<Counter> {
+        Arc::clone(&self.blocked_ns)
     }
 
     fn check(&mut self, origin: Origin) {

@@ -9,12 +9,16 @@ pub struct Status {
     pub rows_written: u64,
     /// Transactions that brought them there.
     pub transactions: u64,
+    /// How long these took together, questions included.
+    pub transaction_time: Duration,
     /// Rows that Redis refused.
     pub rows_refused: u64,
     /// Rows that were dropped because their partition was lost.
     pub rows_dropped: u64,
     /// Bytes of rows that wait or are under way.
     pub waiting_bytes: usize,
+    /// How many may.
+    pub waiting_bytes_limit: usize,
     /// The most that ever did.
     pub waiting_bytes_max: usize,
     /// Connections opened after the first.

@@ -20,9 +20,11 @@ use super::fence::FenceKeys;
 use super::holdings::Holdings;
 use super::link::{Identity, Link};
 use super::queue::{Queue, Work};
+use super::recent::RecentRows;
 use super::report::{Outage, Refusals};
 use super::sink::RedisSink;
 use super::status::Status;
+use super::watch::RedisWatch;
 
 /// While waiting at the start: how often it is looked whether a stop was requested.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -58,7 +60,7 @@ impl RedisWriter {
         let address = Address::parse(&pipeline.sink.url).map_err(Halt::Refused)?;
         let holdings = Holdings::new(FenceKeys::new(&pipeline.name, &pipeline.source.group));
         let link = first_link(&address, pipeline, &holdings.key(0), &settings, &stop)?;
-        let queue = Arc::new(Queue::new(settings.queue_bytes));
+        let queue = Arc::new(Queue::new(settings.queue_bytes, RecentRows::default()));
         let (encoder, stop_patience) = (Encoder::new(&pipeline.views, &pipeline.event.schema), settings.stop_patience);
         let pause = settings.shortest_pause;
         let writer = Writer {
@@ -96,6 +98,18 @@ impl RedisWriter {
     #[must_use]
     pub fn status(&self) -> Status {
         self.queue.status()
+    }
+
+    /// A look at what is written, for those who do not own the writer.
+    #[must_use]
+    pub fn watch(&self) -> RedisWatch {
+        RedisWatch::new(Arc::clone(&self.queue))
+    }
+
+    /// The rows that were written lately.
+    #[must_use]
+    pub fn recent(&self) -> RecentRows {
+        self.queue.recent().clone()
     }
 
     /// Ends the writer once everything flushed is in Redis, or after `patience`. Rows handed over afterwards are dropped
@@ -205,7 +219,7 @@ impl Writer {
         let _ended = EndsQueue(Arc::clone(&self.queue));
         while let Some(work) = self.queue.next(self.settings.idle_check) {
             let done = match work {
-                Work::Flight(flight) => self.bring(&flight),
+                Work::Flight(flight) => self.bring(flight),
                 Work::Claim(pending) => self.claim(&pending),
             };
             if done.is_err() {
@@ -214,15 +228,22 @@ impl Writer {
         }
     }
 
-    fn bring(&mut self, flight: &Flight) -> Result<(), Over> {
-        let Some(outcome) = self.insist(|| true, |link, holdings| link.write(flight, holdings))? else { return Ok(()) };
+    fn bring(&mut self, flight: Flight) -> Result<(), Over> {
+        let mut took = Duration::ZERO;
+        let write = |link: &mut Link, holdings: &mut Holdings| {
+            let began = Instant::now();
+            let written = link.write(&flight, holdings);
+            took = began.elapsed();
+            written
+        };
+        let Some(outcome) = self.insist(|| true, write)? else { return Ok(()) };
         let mut refused = outcome.refusals.iter().peekable();
         for (row, (sealed, span, _)) in flight.rows().enumerate() {
             if let Some(refusal) = refused.next_if(|refusal| refusal.row == row) {
                 self.refusals.one(sealed.key(span), &refusal.reason);
             }
         }
-        self.queue.arrived(flight, outcome);
+        self.queue.arrived(flight, outcome, took);
         Ok(())
     }
 

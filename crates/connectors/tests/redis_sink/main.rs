@@ -11,6 +11,7 @@ mod feed;
 mod network;
 mod order;
 mod outage;
+mod recent;
 mod refusal;
 mod rewound;
 mod rows;

@@ -43,9 +43,14 @@ fn run_shard(views: &[FeatureView], schema: &Schema, max_out_of_orderness_ms: i6
     let mut out = Collected::default();
     for sample in events {
         with_fields(sample, |event| shard.step(event, &mut out));
+        let by_view: Vec<usize> = shard.entities_by_view().collect();
+        // Each entity is in some view, and none twice in one.
+        assert!(by_view.iter().max() <= Some(&shard.entities()), "{by_view:?}");
+        assert!(by_view.iter().sum::<usize>() >= shard.entities(), "{by_view:?}");
     }
     shard.finish(&mut out);
     assert_eq!(shard.entities(), 0, "state is left behind after everything fired");
+    assert!(shard.entities_by_view().all(|held| held == 0), "a view counts entities that are gone");
     out.0
 }
 

@@ -149,6 +149,7 @@ proptest! {
         let mut end = Numbered::default();
         shard.finish(&mut end);
         prop_assert_eq!(shard.entities(), 0, "state is left behind after everything fired");
+        prop_assert!(shard.entities_by_view().all(|held| held == 0), "a view counts entities that are gone");
         outputs.push(end);
         let got: Vec<_> = outputs.into_iter().flat_map(|out| out.0).collect();
         prop_assert_eq!(got, straight);

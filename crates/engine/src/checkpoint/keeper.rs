@@ -69,8 +69,8 @@ pub(crate) enum Report {
     Found(Partition, Result<Option<Offset>, Halt>),
     /// A partition may be worked on, or somebody else has claimed it meanwhile, under this epoch.
     Opened(Partition, Result<Result<Box<Opened>, Epoch>, Halt>),
-    /// A snapshot ended.
-    Ended { origin: Origin, purpose: Purpose, outcome: Outcome },
+    /// A snapshot ended, the one with this number.
+    Ended { origin: Origin, purpose: Purpose, number: u64, outcome: Outcome },
 }
 
 /// How a snapshot ended.
@@ -193,9 +193,11 @@ impl Desk {
                     None
                 }
                 Task::Complete(completion) => {
-                    let outcome = self.complete(&completion).unwrap_or_else(|outcome| outcome);
+                    let draft = self.take_draft(completion.origin);
+                    let number = draft.id.number;
+                    let outcome = self.complete(&completion, draft).unwrap_or_else(|outcome| outcome);
                     let Completion { origin, purpose, .. } = *completion;
-                    Some(Report::Ended { origin, purpose, outcome })
+                    Some(Report::Ended { origin, purpose, number, outcome })
                 }
                 Task::Forget(partition) => {
                     if let Some(book) = self.books.get_mut(&partition) {
@@ -276,9 +278,9 @@ impl Desk {
     }
 
     /// Makes a snapshot count; `Err` is any other outcome.
-    fn complete(&mut self, completion: &Completion) -> Result<Outcome, Outcome> {
+    fn complete(&mut self, completion: &Completion, draft: Draft) -> Result<Outcome, Outcome> {
         let partition = completion.origin.partition;
-        let Draft { id, parts, failed } = self.take_draft(completion.origin);
+        let Draft { id, parts, failed } = draft;
         if let Some(reason) = failed {
             return Err(Outcome::Failed(reason));
         }

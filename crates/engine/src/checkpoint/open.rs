@@ -49,6 +49,8 @@ pub(crate) struct Opened {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Restored {
     pub(crate) id: CheckpointId,
+    /// Wall clock, in epoch milliseconds.
+    pub(crate) taken_at_ms: i64,
     pub(crate) bytes: u64,
     pub(crate) entities: u64,
     pub(crate) took: Duration,
@@ -424,6 +426,7 @@ impl Found {
     fn open(self, origin: Origin, start: Option<Offset>, beginnings: Vec<u64>, written: Vec<u64>) -> Opened {
         let restored = self.used.as_ref().map(|used| Restored {
             id: used.id,
+            taken_at_ms: used.taken_at_ms,
             bytes: used.bytes(),
             entities: used.entities,
             took: self.took,

@@ -1,9 +1,9 @@
 //! What a shard emits and what is no event, on their way out of the worker.
 
 use tracing::warn;
-use windrow_core::{Late, Output, Row};
+use windrow_core::{Late, Output, Row, ViewId};
 
-use crate::{DeadLetter, DeadLetters, Halt, Origin, Sink, WorkerMetrics};
+use crate::{Cause, DeadLetter, DeadLetters, Halt, Origin, Sink, WorkerMetrics};
 
 /// Dead letters logged in full per worker; the rest are counted.
 const DEAD_LETTERS_LOGGED: u64 = 10;
@@ -15,6 +15,11 @@ pub(super) struct Emit<'a, K> {
     pub(super) written: &'a [u64],
     pub(super) sink: &'a mut K,
     pub(super) metrics: &'a WorkerMetrics,
+    /// What the rows are due to, and whether the sink has been told.
+    pub(super) cause: Option<Cause>,
+    pub(super) told: bool,
+    /// The views that the event at hand was late for.
+    pub(super) late_for: &'a mut Vec<ViewId>,
 }
 
 impl<K: Sink> Output for Emit<'_, K> {
@@ -25,11 +30,16 @@ impl<K: Sink> Output for Emit<'_, K> {
             return;
         }
         self.metrics.views[row.view.0].rows.add(1);
+        if !self.told {
+            self.told = true;
+            self.sink.cause(self.cause);
+        }
         self.sink.row(self.origin, row);
     }
 
     fn late(&mut self, late: Late<'_>) {
         self.metrics.views[late.view.0].late.add(1);
+        self.late_for.push(late.view);
         self.sink.late(late);
     }
 }

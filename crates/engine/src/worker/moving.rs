@@ -14,7 +14,11 @@ use tracing::{error, info, warn};
 use super::Worker;
 use super::owned::Owned;
 use crate::checkpoint::{Opened, Task};
-use crate::{Clock, DeadLetters, Epoch, Halt, Loss, Lost, Offset, Origin, Partition, Positions, Sink, Source};
+use crate::metrics::now_ms;
+use crate::{
+    Clock, DeadLetters, Epoch, Halt, Loss, Lost, MarkKind, Offset, Origin, Partition, Positions, RestoredEvent, Sink,
+    Source,
+};
 
 /// How long the group waits for a last checkpoint.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(15);
@@ -72,6 +76,12 @@ pub(super) struct Opening {
     again: bool,
 }
 
+/// `partition 3`, `partitions 0, 1`.
+fn named(partitions: &[Partition]) -> String {
+    let numbers: Vec<_> = partitions.iter().map(ToString::to_string).collect();
+    format!("partition{} {}", if partitions.len() == 1 { "" } else { "s" }, numbers.join(", "))
+}
+
 impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     pub(super) fn go_on_with_changes(&mut self) -> Result<(), Halt> {
         self.mind_the_fenced()?;
@@ -102,6 +112,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             Coming::Again(partition) => self.open(vec![partition], true, now),
             Coming::Revoked { partitions, lost: true } => {
                 warn!(?partitions, "partitions were lost to another member of the group");
+                self.metrics.notes.mark(MarkKind::Revoked, format!("lost {}", named(&partitions)));
                 for &partition in &partitions {
                     self.forget_snapshot(partition)?;
                     self.shards.remove(&partition);
@@ -121,6 +132,9 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     }
 
     fn open(&mut self, partitions: Vec<Partition>, again: bool, now: Duration) -> Result<(), Halt> {
+        if !again && !partitions.is_empty() {
+            self.metrics.notes.mark(MarkKind::Assigned, format!("assigned {}", named(&partitions)));
+        }
         let Some(keeper) = &self.keeper else {
             let starts = self.source.starts(&partitions, &Positions::new())?;
             self.source.begin(&partitions, &starts)?;
@@ -213,7 +227,14 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 let (took_ms, bytes, entities) = (restored.took.as_millis(), restored.bytes, restored.entities);
                 let from = restored.from.as_deref();
                 info!(partition, epoch, checkpoint = %restored.id, from, offset = start, entities, bytes, took_ms, "restored");
-                self.metrics.checkpoints.restored(restored.id, restored.took);
+                self.metrics.checkpoints.restored(RestoredEvent {
+                    partition,
+                    id: restored.id,
+                    at_ms: now_ms(),
+                    took: restored.took,
+                    from: restored.from.clone(),
+                    offset: start,
+                });
             }
             None => info!(partition, epoch, offset = start, "no checkpoint yet: beginning with empty state"),
         }
@@ -221,6 +242,9 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
 
     /// The last checkpoints are complete, or there is no time left for them.
     fn let_go(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        if !partitions.is_empty() {
+            self.metrics.notes.mark(MarkKind::Revoked, format!("gave up {}", named(partitions)));
+        }
         let mut positions = Positions::new();
         for &partition in partitions {
             self.forget_snapshot(partition)?;
@@ -286,6 +310,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             return;
         }
         let offset = self.shards.remove(&partition).and_then(|owned| owned.kept.or(owned.position));
+        self.metrics.checkpoints.given_up(partition);
         self.note_fenced(partition, epoch, offset);
     }
 

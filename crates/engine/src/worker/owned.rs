@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_core::{Scope, Shard, ShardFacts};
+use windrow_core::{EventTime, Scope, Shard, ShardFacts};
 
 use crate::checkpoint::{Opened, Purpose, after};
-use crate::{Offset, Origin, Ticket};
+use crate::metrics::now_ms;
+use crate::{Offset, Origin, PartitionFacts, Ticket};
 
 /// A partition and all that its worker knows of it.
 #[derive(Debug)]
@@ -29,6 +30,14 @@ pub(super) struct Owned {
     /// The position of the last complete checkpoint, and when it was cut (or the partition opened).
     pub(super) kept: Option<Offset>,
     pub(super) kept_when: Duration,
+    /// The same by the wall clock, in epoch milliseconds, where there is one; and the bytes of all its layers.
+    pub(super) kept_at_ms: Option<i64>,
+    pub(super) kept_bytes: u64,
+    /// For people: when it was opened, and when a record came last, as far as that was published; records since then.
+    pub(super) opened_at_ms: i64,
+    pub(super) last_record_at_ms: Option<i64>,
+    pub(super) records: u64,
+    pub(super) records_published: u64,
     /// When the next checkpoint is due, and the next attempt at a savepoint.
     pub(super) due: Duration,
     pub(super) savepoint_due: Duration,
@@ -68,13 +77,16 @@ pub(super) enum Stage {
 impl Owned {
     /// What the keeper opened.
     pub(super) fn new(opened: Opened, now: Duration, every: Duration) -> Self {
-        let Opened { shard, origin, position, checkpoint, beginnings, written, scope, .. } = opened;
+        let Opened { shard, origin, position, checkpoint, beginnings, written, scope, restored, .. } = opened;
         // A partition without a checkpoint of its own gets one at once: it fixes where "latest" was, and that a
         // savepoint was begun from.
         let due = if checkpoint.is_some() && scope == Scope::Changes { now + every } else { now };
         let kept = checkpoint.filter(|_| scope == Scope::Changes);
+        let restored = restored.filter(|_| kept.is_some());
+        let kept_at_ms = restored.as_ref().map(|restored| restored.taken_at_ms);
+        let kept_bytes = restored.map_or(0, |restored| restored.bytes);
         let state_ends = Self::without_checkpoints(shard, origin, position, now);
-        Self { beginnings, written, scope, kept, due, ..state_ends }
+        Self { beginnings, written, scope, kept, kept_at_ms, kept_bytes, due, ..state_ends }
     }
 
     /// A shard whose state is not kept.
@@ -91,6 +103,12 @@ impl Owned {
             scope: Scope::Everything,
             kept: None,
             kept_when: now,
+            kept_at_ms: None,
+            kept_bytes: 0,
+            opened_at_ms: now_ms(),
+            last_record_at_ms: None,
+            records: 0,
+            records_published: 0,
             due: Duration::MAX,
             savepoint_due: now,
             savepoint: None,
@@ -104,6 +122,30 @@ impl Owned {
         let position = self.position;
         self.beginnings.iter_mut().for_each(|beginning| *beginning = after(*beginning, what, position));
         self.written.fill(0);
+    }
+
+    /// Where it stands, for people. Event times are out of order by at most `out_of_orderness_ms`.
+    pub(super) fn facts(&mut self, out_of_orderness_ms: i64) -> PartitionFacts {
+        if self.records > self.records_published {
+            self.records_published = self.records;
+            self.last_record_at_ms = Some(now_ms());
+        }
+        let watermark = self.shard.watermark().filter(|_| !self.finished);
+        let largest = |watermark: EventTime| EventTime::from_ms(watermark.ms() + out_of_orderness_ms + 1);
+        PartitionFacts {
+            partition: self.origin.partition,
+            epoch: self.origin.epoch,
+            offset: self.position,
+            watermark,
+            event_time: watermark.map(largest),
+            opened_at_ms: self.opened_at_ms,
+            last_record_at_ms: self.last_record_at_ms,
+            records: self.records,
+            entities: self.shard.entities() as u64,
+            state_bytes: self.kept_bytes,
+            checkpoint_offset: self.kept,
+            checkpoint_at_ms: self.kept_at_ms,
+        }
     }
 
     /// Whether something has come since its last complete checkpoint.

@@ -8,14 +8,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tracing::{error, info, warn};
 use windrow_core::Scope;
 
 use super::owned::{Stage, Taking};
 use super::{Ended, POLL_WAIT, POLL_WAIT_SNAPSHOT, Worker};
 use crate::checkpoint::{Completion, Outcome, Purpose, Report, Task};
-use crate::{Clock, DeadLetters, Halt, Origin, Partition, Positions, Sink, Source};
+use crate::metrics::now_ms;
+use crate::{
+    CheckpointEvent, CheckpointState, Clock, DeadLetters, Halt, MarkKind, Origin, Partition, Positions, Sink, Source,
+};
 
 /// Bytes saved between two polls: about a millisecond's work.
 const SAVE_BYTES: usize = 256 * 1024;
@@ -81,6 +83,27 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             Purpose::Checkpoint => owned.scope,
             Purpose::Savepoint(_) => Scope::Everything,
         };
+        let taken_at_ms = now_ms();
+        let place = match (&purpose, &self.checkpoints) {
+            (Purpose::Savepoint(request), _) => request.store.place(),
+            (Purpose::Checkpoint, checkpoints) => {
+                checkpoints.as_ref().map_or("", |checkpoints| checkpoints.store.place())
+            }
+        };
+        self.metrics.checkpoints.begun(CheckpointEvent {
+            partition,
+            epoch: owned.origin.epoch,
+            number: None,
+            savepoint: match &purpose {
+                Purpose::Checkpoint => None,
+                Purpose::Savepoint(request) => Some(request.id.clone()),
+            },
+            state: CheckpointState::UnderWay,
+            began_at_ms: taken_at_ms,
+            ended_at_ms: None,
+            offset,
+            place: place.to_owned(),
+        });
         let began = self.clock.now();
         owned.shard.cut(scope);
         owned.taking = Some(Taking {
@@ -89,7 +112,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             ticket,
             offset,
             facts: owned.shard.facts(),
-            taken_at_ms: Timestamp::now().as_millisecond(),
+            taken_at_ms,
             began,
             bytes: Vec::new(),
             stage: Stage::Saving,
@@ -166,23 +189,40 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
         match report {
             Report::Found(partition, found) => self.note_found(partition, found),
             Report::Opened(partition, opened) => self.note_opened(partition, opened),
-            Report::Ended { origin, purpose, outcome } => self.note_ended(origin, &purpose, outcome),
+            Report::Ended { origin, purpose, number, outcome } => self.note_ended(origin, &purpose, number, outcome),
         }
     }
 
-    fn note_ended(&mut self, origin: Origin, purpose: &Purpose, outcome: Outcome) -> Result<(), Halt> {
+    fn note_ended(&mut self, origin: Origin, purpose: &Purpose, number: u64, outcome: Outcome) -> Result<(), Halt> {
         let now = self.clock.now();
         let every = self.checkpoints.as_ref().map_or(Duration::MAX, |checkpoints| checkpoints.every);
         let Some(owned) = self.shards.get_mut(&origin.partition).filter(|owned| owned.origin == origin) else {
             return Ok(()); // given up meanwhile
         };
         let partition = origin.partition;
+        let state = match &outcome {
+            Outcome::Complete { bytes: (added_bytes, state_bytes), .. } => {
+                CheckpointState::Complete { added_bytes: *added_bytes, state_bytes: *state_bytes }
+            }
+            Outcome::Failed(reason) => CheckpointState::Failed(reason.clone()),
+            Outcome::Fenced(epoch) => {
+                CheckpointState::Failed(format!("another worker owns the partition, in epoch {epoch}"))
+            }
+            Outcome::Halted(halt) => CheckpointState::Failed(halt.to_string()),
+        };
+        self.metrics.checkpoints.ended(partition, |event| {
+            event.number = Some(number);
+            event.state = state;
+            event.ended_at_ms = Some(now_ms());
+        });
         match (outcome, purpose) {
             (Outcome::Complete { bytes, next, .. }, Purpose::Checkpoint) => {
                 owned.shard.settle(true);
                 let Some(taking) = owned.taking.take() else { return Ok(()) };
                 owned.kept = Some(taking.offset);
                 owned.kept_when = taking.began;
+                owned.kept_at_ms = Some(taking.taken_at_ms);
+                owned.kept_bytes = bytes.1;
                 owned.scope = next;
                 owned.due = (taking.began + every).max(now);
                 self.metrics.checkpoints.complete(bytes, now.saturating_sub(taking.began));
@@ -193,6 +233,8 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 owned.taking = None;
                 owned.savepoint = Some(request.id.as_str().into());
                 info!(partition, checkpoint = %id, bytes = bytes.0, savepoint = request.id, "saved");
+                let text = format!("{} in {}", request.id, request.store.place());
+                self.metrics.notes.mark(MarkKind::Savepoint, text);
             }
             (Outcome::Failed(reason), Purpose::Checkpoint) => {
                 owned.shard.settle(false);
@@ -200,6 +242,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                 owned.last_failed = owned.frozen;
                 owned.due = now + every;
                 self.metrics.checkpoints.failed.add(1);
+                self.metrics.notes.mark(MarkKind::CheckpointFailed, format!("partition {partition}: {reason}"));
                 error!(partition, reason, "a checkpoint failed; events are worked on, and the next one tries again");
             }
             (Outcome::Failed(reason), Purpose::Savepoint(request)) => {
@@ -218,6 +261,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     pub(super) fn forget_snapshot(&mut self, partition: Partition) -> Result<(), Halt> {
         let Some(owned) = self.shards.get_mut(&partition) else { return Ok(()) };
         owned.shard.settle(false);
+        self.metrics.checkpoints.given_up(partition);
         if owned.taking.take().is_some()
             && let Some(keeper) = &self.keeper
         {

@@ -1,4 +1,4 @@
-//! What the Kafka UI answers: JSON, and why not.
+//! What the Kafka UI answers: JSON, and which status a question without an answer has.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,32 +6,15 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
 use windrow_connectors::kafka::browse::BrowseError;
+
+use crate::answers::Fault;
 
 /// What a handler gives back.
 pub(super) type Answer = Result<Response, Fault>;
 
-/// Why a question has no answer.
-#[derive(Debug)]
-pub(super) struct Fault {
-    status: StatusCode,
-    why: String,
-}
-
-impl Fault {
-    pub(super) fn busy() -> Self {
-        let why = "too many questions at once; ask again in a moment".to_owned();
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, why }
-    }
-
-    pub(super) fn internal(why: String) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, why }
-    }
-
-    pub(super) fn why(&self) -> &str {
-        &self.why
-    }
+pub(super) fn busy() -> Fault {
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once; ask again in a moment")
 }
 
 impl From<BrowseError> for Fault {
@@ -42,13 +25,7 @@ impl From<BrowseError> for Fault {
             BrowseError::Wrong(_) => StatusCode::BAD_REQUEST,
             BrowseError::Refused(_) | BrowseError::NotOffered(_) => StatusCode::BAD_GATEWAY,
         };
-        Self { status, why: error.to_string() }
-    }
-}
-
-impl IntoResponse for Fault {
-    fn into_response(self) -> Response {
-        (self.status, Json(json!({ "errors": [self.why] }))).into_response()
+        Self::new(status, error.to_string())
     }
 }
 

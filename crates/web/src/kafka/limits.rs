@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use windrow_connectors::kafka::browse::BrowseError;
 
-use super::answer::Fault;
+use super::answer::busy;
+use crate::answers::Fault;
 
 /// Questions to brokers under way at a time.
 const QUESTIONS: usize = 8;
@@ -56,17 +58,19 @@ impl Limits {
             drop(turn);
             done
         });
-        let done = done.await.map_err(|error| Fault::internal(format!("reading from Kafka broke off: {error}")))?;
+        let done = done.await.map_err(|error| {
+            Fault::new(StatusCode::INTERNAL_SERVER_ERROR, format!("reading from Kafka broke off: {error}"))
+        })?;
         Ok(done?)
     }
 
     /// A turn at following a topic, if there is one.
     pub(super) fn tail(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        Arc::clone(&self.tails).try_acquire_owned().map_err(|_| Fault::busy())
+        Arc::clone(&self.tails).try_acquire_owned().map_err(|_| busy())
     }
 }
 
 async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
     let turn = timeout(TURN_PATIENCE, Arc::clone(turns).acquire_owned()).await;
-    turn.ok().and_then(Result::ok).ok_or_else(Fault::busy)
+    turn.ok().and_then(Result::ok).ok_or_else(busy)
 }

@@ -8,7 +8,7 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use windrow_connectors::kafka::browse::{BrowseError, PageRequest, Start, TailRequest};
 
-use super::answer::Fault;
+use crate::answers::Fault;
 
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 500;

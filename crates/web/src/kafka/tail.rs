@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::answer::{Answer, Fault};
+use super::answer::Answer;
 use super::question::{self, Parameters};
 use super::{Name, Ui, name};
 
@@ -33,7 +33,7 @@ pub(super) async fn tail(State(ui): State<Ui>, path: Name, parameters: Parameter
             serde_json::to_string(&tailed).is_ok_and(|data| sender.blocking_send(data).is_ok())
         });
         if let Err(error) = told {
-            let _ = sender.blocking_send(json!({ "errors": [Fault::from(error).why()] }).to_string());
+            let _ = sender.blocking_send(json!({ "errors": [error.to_string()] }).to_string());
         }
         drop(turn);
     });

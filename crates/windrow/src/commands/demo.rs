@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tracing::warn;
 use windrow_connectors::kafka::{DevBroker, EventProducer, Topic, TopicGuard, await_topic};
-use windrow_connectors::redis::{Closed, RedisWriter, Settings};
+use windrow_connectors::redis::{Closed, RedisWatch, RedisWriter, Settings};
 use windrow_engine::{Ended, Fence, NoFence, Stop};
 use windrow_generator::{Generator, Settings as Stream};
 use windrow_spec::{Override, Pipeline};
@@ -21,6 +21,7 @@ use crate::cli::DemoArgs;
 use crate::crew::Crew;
 use crate::exit::{Exit, Failure};
 use crate::live_rows::LiveRows;
+use crate::observed::Instance;
 use crate::state_place::{StatePlace, random_digits};
 use crate::{pipeline_file, signals};
 
@@ -110,7 +111,8 @@ fn to_redis(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>) -> Resu
                 return Ok(Ended::Stopped);
             };
             let guard = Arc::new(TopicGuard::new(&topic, &pipeline.source.brokers, true)?);
-            crew(pipeline, &topic, guard, Arc::new(writer.fence()), stop)?.run(|_| writer.sink())
+            let redis = Some(writer.watch());
+            crew(pipeline, &topic, guard, Arc::new(writer.fence()), redis, stop)?.run(|_| writer.sink())
         },
     )?;
     if ended == Ended::StoppedUnwritten || writer.close(CLOSE_PATIENCE) != Closed::Drained {
@@ -134,7 +136,7 @@ fn to_terminal(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>, plai
                 return Ok(Ended::Stopped);
             };
             let guard = Arc::new(TopicGuard::new(&topic, &pipeline.source.brokers, true)?);
-            crew(pipeline, &topic, guard, Arc::new(NoFence), stop)?.run(|_| rows.sink())
+            crew(pipeline, &topic, guard, Arc::new(NoFence), None, stop)?.run(|_| rows.sink())
         },
     )?;
     rows.draw()?;
@@ -147,10 +149,13 @@ fn crew<'a>(
     topic: &'a Topic,
     guard: Arc<TopicGuard>,
     fence: Arc<dyn Fence>,
+    redis: Option<RedisWatch>,
     stop: &'a Stop,
 ) -> Result<Crew<'a>, Failure> {
-    let checkpoints = StatePlace::in_memory(pipeline)?.checkpoints(pipeline, topic, &guard, fence, stop)?;
-    Ok(Crew { pipeline, topic, guard, checkpoints, ends: None, instance: None, workers: WORKERS, stop })
+    let place = StatePlace::in_memory(pipeline)?;
+    let checkpoints = place.checkpoints(pipeline, topic, &guard, fence, stop)?;
+    let observed = Instance::new(pipeline, topic, &guard, &place.reach, redis, WORKERS, stop)?;
+    Ok(Crew { pipeline, topic, guard, checkpoints, ends: None, instance: None, observed, stop })
 }
 
 /// Does `work`, calling `tick` now and then and requesting a stop at `deadline`.

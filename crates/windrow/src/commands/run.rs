@@ -15,6 +15,7 @@ use windrow_engine::{Ended, Halt, Stop, StoreFault};
 use crate::cli::RunArgs;
 use crate::crew::Crew;
 use crate::exit::{Exit, Failure};
+use crate::observed::Instance;
 use crate::state_place::StatePlace;
 use crate::{pipeline_file, signals};
 
@@ -55,7 +56,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     checkpoints.drop_state = args.drop_state.iter().cloned().collect();
     checkpoints.accept_partitions = args.accept_partitions;
     let instance = args.instance.as_deref();
-    let crew = Crew { pipeline: &pipeline, topic: &topic, guard, checkpoints, ends, instance, workers, stop: &stop };
+    let observed = Instance::new(&pipeline, &topic, &guard, &place.reach, Some(writer.watch()), workers, &stop)?;
+    let crew = Crew { pipeline: &pipeline, topic: &topic, guard, checkpoints, ends, instance, observed, stop: &stop };
     let ended = crew.run(|_| writer.sink())?;
     match (writer.close(CLOSE_PATIENCE), ended) {
         (Closed::Drained, Ended::Exhausted) => Ok(Exit::Success),

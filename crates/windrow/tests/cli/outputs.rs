@@ -57,3 +57,16 @@ fn generate_writes_events_to_standard_output_and_the_rest_to_standard_error() {
     assert_eq!(generated.text().lines().count(), 3);
     generated.saying(&["3 events to standard output in "]);
 }
+
+#[test]
+fn log_lines_are_objects_where_that_is_asked_for() {
+    let arguments = ["replay", "--input", "-", "--output", "-", "--log-format", "json"];
+    let replayed = run_with(arguments, format!("{EVENTS}no event\n")).expect(0);
+    let log: Vec<serde_json::Value> =
+        replayed.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let [letter] = &log[..] else { panic!("one line: {}", replayed.stderr) };
+    assert_eq!((&letter["level"], &letter["fields"]["message"]), (&"WARN".into(), &"dead letter".into()));
+    assert!(letter["timestamp"].is_string() && letter["target"].is_string(), "{letter}");
+    assert!(letter["fields"]["reason"].as_str().is_some_and(|reason| reason.contains("JSON")), "{letter}");
+    run(["replay", "--input", "-", "--output", "-", "--log-format", "xml"]).expect(2).saying(&["text", "json"]);
+}

@@ -150,7 +150,14 @@ impl Feed {
             }
             for ((partition, offset), record) in behind {
                 let (partition, offset) = (*partition, *offset);
-                each(Record { partition, offset, key: None, payload: Some(record.as_bytes()), unreadable: None })?;
+                each(Record {
+                    partition,
+                    offset,
+                    key: None,
+                    payload: Some(record.as_bytes()),
+                    timestamp_ms: None,
+                    unreadable: None,
+                })?;
                 self.positions.insert(partition, offset + 1);
             }
             return Ok(Some(Polled::Records));

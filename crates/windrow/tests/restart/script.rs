@@ -114,7 +114,7 @@ impl Source for Script {
         let until = self.then.first().map_or(end, |(at, _)| (*at).min(end)).min(position + 512);
         for offset in position..until {
             let payload = Some(self.events[usize::try_from(offset).expect("small")].as_bytes());
-            each(Record { partition: PARTITION, offset, key: None, payload, unreadable: None })?;
+            each(Record { partition: PARTITION, offset, key: None, payload, timestamp_ms: None, unreadable: None })?;
         }
         self.position = Some(until);
         if position < end {

@@ -1,0 +1,154 @@
+//! What the writer remembers of rows: the newest themselves, how fresh they were, how long transactions take.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use windrow_connectors::redis::{RECENT_BYTES, WrittenRow};
+use windrow_core::{Value, ViewId};
+use windrow_engine::{Cause, HistogramCounts, Sink};
+
+use crate::feed::{Feed, only_count, pipeline, settings, settle, windowed_pipeline, writer};
+use crate::server::{Server, run};
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is right");
+    i64::try_from(since.as_millis()).expect("small")
+}
+
+fn fields(row: &WrittenRow) -> Vec<(&str, &str)> {
+    row.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+#[test]
+fn rows_are_remembered_as_they_were_written_newest_first() {
+    let (server, pipeline) = (Server::start(&[]), windowed_pipeline());
+    let writer = writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let recent = writer.recent();
+    assert_eq!(recent.newest(10, None), []);
+    let before = now_ms();
+    let odd = "<script>\r\n$3\r\n한";
+    feed.round(&mut sink, [(odd, [Value::Long(7), Value::Double(0.5), Value::String("k\r\n"), Value::Boolean(true)])]);
+    feed.round(&mut sink, [("b", only_count(1))]);
+    settle(&mut sink);
+
+    let rows = recent.newest(100, Some(odd));
+    let [windowed, latest] = &rows[..] else { panic!("a row of each view: {rows:?}") };
+    assert_eq!((latest.view, windowed.view), (ViewId(0), ViewId(1)));
+    assert_eq!(latest.redis_key, format!("latest:{odd}"));
+    assert_eq!(
+        fields(latest),
+        [("user_id", odd), ("count", "7"), ("again", "7"), ("price", "0.5"), ("kind", "k\r\n"), ("flag", "true")]
+    );
+    assert_eq!((latest.ttl_ms, windowed.ttl_ms), (3_600_000, 7_200_000));
+    assert_eq!(windowed.redis_key, format!("window:{odd}:0"));
+    assert!((before..=now_ms()).contains(&latest.at_ms), "{}", latest.at_ms);
+    // NULL is no field.
+    let latest_b: Vec<_> = recent.newest(100, Some("b")).into_iter().filter(|row| row.view == ViewId(0)).collect();
+    assert_eq!(fields(&latest_b[0]), [("user_id", "b"), ("count", "1"), ("again", "1")]);
+
+    for count in 2..5 {
+        feed.round(&mut sink, [("b", only_count(count))]);
+        settle(&mut sink);
+    }
+    let counts: Vec<_> = recent.newest(100, Some("b")).iter().map(|row| fields(row)[1].1.to_owned()).collect();
+    assert_eq!(counts.iter().filter(|count| **count != "1").collect::<Vec<_>>(), ["4", "3", "2"], "{counts:?}");
+    assert_eq!(recent.newest(3, None).len(), 3);
+}
+
+#[test]
+fn no_more_is_remembered_than_there_is_room_for_and_the_newest_stay() {
+    let (server, pipeline) = (Server::start(&[]), pipeline());
+    let writer = writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let users: Vec<_> = (0..5_000).map(|user| format!("user-{user}")).collect();
+    for round in 0..6 {
+        feed.round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(round))));
+        settle(&mut sink);
+    }
+    let rows = writer.recent().newest(usize::MAX, None);
+    // A row of these takes more than a hundred bytes.
+    assert!((1_000..RECENT_BYTES / 100).contains(&rows.len()), "{}", rows.len());
+    let newest = rows.iter().find_map(|row| row.fields.get(1)).expect("a row that is not the clock's");
+    assert_eq!(newest.1, "5");
+    assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row.at_ms)));
+}
+
+#[test]
+fn a_refused_row_is_not_among_them() {
+    let (server, pipeline) = (Server::start(&[]), pipeline());
+    run(&mut server.client(), "SET latest:taken precious");
+    let writer = writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    sink.cause(Some(Cause { event_ms: now_ms(), appended_ms: None }));
+    feed.round(&mut sink, ["a", "taken", "b"].map(|user| (user, only_count(1))));
+    settle(&mut sink);
+    let users: Vec<_> = writer.recent().newest(10, None).into_iter().map(|row| row.redis_key).collect();
+    assert_eq!(users, ["latest:b", "latest:a"]);
+    assert_eq!(writer.watch().freshness().event_time.counts().total(), 2);
+}
+
+#[test]
+fn freshness_is_counted_once_redis_has_the_rows() {
+    let (server, pipeline) = (Server::start(&[]), pipeline());
+    let writer = writer(&server.url(), &pipeline, settings());
+    let watch = writer.watch();
+    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let counts = || (watch.freshness().event_time.counts(), watch.freshness().append.counts());
+
+    // Fired by the end of the input.
+    sink.cause(None);
+    feed.round(&mut sink, ["a", "b"].map(|user| (user, only_count(1))));
+    settle(&mut sink);
+    assert_eq!(counts(), Default::default());
+
+    server.signal("STOP");
+    let appended_ms = now_ms();
+    sink.cause(Some(Cause { event_ms: appended_ms - 70_000, appended_ms: Some(appended_ms) }));
+    feed.round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(2))));
+    sink.flush().expect("works");
+    std::thread::sleep(Duration::from_millis(150));
+    assert_eq!(counts(), Default::default(), "counted before it is there");
+    server.signal("CONT");
+    settle(&mut sink);
+    let (event_time, append): (HistogramCounts, HistogramCounts) = counts();
+    // Three users and the clock of the round before.
+    assert_eq!((event_time.total(), append.total()), (4, 4));
+    assert!(event_time.quantile_ms(0.01) > Some(50_000.0) && event_time.quantile_ms(1.0) <= Some(100_000.0));
+    assert!(append.quantile_ms(0.01) > Some(100.0) && append.quantile_ms(1.0) <= Some(10_000.0), "{append:?}");
+
+    // Without a timestamp only one of the two is known.
+    sink.cause(Some(Cause { event_ms: now_ms(), appended_ms: None }));
+    feed.round(&mut sink, [("a", only_count(3))]);
+    settle(&mut sink);
+    assert_eq!((counts().0.total(), counts().1.total()), (6, 4));
+
+    let status = watch.status();
+    assert!(status.transactions > 0 && status.transaction_time > Duration::ZERO, "{status:?}");
+    assert!(status.transaction_time < Duration::from_secs(30), "{status:?}");
+    assert_eq!(status.waiting_bytes_limit, settings().queue_bytes);
+}
+
+#[test]
+fn waiting_for_room_is_counted_while_it_lasts() {
+    let (server, pipeline) = (Server::start(&[]), pipeline());
+    let writer =
+        writer(&server.url(), &pipeline, windrow_connectors::redis::Settings { queue_bytes: 64 * 1024, ..settings() });
+    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let users: Vec<_> = (0..2_000).map(|user| format!("user-{user}")).collect();
+    let blocked_ns = sink.blocked_ns();
+    assert_eq!(blocked_ns.get(), 0);
+    server.signal("STOP");
+    std::thread::scope(|scope| {
+        let working = scope.spawn(|| {
+            for round in 0..2 {
+                feed.round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(round))));
+            }
+            settle(&mut sink);
+        });
+        std::thread::sleep(Duration::from_millis(600));
+        let so_far = Duration::from_nanos(blocked_ns.get());
+        assert!(so_far >= Duration::from_millis(300), "{so_far:?}");
+        server.signal("CONT");
+        working.join().expect("it goes on");
+    });
+}

@@ -1,0 +1,151 @@
+//! How long things took, in buckets: a millisecond up to a day.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Upper bounds in milliseconds, ascending. What is beyond the last has a bucket of its own.
+const BOUNDS_MS: [u64; BOUNDS] = [
+    1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 86_400_000,
+];
+const BOUNDS: usize = 25;
+const BUCKETS: usize = BOUNDS + 1;
+
+/// Counts spans of time by how long they are. Anybody may count and read, without a lock.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    counts: [AtomicU64; BUCKETS],
+    sum_ms: AtomicU64,
+}
+
+/// What a histogram held at some moment, or between two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HistogramCounts {
+    /// How many were at most as long as each bound and longer than the one before; the last, longer than all.
+    pub counts: [u64; BUCKETS],
+    /// All of them together, in milliseconds.
+    pub sum_ms: u64,
+}
+
+impl Histogram {
+    /// Counts `times` spans of `ms` milliseconds; one that is negative, since two clocks differ, counts as 0.
+    pub fn observe(&self, ms: i64, times: u64) {
+        let ms = u64::try_from(ms).unwrap_or(0);
+        let bucket = BOUNDS_MS.partition_point(|&bound| bound < ms);
+        self.counts[bucket].fetch_add(times, Ordering::Relaxed);
+        self.sum_ms.fetch_add(ms.saturating_mul(times), Ordering::Relaxed);
+    }
+
+    /// What it holds now.
+    #[must_use]
+    pub fn counts(&self) -> HistogramCounts {
+        HistogramCounts {
+            counts: std::array::from_fn(|bucket| self.counts[bucket].load(Ordering::Relaxed)),
+            sum_ms: self.sum_ms.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl HistogramCounts {
+    /// The buckets' upper bounds in milliseconds, without the last bucket's, which has none.
+    #[must_use]
+    pub fn bounds_ms() -> &'static [u64] {
+        &BOUNDS_MS
+    }
+
+    /// What was counted since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            counts: std::array::from_fn(|bucket| self.counts[bucket].saturating_sub(earlier.counts[bucket])),
+            sum_ms: self.sum_ms.saturating_sub(earlier.sum_ms),
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The length in milliseconds that the share `q` of them does not exceed, as far as buckets tell: within a bucket they
+    /// are taken to be spread evenly. `None` where there are none. What is longer than all bounds counts as the last one.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // an estimate
+    pub fn quantile_ms(&self, q: f64) -> Option<f64> {
+        let total = self.total();
+        if total == 0 {
+            return None;
+        }
+        let rank = q.clamp(0.0, 1.0) * total as f64;
+        let mut below = 0;
+        for (bucket, &count) in self.counts.iter().enumerate() {
+            if count > 0 && (below + count) as f64 >= rank {
+                let from = bucket.checked_sub(1).map_or(0.0, |before| BOUNDS_MS[before] as f64);
+                let to = BOUNDS_MS.get(bucket).map_or(from, |&bound| bound as f64);
+                return Some(from + (to - from) * ((rank - below as f64) / count as f64).clamp(0.0, 1.0));
+            }
+            below += count;
+        }
+        BOUNDS_MS.last().map(|&last| last as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(spans: &[i64]) -> HistogramCounts {
+        let histogram = Histogram::default();
+        spans.iter().for_each(|&ms| histogram.observe(ms, 1));
+        histogram.counts()
+    }
+
+    #[test]
+    fn a_bound_belongs_to_its_bucket_and_a_negative_span_is_none() {
+        assert_eq!(of(&[-5, 0, 1]).counts[0], 3);
+        assert_eq!(of(&[2]).counts[1], 1);
+        assert_eq!(of(&[3, 5]).counts[2], 2);
+        assert_eq!(of(&[86_400_001]).counts[BOUNDS], 1);
+        assert_eq!(of(&[-5, 7]).sum_ms, 7);
+        assert_eq!(of(&[]).quantile_ms(0.5), None);
+        assert!(BOUNDS_MS.is_sorted());
+    }
+
+    #[test]
+    fn what_was_before_does_not_count() {
+        let histogram = Histogram::default();
+        histogram.observe(40_000, 1_000);
+        let earlier = histogram.counts();
+        histogram.observe(30, 2);
+        let lately = histogram.counts().since(&earlier);
+        assert_eq!((lately.total(), lately.sum_ms), (2, 60));
+        assert!(lately.quantile_ms(0.99).is_some_and(|p99| p99 <= 50.0), "{lately:?}");
+    }
+
+    proptest! {
+        /// A quantile lies in the bucket of the span that has that rank.
+        #[test]
+        fn quantiles_are_right_up_to_a_bucket(mut spans in proptest::collection::vec(0..200_000_000_i64, 1..200), q in 0.0..=1.0_f64) {
+            spans.sort_unstable();
+            let quantile = of(&spans).quantile_ms(q).expect("there are some");
+            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let rank = ((q * spans.len() as f64).ceil() as usize).clamp(1, spans.len());
+            let exact = u64::try_from(spans[rank - 1]).expect("not negative");
+            let bucket = BOUNDS_MS.partition_point(|&bound| bound < exact);
+            #[allow(clippy::cast_precision_loss)]
+            let from = bucket.checked_sub(1).map_or(0.0, |before| BOUNDS_MS[before] as f64);
+            #[allow(clippy::cast_precision_loss)]
+            let to = BOUNDS_MS.get(bucket).map_or(from, |&bound| bound as f64);
+            prop_assert!((from..=to).contains(&quantile), "{quantile} is not between {from} and {to}");
+        }
+
+        #[test]
+        fn quantiles_ascend(spans in proptest::collection::vec(-10..200_000_000_i64, 1..50)) {
+            let counts = of(&spans);
+            let quantiles: Vec<_> = (0..=20).map(|q| counts.quantile_ms(f64::from(q) / 20.0)).collect();
+            prop_assert!(quantiles.is_sorted(), "{quantiles:?}");
+        }
+    }
+}

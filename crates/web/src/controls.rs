@@ -1,0 +1,243 @@
+//! Savepoints and stops that were asked for over HTTP.
+//!
+//! Owns: which places a savepoint may go to, the threads that wait for savepoints, what became of them, telling every
+//! instance to stop. Does not own: taking a savepoint (the engine), how a process ends (the binary).
+//! Invariants: (1) a savepoint goes only to a path, or to the bucket that the checkpoints are in: who gets hold of a page
+//! cannot send state elsewhere; (2) outcomes are remembered for the newest [`REMEMBERED`] requests.
+//! After a crash: the outcome is lost with the process; a savepoint that was complete is complete.
+
+mod place;
+mod remembered;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+use windrow_engine::checkpoint::savepoint;
+use windrow_engine::{CheckpointStore, Stop};
+
+use crate::Console;
+use crate::peers::Peers;
+use crate::report::SavepointReport;
+use remembered::Remembered;
+
+/// How many requests are remembered.
+pub const REMEMBERED: usize = 50;
+/// How long a savepoint may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How many may wait at a time; the store lets only one be taken.
+const WAITING: usize = 4;
+/// How long a process that was stopped with a savepoint answers for the one who asked to hear of it.
+const LINGER: Duration = Duration::from_secs(10);
+/// After the outcome was fetched: time for the answer to get out.
+const FETCHED: Duration = Duration::from_millis(200);
+
+/// Why a request was not accepted; for people.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// How a savepoint stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SavepointState {
+    /// It is being taken.
+    InProgress {
+        /// How many partitions are in it.
+        saved: usize,
+        /// How many there are; 0 while that is not known.
+        partitions: usize,
+    },
+    /// It is whole.
+    Completed {
+        /// Where it lies.
+        location: String,
+    },
+    /// There is none.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The requests of this process.
+#[derive(Clone, Default)]
+pub struct Controls(Arc<Mutex<Remembered>>);
+
+impl Controls {
+    /// What became of them, newest first.
+    #[must_use]
+    pub fn reports(&self) -> Vec<SavepointReport> {
+        self.remembered().reports()
+    }
+
+    /// Waits until whoever stopped the job with a savepoint has heard of it, at most ten seconds.
+    pub fn linger(&self) {
+        loop {
+            let Some(until) = self.remembered().answers_until(LINGER, FETCHED) else { return };
+            let now = Instant::now();
+            if until <= now {
+                return;
+            }
+            thread::sleep((until - now).min(Duration::from_millis(50)));
+        }
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Console {
+    /// Begins to take a savepoint, in a new folder within `to` or else beside the checkpoints, and gives the name of the
+    /// request: `request`, where the one who asks chose one. Asked again by the same name, nothing new is begun. With
+    /// `then_stop`, all instances stop once it is complete; where it fails, they go on.
+    ///
+    /// # Errors
+    /// When it may not go to `to`, or too many are waited for.
+    pub fn begin_savepoint(
+        &self,
+        to: Option<&str>,
+        request: Option<String>,
+        then_stop: bool,
+    ) -> Result<String, Refused> {
+        let request = match request {
+            None => random_digits(32)?,
+            Some(request) if is_name(&request) => request,
+            Some(_) => {
+                return Err(Refused("a request is called by 1 to 64 letters, digits, - and _".to_owned()));
+            }
+        };
+        if self.controls.remembered().knows(&request) {
+            return Ok(request);
+        }
+        if self.stop.requested() {
+            return Err(Refused("the job is stopping".to_owned()));
+        }
+        let id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_digits(4)?);
+        let location = place::of(self.store.place(), to, &self.pipeline.name, &id)?;
+        let target = self.stores.open(&location).map_err(|fault| Refused(fault.to_string()))?;
+        if !self.controls.remembered().begin(&request, target.place(), then_stop, WAITING) {
+            return Err(Refused(format!("{WAITING} savepoints are being waited for; ask again when one is done")));
+        }
+        let waiter = Waiter {
+            controls: self.controls.clone(),
+            store: Arc::clone(&self.store),
+            target,
+            stop: self.stop.clone(),
+            peers: self.peers.clone(),
+            request: request.clone(),
+            id,
+            then_stop,
+        };
+        let started = thread::Builder::new().name("savepoint".to_owned()).spawn(move || waiter.wait());
+        if let Err(error) = started {
+            let reason = format!("no thread can be started: {error}");
+            self.controls.remembered().end(&request, Err(reason.clone()));
+            return Err(Refused(reason));
+        }
+        Ok(request)
+    }
+
+    /// How the savepoint stands that was asked for as `request`, here or (as far as it was told) at another instance.
+    #[must_use]
+    pub fn savepoint(&self, request: &str) -> Option<SavepointState> {
+        let here = self.controls.remembered().fetch(request);
+        here.or_else(|| self.peers.savepoint(request)).map(|report| SavepointState::of(&report))
+    }
+
+    /// Stops all instances of the job. The others hear of it through the checkpoint store, within about two seconds.
+    pub fn stop_job(&self) {
+        let (store, peers, stop) = (Arc::clone(&self.store), self.peers.clone(), self.stop.clone());
+        let tell = {
+            let stop = stop.clone();
+            move || {
+                peers.stop_others(&*store);
+                info!("the job was stopped over HTTP");
+                stop.request();
+            }
+        };
+        if thread::Builder::new().name("stop-job".to_owned()).spawn(tell).is_err() {
+            warn!("no thread to tell the other instances to stop; only this one stops");
+            stop.request();
+        }
+    }
+
+    /// Stops one instance of the job: this one, or another through the checkpoint store. `false` where nobody is called
+    /// that. Blocks while the store is asked.
+    #[must_use]
+    pub fn stop_instance(&self, instance: &str) -> bool {
+        if self.observed.report().instance == instance {
+            self.stop.request();
+            return true;
+        }
+        self.peers.stop_other(&*self.store, instance)
+    }
+}
+
+impl SavepointState {
+    fn of(report: &SavepointReport) -> Self {
+        use crate::report::CheckpointStatus;
+        match report.status {
+            CheckpointStatus::InProgress => Self::InProgress { saved: report.saved, partitions: report.partitions },
+            CheckpointStatus::Completed => Self::Completed { location: report.location.clone() },
+            CheckpointStatus::Failed => Self::Failed { reason: report.failure.clone().unwrap_or_default() },
+        }
+    }
+}
+
+/// Waits for one savepoint.
+struct Waiter {
+    controls: Controls,
+    store: Arc<dyn CheckpointStore>,
+    target: Arc<dyn CheckpointStore>,
+    stop: Stop,
+    peers: Peers,
+    request: String,
+    id: String,
+    then_stop: bool,
+}
+
+impl Waiter {
+    fn wait(self) {
+        let progress = |saved, all| self.controls.remembered().progress(&self.request, saved, all);
+        let taken = savepoint::take(&*self.store, &*self.target, &self.id, PATIENCE, &self.stop, progress);
+        match taken {
+            Ok(_) => {
+                info!(
+                    savepoint = self.id,
+                    location = self.target.place(),
+                    then_stop = self.then_stop,
+                    "savepoint taken"
+                );
+                if self.then_stop {
+                    self.peers.stop_others(&*self.store);
+                }
+                // Before the stop: the one who polls must not find the end of the process first.
+                self.controls.remembered().end(&self.request, Ok(()));
+                if self.then_stop {
+                    self.stop.request();
+                }
+            }
+            Err(halt) => {
+                warn!(savepoint = self.id, reason = %halt, "the savepoint that was asked for failed");
+                self.controls.remembered().end(&self.request, Err(halt.to_string()));
+            }
+        }
+    }
+}
+
+fn is_name(request: &str) -> bool {
+    (1..=64).contains(&request.len())
+        && request.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// Hexadecimal digits drawn at random, up to 32.
+pub(crate) fn random_digits(digits: usize) -> Result<String, Refused> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Refused(format!("the system gives no random numbers: {error}")))?;
+    let mut text = format!("{:032x}", u128::from_be_bytes(bytes));
+    text.truncate(digits);
+    Ok(text)
+}

@@ -1,0 +1,59 @@
+//! Only names of this machine: against pages whose own name is made to mean `127.0.0.1` (DNS rebinding).
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::extract::Request;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::answers::Fault;
+
+pub(super) async fn this_machine(request: Request, next: Next) -> Response {
+    let named_by_target = request.uri().authority().is_none_or(is_this_machine);
+    if named_by_target && host(request.headers()).is_some_and(|host| is_this_machine(&host)) {
+        return next.run(request).await;
+    }
+    let reason = "this server answers only to localhost, 127.0.0.1 and [::1]; for other names start it with --listen and a \
+                  token";
+    Fault::new(StatusCode::FORBIDDEN, reason).into_response()
+}
+
+/// The one host that the request names.
+pub(super) fn host(headers: &HeaderMap) -> Option<Authority> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next()?;
+    if hosts.next().is_some() {
+        return None;
+    }
+    let authority: Authority = host.to_str().ok()?.parse().ok()?;
+    (!authority.as_str().contains('@')).then_some(authority)
+}
+
+fn is_this_machine(authority: &Authority) -> bool {
+    let host = authority.host();
+    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match v6 {
+        Some(v6) => v6.parse() == Ok(Ipv6Addr::LOCALHOST),
+        None => host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_taken() {
+        let this = |host: &str| host.parse().is_ok_and(|authority| is_this_machine(&authority));
+        for good in ["localhost", "LOCALHOST:8081", "127.0.0.1", "127.0.0.1:1", "127.9.9.9:80", "[::1]", "[::1]:8081"] {
+            assert!(this(good), "{good}");
+        }
+        for bad in
+            ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "0.0.0.0", "[::]", "10.0.0.1:8081", ""]
+        {
+            assert!(!this(bad), "{bad}");
+        }
+    }
+}

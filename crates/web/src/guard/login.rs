@@ -1,0 +1,145 @@
+//! The gate of a server with a token: a header, or a cookie that the login page gives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Form, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use super::Token;
+use crate::answers::Fault;
+
+/// A wrong token is answered after this long, and only so many at a time.
+const WRONG: Duration = Duration::from_secs(1);
+const WRONG_AT_A_TIME: usize = 4;
+/// For whoever looks whether the process is well: they say nothing of the data.
+const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
+const PAGE: &str = include_str!("../../assets/login/login.html");
+const SCRIPT: &str = include_str!("../../assets/login/login.js");
+const STYLE: &str = include_str!("../../assets/login/login.css");
+
+pub(super) struct Gate {
+    token: Arc<Token>,
+    /// Browsers send cookies to every port of a machine, so its name holds the port.
+    cookie: String,
+    wrong: Semaphore,
+}
+
+impl Gate {
+    pub(super) fn new(token: Arc<Token>, port: u16) -> Self {
+        Self { token, cookie: format!("windrow_session_{port}"), wrong: Semaphore::new(WRONG_AT_A_TIME) }
+    }
+
+    fn has_session(&self, headers: &HeaderMap) -> bool {
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+        let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        pairs.filter(|(name, _)| *name == self.cookie).any(|(_, value)| self.token.is_session(value))
+    }
+
+    fn set_cookie(&self, value: &str, seconds: i64) -> Option<HeaderValue> {
+        let cookie = &self.cookie;
+        HeaderValue::from_str(&format!("{cookie}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict")).ok()
+    }
+}
+
+/// Lets nobody in who shows neither token nor cookie.
+pub(super) async fn only_known(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if OPEN.contains(&request.uri().path()) || gate.has_session(headers) {
+        return next.run(request).await;
+    }
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token)
+    });
+    let reason = match bearer {
+        Some(token) if gate.token.is(token) => return next.run(request).await,
+        Some(_) => {
+            let Ok(_permit) = gate.wrong.try_acquire() else {
+                return Fault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a second")
+                    .into_response();
+            };
+            sleep(WRONG).await;
+            "this is not the token"
+        }
+        None => "a token is needed: send `Authorization: Bearer TOKEN`, or log in on /login",
+    };
+    let wants_page = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if *request.method() == Method::GET && wants_page.is_some_and(|accept| accept.contains("text/html")) {
+        return Redirect::to(&format!("/login?to={}", local(request.uri().path()))).into_response();
+    }
+    let mut response = Fault::new(StatusCode::UNAUTHORIZED, reason).into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// The login page, and what it needs.
+pub(super) fn router(gate: Arc<Gate>) -> Router {
+    let file =
+        |kind: &'static str, text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, kind)], text) });
+    Router::new()
+        .route("/login", get(page).post(log_in))
+        .route("/logout", post(log_out))
+        .route("/login/login.js", file("text/javascript; charset=utf-8", SCRIPT))
+        .route("/login/login.css", file("text/css; charset=utf-8", STYLE))
+        .with_state(gate)
+}
+
+#[derive(Deserialize)]
+struct Back {
+    #[serde(default)]
+    to: String,
+}
+
+#[derive(Deserialize)]
+struct Attempt {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    to: String,
+}
+
+async fn page(Query(back): Query<Back>) -> Html<String> {
+    shown(&back.to, "")
+}
+
+async fn log_in(State(gate): State<Arc<Gate>>, Form(attempt): Form<Attempt>) -> Response {
+    // Everybody waits their turn, so that many connections make no more attempts than one.
+    let _permit = gate.wrong.acquire().await;
+    if !gate.token.is(&attempt.token) {
+        sleep(WRONG).await;
+        let page =
+            shown(&attempt.to, "This is not the token. It is in the file or variable the server was started with.");
+        return (StatusCode::UNAUTHORIZED, page).into_response();
+    }
+    let (session, seconds) = gate.token.session();
+    let cookie = gate.set_cookie(&session, seconds);
+    let mut response = Redirect::to(local(&attempt.to)).into_response();
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+}
+
+async fn log_out(State(gate): State<Arc<Gate>>) -> Response {
+    let mut response = Redirect::to("/login").into_response();
+    response.headers_mut().extend(gate.set_cookie("", 0).map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+}
+
+fn shown(to: &str, message: &str) -> Html<String> {
+    Html(PAGE.replace("{{to}}", local(to)).replace("{{message}}", message))
+}
+
+/// `to` where it is a path of this server without anything that means something in HTML; else the first page.
+fn local(to: &str) -> &str {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte);
+    let inside = to.starts_with('/') && !to.starts_with("//") && to.bytes().all(good) && to.len() <= 2_048;
+    if inside && !to.starts_with("/login") { to } else { "/" }
+}

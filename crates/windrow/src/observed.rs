@@ -1,0 +1,391 @@
+//! This process as it sees itself: what pages, REST and metrics show of it.
+//!
+//! Owns: putting together what workers, the Redis writer, the topic's guard, the checkpoint store and the log know, and
+//! a sample of it every second, for rates and for the last hour. Does not own: the counters, and who looks.
+//! Invariant: nothing here is waited for by a worker.
+
+mod history;
+mod lists;
+mod rates;
+
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use windrow_connectors::kafka::{Topic, TopicGuard};
+use windrow_connectors::redis::RedisWatch;
+use windrow_engine::{HistogramCounts, PartitionFacts, Positions, Reachability, Stop, WorkerMetrics};
+use windrow_spec::Pipeline;
+use windrow_web::report::{
+    CheckpointCounts, FreshnessReport, HistogramReport, InstanceState, Mark, PartitionReport, Reach, RedisReport,
+    ViewReport, WorkerReport,
+};
+use windrow_web::{InstanceReport, Observed};
+
+use crate::exit::Failure;
+use crate::logging;
+use crate::state_place::{host, random_digits};
+use history::{History, Standing};
+use rates::{Counts, Rates, Sample, WorkerCounts};
+
+/// How often it is looked at what was counted.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+/// Without a record for this long, a partition that was read to its end is idle.
+const IDLE_AFTER_MS: i64 = 10_000;
+/// Without partitions for this long, an instance counts as running: there may be more of them than partitions.
+const READY_AFTER: Duration = Duration::from_secs(10);
+
+/// This process.
+pub(crate) struct Instance {
+    id: String,
+    host: String,
+    started_at_ms: i64,
+    started: Instant,
+    /// Where its pages are.
+    listen: OnceLock<String>,
+    topic: Topic,
+    views: Vec<String>,
+    pub(crate) workers: Vec<Arc<WorkerMetrics>>,
+    redis: Option<RedisWatch>,
+    guard: Arc<TopicGuard>,
+    store: Reachability,
+    stop: Stop,
+    had_partitions: AtomicBool,
+    samples: Mutex<Samples>,
+}
+
+struct Samples {
+    rates: Rates,
+    history: History,
+    /// Per worker: the sum of all that moves while it lives, and when that last changed.
+    beats: Vec<(u128, Instant)>,
+}
+
+impl Instance {
+    /// The process that runs `pipeline` with `workers` workers.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub(crate) fn new(
+        pipeline: &Pipeline,
+        topic: &Topic,
+        guard: &Arc<TopicGuard>,
+        store: &Reachability,
+        redis: Option<RedisWatch>,
+        workers: usize,
+        stop: &Stop,
+    ) -> Result<Arc<Self>, Failure> {
+        let views: Vec<_> = pipeline.views.iter().map(|view| view.feature_view.name.to_string()).collect();
+        let (now, now_ms) = (Instant::now(), Timestamp::now().as_millisecond());
+        let samples = Samples { rates: Rates::default(), history: History::default(), beats: vec![(0, now); workers] };
+        Ok(Arc::new(Self {
+            id: random_digits(8)? + &random_digits(8)?,
+            host: host(),
+            started_at_ms: now_ms,
+            started: now,
+            listen: OnceLock::new(),
+            topic: topic.clone(),
+            workers: (0..workers).map(|_| WorkerMetrics::new(views.len())).collect(),
+            views,
+            redis,
+            guard: Arc::clone(guard),
+            store: store.clone(),
+            stop: stop.clone(),
+            had_partitions: AtomicBool::new(false),
+            samples: Mutex::new(samples),
+        }))
+    }
+
+    /// Its pages are at `address` from now on.
+    #[allow(dead_code)] // until there are pages
+    pub(crate) fn serves(&self, address: &str) {
+        let _ = self.listen.set(address.to_owned());
+    }
+
+    /// Begins to sample, as long as anybody holds this instance. Where no thread can be had there are no rates.
+    pub(crate) fn start_sampling(self: &Arc<Self>) {
+        let instance = Arc::downgrade(self);
+        let sample = move || {
+            while let Some(instance) = instance.upgrade() {
+                instance.sample();
+                drop(instance);
+                thread::sleep(SAMPLE_EVERY);
+            }
+        };
+        drop(thread::Builder::new().name("sampler".to_owned()).spawn(sample));
+    }
+
+    fn sample(&self) {
+        let now = Instant::now();
+        let now_ms = Timestamp::now().as_millisecond();
+        let counts = self.counts();
+        let partitions = self.partitions(now_ms, None);
+        if !partitions.is_empty() {
+            self.had_partitions.store(true, Ordering::Relaxed);
+        }
+        let standing = Standing {
+            records: counts.workers.iter().map(|worker| worker.records).sum(),
+            rows: counts.view_rows.iter().sum(),
+            lag: partitions.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b),
+            watermark_delay_ms: partitions.iter().filter_map(|partition| Some(now_ms - partition.watermark_ms?)).max(),
+            append: counts.append,
+        };
+        let mut samples = self.samples();
+        for (beat, worker) in samples.beats.iter_mut().zip(&self.workers) {
+            let moved = u128::from(worker.times.turns.get()) + worker.times.blocked().as_nanos();
+            if beat.0 != moved {
+                *beat = (moved, now);
+            }
+        }
+        samples.history.add(now_ms, standing);
+        samples.rates.add(Sample { at: now, counts });
+    }
+
+    fn samples(&self) -> MutexGuard<'_, Samples> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is counted now.
+    fn counts(&self) -> Counts {
+        let status = self.redis.as_ref().map(RedisWatch::status).unwrap_or_default();
+        let worker = |worker: &Arc<WorkerMetrics>| WorkerCounts {
+            records: worker.records.get(),
+            busy: worker.times.busy(),
+            idle: worker.times.idle(),
+            blocked: worker.times.blocked(),
+        };
+        let rows = |view: usize| self.workers.iter().map(|worker| worker.views[view].rows.get()).sum();
+        let (event_time, append) = self.freshness();
+        Counts {
+            workers: self.workers.iter().map(worker).collect(),
+            view_rows: (0..self.views.len()).map(rows).collect(),
+            partitions: self.facts().map(|(_, facts)| ((facts.partition, facts.epoch), facts.records)).collect(),
+            rows_written: status.rows_written,
+            transactions: status.transactions,
+            transaction_time: status.transaction_time,
+            event_time,
+            append,
+        }
+    }
+
+    fn freshness(&self) -> (HistogramCounts, HistogramCounts) {
+        self.redis.as_ref().map_or_else(Default::default, |redis| {
+            let freshness = redis.freshness();
+            (freshness.event_time.counts(), freshness.append.counts())
+        })
+    }
+
+    fn facts(&self) -> impl Iterator<Item = (usize, PartitionFacts)> {
+        let of = |(index, worker): (usize, &Arc<WorkerMetrics>)| {
+            worker.partitions.get().into_iter().map(move |facts| (index, facts))
+        };
+        self.workers.iter().enumerate().flat_map(of)
+    }
+
+    fn partitions(&self, now_ms: i64, rates: Option<&Rates>) -> Vec<PartitionReport> {
+        let ends = self.guard.ends();
+        let mut partitions: Vec<_> =
+            self.facts().map(|(worker, facts)| partition(worker, &facts, &ends, now_ms, rates)).collect();
+        partitions.sort_by_key(|partition| partition.partition);
+        partitions
+    }
+
+    fn state(&self) -> InstanceState {
+        let ready = || {
+            let away = self.guard.reach().absence().is_some() || self.store.absence().is_some();
+            !away && self.started.elapsed() >= READY_AFTER
+        };
+        if self.stop.requested() {
+            InstanceState::Stopping
+        } else if self.had_partitions.load(Ordering::Relaxed) || ready() {
+            InstanceState::Running
+        } else {
+            InstanceState::Starting
+        }
+    }
+
+    fn worker(&self, index: usize, samples: &Samples) -> WorkerReport {
+        let worker = &self.workers[index];
+        let times = &worker.times;
+        let spent = |of: fn(&WorkerCounts) -> Duration| {
+            samples
+                .rates
+                .lately(|counts| counts.workers.get(index).map_or(0.0, |counts| of(counts).as_secs_f64() * 1e3))
+        };
+        WorkerReport {
+            records: worker.records.get(),
+            bytes: worker.bytes.get(),
+            records_per_s: samples
+                .rates
+                .lately(|counts| number(counts.workers.get(index).map_or(0, |one| one.records))),
+            dead_letters: worker.dead_letters.get(),
+            refused_rows: worker.refused_rows.get(),
+            rows_there: worker.rows_there.get(),
+            entities: worker.entities.load(Ordering::Relaxed),
+            busy_ms: millis(times.busy()),
+            idle_ms: millis(times.idle()),
+            backpressured_ms: millis(times.blocked()),
+            busy_ms_per_s: spent(|counts| counts.busy),
+            idle_ms_per_s: spent(|counts| counts.idle),
+            backpressured_ms_per_s: spent(|counts| counts.blocked),
+            decode_share: times.decode_share(),
+            pause_ms_max: worker.checkpoints.pause_max().as_secs_f64() * 1e3,
+            beat_age_ms: samples.beats.get(index).map_or(0, |(_, at)| millis(at.elapsed())),
+        }
+    }
+
+    fn view(&self, index: usize, name: &str, rates: &Rates) -> ViewReport {
+        let sum = |of: &dyn Fn(&WorkerMetrics) -> u64| self.workers.iter().map(|worker| of(worker)).sum();
+        ViewReport {
+            name: name.to_owned(),
+            rows: sum(&|worker| worker.views[index].rows.get()),
+            rows_per_s: rates.lately(|counts| number(counts.view_rows.get(index).copied().unwrap_or(0))),
+            late_events: sum(&|worker| worker.views[index].late.get()),
+            entities: sum(&|worker| worker.views[index].entities.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn redis(&self, now_ms: i64, rates: &Rates) -> RedisReport {
+        let Some(redis) = &self.redis else { return RedisReport::default() };
+        let status = redis.status();
+        let away = status.away.as_ref();
+        RedisReport {
+            reach: Reach {
+                away_since_ms: away.map(|away| now_ms - i64::try_from(away.lasting.as_millis()).unwrap_or(0)),
+                reason: away.map(|away| away.reason.clone()),
+            },
+            rows_written: status.rows_written,
+            rows_per_s: rates.lately(|counts| number(counts.rows_written)),
+            transactions: status.transactions,
+            transaction_seconds: status.transaction_time.as_secs_f64(),
+            transaction_ms: rates.transaction_ms().unwrap_or_else(|| {
+                if status.transactions == 0 {
+                    0.0
+                } else {
+                    status.transaction_time.as_secs_f64() * 1e3 / number(status.transactions)
+                }
+            }),
+            waiting_bytes: status.waiting_bytes as u64,
+            waiting_bytes_limit: status.waiting_bytes_limit as u64,
+            rows_refused: status.rows_refused,
+            rows_dropped: status.rows_dropped,
+            reconnects: status.reconnects,
+        }
+    }
+
+    fn checkpoint_counts(&self) -> CheckpointCounts {
+        let mut counts = CheckpointCounts::default();
+        for checkpoints in self.workers.iter().map(|worker| &worker.checkpoints) {
+            counts.completed += checkpoints.completed.get();
+            counts.failed += checkpoints.failed.get();
+            counts.in_progress += checkpoints.under_way() as u64;
+            counts.restored += checkpoints.restores.get();
+            counts.fenced += checkpoints.fenced.get();
+        }
+        counts
+    }
+}
+
+impl Observed for Instance {
+    fn report(&self) -> InstanceReport {
+        let now_ms = Timestamp::now().as_millisecond();
+        let samples = self.samples();
+        let rates = &samples.rates;
+        let (event_time, append) = self.freshness();
+        let started = Mark {
+            at_ms: self.started_at_ms,
+            kind: "started".to_owned(),
+            text: format!("pid {} on {}, Windrow {}", process::id(), self.host, env!("CARGO_PKG_VERSION")),
+        };
+        InstanceReport {
+            instance: self.id.clone(),
+            host: self.host.clone(),
+            pid: process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            listen: self.listen.get().cloned().unwrap_or_default(),
+            started_at_ms: self.started_at_ms,
+            reported_at_ms: now_ms,
+            state: self.state(),
+            workers: (0..self.workers.len()).map(|index| self.worker(index, &samples)).collect(),
+            views: self.views.iter().enumerate().map(|(index, name)| self.view(index, name, rates)).collect(),
+            partitions: self.partitions(now_ms, Some(rates)),
+            topic_partitions: self.topic.partitions,
+            kafka: reach(self.guard.reach()),
+            redis: self.redis(now_ms, rates),
+            checkpoint_store: reach(&self.store),
+            freshness: FreshnessReport {
+                event_time: histogram(&event_time, rates.lately_counted(|counts| &counts.event_time)),
+                append: histogram(&append, rates.lately_counted(|counts| &counts.append)),
+            },
+            checkpoints: lists::checkpoints(&self.workers),
+            checkpoint_counts: self.checkpoint_counts(),
+            restored: lists::restored(&self.workers),
+            history: samples.history.moments().collect(),
+            marks: lists::marks(&self.workers, started),
+            late_events: lists::late_events(&self.workers, &self.views),
+            dead_letters: lists::dead_letters(&self.workers),
+            exceptions: logging::exceptions(),
+            savepoints: Vec::new(), // the web server knows them
+        }
+    }
+}
+
+fn partition(
+    worker: usize,
+    facts: &PartitionFacts,
+    ends: &Positions,
+    now_ms: i64,
+    rates: Option<&Rates>,
+) -> PartitionReport {
+    // What was read since the end was asked for may lie behind it.
+    let end = ends.get(&facts.partition).map(|&end| facts.offset.map_or(end, |offset| offset.max(end)));
+    let lag = end.zip(facts.offset).and_then(|(end, offset)| u64::try_from(end - offset).ok());
+    let quiet_since = facts.last_record_at_ms.unwrap_or(facts.opened_at_ms);
+    let records =
+        |counts: &Counts| number(counts.partitions.get(&(facts.partition, facts.epoch)).copied().unwrap_or(0));
+    PartitionReport {
+        partition: facts.partition,
+        epoch: facts.epoch,
+        worker,
+        offset: facts.offset,
+        end_offset: end,
+        lag,
+        watermark_ms: facts.watermark.map(windrow_core::EventTime::ms),
+        event_time_ms: facts.event_time.map(windrow_core::EventTime::ms),
+        idle: lag == Some(0) && now_ms - quiet_since >= IDLE_AFTER_MS,
+        last_record_at_ms: facts.last_record_at_ms,
+        records: facts.records,
+        records_per_s: rates.map_or(0.0, |rates| rates.lately(records)),
+        entities: facts.entities,
+        state_bytes: facts.state_bytes,
+        checkpoint_offset: facts.checkpoint_offset,
+        checkpoint_age_ms: facts.checkpoint_at_ms.map(|at_ms| u64::try_from(now_ms - at_ms).unwrap_or(0)),
+    }
+}
+
+fn reach(reachability: &Reachability) -> Reach {
+    let absence = reachability.absence();
+    Reach { away_since_ms: absence.as_ref().map(|it| it.since_ms), reason: absence.map(|it| it.reason) }
+}
+
+fn histogram(all: &HistogramCounts, lately: HistogramCounts) -> HistogramReport {
+    HistogramReport {
+        bounds: HistogramCounts::bounds_ms().iter().map(|&ms| number(ms) / 1e3).collect(),
+        counts: all.counts.to_vec(),
+        sum: number(all.sum_ms) / 1e3,
+        p50_ms: lately.quantile_ms(0.5),
+        p99_ms: lately.quantile_ms(0.99),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[allow(clippy::cast_precision_loss)] // a rate, or a number of seconds
+fn number(count: u64) -> f64 {
+    count as f64
+}

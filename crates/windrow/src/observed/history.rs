@@ -1,0 +1,119 @@
+//! The last hour, in steps of ten seconds.
+//!
+//! Invariant: a step begins at a multiple of ten seconds of the wall clock, so the steps of several instances fit.
+
+use std::collections::VecDeque;
+
+use windrow_engine::HistogramCounts;
+use windrow_web::report::Moment;
+
+const STEP_MS: i64 = 10_000;
+/// An hour.
+const STEPS: usize = 360;
+
+/// Where everything stands at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing {
+    /// Since the start.
+    pub(super) records: u64,
+    /// Since the start.
+    pub(super) rows: u64,
+    pub(super) lag: Option<u64>,
+    pub(super) watermark_delay_ms: Option<i64>,
+    /// Since the start: from Kafka to Redis.
+    pub(super) append: HistogramCounts,
+}
+
+/// The steps that are over.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// Oldest first.
+    moments: VecDeque<Moment>,
+    step: Option<Step>,
+}
+
+/// The step under way.
+#[derive(Debug)]
+struct Step {
+    at_ms: i64,
+    /// At its beginning, and lately.
+    first: Standing,
+    last: Standing,
+}
+
+impl History {
+    /// Takes note of where everything stands at `now_ms`.
+    pub(super) fn add(&mut self, now_ms: i64, now: Standing) {
+        let at_ms = now_ms.div_euclid(STEP_MS) * STEP_MS;
+        match &mut self.step {
+            Some(step) if step.at_ms == at_ms => step.last = now,
+            Some(Step { at_ms: before_ms, first, last }) => {
+                let append = last.append.since(&first.append);
+                self.moments.push_back(Moment {
+                    at_ms: *before_ms,
+                    records: last.records - first.records,
+                    rows: last.rows - first.rows,
+                    lag: last.lag,
+                    watermark_delay_ms: last.watermark_delay_ms,
+                    freshness_p50_ms: append.quantile_ms(0.5),
+                    freshness_p99_ms: append.quantile_ms(0.99),
+                });
+                self.step = Some(Step { at_ms, first: *last, last: now });
+                // The clock may have gone back: what lies ahead of it is not known again.
+                self.moments.retain(|moment| moment.at_ms < at_ms);
+                let excess = self.moments.len().saturating_sub(STEPS);
+                self.moments.drain(..excess);
+            }
+            None => self.step = Some(Step { at_ms, first: Standing::default(), last: now }),
+        }
+    }
+
+    /// The steps that are over, oldest first.
+    pub(super) fn moments(&self) -> impl Iterator<Item = Moment> {
+        self.moments.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: impl IntoIterator<Item = (i64, u64)>) -> Vec<(i64, u64)> {
+        let mut history = History::default();
+        for (second, records) in seconds {
+            history.add(second * 1_000 + 300, Standing { records, ..Standing::default() });
+        }
+        history.moments().map(|moment| (moment.at_ms, moment.records)).collect()
+    }
+
+    #[test]
+    fn a_step_begins_at_a_multiple_of_ten_seconds_and_nothing_is_lost_between_two() {
+        assert_eq!(after([(7, 5)]), []);
+        assert_eq!(after([(7, 5), (9, 8), (10, 9), (19, 20), (21, 50)]), [(0, 8), (10_000, 12)]);
+        let each_second = after((3..64).map(|second| (second, 10 * u64::try_from(second).expect("small"))));
+        assert_eq!(each_second[1..], [(10_000, 100), (20_000, 100), (30_000, 100), (40_000, 100), (50_000, 100)]);
+    }
+
+    #[test]
+    fn an_hour_is_kept() {
+        let moments = after((0..8_000).map(|second| (second, 0)));
+        assert_eq!(moments.len(), STEPS);
+        assert_eq!(moments.last().map(|(at_ms, _)| *at_ms), Some(7_980_000));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_leaves_no_step_twice() {
+        let moments = after([(5, 1), (15, 2), (25, 3), (12, 4), (22, 5), (31, 6)]);
+        assert_eq!(moments.iter().map(|(at_ms, _)| *at_ms).collect::<Vec<_>>(), [0, 10_000, 20_000]);
+    }
+
+    #[test]
+    fn what_stands_at_the_end_of_a_step_is_its_lag() {
+        let mut history = History::default();
+        for (ms, lag) in [(1_000, 7), (9_000, 3), (11_000, 90)] {
+            history.add(ms, Standing { lag: Some(lag), watermark_delay_ms: Some(ms), ..Standing::default() });
+        }
+        let moment = history.moments().next().expect("one step is over");
+        assert_eq!((moment.lag, moment.watermark_delay_ms), (Some(3), Some(9_000)));
+    }
+}
