@@ -4,7 +4,7 @@
 export const UNKNOWN = "–";
 
 const known = (value) => typeof value === "number" && Number.isFinite(value);
-const NARROW = "\u202f";
+const GAP = "\u00a0";
 
 function short(value) {
   const size = Math.abs(value);
@@ -19,7 +19,7 @@ export function count(value) {
   if (!known(value)) return UNKNOWN;
   const size = Math.abs(value);
   for (const [unit, factor] of [["G", 1e9], ["M", 1e6], ["K", 1e3]]) {
-    if (size >= factor * (unit === "K" ? 10 : 0.9995)) return `${short(value / factor)}${NARROW}${unit}`;
+    if (size >= factor * (unit === "K" ? 10 : 0.9995)) return `${short(value / factor)}${GAP}${unit}`;
   }
   return Number.isInteger(value) || size >= 1000 ? exact(Math.round(value)) : short(value);
 }
@@ -40,31 +40,31 @@ export function rate(value) {
 export function bytes(value) {
   if (!known(value)) return UNKNOWN;
   for (const [unit, factor] of [["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
-    if (value >= factor) return `${short(value / factor)}${NARROW}${unit}`;
+    if (value >= factor) return `${short(value / factor)}${GAP}${unit}`;
   }
-  return `${exact(Math.round(value))}${NARROW}B`;
+  return `${exact(Math.round(value))}${GAP}B`;
 }
 
 /** A span: 300 → "0.3 s"; 11520000 → "3 h 12 m". */
 export function span(ms) {
   if (!known(ms)) return UNKNOWN;
   if (ms < 0) return `−${span(-ms)}`;
-  if (ms < 100) return `${short(ms)}${NARROW}ms`;
-  if (ms < 10_000) return `${trim((ms / 1000).toFixed(1))}${NARROW}s`;
+  if (ms < 100) return `${short(ms)}${GAP}ms`;
+  if (ms < 10_000) return `${trim((ms / 1000).toFixed(1))}${GAP}s`;
   const seconds = Math.floor(ms / 1000);
-  if (seconds < 60) return `${seconds}${NARROW}s`;
+  if (seconds < 60) return `${seconds}${GAP}s`;
   const [d, hr, m, sec] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
   const parts = d ? [[d, "d"], [hr, "h"]] : hr ? [[hr, "h"], [m, "m"]] : [[m, "m"], [sec, "s"]];
-  return parts.filter(([n], i) => i === 0 || n > 0).map(([n, unit]) => `${n}${NARROW}${unit}`).join(" ");
+  return parts.filter(([n], i) => i === 0 || n > 0).map(([n, unit]) => `${n}${GAP}${unit}`).join(" ");
 }
 
 /** A span as settings say it: 3600000 → "1 h", 600000 → "10 min". */
 export function setting(ms) {
   if (!known(ms)) return UNKNOWN;
   for (const [unit, factor] of [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1000]]) {
-    if (ms >= factor && ms % factor === 0) return `${ms / factor}${NARROW}${unit}`;
+    if (ms >= factor && ms % factor === 0) return `${ms / factor}${GAP}${unit}`;
   }
-  return `${ms}${NARROW}ms`;
+  return `${ms}${GAP}ms`;
 }
 
 /** "12 s ago". */
@@ -75,7 +75,7 @@ export function ago(ms) {
 
 /** 0.41 → "41 %". */
 export function percent(share) {
-  return known(share) ? `${Math.round(share * 100)}${NARROW}%` : UNKNOWN;
+  return known(share) ? `${Math.round(share * 100)}${GAP}%` : UNKNOWN;
 }
 
 /** One or many: plural(2, "row") → "2 rows". */

@@ -31,9 +31,9 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<Exit, Failure> {
     };
     let token = token(args.token_file.as_deref())?;
     // Whether it is needed does not depend on the port, so that is said before one is taken.
-    Protection::new(address, None)
-        .map(drop)
-        .or_else(|needed| token.as_ref().map(drop).ok_or_else(|| usage(needed.to_string())))?;
+    if token.is_none() {
+        Protection::new(address, None).map_err(|needed| usage(needed.to_string()))?;
+    }
     let stop = Stop::default();
     signals::handle(&stop)?;
     let listener = bind(address).map_err(|fault| usage(fault.to_string()))?;
