@@ -20,7 +20,7 @@ const ROUTES = [
   [/^\/groups\/?$/, groups], [/^\/groups\/([^/]+)\/?$/, group],
 ];
 
-let current = null; // { page, params, root, view, asking }
+let current = null; // { page, params, root, view, asking, shown }
 let timer = null;
 let away = null; // { since, why }
 
@@ -78,7 +78,7 @@ function show(moved) {
   twin(page.urls(params)[0]);
   const root = h("div", { class: "page" });
   main.append(root);
-  const here = { page, params, root, view: null, asking: null };
+  const here = { page, params, root, view: null, asking: null, shown: false };
   current = here;
   guarded(root, () => {
     here.view = page.mount(root, { params, navigate, twin, trouble: (fault) => current === here && trouble(here, fault), well });
@@ -102,6 +102,7 @@ async function ask(here) {
     const answers = await Promise.all(here.page.urls(here.params).map((url) => fetchJson(url, { signal })));
     if (current !== here) return;
     well();
+    here.shown = true;
     guarded(here.root, () => here.view?.update?.(...answers));
   } catch (fault) {
     if (current !== here || fault.name === "AbortError") return;
@@ -137,7 +138,6 @@ function well() {
 
 function banner() {
   const box = $("banners");
-  document.documentElement.classList.toggle("lost", away !== null);
   if (!away) {
     if (box.firstChild) box.replaceChildren();
     return;
@@ -152,7 +152,7 @@ function banner() {
       h("p", null, h("span", { class: "visually-hidden", text: "Act: " }), h("strong"), " ", h("span", { class: "todo" }))));
   }
   setText(box.querySelector("strong"), what);
-  setText(box.querySelector(".todo"), `${todo} What is below is from before ${time(away.since)}.`);
+  setText(box.querySelector(".todo"), current?.shown ? `${todo} What is below is from before ${time(away.since)}.` : todo);
 }
 
 function sentence(text) {

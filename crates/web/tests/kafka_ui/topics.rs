@@ -7,7 +7,7 @@ use crate::support::ui::Ui;
 async fn a_topic_has_partitions_offsets_and_real_sizes() {
     let kafka = kafka_or_skip!();
     let ui = Ui::over(&kafka.brokers).await;
-    let topic = kafka.create_topic(3, &[("retention.ms", "777000"), ("cleanup.policy", "compact,delete")]);
+    let topic = kafka.create_topic(3, &[("retention.ms", "7770000000000"), ("cleanup.policy", "compact,delete")]);
     let value = "v".repeat(10_000);
     let records: Vec<_> = (0..40).map(|n| Sent { key: Some(b"k"), ..Sent::at(n % 2, 1000, &value) }).collect();
     kafka.produce(&topic, &records);
@@ -40,7 +40,7 @@ async fn a_topic_has_partitions_offsets_and_real_sizes() {
     let retention = setting("retention.ms").expect("it is there");
     assert_eq!(
         (&retention["value"], &retention["source"], &retention["default"]),
-        (&"777000".into(), &"topic".into(), &false.into())
+        (&"7770000000000".into(), &"topic".into(), &false.into())
     );
     assert_eq!(setting("min.cleanable.dirty.ratio").expect("it is there")["default"], true);
 

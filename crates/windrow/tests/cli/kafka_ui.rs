@@ -32,7 +32,7 @@ fn flags_that_cannot_be_used_are_2() {
         assert!(!refused.stderr.contains("http://"), "{args:?}: nothing listens");
     }
     run(["kafka-ui", "no/such/pipeline.toml"]).expect(3).saying(&["cannot read the pipeline file"]);
-    run(["kafka-ui", "--set", "source.kafka.brokers=7"]).expect(3).saying(&["source.kafka.brokers"]);
+    run(["kafka-ui", "--set", "source.kafka.borkers=x"]).expect(3).saying(&["borkers"]);
 }
 
 /// A running one, and where.

@@ -21,9 +21,9 @@ export function mount(root, { params: { name } }) {
     columns: [
       { id: "topic", label: "Topic", text: (row) => row.topic, href: (row) => topicPath(row.topic), exact: (row) => row.topic },
       { id: "partition", label: "Partition", numeric: true, text: (row) => `${row.partition}`, value: (row) => row.partition },
+      { ...countColumn("lag", "Lag", (row) => row.lag, "What is left to read"), text: (row) => (lost(row) ? `${count(row.lag)}, of these ${count(row.first - row.committed)} deleted unread` : count(row.lag)) },
       exactColumn("committed", "Committed", (row) => row.committed, "Where the group goes on"),
       exactColumn("end", "End", (row) => row.end, "Offset behind the newest record"),
-      { ...countColumn("lag", "Lag", (row) => row.lag, "What is left to read"), text: (row) => (lost(row) ? `${count(row.lag)}, of these ${count(row.first - row.committed)} deleted unread` : count(row.lag)) },
       { ...idColumn("client", "Client", (row) => row.client, 28), mono: false },
       { id: "host", label: "Host", text: (row) => row.host ?? "–" },
       idColumn("member", "Member", (row) => row.member, 24),
