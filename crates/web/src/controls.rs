@@ -53,6 +53,8 @@ pub enum SavepointState {
     Completed {
         /// Where it lies.
         location: String,
+        /// How many partitions are in it.
+        partitions: usize,
     },
     /// There is none.
     Failed {
@@ -181,7 +183,9 @@ impl SavepointState {
         use crate::report::CheckpointStatus;
         match report.status {
             CheckpointStatus::InProgress => Self::InProgress { saved: report.saved, partitions: report.partitions },
-            CheckpointStatus::Completed => Self::Completed { location: report.location.clone() },
+            CheckpointStatus::Completed => {
+                Self::Completed { location: report.location.clone(), partitions: report.partitions }
+            }
             CheckpointStatus::Failed => Self::Failed { reason: report.failure.clone().unwrap_or_default() },
         }
     }

@@ -4,6 +4,7 @@
 //! Invariants: (1) a function of the reports alone; (2) a partition is counted once: where two instances claim it, the
 //! larger epoch does.
 
+mod attention;
 mod checkpoints;
 mod history;
 mod partitions;
@@ -17,6 +18,8 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::InstanceReport;
 use crate::report::{InstanceState, Reach, ViewReport};
 
+pub use attention::{Attention, Level};
+pub(crate) use attention::{BUSY_MAX, WAITING_MAX};
 pub use checkpoints::LastCheckpoint;
 pub use history::History;
 pub use partitions::PartitionOf;

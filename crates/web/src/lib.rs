@@ -8,16 +8,21 @@
 //! After a crash: nothing here survives or needs to; what an instance published of itself is swept by the others.
 
 pub mod answers;
+pub mod api;
+pub mod assets;
 pub mod console;
 pub mod controls;
 pub mod guard;
+pub mod health;
 pub mod job;
 pub mod kafka;
 pub mod live;
 pub mod peers;
 pub mod report;
 pub mod routes;
+pub mod secrets;
 pub mod server;
+mod words;
 
 pub use console::{Console, Observed, RecentRows};
 pub use controls::{Refused, SavepointState};

@@ -151,6 +151,20 @@ pub(crate) struct RunArgs {
     /// Give up when Kafka or Redis is not there after this long [default: wait for ever]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) start_timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) web: WebArgs,
+}
+
+/// Where pages are, and who may see them.
+#[derive(Args, Debug)]
+pub(crate) struct WebArgs {
+    /// Where the job's pages, JSON, metrics and Flink's REST API are [default: 127.0.0.1:8081, where that is taken the next
+    /// free port up to 8091]. An address that other machines reach needs a token
+    #[arg(long, value_name = "ADDRESS:PORT|off")]
+    pub(crate) listen: Option<Listen>,
+    /// A file with the token that visitors must show [default: the variable WINDROW_TOKEN; without it, none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -11,6 +11,7 @@ mod live_rows;
 mod logging;
 mod observed;
 mod pipeline_file;
+mod plan;
 mod print;
 mod progress;
 mod signals;
@@ -19,6 +20,7 @@ mod status;
 mod table;
 mod topic_watch;
 mod watched_store;
+mod web;
 
 use std::process::ExitCode;
 

@@ -100,7 +100,6 @@ impl Instance {
     }
 
     /// Its pages are at `address` from now on.
-    #[allow(dead_code)] // until there are pages
     pub(crate) fn serves(&self, address: &str) {
         let _ = self.listen.set(address.to_owned());
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use windrow_core::{FeatureView, HashKey};
 use windrow_engine::{Decoder, Job};
 use windrow_spec::{ECOMMERCE, Override, Pipeline};
+use windrow_web::secrets::redacted;
 
 use crate::exit::{Exit, Failure};
 
@@ -16,9 +17,22 @@ const SHIPPED: &str = "pipelines/ecommerce.toml (built in)";
 
 /// The pipeline in the file at `path`, or the shipped one, with `overrides` applied.
 pub(crate) fn load(path: Option<&Path>, overrides: &[Override]) -> Result<Pipeline, Failure> {
+    load_with_text(path, overrides).map(|(pipeline, _)| pipeline)
+}
+
+/// Likewise, and what the file says without logins; overrides stand before it.
+pub(crate) fn load_with_text(path: Option<&Path>, overrides: &[Override]) -> Result<(Pipeline, String), Failure> {
     let (name, text) = read(path)?;
-    windrow_spec::parse(&name, &text, overrides)
-        .map_err(|mistakes| Failure::new(Exit::Pipeline, mistakes.render(stderr().is_terminal())))
+    let pipeline = windrow_spec::parse(&name, &text, overrides)
+        .map_err(|mistakes| Failure::new(Exit::Pipeline, mistakes.render(stderr().is_terminal())))?;
+    let set = |one: &Override| {
+        // A line break would end the comment.
+        let value = if one.value.contains(char::is_control) { format!("{:?}", one.value) } else { one.value.clone() };
+        format!("# --set {}={value}\n", one.path)
+    };
+    let whole: String = overrides.iter().map(set).chain([text]).collect();
+    let shown = redacted(&whole, &pipeline.sink.url);
+    Ok((pipeline, shown))
 }
 
 /// The name and the text of the pipeline file at `path`, or of the shipped one.

@@ -53,6 +53,11 @@ impl StatePlace {
         self.store.place()
     }
 
+    /// Opens other places.
+    pub(crate) fn stores(&self) -> Arc<dyn CheckpointStores> {
+        Arc::<ObjectStores>::clone(&self.stores)
+    }
+
     /// Another place, by what a person wrote.
     pub(crate) fn open(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, Failure> {
         self.stores.open(place).map_err(|fault| refused(place, &fault))

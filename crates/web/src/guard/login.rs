@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use super::Token;
 use crate::answers::Fault;
+use crate::assets;
 
 /// A wrong token is answered after this long, and only so many at a time.
 const WRONG: Duration = Duration::from_secs(1);
@@ -22,9 +23,8 @@ const WRONG_AT_A_TIME: usize = 4;
 /// For whoever looks whether the process is well: they say nothing of the data.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
-const PAGE: &str = include_str!("../../assets/login/login.html");
-const SCRIPT: &str = include_str!("../../assets/login/login.js");
-const STYLE: &str = include_str!("../../assets/login/login.css");
+/// What the login page needs; there is nothing of the job in it.
+const OPEN_FOLDERS: [&str; 2] = ["/assets/login/", "/assets/shared/"];
 
 pub(super) struct Gate {
     token: Arc<Token>,
@@ -53,7 +53,9 @@ impl Gate {
 /// Lets nobody in who shows neither token nor cookie.
 pub(super) async fn only_known(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    if OPEN.contains(&request.uri().path()) || gate.has_session(headers) {
+    let path = request.uri().path();
+    let open = OPEN.contains(&path) || OPEN_FOLDERS.iter().any(|folder| path.starts_with(folder));
+    if open || gate.has_session(headers) {
         return next.run(request).await;
     }
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
@@ -83,14 +85,7 @@ pub(super) async fn only_known(State(gate): State<Arc<Gate>>, request: Request, 
 
 /// The login page, and what it needs.
 pub(super) fn router(gate: Arc<Gate>) -> Router {
-    let file =
-        |kind: &'static str, text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, kind)], text) });
-    Router::new()
-        .route("/login", get(page).post(log_in))
-        .route("/logout", post(log_out))
-        .route("/login/login.js", file("text/javascript; charset=utf-8", SCRIPT))
-        .route("/login/login.css", file("text/css; charset=utf-8", STYLE))
-        .with_state(gate)
+    Router::new().route("/login", get(page).post(log_in)).route("/logout", post(log_out)).with_state(gate)
 }
 
 #[derive(Deserialize)]
@@ -103,26 +98,22 @@ struct Back {
 struct Attempt {
     #[serde(default)]
     token: String,
-    #[serde(default)]
-    to: String,
 }
 
 async fn page(Query(back): Query<Back>) -> Html<String> {
-    shown(&back.to, "")
+    shown(&back.to, false)
 }
 
-async fn log_in(State(gate): State<Arc<Gate>>, Form(attempt): Form<Attempt>) -> Response {
+async fn log_in(State(gate): State<Arc<Gate>>, Query(back): Query<Back>, Form(attempt): Form<Attempt>) -> Response {
     // Everybody waits their turn, so that many connections make no more attempts than one.
     let _permit = gate.wrong.acquire().await;
     if !gate.token.is(&attempt.token) {
         sleep(WRONG).await;
-        let page =
-            shown(&attempt.to, "This is not the token. It is in the file or variable the server was started with.");
-        return (StatusCode::UNAUTHORIZED, page).into_response();
+        return (StatusCode::UNAUTHORIZED, shown(&back.to, true)).into_response();
     }
     let (session, seconds) = gate.token.session();
     let cookie = gate.set_cookie(&session, seconds);
-    let mut response = Redirect::to(local(&attempt.to)).into_response();
+    let mut response = Redirect::to(local(&back.to)).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }
@@ -133,8 +124,14 @@ async fn log_out(State(gate): State<Arc<Gate>>) -> Response {
     response
 }
 
-fn shown(to: &str, message: &str) -> Html<String> {
-    Html(PAGE.replace("{{to}}", local(to)).replace("{{message}}", message))
+/// The page, which says where it leads back to, and that a token was wrong; without script.
+fn shown(to: &str, failed: bool) -> Html<String> {
+    let mut page =
+        assets::text("login/login.html").replace("action=\"/login\"", &format!("action=\"/login?to={}\"", local(to)));
+    if failed {
+        page = page.replace(" role=\"alert\" hidden", " role=\"alert\"");
+    }
+    Html(page)
 }
 
 /// `to` where it is a path of this server without anything that means something in HTML; else the first page.

@@ -4,11 +4,13 @@ use std::fmt::Write;
 use std::io::{IsTerminal, stderr};
 
 use serde_json::json;
-use windrow_core::{Feature, Schema, WindowKind};
-use windrow_spec::{DeadLetters, GroupProtocol, KafkaSource, OnLostOffset, Pipeline, Start, View};
+use windrow_core::WindowKind;
+use windrow_spec::{DeadLetters, GroupProtocol, KafkaSource, OnLostOffset, Pipeline, Start};
+use windrow_web::secrets::without_login;
 
 use crate::cli::CheckArgs;
 use crate::exit::{Exit, Failure};
+use crate::plan::{self, condition, default, pane_ms};
 use crate::status::{plural, span_ms};
 use crate::{pipeline_file, print, table};
 
@@ -21,7 +23,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let (name, text) = pipeline_file::read(path)?;
     match windrow_spec::parse(&name, &text, overrides) {
         Ok(pipeline) => {
-            print::data(&format!("{:#}\n", plan_as_json(&pipeline)))?;
+            print::data(&format!("{:#}\n", plan::as_json(&pipeline)))?;
             Ok(Exit::Success)
         }
         Err(mistakes) => {
@@ -120,98 +122,6 @@ fn window(window: WindowKind) -> String {
         }
         WindowKind::Session { gap_ms } => format!("session, gap {}", span_ms(gap_ms)),
     }
-}
-
-fn pane_ms(size_ms: i64, slide_ms: i64) -> i64 {
-    let (mut a, mut b) = (size_ms, slide_ms);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
-fn condition(feature: &Feature, schema: &Schema) -> Option<String> {
-    feature.condition.as_ref().map(|condition| condition.sql(schema))
-}
-
-fn default(feature: &Feature) -> Option<serde_json::Value> {
-    use windrow_core::Literal;
-    feature.default.as_ref().map(|default| match default {
-        Literal::String(text) => json!(text),
-        Literal::Double(number) => json!(number),
-        Literal::Long(number) => json!(number),
-        Literal::Boolean(truth) => json!(truth),
-    })
-}
-
-/// A Redis URL that can be shown.
-fn without_login(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
-        _ => url.to_owned(),
-    }
-}
-
-fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
-    let schema = &pipeline.event.schema;
-    let view = |view: &View| {
-        let window = match view.feature_view.window {
-            WindowKind::Sliding { size_ms, slide_ms } => {
-                json!({ "sliding": { "size_ms": size_ms, "slide_ms": slide_ms, "pane_ms": pane_ms(size_ms, slide_ms) } })
-            }
-            WindowKind::Session { gap_ms } => json!({ "session": { "gap_ms": gap_ms } }),
-        };
-        let feature = |feature: &Feature| {
-            json!({
-                "name": feature.name,
-                "aggregate": feature.aggregate.text(schema),
-                "where": condition(feature, schema),
-                "default": default(feature),
-            })
-        };
-        json!({
-            "name": view.feature_view.name,
-            "window": window,
-            "key": view.key.to_string(),
-            "ttl_ms": view.ttl_ms,
-            "features": view.feature_view.features.iter().map(feature).collect::<Vec<_>>(),
-        })
-    };
-    let field = |field: &windrow_core::Field| json!({ "name": field.name, "type": field.field_type.name() });
-    json!({
-        "name": pipeline.name,
-        "source": {
-            "brokers": pipeline.source.brokers,
-            "topic": pipeline.source.topic,
-            "group": pipeline.source.group,
-            "on_lost_offset": match pipeline.source.on_lost_offset {
-                OnLostOffset::Halt => "halt",
-                OnLostOffset::Earliest => "earliest",
-            },
-            "group_protocol": match pipeline.source.group_protocol {
-                GroupProtocol::Classic { .. } => "classic",
-                GroupProtocol::Consumer => "consumer",
-            },
-            "session_timeout_ms": match pipeline.source.group_protocol {
-                GroupProtocol::Classic { session_timeout_ms } => Some(session_timeout_ms),
-                GroupProtocol::Consumer => None,
-            },
-        },
-        "event": {
-            "key": schema.key_name(),
-            "time": pipeline.event.time_field,
-            "time_zone": pipeline.event.time_zone.iana_name(),
-            "fields": schema.fields()[1..].iter().map(field).collect::<Vec<_>>(),
-        },
-        "watermark": { "max_out_of_orderness_ms": pipeline.watermark.max_out_of_orderness_ms },
-        "checkpoint": {
-            "every_ms": pipeline.checkpoint.every_ms,
-            "store": pipeline.checkpoint.store,
-            "keep": pipeline.checkpoint.keep,
-        },
-        "sink": { "redis": without_login(&pipeline.sink.url) },
-        "feature_views": pipeline.views.iter().map(view).collect::<Vec<_>>(),
-    })
 }
 
 fn mistake_as_json(mistake: &windrow_spec::Diagnostic) -> serde_json::Value {

@@ -17,22 +17,27 @@ use crate::crew::Crew;
 use crate::exit::{Exit, Failure};
 use crate::observed::Instance;
 use crate::state_place::StatePlace;
+use crate::web::Web;
 use crate::{pipeline_file, signals};
 
 /// How long the last rows may take once all workers have ended.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
-    let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
+    let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
+    let (pipeline, text) = pipeline_file::load_with_text(path, overrides)?;
+    let pipeline = Arc::new(pipeline);
     let stop = Stop::default();
     signals::handle(&stop)?;
 
     let source = &pipeline.source;
     let place = StatePlace::of(&pipeline)?;
     let from = args.from.as_deref().map(|from| beginning(&place, from)).transpose()?;
+    let mut web = Web::open(&args.web, &pipeline, text, &place, &stop)?;
     let Some(topic) = await_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
         return Ok(Exit::Success); // stopped while waiting: nothing was begun
     };
+    web.found_kafka();
     let settings = Settings { start_timeout: args.start_timeout, ..Settings::default() };
     let writer = match RedisWriter::start(&pipeline, settings, stop.clone()) {
         Err(_) if stop.requested() => return Ok(Exit::Success),
@@ -57,9 +62,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     checkpoints.accept_partitions = args.accept_partitions;
     let instance = args.instance.as_deref();
     let observed = Instance::new(&pipeline, &topic, &guard, &place.reach, Some(writer.watch()), workers, &stop)?;
+    web.show(&observed, writer.watch().recent());
     let crew = Crew { pipeline: &pipeline, topic: &topic, guard, checkpoints, ends, instance, observed, stop: &stop };
     let ended = crew.run(|_| writer.sink())?;
-    match (writer.close(CLOSE_PATIENCE), ended) {
+    let closed = writer.close(CLOSE_PATIENCE);
+    web.end();
+    match (closed, ended) {
         (Closed::Drained, Ended::Exhausted) => Ok(Exit::Success),
         (Closed::Drained, Ended::Stopped) if args.bounded => {
             warn!("stopped before the end of the input; the next run goes on from here");

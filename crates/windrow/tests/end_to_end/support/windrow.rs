@@ -54,7 +54,10 @@ impl Run {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        self.other_command(&["run"], arguments)
+        // Many run at once; those that look at pages choose a port of their own.
+        let listens = arguments.contains(&"--listen");
+        let off: &[&str] = if listens { &[] } else { &["--listen", "off"] };
+        self.other_command(&["run"], &[arguments, off].concat())
     }
 
     /// Another command that takes the pipeline, not yet started.

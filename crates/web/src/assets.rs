@@ -1,0 +1,87 @@
+//! The files of the pages, which are part of the binary.
+//!
+//! Owns: what lies in `assets/`, under `/assets/…`. Invariant: only what was built in is answered; a path is a name in a
+//! list, never a path of this machine.
+
+use std::collections::HashMap;
+use std::hash::Hasher;
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use include_dir::{Dir, include_dir};
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::answers::Fault;
+
+static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
+
+struct Asset {
+    bytes: &'static [u8],
+    kind: &'static str,
+    tag: String,
+}
+
+static BY_NAME: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
+    let mut all = HashMap::new();
+    let mut folders = vec![&ASSETS];
+    while let Some(folder) = folders.pop() {
+        folders.extend(folder.dirs());
+        for file in folder.files() {
+            if let Some(name) = file.path().to_str() {
+                let bytes = file.contents();
+                all.insert(name, Asset { bytes, kind: kind(name), tag: tag(bytes) });
+            }
+        }
+    }
+    all
+});
+
+/// `/assets/…`, for any server.
+pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/assets/{*name}", get(asset))
+}
+
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    file(&name, &headers)
+}
+
+/// The file `name` (`job/index.html`), or that it is what the visitor has already.
+pub fn file(name: &str, headers: &HeaderMap) -> Response {
+    let Some(asset) = BY_NAME.get(name) else {
+        return Fault::new(StatusCode::NOT_FOUND, "there is no such file").into_response();
+    };
+    let about: [(HeaderName, &str); 2] = [(header::ETAG, &asset.tag), (header::CACHE_CONTROL, "no-cache")];
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.tag)) {
+        return (StatusCode::NOT_MODIFIED, about).into_response();
+    }
+    (about, [(header::CONTENT_TYPE, asset.kind)], asset.bytes).into_response()
+}
+
+/// The text of a page, to be changed before it is sent.
+pub(crate) fn text(name: &str) -> &'static str {
+    BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.bytes).ok()).unwrap_or_default()
+}
+
+fn kind(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("json") => "application/json",
+        Some("png") => "image/png",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}
+
+fn tag(bytes: &[u8]) -> String {
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    format!("\"{:032x}\"", u128::from(hasher.finish128()))
+}

@@ -1,0 +1,71 @@
+//! `/healthz`: does the process live? `/readyz`: does it do its work? For Kubernetes, systemd, load balancers.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+
+use crate::Console;
+use crate::report::{InstanceReport, InstanceState, Reach};
+use crate::words::span_ms;
+
+/// A worker whose loop did not come round for this long is stuck.
+const BEAT_MAX_MS: u64 = 30_000;
+
+/// Both routes.
+pub fn router() -> Router<Arc<Console>> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
+}
+
+async fn healthz(State(console): State<Arc<Console>>) -> Response {
+    said(stuck(&console.observed.report()))
+}
+
+async fn readyz(State(console): State<Arc<Console>>) -> Response {
+    said(unready(&console.observed.report()))
+}
+
+fn said(wrong: Vec<String>) -> Response {
+    if wrong.is_empty() {
+        Json(json!({ "status": "ok" })).into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "errors": wrong }))).into_response()
+    }
+}
+
+/// Which workers are stuck. One that waits for Redis is not: it comes round as soon as Redis is back, and restarting the
+/// process would not help.
+#[must_use]
+pub fn stuck(report: &InstanceReport) -> Vec<String> {
+    if report.redis.reach.away_since_ms.is_some() {
+        return Vec::new();
+    }
+    let workers = report.workers.iter().enumerate().filter(|(_, worker)| worker.beat_age_ms >= BEAT_MAX_MS);
+    let say = |age_ms: u64| span_ms(i64::try_from(age_ms).unwrap_or(i64::MAX));
+    workers.map(|(index, worker)| format!("worker {index} has been stuck for {}", say(worker.beat_age_ms))).collect()
+}
+
+/// Why this process does not do its work.
+#[must_use]
+pub fn unready(report: &InstanceReport) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match report.state {
+        InstanceState::Starting => wrong.push("starting".to_owned()),
+        InstanceState::Stopping => wrong.push("stopping".to_owned()),
+        InstanceState::Running => {}
+    }
+    let away = |name: &str, reach: &Reach| {
+        reach.away_since_ms.map(|_| match &reach.reason {
+            Some(reason) => format!("{name} away: {reason}"),
+            None => format!("{name} away"),
+        })
+    };
+    wrong.extend(away("Kafka", &report.kafka));
+    wrong.extend(away("Redis", &report.redis.reach));
+    wrong
+}

@@ -1,0 +1,50 @@
+//! Spans and windows as people say them.
+
+use windrow_core::WindowKind;
+
+/// `1 h 30 min`, `10 min`, `12 s`, `300 ms`; at most two units.
+pub(crate) fn span_ms(ms: i64) -> String {
+    const UNITS: [(i64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
+    let ms = ms.max(0);
+    let Some(first) = UNITS.iter().position(|(unit, _)| ms >= *unit) else { return "0 s".to_owned() };
+    let (unit, name) = UNITS[first];
+    let whole = format!("{} {name}", ms / unit);
+    // Milliseconds say nothing beside seconds.
+    match UNITS.get(first + 1).filter(|(smaller, _)| *smaller > 1 && ms % unit >= *smaller) {
+        Some((smaller, smaller_name)) => format!("{whole} {} {smaller_name}", ms % unit / smaller),
+        None => whole,
+    }
+}
+
+pub(crate) fn window(window: WindowKind) -> String {
+    match window {
+        WindowKind::Sliding { size_ms, slide_ms } if size_ms == slide_ms => format!("tumbling {}", span_ms(size_ms)),
+        WindowKind::Sliding { size_ms, slide_ms } => {
+            format!("sliding {} every {}", span_ms(size_ms), span_ms(slide_ms))
+        }
+        WindowKind::Session { gap_ms } => format!("session, gap {}", span_ms(gap_ms)),
+    }
+}
+
+pub(crate) fn plural(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_said_shortly() {
+        for (ms, said) in [
+            (0, "0 s"),
+            (300, "300 ms"),
+            (12_345, "12 s"),
+            (90_000, "1 min 30 s"),
+            (600_000, "10 min"),
+            (3_600_000, "1 h"),
+        ] {
+            assert_eq!(span_ms(ms), said);
+        }
+    }
+}
