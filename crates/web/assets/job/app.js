@@ -179,6 +179,7 @@ function instances(data) {
 // Banners
 
 let attentions = [];
+let said = "";
 
 function attention(list) {
   attentions = list;
@@ -204,7 +205,7 @@ function banners() {
   if (more > 0) shown.push({ id: "more", level: "plain", what: `And ${more} more`, todo: "", link: true });
   keyed($("banners"), shown, (each) => `${each.level} ${each.id}`, (each) => {
     const word = { act: "Act: ", soon: "Look soon: " }[each.level];
-    const end = each.retry ? h("button", { class: "button small", type: "button", on: { click: () => current?.stream?.retry() } }, "Try now")
+    const end = each.retry ? h("button", { class: "button small", type: "button", on: { click: () => (current?.stream ? current.stream.retry() : show(false)) } }, "Try now")
       : each.link ? h("a", { href: "/problems", "data-page": true, text: "All problems" }) : null;
     return h("div", { class: `banner level-${each.level}` }, icon(each.retry ? "away" : each.level),
       h("p", null, h("span", { class: "visually-hidden", text: word ?? "" }), h("strong"), " ", h("span", { class: "todo" })), h("span", { class: "end" }, end));
@@ -212,6 +213,10 @@ function banners() {
     setText(node.querySelector("strong"), each.what);
     setText(node.querySelector(".todo"), each.todo);
   });
+  // Read out once per banner, not whenever its seconds move.
+  const ids = shown.map((each) => `${each.level} ${each.id}`).join("\n");
+  if (ids !== said) setText($("said"), shown.map((each) => `${each.what} ${each.todo}`).join(" "));
+  said = ids;
 }
 
 setInterval(() => connection.state === "lost" && banners(), 1000);

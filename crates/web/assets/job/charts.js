@@ -26,7 +26,7 @@ function path(values, width, height, most, least = 0) {
 }
 
 /** A word-sized line: `{ element, update(values) }`. It shows the course, not the height: small changes stay small, but visible. */
-export function sparkline({ most = 60, fromZero = true } = {}) {
+export function sparkline({ most = 60, fewest = 2, fromZero = true } = {}) {
   const line = s("path", { class: "spark-line", "vector-effect": "non-scaling-stroke" });
   const end = s("path", { class: "spark-end", "vector-effect": "non-scaling-stroke" });
   const element = s("svg", { class: "spark", viewBox: "-2 -3 104 26", preserveAspectRatio: "none", "aria-hidden": "true" }, line, end);
@@ -35,8 +35,8 @@ export function sparkline({ most = 60, fromZero = true } = {}) {
     update(all) {
       const values = all.slice(-most);
       const seen = values.filter(known);
-      element.style.visibility = seen.length > 1 ? "visible" : "hidden";
-      if (seen.length < 2) return;
+      element.style.visibility = seen.length >= fewest ? "visible" : "hidden";
+      if (seen.length < fewest) return;
       const top = Math.max(...seen);
       const least = Math.min(...seen);
       const bottom = fromZero ? Math.min(least, top * 0.75) : least;
@@ -114,7 +114,7 @@ export function timeCharts(charts) {
         const x = (index) => round((index * 1000) / (all[0].length - 1));
         setAttr(row.area, "d", whole ? `${d}L${x(lastAt)} 100L${x(firstAt)} 100Z` : null);
       }
-      setText(row.most, row.chart.format(top));
+      setText(row.most, all.flat().some(known) ? row.chart.format(top) : "");
     }
     const minutes = Math.round(((length - 1) * step) / 60_000);
     setText(heading, minutes >= 59 ? "Last hour" : `Last ${minutes} minutes`);

@@ -2,7 +2,7 @@
 // SVG curves between them; one under the other where there is no room.
 
 import { h, icon, keyed, s, setAttr, setLevel, setText } from "/assets/shared/dom.js";
-import { bytes, count, exact, rate, span, timeExact } from "/assets/shared/format.js";
+import { bytes, count, exact, middle, rate, span, timeExact } from "/assets/shared/format.js";
 
 const number = (value) => typeof value === "number";
 
@@ -42,7 +42,8 @@ function box() {
   const node = h("li", { class: "stage" }, h("div", { class: "stage-head" }, name, chip), detail, line, reason);
   let icons = null;
   node.set = (stage, now) => {
-    setText(name, stage.name);
+    setText(name, middle(stage.name, 48));
+    setAttr(name, "title", stage.name);
     setText(detail, stage.detail);
     setAttr(detail, "title", stage.detail);
     keyed(line, facts(stage), (_, index) => index, () => h("span"), (each, [text, title]) => {

@@ -7,7 +7,7 @@ const SILENT_MS = 10_000;
 
 /** Goes to the login page, and comes back here afterwards. */
 export function toLogin() {
-  if (!location.pathname.startsWith("/login")) location.assign("/login");
+  if (!location.pathname.startsWith("/login")) location.assign(`/login?to=${encodeURIComponent(location.pathname)}`);
 }
 
 /**

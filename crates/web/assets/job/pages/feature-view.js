@@ -58,7 +58,7 @@ function field() {
     setAttr(value, "title", `${text}\nclick to copy`);
     value.classList.toggle("words", numeric(text) === null);
     line.update(samples);
-    line.element.hidden = samples.length < 2;
+    setAttr(line.element, "hidden", samples.length < 2);
   };
   return node;
 }
@@ -92,7 +92,6 @@ function card(keyField) {
     setAttr(rest, "title", ttl === null ? null : `${exact(ttl, "ms")}; gone at\n${timeExact(now + ttl)}`);
     setText(key, middle(row.redis_key, 48));
     setAttr(key, "title", `${row.redis_key}\nclick to copy`);
-    setAttr(key, "aria-label", `Copy the key ${row.redis_key}`);
   };
   return node;
 }

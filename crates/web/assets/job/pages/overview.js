@@ -43,7 +43,7 @@ function right({ late_events: late, dead_letters: dead, refused_rows: refused })
 
 export function mount(root) {
   let history = null;
-  const sparks = Object.fromEntries(["records_per_s", "lag", "watermark_delay_ms", "rows_per_s"].map((series) => [series, sparkline()]));
+  const sparks = Object.fromEntries(["records_per_s", "lag", "watermark_delay_ms", "rows_per_s"].map((series) => [series, sparkline({ fewest: 6 })]));
   const due = h("div", { class: "bar due" }, h("span"));
   const events = figure("events/s", sparks.records_per_s.element);
   const behind = figure("behind", sparks.lag.element);
@@ -83,8 +83,8 @@ export function mount(root) {
           `${count(totals.records)} since the start`);
         const caught = totals.lag === 0;
         behind.set(caught ? "nothing" : span(totals.behind_ms), "", `${exact(totals.behind_ms, "ms")}, lag ${exact(totals.lag, "records")}`,
-          caught ? "everything there is was read" : `${count(totals.lag)} records to read`);
-        const mark = totals.watermark_ms;
+          caught ? "everything there is was read" : typeof totals.lag === "number" ? `${count(totals.lag)} records to read` : "not known yet");
+        const mark = totals.watermark_ms ?? null;
         watermark.set(mark === null ? "–" : time(mark), "", timeExact(mark), mark === null ? "no event yet"
           : [`${span(totals.watermark_delay_ms)} before now`, timeBeside(mark)].filter(Boolean).join(" · "));
         rows.set(count(totals.rows_per_s), "", exact(totals.rows_per_s, "rows per second, over the last ten seconds"), `${count(totals.rows)} since the start`);

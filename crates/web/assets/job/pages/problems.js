@@ -45,7 +45,7 @@ export const KINDS = {
     who: (item) => item.key?.text,
     level: "soon",
     open: (item) => [
-      facts([["reason", item.reason], [item.kind === "row" ? "key in Redis" : "record key", item.key ? h("code", { text: item.key.text }) : "none"], ["seen", moment(item.at_ms)], ["in Kafka", where(item)],
+      facts([["reason", item.reason], [item.kind === "row" ? "key in Redis" : "record key", item.kind !== "row" && item.key?.utf8 ? who(item.key.text) : item.key ? h("code", { text: item.key.text }) : "none"], ["seen", moment(item.at_ms)], ["in Kafka", where(item)],
         ["on", item.host]]),
       item.kind === "row" ? null : record(item.record),
       item.kind === "row"

@@ -1,0 +1,58 @@
+// What both suites share: a browser, a page that notes everything that goes wrong in it, and what every page must be.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const SHOTS = process.env.WINDROW_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "windrow-pages-"));
+
+export const LOOKS = [1280, 360].flatMap((width) => ["dark", "light"].map((theme) => ({ width, theme })));
+
+export async function startBrowser() {
+  mkdirSync(SHOTS, { recursive: true });
+  return chromium.launch({
+    executablePath: process.env.WINDROW_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+/** A page with `faults`: console errors, exceptions, dialogs, requests that failed. `close()` closes its context. */
+export async function openPage(browser, { width = 1280, theme = "dark", ...rest } = {}) {
+  const context = await browser.newContext({ viewport: { width, height: width < 500 ? 780 : 900 }, colorScheme: theme, timezoneId: "Europe/Berlin",
+    permissions: ["clipboard-read", "clipboard-write"], bypassCSP: false, ...rest });
+  const page = await context.newPage();
+  page.faults = [];
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.faults.push(`console: ${message.text()}`));
+  page.on("pageerror", (fault) => page.faults.push(`exception: ${fault.message}`));
+  page.on("dialog", (dialog) => { page.faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  // A stream that ends because the page moves on is no fault.
+  page.on("requestfailed", (request) => !/ERR_ABORTED/.test(request.failure()?.errorText ?? "") && page.faults.push(`request: ${request.url()} ${request.failure()?.errorText}`));
+  page.on("response", (response) => response.status() >= 400 && page.faults.push(`status ${response.status()}: ${response.url()}`));
+  page.done = () => context.close();
+  return page;
+}
+
+/** No console error, no failed request, no sideways scrolling, nothing serious from axe; and a picture to look at. */
+export async function mustBeFit(page, name) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(over <= 0, `${name}: the page scrolls sideways by ${over} px`);
+  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+  // By evaluation, not as a script element: the pages' policy allows none.
+  const { readFileSync } = await import("node:fs");
+  await page.evaluate(readFileSync(AXE, "utf8"));
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  const grave = found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.id} (${each.impact}): ${each.nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
+  assert.deepEqual(grave, [], `${name}: axe`);
+  assert.deepEqual(page.faults, [], `${name}: faults`);
+}
+
+/** Waits until the page shows something of its data. */
+export async function settled(page) {
+  await page.waitForFunction(() => document.querySelector("main")?.textContent.trim().length > 40);
+  await page.waitForTimeout(300);
+}

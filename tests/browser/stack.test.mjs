@@ -1,0 +1,176 @@
+// Both user interfaces on a stack that runs: real Kafka, real Redis, `windrow run` and `windrow kafka-ui`.
+//
+//   WINDROW_UI_URL   the job's pages, such as http://127.0.0.1:8081
+//   KAFKA_UI_URL     the Kafka UI, such as http://127.0.0.1:8080; without it its walk is left out
+//   WINDROW_SEND     a shell command that sends its standard input as one record to the topic, with $1 as the key; without it
+//                    records are sent through the Kafka UI; without either those tests are left out
+//   WINDROW_TOKEN    the token, where the servers have one
+//   WINDROW_SCREENSHOTS  a folder for pictures
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { after, before, describe, test } from "node:test";
+import { LOOKS, mustBeFit, openPage, settled, startBrowser } from "./browser.mjs";
+
+const JOB = process.env.WINDROW_UI_URL?.replace(/\/$/, "");
+const KAFKA = process.env.KAFKA_UI_URL?.replace(/\/$/, "");
+const SEND = process.env.WINDROW_SEND;
+const TOKEN = process.env.WINDROW_TOKEN;
+const headers = TOKEN ? { authorization: `Bearer ${TOKEN}` } : {};
+const named = (path) => path.replace(/\W+/g, "-").replace(/^-|-$/g, "") || "first";
+const unique = () => `${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
+
+let browser;
+before(async () => {
+  assert.ok(JOB, "WINDROW_UI_URL says where the job's pages are");
+  browser = await startBrowser();
+});
+after(() => browser?.close());
+
+async function ask(url) {
+  const answer = await fetch(url, { headers });
+  assert.equal(answer.status, 200, url);
+  return answer.json();
+}
+
+async function on(base, path, work, look) {
+  const page = await openPage(browser, look);
+  try {
+    if (TOKEN) {
+      await page.goto(`${base}/login#${encodeURIComponent(TOKEN)}`);
+      await page.locator("button[type=submit]").click();
+      await page.waitForURL(`${base}/`);
+    }
+    await page.goto(base + path);
+    await settled(page);
+    await page.waitForTimeout(1200); // one more second of data
+    return await work(page);
+  } finally {
+    await page.done();
+  }
+}
+
+/** One record, sent by hand. */
+async function send(key, value) {
+  if (SEND) {
+    const child = spawn("sh", ["-c", SEND, "send", key], { stdio: ["pipe", "inherit", "inherit"] });
+    child.stdin.end(value);
+    const code = await new Promise((done) => child.on("close", done));
+    assert.equal(code, 0, `${SEND} ends with ${code}`);
+    return;
+  }
+  const { job } = await ask(`${JOB}/api/overview`);
+  const answer = await fetch(`${KAFKA}/api/topics/${encodeURIComponent(job.topic)}/messages`, { method: "POST",
+    headers: { ...headers, "content-type": "application/json", origin: KAFKA }, body: JSON.stringify({ key, value }) });
+  assert.ok(answer.ok, `${answer.status}: ${await answer.text()}`);
+}
+
+/** An event as the shipped pipeline wants it, with the fields it reads. */
+async function event(user, time, more = {}) {
+  const { plan } = await ask(`${JOB}/api/pipeline`);
+  return JSON.stringify({ [plan.event.key]: user, [plan.event.time]: new Date(time).toISOString(), event_type: "view", price: 9.5, ...more });
+}
+
+describe("the job's pages", () => {
+  for (const look of LOOKS) {
+    for (const path of ["/", "/partitions", "/checkpoints", "/features", "/features/111", "/problems", "/pipeline"]) {
+      test(`${path} ${look.theme} ${look.width} px`, () => on(JOB, path, (page) => mustBeFit(page, `stack-${named(path)}-${look.theme}-${look.width}`), look));
+    }
+  }
+
+  test("pages and JSON say the same", () => on(JOB, "/", async (page) => {
+    const said = await ask(`${JOB}/api/overview`);
+    assert.equal(await page.locator("#job-name").innerText(), said.job.name);
+    assert.equal((await page.locator(".state-word").innerText()).toLowerCase(), said.job.state);
+    assert.equal(await page.locator(".stage-views > .stage").count(), said.stages.filter((stage) => stage.kind === "feature_view").length);
+    await page.locator(".nav a", { hasText: "Partitions" }).click();
+    await page.locator("tbody tr").first().waitFor();
+    assert.equal(await page.locator("tbody tr").count(), (await ask(`${JOB}/api/partitions`)).partitions.length);
+  }));
+
+  test("numbers move without anybody asking", () => on(JOB, "/partitions", async (page) => {
+    const ages = () => page.locator("tbody").innerText();
+    const first = await ages();
+    await page.waitForFunction((text) => document.querySelector("tbody").innerText !== text, first, { timeout: 10_000 });
+  }));
+
+  test("a savepoint taken from the page is in the list", () => on(JOB, "/checkpoints", async (page) => {
+    await page.getByRole("button", { name: "Take savepoint" }).click();
+    await page.locator(".savepoint-result .level-well").waitFor({ timeout: 90_000 });
+    const place = await page.locator(".savepoint-done code").first().innerText();
+    await page.locator(".savepoints .entry").first().waitFor({ timeout: 15_000 });
+    assert.ok((await ask(`${JOB}/api/checkpoints`)).savepoints.some((each) => each.place === place), place);
+    await mustBeFit(page, "stack-savepoint-dark-1280");
+  }));
+});
+
+describe("what is sent by hand", { skip: !(SEND || KAFKA) }, () => {
+  test("a dead letter is on Problems within 2 s, and stays text", () => on(JOB, "/problems#dead_letters", async (page) => {
+    const key = `<img src=x onerror=alert(1)>${unique()}`;
+    await send(key, `<script>alert(1)</script> ${key}`);
+    const sent = Date.now();
+    await page.locator("details.entry", { hasText: key.slice(0, 10) }).first().waitFor({ timeout: 2000 });
+    console.log(`  dead letter seen after ${Date.now() - sent} ms`);
+    await page.locator("details.entry summary:visible").first().click();
+    assert.ok((await page.locator(".entry-body").innerText()).includes("<script>alert(1)</script>"));
+    await mustBeFit(page, "stack-dead-letter-dark-1280");
+  }));
+
+  test("a late event is on Problems within 2 s", () => on(JOB, "/problems#late_events", async (page) => {
+    // Late is what comes after its windows closed: the watermark of every partition is days beyond this event.
+    const user = `late-${unique()}`;
+    await send(user, await event(user, Date.now() - 30 * 86_400_000));
+    const sent = Date.now();
+    await page.locator("details.entry", { hasText: user.slice(0, 12) }).first().waitFor({ timeout: 2000 });
+    console.log(`  late event seen after ${Date.now() - sent} ms`);
+    await mustBeFit(page, "stack-late-event-dark-1280");
+  }));
+});
+
+describe("Features", () => {
+  test("a user's row is on the page within 1 s of being in Redis", () => on(JOB, "/features", async (page) => {
+    // The newest row that the job itself wrote; its user is looked up as a person would.
+    let row;
+    for (let i = 0; i < 60 && !row; i++) {
+      row = (await ask(`${JOB}/api/rows?limit=1`)).rows[0];
+      if (!row) await page.waitForTimeout(1000);
+    }
+    assert.ok(row, "the job writes rows");
+    const { key_field: keyField } = await ask(`${JOB}/api/features`);
+    const user = row.fields.find(([name]) => name === keyField)[1];
+    await page.keyboard.press("/");
+    await page.keyboard.type(user);
+    await page.keyboard.press("Enter");
+    await page.locator(".card").first().waitFor({ timeout: 1000 });
+    assert.ok((await page.locator(".views").innerText()).includes(row.feature_view));
+    await mustBeFit(page, "stack-user-dark-1280");
+    // And what Redis gets while the page is open is on it within a second of its being there.
+    const stop = Date.now() + 30_000;
+    let known = JSON.stringify(row.fields);
+    while (Date.now() < stop) {
+      const view = (await ask(`${JOB}/api/features?user=${encodeURIComponent(user)}`)).feature_views.find((each) => each.name === row.feature_view);
+      const current = view.current.find((each) => each.redis_key === row.redis_key);
+      const now = JSON.stringify(current?.fields);
+      if (current && now !== known) {
+        known = now;
+        await page.waitForFunction(([key, fields]) => [...document.querySelectorAll(".card")].some((card) => card.redisKey === key
+          && fields.every(([, value]) => [...card.querySelectorAll(".field-line")].some((line) => line.whole === value))),
+        [current.redis_key, current.fields.filter(([name]) => name !== keyField)], { timeout: 1000 });
+        return;
+      }
+      await page.waitForTimeout(200);
+    }
+  }));
+});
+
+describe("the Kafka UI", { skip: !KAFKA }, () => {
+  let topic;
+  before(async () => {
+    if (KAFKA) topic = (await ask(`${JOB}/api/overview`)).job.topic;
+  });
+  for (const look of LOOKS) {
+    for (const path of ["/", "/topics/TOPIC", "/topics/TOPIC/messages", "/groups"]) {
+      test(`${path} ${look.theme} ${look.width} px`, () => on(KAFKA, path.replace("TOPIC", encodeURIComponent(topic)), (page) => mustBeFit(page, `kafka-${named(path)}-${look.theme}-${look.width}`), look));
+    }
+  }
+});
