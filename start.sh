@@ -37,7 +37,8 @@ already answers on its port is used. Running it again is harmless. ./stop.sh sto
   --no-sample   no sample traffic
 
 environment:
-  WINDROW_KAFKA_PORT, WINDROW_REDIS_PORT, WINDROW_KAFKA_UI_PORT   other ports than 9092, 6379, 8080
+  WINDROW_KAFKA_PORT, WINDROW_REDIS_PORT      other ports than 9092, 6379
+  WINDROW_UI_PORT, WINDROW_KAFKA_UI_PORT      other ports than 8081 (the job's web UI), 8080 (Kafka UI)
   WINDROW_HOME    another folder than .windrow/ for data and logs
   WINDROW_BIN     a windrow that is already built (native only)
 EOF

@@ -18,7 +18,7 @@ usage() {
     cat <<'EOF'
 usage: ./stop.sh [--delete-data]
 
-Stops what ./start.sh started: sample traffic, windrow (which first finishes what it has read), Kafka, Redis.
+Stops what ./start.sh started: sample traffic, windrow (which first finishes what it has read), Kafka UI, Kafka, Redis.
 A Kafka or Redis that was there before is left alone. Safe to run twice.
 
   --delete-data   also delete the topic, the rows, the checkpoints and the logs of the stack
@@ -58,7 +58,7 @@ stop_docker() {
 delete_data() {
     local name
     [[ ! -d $KAFKA_DIR ]] || find "$KAFKA_DIR" -mindepth 1 -maxdepth 1 ! -name 'libs*' -exec rm -rf {} +
-    for name in redis checkpoints backlog-sent {windrow,generate}.{pid,log,log.old} step.log; do
+    for name in redis checkpoints backlog-sent {windrow,generate,kafka-ui}.{pid,log,log.old} step.log; do
         rm -rf -- "${STACK_HOME:?}/$name"
     done
     echo "data in $STACK_HOME deleted"

@@ -243,6 +243,7 @@ newcomer() {
     [[ -n $WITHOUT_KAFKA ]] || options=(--python "$VENV/bin/python")
     WINDROW_HOME=$TEMP/stack WINDROW_BIN=$BINARY \
         WINDROW_KAFKA_PORT=$(port_free) WINDROW_REDIS_PORT=$(port_free) \
+        WINDROW_UI_PORT=$(port_free) WINDROW_KAFKA_UI_PORT=$(port_free) \
         dev/check-stack.sh "${options[@]}"
 }
 

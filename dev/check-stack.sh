@@ -17,7 +17,8 @@ source dev/lib/stack.sh
 
 usage() {
     cat <<'EOF'
-usage: WINDROW_HOME=DIR WINDROW_KAFKA_PORT=PORT WINDROW_REDIS_PORT=PORT [WINDROW_BIN=PATH] \
+usage: WINDROW_HOME=DIR WINDROW_KAFKA_PORT=PORT WINDROW_REDIS_PORT=PORT \
+           WINDROW_UI_PORT=PORT WINDROW_KAFKA_UI_PORT=PORT [WINDROW_BIN=PATH] \
            dev/check-stack.sh [--python PYTHON]
 
 Runs a stack of its own there, prints one line per check, `ok …` or `FAILED …`, and stops the stack again.
@@ -77,7 +78,16 @@ row_is() {
     return 1
 }
 
-pids() { cat "$JOB_PID" "$SAMPLE_PID" "$KAFKA_DIR/kafka.pid" "$REDIS_DIR/redis.pid" 2>/dev/null; }
+pids() { cat "$JOB_PID" "$SAMPLE_PID" "$KAFKA_UI_PID" "$KAFKA_DIR/kafka.pid" "$REDIS_DIR/redis.pid" 2>/dev/null; }
+
+# answers PORT PATH TEXT: a web server there answers well, and TEXT is in it.
+answers() {
+    local said
+    said=$(http_get "$1" "$2") || { echo "nobody answers on port $1"; return 1; }
+    [[ $said == 'HTTP/1.'?' 200 '* && $said == *"$3"* ]] && return
+    head -c 2000 <<<"$said"
+    return 1
+}
 
 second_start_changes_nothing() {
     local before
@@ -133,6 +143,11 @@ check 'start.sh ends well' ./start.sh --native
 check 'user_features row in Redis' row_is 'user_features:*' 7200 \
     user_id view_count_1h cart_count_1h purchase_count_1h avg_viewed_price_1h
 check 'session_features row in Redis' row_is 'session_features:*:*' 3600 user_id event_count duration_seconds
+check 'the web UI answers' answers "$UI_PORT" /healthz ''
+if [[ $(stack_mode) == native ]]; then
+    check 'the Kafka UI answers' answers "$KAFKA_UI_PORT" "/api/topics/$TOPIC" "\"partitions\":$PARTITIONS"
+    check 'the Kafka UI shows records' answers "$KAFKA_UI_PORT" "/api/topics/$TOPIC/messages?limit=1" event_time
+fi
 check 'start.sh again is harmless' second_start_changes_nothing
 if [[ -n $PYTHON ]]; then
     code=0

@@ -111,6 +111,40 @@ native_topic() {
     grep -q "with $PARTITIONS partitions" "$STEP_LOG" || say_warn "not the usual $PARTITIONS partitions; going on"
 }
 
+native_kafka_ui() {
+    say_step "Kafka UI on localhost:$KAFKA_UI_PORT"
+    if [[ -n $WITHOUT_KAFKA ]]; then
+        say_done 'none: there is no Kafka to look at'
+        return
+    fi
+    if running_kafka_ui; then
+        say_done "already running (pid $(process_pid "$KAFKA_UI_PID"))"
+        return
+    fi
+    if port_open "$KAFKA_UI_PORT"; then
+        say_warn "another program is on port $KAFKA_UI_PORT and is left alone: no Kafka UI"
+        say_hint 'another port: WINDROW_KAFKA_UI_PORT=8180 ./start.sh'
+        return
+    fi
+    STARTED+=(kafka_ui)
+    keep_old_log "$KAFKA_UI_LOG"
+    process_start "$KAFKA_UI_PID" "$KAFKA_UI_LOG" \
+        "$WINDROW" kafka-ui "$PIPELINE" "${SETTINGS[@]}" --listen "127.0.0.1:$KAFKA_UI_PORT"
+    local _
+    for _ in {1..100}; do
+        ! port_open "$KAFKA_UI_PORT" || break
+        running_kafka_ui || break
+        sleep 0.1
+    done
+    # The job does not need it: a stack without it is better than none.
+    if ! running_kafka_ui; then
+        say_warn 'the Kafka UI ended; going on without it'
+        say_log_end "$KAFKA_UI_LOG"
+        return
+    fi
+    say_done "http://localhost:$KAFKA_UI_PORT"
+}
+
 native_job() {
     say_step 'The job'
     if running_job; then
@@ -123,7 +157,13 @@ native_job() {
         echo demo >"$MODE_FILE"
         process_start "$JOB_PID" "$JOB_LOG" "$WINDROW" demo --redis "redis://localhost:$REDIS_PORT" --plain
     else
-        process_start "$JOB_PID" "$JOB_LOG" "$WINDROW" run "$PIPELINE" "${SETTINGS[@]}"
+        local listen=127.0.0.1:$UI_PORT
+        if port_open "$UI_PORT"; then
+            say_warn "another program is on port $UI_PORT and is left alone: the job runs without its web UI"
+            say_hint 'another port: WINDROW_UI_PORT=8181 ./start.sh (after ./stop.sh)'
+            listen=off
+        fi
+        process_start "$JOB_PID" "$JOB_LOG" "$WINDROW" run "$PIPELINE" "${SETTINGS[@]}" --listen "$listen"
     fi
     sleep 1
     job_lives || return
@@ -178,6 +218,10 @@ native_summary() {
     [[ $REDIS_PORT == 6379 ]] || settings=" --set sink.redis.url=redis://localhost:$REDIS_PORT"
     echo
     printf '%sWindrow is running.%s\n' "$BOLD" "$PLAIN"
+    if running_job && [[ -z $WITHOUT_KAFKA ]] && http_get "$UI_PORT" /healthz | grep -q '^HTTP/1.. 200'; then
+        printf '  %-9s http://localhost:%s\n' 'web UI' "$UI_PORT"
+    fi
+    ! running_kafka_ui || printf '  %-9s http://localhost:%s\n' 'Kafka UI' "$KAFKA_UI_PORT"
     [[ -n $WITHOUT_KAFKA ]] || printf '  %-9s localhost:%-6s topic %s\n' Kafka "$KAFKA_PORT" "$TOPIC"
     printf '  %-9s localhost:%s\n' Redis "$REDIS_PORT"
     printf '  %-9s %s\n' logs "$STACK_HOME"
@@ -193,12 +237,13 @@ native_start() {
         WITHOUT_KAFKA='the job was started when Apache Kafka could not be had (./stop.sh, then ./start.sh, tries again)'
     fi
     [[ -n $(stack_mode) ]] || echo native >"$MODE_FILE"
-    say_steps 7
+    say_steps 8
     native_tools
     native_binary
     native_redis
     native_kafka
     native_topic
+    native_kafka_ui
     native_job
     native_sample
     show_features "$WINDROW" features "${SETTINGS[@]}"

@@ -37,3 +37,10 @@ kafka_answers() {
     ) || return 1
     [[ ${reply:8} == 57494e44 ]]
 }
+
+# http_get PORT PATH: prints what a web server answers there, head and body.
+http_get() (
+    exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+    printf 'GET %s HTTP/1.0\r\nHost: localhost:%s\r\n\r\n' "$2" "$1" >&3
+    timeout 20 cat <&3
+)

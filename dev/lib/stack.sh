@@ -6,6 +6,8 @@
 STACK_HOME=${WINDROW_HOME:-$ROOT/.windrow}
 KAFKA_PORT=${WINDROW_KAFKA_PORT:-9092}
 REDIS_PORT=${WINDROW_REDIS_PORT:-6379}
+KAFKA_UI_PORT=${WINDROW_KAFKA_UI_PORT:-8080}
+UI_PORT=${WINDROW_UI_PORT:-8081}
 TOPIC=ecommerce-events
 PARTITIONS=4
 PIPELINE=pipelines/ecommerce.toml
@@ -15,6 +17,8 @@ KAFKA_DIR=$STACK_HOME/kafka
 REDIS_DIR=$STACK_HOME/redis
 JOB_PID=$STACK_HOME/windrow.pid
 JOB_LOG=$STACK_HOME/windrow.log
+KAFKA_UI_PID=$STACK_HOME/kafka-ui.pid
+KAFKA_UI_LOG=$STACK_HOME/kafka-ui.log
 SAMPLE_PID=$STACK_HOME/generate.pid
 SAMPLE_LOG=$STACK_HOME/generate.log
 # There once the two hours of backlog were sent: a job that goes on from its checkpoints would find a second one late.
@@ -32,25 +36,28 @@ SETTINGS=()
 
 compose() { WINDROW_KAFKA_PORT=$KAFKA_PORT WINDROW_REDIS_PORT=$REDIS_PORT docker compose --project-directory "$ROOT" "$@"; }
 
-# The four native parts. Each is stopped only if its pid file's own process lives; otherwise nothing happens.
+# The five native parts. Each is stopped only if its pid file's own process lives; otherwise nothing happens.
 running_sample() { process_alive "$SAMPLE_PID"; }
 running_job() { process_alive "$JOB_PID"; }
+running_kafka_ui() { process_alive "$KAFKA_UI_PID"; }
 running_kafka() { process_alive "$KAFKA_DIR/kafka.pid"; }
 running_redis() { process_alive "$REDIS_DIR/redis.pid"; }
 
 stop_sample() { process_stop "$SAMPLE_PID" 10; }
 # The job first finishes what it has read and waits for Redis.
 stop_job() { process_stop "$JOB_PID" 30; }
+stop_kafka_ui() { process_stop "$KAFKA_UI_PID" 10; }
 stop_kafka() { "$ROOT/dev/kafka.sh" stop --dir "$KAFKA_DIR"; }
 stop_redis() { "$ROOT/dev/redis.sh" stop --dir "$REDIS_DIR"; }
 
 # In this order nothing ever waits for a part that is already gone.
-STOP_ORDER=(sample job kafka redis)
+STOP_ORDER=(sample job kafka_ui kafka redis)
 
 part_name() {
     case $1 in
         sample) echo 'sample traffic' ;;
         job) echo 'windrow' ;;
+        kafka_ui) echo 'Kafka UI' ;;
         kafka) echo 'Kafka' ;;
         redis) echo 'Redis' ;;
     esac

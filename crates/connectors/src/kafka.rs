@@ -1,10 +1,11 @@
-//! Kafka: events from a topic as a member of a consumer group, dead letters to a topic.
+//! Kafka: events from a topic as a member of a consumer group, dead letters to a topic; and looking at any cluster.
 //!
 //! Owns: everything that knows librdkafka. Does not own: what records mean.
 //! Why `BaseConsumer` and not the asynchronous ones, and why these client settings: `docs/adr/0006-kafka-client.md`.
 
 mod admin;
 mod bounds;
+pub mod browse;
 mod client;
 mod dead_letters;
 mod deliveries;

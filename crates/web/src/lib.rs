@@ -16,6 +16,7 @@ pub mod flink;
 pub mod guard;
 pub mod health;
 pub mod job;
+pub mod kafka;
 pub mod live;
 pub mod metrics;
 pub mod peers;

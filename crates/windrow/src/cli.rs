@@ -79,6 +79,18 @@ Examples:
   windrow features 111
   windrow features 111 --json | jq '.rows[] | select(.feature_view == \"user_features\")'")]
     Features(FeaturesArgs),
+    /// Look at a Kafka cluster in the browser: topics, records, consumer groups; send a record
+    #[command(after_help = "\
+Examples:
+  windrow kafka-ui
+      the Kafka of the shipped pipeline, on http://127.0.0.1:8080
+  windrow kafka-ui --brokers kafka-1:9092,kafka-2:9092 --listen 127.0.0.1:8180
+  windrow kafka-ui my.toml --listen 0.0.0.0:8080 --token-file token
+      also for other machines: they must know the token
+
+It needs no job and disturbs none: it joins no group and commits nothing. What pages show is also JSON: \
+docs/kafka_ui.md.")]
+    KafkaUi(KafkaUiArgs),
     /// Save a running pipeline's state in a place of its own, to begin from or to keep
     #[command(after_help = "\
 Examples:
@@ -245,6 +257,21 @@ pub(crate) struct FeaturesArgs {
     pub(crate) pipeline: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) set: SetArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KafkaUiArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Where Kafka is [default: as the pipeline file says]
+    #[arg(long, value_name = "HOST:PORT,…", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) brokers: Option<String>,
+    /// Where to listen; other than on this machine only with a token
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: Listen,
+    /// A file that holds the token which visitors must know [default: the variable WINDROW_TOKEN, if set]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

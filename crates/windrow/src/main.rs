@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => commands::generate::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Features(args) => commands::features::run(&args),
+        Command::KafkaUi(args) => commands::kafka_ui::run(&args),
         Command::Savepoint(args) => commands::savepoint::run(&args),
         Command::State(args) => commands::state::run(&args),
     };

@@ -150,7 +150,8 @@ fn default_listener() -> Option<TcpListener> {
     None
 }
 
-fn token(file: Option<&Path>) -> Result<Option<Token>, Failure> {
+/// The token in `file` or, without one, in the environment, if there is one.
+pub(crate) fn token(file: Option<&Path>) -> Result<Option<Token>, Failure> {
     let (text, from) = match file {
         Some(path) => {
             let unreadable = |error| {

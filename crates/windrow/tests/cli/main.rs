@@ -10,6 +10,7 @@ mod demo;
 mod exit_codes;
 mod generate;
 mod help;
+mod kafka_ui;
 mod outputs;
 mod replay;
 mod savepoint;

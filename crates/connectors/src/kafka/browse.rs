@@ -1,0 +1,101 @@
+//! Looking at a Kafka cluster for people: brokers, topics, records, groups; and sending one record.
+//!
+//! Owns: everything the Kafka UI shows and does. Does not own: pages, JSON over HTTP, how many visitors at once.
+//! Two ways to Kafka: records go through librdkafka, which knows batches, compression and transactions; what brokers say
+//! of themselves is asked directly (`wire.rs`), since librdkafka does not ask for sizes on disk or groups of the new
+//! protocol.
+//! Invariants: nothing here commits an offset, joins a group or creates a topic; every call has an end, also with Kafka
+//! away; memory is bounded whatever the records are.
+
+mod cluster;
+mod edges;
+mod groups;
+mod members;
+mod page;
+mod positions;
+mod produce;
+mod reader;
+mod record;
+mod session;
+mod tail;
+mod topics;
+mod wire;
+
+pub use cluster::{Broker, Cluster};
+pub use groups::{Group, GroupPartition, GroupSummary};
+pub use members::Member;
+pub use page::{Ended, Page, PageRequest, Plan, Start};
+pub use positions::Positions;
+pub use produce::{NewRecord, Written};
+pub use record::{Header, Record, Shown};
+pub use tail::{TailPlan, TailRequest, Tailed};
+pub use topics::{Setting, Topic, TopicPartition, TopicSummary};
+
+use kafka_protocol::error::ResponseError;
+use thiserror::Error;
+
+/// A Kafka cluster to look at. Holds no connection: every question makes its own, so nothing has to recover when Kafka
+/// comes back.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    brokers: String,
+}
+
+impl Browser {
+    /// The cluster behind `brokers`, `host:port` separated by commas.
+    #[must_use]
+    pub fn new(brokers: &str) -> Self {
+        Self { brokers: brokers.to_owned() }
+    }
+
+    /// The addresses it was made with.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BrowseError {
+    /// Kafka, or the broker that would know, does not answer.
+    #[error("{0}")]
+    Away(String),
+    /// There is no such topic, partition or group.
+    #[error("{0}")]
+    NotFound(String),
+    /// What was asked makes no sense.
+    #[error("{0}")]
+    Wrong(String),
+    /// Kafka does not let us.
+    #[error("{0}")]
+    Refused(String),
+    /// The broker is too old to know the question.
+    #[error("{0}")]
+    NotOffered(String),
+}
+
+impl BrowseError {
+    /// What Kafka's error `code` means for a question about `what`; `None` for success.
+    fn of(code: i16, what: &str) -> Option<Self> {
+        let error = ResponseError::try_from_code(code)?;
+        Some(match error {
+            ResponseError::UnknownTopicOrPartition | ResponseError::UnknownTopicId => {
+                Self::NotFound(format!("there is no {what}"))
+            }
+            ResponseError::GroupIdNotFound => Self::NotFound(format!("there is no {what}")),
+            ResponseError::InvalidTopicException => {
+                Self::NotFound(format!("there can be no {what}: Kafka allows no such name"))
+            }
+            ResponseError::CoordinatorNotAvailable
+            | ResponseError::CoordinatorLoadInProgress
+            | ResponseError::NotCoordinator
+            | ResponseError::LeaderNotAvailable
+            | ResponseError::NotLeaderOrFollower
+            | ResponseError::BrokerNotAvailable
+            | ResponseError::KafkaStorageError
+            | ResponseError::RequestTimedOut => Self::Away(format!("Kafka cannot tell about {what} now: {error}")),
+            error => Self::Refused(format!("Kafka does not tell about {what}: {error}")),
+        })
+    }
+}

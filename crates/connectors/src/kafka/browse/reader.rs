@@ -1,0 +1,207 @@
+//! Reading ranges of offsets with a consumer of its own, without a group.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::{BrowseError, Positions};
+use crate::kafka::client;
+use crate::kafka::unreadable::is_report;
+
+const POLL: Duration = Duration::from_millis(100);
+/// Reports of batches that cannot be unpacked before reading is given up; they come about twice a second.
+const REPORTS: u32 = 2;
+
+/// Offsets to read: from the first up to, not including, the second.
+pub(super) type Ranges = BTreeMap<i32, (i64, i64)>;
+
+/// How a reading went.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// Ranges not read to their end, and where reading would go on.
+    pub(super) left: BTreeMap<i32, i64>,
+    /// Something about the records that a person should know.
+    pub(super) trouble: Option<String>,
+}
+
+/// A consumer for people's eyes: committed transactions only, little read ahead.
+pub(super) struct Reader {
+    consumer: BaseConsumer,
+    topic: String,
+}
+
+impl Reader {
+    pub(super) fn new(brokers: &str, topic: &str, tailing: bool) -> Result<Self, BrowseError> {
+        let mut config = client::base(brokers);
+        config
+            // librdkafka demands a name; no group of that name ever exists.
+            .set("group.id", "windrow-kafka-ui")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("allow.auto.create.topics", "false")
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            // Records of transactions that were given up are not there for anybody else either.
+            .set("isolation.level", "read_committed")
+            // The end of a partition is told when a fetch comes back empty.
+            .set("fetch.wait.max.ms", if tailing { "250" } else { "10" })
+            .set("fetch.queue.backoff.ms", "10")
+            // Together these bound what a visitor's question takes: what is read ahead, one answer of a broker, and
+            // the largest batch that is unpacked.
+            .set("queued.max.messages.kbytes", "4096")
+            .set("fetch.max.bytes", "8388608")
+            .set("receive.message.max.bytes", "67108864");
+        let consumer = config
+            .create()
+            .map_err(|error| BrowseError::Refused(format!("Kafka at {brokers} cannot be read: {error}")))?;
+        Ok(Self { consumer, topic: topic.to_owned() })
+    }
+
+    /// Reads `ranges` until `until`, or until `each` says no.
+    pub(super) fn read(
+        &self,
+        ranges: &Ranges,
+        until: Instant,
+        mut each: impl FnMut(&BorrowedMessage<'_>) -> bool,
+    ) -> Result<Read, BrowseError> {
+        let mut read = Read::default();
+        read.left.extend(
+            ranges.iter().filter(|(_, (from, to))| from < to).map(|(partition, (from, _))| (*partition, *from)),
+        );
+        self.assign(&read.left)?;
+        let mut reports = 0;
+        while !read.left.is_empty() && Instant::now() < until {
+            match self.consumer.poll(POLL) {
+                None => {}
+                Some(Ok(message)) => {
+                    let (partition, offset) = (message.partition(), message.offset());
+                    let Some((_, to)) = ranges.get(&partition) else { continue };
+                    let Some(next) = read.left.get_mut(&partition) else { continue };
+                    if offset < *next {
+                        continue;
+                    }
+                    if offset < *to {
+                        if !each(&message) {
+                            return Ok(read);
+                        }
+                        *next = offset + 1;
+                        reports = 0;
+                    }
+                    if offset + 1 >= *to {
+                        read.left.remove(&partition);
+                        self.pause(partition);
+                    }
+                }
+                // What is between the last record and the end are marks of transactions.
+                Some(Err(KafkaError::PartitionEOF(partition))) => drop(read.left.remove(&partition)),
+                Some(Err(error)) => {
+                    if is_report(&error) {
+                        reports += 1;
+                        if reports < REPORTS {
+                            continue;
+                        }
+                        read.trouble = Some(format!(
+                            "a batch of records at {} cannot be unpacked: it is corrupt, or unpacks to more than 64 MiB. \
+                             Choose an offset behind it.",
+                            said(&read.left)
+                        ));
+                    } else {
+                        read.trouble = self.trouble(&error)?;
+                    }
+                    if read.trouble.is_some() {
+                        return Ok(read);
+                    }
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    /// Begins to follow the topic from `from` on.
+    pub(super) fn follow(&self, from: &Positions) -> Result<Following<'_>, BrowseError> {
+        self.assign(&from.0)?;
+        Ok(Following { reader: self })
+    }
+
+    /// What an error means for a person who reads records; `None` where time will tell.
+    fn trouble(&self, error: &KafkaError) -> Result<Option<String>, BrowseError> {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                Ok(Some("records were deleted while they were being read; ask again".to_owned()))
+            }
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                Err(BrowseError::Away(format!("Kafka went away while topic `{}` was read", self.topic)))
+            }
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                Err(BrowseError::NotFound(format!("there is no topic `{}` any more", self.topic)))
+            }
+            Some(code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed)) => {
+                Err(BrowseError::Refused(format!("Kafka does not let us read topic `{}`: {code}", self.topic)))
+            }
+            // Connections come and go; time is what ends the waiting.
+            _ => Ok(None),
+        }
+    }
+
+    fn assign(&self, from: &BTreeMap<i32, i64>) -> Result<(), BrowseError> {
+        let mut list = TopicPartitionList::with_capacity(from.len());
+        let added = from.iter().try_for_each(|(partition, offset)| {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+        });
+        added
+            .and_then(|()| self.consumer.assign(&list))
+            // A partition stays paused through an assignment.
+            .and_then(|()| self.consumer.resume(&list))
+            .map_err(|error| BrowseError::Refused(format!("topic `{}` cannot be read: {error}", self.topic)))
+    }
+
+    fn pause(&self, partition: i32) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, partition);
+        // It saves reading what nobody wants; nothing depends on it.
+        let _ = self.consumer.pause(&list);
+    }
+}
+
+fn said(left: &BTreeMap<i32, i64>) -> String {
+    let said: Vec<_> =
+        left.iter().map(|(partition, offset)| format!("partition {partition} offset {offset}")).take(3).collect();
+    said.join(" or ")
+}
+
+/// A topic that is being followed.
+pub(super) struct Following<'a> {
+    reader: &'a Reader,
+}
+
+impl Following<'_> {
+    /// Hands over what comes until `until`; says so where a batch cannot be unpacked.
+    pub(super) fn read(
+        &mut self,
+        until: Instant,
+        mut each: impl FnMut(&BorrowedMessage<'_>),
+    ) -> Result<Option<String>, BrowseError> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.reader.consumer.poll(left) {
+                None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Ok(message)) => each(&message),
+                Some(Err(error)) if is_report(&error) => {
+                    return Ok(Some("a batch that came cannot be unpacked: following stands still there".to_owned()));
+                }
+                Some(Err(error)) => {
+                    if let Some(trouble) = self.reader.trouble(&error)? {
+                        return Ok(Some(trouble));
+                    }
+                }
+            }
+            if left.is_zero() {
+                return Ok(None);
+            }
+        }
+    }
+}

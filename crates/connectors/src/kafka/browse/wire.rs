@@ -1,0 +1,120 @@
+//! Asking brokers what librdkafka does not ask, or does not hand to Rust: sizes on disk, groups of every protocol,
+//! who the controller is.
+//!
+//! Owns: one TCP connection, the frames on it, and which version of a request both sides know. Does not own: which
+//! broker is asked what (`session.rs`). Invariants: an answer beyond [`ANSWER_MAX`] is not read; one request is under way
+//! at a time, so an answer belongs to the request before it. Plain TCP, as all of Windrow's Kafka clients so far.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{
+    Decodable, HeaderVersion, Message, Request, StrBytes, VersionRange, encode_request_header_into_buffer,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::BrowseError;
+
+/// Largest answer that is read: far above what a cluster of thousands of partitions says.
+const ANSWER_MAX: usize = 64 << 20;
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_PATIENCE: Duration = Duration::from_secs(6);
+
+/// A connection to one broker.
+pub(super) struct Connection {
+    address: String,
+    stream: TcpStream,
+    versions: HashMap<i16, VersionRange>,
+    next_id: i32,
+}
+
+impl Connection {
+    pub(super) async fn open(address: &str) -> Result<Self, BrowseError> {
+        let away = |why: String| BrowseError::Away(format!("Kafka at {address} does not answer: {why}"));
+        let stream = timeout(CONNECT_PATIENCE, TcpStream::connect(address))
+            .await
+            .map_err(|_| away("no connection in time".to_owned()))?
+            .map_err(|error| away(error.to_string()))?;
+        // A lost setting costs a few milliseconds, nothing else.
+        let _ = stream.set_nodelay(true);
+        let mut connection = Self { address: address.to_owned(), stream, versions: HashMap::new(), next_id: 0 };
+        // Version 0 is known to every broker there ever was.
+        let known = connection.ask_in(&ApiVersionsRequest::default(), 0).await?;
+        connection.versions = known
+            .api_keys
+            .iter()
+            .map(|api| (api.api_key, VersionRange { min: api.min_version, max: api.max_version }))
+            .collect();
+        Ok(connection)
+    }
+
+    /// Sends `request` in the newest version that both sides know, and waits for its answer, and says the version.
+    pub(super) async fn ask<R: Request>(&mut self, request: &R) -> Result<(R::Response, i16), BrowseError> {
+        let theirs = self.versions.get(&R::KEY);
+        let both = theirs.map(|theirs| theirs.intersect(&R::VERSIONS)).filter(|both| !both.is_empty());
+        // A request and its answer need not be known up to the same version.
+        let answers = <R::Response as Message>::VERSIONS;
+        let both = both.map(|both| both.intersect(&answers)).filter(|both| !both.is_empty());
+        let Some(both) = both else {
+            let name = ApiKey::try_from(R::KEY).map_or_else(|()| R::KEY.to_string(), |key| format!("{key:?}"));
+            return Err(BrowseError::NotOffered(format!("the broker at {} does not offer {name}", self.address)));
+        };
+        Ok((self.ask_in(request, both.max).await?, both.max))
+    }
+
+    async fn ask_in<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, BrowseError> {
+        let answer = timeout(ANSWER_PATIENCE, self.exchange(request, version)).await;
+        answer.unwrap_or_else(|_| {
+            Err(BrowseError::Away(format!("Kafka at {} did not answer within {ANSWER_PATIENCE:?}", self.address)))
+        })
+    }
+
+    async fn exchange<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, BrowseError> {
+        self.next_id += 1;
+        let id = self.next_id;
+        let frame = frame(request, version, id).map_err(|error| {
+            BrowseError::Refused(format!("a request to Kafka at {} cannot be written: {error}", self.address))
+        })?;
+        let address = &self.address;
+        let broken =
+            |error: std::io::Error| BrowseError::Away(format!("the connection to Kafka at {address} broke: {error}"));
+        self.stream.write_all(&frame).await.map_err(broken)?;
+        let length = self.stream.read_i32().await.map_err(broken)?;
+        let length =
+            usize::try_from(length).ok().filter(|length| (4..=ANSWER_MAX).contains(length)).ok_or_else(|| {
+                BrowseError::Refused(format!(
+                    "what answers at {address} is not Kafka, or says more than {ANSWER_MAX} bytes"
+                ))
+            })?;
+        let mut answer = vec![0; length];
+        self.stream.read_exact(&mut answer).await.map_err(broken)?;
+        let garbled =
+            |why: String| BrowseError::Refused(format!("the answer of Kafka at {address} cannot be read: {why}"));
+        let mut answer = Bytes::from(answer);
+        let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
+            .map_err(|error| garbled(error.to_string()))?;
+        if header.correlation_id != id {
+            return Err(garbled("it belongs to another request".to_owned()));
+        }
+        R::Response::decode(&mut answer, version).map_err(|error| garbled(error.to_string()))
+    }
+}
+
+/// A request as it goes over the wire: its length, its header, itself.
+fn frame<R: Request>(request: &R, version: i16, id: i32) -> Result<BytesMut, String> {
+    let mut frame = BytesMut::zeroed(4);
+    let header = RequestHeader::default()
+        .with_request_api_key(R::KEY)
+        .with_request_api_version(version)
+        .with_correlation_id(id)
+        .with_client_id(Some(StrBytes::from_static_str("windrow")));
+    encode_request_header_into_buffer(&mut frame, &header).map_err(|error| error.to_string())?;
+    request.encode(&mut frame, version).map_err(|error| error.to_string())?;
+    let length = i32::try_from(frame.len() - 4).map_err(|_| "it is too long".to_owned())?;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    Ok(frame)
+}

@@ -1,0 +1,39 @@
+//! What the Kafka UI answers: JSON, and which status a question without an answer has.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use windrow_connectors::kafka::browse::BrowseError;
+
+use crate::answers::Fault;
+
+/// What a handler gives back.
+pub(super) type Answer = Result<Response, Fault>;
+
+pub(super) fn busy() -> Fault {
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once; ask again in a moment")
+}
+
+impl From<BrowseError> for Fault {
+    fn from(error: BrowseError) -> Self {
+        let status = match error {
+            BrowseError::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
+            BrowseError::NotFound(_) => StatusCode::NOT_FOUND,
+            BrowseError::Wrong(_) => StatusCode::BAD_REQUEST,
+            BrowseError::Refused(_) | BrowseError::NotOffered(_) => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+pub(super) fn said(what: &impl Serialize) -> Response {
+    Json(what).into_response()
+}
+
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,45 @@
+//! New records as server-sent events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::answer::Answer;
+use super::question::{self, Parameters};
+use super::{Name, Ui, name};
+
+/// Hand-overs that wait for a slow visitor; then reading waits too.
+const WAITING: usize = 4;
+/// How long a browser waits before it asks again after an end.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Each `data:` line is what came within some hundred milliseconds, or `{"errors": […]}` and the end.
+pub(super) async fn tail(State(ui): State<Ui>, path: Name, parameters: Parameters) -> Answer {
+    let topic = name(path)?;
+    let request = question::tail(parameters)?;
+    let turn = ui.limits.tail()?;
+    let plan = ui.ask(ui.browser.plan_tail(&topic, request)).await?;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    spawn_blocking(move || {
+        let told = plan.follow(|tailed| {
+            // Nobody listens any more: the end of following.
+            serde_json::to_string(&tailed).is_ok_and(|data| sender.blocking_send(data).is_ok())
+        });
+        if let Err(error) = told {
+            let _ = sender.blocking_send(json!({ "errors": [error.to_string()] }).to_string());
+        }
+        drop(turn);
+    });
+    let events = stream::unfold(receiver, |mut receiver: mpsc::Receiver<String>| async {
+        let data = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(Event::default().retry(RETRY).data(data)), receiver))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}

@@ -1,0 +1,88 @@
+//! Kafka that is not there, or goes away, or comes back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::support::kafka::{Sent, kafka_or_skip};
+use crate::support::ui::{Ui, said};
+
+const PATHS: [&str; 6] =
+    ["/api/cluster", "/api/topics", "/api/topics/t", "/api/topics/t/messages", "/api/topics/t/tail", "/api/groups"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_kafka_every_answer_says_so_soon() {
+    let closed =
+        TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("its address").to_string();
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let silent_address = silent.local_addr().expect("its address").to_string();
+    for (brokers, why) in [(&closed, "Connection refused"), (&silent_address, "did not answer within")] {
+        let ui = Ui::over(brokers).await;
+        let started = Instant::now();
+        for path in PATHS {
+            let (status, said) = ui.refused(path).await;
+            assert!(status == 503 && said.contains(why) && said.contains(brokers), "{path}: {status} {said}");
+            if brokers == &silent_address {
+                break; // each takes seconds
+            }
+        }
+        assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+        let (status, _) = said(ui.post("/api/topics/t/messages", &serde_json::json!({"value": "v"})).await).await;
+        assert_eq!(status, 503);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_kafka_is_told_apart() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let brokers = listener.local_addr().expect("its address").to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            });
+        }
+    });
+    let (status, said) = Ui::over(&brokers).await.refused("/api/topics").await;
+    assert!(status == 502 && said.contains("is not Kafka"), "{status} {said}");
+}
+
+/// The same server answers again as soon as Kafka does.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_recovers_when_kafka_comes_back() {
+    let kafka = kafka_or_skip!();
+    let topic = kafka.create_topic(1, &[]);
+    kafka.produce(&topic, &[Sent::at(0, 1, "v")]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address").to_string();
+    let (switch, lit) = watch::channel(true);
+    let brokers = kafka.brokers.clone();
+    let switch = Arc::new(switch);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut lit, brokers) = (lit.clone(), brokers.clone());
+            tokio::spawn(async move {
+                if !*lit.borrow() {
+                    return; // closed at once
+                }
+                let Ok(mut kafka) = TcpStream::connect(brokers).await else { return };
+                tokio::select! {
+                    _ = copy_bidirectional(&mut stream, &mut kafka) => {}
+                    _ = lit.wait_for(|lit| !lit) => {}
+                }
+            });
+        }
+    });
+    let ui = Ui::over(&address).await;
+    assert_eq!(ui.get(&format!("/api/topics/{topic}")).await["records"], 1);
+    switch.send(false).expect("somebody looks");
+    let (status, said) = ui.refused(&format!("/api/topics/{topic}")).await;
+    assert!(status == 503 && said.contains(&address), "{status} {said}");
+    switch.send(true).expect("somebody looks");
+    assert_eq!(ui.get(&format!("/api/topics/{topic}")).await["records"], 1);
+    assert_eq!(ui.get(&format!("/api/topics/{topic}/messages")).await["records"][0]["value"]["text"], "v");
+}

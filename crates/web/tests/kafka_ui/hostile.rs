@@ -1,0 +1,121 @@
+//! Names and records that somebody made to do harm.
+
+use crate::support::kafka::{Sent, kafka_or_skip};
+use crate::support::ui::{Ui, encoded};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_in_the_path_are_only_names() {
+    let kafka = kafka_or_skip!();
+    let ui = Ui::over(&kafka.brokers).await;
+    for name in ["<script>alert(1)</script>", "../../etc/passwd", "a b", "값", "%2F", &"x".repeat(400), "a\nb"] {
+        for path in ["", "/messages", "/tail"] {
+            let response = ui.response(&format!("/api/topics/{}{path}", encoded(name))).await;
+            assert_eq!(response.headers()["content-type"], "application/json", "{name}");
+            let (status, said) = crate::support::ui::said(response).await;
+            assert!(status == 404 && said.contains(name), "{name}: {status} {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn markup_in_a_record_is_text() {
+    let kafka = kafka_or_skip!();
+    let ui = Ui::over(&kafka.brokers).await;
+    let topic = kafka.create_topic(1, &[]);
+    let markup = "</script><img src=x onerror=alert(1)>\u{2028}";
+    kafka.produce(
+        &topic,
+        &[Sent {
+            key: Some(markup.as_bytes()),
+            headers: vec![(markup, Some(markup.as_bytes()))],
+            ..Sent::at(0, 1, markup)
+        }],
+    );
+    let response = ui.response(&format!("/api/topics/{topic}/messages")).await;
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let page: serde_json::Value = response.json().await.expect("JSON");
+    let record = &page["records"][0];
+    for shown in [
+        &record["key"]["text"],
+        &record["value"]["text"],
+        &record["headers"][0]["name"],
+        &record["headers"][0]["value"]["text"],
+    ] {
+        assert_eq!(shown, markup);
+    }
+}
+
+/// Memory for what is shown is bounded by the page, not by the records: thousands of headers are only counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_headers_are_counted_and_the_first_are_shown() {
+    let kafka = kafka_or_skip!();
+    let ui = Ui::over(&kafka.brokers).await;
+    let topic = kafka.create_topic(1, &[]);
+    let long = "n".repeat(5_000);
+    let mut headers: Vec<(&str, Option<&[u8]>)> = vec![("h", Some(b"v")); 3_000];
+    headers[0] = (&long, Some(long.as_bytes()));
+    kafka.produce(&topic, &[Sent { headers, ..Sent::at(0, 1, "v") }]);
+    let page = ui.get(&format!("/api/topics/{topic}/messages")).await;
+    let record = &page["records"][0];
+    assert_eq!((record["headers"].as_array().map(Vec::len), &record["header_count"]), (Some(64), &3_000.into()));
+    assert_eq!(record["headers"][0]["name"].as_str().map(str::len), Some(256));
+    assert_eq!(record["headers"][0]["value"]["text"].as_str().map(str::len), Some(1_024));
+}
+
+/// A header's name need not be UTF-8 for Kafka.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_name_that_is_not_text_does_no_harm() {
+    let kafka = kafka_or_skip!();
+    let ui = Ui::over(&kafka.brokers).await;
+    let topic = kafka.create_topic(1, &[]);
+    // No client for Rust sends such a name; it is made from one of the same length, in the bytes of another protocol user.
+    crate::support::raw::produce_with_header_name(&kafka.brokers, &topic, b"\xff\xfe");
+    let page = ui.get(&format!("/api/topics/{topic}/messages?contains=after")).await;
+    let record = &page["records"][0];
+    assert_eq!(
+        (&record["headers"][0]["name"], &record["value"]["text"]),
+        (&"(a name that is not text)".into(), &"after".into())
+    );
+}
+
+/// Every file that a page asks for is served, as what it is; everything it asks for is listed in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_their_files_are_served() {
+    let ui = Ui::over("127.0.0.1:1").await;
+    let html = ui.response("/").await.text().await.expect("text");
+    for path in ["/topics/%3Cb%3E", "/topics/a/messages?contains=%3Cscript%3E", "/groups", "/groups/a%2Fb"] {
+        let response = ui.response(path).await;
+        assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8", "{path}");
+        assert_eq!(response.text().await.expect("text"), html, "{path}: nothing of the address is in the page");
+    }
+    let mut left: Vec<String> =
+        html.split('"').filter(|part| part.starts_with("/assets/")).map(str::to_owned).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(path) = left.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let response = ui.response(&path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let kind = response.headers()["content-type"].to_str().expect("text").to_owned();
+        let script = path.ends_with(".js");
+        assert_eq!(kind.starts_with("text/javascript"), script, "{path} is {kind}");
+        let text = response.text().await.expect("text");
+        if script {
+            let folder = path.rsplit_once('/').expect("a folder").0;
+            let quoted =
+                text.lines().filter(|line| line.starts_with("import ")).filter_map(|line| line.split('"').nth(1));
+            left.extend(quoted.map(|module| match module {
+                module if module.starts_with("./") => format!("{folder}{}", &module[1..]),
+                module if module.starts_with("../") => {
+                    format!("{}{}", folder.rsplit_once('/').expect("a folder").0, &module[2..])
+                }
+                module => module.to_owned(),
+            }));
+            for bad in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+                assert!(!text.contains(bad), "{path}: {bad}");
+            }
+        }
+    }
+    assert_eq!(seen.len(), 18, "{seen:?}");
+}

@@ -1,0 +1,31 @@
+//! Questions that make no sense. No Kafka is asked.
+
+use crate::support::ui::Ui;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mistake_in_a_question_has_its_sentence() {
+    let ui = Ui::over("127.0.0.1:1").await;
+    for (query, reason) in [
+        ("from=yesterday", "it must be newest, oldest, offset:N or time:EPOCH_MILLISECONDS"),
+        ("from=offset:-1", "it must be newest"),
+        ("from=time:soon", "it must be newest"),
+        ("partition=-1", "it must be the number of a partition"),
+        ("partition=x", "it must be the number of a partition"),
+        ("limit=0", "it must be 1 to 500"),
+        ("limit=501", "it must be 1 to 500"),
+        ("limit=many", "it must be a number"),
+        ("bytes=65537", "it must be 1 to 65536"),
+        ("before=7", "positions look like 0:120,1:77"),
+        ("after=0:1,", "positions look like 0:120,1:77"),
+        ("before=0:1&after=0:1", "only one of from, before and after"),
+        ("patience_ms=-1", "it must be a number of milliseconds"),
+        ("form=newest", "`form` is not known here"),
+    ] {
+        let (status, said) = ui.refused(&format!("/api/topics/t/messages?{query}")).await;
+        assert!(status == 400 && said.contains(reason), "{query}: {status} {said}");
+    }
+    let long = "x".repeat(1_001);
+    assert_eq!(ui.refused(&format!("/api/topics/t/tail?contains={long}")).await.0, 400);
+    assert_eq!(ui.refused("/api/topics/t/tail?from=newest").await.0, 400);
+    assert_eq!(ui.refused("/api/topics/%FF").await.0, 400, "a name that is not text");
+}

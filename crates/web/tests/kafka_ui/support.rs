@@ -1,0 +1,14 @@
+//! What the tests share: a server over a real Kafka, and the records in it.
+
+pub(crate) mod kafka;
+pub(crate) mod raw;
+pub(crate) mod ui;
+
+/// Waits until `condition` holds, at most `seconds`.
+pub(crate) async fn eventually<F: Future<Output = bool>>(seconds: u64, what: &str, mut condition: impl FnMut() -> F) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    while !condition().await {
+        assert!(std::time::Instant::now() < until, "not within {seconds} s: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}

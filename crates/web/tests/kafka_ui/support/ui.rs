@@ -1,0 +1,65 @@
+//! A server of the Kafka UI's JSON, and asking it.
+
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+
+pub(crate) struct Ui {
+    base: String,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Ui {
+    pub(crate) async fn over(brokers: &str) -> Self {
+        // reqwest is built without one; whoever is first installs it for all tests.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("its address"));
+        let router = windrow_web::kafka::router(brokers);
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
+        Self { base, server }
+    }
+
+    pub(crate) async fn response(&self, path: &str) -> Response {
+        reqwest::get(format!("{}{path}", self.base)).await.expect("an answer")
+    }
+
+    /// The JSON there, which must be there.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let response = self.response(path).await;
+        let status = response.status();
+        let said = response.text().await.expect("text");
+        assert_eq!(status, StatusCode::OK, "{path}: {said}");
+        serde_json::from_str(&said).expect("JSON")
+    }
+
+    /// The status and the one error there.
+    pub(crate) async fn refused(&self, path: &str) -> (u16, String) {
+        said(self.response(path).await).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
+        reqwest::Client::new().post(format!("{}{path}", self.base)).json(body).send().await.expect("an answer")
+    }
+}
+
+impl Drop for Ui {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The status and the one error of a refusal.
+pub(crate) async fn said(response: Response) -> (u16, String) {
+    let status = response.status().as_u16();
+    let body: Value = response.json().await.expect("errors are JSON");
+    let errors = body["errors"].as_array().expect("a list of errors");
+    assert_eq!(errors.len(), 1, "{body}");
+    (status, errors[0].as_str().expect("a sentence").to_owned())
+}
+
+/// `text` as it stands in a URL.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

@@ -1,0 +1,96 @@
+//! Following a topic.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::support::kafka::{Sent, kafka_or_skip};
+use crate::support::ui::Ui;
+
+/// What is said in the `data:` lines, one after the other.
+struct Events {
+    body: futures_util::stream::BoxStream<'static, Vec<u8>>,
+    read: String,
+}
+
+impl Events {
+    async fn of(ui: &Ui, path: &str) -> Self {
+        let response = ui.response(path).await;
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let body = response.bytes_stream().map(|part| part.expect("a part").to_vec()).boxed();
+        Self { body, read: String::new() }
+    }
+
+    async fn next(&mut self) -> Value {
+        loop {
+            if let Some((event, rest)) = self.read.split_once("\n\n") {
+                let data = event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
+                self.read = rest.to_owned();
+                if let Some(data) = data {
+                    return serde_json::from_str(&data).expect("JSON");
+                }
+                continue;
+            }
+            let part = timeout(Duration::from_secs(20), self.body.next()).await.expect("in time").expect("no end");
+            self.read.push_str(&String::from_utf8(part).expect("text"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_is_told_and_nothing_older() {
+    let kafka = kafka_or_skip!();
+    let ui = Ui::over(&kafka.brokers).await;
+    let topic = kafka.create_topic(2, &[]);
+    kafka.produce(&topic, &[Sent::at(0, 1, "old needle")]);
+    let mut events = Events::of(&ui, &format!("/api/topics/{topic}/tail?contains=needle")).await;
+    let nothing = events.next().await;
+    assert_eq!((&nothing["records"], &nothing["looked_at"]), (&serde_json::json!([]), &0.into()), "a sign of life");
+    kafka.produce(&topic, &[Sent::at(0, 2, "hay"), Sent::at(1, 3, "new needle")]);
+    let (mut records, mut looked_at) = (Vec::new(), 0);
+    while looked_at < 2 {
+        let event = events.next().await;
+        looked_at += event["looked_at"].as_u64().expect("a number");
+        records.extend(event["records"].as_array().expect("records").clone());
+    }
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["value"]["text"], "new needle");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_flood_the_number_is_told() {
+    let kafka = kafka_or_skip!();
+    let ui = Ui::over(&kafka.brokers).await;
+    let topic = kafka.create_topic(1, &[]);
+    let mut events = Events::of(&ui, &format!("/api/topics/{topic}/tail")).await;
+    events.next().await;
+    kafka.produce(&topic, &vec![Sent::at(0, 2, "drop"); 20_000]);
+    let (mut shown, mut left_out) = (0, 0);
+    while shown + left_out < 20_000 {
+        let event = events.next().await;
+        let records = event["records"].as_array().expect("records").len();
+        assert!(records <= 100, "{records}");
+        shown += records;
+        left_out += usize::try_from(event["left_out"].as_u64().expect("a number")).expect("small");
+    }
+    assert!(left_out > 0);
+}
+
+/// A visitor who goes away frees the place: the limit is for those who are there.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_away_makes_room() {
+    let kafka = kafka_or_skip!();
+    let ui = Ui::over(&kafka.brokers).await;
+    let topic = kafka.create_topic(1, &[]);
+    let path = format!("/api/topics/{topic}/tail");
+    let mut there = Vec::new();
+    for _ in 0..4 {
+        there.push(Events::of(&ui, &path).await);
+    }
+    let (status, said) = ui.refused(&path).await;
+    assert!(status == 503 && said.contains("too many"), "{status} {said}");
+    there.clear();
+    crate::support::eventually(10, "there is room again", async || ui.response(&path).await.status() == 200).await;
+}

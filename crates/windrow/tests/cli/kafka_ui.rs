@@ -1,0 +1,97 @@
+//! `kafka-ui` without Kafka: what is wrong with the flags is said before anything listens, and pages say that Kafka is away.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::windrow::{run, windrow};
+
+#[test]
+fn flags_that_cannot_be_used_are_2() {
+    let folder = TempDir::new().expect("a folder");
+    let short = folder.path().join("token");
+    std::fs::write(&short, "short").expect("a file");
+    let short = short.to_string_lossy();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = taken.local_addr().expect("its address").to_string();
+    for (args, said) in [
+        (vec!["--listen", "8080"], "`8080` is no address; write for example 127.0.0.1:8081"),
+        (vec!["--listen", "off"], "a Kafka UI that listens nowhere shows nothing"),
+        (vec!["--listen", "0.0.0.0:0"], "0.0.0.0:0 can be reached from other machines, so a token is needed"),
+        (vec!["--listen", &taken], "Another program is there: choose another port"),
+        (vec!["--listen", "0.0.0.0:0", "--token-file", &short], "a token is 16 to 1024 printable ASCII characters"),
+        (vec!["--token-file", "no/such/token"], "cannot read --token-file no/such/token: No such file"),
+        (vec!["--brokers", ""], "a value is required for '--brokers"),
+        (vec!["--broker", "x"], "unexpected argument '--broker'"),
+    ] {
+        let refused = run(["kafka-ui"].iter().chain(&args)).expect(2).saying(&[said]);
+        assert!(!refused.stderr.contains("http://"), "{args:?}: nothing listens");
+    }
+    run(["kafka-ui", "no/such/pipeline.toml"]).expect(3).saying(&["cannot read the pipeline file"]);
+    run(["kafka-ui", "--set", "source.kafka.borkers=x"]).expect(3).saying(&["borkers"]);
+}
+
+/// A running one, and where.
+struct Ui(Child, String);
+
+impl Ui {
+    fn start(args: &[&str]) -> Self {
+        let all = ["kafka-ui", "--listen", "127.0.0.1:0"].iter().chain(args);
+        let mut child =
+            windrow(all).env_remove("WINDROW_TOKEN").stderr(Stdio::piped()).spawn().expect("windrow starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let said =
+            lines.find_map(|line| line.expect("text").split_once("http://").map(|(_, address)| address.to_owned()));
+        // What else it says must have a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self(child, said.expect("it says where it is"))
+    }
+
+    /// Status line, headers and body.
+    fn get(&self, path: &str, headers: &str) -> String {
+        let mut stream = TcpStream::connect(&self.1).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        let host = &self.1;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n").expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+}
+
+impl Drop for Ui {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn without_kafka_pages_are_there_and_say_so_and_sigterm_ends_it() {
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").to_string();
+    let mut ui = Ui::start(&["--brokers", &closed]);
+    let page = ui.get("/topics/a%3Cb%3E/messages", "");
+    assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("<title>Kafka"), "{page}");
+    assert!(page.contains("content-security-policy: default-src 'none'"), "{page}");
+    let topics = ui.get("/api/topics", "");
+    assert!(topics.starts_with("HTTP/1.1 503 "), "{topics}");
+    assert!(topics.contains(&format!("{{\"errors\":[\"Kafka at {closed} does not answer")), "{topics}");
+    assert!(ui.get("/api/no-such", "").contains("{\"errors\":["), "unknown paths answer in the same form");
+    kill_process(Pid::from_child(&ui.0), Signal::TERM).expect("it lives");
+    assert_eq!(ui.0.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn with_a_token_only_those_who_know_it_are_answered() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("token");
+    std::fs::write(&file, "0123456789abcdef0123\n").expect("a file");
+    let ui = Ui::start(&["--brokers", "127.0.0.1:1", "--token-file", &file.to_string_lossy()]);
+    assert!(ui.get("/api/topics", "").starts_with("HTTP/1.1 401 "));
+    let known = ui.get("/api/topics", "Authorization: Bearer 0123456789abcdef0123\r\n");
+    assert!(known.starts_with("HTTP/1.1 503 "), "{known}");
+}
