@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use windrow_engine::{CheckpointEvent, CheckpointState, Checkpoints, MarkKind, Stop, WorkerMetrics};
 
@@ -22,12 +23,20 @@ fn checkpoints_are_told_one_by_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Wayward::around(folder_store(folder.path()));
     let setup = Setup::in_store(Arc::<Wayward>::clone(&store));
-    let (full, room) = (Arc::clone(&store), Arc::clone(&store));
+    let (full, tried, room) = (Arc::clone(&store), Arc::clone(&store), Arc::clone(&store));
+    let await_attempt = move || {
+        let began = Instant::now();
+        while tried.turned_away.load(Ordering::Relaxed) == 0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "no attempt");
+            thread::sleep(Duration::from_millis(1));
+        }
+    };
     let then = vec![
         (50, Then::AwaitCheckpoint),
         (50, Then::Sleep(Arc::new(move || full.full.store(true, Ordering::Relaxed)))),
-        // Long enough for an attempt.
-        (60, Then::Sleep(Arc::new(|| std::thread::sleep(Duration::from_millis(500))))),
+        // A snapshot is cut in the turn before the first of these, and handed to the keeper in the one after it.
+        (60, Then::Sleep(Arc::new(|| ()))),
+        (60, Then::Sleep(Arc::new(await_attempt))),
         (200, Then::Sleep(Arc::new(move || room.full.store(false, Ordering::Relaxed)))),
         (250, Then::AwaitCheckpoint),
         (300, Then::Kill),

@@ -14,6 +14,8 @@ pub(crate) struct Wayward {
     pub(crate) forgets: AtomicU64,
     /// Nothing can be created: the disk is full.
     pub(crate) full: AtomicBool,
+    /// What could not be created because of that.
+    pub(crate) turned_away: AtomicU64,
     /// What exists is created once more, as stores without conditional writes do.
     pub(crate) overwrites: AtomicBool,
     calls: AtomicU64,
@@ -26,6 +28,7 @@ impl Wayward {
             fails: AtomicU64::new(0),
             forgets: AtomicU64::new(0),
             full: AtomicBool::new(false),
+            turned_away: AtomicU64::new(0),
             overwrites: AtomicBool::new(false),
             calls: AtomicU64::new(0),
         })
@@ -49,6 +52,7 @@ impl Wayward {
 impl CheckpointStore for Wayward {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         if self.full.load(Ordering::Relaxed) {
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
             return Err(StoreFault::Failed("no space left".to_owned()));
         }
         if self.overwrites.load(Ordering::Relaxed) {
