@@ -96,6 +96,7 @@ describe("the Kafka UI", () => {
     const [partition, offset] = (await page.locator(".record-place").innerText()).split(":").map((part) => part.trim());
     assert.ok(where.includes(`partition ${partition} at offset ${offset}`), `${where} / ${partition}:${offset}`);
     await records(page).first().locator("summary").click();
+    await page.locator(".entry-body h3").nth(2).waitFor();
     const body = await page.locator(".entry-body").innerText();
     assert.ok(body.includes(hostile) && body.includes("9007199254740993"), body);
     await mustBeFit(page, "kafka-hostile-dark-1280");
@@ -127,7 +128,7 @@ describe("the Kafka UI", () => {
   }));
 
   test("names that are not there are not there, and stay text", async () => {
-    for (const path of ["/topics/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "/groups/a%2Fb%22%3E%3Cscript%3E", `/topics/no.such/messages`, "/no/such/page"]) {
+    for (const path of ["/topics/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "/groups/a%2Fb%22%3E%3Cscript%3E", `/topics/no.such/messages`]) {
       await on(path, async (page) => {
         await page.locator(".empty").waitFor();
         const faults = page.faults.filter((fault) => !/404/.test(fault));

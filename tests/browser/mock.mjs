@@ -102,10 +102,10 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
     const to = Math.floor(now / step) * step;
     const from = to - 359 * step;
     const steps = Array.from({ length: 360 }, (_, i) => from / step + i);
-    const young = empty() ? 355 : 0;
-    const series = (f) => steps.map((n, i) => (i < young || (n % 1000 > 700 && n % 1000 < 706) ? null : f(n, i)));
+    const series = (f) => steps.map((n, i) => (n % 1000 > 700 && n % 1000 < 706 ? null : f(n, i)));
     const spike = (i) => (i > 120 && i < 150 ? (i - 120) * (150 - i) : 0) + (busy() && i > 300 ? (i - 300) * 40 : 0);
-    if (empty()) return { step_ms: step, from_ms: from, records_per_s: series(() => 0), rows_per_s: series(() => 0), lag: series(() => 0), watermark_delay_ms: series(() => null), freshness_p50_ms: series(() => null), freshness_p99_ms: series(() => null) };
+    // A job that has just begun knows only these ten seconds.
+    if (empty()) return { step_ms: step, from_ms: to, records_per_s: [0], rows_per_s: [0], lag: [0], watermark_delay_ms: [null], freshness_p50_ms: [null], freshness_p99_ms: [null] };
     return {
       step_ms: step, from_ms: from,
       records_per_s: series((n, i) => 41000 + 7000 * wave(n, 40) + 3000 * noise(n) - (i > 118 && i < 128 ? 30000 : 0)),

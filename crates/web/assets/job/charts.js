@@ -59,6 +59,15 @@ const SHORTEST_MS = 600_000;
 const MARK_WORDS = { started: "started", assigned: "partitions assigned", revoked: "partitions revoked", savepoint: "savepoint",
   checkpoint_failed: "checkpoint failed" };
 
+/** The history with nothing known before it, so that all series have the same length and at least `least` moments. */
+function padded(history, least) {
+  const series = Object.entries(history).filter(([, values]) => Array.isArray(values));
+  const longest = Math.max(least, ...series.map(([, values]) => values.length));
+  const known = Math.max(0, ...series.map(([, values]) => values.length));
+  return { ...history, from_ms: history.from_ms - (longest - known) * (history.step_ms || 10_000),
+    ...Object.fromEntries(series.map(([name, values]) => [name, [...Array(longest - values.length).fill(null), ...values]])) };
+}
+
 /**
  * `charts`: `[{ label, lines: [{ series, name, dashed }], format, exact }]`, where `series` names one in the history.
  * Returns `{ element, update(history, marks) }`.
@@ -198,11 +207,10 @@ export function timeCharts(charts) {
 
   return {
     element,
-    update(history, marks) {
-      const count = Math.max(0, ...charts.flatMap((chart) => chart.lines.map((line) => history[line.series]?.length ?? 0)));
-      element.hidden = count < 2;
-      if (count < 2) return;
-      const step = history.step_ms || 10_000;
+    update(given, marks) {
+      const step = given.step_ms || 10_000;
+      const history = padded(given, Math.ceil(SHORTEST_MS / step) + 1);
+      const count = history.records_per_s.length;
       // A job that is young fills the width with what there is, at least ten minutes.
       const firstKnown = Math.min(...charts.flatMap((chart) => chart.lines.map((line) => {
         const index = (history[line.series] ?? []).findIndex(known);

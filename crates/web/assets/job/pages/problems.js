@@ -162,7 +162,8 @@ export function mount(root, context) {
       setAttr(counts.dead_letters, "title", `${exact(all.dead_letters)} records and ${exact(all.refused_rows)} rows since the start; the newest are kept`);
       setText(counts.exceptions, count((data.exceptions ?? []).length));
       if (!chosen) choose(names.reduce((best, name) => ((data[name]?.[0]?.at_ms ?? 0) > (data[best]?.[0]?.at_ms ?? 0) ? name : best), names[0]));
-      keyed(attention, data.attention ?? [], (each) => `${each.level} ${each.what.replace(/\d+/g, "#")}`, (each) => h("li", { class: `notice level-${each.level}` }, icon(each.level),
+      // The banners at the top show the first three; all are here where there are more.
+      keyed(attention, (data.attention ?? []).length > 3 ? data.attention : [], (each) => `${each.level} ${each.what.replace(/\d+/g, "#")}`, (each) => h("li", { class: `notice level-${each.level}` }, icon(each.level),
         h("div", null, h("strong"), h("p", { class: "muted" }))), (node, each) => {
         setText(node.querySelector("strong"), each.what);
         setText(node.querySelector("p"), each.todo);
