@@ -1,5 +1,7 @@
 //! The job's server over real sockets: who may ask, what is answered, several instances, savepoints and stops.
 
+#![allow(clippy::panic)] // an answer that is no JSON fails the test, and is shown
+
 mod api;
 mod controls;
 mod guard;
