@@ -23,3 +23,4 @@ mod s3;
 mod savepoint;
 mod support;
 mod topic;
+mod web;
