@@ -16,22 +16,50 @@ export async function startBrowser() {
   mkdirSync(SHOTS, { recursive: true });
   return chromium.launch({
     executablePath: process.env.WINDROW_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
   });
 }
 
 /** A page with `faults`: console errors, exceptions, dialogs, requests that failed. `close()` closes its context. */
 export async function openPage(browser, { width = 1280, theme = "dark", ...rest } = {}) {
-  const context = await browser.newContext({ viewport: { width, height: width < 500 ? 780 : 900 }, colorScheme: theme, timezoneId: "Europe/Berlin",
-    permissions: ["clipboard-read", "clipboard-write"], bypassCSP: false, ...rest });
+  const context = await browser.newContext({
+    viewport: { width, height: width < 500 ? 780 : 900 },
+    colorScheme: theme,
+    timezoneId: "Europe/Berlin",
+    permissions: ["clipboard-read", "clipboard-write"],
+    bypassCSP: false,
+    ...rest,
+  });
   const page = await context.newPage();
   page.faults = [];
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.faults.push(`console: ${message.text()}`));
+  page.on(
+    "console",
+    (message) => ["error", "warning"].includes(message.type()) && page.faults.push(`console: ${message.text()}`),
+  );
   page.on("pageerror", (fault) => page.faults.push(`exception: ${fault.message}`));
-  page.on("dialog", (dialog) => { page.faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("dialog", (dialog) => {
+    page.faults.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
   // A stream that ends because the page moves on is no fault.
-  page.on("requestfailed", (request) => !/ERR_ABORTED/.test(request.failure()?.errorText ?? "") && page.faults.push(`request: ${request.url()} ${request.failure()?.errorText}`));
-  page.on("response", (response) => response.status() >= 400 && page.faults.push(`status ${response.status()}: ${response.url()}`));
+  page.on(
+    "requestfailed",
+    (request) =>
+      !/ERR_ABORTED/.test(request.failure()?.errorText ?? "") &&
+      page.faults.push(`request: ${request.url()} ${request.failure()?.errorText}`),
+  );
+  page.on(
+    "response",
+    (response) => response.status() >= 400 && page.faults.push(`status ${response.status()}: ${response.url()}`),
+  );
   page.done = () => context.close();
   return page;
 }
@@ -45,8 +73,15 @@ export async function mustBeFit(page, name) {
   const { readFileSync } = await import("node:fs");
   await page.evaluate(readFileSync(AXE, "utf8"));
   const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  const grave = found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
-    .map((each) => `${each.id} (${each.impact}): ${each.nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
+  const grave = found.violations
+    .filter((each) => ["serious", "critical"].includes(each.impact))
+    .map(
+      (each) =>
+        `${each.id} (${each.impact}): ${each.nodes
+          .slice(0, 3)
+          .map((node) => `${node.target} ${node.any[0]?.message ?? ""}`)
+          .join(" | ")}`,
+    );
   assert.deepEqual(grave, [], `${name}: axe`);
   assert.deepEqual(page.faults, [], `${name}: faults`);
 }

@@ -6,7 +6,16 @@ import { after, before, describe, test } from "node:test";
 import { LOOKS, mustBeFit, openPage, settled, startBrowser } from "./browser.mjs";
 import { HOSTILE, startMock } from "./mock.mjs";
 
-const PAGES = ["/", "/partitions", "/checkpoints", "/features", "/features/111", "/features/nobody", "/problems", "/pipeline"];
+const PAGES = [
+  "/",
+  "/partitions",
+  "/checkpoints",
+  "/features",
+  "/features/111",
+  "/features/nobody",
+  "/problems",
+  "/pipeline",
+];
 const named = (path) => path.replace(/\W+/g, "-").replace(/^-|-$/g, "") || "overview";
 
 let browser;
@@ -35,19 +44,30 @@ async function on(path, work, { scenario = "calm", ...look } = {}) {
 describe("every page", () => {
   for (const look of LOOKS) {
     for (const path of PAGES) {
-      test(`${path} ${look.theme} ${look.width} px`, () => on(path, (page) => mustBeFit(page, `mock-${named(path)}-${look.theme}-${look.width}`), look));
+      test(`${path} ${look.theme} ${look.width} px`, () =>
+        on(path, (page) => mustBeFit(page, `mock-${named(path)}-${look.theme}-${look.width}`), look));
     }
   }
-  for (const [scenario, paths] of [["empty", PAGES.slice(0, 7)], ["broken", PAGES.slice(0, 7)], ["busy", ["/"]]]) {
+  for (const [scenario, paths] of [
+    ["empty", PAGES.slice(0, 7)],
+    ["broken", PAGES.slice(0, 7)],
+    ["busy", ["/"]],
+  ]) {
     for (const path of paths) {
       const look = { theme: "light", width: scenario === "broken" ? 360 : 1280 };
-      test(`${path} ${scenario}`, () => on(path, (page) => mustBeFit(page, `mock-${named(path)}-${scenario}-${look.theme}-${look.width}`), { scenario, ...look }));
+      test(`${path} ${scenario}`, () =>
+        on(path, (page) => mustBeFit(page, `mock-${named(path)}-${scenario}-${look.theme}-${look.width}`), {
+          scenario,
+          ...look,
+        }));
     }
   }
   test("a browser gets less than 200 KB for all of them", async () => {
     const page = await openPage(browser);
     const bodies = [];
-    page.on("response", (response) => { if (!response.url().includes("/api/")) bodies.push(response.body()); });
+    page.on("response", (response) => {
+      if (!response.url().includes("/api/")) bodies.push(response.body());
+    });
     await page.goto(`${mock.url}/`, { waitUntil: "load" });
     await settled(page);
     const bytes = (await Promise.all(bodies)).reduce((sum, body) => sum + body.length, 0);
@@ -60,7 +80,9 @@ describe("every page", () => {
     const best = { "/": Infinity, "/login": Infinity };
     for (let i = 0; i < 5; i++) {
       for (const path of Object.keys(best)) {
-        const painted = await on(path, (page) => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity));
+        const painted = await on(path, (page) =>
+          page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity),
+        );
         best[path] = Math.min(best[path], painted);
       }
     }
@@ -71,46 +93,63 @@ describe("every page", () => {
 describe("values from records", () => {
   for (const path of ["/", "/partitions", "/checkpoints", "/features", "/features/111", "/problems", "/pipeline"]) {
     for (const width of [1280, 360]) {
-      test(`hostile ones stay text on ${path} at ${width} px`, () => on(path, async (page) => {
-        for (const summary of await page.locator("main summary:visible").all()) await summary.click();
-        await page.waitForTimeout(300);
-        assert.equal(await page.locator("main script, main img, main iframe, main object, main embed").count(), 0);
-        for (const href of await page.locator("main a").evaluateAll((links) => links.map((link) => link.getAttribute("href") ?? "/"))) assert.match(href, /^\//);
-        if (path === "/problems") assert.ok((await page.locator("main").innerText()).includes(HOSTILE[0]));
-        await mustBeFit(page, `mock-${named(path)}-hostile-dark-${width}`);
-      }, { scenario: "hostile", width }));
+      test(`hostile ones stay text on ${path} at ${width} px`, () =>
+        on(
+          path,
+          async (page) => {
+            for (const summary of await page.locator("main summary:visible").all()) await summary.click();
+            await page.waitForTimeout(300);
+            assert.equal(await page.locator("main script, main img, main iframe, main object, main embed").count(), 0);
+            for (const href of await page
+              .locator("main a")
+              .evaluateAll((links) => links.map((link) => link.getAttribute("href") ?? "/")))
+              assert.match(href, /^\//);
+            if (path === "/problems") assert.ok((await page.locator("main").innerText()).includes(HOSTILE[0]));
+            await mustBeFit(page, `mock-${named(path)}-hostile-dark-${width}`);
+          },
+          { scenario: "hostile", width },
+        ));
     }
   }
   for (const [index, id] of HOSTILE.entries()) {
-    test(`a user called ${JSON.stringify(id.slice(0, 24))} can be looked up`, () => on("/features", async (page) => {
-      await page.locator("input[type=search]").fill(id);
-      await page.keyboard.press("Enter");
-      await page.waitForFunction((user) => document.querySelector("main")?.innerText.includes(`user_features:${user.slice(0, 8)}`), id);
-      assert.equal(decodeURIComponent(new URL(page.url()).pathname), `/features/${id}`);
-      assert.equal(await page.locator("input[type=search]").inputValue(), id);
-      // The address alone leads back to the same user.
-      await page.reload();
-      await settled(page);
-      assert.equal(await page.locator("input[type=search]").inputValue(), id, `hostile id ${index} from the address`);
-      await mustBeFit(page, `mock-user-${index}-dark-360`);
-    }, { width: 360 }));
+    test(`a user called ${JSON.stringify(id.slice(0, 24))} can be looked up`, () =>
+      on(
+        "/features",
+        async (page) => {
+          await page.locator("input[type=search]").fill(id);
+          await page.keyboard.press("Enter");
+          await page.waitForFunction(
+            (user) => document.querySelector("main")?.innerText.includes(`user_features:${user.slice(0, 8)}`),
+            id,
+          );
+          assert.equal(decodeURIComponent(new URL(page.url()).pathname), `/features/${id}`);
+          assert.equal(await page.locator("input[type=search]").inputValue(), id);
+          // The address alone leads back to the same user.
+          await page.reload();
+          await settled(page);
+          assert.equal(await page.locator("input[type=search]").inputValue(), id, `hostile id ${index} from the address`);
+          await mustBeFit(page, `mock-user-${index}-dark-360`);
+        },
+        { width: 360 },
+      ));
   }
 });
 
 describe("the connection", () => {
-  test("a loss is said at the top, and heals by itself", () => on("/", async (page) => {
-    mock.refuse = true;
-    mock.drop();
-    await page.locator(".banner", { hasText: "No connection since" }).waitFor();
-    await page.screenshot({ path: `${process.env.WINDROW_SCREENSHOTS ?? "/tmp"}/mock-lost-dark-1280.png` });
-    await page.waitForTimeout(1500);
-    mock.refuse = false;
-    await page.locator(".banner", { hasText: "No connection since" }).waitFor({ state: "detached", timeout: 20_000 });
-    const before = await page.locator(".figures").innerText();
-    await page.waitForFunction((text) => document.querySelector(".figures").innerText !== text, before);
-    page.faults.length = 0; // the browser itself reports the refused connections
-    await mustBeFit(page, "mock-healed-dark-1280");
-  }).finally(() => (mock.refuse = false)));
+  test("a loss is said at the top, and heals by itself", () =>
+    on("/", async (page) => {
+      mock.refuse = true;
+      mock.drop();
+      await page.locator(".banner", { hasText: "No connection since" }).waitFor();
+      await page.screenshot({ path: `${process.env.WINDROW_SCREENSHOTS ?? "/tmp"}/mock-lost-dark-1280.png` });
+      await page.waitForTimeout(1500);
+      mock.refuse = false;
+      await page.locator(".banner", { hasText: "No connection since" }).waitFor({ state: "detached", timeout: 20_000 });
+      const before = await page.locator(".figures").innerText();
+      await page.waitForFunction((text) => document.querySelector(".figures").innerText !== text, before);
+      page.faults.length = 0; // the browser itself reports the refused connections
+      await mustBeFit(page, "mock-healed-dark-1280");
+    }).finally(() => (mock.refuse = false)));
 
   test("without a login it goes to the login page, and the token in the address logs in", async () => {
     mock.token = "s3cret token";
@@ -150,130 +189,168 @@ describe("the connection", () => {
     }
   });
 
-  test("a hidden tab asks for nothing", () => on("/", async (page) => {
-    assert.equal(mock.streams.size, 1);
-    await page.evaluate(() => {
-      Object.defineProperty(document, "hidden", { value: true, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    });
-    await page.waitForTimeout(300);
-    assert.equal(mock.streams.size, 0);
-    await page.evaluate(() => {
-      Object.defineProperty(document, "hidden", { value: false, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    });
-    await page.waitForTimeout(300);
-    assert.equal(mock.streams.size, 1);
-  }));
+  test("a hidden tab asks for nothing", () =>
+    on("/", async (page) => {
+      assert.equal(mock.streams.size, 1);
+      await page.evaluate(() => {
+        Object.defineProperty(document, "hidden", { value: true, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      });
+      await page.waitForTimeout(300);
+      assert.equal(mock.streams.size, 0);
+      await page.evaluate(() => {
+        Object.defineProperty(document, "hidden", { value: false, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      });
+      await page.waitForTimeout(300);
+      assert.equal(mock.streams.size, 1);
+    }));
 });
 
 describe("by keyboard", () => {
-  test("Tab reaches everything on the overview, beginning with the skip link", () => on("/", async (page) => {
-    const seen = [];
-    for (let i = 0; i < 30; i++) {
-      await page.keyboard.press("Tab");
-      const at = await page.evaluate(() => {
-        const node = document.activeElement;
-        const style = getComputedStyle(node);
-        return node === document.body ? null : { what: node.getAttribute("aria-label") ?? node.textContent.trim().slice(0, 40), visible: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 };
+  test("Tab reaches everything on the overview, beginning with the skip link", () =>
+    on("/", async (page) => {
+      const seen = [];
+      for (let i = 0; i < 30; i++) {
+        await page.keyboard.press("Tab");
+        const at = await page.evaluate(() => {
+          const node = document.activeElement;
+          const style = getComputedStyle(node);
+          return node === document.body
+            ? null
+            : {
+                what: node.getAttribute("aria-label") ?? node.textContent.trim().slice(0, 40),
+                visible: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0,
+              };
+        });
+        if (at === null || at.what === seen[0]?.what) break;
+        seen.push(at);
+      }
+      assert.equal(seen[0].what, "Skip to content");
+      for (const wanted of ["Partitions", "Checkpoints", "Features", "Problems", "Pipeline", "Moment of the charts"]) {
+        assert.ok(
+          seen.some((each) => each.what === wanted),
+          `${wanted} in ${seen.map((each) => each.what)}`,
+        );
+      }
+      assert.ok(
+        seen.every((each) => each.what === "" || each.visible),
+        `focus is seen: ${JSON.stringify(seen.filter((each) => !each.visible))}`,
+      );
+    }));
+
+  test("/ goes to the search, Escape empties it and leaves", () =>
+    on("/", async (page) => {
+      await page.keyboard.press("/");
+      await page.waitForURL(/\/features$/);
+      await page.locator("input[type=search]").waitFor();
+      await page.keyboard.press("/");
+      await page.keyboard.type("1/1");
+      assert.equal(await page.locator("input[type=search]").inputValue(), "1/1");
+      await page.keyboard.press("Escape");
+      assert.equal(await page.locator("input[type=search]").inputValue(), "");
+      await page.keyboard.press("Escape");
+      assert.equal(await page.evaluate(() => document.activeElement?.tagName), "BODY");
+    }));
+
+  test("arrows move the moment of all four charts", () =>
+    on("/", async (page) => {
+      const slider = page.getByRole("slider");
+      await slider.focus();
+      await page.keyboard.press("Home");
+      const first = await slider.getAttribute("aria-valuetext");
+      for (const word of ["Events/s", "Lag", "Watermark delay", "p50", "p99"]) assert.ok(first.includes(word), first);
+      await page.keyboard.press("PageUp");
+      await page.keyboard.press("PageDown");
+      assert.notEqual(await slider.getAttribute("aria-valuetext"), first);
+      assert.equal(await page.locator(".chart-hair").isVisible(), true);
+      await page.screenshot({
+        path: `${process.env.WINDROW_SCREENSHOTS ?? "/tmp"}/mock-moment-dark-1280.png`,
+        fullPage: true,
       });
-      if (at === null || at.what === seen[0]?.what) break;
-      seen.push(at);
-    }
-    assert.equal(seen[0].what, "Skip to content");
-    for (const wanted of ["Partitions", "Checkpoints", "Features", "Problems", "Pipeline", "Moment of the charts"]) {
-      assert.ok(seen.some((each) => each.what === wanted), `${wanted} in ${seen.map((each) => each.what)}`);
-    }
-    assert.ok(seen.every((each) => each.what === "" || each.visible), `focus is seen: ${JSON.stringify(seen.filter((each) => !each.visible))}`);
-  }));
+      await page.keyboard.press("Escape");
+      assert.equal(await page.locator(".chart-hair").isVisible(), false);
+    }));
 
-  test("/ goes to the search, Escape empties it and leaves", () => on("/", async (page) => {
-    await page.keyboard.press("/");
-    await page.waitForURL(/\/features$/);
-    await page.locator("input[type=search]").waitFor();
-    await page.keyboard.press("/");
-    await page.keyboard.type("1/1");
-    assert.equal(await page.locator("input[type=search]").inputValue(), "1/1");
-    await page.keyboard.press("Escape");
-    assert.equal(await page.locator("input[type=search]").inputValue(), "");
-    await page.keyboard.press("Escape");
-    assert.equal(await page.evaluate(() => document.activeElement?.tagName), "BODY");
-  }));
-
-  test("arrows move the moment of all four charts", () => on("/", async (page) => {
-    const slider = page.getByRole("slider");
-    await slider.focus();
-    await page.keyboard.press("Home");
-    const first = await slider.getAttribute("aria-valuetext");
-    for (const word of ["Events/s", "Lag", "Watermark delay", "p50", "p99"]) assert.ok(first.includes(word), first);
-    await page.keyboard.press("PageUp");
-    await page.keyboard.press("PageDown");
-    assert.notEqual(await slider.getAttribute("aria-valuetext"), first);
-    assert.equal(await page.locator(".chart-hair").isVisible(), true);
-    await page.screenshot({ path: `${process.env.WINDROW_SCREENSHOTS ?? "/tmp"}/mock-moment-dark-1280.png`, fullPage: true });
-    await page.keyboard.press("Escape");
-    assert.equal(await page.locator(".chart-hair").isVisible(), false);
-  }));
-
-  test("a table is walked with arrows, sorted from its head, and a cell is copied", () => on("/partitions", async (page) => {
-    await page.locator("tbody td").first().focus();
-    for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowRight"); // the owner
-    await page.keyboard.press("Enter");
-    await page.locator(".toast", { hasText: "Copied" }).waitFor();
-    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^[0-9a-f]{16}$/);
-    const lag = page.locator("th", { hasText: "Lag" });
-    await lag.locator("button").focus();
-    await page.keyboard.press("Enter");
-    assert.equal(await lag.getAttribute("aria-sort"), "descending");
-    const lags = await page.locator("tbody tr td:nth-child(4)").allInnerTexts();
-    assert.equal(lags.at(-1), "0");
-    await page.locator("input[type=search]").fill("features-2 idle");
-    assert.equal(await page.locator("tbody tr").count(), 1);
-  }));
+  test("a table is walked with arrows, sorted from its head, and a cell is copied", () =>
+    on("/partitions", async (page) => {
+      await page.locator("tbody td").first().focus();
+      for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowRight"); // the owner
+      await page.keyboard.press("Enter");
+      await page.locator(".toast", { hasText: "Copied" }).waitFor();
+      assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^[0-9a-f]{16}$/);
+      const lag = page.locator("th", { hasText: "Lag" });
+      await lag.locator("button").focus();
+      await page.keyboard.press("Enter");
+      assert.equal(await lag.getAttribute("aria-sort"), "descending");
+      const lags = await page.locator("tbody tr td:nth-child(4)").allInnerTexts();
+      assert.equal(lags.at(-1), "0");
+      await page.locator("input[type=search]").fill("features-2 idle");
+      assert.equal(await page.locator("tbody tr").count(), 1);
+    }));
 });
 
 describe("what people do", () => {
-  test("a savepoint: progress, its place, the command; and a failure says what to do", () => on("/checkpoints", async (page) => {
-    await page.locator("#savepoint-to").fill("/mnt/save points");
-    await page.getByRole("button", { name: "Take savepoint" }).click();
-    await page.getByText("of 4 partitions saved").waitFor();
-    await page.getByText("Savepoint of 4 partitions taken").waitFor();
-    assert.ok((await page.locator(".savepoint-result").innerText()).includes("windrow run --from '/mnt/save points/20261125 1041-77aa'"));
-    await mustBeFit(page, "mock-savepoint-dark-1280");
-    await page.locator("#savepoint-to").fill("/forbidden");
-    await page.getByRole("button", { name: "Take savepoint" }).click();
-    await page.getByText("Permission denied").waitFor();
-    assert.ok((await page.locator(".savepoint-result").innerText()).includes("try again"));
-  }));
+  test("a savepoint: progress, its place, the command; and a failure says what to do", () =>
+    on("/checkpoints", async (page) => {
+      await page.locator("#savepoint-to").fill("/mnt/save points");
+      await page.getByRole("button", { name: "Take savepoint" }).click();
+      await page.getByText("of 4 partitions saved").waitFor();
+      await page.getByText("Savepoint of 4 partitions taken").waitFor();
+      assert.ok(
+        (await page.locator(".savepoint-result").innerText()).includes(
+          "windrow run --from '/mnt/save points/20261125 1041-77aa'",
+        ),
+      );
+      await mustBeFit(page, "mock-savepoint-dark-1280");
+      await page.locator("#savepoint-to").fill("/forbidden");
+      await page.getByRole("button", { name: "Take savepoint" }).click();
+      await page.getByText("Permission denied").waitFor();
+      assert.ok((await page.locator(".savepoint-result").innerText()).includes("try again"));
+    }));
 
-  test("while somebody reads a problem, new ones wait", () => on("/problems", async (page) => {
-    await page.locator("main summary:visible").nth(2).click();
-    const before = await page.locator("details.entry[open] > summary .entry-where").innerText();
-    await page.locator(".held").waitFor({ timeout: 15_000 });
-    assert.equal(await page.locator("details.entry").nth(2).evaluate((node) => node.open), true, "the open one has not moved");
-    await page.locator(".held").click();
-    assert.ok((await page.locator("main").innerText()).includes(before.split(" ")[0]));
-  }));
+  test("while somebody reads a problem, new ones wait", () =>
+    on("/problems", async (page) => {
+      await page.locator("main summary:visible").nth(2).click();
+      const before = await page.locator("details.entry[open] > summary .entry-where").innerText();
+      await page.locator(".held").waitFor({ timeout: 15_000 });
+      assert.equal(
+        await page
+          .locator("details.entry")
+          .nth(2)
+          .evaluate((node) => node.open),
+        true,
+        "the open one has not moved",
+      );
+      await page.locator(".held").click();
+      assert.ok((await page.locator("main").innerText()).includes(before.split(" ")[0]));
+    }));
 
-  test("the theme is kept", () => on("/", async (page) => {
-    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-    const dark = await ground();
-    await page.locator("[data-theme-toggle]").click(); // light
-    assert.notEqual(await ground(), dark);
-    await page.reload();
-    assert.notEqual(await ground(), dark);
-    await page.locator("[data-theme-toggle]").click(); // dark
-    assert.equal(await ground(), dark);
-  }));
+  test("the theme is kept", () =>
+    on("/", async (page) => {
+      const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const dark = await ground();
+      await page.locator("[data-theme-toggle]").click(); // light
+      assert.notEqual(await ground(), dark);
+      await page.reload();
+      assert.notEqual(await ground(), dark);
+      await page.locator("[data-theme-toggle]").click(); // dark
+      assert.equal(await ground(), dark);
+    }));
 
-  test("the instances of the job are listed", () => on("/", async (page) => {
-    await page.locator("#instances > summary").click();
-    await page.locator(".instance").nth(1).waitFor();
-    assert.ok((await page.locator(".instances-list").innerText()).includes("this one"));
-    await mustBeFit(page, "mock-instances-dark-360");
-    await page.keyboard.press("Escape");
-    assert.equal(await page.locator("#instances").evaluate((node) => node.open), false);
-  }, { width: 360 }));
+  test("the instances of the job are listed", () =>
+    on(
+      "/",
+      async (page) => {
+        await page.locator("#instances > summary").click();
+        await page.locator(".instance").nth(1).waitFor();
+        assert.ok((await page.locator(".instances-list").innerText()).includes("this one"));
+        await mustBeFit(page, "mock-instances-dark-360");
+        await page.keyboard.press("Escape");
+        assert.equal(await page.locator("#instances").evaluate((node) => node.open), false);
+      },
+      { width: 360 },
+    ));
 });
 
 test("a page that stays open does not grow", async () => {
@@ -292,7 +369,10 @@ test("a page that stays open does not grow", async () => {
         await page.waitForTimeout(6000);
         const last = await size();
         assert.ok(last.nodes < first.nodes * 1.1 + 100, `${path}: ${first.nodes} → ${last.nodes} nodes`);
-        assert.ok(last.jsEventListeners < first.jsEventListeners * 1.1 + 20, `${path}: ${first.jsEventListeners} → ${last.jsEventListeners} listeners`);
+        assert.ok(
+          last.jsEventListeners < first.jsEventListeners * 1.1 + 20,
+          `${path}: ${first.jsEventListeners} → ${last.jsEventListeners} listeners`,
+        );
       });
     }
   } finally {

@@ -63,8 +63,11 @@ async function send(key, value) {
     return;
   }
   const { job } = await ask(`${JOB}/api/overview`);
-  const answer = await fetch(`${KAFKA}/api/topics/${encodeURIComponent(job.topic)}/messages`, { method: "POST",
-    headers: { ...headers, "content-type": "application/json", origin: KAFKA }, body: JSON.stringify({ key, value }) });
+  const answer = await fetch(`${KAFKA}/api/topics/${encodeURIComponent(job.topic)}/messages`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json", origin: KAFKA },
+    body: JSON.stringify({ key, value }),
+  });
   assert.ok(answer.ok, `${answer.status}: ${await answer.text()}`);
 }
 
@@ -72,10 +75,13 @@ async function send(key, value) {
 function redis(...words) {
   const [host, port] = REDIS.split(":");
   return new Promise((done, failed) => {
-    const socket = connect(Number(port), host, () => socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`));
+    const socket = connect(Number(port), host, () =>
+      socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`),
+    );
     socket.once("data", (answer) => {
       socket.destroy();
-      if (answer[0] === 45) failed(new Error(answer.toString())); // "-": an error
+      if (answer[0] === 45)
+        failed(new Error(answer.toString())); // "-": an error
       else done(answer.toString());
     });
     socket.once("error", failed);
@@ -85,83 +91,108 @@ function redis(...words) {
 /** An event as the shipped pipeline wants it, with the fields it reads. */
 async function event(user, time, more = {}) {
   const { plan } = await ask(`${JOB}/api/pipeline`);
-  return JSON.stringify({ [plan.event.key]: user, [plan.event.time]: new Date(time).toISOString(), event_type: "view", price: 9.5, ...more });
+  return JSON.stringify({
+    [plan.event.key]: user,
+    [plan.event.time]: new Date(time).toISOString(),
+    event_type: "view",
+    price: 9.5,
+    ...more,
+  });
 }
 
 describe("the job's pages", () => {
   for (const look of LOOKS) {
     for (const path of ["/", "/partitions", "/checkpoints", "/features", "/features/111", "/problems", "/pipeline"]) {
-      test(`${path} ${look.theme} ${look.width} px`, () => on(JOB, path, (page) => mustBeFit(page, `stack-${named(path)}-${look.theme}-${look.width}`), look));
+      test(`${path} ${look.theme} ${look.width} px`, () =>
+        on(JOB, path, (page) => mustBeFit(page, `stack-${named(path)}-${look.theme}-${look.width}`), look));
     }
   }
 
-  test("pages and JSON say the same", () => on(JOB, "/", async (page) => {
-    const said = await ask(`${JOB}/api/overview`);
-    assert.equal(await page.locator("#job-name").innerText(), said.job.name);
-    assert.equal((await page.locator(".state-word").innerText()).toLowerCase(), said.job.state);
-    assert.equal(await page.locator(".stage-views > .stage").count(), said.stages.filter((stage) => stage.kind === "feature_view").length);
-    await page.locator(".nav a", { hasText: "Partitions" }).click();
-    await page.locator("tbody tr").first().waitFor();
-    assert.equal(await page.locator("tbody tr").count(), (await ask(`${JOB}/api/partitions`)).partitions.length);
-  }));
+  test("pages and JSON say the same", () =>
+    on(JOB, "/", async (page) => {
+      const said = await ask(`${JOB}/api/overview`);
+      assert.equal(await page.locator("#job-name").innerText(), said.job.name);
+      assert.equal((await page.locator(".state-word").innerText()).toLowerCase(), said.job.state);
+      assert.equal(
+        await page.locator(".stage-views > .stage").count(),
+        said.stages.filter((stage) => stage.kind === "feature_view").length,
+      );
+      await page.locator(".nav a", { hasText: "Partitions" }).click();
+      await page.locator("tbody tr").first().waitFor();
+      assert.equal(await page.locator("tbody tr").count(), (await ask(`${JOB}/api/partitions`)).partitions.length);
+    }));
 
-  test("numbers move without anybody asking", () => on(JOB, "/partitions", async (page) => {
-    const ages = () => page.locator("tbody").innerText();
-    const first = await ages();
-    await page.waitForFunction((text) => document.querySelector("tbody").innerText !== text, first, { timeout: 10_000 });
-  }));
+  test("numbers move without anybody asking", () =>
+    on(JOB, "/partitions", async (page) => {
+      const ages = () => page.locator("tbody").innerText();
+      const first = await ages();
+      await page.waitForFunction((text) => document.querySelector("tbody").innerText !== text, first, { timeout: 10_000 });
+    }));
 
-  test("a savepoint taken from the page is in the list", () => on(JOB, "/checkpoints", async (page) => {
-    await page.getByRole("button", { name: "Take savepoint" }).click();
-    await page.locator(".savepoint-result .level-well").waitFor({ timeout: 90_000 });
-    const place = await page.locator(".savepoint-done code").first().innerText();
-    await page.locator(".savepoints .entry").first().waitFor({ timeout: 15_000 });
-    assert.ok((await ask(`${JOB}/api/checkpoints`)).savepoints.some((each) => each.place === place), place);
-    await mustBeFit(page, "stack-savepoint-dark-1280");
-  }));
+  test("a savepoint taken from the page is in the list", () =>
+    on(JOB, "/checkpoints", async (page) => {
+      await page.getByRole("button", { name: "Take savepoint" }).click();
+      await page.locator(".savepoint-result .level-well").waitFor({ timeout: 90_000 });
+      const place = await page.locator(".savepoint-done code").first().innerText();
+      await page.locator(".savepoints .entry").first().waitFor({ timeout: 15_000 });
+      assert.ok(
+        (await ask(`${JOB}/api/checkpoints`)).savepoints.some((each) => each.place === place),
+        place,
+      );
+      await mustBeFit(page, "stack-savepoint-dark-1280");
+    }));
 });
 
 describe("what is sent by hand", { skip: !(SEND || KAFKA) }, () => {
-  test("a dead letter is on Problems within 2 s, and stays text", () => on(JOB, "/problems#dead_letters", async (page) => {
-    const key = `<img src=x onerror=alert(1)>${unique()}`;
-    await send(key, `<script>alert(1)</script> ${key}`);
-    const sent = Date.now();
-    await page.locator("details.entry", { hasText: key.slice(0, 10) }).first().waitFor({ timeout: 2000 });
-    console.log(`  dead letter seen after ${Date.now() - sent} ms`);
-    await page.locator("details.entry summary:visible").first().click();
-    assert.ok((await page.locator(".entry-body").innerText()).includes("<script>alert(1)</script>"));
-    await mustBeFit(page, "stack-dead-letter-dark-1280");
-  }));
+  test("a dead letter is on Problems within 2 s, and stays text", () =>
+    on(JOB, "/problems#dead_letters", async (page) => {
+      const key = `<img src=x onerror=alert(1)>${unique()}`;
+      await send(key, `<script>alert(1)</script> ${key}`);
+      const sent = Date.now();
+      await page
+        .locator("details.entry", { hasText: key.slice(0, 10) })
+        .first()
+        .waitFor({ timeout: 2000 });
+      console.log(`  dead letter seen after ${Date.now() - sent} ms`);
+      await page.locator("details.entry summary:visible").first().click();
+      assert.ok((await page.locator(".entry-body").innerText()).includes("<script>alert(1)</script>"));
+      await mustBeFit(page, "stack-dead-letter-dark-1280");
+    }));
 
-  test("a late event is on Problems within 2 s", () => on(JOB, "/problems#late_events", async (page) => {
-    // Late is what comes after its windows closed: the watermark of every partition is days beyond this event.
-    const user = `late-${unique()}`;
-    await send(user, await event(user, Date.now() - 30 * 86_400_000));
-    const sent = Date.now();
-    await page.locator("details.entry", { hasText: user.slice(0, 12) }).first().waitFor({ timeout: 2000 });
-    console.log(`  late event seen after ${Date.now() - sent} ms`);
-    await mustBeFit(page, "stack-late-event-dark-1280");
-  }));
+  test("a late event is on Problems within 2 s", () =>
+    on(JOB, "/problems#late_events", async (page) => {
+      // Late is what comes after its windows closed: the watermark of every partition is days beyond this event.
+      const user = `late-${unique()}`;
+      await send(user, await event(user, Date.now() - 30 * 86_400_000));
+      const sent = Date.now();
+      await page
+        .locator("details.entry", { hasText: user.slice(0, 12) })
+        .first()
+        .waitFor({ timeout: 2000 });
+      console.log(`  late event seen after ${Date.now() - sent} ms`);
+      await mustBeFit(page, "stack-late-event-dark-1280");
+    }));
 });
 
 describe("Features", () => {
-  test("a user's row is on the page within 1 s of being in Redis", () => on(JOB, "/features", async (page) => {
-    // The newest row that the job itself wrote; its user is looked up as a person would.
-    let row;
-    for (let i = 0; i < 60 && !row; i++) {
-      row = (await ask(`${JOB}/api/rows?limit=1`)).rows[0];
-      if (!row) await page.waitForTimeout(1000);
-    }
-    assert.ok(row, "the job writes rows");
-    const { key_field: keyField } = await ask(`${JOB}/api/features`);
-    const user = row.fields.find(([name]) => name === keyField)[1];
-    await page.keyboard.press("/");
-    await page.keyboard.type(user);
-    await page.keyboard.press("Enter");
-    await page.locator(".card").first().waitFor({ timeout: 1000 });
-    assert.ok((await page.locator(".views").innerText()).includes(row.feature_view));
-    await mustBeFit(page, "stack-user-dark-1280");
-  }));
+  test("a user's row is on the page within 1 s of being in Redis", () =>
+    on(JOB, "/features", async (page) => {
+      // The newest row that the job itself wrote; its user is looked up as a person would.
+      let row;
+      for (let i = 0; i < 60 && !row; i++) {
+        row = (await ask(`${JOB}/api/rows?limit=1`)).rows[0];
+        if (!row) await page.waitForTimeout(1000);
+      }
+      assert.ok(row, "the job writes rows");
+      const { key_field: keyField } = await ask(`${JOB}/api/features`);
+      const user = row.fields.find(([name]) => name === keyField)[1];
+      await page.keyboard.press("/");
+      await page.keyboard.type(user);
+      await page.keyboard.press("Enter");
+      await page.locator(".card").first().waitFor({ timeout: 1000 });
+      assert.ok((await page.locator(".views").innerText()).includes(row.feature_view));
+      await mustBeFit(page, "stack-user-dark-1280");
+    }));
 
   test("what is put into Redis is on an open page within 1 s", { skip: !REDIS }, async () => {
     const { plan } = await ask(`${JOB}/api/pipeline`);
@@ -179,7 +210,11 @@ describe("Features", () => {
           await redis("HSET", key, name, value);
           await redis("EXPIRE", key, "60");
           const put = Date.now();
-          await page.waitForFunction((wanted) => [...document.querySelectorAll(".field-line")].some((line) => line.whole === wanted), value, { timeout: 5000, polling: 20 });
+          await page.waitForFunction(
+            (wanted) => [...document.querySelectorAll(".field-line")].some((line) => line.whole === wanted),
+            value,
+            { timeout: 5000, polling: 20 },
+          );
           took.push(Date.now() - put);
           await page.waitForTimeout(300 + 170 * i); // at another moment of the page's second
         }
@@ -200,7 +235,13 @@ describe("the Kafka UI", { skip: !KAFKA }, () => {
   });
   for (const look of LOOKS) {
     for (const path of ["/", "/topics/TOPIC", "/topics/TOPIC/messages", "/groups"]) {
-      test(`${path} ${look.theme} ${look.width} px`, () => on(KAFKA, path.replace("TOPIC", encodeURIComponent(topic)), (page) => mustBeFit(page, `kafka-${named(path)}-${look.theme}-${look.width}`), look));
+      test(`${path} ${look.theme} ${look.width} px`, () =>
+        on(
+          KAFKA,
+          path.replace("TOPIC", encodeURIComponent(topic)),
+          (page) => mustBeFit(page, `kafka-${named(path)}-${look.theme}-${look.width}`),
+          look,
+        ));
     }
   }
 });

@@ -17,8 +17,12 @@ const $ = (id) => document.getElementById(id);
 const main = $("main");
 
 const ROUTES = [
-  [/^\/$/, overview], [/^\/partitions\/?$/, partitions], [/^\/checkpoints\/?$/, checkpoints],
-  [/^\/features(?:\/(.*))?$/, features], [/^\/problems\/?$/, problems], [/^\/pipeline\/?$/, pipeline],
+  [/^\/$/, overview],
+  [/^\/partitions\/?$/, partitions],
+  [/^\/checkpoints\/?$/, checkpoints],
+  [/^\/features(?:\/(.*))?$/, features],
+  [/^\/problems\/?$/, problems],
+  [/^\/pipeline\/?$/, pipeline],
 ];
 
 let current = null; // { path, view, stream, page }
@@ -70,8 +74,14 @@ function show(moved) {
     if (here) link.parentNode.scrollLeft = link.offsetLeft - link.parentNode.offsetLeft - 40;
   }
   if (!found) {
-    main.append(h("div", { class: "empty" }, h("strong", { text: "There is no such page" }),
-      h("p", null, "Begin at the ", h("a", { href: "/", "data-page": true, text: "overview" }), ".")));
+    main.append(
+      h(
+        "div",
+        { class: "empty" },
+        h("strong", { text: "There is no such page" }),
+        h("p", null, "Begin at the ", h("a", { href: "/", "data-page": true, text: "overview" }), "."),
+      ),
+    );
     return title("Not found");
   }
   const { page, params } = found;
@@ -98,11 +108,12 @@ function show(moved) {
         if (page === overview) header(data);
         else if (Array.isArray(data.attention)) attention(data.attention);
         // Several messages between two frames are drawn once.
-        if (pending === null) requestAnimationFrame(() => {
-          const newest = pending;
-          pending = null;
-          if (current === here) guarded(root, () => here.view?.update?.(newest));
-        });
+        if (pending === null)
+          requestAnimationFrame(() => {
+            const newest = pending;
+            pending = null;
+            if (current === here) guarded(root, () => here.view?.update?.(newest));
+          });
         pending = data.history || !pending?.history ? data : { ...data, history: pending.history };
       },
       onState: (state, retryAt) => current === here && connected(state, retryAt),
@@ -119,8 +130,15 @@ async function load(here, root) {
     if (current === here) guarded(root, () => here.view?.update?.(data));
   } catch (fault) {
     if (current !== here) return;
-    root.replaceChildren(h("div", { class: "empty" }, h("strong", { text: "This page could not be loaded" }), h("p", { text: fault.message }),
-      h("p", null, h("button", { class: "button", type: "button", on: { click: () => show(false) } }, "Try again"))));
+    root.replaceChildren(
+      h(
+        "div",
+        { class: "empty" },
+        h("strong", { text: "This page could not be loaded" }),
+        h("p", { text: fault.message }),
+        h("p", null, h("button", { class: "button", type: "button", on: { click: () => show(false) } }, "Try again")),
+      ),
+    );
   }
 }
 
@@ -165,15 +183,37 @@ function instances(data) {
   setText(summary.firstChild, list.length);
   setText(summary.lastChild, list.length === 1 ? "\u00a0instance" : "\u00a0instances");
   setAttr(summary, "aria-label", plural(list.length, "instance"));
-  keyed(box, list, (each) => each.instance, () => h("div", { class: "instance" }, h("div", null, h("strong"), h("span", { class: "tag", text: "this one" })),
-    h("div", { class: "muted tiny" }), h("div", { class: "muted tiny" })), (node, each) => {
+  keyed(
+    box,
+    list,
+    (each) => each.instance,
+    () =>
+      h(
+        "div",
+        { class: "instance" },
+        h("div", null, h("strong"), h("span", { class: "tag", text: "this one" })),
+        h("div", { class: "muted tiny" }),
+        h("div", { class: "muted tiny" }),
+      ),
+    (node, each) => {
       const [head, does, where] = node.children;
       setText(head.firstChild, each.host || "unnamed host");
       head.lastChild.hidden = !each.here;
-      setText(does, `${each.state}, ${plural(each.partitions, "partition")}, ${plural(each.workers, "worker")}, up ${span(data.now_ms - each.started_at_ms)}`);
-      setText(where, `pid ${each.pid}${each.listen ? `, pages on ${each.listen}` : ", no pages"}${data.now_ms - each.reported_at_ms > 15_000 ? `, last heard of ${span(data.now_ms - each.reported_at_ms)} ago` : ""}`);
-      setAttr(node, "title", `instance ${each.instance}\nWindrow ${each.version}\nsaid at ${timeExact(each.reported_at_ms)}`);
-    });
+      setText(
+        does,
+        `${each.state}, ${plural(each.partitions, "partition")}, ${plural(each.workers, "worker")}, up ${span(data.now_ms - each.started_at_ms)}`,
+      );
+      setText(
+        where,
+        `pid ${each.pid}${each.listen ? `, pages on ${each.listen}` : ", no pages"}${data.now_ms - each.reported_at_ms > 15_000 ? `, last heard of ${span(data.now_ms - each.reported_at_ms)} ago` : ""}`,
+      );
+      setAttr(
+        node,
+        "title",
+        `instance ${each.instance}\nWindrow ${each.version}\nsaid at ${timeExact(each.reported_at_ms)}`,
+      );
+    },
+  );
 }
 
 // Banners
@@ -198,21 +238,55 @@ function banners() {
   const shown = attentions.slice(0, 3).map((each) => ({ id: each.what.replace(/\d+/g, "#"), ...each }));
   if (connection.state === "lost") {
     const wait = Math.max(0, Math.round((connection.retryAt - Date.now()) / 1000));
-    shown.unshift({ id: "connection", level: "act", what: `No connection since ${time(connection.since)}. What is below is from then.`,
-      todo: wait > 1 ? `Trying again in ${wait} s.` : "Trying again …", retry: true });
+    shown.unshift({
+      id: "connection",
+      level: "act",
+      what: `No connection since ${time(connection.since)}. What is below is from then.`,
+      todo: wait > 1 ? `Trying again in ${wait} s.` : "Trying again …",
+      retry: true,
+    });
   }
   const more = attentions.length - 3;
   if (more > 0) shown.push({ id: "more", level: "plain", what: `And ${more} more`, todo: "", link: true });
-  keyed($("banners"), shown, (each) => `${each.level} ${each.id}`, (each) => {
-    const word = { act: "Act: ", soon: "Look soon: " }[each.level];
-    const end = each.retry ? h("button", { class: "button small", type: "button", on: { click: () => (current?.stream ? current.stream.retry() : show(false)) } }, "Try now")
-      : each.link ? h("a", { href: "/problems", "data-page": true, text: "All problems" }) : null;
-    return h("div", { class: `banner level-${each.level}` }, icon(each.retry ? "away" : each.level),
-      h("p", null, h("span", { class: "visually-hidden", text: word ?? "" }), h("strong"), " ", h("span", { class: "todo" })), h("span", { class: "end" }, end));
-  }, (node, each) => {
-    setText(node.querySelector("strong"), each.what);
-    setText(node.querySelector(".todo"), each.todo);
-  });
+  keyed(
+    $("banners"),
+    shown,
+    (each) => `${each.level} ${each.id}`,
+    (each) => {
+      const word = { act: "Act: ", soon: "Look soon: " }[each.level];
+      const end = each.retry
+        ? h(
+            "button",
+            {
+              class: "button small",
+              type: "button",
+              on: { click: () => (current?.stream ? current.stream.retry() : show(false)) },
+            },
+            "Try now",
+          )
+        : each.link
+          ? h("a", { href: "/problems", "data-page": true, text: "All problems" })
+          : null;
+      return h(
+        "div",
+        { class: `banner level-${each.level}` },
+        icon(each.retry ? "away" : each.level),
+        h(
+          "p",
+          null,
+          h("span", { class: "visually-hidden", text: word ?? "" }),
+          h("strong"),
+          " ",
+          h("span", { class: "todo" }),
+        ),
+        h("span", { class: "end" }, end),
+      );
+    },
+    (node, each) => {
+      setText(node.querySelector("strong"), each.what);
+      setText(node.querySelector(".todo"), each.todo);
+    },
+  );
   // Read out once per banner, not whenever its seconds move.
   const ids = shown.map((each) => `${each.level} ${each.id}`).join("\n");
   if (ids !== said) setText($("said"), shown.map((each) => `${each.what} ${each.todo}`).join(" "));
@@ -222,7 +296,9 @@ function banners() {
 setInterval(() => connection.state === "lost" && banners(), 1000);
 
 function title(page) {
-  document.title = [job && job.job.state !== "running" ? job.job.state : null, page, job?.job.name, "Windrow"].filter(Boolean).join(" · ");
+  document.title = [job && job.job.state !== "running" ? job.job.state : null, page, job?.job.name, "Windrow"]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 // Clicks, keys, and the tab coming back
@@ -254,11 +330,14 @@ addEventListener("popstate", () => show(false));
 document.addEventListener("visibilitychange", poll);
 
 // What holds as long as the process: the zone of event times, the plan.
-fetchJson("/api/pipeline").then((data) => {
-  plan = data.plan ?? null;
-  setEventZone(plan?.event?.time_zone ?? "UTC");
-  const [viewer, events] = [viewerZone(), eventZoneName()];
-  setText($("zone"), viewer === events ? `Times in ${viewer}` : `Times in ${viewer}; event times also in ${events}`);
-}, () => {});
+fetchJson("/api/pipeline").then(
+  (data) => {
+    plan = data.plan ?? null;
+    setEventZone(plan?.event?.time_zone ?? "UTC");
+    const [viewer, events] = [viewerZone(), eventZoneName()];
+    setText($("zone"), viewer === events ? `Times in ${viewer}` : `Times in ${viewer}; event times also in ${events}`);
+  },
+  () => {},
+);
 
 show(false);

@@ -29,7 +29,12 @@ function path(values, width, height, most, least = 0) {
 export function sparkline({ most = 60, fewest = 2, fromZero = true } = {}) {
   const line = s("path", { class: "spark-line", "vector-effect": "non-scaling-stroke" });
   const end = s("path", { class: "spark-end", "vector-effect": "non-scaling-stroke" });
-  const element = s("svg", { class: "spark", viewBox: "-2 -3 104 26", preserveAspectRatio: "none", "aria-hidden": "true" }, line, end);
+  const element = s(
+    "svg",
+    { class: "spark", viewBox: "-2 -3 104 26", preserveAspectRatio: "none", "aria-hidden": "true" },
+    line,
+    end,
+  );
   return {
     element,
     update(all) {
@@ -42,7 +47,17 @@ export function sparkline({ most = 60, fewest = 2, fromZero = true } = {}) {
       const bottom = fromZero ? Math.min(least, top * 0.75) : least;
       setAttr(line, "d", path(values, 100, 20, top === bottom ? top + 1 : top, bottom));
       const last = values.findLastIndex(known);
-      setAttr(end, "d", path(values.map((value, index) => (index === last ? value : null)), 100, 20, top === bottom ? top + 1 : top, bottom));
+      setAttr(
+        end,
+        "d",
+        path(
+          values.map((value, index) => (index === last ? value : null)),
+          100,
+          20,
+          top === bottom ? top + 1 : top,
+          bottom,
+        ),
+      );
     },
   };
 }
@@ -56,16 +71,24 @@ function ceiling(value) {
 
 const TICKS_MS = [60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000];
 const SHORTEST_MS = 600_000;
-const MARK_WORDS = { started: "started", assigned: "partitions assigned", revoked: "partitions revoked", savepoint: "savepoint",
-  checkpoint_failed: "checkpoint failed" };
+const MARK_WORDS = {
+  started: "started",
+  assigned: "partitions assigned",
+  revoked: "partitions revoked",
+  savepoint: "savepoint",
+  checkpoint_failed: "checkpoint failed",
+};
 
 /** The history with nothing known before it, so that all series have the same length and at least `least` moments. */
 function padded(history, least) {
   const series = Object.entries(history).filter(([, values]) => Array.isArray(values));
   const longest = Math.max(least, ...series.map(([, values]) => values.length));
   const known = Math.max(0, ...series.map(([, values]) => values.length));
-  return { ...history, from_ms: history.from_ms - (longest - known) * (history.step_ms || 10_000),
-    ...Object.fromEntries(series.map(([name, values]) => [name, [...Array(longest - values.length).fill(null), ...values]])) };
+  return {
+    ...history,
+    from_ms: history.from_ms - (longest - known) * (history.step_ms || 10_000),
+    ...Object.fromEntries(series.map(([name, values]) => [name, [...Array(longest - values.length).fill(null), ...values]])),
+  };
 }
 
 /**
@@ -83,28 +106,67 @@ export function timeCharts(charts) {
       const name = line.name ? h("span", { class: `chart-key${line.dashed ? " dashed" : ""}`, text: line.name }) : null;
       return { value, node: h("span", { class: "chart-reading" }, name, value) };
     });
-    const lines = chart.lines.map((line) => s("path", { class: `chart-line${line.dashed ? " dashed" : ""}`, "vector-effect": "non-scaling-stroke" }));
+    const lines = chart.lines.map((line) =>
+      s("path", { class: `chart-line${line.dashed ? " dashed" : ""}`, "vector-effect": "non-scaling-stroke" }),
+    );
     const area = chart.lines.length === 1 ? s("path", { class: "chart-area" }) : null;
     const most = h("span", { class: "chart-most" });
-    const label = h("div", { class: "chart-label" }, h("span", { class: "muted tiny", text: chart.label }), h("div", { class: "chart-readings" }, values.map((each) => each.node)));
-    const plot = h("div", { class: "chart-plot" },
-      s("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none", "aria-hidden": "true" }, area, lines), most);
+    const label = h(
+      "div",
+      { class: "chart-label" },
+      h("span", { class: "muted tiny", text: chart.label }),
+      h(
+        "div",
+        { class: "chart-readings" },
+        values.map((each) => each.node),
+      ),
+    );
+    const plot = h(
+      "div",
+      { class: "chart-plot" },
+      s("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none", "aria-hidden": "true" }, area, lines),
+      most,
+    );
     return { chart, values, lines, area, most, nodes: [label, plot] };
   });
 
   const ticks = h("div", { class: "chart-ticks", "aria-hidden": "true" });
   const markLines = h("div", { class: "chart-marks", "aria-hidden": "true" });
   const hair = h("div", { class: "chart-hair", hidden: true }, h("span"));
-  const overlay = h("div", { class: "chart-overlay", tabindex: "0", role: "slider", "aria-label": "Moment of the charts", "aria-valuemin": "0",
-    "aria-valuemax": "0", "aria-valuenow": "0", "aria-valuetext": "now" }, ticks, markLines, hair);
-  const grid = h("div", { class: "charts" }, rows.map((row) => row.nodes), overlay);
+  const overlay = h(
+    "div",
+    {
+      class: "chart-overlay",
+      tabindex: "0",
+      role: "slider",
+      "aria-label": "Moment of the charts",
+      "aria-valuemin": "0",
+      "aria-valuemax": "0",
+      "aria-valuenow": "0",
+      "aria-valuetext": "now",
+    },
+    ticks,
+    markLines,
+    hair,
+  );
+  const grid = h(
+    "div",
+    { class: "charts" },
+    rows.map((row) => row.nodes),
+    overlay,
+  );
   const heading = h("h2");
   const moment = h("span", { class: "muted", "aria-hidden": "true" });
   const markList = h("ol", { class: "mark-list" });
   const markCount = h("summary");
   const markBox = h("details", { class: "mark-box", hidden: true }, markCount, markList);
-  const element = h("section", { class: "section", "aria-label": "Lately" },
-    h("div", { class: "section-head" }, heading, moment), grid, markBox);
+  const element = h(
+    "section",
+    { class: "section", "aria-label": "Lately" },
+    h("div", { class: "section-head" }, heading, moment),
+    grid,
+    markBox,
+  );
 
   const share = (at) => ((at - shown.from) / ((shown.length - 1) * shown.step)) * 100;
   const at = (index) => shown.from + index * shown.step;
@@ -131,21 +193,46 @@ export function timeCharts(charts) {
     const spacing = TICKS_MS.find((each) => (length * step) / each <= (narrow ? 4 : 7)) ?? TICKS_MS.at(-1);
     const list = [];
     for (let tick = Math.ceil(from / spacing) * spacing; tick <= at(length - 1); tick += spacing) list.push(tick);
-    keyed(ticks, list, (tick) => tick, () => h("span", { class: "chart-tick" }, h("span")), (node, tick) => {
-      node.style.left = `${share(tick)}%`;
-      setText(node.firstChild, time(tick, undefined, false).slice(-5));
-    });
-    keyed(markLines, shown.groups, (group) => `${group.at}`, () => h("span", { class: "chart-mark" }), (node, group) => {
-      node.style.left = `${share(group.at)}%`;
-      node.classList.toggle("fault", group.marks.some((mark) => mark.kind === "checkpoint_failed"));
-    });
-    setText(markCount, shown.marks.length === 1 ? "1 mark: when something happened to the job" : `${shown.marks.length} marks: when something happened to the job`);
-    keyed(markList, shown.marks.slice(0, 50), (mark, index) => `${mark.at_ms} ${mark.kind} ${mark.instance} ${mark.text} ${index}`,
-      () => h("li", null, h("span", { class: "muted" }), h("span")), (node, mark) => {
+    keyed(
+      ticks,
+      list,
+      (tick) => tick,
+      () => h("span", { class: "chart-tick" }, h("span")),
+      (node, tick) => {
+        node.style.left = `${share(tick)}%`;
+        setText(node.firstChild, time(tick, undefined, false).slice(-5));
+      },
+    );
+    keyed(
+      markLines,
+      shown.groups,
+      (group) => `${group.at}`,
+      () => h("span", { class: "chart-mark" }),
+      (node, group) => {
+        node.style.left = `${share(group.at)}%`;
+        node.classList.toggle(
+          "fault",
+          group.marks.some((mark) => mark.kind === "checkpoint_failed"),
+        );
+      },
+    );
+    setText(
+      markCount,
+      shown.marks.length === 1
+        ? "1 mark: when something happened to the job"
+        : `${shown.marks.length} marks: when something happened to the job`,
+    );
+    keyed(
+      markList,
+      shown.marks.slice(0, 50),
+      (mark, index) => `${mark.at_ms} ${mark.kind} ${mark.instance} ${mark.text} ${index}`,
+      () => h("li", null, h("span", { class: "muted" }), h("span")),
+      (node, mark) => {
         setText(node.firstChild, time(mark.at_ms));
         setAttr(node.firstChild, "title", timeExact(mark.at_ms));
         setText(node.lastChild, mark.text || (MARK_WORDS[mark.kind] ?? mark.kind));
-      });
+      },
+    );
     markBox.hidden = shown.marks.length === 0;
     setAttr(overlay, "aria-valuemax", length - 1);
   }
@@ -161,13 +248,23 @@ export function timeCharts(charts) {
         const place = cursor === null ? values.findLastIndex(known) : index;
         const value = place < 0 || (cursor === null && place < last - 6) ? null : values[place];
         setText(row.values[i].value, row.chart.format(value));
-        setAttr(row.values[i].node, "title", `${row.chart.label}${line.name ? ` ${line.name}` : ""}: ${row.chart.exact(value)}`);
+        setAttr(
+          row.values[i].node,
+          "title",
+          `${row.chart.label}${line.name ? ` ${line.name}` : ""}: ${row.chart.exact(value)}`,
+        );
         words.push(`${row.chart.label} ${line.name ?? ""} ${row.chart.format(value)}`);
       });
     }
     hair.hidden = cursor === null;
-    const near = cursor === null ? [] : shown.marks.filter((mark) => Math.abs(mark.at_ms - at(index)) <= Math.max(shown.step, ((last * shown.step) / 100)));
-    const marked = near.slice(0, 2).map((mark) => mark.text || (MARK_WORDS[mark.kind] ?? mark.kind)).join("; ");
+    const near =
+      cursor === null
+        ? []
+        : shown.marks.filter((mark) => Math.abs(mark.at_ms - at(index)) <= Math.max(shown.step, (last * shown.step) / 100));
+    const marked = near
+      .slice(0, 2)
+      .map((mark) => mark.text || (MARK_WORDS[mark.kind] ?? mark.kind))
+      .join("; ");
     if (cursor !== null) {
       hair.style.left = `${(index / last) * 100}%`;
       setText(hair.firstChild, time(at(index)));
@@ -175,7 +272,11 @@ export function timeCharts(charts) {
     }
     setText(moment, cursor === null ? "" : `at ${time(at(index))}${marked ? ` · ${marked}` : ""}`);
     setAttr(overlay, "aria-valuenow", index);
-    setAttr(overlay, "aria-valuetext", `${cursor === null ? "now" : time(at(index))}: ${words.join(", ")}${marked ? `, ${marked}` : ""}`);
+    setAttr(
+      overlay,
+      "aria-valuetext",
+      `${cursor === null ? "now" : time(at(index))}: ${words.join(", ")}${marked ? `, ${marked}` : ""}`,
+    );
   }
 
   function put(index) {
@@ -197,8 +298,16 @@ export function timeCharts(charts) {
     if (!shown) return;
     const last = shown.length - 1;
     const here = cursor ?? last;
-    const to = { ArrowLeft: here - 1, ArrowRight: here + 1, ArrowUp: here + 1, ArrowDown: here - 1, PageUp: here - 30, PageDown: here + 30,
-      Home: 0, End: last }[event.key];
+    const to = {
+      ArrowLeft: here - 1,
+      ArrowRight: here + 1,
+      ArrowUp: here + 1,
+      ArrowDown: here - 1,
+      PageUp: here - 30,
+      PageDown: here + 30,
+      Home: 0,
+      End: last,
+    }[event.key];
     if (to !== undefined) {
       event.preventDefault();
       put(to);
@@ -212,10 +321,14 @@ export function timeCharts(charts) {
       const history = padded(given, Math.ceil(SHORTEST_MS / step) + 1);
       const count = history.records_per_s.length;
       // A job that is young fills the width with what there is, at least ten minutes.
-      const firstKnown = Math.min(...charts.flatMap((chart) => chart.lines.map((line) => {
-        const index = (history[line.series] ?? []).findIndex(known);
-        return index < 0 ? count : index;
-      })));
+      const firstKnown = Math.min(
+        ...charts.flatMap((chart) =>
+          chart.lines.map((line) => {
+            const index = (history[line.series] ?? []).findIndex(known);
+            return index < 0 ? count : index;
+          }),
+        ),
+      );
       const first = Math.max(0, Math.min(firstKnown, count - Math.ceil(SHORTEST_MS / step) - 1));
       const from = history.from_ms + first * step;
       const length = count - first;

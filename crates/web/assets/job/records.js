@@ -49,13 +49,30 @@ export function record(of, label = "Record") {
     if (toggle) toggle.textContent = raw ? "Show formatted" : "Show as sent";
   };
   let raw = formatted === null;
-  const toggle = formatted === null ? null
-    : h("button", { class: "button small", type: "button", on: { click: () => show((raw = !raw)) } });
+  const toggle =
+    formatted === null
+      ? null
+      : h("button", { class: "button small", type: "button", on: { click: () => show((raw = !raw)) } });
   show(raw);
-  return h("div", { class: "record" },
-    h("div", { class: "record-head" },
+  return h(
+    "div",
+    { class: "record" },
+    h(
+      "div",
+      { class: "record-head" },
       h("h3", { text: label }),
-      h("span", { class: "muted tiny" }, notes.flatMap((note, index) => (index ? [" · ", note] : [note]))),
-      h("span", { class: "end" }, toggle, h("button", { class: "button small", type: "button", on: { click: () => copy(text) } }, icon("copy"), "Copy"))),
-    code);
+      h(
+        "span",
+        { class: "muted tiny" },
+        notes.flatMap((note, index) => (index ? [" · ", note] : [note])),
+      ),
+      h(
+        "span",
+        { class: "end" },
+        toggle,
+        h("button", { class: "button small", type: "button", on: { click: () => copy(text) } }, icon("copy"), "Copy"),
+      ),
+    ),
+    code,
+  );
 }

@@ -2,13 +2,17 @@
 
 import { h } from "/assets/shared/dom.js";
 
-const TOKEN = /(#.*$)|("""|'''|"(?:[^"\\]|\\.)*"|'[^']*')|([A-Za-z0-9_.-]+(?=\s*=))|(\btrue\b|\bfalse\b|[+-]?\b\d[\d_.:TZ+-]*\b)/g;
+const TOKEN =
+  /(#.*$)|("""|'''|"(?:[^"\\]|\\.)*"|'[^']*')|([A-Za-z0-9_.-]+(?=\s*=))|(\btrue\b|\bfalse\b|[+-]?\b\d[\d_.:TZ+-]*\b)/g;
 
 function pieces(line) {
   if (/^\s*\[/.test(line)) {
     const end = line.indexOf("]", line.indexOf("["));
     const close = end < 0 ? line.length : line.startsWith("[[") ? end + 2 : end + 1;
-    return [h("span", { class: "toml-section", text: line.slice(0, close) }), ...pieces(` ${line.slice(close)}`.slice(1) || "")];
+    return [
+      h("span", { class: "toml-section", text: line.slice(0, close) }),
+      ...pieces(` ${line.slice(close)}`.slice(1) || ""),
+    ];
   }
   const found = [];
   let at = 0;
@@ -25,5 +29,9 @@ function pieces(line) {
 /** The file as a list of numbered lines. */
 export function tomlLines(text) {
   const lines = text.replace(/\n$/, "").split("\n");
-  return h("ol", { class: "toml" }, lines.map((line) => h("li", null, h("code", null, pieces(line), "\n"))));
+  return h(
+    "ol",
+    { class: "toml" },
+    lines.map((line) => h("li", null, h("code", null, pieces(line), "\n"))),
+  );
 }

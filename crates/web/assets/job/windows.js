@@ -7,7 +7,9 @@ import { setting } from "/assets/shared/format.js";
 export function windowWords(window) {
   if (window?.sliding) {
     const { size_ms, slide_ms } = window.sliding;
-    return size_ms === slide_ms ? `tumbling, ${setting(size_ms)}` : `sliding, ${setting(size_ms)} every ${setting(slide_ms)}`;
+    return size_ms === slide_ms
+      ? `tumbling, ${setting(size_ms)}`
+      : `sliding, ${setting(size_ms)} every ${setting(slide_ms)}`;
   }
   if (window?.session) return `session, ends after ${setting(window.session.gap_ms)} without an event`;
   return "window";
@@ -15,7 +17,8 @@ export function windowWords(window) {
 
 /** The drawing: overlapping bars for sliding windows; events, a gap and the end for sessions. */
 export function windowDrawing(window) {
-  const line = (x1, x2, y, props) => s("line", { x1, x2, y1: y, y2: y, "stroke-width": 3, "stroke-linecap": "round", ...props });
+  const line = (x1, x2, y, props) =>
+    s("line", { x1, x2, y1: y, y2: y, "stroke-width": 3, "stroke-linecap": "round", ...props });
   const parts = [];
   if (window?.sliding) {
     const { size_ms, slide_ms } = window.sliding;
@@ -32,6 +35,16 @@ export function windowDrawing(window) {
     parts.push(s("line", { x1: 92, x2: 92, y1: 20, y2: 32, "stroke-width": 1.5 }));
     for (const x of events) parts.push(s("circle", { cx: x, cy: 12, r: 2, fill: "currentColor", stroke: "none" }));
   }
-  return s("svg", { class: "window-drawing", viewBox: "0 0 180 44", fill: "none", stroke: "currentColor", role: "img",
-    "aria-label": windowWords(window) }, parts);
+  return s(
+    "svg",
+    {
+      class: "window-drawing",
+      viewBox: "0 0 180 44",
+      fill: "none",
+      stroke: "currentColor",
+      role: "img",
+      "aria-label": windowWords(window),
+    },
+    parts,
+  );
 }

@@ -128,8 +128,15 @@ const ICONS = {
 export function icon(name) {
   return s(
     "svg",
-    { viewBox: "0 0 16 16", fill: "none", stroke: "currentColor", "stroke-width": "1.5", "stroke-linecap": "round",
-      "stroke-linejoin": "round", "aria-hidden": "true" },
+    {
+      viewBox: "0 0 16 16",
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": "1.5",
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+      "aria-hidden": "true",
+    },
     s("path", { d: ICONS[name] ?? ICONS.plain }),
   );
 }
@@ -137,17 +144,34 @@ export function icon(name) {
 /** Text in code type with a button that copies it. `what` names it for screen readers. `set(text)` on it changes it. */
 export function copyable(text, what) {
   const code = h("code", { text });
-  const node = h("span", { class: "copyable" }, code,
-    h("button", { class: "icon-button", type: "button", title: "Copy", "aria-label": `Copy ${what}`,
-      on: { click: () => copy(code.textContent) } }, icon("copy")));
+  const node = h(
+    "span",
+    { class: "copyable" },
+    code,
+    h(
+      "button",
+      {
+        class: "icon-button",
+        type: "button",
+        title: "Copy",
+        "aria-label": `Copy ${what}`,
+        on: { click: () => copy(code.textContent) },
+      },
+      icon("copy"),
+    ),
+  );
   node.set = (next) => setText(code, next);
   return node;
 }
 
 /** Something that is not there (yet): what, why, and what to do; `rest` are nodes or texts, each its own paragraph. */
 export function empty(title, ...rest) {
-  return h("div", { class: "empty" }, h("strong", { text: title }),
-    rest.filter(Boolean).map((part) => (part instanceof Node ? part : h("p", { text: part }))));
+  return h(
+    "div",
+    { class: "empty" },
+    h("strong", { text: title }),
+    rest.filter(Boolean).map((part) => (part instanceof Node ? part : h("p", { text: part }))),
+  );
 }
 
 /** Runs `work`; what it throws is shown in `panel` instead of ending the page. */
@@ -158,7 +182,13 @@ export function guarded(panel, work) {
   } catch (fault) {
     console.warn("panel", fault);
     if (panel.querySelector(":scope > .panel-fault")) return;
-    panel.prepend(h("div", { class: "notice level-soon panel-fault", role: "status" }, icon("soon"),
-      h("span", null, "This part of the page could not be shown. Reload the page; its values are also in the JSON below.")));
+    panel.prepend(
+      h(
+        "div",
+        { class: "notice level-soon panel-fault", role: "status" },
+        icon("soon"),
+        h("span", null, "This part of the page could not be shown. Reload the page; its values are also in the JSON below."),
+      ),
+    );
   }
 }

@@ -18,7 +18,11 @@ const trim = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 export function count(value) {
   if (!known(value)) return UNKNOWN;
   const size = Math.abs(value);
-  for (const [unit, factor] of [["G", 1e9], ["M", 1e6], ["K", 1e3]]) {
+  for (const [unit, factor] of [
+    ["G", 1e9],
+    ["M", 1e6],
+    ["K", 1e3],
+  ]) {
     if (size >= factor * (unit === "K" ? 10 : 0.9995)) return `${short(value / factor)}${GAP}${unit}`;
   }
   return Number.isInteger(value) || size >= 1000 ? exact(Math.round(value)) : short(value);
@@ -39,7 +43,12 @@ export function rate(value) {
 /** 41000000 → "41 MB". */
 export function bytes(value) {
   if (!known(value)) return UNKNOWN;
-  for (const [unit, factor] of [["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
+  for (const [unit, factor] of [
+    ["TB", 1e12],
+    ["GB", 1e9],
+    ["MB", 1e6],
+    ["kB", 1e3],
+  ]) {
     if (value >= factor) return `${short(value / factor)}${GAP}${unit}`;
   }
   return `${exact(Math.round(value))}${GAP}B`;
@@ -53,15 +62,41 @@ export function span(ms) {
   if (ms < 10_000) return `${trim((ms / 1000).toFixed(1))}${GAP}s`;
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds}${GAP}s`;
-  const [d, hr, m, sec] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
-  const parts = d ? [[d, "d"], [hr, "h"]] : hr ? [[hr, "h"], [m, "m"]] : [[m, "m"], [sec, "s"]];
-  return parts.filter(([n], i) => i === 0 || n > 0).map(([n, unit]) => `${n}${GAP}${unit}`).join(" ");
+  const [d, hr, m, sec] = [
+    Math.floor(seconds / 86400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+    seconds % 60,
+  ];
+  const parts = d
+    ? [
+        [d, "d"],
+        [hr, "h"],
+      ]
+    : hr
+      ? [
+          [hr, "h"],
+          [m, "m"],
+        ]
+      : [
+          [m, "m"],
+          [sec, "s"],
+        ];
+  return parts
+    .filter(([n], i) => i === 0 || n > 0)
+    .map(([n, unit]) => `${n}${GAP}${unit}`)
+    .join(" ");
 }
 
 /** A span as settings say it: 3600000 → "1 h", 600000 → "10 min". */
 export function setting(ms) {
   if (!known(ms)) return UNKNOWN;
-  for (const [unit, factor] of [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1000]]) {
+  for (const [unit, factor] of [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["min", 60_000],
+    ["s", 1000],
+  ]) {
     if (ms >= factor && ms % factor === 0) return `${ms / factor}${GAP}${unit}`;
   }
   return `${ms}${GAP}ms`;
@@ -119,8 +154,16 @@ export function viewerZone() {
 function parts(ms, zone) {
   let format = formats.get(zone);
   if (!format) {
-    format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit",
-      hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    format = new Intl.DateTimeFormat("en-GB", {
+      timeZone: zone,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+    });
     formats.set(zone, format);
   }
   return Object.fromEntries(format.formatToParts(new Date(ms)).map((part) => [part.type, part.value]));

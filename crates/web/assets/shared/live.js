@@ -19,7 +19,10 @@ export async function fetchJson(url, { body, method, signal } = {}) {
   try {
     answer = await fetch(url, {
       method: method ?? (body === undefined ? "GET" : "POST"),
-      headers: body === undefined ? { accept: "application/json" } : { accept: "application/json", "content-type": "application/json" },
+      headers:
+        body === undefined
+          ? { accept: "application/json" }
+          : { accept: "application/json", "content-type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
     });
@@ -33,10 +36,16 @@ export async function fetchJson(url, { body, method, signal } = {}) {
   }
   const said = await answer.json().catch(() => null);
   if (!answer.ok) {
-    const why = Array.isArray(said?.errors) && said.errors.length > 0 ? said.errors.join("\n") : `The server answers ${answer.status} ${answer.statusText}.`;
+    const why =
+      Array.isArray(said?.errors) && said.errors.length > 0
+        ? said.errors.join("\n")
+        : `The server answers ${answer.status} ${answer.statusText}.`;
     throw Object.assign(new Error(why), { status: answer.status });
   }
-  if (said === null) throw Object.assign(new Error("The server's answer is no JSON. Is something else on this port?"), { status: answer.status });
+  if (said === null)
+    throw Object.assign(new Error("The server's answer is no JSON. Is something else on this port?"), {
+      status: answer.status,
+    });
   return said;
 }
 
@@ -67,7 +76,8 @@ export function live(url, { onData, onState = () => {}, onEvent, events = [], tw
     source = opened;
     heard = Date.now();
     opened.onmessage = (message) => take(() => onData(JSON.parse(message.data)));
-    for (const name of events) opened.addEventListener(name, (message) => take(() => onEvent?.(name, JSON.parse(message.data))));
+    for (const name of events)
+      opened.addEventListener(name, (message) => take(() => onEvent?.(name, JSON.parse(message.data))));
     opened.onerror = () => source === opened && lost();
     // A connection that died without a word (sleep, a cut cable) tells nothing by itself.
     watch = setInterval(() => Date.now() - heard > SILENT_MS && events.length === 0 && lost(), 2000);
@@ -90,7 +100,11 @@ export function live(url, { onData, onState = () => {}, onEvent, events = [], tw
     const wait = pause * (0.8 + Math.random() * 0.4);
     pause = Math.min(pause * 2, LONGEST_MS);
     onState("lost", Date.now() + wait);
-    if (twin) fetch(twin, { headers: { accept: "application/json" } }).then((answer) => answer.status === 401 && toLogin(), () => {});
+    if (twin)
+      fetch(twin, { headers: { accept: "application/json" } }).then(
+        (answer) => answer.status === 401 && toLogin(),
+        () => {},
+      );
     timer = setTimeout(open, wait);
   }
 

@@ -9,7 +9,9 @@ const RESORT_MS = 5000;
 function compare(a, b) {
   const [noA, noB] = [a === null || a === undefined || Number.isNaN(a), b === null || b === undefined || Number.isNaN(b)];
   if (noA || noB) return noA - noB; // what is not known comes last
-  return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+  return typeof a === "number" && typeof b === "number"
+    ? a - b
+    : String(a).localeCompare(String(b), "en", { numeric: true });
 }
 
 /**
@@ -23,7 +25,19 @@ function compare(a, b) {
  *
  * Returns `{ element, update(rows), filterBox }`.
  */
-export function table({ caption, columns, key, mark, sort, filter, empty, limit = 500, stickFirst = false, whole = false, tools = [] }) {
+export function table({
+  caption,
+  columns,
+  key,
+  mark,
+  sort,
+  filter,
+  empty,
+  limit = 500,
+  stickFirst = false,
+  whole = false,
+  tools = [],
+}) {
   let rows = [];
   let order = [];
   let sorted = sort ? { ...sort } : null;
@@ -31,17 +45,31 @@ export function table({ caption, columns, key, mark, sort, filter, empty, limit 
   let active = { row: null, column: columns[0].id };
 
   const heads = columns.map((column) => {
-    const button = column.sortable === false ? null : h("button", { type: "button", title: column.title, on: { click: () => sortBy(column) } }, column.label);
+    const button =
+      column.sortable === false
+        ? null
+        : h("button", { type: "button", title: column.title, on: { click: () => sortBy(column) } }, column.label);
     return h("th", { scope: "col", class: column.numeric ? "numeric" : null, title: column.title }, button ?? column.label);
   });
   const body = h("tbody");
-  const grid = h("table", { role: "grid", "aria-label": caption, class: stickFirst ? "stick-first" : null },
-    h("thead", null, h("tr", null, heads)), body);
+  const grid = h(
+    "table",
+    { role: "grid", "aria-label": caption, class: stickFirst ? "stick-first" : null },
+    h("thead", null, h("tr", null, heads)),
+    body,
+  );
   const scroll = h("div", { class: whole ? "table-scroll whole" : "table-scroll" }, grid);
   const said = h("span", { class: "muted tiny", role: "status" });
   const filterBox = filter
-    ? h("input", { class: "input", type: "search", placeholder: filter, "aria-label": filter, autocomplete: "off", spellcheck: "false",
-        on: { input: () => draw(true) } })
+    ? h("input", {
+        class: "input",
+        type: "search",
+        placeholder: filter,
+        "aria-label": filter,
+        autocomplete: "off",
+        spellcheck: "false",
+        on: { input: () => draw(true) },
+      })
     : null;
   const toolbar = filterBox || tools.length ? h("div", { class: "table-tools" }, filterBox, tools, said) : null;
   const nothing = h("div", { hidden: true }, empty);
@@ -59,7 +87,10 @@ export function table({ caption, columns, key, mark, sort, filter, empty, limit 
     const words = (filterBox?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
     if (words.length === 0) return rows;
     return rows.filter((row) => {
-      const text = columns.map((column) => `${textOf(column, row)} ${column.copy?.(row) ?? ""}`).join(" ").toLowerCase();
+      const text = columns
+        .map((column) => `${textOf(column, row)} ${column.copy?.(row) ?? ""}`)
+        .join(" ")
+        .toLowerCase();
       return words.every((word) => text.includes(word));
     });
   }
@@ -74,7 +105,8 @@ export function table({ caption, columns, key, mark, sort, filter, empty, limit 
     sortedAt = performance.now();
     if (!column) return found;
     const value = (row) => (column.value ? column.value(row) : textOf(column, row));
-    return found.map((row, index) => [value(row), index, row])
+    return found
+      .map((row, index) => [value(row), index, row])
       .sort((a, b) => {
         const none = [a, b].some(([each]) => each === null || each === undefined);
         return compare(a[0], b[0]) * (sorted.descending && !none ? -1 : 1) || a[1] - b[1];
@@ -87,8 +119,13 @@ export function table({ caption, columns, key, mark, sort, filter, empty, limit 
     const all = ordered(found, anew);
     const shown = all.slice(0, limit);
     order = shown.map((row) => String(key(row)));
-    heads.forEach((head, index) => setAttr(head, "aria-sort",
-      sorted?.column === columns[index].id ? (sorted.descending ? "descending" : "ascending") : null));
+    heads.forEach((head, index) =>
+      setAttr(
+        head,
+        "aria-sort",
+        sorted?.column === columns[index].id ? (sorted.descending ? "descending" : "ascending") : null,
+      ),
+    );
     keyed(body, shown, key, create, fill);
     if (!order.includes(active.row)) active.row = order[0] ?? null;
     for (const row of body.rows) {
@@ -100,14 +137,30 @@ export function table({ caption, columns, key, mark, sort, filter, empty, limit 
     nothing.hidden = !scroll.hidden;
     if (toolbar) toolbar.hidden = scroll.hidden && !tools.length;
     const hidden = found.length - shown.length;
-    setText(said, hidden > 0 ? `the first ${shown.length} of ${found.length}` : found.length < rows.length ? `${found.length} of ${rows.length}` : "");
+    setText(
+      said,
+      hidden > 0
+        ? `the first ${shown.length} of ${found.length}`
+        : found.length < rows.length
+          ? `${found.length} of ${rows.length}`
+          : "",
+    );
   }
 
   function create(row) {
     const id = String(key(row));
-    return h("tr", { data: { row: id } }, columns.map((column) =>
-      h("td", { class: [column.numeric && "numeric", column.mono && "mono", column.wrap && "wrap"].filter(Boolean).join(" ") || null,
-        data: { column: column.id }, tabindex: "-1" })));
+    return h(
+      "tr",
+      { data: { row: id } },
+      columns.map((column) =>
+        h("td", {
+          class:
+            [column.numeric && "numeric", column.mono && "mono", column.wrap && "wrap"].filter(Boolean).join(" ") || null,
+          data: { column: column.id },
+          tabindex: "-1",
+        }),
+      ),
+    );
   }
 
   function fill(line, row) {
@@ -195,5 +248,13 @@ export function pair(cell, main, sub) {
 
 /** A column for a long id: shortened in the middle, whole in the title and when copied. */
 export function idColumn(id, label, of, most = 24) {
-  return { id, label, mono: true, text: (row) => middle(of(row) ?? "–", most), value: of, exact: of, copy: (row) => of(row) ?? "" };
+  return {
+    id,
+    label,
+    mono: true,
+    text: (row) => middle(of(row) ?? "–", most),
+    value: of,
+    exact: of,
+    copy: (row) => of(row) ?? "",
+  };
 }

@@ -12,7 +12,11 @@ const numeric = (text) => (text !== "" && Number.isFinite(Number(text)) ? Number
 export function shown(text) {
   const value = numeric(text);
   if (value === null) return middle(text, 80);
-  return /\.\d{5,}/.test(text) ? value.toLocaleString("en-US", { maximumFractionDigits: 4 }) : /^-?\d{5,}$/.test(text) && Number.isSafeInteger(value) ? exact(value) : text;
+  return /\.\d{5,}/.test(text)
+    ? value.toLocaleString("en-US", { maximumFractionDigits: 4 })
+    : /^-?\d{5,}$/.test(text) && Number.isSafeInteger(value)
+      ? exact(value)
+      : text;
 }
 
 /** Values of each field as they were written: from the server's memory, then what this page sees change. */
@@ -20,7 +24,8 @@ export class Written {
   #series = new Map(); // redis key and field → [[at, value]]
 
   take(view, now) {
-    for (const row of view.recent ?? []) for (const [name, value] of row.fields) this.#add(`${row.redis_key}\u0000${name}`, row.at_ms, value);
+    for (const row of view.recent ?? [])
+      for (const [name, value] of row.fields) this.#add(`${row.redis_key}\u0000${name}`, row.at_ms, value);
     for (const row of view.current ?? []) {
       const at = row.age_ms === null ? now : now - row.age_ms;
       for (const [name, value] of row.fields) this.#add(`${row.redis_key}\u0000${name}`, at, value, true);
@@ -70,17 +75,47 @@ function card(keyField) {
   const left = h("div", { class: "bar" }, h("span"));
   const age = h("span");
   const rest = h("span");
-  const key = h("button", { class: "link-button mono muted tiny card-key", type: "button", on: { click: () => copy(node.redisKey) } });
-  const node = h("article", { class: "card" }, head, list, other, h("div", { class: "card-foot" }, left, h("div", { class: "card-ages tiny muted" }, age, rest), key));
+  const key = h("button", {
+    class: "link-button mono muted tiny card-key",
+    type: "button",
+    on: { click: () => copy(node.redisKey) },
+  });
+  const node = h(
+    "article",
+    { class: "card" },
+    head,
+    list,
+    other,
+    h("div", { class: "card-foot" }, left, h("div", { class: "card-ages tiny muted" }, age, rest), key),
+  );
   node.set = (row, view, now, written) => {
     node.redisKey = row.redis_key;
     const windowed = row.window_start_ms !== null && row.window_start_ms !== undefined;
     setText(head.firstChild, windowed ? time(row.window_start_ms) : "Now");
     setAttr(head.firstChild, "title", windowed ? timeExact(row.window_start_ms) : "the newest window that fired");
-    setText(head.lastChild, windowed ? [row.endMs ? `to ${time(row.endMs)}, ${span(row.endMs - row.window_start_ms)}` : "", timeBeside(row.window_start_ms)].filter(Boolean).join(" · ") : "the newest window that closed");
+    setText(
+      head.lastChild,
+      windowed
+        ? [
+            row.endMs ? `to ${time(row.endMs)}, ${span(row.endMs - row.window_start_ms)}` : "",
+            timeBeside(row.window_start_ms),
+          ]
+            .filter(Boolean)
+            .join(" · ")
+        : "the newest window that closed",
+    );
     other.hidden = !row.other_type;
-    setText(other, row.other_type ? `Redis holds a ${row.other_type} at this key, not a row. Something else writes to it.` : "");
-    keyed(list, row.fields.filter(([name]) => name !== keyField), ([name]) => name, field, (each, pair) => each.set(pair, written.of(row.redis_key, pair[0])));
+    setText(
+      other,
+      row.other_type ? `Redis holds a ${row.other_type} at this key, not a row. Something else writes to it.` : "",
+    );
+    keyed(
+      list,
+      row.fields.filter(([name]) => name !== keyField),
+      ([name]) => name,
+      field,
+      (each, pair) => each.set(pair, written.of(row.redis_key, pair[0])),
+    );
     const ttl = row.ttl_left_ms;
     const share = ttl === null || !view.ttl_ms ? 1 : Math.max(0, Math.min(1, ttl / view.ttl_ms));
     left.hidden = ttl === null;
@@ -105,16 +140,22 @@ function timeline() {
     const start = Math.min(...rows.map((row) => row.window_start_ms));
     const length = Math.max(60_000, now - start);
     setText(from, time(start));
-    keyed(track, rows, (row) => row.redis_key, () => h("li", null, h("button", { type: "button", on: { click: (event) => choose(event.currentTarget.redisKey) } })), (each, row) => {
-      const end = row.endMs ?? row.window_start_ms;
-      const bar = each.firstChild;
-      bar.redisKey = row.redis_key;
-      each.style.left = `${Math.min(99, ((row.window_start_ms - start) / length) * 100)}%`;
-      each.style.width = `${Math.max(0, Math.min(100, ((end - row.window_start_ms) / length) * 100))}%`;
-      const words = `Session from ${time(row.window_start_ms)}${row.endMs ? ` to ${time(row.endMs)}, ${span(row.endMs - row.window_start_ms)}` : ""}`;
-      setAttr(bar, "title", words);
-      setAttr(bar, "aria-label", words);
-    });
+    keyed(
+      track,
+      rows,
+      (row) => row.redis_key,
+      () => h("li", null, h("button", { type: "button", on: { click: (event) => choose(event.currentTarget.redisKey) } })),
+      (each, row) => {
+        const end = row.endMs ?? row.window_start_ms;
+        const bar = each.firstChild;
+        bar.redisKey = row.redis_key;
+        each.style.left = `${Math.min(99, ((row.window_start_ms - start) / length) * 100)}%`;
+        each.style.width = `${Math.max(0, Math.min(100, ((end - row.window_start_ms) / length) * 100))}%`;
+        const words = `Session from ${time(row.window_start_ms)}${row.endMs ? ` to ${time(row.endMs)}, ${span(row.endMs - row.window_start_ms)}` : ""}`;
+        setAttr(bar, "title", words);
+        setAttr(bar, "aria-label", words);
+      },
+    );
   };
   return node;
 }
@@ -140,13 +181,24 @@ export function viewSection(user) {
   const line = timeline();
   const cards = h("div", { class: "cards" });
   const none = h("p", { class: "muted view-none" });
-  const node = h("section", { class: "section view" }, h("div", { class: "section-head" }, name, window, counts), line, cards, none);
+  const node = h(
+    "section",
+    { class: "section view" },
+    h("div", { class: "section-head" }, name, window, counts),
+    line,
+    cards,
+    none,
+  );
 
   function choose(redisKey) {
     for (const each of cards.children) {
       const here = each.redisKey === redisKey;
       each.classList.toggle("chosen", here);
-      if (here) each.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+      if (here)
+        each.scrollIntoView({
+          block: "nearest",
+          behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+        });
     }
   }
 
@@ -154,8 +206,15 @@ export function viewSection(user) {
     setText(name, view.name);
     setAttr(node, "aria-label", view.name);
     setText(window, view.window);
-    setText(counts, `${count(view.entities)} users · ${count(view.rows)} rows · ${count(view.rows_per_s)}/s · ${count(view.late_events)} late`);
-    setAttr(counts, "title", `${exact(view.entities, "users with state")}\n${exact(view.rows, "rows since the start")}\n${exact(view.late_events, "late events since the start")}`);
+    setText(
+      counts,
+      `${count(view.entities)} users · ${count(view.rows)} rows · ${count(view.rows_per_s)}/s · ${count(view.late_events)} late`,
+    );
+    setAttr(
+      counts,
+      "title",
+      `${exact(view.entities, "users with state")}\n${exact(view.rows, "rows since the start")}\n${exact(view.late_events, "late events since the start")}`,
+    );
     if (!user) {
       line.hidden = true;
       none.hidden = true;
@@ -163,13 +222,24 @@ export function viewSection(user) {
     }
     written.take(view, data.now_ms);
     // The newest session is the one people ask about: it comes first.
-    const rows = (view.current ?? []).map((row) => ({ ...row, endMs: view.session ? ends(row, plan) : (row.window_end_ms ?? null) })).reverse();
+    const rows = (view.current ?? [])
+      .map((row) => ({ ...row, endMs: view.session ? ends(row, plan) : (row.window_end_ms ?? null) }))
+      .reverse();
     const sessions = rows.filter((row) => typeof row.window_start_ms === "number");
     line.hidden = !view.session || sessions.length === 0;
     if (!line.hidden) line.set(sessions, data.now_ms, choose);
-    keyed(cards, rows.slice(0, 60), (row) => row.redis_key, () => card(data.key_field), (each, row) => each.set(row, view, data.now_ms, written));
+    keyed(
+      cards,
+      rows.slice(0, 60),
+      (row) => row.redis_key,
+      () => card(data.key_field),
+      (each, row) => each.set(row, view, data.now_ms, written),
+    );
     none.hidden = rows.length > 0;
-    setText(none, `No row. One comes when a window of this view closes by event time${view.ttl_ms ? `, and goes ${setting(view.ttl_ms)} after it was last written` : ""}.`);
+    setText(
+      none,
+      `No row. One comes when a window of this view closes by event time${view.ttl_ms ? `, and goes ${setting(view.ttl_ms)} after it was last written` : ""}.`,
+    );
   };
   return node;
 }

@@ -16,9 +16,19 @@ export function rowsTicker(keyField) {
   const list = h("ol", { class: "ticker" });
   const note = h("p", { class: "muted" }, "No row was written by this instance yet. Rows come when a window closes.");
   const toggle = h("button", { class: "button small", type: "button", on: { click: () => pause(!paused) } });
-  const element = h("section", { class: "section", "aria-label": "Rows as they are written" },
-    h("div", { class: "section-head" }, h("h2", { text: "Rows as they are written" }), h("span", { class: "muted tiny", text: "by this instance, newest first" }), h("span", { class: "end" }, toggle)),
-    note, list);
+  const element = h(
+    "section",
+    { class: "section", "aria-label": "Rows as they are written" },
+    h(
+      "div",
+      { class: "section-head" },
+      h("h2", { text: "Rows as they are written" }),
+      h("span", { class: "muted tiny", text: "by this instance, newest first" }),
+      h("span", { class: "end" }, toggle),
+    ),
+    note,
+    list,
+  );
 
   function pause(now) {
     paused = now;
@@ -29,12 +39,34 @@ export function rowsTicker(keyField) {
   function create(row) {
     const user = row.fields.find(([name]) => name === keyField())?.[1];
     const values = row.fields.filter(([name]) => name !== keyField());
-    return h("li", null,
+    return h(
+      "li",
+      null,
       h("time", { class: "muted", text: time(row.at_ms), title: timeExact(row.at_ms) }),
-      user === undefined ? h("span", { class: "mono", text: middle(row.redis_key, 32), title: row.redis_key })
-        : h("a", { href: `/features/${encodeURIComponent(user)}`, "data-page": true, class: "mono", text: middle(user, 24), title: user }),
+      user === undefined
+        ? h("span", { class: "mono", text: middle(row.redis_key, 32), title: row.redis_key })
+        : h("a", {
+            href: `/features/${encodeURIComponent(user)}`,
+            "data-page": true,
+            class: "mono",
+            text: middle(user, 24),
+            title: user,
+          }),
       h("span", { class: "muted ticker-view", text: row.feature_view, title: row.redis_key }),
-      h("span", { class: "ticker-fields" }, values.map(([name, value]) => [h("span", { class: "nowrap" }, h("span", { class: "muted", text: `${middle(name, 32)} ` }), h("span", { text: shown(value), title: value })), " "])));
+      h(
+        "span",
+        { class: "ticker-fields" },
+        values.map(([name, value]) => [
+          h(
+            "span",
+            { class: "nowrap" },
+            h("span", { class: "muted", text: `${middle(name, 32)} ` }),
+            h("span", { text: shown(value), title: value }),
+          ),
+          " ",
+        ]),
+      ),
+    );
   }
 
   async function tick() {
