@@ -1,6 +1,6 @@
 //! Every GET, as a snapshot.
 
-use crate::reports::{BROKEN, TAKEN, UNDER_WAY};
+use crate::reports::{BROKEN, EVERY, NOW, TAKEN, UNDER_WAY, checkpoint, here};
 use crate::support::Job;
 
 fn shown(job: &Job, path: &str) -> String {
@@ -87,4 +87,25 @@ fn aggregates_and_subtasks_can_be_chosen() {
     assert_eq!(lag, serde_json::json!([{ "id": "pendingRecords", "max": 40.0, "min": 0.0 }]));
     let names = job.get(&path);
     assert!(names.as_array().expect("a list").contains(&serde_json::json!({ "id": "pendingRecords" })), "{names}");
+}
+
+/// 20 s into an interval.
+#[test]
+fn a_round_is_open_until_every_partition_took_part_or_the_interval_is_over() {
+    let mut here = here();
+    here.reported_at_ms = NOW + 20_000;
+    here.checkpoints.insert(0, checkpoint(0, 10, NOW + 18_000));
+    let job = Job::of(here, &[]);
+    let path = format!("/jobs/{}/checkpoints/details/{NOW}", job.id());
+    let of = |job: &Job| {
+        let round = job.get(&path);
+        (round["status"].clone(), round["num_subtasks"].clone(), round["num_acknowledged_subtasks"].clone())
+    };
+    assert_eq!(of(&job), ("IN_PROGRESS".into(), 2.into(), 1.into()));
+    job.says.0.lock().expect("nobody panicked").reported_at_ms = NOW + EVERY;
+    assert_eq!(of(&job), ("COMPLETED".into(), 1.into(), 1.into()), "partition 1 had nothing new");
+    let mut here = job.says.0.lock().expect("nobody panicked").clone();
+    here.reported_at_ms = NOW + 20_000;
+    here.checkpoints.insert(0, checkpoint(1, 10, NOW + 19_000));
+    assert_eq!(of(&Job::of(here, &[])), ("COMPLETED".into(), 2.into(), 2.into()));
 }

@@ -177,7 +177,8 @@ pub(crate) fn there() -> InstanceReport {
             ..partition(2, 0)
         }],
         redis: RedisReport { rows_written: 190, rows_per_s: 40.0, transaction_seconds: 0.2, ..RedisReport::default() },
-        checkpoints: vec![part_of_savepoint(2), checkpoint(2, 5, NOW - 71_500)],
+        // The savepoint was taken while it owned partition 3 too.
+        checkpoints: vec![part_of_savepoint(2), part_of_savepoint(3), checkpoint(2, 5, NOW - 71_500)],
         checkpoint_counts: CheckpointCounts { completed: 1, ..CheckpointCounts::default() },
         restored: Vec::new(),
         marks: Vec::new(),

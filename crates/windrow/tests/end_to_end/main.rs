@@ -9,6 +9,7 @@
 mod bounded;
 mod contested;
 mod dead_letters;
+mod flink_cli;
 mod input;
 mod kill;
 mod live;

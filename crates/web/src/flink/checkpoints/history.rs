@@ -16,8 +16,8 @@ pub(in crate::flink) struct Round<'a> {
     pub(in crate::flink) id: i64,
     pub(in crate::flink) savepoint: Option<&'a str>,
     pub(in crate::flink) parts: BTreeMap<i32, &'a CheckpointReport>,
-    /// More is to come.
-    open: bool,
+    /// Parts that are there or to come.
+    pub(in crate::flink) expected: usize,
 }
 
 /// Newest first.
@@ -44,7 +44,8 @@ pub(in crate::flink) fn rounds<'a>(look: &'a Look<'_>) -> Vec<Round<'a>> {
         let expected = if savepoint.is_some() { look.partitions() } else { owned };
         let over = savepoint.is_none() && look.now_ms >= id + every;
         let young = savepoint.is_none() || look.now_ms < id + SAVEPOINT_PATIENCE_MS;
-        Round { id, savepoint, open: parts.len() < expected && !over && young, parts }
+        let expected = if !over && young { expected.max(parts.len()) } else { parts.len() };
+        Round { id, savepoint, parts, expected }
     });
     rounds.collect()
 }
@@ -66,7 +67,7 @@ impl Round<'_> {
         let any = |status| self.parts.values().any(|part| part.status == status);
         if any(CheckpointStatus::Failed) {
             CheckpointStatus::Failed
-        } else if self.open || any(CheckpointStatus::InProgress) {
+        } else if self.parts.len() < self.expected || any(CheckpointStatus::InProgress) {
             CheckpointStatus::InProgress
         } else {
             CheckpointStatus::Completed

@@ -129,7 +129,7 @@ fn common(round: &Round<'_>) -> Value {
         "alignment_buffered": 0,
         "processed_data": 0,
         "persisted_data": 0,
-        "num_subtasks": round.parts.len(),
+        "num_subtasks": round.expected,
         "num_acknowledged_subtasks": round.completed(),
     })
 }
