@@ -129,6 +129,7 @@ impl Console {
             target,
             stop: self.stop.clone(),
             peers: self.peers.clone(),
+            own: self.observed.report().instance,
             request: request.clone(),
             id,
             then_stop,
@@ -152,10 +153,11 @@ impl Console {
     /// Stops all instances of the job. The others hear of it through the checkpoint store, within about two seconds.
     pub fn stop_job(&self) {
         let (store, peers, stop) = (Arc::clone(&self.store), self.peers.clone(), self.stop.clone());
+        let own = self.observed.report().instance;
         let tell = {
             let stop = stop.clone();
             move || {
-                peers.stop_others(&*store);
+                peers.stop_others(&*store, &own);
                 info!("the job was stopped over HTTP");
                 stop.request();
             }
@@ -198,6 +200,7 @@ struct Waiter {
     target: Arc<dyn CheckpointStore>,
     stop: Stop,
     peers: Peers,
+    own: String,
     request: String,
     id: String,
     then_stop: bool,
@@ -216,7 +219,7 @@ impl Waiter {
                     "savepoint taken"
                 );
                 if self.then_stop {
-                    self.peers.stop_others(&*self.store);
+                    self.peers.stop_others(&*self.store, &self.own);
                 }
                 // Before the stop: the one who polls must not find the end of the process first.
                 self.controls.remembered().end(&self.request, Ok(()));

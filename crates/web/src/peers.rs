@@ -56,12 +56,14 @@ impl Peers {
         there.into_iter().flat_map(|one| one.savepoints).find(|savepoint| savepoint.request == request)
     }
 
-    /// Asks everybody who is there to stop, but for the process that asks.
-    pub(crate) fn stop_others(&self, store: &dyn CheckpointStore) {
+    /// Asks everybody who is there to stop, but for `own`, who asks.
+    pub(crate) fn stop_others(&self, store: &dyn CheckpointStore, own: &str) {
         if let Err(fault) = self.look(store) {
             warn!(%fault, "which other instances there are is not known for sure; those known are asked to stop");
         }
-        for one in self.known().there() {
+        // Listed first: the lock must be free again.
+        let there = self.known().there();
+        for one in there.iter().filter(|one| one.instance != own) {
             self.stop_other(store, &one.instance);
         }
     }

@@ -1,0 +1,155 @@
+//! The shapes of `docs/api.md`.
+
+use serde_json::Value;
+use windrow_connectors::redis::WrittenRow;
+use windrow_core::ViewId;
+use windrow_web::report::{Bytes, DeadLetterReport, InstanceState, LateEventReport, Reach};
+
+use crate::support::{Site, now_ms, report};
+
+const HOSTILE: &str = "<script>alert(1)</script>\u{0}\n\"'\u{1F600}";
+
+/// The names of an object's members, and of those within.
+fn names(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(members) => members.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The JSON examples of the documentation, by the URL they stand under.
+fn documented(url: &str) -> Value {
+    let docs = include_str!("../../../../docs/api.md");
+    let after = docs.split_once(&format!("## `{url}`")).expect(url).1;
+    let block = after.split_once("```json").expect(url).1.split_once("```").expect(url).0;
+    serde_json::from_str(block).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+#[test]
+fn pages_say_what_is_documented() {
+    let site = Site::start();
+    for (url, asked) in [
+        ("/api/overview", "/api/overview"),
+        ("/api/checkpoints", "/api/checkpoints"),
+        ("/api/features?user=111", "/api/features"),
+        ("/api/rows", "/api/rows"),
+        ("/api/problems", "/api/problems"),
+        ("/api/pipeline", "/api/pipeline"),
+    ] {
+        let (documented, said) = (documented(url), site.json(asked));
+        let mut expected = names(&documented);
+        let mut found = names(&said);
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "{url}");
+        for name in expected {
+            for inner in names(&documented[&name]).into_iter().filter(|inner| inner != "…") {
+                assert!(said[&name].get(&inner).is_some(), "{url}: {name}.{inner}");
+            }
+        }
+    }
+    let overview = site.json("/api/overview");
+    let stages = documented("/api/overview")["stages"].clone();
+    for documented in stages.as_array().expect("stages") {
+        let all = overview["stages"].as_array().expect("stages");
+        let said = all.iter().find(|stage| stage["id"] == documented["id"]).expect("the stage");
+        for name in names(documented) {
+            assert!(said.get(&name).is_some(), "{}.{name}", documented["id"]);
+        }
+        for name in names(&documented["facts"]) {
+            assert!(said["facts"].get(&name).is_some(), "{}.facts.{name}", documented["id"]);
+        }
+    }
+    let details: Vec<_> =
+        overview["stages"].as_array().expect("stages").iter().map(|it| it["detail"].clone()).collect();
+    assert_eq!(details[0], "ecommerce-events, 4 partitions");
+    assert_eq!(details[2], "sliding 1 h every 10 min");
+    assert_eq!(overview["job"]["state"], "running");
+}
+
+#[test]
+fn partitions_without_an_owner_are_there() {
+    let site = Site::with("memory:", report("00000000000000aa", &[0, 2]), None);
+    let said = site.json("/api/partitions");
+    let partitions = said["partitions"].as_array().expect("partitions");
+    assert_eq!(partitions.len(), 4);
+    assert_eq!(partitions[0]["here"], true);
+    assert_eq!(partitions[0]["lag"], 5);
+    assert_eq!(partitions[1], serde_json::json!({ "partition": 1, "instance": null, "host": null }));
+    let overview = site.json("/api/overview");
+    assert_eq!(overview["job"]["state"], "degraded");
+    let said = &overview["attention"][0];
+    assert_eq!(said["what"], "Nobody reads partitions 1, 3");
+    assert_eq!(said["level"], "act");
+}
+
+#[test]
+fn hostile_users_and_records_are_only_text() {
+    let mut said = report("00000000000000aa", &[0]);
+    let bytes = |text: &str| Bytes { text: text.to_owned(), utf8: true, bytes: text.len() as u64 };
+    said.late_events = vec![
+        LateEventReport { key: HOSTILE.to_owned(), record: bytes(HOSTILE), at_ms: 2, ..LateEventReport::default() },
+        LateEventReport { key: "other".to_owned(), at_ms: 1, ..LateEventReport::default() },
+    ];
+    said.dead_letters = vec![DeadLetterReport {
+        reason: HOSTILE.to_owned(),
+        key: Some(bytes(HOSTILE)),
+        kind: "record".to_owned(),
+        at_ms: now_ms(),
+        ..DeadLetterReport::default()
+    }];
+    let row = |at_ms, user: &str| WrittenRow {
+        at_ms,
+        view: ViewId(0),
+        redis_key: format!("user_features:{user}"),
+        fields: vec![("user_id".to_owned(), user.to_owned()), ("view_count_1h".to_owned(), at_ms.to_string())],
+        ttl_ms: 7_200_000,
+    };
+    let rows = vec![row(3, HOSTILE), row(2, "other"), row(1, HOSTILE)];
+    // Nobody is at that port: what Redis holds is not known, all the rest is.
+    let site = Site::of("memory:", said, None, rows, &["sink.redis.url=redis://u:hunter2@127.0.0.1:1"]);
+    let user: String = HOSTILE.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let features = site.json(&format!("/api/features?user={user}"));
+    assert_eq!(features["user"], HOSTILE);
+    assert_eq!(features["key_field"], "user_id");
+    assert_eq!(features["late_events"].as_array().expect("late events").len(), 1);
+    assert_eq!(features["dead_letters"][0]["reason"], HOSTILE);
+    let recent = features["feature_views"][0]["recent"].as_array().expect("rows");
+    assert_eq!(recent.iter().map(|row| row["at_ms"].as_i64()).collect::<Vec<_>>(), [Some(1), Some(3)]);
+    assert!(features["redis"]["away_since_ms"].is_i64());
+    assert!(features["redis"]["reason"].as_str().expect("a reason").contains("127.0.0.1:1"));
+    assert!(!features.to_string().contains("hunter2"));
+    assert!(!site.json("/api/overview").to_string().contains("hunter2"));
+    assert_eq!(site.json("/api/rows?limit=1")["rows"].as_array().expect("rows").len(), 1);
+    assert_eq!(site.json("/api/rows")["rows"][1]["feature_view"], "user_features");
+    assert_eq!(site.json("/api/problems")["late_events"][0]["host"], "host-00000000000000aa");
+    let long = "x".repeat(1_024);
+    assert_eq!(site.json(&format!("/api/features?user={long}"))["user"], long.as_str());
+    assert_eq!(site.get("/api/features?user=%FF").header("content-type"), Some("application/json"));
+    assert_eq!(site.get("/api/rows?limit=-1").status, 400);
+}
+
+#[test]
+fn health_tells_stuck_from_waiting() {
+    let site = Site::start();
+    assert_eq!((site.get("/healthz").status, site.get("/readyz").status), (200, 200));
+    let change = |change: &dyn Fn(&mut windrow_web::InstanceReport)| {
+        *site.said.0.lock().expect("unpoisoned") = report("00000000000000aa", &[0]);
+        change(&mut site.said.0.lock().expect("unpoisoned"));
+    };
+    let away = |reason: &str| Reach { away_since_ms: Some(now_ms()), reason: Some(reason.to_owned()) };
+    change(&|report| report.workers[0].beat_age_ms = 40_000);
+    let stuck = site.get("/healthz");
+    assert_eq!((stuck.status, stuck.errors()), (503, "worker 0 has been stuck for 40 s".to_owned()));
+    // A worker that waits for Redis is no reason to restart the process.
+    change(&|report| {
+        report.workers[0].beat_age_ms = 40_000;
+        report.redis.reach = away("refused");
+    });
+    assert_eq!(site.get("/healthz").status, 200);
+    assert_eq!(site.get("/readyz").errors(), "Redis away: refused");
+    change(&|report| report.kafka = away("no broker"));
+    assert_eq!(site.get("/readyz").errors(), "Kafka away: no broker");
+    change(&|report| report.state = InstanceState::Starting);
+    assert_eq!((site.get("/readyz").status, site.get("/readyz").errors()), (503, "starting".to_owned()));
+}

@@ -1,0 +1,152 @@
+//! Several instances show one job.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use windrow_web::Job;
+use windrow_web::job::JobState;
+use windrow_web::peers::{GONE_AFTER, Publishing};
+use windrow_web::report::{HistogramReport, Moment, PartitionReport, Reach};
+
+use crate::support::{Site, eventually, now_ms, report};
+
+#[test]
+fn each_instance_shows_the_whole_job_until_one_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = format!("file:{}", folder.path().display());
+    let one = Site::with(&place, report("00000000000000aa", &[0, 1]), None);
+    let two = Site::with(&place, report("00000000000000bb", &[2, 3]), None);
+    let first = Publishing::start(&one.console);
+    let second = Publishing::start(&two.console);
+    for site in [&one, &two] {
+        eventually("the whole job", || {
+            let said = site.json("/api/partitions");
+            said["partitions"].as_array()?.iter().all(|one| one["instance"].is_string()).then_some(())
+        });
+        let overview = site.json("/api/overview");
+        assert_eq!(overview["totals"]["partitions_owned"], 4);
+        assert_eq!(overview["totals"]["records"], 20);
+        assert_eq!(overview["totals"]["lag"], 20);
+        assert_eq!(overview["job"]["state"], "running");
+        assert_eq!(overview["instances"][0]["here"], true);
+        assert_eq!(overview["instances"][1]["here"], false);
+    }
+    assert_eq!(one.json("/api/overview")["job"]["id"], two.json("/api/overview")["job"]["id"]);
+    // Reports replace each other: one object per instance.
+    std::thread::sleep(Duration::from_secs(6));
+    let objects = std::fs::read_dir(folder.path().join("instances")).expect("it is there").count();
+    assert!(objects <= 3, "{objects}");
+    second.end(Duration::from_secs(5));
+    eventually("one instance only", || (one.json("/api/instances")["instances"].as_array()?.len() == 1).then_some(()));
+    assert_eq!(one.json("/api/overview")["job"]["state"], "degraded");
+    first.end(Duration::from_secs(5));
+}
+
+/// One that was killed leaves its report behind, and is gone all the same.
+#[test]
+fn a_silent_instance_counts_as_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = Site::with(&format!("file:{}", folder.path().display()), report("00000000000000aa", &[0]), None);
+    let mut dead = report("00000000000000bb", &[1]);
+    dead.reported_at_ms = now_ms() - i64::try_from(GONE_AFTER.as_millis()).expect("short") + 3_000;
+    let put =
+        |name: &str, bytes: Vec<u8>| site.console.store.create(&format!("instances/{name}"), bytes).expect("room");
+    put("00000000000000bb-0000000007", serde_json::to_vec(&dead).expect("JSON"));
+    // Of a newer version, of nobody, damaged.
+    put(
+        "00000000000000cc-0000000001",
+        b"{\"instance\": \"00000000000000cc\", \"new\": [1], \"reported_at_ms\": 0}".to_vec(),
+    );
+    put("00000000000000dd-0000000001", b"{\"instance\": \"another\"}".to_vec());
+    put("00000000000000ee-0000000001", b"{".to_vec());
+    put("nonsense", Vec::new());
+    let count = || site.json("/api/instances")["instances"].as_array().expect("instances").len();
+    assert_eq!(count(), 2);
+    let began = Instant::now();
+    eventually("the end of the silent one", || (count() == 1).then_some(()));
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn pages_do_not_wait_for_a_store_that_hangs() {
+    #[derive(Debug)]
+    struct Hanging;
+    impl windrow_engine::CheckpointStore for Hanging {
+        fn create(&self, _: &str, _: Vec<u8>) -> Result<(), windrow_engine::StoreFault> {
+            std::thread::sleep(Duration::from_secs(8));
+            Ok(())
+        }
+        fn read(&self, _: &str) -> Result<Option<Vec<u8>>, windrow_engine::StoreFault> {
+            Ok(None)
+        }
+        fn list(&self, _: &str) -> Result<Vec<windrow_engine::Listed>, windrow_engine::StoreFault> {
+            std::thread::sleep(Duration::from_secs(8));
+            Ok(Vec::new())
+        }
+        fn delete(&self, _: &[String]) -> Result<(), windrow_engine::StoreFault> {
+            Ok(())
+        }
+        fn place(&self) -> &'static str {
+            "hanging:"
+        }
+    }
+    let site = Site::with_store(Arc::new(Hanging));
+    let began = Instant::now();
+    for page in ["overview", "partitions", "checkpoints", "problems"] {
+        site.json(&format!("/api/{page}"));
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_partition_belongs_to_the_larger_epoch() {
+    let (mut a, mut b) = (report("a", &[0, 1, 2, 3]), report("b", &[]));
+    b.partitions.push(PartitionReport { partition: 3, epoch: 8, lag: Some(70), ..PartitionReport::default() });
+    a.workers.clear();
+    let job = Job { now_ms: now_ms(), instances: vec![a, b] };
+    let owners: Vec<_> = job.partitions().iter().map(|one| one.owner.expect("an owner").0.instance.clone()).collect();
+    assert_eq!(owners, ["a", "a", "a", "b"]);
+    assert_eq!(job.totals().lag, Some(85));
+    assert_eq!(job.totals().partitions, 4);
+}
+
+#[test]
+fn what_is_away_for_one_is_away_for_the_job() {
+    let (a, mut b) = (report("a", &[0, 1]), report("b", &[2, 3]));
+    b.redis.reach = Reach { away_since_ms: Some(5), reason: Some("gone".to_owned()) };
+    let job = Job { now_ms: 12_005, instances: vec![a, b] };
+    assert_eq!(job.state(), JobState::Degraded);
+    let attention = job.attention(30_000);
+    assert_eq!(attention[0].what, "Redis has been away for 12 s: gone");
+}
+
+#[test]
+fn the_last_hour_is_added_up() {
+    let now_ms = 1_000_000_000;
+    let moment = |at_ms, lag| Moment {
+        at_ms,
+        records: 100,
+        lag: Some(lag),
+        watermark_delay_ms: Some(at_ms % 7),
+        ..Moment::default()
+    };
+    let (mut a, mut b) = (report("a", &[]), report("b", &[]));
+    a.history = vec![moment(999_970_000, 0), moment(999_980_000, 5), moment(1_000_000_000, 9)];
+    b.history = vec![moment(999_980_000, 7), moment(100, 1)];
+    b.freshness.append = HistogramReport { p99_ms: Some(9.0), ..HistogramReport::default() };
+    let job = Job { now_ms, instances: vec![a, b] };
+    let history = job.history();
+    assert_eq!((history.from_ms, history.step_ms), (999_970_000, 10_000));
+    assert_eq!(history.records_per_s, [Some(10.0), Some(20.0)]);
+    assert_eq!(history.lag, [Some(0), Some(12)]);
+    assert_eq!(history.last_without_lag_ms(), Some(999_980_000));
+    assert_eq!(job.freshness(|freshness| &freshness.append), (None, Some(9.0)));
+}
+
+/// Scripts keep it.
+#[test]
+fn the_job_id_never_changes() {
+    let id = windrow_web::job_id("ecommerce", "feature-engineering-group");
+    assert_eq!(id, "dcc399e3ac83bbd3aa5ad4c510e32eb0");
+    assert_ne!(id, windrow_web::job_id("ecommercef", "eature-engineering-group"));
+}

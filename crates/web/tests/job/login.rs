@@ -1,0 +1,106 @@
+//! The token, and the cookie instead of it.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Answer, Site, TOKEN, report};
+
+fn site() -> Site {
+    Site::with("memory:", report("00000000000000aa", &[0]), Some(TOKEN))
+}
+
+fn log_in(site: &Site, path: &str, token: &str) -> Answer {
+    site.post(path, &["Content-Type: application/x-www-form-urlencoded"], &format!("token={token}"))
+}
+
+fn cookie(answer: &Answer) -> String {
+    let cookie = answer.header("set-cookie").expect("a cookie");
+    format!("Cookie: other=1; {}", cookie.split(';').next().expect("name and value"))
+}
+
+#[test]
+fn nothing_of_the_job_is_shown_without_a_token() {
+    let site = site();
+    for path in [
+        "/api/overview",
+        "/api/overview/live",
+        "/api/features?user=1",
+        "/assets/job/app.js",
+        "/nothing",
+        "/api/pipeline",
+    ] {
+        let answer = site.get(path);
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{path}");
+        assert!(answer.errors().contains("/login"), "{path}");
+    }
+    assert_eq!(site.post("/api/savepoints", &["Content-Type: application/json"], "{}").status, 401);
+    for path in ["/healthz", "/readyz", "/login", "/assets/login/login.js", "/assets/shared/base.css"] {
+        assert_eq!(site.get(path).status, 200, "{path}");
+    }
+    let sneaky = site.get("/assets/login/../job/app.js");
+    assert_ne!(sneaky.status, 200);
+}
+
+#[test]
+fn a_token_in_the_header_is_enough() {
+    let site = site();
+    let with = |header: &str| site.ask("GET", "/api/overview", &[header], "").status;
+    assert_eq!(with(&format!("Authorization: Bearer {TOKEN}")), 200);
+    assert_eq!(with(&format!("authorization: bearer {TOKEN}")), 200);
+    for wrong in
+        [format!("Authorization: Bearer {TOKEN}x"), format!("Authorization: Basic {TOKEN}"), "Authorization:".into()]
+    {
+        assert_eq!(with(&wrong), 401, "{wrong}");
+    }
+}
+
+#[test]
+fn browsers_log_in_once_and_come_back() {
+    let site = site();
+    let sent = site.ask("GET", "/features/111", &["Accept: text/html,*/*"], "");
+    assert_eq!((sent.status, sent.header("location")), (303, Some("/login?to=/features/111")));
+    let page = site.get("/login?to=/features/111");
+    assert!(page.body.contains("action=\"/login?to=/features/111\""), "{}", page.body);
+    let failed = log_in(&site, "/login?to=/features/111", "wrong");
+    assert_eq!(failed.status, 401);
+    assert!(failed.body.contains("role=\"alert\">"), "the page says that it was wrong: {}", failed.body);
+    let in_now = log_in(&site, "/login?to=/features/111", TOKEN);
+    assert_eq!((in_now.status, in_now.header("location")), (303, Some("/features/111")));
+    let set = in_now.header("set-cookie").expect("a cookie");
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict") && !set.contains(TOKEN), "{set}");
+    let cookie = cookie(&in_now);
+    assert_eq!(site.ask("GET", "/features/111", &[&cookie], "").status, 200);
+    assert_eq!(site.ask("GET", "/api/overview", &[&format!("{cookie}0")], "").status, 401);
+    // The cookie is sent along by every page of this machine: other origins change nothing with it.
+    let elsewhere = site.post("/api/savepoints", &[&cookie, "Origin: http://127.0.0.1:1"], "{}");
+    assert_eq!(elsewhere.status, 403);
+    let out = site.post("/logout", &[&cookie], "");
+    assert!(out.header("set-cookie").expect("a cookie").contains("Max-Age=0"));
+}
+
+#[test]
+fn a_login_leads_nowhere_else() {
+    let site = site();
+    for to in ["//evil.example", "https://evil.example", "/%5Cevil.example%0d%0aX:1", "/\"><script>", "/login"] {
+        let to = to.replace('"', "%22").replace('<', "%3C").replace('>', "%3E");
+        let answer = log_in(&site, &format!("/login?to={to}"), TOKEN);
+        assert_eq!(answer.header("location"), Some("/"), "{to}");
+        let page = site.get(&format!("/login?to={to}"));
+        assert!(page.body.contains("action=\"/login?to=/\""), "{to}");
+    }
+}
+
+#[test]
+fn guesses_are_slow() {
+    let site = site();
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| assert_eq!(log_in(&site, "/login", "guess").status, 401));
+        }
+    });
+    assert!(began.elapsed() >= Duration::from_secs(3), "12 guesses took {:?}", began.elapsed());
+    let began = Instant::now();
+    assert_eq!(site.ask("GET", "/api/overview", &["Authorization: Bearer guess"], "").status, 401);
+    assert!(began.elapsed() >= Duration::from_secs(1));
+}

@@ -1,0 +1,233 @@
+//! A server with a job that says what a test wants it to, and a client that sends exactly what a test writes.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::redis::WrittenRow;
+use windrow_engine::{CheckpointStore, CheckpointStores, Stop};
+use windrow_web::controls::Controls;
+use windrow_web::guard::{Protection, Token, protect};
+use windrow_web::peers::Peers;
+use windrow_web::report::{InstanceState, PartitionReport, ViewReport, WorkerReport};
+use windrow_web::server::{Server, bind};
+use windrow_web::{Console, InstanceReport, Observed, RecentRows, routes};
+
+pub(crate) const TOKEN: &str = "a-token-that-is-long-enough";
+
+/// A process that says whatever was last put into it.
+#[derive(Default)]
+pub(crate) struct Said(pub(crate) Mutex<InstanceReport>);
+
+impl Observed for Said {
+    fn report(&self) -> InstanceReport {
+        let mut report = self.0.lock().expect("nobody panics here").clone();
+        report.reported_at_ms = now_ms();
+        report
+    }
+}
+
+/// Rows as if written.
+pub(crate) struct Rows(pub(crate) Vec<WrittenRow>);
+
+impl RecentRows for Rows {
+    fn recent(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
+        let of_user = |row: &&WrittenRow| user.is_none_or(|user| row.fields[0].1 == user);
+        self.0.iter().filter(of_user).take(limit).cloned().collect()
+    }
+}
+
+/// One instance with its server.
+pub(crate) struct Site {
+    pub(crate) console: Arc<Console>,
+    pub(crate) said: Arc<Said>,
+    pub(crate) address: SocketAddr,
+    _server: Server,
+}
+
+pub(crate) fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map(|since| i64::try_from(since.as_millis()).expect("a time"))
+        .expect("after 1970")
+}
+
+/// An instance that owns `partitions` of four.
+pub(crate) fn report(instance: &str, partitions: &[i32]) -> InstanceReport {
+    InstanceReport {
+        instance: instance.to_owned(),
+        host: format!("host-{instance}"),
+        started_at_ms: now_ms() - 60_000,
+        state: InstanceState::Running,
+        topic_partitions: 4,
+        workers: vec![WorkerReport { records: 10, records_per_s: 5.0, ..WorkerReport::default() }],
+        views: vec![ViewReport { name: "user_features".to_owned(), rows: 3, ..ViewReport::default() }],
+        partitions: partitions
+            .iter()
+            .map(|&partition| PartitionReport { partition, epoch: 7, lag: Some(5), ..PartitionReport::default() })
+            .collect(),
+        ..InstanceReport::default()
+    }
+}
+
+impl Site {
+    pub(crate) fn start() -> Self {
+        Self::with("memory:", report("00000000000000aa", &[0, 1, 2, 3]), None)
+    }
+
+    pub(crate) fn with(place: &str, said: InstanceReport, token: Option<&str>) -> Self {
+        Self::of(place, said, token, Vec::new(), &[])
+    }
+
+    pub(crate) fn of(
+        place: &str,
+        said: InstanceReport,
+        token: Option<&str>,
+        rows: Vec<WrittenRow>,
+        overrides: &[&str],
+    ) -> Self {
+        let stores = Arc::new(ObjectStores::new().expect("a runtime"));
+        let store = stores.open(place).expect("a place");
+        Self::at(store, stores, said, token, rows, overrides)
+    }
+
+    pub(crate) fn with_store(store: Arc<dyn CheckpointStore>) -> Self {
+        let stores = Arc::new(ObjectStores::new().expect("a runtime"));
+        Self::at(store, stores, report("00000000000000aa", &[0, 1, 2, 3]), None, Vec::new(), &[])
+    }
+
+    fn at(
+        store: Arc<dyn CheckpointStore>,
+        stores: Arc<ObjectStores>,
+        said: InstanceReport,
+        token: Option<&str>,
+        rows: Vec<WrittenRow>,
+        overrides: &[&str],
+    ) -> Self {
+        let overrides: Vec<_> = overrides.iter().map(|one| one.parse().expect("an override")).collect();
+        let pipeline = windrow_spec::parse("shipped", windrow_spec::ECOMMERCE, &overrides).expect("it is valid");
+        let said = Arc::new(Said(Mutex::new(said)));
+        let console = Arc::new(Console {
+            pipeline: Arc::new(pipeline),
+            pipeline_text: "name = \"<script>\"\n".to_owned(),
+            plan: serde_json::json!({ "name": "ecommerce" }),
+            observed: Arc::<Said>::clone(&said),
+            rows: Arc::new(Rows(rows)),
+            store,
+            stores,
+            stop: Stop::default(),
+            peers: Peers::default(),
+            controls: Controls::default(),
+        });
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let token = token.map(|token| Token::new(token).expect("a token"));
+        let protection = Protection::new(address, token).expect("loopback");
+        let router = protect(routes::of_job(Arc::clone(&console)), &protection);
+        let server = Server::start(listener, router).expect("a thread");
+        Self { console, said, address, _server: server }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "")
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        serde_json::from_str(&answer.body).expect("JSON")
+    }
+
+    pub(crate) fn post(&self, path: &str, headers: &[&str], body: &str) -> Answer {
+        self.ask("POST", path, headers, body)
+    }
+
+    /// A request with these headers; `Host` is this server's unless one of them is.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        let host = if headers.iter().any(|header| header.starts_with("Host:")) {
+            String::new()
+        } else {
+            format!("Host: {}\r\n", self.address)
+        };
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        self.send(&format!("{method} {path} HTTP/1.1\r\n{host}{headers}{length}Connection: close\r\n\r\n{body}"))
+    }
+
+    /// Sends exactly this.
+    pub(crate) fn send(&self, request: &str) -> Answer {
+        let mut stream = self.connect();
+        // The server may have had enough before everything is sent.
+        let _ = stream.write_all(request.as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        Answer::parse(&answer)
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        stream
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// 0 where the connection was closed without one.
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let (headers, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        let chunked = headers.to_lowercase().contains("transfer-encoding: chunked");
+        let body = if chunked { unchunked(body) } else { body.to_owned() };
+        Self { status, headers: headers.to_owned(), body }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The reasons of an answer that says what is wrong.
+    pub(crate) fn errors(&self) -> String {
+        let said: Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"));
+        said["errors"].as_array().expect("errors").iter().map(|one| one.as_str().expect("text")).collect()
+    }
+}
+
+fn unchunked(body: &str) -> String {
+    let mut out = String::new();
+    let mut rest = body;
+    while let Some((size, more)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap_or(0);
+        if size == 0 {
+            break;
+        }
+        out.push_str(&more[..size]);
+        rest = more[size..].trim_start_matches("\r\n");
+    }
+    out
+}
+
+/// Waits until `look` finds something.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
