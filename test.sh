@@ -7,7 +7,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$ROOT"
 # A developer's own stack must not leak into the tests.
 unset WINDROW_HOME WINDROW_KAFKA_PORT WINDROW_REDIS_PORT WINDROW_BIN WINDROW_TEST_KAFKA WINDROW_TEST_REDIS
-unset WINDROW_TEST_S3 WINDROW_TEST_S3_FAULTS
+unset WINDROW_TEST_S3 WINDROW_TEST_S3_FAULTS WINDROW_TEST_FLINK WINDROW_UI_PORT WINDROW_KAFKA_UI_PORT WINDROW_TOKEN
 # shellcheck source=dev/lib/say.sh
 source dev/lib/say.sh
 # shellcheck source=dev/lib/process.sh
@@ -46,8 +46,8 @@ for argument; do
 done
 
 PASSED=0 FAILED=0 SKIPPED=0
-# Why there is no Apache Kafka, and no S3; empty when there is one.
-WITHOUT_KAFKA='' WITHOUT_S3=''
+# Why there is no Apache Kafka, no S3, and no Flink; empty when there is one.
+WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
 SEED=${WINDROW_TEST_SEED:-$RANDOM}
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-test.XXXXXX")
@@ -187,6 +187,19 @@ s3_tools() {
     say_warn 'the tests that need it are SKIPPED; everything else runs'
 }
 
+# Fetches Flink's command line, or notes why there is none.
+flink_tools() {
+    if [[ -n $WITHOUT_KAFKA ]]; then
+        WITHOUT_FLINK='its tests need Apache Kafka too'
+        return
+    fi
+    with_ticker "fetching Flink's command line" "$TEMP/fetch-flink.log" dev/flink.sh fetch && return
+    WITHOUT_FLINK=$(sed -n '1s/^error: //p' "$TEMP/fetch-flink.log")
+    say_warn "no Flink command line here ($WITHOUT_FLINK)"
+    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
+    say_warn 'the tests that need it are SKIPPED; everything else runs'
+}
+
 scripts() {
     shellcheck -x -a ./*.sh dev/*.sh bench/*.sh deploy/monitoring/*.sh .ci/run || return
     local version
@@ -210,6 +223,7 @@ cargo_tests() {
     export WINDROW_TEST_REDIS=localhost:$TEST_REDIS_PORT
     ((FAST)) || export WINDROW_BIN=$BINARY
     [[ -n $WITHOUT_KAFKA ]] || export WINDROW_TEST_KAFKA=localhost:$TEST_KAFKA_PORT
+    [[ -n $WITHOUT_FLINK ]] || export WINDROW_TEST_FLINK=$ROOT/dev/flink.sh
     if [[ -z $WITHOUT_S3 ]]; then
         echo "faults of S3 drawn with seed $SEED: to draw them again, WINDROW_TEST_SEED=$SEED ./test.sh"
         export WINDROW_TEST_S3=http://localhost:$TEST_S3_PORT WINDROW_TEST_S3_FAULTS=http://localhost:$TEST_S3_FAULTS_PORT
@@ -240,7 +254,8 @@ notebooks_venv() { venv_make "$VENV" producer/requirements.txt; }
 
 newcomer() {
     local options=()
-    [[ -n $WITHOUT_KAFKA ]] || options=(--python "$VENV/bin/python")
+    [[ -n $WITHOUT_KAFKA ]] || options=(--browser --python "$VENV/bin/python")
+    export WINDROW_SCREENSHOTS=${WINDROW_SCREENSHOTS:-$TEMP/screenshots}
     WINDROW_HOME=$TEMP/stack WINDROW_BIN=$BINARY \
         WINDROW_KAFKA_PORT=$(port_free) WINDROW_REDIS_PORT=$(port_free) \
         WINDROW_UI_PORT=$(port_free) WINDROW_KAFKA_UI_PORT=$(port_free) \
@@ -257,6 +272,7 @@ CURRENT=tools
 tools
 kafka_tools
 s3_tools
+flink_tools
 TEST_REDIS_PORT=$(port_free)
 TEST_KAFKA_PORT=$(port_free)
 TEST_S3_PORT=$(port_free)

@@ -19,18 +19,20 @@ usage() {
     cat <<'EOF'
 usage: WINDROW_HOME=DIR WINDROW_KAFKA_PORT=PORT WINDROW_REDIS_PORT=PORT \
            WINDROW_UI_PORT=PORT WINDROW_KAFKA_UI_PORT=PORT [WINDROW_BIN=PATH] \
-           dev/check-stack.sh [--python PYTHON]
+           dev/check-stack.sh [--python PYTHON] [--browser]
 
 Runs a stack of its own there, prints one line per check, `ok …` or `FAILED …`, and stops the stack again.
 
   --python PYTHON   also execute the notebooks, with this interpreter (producer/requirements.txt installed)
+  --browser         also walk through all pages in Chromium (npm ci in tests/browser has been run)
 EOF
 }
 
-PYTHON=''
+PYTHON='' BROWSER=0
 while (($#)); do
     case $1 in
         --python) PYTHON=${2:?--python needs an interpreter}; shift 2 ;;
+        --browser) BROWSER=1; shift ;;
         -h | --help) usage; exit 0 ;;
         *) say_error "unknown argument: $1"; usage >&2; exit 2 ;;
     esac
@@ -134,6 +136,13 @@ goes_on_where_it_was() {
     return 1
 }
 
+# The spec reporter: lines of TAP would look like ours.
+pages_in_a_browser() {
+    WINDROW_UI_URL=http://127.0.0.1:$UI_PORT KAFKA_UI_URL=http://127.0.0.1:$KAFKA_UI_PORT \
+        WINDROW_REDIS=localhost:$REDIS_PORT \
+        node --test --test-reporter=spec --test-concurrency=1 tests/browser/stack.test.mjs
+}
+
 trap './stop.sh --delete-data >/dev/null 2>&1 || true' EXIT
 trap 'exit 130' INT TERM
 
@@ -149,6 +158,9 @@ if [[ $(stack_mode) == native ]]; then
     check 'the Kafka UI shows records' answers "$KAFKA_UI_PORT" "/api/topics/$TOPIC/messages?limit=1" event_time
 fi
 check 'start.sh again is harmless' second_start_changes_nothing
+if ((BROWSER)) && [[ $(stack_mode) == native ]]; then
+    check 'every page of the running stack, in a browser' pages_in_a_browser
+fi
 if [[ -n $PYTHON ]]; then
     code=0
     "$PYTHON" producer/run_notebooks.py producer/notebooks/*.ipynb || code=$?
