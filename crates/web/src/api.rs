@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::answers::text;
-use crate::live::{Build, Feeds};
+use crate::live::{Build, EVERY, Feeds};
 use crate::report::InstanceReport;
 use crate::{Console, Job};
 
@@ -104,7 +104,7 @@ async fn overview_live(State(console): Shared, Extension(feeds): Extension<Feeds
         let job = console.job().await;
         text(&overview::of(&console, &job, second.is_multiple_of(10)))
     };
-    feeds.follow("overview".to_owned(), build(&console, message))
+    feeds.follow("overview".to_owned(), EVERY, build(&console, message))
 }
 
 async fn partitions(console: &Console) -> Value {
@@ -122,12 +122,12 @@ async fn partitions(console: &Console) -> Value {
 
 async fn partitions_live(State(console): Shared, Extension(feeds): Extension<Feeds>) -> impl IntoResponse {
     let message = async |console: Arc<Console>, _| text(&partitions(&console).await);
-    feeds.follow("partitions".to_owned(), build(&console, message))
+    feeds.follow("partitions".to_owned(), EVERY, build(&console, message))
 }
 
 async fn problems_live(State(console): Shared, Extension(feeds): Extension<Feeds>) -> impl IntoResponse {
     let message = async |console: Arc<Console>, _| text(&problems::of(&console).await);
-    feeds.follow("problems".to_owned(), build(&console, message))
+    feeds.follow("problems".to_owned(), EVERY, build(&console, message))
 }
 
 #[derive(Deserialize)]
@@ -151,7 +151,7 @@ async fn rows_live(
 ) -> impl IntoResponse {
     let limit = limit.min(ROWS_MAX);
     let message = move |console: Arc<Console>, _| async move { text(&written(&console, limit)) };
-    feeds.follow(format!("rows {limit}"), build(&console, message))
+    feeds.follow(format!("rows {limit}"), EVERY, build(&console, message))
 }
 
 fn written(console: &Console, limit: usize) -> Value {

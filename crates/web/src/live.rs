@@ -16,9 +16,9 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Between two messages.
-const EVERY: Duration = Duration::from_secs(1);
+pub const EVERY: Duration = Duration::from_secs(1);
 
-/// Builds a message. It is told the number of the second since it was first asked: 0 is a listener's first message.
+/// Builds a message. It is told the number of the message since it was first asked: 0 is a listener's first message.
 pub type Build = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
 
 /// What is being listened to. A handle: clones are the same.
@@ -27,13 +27,14 @@ pub struct Feeds(Arc<Mutex<HashMap<String, watch::Sender<Arc<str>>>>>);
 
 impl Feeds {
     /// Listens to `page` (with its parameters: what is built for one listener goes to all of that name). The first message
-    /// comes at once, the others once a second.
+    /// comes at once, the others after `every`, usually [`EVERY`].
     pub fn follow(
         &self,
         page: String,
+        every: Duration,
         build: Build,
     ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + Send + use<>> {
-        let messages = self.listen(page, Arc::clone(&build));
+        let messages = self.listen(page, every, Arc::clone(&build));
         let stream = unfold((messages, Some(build)), async |(mut messages, first)| {
             let text: Arc<str> = match first {
                 Some(build) => build(0).await.into(),
@@ -53,19 +54,19 @@ impl Feeds {
         self.feeds().len()
     }
 
-    fn listen(&self, page: String, build: Build) -> watch::Receiver<Arc<str>> {
+    fn listen(&self, page: String, every: Duration, build: Build) -> watch::Receiver<Arc<str>> {
         let mut feeds = self.feeds();
         if let Some(sender) = feeds.get(&page) {
             return sender.subscribe();
         }
         let (sender, receiver) = watch::channel(Arc::from(""));
         feeds.insert(page.clone(), sender.clone());
-        tokio::spawn(self.clone().build(page, sender, build));
+        tokio::spawn(self.clone().build(page, sender, every, build));
         receiver
     }
 
-    async fn build(self, page: String, sender: watch::Sender<Arc<str>>, build: Build) {
-        let mut ticks = interval(EVERY);
+    async fn build(self, page: String, sender: watch::Sender<Arc<str>>, every: Duration, build: Build) {
+        let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await; // at once: each listener has built its own first message
         for second in 1.. {

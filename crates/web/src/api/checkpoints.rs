@@ -12,7 +12,7 @@ use windrow_engine::checkpoint::{default_savepoint, inspect};
 use super::{build, newest};
 use crate::Console;
 use crate::answers::text;
-use crate::live::Feeds;
+use crate::live::{EVERY, Feeds};
 
 /// Of each kind, newest first.
 const SHOWN_MAX: usize = 500;
@@ -82,7 +82,7 @@ pub(super) async fn live(
         let savepoints = savepoints.clone();
         async move { text(&of(&console, &savepoints).await) }
     };
-    feeds.follow("checkpoints".to_owned(), build(&console, message))
+    feeds.follow("checkpoints".to_owned(), EVERY, build(&console, message))
 }
 
 async fn of(console: &Arc<Console>, savepoints: &Savepoints) -> Value {

@@ -14,7 +14,7 @@ use windrow_core::{EventTime, WindowKind};
 
 use super::{build, newest};
 use crate::answers::text;
-use crate::live::Feeds;
+use crate::live::{EVERY, Feeds};
 use crate::words::window;
 use crate::{Console, Job};
 pub use lookups::Lookups;
@@ -52,7 +52,8 @@ pub(super) async fn live(
         let (lookups, user) = (lookups.clone(), user.clone());
         async move { text(&of(&console, &lookups, user.as_deref()).await) }
     };
-    feeds.follow(page, build(&console, message))
+    // A row is to be seen within a second of being in Redis, wherever between two looks it came.
+    feeds.follow(page, EVERY / 2, build(&console, message))
 }
 
 async fn of(console: &Arc<Console>, lookups: &Lookups, user: Option<&str>) -> Value {

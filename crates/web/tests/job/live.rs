@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
-use windrow_web::live::{Build, Feeds};
+use windrow_web::live::{Build, EVERY, Feeds};
 
 use crate::support::Site;
 
@@ -48,7 +48,8 @@ async fn a_message_is_built_once_for_everybody_and_not_at_all_for_nobody() {
     };
     let listeners: Vec<_> = (0..50)
         .map(|_| {
-            let body = axum::response::IntoResponse::into_response(feeds.follow("page".to_owned(), Arc::clone(&build)));
+            let body =
+                axum::response::IntoResponse::into_response(feeds.follow("page".to_owned(), EVERY, Arc::clone(&build)));
             tokio::spawn(async move {
                 let mut messages = body.into_body().into_data_stream();
                 while messages.next().await.is_some() {}
