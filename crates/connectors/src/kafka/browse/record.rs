@@ -30,7 +30,7 @@ pub struct Record {
     pub key: Option<Shown>,
     /// Its value; `None` for a tombstone.
     pub value: Option<Shown>,
-    /// Its headers, the first [64](HEADERS_MAX).
+    /// Its headers, the first 64.
     pub headers: Vec<Header>,
     /// Number of all of them.
     pub header_count: usize,
