@@ -23,14 +23,14 @@ pub fn router() -> Router<Arc<Console>> {
 }
 
 async fn healthz(State(console): State<Arc<Console>>) -> Response {
-    said(stuck(&console.observed.report()))
+    said(&stuck(&console.observed.report()))
 }
 
 async fn readyz(State(console): State<Arc<Console>>) -> Response {
-    said(unready(&console.observed.report()))
+    said(&unready(&console.observed.report()))
 }
 
-fn said(wrong: Vec<String>) -> Response {
+fn said(wrong: &[String]) -> Response {
     if wrong.is_empty() {
         Json(json!({ "status": "ok" })).into_response()
     } else {

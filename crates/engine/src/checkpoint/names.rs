@@ -7,6 +7,7 @@
 //! savepoint/request                                   the savepoint that is being asked for
 //! savepoint/ID/partition-3                            partition 3 is in it
 //! savepoints/ID/…                                     a savepoint, where no other place was asked for
+//! instances/…                                         what processes say of themselves; the web server's, not ours
 //! ```
 //!
 //! A savepoint has the same folders for its partitions, without epochs, and an object `savepoint` that names them.

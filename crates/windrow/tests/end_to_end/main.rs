@@ -24,3 +24,4 @@ mod s3;
 mod savepoint;
 mod support;
 mod topic;
+mod web;

@@ -1,0 +1,211 @@
+//! The job's pages while it works: what is true is shown, soon, by every instance.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::eventually;
+use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::redis::{Redis, free_port};
+use crate::support::windrow::Run;
+
+const PARTITIONS: i32 = 4;
+
+fn event(partition: i32, user: &str, time: &str) -> Sent {
+    let payload = format!(r#"{{"event_time":"{time}","event_type":"view","user_id":"{user}","price":2.5}}"#);
+    record(partition, user, &payload)
+}
+
+fn record(partition: i32, user: &str, payload: &str) -> Sent {
+    Sent { partition: Some(partition), key: Some(user.into()), payload: Some(payload.into()) }
+}
+
+/// Events that let the windows of those before them fire.
+fn closing(time: &str) -> Vec<Sent> {
+    (0..PARTITIONS).map(|partition| event(partition, "closing", time)).collect()
+}
+
+fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: \
+         {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+}
+
+fn get(port: u16, path: &str) -> Value {
+    let answer = ask(port, "GET", path, "");
+    answer.and_then(|(_, body)| serde_json::from_str(&body).ok()).unwrap_or(Value::Null)
+}
+
+fn is_owned(said: &Value) -> bool {
+    let owned = |all: &Vec<Value>| all.len() == 4 && all.iter().all(|one| one["instance"].is_string());
+    said["partitions"].as_array().is_some_and(owned)
+}
+
+#[test]
+fn every_instance_shows_the_whole_job() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let ports = [free_port(), free_port()];
+    let logs = [folder.path().join("first"), folder.path().join("second")];
+    let mut running: Vec<_> = ports
+        .iter()
+        .zip(&logs)
+        .map(|(port, log)| run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], log))
+        .collect();
+    let both = |said: &Value| said["instances"].as_array().is_some_and(|all| all.len() == 2);
+    for port in ports {
+        eventually(60, "both instances and all partitions", || {
+            both(&get(port, "/api/instances")) && is_owned(&get(port, "/api/partitions"))
+        });
+        eventually(10, "ready", || ask(port, "GET", "/readyz", "").is_some_and(|(status, _)| status == 200));
+    }
+
+    kafka.produce(&topic, &[event(0, "111", "2024-01-01T10:00:00")]);
+    kafka.produce(&topic, &closing("2024-01-01T10:30:00"));
+    shows_rows(&redis, ports);
+    shows_problems(&kafka, &topic, ports);
+    let location = takes_a_savepoint(ports[0]);
+
+    let ended = running.pop().expect("two were started");
+    ended.stop(Duration::from_secs(20), &logs[1]);
+    eventually(30, "the first alone", || {
+        get(ports[0], "/api/instances")["instances"].as_array().is_some_and(|all| all.len() == 1)
+            && is_owned(&get(ports[0], "/api/partitions"))
+    });
+    running.pop().expect("one is left").stop(Duration::from_secs(20), &logs[0]);
+    let left = std::fs::read_dir(run.state.path().join("ecommerce").join(&run.group).join("instances"));
+    assert_eq!(left.map_or(0, Iterator::count), 0, "nothing is left of instances that ended");
+
+    let second = Run::new(&kafka.brokers, &redis.url(), &topic);
+    second.bounded(&["--from", &location]);
+}
+
+/// A row is shown within a second of being in Redis.
+fn shows_rows(redis: &Redis, ports: [u16; 2]) {
+    eventually(30, "the row in Redis", || redis.contents().contains_key("user_features:111"));
+    let since = Instant::now();
+    for port in ports {
+        let said = get(port, "/api/features?user=111");
+        let row = &said["feature_views"][0]["current"][0];
+        assert_eq!(row["redis_key"], "user_features:111", "{said}");
+        assert!(row["ttl_left_ms"].is_i64(), "{said}");
+    }
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    eventually(5, "the row among those written", || {
+        ports.iter().any(|port| get(*port, "/api/features?user=111")["feature_views"][0]["recent"][0].is_object())
+    });
+}
+
+/// A dead letter and a late event are shown within two seconds by their instance, and soon by the other.
+fn shows_problems(kafka: &Kafka, topic: &str, ports: [u16; 2]) {
+    let shown = |port: u16| {
+        let said = get(port, "/api/problems");
+        let dead = said["dead_letters"][0]["record"]["text"] == "<script>no JSON";
+        dead && said["late_events"][0]["key"] == "too late"
+    };
+    let letter = record(1, "111", "<script>no JSON");
+    kafka.produce(topic, &[letter, event(1, "too late", "2024-01-01T01:00:00")]);
+    let since = Instant::now();
+    eventually(2, "the problems", || ports.iter().any(|port| shown(*port)));
+    println!("problems were shown after {:?}", since.elapsed());
+    eventually(15, "the problems at the other", || ports.iter().all(|port| shown(*port)));
+}
+
+fn takes_a_savepoint(port: u16) -> String {
+    eventually(30, "checkpoints of everything", || {
+        let said = get(port, "/api/partitions");
+        let all = said["partitions"].as_array().cloned().unwrap_or_default();
+        all.iter().all(|one| one["checkpoint_age_ms"].is_i64())
+    });
+    let (status, body) = ask(port, "POST", "/api/savepoints", "{\"to\": null}").expect("an answer");
+    assert_eq!(status, 202, "{body}");
+    let request: Value = serde_json::from_str(&body).expect("JSON");
+    let request = request["request"].as_str().expect("a name").to_owned();
+    let path = format!("/api/savepoints/{request}");
+    eventually(60, "the savepoint", || get(port, &path)["status"] != "in_progress");
+    let said = get(port, &path);
+    assert_eq!((&said["status"], &said["partitions"]), (&"completed".into(), &4.into()), "{said}");
+    eventually(10, "the savepoint in the list", || get(port, "/api/checkpoints")["savepoints"][0]["id"].is_string());
+    said["location"].as_str().expect("a place").to_owned()
+}
+
+#[test]
+fn a_redis_that_is_away_is_shown_until_it_is_back() {
+    let kafka = kafka_or_skip!();
+    let port = free_port();
+    let redis_port = free_port();
+    let redis = Redis::start_on(redis_port);
+    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
+    eventually(60, "a running job", || get(port, "/api/overview")["job"]["state"] == "running");
+    drop(redis);
+    eventually(30, "Redis away", || {
+        get(port, "/api/overview")["attention"][0]["what"]
+            .as_str()
+            .is_some_and(|what| what.starts_with("Redis has been away"))
+    });
+    assert_eq!(get(port, "/api/overview")["job"]["state"], "degraded");
+    assert!(get(port, "/api/features?user=111")["redis"]["away_since_ms"].is_i64());
+    let (status, body) = ask(port, "GET", "/readyz", "").expect("an answer");
+    assert!(status == 503 && body.contains("Redis away"), "{status} {body}");
+    assert_eq!(ask(port, "GET", "/healthz", "").map(|(status, _)| status), Some(200));
+    let redis = Redis::start_on(redis_port);
+    eventually(30, "all well", || get(port, "/api/overview")["job"]["state"] == "running");
+    assert!(get(port, "/api/features?user=111")["redis"]["away_since_ms"].is_null());
+    running.stop(Duration::from_secs(20), &log);
+    drop(redis);
+}
+
+/// Before there is a Kafka the pages say so, and the job can be stopped.
+#[test]
+fn a_start_that_waits_is_shown() {
+    let port = free_port();
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = Run::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere");
+    let running = run.start(&["--listen", &format!("127.0.0.1:{port}")], &log);
+    eventually(20, "an answer", || get(port, "/api/overview")["job"]["state"] == "starting");
+    let (status, body) = ask(port, "GET", "/readyz", "").expect("an answer");
+    assert!(status == 503 && body.contains("Kafka away"), "{status} {body}");
+    running.stop(Duration::from_secs(20), &log);
+}
+
+#[test]
+fn addresses_that_cannot_be_used_say_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let folder = tempfile::tempdir().expect("a folder");
+    let short = folder.path().join("short");
+    std::fs::write(&short, "short\n").expect("a file");
+    let short = short.display().to_string();
+    for (arguments, why) in [
+        (&["--listen", &address][..], "Another program is there"),
+        (&["--listen", "0.0.0.0:0"], "a token is needed: set --token-file"),
+        (&["--listen", "127.0.0.1:0", "--token-file", &short], "holds no token"),
+        (&["--listen", "127.0.0.1:0", "--token-file", "/nowhere"], "cannot read --token-file /nowhere"),
+        (&["--listen", "here"], "`here` is no address"),
+    ] {
+        let output = Run::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere").finish(arguments);
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {log}");
+        assert!(log.contains(why), "{arguments:?}: {log}");
+    }
+}
