@@ -67,10 +67,10 @@ pub(super) fn savepoint_status(console: &Console, job: &str, trigger: &str) -> R
     let found = console.savepoint(&trigger);
     match found {
         None => Err(fault::unknown(format!("There is no savepoint operation with triggerId={trigger} for job {job}."))),
-        Some(SavepointState::InProgress { .. }) => Ok(status("IN_PROGRESS", Value::Null)),
-        Some(SavepointState::Completed { location, .. }) => Ok(status("COMPLETED", json!({ "location": location }))),
+        Some(SavepointState::InProgress { .. }) => Ok(status("IN_PROGRESS", &Value::Null)),
+        Some(SavepointState::Completed { location, .. }) => Ok(status("COMPLETED", &json!({ "location": location }))),
         Some(SavepointState::Failed { reason }) => {
-            Ok(status("COMPLETED", json!({ "failure-cause": failure(&reason) })))
+            Ok(status("COMPLETED", &json!({ "failure-cause": failure(&reason) })))
         }
     }
 }
@@ -82,7 +82,7 @@ fn parse(trigger: &str) -> Result<(), Fault> {
     Err(fault::bad(format!("Cannot resolve path parameter (triggerid) from value \"{trigger}\".")))
 }
 
-fn status(id: &str, operation: Value) -> Value {
+fn status(id: &str, operation: &Value) -> Value {
     json!({ "status": { "id": id }, "operation": operation })
 }
 
@@ -114,9 +114,9 @@ pub(super) fn checkpoint_status(look: &Look<'_>, triggers: &Triggers, trigger: &
         fault::unknown(format!("There is no checkpoint operation with triggerId={trigger} for job {}.", look.id))
     })?;
     Ok(match outcome(look, asked) {
-        None => status("IN_PROGRESS", Value::Null),
-        Some(Ok(id)) => status("COMPLETED", json!({ "checkpointId": id })),
-        Some(Err(reason)) => status("COMPLETED", json!({ "failureCause": failure(&reason) })),
+        None => status("IN_PROGRESS", &Value::Null),
+        Some(Ok(id)) => status("COMPLETED", &json!({ "checkpointId": id })),
+        Some(Err(reason)) => status("COMPLETED", &json!({ "failureCause": failure(&reason) })),
     })
 }
 
