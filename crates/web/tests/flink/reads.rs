@@ -11,7 +11,7 @@ use crate::support::Job;
 #[test]
 fn flinks_own_client_reads_every_answer() {
     let Some(flink) = std::env::var_os("WINDROW_TEST_FLINK") else {
-        println!("SKIPPED: WINDROW_TEST_FLINK does not name dev/flink.sh");
+        println!("skipped: this test needs Flink's client (WINDROW_TEST_FLINK=…/dev/flink.sh)");
         return;
     };
     let job = Job::new();
@@ -37,7 +37,7 @@ fn flinks_own_client_reads_every_answer() {
 #[test]
 fn its_command_line_can_show_a_token() {
     let Some(flink) = std::env::var_os("WINDROW_TEST_FLINK") else {
-        println!("SKIPPED: WINDROW_TEST_FLINK does not name dev/flink.sh");
+        println!("skipped: this test needs Flink's client (WINDROW_TEST_FLINK=…/dev/flink.sh)");
         return;
     };
     let job = Job::new();
