@@ -37,5 +37,14 @@ pub(super) fn exceptions(look: &Look<'_>, max: Option<&str>) -> Result<Value, Fa
             })
         })
         .collect();
-    Ok(json!({ "exceptionHistory": { "entries": entries, "truncated": all.len() > max } }))
+    let truncated = all.len() > max;
+    let newest = all.iter().map(|(_, exception)| *exception).find(|exception| exception.level == "error");
+    Ok(json!({
+        "exceptionHistory": { "entries": entries, "truncated": truncated },
+        // Flink up to 1.20 says the same once more, and its client misses what is left out.
+        "root-exception": newest.map(|exception| exception.message.as_str()),
+        "timestamp": newest.map(|exception| exception.at_ms),
+        "all-exceptions": [],
+        "truncated": truncated,
+    }))
 }

@@ -45,7 +45,6 @@ fn subtask(look: &Look<'_>, subtask: &Subtask<'_>) -> Value {
 /// Distributions over the subtasks.
 fn aggregated(look: &Look<'_>, subtasks: &[Subtask<'_>]) -> Value {
     let all: Vec<Io> = subtasks.iter().map(Subtask::io).collect();
-    #[allow(clippy::cast_precision_loss)] // as Flink counts
     let spread = |of: fn(&Io) -> u64| super::checkpoints::summary(&all.iter().map(of).collect::<Vec<_>>());
     let metrics: Map<String, Value> = [
         ("read-bytes", spread(|io| io.bytes.unwrap_or_default())),

@@ -1,8 +1,8 @@
 //! Flink's REST API over reports that are written down here: every answer, every way to ask wrongly, and what is asked of
 //! the job. That Flink's own client reads these answers is shown by `reads.rs`, and by the end-to-end tests of the binary.
 
-#![allow(clippy::panic)] // an answer that is no JSON fails the test, and is shown
-#![allow(clippy::print_stdout)]
+// Helpers of tests fail and report as tests do.
+#![allow(clippy::panic, clippy::print_stdout)]
 
 mod answers;
 mod faults;

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use windrow_web::guard::{Protection, Token, protect};
 use windrow_web::server::{Server, bind};
 
 use crate::reports::{BROKEN, TAKEN, UNDER_WAY};
@@ -10,7 +11,7 @@ use crate::support::Job;
 #[test]
 fn flinks_own_client_reads_every_answer() {
     let Some(flink) = std::env::var_os("WINDROW_TEST_FLINK") else {
-        println!("SKIPPED: WINDROW_TEST_FLINK does not name dev/flink.sh");
+        println!("skipped: this test needs Flink's client (WINDROW_TEST_FLINK=…/dev/flink.sh)");
         return;
     };
     let job = Job::new();
@@ -30,5 +31,31 @@ fn flinks_own_client_reads_every_answer() {
     assert!(read.contains("partition 3 has no owner"), "the reason of a failure comes through: {read}");
     let listed = run(&["run", "--", "list", "-m", &address]);
     assert!(listed.contains(&format!("{} : {} (RUNNING)", job.id(), job.console.pipeline.name)), "{listed}");
+    server.end();
+}
+
+#[test]
+fn its_command_line_can_show_a_token() {
+    let Some(flink) = std::env::var_os("WINDROW_TEST_FLINK") else {
+        println!("skipped: this test needs Flink's client (WINDROW_TEST_FLINK=…/dev/flink.sh)");
+        return;
+    };
+    let job = Job::new();
+    let listener = bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let token = Token::new("a-token-of-32-characters-or-more").expect("a token");
+    let protection = Protection::new(address, Some(token)).expect("protected");
+    let server = Server::start(listener, protect(job.router(), &protection)).expect("a server");
+    let list = |headers: &str| {
+        let list = ["run", "--", "list", "-m", &address.to_string()];
+        let output =
+            Command::new(&flink).args(list).env("FLINK_REST_CLIENT_HEADERS", headers).output().expect("it runs");
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        (output.status.success(), said)
+    };
+    let (listed, said) = list("");
+    assert!(!listed && !said.contains(&job.id()), "{said}");
+    let (listed, said) = list("Authorization:Bearer a-token-of-32-characters-or-more");
+    assert!(listed && said.contains(&job.id()), "{said}");
     server.end();
 }

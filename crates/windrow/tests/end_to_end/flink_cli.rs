@@ -91,7 +91,7 @@ fn flinks_command_line_lists_saves_stops_and_cancels() {
     assert_eq!(running.wait(PATIENCE), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
     assert_ne!(stopped, taken);
 
-    // Another job, with an empty Redis, goes on where that one stopped.
+    // Another job, with an empty Redis, goes on where that one stopped: it reads nothing that is in the savepoint.
     all += send("2");
     let empty = Redis::start();
     let other = Run::new(&kafka.brokers, &empty.url(), &topic);
@@ -106,6 +106,8 @@ fn flinks_command_line_lists_saves_stops_and_cancels() {
     let line = listed.lines().find(|line| line.contains(" : ecommerce (RUNNING)")).expect("just seen");
     flink.run(&["cancel", "-m", &server, line.split(" : ").nth(1).expect("an id")]);
     assert_eq!(begun.wait(PATIENCE), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
+    let ended = std::fs::read_to_string(&log).expect("a log");
+    assert!(ended.contains("all workers ended records=\"3,000\""), "as many as the second batch has: {ended}");
     let log = other.bounded(&[]);
     assert!(log.contains("all workers ended records=\"0\""), "it was stopped cleanly: {log}");
     assert!(!empty.contents().is_empty(), "rows were written behind the savepoint");
