@@ -253,12 +253,12 @@ pages() {
 notebooks_venv() { venv_make "$VENV" producer/requirements.txt; }
 
 newcomer() {
-    local options=()
+    local options=() kafka redis ui kafka_ui
+    { read -r kafka && read -r redis && read -r ui && read -r kafka_ui; } < <(ports_free 4) || return
     [[ -n $WITHOUT_KAFKA ]] || options=(--browser --python "$VENV/bin/python")
     export WINDROW_SCREENSHOTS=${WINDROW_SCREENSHOTS:-$TEMP/screenshots}
     WINDROW_HOME=$TEMP/stack WINDROW_BIN=$BINARY \
-        WINDROW_KAFKA_PORT=$(port_free) WINDROW_REDIS_PORT=$(port_free) \
-        WINDROW_UI_PORT=$(port_free) WINDROW_KAFKA_UI_PORT=$(port_free) \
+        WINDROW_KAFKA_PORT=$kafka WINDROW_REDIS_PORT=$redis WINDROW_UI_PORT=$ui WINDROW_KAFKA_UI_PORT=$kafka_ui \
         dev/check-stack.sh "${options[@]}"
 }
 
@@ -273,10 +273,7 @@ tools
 kafka_tools
 s3_tools
 flink_tools
-TEST_REDIS_PORT=$(port_free)
-TEST_KAFKA_PORT=$(port_free)
-TEST_S3_PORT=$(port_free)
-TEST_S3_FAULTS_PORT=$(port_free)
+{ read -r TEST_REDIS_PORT && read -r TEST_KAFKA_PORT && read -r TEST_S3_PORT && read -r TEST_S3_FAULTS_PORT; } < <(ports_free 4)
 
 stage 'format' count_one cargo fmt --all --check
 stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings

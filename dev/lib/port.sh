@@ -4,15 +4,18 @@
 # port_open PORT: whether anything listens there.
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# port_free: prints a port nobody listens on, below the range the kernel hands out to outgoing connections.
-port_free() {
-    local port _
-    for _ in {1..200}; do
-        port=$((15000 + (RANDOM * 32768 + RANDOM) % 17000))
-        port_open "$port" || { printf '%s\n' "$port"; return 0; }
-    done
-    return 1
+# ports_free N: prints N different ports nobody listens on, below the range the kernel hands out to outgoing connections.
+ports_free() {
+    local port left=$1
+    while ((left > 0)) && read -r port; do
+        port_open "$port" && continue
+        printf '%s\n' "$port"
+        left=$((left - 1))
+    done < <(shuf -i 15000-31999 -n $((left + 200)))
+    ((left == 0))
 }
+
+port_free() { ports_free 1; }
 
 # redis_answers PORT: whether a Redis answers there (also one that asks for a password).
 redis_answers() {
