@@ -130,6 +130,12 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     /// # Errors
     /// A fault that no retry mends.
     pub fn run(&mut self) -> Result<Ended, Halt> {
+        let ended = self.work();
+        self.metrics.times.end();
+        ended
+    }
+
+    fn work(&mut self) -> Result<Ended, Halt> {
         if let Some(checkpoints) = &self.checkpoints {
             self.keeper = Some(Keeper::start(checkpoints.clone(), self.job.clone(), self.stop.clone())?);
         }

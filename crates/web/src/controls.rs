@@ -9,6 +9,7 @@
 mod place;
 mod remembered;
 
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,10 +28,14 @@ use remembered::Remembered;
 pub const REMEMBERED: usize = 50;
 /// How long a savepoint may take.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// Created and deleted in the place of a savepoint, to see whether it takes anything.
+const PROBE: &str = "probe";
 /// How many may wait at a time; the store lets only one be taken.
 const WAITING: usize = 4;
 /// How long a process that was stopped with a savepoint answers for the one who asked to hear of it.
 const LINGER: Duration = Duration::from_secs(10);
+/// How long telling the other instances to stop may take before this one does.
+const TELLING: Duration = Duration::from_secs(3);
 /// After the outcome was fetched: time for the answer to get out.
 const FETCHED: Duration = Duration::from_millis(200);
 
@@ -157,7 +162,14 @@ impl Console {
         let tell = {
             let stop = stop.clone();
             move || {
-                peers.stop_others(&*store, &own);
+                // A store that is away must not keep this process going.
+                let (told, others) = channel();
+                let tell = move || {
+                    peers.stop_others(&*store, &own);
+                    let _ = told.send(());
+                };
+                drop(thread::Builder::new().name("stop-others".to_owned()).spawn(tell));
+                let _ = others.recv_timeout(TELLING);
                 info!("the job was stopped over HTTP");
                 stop.request();
             }
@@ -209,6 +221,14 @@ struct Waiter {
 impl Waiter {
     fn wait(self) {
         let progress = |saved, all| self.controls.remembered().progress(&self.request, saved, all);
+        // A place that takes nothing would keep all owners trying, and everybody else waiting, until time is over.
+        if let Err(fault) = self.target.create(PROBE, b"windrow\n".to_vec()) {
+            let reason = format!("{} cannot be written to: {fault}", self.target.place());
+            warn!(savepoint = self.id, reason, "the savepoint that was asked for failed");
+            self.controls.remembered().end(&self.request, Err(reason));
+            return;
+        }
+        let _ = self.target.delete(&[PROBE.to_owned()]);
         let taken = savepoint::take(&*self.store, &*self.target, &self.id, PATIENCE, &self.stop, progress);
         match taken {
             Ok(_) => {

@@ -38,11 +38,11 @@ fn said(wrong: &[String]) -> Response {
     }
 }
 
-/// Which workers are stuck. One that waits for Redis is not: it comes round as soon as Redis is back, and restarting the
-/// process would not help.
+/// Which workers are stuck. One that waits for Redis or Kafka (with a dead letter, say) is not: it comes round as soon as
+/// that is back, and restarting the process would not help.
 #[must_use]
 pub fn stuck(report: &InstanceReport) -> Vec<String> {
-    if report.redis.reach.away_since_ms.is_some() {
+    if report.redis.reach.away_since_ms.or(report.kafka.away_since_ms).is_some() {
         return Vec::new();
     }
     let workers = report.workers.iter().enumerate().filter(|(_, worker)| worker.beat_age_ms >= BEAT_MAX_MS);

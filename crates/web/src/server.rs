@@ -5,6 +5,8 @@
 //! and the time for them are bounded; (3) nothing is forwarded and no file is read.
 //! After a crash: the socket is closed by the system; the next start binds it again.
 
+mod machines;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdTcpListener};
 use std::pin::pin;
@@ -24,8 +26,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use machines::Machines;
+
 /// Open connections; more wait until one is closed.
 pub const CONNECTIONS_MAX: usize = 128;
+/// Of these, from one other machine.
+pub const CONNECTIONS_PER_MACHINE: usize = 64;
 /// How long a client may take for a request's head, also for the next one on an open connection.
 pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
@@ -157,6 +163,7 @@ impl Server {
 /// Answers visitors until `stop`, then finishes what is under way for at most a second.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let machines = Machines::default();
     let (ending, _) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
@@ -171,11 +178,13 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, _)) => {
+            Ok((_, from)) if machines.has_many(from.ip()) => {} // closed at once
+            Ok((stream, from)) => {
+                let place = machines.takes(from.ip());
                 let connection = connection(stream, router.clone(), ending.subscribe());
                 connections.spawn(async move {
                     connection.await;
-                    drop(permit);
+                    drop((permit, place));
                 });
             }
             // Out of file descriptors: connections must close first.

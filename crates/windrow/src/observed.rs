@@ -235,7 +235,10 @@ impl Instance {
             backpressured_ms_per_s: spent(|counts| counts.blocked),
             decode_share: times.decode_share(),
             pause_ms_max: worker.checkpoints.pause_max().as_secs_f64() * 1e3,
-            beat_age_ms: samples.beats.get(index).map_or(0, |(_, at)| millis(at.elapsed())),
+            beat_age_ms: match samples.beats.get(index) {
+                Some((_, at)) if !worker.times.ended() => millis(at.elapsed()),
+                _ => 0,
+            },
         }
     }
 

@@ -71,7 +71,9 @@ impl Web {
             controls: Controls::default(),
         });
         let server = listener.map(|listener| serve(listener, token, &console, &early)).transpose()?;
-        Ok(Self { console, early, server, publishing: None })
+        // Also while the start waits: who stops the job stops those that have not begun.
+        let publishing = Some(Publishing::start(&console));
+        Ok(Self { console, early, server, publishing })
     }
 
     /// Kafka has the topic.
@@ -80,10 +82,9 @@ impl Web {
     }
 
     /// Shows `instance` from now on, to visitors and to the other instances.
-    pub(crate) fn show(&mut self, instance: &Arc<Instance>, rows: redis::RecentRows) {
+    pub(crate) fn show(&self, instance: &Arc<Instance>, rows: redis::RecentRows) {
         instance.serves(self.early.listen.get().map_or("", String::as_str));
         let _ = self.early.known.set((Arc::clone(instance), rows));
-        self.publishing = Some(Publishing::start(&self.console));
     }
 
     /// Ends it, once whoever stopped the job with a savepoint has heard where that is.
@@ -198,7 +199,7 @@ impl Early {
 impl Observed for Early {
     fn report(&self) -> InstanceReport {
         if let Some((instance, _)) = self.known.get() {
-            return instance.report();
+            return InstanceReport { instance: self.id.clone(), ..instance.report() };
         }
         let waiting = |for_it: bool, reason: &str| {
             if !for_it {

@@ -1,6 +1,6 @@
 //! Where a worker's time goes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ pub struct Times {
     idle_ns: Counter,
     /// Nanoseconds that the sink has kept the worker waiting for room: counted by the sink, while it does.
     blocked_ns: OnceLock<Arc<Counter>>,
+    /// The worker has done its part.
+    ended: AtomicBool,
     /// Of a sample of records: what decoding took, and what the windows took.
     sampled_ns: [AtomicU64; 2],
 }
@@ -30,6 +32,16 @@ impl Times {
         self.turns.add(1);
         self.busy_ns.add(nanos(busy));
         self.idle_ns.add(nanos(idle));
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the worker has ended: its loop comes round no more.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     pub(crate) fn sample(&self, decode: Duration, step: Duration) {

@@ -28,6 +28,8 @@ pub(super) struct Savepoints(Arc<Mutex<Found>>);
 #[derive(Default)]
 struct Found {
     looked: Option<Instant>,
+    /// Somebody does; a store that hangs is not asked by many.
+    looking: bool,
     savepoints: Vec<Value>,
 }
 
@@ -35,11 +37,8 @@ impl Savepoints {
     async fn get(&self, console: &Arc<Console>) -> Vec<Value> {
         let due = {
             let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = found.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
-            if due {
-                // Noted before: others do not look at the same time.
-                found.looked = Some(Instant::now());
-            }
+            let due = !found.looking && found.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+            found.looking |= due;
             due
         };
         if due {
@@ -51,7 +50,12 @@ impl Savepoints {
     }
 
     fn look(&self, console: &Console) {
-        let Ok(found) = inspect::savepoints(&*console.store) else { return };
+        let found = inspect::savepoints(&*console.store);
+        {
+            let mut looked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (looked.looking, looked.looked) = (false, Some(Instant::now()));
+        }
+        let Ok(found) = found else { return };
         let place = console.store.place().trim_end_matches('/').to_owned();
         let mut savepoints: Vec<_> = found.into_iter().filter_map(|found| found.content.ok().flatten()).collect();
         savepoints.sort_by_key(|savepoint| std::cmp::Reverse(savepoint.taken_at_ms));

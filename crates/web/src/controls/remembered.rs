@@ -29,7 +29,12 @@ impl Remembered {
         if self.asked.iter().filter(|asked| asked.ended.is_none()).count() >= waiting {
             return false;
         }
-        self.asked.truncate(REMEMBERED - 1);
+        // Never one that is under way.
+        if self.asked.len() >= REMEMBERED
+            && let Some(oldest) = self.asked.iter().rposition(|asked| asked.ended.is_some())
+        {
+            self.asked.remove(oldest);
+        }
         let report = SavepointReport {
             request: request.to_owned(),
             location: location.to_owned(),
@@ -80,5 +85,23 @@ impl Remembered {
 
     fn find(&mut self, request: &str) -> Option<&mut Asked> {
         self.asked.iter_mut().find(|asked| asked.report.request == request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_under_way_is_never_forgotten() {
+        let mut remembered = Remembered::default();
+        assert!(remembered.begin("long", "/a", true, 4));
+        for n in 0..2 * REMEMBERED {
+            let name = format!("n{n}");
+            assert!(remembered.begin(&name, "/b", false, 4));
+            remembered.end(&name, Err("another is being taken".to_owned()));
+        }
+        assert!(remembered.knows("long") && !remembered.knows("n0"));
+        assert_eq!(remembered.reports().len(), REMEMBERED);
     }
 }

@@ -1,7 +1,7 @@
 //! What a browser is told with every answer.
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -20,9 +20,17 @@ const ALWAYS: [(HeaderName, &str); 6] = [
 
 pub(super) async fn add(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let refused = matches!(
+        response.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+    );
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Who is not let in does not keep a connection either.
+    if refused {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Form, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{Next, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -55,8 +55,11 @@ pub(super) async fn only_known(State(gate): State<Arc<Gate>>, request: Request, 
     let headers = request.headers();
     let path = request.uri().path();
     let open = OPEN.contains(&path) || OPEN_FOLDERS.iter().any(|folder| path.starts_with(folder));
-    if open || gate.has_session(headers) {
+    if gate.has_session(headers) {
         return next.run(request).await;
+    }
+    if open {
+        return closing(next.run(request).await).await;
     }
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
@@ -83,9 +86,19 @@ pub(super) async fn only_known(State(gate): State<Arc<Gate>>, request: Request, 
     response
 }
 
+/// Strangers keep no connection.
+async fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// The login page, and what it needs.
 pub(super) fn router(gate: Arc<Gate>) -> Router {
-    Router::new().route("/login", get(page).post(log_in)).route("/logout", post(log_out)).with_state(gate)
+    Router::new()
+        .route("/login", get(page).post(log_in))
+        .route("/logout", post(log_out))
+        .with_state(gate)
+        .layer(map_response(closing))
 }
 
 #[derive(Deserialize)]
@@ -105,9 +118,12 @@ async fn page(Query(back): Query<Back>) -> Html<String> {
 }
 
 async fn log_in(State(gate): State<Arc<Gate>>, Query(back): Query<Back>, Form(attempt): Form<Attempt>) -> Response {
-    // Everybody waits their turn, so that many connections make no more attempts than one.
-    let _permit = gate.wrong.acquire().await;
     if !gate.token.is(&attempt.token) {
+        // Who is wrong waits, and few may at a time, so that many connections make hardly more attempts than one. Who is
+        // right never waits for them.
+        let Ok(_permit) = gate.wrong.try_acquire() else {
+            return Fault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a second").into_response();
+        };
         sleep(WRONG).await;
         return (StatusCode::UNAUTHORIZED, shown(&back.to, true)).into_response();
     }

@@ -1,4 +1,4 @@
-//! What changes something must come from a page of this server, or from what is no browser.
+//! What is asked must come from a page of this server, or from what is no browser; links may lead here from anywhere.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -9,21 +9,33 @@ use super::host;
 use crate::answers::Fault;
 
 pub(super) async fn same(request: Request, next: Next) -> Response {
-    let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if harmless || is_same(request.headers()) {
+    let (method, headers) = (request.method(), request.headers());
+    let allowed = match *method {
+        // Following a link is fine; asking again and again from another page, which costs Redis and Kafka, is not.
+        Method::GET | Method::HEAD => is_same_site(headers) || (*method == Method::GET && is_navigation(headers)),
+        _ => is_same(headers),
+    };
+    if allowed {
         return next.run(request).await;
     }
-    let reason = "a page of another origin must not change anything here";
+    let reason = "a page of another origin must not ask or change anything here";
     Fault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 
+fn is_same_site(headers: &HeaderMap) -> bool {
+    headers.get_all("sec-fetch-site").iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
+}
+
+fn is_navigation(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+}
+
 fn is_same(headers: &HeaderMap) -> bool {
-    let site = headers.get_all("sec-fetch-site").iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
     let host = host::host(headers);
     let from_here = |origin: &str| {
         let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         place.zip(host.as_ref()).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host.as_str()))
     };
     let origins = headers.get_all(header::ORIGIN).iter();
-    site && origins.map(|origin| origin.to_str().unwrap_or_default()).all(from_here)
+    is_same_site(headers) && origins.map(|origin| origin.to_str().unwrap_or_default()).all(from_here)
 }

@@ -102,9 +102,10 @@ impl Job {
 
     fn workers(&self, say: &mut impl FnMut(Level, String, &str)) {
         let redis_away = self.redis().away_since_ms.is_some();
+        let away = redis_away || self.kafka().away_since_ms.is_some();
         for one in &self.instances {
             for (index, worker) in one.workers.iter().enumerate() {
-                if worker.beat_age_ms >= BEAT_MAX_MS && !redis_away {
+                if worker.beat_age_ms >= BEAT_MAX_MS && !away {
                     let lasting = span_ms(i64::try_from(worker.beat_age_ms).unwrap_or(i64::MAX));
                     let what = format!("Worker {index} of {} has been stuck for {lasting}", one.host);
                     say(Level::Act, what, "Look at its log, then restart it: it goes on from its last checkpoint.");

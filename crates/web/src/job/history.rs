@@ -41,8 +41,10 @@ impl Job {
         for moment in self.instances.iter().flat_map(|one| &one.history) {
             moments.entry(moment.at_ms).and_modify(|sum| add(sum, moment)).or_insert(*moment);
         }
-        // The newest step is still growing, where an instance reported in the middle of it: it is left out.
-        let end = self.now_ms.div_euclid(STEP_MS) * STEP_MS;
+        // The newest step is still growing, where an instance reported in the middle of it: it is left out. Others tell of
+        // a step some seconds after it is over.
+        let heard_ms = if self.instances.len() > 1 { self.now_ms - STEP_MS } else { self.now_ms };
+        let end = heard_ms.div_euclid(STEP_MS) * STEP_MS;
         let first = end - STEPS * STEP_MS;
         let Some((&from, _)) = moments.range(first..end).next() else {
             return History { step_ms: STEP_MS, from_ms: end, ..History::default() };

@@ -148,6 +148,12 @@ fn health_tells_stuck_from_waiting() {
     });
     assert_eq!(site.get("/healthz").status, 200);
     assert_eq!(site.get("/readyz").errors(), "Redis away: refused");
+    // Nor is one that waits for Kafka to take a dead letter.
+    change(&|report| {
+        report.workers[0].beat_age_ms = 40_000;
+        report.kafka = away("no broker");
+    });
+    assert_eq!(site.get("/healthz").status, 200);
     change(&|report| report.kafka = away("no broker"));
     assert_eq!(site.get("/readyz").errors(), "Kafka away: no broker");
     change(&|report| report.state = InstanceState::Starting);

@@ -58,6 +58,20 @@ fn only_so_many_are_remembered() {
     assert_eq!(site.console.savepoint("n0"), None);
 }
 
+/// It would keep all owners trying, and every other savepoint waiting, until its time is over.
+#[test]
+fn a_place_that_takes_nothing_is_said_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = Site::with(&format!("file:{}", folder.path().display()), report("00000000000000aa", &[0]), None);
+    let request = site.console.begin_savepoint(Some("/proc/self/nowhere"), None, true).expect("begun");
+    let reason = eventually("the end", || match site.console.savepoint(&request) {
+        Some(SavepointState::Failed { reason }) => Some(reason),
+        _ => None,
+    });
+    assert!(reason.contains("cannot be written to"), "{reason}");
+    assert!(!site.console.stop.requested());
+}
+
 #[test]
 fn state_is_sent_nowhere_else() {
     let site = Site::start();

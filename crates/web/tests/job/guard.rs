@@ -51,6 +51,20 @@ fn what_changes_anything_comes_from_here() {
     }
 }
 
+/// A page elsewhere could have Redis scanned again and again.
+#[test]
+fn other_pages_may_link_here_and_no_more() {
+    let site = Site::start();
+    let get = |headers: &[&str]| site.ask("GET", "/api/features?user=1", headers, "").status;
+    for foreign in ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site"] {
+        assert_eq!(get(&[foreign, "Sec-Fetch-Mode: no-cors"]), 403, "{foreign}");
+        assert_eq!(get(&[foreign, "Sec-Fetch-Mode: cors"]), 403, "{foreign}");
+        assert_eq!(get(&[foreign]), 403, "{foreign}");
+        assert_ne!(get(&[foreign, "Sec-Fetch-Mode: navigate"]), 403, "a link: {foreign}");
+    }
+    assert_ne!(get(&["Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors"]), 403);
+}
+
 #[test]
 fn every_answer_tells_browsers_what_they_may_do() {
     let site = Site::start();

@@ -132,6 +132,8 @@ fn the_last_hour_is_added_up() {
     };
     let (mut a, mut b) = (report("a", &[]), report("b", &[]));
     a.history = vec![moment(999_970_000, 0), moment(999_980_000, 5), moment(1_000_000_000, 9)];
+    // Without lag, but the other has not told of these ten seconds yet.
+    a.history.insert(2, moment(999_990_000, 0));
     b.history = vec![moment(999_980_000, 7), moment(100, 1)];
     b.freshness.append = HistogramReport { p99_ms: Some(9.0), ..HistogramReport::default() };
     let job = Job { now_ms, instances: vec![a, b] };

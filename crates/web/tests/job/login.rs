@@ -1,5 +1,6 @@
 //! The token, and the cookie instead of it.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::support::{Answer, Site, TOKEN, report};
@@ -91,16 +92,33 @@ fn a_login_leads_nowhere_else() {
 }
 
 #[test]
-fn guesses_are_slow() {
+fn guesses_are_slow_and_few_and_hold_nobody_up() {
     let site = site();
     let began = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..12 {
-            scope.spawn(|| assert_eq!(log_in(&site, "/login", "guess").status, 401));
-        }
+    let told: Vec<u16> = std::thread::scope(|scope| {
+        let guesses: Vec<_> = (0..12).map(|_| scope.spawn(|| log_in(&site, "/login", "guess").status)).collect();
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(log_in(&site, "/login", TOKEN).status, 303);
+        assert!(began.elapsed() < Duration::from_millis(900), "who is right waited {:?}", began.elapsed());
+        guesses.into_iter().map(|guess| guess.join().expect("an answer")).collect()
     });
-    assert!(began.elapsed() >= Duration::from_secs(3), "12 guesses took {:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_secs(1), "12 guesses took {:?}", began.elapsed());
+    assert!(told.iter().all(|status| [401, 429].contains(status)), "{told:?}");
+    assert!(told.iter().filter(|status| **status == 401).count() <= 4, "{told:?}");
     let began = Instant::now();
     assert_eq!(site.ask("GET", "/api/overview", &["Authorization: Bearer guess"], "").status, 401);
     assert!(began.elapsed() >= Duration::from_secs(1));
+}
+
+/// Connections are bounded, so whoever is not let in must not keep one.
+#[test]
+fn strangers_keep_no_connection() {
+    let site = site();
+    for path in ["/healthz", "/api/overview", "/login"] {
+        let mut stream = site.connect();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("closed at once, not after ten seconds");
+        assert!(answer.to_ascii_lowercase().contains("connection: close"), "{path}: {answer}");
+    }
 }

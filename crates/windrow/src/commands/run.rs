@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let source = &pipeline.source;
     let place = StatePlace::of(&pipeline)?;
     let from = args.from.as_deref().map(|from| beginning(&place, from)).transpose()?;
-    let mut web = Web::open(&args.web, &pipeline, text, &place, &stop)?;
+    let web = Web::open(&args.web, &pipeline, text, &place, &stop)?;
     let Some(topic) = await_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
         return Ok(Exit::Success); // stopped while waiting: nothing was begun
     };
