@@ -46,8 +46,8 @@ for argument; do
 done
 
 PASSED=0 FAILED=0 SKIPPED=0
-# Why there is no Apache Kafka, no S3, and no Flink; empty when there is one.
-WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK=''
+# Why there is no Apache Kafka, no S3, no Flink, and no browser; empty when there is one.
+WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
 SEED=${WINDROW_TEST_SEED:-$RANDOM}
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-test.XXXXXX")
@@ -71,7 +71,7 @@ finish() {
     if ((FAILED > 0)); then echo "logs: $TEMP"; else rm -rf -- "$TEMP"; fi
     if ((SKIPPED > 0)); then
         printf '%s!!! %d tests SKIPPED%s%s%s\n' "$YELLOW" "$SKIPPED" \
-            "${WITHOUT_KAFKA:+; no Apache Kafka: $WITHOUT_KAFKA}" "${WITHOUT_S3:+; no S3: $WITHOUT_S3}" "$PLAIN"
+            "${WITHOUT_KAFKA:+; no Apache Kafka: $WITHOUT_KAFKA}" "${WITHOUT_S3:+; no S3: $WITHOUT_S3}${WITHOUT_BROWSER:+; no browser: $WITHOUT_BROWSER}" "$PLAIN"
     fi
     echo "$PASSED passed, $FAILED failed"
     ((code != 0 || FAILED == 0)) || code=1
@@ -200,6 +200,16 @@ flink_tools() {
     say_warn 'the tests that need it are SKIPPED; everything else runs'
 }
 
+# Looks for a Node.js that drives a browser, or notes why there is none.
+browser_tools() {
+    ((FAST == 0)) || { WITHOUT_BROWSER='--fast'; return; }
+    node_is_new && return
+    WITHOUT_BROWSER="Node.js $(node --version) is too old, 20 or newer is needed"
+    say_warn "no browser tests here ($WITHOUT_BROWSER)"
+    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
+    say_warn 'the tests that need it are SKIPPED; everything else runs'
+}
+
 scripts() {
     shellcheck -x -a ./*.sh dev/*.sh bench/*.sh deploy/monitoring/*.sh .ci/run || return
     local version
@@ -255,7 +265,8 @@ notebooks_venv() { venv_make "$VENV" producer/requirements.txt; }
 newcomer() {
     local options=() kafka redis ui kafka_ui
     { read -r kafka && read -r redis && read -r ui && read -r kafka_ui; } < <(ports_free 4) || return
-    [[ -n $WITHOUT_KAFKA ]] || options=(--browser --python "$VENV/bin/python")
+    [[ -n $WITHOUT_KAFKA ]] || options=(--python "$VENV/bin/python")
+    [[ -n $WITHOUT_KAFKA$WITHOUT_BROWSER ]] || options+=(--browser)
     export WINDROW_SCREENSHOTS=${WINDROW_SCREENSHOTS:-$TEMP/screenshots}
     WINDROW_HOME=$TEMP/stack WINDROW_BIN=$BINARY \
         WINDROW_KAFKA_PORT=$kafka WINDROW_REDIS_PORT=$redis WINDROW_UI_PORT=$ui WINDROW_KAFKA_UI_PORT=$kafka_ui \
@@ -273,6 +284,7 @@ tools
 kafka_tools
 s3_tools
 flink_tools
+browser_tools
 { read -r TEST_REDIS_PORT && read -r TEST_KAFKA_PORT && read -r TEST_S3_PORT && read -r TEST_S3_FAULTS_PORT; } < <(ports_free 4)
 
 stage 'format' count_one cargo fmt --all --check
@@ -284,8 +296,12 @@ stage 'metrics and alert rules' count_lines deploy/monitoring/check.sh
 stage 'servers for the tests' count_none servers
 stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests
 if ((FAST == 0)); then
-    stage 'packages for the browser tests' count_none browser_packages
-    stage 'pages in a browser' count_node pages
+    if [[ -z $WITHOUT_BROWSER ]]; then
+        stage 'packages for the browser tests' count_none browser_packages
+        stage 'pages in a browser' count_node pages
+    else
+        SKIPPED=$((SKIPPED + 2))
+    fi
     if [[ -z $WITHOUT_KAFKA ]]; then stage 'python for the notebooks' count_none notebooks_venv; else SKIPPED=$((SKIPPED + 2)); fi
     stage 'start.sh, notebooks, stop.sh' count_lines newcomer
 fi

@@ -42,6 +42,9 @@ need_browser() {
     need_package npm has_command npm
 }
 
+# Playwright needs Node.js 20; older systems have an older one.
+node_is_new() { (($(node --version | sed 's/^v\([0-9]*\).*/\1/') >= 20)); }
+
 has_build_tools() { has_command gcc && has_command g++ && has_command make; }
 
 # java_package: the oldest fitting JDK this release of Debian or Ubuntu has; its default one where that is not
