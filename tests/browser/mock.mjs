@@ -569,7 +569,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
   function problems(now) {
     const dead = (i) => ({
       ...two,
-      at_ms: Math.floor(now / 20_000) * 20_000 - i * 500_000,
+      at_ms: Math.floor(now / 10_000) * 10_000 - i * 500_000,
       kind: "record",
       reason: odd(i, ["no field event_time", "not JSON: expected value at line 1 column 1"][i % 2]),
       partition: 1,
