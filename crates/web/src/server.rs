@@ -2,7 +2,8 @@
 //!
 //! Owns: the socket, connections, their end. Does not own: who may ask (`guard`), what is answered (`routes`).
 //! Invariants: (1) no visitor can hold up a worker: nothing is shared but counters and copies; (2) connections, headers
-//! and the time for them are bounded; (3) nothing is forwarded and no file is read.
+//! and the time for them are bounded; (3) nothing is forwarded and no file is read; (4) the end waits for answers, not
+//! for live pages, which have none.
 //! After a crash: the socket is closed by the system; the next start binds it again.
 
 mod machines;
@@ -16,6 +17,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::middleware::map_response;
+use axum::response::Response;
+use futures_util::StreamExt;
+use hyper::header::CONTENT_TYPE;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -150,7 +156,7 @@ impl Server {
         self.address
     }
 
-    /// Ends it: answers under way are finished, for at most a second.
+    /// Ends it: live pages at once; answers under way are finished, for at most a second.
     pub fn end(mut self) {
         let _ = self.end.send(true);
         if let Some(thread) = self.thread.take() {
@@ -160,11 +166,15 @@ impl Server {
     }
 }
 
-/// Answers visitors until `stop`, then finishes what is under way for at most a second.
+/// Answers visitors until `stop`, then ends live pages and finishes what is under way, for at most a second.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let machines = Machines::default();
-    let (ending, _) = watch::channel(false);
+    let (ending, ended) = watch::channel(false);
+    let router = router.layer(map_response(move |answer| {
+        let ended = ended.clone();
+        async move { ending_with(ended, answer) }
+    }));
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
@@ -193,6 +203,16 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     }
     let _ = ending.send(true);
     let _ = timeout(END_PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
+}
+
+/// `answer`; one that goes on for ever is over when `ended` says so.
+fn ending_with(mut ended: watch::Receiver<bool>, answer: Response) -> Response {
+    let live = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    if !live {
+        return answer;
+    }
+    let over = async move { drop(ended.wait_for(|ended| *ended).await) };
+    answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
 }
 
 async fn connection(stream: TcpStream, router: Router, mut ending: watch::Receiver<bool>) {

@@ -1,6 +1,6 @@
 //! Pages that stay up to date.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -82,4 +82,32 @@ fn visitors_who_leave_free_their_place() {
         assert!(line.contains("200"), "{line}");
     }
     assert_eq!(site.get("/api/overview").status, 200);
+}
+
+/// A page that stays open has no answer that could be waited for.
+#[test]
+fn open_pages_do_not_hold_up_the_end_and_hear_of_it() {
+    let site = Site::start();
+    let mut pages: Vec<_> = (0..5)
+        .map(|_| {
+            let mut stream = site.connect();
+            stream.write_all(b"GET /api/overview/live HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it listens");
+            let mut page = BufReader::new(stream);
+            let mut line = String::new();
+            while !line.starts_with("data:") {
+                line.clear();
+                page.read_line(&mut line).expect("a line");
+            }
+            page
+        })
+        .collect();
+    let began = Instant::now();
+    site.end();
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    for page in &mut pages {
+        let mut rest = String::new();
+        page.read_to_string(&mut rest).expect("an end, not a broken connection");
+        assert!(rest.ends_with("0\r\n\r\n"), "the last piece says that it is the last: {rest:?}");
+    }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Site {
     pub(crate) console: Arc<Console>,
     pub(crate) said: Arc<Said>,
     pub(crate) address: SocketAddr,
-    _server: Server,
+    server: Server,
 }
 
 pub(crate) fn now_ms() -> i64 {
@@ -128,7 +128,7 @@ impl Site {
         let protection = Protection::new(address, token).expect("loopback");
         let router = protect(routes::of_job(Arc::clone(&console)), &protection);
         let server = Server::start(listener, router).expect("a thread");
-        Self { console, said, address, _server: server }
+        Self { console, said, address, server }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -165,6 +165,11 @@ impl Site {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         Answer::parse(&answer)
+    }
+
+    /// Ends the server, as the end of the job does.
+    pub(crate) fn end(self) {
+        self.server.end();
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
