@@ -743,7 +743,8 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
       });
       return undefined;
     }
-    if (of) return json(response, 200, of(Date.now(), url.searchParams, true));
+    if (of)
+      return json(response, 200, of(Date.now(), url.searchParams, url.searchParams.get("history") !== "false"));
     if (/^\/(partitions|checkpoints|features(\/.*)?|problems|pipeline)?$/.test(path))
       return file(response, "job/index.html");
     return json(response, 404, { errors: [`no ${path}`] });

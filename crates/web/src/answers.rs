@@ -1,9 +1,12 @@
 //! What every part answers alike: JSON, and what went wrong.
 
 use axum::Json;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::controls::Refused;
@@ -38,6 +41,20 @@ impl From<Refused> for Fault {
 
 /// JSON, or what went wrong.
 pub type Answer<T> = Result<Json<T>, Fault>;
+
+/// What stands behind `?`; where it cannot be read, the answer is a [`Fault`].
+pub struct Parameters<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(rejection) => Err(Fault::new(rejection.status(), rejection.body_text())),
+        }
+    }
+}
 
 /// `value` as text for an event stream.
 pub fn text(value: &impl Serialize) -> String {

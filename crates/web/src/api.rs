@@ -14,7 +14,7 @@ mod stages;
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -22,7 +22,7 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answers::text;
+use crate::answers::{Parameters, text};
 use crate::live::{Build, EVERY, Feeds};
 use crate::report::InstanceReport;
 use crate::{Console, Job};
@@ -95,8 +95,21 @@ where
     Arc::new(move |second| of(Arc::clone(&console), second).boxed())
 }
 
-async fn overview(State(console): Shared) -> impl IntoResponse {
-    Json(overview::of(&console, &console.job().await, true))
+#[derive(Deserialize)]
+struct WithHistory {
+    #[serde(default = "yes")]
+    history: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+async fn overview(
+    State(console): Shared,
+    Parameters(WithHistory { history }): Parameters<WithHistory>,
+) -> impl IntoResponse {
+    Json(overview::of(&console, &console.job().await, history))
 }
 
 async fn overview_live(State(console): Shared, Extension(feeds): Extension<Feeds>) -> impl IntoResponse {
@@ -140,13 +153,13 @@ const fn fifty() -> usize {
     50
 }
 
-async fn rows(State(console): Shared, Query(Limit { limit }): Query<Limit>) -> impl IntoResponse {
+async fn rows(State(console): Shared, Parameters(Limit { limit }): Parameters<Limit>) -> impl IntoResponse {
     Json(written(&console, limit))
 }
 
 async fn rows_live(
     State(console): Shared,
-    Query(Limit { limit }): Query<Limit>,
+    Parameters(Limit { limit }): Parameters<Limit>,
     Extension(feeds): Extension<Feeds>,
 ) -> impl IntoResponse {
     let limit = limit.min(ROWS_MAX);

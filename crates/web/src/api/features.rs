@@ -4,7 +4,7 @@ mod lookups;
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use windrow_connectors::redis::{Contents, FoundRow};
 use windrow_core::{EventTime, WindowKind};
 
 use super::{build, newest};
-use crate::answers::text;
+use crate::answers::{Parameters, text};
 use crate::live::{EVERY, Feeds};
 use crate::words::window;
 use crate::{Console, Job};
@@ -31,7 +31,7 @@ pub(super) struct Asked {
 
 pub(super) async fn now(
     State(console): State<Arc<Console>>,
-    Query(asked): Query<Asked>,
+    Parameters(asked): Parameters<Asked>,
     Extension(lookups): Extension<Lookups>,
 ) -> impl IntoResponse {
     Json(of(&console, &lookups, asked.user.as_deref()).await)
@@ -39,7 +39,7 @@ pub(super) async fn now(
 
 pub(super) async fn live(
     State(console): State<Arc<Console>>,
-    Query(asked): Query<Asked>,
+    Parameters(asked): Parameters<Asked>,
     Extension(lookups): Extension<Lookups>,
     Extension(feeds): Extension<Feeds>,
 ) -> impl IntoResponse {

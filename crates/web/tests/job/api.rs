@@ -126,7 +126,13 @@ fn hostile_users_and_records_are_only_text() {
     let long = "x".repeat(1_024);
     assert_eq!(site.json(&format!("/api/features?user={long}"))["user"], long.as_str());
     assert_eq!(site.get("/api/features?user=%FF").header("content-type"), Some("application/json"));
-    assert_eq!(site.get("/api/rows?limit=-1").status, 400);
+    for wrong in ["/api/rows?limit=-1", "/api/rows/live?limit=x", "/api/overview?history=2"] {
+        let refused = site.get(wrong);
+        assert_eq!(refused.status, 400, "{wrong}");
+        assert!(!refused.errors().is_empty(), "{wrong}");
+    }
+    assert!(site.json("/api/overview")["history"].is_object());
+    assert!(site.json("/api/overview?history=false").get("history").is_none());
 }
 
 #[test]
