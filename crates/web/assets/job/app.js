@@ -4,6 +4,7 @@
 
 import { guarded, h, icon, keyed, setAttr, setLevel, setText } from "/assets/shared/dom.js";
 import { exact, eventZoneName, plural, setEventZone, span, time, timeExact, viewerZone } from "/assets/shared/format.js";
+import { find, follow } from "/assets/shared/frame.js";
 import { fetchJson, live } from "/assets/shared/live.js";
 import * as overview from "./pages/overview.js";
 import * as partitions from "./pages/partitions.js";
@@ -33,22 +34,6 @@ let plan = null;
 
 // Where we are
 
-function decoded(text) {
-  try {
-    return decodeURIComponent(text ?? "");
-  } catch {
-    return text ?? ""; // a percent sign that is no escape
-  }
-}
-
-function find(path) {
-  for (const [pattern, page] of ROUTES) {
-    const match = pattern.exec(path);
-    if (match) return { page, params: { user: decoded(match[1]) } };
-  }
-  return null;
-}
-
 /** Goes to a path of these pages without loading anew. */
 export function navigate(path, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", path);
@@ -66,7 +51,7 @@ function show(moved) {
   main.replaceChildren();
   if (moved) scrollTo(0, 0);
   const path = location.pathname;
-  const found = find(path);
+  const found = find(ROUTES, path);
   for (const link of document.querySelectorAll(".nav a")) {
     const here = link.pathname === "/" ? path === "/" : path.startsWith(link.pathname);
     setAttr(link, "aria-current", here ? "page" : null);
@@ -84,7 +69,8 @@ function show(moved) {
     );
     return title("Not found");
   }
-  const { page, params } = found;
+  const { page } = found;
+  const params = { user: found.name };
   const twin = page.twin(params);
   setText($("twin"), twin.length > 80 ? `${twin.slice(0, 79)}…` : twin);
   setAttr($("twin"), "href", twin);
@@ -148,7 +134,7 @@ async function poll() {
   clearTimeout(headerTimer);
   if (document.hidden || current?.page === overview) return;
   try {
-    header(await fetchJson("/api/overview"));
+    header(await fetchJson("/api/overview?history=false"));
     if (!current?.stream) connected("live");
   } catch (fault) {
     if (!current?.stream && fault.status === 0) connected("lost", Date.now() + HEADER_MS);
@@ -160,7 +146,7 @@ async function poll() {
 const STATES = { running: "well", starting: "plain", stopping: "soon", degraded: "act" };
 
 function header(data) {
-  job = { ...data, history: data.history ?? job?.history };
+  job = data;
   guarded($("banners"), () => {
     setText($("job-name"), data.job.name);
     setAttr($("job-name"), "title", `job ${data.job.id}\ntopic ${data.job.topic}\ngroup ${data.job.group}`);
@@ -303,28 +289,19 @@ function title(page) {
 
 // Clicks, keys, and the tab coming back
 
+follow(
+  "a[data-page]",
+  (link) => (link.href === location.href ? main.focus({ preventScroll: true }) : navigate(link.getAttribute("href"))),
+  () => navigate("/features"),
+);
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[data-page]");
-  if (link && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
-    event.preventDefault();
-    if (link.href !== location.href) navigate(link.getAttribute("href"));
-    else main.focus({ preventScroll: true });
-  }
   const open = $("instances");
   if (open.open && !open.contains(event.target)) open.open = false;
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && $("instances").open) {
-    $("instances").open = false;
-    $("instances").firstElementChild.focus();
-  }
-  const typing = event.target.closest?.("input, textarea, select");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    event.preventDefault();
-    const box = main.querySelector("input[type=search]");
-    if (box) box.focus();
-    else navigate("/features");
-  }
+  if (event.key !== "Escape" || !$("instances").open) return;
+  $("instances").open = false;
+  $("instances").firstElementChild.focus();
 });
 addEventListener("popstate", () => show(false));
 document.addEventListener("visibilitychange", poll);

@@ -4,6 +4,7 @@
 
 import { guarded, h, icon, setAttr, setText } from "/assets/shared/dom.js";
 import { time, viewerZone } from "/assets/shared/format.js";
+import { find, follow } from "/assets/shared/frame.js";
 import { fetchJson } from "/assets/shared/live.js";
 import * as home from "./pages/home.js";
 import * as topic from "./pages/topic.js";
@@ -23,22 +24,6 @@ const ROUTES = [
 let current = null; // { page, params, root, view, asking, shown }
 let timer = null;
 let away = null; // { since, why }
-
-function decoded(text) {
-  try {
-    return decodeURIComponent(text ?? "");
-  } catch {
-    return text ?? ""; // a percent sign that is no escape
-  }
-}
-
-function find(path) {
-  for (const [pattern, page] of ROUTES) {
-    const match = pattern.exec(path);
-    if (match) return { page, params: { name: decoded(match[1]) } };
-  }
-  return null;
-}
 
 /** Goes to a path of these pages without loading anew. */
 function navigate(path) {
@@ -63,7 +48,7 @@ function show(moved) {
   current = null;
   main.replaceChildren();
   if (moved) scrollTo(0, 0);
-  const found = find(location.pathname);
+  const found = find(ROUTES, location.pathname);
   const inGroups = location.pathname.startsWith("/groups");
   for (const link of document.querySelectorAll(".nav a")) {
     setAttr(link, "aria-current", found && inGroups === link.pathname.startsWith("/groups") ? "page" : null);
@@ -73,7 +58,8 @@ function show(moved) {
     document.title = "Not found · Kafka · Windrow";
     return;
   }
-  const { page, params } = found;
+  const { page } = found;
+  const params = { name: found.name };
   document.title = `${page.title(params)} · Kafka · Windrow`;
   twin(page.urls(params)[0]);
   const root = h("div", { class: "page" });
@@ -160,23 +146,7 @@ function sentence(text) {
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[data-page], td a[href^='/']");
-  if (link && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
-    event.preventDefault();
-    navigate(link.getAttribute("href"));
-  }
-});
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, textarea, select");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const box = main.querySelector("input[type=search]");
-    if (box) {
-      event.preventDefault();
-      box.focus();
-    }
-  }
-});
+follow("a[data-page], td a[href^='/']", (link) => navigate(link.getAttribute("href")));
 addEventListener("popstate", () => show(false));
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && current && (current.page.every > 0 || away)) ask(current);
