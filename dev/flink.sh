@@ -8,6 +8,8 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$HERE/lib/say.sh"
 # shellcheck source=lib/java.sh
 source "$HERE/lib/java.sh"
+# shellcheck source=lib/jars.sh
+source "$HERE/lib/jars.sh"
 
 VERSION=${WINDROW_FLINK_VERSION:-$(sed -n 's|.*<flink.version>\(.*\)</flink.version>.*|\1|p' "$HERE/flink/pom.xml")}
 LIBS=${WINDROW_FLINK_LIBS:-$HERE/../.windrow/flink/$VERSION/libs}
@@ -27,39 +29,12 @@ exit codes: those of Flink's command line; 2 wrong arguments, 3 Flink cannot be 
 EOF
 }
 
-fetched() { [[ $(cat "$LIBS/.complete" 2>/dev/null) == "$(cksum <"$HERE/flink/pom.xml")" ]]; }
+fetch() { jars_fetch "Flink $VERSION" "$HERE/flink/pom.xml" "$LIBS" "-Dflink.version=$VERSION"; }
 
-# Fetches into a folder beside it and renames: an interrupted fetch never looks like a finished one.
-fetch() {
-    fetched && return 0
-    local out=$LIBS.fetching log
-    mkdir -p "$(dirname "$LIBS")"
-    # Two callers at once (tests) fetch once.
-    exec 8>"$LIBS.lock"
-    flock 8
-    fetched && return 0
-    command -v mvn >/dev/null || { say_error 'Maven (mvn) is not installed: it fetches Flink'; return 3; }
-    rm -rf "$out"
-    log=$(mktemp)
-    if ! mvn -B -q -Dstyle.color=never -f "$HERE/flink/pom.xml" "-Dflink.version=$VERSION" dependency:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$out" >"$log" 2>&1; then
-        say_error "Flink $VERSION could not be fetched from Maven Central"
-        grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
-        rm -rf "$log" "$out"
-        return 3
-    fi
-    rm -rf "$log" "$LIBS"
-    cksum <"$HERE/flink/pom.xml" >"$out/.complete"
-    mv "$out" "$LIBS"
-    exec 8>&-
-}
-
-# java_flink MAIN ARGUMENT…: flags that make a short-lived JVM start fast.
+# java_flink MAIN ARGUMENT…
 java_flink() {
-    "$(java_path)" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
-        -Dlog4j2.configurationFile="$HERE/log4j2.xml" -Dkafka.log.level=error \
-        --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED \
-        -cp "$LIBS/*" "$@"
+    jars_run "$LIBS" -Dlog4j2.configurationFile="$HERE/log4j2.xml" -Dkafka.log.level=error \
+        --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED "$@"
 }
 
 ready() {

@@ -12,6 +12,8 @@ source "$HERE/lib/process.sh"
 source "$HERE/lib/port.sh"
 # shellcheck source=lib/java.sh
 source "$HERE/lib/java.sh"
+# shellcheck source=lib/jars.sh
+source "$HERE/lib/jars.sh"
 
 LIBS=${WINDROW_KAFKA_LIBS:-$HERE/../.windrow/kafka/libs}
 
@@ -56,38 +58,10 @@ require() {
 
 version() { sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$HERE/pom.xml"; }
 
-fetched() { [[ $(cat "$LIBS/.complete" 2>/dev/null) == "$(cksum <"$HERE/pom.xml")" ]]; }
+fetch() { jars_fetch "Apache Kafka $(version)" "$HERE/pom.xml" "$LIBS"; }
 
-# Fetches into a folder beside it and renames: an interrupted fetch never looks like a finished one.
-fetch() {
-    fetched && return 0
-    local out=$LIBS.fetching log
-    mkdir -p "$(dirname "$LIBS")"
-    # Two callers at once (tests) fetch once.
-    exec 8>"$LIBS.lock"
-    flock 8
-    fetched && return 0
-    command -v mvn >/dev/null || { say_error 'Maven (mvn) is not installed: it fetches Apache Kafka'; return 3; }
-    rm -rf "$out"
-    log=$(mktemp)
-    if ! mvn -B -q -Dstyle.color=never -f "$HERE/pom.xml" dependency:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$out" >"$log" 2>&1; then
-        say_error "Apache Kafka $(version) could not be fetched from Maven Central"
-        grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
-        rm -rf "$log" "$out"
-        return 3
-    fi
-    rm -rf "$log" "$LIBS"
-    cksum <"$HERE/pom.xml" >"$out/.complete"
-    mv "$out" "$LIBS"
-    exec 8>&-
-}
-
-# kafka_tool CLASS ARGUMENT…: one of Kafka's own command line tools; flags that make a short-lived JVM start fast.
-kafka_tool() {
-    "$(java_path)" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dkafka.log.level=error \
-        -Dlog4j2.configurationFile="$HERE/log4j2.xml" -cp "$LIBS/*" "$@"
-}
+# kafka_tool CLASS ARGUMENT…: one of Kafka's own command line tools.
+kafka_tool() { jars_run "$LIBS" -Dkafka.log.level=error -Dlog4j2.configurationFile="$HERE/log4j2.xml" "$@"; }
 
 write_settings() {
     cat <<EOF

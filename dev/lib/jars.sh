@@ -1,0 +1,42 @@
+# Jars from Maven Central, fetched once. Source it after say.sh and java.sh.
+# shellcheck shell=bash
+
+# jars_there POM LIBS: whether LIBS holds all that POM names.
+jars_there() { [[ $(cat "$2/.complete" 2>/dev/null) == "$(cksum <"$1")" ]]; }
+
+# jars_fetch NAME POM LIBS [MAVEN_OPTION]…: what POM needs at run time, into LIBS; 3 where it cannot be had. Fetches into a
+# folder beside it and renames: an interrupted fetch never looks like a finished one. Two callers at once fetch once.
+jars_fetch() {
+    jars_there "$2" "$3" && return
+    mkdir -p "$(dirname "$3")"
+    (
+        flock 8
+        jars_there "$2" "$3" || jars_fetch_alone "$@"
+    ) 8>"$3.lock"
+}
+
+jars_fetch_alone() {
+    local name=$1 pom=$2 libs=$3 log
+    local out=$libs.fetching
+    shift 3
+    command -v mvn >/dev/null || { say_error "Maven (mvn) is not installed: it fetches $name"; return 3; }
+    rm -rf "$out"
+    log=$(mktemp)
+    if ! mvn -B -q -Dstyle.color=never -f "$pom" "$@" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$out" >"$log" 2>&1; then
+        say_error "$name could not be fetched from Maven Central"
+        grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
+        rm -rf "$log" "$out"
+        return 3
+    fi
+    rm -rf "$log" "$libs"
+    cksum <"$pom" >"$out/.complete"
+    mv "$out" "$libs"
+}
+
+# jars_run LIBS ARGUMENT…: a program among them; flags that make a short-lived JVM start fast.
+jars_run() {
+    local libs=$1
+    shift
+    "$(java_path)" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$libs/*" "$@"
+}
