@@ -493,7 +493,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
       late_events: empty() ? 0 : session ? 3 : 11,
       entities: empty() ? 0 : session ? 9412 : 182_340,
       ttl_ms: session ? 3_600_000 : 7_200_000,
-      current: !known
+      current: !known || (session && busy())
         ? []
         : session
           ? sessions.map(({ start, length }) => ({
@@ -537,6 +537,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
         away_since_ms: broken() ? now - 74_000 : null,
         reason: broken() ? "Connection refused (os error 111)" : null,
       },
+      search: { done: !busy(), failure: hostile() ? "NOPERM this user has no permissions to run the 'scan' command." : null },
       feature_views: [view("user_features", false), view("session_features", true)],
       late_events: known && user === "111" ? [late(now, 0, user)] : [],
       dead_letters: [],

@@ -51,7 +51,7 @@ describe("every page", () => {
   for (const [scenario, paths] of [
     ["empty", PAGES.slice(0, 7)],
     ["broken", PAGES.slice(0, 7)],
-    ["busy", ["/"]],
+    ["busy", ["/", "/features/111", "/features/nobody"]],
   ]) {
     for (const path of paths) {
       const look = { theme: "light", width: scenario === "broken" ? 360 : 1280 };
@@ -88,6 +88,25 @@ describe("every page", () => {
     }
     assert.ok(best["/"] < Math.max(100, best["/login"] * 1.5), JSON.stringify(best));
   });
+});
+
+describe("a Redis that is still being looked through", () => {
+  for (const [user, row] of [
+    ["111", true],
+    ["nobody", false],
+  ]) {
+    test(`${user}: says so, and not that there is nothing`, () =>
+      on(
+        `/features/${user}`,
+        async (page) => {
+          const text = await page.locator("main").innerText();
+          assert.match(text, /Looking through Redis/);
+          assert.doesNotMatch(text, /Redis holds no row/);
+          assert.equal(text.includes("view_count_1h"), row);
+        },
+        { scenario: "busy" },
+      ));
+  }
 });
 
 describe("values from records", () => {

@@ -60,7 +60,7 @@ mod writer;
 use std::time::Duration;
 
 pub use claim::RedisFence;
-pub use features::{Contents, FeaturesError, FoundRow, read_features};
+pub use features::{Contents, FeatureReader, FeaturesError, FoundRow, RowKey, SCAN_COUNT, read_features};
 pub use freshness::Freshness;
 pub use recent::{RecentRows, WrittenRow};
 pub use sink::RedisSink;

@@ -104,8 +104,10 @@ fn run(stop_at: Option<i64>) -> (Ended, Vec<String>, Vec<Positions>) {
     let source = TenEvents { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
     let metrics = WorkerMetrics::new(1);
     let clock = MonotonicClock::start();
-    let mut worker = Worker::new(job, source, rows.clone(), CountOnly, clock, None, stop, metrics);
+    let mut worker = Worker::new(job, source, rows.clone(), CountOnly, clock, None, stop, Arc::clone(&metrics));
+    assert!(!metrics.times.ended());
     let ended = worker.run().expect("nothing halts it");
+    assert!(metrics.times.ended(), "whoever watches must not take it for one that is stuck");
     let rows = rows.0.lock().expect("one thread").clone();
     let committed = committed.lock().expect("one thread").clone();
     (ended, rows, committed)

@@ -30,7 +30,7 @@ pub struct KeyTemplate {
 }
 
 /// What a Redis key says about the window of its row; `None` where the template does not name it.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct KeyWindow {
     /// The window's start.
     pub start: Option<EventTime>,

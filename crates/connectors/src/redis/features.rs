@@ -2,10 +2,10 @@
 //!
 //! Owns: finding and reading an entity's rows. Does not own: showing them (the binary).
 //! A view whose key names no window has one row per entity, read directly. For the others all keys of the database are
-//! scanned: fine for a person who asks, not for a service.
+//! scanned: fine for a person who asks; whoever asks often paces it.
 
-use redis::{Connection, FromRedisValue, Pipeline, RedisResult, Value};
-use windrow_core::{Schema, ViewId};
+use redis::{Connection, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use windrow_core::{EventTime, Schema, ViewId, Window};
 use windrow_spec::{KeyWindow, View};
 
 use super::Settings;
@@ -14,7 +14,9 @@ use super::fault;
 use super::fence::is_fence;
 
 /// Keys looked at per step of a scan.
-const SCAN_COUNT: usize = 1_000;
+pub const SCAN_COUNT: usize = 1_000;
+/// Rows read in one transaction; Redis does nothing else meanwhile.
+const ROWS_AT_A_TIME: usize = 50;
 
 /// A row as Redis holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,78 +61,154 @@ pub enum FeaturesError {
     },
 }
 
+/// The key of a row in Redis; ordered by view, then oldest window first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct RowKey {
+    /// The feature view.
+    pub view: ViewId,
+    /// What the key says about the window.
+    pub window: KeyWindow,
+    /// The key.
+    pub redis_key: Vec<u8>,
+}
+
+impl RowKey {
+    /// `redis_key`, where it is the key of a row of `view` for the entity `key`.
+    #[must_use]
+    pub fn parse(views: &[View], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
+        let window = views.get(view.0)?.key.matches(key, redis_key)?;
+        // A fence is never a row, see the link.
+        (!is_fence(redis_key)).then(|| Self { view, window, redis_key: redis_key.to_vec() })
+    }
+}
+
 /// The rows that the Redis at `url` holds for the entity `key`: for each of `views` in their order, oldest window first.
 ///
 /// # Errors
 /// When Redis cannot be reached or refuses. Nothing is tried twice.
 pub fn read_features(url: &str, views: &[View], schema: &Schema, key: &str) -> Result<Vec<FoundRow>, FeaturesError> {
-    let address = Address::parse(url).map_err(FeaturesError::Address)?;
-    let settings = Settings::default();
-    let read = || {
-        let mut connection = address.connect(settings.connect_timeout, settings.response_timeout)?;
-        let mut found = Vec::new();
-        for (index, view) in views.iter().enumerate() {
-            let mut keys = if view.key.has_window() {
-                scan(&mut connection, view, key)?
-            } else {
-                let mut redis_key = Vec::new();
-                let nowhere = windrow_core::EventTime::from_ms(0);
-                view.key.write(&mut redis_key, key, windrow_core::Window { start: nowhere, end: nowhere });
-                vec![(KeyWindow::default(), redis_key)]
-            };
-            keys.sort_unstable_by(|(a, a_key), (b, b_key)| (a.start, a.end, a_key).cmp(&(b.start, b.end, b_key)));
-            keys.dedup(); // a scan may return a key twice
-            keys.retain(|(_, redis_key)| !is_fence(redis_key)); // never a row, see the link
-            for (window, redis_key) in keys {
-                found.extend(read_row(&mut connection, view, ViewId(index), schema, window, redis_key)?);
-            }
-        }
-        Ok(found)
-    };
-    read().map_err(|error| FeaturesError::Redis {
-        address: address.to_string(),
-        reason: fault::of_error(&error).reason().to_owned(),
-    })
+    let mut reader = FeatureReader::open(url, views, schema, key)?;
+    let mut keys = reader.own_keys();
+    reader.scan(|found| {
+        keys.extend(found);
+        true
+    })?;
+    keys.sort_unstable();
+    keys.dedup(); // a scan may return a key twice
+    reader.rows(&keys)
 }
 
-fn scan(connection: &mut Connection, view: &View, key: &str) -> RedisResult<Vec<(KeyWindow, Vec<u8>)>> {
-    let pattern = view.key.scan_pattern(key);
-    let mut found = Vec::new();
-    let mut cursor = 0_u64;
-    loop {
-        let (next, keys): (u64, Vec<Vec<u8>>) =
-            redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_COUNT).query(connection)?;
-        found.extend(keys.into_iter().filter_map(|redis_key| Some((view.key.matches(key, &redis_key)?, redis_key))));
-        if next == 0 {
-            return Ok(found);
+/// Finds and reads the rows of one entity, over a connection of its own.
+pub struct FeatureReader<'a> {
+    connection: Connection,
+    address: Address,
+    views: &'a [View],
+    schema: &'a Schema,
+    key: &'a str,
+}
+
+impl<'a> FeatureReader<'a> {
+    /// Connects to the Redis at `url`, to ask about the entity `key`.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached or refuses.
+    pub fn open(url: &str, views: &'a [View], schema: &'a Schema, key: &'a str) -> Result<Self, FeaturesError> {
+        let address = Address::parse(url).map_err(FeaturesError::Address)?;
+        let settings = Settings::default();
+        match address.connect(settings.connect_timeout, settings.response_timeout) {
+            Ok(connection) => Ok(Self { connection, address, views, schema, key }),
+            Err(error) => Err(refused(&address, &error)),
         }
-        cursor = next;
+    }
+
+    /// The keys of the rows whose views have one row per entity.
+    #[must_use]
+    pub fn own_keys(&self) -> Vec<RowKey> {
+        let nowhere = EventTime::from_ms(0);
+        let own = self.views.iter().enumerate().filter(|(_, view)| !view.key.has_window());
+        own.filter_map(|(index, view)| {
+            let mut redis_key = Vec::new();
+            view.key.write(&mut redis_key, self.key, Window { start: nowhere, end: nowhere });
+            RowKey::parse(self.views, ViewId(index), self.key, &redis_key)
+        })
+        .collect()
+    }
+
+    /// Looks at all keys of the database for those of the other views' rows. `found` takes what each step of at most about
+    /// [`SCAN_COUNT`] keys brought (often nothing) and says whether to go on; a key may come twice.
+    ///
+    /// # Errors
+    /// When Redis fails or refuses.
+    pub fn scan(&mut self, mut found: impl FnMut(Vec<RowKey>) -> bool) -> Result<(), FeaturesError> {
+        for (index, view) in self.views.iter().enumerate().filter(|(_, view)| view.key.has_window()) {
+            let pattern = view.key.scan_pattern(self.key);
+            let mut cursor = 0_u64;
+            loop {
+                let mut step = redis::cmd("SCAN");
+                step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_COUNT);
+                let (next, keys): (u64, Vec<Vec<u8>>) =
+                    step.query(&mut self.connection).map_err(|error| refused(&self.address, &error))?;
+                let parse = |redis_key: &Vec<u8>| RowKey::parse(self.views, ViewId(index), self.key, redis_key);
+                if !found(keys.iter().filter_map(parse).collect()) {
+                    return Ok(());
+                }
+                if next == 0 {
+                    break;
+                }
+                cursor = next;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the rows of `keys`, in their order; where there is none (any more), it is left out.
+    ///
+    /// # Errors
+    /// When Redis fails or refuses.
+    pub fn rows(&mut self, keys: &[RowKey]) -> Result<Vec<FoundRow>, FeaturesError> {
+        let mut rows = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(ROWS_AT_A_TIME) {
+            let read = self.read(keys).map_err(|error| refused(&self.address, &error))?;
+            rows.extend(read);
+        }
+        Ok(rows)
+    }
+
+    fn read(&mut self, keys: &[RowKey]) -> RedisResult<Vec<FoundRow>> {
+        let mut pipeline = Pipeline::new();
+        pipeline.atomic().ignore_errors();
+        for RowKey { redis_key, .. } in keys {
+            pipeline.cmd("TYPE").arg(redis_key).cmd("PTTL").arg(redis_key).cmd("HGETALL").arg(redis_key);
+        }
+        let answers: Vec<Value> = pipeline.query(&mut self.connection)?;
+        let mut answers = answers.into_iter();
+        let mut rows = Vec::with_capacity(keys.len());
+        for key in keys {
+            let (Some(kind), Some(ttl), Some(fields)) = (answers.next(), answers.next(), answers.next()) else { break };
+            rows.extend(self.row(key, kind, ttl, fields)?);
+        }
+        Ok(rows)
+    }
+
+    /// What is at `key`; `None` where nothing is (any more).
+    fn row(&self, key: &RowKey, kind: Value, ttl: Value, fields: Value) -> RedisResult<Option<FoundRow>> {
+        let RowKey { view: id, window, redis_key } = key.clone();
+        let Some(view) = self.views.get(id.0) else { return Ok(None) };
+        let kind = String::from_redis_value(kind.extract_error()?)?;
+        let ttl = i64::from_redis_value(ttl.extract_error()?)?;
+        let contents = match kind.as_str() {
+            "none" => return Ok(None),
+            "hash" => Contents::Fields(in_order(Vec::from_redis_value(fields.extract_error()?)?, view, self.schema)),
+            _ => Contents::OtherType(kind),
+        };
+        let ttl_left_ms = (ttl >= 0).then_some(ttl);
+        let age_ms = ttl_left_ms.map(|left| view.ttl_ms - left).filter(|age| *age >= 0);
+        Ok(Some(FoundRow { view: id, redis_key, window, contents, ttl_left_ms, age_ms }))
     }
 }
 
-/// Reads one row; `None` where there is none (any more).
-fn read_row(
-    connection: &mut Connection,
-    view: &View,
-    id: ViewId,
-    schema: &Schema,
-    window: KeyWindow,
-    redis_key: Vec<u8>,
-) -> RedisResult<Option<FoundRow>> {
-    let mut pipeline = Pipeline::new();
-    pipeline.atomic().ignore_errors();
-    pipeline.cmd("TYPE").arg(&redis_key).cmd("PTTL").arg(&redis_key).cmd("HGETALL").arg(&redis_key);
-    let (kind, ttl, fields): (Value, Value, Value) = pipeline.query(connection)?;
-    let kind = String::from_redis_value(kind.extract_error()?)?;
-    let ttl = i64::from_redis_value(ttl.extract_error()?)?;
-    let contents = match kind.as_str() {
-        "none" => return Ok(None),
-        "hash" => Contents::Fields(in_order(Vec::from_redis_value(fields.extract_error()?)?, view, schema)),
-        _ => Contents::OtherType(kind),
-    };
-    let ttl_left_ms = (ttl >= 0).then_some(ttl);
-    let age_ms = ttl_left_ms.map(|left| view.ttl_ms - left).filter(|age| *age >= 0);
-    Ok(Some(FoundRow { view: id, redis_key, window, contents, ttl_left_ms, age_ms }))
+fn refused(address: &Address, error: &RedisError) -> FeaturesError {
+    FeaturesError::Redis { address: address.to_string(), reason: fault::of_error(error).reason().to_owned() }
 }
 
 fn in_order(mut fields: Vec<(Vec<u8>, Vec<u8>)>, view: &View, schema: &Schema) -> Vec<(Vec<u8>, Vec<u8>)> {

@@ -1,6 +1,6 @@
 //! Reading an entity's rows back.
 
-use windrow_connectors::redis::{Contents, FeaturesError, FoundRow, read_features};
+use windrow_connectors::redis::{Contents, FeatureReader, FeaturesError, FoundRow, RowKey, SCAN_COUNT, read_features};
 use windrow_core::{EventTime, Value, ViewId};
 
 use crate::feed::{Feed, only_count, settings, settle, windowed_pipeline, writer};
@@ -71,6 +71,28 @@ fn a_large_database_is_scanned_to_its_end() {
     feed.round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(1))));
     settle(&mut sink);
     assert_eq!(read(&server, "u7777").len(), 2);
+
+    let mut reader =
+        FeatureReader::open(&server.url(), &pipeline.views, &pipeline.event.schema, "u7777").expect("Redis answers");
+    let (mut steps, mut keys) = (0, reader.own_keys());
+    let mut all = |found: Vec<RowKey>| {
+        steps += 1;
+        keys.extend(found);
+        true
+    };
+    reader.scan(&mut all).expect("Redis answers");
+    assert!((20_000 / SCAN_COUNT..=3 * 20_000 / SCAN_COUNT).contains(&steps), "{steps} steps for 20,000 keys");
+    let contents = |rows: Vec<FoundRow>| rows.into_iter().map(|row| (row.redis_key, row.contents)).collect::<Vec<_>>();
+    assert_eq!(contents(reader.rows(&keys).expect("Redis answers")), contents(read(&server, "u7777")));
+    let mut steps = 0;
+    let stop = |_| {
+        steps += 1;
+        steps < 3
+    };
+    reader.scan(stop).expect("Redis answers");
+    assert_eq!(steps, 3, "it ends when told to");
+    run(&mut server.client(), "DEL latest:u7777");
+    assert_eq!(reader.rows(&keys).expect("Redis answers").len(), 1, "a row that is gone is left out");
 }
 
 #[test]

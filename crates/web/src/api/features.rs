@@ -1,5 +1,6 @@
 //! `/api/features`: what is known of a user.
 
+mod budget;
 mod lookups;
 
 use std::sync::Arc;
@@ -60,11 +61,10 @@ async fn of(console: &Arc<Console>, lookups: &Lookups, user: Option<&str>) -> Va
     let job = console.job().await;
     let recent = user.map(|user| console.rows.recent(RECENT_MAX, Some(user))).unwrap_or_default();
     let mut reach = job.instances.first().map(|here| here.redis.reach.clone()).unwrap_or_default();
-    let mut current = Vec::new();
+    let (mut current, mut searched, mut failure) = (Vec::new(), true, None);
     if let Some(user) = user.filter(|_| reach.away_since_ms.is_none()) {
-        let newest_ms = recent.first().map(|row| row.at_ms);
-        match lookups.rows(console, user, newest_ms).await {
-            Ok(rows) => current = rows,
+        match lookups.rows(console, user, &recent, job.totals().keeps_up()).await {
+            Ok(found) => (current, searched, failure) = (found.rows, found.searched, found.failure),
             Err(reason) => {
                 reach.away_since_ms = Some(job.now_ms);
                 reach.reason = Some(reason);
@@ -95,6 +95,7 @@ async fn of(console: &Arc<Console>, lookups: &Lookups, user: Option<&str>) -> Va
     json!({
         "now_ms": job.now_ms, "user": user, "key_field": pipeline.event.schema.key_name(),
         "redis": reach,
+        "search": { "done": searched, "failure": failure },
         "feature_views": pipeline.views.iter().enumerate().map(view).collect::<Vec<_>>(),
         "late_events": newest(&of_user, |one| &one.late_events, |late| late.at_ms, SHOWN_MAX),
         "dead_letters": newest(&of_user, |one| &one.dead_letters, |letter| letter.at_ms, SHOWN_MAX),

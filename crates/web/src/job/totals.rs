@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Job;
+use super::{Job, WAITING_MAX};
 
 /// Sums over all instances; see `docs/api.md`.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
@@ -41,6 +41,17 @@ pub struct Totals {
     pub idle: f64,
     /// See [`Self::busy`].
     pub backpressured: f64,
+}
+
+/// A job that is further behind than this, in milliseconds, does not keep up.
+const BEHIND_MAX_MS: i64 = 5_000;
+
+impl Totals {
+    /// Whether records are read as fast as they come, and Redis takes rows as fast as they are made.
+    #[must_use]
+    pub fn keeps_up(&self) -> bool {
+        self.behind_ms.is_some_and(|behind| behind <= BEHIND_MAX_MS) && self.backpressured <= WAITING_MAX
+    }
 }
 
 impl Job {

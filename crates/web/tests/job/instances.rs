@@ -1,8 +1,10 @@
 //! Several instances show one job.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use windrow_engine::{CheckpointStore, Listed, StoreFault};
 use windrow_web::Job;
 use windrow_web::job::JobState;
 use windrow_web::peers::{GONE_AFTER, Publishing};
@@ -67,35 +69,59 @@ fn a_silent_instance_counts_as_gone() {
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
+/// A store whose answers do not come.
+#[derive(Default, Debug)]
+struct Hanging {
+    savepoints_asked: AtomicUsize,
+}
+
+impl CheckpointStore for Hanging {
+    fn create(&self, _: &str, _: Vec<u8>) -> Result<(), StoreFault> {
+        std::thread::sleep(Duration::from_secs(60));
+        Ok(())
+    }
+    fn read(&self, _: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        Ok(None)
+    }
+    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault> {
+        if folder.starts_with("savepoint") {
+            self.savepoints_asked.fetch_add(1, Ordering::Relaxed);
+        }
+        std::thread::sleep(Duration::from_secs(60));
+        Ok(Vec::new())
+    }
+    fn delete(&self, _: &[String]) -> Result<(), StoreFault> {
+        Ok(())
+    }
+    fn place(&self) -> &'static str {
+        "hanging:"
+    }
+}
+
 #[test]
-fn pages_do_not_wait_for_a_store_that_hangs() {
-    #[derive(Debug)]
-    struct Hanging;
-    impl windrow_engine::CheckpointStore for Hanging {
-        fn create(&self, _: &str, _: Vec<u8>) -> Result<(), windrow_engine::StoreFault> {
-            std::thread::sleep(Duration::from_secs(8));
-            Ok(())
+fn pages_do_not_wait_for_a_store_that_hangs_and_do_not_pile_up_in_it() {
+    let store = Arc::new(Hanging::default());
+    let site = Site::with_store(Arc::<Hanging>::clone(&store));
+    // Longer than what is found in the store is shown for.
+    for _ in 0..7 {
+        let began = Instant::now();
+        for page in ["overview", "partitions", "checkpoints", "problems"] {
+            site.json(&format!("/api/{page}"));
         }
-        fn read(&self, _: &str) -> Result<Option<Vec<u8>>, windrow_engine::StoreFault> {
-            Ok(None)
-        }
-        fn list(&self, _: &str) -> Result<Vec<windrow_engine::Listed>, windrow_engine::StoreFault> {
-            std::thread::sleep(Duration::from_secs(8));
-            Ok(Vec::new())
-        }
-        fn delete(&self, _: &[String]) -> Result<(), windrow_engine::StoreFault> {
-            Ok(())
-        }
-        fn place(&self) -> &'static str {
-            "hanging:"
-        }
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        std::thread::sleep(Duration::from_secs(1));
     }
-    let site = Site::with_store(Arc::new(Hanging));
+    assert_eq!(store.savepoints_asked.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_store_that_hangs_does_not_keep_a_cancelled_job_going() {
+    let site = Site::with_store(Arc::new(Hanging::default()));
+    let job = site.json("/jobs")["jobs"][0]["id"].as_str().expect("an id").to_owned();
     let began = Instant::now();
-    for page in ["overview", "partitions", "checkpoints", "problems"] {
-        site.json(&format!("/api/{page}"));
-    }
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(site.ask("PATCH", &format!("/jobs/{job}?mode=cancel"), &[], "").status, 202);
+    eventually("the stop", || site.console.stop.requested().then_some(()));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use redis::Commands;
 use serde_json::Value;
 
 use crate::support::eventually;
@@ -174,6 +175,78 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     drop(redis);
 }
 
+/// A large Redis is looked through slowly, so that a page costs the job nothing; what is known is shown meanwhile.
+#[test]
+fn a_large_redis_is_looked_through_without_haste() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let mut connection = redis.connect();
+    // A burst of 50,000 keys, and twelve seconds for the rest.
+    let fill = redis::cmd("EVAL")
+        .arg("for i = 1, 700000 do redis.call('SET', 'another:' .. i, '1') end return 1")
+        .arg(0)
+        .query::<i64>(&mut connection);
+    assert_eq!(fill.expect("room"), 1);
+    for key in ["user_features:111", "session_features:111:1704103200000", "session_features:1111:1704103200000"] {
+        let mut row = redis::pipe();
+        row.hset(key, "user_id", "111").ignore().expire(key, 3_000).ignore();
+        row.query::<()>(&mut connection).expect("room");
+    }
+    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let port = free_port();
+    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
+    eventually(60, "all partitions", || is_owned(&get(port, "/api/partitions")));
+
+    // Asked for once and left: the search ends by itself, and is not taken for one that found everything.
+    assert_eq!(get(port, "/api/features?user=left")["search"]["done"], false);
+    std::thread::sleep(Duration::from_secs(11));
+    let left = scan_steps(&mut connection);
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(left > 0.0 && left < 700.0, "{left} steps");
+    assert_eq!(scan_steps(&mut connection), left, "it is still being looked through");
+    assert_eq!(get(port, "/api/features?user=left")["search"]["done"], false);
+    redis::cmd("CONFIG").arg("RESETSTAT").query::<()>(&mut connection).expect("CONFIG RESETSTAT");
+
+    let began = Instant::now();
+    let first = get(port, "/api/features?user=111");
+    let key_of = |said: &Value, view: usize| said["feature_views"][view]["current"][0]["redis_key"].clone();
+    assert_eq!(first["search"]["done"], false, "{first}");
+    assert_eq!(key_of(&first, 0), "user_features:111", "known without a search");
+    eventually(60, "the end of the search", || get(port, "/api/features?user=111")["search"]["done"] == true);
+    let steps = scan_steps(&mut connection);
+    let allowed = 50.0 + 50.0 * (began.elapsed().as_secs_f64() + 1.0);
+    assert!(steps >= 600.0 && steps <= allowed, "{steps} steps in {:?}", began.elapsed());
+    let last = get(port, "/api/features?user=111");
+    assert_eq!(key_of(&last, 1), "session_features:111:1704103200000");
+    assert_eq!(last["feature_views"][1]["current"].as_array().map(Vec::len), Some(1), "{last}");
+    assert!(last["search"]["failure"].is_null());
+
+    // A row of another's that Redis forgets is not shown any more.
+    connection.del::<_, ()>("session_features:111:1704103200000").expect("DEL");
+    eventually(2, "its end", || key_of(&get(port, "/api/features?user=111"), 1).is_null());
+    // A user who may not SCAN sees what is known, and why there is no more.
+    for refuse in ["-scan", "+scan"] {
+        redis::cmd("ACL").arg(&["SETUSER", "default", refuse]).query::<()>(&mut connection).expect("ACL SETUSER");
+        eventually(10, "the reason", || {
+            let said = get(port, "/api/features?user=111");
+            assert_eq!(key_of(&said, 0), "user_features:111", "{said}");
+            said["search"]["failure"].as_str().is_some_and(|why| why.contains("scan")) == (refuse == "-scan")
+        });
+    }
+    running.stop(Duration::from_secs(20), &log);
+}
+
+/// How often Redis was asked for the next keys.
+fn scan_steps(connection: &mut redis::Connection) -> f64 {
+    let said: String = redis::cmd("INFO").arg("commandstats").query(connection).expect("INFO");
+    let calls = said.lines().find_map(|line| line.strip_prefix("cmdstat_scan:calls=")?.split(',').next()?.parse().ok());
+    println!("{}", said.lines().find(|line| line.starts_with("cmdstat_scan")).unwrap_or("no scan"));
+    calls.unwrap_or(0.0)
+}
+
 /// Before there is a Kafka the pages say so, and the job can be stopped.
 #[test]
 fn a_start_that_waits_is_shown() {
@@ -186,6 +259,26 @@ fn a_start_that_waits_is_shown() {
     let (status, body) = ask(port, "GET", "/readyz", "").expect("an answer");
     assert!(status == 503 && body.contains("Kafka away"), "{status} {body}");
     running.stop(Duration::from_secs(20), &log);
+}
+
+/// Who cancels the job stops those too that have not begun yet.
+#[test]
+fn a_cancel_reaches_instances_that_wait_for_their_start() {
+    let ports = [free_port(), free_port()];
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = Run::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere");
+    let start =
+        |port: &u16| run.start(&["--listen", &format!("127.0.0.1:{port}")], &folder.path().join(port.to_string()));
+    let mut running = ports.each_ref().map(start);
+    eventually(20, "both", || {
+        get(ports[0], "/api/instances")["instances"].as_array().is_some_and(|all| all.len() == 2)
+    });
+    let job = get(ports[0], "/jobs")["jobs"][0]["id"].as_str().expect("an id").to_owned();
+    let cancelled = ask(ports[0], "PATCH", &format!("/jobs/{job}?mode=cancel"), "").expect("an answer");
+    assert_eq!(cancelled.0, 202, "{}", cancelled.1);
+    for one in &mut running {
+        assert_eq!(one.wait(Duration::from_secs(20)), Some(0));
+    }
 }
 
 #[test]

@@ -41,6 +41,7 @@ export function mount(root, context) {
     icon("away"),
     h("div", null, h("strong"), h("p", { class: "muted" })),
   );
+  const searching = h("p", { class: "muted searching", role: "status", hidden: true });
   const nobody = h("div", { class: "empty", hidden: true });
   const views = h("div", { class: user ? "views" : "views all" });
   const ticker = user ? null : rowsTicker(() => keyField);
@@ -59,6 +60,7 @@ export function mount(root, context) {
     h("h1", { class: "visually-hidden", text: user ? `Features of ${user}` : "Features" }),
     search,
     away,
+    searching,
     nobody,
     views,
     problems,
@@ -137,9 +139,17 @@ export function mount(root, context) {
           "Rows cannot be read now. Start Redis or correct sink.redis.url; nothing is lost, and this page goes on by itself.",
         );
       }
+      const { done = true, failure = null } = data.search ?? {};
+      searching.hidden = !user || gone !== null || (done && !failure);
+      setText(
+        searching,
+        failure
+          ? `Redis cannot be looked through for older rows: ${failure} Rows written lately are shown. The user in sink.redis.url needs the right to SCAN.`
+          : "Looking through Redis for older rows: slowly, so that writing does not wait.",
+      );
       const list = data.feature_views ?? [];
       const found = list.some((view) => (view.current ?? []).length > 0);
-      nobody.hidden = !user || found || gone !== null;
+      nobody.hidden = !user || found || gone !== null || !done;
       if (!nobody.hidden) explain(data);
       views.hidden = Boolean(user) && !found;
       const plans = context.plan()?.feature_views ?? [];
