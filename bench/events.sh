@@ -9,9 +9,9 @@ build_release() {
     cargo build --release --locked --quiet -p windrow
 }
 
-# generate_command FILE COUNT USERS: sets GENERATE to the words of the command. The same flags give the same bytes.
+# generate_command FILE COUNT USERS [BACKLOG]: sets GENERATE to the words of the command. The same flags give the same bytes.
 generate_command() {
-    GENERATE=("$BINARY" generate --to "$1" --count "$2" --users "$3" --backlog 2h --seed 1)
+    GENERATE=("$BINARY" generate --to "$1" --count "$2" --users "$3" --backlog "${4:-2h}" --seed 1)
 }
 
 # events_file COUNT USERS: prints the path of the events, generating them where they are not there or older than the

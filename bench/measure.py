@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +30,11 @@ class Run:
         return self.user_s + self.system_s
 
 
-def run_once(command: list[str]) -> Run:
-    """Runs a command to its end; one that fails ends the benchmark with what it said."""
+def run_once(command: list[str], started: Callable[[int], None] = lambda pid: None) -> Run:
+    """Runs a command to its end, after `started` has its process id; one that fails ends the benchmark with what it said."""
     began = time.monotonic()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    started(child.pid)
     # The summary on stderr is a few lines: it fits the pipe, so reading after the end cannot block the child.
     _, status, usage = os.wait4(child.pid, 0)
     wall_s = time.monotonic() - began

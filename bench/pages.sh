@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the pages cost: the same topic read without a server, with one that nobody looks at, and with five pages open.
+# What the pages cost: the same topic read without a server, with one that nobody looks at, and with five pages open in turns.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -15,21 +15,22 @@ usage() {
 usage: bench/pages.sh [--json] [--rounds N] [--count N] [--users N] [--workers N] [--no-build]
 
 Builds the release binary, starts a Kafka and a Redis of its own, fills a topic of four partitions, and reads it to its end
-in three ways, in turn: --listen off; with the web server and nobody looking; with five live pages and a scrape of /metrics
-every 5 s. Each run is a group of its own with an empty Redis. Prints CPU time per million events and events per second of
-wall time: medians, and the median of what each costs beside the run without a server of the same round. Needs python3,
-curl, redis-server and what dev/kafka.sh needs. Nothing else should run meanwhile.
+in three ways, in turn: --listen off; with the web server and nobody looking; with five live pages that are open for four
+seconds and closed for four, again and again. Each run is a group of its own with an empty Redis. Prints CPU time and events
+per second of whole runs without and with a server; what the threads that are there for pages take; and how fast the job
+reads while pages are open, beside the seconds before and after. Linux only. Needs python3, redis-server and what
+dev/kafka.sh needs. Nothing else should run meanwhile.
 
-  --json        figures as one JSON object instead of a table
+  --json        figures as one JSON object instead of text
   --rounds N    runs of each kind (5)
-  --count N     events (8000000)
+  --count N     events (16000000)
   --users N     users (200000)
   --workers N   worker threads (2)
   --no-build    the release binary is there already
 EOF
 }
 
-JSON=() ROUNDS=5 COUNT=8000000 USERS=200000 WORKERS=2 BUILD=1
+JSON=() ROUNDS=5 COUNT=16000000 USERS=200000 WORKERS=2 BUILD=1
 while (($# > 0)); do
     case $1 in
         --json) JSON=(--json) ;;
@@ -62,7 +63,8 @@ REDIS_PORT=$(port_free)
 dev/redis.sh start --port "$REDIS_PORT" --dir "$DIR/redis" >&2
 dev/kafka.sh topic --port "$KAFKA_PORT" --name ecommerce-events --partitions 4 >&2
 
-generate_command kafka "$COUNT" "$USERS"
+# Two days: windows fire ten times a second of the run, so that every turn has its share of rows.
+generate_command kafka "$COUNT" "$USERS" 48h
 "${GENERATE[@]}" --set "source.kafka.brokers=localhost:$KAFKA_PORT" >&2
 
 python3 bench/pages.py "${JSON[@]}" --rounds "$ROUNDS" --events "$COUNT" \
