@@ -117,5 +117,5 @@ async fn pages_and_their_files_are_served() {
             }
         }
     }
-    assert_eq!(seen.len(), 18, "{seen:?}");
+    assert_eq!(seen.len(), 20, "{seen:?}");
 }
