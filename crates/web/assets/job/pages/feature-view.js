@@ -238,7 +238,9 @@ export function viewSection(user) {
     none.hidden = rows.length > 0;
     setText(
       none,
-      `No row. One comes when a window of this view closes by event time${view.ttl_ms ? `, and goes ${setting(view.ttl_ms)} after it was last written` : ""}.`,
+      data.search?.done === false
+        ? "No row found yet."
+        : `No row. One comes when a window of this view closes by event time${view.ttl_ms ? `, and goes ${setting(view.ttl_ms)} after it was last written` : ""}.`,
     );
   };
   return node;
