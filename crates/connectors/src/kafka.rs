@@ -4,6 +4,7 @@
 //! Why `BaseConsumer` and not the asynchronous ones, and why these client settings: `docs/adr/0006-kafka-client.md`.
 
 mod admin;
+mod assignment;
 mod bounds;
 pub mod browse;
 mod client;
@@ -12,6 +13,7 @@ mod deliveries;
 mod dev_broker;
 mod edges;
 mod faults;
+mod group_guard;
 mod leaving;
 mod logs;
 mod membership;
@@ -27,6 +29,7 @@ mod unreadable;
 pub use admin::{Topic, await_topic};
 pub use dead_letters::KafkaDeadLetters;
 pub use dev_broker::DevBroker;
+pub use group_guard::GroupGuard;
 pub use producer::EventProducer;
 pub use source::KafkaSource;
 pub use topic_guard::TopicGuard;

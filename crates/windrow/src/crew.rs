@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::info;
-use windrow_connectors::kafka::{KafkaSource, Topic, TopicGuard};
+use windrow_connectors::kafka::{GroupGuard, KafkaSource, Topic, TopicGuard};
 use windrow_core::FeatureView;
 use windrow_engine::{Checkpoints, Ended, Halt, Job, MonotonicClock, Positions, Sink, Stop, Worker, WorkerMetrics};
-use windrow_spec::Pipeline;
+use windrow_spec::{GroupProtocol, Pipeline};
 
 use crate::dead_letter_office::DeadLetterOffice;
 use crate::exit::{Exit, Failure};
@@ -47,6 +47,11 @@ impl Crew<'_> {
         let job = pipeline_file::job(pipeline, &topic.name, topic.partitions > 1)?;
         let views = Arc::clone(&job.views);
         let dead_letters = DeadLetterOffice::open(pipeline, stop)?;
+        let classic = matches!(pipeline.source.group_protocol, GroupProtocol::Classic { .. });
+        let group = match instance {
+            Some(_) if ends.is_none() && classic => Some(Arc::new(GroupGuard::new(&pipeline.source)?)),
+            _ => None,
+        };
         let mut shares = ends.map(|ends| shares(&ends, workers));
         let all_metrics = &observed.workers;
         let mut ready = Vec::with_capacity(workers);
@@ -59,7 +64,7 @@ impl Crew<'_> {
                 None => {
                     // Each worker is a member, so each needs a name of its own.
                     let instance = instance.map(|name| format!("{name}-{index}"));
-                    KafkaSource::join(&pipeline.source, Arc::clone(&guard), instance.as_deref())?
+                    KafkaSource::join(&pipeline.source, Arc::clone(&guard), instance.as_deref(), group.clone())?
                 }
             };
             ready.push(Worker::new(
@@ -92,7 +97,7 @@ impl Crew<'_> {
                     thread::Builder::new().name(format!("worker-{index}")).spawn_scoped(scope, run)
                 })
                 .collect();
-            let topic_watch = TopicWatch::start(&guard);
+            let topic_watch = TopicWatch::start(&guard, group);
             observed.start_sampling();
             let mut said = Instant::now();
             while threads.iter().flatten().any(|thread| !thread.is_finished()) {

@@ -1,13 +1,13 @@
-//! Looks at the topic while a job runs.
+//! Looks at the topic while a job runs, and at the group where a process with a name came back to it.
 //!
 //! On a thread of its own, since Kafka may take seconds to answer and a stop must not wait for that. Does not own: what a
-//! topic must not do (the guard).
+//! topic and a group must not do (their guards).
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
-use windrow_connectors::kafka::TopicGuard;
+use windrow_connectors::kafka::{GroupGuard, TopicGuard};
 use windrow_engine::Halt;
 
 /// How often it looks.
@@ -18,10 +18,12 @@ pub(crate) struct TopicWatch(Arc<OnceLock<Halt>>);
 
 impl TopicWatch {
     /// Begins to watch. Where no thread can be had nothing is watched, which the workers will not fare better with.
-    pub(crate) fn start(guard: &Arc<TopicGuard>) -> Self {
+    pub(crate) fn start(guard: &Arc<TopicGuard>, group: Option<Arc<GroupGuard>>) -> Self {
         let found = Arc::default();
         let (guard, place) = (Arc::clone(guard), Arc::downgrade(&found));
-        let thread = thread::Builder::new().name("topic-watch".to_owned()).spawn(move || watch(&guard, &place));
+        let thread = thread::Builder::new()
+            .name("topic-watch".to_owned())
+            .spawn(move || watch(&guard, group.as_deref(), &place));
         drop(thread);
         Self(found)
     }
@@ -32,12 +34,15 @@ impl TopicWatch {
     }
 }
 
-fn watch(guard: &TopicGuard, place: &Weak<OnceLock<Halt>>) {
+fn watch(guard: &TopicGuard, group: Option<&GroupGuard>, place: &Weak<OnceLock<Halt>>) {
     loop {
         thread::sleep(EVERY);
         let checked = guard.check();
         if guard.reach().absence().is_none() {
             guard.look_for_ends();
+            if let Some(group) = group {
+                group.look(guard.partitions());
+            }
         }
         let Some(place) = place.upgrade() else { return };
         if let Err(halt) = checked {

@@ -23,6 +23,7 @@ use tracing::{debug, error, warn};
 use windrow_engine::{Halt, Partition};
 use windrow_spec::KafkaSource as Settings;
 
+use super::group_guard::GroupGuard;
 use super::leaving::Leaving;
 use super::{client, logs};
 
@@ -36,23 +37,46 @@ pub(super) enum Announcement {
 /// A member of the consumer group; it leaves when dropped.
 pub(super) struct Member {
     consumer: Leaving<Announcements>,
+    topic: String,
+    group: Option<Arc<GroupGuard>>,
     /// The announcement the worker was told of and has not answered yet.
     unanswered: Option<Announcement>,
 }
 
 impl Member {
-    /// Joins the group, under a name of its own where it has an `instance`.
+    /// Joins the group, under a name of its own where it has an `instance`, and again where `group` says so.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub(super) fn join(settings: &Settings, instance: Option<&str>) -> Result<Self, Halt> {
+    pub(super) fn join(
+        settings: &Settings,
+        instance: Option<&str>,
+        group: Option<Arc<GroupGuard>>,
+    ) -> Result<Self, Halt> {
         let consumer: BaseConsumer<Announcements> = client::member(settings, instance)
             .create_with_context(Announcements::default())
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
-        consumer
-            .subscribe(&[&settings.topic])
-            .map_err(|error| Halt::Refused(format!("cannot subscribe to topic `{}`: {error}", settings.topic)))?;
-        Ok(Self { consumer: Leaving::new(consumer), unanswered: None })
+        let member = Self { consumer: Leaving::new(consumer), topic: settings.topic.clone(), group, unanswered: None };
+        member.subscribe()?;
+        Ok(member)
+    }
+
+    fn subscribe(&self) -> Result<(), Halt> {
+        let refused = |error| Halt::Refused(format!("cannot subscribe to topic `{}`: {error}", self.topic));
+        self.consumer.subscribe(&[&self.topic]).map_err(refused)
+    }
+
+    /// Joins the group again if its guard wants that: the worker hears that what it has was revoked, and gets its share
+    /// anew.
+    ///
+    /// # Errors
+    /// When librdkafka refuses to.
+    pub(super) fn join_again_if_wanted(&self) -> Result<(), Halt> {
+        if self.unanswered.is_some() || !self.group.as_ref().is_some_and(|group| group.wants_another_join()) {
+            return Ok(());
+        }
+        self.consumer.unsubscribe();
+        self.subscribe()
     }
 
     /// Hears what the group has to say; an error of it, if there is one.

@@ -20,6 +20,7 @@ use windrow_spec::{KafkaSource as Settings, Start};
 
 use super::bounds::Bounds;
 use super::faults::{self, Fault};
+use super::group_guard::GroupGuard;
 use super::membership::{Announcement, Member};
 use super::outage::Outage;
 use super::patience;
@@ -54,12 +55,18 @@ enum Share {
 
 impl KafkaSource {
     /// A member of the consumer group; the group decides which partitions it reads. A process that is started again with
-    /// the same `instance` within the session timeout gets the same partitions, without the others noticing.
+    /// the same `instance` within the session timeout gets the same partitions, without the others noticing; `group` looks
+    /// after what that leaves to nobody.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn join(settings: &Settings, guard: Arc<TopicGuard>, instance: Option<&str>) -> Result<Self, Halt> {
-        let member = Member::join(settings, instance)?;
+    pub fn join(
+        settings: &Settings,
+        guard: Arc<TopicGuard>,
+        instance: Option<&str>,
+        group: Option<Arc<GroupGuard>>,
+    ) -> Result<Self, Halt> {
+        let member = Member::join(settings, instance, group)?;
         Self::create(settings, Share::Group(member), instance, guard)
     }
 
@@ -88,6 +95,7 @@ impl KafkaSource {
     fn announcement(&mut self) -> Result<Option<Polled>, Halt> {
         match &mut self.share {
             Share::Group(member) => {
+                member.join_again_if_wanted()?;
                 let error = member.poll();
                 let announced = member.announcement().map(|announcement| match announcement {
                     Announcement::Assigned(partitions) => Polled::Assigned(partitions),

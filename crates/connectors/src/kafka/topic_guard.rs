@@ -87,10 +87,15 @@ impl TopicGuard {
     /// Asks Kafka where the topic's partitions end: one request to each broker, and some seconds where none answers. What it
     /// does not tell stays as it was.
     pub fn look_for_ends(&self) {
-        let partitions = self.seen.lock().unwrap_or_else(PoisonError::into_inner).partitions;
-        let partitions: Vec<Partition> = (0..partitions).collect();
+        let partitions: Vec<Partition> = (0..self.partitions()).collect();
         let found = edges::ends(&self.consumer, &self.topic.name, &partitions, LOOK_PATIENCE);
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).extend(found.unwrap_or_default());
+    }
+
+    /// How many partitions the topic had when it was looked at last.
+    #[must_use]
+    pub fn partitions(&self) -> Partition {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).partitions
     }
 
     /// Where partitions ended when that was asked last.

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::eventually;
 use crate::support::expected::{closing_events, expected};
 use crate::support::kafka::{Kafka, kafka_or_skip};
 use crate::support::redis::Redis;
@@ -65,8 +66,14 @@ pub(crate) fn kill_again_and_again(
         // Seldom too, so that there is much to do again and a row that went back would be seen.
         let every = if dice.between(0, 2) == 0 { "checkpoint.every=250ms" } else { "checkpoint.every=2s" };
         let running = run.start(&[&arguments[..], &["--set", every]].concat(), &log);
-        // Every third one soon: while it starts, restores, or takes its first checkpoints.
-        let after = if kill % 3 == 1 { dice.between(20, 700) } else { dice.between(700, 3_000) };
+        // Every third one soon: while it starts, restores, or takes its first checkpoints. The others once they work, which
+        // takes seconds where the store is slow.
+        let after = if kill % 3 == 1 {
+            dice.between(20, 700)
+        } else {
+            eventually(30, "it works", || said(&log).contains("reading partitions"));
+            dice.between(0, 2_300)
+        };
         std::thread::sleep(Duration::from_millis(after));
         // Once in a while it is asked to stop, which it must do at any moment too.
         if dice.between(0, 5) == 0 {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::eventually;
+use crate::support::expected::closing_events;
 use crate::support::kafka::{Kafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::windrow::{Run, Running};
@@ -86,6 +87,45 @@ fn a_process_with_a_name_restarts_without_a_rebalance() {
             assert_eq!(running.wait(Duration::from_secs(15)), Some(0), "{}", said(log));
         }
     }
+}
+
+/// A process with a name that is killed between being told to give partitions up and having given them up: as it comes
+/// back without a rebalance, nobody but itself can see that those partitions are nobody's.
+#[test]
+fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_topic(4, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, again) = (folder.path().join("log"), folder.path().join("again"));
+    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    run.set("source.kafka.session_timeout=\"60s\"");
+    let everywhere = || (0..4).flat_map(|partition| events(partition, 10)).collect::<Vec<_>>();
+    let named = member(&run, &["--instance", "named"], &log);
+    kafka.produce(&topic, &everywhere());
+    eventually(30, "it works", || kafka.committed(&run.group, &topic, 4) == [10; 4]);
+
+    // What it would have to write before it may give a partition up cannot be written.
+    redis.freeze();
+    kafka.produce(&topic, &closing_events(4));
+    std::thread::sleep(Duration::from_secs(1));
+    let visitor = kafka.visitor(&run.group, &topic);
+    eventually(30, "the group has shared out its partitions anew", || {
+        assert_eq!(visitor.partitions(), 0, "{}", said(&log));
+        kafka.is_settled(&run.group, 2)
+    });
+    named.kill();
+    redis.thaw();
+
+    let mut named = member(&run, &["--instance", "named"], &again);
+    eventually(30, "the visitor has its share", || visitor.partitions() == 2);
+    drop(visitor);
+    kafka.produce(&topic, &everywhere());
+    eventually(30, "all are read", || kafka.committed(&run.group, &topic, 4) == [21; 4]);
+    let again_said = said(&again);
+    assert!(again_said.contains("nobody reads partitions"), "{again_said}");
+    named.signal("-TERM");
+    assert_eq!(named.wait(Duration::from_secs(15)), Some(0), "{}", said(&again));
 }
 
 /// Two processes of one name would take each other's partitions: one of them ends, and says why.

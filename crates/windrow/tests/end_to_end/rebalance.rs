@@ -35,7 +35,7 @@ struct Hand {
 impl Hand {
     fn join(kafka: &Kafka, settings: &Settings) -> Self {
         let guard = guard(kafka, &settings.topic);
-        let source = KafkaSource::join(settings, guard, None).expect("a member");
+        let source = KafkaSource::join(settings, guard, None, None).expect("a member");
         Self { source, positions: Positions::new(), seen: BTreeMap::new() }
     }
 

@@ -5,6 +5,7 @@ use kafka_protocol::messages::describe_groups_response::DescribedGroup as Classi
 use serde::Serialize;
 
 use super::edges::At;
+use crate::kafka::assignment;
 
 /// A member of a group.
 #[derive(Clone, Debug, Serialize)]
@@ -36,7 +37,7 @@ impl From<ClassicGroup> for Described {
     fn from(group: ClassicGroup) -> Self {
         let consumers = group.protocol_type.is_empty() || group.protocol_type.as_str() == "consumer";
         let members = group.members.into_iter().map(|member| {
-            let assigned = if consumers { assignment(&member.member_assignment) } else { None };
+            let assigned = if consumers { assignment::read(&member.member_assignment) } else { None };
             Member {
                 member: member.member_id.to_string(),
                 instance: member.group_instance_id.map(|instance| instance.to_string()),
@@ -84,59 +85,4 @@ impl From<ConsumerGroup> for Described {
 /// Java prints addresses with a slash before them.
 fn host(host: &str) -> String {
     host.trim_start_matches('/').to_owned()
-}
-
-/// What a classic consumer was assigned: a version, then topics with their partitions. Its bytes come from whoever leads
-/// the group, so counts in them are not believed: reading ends where the bytes end.
-fn assignment(bytes: &[u8]) -> Option<Vec<At>> {
-    if bytes.is_empty() {
-        return Some(Vec::new()); // the group is on its way to an assignment
-    }
-    let mut rest = Rest(bytes);
-    let _version = rest.take::<2>()?;
-    let mut assigned = Vec::new();
-    for _ in 0..rest.count()? {
-        let length = usize::from(u16::from_be_bytes(rest.take()?));
-        let topic = std::str::from_utf8(rest.0.get(..length)?).ok()?;
-        rest.0 = rest.0.get(length..)?;
-        for _ in 0..rest.count()? {
-            assigned.push((topic.to_owned(), i32::from_be_bytes(rest.take()?)));
-        }
-    }
-    Some(assigned)
-}
-
-struct Rest<'a>(&'a [u8]);
-
-impl Rest<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    fn count(&mut self) -> Option<i32> {
-        Some(i32::from_be_bytes(self.take()?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::assignment;
-
-    #[test]
-    fn an_assignment_is_read_and_a_broken_one_is_none() {
-        let mut bytes = vec![0, 3, 0, 0, 0, 1, 0, 2, b'a', b'b', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 5];
-        let whole = vec![("ab".to_owned(), 0), ("ab".to_owned(), 5)];
-        assert_eq!(assignment(&bytes), Some(whole.clone()));
-        bytes.extend([255, 255, 255, 255]); // no user data
-        assert_eq!(assignment(&bytes), Some(whole));
-        for end in 1..22 {
-            assert_eq!(assignment(&bytes[..end]), None, "cut at {end}");
-        }
-        assert_eq!(assignment(&[]), Some(Vec::new()));
-        // Two billion topics, said in six bytes.
-        assert_eq!(assignment(&[0, 0, 127, 255, 255, 255]), None);
-        assert_eq!(assignment(&[0, 0, 255, 255, 255, 255]), Some(Vec::new()));
-    }
 }

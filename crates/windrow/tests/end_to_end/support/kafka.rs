@@ -173,6 +173,12 @@ impl Kafka {
 
     /// Joins `group`, takes partitions away from its members, processes and commits nothing, and leaves again.
     pub(crate) fn visit_group(&self, group: &str, topic: &str) {
+        let visitor = self.visitor(group, topic);
+        super::eventually(40, "the visitor is given a partition", || visitor.partitions() > 0);
+    }
+
+    /// Joins `group` as [`Self::visit_group`] does, and stays until dropped.
+    pub(crate) fn visitor(&self, group: &str, topic: &str) -> Visitor {
         let consumer: BaseConsumer = self
             .config()
             .set("group.id", group)
@@ -182,11 +188,14 @@ impl Kafka {
             .create()
             .expect("a consumer");
         consumer.subscribe(&[topic]).expect("subscribed");
-        super::eventually(40, "the visitor is given a partition", || {
-            // Records and errors alike are of no interest; polling is what keeps it in the group.
-            let _ = consumer.poll(Duration::from_millis(100));
-            consumer.assignment().is_ok_and(|assigned| assigned.count() > 0)
-        });
+        Visitor(consumer)
+    }
+
+    /// Whether a classic group has so many members, and all of them have heard what is theirs.
+    pub(crate) fn is_settled(&self, group: &str, members: usize) -> bool {
+        let consumer: BaseConsumer = self.config().create().expect("a consumer");
+        let groups = consumer.fetch_group_list(Some(group), TIMEOUT).expect("Kafka answers");
+        groups.groups().iter().any(|group| group.state() == "Stable" && group.members().len() == members)
     }
 
     /// The offsets a group has committed, partition by partition; −1 for none.
@@ -198,6 +207,18 @@ impl Kafka {
         }
         let committed = consumer.committed_offsets(list, TIMEOUT).expect("Kafka answers");
         committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(-1).max(-1)).collect()
+    }
+}
+
+/// A member of a group that does nothing.
+pub(crate) struct Visitor(BaseConsumer);
+
+impl Visitor {
+    /// Polls once, which keeps it in the group; how many partitions are its own then.
+    pub(crate) fn partitions(&self) -> usize {
+        // Records and errors alike are of no interest.
+        let _ = self.0.poll(Duration::from_millis(100));
+        self.0.assignment().map_or(0, |assigned| assigned.count())
     }
 }
 

@@ -58,8 +58,17 @@ pub(crate) fn last_per_key<'a>(rows: impl IntoIterator<Item = &'a str>) -> Conte
 
 /// Asserts that Redis holds exactly `expected`; doubles may differ by 1e-9 relative, as sums of panes do.
 pub(crate) fn assert_same(expected: &Contents, found: &Contents, what: &str) {
-    let keys = |contents: &Contents| contents.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(expected), keys(found), "{what}: other keys");
+    let only_in = |these: &Contents, those: &Contents| {
+        these.keys().filter(|key| !those.contains_key(*key)).cloned().collect::<Vec<_>>()
+    };
+    let (missing, nobodys) = (only_in(expected, found), only_in(found, expected));
+    assert!(
+        missing.is_empty() && nobodys.is_empty(),
+        "{what}: of {} keys {} are missing, {} are nobody's\nmissing: {missing:?}\nnobody's: {nobodys:?}",
+        expected.len(),
+        missing.len(),
+        nobodys.len(),
+    );
     for (key, row) in expected {
         let got = &found[key];
         assert_eq!(row.keys().collect::<Vec<_>>(), got.keys().collect::<Vec<_>>(), "{what}: other fields in {key}");

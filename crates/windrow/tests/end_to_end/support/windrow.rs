@@ -89,23 +89,30 @@ impl Run {
 
     /// Starts it; its log goes to the file `log`.
     pub(crate) fn start(&self, arguments: &[&str], log: &Path) -> Running {
-        let log = std::fs::File::create(log).expect("a log file");
-        Running(self.command(arguments).stderr(log).stdout(Stdio::null()).spawn().expect("windrow starts"))
+        let file = std::fs::File::create(log).expect("a log file");
+        let child = self.command(arguments).stderr(file).stdout(Stdio::null()).spawn().expect("windrow starts");
+        Running { child, log: log.to_owned() }
     }
 }
 
-pub(crate) struct Running(Child);
+pub(crate) struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+/// How many lines of a log a failed test shows.
+const SHOWN: usize = 100;
 
 impl Running {
     pub(crate) fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.0.id().to_string()]).status();
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Ends it as a crash does.
     pub(crate) fn kill(mut self) {
-        self.0.kill().expect("it is still running");
-        self.0.wait().expect("it ends");
+        self.child.kill().expect("it is still running");
+        self.child.wait().expect("it ends");
     }
 
     /// Stops it as a person does; it must end well within `patience`.
@@ -119,7 +126,7 @@ impl Running {
     pub(crate) fn wait(&mut self, patience: Duration) -> Option<i32> {
         let until = Instant::now() + patience;
         loop {
-            if let Some(status) = self.0.try_wait().expect("its state is known") {
+            if let Some(status) = self.child.try_wait().expect("its state is known") {
                 return status.code();
             }
             assert!(Instant::now() < until, "still running after {patience:?}");
@@ -129,7 +136,7 @@ impl Running {
 
     /// The most memory it ever had, in bytes; 0 once it has ended.
     pub(crate) fn resident_max(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap_or_default();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) else { return 0 };
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
@@ -138,8 +145,16 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // Gone already is fine.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            println!("the end of the log of the job that still ran:");
+            for line in &lines[lines.len().saturating_sub(SHOWN)..] {
+                println!("  {line}");
+            }
+        }
     }
 }
 

@@ -1,0 +1,123 @@
+//! Whether every partition has somebody who reads it, after a process with a name came back.
+//!
+//! Such a process gets its partitions back without a rebalance (static membership, KIP-345). A cooperative rebalance has
+//! two halves (KIP-429): members are told what to give up, and once they have, they join again and it is shared out. One
+//! that ends between the two comes back to what the first half left it; nobody joins again, and what it gave up is
+//! nobody's until the next rebalance, whenever that is. So it looks at its group once it is back.
+//! Owns: that look, and asking one worker to join again, which begins a rebalance. Does not own: when it is made.
+//! Only the classic protocol needs it: in the new one (KIP-848) the broker itself knows what waits for whom.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
+use tracing::{debug, warn};
+use windrow_engine::{Halt, Partition};
+use windrow_spec::KafkaSource as Settings;
+
+use super::reader::Quiet;
+use super::{assignment, client};
+
+/// How long one look may take.
+const LOOK_PATIENCE: Duration = Duration::from_secs(2);
+/// How long partitions may be nobody's: those who give some up take a checkpoint first. Joining again for nothing does no
+/// harm but for the pause.
+const GIVING_UP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks after one group. Threads may share it.
+pub struct GroupGuard {
+    group: String,
+    topic: String,
+    consumer: BaseConsumer<Quiet>,
+    unread: Mutex<Option<Unread>>,
+    /// Every partition was somebody's once: from then on, those who leave it to nobody look after that themselves.
+    settled: AtomicBool,
+    /// A worker should join again.
+    wanted: AtomicBool,
+}
+
+/// Partitions that are nobody's, and since when.
+struct Unread {
+    partitions: Vec<Partition>,
+    since: Instant,
+}
+
+impl GroupGuard {
+    /// A guard of the group in `settings`, of which this process is about to become a member.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub fn new(settings: &Settings) -> Result<Self, Halt> {
+        let consumer = client::base(&settings.brokers)
+            .create_with_context(Quiet)
+            .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
+        Ok(Self {
+            group: settings.group.clone(),
+            topic: settings.topic.clone(),
+            consumer,
+            unread: Mutex::default(),
+            settled: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
+        })
+    }
+
+    /// Looks at the group, unless all is well already; takes at most some 2 s. The topic has `partitions` partitions.
+    pub fn look(&self, partitions: Partition) {
+        if self.settled.load(Ordering::Relaxed) {
+            return;
+        }
+        // What the client reports of itself is of no interest here, but must not pile up.
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+        let assigned = self.assigned().unwrap_or_else(|error| {
+            debug!(group = self.group, %error, "the group cannot be looked at");
+            None
+        });
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        // A group that shares out its partitions right now, or says nothing, is looked at again.
+        let Some(assigned) = assigned else {
+            *unread = None;
+            return;
+        };
+        let missing: Vec<Partition> = (0..partitions).filter(|partition| !assigned.contains(partition)).collect();
+        if missing.is_empty() {
+            self.settled.store(true, Ordering::Relaxed);
+            self.wanted.store(false, Ordering::Relaxed);
+            return;
+        }
+        match &*unread {
+            Some(known) if known.partitions == missing => {
+                if known.since.elapsed() >= GIVING_UP_PATIENCE {
+                    warn!(
+                        group = self.group,
+                        partitions = ?missing,
+                        "nobody reads partitions since a rebalance was cut short; joining the group again, which begins another"
+                    );
+                    self.wanted.store(true, Ordering::Relaxed);
+                    *unread = None;
+                }
+            }
+            _ => *unread = Some(Unread { partitions: missing, since: Instant::now() }),
+        }
+    }
+
+    /// Whether the worker that asks should join again; only one is told so.
+    pub(super) fn wants_another_join(&self) -> bool {
+        self.wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// The partitions that members have; `None` while the group is sharing them out, or is not a classic one.
+    fn assigned(&self) -> KafkaResult<Option<BTreeSet<Partition>>> {
+        let groups = self.consumer.client().fetch_group_list(Some(&self.group), LOOK_PATIENCE)?;
+        let Some(group) = groups.groups().iter().find(|group| group.state() == "Stable") else { return Ok(None) };
+        let mut assigned = BTreeSet::new();
+        for member in group.members() {
+            let Some(theirs) = assignment::read(member.assignment().unwrap_or_default()) else { return Ok(None) };
+            assigned
+                .extend(theirs.into_iter().filter(|(topic, _)| *topic == self.topic).map(|(_, partition)| partition));
+        }
+        Ok(Some(assigned))
+    }
+}
