@@ -62,6 +62,21 @@ async fn newest_and_oldest_merge_partitions_by_time_and_page_on() {
     assert_eq!(values(&back), ["record 59"]);
 }
 
+/// Pages are read piece by piece; here most pieces are of one partition, which was read before.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_many_pieces_are_read_without_a_standstill() {
+    let kafka = kafka_or_skip!();
+    let ui = Ui::over(&kafka.brokers).await;
+    let topic = kafka.create_topic(20, &[]);
+    // Each partition is newer as a whole than the one before it.
+    let records: Vec<_> = (0..2_000).map(|n| Sent::at(n / 100, 1_700_000_000_000 + i64::from(n), "x")).collect();
+    kafka.produce(&topic, &records);
+    for _ in 0..50 {
+        let page = ui.get(&format!("/api/topics/{topic}/messages?from=newest&limit=500&patience_ms=10000")).await;
+        assert_eq!((page["ended"].as_str(), places(&page).len()), (Some("full"), 500));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn from_an_offset_from_a_time_and_by_partition() {
     let kafka = kafka_or_skip!();

@@ -16,6 +16,9 @@ const POLL: Duration = Duration::from_millis(100);
 /// Reports of batches that cannot be unpacked before reading is given up; they come about twice a second.
 const REPORTS: u32 = 2;
 
+/// How long all brokers may be away. A connection that is lost while others are being made looks like that for a moment.
+const AWAY_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Offsets to read: from the first up to, not including, the second.
 pub(super) type Ranges = BTreeMap<i32, (i64, i64)>;
 
@@ -74,10 +77,15 @@ impl Reader {
         );
         self.assign(&read.left)?;
         let mut reports = 0;
+        let mut away_since: Option<Instant> = None;
         while !read.left.is_empty() && Instant::now() < until {
+            if away_since.is_some_and(|since| since.elapsed() > AWAY_PATIENCE) {
+                return Err(self.away());
+            }
             match self.consumer.poll(POLL) {
                 None => {}
                 Some(Ok(message)) => {
+                    away_since = None;
                     let (partition, offset) = (message.partition(), message.offset());
                     let Some((_, to)) = ranges.get(&partition) else { continue };
                     let Some(next) = read.left.get_mut(&partition) else { continue };
@@ -93,11 +101,17 @@ impl Reader {
                     }
                     if offset + 1 >= *to {
                         read.left.remove(&partition);
-                        self.pause(partition);
+                        self.leave(partition);
                     }
                 }
                 // What is between the last record and the end are marks of transactions.
-                Some(Err(KafkaError::PartitionEOF(partition))) => drop(read.left.remove(&partition)),
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    away_since = None;
+                    read.left.remove(&partition);
+                }
+                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) => {
+                    away_since.get_or_insert_with(Instant::now);
+                }
                 Some(Err(error)) => {
                     if is_report(&error) {
                         reports += 1;
@@ -133,9 +147,7 @@ impl Reader {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Ok(Some("records were deleted while they were being read; ask again".to_owned()))
             }
-            Some(RDKafkaErrorCode::AllBrokersDown) => {
-                Err(BrowseError::Away(format!("Kafka went away while topic `{}` was read", self.topic)))
-            }
+            Some(RDKafkaErrorCode::AllBrokersDown) => Err(self.away()),
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 Err(BrowseError::NotFound(format!("there is no topic `{}` any more", self.topic)))
             }
@@ -147,6 +159,10 @@ impl Reader {
         }
     }
 
+    fn away(&self) -> BrowseError {
+        BrowseError::Away(format!("Kafka went away while topic `{}` was read", self.topic))
+    }
+
     fn assign(&self, from: &BTreeMap<i32, i64>) -> Result<(), BrowseError> {
         let mut list = TopicPartitionList::with_capacity(from.len());
         let added = from.iter().try_for_each(|(partition, offset)| {
@@ -154,16 +170,15 @@ impl Reader {
         });
         added
             .and_then(|()| self.consumer.assign(&list))
-            // A partition stays paused through an assignment.
-            .and_then(|()| self.consumer.resume(&list))
             .map_err(|error| BrowseError::Refused(format!("topic `{}` cannot be read: {error}", self.topic)))
     }
 
-    fn pause(&self, partition: i32) {
+    /// Reads no further in `partition`, which saves what nobody wants; nothing depends on it. (Not by pausing: where a
+    /// resumption crosses an assignment, librdkafka 2.12 drops it, and the partition stays paused.)
+    fn leave(&self, partition: i32) {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
-        // It saves reading what nobody wants; nothing depends on it.
-        let _ = self.consumer.pause(&list);
+        let _ = self.consumer.incremental_unassign(&list);
     }
 }
 
