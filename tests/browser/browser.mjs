@@ -64,10 +64,20 @@ export async function openPage(browser, { width = 1280, theme = "dark", ...rest 
   return page;
 }
 
+/** Whose right side lies outside, for the message of a failed test. */
+function whatSticksOut(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll("body *")]
+      .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth)
+      .map((each) => `${each.tagName}.${each.className.baseVal ?? each.className} ${each.textContent.trim().slice(0, 20)}`)
+      .join(" | "),
+  );
+}
+
 /** No console error, no failed request, no sideways scrolling, nothing serious from axe; and a picture to look at. */
 export async function mustBeFit(page, name) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(over <= 0, `${name}: the page scrolls sideways by ${over} px`);
+  assert.ok(over <= 0, `${name}: the page scrolls sideways by ${over} px: ${over > 0 && (await whatSticksOut(page))}`);
   await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
   // By evaluation, not as a script element: the pages' policy allows none.
   const { readFileSync } = await import("node:fs");

@@ -128,7 +128,10 @@ const noise = (n) => {
 };
 const wave = (step, period, phase = 0) => 0.5 + 0.5 * Math.sin((step + phase) / period);
 
-/** Starts a mock; `{ url, scenario, drop(), refuse, close() }`. Set `scenario` and `refuse` at any time. */
+/**
+ * Starts a mock; `{ url, scenario, ahead, drop(), refuse, close() }`. Set `scenario`, `refuse` and `ahead` (by how many
+ * milliseconds its clock is) at any time.
+ */
 export async function startMock({ port = 0, scenario = "calm" } = {}) {
   const started = Date.now() - (3 * 3600 + 12 * 60) * 1000;
   const mock = {
@@ -139,6 +142,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
     sockets: new Set(),
     savepoints: new Map(),
     beat: 1000,
+    ahead: 0,
   };
   const one = { instance: "6f1c0a9be2d47713", host: "features-1", here: true };
   const two = { instance: "b83d51e07ac29f04", host: "features-2", here: false };
@@ -734,7 +738,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
     if (of && live) {
       response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
       let n = 0;
-      const send = () => response.write(`data: ${JSON.stringify(of(Date.now(), url.searchParams, n++ % 10 === 0))}\n\n`);
+      const send = () => response.write(`data: ${JSON.stringify(of(Date.now() + mock.ahead, url.searchParams, n++ % 10 === 0))}\n\n`);
       send();
       const timer = setInterval(send, mock.beat);
       mock.streams.add(response);
@@ -745,7 +749,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
       return undefined;
     }
     if (of)
-      return json(response, 200, of(Date.now(), url.searchParams, url.searchParams.get("history") !== "false"));
+      return json(response, 200, of(Date.now() + mock.ahead, url.searchParams, url.searchParams.get("history") !== "false"));
     if (/^\/(partitions|checkpoints|features(\/.*)?|problems|pipeline)?$/.test(path))
       return file(response, "job/index.html");
     return json(response, 404, { errors: [`no ${path}`] });

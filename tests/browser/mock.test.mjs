@@ -62,6 +62,31 @@ describe("every page", () => {
         }));
     }
   }
+  // A tick of the hour moves from the right end of the charts to the left.
+  for (const minutes of [0, 1, 58, 59]) {
+    test(`times under the charts lie under them, ${minutes} min past the hour`, async () => {
+      const hour = 3_600_000;
+      mock.ahead = hour - (Date.now() % hour) + minutes * 60_000;
+      try {
+        await on(
+          "/",
+          async (page) => {
+            const outside = await page.evaluate(() => {
+              const { left, right } = document.querySelector(".charts").getBoundingClientRect();
+              return [...document.querySelectorAll(".chart-tick > span")]
+                .filter((each) => each.getBoundingClientRect().left < left || each.getBoundingClientRect().right > right)
+                .map((each) => each.textContent);
+            });
+            assert.deepEqual(outside, []);
+            assert.ok((await page.locator(".chart-tick > span").count()) > 2);
+          },
+          { width: 360 },
+        );
+      } finally {
+        mock.ahead = 0;
+      }
+    });
+  }
   test("a browser gets less than 200 KB for all of them", async () => {
     const page = await openPage(browser);
     const bodies = [];

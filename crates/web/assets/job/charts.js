@@ -70,6 +70,8 @@ function ceiling(value) {
 }
 
 const TICKS_MS = [60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000];
+/** Half of what a time under the charts takes, in pixels. */
+const TICK_ROOM = 20;
 const SHORTEST_MS = 600_000;
 const MARK_WORDS = {
   started: "started",
@@ -200,6 +202,10 @@ export function timeCharts(charts) {
       () => h("span", { class: "chart-tick" }, h("span")),
       (node, tick) => {
         node.style.left = `${share(tick)}%`;
+        // A time at an end of the charts stands beside its line instead of under it, or it would stick out.
+        const x = (share(tick) * grid.clientWidth) / 100;
+        node.classList.toggle("at-start", x < TICK_ROOM);
+        node.classList.toggle("at-end", grid.clientWidth - x < TICK_ROOM);
         setText(node.firstChild, time(tick, undefined, false).slice(-5));
       },
     );
