@@ -23,9 +23,9 @@ use super::{assignment, client};
 
 /// How long one look may take.
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);
-/// How long partitions may be nobody's: those who give some up take a checkpoint first. Joining again for nothing does no
-/// harm but for the pause.
-const GIVING_UP_PATIENCE: Duration = Duration::from_secs(5);
+/// How long partitions may be nobody's: longer than a worker takes at most to give some up (15 s, `engine/worker/moving.rs`),
+/// so that neither a rebalance under way nor a worker of ours that joins again is disturbed.
+const GIVING_UP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks after one group. Threads may share it.
 pub struct GroupGuard {
@@ -93,7 +93,8 @@ impl GroupGuard {
                     warn!(
                         group = self.group,
                         partitions = ?missing,
-                        "nobody reads partitions since a rebalance was cut short; joining the group again, which begins another"
+                        "partitions have been assigned to nobody for {} s; joining the group again, which shares them out",
+                        GIVING_UP_PATIENCE.as_secs()
                     );
                     self.wanted.store(true, Ordering::Relaxed);
                     *unread = None;

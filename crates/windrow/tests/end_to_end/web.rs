@@ -208,6 +208,31 @@ fn a_large_redis_is_looked_through_without_haste() {
     assert!(left > 0.0 && left < 700.0, "{left} steps");
     assert_eq!(scan_steps(&mut connection), left, "it is still being looked through");
     assert_eq!(get(port, "/api/features?user=left")["search"]["done"], false);
+    // A first search that fails, and is tried again, has found nothing yet.
+    redis::cmd("ACL").arg(&["SETUSER", "default", "-scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
+    eventually(10, "the reason", || {
+        let said = get(port, "/api/features?user=refused");
+        assert_eq!(said["search"]["done"], false, "{said}");
+        said["search"]["failure"].as_str().is_some_and(|why| why.contains("scan"))
+    });
+    redis::cmd("ACL").arg(&["SETUSER", "default", "+scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
+    eventually(10, "that it is searched", || {
+        let said = get(port, "/api/features?user=refused");
+        assert_eq!(said["search"]["done"], false, "{said}");
+        said["search"]["failure"].is_null()
+    });
+    // A crowd is searched for up to a number of users; the others are told so.
+    let ask = |n: u32| move || get(port, &format!("/api/features?user=crowd-{n}"));
+    let said: Vec<Value> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..80).map(|n| scope.spawn(ask(n))).collect();
+        asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    });
+    assert!(said.iter().all(|said| said["search"]["done"] == false), "{said:?}");
+    let why = |said: &&Value| said["search"]["failure"].as_str().is_some_and(|why| why.contains("64 other users"));
+    let refused = said.iter().filter(why).count();
+    assert!((16..80).contains(&refused), "{refused} of {said:?}");
+    // All of them left.
+    std::thread::sleep(Duration::from_secs(12));
     redis::cmd("CONFIG").arg("RESETSTAT").query::<()>(&mut connection).expect("CONFIG RESETSTAT");
 
     let began = Instant::now();

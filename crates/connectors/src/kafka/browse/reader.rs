@@ -16,7 +16,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// Reports of batches that cannot be unpacked before reading is given up; they come about twice a second.
 const REPORTS: u32 = 2;
 
-/// How long all brokers may be away. A connection that is lost while others are being made looks like that for a moment.
+/// How long all brokers may seem to be away. A connection that is lost while others are being made looks like that for a
+/// moment.
 const AWAY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Offsets to read: from the first up to, not including, the second.
@@ -79,9 +80,7 @@ impl Reader {
         let mut reports = 0;
         let mut away_since: Option<Instant> = None;
         while !read.left.is_empty() && Instant::now() < until {
-            if away_since.is_some_and(|since| since.elapsed() > AWAY_PATIENCE) {
-                return Err(self.away());
-            }
+            self.must_be_there(&mut away_since)?;
             match self.consumer.poll(POLL) {
                 None => {}
                 Some(Ok(message)) => {
@@ -138,7 +137,7 @@ impl Reader {
     /// Begins to follow the topic from `from` on.
     pub(super) fn follow(&self, from: &Positions) -> Result<Following<'_>, BrowseError> {
         self.assign(&from.0)?;
-        Ok(Following { reader: self })
+        Ok(Following { reader: self, away_since: None })
     }
 
     /// What an error means for a person who reads records; `None` where time will tell.
@@ -147,7 +146,6 @@ impl Reader {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Ok(Some("records were deleted while they were being read; ask again".to_owned()))
             }
-            Some(RDKafkaErrorCode::AllBrokersDown) => Err(self.away()),
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 Err(BrowseError::NotFound(format!("there is no topic `{}` any more", self.topic)))
             }
@@ -159,8 +157,15 @@ impl Reader {
         }
     }
 
-    fn away(&self) -> BrowseError {
-        BrowseError::Away(format!("Kafka went away while topic `{}` was read", self.topic))
+    /// Asks Kafka whether it is away, some time after all connections were said to be: librdkafka does not say that they
+    /// are back.
+    fn must_be_there(&self, away_since: &mut Option<Instant>) -> Result<(), BrowseError> {
+        if away_since.is_some_and(|since| since.elapsed() > AWAY_PATIENCE) {
+            *away_since = None;
+            let asked = self.consumer.fetch_metadata(Some(&self.topic), AWAY_PATIENCE);
+            asked.map_err(|_| BrowseError::Away(format!("Kafka went away while topic `{}` was read", self.topic)))?;
+        }
+        Ok(())
     }
 
     fn assign(&self, from: &BTreeMap<i32, i64>) -> Result<(), BrowseError> {
@@ -191,6 +196,7 @@ fn said(left: &BTreeMap<i32, i64>) -> String {
 /// A topic that is being followed.
 pub(super) struct Following<'a> {
     reader: &'a Reader,
+    away_since: Option<Instant>,
 }
 
 impl Following<'_> {
@@ -201,10 +207,18 @@ impl Following<'_> {
         mut each: impl FnMut(&BorrowedMessage<'_>),
     ) -> Result<Option<String>, BrowseError> {
         loop {
+            self.reader.must_be_there(&mut self.away_since)?;
             let left = until.saturating_duration_since(Instant::now());
             match self.reader.consumer.poll(left) {
-                None | Some(Err(KafkaError::PartitionEOF(_))) => {}
-                Some(Ok(message)) => each(&message),
+                None => {}
+                Some(Err(KafkaError::PartitionEOF(_))) => self.away_since = None,
+                Some(Ok(message)) => {
+                    self.away_since = None;
+                    each(&message);
+                }
+                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) => {
+                    self.away_since.get_or_insert_with(Instant::now);
+                }
                 Some(Err(error)) if is_report(&error) => {
                     return Ok(Some("a batch that came cannot be unpacked: following stands still there".to_owned()));
                 }
