@@ -159,7 +159,8 @@ impl Lookups {
         }
         let known = users.entry(user.to_owned()).or_insert_with(|| Known::new(now));
         if now - known.asked >= LEFT_AFTER {
-            // Others may have written rows since.
+            // Others may have written rows since, also where a search that nobody has stopped yet has been already.
+            known.under_way = None;
             known.progress.send_replace(Progress::Begun);
         }
         known.asked = now;
