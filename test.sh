@@ -102,6 +102,8 @@ stage() {
 show_failure() {
     if grep -q '^failures:$' "$1"; then
         awk '/^failures:$/ { show = 1 } show { print "   │ " $0 } /^test result:/ { show = 0 }' "$1" | head -n 300 >&2
+    elif grep -q '^ *not ok ' "$1"; then
+        awk '/^ *not ok / { show = 1 } show { print "   │ " $0 } /^ *\.\.\.$/ { show = 0 }' "$1" | head -n 300 >&2
     else
         say_log_end "$1" 80
     fi

@@ -28,8 +28,11 @@ export async function startBrowser() {
   });
 }
 
-/** A page with `faults`: console errors, exceptions, dialogs, requests that failed. `close()` closes its context. */
-export async function openPage(browser, { width = 1280, theme = "dark", ...rest } = {}) {
+/**
+ * A page with `faults`: console errors, exceptions, dialogs, requests that failed. `done()` closes its context.
+ * `ahead`: by how many milliseconds the page's clock is.
+ */
+export async function openPage(browser, { width = 1280, theme = "dark", ahead = 0, ...rest } = {}) {
   const context = await browser.newContext({
     viewport: { width, height: width < 500 ? 780 : 900 },
     colorScheme: theme,
@@ -38,6 +41,7 @@ export async function openPage(browser, { width = 1280, theme = "dark", ...rest 
     bypassCSP: false,
     ...rest,
   });
+  if (ahead) await context.clock.setSystemTime(Date.now() + ahead);
   const page = await context.newPage();
   page.faults = [];
   page.on(
@@ -72,6 +76,34 @@ function whatSticksOut(page) {
       .map((each) => `${each.tagName}.${each.className.baseVal ?? each.className} ${each.textContent.trim().slice(0, 20)}`)
       .join(" | "),
   );
+}
+
+/** Texts that cover one another inside one of the elements. */
+export function overlapping(page, ...selectors) {
+  return page.evaluate((all) => {
+    const box = (node) => {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      const [whole, own] = [range.getBoundingClientRect(), node.getBoundingClientRect()];
+      const seen = getComputedStyle(node).overflow === "visible" ? whole : own;
+      return {
+        left: Math.max(whole.left, seen.left),
+        right: Math.min(whole.right, seen.right),
+        top: Math.max(whole.top, seen.top),
+        bottom: Math.min(whole.bottom, seen.bottom),
+      };
+    };
+    const cover = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+    return [...document.querySelectorAll(all)].flatMap((row) => {
+      const parts = [...row.children].filter((each) => each.checkVisibility() && each.textContent.trim() !== "");
+      return parts.flatMap((one, i) =>
+        parts
+          .slice(i + 1)
+          .filter((other) => cover(box(one), box(other)))
+          .map((other) => `${one.textContent.trim()} / ${other.textContent.trim()}`),
+      );
+    });
+  }, selectors.join());
 }
 
 /** No console error, no failed request, no sideways scrolling, nothing serious from axe; and a picture to look at. */

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { LOOKS, mustBeFit, openPage, settled, startBrowser } from "./browser.mjs";
+import { LOOKS, mustBeFit, openPage, overlapping, settled, startBrowser } from "./browser.mjs";
 
 const KAFKA = process.env.KAFKA_UI_URL?.replace(/\/$/, "");
 const TOPIC = process.env.KAFKA_UI_TOPIC ?? "ecommerce-events";
@@ -48,6 +48,15 @@ describe("the Kafka UI", () => {
       await page.getByRole("button", { name: "Send a record" }).click();
       await mustBeFit(page, `kafka-send-${look.theme}-${look.width}`);
     }, look));
+  }
+
+  for (const width of [1280, 360]) {
+    test(`records of another day carry their date, ${width} px`, () => on(`${MESSAGES}?limit=25`, async (page) => {
+      await records(page).first().locator("summary").click();
+      assert.match(await records(page).first().innerText(), /\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
+      assert.deepEqual(await overlapping(page, ".record > summary"), []);
+      await mustBeFit(page, `kafka-past-dark-${width}`);
+    }, { width, ahead: 86_400_000 }));
   }
 
   test("from the topics to a topic with the keyboard alone", () => on("/", async (page) => {

@@ -29,6 +29,8 @@ export const HOSTILE = [
   "{{7*7}} ${7*7}",
 ];
 
+const LONG_ZONE = "America/Argentina/ComodRivadavia";
+
 const FILE = `name = "ecommerce"
 
 [source.kafka]
@@ -133,7 +135,8 @@ const wave = (step, period, phase = 0) => 0.5 + 0.5 * Math.sin((step + phase) / 
  * milliseconds its clock is) at any time.
  */
 export async function startMock({ port = 0, scenario = "calm" } = {}) {
-  const started = Date.now() - (3 * 3600 + 12 * 60) * 1000;
+  const began = Date.now() - (3 * 3600 + 12 * 60) * 1000;
+  const started = () => began + mock.ahead;
   const mock = {
     scenario,
     refuse: false,
@@ -190,7 +193,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
       return [
         {
           level: "act",
-          what: `Redis has been away for ${Math.floor((now - started) / 1000) % 1000} s: connection refused`,
+          what: `Redis has been away for ${Math.floor((now - started()) / 1000) % 1000} s: connection refused`,
           todo: "Start Redis or correct sink.redis.url; nothing is lost, reading waits.",
         },
         { level: "act", what: "Nobody reads partition 3", todo: "Start an instance, or wait for the group to hand it out." },
@@ -231,7 +234,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
         topic: "ecommerce-events",
         group: "feature-engineering-group",
         state: broken() ? "degraded" : empty() ? "starting" : "running",
-        started_at_ms: empty() ? now - 42_000 : started,
+        started_at_ms: empty() ? now - 42_000 : started(),
         version: "0.1.0",
       },
       instances: [
@@ -241,7 +244,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
           version: "0.1.0",
           listen: "127.0.0.1:8081",
           state: "running",
-          started_at_ms: started,
+          started_at_ms: started(),
           reported_at_ms: now,
           workers: 2,
           partitions: 2,
@@ -256,7 +259,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
                 version: "0.1.0",
                 listen: "",
                 state: "running",
-                started_at_ms: started + 400_000,
+                started_at_ms: started() + 400_000,
                 reported_at_ms: now - 1000,
                 workers: 2,
                 partitions: broken() ? 1 : 2,
@@ -380,7 +383,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
     const rows = [0, 1, 2, 3].map((partition) => {
       const owner = partition < 2 ? one : two;
       if (broken() && partition === 3) return { partition, instance: null, host: null };
-      const offset = 128_400_000 + partition * 71_003 + Math.floor((now - started) / 1000) * 11_000;
+      const offset = 128_400_000 + partition * 71_003 + Math.floor((now - started()) / 1000) * 11_000;
       const lag = partition === 2 ? 0 : Math.round(200 + 300 * noise(Math.floor(now / 1000) + partition));
       return {
         ...owner,
@@ -451,7 +454,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
             partition,
             epoch: 6,
             number: 88_120 + partition,
-            at_ms: started + 900,
+            at_ms: started() + 900,
             took_ms: 210 + partition * 31,
             savepoint: partition === 0 ? odd(0, "file:/var/lib/windrow/savepoints/20261120-0830") : null,
             offset: 128_000_000 + partition,
@@ -613,7 +616,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
         : [
             {
               ...one,
-              at_ms: started + 2_100_000,
+              at_ms: started() + 2_100_000,
               level: "warn",
               target: "windrow_connectors::redis",
               message: odd(0, "Redis did not answer in time; the transaction is sent again attempts=1"),
@@ -668,7 +671,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
     "/api/pipeline": () => ({
       name: odd(0, "ecommerce"),
       text: hostile() ? `${FILE}\n# ${HOSTILE.join("\n# ")}\n` : FILE,
-      plan: PLAN,
+      plan: { ...PLAN, event: { ...PLAN.event, time_zone: hostile() ? LONG_ZONE : "UTC" } },
     }),
   };
 

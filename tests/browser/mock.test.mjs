@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { LOOKS, mustBeFit, openPage, settled, startBrowser } from "./browser.mjs";
+import { LOOKS, mustBeFit, openPage, overlapping, settled, startBrowser } from "./browser.mjs";
 import { HOSTILE, startMock } from "./mock.mjs";
 
 const PAGES = [
@@ -86,6 +86,32 @@ describe("every page", () => {
         mock.ahead = 0;
       }
     });
+  }
+  // Times of another day carry their date, as they do for everybody shortly after midnight.
+  for (const [scenario, width] of [
+    ["calm", 1280],
+    ["calm", 360],
+    ["hostile", 360],
+  ]) {
+    for (const path of ["/", "/partitions", "/checkpoints", "/features/111", "/problems#late_events", "/problems#exceptions"]) {
+      test(`${path} ${scenario}, of a month ago, ${width} px`, async () => {
+        mock.ahead = -30 * 86_400_000;
+        try {
+          await on(
+            path,
+            async (page) => {
+              for (const summary of await page.locator("main summary:visible").all()) await summary.click();
+              assert.match(await page.locator("main").innerText(), /\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
+              assert.deepEqual(await overlapping(page, ".entry > summary", "tr", ".figures", ".mark-list li"), []);
+              await mustBeFit(page, `mock-${named(path)}-${scenario}-past-dark-${width}`);
+            },
+            { scenario, width },
+          );
+        } finally {
+          mock.ahead = 0;
+        }
+      });
+    }
   }
   test("a browser gets less than 200 KB for all of them", async () => {
     const page = await openPage(browser);

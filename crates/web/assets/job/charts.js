@@ -1,7 +1,7 @@
 // Line charts by hand: sparklines, and charts one under the other that share a time axis and a cursor.
 
 import { h, keyed, s, setAttr, setText } from "/assets/shared/dom.js";
-import { time, timeExact } from "/assets/shared/format.js";
+import { clock, time, timeExact } from "/assets/shared/format.js";
 
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 const round = (value) => Math.round(value * 100) / 100;
@@ -206,7 +206,7 @@ export function timeCharts(charts) {
         const x = (share(tick) * grid.clientWidth) / 100;
         node.classList.toggle("at-start", x < TICK_ROOM);
         node.classList.toggle("at-end", grid.clientWidth - x < TICK_ROOM);
-        setText(node.firstChild, time(tick, undefined, false).slice(-5));
+        setText(node.firstChild, clock(tick).slice(0, 5));
       },
     );
     keyed(

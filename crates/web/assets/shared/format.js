@@ -172,12 +172,23 @@ function parts(ms, zone) {
 const valid = (ms) => known(ms) && Math.abs(ms) <= 8.64e15;
 const date = (p) => `${p.year}-${p.month}-${p.day}`;
 
-/** "10:41:07"; with the date where it is not today's. */
-export function time(ms, zone = viewerZone(), seconds = true) {
+/** "10:41:07" */
+export function clock(ms, zone = viewerZone()) {
   if (!valid(ms)) return known(ms) ? "out of range" : UNKNOWN;
   const at = parts(ms, zone);
-  const clock = seconds ? `${at.hour}:${at.minute}:${at.second}` : `${at.hour}:${at.minute}`;
-  return date(at) === date(parts(Date.now(), zone)) ? clock : `${date(at)} ${clock}`;
+  return `${at.hour}:${at.minute}:${at.second}`;
+}
+
+/** "2026-11-25"; null where it is today. */
+export function day(ms, zone = viewerZone()) {
+  if (!valid(ms)) return null;
+  const at = date(parts(ms, zone));
+  return at === date(parts(Date.now(), zone)) ? null : at;
+}
+
+/** "10:41:07"; with the date where it is not today's. */
+export function time(ms, zone = viewerZone()) {
+  return [day(ms, zone), clock(ms, zone)].filter(Boolean).join(" ");
 }
 
 /** The same in the zone of event times, with the zone's name; null where it would look the same. */

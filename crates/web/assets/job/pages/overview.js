@@ -4,13 +4,14 @@ import { copyable, guarded, h, setAttr, setLevel, setText } from "/assets/shared
 import {
   ago,
   bytes,
+  clock,
   count,
+  day,
   exact,
   percent,
   rate,
   setting,
   span,
-  time,
   timeBeside,
   timeExact,
 } from "/assets/shared/format.js";
@@ -169,12 +170,12 @@ export function mount(root) {
         );
         const mark = totals.watermark_ms ?? null;
         watermark.set(
-          mark === null ? "–" : time(mark),
+          mark === null ? "–" : clock(mark),
           "",
           timeExact(mark),
           mark === null
             ? "no event yet"
-            : [`${span(totals.watermark_delay_ms)} before now`, timeBeside(mark)].filter(Boolean).join(" · "),
+            : [day(mark), `${span(totals.watermark_delay_ms)} before now`, timeBeside(mark)].filter(Boolean).join(" · "),
         );
         rows.set(
           count(totals.rows_per_s),
