@@ -93,7 +93,7 @@ describe("every page", () => {
     ["calm", 360],
     ["hostile", 360],
   ]) {
-    for (const path of ["/", "/partitions", "/checkpoints", "/features/111", "/problems#late_events", "/problems#exceptions"]) {
+    for (const path of ["/", "/partitions", "/checkpoints", "/features", "/features/111", "/problems#late_events", "/problems#exceptions"]) {
       test(`${path} ${scenario}, of a month ago, ${width} px`, async () => {
         mock.ahead = -30 * 86_400_000;
         try {
@@ -102,7 +102,7 @@ describe("every page", () => {
             async (page) => {
               for (const summary of await page.locator("main summary:visible").all()) await summary.click();
               assert.match(await page.locator("main").innerText(), /\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
-              assert.deepEqual(await overlapping(page, ".entry > summary", "tr", ".figures", ".mark-list li"), []);
+              assert.deepEqual(await overlapping(page, ".entry > summary", "tr", ".figures", ".mark-list li", ".ticker li"), []);
               await mustBeFit(page, `mock-${named(path)}-${scenario}-past-dark-${width}`);
             },
             { scenario, width },
