@@ -3,7 +3,7 @@
 // `{ update(answers), close() }`; `every` is how often it is asked for, in ms, 0 for once or by itself.
 
 import { guarded, h, icon, setAttr, setText } from "/assets/shared/dom.js";
-import { time, viewerZone } from "/assets/shared/format.js";
+import { sentence, time, viewerZone } from "/assets/shared/format.js";
 import { find, follow } from "/assets/shared/frame.js";
 import { fetchJson } from "/assets/shared/live.js";
 import * as home from "./pages/home.js";
@@ -139,11 +139,6 @@ function banner() {
   }
   setText(box.querySelector("strong"), what);
   setText(box.querySelector(".todo"), current?.shown ? `${todo} What is below is from before ${time(away.since)}.` : todo);
-}
-
-function sentence(text) {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
 follow("a[data-page], td a[href^='/']", (link) => navigate(link.getAttribute("href")));

@@ -118,6 +118,12 @@ export function plural(n, one, many = `${one}s`) {
   return `${count(n)} ${n === 1 ? one : many}`;
 }
 
+/** "It broke." of "it broke". */
+export function sentence(text) {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}
+
 /** Shortens a long text in the middle, by characters as people see them. */
 export function middle(text, most = 32) {
   const signs = Array.from(String(text));

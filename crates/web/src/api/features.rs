@@ -61,7 +61,7 @@ async fn of(console: &Arc<Console>, lookups: &Lookups, user: Option<&str>) -> Va
     let job = console.job().await;
     let recent = user.map(|user| console.rows.recent(RECENT_MAX, Some(user))).unwrap_or_default();
     let mut reach = job.instances.first().map(|here| here.redis.reach.clone()).unwrap_or_default();
-    let (mut current, mut searched, mut failure) = (Vec::new(), true, None);
+    let (mut current, mut searched, mut failure) = (Vec::new(), user.is_none(), None);
     if let Some(user) = user.filter(|_| reach.away_since_ms.is_none()) {
         match lookups.rows(console, user, &recent, job.totals().keeps_up()).await {
             Ok(found) => (current, searched, failure) = (found.rows, found.searched, found.failure),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::eventually;
 use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
 use crate::support::redis::{Redis, free_port};
-use crate::support::windrow::Run;
+use crate::support::windrow::{Run, shipped};
 
 const PARTITIONS: i32 = 4;
 
@@ -164,7 +164,9 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
             .is_some_and(|what| what.starts_with("Redis has been away"))
     });
     assert_eq!(get(port, "/api/overview")["job"]["state"], "degraded");
-    assert!(get(port, "/api/features?user=111")["redis"]["away_since_ms"].is_i64());
+    let features = get(port, "/api/features?user=111");
+    assert!(features["redis"]["away_since_ms"].is_i64(), "{features}");
+    assert_eq!(features["search"]["done"], false, "nothing was looked through: {features}");
     let (status, body) = ask(port, "GET", "/readyz", "").expect("an answer");
     assert!(status == 503 && body.contains("Redis away"), "{status} {body}");
     assert_eq!(ask(port, "GET", "/healthz", "").map(|(status, _)| status), Some(200));
@@ -173,6 +175,38 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     assert!(get(port, "/api/features?user=111")["redis"]["away_since_ms"].is_null());
     running.stop(Duration::from_secs(20), &log);
     drop(redis);
+}
+
+/// The features of 80 users, asked for at the same time.
+fn crowd(port: u16) -> Vec<Value> {
+    let ask = |n: u32| move || get(port, &format!("/api/features?user=crowd-{n}"));
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..80).map(|n| scope.spawn(ask(n))).collect();
+        asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    })
+}
+
+/// Where no key names its window there is nothing to look for, for any number of users.
+#[test]
+fn rows_whose_keys_are_known_are_not_searched_for() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let port = free_port();
+    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let text = std::fs::read_to_string(shipped()).expect("the shipped pipeline");
+    let (without_sessions, _) = text.split_once("[feature_view.session_features]").expect("its session view");
+    let pipeline = folder.path().join("pipeline.toml");
+    std::fs::write(&pipeline, without_sessions).expect("room");
+    let run = Run::of(pipeline, &kafka.brokers, &redis.url(), &topic);
+    let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
+    eventually(60, "a running job", || get(port, "/api/overview")["job"]["state"] == "running");
+    for said in crowd(port) {
+        assert_eq!(said["search"], serde_json::json!({ "done": true, "failure": null }), "{said}");
+    }
+    assert_eq!(scan_steps(&mut redis.connect()), 0.0);
+    running.stop(Duration::from_secs(20), &log);
 }
 
 /// A large Redis is looked through slowly, so that a page costs the job nothing; what is known is shown meanwhile.
@@ -222,11 +256,7 @@ fn a_large_redis_is_looked_through_without_haste() {
         said["search"]["failure"].is_null()
     });
     // A crowd is searched for up to a number of users; the others are told so.
-    let ask = |n: u32| move || get(port, &format!("/api/features?user=crowd-{n}"));
-    let said: Vec<Value> = std::thread::scope(|scope| {
-        let asked: Vec<_> = (0..80).map(|n| scope.spawn(ask(n))).collect();
-        asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
-    });
+    let said = crowd(port);
     assert!(said.iter().all(|said| said["search"]["done"] == false), "{said:?}");
     let why = |said: &&Value| said["search"]["failure"].as_str().is_some_and(|why| why.contains("64 other users"));
     let refused = said.iter().filter(why).count();

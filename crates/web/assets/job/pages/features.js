@@ -1,7 +1,7 @@
 // Features: what Redis holds for a user, as it changes; without a user, what is being written.
 
 import { guarded, h, icon, keyed, setText } from "/assets/shared/dom.js";
-import { middle, setting, span, time } from "/assets/shared/format.js";
+import { middle, sentence, setting, span, time } from "/assets/shared/format.js";
 import { KINDS, entry } from "./problems.js";
 import { Written, viewSection } from "./feature-view.js";
 import { rowsTicker } from "./rows.js";
@@ -144,7 +144,7 @@ export function mount(root, context) {
       setText(
         searching,
         failure
-          ? `Redis cannot be looked through for older rows: ${failure} Rows written lately are shown.${/permission/i.test(failure) ? " The user in sink.redis.url needs the right to SCAN." : ""}`
+          ? `Redis cannot be looked through for older rows: ${sentence(failure)} Rows written lately are shown.${/\bNOPERM\b/.test(failure) ? " The user in sink.redis.url needs the right to SCAN." : ""}`
           : "Looking through Redis for older rows: slowly, so that writing does not wait.",
       );
       const list = data.feature_views ?? [];

@@ -116,19 +116,14 @@ impl Lookups {
         written: &[WrittenRow],
         keeps_up: bool,
     ) -> Result<Found, String> {
-        self.budget().set(keeps_up);
         let views = &console.pipeline.views;
-        let written = written.iter();
-        let written: Vec<RowKey> =
-            written.filter_map(|row| RowKey::parse(views, row.view, user, row.redis_key.as_bytes())).collect();
-        if let Some(mut progress) = self.look_for(console, user, &written) {
-            // An error: the user was forgotten.
-            let _ = timeout(SEARCH_PATIENCE, progress.wait_for(|progress| *progress != Progress::Begun)).await;
-        }
-        let (keys, searched, failure) = self.known(user).unwrap_or_else(|| {
-            let why = format!("{REMEMBERED} other users are being looked at; it is tried again when fewer are.");
-            (written, false, Some(why))
-        });
+        // A view whose key names no window has one row, whose key is known.
+        let (keys, searched, failure) = if views.iter().any(|view| view.key.has_window()) {
+            self.budget().set(keeps_up);
+            self.keys(console, user, written).await
+        } else {
+            (Vec::new(), true, None)
+        };
         let (questions, console, name) = (Arc::clone(&self.questions), Arc::clone(console), user.to_owned());
         let asked = keys.clone();
         let ask = async {
@@ -143,6 +138,26 @@ impl Lookups {
         let rows = timeout(PATIENCE, ask).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))?;
         self.forget(user, &keys, &rows);
         Ok(Found { rows, searched, failure })
+    }
+
+    /// The keys of `user` as far as they are known, whether all of Redis was looked through for them, and why not.
+    async fn keys(
+        &self,
+        console: &Arc<Console>,
+        user: &str,
+        written: &[WrittenRow],
+    ) -> (Vec<RowKey>, bool, Option<String>) {
+        let views = &console.pipeline.views;
+        let written: Vec<RowKey> =
+            written.iter().filter_map(|row| RowKey::parse(views, row.view, user, row.redis_key.as_bytes())).collect();
+        if let Some(mut progress) = self.look_for(console, user, &written) {
+            // An error: the user was forgotten.
+            let _ = timeout(SEARCH_PATIENCE, progress.wait_for(|progress| *progress != Progress::Begun)).await;
+        }
+        self.known(user).unwrap_or_else(|| {
+            let why = format!("{REMEMBERED} other users are being looked at; it is tried again when fewer are");
+            (written, false, Some(why))
+        })
     }
 
     /// Notes that somebody asks for `user`, and begins a search when it is time. `None` where too many are asked for.
@@ -161,14 +176,13 @@ impl Lookups {
         if now - known.asked >= LEFT_AFTER {
             // Others may have written rows since, also where a search that nobody has stopped yet has been already.
             known.under_way = None;
+            known.failure = None;
             known.progress.send_replace(Progress::Begun);
         }
         known.asked = now;
         known.add(written.iter().cloned());
         let due = known.under_way.is_none() && known.began.is_none_or(|began| now - began >= SEARCH_EVERY);
-        if !console.pipeline.views.iter().any(|view| view.key.has_window()) {
-            known.progress.send_replace(Progress::Done);
-        } else if due {
+        if due {
             known.began = Some(now);
             known.under_way = Some(self.begin(console, user));
         }
@@ -201,13 +215,15 @@ impl Lookups {
         let mut reader = reader.map_err(|error| error.to_string())?;
         let mut wanted = true;
         let step = |keys: Vec<RowKey>| {
-            self.wait_for_budget();
             let noted = self.of_search(user, number, |known| {
                 known.add(keys);
                 known.failure = None; // Redis answers (again)
                 is_wanted(known)
             });
             wanted = noted.unwrap_or(false);
+            if wanted {
+                self.wait_for_budget();
+            }
             wanted
         };
         self.wait_for_budget();
