@@ -12,9 +12,10 @@ pub(super) fn base(brokers: &str) -> ClientConfig {
         .set("bootstrap.servers", brokers)
         .set("client.id", "windrow")
         .set("socket.keepalive.enable", "true")
-        // A broker that is away is asked again soon, but not in a tight loop.
+        // A broker that is away is asked again soon, but not in a tight loop: as often as Kafka's own clients ask. With
+        // more, a connection that was lost for a moment is not made again for seconds.
         .set("reconnect.backoff.ms", "100")
-        .set("reconnect.backoff.max.ms", "5000");
+        .set("reconnect.backoff.max.ms", "1000");
     config
 }
 

@@ -1,12 +1,10 @@
 //! Kafka that is not there, or goes away, or comes back.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpListener;
 
+use crate::support::gate::Gate;
 use crate::support::kafka::{Sent, kafka_or_skip};
 use crate::support::ui::{Ui, said};
 
@@ -57,32 +55,13 @@ async fn it_recovers_when_kafka_comes_back() {
     let kafka = kafka_or_skip!();
     let topic = kafka.create_topic(1, &[]);
     kafka.produce(&topic, &[Sent::at(0, 1, "v")]);
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("its address").to_string();
-    let (switch, lit) = watch::channel(true);
-    let brokers = kafka.brokers.clone();
-    let switch = Arc::new(switch);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let (mut lit, brokers) = (lit.clone(), brokers.clone());
-            tokio::spawn(async move {
-                if !*lit.borrow() {
-                    return; // closed at once
-                }
-                let Ok(mut kafka) = TcpStream::connect(brokers).await else { return };
-                tokio::select! {
-                    _ = copy_bidirectional(&mut stream, &mut kafka) => {}
-                    _ = lit.wait_for(|lit| !lit) => {}
-                }
-            });
-        }
-    });
-    let ui = Ui::over(&address).await;
+    let gate = Gate::to(&kafka.brokers).await;
+    let ui = Ui::over(&gate.address).await;
     assert_eq!(ui.get(&format!("/api/topics/{topic}")).await["records"], 1);
-    switch.send(false).expect("somebody looks");
+    gate.shut();
     let (status, said) = ui.refused(&format!("/api/topics/{topic}")).await;
-    assert!(status == 503 && said.contains(&address), "{status} {said}");
-    switch.send(true).expect("somebody looks");
+    assert!(status == 503 && said.contains(&gate.address), "{status} {said}");
+    gate.open();
     assert_eq!(ui.get(&format!("/api/topics/{topic}")).await["records"], 1);
     assert_eq!(ui.get(&format!("/api/topics/{topic}/messages")).await["records"][0]["value"]["text"], "v");
 }

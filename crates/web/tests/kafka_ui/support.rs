@@ -1,6 +1,8 @@
 //! What the tests share: a server over a real Kafka, and the records in it.
 
+pub(crate) mod gate;
 pub(crate) mod kafka;
+pub(crate) mod own_kafka;
 pub(crate) mod raw;
 pub(crate) mod ui;
 

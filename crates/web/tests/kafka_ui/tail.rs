@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::support::kafka::{Sent, kafka_or_skip};
+use crate::support::gate::Gate;
+use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::own_kafka::{OwnKafka, free_port};
 use crate::support::ui::Ui;
 
 /// What is said in the `data:` lines, one after the other.
@@ -93,4 +95,49 @@ async fn who_goes_away_makes_room() {
     assert!(status == 503 && said.contains("too many"), "{status} {said}");
     there.clear();
     crate::support::eventually(10, "there is room again", async || ui.response(&path).await.status() == 200).await;
+}
+
+/// A connection that is lost for a moment is not Kafka that is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
+    kafka_or_skip!();
+    let port = free_port();
+    let gate = Gate::to(&format!("127.0.0.1:{port}")).await;
+    let _own = OwnKafka::start(port, &gate.address);
+    let kafka = Kafka { brokers: gate.address.clone() };
+    let topic = kafka.create_topic(1, &[]);
+    let ui = Ui::over(&gate.address).await;
+    let mut events = Events::of(&ui, &format!("/api/topics/{topic}/tail")).await;
+    events.next().await;
+    // Whether records come at once or after a long silence: 4 s, of which reading waits 2 s before it asks.
+    for silence in [0, 10] {
+        gate.shut();
+        sleep(Duration::from_millis(300)).await;
+        gate.open();
+        for _ in 0..silence {
+            let event = events.next().await;
+            assert_eq!(event["records"], serde_json::json!([]), "{event}");
+        }
+        kafka.produce(&topic, &[Sent::at(0, 1, "v")]);
+        eventually_read(&mut events, 1).await;
+    }
+    gate.shut();
+    let said = loop {
+        let event = events.next().await;
+        if let Some(said) = event["errors"][0].as_str() {
+            break said.to_owned();
+        }
+        assert_eq!(event["looked_at"], 0, "{event}");
+    };
+    assert!(said.contains("Kafka went away") && said.contains(&topic), "{said}");
+    gate.open();
+    let mut events = Events::of(&ui, &format!("/api/topics/{topic}/tail")).await;
+    assert_eq!(events.next().await["looked_at"], 0, "who asks again follows from the end");
+}
+
+async fn eventually_read(events: &mut Events, mut records: u64) {
+    while records > 0 {
+        let event = events.next().await;
+        records -= event["looked_at"].as_u64().unwrap_or_else(|| panic!("no records in {event}"));
+    }
 }

@@ -1,10 +1,11 @@
 //! Reading ranges of offsets with a consumer of its own, without a group.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -36,6 +37,8 @@ pub(super) struct Read {
 pub(super) struct Reader {
     consumer: BaseConsumer,
     topic: String,
+    /// Since when all connections have been lost, as far as is known.
+    away_since: Cell<Option<Instant>>,
 }
 
 impl Reader {
@@ -62,7 +65,7 @@ impl Reader {
         let consumer = config
             .create()
             .map_err(|error| BrowseError::Refused(format!("Kafka at {brokers} cannot be read: {error}")))?;
-        Ok(Self { consumer, topic: topic.to_owned() })
+        Ok(Self { consumer, topic: topic.to_owned(), away_since: Cell::new(None) })
     }
 
     /// Reads `ranges` until `until`, or until `each` says no.
@@ -78,13 +81,10 @@ impl Reader {
         );
         self.assign(&read.left)?;
         let mut reports = 0;
-        let mut away_since: Option<Instant> = None;
         while !read.left.is_empty() && Instant::now() < until {
-            self.must_be_there(&mut away_since)?;
-            match self.consumer.poll(POLL) {
+            match self.poll(POLL)? {
                 None => {}
                 Some(Ok(message)) => {
-                    away_since = None;
                     let (partition, offset) = (message.partition(), message.offset());
                     let Some((_, to)) = ranges.get(&partition) else { continue };
                     let Some(next) = read.left.get_mut(&partition) else { continue };
@@ -105,11 +105,7 @@ impl Reader {
                 }
                 // What is between the last record and the end are marks of transactions.
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    away_since = None;
                     read.left.remove(&partition);
-                }
-                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) => {
-                    away_since.get_or_insert_with(Instant::now);
                 }
                 Some(Err(error)) => {
                     if is_report(&error) {
@@ -137,7 +133,7 @@ impl Reader {
     /// Begins to follow the topic from `from` on.
     pub(super) fn follow(&self, from: &Positions) -> Result<Following<'_>, BrowseError> {
         self.assign(&from.0)?;
-        Ok(Following { reader: self, away_since: None })
+        Ok(Following { reader: self })
     }
 
     /// What an error means for a person who reads records; `None` where time will tell.
@@ -157,11 +153,26 @@ impl Reader {
         }
     }
 
+    /// What comes next, if it comes in time; an error where Kafka is away for longer than a moment.
+    fn poll(&self, patience: Duration) -> Result<Option<KafkaResult<BorrowedMessage<'_>>>, BrowseError> {
+        self.must_be_there()?;
+        let polled = self.consumer.poll(patience);
+        match &polled {
+            Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => self.away_since.set(None),
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) => {
+                self.away_since.set(self.away_since.get().or_else(|| Some(Instant::now())));
+                return Ok(None);
+            }
+            _ => {}
+        }
+        Ok(polled)
+    }
+
     /// Asks Kafka whether it is away, some time after all connections were said to be: librdkafka does not say that they
     /// are back.
-    fn must_be_there(&self, away_since: &mut Option<Instant>) -> Result<(), BrowseError> {
-        if away_since.is_some_and(|since| since.elapsed() > AWAY_PATIENCE) {
-            *away_since = None;
+    fn must_be_there(&self) -> Result<(), BrowseError> {
+        if self.away_since.get().is_some_and(|since| since.elapsed() > AWAY_PATIENCE) {
+            self.away_since.set(None);
             let asked = self.consumer.fetch_metadata(Some(&self.topic), AWAY_PATIENCE);
             asked.map_err(|_| BrowseError::Away(format!("Kafka went away while topic `{}` was read", self.topic)))?;
         }
@@ -196,29 +207,20 @@ fn said(left: &BTreeMap<i32, i64>) -> String {
 /// A topic that is being followed.
 pub(super) struct Following<'a> {
     reader: &'a Reader,
-    away_since: Option<Instant>,
 }
 
 impl Following<'_> {
     /// Hands over what comes until `until`; says so where a batch cannot be unpacked.
     pub(super) fn read(
-        &mut self,
+        &self,
         until: Instant,
         mut each: impl FnMut(&BorrowedMessage<'_>),
     ) -> Result<Option<String>, BrowseError> {
         loop {
-            self.reader.must_be_there(&mut self.away_since)?;
             let left = until.saturating_duration_since(Instant::now());
-            match self.reader.consumer.poll(left) {
-                None => {}
-                Some(Err(KafkaError::PartitionEOF(_))) => self.away_since = None,
-                Some(Ok(message)) => {
-                    self.away_since = None;
-                    each(&message);
-                }
-                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) => {
-                    self.away_since.get_or_insert_with(Instant::now);
-                }
+            match self.reader.poll(left)? {
+                None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Ok(message)) => each(&message),
                 Some(Err(error)) if is_report(&error) => {
                     return Ok(Some("a batch that came cannot be unpacked: following stands still there".to_owned()));
                 }

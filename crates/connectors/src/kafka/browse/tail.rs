@@ -70,7 +70,7 @@ impl TailPlan {
     pub fn follow(self, mut each: impl FnMut(Tailed) -> bool) -> Result<(), BrowseError> {
         let needle = self.request.contains.as_deref().map(|text| Finder::new(text.as_bytes()));
         let reader = Reader::new(&self.brokers, &self.topic, true)?;
-        let mut following = reader.follow(&self.from)?;
+        let following = reader.follow(&self.from)?;
         loop {
             let mut tailed = Tailed::default();
             let mut bytes = 0;
