@@ -101,9 +101,12 @@ stage() {
 # What went wrong: the tests' own accounts where there are some, otherwise the log's end.
 show_failure() {
     if grep -q '^failures:$' "$1"; then
-        awk '/^failures:$/ { show = 1 } show { print "   │ " $0 } /^test result:/ { show = 0 }' "$1" | head -n 300 >&2
+        awk '/^failures:$/ { show = 1 } show { print "   │ " $0 } /^test result:/ { show = 0 }' "$1" | sed -n '1,300p' >&2
     elif grep -q '^ *not ok ' "$1"; then
-        awk '/^ *not ok / { show = 1 } show { print "   │ " $0 } /^ *\.\.\.$/ { show = 0 }' "$1" | head -n 300 >&2
+        # An account ends with `...` two columns in from its first line; the same further in is part of it.
+        awk '/^ *not ok / { show = 1; match($0, /^ */); end = substr($0, 1, RLENGTH) "  ..." }
+             show         { print "   │ " $0 }
+             $0 == end    { show = 0 }' "$1" | sed -n '1,300p' >&2
     else
         say_log_end "$1" 80
     fi

@@ -106,10 +106,28 @@ export function overlapping(page, ...selectors) {
   }, selectors.join());
 }
 
-/** No console error, no failed request, no sideways scrolling, nothing serious from axe; and a picture to look at. */
-export async function mustBeFit(page, name) {
+/** Elements whose text is wider than they are. */
+export function cutOff(page, selector) {
+  return page.evaluate((all) => {
+    return [...document.querySelectorAll(all)]
+      .filter((each) => {
+        const range = document.createRange();
+        range.selectNodeContents(each);
+        return range.getBoundingClientRect().right > each.getBoundingClientRect().right + 1;
+      })
+      .map((each) => each.textContent.trim());
+  }, selector);
+}
+
+/** No sideways scrolling. */
+export async function mustBeWide(page, name) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(over <= 0, `${name}: the page scrolls sideways by ${over} px: ${over > 0 && (await whatSticksOut(page))}`);
+}
+
+/** No console error, no failed request, no sideways scrolling, nothing serious from axe; and a picture to look at. */
+export async function mustBeFit(page, name) {
+  await mustBeWide(page, name);
   await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
   // By evaluation, not as a script element: the pages' policy allows none.
   const { readFileSync } = await import("node:fs");

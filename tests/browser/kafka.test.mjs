@@ -54,9 +54,13 @@ describe("the Kafka UI", () => {
     test(`records of another day carry their date, ${width} px`, () => on(`${MESSAGES}?limit=25`, async (page) => {
       await records(page).first().locator("summary").click();
       assert.match(await records(page).first().innerText(), /\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
+      // After years a topic is at offsets that no test reaches.
+      await page.evaluate(() => {
+        for (const place of document.querySelectorAll(".record-place")) place.lastChild.textContent = "128400211000";
+      });
       assert.deepEqual(await overlapping(page, ".record > summary"), []);
       await mustBeFit(page, `kafka-past-dark-${width}`);
-    }, { width, ahead: 86_400_000 }));
+    }, { width, ahead: 2 * 86_400_000 }));
   }
 
   test("from the topics to a topic with the keyboard alone", () => on("/", async (page) => {

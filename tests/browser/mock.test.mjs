@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { LOOKS, mustBeFit, openPage, overlapping, settled, startBrowser } from "./browser.mjs";
+import { cutOff, LOOKS, mustBeFit, mustBeWide, openPage, overlapping, settled, startBrowser } from "./browser.mjs";
 import { HOSTILE, startMock } from "./mock.mjs";
 
 const PAGES = [
@@ -16,6 +16,8 @@ const PAGES = [
   "/problems",
   "/pipeline",
 ];
+/** What has parts side by side. */
+const ROWS = ["tr", ".entry > summary", ".figures", ".figure-line", ".section-head", ".card-head", ".mark-list li", ".ticker li"];
 const named = (path) => path.replace(/\W+/g, "-").replace(/^-|-$/g, "") || "overview";
 
 let browser;
@@ -90,7 +92,7 @@ describe("every page", () => {
   // Times of another day carry their date, as they do for everybody shortly after midnight.
   for (const [scenario, width] of [
     ["calm", 1280],
-    ["calm", 360],
+    ["broken", 360],
     ["hostile", 360],
   ]) {
     for (const path of ["/", "/partitions", "/checkpoints", "/features", "/features/111", "/problems#late_events", "/problems#exceptions"]) {
@@ -100,9 +102,10 @@ describe("every page", () => {
           await on(
             path,
             async (page) => {
+              await page.waitForFunction(() => /\d{4}-\d\d-\d\d| ago/.test(document.querySelector("main").innerText));
               for (const summary of await page.locator("main summary:visible").all()) await summary.click();
-              assert.match(await page.locator("main").innerText(), /\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
-              assert.deepEqual(await overlapping(page, ".entry > summary", "tr", ".figures", ".mark-list li", ".ticker li"), []);
+              assert.match(await page.locator("main").innerText(), /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/);
+              assert.deepEqual(await overlapping(page, ...ROWS), []);
               await mustBeFit(page, `mock-${named(path)}-${scenario}-past-dark-${width}`);
             },
             { scenario, width },
@@ -112,6 +115,42 @@ describe("every page", () => {
         }
       });
     }
+  }
+  test("the moment under the cursor stays on the page", async () => {
+    mock.ahead = -30 * 86_400_000;
+    try {
+      await on(
+        "/",
+        async (page) => {
+          await page.locator(".charts").scrollIntoViewIfNeeded();
+          const { x, y, width, height } = await page.locator(".chart-overlay").boundingBox();
+          for (const share of [0.001, 0.5, 0.84, 0.85, 0.86, 0.999]) {
+            await page.mouse.move(x + width * share, y + height / 2);
+            const hair = await page.locator(".chart-hair > span").boundingBox();
+            assert.ok(hair.x >= 0 && hair.x + hair.width <= 360, `at ${share}: ${JSON.stringify(hair)}`);
+          }
+        },
+        { width: 360 },
+      );
+    } finally {
+      mock.ahead = 0;
+    }
+  });
+  // Between the widths of a phone and of a desktop the layouts change.
+  for (const [path, scenario] of [...PAGES.map((path) => [path, "hostile"]), ["/", "calm"], ["/", "broken"]]) {
+    test(`${path} ${scenario} fits every width`, () =>
+      on(
+        path,
+        async (page) => {
+          for (const width of [1160, 1081, 1001, 1000, 941, 861, 860, 721, 720, 701, 641, 561, 480, 400, 320]) {
+            await page.setViewportSize({ width, height: 800 });
+            await mustBeWide(page, `${path} at ${width} px`);
+            assert.deepEqual(await overlapping(page, ...ROWS), [], `${width} px`);
+            assert.deepEqual(await cutOff(page, ".figure"), [], `${width} px`);
+          }
+        },
+        { scenario },
+      ));
   }
   test("a browser gets less than 200 KB for all of them", async () => {
     const page = await openPage(browser);

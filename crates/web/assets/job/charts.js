@@ -70,8 +70,9 @@ function ceiling(value) {
 }
 
 const TICKS_MS = [60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000];
-/** Half of what a time under the charts takes, in pixels. */
+/** Half of what a time under the charts takes, in pixels: "10:41", and "10:41:07" under the cursor. */
 const TICK_ROOM = 20;
+const HAIR_ROOM = 34;
 const SHORTEST_MS = 600_000;
 const MARK_WORDS = {
   started: "started",
@@ -173,6 +174,13 @@ export function timeCharts(charts) {
   const share = (at) => ((at - shown.from) / ((shown.length - 1) * shown.step)) * 100;
   const at = (index) => shown.from + index * shown.step;
 
+  /** A time at an end of the charts stands beside its line instead of under it, or it would stick out. */
+  function lean(node, percent, room) {
+    const x = (percent * grid.clientWidth) / 100;
+    node.classList.toggle("at-start", x < room);
+    node.classList.toggle("at-end", grid.clientWidth - x < room);
+  }
+
   function draw() {
     const { history, from, step, length, first } = shown;
     for (const row of rows) {
@@ -202,10 +210,7 @@ export function timeCharts(charts) {
       () => h("span", { class: "chart-tick" }, h("span")),
       (node, tick) => {
         node.style.left = `${share(tick)}%`;
-        // A time at an end of the charts stands beside its line instead of under it, or it would stick out.
-        const x = (share(tick) * grid.clientWidth) / 100;
-        node.classList.toggle("at-start", x < TICK_ROOM);
-        node.classList.toggle("at-end", grid.clientWidth - x < TICK_ROOM);
+        lean(node, share(tick), TICK_ROOM);
         setText(node.firstChild, clock(tick).slice(0, 5));
       },
     );
@@ -273,8 +278,8 @@ export function timeCharts(charts) {
       .join("; ");
     if (cursor !== null) {
       hair.style.left = `${(index / last) * 100}%`;
-      setText(hair.firstChild, time(at(index)));
-      hair.classList.toggle("late", index > last * 0.85);
+      lean(hair, (index / last) * 100, HAIR_ROOM);
+      setText(hair.firstChild, clock(at(index)));
     }
     setText(moment, cursor === null ? "" : `at ${time(at(index))}${marked ? ` · ${marked}` : ""}`);
     setAttr(overlay, "aria-valuenow", index);
