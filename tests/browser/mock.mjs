@@ -544,7 +544,7 @@ export async function startMock({ port = 0, scenario = "calm" } = {}) {
         away_since_ms: broken() ? now - 74_000 : null,
         reason: broken() ? "Connection refused (os error 111)" : null,
       },
-      search: { done: !busy(), failure: hostile() ? "NOPERM this user has no permissions to run the 'scan' command" : null },
+      search: { done: !busy(), failure: hostile() ? "Redis at localhost:6379 (sink.redis.url): NoPerm: User default has no permissions to run the 'scan' command" : null },
       feature_views: [view("user_features", false), view("session_features", true)],
       late_events: known && user === "111" ? [late(now, 0, user)] : [],
       dead_letters: [],

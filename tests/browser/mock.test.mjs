@@ -211,6 +211,16 @@ describe("a Redis that is still being looked through", () => {
   }
 });
 
+test("a Redis that may not be looked through: why, and what to do", () =>
+  on(
+    "/features/111",
+    async (page) => {
+      const text = await page.locator("main").innerText();
+      assert.match(text, /to run the 'scan' command\. Rows written lately are shown\. The user in sink\.redis\.url needs the right to SCAN\./);
+    },
+    { scenario: "hostile" },
+  ));
+
 describe("values from records", () => {
   for (const path of ["/", "/partitions", "/checkpoints", "/features", "/features/111", "/problems", "/pipeline"]) {
     for (const width of [1280, 360]) {

@@ -144,7 +144,7 @@ export function mount(root, context) {
       setText(
         searching,
         failure
-          ? `Redis cannot be looked through for older rows: ${sentence(failure)} Rows written lately are shown.${/\bNOPERM\b/.test(failure) ? " The user in sink.redis.url needs the right to SCAN." : ""}`
+          ? `Redis cannot be looked through for older rows: ${sentence(failure)} Rows written lately are shown.${/no permissions to run/.test(failure) ? " The user in sink.redis.url needs the right to SCAN." : ""}`
           : "Looking through Redis for older rows: slowly, so that writing does not wait.",
       );
       const list = data.feature_views ?? [];
