@@ -1,6 +1,6 @@
 //! Following a topic.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use serde_json::Value;
@@ -122,12 +122,14 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
         eventually_read(&mut events, 1).await;
     }
     gate.shut();
+    let until = Instant::now() + Duration::from_secs(30);
     let said = loop {
         let event = events.next().await;
         if let Some(said) = event["errors"][0].as_str() {
             break said.to_owned();
         }
         assert_eq!(event["looked_at"], 0, "{event}");
+        assert!(Instant::now() < until, "nothing is said");
     };
     assert!(said.contains("Kafka went away") && said.contains(&topic), "{said}");
     gate.open();
@@ -136,7 +138,9 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
 }
 
 async fn eventually_read(events: &mut Events, mut records: u64) {
+    let until = Instant::now() + Duration::from_secs(30);
     while records > 0 {
+        assert!(Instant::now() < until, "{records} records do not come");
         let event = events.next().await;
         records -= event["looked_at"].as_u64().unwrap_or_else(|| panic!("no records in {event}"));
     }

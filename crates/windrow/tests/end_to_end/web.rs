@@ -13,6 +13,8 @@ use crate::support::redis::{Redis, free_port};
 use crate::support::windrow::{Run, shipped};
 
 const PARTITIONS: i32 = 4;
+/// How Redis says so; the page looks for it.
+const REFUSED: &str = "no permissions to run the 'scan' command";
 
 fn event(partition: i32, user: &str, time: &str) -> Sent {
     let payload = format!(r#"{{"event_time":"{time}","event_type":"view","user_id":"{user}","price":2.5}}"#);
@@ -247,7 +249,7 @@ fn a_large_redis_is_looked_through_without_haste() {
     eventually(10, "the reason", || {
         let said = get(port, "/api/features?user=refused");
         assert_eq!(said["search"]["done"], false, "{said}");
-        said["search"]["failure"].as_str().is_some_and(|why| why.contains("scan"))
+        said["search"]["failure"].as_str().is_some_and(|why| why.contains(REFUSED))
     });
     redis::cmd("ACL").arg(&["SETUSER", "default", "+scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
     eventually(10, "that it is searched", || {
@@ -288,7 +290,7 @@ fn a_large_redis_is_looked_through_without_haste() {
         eventually(10, "the reason", || {
             let said = get(port, "/api/features?user=111");
             assert_eq!(key_of(&said, 0), "user_features:111", "{said}");
-            said["search"]["failure"].as_str().is_some_and(|why| why.contains("scan")) == (refuse == "-scan")
+            said["search"]["failure"].as_str().is_some_and(|why| why.contains(REFUSED)) == (refuse == "-scan")
         });
     }
     running.stop(Duration::from_secs(20), &log);

@@ -15,11 +15,11 @@ impl OwnKafka {
     pub(crate) fn start(port: u16, advertised: &str) -> Self {
         let own = Self { folder: tempfile::tempdir().expect("a folder") };
         let settings = format!("advertised.listeners=PLAINTEXT://{advertised}");
-        own.script(&["start", "--port", &port.to_string()], &[&settings]);
+        assert!(own.script(&["start", "--port", &port.to_string()], &[&settings]), "Kafka does not start");
         own
     }
 
-    fn script(&self, arguments: &[&str], settings: &[&str]) {
+    fn script(&self, arguments: &[&str], settings: &[&str]) -> bool {
         let folder: PathBuf = self.folder.path().join("kafka");
         let status = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dev/kafka.sh"))
             .args(arguments)
@@ -28,13 +28,15 @@ impl OwnKafka {
             .args(settings)
             .stdout(Stdio::null())
             .status();
-        assert!(status.expect("dev/kafka.sh").success(), "{arguments:?}");
+        status.is_ok_and(|status| status.success())
     }
 }
 
 impl Drop for OwnKafka {
     fn drop(&mut self) {
-        self.script(&["stop"], &[]);
+        // A panic while another unwinds would end all tests.
+        let stopped = self.script(&["stop"], &[]);
+        assert!(stopped || std::thread::panicking(), "Kafka does not stop");
     }
 }
 
