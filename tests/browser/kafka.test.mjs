@@ -50,7 +50,7 @@ describe("the Kafka UI", () => {
     }, look));
   }
 
-  for (const width of [1280, 360]) {
+  for (const width of [1280, 721, 360]) {
     test(`records of another day carry their date, ${width} px`, () => on(`${MESSAGES}?limit=25`, async (page) => {
       await records(page).first().locator("summary").click();
       assert.match(await records(page).first().innerText(), /\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);

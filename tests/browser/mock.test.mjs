@@ -124,10 +124,12 @@ describe("every page", () => {
         async (page) => {
           await page.locator(".charts").scrollIntoViewIfNeeded();
           const { x, y, width, height } = await page.locator(".chart-overlay").boundingBox();
-          for (const share of [0.001, 0.5, 0.84, 0.85, 0.86, 0.999]) {
+          for (const share of [0.001, 0.05, 0.09, 0.11, 0.5, 0.85, 0.89, 0.91, 0.95, 0.999]) {
             await page.mouse.move(x + width * share, y + height / 2);
             const hair = await page.locator(".chart-hair > span").boundingBox();
-            assert.ok(hair.x >= 0 && hair.x + hair.width <= 360, `at ${share}: ${JSON.stringify(hair)}`);
+            const [from, to] = [x - 1, x + width + 1];
+            assert.ok(hair.x >= from && hair.x + hair.width <= to, `at ${share}: ${JSON.stringify(hair)}`);
+            await mustBeWide(page, `with the cursor at ${share}`);
           }
         },
         { width: 360 },

@@ -176,9 +176,9 @@ export function timeCharts(charts) {
 
   /** A time at an end of the charts stands beside its line instead of under it, or it would stick out. */
   function lean(node, percent, room) {
-    const x = (percent * grid.clientWidth) / 100;
+    const x = (percent * overlay.clientWidth) / 100;
     node.classList.toggle("at-start", x < room);
-    node.classList.toggle("at-end", grid.clientWidth - x < room);
+    node.classList.toggle("at-end", overlay.clientWidth - x < room);
   }
 
   function draw() {
