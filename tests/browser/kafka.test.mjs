@@ -5,157 +5,263 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { LOOKS, mustBeFit, openPage, overlapping, settled, startBrowser } from "./browser.mjs";
+import {
+	LOOKS,
+	mustBeFit,
+	openPage,
+	overlapping,
+	settled,
+	startBrowser,
+} from "./browser.mjs";
 
 const KAFKA = process.env.KAFKA_UI_URL?.replace(/\/$/, "");
 const TOPIC = process.env.KAFKA_UI_TOPIC ?? "ecommerce-events";
 const API = `${KAFKA}/api/topics/${encodeURIComponent(TOPIC)}`;
 const MESSAGES = `/topics/${encodeURIComponent(TOPIC)}/messages`;
-const unique = () => `${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
+const unique = () =>
+	`${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
 
 let browser;
 before(async () => {
-  assert.ok(KAFKA, "KAFKA_UI_URL says where the Kafka UI is");
-  browser = await startBrowser();
+	assert.ok(KAFKA, "KAFKA_UI_URL says where the Kafka UI is");
+	browser = await startBrowser();
 });
 after(() => browser?.close());
 
 async function on(path, work, look) {
-  const page = await openPage(browser, look);
-  try {
-    await page.goto(KAFKA + path);
-    await settled(page);
-    return await work(page);
-  } finally {
-    await page.done();
-  }
+	const page = await openPage(browser, look);
+	try {
+		await page.goto(KAFKA + path);
+		await settled(page);
+		return await work(page);
+	} finally {
+		await page.done();
+	}
 }
 
 async function send(record) {
-  const answer = await fetch(`${API}/messages`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(record) });
-  assert.equal(answer.status, 201, await answer.clone().text());
-  return answer.json();
+	const answer = await fetch(`${API}/messages`, {
+		method: "POST",
+		headers: { "content-type": "application/json" },
+		body: JSON.stringify(record),
+	});
+	assert.equal(answer.status, 201, await answer.clone().text());
+	return answer.json();
 }
 
 const records = (page) => page.locator("details.record");
 const status = (page) => page.locator(".message-status > span").first();
 
 describe("the Kafka UI", () => {
-  for (const look of LOOKS) {
-    test(`a record and the dialog to send one, ${look.theme} ${look.width} px`, () => on(`${MESSAGES}?limit=25`, async (page) => {
-      await records(page).first().locator("summary").click();
-      await mustBeFit(page, `kafka-record-${look.theme}-${look.width}`);
-      await page.getByRole("button", { name: "Send a record" }).click();
-      await mustBeFit(page, `kafka-send-${look.theme}-${look.width}`);
-    }, look));
-  }
+	for (const look of LOOKS) {
+		test(`a record and the dialog to send one, ${look.theme} ${look.width} px`, () =>
+			on(
+				`${MESSAGES}?limit=25`,
+				async (page) => {
+					await records(page).first().locator("summary").click();
+					await mustBeFit(page, `kafka-record-${look.theme}-${look.width}`);
+					await page.getByRole("button", { name: "Send a record" }).click();
+					await mustBeFit(page, `kafka-send-${look.theme}-${look.width}`);
+				},
+				look,
+			));
+	}
 
-  for (const width of [1280, 721, 360]) {
-    test(`records of another day carry their date, ${width} px`, () => on(`${MESSAGES}?limit=25`, async (page) => {
-      await records(page).first().locator("summary").click();
-      assert.match(await records(page).first().innerText(), /\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/);
-      // After years a topic is at offsets that no test reaches.
-      await page.evaluate(() => {
-        for (const place of document.querySelectorAll(".record-place")) place.lastChild.textContent = "128400211000";
-      });
-      assert.deepEqual(await overlapping(page, ".record > summary"), []);
-      await mustBeFit(page, `kafka-past-dark-${width}`);
-    }, { width, ahead: 2 * 86_400_000 }));
-  }
+	for (const width of [1280, 721, 360]) {
+		test(`records of another day carry their date, ${width} px`, () =>
+			on(
+				`${MESSAGES}?limit=25`,
+				async (page) => {
+					await records(page).first().locator("summary").click();
+					assert.match(
+						await records(page).first().innerText(),
+						/\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/,
+					);
+					// After years a topic is at offsets that no test reaches.
+					await page.evaluate(() => {
+						for (const place of document.querySelectorAll(".record-place"))
+							place.lastChild.textContent = "128400211000";
+					});
+					assert.deepEqual(await overlapping(page, ".record > summary"), []);
+					await mustBeFit(page, `kafka-past-dark-${width}`);
+				},
+				{ width, ahead: 2 * 86_400_000 },
+			));
+	}
 
-  test("from the topics to a topic with the keyboard alone", () => on("/", async (page) => {
-    await page.locator("tbody a").first().waitFor();
-    await page.keyboard.press("/");
-    await page.keyboard.type(TOPIC);
-    await page.keyboard.press("Enter");
-    await page.waitForURL(`**/topics/${encodeURIComponent(TOPIC)}`);
-    const said = await (await fetch(API)).json();
-    await page.locator("h2", { hasText: "Partitions" }).waitFor();
-    await page.waitForFunction((count) => document.querySelector('table[aria-label="Partitions"] tbody')?.rows.length === count, said.partitions);
-  }));
+	test("from the topics to a topic with the keyboard alone", () =>
+		on("/", async (page) => {
+			await page.locator("tbody a").first().waitFor();
+			await page.keyboard.press("/");
+			await page.keyboard.type(TOPIC);
+			await page.keyboard.press("Enter");
+			await page.waitForURL(`**/topics/${encodeURIComponent(TOPIC)}`);
+			const said = await (await fetch(API)).json();
+			await page.locator("h2", { hasText: "Partitions" }).waitFor();
+			await page.waitForFunction(
+				(count) =>
+					document.querySelector('table[aria-label="Partitions"] tbody')?.rows
+						.length === count,
+				said.partitions,
+			);
+		}));
 
-  test("older and newer lead there and back, and so does the browser", () => on(`${MESSAGES}?limit=25`, async (page) => {
-    const places = () => page.locator(".record-place").allInnerTexts();
-    await records(page).nth(24).waitFor();
-    const first = await places();
-    await page.getByRole("button", { name: "Older" }).first().click();
-    await page.waitForFunction((place) => document.querySelector(".record-place")?.innerText !== place, first[0]);
-    const second = await places();
-    assert.equal(second.filter((place) => first.includes(place)).length, 0, "no record twice");
-    await page.goBack();
-    await page.waitForFunction((place) => document.querySelector(".record-place")?.innerText !== place, second[0]);
-    assert.ok(page.url().includes("limit=25") && !page.url().includes("before"), page.url());
-  }));
+	test("older and newer lead there and back, and so does the browser", () =>
+		on(`${MESSAGES}?limit=25`, async (page) => {
+			const places = () => page.locator(".record-place").allInnerTexts();
+			await records(page).nth(24).waitFor();
+			const first = await places();
+			await page.getByRole("button", { name: "Older" }).first().click();
+			await page.waitForFunction(
+				(place) => document.querySelector(".record-place")?.innerText !== place,
+				first[0],
+			);
+			const second = await places();
+			assert.equal(
+				second.filter((place) => first.includes(place)).length,
+				0,
+				"no record twice",
+			);
+			await page.goBack();
+			await page.waitForFunction(
+				(place) => document.querySelector(".record-place")?.innerText !== place,
+				second[0],
+			);
+			assert.ok(
+				page.url().includes("limit=25") && !page.url().includes("before"),
+				page.url(),
+			);
+		}));
 
-  test("a record is sent, found again by its text, and stays text", () => on(MESSAGES, async (page) => {
-    const mark = unique();
-    const hostile = `<script>alert("${mark}")</script><img src=x onerror=alert(1)>`;
-    await page.getByRole("button", { name: "Send a record" }).click();
-    assert.ok((await page.locator(".send-warning").innerText()).startsWith("Without a key"), "a warning where there is no key");
-    await page.locator("dialog input[name=key]").fill(hostile);
-    assert.equal((await page.locator(".send-warning").innerText()).trim(), "");
-    await page.locator("dialog textarea").fill(JSON.stringify({ html: hostile, n: "9007199254740993" }).replace('"9007199254740993"', "9007199254740993"));
-    await page.getByRole("button", { name: "Add a header" }).click();
-    await page.getByLabel("Header name").fill(hostile);
-    await page.getByLabel("Header value").fill(hostile);
-    await page.getByRole("button", { name: "Send", exact: true }).click();
-    await page.locator("dialog .notice.level-well").waitFor();
-    const where = await page.locator("dialog .notice").innerText();
-    await page.getByRole("button", { name: "Close" }).click();
-    await page.getByLabel("Contains").fill(mark);
-    await page.getByRole("button", { name: "Show" }).click();
-    await records(page).first().waitFor();
-    await page.waitForFunction(() => /^1 record, .* looked at/.test(document.querySelector(".message-status").innerText));
-    const [partition, offset] = (await page.locator(".record-place").innerText()).split(":").map((part) => part.trim());
-    assert.ok(where.includes(`partition ${partition} at offset ${offset}`), `${where} / ${partition}:${offset}`);
-    await records(page).first().locator("summary").click();
-    await page.locator(".entry-body h3").nth(2).waitFor();
-    const body = await page.locator(".entry-body").innerText();
-    assert.ok(body.includes(hostile) && body.includes("9007199254740993"), body);
-    await mustBeFit(page, "kafka-hostile-dark-1280");
-  }));
+	test("a record is sent, found again by its text, and stays text", () =>
+		on(MESSAGES, async (page) => {
+			const mark = unique();
+			const hostile = `<script>alert("${mark}")</script><img src=x onerror=alert(1)>`;
+			await page.getByRole("button", { name: "Send a record" }).click();
+			assert.ok(
+				(await page.locator(".send-warning").innerText()).startsWith(
+					"Without a key",
+				),
+				"a warning where there is no key",
+			);
+			await page.locator("dialog input[name=key]").fill(hostile);
+			assert.equal(
+				(await page.locator(".send-warning").innerText()).trim(),
+				"",
+			);
+			await page
+				.locator("dialog textarea")
+				.fill(
+					JSON.stringify({ html: hostile, n: "9007199254740993" }).replace(
+						'"9007199254740993"',
+						"9007199254740993",
+					),
+				);
+			await page.getByRole("button", { name: "Add a header" }).click();
+			await page.getByLabel("Header name").fill(hostile);
+			await page.getByLabel("Header value").fill(hostile);
+			await page.getByRole("button", { name: "Send", exact: true }).click();
+			await page.locator("dialog .notice.level-well").waitFor();
+			const where = await page.locator("dialog .notice").innerText();
+			await page.getByRole("button", { name: "Close" }).click();
+			await page.getByLabel("Contains").fill(mark);
+			await page.getByRole("button", { name: "Show" }).click();
+			await records(page).first().waitFor();
+			await page.waitForFunction(() =>
+				/^1 record, .* looked at/.test(
+					document.querySelector(".message-status").innerText,
+				),
+			);
+			const [partition, offset] = (
+				await page.locator(".record-place").innerText()
+			)
+				.split(":")
+				.map((part) => part.trim());
+			assert.ok(
+				where.includes(`partition ${partition} at offset ${offset}`),
+				`${where} / ${partition}:${offset}`,
+			);
+			await records(page).first().locator("summary").click();
+			await page.locator(".entry-body h3").nth(2).waitFor();
+			const body = await page.locator(".entry-body").innerText();
+			assert.ok(
+				body.includes(hostile) && body.includes("9007199254740993"),
+				body,
+			);
+			await mustBeFit(page, "kafka-hostile-dark-1280");
+		}));
 
-  test("a record that comes is on the page while it follows", () => on(MESSAGES, async (page) => {
-    const mark = unique();
-    await page.getByLabel("Contains").fill(mark);
-    await page.getByRole("button", { name: "Follow live" }).click();
-    await page.waitForFunction(() => document.querySelector(".message-status").innerText.startsWith("Following"));
-    await page.waitForTimeout(1500); // until the stream has begun
-    await send({ key: "k", value: mark });
-    await records(page).first().waitFor({ timeout: 5000 });
-    assert.equal(await records(page).count(), 1);
-    await page.getByRole("button", { name: "Pause" }).click();
-    await send({ key: "k", value: mark });
-    await page.waitForFunction(() => /1 since the pause/.test(document.querySelector(".message-status").innerText));
-    assert.equal(await records(page).count(), 1);
-    await page.getByRole("button", { name: "Go on" }).click();
-    await records(page).nth(1).waitFor();
-    await page.getByRole("button", { name: "Stop following" }).click();
-    assert.ok((await status(page).innerText()).startsWith("Stopped"));
-    await mustBeFit(page, "kafka-followed-dark-1280");
-  }));
+	test("a record that comes is on the page while it follows", () =>
+		on(MESSAGES, async (page) => {
+			const mark = unique();
+			await page.getByLabel("Contains").fill(mark);
+			await page.getByRole("button", { name: "Follow live" }).click();
+			await page.waitForFunction(() =>
+				document
+					.querySelector(".message-status")
+					.innerText.startsWith("Following"),
+			);
+			await page.waitForTimeout(1500); // until the stream has begun
+			await send({ key: "k", value: mark });
+			await records(page).first().waitFor({ timeout: 5000 });
+			assert.equal(await records(page).count(), 1);
+			await page.getByRole("button", { name: "Pause" }).click();
+			await send({ key: "k", value: mark });
+			await page.waitForFunction(() =>
+				/1 since the pause/.test(
+					document.querySelector(".message-status").innerText,
+				),
+			);
+			assert.equal(await records(page).count(), 1);
+			await page.getByRole("button", { name: "Go on" }).click();
+			await records(page).nth(1).waitFor();
+			await page.getByRole("button", { name: "Stop following" }).click();
+			assert.ok((await status(page).innerText()).startsWith("Stopped"));
+			await mustBeFit(page, "kafka-followed-dark-1280");
+		}));
 
-  test("a search without hits says so and what to do", () => on(`${MESSAGES}?contains=${unique()}`, async (page) => {
-    await page.locator(".empty strong", { hasText: "Nothing found" }).waitFor({ timeout: 60_000 });
-    await mustBeFit(page, "kafka-nothing-dark-1280");
-  }));
+	test("a search without hits says so and what to do", () =>
+		on(`${MESSAGES}?contains=${unique()}`, async (page) => {
+			await page
+				.locator(".empty strong", { hasText: "Nothing found" })
+				.waitFor({ timeout: 60_000 });
+			await mustBeFit(page, "kafka-nothing-dark-1280");
+		}));
 
-  test("names that are not there are not there, and stay text", async () => {
-    for (const path of ["/topics/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "/groups/a%2Fb%22%3E%3Cscript%3E", `/topics/no.such/messages`]) {
-      await on(path, async (page) => {
-        await page.locator(".empty").waitFor();
-        const faults = page.faults.filter((fault) => !/404/.test(fault));
-        assert.deepEqual(faults, [], path);
-      });
-    }
-  });
+	test("names that are not there are not there, and stay text", async () => {
+		for (const path of [
+			"/topics/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E",
+			"/groups/a%2Fb%22%3E%3Cscript%3E",
+			`/topics/no.such/messages`,
+		]) {
+			await on(path, async (page) => {
+				await page.locator(".empty").waitFor();
+				const faults = page.faults.filter((fault) => !/404/.test(fault));
+				assert.deepEqual(faults, [], path);
+			});
+		}
+	});
 
-  test("while the server is away the page says so, and it heals", () => on("/", async (page) => {
-    await page.locator("tbody a").first().waitFor();
-    await page.route("**/api/**", (route) => route.fulfill({ status: 503, contentType: "application/json", body: '{"errors":["Kafka at <b>x</b> does not answer"]}' }));
-    await page.locator(".banner", { hasText: "Kafka at <b>x</b> does not answer." }).waitFor({ timeout: 15_000 });
-    assert.ok(await page.locator("tbody a").count() > 0, "what was known is still there");
-    await page.unroute("**/api/**");
-    await page.locator(".banner").waitFor({ state: "detached", timeout: 15_000 });
-  }));
+	test("while the server is away the page says so, and it heals", () =>
+		on("/", async (page) => {
+			await page.locator("tbody a").first().waitFor();
+			await page.route("**/api/**", (route) =>
+				route.fulfill({
+					status: 503,
+					contentType: "application/json",
+					body: '{"errors":["Kafka at <b>x</b> does not answer"]}',
+				}),
+			);
+			await page
+				.locator(".banner", { hasText: "Kafka at <b>x</b> does not answer." })
+				.waitFor({ timeout: 15_000 });
+			assert.ok(
+				(await page.locator("tbody a").count()) > 0,
+				"what was known is still there",
+			);
+			await page.unroute("**/api/**");
+			await page
+				.locator(".banner")
+				.waitFor({ state: "detached", timeout: 15_000 });
+		}));
 });

@@ -12,7 +12,13 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { LOOKS, mustBeFit, openPage, settled, startBrowser } from "./browser.mjs";
+import {
+	LOOKS,
+	mustBeFit,
+	openPage,
+	settled,
+	startBrowser,
+} from "./browser.mjs";
 
 const JOB = process.env.WINDROW_UI_URL?.replace(/\/$/, "");
 const KAFKA = process.env.KAFKA_UI_URL?.replace(/\/$/, "");
@@ -20,228 +26,294 @@ const SEND = process.env.WINDROW_SEND;
 const REDIS = process.env.WINDROW_REDIS;
 const TOKEN = process.env.WINDROW_TOKEN;
 const headers = TOKEN ? { authorization: `Bearer ${TOKEN}` } : {};
-const named = (path) => path.replace(/\W+/g, "-").replace(/^-|-$/g, "") || "first";
-const unique = () => `${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
+const named = (path) =>
+	path.replace(/\W+/g, "-").replace(/^-|-$/g, "") || "first";
+const unique = () =>
+	`${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
 
 let browser;
 before(async () => {
-  assert.ok(JOB, "WINDROW_UI_URL says where the job's pages are");
-  browser = await startBrowser();
+	assert.ok(JOB, "WINDROW_UI_URL says where the job's pages are");
+	browser = await startBrowser();
 });
 after(() => browser?.close());
 
 async function ask(url) {
-  const answer = await fetch(url, { headers });
-  assert.equal(answer.status, 200, url);
-  return answer.json();
+	const answer = await fetch(url, { headers });
+	assert.equal(answer.status, 200, url);
+	return answer.json();
 }
 
 async function on(base, path, work, look) {
-  const page = await openPage(browser, look);
-  try {
-    if (TOKEN) {
-      await page.goto(`${base}/login#${encodeURIComponent(TOKEN)}`);
-      await page.locator("button[type=submit]").click();
-      await page.waitForURL(`${base}/`);
-    }
-    await page.goto(base + path);
-    await settled(page);
-    await page.waitForTimeout(1200); // one more second of data
-    return await work(page);
-  } finally {
-    await page.done();
-  }
+	const page = await openPage(browser, look);
+	try {
+		if (TOKEN) {
+			await page.goto(`${base}/login#${encodeURIComponent(TOKEN)}`);
+			await page.locator("button[type=submit]").click();
+			await page.waitForURL(`${base}/`);
+		}
+		await page.goto(base + path);
+		await settled(page);
+		await page.waitForTimeout(1200); // one more second of data
+		return await work(page);
+	} finally {
+		await page.done();
+	}
 }
 
 /** One record, sent by hand. */
 async function send(key, value) {
-  if (SEND) {
-    const child = spawn("sh", ["-c", SEND, "send", key], { stdio: ["pipe", "inherit", "inherit"] });
-    child.stdin.end(value);
-    const code = await new Promise((done) => child.on("close", done));
-    assert.equal(code, 0, `${SEND} ends with ${code}`);
-    return;
-  }
-  const { job } = await ask(`${JOB}/api/overview`);
-  const answer = await fetch(`${KAFKA}/api/topics/${encodeURIComponent(job.topic)}/messages`, {
-    method: "POST",
-    headers: { ...headers, "content-type": "application/json", origin: KAFKA },
-    body: JSON.stringify({ key, value }),
-  });
-  assert.ok(answer.ok, `${answer.status}: ${await answer.text()}`);
+	if (SEND) {
+		const child = spawn("sh", ["-c", SEND, "send", key], {
+			stdio: ["pipe", "inherit", "inherit"],
+		});
+		child.stdin.end(value);
+		const code = await new Promise((done) => child.on("close", done));
+		assert.equal(code, 0, `${SEND} ends with ${code}`);
+		return;
+	}
+	const { job } = await ask(`${JOB}/api/overview`);
+	const answer = await fetch(
+		`${KAFKA}/api/topics/${encodeURIComponent(job.topic)}/messages`,
+		{
+			method: "POST",
+			headers: {
+				...headers,
+				"content-type": "application/json",
+				origin: KAFKA,
+			},
+			body: JSON.stringify({ key, value }),
+		},
+	);
+	assert.ok(answer.ok, `${answer.status}: ${await answer.text()}`);
 }
 
 /** One command to Redis. */
 function redis(...words) {
-  const [host, port] = REDIS.split(":");
-  return new Promise((done, failed) => {
-    const socket = connect(Number(port), host, () =>
-      socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`),
-    );
-    socket.once("data", (answer) => {
-      socket.destroy();
-      if (answer[0] === 45)
-        failed(new Error(answer.toString())); // "-": an error
-      else done(answer.toString());
-    });
-    socket.once("error", failed);
-  });
+	const [host, port] = REDIS.split(":");
+	return new Promise((done, failed) => {
+		const socket = connect(Number(port), host, () =>
+			socket.write(
+				`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`,
+			),
+		);
+		socket.once("data", (answer) => {
+			socket.destroy();
+			if (answer[0] === 45)
+				failed(new Error(answer.toString())); // "-": an error
+			else done(answer.toString());
+		});
+		socket.once("error", failed);
+	});
 }
 
 /** An event as the shipped pipeline wants it, with the fields it reads. */
 async function event(user, time, more = {}) {
-  const { plan } = await ask(`${JOB}/api/pipeline`);
-  return JSON.stringify({
-    [plan.event.key]: user,
-    [plan.event.time]: new Date(time).toISOString(),
-    event_type: "view",
-    price: 9.5,
-    ...more,
-  });
+	const { plan } = await ask(`${JOB}/api/pipeline`);
+	return JSON.stringify({
+		[plan.event.key]: user,
+		[plan.event.time]: new Date(time).toISOString(),
+		event_type: "view",
+		price: 9.5,
+		...more,
+	});
 }
 
 describe("the job's pages", () => {
-  for (const look of LOOKS) {
-    for (const path of ["/", "/partitions", "/checkpoints", "/features", "/features/111", "/problems", "/pipeline"]) {
-      test(`${path} ${look.theme} ${look.width} px`, () =>
-        on(JOB, path, (page) => mustBeFit(page, `stack-${named(path)}-${look.theme}-${look.width}`), look));
-    }
-  }
+	for (const look of LOOKS) {
+		for (const path of [
+			"/",
+			"/partitions",
+			"/checkpoints",
+			"/features",
+			"/features/111",
+			"/problems",
+			"/pipeline",
+		]) {
+			test(`${path} ${look.theme} ${look.width} px`, () =>
+				on(
+					JOB,
+					path,
+					(page) =>
+						mustBeFit(page, `stack-${named(path)}-${look.theme}-${look.width}`),
+					look,
+				));
+		}
+	}
 
-  test("pages and JSON say the same", () =>
-    on(JOB, "/", async (page) => {
-      const said = await ask(`${JOB}/api/overview`);
-      assert.equal(await page.locator("#job-name").innerText(), said.job.name);
-      assert.equal((await page.locator(".state-word").innerText()).toLowerCase(), said.job.state);
-      assert.equal(
-        await page.locator(".stage-views > .stage").count(),
-        said.stages.filter((stage) => stage.kind === "feature_view").length,
-      );
-      await page.locator(".nav a", { hasText: "Partitions" }).click();
-      await page.locator("tbody tr").first().waitFor();
-      assert.equal(await page.locator("tbody tr").count(), (await ask(`${JOB}/api/partitions`)).partitions.length);
-    }));
+	test("pages and JSON say the same", () =>
+		on(JOB, "/", async (page) => {
+			const said = await ask(`${JOB}/api/overview`);
+			assert.equal(await page.locator("#job-name").innerText(), said.job.name);
+			assert.equal(
+				(await page.locator(".state-word").innerText()).toLowerCase(),
+				said.job.state,
+			);
+			assert.equal(
+				await page.locator(".stage-views > .stage").count(),
+				said.stages.filter((stage) => stage.kind === "feature_view").length,
+			);
+			await page.locator(".nav a", { hasText: "Partitions" }).click();
+			await page.locator("tbody tr").first().waitFor();
+			assert.equal(
+				await page.locator("tbody tr").count(),
+				(await ask(`${JOB}/api/partitions`)).partitions.length,
+			);
+		}));
 
-  test("numbers move without anybody asking", () =>
-    on(JOB, "/partitions", async (page) => {
-      const ages = () => page.locator("tbody").innerText();
-      const first = await ages();
-      await page.waitForFunction((text) => document.querySelector("tbody").innerText !== text, first, { timeout: 10_000 });
-    }));
+	test("numbers move without anybody asking", () =>
+		on(JOB, "/partitions", async (page) => {
+			const ages = () => page.locator("tbody").innerText();
+			const first = await ages();
+			await page.waitForFunction(
+				(text) => document.querySelector("tbody").innerText !== text,
+				first,
+				{ timeout: 10_000 },
+			);
+		}));
 
-  test("a savepoint taken from the page is in the list", () =>
-    on(JOB, "/checkpoints", async (page) => {
-      await page.getByRole("button", { name: "Take savepoint" }).click();
-      await page.locator(".savepoint-result .level-well").waitFor({ timeout: 90_000 });
-      const place = await page.locator(".savepoint-done code").first().innerText();
-      await page.locator(".savepoints .entry").first().waitFor({ timeout: 15_000 });
-      assert.ok(
-        (await ask(`${JOB}/api/checkpoints`)).savepoints.some((each) => each.place === place),
-        place,
-      );
-      await mustBeFit(page, "stack-savepoint-dark-1280");
-    }));
+	test("a savepoint taken from the page is in the list", () =>
+		on(JOB, "/checkpoints", async (page) => {
+			await page.getByRole("button", { name: "Take savepoint" }).click();
+			await page
+				.locator(".savepoint-result .level-well")
+				.waitFor({ timeout: 90_000 });
+			const place = await page
+				.locator(".savepoint-done code")
+				.first()
+				.innerText();
+			await page
+				.locator(".savepoints .entry")
+				.first()
+				.waitFor({ timeout: 15_000 });
+			assert.ok(
+				(await ask(`${JOB}/api/checkpoints`)).savepoints.some(
+					(each) => each.place === place,
+				),
+				place,
+			);
+			await mustBeFit(page, "stack-savepoint-dark-1280");
+		}));
 });
 
 describe("what is sent by hand", { skip: !(SEND || KAFKA) }, () => {
-  test("a dead letter is on Problems within 2 s, and stays text", () =>
-    on(JOB, "/problems#dead_letters", async (page) => {
-      const key = `<img src=x onerror=alert(1)>${unique()}`;
-      await send(key, `<script>alert(1)</script> ${key}`);
-      const sent = Date.now();
-      await page
-        .locator("details.entry", { hasText: key.slice(0, 10) })
-        .first()
-        .waitFor({ timeout: 2000 });
-      console.log(`  dead letter seen after ${Date.now() - sent} ms`);
-      await page.locator("details.entry summary:visible").first().click();
-      assert.ok((await page.locator(".entry-body").innerText()).includes("<script>alert(1)</script>"));
-      await mustBeFit(page, "stack-dead-letter-dark-1280");
-    }));
+	test("a dead letter is on Problems within 2 s, and stays text", () =>
+		on(JOB, "/problems#dead_letters", async (page) => {
+			const key = `<img src=x onerror=alert(1)>${unique()}`;
+			await send(key, `<script>alert(1)</script> ${key}`);
+			const sent = Date.now();
+			await page
+				.locator("details.entry", { hasText: key.slice(0, 10) })
+				.first()
+				.waitFor({ timeout: 2000 });
+			console.log(`  dead letter seen after ${Date.now() - sent} ms`);
+			await page.locator("details.entry summary:visible").first().click();
+			assert.ok(
+				(await page.locator(".entry-body").innerText()).includes(
+					"<script>alert(1)</script>",
+				),
+			);
+			await mustBeFit(page, "stack-dead-letter-dark-1280");
+		}));
 
-  test("a late event is on Problems within 2 s", () =>
-    on(JOB, "/problems#late_events", async (page) => {
-      // Late is what comes after its windows closed: the watermark of every partition is days beyond this event.
-      const user = `late-${unique()}`;
-      await send(user, await event(user, Date.now() - 30 * 86_400_000));
-      const sent = Date.now();
-      await page
-        .locator("details.entry", { hasText: user.slice(0, 12) })
-        .first()
-        .waitFor({ timeout: 2000 });
-      console.log(`  late event seen after ${Date.now() - sent} ms`);
-      await mustBeFit(page, "stack-late-event-dark-1280");
-    }));
+	test("a late event is on Problems within 2 s", () =>
+		on(JOB, "/problems#late_events", async (page) => {
+			// Late is what comes after its windows closed: the watermark of every partition is days beyond this event.
+			const user = `late-${unique()}`;
+			await send(user, await event(user, Date.now() - 30 * 86_400_000));
+			const sent = Date.now();
+			await page
+				.locator("details.entry", { hasText: user.slice(0, 12) })
+				.first()
+				.waitFor({ timeout: 2000 });
+			console.log(`  late event seen after ${Date.now() - sent} ms`);
+			await mustBeFit(page, "stack-late-event-dark-1280");
+		}));
 });
 
 describe("Features", () => {
-  test("a user's row is on the page within 1 s of being in Redis", () =>
-    on(JOB, "/features", async (page) => {
-      // The newest row that the job itself wrote; its user is looked up as a person would.
-      let row;
-      for (let i = 0; i < 60 && !row; i++) {
-        row = (await ask(`${JOB}/api/rows?limit=1`)).rows[0];
-        if (!row) await page.waitForTimeout(1000);
-      }
-      assert.ok(row, "the job writes rows");
-      const { key_field: keyField } = await ask(`${JOB}/api/features`);
-      const user = row.fields.find(([name]) => name === keyField)[1];
-      await page.keyboard.press("/");
-      await page.keyboard.type(user);
-      await page.keyboard.press("Enter");
-      await page.locator(".card").first().waitFor({ timeout: 1000 });
-      assert.ok((await page.locator(".views").innerText()).includes(row.feature_view));
-      await mustBeFit(page, "stack-user-dark-1280");
-    }));
+	test("a user's row is on the page within 1 s of being in Redis", () =>
+		on(JOB, "/features", async (page) => {
+			// The newest row that the job itself wrote; its user is looked up as a person would.
+			let row;
+			for (let i = 0; i < 60 && !row; i++) {
+				row = (await ask(`${JOB}/api/rows?limit=1`)).rows[0];
+				if (!row) await page.waitForTimeout(1000);
+			}
+			assert.ok(row, "the job writes rows");
+			const { key_field: keyField } = await ask(`${JOB}/api/features`);
+			const user = row.fields.find(([name]) => name === keyField)[1];
+			await page.keyboard.press("/");
+			await page.keyboard.type(user);
+			await page.keyboard.press("Enter");
+			await page.locator(".card").first().waitFor({ timeout: 1000 });
+			assert.ok(
+				(await page.locator(".views").innerText()).includes(row.feature_view),
+			);
+			await mustBeFit(page, "stack-user-dark-1280");
+		}));
 
-  test("what is put into Redis is on an open page within 1 s", { skip: !REDIS }, async () => {
-    const { plan } = await ask(`${JOB}/api/pipeline`);
-    const view = plan.feature_views.find((each) => /^[^{}]*\{[^{}]*\}$/.test(each.key));
-    assert.ok(view, "a view with one row per user");
-    const user = `browser-${unique()}`;
-    const key = view.key.replace(/\{[^{}]*\}/, user);
-    const name = view.features[0].name;
-    try {
-      await on(JOB, `/features/${user}`, async (page) => {
-        await page.getByText(`Redis holds no row for ${user}`).waitFor();
-        const took = [];
-        for (let i = 0; i < 5; i++) {
-          const value = String(1000 + i);
-          await redis("HSET", key, name, value);
-          await redis("EXPIRE", key, "60");
-          const put = Date.now();
-          await page.waitForFunction(
-            (wanted) => [...document.querySelectorAll(".field-line")].some((line) => line.whole === wanted),
-            value,
-            { timeout: 5000, polling: 20 },
-          );
-          took.push(Date.now() - put);
-          await page.waitForTimeout(300 + 170 * i); // at another moment of the page's second
-        }
-        console.log(`  seen after ${took.join(", ")} ms`);
-        // The page is told once a second: typically half of that, and the browser has to draw it.
-        assert.ok(took.toSorted((a, b) => a - b)[2] < 1000, `${took}`);
-      });
-    } finally {
-      await redis("DEL", key);
-    }
-  });
+	test("what is put into Redis is on an open page within 1 s", {
+		skip: !REDIS,
+	}, async () => {
+		const { plan } = await ask(`${JOB}/api/pipeline`);
+		const view = plan.feature_views.find((each) =>
+			/^[^{}]*\{[^{}]*\}$/.test(each.key),
+		);
+		assert.ok(view, "a view with one row per user");
+		const user = `browser-${unique()}`;
+		const key = view.key.replace(/\{[^{}]*\}/, user);
+		const name = view.features[0].name;
+		try {
+			await on(JOB, `/features/${user}`, async (page) => {
+				await page.getByText(`Redis holds no row for ${user}`).waitFor();
+				const took = [];
+				for (let i = 0; i < 5; i++) {
+					const value = String(1000 + i);
+					await redis("HSET", key, name, value);
+					await redis("EXPIRE", key, "60");
+					const put = Date.now();
+					await page.waitForFunction(
+						(wanted) =>
+							[...document.querySelectorAll(".field-line")].some(
+								(line) => line.whole === wanted,
+							),
+						value,
+						{ timeout: 5000, polling: 20 },
+					);
+					took.push(Date.now() - put);
+					await page.waitForTimeout(300 + 170 * i); // at another moment of the page's second
+				}
+				console.log(`  seen after ${took.join(", ")} ms`);
+				// The page is told once a second: typically half of that, and the browser has to draw it.
+				assert.ok(took.toSorted((a, b) => a - b)[2] < 1000, `${took}`);
+			});
+		} finally {
+			await redis("DEL", key);
+		}
+	});
 });
 
 describe("the Kafka UI", { skip: !KAFKA }, () => {
-  let topic;
-  before(async () => {
-    if (KAFKA) topic = (await ask(`${JOB}/api/overview`)).job.topic;
-  });
-  for (const look of LOOKS) {
-    for (const path of ["/", "/topics/TOPIC", "/topics/TOPIC/messages", "/groups"]) {
-      test(`${path} ${look.theme} ${look.width} px`, () =>
-        on(
-          KAFKA,
-          path.replace("TOPIC", encodeURIComponent(topic)),
-          (page) => mustBeFit(page, `kafka-${named(path)}-${look.theme}-${look.width}`),
-          look,
-        ));
-    }
-  }
+	let topic;
+	before(async () => {
+		if (KAFKA) topic = (await ask(`${JOB}/api/overview`)).job.topic;
+	});
+	for (const look of LOOKS) {
+		for (const path of [
+			"/",
+			"/topics/TOPIC",
+			"/topics/TOPIC/messages",
+			"/groups",
+		]) {
+			test(`${path} ${look.theme} ${look.width} px`, () =>
+				on(
+					KAFKA,
+					path.replace("TOPIC", encodeURIComponent(topic)),
+					(page) =>
+						mustBeFit(page, `kafka-${named(path)}-${look.theme}-${look.width}`),
+					look,
+				));
+		}
+	}
 });
