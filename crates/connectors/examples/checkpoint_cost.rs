@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 
 use windrow_connectors::object_store::ObjectStores;
 use windrow_core::Row;
-use windrow_engine::checkpoint::{Checkpoints, From, Identity};
+use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::{
-    CheckpointStore, CheckpointStores, CountOnly, Decoder, Halt, Job, MonotonicClock, NoFence, Offset, Origin,
-    Partition, Polled, Positions, Record, Sink, Source, Stop, Ticket, Worker, WorkerMetrics,
+    CheckpointStore, CheckpointStoreOpener, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
+    NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord,
+    StopSignal, SystemClock, Worker, WorkerMetrics,
 };
-use windrow_spec::{ECOMMERCE, Pipeline, parse};
+use windrow_spec::{Pipeline, SHIPPED_PIPELINE, parse};
 
 const PANE_MS: i64 = 600_000;
 const PANES: i64 = 6;
@@ -26,21 +27,21 @@ const START_MS: i64 = 1_704_103_200_000;
 const RECORDS_PER_POLL: Offset = 1024;
 
 /// Events of `users` users, by offset: one per user and pane, then on and on with the users in turn.
-struct Traffic {
+struct TrafficSource {
     users: i64,
     position: Option<Offset>,
     /// Reading stops at these offsets, one after another, until a checkpoint at each is complete.
     stops: Vec<Offset>,
     /// Where reading ends; the worker is stopped there without a last checkpoint.
     end: Offset,
-    stop: Stop,
+    stop: StopSignal,
     committed: Arc<AtomicI64>,
     announced: bool,
     payload: String,
 }
 
-impl Traffic {
-    fn new(users: i64, stops: Vec<Offset>, end: Offset, stop: &Stop) -> Self {
+impl TrafficSource {
+    fn new(users: i64, stops: Vec<Offset>, end: Offset, stop: &StopSignal) -> Self {
         let committed = Arc::new(AtomicI64::new(-1));
         Self {
             users,
@@ -75,20 +76,24 @@ impl Traffic {
     }
 }
 
-impl Source for Traffic {
-    fn poll(&mut self, _: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
+impl Source for TrafficSource {
+    fn poll(
+        &mut self,
+        _: Duration,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
         if !self.announced {
             self.announced = true;
-            return Ok(Polled::Assigned(vec![0]));
+            return Ok(PollOutcome::Assigned(vec![0]));
         }
         let Some(position) = self.position else {
             std::thread::sleep(Duration::from_micros(200));
-            return Ok(Polled::Idle);
+            return Ok(PollOutcome::Idle);
         };
         if self.stops.first() == Some(&position) {
             if self.committed.load(Ordering::Relaxed) < position {
                 std::thread::sleep(Duration::from_micros(200));
-                return Ok(Polled::Idle);
+                return Ok(PollOutcome::Idle);
             }
             self.stops.remove(0);
         }
@@ -101,34 +106,45 @@ impl Source for Traffic {
         for offset in position..until {
             self.write_event(offset);
             let payload = Some(self.payload.as_bytes());
-            each(Record { partition: 0, offset, key: None, payload, timestamp_ms: None, unreadable: None })?;
+            each(SourceRecord {
+                partition: 0,
+                offset,
+                key: None,
+                payload,
+                timestamp_ms: None,
+                unreadable_reason: None,
+            })?;
         }
         self.position = Some(until);
-        Ok(Polled::Records)
+        Ok(PollOutcome::Records)
     }
 
-    fn starts(&mut self, _: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
-        Ok(Positions::from([(0, positions.get(&0).copied().unwrap_or(0))]))
+    fn resolve_start_offsets(
+        &mut self,
+        _: &[Partition],
+        positions: &PartitionOffsets,
+    ) -> Result<PartitionOffsets, Halt> {
+        Ok(PartitionOffsets::from([(0, positions.get(&0).copied().unwrap_or(0))]))
     }
 
-    fn begin(&mut self, _: &[Partition], starts: &Positions) -> Result<(), Halt> {
+    fn start_partitions(&mut self, _: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
         self.position = starts.get(&0).copied();
         Ok(())
     }
 
-    fn seek(&mut self, positions: &Positions) -> Result<(), Halt> {
-        self.begin(&[0], positions)
+    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
+        self.start_partitions(&[0], positions)
     }
 
-    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
-    fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
+    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn commit(&mut self, positions: &Positions, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: bool) -> Result<(), Halt> {
         if let Some(&position) = positions.get(&0) {
             self.committed.store(position, Ordering::Relaxed);
         }
@@ -144,54 +160,59 @@ fn scatter(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-struct Nowhere;
+struct DiscardingSink;
 
-impl Sink for Nowhere {
-    fn row(&mut self, _: Origin, row: Row<'_>) {
+impl Sink for DiscardingSink {
+    fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
         std::hint::black_box(row.features().count());
     }
 
-    fn flush(&mut self) -> Result<Ticket, Halt> {
-        Ok(Ticket(0))
+    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+        Ok(FlushTicket(0))
     }
 
-    fn acknowledged(&self) -> Ticket {
-        Ticket(0)
+    fn acknowledged_ticket(&self) -> FlushTicket {
+        FlushTicket(0)
     }
 
-    fn wait(&mut self, _: Ticket, _: Duration) -> Result<bool, Halt> {
+    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
         Ok(true)
     }
 }
 
-fn job(pipeline: &Pipeline) -> Job {
+fn job(pipeline: &Pipeline) -> JobDefinition {
     let event = &pipeline.event;
-    Job {
+    JobDefinition {
         views: pipeline.views.iter().map(|view| view.feature_view.clone()).collect(),
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: Decoder::new(event.schema.clone(), &event.time_field, event.time_zone.clone(), event.max_key_bytes),
+        decoder: EventDecoder::new(
+            event.schema.clone(),
+            &event.time_field,
+            event.time_zone.clone(),
+            event.max_key_bytes,
+        ),
         topic: "events".into(),
         hash_key: [7; 16],
         keys_required: false,
     }
 }
 
-fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> Checkpoints {
+fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointConfig {
     let identity =
-        Identity { pipeline: "ecommerce".to_owned(), topic: "events".to_owned(), topic_id: None, partitions: 1 };
-    Checkpoints {
+        StateIdentity { pipeline: "ecommerce".to_owned(), topic: "events".to_owned(), topic_id: None, partitions: 1 };
+    CheckpointConfig {
         identity,
         store,
-        requests: Default::default(),
-        fence: Arc::new(NoFence),
-        guard: Arc::new(|| Ok(())),
-        every,
-        keep: 3,
-        from: None,
-        drop_state: Default::default(),
-        accept_partitions: false,
-        owner: "bench".to_owned(),
+        savepoint_requests: Default::default(),
+        fence: Arc::new(NoRowFence),
+        topic_check: Arc::new(|| Ok(())),
+        interval: every,
+        kept_generations: 3,
+        restore_source: None,
+        droppable_views: Default::default(),
+        accepts_added_partitions: false,
+        process_name: "bench".to_owned(),
     }
 }
 
@@ -201,14 +222,15 @@ fn run(
     users: i64,
     stops: Vec<Offset>,
     end: Offset,
-    checkpoints: Option<Checkpoints>,
+    checkpoints: Option<CheckpointConfig>,
 ) -> Arc<WorkerMetrics> {
-    let stop = Stop::default();
-    let traffic = Traffic::new(users, stops, end, &stop);
+    let stop = StopSignal::default();
+    let traffic = TrafficSource::new(users, stops, end, &stop);
     let metrics = WorkerMetrics::new(pipeline.views.len());
-    let clock = MonotonicClock::start();
+    let clock = SystemClock::start();
     let job = job(pipeline);
-    let mut worker = Worker::new(job, traffic, Nowhere, CountOnly, clock, checkpoints, stop, Arc::clone(&metrics));
+    let mut worker =
+        Worker::new(job, traffic, DiscardingSink, NoDeadLetterSink, clock, checkpoints, stop, Arc::clone(&metrics));
     match worker.run() {
         Err(Halt::Input(done)) if done == "done" => {}
         other => println!("ended otherwise: {other:?}"),
@@ -217,13 +239,13 @@ fn run(
 }
 
 #[allow(clippy::cast_precision_loss)] // shown with one digit behind the point
-fn mb(bytes: u64) -> f64 {
+fn to_megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
 /// Size and time of a base, of changes, and of restoring both.
-fn state(folder: &Path, users: i64) {
-    let pipeline = parse("shipped", ECOMMERCE, &[]).expect("the shipped pipeline");
+fn measure_state(folder: &Path, users: i64) {
+    let pipeline = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
     let stores = ObjectStores::new().expect("a place for stores");
     let store = |name: &str| stores.open(&format!("file:{}/{name}", folder.display())).expect("a directory");
     let full = users * PANES;
@@ -235,34 +257,34 @@ fn state(folder: &Path, users: i64) {
 
     // In a place of its own everything is written at once.
     let mut own = checkpoints(store("second"), Duration::from_millis(100));
-    own.from = Some(From { store: store("first") });
+    own.restore_source = Some(RestoreSource { store: store("first") });
     let metrics = run(&pipeline, users, vec![full], full, Some(own));
-    let (base, took) = (metrics.checkpoints.added_bytes(), metrics.checkpoints.duration());
+    let (base, took) = (metrics.checkpoints.added_bytes(), metrics.checkpoints.last_duration());
     println!(
         "base: {:.1} MB, {} bytes a user, complete after {:.2} s",
-        mb(base),
+        to_megabytes(base),
         base / users.unsigned_abs(),
         took.as_secs_f64()
     );
 
     let changes = checkpoints(store("second"), Duration::from_millis(100));
     let metrics = run(&pipeline, users, vec![full + touched], full + touched, Some(changes));
-    let (delta, took) = (metrics.checkpoints.added_bytes(), metrics.checkpoints.duration());
+    let (delta, took) = (metrics.checkpoints.added_bytes(), metrics.checkpoints.last_duration());
     #[allow(clippy::cast_precision_loss)]
     let share = 100.0 * delta as f64 / base as f64;
     println!(
         "changes of {touched} users: {:.2} MB, {share:.2} % of the base, complete after {:.2} s",
-        mb(delta),
+        to_megabytes(delta),
         took.as_secs_f64()
     );
 
     // Another 1 %, while events flow at full speed: pauses of a base and of changes as a worker sees them.
     let busy = checkpoints(store("third"), Duration::from_millis(500));
-    let busy = Checkpoints { from: Some(From { store: store("second") }), ..busy };
+    let busy = CheckpointConfig { restore_source: Some(RestoreSource { store: store("second") }), ..busy };
     let metrics = run(&pipeline, users, vec![], full + touched + 8 * users, Some(busy));
     println!(
         "longest pause of the worker: {:.1} ms ({} checkpoints under load)",
-        metrics.checkpoints.pause_max().as_secs_f64() * 1e3,
+        metrics.checkpoints.max_pause().as_secs_f64() * 1e3,
         metrics.checkpoints.completed.get()
     );
 
@@ -275,8 +297,8 @@ fn state(folder: &Path, users: i64) {
 }
 
 /// Events per second and CPU time with and without checkpoints, in turn.
-fn overhead(folder: &Path, users: i64, events: i64, every: Duration, rounds: u32) {
-    let pipeline = parse("shipped", ECOMMERCE, &[]).expect("the shipped pipeline");
+fn measure_overhead(folder: &Path, users: i64, events: i64, every: Duration, rounds: u32) {
+    let pipeline = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
     let stores = ObjectStores::new().expect("a place for stores");
     let (mut with, mut without): (Vec<[f64; 2]>, Vec<[f64; 2]>) = (Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -330,11 +352,11 @@ fn main() {
     let number = |at: usize, default: i64| arguments.get(at).map_or(default, |text| text.parse().expect("a number"));
     let folder = arguments.get(2).map(Path::new);
     match (arguments.get(1).map(String::as_str), folder) {
-        (Some("state"), Some(folder)) => state(folder, number(3, 1_000_000)),
+        (Some("state"), Some(folder)) => measure_state(folder, number(3, 1_000_000)),
         (Some("overhead"), Some(folder)) => {
             let every = Duration::from_millis(number(5, 10_000).unsigned_abs());
             let rounds = u32::try_from(number(6, 5)).expect("a number");
-            overhead(folder, number(3, 200_000), number(4, 20_000_000), every, rounds);
+            measure_overhead(folder, number(3, 200_000), number(4, 20_000_000), every, rounds);
         }
         _ => println!("usage: checkpoint_cost state DIR [USERS] | overhead DIR [USERS [EVENTS [EVERY_MS [ROUNDS]]]]"),
     }

@@ -10,9 +10,9 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use windrow_connectors::redis::{RedisSink, RedisWriter, Settings};
-use windrow_core::{Event, EventTime, Late, Output, Row, Shard, Value};
-use windrow_engine::{Claim, Fence, Origin, Partition, RowCount, Sink, Stop};
+use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
+use windrow_core::{Event, EventTime, LateEvent, Row, Shard, ShardOutput, Value};
+use windrow_engine::{FenceToken, Partition, PartitionClaim, RowFence, Sink, StopSignal, ViewRowCount};
 use windrow_spec::Pipeline;
 
 const PIPELINE: &str = r#"
@@ -48,16 +48,16 @@ avg_viewed_price_1h = { avg = "price" }
 
 const EPOCH: u64 = 1;
 
-enum To<'a> {
+enum RowTarget<'a> {
     Sink { sink: &'a mut RedisSink, partitions: Partition, next: Partition },
     Nowhere,
 }
 
-impl Output for To<'_> {
-    fn row(&mut self, row: Row<'_>) {
+impl ShardOutput for RowTarget<'_> {
+    fn emit_row(&mut self, row: Row<'_>) {
         match self {
             Self::Sink { sink, partitions, next } => {
-                sink.row(Origin { partition: *next, epoch: EPOCH }, row);
+                sink.write_row(FenceToken { partition: *next, epoch: EPOCH }, row);
                 *next = (*next + 1) % *partitions;
             }
             Self::Nowhere => {
@@ -66,19 +66,19 @@ impl Output for To<'_> {
         }
     }
 
-    fn late(&mut self, _late: Late<'_>) {}
+    fn emit_late_event(&mut self, _late: LateEvent<'_>) {}
 }
 
-fn feed(pipeline: &Pipeline, rows: usize, users: &[String], out: &mut To<'_>) {
+fn feed_events(pipeline: &Pipeline, rows: usize, users: &[String], out: &mut RowTarget<'_>) {
     let views = pipeline.views.iter().map(|view| &view.feature_view);
     let mut shard = Shard::new(views, &pipeline.event.schema, 0, [7; 16]);
     for (user, n) in users.iter().cycle().take(rows).zip(0_u32..) {
         let round = i64::from(n) / i64::try_from(users.len()).unwrap_or(i64::MAX);
         let price = f64::from(n % 10_000) / 100.0;
         let fields = [Value::String(user), Value::Double(price)];
-        shard.step(&Event { key: user, time: EventTime::from_ms(round * 1_000), fields: &fields }, out);
+        shard.process_event(&Event { key: user, time: EventTime::from_ms(round * 1_000), fields: &fields }, out);
     }
-    shard.finish(out);
+    shard.finish_input(out);
 }
 
 /// CPU time of this process so far.
@@ -110,22 +110,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     pipeline.sink.url.clone_from(&url);
 
     let before = own_cpu()?;
-    feed(&pipeline, rows, &users, &mut To::Nowhere);
+    feed_events(&pipeline, rows, &users, &mut RowTarget::Nowhere);
     let shard_cpu = own_cpu()? - before;
 
     let mut client = redis::Client::open(url.as_str())?.get_connection()?;
     // What a run before this one left there would be of a larger epoch or not.
     redis::cmd("FLUSHALL").exec(&mut client)?;
-    let writer = RedisWriter::start(&pipeline, Settings::default(), Stop::default())?;
+    let writer = RedisWriter::start(&pipeline, RedisWriterSettings::default(), StopSignal::default())?;
     for partition in 0..partitions {
-        let counts = vec![RowCount { view: "user_features".to_owned(), beginning: EPOCH, rows: 0 }];
-        writer.fence().claim(&Claim { partition, epoch: EPOCH, counts })?;
+        let counts = vec![ViewRowCount { view: "user_features".to_owned(), beginning: EPOCH, rows: 0 }];
+        writer.fence().claim_partition(&PartitionClaim { partition, epoch: EPOCH, row_counts: counts })?;
     }
     let mut sink = writer.sink();
     let (own, server, began) = (own_cpu()?, server_cpu(&mut client)?, Instant::now());
-    feed(&pipeline, rows, &users, &mut To::Sink { sink: &mut sink, partitions, next: 0 });
+    feed_events(&pipeline, rows, &users, &mut RowTarget::Sink { sink: &mut sink, partitions, next: 0 });
     let ticket = sink.flush()?;
-    if !sink.wait(ticket, Duration::from_secs(600))? {
+    if !sink.wait_for_ticket(ticket, Duration::from_secs(600))? {
         return Err("rows did not reach Redis".into());
     }
     let seconds = began.elapsed().as_secs_f64();

@@ -6,6 +6,6 @@ mod rows;
 mod source;
 
 pub use dead_letters::FileDeadLetters;
-pub use quiet_pipe::QuietPipe;
+pub use quiet_pipe::TimeoutReader;
 pub use rows::JsonLinesSink;
-pub use source::{FileSource, Progress};
+pub use source::{BytesReadCounter, FileSource};

@@ -26,10 +26,10 @@ mod topic_guard;
 mod topic_id;
 mod unreadable;
 
-pub use admin::{Topic, await_topic};
+pub use admin::{TopicIdentity, wait_for_topic};
 pub use dead_letters::KafkaDeadLetters;
 pub use dev_broker::DevBroker;
-pub use group_guard::GroupGuard;
+pub use group_guard::GroupMonitor;
 pub use producer::EventProducer;
 pub use source::KafkaSource;
-pub use topic_guard::TopicGuard;
+pub use topic_guard::TopicMonitor;

@@ -33,12 +33,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use object_store::memory::InMemory;
-use windrow_engine::{CheckpointStore, CheckpointStores, StoreFault};
+use windrow_engine::{CheckpointStore, CheckpointStoreOpener, StoreFault};
 
-use self::io::Io;
-use self::local::Local;
-use self::place::Place;
-use self::remote::Remote;
+use self::io::StoreRuntime;
+use self::local::LocalStore;
+use self::place::StorePlace;
+use self::remote::RemoteStore;
 
 /// Opens object stores: `file:PATH` or a path, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, and
 /// `memory:` (gone with this value).
@@ -47,7 +47,7 @@ use self::remote::Remote;
 /// of the clouds come from the environment, by the names that `object_store` reads: `AWS_ACCESS_KEY_ID`,
 /// `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, …, `GOOGLE_SERVICE_ACCOUNT`, …, `AZURE_STORAGE_ACCOUNT_NAME`, ….
 pub struct ObjectStores {
-    io: Arc<Io>,
+    io: Arc<StoreRuntime>,
     memory: Arc<InMemory>,
     /// May hold secrets.
     settings: Vec<(String, String)>,
@@ -61,7 +61,7 @@ impl ObjectStores {
     pub fn new() -> Result<Self, StoreFault> {
         // The HTTP client asks for the process's default and panics without one. Where somebody chose another, theirs stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Self { io: Arc::new(Io::start()?), memory: Arc::new(InMemory::new()), settings: Vec::new() })
+        Ok(Self { io: Arc::new(StoreRuntime::start()?), memory: Arc::new(InMemory::new()), settings: Vec::new() })
     }
 
     /// With these settings, by the names of the environment's variables; they win over the environment's.
@@ -78,15 +78,17 @@ impl fmt::Debug for ObjectStores {
     }
 }
 
-impl CheckpointStores for ObjectStores {
+impl CheckpointStoreOpener for ObjectStores {
     fn open(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault> {
         let io = Arc::clone(&self.io);
-        let place = Place::parse(place)?;
+        let place = StorePlace::parse(place)?;
         let shown = place.to_string();
         Ok(match place {
-            Place::Local(path) => Arc::new(Local::new(io, path)),
-            Place::Memory => Arc::new(Remote::new(io, Arc::<InMemory>::clone(&self.memory), shown)),
-            Place::Cloud(bucket) => Arc::new(Remote::new(io, cloud::open(&bucket, &self.settings)?, shown)),
+            StorePlace::Local(path) => Arc::new(LocalStore::new(io, path)),
+            StorePlace::Memory => Arc::new(RemoteStore::new(io, Arc::<InMemory>::clone(&self.memory), shown)),
+            StorePlace::Cloud(bucket) => {
+                Arc::new(RemoteStore::new(io, cloud::open_bucket(&bucket, &self.settings)?, shown))
+            }
         })
     }
 }

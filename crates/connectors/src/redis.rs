@@ -12,11 +12,11 @@
 //!    command that was still on its way cannot arrive afterwards. So no value goes back in event time.
 //! 3. A ticket is acknowledged only when `EXEC` answered for every row before it. Rows are idempotent, so a flight whose
 //!    outcome is unknown is simply sent again.
-//! 4. What waits never exceeds [`Settings::queue_bytes`] (a single batch larger than that waits alone). What was written is
+//! 4. What waits never exceeds [`RedisWriterSettings::queue_bytes`] (a single batch larger than that waits alone). What was written is
 //!    remembered for people, up to [`RECENT_BYTES`] more.
 //! 5. The rows of a partition are written only while its fence in Redis is the one that this writer wrote last. In the
 //!    same transaction the fence takes their number: at no moment do the two disagree. Where it is somebody else's, or an
-//!    earlier one, these rows are dropped and reported as [`windrow_engine::Lost`]; other partitions' go on.
+//!    earlier one, these rows are dropped and reported as [`windrow_engine::LostPartition`]; other partitions' go on.
 //! 6. No message and no log line holds the URL's user or password.
 //!
 //! A key that holds something else than a hash is not touched: each flight first asks `HLEN` for its keys, leaves those
@@ -60,13 +60,15 @@ mod writer;
 use std::time::Duration;
 
 pub use claim::RedisFence;
-pub use features::{Contents, FeatureReader, FeaturesError, FoundRow, RowKey, SCAN_COUNT, read_features};
-pub use freshness::Freshness;
+pub use features::{
+    FeatureReader, ReadFeaturesError, RowKey, SCAN_STEP_KEYS, StoredRow, StoredRowContents, read_features,
+};
+pub use freshness::RowFreshness;
 pub use recent::{RecentRows, WrittenRow};
 pub use sink::RedisSink;
-pub use status::{Away, Status};
-pub use watch::RedisWatch;
-pub use writer::{Closed, RedisWriter};
+pub use status::{RedisOutage, RedisWriterStatus};
+pub use watch::RedisWriterObserver;
+pub use writer::{CloseOutcome, RedisWriter};
 
 /// Rows in one batch, and in one transaction. A transaction stops Redis for everybody else while it runs: about 1.5 ms
 /// with this many rows of five fields.
@@ -80,37 +82,37 @@ pub const RECENT_BYTES: usize = 1024 * 1024;
 
 /// How the writer treats Redis. The defaults are meant for production; tests shorten them.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct RedisWriterSettings {
     /// How long the start waits for Redis; `None`: until it comes.
     pub start_timeout: Option<Duration>,
     /// How long one attempt to connect, log in and be answered may take.
     pub connect_timeout: Duration,
     /// How long one answer, or room to send, may take before the connection is given up.
     pub response_timeout: Duration,
-    /// The first pause before a new attempt; doubled up to [`Self::longest_pause`], with some jitter.
-    pub shortest_pause: Duration,
+    /// The first pause before a new attempt; doubled up to [`Self::max_retry_pause`], with some jitter.
+    pub min_retry_pause: Duration,
     /// The longest pause before a new attempt.
-    pub longest_pause: Duration,
+    pub max_retry_pause: Duration,
     /// Bytes of rows that may wait or be under way, over all workers; more, and workers wait. Each worker fills one
     /// batch (about [`BATCH_BYTES`]) beyond that.
     pub queue_bytes: usize,
     /// Without rows for this long, Redis is asked whether it is there, so that an outage is seen before it matters.
-    pub idle_check: Duration,
+    pub idle_check_interval: Duration,
     /// A stop was requested and no flight arrived for this long: a worker that waits for room gives up.
-    pub stop_patience: Duration,
+    pub stop_timeout: Duration,
 }
 
-impl Default for Settings {
+impl Default for RedisWriterSettings {
     fn default() -> Self {
         Self {
             start_timeout: None,
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(10),
-            shortest_pause: Duration::from_millis(50),
-            longest_pause: Duration::from_secs(5),
+            min_retry_pause: Duration::from_millis(50),
+            max_retry_pause: Duration::from_secs(5),
             queue_bytes: 8 * 1024 * 1024,
-            idle_check: Duration::from_secs(2),
-            stop_patience: Duration::from_secs(2),
+            idle_check_interval: Duration::from_secs(2),
+            stop_timeout: Duration::from_secs(2),
         }
     }
 }

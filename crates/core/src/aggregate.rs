@@ -1,7 +1,7 @@
 //! Accumulators: how a view's features are folded event by event, merged pane by pane, and read as a row.
 //!
 //! Owns: the layout of accumulators and their arithmetic. Does not own: which events meet (panes and sessions decide).
-//! Invariants: (1) all-zero words and [`Held::Nothing`] are the empty accumulator; (2) the first word of every
+//! Invariants: (1) all-zero words and [`Held::Empty`] are the empty accumulator; (2) the first word of every
 //! accumulator counts the values folded into it, so "is it NULL" is "is it zero"; (3) merging is associative, and
 //! merging older into newer state in time order gives the value that folding the events in that order would give, up
 //! to the rounding of floating-point sums.
@@ -12,116 +12,122 @@
 mod held;
 mod numeric;
 
-pub(crate) use held::Held;
+pub(crate) use held::VariableAccumulator;
 
-use crate::{Aggregate, Condition, Event, Feature, FieldId, FieldType, Literal, Schema, Value};
-use held::HeldFold;
-use numeric::WordFold;
+use crate::{Aggregate, Condition, Event, EventSchema, Feature, FieldId, FieldType, Literal, Value};
+use held::VariableSizeAggregator;
+use numeric::FixedSizeAggregator;
 
 /// The accumulators of one pane or session, to be changed.
-pub(crate) struct CellsMut<'a> {
+pub(crate) struct RowAccumulatorsMut<'a> {
     pub(crate) words: &'a mut [u64],
-    pub(crate) held: &'a mut [Held],
+    pub(crate) variable: &'a mut [VariableAccumulator],
 }
 
 /// The accumulators of one pane or session, to be read.
 #[derive(Clone, Copy)]
-pub(crate) struct Cells<'a> {
+pub(crate) struct RowAccumulators<'a> {
     pub(crate) words: &'a [u64],
-    pub(crate) held: &'a [Held],
+    pub(crate) variable: &'a [VariableAccumulator],
 }
 
 /// All features of a view, compiled for folding.
 #[derive(Debug)]
-pub(crate) struct Folds {
-    folds: Box<[Fold]>,
-    words: usize,
-    held: usize,
+pub(crate) struct FeatureAggregators {
+    features: Box<[FeatureAggregator]>,
+    word_count: usize,
+    variable_count: usize,
 }
 
 /// One feature, compiled: where its accumulator lives and what happens to it.
 #[derive(Debug)]
-struct Fold {
+struct FeatureAggregator {
     condition: Option<Condition>,
     default: Option<Literal>,
-    place: Place,
+    aggregator: PlacedAggregator,
 }
 
 #[derive(Debug)]
-enum Place {
+enum PlacedAggregator {
     /// Words `at .. at + fold.width()`.
-    Words { fold: WordFold, at: usize },
+    FixedSize { fold: FixedSizeAggregator, at: usize },
     /// The held value at this index.
-    Held { fold: HeldFold, at: usize },
+    VariableSize { fold: VariableSizeAggregator, at: usize },
 }
 
-impl Folds {
-    pub(crate) fn new(features: &[Feature], schema: &Schema) -> Self {
-        let (mut words, mut held) = (0, 0);
-        let folds = features
+impl FeatureAggregators {
+    pub(crate) fn new(features: &[Feature], schema: &EventSchema) -> Self {
+        let (mut word_count, mut variable_count) = (0, 0);
+        let features = features
             .iter()
             .map(|feature| {
-                let place = match compile(feature.aggregate, schema) {
-                    Compiled::Words(fold) => {
-                        let at = words;
-                        words += fold.width();
-                        Place::Words { fold, at }
+                let place = match compile_aggregate(feature.aggregate, schema) {
+                    CompiledAggregate::FixedSize(fold) => {
+                        let at = word_count;
+                        word_count += fold.word_count();
+                        PlacedAggregator::FixedSize { fold, at }
                     }
-                    Compiled::Held(fold) => {
-                        held += 1;
-                        Place::Held { fold, at: held - 1 }
+                    CompiledAggregate::VariableSize(fold) => {
+                        variable_count += 1;
+                        PlacedAggregator::VariableSize { fold, at: variable_count - 1 }
                     }
                 };
-                Fold { condition: feature.condition.clone(), default: feature.default.clone(), place }
+                FeatureAggregator {
+                    condition: feature.condition.clone(),
+                    default: feature.default.clone(),
+                    aggregator: place,
+                }
             })
             .collect();
-        Self { folds, words, held }
+        Self { features, word_count, variable_count }
     }
 
     /// Words one pane or session needs.
-    pub(crate) fn words(&self) -> usize {
-        self.words
+    pub(crate) fn word_count(&self) -> usize {
+        self.word_count
     }
 
     /// Held values one pane or session needs.
-    pub(crate) fn held(&self) -> usize {
-        self.held
+    pub(crate) fn variable_count(&self) -> usize {
+        self.variable_count
     }
 
     /// Number of features.
-    pub(crate) fn len(&self) -> usize {
-        self.folds.len()
+    pub(crate) fn feature_count(&self) -> usize {
+        self.features.len()
     }
 
     /// Folds one event into `cells`.
-    pub(crate) fn fold(&self, cells: &mut CellsMut<'_>, event: &Event<'_>) {
-        for fold in &self.folds {
+    pub(crate) fn fold_event(&self, cells: &mut RowAccumulatorsMut<'_>, event: &Event<'_>) {
+        for fold in &self.features {
             if fold.condition.as_ref().is_some_and(|condition| !condition.matches(event.fields)) {
                 continue;
             }
-            match &fold.place {
-                Place::Words { fold, at } => fold.fold(&mut cells.words[*at..], event),
-                Place::Held { fold, at } => fold.fold(&mut cells.held[*at], event),
+            match &fold.aggregator {
+                PlacedAggregator::FixedSize { fold, at } => fold.fold(&mut cells.words[*at..], event),
+                PlacedAggregator::VariableSize { fold, at } => fold.fold(&mut cells.variable[*at], event),
             }
         }
     }
 
     /// Adds the accumulators of `newer` (later panes, or the later of two sessions) to `cells`.
-    pub(crate) fn merge(&self, cells: &mut CellsMut<'_>, newer: Cells<'_>) {
-        for fold in &self.folds {
-            match &fold.place {
-                Place::Words { fold, at } => fold.merge(&mut cells.words[*at..], &newer.words[*at..]),
-                Place::Held { fold, at } => fold.merge(&mut cells.held[*at], &newer.held[*at]),
+    pub(crate) fn merge_newer(&self, cells: &mut RowAccumulatorsMut<'_>, newer: RowAccumulators<'_>) {
+        for fold in &self.features {
+            match &fold.aggregator {
+                PlacedAggregator::FixedSize { fold, at } => fold.merge(&mut cells.words[*at..], &newer.words[*at..]),
+                PlacedAggregator::VariableSize { fold, at } => {
+                    fold.merge(&mut cells.variable[*at], &newer.variable[*at]);
+                }
             }
         }
     }
 
     /// Feature `index`'s value, or its default where that is NULL.
-    pub(crate) fn value<'a>(&'a self, index: usize, cells: Cells<'a>) -> Value<'a> {
-        let fold = &self.folds[index];
-        let value = match &fold.place {
-            Place::Words { fold, at } => fold.value(&cells.words[*at..]),
-            Place::Held { fold, at } => fold.value(&cells.held[*at]),
+    pub(crate) fn feature_value<'a>(&'a self, index: usize, cells: RowAccumulators<'a>) -> Value<'a> {
+        let fold = &self.features[index];
+        let value = match &fold.aggregator {
+            PlacedAggregator::FixedSize { fold, at } => fold.value(&cells.words[*at..]),
+            PlacedAggregator::VariableSize { fold, at } => fold.value(&cells.variable[*at]),
         };
         match (value, &fold.default) {
             (Value::Null, Some(default)) => default.as_value(),
@@ -130,32 +136,31 @@ impl Folds {
     }
 }
 
-enum Compiled {
-    Words(WordFold),
-    Held(HeldFold),
+enum CompiledAggregate {
+    FixedSize(FixedSizeAggregator),
+    VariableSize(VariableSizeAggregator),
 }
 
-fn compile(aggregate: Aggregate, schema: &Schema) -> Compiled {
-    let by_type =
-        |field: FieldId, words: fn(FieldId, FieldType) -> WordFold, held: fn(FieldId) -> HeldFold| match schema
-            .field_type(field)
-        {
-            FieldType::String => Compiled::Held(held(field)),
-            scalar => Compiled::Words(words(field, scalar)),
-        };
+fn compile_aggregate(aggregate: Aggregate, schema: &EventSchema) -> CompiledAggregate {
+    let by_type = |field: FieldId,
+                   words: fn(FieldId, FieldType) -> FixedSizeAggregator,
+                   held: fn(FieldId) -> VariableSizeAggregator| match schema.field_type(field) {
+        FieldType::String => CompiledAggregate::VariableSize(held(field)),
+        scalar => CompiledAggregate::FixedSize(words(field, scalar)),
+    };
     match aggregate {
-        Aggregate::Count => Compiled::Words(WordFold::Count),
-        Aggregate::CountField(field) => Compiled::Words(WordFold::CountField(field)),
-        Aggregate::Sum(field) => Compiled::Words(match schema.field_type(field) {
-            FieldType::Long => WordFold::SumLong(field),
-            _ => WordFold::SumDouble(field),
+        Aggregate::Count => CompiledAggregate::FixedSize(FixedSizeAggregator::Count),
+        Aggregate::CountField(field) => CompiledAggregate::FixedSize(FixedSizeAggregator::CountField(field)),
+        Aggregate::Sum(field) => CompiledAggregate::FixedSize(match schema.field_type(field) {
+            FieldType::Long => FixedSizeAggregator::SumLong(field),
+            _ => FixedSizeAggregator::SumDouble(field),
         }),
-        Aggregate::Avg(field) => Compiled::Words(WordFold::Avg(field)),
-        Aggregate::Min(field) => by_type(field, WordFold::Min, HeldFold::Min),
-        Aggregate::Max(field) => by_type(field, WordFold::Max, HeldFold::Max),
-        Aggregate::First(field) => by_type(field, WordFold::First, HeldFold::First),
-        Aggregate::Last(field) => by_type(field, WordFold::Last, HeldFold::Last),
-        Aggregate::CountDistinct(field) => Compiled::Held(HeldFold::Distinct(field)),
-        Aggregate::Duration(unit) => Compiled::Words(WordFold::Duration(unit)),
+        Aggregate::Avg(field) => CompiledAggregate::FixedSize(FixedSizeAggregator::Avg(field)),
+        Aggregate::Min(field) => by_type(field, FixedSizeAggregator::Min, VariableSizeAggregator::Min),
+        Aggregate::Max(field) => by_type(field, FixedSizeAggregator::Max, VariableSizeAggregator::Max),
+        Aggregate::First(field) => by_type(field, FixedSizeAggregator::First, VariableSizeAggregator::First),
+        Aggregate::Last(field) => by_type(field, FixedSizeAggregator::Last, VariableSizeAggregator::Last),
+        Aggregate::CountDistinct(field) => CompiledAggregate::VariableSize(VariableSizeAggregator::Distinct(field)),
+        Aggregate::Duration(unit) => CompiledAggregate::FixedSize(FixedSizeAggregator::Duration(unit)),
     }
 }

@@ -9,7 +9,7 @@ use crate::{FieldId, Literal, Value};
 
 /// A comparison operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Comparison {
+pub enum ComparisonOperator {
     /// `=`
     Equal,
     /// `<>`
@@ -24,8 +24,8 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-impl Comparison {
-    fn holds(self, ordering: Ordering) -> bool {
+impl ComparisonOperator {
+    fn accepts(self, ordering: Ordering) -> bool {
         match self {
             Self::Equal => ordering.is_eq(),
             Self::NotEqual => ordering.is_ne(),
@@ -59,7 +59,7 @@ impl Operand {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Condition {
     /// `left op right`; unknown when either side is NULL.
-    Compare(Operand, Comparison, Operand),
+    Compare(Operand, ComparisonOperator, Operand),
     /// `operand IN (list)`; unknown when the operand is NULL, or when nothing matches and the list holds NULL.
     In(Operand, Vec<Operand>),
     /// `operand IS NULL`; never unknown.
@@ -85,13 +85,13 @@ impl Condition {
     fn evaluate(&self, fields: &[Value<'_>]) -> Option<bool> {
         match self {
             Self::Compare(left, comparison, right) => {
-                compare(left.value(fields), right.value(fields)).map(|ordering| comparison.holds(ordering))
+                compare_values(left.value(fields), right.value(fields)).map(|ordering| comparison.accepts(ordering))
             }
             Self::In(operand, list) => {
                 let value = operand.value(fields);
                 let mut unknown = false;
                 for candidate in list {
-                    match compare(value, candidate.value(fields)) {
+                    match compare_values(value, candidate.value(fields)) {
                         Some(Ordering::Equal) => return Some(true),
                         Some(_) => {}
                         None => unknown = true,
@@ -120,7 +120,7 @@ impl Condition {
 }
 
 /// How two values compare, or `None` when SQL says "unknown".
-pub(crate) fn compare(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
+pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
         (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
         (Value::Long(left), Value::Long(right)) => Some(left.cmp(&right)),

@@ -4,38 +4,41 @@
 //! [`FeatureView::definition`] is still the same to the letter, so another wording here would lose it; a test holds them.
 
 use crate::{
-    Aggregate, Comparison, Condition, DurationUnit, FeatureView, FieldId, Literal, Operand, Schema, WindowKind,
+    Aggregate, ComparisonOperator, Condition, DurationUnit, EventSchema, FeatureView, FieldId, Literal, Operand,
+    WindowKind,
 };
 
 impl FeatureView {
     /// Everything about the view that its state depends on: entity key, window, and each feature's name, aggregate with
     /// the type of its field, and condition. Not its own name, defaults, Redis key or TTL: they may change freely.
     #[must_use]
-    pub fn definition(&self, schema: &Schema) -> String {
+    pub fn definition(&self, schema: &EventSchema) -> String {
         let window = match self.window {
             WindowKind::Sliding { size_ms, slide_ms } => format!("sliding({size_ms}, {slide_ms})"),
             WindowKind::Session { gap_ms } => format!("session({gap_ms})"),
         };
         let features = self.features.iter().map(|feature| {
-            let aggregate = feature.aggregate.text(schema);
+            let aggregate = feature.aggregate.describe(schema);
             let of = feature
                 .aggregate
                 .field()
                 .map(|field| format!("{} ", schema.field_type(field).name()))
                 .unwrap_or_default();
-            let condition = feature.condition.as_ref().map(|condition| format!(" where {}", condition.sql(schema)));
+            let condition = feature.condition.as_ref().map(|condition| format!(" where {}", condition.to_sql(schema)));
             format!("{}: {}{aggregate}{}", feature.name, of, condition.unwrap_or_default())
         });
         let features: Vec<_> = features.collect();
-        format!("{window} of {} [{}]", name(schema.key_name()), features.join("; "))
+        format!("{window} of {} [{}]", quote_identifier(schema.key_name()), features.join("; "))
     }
 }
 
 impl Aggregate {
     /// The aggregate as a person writes it: `count(*)`, `avg(price)`, `duration in seconds`.
     #[must_use]
-    pub fn text(self, schema: &Schema) -> String {
-        let of = |aggregate: &str, field: FieldId| format!("{aggregate}({})", name(&schema.fields()[field.0].name));
+    pub fn describe(self, schema: &EventSchema) -> String {
+        let of = |aggregate: &str, field: FieldId| {
+            format!("{aggregate}({})", quote_identifier(&schema.fields()[field.0].name))
+        };
         match self {
             Self::Count => "count(*)".to_owned(),
             Self::CountField(field) => of("count", field),
@@ -71,11 +74,11 @@ impl Aggregate {
 impl Condition {
     /// The condition in SQL, as it was understood; every AND and OR inside another operator stands in parentheses.
     #[must_use]
-    pub fn sql(&self, schema: &Schema) -> String {
-        let operand = |operand: &Operand| operand_text(operand, schema);
+    pub fn to_sql(&self, schema: &EventSchema) -> String {
+        let operand = |operand: &Operand| operand_to_sql(operand, schema);
         match self {
             Self::Compare(left, comparison, right) => {
-                format!("{} {} {}", operand(left), symbol(*comparison), operand(right))
+                format!("{} {} {}", operand(left), comparison_symbol(*comparison), operand(right))
             }
             Self::In(value, list) => {
                 let list: Vec<_> = list.iter().map(operand).collect();
@@ -83,34 +86,38 @@ impl Condition {
             }
             Self::IsNull(value) => format!("{} IS NULL", operand(value)),
             Self::IsTrue(value) => operand(value),
-            Self::And(left, right) => format!("{} AND {}", nested(left, schema), nested(right, schema)),
-            Self::Or(left, right) => format!("{} OR {}", nested(left, schema), nested(right, schema)),
-            Self::Not(inner) => format!("NOT ({})", inner.sql(schema)),
+            Self::And(left, right) => {
+                format!("{} AND {}", parenthesize_chain(left, schema), parenthesize_chain(right, schema))
+            }
+            Self::Or(left, right) => {
+                format!("{} OR {}", parenthesize_chain(left, schema), parenthesize_chain(right, schema))
+            }
+            Self::Not(inner) => format!("NOT ({})", inner.to_sql(schema)),
         }
     }
 }
 
-fn nested(condition: &Condition, schema: &Schema) -> String {
+fn parenthesize_chain(condition: &Condition, schema: &EventSchema) -> String {
     match condition {
-        Condition::And(..) | Condition::Or(..) => format!("({})", condition.sql(schema)),
-        _ => condition.sql(schema),
+        Condition::And(..) | Condition::Or(..) => format!("({})", condition.to_sql(schema)),
+        _ => condition.to_sql(schema),
     }
 }
 
-fn symbol(comparison: Comparison) -> &'static str {
+fn comparison_symbol(comparison: ComparisonOperator) -> &'static str {
     match comparison {
-        Comparison::Equal => "=",
-        Comparison::NotEqual => "<>",
-        Comparison::Less => "<",
-        Comparison::LessOrEqual => "<=",
-        Comparison::Greater => ">",
-        Comparison::GreaterOrEqual => ">=",
+        ComparisonOperator::Equal => "=",
+        ComparisonOperator::NotEqual => "<>",
+        ComparisonOperator::Less => "<",
+        ComparisonOperator::LessOrEqual => "<=",
+        ComparisonOperator::Greater => ">",
+        ComparisonOperator::GreaterOrEqual => ">=",
     }
 }
 
-fn operand_text(operand: &Operand, schema: &Schema) -> String {
+fn operand_to_sql(operand: &Operand, schema: &EventSchema) -> String {
     match operand {
-        Operand::Field(field) => name(&schema.fields()[field.0].name),
+        Operand::Field(field) => quote_identifier(&schema.fields()[field.0].name),
         Operand::Literal(None) => "NULL".to_owned(),
         Operand::Literal(Some(literal)) => match literal {
             Literal::String(text) => format!("'{}'", text.replace('\'', "''")),
@@ -122,7 +129,7 @@ fn operand_text(operand: &Operand, schema: &Schema) -> String {
 }
 
 /// A field's name, in double quotes where SQL wants it so.
-fn name(name: &str) -> String {
+fn quote_identifier(name: &str) -> String {
     let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if plain(name) && name.starts_with(|c: char| !c.is_ascii_digit()) {
         name.to_owned()

@@ -2,7 +2,7 @@
 
 use crate::{EventTime, FieldType, Value};
 
-/// Position of a field in a [`Schema`] and in [`Event::fields`].
+/// Position of a field in a [`EventSchema`] and in [`Event::fields`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FieldId(pub usize);
 
@@ -11,7 +11,7 @@ pub const KEY_FIELD: FieldId = FieldId(0);
 
 /// A declared field.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Field {
+pub struct EventField {
     /// The JSON member it is read from.
     pub name: Box<str>,
     /// What its values must be.
@@ -22,21 +22,21 @@ pub struct Field {
 ///
 /// Invariant: the field at [`KEY_FIELD`] is the entity key and of type [`FieldType::String`].
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Schema {
-    fields: Box<[Field]>,
+pub struct EventSchema {
+    fields: Box<[EventField]>,
 }
 
-impl Schema {
+impl EventSchema {
     /// A schema with the entity key `key`, followed by `fields` in their declared order.
     #[must_use]
-    pub fn new(key: &str, fields: impl IntoIterator<Item = Field>) -> Self {
-        let key = Field { name: key.into(), field_type: FieldType::String };
+    pub fn new(key: &str, fields: impl IntoIterator<Item = EventField>) -> Self {
+        let key = EventField { name: key.into(), field_type: FieldType::String };
         Self { fields: std::iter::once(key).chain(fields).collect() }
     }
 
     /// All fields; a field's position is its [`FieldId`].
     #[must_use]
-    pub fn fields(&self) -> &[Field] {
+    pub fn fields(&self) -> &[EventField] {
         &self.fields
     }
 
@@ -48,7 +48,7 @@ impl Schema {
 
     /// The field called `name`.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<FieldId> {
+    pub fn find_field(&self, name: &str) -> Option<FieldId> {
         self.fields.iter().position(|field| *field.name == *name).map(FieldId)
     }
 
@@ -66,6 +66,6 @@ pub struct Event<'a> {
     pub key: &'a str,
     /// When it happened.
     pub time: EventTime,
-    /// One value per field of the [`Schema`], in its order; the first is the key again.
+    /// One value per field of the [`EventSchema`], in its order; the first is the key again.
     pub fields: &'a [Value<'a>],
 }

@@ -20,13 +20,13 @@ mod value;
 mod view;
 mod watermark;
 
-pub use condition::{Comparison, Condition, Operand};
+pub use condition::{ComparisonOperator, Condition, Operand};
 pub use entities::HashKey;
-pub use event::{Event, Field, FieldId, KEY_FIELD, Schema};
-pub use row::{Late, Output, Row, ViewId};
+pub use event::{Event, EventField, EventSchema, FieldId, KEY_FIELD};
+pub use row::{LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
-pub use snapshot::restore::Restoring;
-pub use snapshot::{Damaged, Scope, ShardFacts, survey};
+pub use snapshot::restore::ShardRestore;
+pub use snapshot::{DamagedSnapshot, ShardMetadata, SnapshotScope, measure_snapshot_tables};
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};
 pub use view::{Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES, MAX_WINDOW_MS, WindowKind};

@@ -1,6 +1,6 @@
 //! What a shard tells the world: rows of features that fired, and events that came too late.
 
-use crate::aggregate::{Cells, Folds};
+use crate::aggregate::{FeatureAggregators, RowAccumulators};
 use crate::{EventTime, Value, Window};
 
 /// A feature view's position in its pipeline.
@@ -20,21 +20,21 @@ pub struct Row<'a> {
     /// run, also in one that goes on from a checkpoint. 0 for what the end of bounded input fires: those rows depend on
     /// where that end was, so they are not counted.
     pub number: u64,
-    pub(crate) folds: &'a Folds,
-    pub(crate) cells: Cells<'a>,
+    pub(crate) aggregators: &'a FeatureAggregators,
+    pub(crate) accumulators: RowAccumulators<'a>,
 }
 
 impl<'a> Row<'a> {
     /// The features' values in the view's order, defaults applied.
     pub fn features(&self) -> impl ExactSizeIterator<Item = Value<'a>> + 'a {
-        let (folds, cells) = (self.folds, self.cells);
-        (0..folds.len()).map(move |index| folds.value(index, cells))
+        let (folds, cells) = (self.aggregators, self.accumulators);
+        (0..folds.feature_count()).map(move |index| folds.feature_value(index, cells))
     }
 }
 
 /// An event that was late for every window of a view it belongs to (window rule 4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Late<'a> {
+pub struct LateEvent<'a> {
     /// The view that dropped it.
     pub view: ViewId,
     /// The entity.
@@ -44,9 +44,9 @@ pub struct Late<'a> {
 }
 
 /// Where a shard puts what it produces. Called in a fixed order for the same events.
-pub trait Output {
+pub trait ShardOutput {
     /// A window fired.
-    fn row(&mut self, row: Row<'_>);
+    fn emit_row(&mut self, row: Row<'_>);
     /// An event was late for a view.
-    fn late(&mut self, late: Late<'_>);
+    fn emit_late_event(&mut self, late: LateEvent<'_>);
 }

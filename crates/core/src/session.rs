@@ -11,68 +11,74 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::aggregate::Folds;
-use crate::entities::{Entities, Slot};
-use crate::snapshot::Damaged;
-use crate::snapshot::restore::records;
-use crate::snapshot::saver::Saver;
-use crate::snapshot::wire::Reader;
-use crate::strip::{Span, Strip};
-use crate::{Event, EventTime, Output, Row, ViewId, Window};
+use crate::aggregate::FeatureAggregators;
+use crate::entities::{EntitySlot, EntityTable};
+use crate::snapshot::DamagedSnapshot;
+use crate::snapshot::restore::read_slot_records;
+use crate::snapshot::saver::SnapshotWriter;
+use crate::snapshot::wire::SnapshotReader;
+use crate::strip::{AccumulatorTable, RowSpan};
+use crate::{Event, EventTime, Row, ShardOutput, ViewId, Window};
 
 /// "No timer is set."
-const NEVER: i64 = i64::MAX;
+const NO_TIMER: i64 = i64::MAX;
 
 /// One session view's state in one shard.
 #[derive(Debug)]
 pub(crate) struct SessionState {
-    gap: i64,
+    gap_ms: i64,
     entities: Vec<EntitySessions>,
-    timers: BinaryHeap<Reverse<(i64, Slot)>>,
+    timers: BinaryHeap<Reverse<(i64, EntitySlot)>>,
     /// Entities that have sessions.
-    held: usize,
-    pub(crate) saver: Saver,
+    entity_count: usize,
+    pub(crate) snapshot_writer: SnapshotWriter,
 }
 
 #[derive(Debug)]
 struct EntitySessions {
     /// Rows span `[first event time, last event time]`.
-    strip: Strip,
+    table: AccumulatorTable,
     /// When its timer rings, in watermark time.
-    timer: i64,
+    timer_ms: i64,
 }
 
 impl Default for EntitySessions {
     fn default() -> Self {
-        Self { strip: Strip::default(), timer: NEVER }
+        Self { table: AccumulatorTable::default(), timer_ms: NO_TIMER }
     }
 }
 
 impl SessionState {
     pub(crate) fn new(gap_ms: i64) -> Self {
-        Self { gap: gap_ms, entities: Vec::new(), timers: BinaryHeap::new(), held: 0, saver: Saver::default() }
+        Self {
+            gap_ms,
+            entities: Vec::new(),
+            timers: BinaryHeap::new(),
+            entity_count: 0,
+            snapshot_writer: SnapshotWriter::default(),
+        }
     }
 
     /// Folds `event` into the session it belongs to, merging those it joins; `false` if it is late for this view.
-    pub(crate) fn add(
+    pub(crate) fn add_event(
         &mut self,
-        folds: &Folds,
-        entities: &mut Entities,
-        slot: Slot,
+        folds: &FeatureAggregators,
+        entities: &mut EntityTable,
+        slot: EntitySlot,
         event: &Event<'_>,
         watermark: EventTime,
     ) -> bool {
-        let (time, gap) = (event.time.ms(), self.gap);
+        let (time, gap) = (event.time.ms(), self.gap_ms);
         if slot.index() >= self.entities.len() {
             self.entities.resize_with(slot.index() + 1, EntitySessions::default);
         }
         let sessions = &mut self.entities[slot.index()];
-        let strip = &mut sessions.strip;
-        if self.saver.touch(slot) && !strip.is_empty() {
-            self.saver.record(slot, |out| strip.save(folds, out));
+        let strip = &mut sessions.table;
+        if self.snapshot_writer.mark_changed(slot) && !strip.is_empty() {
+            self.snapshot_writer.write_record(slot, |out| strip.save(folds, out));
         }
         // Rows `from..to` overlap or touch [time, time + gap).
-        let to = strip.position(folds, time.saturating_add(gap).saturating_add(1));
+        let to = strip.first_row_from(folds, time.saturating_add(gap).saturating_add(1));
         let mut from = to;
         while from > 0 && strip.span(folds, from - 1).to + gap >= time {
             from -= 1;
@@ -82,22 +88,22 @@ impl SessionState {
                 return false;
             }
             if strip.is_empty() {
-                entities.retain(slot);
-                self.held += 1;
+                entities.add_view(slot);
+                self.entity_count += 1;
             }
-            strip.insert(folds, from, Span { from: time, to: time });
+            strip.insert_row(folds, from, RowSpan { from: time, to: time });
         } else {
             let (first, last) = (strip.span(folds, from), strip.span(folds, to - 1));
             for row in from + 1..to {
                 strip.merge_rows(folds, from, row);
             }
-            strip.remove(folds, from + 1, to);
-            strip.set_span(folds, from, Span { from: first.from.min(time), to: last.to.max(time) });
+            strip.remove_rows(folds, from + 1, to);
+            strip.set_span(folds, from, RowSpan { from: first.from.min(time), to: last.to.max(time) });
         }
-        folds.fold(&mut strip.cells_mut(folds, from), event);
+        folds.fold_event(&mut strip.accumulators_mut(folds, from), event);
         let due = strip.span(folds, from).to + gap - 1;
-        if due < sessions.timer {
-            sessions.timer = due;
+        if due < sessions.timer_ms {
+            sessions.timer_ms = due;
             self.timers.push(Reverse((due, slot)));
         }
         true
@@ -109,87 +115,97 @@ impl SessionState {
     }
 
     /// Fires every session whose end the watermark has reached.
-    pub(crate) fn fire(
+    pub(crate) fn fire_due_sessions(
         &mut self,
         view: ViewId,
-        folds: &Folds,
-        entities: &mut Entities,
+        folds: &FeatureAggregators,
+        entities: &mut EntityTable,
         watermark: EventTime,
-        out: &mut impl Output,
+        out: &mut impl ShardOutput,
     ) {
         while let Some(&Reverse((due, slot))) = self.timers.peek()
             && due <= watermark.ms()
         {
             self.timers.pop();
             let sessions = &mut self.entities[slot.index()];
-            if sessions.timer != due {
+            if sessions.timer_ms != due {
                 continue; // replaced by an earlier timer
             }
-            let strip = &mut sessions.strip;
+            let strip = &mut sessions.table;
             let span = strip.span(folds, 0);
-            if span.to + self.gap - 1 == due {
+            if span.to + self.gap_ms - 1 == due {
                 let window =
-                    Window { start: EventTime::from_ms(span.from), end: EventTime::from_ms(span.to + self.gap) };
-                let (key, cells) = (entities.key(slot), strip.cells(folds, 0));
-                out.row(Row { view, key, window, number: 0, folds, cells });
-                if self.saver.remove_from(slot) {
-                    self.saver.record(slot, |out| strip.save(folds, out));
+                    Window { start: EventTime::from_ms(span.from), end: EventTime::from_ms(span.to + self.gap_ms) };
+                let (key, cells) = (entities.key(slot), strip.accumulators(folds, 0));
+                out.emit_row(Row { view, key, window, number: 0, aggregators: folds, accumulators: cells });
+                if self.snapshot_writer.take_pending(slot) {
+                    self.snapshot_writer.write_record(slot, |out| strip.save(folds, out));
                 }
-                strip.remove(folds, 0, 1);
+                strip.remove_rows(folds, 0, 1);
             }
             if strip.is_empty() {
-                sessions.timer = NEVER;
-                entities.release(slot);
-                self.held -= 1;
+                sessions.timer_ms = NO_TIMER;
+                entities.remove_view(slot);
+                self.entity_count -= 1;
             } else {
-                let due = strip.span(folds, 0).to + self.gap - 1;
-                sessions.timer = due;
+                let due = strip.span(folds, 0).to + self.gap_ms - 1;
+                sessions.timer_ms = due;
                 self.timers.push(Reverse((due, slot)));
             }
         }
     }
 
     /// Saves the next slot of the snapshot under way; its bytes, or `None` when all are saved.
-    pub(crate) fn save_next(&mut self, folds: &Folds) -> Option<usize> {
-        let slot = self.saver.next()?;
-        let strip = self.entities.get(slot.index()).map(|sessions| &sessions.strip).filter(|strip| !strip.is_empty());
-        Some(strip.map_or(0, |strip| self.saver.record(slot, |out| strip.save(folds, out))))
+    pub(crate) fn save_next_slot(&mut self, folds: &FeatureAggregators) -> Option<usize> {
+        let slot = self.snapshot_writer.next_pending_slot()?;
+        let strip = self.entities.get(slot.index()).map(|sessions| &sessions.table).filter(|strip| !strip.is_empty());
+        Some(strip.map_or(0, |strip| self.snapshot_writer.write_record(slot, |out| strip.save(folds, out))))
     }
 
-    pub(crate) fn held(&self) -> usize {
-        self.held
+    pub(crate) fn entity_count(&self) -> usize {
+        self.entity_count
     }
 
-    pub(crate) fn slots(&self) -> usize {
+    pub(crate) fn slot_count(&self) -> usize {
         self.entities.len()
     }
 
     /// Takes over the sessions of a block of a snapshot of `slots` slots.
-    pub(crate) fn load(&mut self, folds: &Folds, slots: u32, reader: Reader<'_>) -> Result<(), Damaged> {
-        records(slots, reader, |slot, reader| {
+    pub(crate) fn load_sessions(
+        &mut self,
+        folds: &FeatureAggregators,
+        slots: u32,
+        reader: SnapshotReader<'_>,
+    ) -> Result<(), DamagedSnapshot> {
+        read_slot_records(slots, reader, |slot, reader| {
             if slot >= self.entities.len() {
                 self.entities.resize_with(slot + 1, EntitySessions::default);
             }
-            self.entities[slot].strip = Strip::load(folds, reader)?;
+            self.entities[slot].table = AccumulatorTable::load(folds, reader)?;
             Ok(())
         })
     }
 
     /// Everything is loaded: drops the sessions that the watermark has passed, and sets the timers.
-    pub(crate) fn resume(&mut self, folds: &Folds, entities: &mut Entities, watermark: EventTime) {
+    pub(crate) fn finish_restore(
+        &mut self,
+        folds: &FeatureAggregators,
+        entities: &mut EntityTable,
+        watermark: EventTime,
+    ) {
         let mut timers = Vec::new();
-        for (slot, sessions) in self.entities.iter_mut().enumerate().filter(|(_, sessions)| !sessions.strip.is_empty())
+        for (slot, sessions) in self.entities.iter_mut().enumerate().filter(|(_, sessions)| !sessions.table.is_empty())
         {
-            let strip = &mut sessions.strip;
-            let due = |strip: &Strip, row| strip.span(folds, row).to + self.gap - 1;
-            let done = (0..strip.len(folds)).take_while(|&row| due(strip, row) <= watermark.ms()).count();
-            strip.remove(folds, 0, done);
+            let strip = &mut sessions.table;
+            let due = |strip: &AccumulatorTable, row| strip.span(folds, row).to + self.gap_ms - 1;
+            let done = (0..strip.row_count(folds)).take_while(|&row| due(strip, row) <= watermark.ms()).count();
+            strip.remove_rows(folds, 0, done);
             if !strip.is_empty() {
-                entities.retain_loaded(slot);
-                self.held += 1;
-                sessions.timer = due(strip, 0);
+                entities.add_loaded_view(slot);
+                self.entity_count += 1;
+                sessions.timer_ms = due(strip, 0);
                 #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
-                timers.push(Reverse((sessions.timer, Slot(slot as u32))));
+                timers.push(Reverse((sessions.timer_ms, EntitySlot(slot as u32))));
             }
         }
         self.timers = timers.into();

@@ -4,8 +4,8 @@
 //! the worker saves a little of it between two polls, and a slot that an event is about to change is saved first: what is
 //! saved is the state at the cut. A snapshot of changes holds the slots that events have touched since the cut before.
 //!
-//! Owns: the bytes of saved slots ([`wire`]), which slots are still to be saved ([`saver`]), putting a shard together again
-//! ([`restore`]). Does not own: files, checksums, offsets (the engine's checkpoints).
+//! Owns: the bytes of saved slots ([`wire`]), which slots are still to be saved ([`snapshot_writer`]), putting a shard together again
+//! ([`restore_shard`]). Does not own: files, checksums, offsets (the engine's checkpoints).
 //!
 //! Invariants: (1) a layer holds every slot that changed since the layer before it, whole; of two records for one slot the
 //! later counts; (2) what a window's firing removes is not recorded: it follows from the watermark, so restoring drops
@@ -29,7 +29,7 @@ use crate::EventTime;
 
 /// What a snapshot holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scope {
+pub enum SnapshotScope {
     /// All state.
     Everything,
     /// The slots that events have touched since the last cut that was kept.
@@ -38,22 +38,22 @@ pub enum Scope {
 
 /// What belongs to a shard's state beside what its slots hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ShardFacts {
+pub struct ShardMetadata {
     /// The watermark; `None` before the first event.
     pub watermark: Option<EventTime>,
     /// Number of slots, used or free: those of all records are below it.
-    pub slots: u32,
+    pub slot_count: u32,
     /// Number of entities with state.
-    pub entities: usize,
+    pub entity_count: usize,
     /// Per view, the number of its last row; 0 before the first.
-    pub rows: Vec<u64>,
+    pub emitted_rows: Vec<u64>,
 }
 
 /// The table of entity keys in a snapshot's blocks.
-pub(crate) const KEYS: u64 = 0;
+pub(crate) const ENTITY_KEY_TABLE: u64 = 0;
 
 /// The table of view `index`.
-pub(crate) const fn table_of(index: usize) -> u64 {
+pub(crate) const fn view_table(index: usize) -> u64 {
     index as u64 + 1
 }
 
@@ -62,12 +62,12 @@ pub(crate) const fn table_of(index: usize) -> u64 {
 ///
 /// # Errors
 /// When the bytes are not a snapshot's.
-pub fn survey(bytes: &[u8]) -> Result<BTreeMap<usize, usize>, Damaged> {
+pub fn measure_snapshot_tables(bytes: &[u8]) -> Result<BTreeMap<usize, usize>, DamagedSnapshot> {
     let mut tables = BTreeMap::new();
-    let mut blocks = wire::Reader::new(bytes);
+    let mut blocks = wire::SnapshotReader::new(bytes);
     while !blocks.is_empty() {
-        let (table, records) = (blocks.number()?, blocks.bytes()?);
-        let table = usize::try_from(table).map_err(|_| Damaged("a table that cannot be"))?;
+        let (table, records) = (blocks.read_number()?, blocks.read_bytes()?);
+        let table = usize::try_from(table).map_err(|_| DamagedSnapshot("a table that cannot be"))?;
         *tables.entry(table).or_insert(0) += records.len();
     }
     Ok(tables)
@@ -75,12 +75,12 @@ pub fn survey(bytes: &[u8]) -> Result<BTreeMap<usize, usize>, Damaged> {
 
 /// Why a snapshot's bytes cannot be read. With checksums around them this takes a bug, or another format.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Damaged(pub &'static str);
+pub struct DamagedSnapshot(pub &'static str);
 
-impl std::fmt::Display for Damaged {
+impl std::fmt::Display for DamagedSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for Damaged {}
+impl std::error::Error for DamagedSnapshot {}

@@ -5,7 +5,7 @@ use crate::EventTime;
 /// How far event time is known to be complete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Watermark {
-    at: EventTime,
+    time: EventTime,
     max_out_of_orderness_ms: i64,
 }
 
@@ -16,26 +16,26 @@ impl Watermark {
     pub(crate) const AFTER_ALL: EventTime = EventTime::from_ms(i64::MAX);
 
     pub(crate) const fn new(max_out_of_orderness_ms: i64) -> Self {
-        Self { at: Self::BEFORE_ALL, max_out_of_orderness_ms }
+        Self { time: Self::BEFORE_ALL, max_out_of_orderness_ms }
     }
 
     /// Where it stands.
-    pub(crate) const fn at(self) -> EventTime {
-        self.at
+    pub(crate) const fn time(self) -> EventTime {
+        self.time
     }
 
     /// Takes an event's time into account; it never goes back.
     pub(crate) fn observe(&mut self, time: EventTime) {
-        self.at = self.at.max(EventTime::from_ms(time.ms() - self.max_out_of_orderness_ms - 1));
+        self.time = self.time.max(EventTime::from_ms(time.ms() - self.max_out_of_orderness_ms - 1));
     }
 
     /// Goes on from where a snapshot stood.
-    pub(crate) fn resume(&mut self, at: EventTime) {
-        self.at = at;
+    pub(crate) fn restore(&mut self, at: EventTime) {
+        self.time = at;
     }
 
     /// No further event comes.
-    pub(crate) fn finish(&mut self) {
-        self.at = Self::AFTER_ALL;
+    pub(crate) fn advance_to_end(&mut self) {
+        self.time = Self::AFTER_ALL;
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Owns: names and formats of all objects (`names`, `manifest`, `state`), epochs (`epoch`), opening a partition
 //! (`open`), writing in the background (`keeper`), deleting what nobody needs (`retention`), savepoints
-//! ([`savepoint`]). Does not own: the bytes of a shard's state (core's snapshots), the place objects lie in
+//! ([`completed_savepoint`]). Does not own: the bytes of a shard's state (core's snapshots), the place objects lie in
 //! ([`CheckpointStore`]), when to take one (the worker).
 //!
 //! Invariants:
@@ -39,22 +39,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use beginning::after;
-pub(crate) use keeper::{Completion, Keeper, Outcome, Purpose, Report, Task};
-pub use manifest::{CheckpointId, Layer, Manifest, ManifestFault, Part, ViewState};
-pub use names::{default_savepoint, segment};
-pub(crate) use open::Opened;
-pub use savepoint::Requests;
-pub use store::{CheckpointStore, CheckpointStores, Listed, StoreFault};
+pub(crate) use beginning::beginning_after_gap;
+pub(crate) use keeper::{
+    CheckpointCommand, CheckpointEvent, CheckpointThreadHandle, SnapshotCompletion, SnapshotOutcome, SnapshotPurpose,
+};
+pub use manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, ManifestFault, StatePart, StoredView};
+pub use names::{default_savepoint_folder, escape_name_segment};
+pub(crate) use open::OpenedPartition;
+pub use savepoint::SavepointRequests;
+pub use store::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 
-use crate::{Fence, Halt};
+use crate::{Halt, RowFence};
 
 /// Says whether the topic is still the one the job began with. Called from any thread; waits a moment at most.
-pub type TopicGuard = Arc<dyn Fn() -> Result<(), Halt> + Send + Sync>;
+pub type TopicCheck = Arc<dyn Fn() -> Result<(), Halt> + Send + Sync>;
 
 /// Whose state it is: what a checkpoint must agree with to be restored.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Identity {
+pub struct StateIdentity {
     /// The pipeline's name.
     pub pipeline: String,
     /// The topic the events come from.
@@ -67,39 +69,39 @@ pub struct Identity {
 
 /// A savepoint, or the folder of another job's checkpoints, to begin from.
 #[derive(Clone, Debug)]
-pub struct From {
+pub struct RestoreSource {
     /// Where it lies.
     pub store: Arc<dyn CheckpointStore>,
 }
 
 /// How a job keeps its state; the same for all its workers.
 #[derive(Clone)]
-pub struct Checkpoints {
+pub struct CheckpointConfig {
     /// What the state must belong to.
-    pub identity: Identity,
+    pub identity: StateIdentity,
     /// Where this job's checkpoints are kept: a place that belongs to its pipeline and consumer group alone.
     pub store: Arc<dyn CheckpointStore>,
     /// The savepoints that are asked for.
-    pub requests: Requests,
+    pub savepoint_requests: SavepointRequests,
     /// The fence of the store of rows.
-    pub fence: Arc<dyn Fence>,
+    pub fence: Arc<dyn RowFence>,
     /// Asked before a checkpoint is completed.
-    pub guard: TopicGuard,
+    pub topic_check: TopicCheck,
     /// Time between two checkpoints of a partition.
-    pub every: Duration,
+    pub interval: Duration,
     /// Generations kept per partition; at least 1.
-    pub keep: usize,
+    pub kept_generations: usize,
     /// What to begin from instead of this job's own checkpoints, once.
-    pub from: Option<From>,
+    pub restore_source: Option<RestoreSource>,
     /// Views whose stored state may be given up.
-    pub drop_state: BTreeSet<String>,
+    pub droppable_views: BTreeSet<String>,
     /// Whether state of a topic with fewer partitions is accepted.
-    pub accept_partitions: bool,
+    pub accepts_added_partitions: bool,
     /// This process, for the people who read epochs; different from every other process's.
-    pub owner: String,
+    pub process_name: String,
 }
 
-impl fmt::Debug for Checkpoints {
+impl fmt::Debug for CheckpointConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checkpoints")
             .field("identity", &self.identity)

@@ -10,9 +10,9 @@ pub trait Clock {
 
 /// The operating system's monotonic clock.
 #[derive(Clone, Copy, Debug)]
-pub struct MonotonicClock(Instant);
+pub struct SystemClock(Instant);
 
-impl MonotonicClock {
+impl SystemClock {
     /// A clock that starts at zero now.
     #[must_use]
     pub fn start() -> Self {
@@ -20,7 +20,7 @@ impl MonotonicClock {
     }
 }
 
-impl Clock for MonotonicClock {
+impl Clock for SystemClock {
     fn now(&self) -> Duration {
         self.0.elapsed()
     }

@@ -3,7 +3,7 @@
 //!
 //! Owns: what a dead letter says. Does not own: where it is kept (the connectors).
 
-use crate::{Halt, Record, RefusedRow};
+use crate::{Halt, RefusedRow, SourceRecord};
 
 /// A record that could not become an event.
 #[derive(Clone, Copy, Debug)]
@@ -11,24 +11,24 @@ pub struct DeadLetter<'a> {
     /// The topic (or file) it was read from.
     pub topic: &'a str,
     /// The record: partition, offset, key and original bytes.
-    pub record: Record<'a>,
+    pub record: SourceRecord<'a>,
     /// Why it is not an event.
     pub reason: &'a str,
 }
 
 /// A place where dead letters are kept.
-pub trait DeadLetters {
+pub trait DeadLetterSink {
     /// Keeps one.
     ///
     /// # Errors
     /// When it cannot be kept: losing it silently is not an option.
-    fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt>;
+    fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt>;
 
     /// Keeps a row that the store refused.
     ///
     /// # Errors
     /// As [`Self::keep`].
-    fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
+    fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
 
     /// Returns once all that was kept so far will survive a crash of this process.
     ///
@@ -39,14 +39,14 @@ pub trait DeadLetters {
 
 /// Keeps none: they are only counted and logged, because the pipeline file names no place for them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CountOnly;
+pub struct NoDeadLetterSink;
 
-impl DeadLetters for CountOnly {
-    fn keep(&mut self, _letter: DeadLetter<'_>) -> Result<(), Halt> {
+impl DeadLetterSink for NoDeadLetterSink {
+    fn write_record(&mut self, _letter: DeadLetter<'_>) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn keep_row(&mut self, _row: &RefusedRow) -> Result<(), Halt> {
+    fn write_refused_row(&mut self, _row: &RefusedRow) -> Result<(), Halt> {
         Ok(())
     }
 
@@ -55,13 +55,13 @@ impl DeadLetters for CountOnly {
     }
 }
 
-impl<D: DeadLetters + ?Sized> DeadLetters for Box<D> {
-    fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
-        (**self).keep(letter)
+impl<D: DeadLetterSink + ?Sized> DeadLetterSink for Box<D> {
+    fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
+        (**self).write_record(letter)
     }
 
-    fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
-        (**self).keep_row(row)
+    fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
+        (**self).write_refused_row(row)
     }
 
     fn flush(&mut self) -> Result<(), Halt> {

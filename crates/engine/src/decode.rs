@@ -10,7 +10,7 @@ mod time;
 
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
-use windrow_core::{Event, Schema};
+use windrow_core::{Event, EventSchema};
 
 /// The largest record that is decoded, in bytes: Kafka's own default limit for a batch. Larger ones are dead letters.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
@@ -20,23 +20,23 @@ pub const MAX_DEPTH: usize = 128;
 
 /// Turns records into events of one schema.
 #[derive(Clone, Debug)]
-pub struct Decoder {
-    schema: Schema,
+pub struct EventDecoder {
+    schema: EventSchema,
     time_field: Box<str>,
     time_zone: TimeZone,
     max_key_bytes: usize,
 }
 
-impl Decoder {
+impl EventDecoder {
     /// A decoder for JSON objects holding the fields of `schema` and an event time in `time_field`, which is read in
     /// `time_zone` where it says none; keys longer than `max_key_bytes` are refused.
     #[must_use]
-    pub fn new(schema: Schema, time_field: &str, time_zone: TimeZone, max_key_bytes: usize) -> Self {
+    pub fn new(schema: EventSchema, time_field: &str, time_zone: TimeZone, max_key_bytes: usize) -> Self {
         Self { schema, time_field: time_field.into(), time_zone, max_key_bytes }
     }
 
     /// What it makes of records, in words: the same words, the same events.
-    pub(crate) fn reading(&self) -> String {
+    pub(crate) fn describe_decoding(&self) -> String {
         let zone = self.time_zone.iana_name().map_or_else(|| format!("{:?}", self.time_zone), str::to_owned);
         let fields = self.schema.fields().iter().map(|field| format!("{} {}", field.name, field.field_type.name()));
         let fields: Vec<_> = fields.collect();
@@ -47,25 +47,25 @@ impl Decoder {
     ///
     /// # Errors
     /// The reason why the record is not an event.
-    pub fn decode<'a>(&'a self, payload: Option<&'a [u8]>, arena: &'a Bump) -> Result<Event<'a>, Malformed> {
-        let payload = payload.ok_or(Malformed::Null)?;
+    pub fn decode<'a>(&'a self, payload: Option<&'a [u8]>, arena: &'a Bump) -> Result<Event<'a>, DecodeError> {
+        let payload = payload.ok_or(DecodeError::NullPayload)?;
         if payload.len() > MAX_RECORD_BYTES {
-            return Err(Malformed::TooLarge(payload.len()));
+            return Err(DecodeError::TooLarge(payload.len()));
         }
-        let text = std::str::from_utf8(payload).map_err(|error| Malformed::NotUtf8(error.valid_up_to()))?;
+        let text = std::str::from_utf8(payload).map_err(|error| DecodeError::NotUtf8(error.valid_up_to()))?;
         if text.trim_ascii().is_empty() {
-            return Err(Malformed::Empty);
+            return Err(DecodeError::EmptyPayload);
         }
-        json::decode(self, text, arena)
+        json::decode_json_event(self, text, arena)
     }
 }
 
 /// What a reason quotes of a record, at most, in characters: reasons are logged and sent on as headers.
-const QUOTED_MAX: usize = 200;
+const MAX_QUOTED_CHARS: usize = 200;
 
 /// `text`, cut where it is long.
-fn brief(text: &str) -> Box<str> {
-    match text.char_indices().nth(QUOTED_MAX) {
+fn truncate_quoted(text: &str) -> Box<str> {
+    match text.char_indices().nth(MAX_QUOTED_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text.into(),
     }
@@ -73,13 +73,13 @@ fn brief(text: &str) -> Box<str> {
 
 /// Why a record is not an event.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Malformed {
+pub enum DecodeError {
     /// Kafka's null value.
     #[error("the record has no value (null)")]
-    Null,
+    NullPayload,
     /// No bytes, or white space only.
     #[error("the record is empty")]
-    Empty,
+    EmptyPayload,
     /// Larger than [`MAX_RECORD_BYTES`].
     #[error("the record is {0} bytes long; at most {MAX_RECORD_BYTES} are read")]
     TooLarge(usize),
@@ -88,13 +88,13 @@ pub enum Malformed {
     NotUtf8(usize),
     /// Not a JSON object.
     #[error("malformed JSON: {0}")]
-    Json(Box<str>),
+    InvalidJson(Box<str>),
     /// The entity key or the event time is missing or null.
     #[error("`{0}` is missing")]
-    Missing(Box<str>),
+    MissingField(Box<str>),
     /// A declared field stands there twice.
     #[error("`{0}` occurs twice")]
-    Duplicate(Box<str>),
+    DuplicateField(Box<str>),
     /// A declared field holds something else than it was declared to.
     #[error("`{field}` must be {expected} but is {found}")]
     WrongType {
@@ -107,7 +107,7 @@ pub enum Malformed {
     },
     /// The event time is no time.
     #[error("`{field}` is not an event time: {reason}")]
-    BadTime {
+    InvalidEventTime {
         /// The field.
         field: Box<str>,
         /// What is wrong with it.

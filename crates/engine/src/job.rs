@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use windrow_core::{FeatureView, HashKey, Schema, Shard};
+use windrow_core::{EventSchema, FeatureView, HashKey, Shard};
 
-use crate::{Decoder, Halt, Record};
+use crate::{EventDecoder, Halt, SourceRecord};
 
 /// A pipeline as its workers know it.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct JobDefinition {
     /// The feature views, in the pipeline's order.
     pub views: Arc<[FeatureView]>,
     /// The event's fields.
-    pub schema: Schema,
+    pub schema: EventSchema,
     /// How far event times may be out of order, in milliseconds.
     pub max_out_of_orderness_ms: i64,
     /// How records become events.
-    pub decoder: Decoder,
+    pub decoder: EventDecoder,
     /// The topic (or file) the records come from, for dead letters.
     pub topic: Arc<str>,
     /// Key of the hash tables.
@@ -26,19 +26,23 @@ pub struct Job {
     pub keys_required: bool,
 }
 
-impl Job {
+impl JobDefinition {
     /// A shard without state.
-    pub(crate) fn shard(&self) -> Shard {
+    pub(crate) fn new_shard(&self) -> Shard {
         Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.hash_key)
     }
 
     /// How records are read: everything beside the views that decides which rows events give.
-    pub(crate) fn reading(&self) -> String {
+    pub(crate) fn describe_decoding_rules(&self) -> String {
         let late = self.max_out_of_orderness_ms;
-        format!("{}, out of order up to {late} ms, Windrow {}", self.decoder.reading(), env!("CARGO_PKG_VERSION"))
+        format!(
+            "{}, out of order up to {late} ms, Windrow {}",
+            self.decoder.describe_decoding(),
+            env!("CARGO_PKG_VERSION")
+        )
     }
 
-    pub(crate) fn check_key(&self, record: &Record<'_>) -> Result<(), Halt> {
+    pub(crate) fn check_record_key(&self, record: &SourceRecord<'_>) -> Result<(), Halt> {
         if self.keys_required && record.key.is_none() {
             return Err(Halt::Input(format!(
                 "the record at offset {} of partition {} has no key, but topic `{}` has several partitions: without keys \

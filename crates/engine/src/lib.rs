@@ -17,19 +17,23 @@ mod source;
 mod stop;
 mod worker;
 
-pub use checkpoint::{CheckpointStore, CheckpointStores, Checkpoints, Listed, StoreFault};
-pub use clock::{Clock, MonotonicClock};
-pub use dead_letters::{CountOnly, DeadLetter, DeadLetters};
-pub use decode::{Decoder, MAX_DEPTH, MAX_RECORD_BYTES, Malformed};
-pub use fence::{Claim, Claimed, Epoch, Fence, Loss, Lost, NoFence, Origin, RowCount};
-pub use halt::Halt;
-pub use job::Job;
-pub use metrics::{
-    CheckpointEvent, CheckpointMetrics, CheckpointState, Counter, Histogram, HistogramCounts, Kept, LateEvent, Mark,
-    MarkKind, Notes, PartitionFacts, Partitions, RestoredEvent, Times, Unfit, ViewMetrics, WorkerMetrics,
+pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
+pub use clock::{Clock, SystemClock};
+pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink};
+pub use decode::{DecodeError, EventDecoder, MAX_DEPTH, MAX_RECORD_BYTES};
+pub use fence::{
+    ClaimOutcome, Epoch, FenceToken, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence,
+    ViewRowCount,
 };
-pub use reach::{Absence, Reachability};
-pub use sink::{Cause, RefusedRow, Sink, Ticket};
-pub use source::{Offset, Partition, Polled, Positions, Record, Source};
-pub use stop::Stop;
-pub use worker::{Ended, Worker};
+pub use halt::Halt;
+pub use job::JobDefinition;
+pub use metrics::{
+    CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, Histogram, HistogramCounts,
+    LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark, TimelineMarkKind,
+    TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
+};
+pub use reach::{DependencyOutage, Reachability};
+pub use sink::{FlushTicket, RefusedRow, Sink, TriggerRecord};
+pub use source::{Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+pub use stop::StopSignal;
+pub use worker::{Worker, WorkerOutcome};

@@ -17,12 +17,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use windrow_core::EventTime;
 
-pub use checkpoints::{CheckpointEvent, CheckpointMetrics, CheckpointState, RestoredEvent};
+pub use checkpoints::{CheckpointMetrics, CheckpointRecord, CheckpointState, RestoreRecord};
 pub use histogram::{Histogram, HistogramCounts};
-pub(crate) use notes::{Allowance, now_ms};
-pub use notes::{Kept, LateEvent, Mark, MarkKind, Notes, Unfit};
-pub use partitions::{PartitionFacts, Partitions};
-pub use times::Times;
+pub use notes::{DeadLetterRecord, LateEventRecord, RecentEvents, TimelineMark, TimelineMarkKind, TruncatedBytes};
+pub(crate) use notes::{RecordingBudget, now_ms};
+pub use partitions::{PartitionStatus, PartitionStatuses};
+pub use times::WorkerTimeUse;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub struct ViewMetrics {
     /// Rows that fired.
     pub rows: Counter,
     /// Events that were late for every window of the view.
-    pub late: Counter,
+    pub late_events: Counter,
     /// Entities that have state in it, over the worker's shards.
     pub entities: AtomicU64,
 }
@@ -64,7 +64,7 @@ pub struct WorkerMetrics {
     /// Rows that the store refused.
     pub refused_rows: Counter,
     /// Rows that were in the store already when they were computed again.
-    pub rows_there: Counter,
+    pub rows_already_written: Counter,
     /// Checkpoints.
     pub checkpoints: CheckpointMetrics,
     /// Per feature view, in the pipeline's order.
@@ -74,11 +74,11 @@ pub struct WorkerMetrics {
     /// Shards it owns.
     pub shards: AtomicU64,
     /// Where its time goes.
-    pub times: Times,
+    pub time_use: WorkerTimeUse,
     /// Late events, what became a dead letter, and marks: the newest.
-    pub notes: Notes,
+    pub recent_events: RecentEvents,
     /// The partitions it owns.
-    pub partitions: Partitions,
+    pub partitions: PartitionStatuses,
     /// The lowest watermark of its shards in epoch milliseconds; `i64::MIN` while one has none.
     watermark: AtomicI64,
 }
@@ -92,19 +92,19 @@ impl WorkerMetrics {
             bytes: Counter::default(),
             dead_letters: Counter::default(),
             refused_rows: Counter::default(),
-            rows_there: Counter::default(),
+            rows_already_written: Counter::default(),
             checkpoints: CheckpointMetrics::default(),
             views: (0..views).map(|_| ViewMetrics::default()).collect(),
             entities: AtomicU64::new(0),
             shards: AtomicU64::new(0),
-            times: Times::default(),
-            notes: Notes::default(),
-            partitions: Partitions::default(),
+            time_use: WorkerTimeUse::default(),
+            recent_events: RecentEvents::default(),
+            partitions: PartitionStatuses::default(),
             watermark: AtomicI64::new(i64::MIN),
         })
     }
 
-    pub(crate) fn set_state(&self, shards: usize, entities: usize, watermark: Option<EventTime>) {
+    pub(crate) fn set_shard_totals(&self, shards: usize, entities: usize, watermark: Option<EventTime>) {
         self.shards.store(shards as u64, Ordering::Relaxed);
         self.entities.store(entities as u64, Ordering::Relaxed);
         self.watermark.store(watermark.map_or(i64::MIN, EventTime::ms), Ordering::Relaxed);

@@ -14,11 +14,11 @@ pub type Partition = i32;
 pub type Offset = i64;
 
 /// For some partitions, the offset of the next record to read.
-pub type Positions = BTreeMap<Partition, Offset>;
+pub type PartitionOffsets = BTreeMap<Partition, Offset>;
 
 /// One record, borrowed from the source for the time of the call.
 #[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
+pub struct SourceRecord<'a> {
     /// The partition it was read from.
     pub partition: Partition,
     /// Its offset there; in a file, the number of its line, counted from 0.
@@ -30,19 +30,19 @@ pub struct Record<'a> {
     /// When it was produced or appended, in epoch milliseconds, where the input knows.
     pub timestamp_ms: Option<i64>,
     /// Why the input could not give the bytes of this record and those after it up to the next that is handed over.
-    pub unreadable: Option<&'a str>,
+    pub unreadable_reason: Option<&'a str>,
 }
 
-/// What a call of [`Source::poll`] came back for.
+/// What a call of [`Source::poll_source`] came back for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Polled {
+pub enum PollOutcome {
     /// Records were handed over, and there may be more at once.
     Records,
     /// Nothing came within the time given.
     Idle,
-    /// These partitions are this worker's from now on; it answers with [`Source::begin`].
+    /// These partitions are this worker's from now on; it answers with [`Source::start_partitions`].
     Assigned(Vec<Partition>),
-    /// These partitions are to be given up; it answers with [`Source::release`]. Where `lost`, they already belong to
+    /// These partitions are to be given up; it answers with [`Source::release_partitions`]. Where `lost`, they already belong to
     /// somebody else, and nothing may be committed for them.
     Revoked {
         /// The partitions.
@@ -52,11 +52,11 @@ pub enum Polled {
     },
     /// Reading of these partitions goes on at other offsets than the last record said: those between are gone, and the
     /// pipeline says to go on.
-    Jumped(Vec<Partition>),
+    OffsetsSkipped(Vec<Partition>),
     /// Bounded input: this partition has been read to the end it had when the job started.
-    Finished(Partition),
+    PartitionFinished(Partition),
     /// Bounded input: no partition of this worker will bring anything more.
-    Exhausted,
+    InputExhausted,
 }
 
 /// A stream of records from the partitions that belong to one worker.
@@ -66,43 +66,51 @@ pub trait Source {
     ///
     /// # Errors
     /// What `each` returned, or a fault of the input that no retry mends.
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt>;
+    fn poll(
+        &mut self,
+        wait: Duration,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt>;
 
     /// Where reading of `partitions` would begin, as far as that is known: at its offset in `positions`, or where the
     /// pipeline says when it has none there. An offset that is gone is not passed over unless the pipeline says so.
     ///
     /// # Errors
     /// [`Halt::LostOffset`], or when the input refuses.
-    fn starts(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt>;
+    fn resolve_start_offsets(
+        &mut self,
+        partitions: &[Partition],
+        positions: &PartitionOffsets,
+    ) -> Result<PartitionOffsets, Halt>;
 
     /// Starts reading newly assigned `partitions` at `starts`; those that are not in there where the pipeline says.
     ///
     /// # Errors
     /// When the input refuses.
-    fn begin(&mut self, partitions: &[Partition], starts: &Positions) -> Result<(), Halt>;
+    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt>;
 
     /// Goes back, or on, to `positions` in partitions that are being read.
     ///
     /// # Errors
     /// When the input refuses.
-    fn seek(&mut self, positions: &Positions) -> Result<(), Halt>;
+    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt>;
 
     /// Commits `positions` and waits for the answer: whether whoever assigns partitions still knows this reader as the one
     /// of these.
     ///
     /// # Errors
     /// When the input refuses.
-    fn confirm(&mut self, positions: &Positions) -> Result<bool, Halt>;
+    fn confirm_ownership(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt>;
 
     /// Stops reading `partitions`.
     ///
     /// # Errors
     /// When the input refuses.
-    fn release(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
+    fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
 
     /// Records that everything before `positions` is done with. Where `wait`, waits a moment until that is recorded.
     ///
     /// # Errors
     /// When it was refused for a reason no retry mends; a commit that merely failed is logged and repeated by the next.
-    fn commit(&mut self, positions: &Positions, wait: bool) -> Result<(), Halt>;
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: bool) -> Result<(), Halt>;
 }

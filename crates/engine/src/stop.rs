@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A flag that is raised once, by a signal or by a worker that halts, and seen by every worker.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct StopSignal(Arc<AtomicBool>);
 
-impl Stop {
+impl StopSignal {
     /// Asks everybody to stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::Release);
@@ -15,7 +15,7 @@ impl Stop {
 
     /// Whether somebody asked.
     #[must_use]
-    pub fn requested(&self) -> bool {
+    pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }

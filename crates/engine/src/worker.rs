@@ -23,103 +23,103 @@ use std::time::Duration;
 use bumpalo::Bump;
 use windrow_core::EventTime;
 
-use crate::checkpoint::{Checkpoints, Keeper};
-use crate::metrics::Allowance;
+use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle};
+use crate::metrics::RecordingBudget;
 use crate::{
-    Cause, Clock, Counter, DeadLetter, DeadLetters, Halt, Job, Offset, Partition, Polled, Positions, Sink, Source,
-    Stop, Ticket, WorkerMetrics,
+    Clock, Counter, DeadLetter, DeadLetterSink, FlushTicket, Halt, JobDefinition, Offset, Partition, PartitionOffsets,
+    PollOutcome, Sink, Source, StopSignal, TriggerRecord, WorkerMetrics,
 };
-use emit::{Emit, bury};
-use moving::{Change, Coming, Fenced};
-use owned::Owned;
+use emit::{RowEmitter, write_dead_letter};
+use moving::{ActiveChange, FencedPartition, PendingChange};
+use owned::OwnedPartition;
 
 /// How often rows are sent on while records keep coming.
-const FLUSH_EVERY: Duration = Duration::from_millis(100);
+const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// How often offsets are committed that were committed before.
-const COMMIT_AGAIN_EVERY: Duration = Duration::from_secs(5);
+const RECOMMIT_INTERVAL: Duration = Duration::from_secs(5);
 /// How long one poll waits for records.
-const POLL_WAIT: Duration = Duration::from_millis(50);
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 /// The same while a snapshot waits for something.
-const POLL_WAIT_SNAPSHOT: Duration = Duration::from_millis(5);
+const POLL_TIMEOUT_DURING_SNAPSHOT: Duration = Duration::from_millis(5);
 /// Decoding and windows are timed for records whose offset has none of these bits: one in 64.
-const SAMPLED: Offset = 63;
+const TIMING_SAMPLE_MASK: Offset = 63;
 /// How long a stop waits for rows to be written and the last checkpoints to be complete.
-const STOP_PATIENCE: Duration = Duration::from_secs(8);
+const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// One worker.
 pub struct Worker<S, K, D, C> {
-    job: Job,
+    job: JobDefinition,
     source: S,
     sink: K,
     dead_letters: D,
     clock: C,
-    stop: Stop,
+    stop_signal: StopSignal,
     metrics: Arc<WorkerMetrics>,
-    checkpoints: Option<Checkpoints>,
-    keeper: Option<Keeper>,
-    shards: BTreeMap<Partition, Owned>,
+    checkpoints: Option<CheckpointConfig>,
+    checkpoint_thread: Option<CheckpointThreadHandle>,
+    partitions: BTreeMap<Partition, OwnedPartition>,
     /// What is to happen to partitions, in order; and what is happening.
-    coming: VecDeque<Coming>,
-    change: Option<Change>,
+    pending_changes: VecDeque<PendingChange>,
+    active_change: Option<ActiveChange>,
     /// Partitions that somebody else has claimed although the group has not said so yet.
-    fenced: BTreeMap<Partition, Fenced>,
+    fenced_partitions: BTreeMap<Partition, FencedPartition>,
     arena: Bump,
-    /// What is said for people: see [`crate::metrics`].
-    allowance: Allowance,
+    /// What is said for people: see [`crate::get_metrics`].
+    recording_budget: RecordingBudget,
     blocked_ns: Arc<Counter>,
-    published: Option<Duration>,
+    last_published: Option<Duration>,
 }
 
 /// How a worker ended, when it was not halted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ended {
+pub enum WorkerOutcome {
     /// Bounded input was read to its end and everything is written.
-    Exhausted,
+    InputExhausted,
     /// It was asked to stop; everything read is written, and what is in open windows is in checkpoints.
     Stopped,
     /// It was asked to stop and everything is written, but the last checkpoints could not be completed: what follows the
     /// ones before is read again.
-    StoppedUnsaved,
+    StoppedWithoutCheckpoint,
     /// It was asked to stop, but the store did not take the last rows in time. What follows the last checkpoint is read
     /// again.
-    StoppedUnwritten,
+    StoppedWithUnwrittenRows,
 }
 
-impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
+impl<S: Source, K: Sink, D: DeadLetterSink, C: Clock> Worker<S, K, D, C> {
     /// A worker without partitions. Without `checkpoints` its state ends with it, which is right for input that can be
     /// read again from its beginning.
     #[allow(clippy::too_many_arguments)] // each is a different thing, and there is one caller per command
     pub fn new(
-        job: Job,
+        job: JobDefinition,
         source: S,
         sink: K,
         dead_letters: D,
         clock: C,
-        checkpoints: Option<Checkpoints>,
-        stop: Stop,
+        checkpoints: Option<CheckpointConfig>,
+        stop_signal: StopSignal,
         metrics: Arc<WorkerMetrics>,
     ) -> Self {
-        let blocked_ns = sink.blocked_ns();
-        metrics.times.watch(Arc::clone(&blocked_ns));
-        let mut allowance = Allowance::default();
-        allowance.renew();
+        let blocked_ns = sink.blocked_ns_counter();
+        metrics.time_use.set_blocked_counter(Arc::clone(&blocked_ns));
+        let mut recording_budget = RecordingBudget::default();
+        recording_budget.refill();
         Self {
             job,
             source,
             sink,
             dead_letters,
             clock,
-            stop,
+            stop_signal,
             metrics,
-            allowance,
+            recording_budget,
             blocked_ns,
-            published: None,
+            last_published: None,
             checkpoints,
-            keeper: None,
-            shards: BTreeMap::new(),
-            coming: VecDeque::new(),
-            change: None,
-            fenced: BTreeMap::new(),
+            checkpoint_thread: None,
+            partitions: BTreeMap::new(),
+            pending_changes: VecDeque::new(),
+            active_change: None,
+            fenced_partitions: BTreeMap::new(),
             arena: Bump::new(),
         }
     }
@@ -129,79 +129,98 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
     ///
     /// # Errors
     /// A fault that no retry mends.
-    pub fn run(&mut self) -> Result<Ended, Halt> {
-        let ended = self.work();
-        self.metrics.times.end();
+    pub fn run(&mut self) -> Result<WorkerOutcome, Halt> {
+        let ended = self.run_loop();
+        self.metrics.time_use.mark_ended();
         ended
     }
 
-    fn work(&mut self) -> Result<Ended, Halt> {
+    fn run_loop(&mut self) -> Result<WorkerOutcome, Halt> {
         if let Some(checkpoints) = &self.checkpoints {
-            self.keeper = Some(Keeper::start(checkpoints.clone(), self.job.clone(), self.stop.clone())?);
+            self.checkpoint_thread =
+                Some(CheckpointThreadHandle::start(checkpoints.clone(), self.job.clone(), self.stop_signal.clone())?);
         }
         let mut flushed = self.clock.now();
         let mut committed = flushed;
         let mut turned = (flushed, self.blocked_ns.get());
-        while !self.stop.requested() {
-            let (polled, idle) = self.poll()?;
-            if self.stop.requested() {
+        while !self.stop_signal.is_requested() {
+            let (polled, idle) = self.poll_source()?;
+            if self.stop_signal.is_requested() {
                 // Records may have been passed over, so what the source believes finished is not. A rebalance that is
                 // left unanswered is answered when the source is dropped.
                 break;
             }
             let now = self.clock.now();
-            turned = self.count_turn(turned, now, idle);
-            if polled == Polled::Idle || now.saturating_sub(flushed) >= FLUSH_EVERY {
+            turned = self.record_loop_timing(turned, now, idle);
+            if polled == PollOutcome::Idle || now.saturating_sub(flushed) >= FLUSH_INTERVAL {
                 flushed = now;
                 self.sink.flush()?;
-                self.bury_refused()?;
-                self.publish_state(now, false);
+                self.write_refused_rows()?;
+                self.publish_metrics(now, false);
             }
-            if now.saturating_sub(committed) >= COMMIT_AGAIN_EVERY {
+            if now.saturating_sub(committed) >= RECOMMIT_INTERVAL {
                 committed = now;
-                self.commit_again()?;
+                self.recommit_offsets()?;
             }
             match polled {
-                Polled::Records | Polled::Idle => {}
-                Polled::Assigned(partitions) => self.coming.push_back(Coming::Assigned(partitions)),
-                Polled::Revoked { partitions, lost } => self.coming.push_back(Coming::Revoked { partitions, lost }),
-                Polled::Jumped(partitions) => {
+                PollOutcome::Records | PollOutcome::Idle => {}
+                PollOutcome::Assigned(partitions) => {
+                    self.pending_changes.push_back(PendingChange::Assigned(partitions));
+                }
+                PollOutcome::Revoked { partitions, lost } => {
+                    self.pending_changes.push_back(PendingChange::Revoked { partitions, lost });
+                }
+                PollOutcome::OffsetsSkipped(partitions) => {
                     for partition in partitions {
-                        self.shards.get_mut(&partition).into_iter().for_each(|owned| owned.count_anew("a jump"));
+                        self.partitions
+                            .get_mut(&partition)
+                            .into_iter()
+                            .for_each(|owned| owned.restart_row_counting("a jump"));
                     }
                 }
-                Polled::Finished(partition) => self.finish(partition),
-                Polled::Exhausted => return self.end(Ended::Exhausted),
+                PollOutcome::PartitionFinished(partition) => self.finish_partition(partition),
+                PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
             }
-            self.hear_keeper()?;
-            self.go_on_with_snapshots()?;
-            self.go_on_with_changes()?;
+            self.handle_checkpoint_events()?;
+            self.advance_snapshots()?;
+            self.advance_changes()?;
         }
-        self.end(Ended::Stopped)
+        self.shut_down(WorkerOutcome::Stopped)
     }
 
     /// Commits behind the last checkpoints once more: a commit during a rebalance fails, and a partition that has gone quiet
     /// would show lag for ever.
-    fn commit_again(&mut self) -> Result<(), Halt> {
-        let kept = self.shards.iter().filter_map(|(&partition, owned)| Some((partition, owned.kept?)));
-        let positions: Positions = kept.collect();
-        if positions.is_empty() { Ok(()) } else { self.source.commit(&positions, false) }
+    fn recommit_offsets(&mut self) -> Result<(), Halt> {
+        let kept = self.partitions.iter().filter_map(|(&partition, owned)| Some((partition, owned.checkpoint_offset?)));
+        let positions: PartitionOffsets = kept.collect();
+        if positions.is_empty() { Ok(()) } else { self.source.commit_offsets(&positions, false) }
     }
 
     /// Since the turn that ended at `from`, when the sink had blocked for so many nanoseconds: one more, of which `idle`
     /// was spent waiting for records.
-    fn count_turn(&self, from: (Duration, u64), now: Duration, idle: Duration) -> (Duration, u64) {
+    fn record_loop_timing(&self, from: (Duration, u64), now: Duration, idle: Duration) -> (Duration, u64) {
         let blocked = self.blocked_ns.get();
         let other = idle + Duration::from_nanos(blocked.saturating_sub(from.1));
-        self.metrics.times.turn(now.saturating_sub(from.0).saturating_sub(other), idle);
+        self.metrics.time_use.record_loop(now.saturating_sub(from.0).saturating_sub(other), idle);
         (now, blocked)
     }
 
     /// Works on what the source has; and how long that kept us waiting.
-    fn poll(&mut self) -> Result<(Polled, Duration), Halt> {
-        let wait = self.poll_wait();
+    fn poll_source(&mut self) -> Result<(PollOutcome, Duration), Halt> {
+        let wait = self.poll_timeout();
         let Self {
-            job, source, sink, dead_letters, clock, stop, metrics, shards, arena, allowance, blocked_ns, ..
+            job,
+            source,
+            sink,
+            dead_letters,
+            clock,
+            stop_signal: stop,
+            metrics,
+            partitions: shards,
+            arena,
+            recording_budget: allowance,
+            blocked_ns,
+            ..
         } = self;
         let began = clock.now();
         let mut first = None;
@@ -210,7 +229,7 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             if first.is_none() {
                 first = Some(clock.now());
             }
-            if stop.requested() {
+            if stop.is_requested() {
                 return Ok(()); // not looked at, so its position does not move
             }
             let Some(owned) = shards.get_mut(&record.partition).filter(|owned| !owned.frozen) else {
@@ -219,80 +238,100 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
             metrics.records.add(1);
             metrics.bytes.add(record.payload.map_or(0, |payload| payload.len() as u64));
             arena.reset();
-            let sample = (record.offset & SAMPLED == 0).then(|| clock.now());
-            let decoded = match record.unreadable {
+            let sample = (record.offset & TIMING_SAMPLE_MASK == 0).then(|| clock.now());
+            let decoded = match record.unreadable_reason {
                 None => job.decoder.decode(record.payload, arena).map_err(|malformed| malformed.to_string()),
                 Some(reason) => Err(reason.to_owned()),
             };
             match decoded {
                 Ok(event) => {
-                    job.check_key(&record)?;
+                    job.check_record_key(&record)?;
                     let decoded = sample.map(|began| (began, clock.now(), blocked_ns.get()));
-                    let Owned { shard, origin, written, .. } = &mut *owned;
+                    let OwnedPartition { shard, fence_token: origin, rows_written: written, .. } = &mut *owned;
                     let before = shard.watermark();
                     let event_ms = event.time.ms();
-                    let cause = Some(Cause { event_ms, appended_ms: record.timestamp_ms });
+                    let cause = Some(TriggerRecord { event_time_ms: event_ms, timestamp_ms: record.timestamp_ms });
                     let late_for = &mut late_for;
-                    shard.step(
+                    shard.process_event(
                         &event,
-                        &mut Emit { origin: *origin, written, sink, metrics, cause, told: false, late_for },
+                        &mut RowEmitter {
+                            fence_token: *origin,
+                            rows_written: written,
+                            sink,
+                            metrics,
+                            trigger: cause,
+                            trigger_set: false,
+                            late_views: late_for,
+                        },
                     );
                     if let Some((began, decoded, blocked)) = decoded {
                         let blocked = Duration::from_nanos(blocked_ns.get().saturating_sub(blocked));
                         let step = clock.now().saturating_sub(decoded).saturating_sub(blocked);
-                        metrics.times.sample(decoded.saturating_sub(began), step);
+                        metrics.time_use.record_timing_sample(decoded.saturating_sub(began), step);
                     }
                     if !late_for.is_empty() {
                         let times = (event_ms, before.map(EventTime::ms));
-                        allowance.late(&metrics.notes, &record, event.key, times, late_for);
+                        allowance.record_late_event(&metrics.recent_events, &record, event.key, times, late_for);
                         late_for.clear();
                     }
                 }
                 Err(reason) => {
-                    allowance.record(&metrics.notes, &record, &reason);
-                    bury(&DeadLetter { topic: &job.topic, record, reason: &reason }, dead_letters, metrics)?;
+                    allowance.record_dead_letter(&metrics.recent_events, &record, &reason);
+                    write_dead_letter(
+                        &DeadLetter { topic: &job.topic, record, reason: &reason },
+                        dead_letters,
+                        metrics,
+                    )?;
                 }
             }
-            owned.position = Some(record.offset + 1);
+            owned.next_offset = Some(record.offset + 1);
             owned.records += 1;
-            owned.last_appended_ms = record.timestamp_ms;
+            owned.last_record_timestamp_ms = record.timestamp_ms;
             Ok(())
         })?;
         Ok((polled, first.unwrap_or_else(|| clock.now()).saturating_sub(began)))
     }
 
     /// Bounded input: the partition's watermark moves to +∞ and everything left fires.
-    fn finish(&mut self, partition: Partition) {
-        let Self { sink, metrics, shards, .. } = self;
+    fn finish_partition(&mut self, partition: Partition) {
+        let Self { sink, metrics, partitions: shards, .. } = self;
         if let Some(owned) = shards.get_mut(&partition) {
-            let Owned { shard, origin, written, .. } = &mut *owned;
+            let OwnedPartition { shard, fence_token: origin, rows_written: written, .. } = &mut *owned;
             let late_for = &mut Vec::new();
             let (cause, told) = (None, false);
-            shard.finish(&mut Emit { origin: *origin, written, sink, metrics, cause, told, late_for });
+            shard.finish_input(&mut RowEmitter {
+                fence_token: *origin,
+                rows_written: written,
+                sink,
+                metrics,
+                trigger: cause,
+                trigger_set: told,
+                late_views: late_for,
+            });
             owned.finished = true;
         }
     }
 
     /// Keeps the rows that the store refused, safely, before a checkpoint behind them counts.
-    fn bury_refused(&mut self) -> Result<(), Halt> {
-        let refused = self.sink.refused();
+    fn write_refused_rows(&mut self) -> Result<(), Halt> {
+        let refused = self.sink.take_refused_rows();
         if refused.is_empty() {
             return Ok(());
         }
         self.metrics.refused_rows.add(refused.len() as u64);
-        refused.iter().for_each(|row| self.allowance.row(&self.metrics.notes, row));
-        refused.iter().try_for_each(|row| self.dead_letters.keep_row(row))?;
+        refused.iter().for_each(|row| self.recording_budget.record_refused_row(&self.metrics.recent_events, row));
+        refused.iter().try_for_each(|row| self.dead_letters.write_refused_row(row))?;
         self.dead_letters.flush()
     }
 
-    fn end(&mut self, ended: Ended) -> Result<Ended, Halt> {
+    fn shut_down(&mut self, ended: WorkerOutcome) -> Result<WorkerOutcome, Halt> {
         self.dead_letters.flush()?;
         let ticket = self.sink.flush()?;
-        let until = self.clock.now() + STOP_PATIENCE;
-        let written = self.await_rows(ticket)?;
-        self.bury_refused()?;
-        self.mind_losses()?;
-        if ended == Ended::Exhausted && !self.is_done() {
+        let until = self.clock.now() + STOP_TIMEOUT;
+        let written = self.wait_for_rows(ticket)?;
+        self.write_refused_rows()?;
+        self.handle_lost_partitions()?;
+        if ended == WorkerOutcome::InputExhausted && !self.is_input_finished() {
             return Err(Halt::Output(
                 "the input has ended, but not for every partition: the store of rows has lost some that it had acknowledged, \
                  or another process has taken a partition over. Run the same command again: it goes on from the last \
@@ -300,43 +339,46 @@ impl<S: Source, K: Sink, D: DeadLetters, C: Clock> Worker<S, K, D, C> {
                     .to_owned(),
             ));
         }
-        let saved = written && self.save_all(ended, until)?;
+        let saved = written && self.take_final_checkpoints(ended, until)?;
         let now = self.clock.now();
-        self.publish_state(now, true);
+        self.publish_metrics(now, true);
         Ok(match (written, saved) {
             (true, true) => ended,
-            (true, false) => Ended::StoppedUnsaved,
-            (false, _) => Ended::StoppedUnwritten,
+            (true, false) => WorkerOutcome::StoppedWithoutCheckpoint,
+            (false, _) => WorkerOutcome::StoppedWithUnwrittenRows,
         })
     }
 
     /// Waits until the rows before `ticket` are in the store, however long that takes; once everybody is asked to stop,
     /// only for a moment. Whether they are.
-    fn await_rows(&mut self, ticket: Ticket) -> Result<bool, Halt> {
-        while !self.stop.requested() {
-            if self.sink.wait(ticket, FLUSH_EVERY)? {
+    fn wait_for_rows(&mut self, ticket: FlushTicket) -> Result<bool, Halt> {
+        while !self.stop_signal.is_requested() {
+            if self.sink.wait_for_ticket(ticket, FLUSH_INTERVAL)? {
                 return Ok(true);
             }
         }
-        self.sink.wait(ticket, STOP_PATIENCE)
+        self.sink.wait_for_ticket(ticket, STOP_TIMEOUT)
     }
 
-    fn publish_state(&mut self, now: Duration, last: bool) {
-        let watermark = self.shards.values().map(|owned| owned.shard.watermark()).min().flatten();
-        let entities = self.shards.values().map(|owned| owned.shard.entities()).sum();
-        self.metrics.set_state(self.shards.len(), entities, watermark);
-        let oldest = self.shards.values().map(|owned| now.saturating_sub(owned.kept_when)).max();
-        self.metrics.checkpoints.set_age(oldest);
-        if !last && self.published.is_some_and(|published| now.saturating_sub(published) < FLUSH_EVERY) {
+    fn publish_metrics(&mut self, now: Duration, last: bool) {
+        let watermark = self.partitions.values().map(|owned| owned.shard.watermark()).min().flatten();
+        let entities = self.partitions.values().map(|owned| owned.shard.entity_count()).sum();
+        self.metrics.set_shard_totals(self.partitions.len(), entities, watermark);
+        let oldest = self.partitions.values().map(|owned| now.saturating_sub(owned.checkpoint_time)).max();
+        self.metrics.checkpoints.set_oldest_age(oldest);
+        if !last && self.last_published.is_some_and(|published| now.saturating_sub(published) < FLUSH_INTERVAL) {
             return;
         }
-        self.published = Some(now);
-        self.allowance.renew();
+        self.last_published = Some(now);
+        self.recording_budget.refill();
         let disorder = self.job.max_out_of_orderness_ms;
-        self.metrics.partitions.publish(self.shards.values_mut().map(|owned| owned.facts(disorder)));
+        self.metrics.partitions.publish(self.partitions.values_mut().map(|owned| owned.build_status(disorder)));
         let mut by_view = vec![0; self.metrics.views.len()];
-        for owned in self.shards.values() {
-            by_view.iter_mut().zip(owned.shard.entities_by_view()).for_each(|(sum, entities)| *sum += entities as u64);
+        for owned in self.partitions.values() {
+            by_view
+                .iter_mut()
+                .zip(owned.shard.entity_counts_by_view())
+                .for_each(|(sum, entities)| *sum += entities as u64);
         }
         for (view, entities) in self.metrics.views.iter().zip(by_view) {
             view.entities.store(entities, Ordering::Relaxed);

@@ -5,136 +5,148 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use windrow_core::{Aggregate, EventTime, Feature, FeatureView, Row, Schema, ViewId, WindowKind};
+use windrow_core::{Aggregate, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
 use windrow_engine::{
-    Cause, CountOnly, Counter, Decoder, Halt, Job, Kept, MarkKind, MonotonicClock, Origin, Partition, Polled,
-    Positions, Record, RefusedRow, Sink, Source, Stop, Ticket, Unfit, Worker, WorkerMetrics,
+    Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition,
+    PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord, StopSignal, SystemClock, TimelineMarkKind,
+    TriggerRecord, TruncatedBytes, Worker, WorkerMetrics,
 };
 
 /// What happens next in a script.
-enum Next {
+enum ScriptStep {
     /// These records, from one poll; each with its timestamp.
     Records(Vec<(Vec<u8>, Option<i64>)>),
     /// Nothing comes for so long.
-    Quiet(Duration),
+    Pause(Duration),
 }
 
 /// One partition, whose records are handed over as the script says; then somebody asks to stop.
-struct Script {
-    next: VecDeque<Next>,
+struct ScriptedSource {
+    steps: VecDeque<ScriptStep>,
     offset: i64,
     assigned: bool,
-    stop: Stop,
+    stop: StopSignal,
 }
 
-impl Source for Script {
-    fn poll(&mut self, _: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
+impl Source for ScriptedSource {
+    fn poll(
+        &mut self,
+        _: Duration,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
         if !self.assigned {
             self.assigned = true;
-            return Ok(Polled::Assigned(vec![3]));
+            return Ok(PollOutcome::Assigned(vec![3]));
         }
-        match self.next.pop_front() {
-            Some(Next::Records(records)) => {
+        match self.steps.pop_front() {
+            Some(ScriptStep::Records(records)) => {
                 for (payload, timestamp_ms) in records {
                     let (partition, offset, key) = (3, self.offset, Some(&b"the key"[..]));
-                    each(Record { partition, offset, key, payload: Some(&payload), timestamp_ms, unreadable: None })?;
+                    each(SourceRecord {
+                        partition,
+                        offset,
+                        key,
+                        payload: Some(&payload),
+                        timestamp_ms,
+                        unreadable_reason: None,
+                    })?;
                     self.offset += 1;
                 }
-                Ok(Polled::Records)
+                Ok(PollOutcome::Records)
             }
-            Some(Next::Quiet(time)) => {
+            Some(ScriptStep::Pause(time)) => {
                 thread::sleep(time);
-                Ok(Polled::Idle)
+                Ok(PollOutcome::Idle)
             }
             None => {
                 self.stop.request();
-                Ok(Polled::Idle)
+                Ok(PollOutcome::Idle)
             }
         }
     }
 
-    fn starts(&mut self, _: &[Partition], _: &Positions) -> Result<Positions, Halt> {
-        Ok(Positions::from([(3, self.offset)]))
+    fn resolve_start_offsets(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<PartitionOffsets, Halt> {
+        Ok(PartitionOffsets::from([(3, self.offset)]))
     }
 
-    fn begin(&mut self, _: &[Partition], _: &Positions) -> Result<(), Halt> {
+    fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn seek(&mut self, _: &Positions) -> Result<(), Halt> {
+    fn seek_partitions(&mut self, _: &PartitionOffsets) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
-    fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
+    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn commit(&mut self, _: &Positions, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, _: &PartitionOffsets, _: bool) -> Result<(), Halt> {
         Ok(())
     }
 }
 
 /// Notes what rows are due to, takes its time for each, and refuses one.
 #[derive(Clone, Default)]
-struct Slow {
+struct SlowSink {
     per_row: Duration,
-    cause: Option<Cause>,
-    causes: Arc<Mutex<Vec<Option<Cause>>>>,
+    trigger: Option<TriggerRecord>,
+    row_triggers: Arc<Mutex<Vec<Option<TriggerRecord>>>>,
     blocked_ns: Arc<Counter>,
     refuse: bool,
 }
 
-impl Sink for Slow {
-    fn row(&mut self, _: Origin, _: Row<'_>) {
-        self.causes.lock().expect("one thread").push(self.cause);
+impl Sink for SlowSink {
+    fn write_row(&mut self, _: FenceToken, _: Row<'_>) {
+        self.row_triggers.lock().expect("one thread").push(self.trigger);
         thread::sleep(self.per_row);
         self.blocked_ns.add(u64::try_from(self.per_row.as_nanos()).expect("short"));
     }
 
-    fn cause(&mut self, cause: Option<Cause>) {
-        self.cause = cause;
+    fn set_trigger(&mut self, cause: Option<TriggerRecord>) {
+        self.trigger = cause;
     }
 
-    fn blocked_ns(&self) -> Arc<Counter> {
+    fn blocked_ns_counter(&self) -> Arc<Counter> {
         Arc::clone(&self.blocked_ns)
     }
 
-    fn refused(&mut self) -> Vec<RefusedRow> {
+    fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         let row = RefusedRow { key: b"list:1".to_vec(), reason: "WRONGTYPE".to_owned() };
         if std::mem::take(&mut self.refuse) { vec![row] } else { Vec::new() }
     }
 
-    fn flush(&mut self) -> Result<Ticket, Halt> {
-        Ok(Ticket(0))
+    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+        Ok(FlushTicket(0))
     }
 
-    fn acknowledged(&self) -> Ticket {
-        Ticket(0)
+    fn acknowledged_ticket(&self) -> FlushTicket {
+        FlushTicket(0)
     }
 
-    fn wait(&mut self, _: Ticket, _: Duration) -> Result<bool, Halt> {
+    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
         Ok(true)
     }
 }
 
 /// Two views: windows of one second, and sessions that end after a minute. Events may be ten milliseconds out of order.
-fn job() -> Job {
-    let schema = Schema::new("user_id", []);
+fn test_job() -> JobDefinition {
+    let schema = EventSchema::new("user_id", []);
     let view = |name: &str, window| {
         let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default: None };
         FeatureView { name: name.into(), window, features: vec![count] }
     };
-    Job {
+    JobDefinition {
         views: [
             view("second", WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 }),
             view("session", WindowKind::Session { gap_ms: 60_000 }),
         ]
         .into(),
-        decoder: Decoder::new(schema.clone(), "at", jiff::tz::TimeZone::UTC, 1_024),
+        decoder: EventDecoder::new(schema.clone(), "at", jiff::tz::TimeZone::UTC, 1_024),
         schema,
         max_out_of_orderness_ms: 10,
         topic: "events".into(),
@@ -143,116 +155,131 @@ fn job() -> Job {
     }
 }
 
-fn event(user: &str, at_ms: i64) -> Vec<u8> {
+fn event_json(user: &str, at_ms: i64) -> Vec<u8> {
     format!(r#"{{"user_id":"{user}","at":{at_ms}}}"#).into_bytes()
 }
 
-fn records(payloads: impl IntoIterator<Item = Vec<u8>>) -> Next {
-    Next::Records(payloads.into_iter().map(|payload| (payload, None)).collect())
+fn record_step(payloads: impl IntoIterator<Item = Vec<u8>>) -> ScriptStep {
+    ScriptStep::Records(payloads.into_iter().map(|payload| (payload, None)).collect())
 }
 
-fn run(sink: Slow, next: impl IntoIterator<Item = Next>) -> Arc<WorkerMetrics> {
-    let stop = Stop::default();
-    let source = Script { next: next.into_iter().collect(), offset: 100, assigned: false, stop: stop.clone() };
+fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc<WorkerMetrics> {
+    let stop = StopSignal::default();
+    let source = ScriptedSource { steps: next.into_iter().collect(), offset: 100, assigned: false, stop: stop.clone() };
     let metrics = WorkerMetrics::new(2);
-    let (clock, said) = (MonotonicClock::start(), Arc::clone(&metrics));
-    Worker::new(job(), source, sink, CountOnly, clock, None, stop, metrics).run().expect("nothing halts it");
+    let (clock, said) = (SystemClock::start(), Arc::clone(&metrics));
+    Worker::new(test_job(), source, sink, NoDeadLetterSink, clock, None, stop, metrics)
+        .run()
+        .expect("nothing halts it");
     said
 }
 
 #[test]
 fn a_late_event_is_shown_once_with_its_record_and_the_views_it_was_late_for() {
-    let said = run(Slow::default(), [records([event("a", 100_000), event("b", 50_000), event("c", 30_000)])]);
-    let late = said.notes.late_events();
+    let said = run_worker(
+        SlowSink::default(),
+        [record_step([event_json("a", 100_000), event_json("b", 50_000), event_json("c", 30_000)])],
+    );
+    let late = said.recent_events.late_events();
     let seen: Vec<_> = late.iter().map(|late| (&*late.key, &late.views[..], late.offset)).collect();
     // Newest first. The one at 50 s is in time for its session only.
     assert_eq!(seen, [("c", &[ViewId(0), ViewId(1)][..], 102), ("b", &[ViewId(0)], 101)]);
     assert_eq!((late[0].event_time_ms, late[0].watermark_ms, late[0].partition), (30_000, Some(99_989), 3));
-    assert_eq!(late[0].record.bytes, event("c", 30_000));
+    assert_eq!(late[0].record.bytes, event_json("c", 30_000));
     assert!(late[0].at_ms > 1_600_000_000_000, "by the wall clock: {}", late[0].at_ms);
-    assert_eq!([0, 1].map(|view: usize| said.views[view].late.get()), [2, 1]);
+    assert_eq!([0, 1].map(|view: usize| said.views[view].late_events.get()), [2, 1]);
 }
 
 #[test]
 fn a_dead_letter_is_shown_with_key_reason_and_as_much_of_its_record_as_is_kept() {
     let long = vec![b'x'; 100_000];
-    let said = run(Slow { refuse: true, ..Slow::default() }, [records([event("a", 0), long.clone()])]);
-    let mut letters = said.notes.dead_letters();
-    letters.sort_by_key(|letter| matches!(letter, Unfit::Row { .. }));
-    let [Unfit::Record { reason, partition, offset, key, record, .. }, Unfit::Row { reason: refused, key: row, .. }] =
-        &letters[..]
+    let said =
+        run_worker(SlowSink { refuse: true, ..SlowSink::default() }, [record_step([event_json("a", 0), long.clone()])]);
+    let mut letters = said.recent_events.dead_letters();
+    letters.sort_by_key(|letter| matches!(letter, DeadLetterRecord::RefusedRow { .. }));
+    let [
+        DeadLetterRecord::Record { reason, partition, offset, key, record, .. },
+        DeadLetterRecord::RefusedRow { reason: refused, key: row, .. },
+    ] = &letters[..]
     else {
         panic!("a record and a row: {letters:?}");
     };
     assert!(reason.starts_with("malformed JSON"), "{reason}");
     assert_eq!((*partition, *offset), (3, 101));
     assert_eq!(key.as_ref().map(|key| &*key.bytes), Some(&b"the key"[..]));
-    let Some(Kept { bytes, length }) = record else { panic!("the record is kept") };
+    let Some(TruncatedBytes { bytes, full_length: length }) = record else { panic!("the record is kept") };
     assert_eq!((*length, bytes.len()), (long.len(), 8 * 1024));
     assert_eq!((refused.as_str(), &*row.bytes), ("WRONGTYPE", &b"list:1"[..]));
 }
 
 #[test]
 fn under_a_flood_some_are_shown_and_afterwards_every_one() {
-    let flood = (0..50).map(|_| records((0..1_000).map(|_| event("flood", 1))));
-    let quiet = || Next::Quiet(Duration::from_millis(120));
-    let by_hand = [quiet(), quiet(), records([event("by hand", 2), b"by hand".to_vec()]), quiet()];
-    let said = run(Slow::default(), [records([event("a", 500_000)])].into_iter().chain(flood).chain(by_hand));
-    assert_eq!(said.views[0].late.get(), 50_001);
-    let late = said.notes.late_events();
+    let flood = (0..50).map(|_| record_step((0..1_000).map(|_| event_json("flood", 1))));
+    let quiet = || ScriptStep::Pause(Duration::from_millis(120));
+    let by_hand = [quiet(), quiet(), record_step([event_json("by hand", 2), b"by hand".to_vec()]), quiet()];
+    let said = run_worker(
+        SlowSink::default(),
+        [record_step([event_json("a", 500_000)])].into_iter().chain(flood).chain(by_hand),
+    );
+    assert_eq!(said.views[0].late_events.get(), 50_001);
+    let late = said.recent_events.late_events();
     assert_eq!(late[0].key, "by hand");
     // About twenty a second, and this took less than a few.
     assert!((2..50).contains(&late.len()), "{}", late.len());
-    assert_eq!(said.notes.dead_letters().len(), 1);
+    assert_eq!(said.recent_events.dead_letters().len(), 1);
 }
 
 #[test]
 fn where_partitions_stand_is_published() {
-    let quiet = Next::Quiet(Duration::from_millis(1));
+    let quiet = ScriptStep::Pause(Duration::from_millis(1));
     let with_stamp = |payload, stamp| (payload, Some(stamp));
     let read = vec![
-        with_stamp(event("a", 70_000), 1),
-        with_stamp(event("b", 71_500), 2),
+        with_stamp(event_json("a", 70_000), 1),
+        with_stamp(event_json("b", 71_500), 2),
         with_stamp(b"none".to_vec(), 1_700_000_000_000),
     ];
-    let said = run(Slow::default(), [Next::Records(read), quiet]);
+    let said = run_worker(SlowSink::default(), [ScriptStep::Records(read), quiet]);
     let partitions = said.partitions.get();
     let [facts] = &partitions[..] else { panic!("one partition: {partitions:?}") };
     assert_eq!((facts.partition, facts.offset, facts.records, facts.entities), (3, Some(103), 3, 2));
-    assert_eq!(facts.event_time, Some(EventTime::from_ms(71_500)));
+    assert_eq!(facts.max_event_time, Some(EventTime::from_ms(71_500)));
     assert_eq!(facts.watermark, Some(EventTime::from_ms(71_489)));
     assert!(facts.last_record_at_ms >= Some(facts.opened_at_ms), "{facts:?}");
-    assert_eq!((facts.last_appended_ms, facts.checkpoint_offset), (Some(1_700_000_000_000), None));
+    assert_eq!((facts.last_record_timestamp_ms, facts.checkpoint_offset), (Some(1_700_000_000_000), None));
     // The window of `a` has fired; both sessions are open.
     assert_eq!([0, 1].map(|view: usize| said.views[view].entities.load(std::sync::atomic::Ordering::Relaxed)), [1, 2]);
-    let marks: Vec<_> = said.notes.marks().into_iter().map(|mark| (mark.kind, mark.text)).collect();
-    assert_eq!(marks, [(MarkKind::Assigned, "assigned partition 3".to_owned())]);
+    let marks: Vec<_> = said.recent_events.marks().into_iter().map(|mark| (mark.kind, mark.text)).collect();
+    assert_eq!(marks, [(TimelineMarkKind::Assigned, "assigned partition 3".to_owned())]);
 }
 
 #[test]
 fn rows_are_due_to_the_record_that_made_their_window_fire() {
-    let sink = Slow::default();
-    let causes = Arc::clone(&sink.causes);
-    let stamped = |at_ms, stamp| (event("a", at_ms), stamp);
-    let first = Next::Records(vec![stamped(0, Some(5)), (event("b", 500), Some(6)), stamped(1_010, Some(7))]);
-    run(sink, [first, Next::Records(vec![stamped(2_100, None)])]);
-    let due = |event_ms, appended_ms| Some(Cause { event_ms, appended_ms });
+    let sink = SlowSink::default();
+    let causes = Arc::clone(&sink.row_triggers);
+    let stamped = |at_ms, stamp| (event_json("a", at_ms), stamp);
+    let first =
+        ScriptStep::Records(vec![stamped(0, Some(5)), (event_json("b", 500), Some(6)), stamped(1_010, Some(7))]);
+    run_worker(sink, [first, ScriptStep::Records(vec![stamped(2_100, None)])]);
+    let due = |event_ms, appended_ms| Some(TriggerRecord { event_time_ms: event_ms, timestamp_ms: appended_ms });
     // Both users' first window, and the second one of `a`.
     assert_eq!(*causes.lock().expect("one thread"), [due(1_010, Some(7)), due(1_010, Some(7)), due(2_100, None)]);
 }
 
 #[test]
 fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
-    let sink = Slow { per_row: Duration::from_millis(2), ..Slow::default() };
+    let sink = SlowSink { per_row: Duration::from_millis(2), ..SlowSink::default() };
     // Each event fires the window before: a hundred rows that take two milliseconds each.
-    let work = records((0..=100).map(|second| event("a", second * 1_000 + 500)));
+    let work = record_step((0..=100).map(|second| event_json("a", second * 1_000 + 500)));
     let began = std::time::Instant::now();
-    let said = run(sink, [work, Next::Quiet(Duration::from_millis(300)), Next::Quiet(Duration::from_millis(1))]);
-    let (times, all) = (&said.times, began.elapsed());
+    let said = run_worker(
+        sink,
+        [work, ScriptStep::Pause(Duration::from_millis(300)), ScriptStep::Pause(Duration::from_millis(1))],
+    );
+    let (times, all) = (&said.time_use, began.elapsed());
     assert_eq!(times.blocked(), Duration::from_millis(200));
     assert!(times.idle() >= Duration::from_millis(300), "{:?}", times.idle());
     let sum = times.busy() + times.idle() + times.blocked();
     assert!(sum <= all, "{sum:?} of {all:?}");
-    assert!(times.turns.get() >= 4);
+    assert!(times.loop_iterations.get() >= 4);
     assert!((0.0..=1.0).contains(&times.decode_share()), "{}", times.decode_share());
 }

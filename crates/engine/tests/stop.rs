@@ -3,61 +3,72 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use windrow_core::{Aggregate, Feature, FeatureView, Row, Schema, WindowKind};
+use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
-    CountOnly, Decoder, Ended, Halt, Job, MonotonicClock, Origin, Partition, Polled, Positions, Record, Sink, Source,
-    Stop, Ticket, Worker, WorkerMetrics,
+    EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition, PartitionOffsets,
+    PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
 };
 
 /// Ten events of one window; somebody asks to stop in front of the one at `stop_at`, and the source, which knows nothing
 /// of that, then says that its input has ended.
-struct TenEvents {
-    stop: Stop,
+struct TenEventSource {
+    stop: StopSignal,
     stop_at: Option<i64>,
     polls: u32,
-    committed: Arc<Mutex<Vec<Positions>>>,
+    committed: Arc<Mutex<Vec<PartitionOffsets>>>,
 }
 
-impl Source for TenEvents {
-    fn poll(&mut self, _wait: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
+impl Source for TenEventSource {
+    fn poll(
+        &mut self,
+        _wait: Duration,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
         self.polls += 1;
         match self.polls {
-            1 => Ok(Polled::Assigned(vec![0])),
+            1 => Ok(PollOutcome::Assigned(vec![0])),
             2 => {
                 for offset in 0..10 {
                     if self.stop_at == Some(offset) {
                         self.stop.request();
                     }
                     let payload = Some(&br#"{"user_id":"u","event_time":0}"#[..]);
-                    each(Record { partition: 0, offset, key: None, payload, timestamp_ms: None, unreadable: None })?;
+                    each(SourceRecord {
+                        partition: 0,
+                        offset,
+                        key: None,
+                        payload,
+                        timestamp_ms: None,
+                        unreadable_reason: None,
+                    })?;
                 }
-                Ok(Polled::Finished(0))
+                Ok(PollOutcome::PartitionFinished(0))
             }
-            _ => Ok(Polled::Exhausted),
+            _ => Ok(PollOutcome::InputExhausted),
         }
     }
 
-    fn starts(&mut self, _: &[Partition], _: &Positions) -> Result<Positions, Halt> {
-        Ok(Positions::from([(0, 0)]))
+    fn resolve_start_offsets(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<PartitionOffsets, Halt> {
+        Ok(PartitionOffsets::from([(0, 0)]))
     }
 
-    fn begin(&mut self, _: &[Partition], _: &Positions) -> Result<(), Halt> {
+    fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn seek(&mut self, _: &Positions) -> Result<(), Halt> {
+    fn seek_partitions(&mut self, _: &PartitionOffsets) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
-    fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
+    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn commit(&mut self, positions: &Positions, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: bool) -> Result<(), Halt> {
         self.committed.lock().expect("one thread").push(positions.clone());
         Ok(())
     }
@@ -65,49 +76,49 @@ impl Source for TenEvents {
 
 /// Keeps the first feature of every row.
 #[derive(Clone, Default)]
-struct Rows(Arc<Mutex<Vec<String>>>);
+struct CollectedRows(Arc<Mutex<Vec<String>>>);
 
-impl Sink for Rows {
-    fn row(&mut self, _: Origin, row: Row<'_>) {
+impl Sink for CollectedRows {
+    fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
         let first = row.features().next().expect("a feature");
         self.0.lock().expect("one thread").push(format!("{first:?}"));
     }
 
-    fn flush(&mut self) -> Result<Ticket, Halt> {
-        Ok(Ticket(0))
+    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+        Ok(FlushTicket(0))
     }
 
-    fn acknowledged(&self) -> Ticket {
-        Ticket(0)
+    fn acknowledged_ticket(&self) -> FlushTicket {
+        FlushTicket(0)
     }
 
-    fn wait(&mut self, _: Ticket, _: Duration) -> Result<bool, Halt> {
+    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
         Ok(true)
     }
 }
 
-fn run(stop_at: Option<i64>) -> (Ended, Vec<String>, Vec<Positions>) {
-    let schema = Schema::new("user_id", []);
+fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<PartitionOffsets>) {
+    let schema = EventSchema::new("user_id", []);
     let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default: None };
     let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
     let view = FeatureView { name: "v".into(), window, features: vec![count] };
-    let job = Job {
+    let job = JobDefinition {
         views: [view].into(),
-        decoder: Decoder::new(schema.clone(), "event_time", jiff::tz::TimeZone::UTC, 1_024),
+        decoder: EventDecoder::new(schema.clone(), "event_time", jiff::tz::TimeZone::UTC, 1_024),
         schema,
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
         hash_key: [0; 16],
         keys_required: false,
     };
-    let (stop, rows, committed) = (Stop::default(), Rows::default(), Arc::default());
-    let source = TenEvents { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
+    let (stop, rows, committed) = (StopSignal::default(), CollectedRows::default(), Arc::default());
+    let source = TenEventSource { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
     let metrics = WorkerMetrics::new(1);
-    let clock = MonotonicClock::start();
-    let mut worker = Worker::new(job, source, rows.clone(), CountOnly, clock, None, stop, Arc::clone(&metrics));
-    assert!(!metrics.times.ended());
+    let clock = SystemClock::start();
+    let mut worker = Worker::new(job, source, rows.clone(), NoDeadLetterSink, clock, None, stop, Arc::clone(&metrics));
+    assert!(!metrics.time_use.ended());
     let ended = worker.run().expect("nothing halts it");
-    assert!(metrics.times.ended(), "whoever watches must not take it for one that is stuck");
+    assert!(metrics.time_use.ended(), "whoever watches must not take it for one that is stuck");
     let rows = rows.0.lock().expect("one thread").clone();
     let committed = committed.lock().expect("one thread").clone();
     (ended, rows, committed)
@@ -117,10 +128,10 @@ fn run(stop_at: Option<i64>) -> (Ended, Vec<String>, Vec<Positions>) {
 /// over.
 #[test]
 fn a_stop_in_the_middle_of_a_poll_fires_nothing_and_commits_nothing() {
-    assert_eq!(run(Some(4)), (Ended::Stopped, vec![], vec![]));
+    assert_eq!(run_worker(Some(4)), (WorkerOutcome::Stopped, vec![], vec![]));
 }
 
 #[test]
 fn without_a_stop_everything_fires_and_nothing_is_committed_without_a_checkpoint() {
-    assert_eq!(run(None), (Ended::Exhausted, vec!["Long(10)".to_owned()], vec![]));
+    assert_eq!(run_worker(None), (WorkerOutcome::InputExhausted, vec!["Long(10)".to_owned()], vec![]));
 }

@@ -1,40 +1,40 @@
 //! The products of the shop: each has one price for ever, and some are far more popular than others.
 
-use crate::dice::Dice;
+use crate::dice::RandomStream;
 
 /// How many products the shop has.
-const PRODUCTS: u32 = 4_000;
+const PRODUCT_COUNT: u32 = 4_000;
 /// Mean prices of the departments in cents: groceries, clothes, household goods, electronics.
-const DEPARTMENTS: [u32; 4] = [900, 3_500, 9_000, 45_000];
+const DEPARTMENT_MEAN_CENTS: [u32; 4] = [900, 3_500, 9_000, 45_000];
 /// What prices end in, in cents.
-const ENDINGS: [u32; 6] = [99, 99, 95, 90, 49, 0];
+const PRICE_ENDINGS_CENTS: [u32; 6] = [99, 99, 95, 90, 49, 0];
 
-/// A product's number in the [`Catalogue`].
-pub(crate) type Product = u32;
+/// A product's number in the [`ProductCatalogue`].
+pub(crate) type ProductId = u32;
 
 #[derive(Debug)]
-pub(crate) struct Catalogue {
+pub(crate) struct ProductCatalogue {
     prices_cents: Box<[u32]>,
 }
 
-impl Catalogue {
-    pub(crate) fn new(mut dice: Dice) -> Self {
-        let prices_cents = (0..PRODUCTS).map(|_| price_cents(&mut dice)).collect();
+impl ProductCatalogue {
+    pub(crate) fn new(mut dice: RandomStream) -> Self {
+        let prices_cents = (0..PRODUCT_COUNT).map(|_| draw_price_cents(&mut dice)).collect();
         Self { prices_cents }
     }
 
     /// A product as a shopper comes by it.
-    pub(crate) fn any(&self, dice: &mut Dice) -> Product {
-        dice.mostly_small(PRODUCTS)
+    pub(crate) fn pick_product(&self, dice: &mut RandomStream) -> ProductId {
+        dice.draw_mostly_small(PRODUCT_COUNT)
     }
 
-    pub(crate) fn price_cents(&self, product: Product) -> u32 {
+    pub(crate) fn price_cents(&self, product: ProductId) -> u32 {
         self.prices_cents[product as usize]
     }
 }
 
-fn price_cents(dice: &mut Dice) -> u32 {
-    let department = dice.pick(&DEPARTMENTS);
-    let dollars = (dice.around(department) / 100).max(1);
-    dollars * 100 + dice.pick(&ENDINGS)
+fn draw_price_cents(dice: &mut RandomStream) -> u32 {
+    let department = dice.pick(&DEPARTMENT_MEAN_CENTS);
+    let dollars = (dice.draw_log_normal(department) / 100).max(1);
+    dollars * 100 + dice.pick(&PRICE_ENDINGS_CENTS)
 }

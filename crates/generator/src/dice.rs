@@ -8,16 +8,16 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 /// A probability in units of 2⁻³²; 2³² is certainty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Share(u64);
+pub(crate) struct Probability(u64);
 
-impl Share {
+impl Probability {
     /// From 0 to 100.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "0 to 100 becomes 0 to 2³²; the fraction below 2⁻³² is meant to go"
     )]
-    pub(crate) const fn percent(percent: f64) -> Self {
+    pub(crate) const fn from_percent(percent: f64) -> Self {
         Self((percent / 100.0 * 4_294_967_296.0) as u64)
     }
 
@@ -32,7 +32,7 @@ impl Share {
 
 /// Boundaries of the 64 equally likely slices of a log-normal distribution (sigma 1, its ends cut at 0.4 % and 99.6 %),
 /// in 1/1024 of its mean.
-const LOG_NORMAL: [u32; 65] = [
+const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
     44, 73, 98, 118, 136, 153, 169, 184, 199, 214, 229, 244, 259, 274, 290, 305, 321, 337, 353, 369, 386, 403, 421,
     439, 458, 477, 497, 517, 538, 560, 582, 605, 630, 655, 681, 708, 737, 767, 798, 831, 866, 903, 941, 983, 1027,
     1073, 1124, 1178, 1236, 1299, 1369, 1445, 1529, 1623, 1729, 1849, 1989, 2154, 2352, 2599, 2920, 3365, 4056, 5426,
@@ -41,11 +41,11 @@ const LOG_NORMAL: [u32; 65] = [
 
 /// One stream of chance.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(Xoshiro256PlusPlus);
+pub(crate) struct RandomStream(Xoshiro256PlusPlus);
 
-impl Dice {
+impl RandomStream {
     /// `N` streams from one seed that do not overlap (each may be drawn from 2¹²⁸ times).
-    pub(crate) fn streams<const N: usize>(seed: u64) -> [Self; N] {
+    pub(crate) fn split_seed<const N: usize>(seed: u64) -> [Self; N] {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         std::array::from_fn(|_| {
             let stream = Self(rng.clone());
@@ -54,38 +54,38 @@ impl Dice {
         })
     }
 
-    pub(crate) fn bits(&mut self) -> u32 {
+    pub(crate) fn next_bits(&mut self) -> u32 {
         self.0.next_u32()
     }
 
-    pub(crate) fn chance(&mut self, share: Share) -> bool {
-        share.includes(self.bits())
+    pub(crate) fn draw_bool(&mut self, share: Probability) -> bool {
+        share.includes(self.next_bits())
     }
 
     /// Uniform in `0..n`; 0 for an `n` of 0.
-    pub(crate) fn below(&mut self, n: u32) -> u32 {
-        scale(self.bits(), n)
+    pub(crate) fn draw_below(&mut self, n: u32) -> u32 {
+        scale_fraction(self.next_bits(), n)
     }
 
     /// In `0..n`, small numbers more often: the product of two uniform draws.
-    pub(crate) fn mostly_small(&mut self, n: u32) -> u32 {
-        let (a, b) = (self.bits(), self.bits());
-        scale(scale(a, b), n)
+    pub(crate) fn draw_mostly_small(&mut self, n: u32) -> u32 {
+        let (a, b) = (self.next_bits(), self.next_bits());
+        scale_fraction(scale_fraction(a, b), n)
     }
 
     /// In `0..n` by a power law: the fourth power of a uniform draw, so that the first 1 % of the range gets 32 % of the
     /// draws and the first thousandth 18 %.
-    pub(crate) fn power_law(&mut self, n: u32) -> u32 {
-        let bits = self.bits();
-        let square = scale(bits, bits);
-        scale(scale(square, square), n)
+    pub(crate) fn draw_power_law(&mut self, n: u32) -> u32 {
+        let bits = self.next_bits();
+        let square = scale_fraction(bits, bits);
+        scale_fraction(scale_fraction(square, square), n)
     }
 
     /// Log-normal with this mean: most draws below it, some several times it, never above nine times it.
-    pub(crate) fn around(&mut self, mean: u32) -> u32 {
-        let bits = self.bits();
+    pub(crate) fn draw_log_normal(&mut self, mean: u32) -> u32 {
+        let bits = self.next_bits();
         let slice = (bits >> 26) as usize;
-        let (low, high) = (LOG_NORMAL[slice], LOG_NORMAL[slice + 1]);
+        let (low, high) = (LOG_NORMAL_BOUNDARIES[slice], LOG_NORMAL_BOUNDARIES[slice + 1]);
         let within = u64::from(bits & 0x03ff_ffff);
         let factor = (u64::from(low) << 26) + u64::from(high - low) * within;
         u32::try_from(((factor >> 10) * u64::from(mean)) >> 26).unwrap_or(u32::MAX)
@@ -93,17 +93,17 @@ impl Dice {
 
     /// One of them, each as likely.
     pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.index(of.len())]
+        of[self.draw_index(of.len())]
     }
 
     /// Uniform in `0..len`.
-    pub(crate) fn index(&mut self, len: usize) -> usize {
-        self.below(u32::try_from(len).unwrap_or(u32::MAX)) as usize
+    pub(crate) fn draw_index(&mut self, len: usize) -> usize {
+        self.draw_below(u32::try_from(len).unwrap_or(u32::MAX)) as usize
     }
 }
 
 /// `n` times the fraction `bits` / 2³².
-fn scale(bits: u32, n: u32) -> u32 {
+fn scale_fraction(bits: u32, n: u32) -> u32 {
     ((u64::from(bits) * u64::from(n)) >> 32) as u32
 }
 
@@ -111,15 +111,15 @@ fn scale(bits: u32, n: u32) -> u32 {
 mod tests {
     use super::*;
 
-    fn dice() -> Dice {
-        let [dice] = Dice::streams(1);
+    fn dice() -> RandomStream {
+        let [dice] = RandomStream::split_seed(1);
         dice
     }
 
     #[test]
     fn log_normal_draws_have_the_mean_asked_for_and_a_long_tail() {
         let mut dice = dice();
-        let mut draws: Vec<u32> = (0..100_000).map(|_| dice.around(35_000)).collect();
+        let mut draws: Vec<u32> = (0..100_000).map(|_| dice.draw_log_normal(35_000)).collect();
         draws.sort_unstable();
         let mean = draws.iter().map(|&draw| u64::from(draw)).sum::<u64>() / 100_000;
         assert!((34_000..36_000).contains(&mean), "mean {mean}");
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_power_law_favours_the_first_but_reaches_the_last() {
         let mut dice = dice();
-        let draws: Vec<u32> = (0..100_000).map(|_| dice.power_law(1_000)).collect();
+        let draws: Vec<u32> = (0..100_000).map(|_| dice.draw_power_law(1_000)).collect();
         let first = draws.iter().filter(|&&draw| draw < 10).count();
         assert!((30_000..33_500).contains(&first), "{first} of 100,000 in the first percent");
         assert_eq!(draws.iter().max(), Some(&999));
@@ -138,14 +138,17 @@ mod tests {
 
     #[test]
     fn shares_reach_from_never_to_always() {
-        assert!(!Share::percent(0.0).includes(0));
-        assert!(Share::percent(100.0).includes(u32::MAX));
-        assert!(Share::percent(50.0).includes((1 << 31) - 1) && !Share::percent(50.0).includes(1 << 31));
+        assert!(!Probability::from_percent(0.0).includes(0));
+        assert!(Probability::from_percent(100.0).includes(u32::MAX));
+        assert!(
+            Probability::from_percent(50.0).includes((1 << 31) - 1)
+                && !Probability::from_percent(50.0).includes(1 << 31)
+        );
     }
 
     #[test]
     fn streams_of_one_seed_differ() {
-        let [mut a, mut b] = Dice::streams(9);
-        assert_ne!((a.bits(), a.bits()), (b.bits(), b.bits()));
+        let [mut a, mut b] = RandomStream::split_seed(9);
+        assert_ne!((a.next_bits(), a.next_bits()), (b.next_bits(), b.next_bits()));
     }
 }

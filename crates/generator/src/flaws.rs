@@ -2,16 +2,16 @@
 
 use std::io::Write;
 
-use crate::dice::Dice;
-use crate::payload::Pieces;
+use crate::dice::RandomStream;
+use crate::payload::PayloadParts;
 
 /// Times that are none.
-const NO_TIMES: [&str; 5] =
+const INVALID_TIMES: [&str; 5] =
     ["2024-13-45T99:00:00", "yesterday", "01/02/2024 10:00", "2024-01-01T10:00:0O", "0000-00-00T00:00:00"];
 /// Prices of a wrong type; the last is not even JSON.
-const NO_PRICES: [&str; 6] = [r#""free""#, r#""29.99""#, "true", "[29.99]", r#"{"amount":29.99}"#, "NaN"];
+const INVALID_PRICES: [&str; 6] = [r#""free""#, r#""29.99""#, "true", "[29.99]", r#"{"amount":29.99}"#, "NaN"];
 /// What ends up in a topic beside events.
-const NO_EVENTS: [&str; 7] = [
+const FOREIGN_PAYLOADS: [&str; 7] = [
     "not json at all",
     "<event type=\"view\"/>",
     "event_time,event_type,user_id,price",
@@ -22,94 +22,94 @@ const NO_EVENTS: [&str; 7] = [
 ];
 
 #[derive(Debug, Clone, Copy)]
-enum Flaw {
+enum PayloadFlaw {
     Empty,
     Truncated,
     TrailingBrace,
     BadUtf8,
-    NoEvent,
-    NoTime,
-    WithoutTime,
-    NoPrice,
-    WithoutUser,
+    ForeignPayload,
+    InvalidTime,
+    MissingTime,
+    InvalidPrice,
+    MissingUser,
     NullUser,
-    TwoUsers,
-    TwoPrices,
+    DuplicateUser,
+    DuplicatePrice,
 }
 
-const FLAWS: [Flaw; 12] = [
-    Flaw::Empty,
-    Flaw::Truncated,
-    Flaw::TrailingBrace,
-    Flaw::BadUtf8,
-    Flaw::NoEvent,
-    Flaw::NoTime,
-    Flaw::WithoutTime,
-    Flaw::NoPrice,
-    Flaw::WithoutUser,
-    Flaw::NullUser,
-    Flaw::TwoUsers,
-    Flaw::TwoPrices,
+const FLAWS: [PayloadFlaw; 12] = [
+    PayloadFlaw::Empty,
+    PayloadFlaw::Truncated,
+    PayloadFlaw::TrailingBrace,
+    PayloadFlaw::BadUtf8,
+    PayloadFlaw::ForeignPayload,
+    PayloadFlaw::InvalidTime,
+    PayloadFlaw::MissingTime,
+    PayloadFlaw::InvalidPrice,
+    PayloadFlaw::MissingUser,
+    PayloadFlaw::NullUser,
+    PayloadFlaw::DuplicateUser,
+    PayloadFlaw::DuplicatePrice,
 ];
 
 /// Writes the event with one flaw into the empty payload. It has no newline.
-pub(crate) fn write_malformed(event: &Pieces, dice: &mut Dice, payload: &mut Vec<u8>) {
-    let (time, event_type) = (text(&event.time), event.event_type);
-    let (user_id, price) = (text(&event.user_id), text(&event.price));
+pub(crate) fn write_malformed(event: &PayloadParts, dice: &mut RandomStream, payload: &mut Vec<u8>) {
+    let (time, event_type) = (as_text(&event.time), event.event_type);
+    let (user_id, price) = (as_text(&event.user_id), as_text(&event.price));
     // Writing to memory cannot fail.
     let _ = match dice.pick(&FLAWS) {
-        Flaw::Empty => Ok(()),
-        Flaw::Truncated => {
+        PayloadFlaw::Empty => Ok(()),
+        PayloadFlaw::Truncated => {
             event.write(payload);
-            payload.truncate(1 + dice.index(payload.len() - 1));
+            payload.truncate(1 + dice.draw_index(payload.len() - 1));
             Ok(())
         }
-        Flaw::TrailingBrace => {
+        PayloadFlaw::TrailingBrace => {
             event.write(payload);
             payload.push(b'}');
             Ok(())
         }
-        Flaw::BadUtf8 => {
+        PayloadFlaw::BadUtf8 => {
             event.write(payload);
             // The event type begins after the time; 0xff is in no UTF-8 text.
             payload[event.time.len() + 31] = 0xff;
             Ok(())
         }
-        Flaw::NoEvent => write!(payload, "{}", dice.pick(&NO_EVENTS)),
-        Flaw::NoTime => {
-            let time = dice.pick(&NO_TIMES);
+        PayloadFlaw::ForeignPayload => write!(payload, "{}", dice.pick(&FOREIGN_PAYLOADS)),
+        PayloadFlaw::InvalidTime => {
+            let time = dice.pick(&INVALID_TIMES);
             write!(
                 payload,
                 r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#
             )
         }
-        Flaw::WithoutTime => {
+        PayloadFlaw::MissingTime => {
             write!(payload, r#"{{"event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#)
         }
-        Flaw::NoPrice => {
-            let price = dice.pick(&NO_PRICES);
+        PayloadFlaw::InvalidPrice => {
+            let price = dice.pick(&INVALID_PRICES);
             write!(
                 payload,
                 r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#
             )
         }
-        Flaw::WithoutUser => {
+        PayloadFlaw::MissingUser => {
             write!(payload, r#"{{"event_time":"{time}","event_type":"{event_type}","price":{price}}}"#)
         }
-        Flaw::NullUser => {
+        PayloadFlaw::NullUser => {
             write!(payload, r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":null,"price":{price}}}"#)
         }
-        Flaw::TwoUsers => write!(
+        PayloadFlaw::DuplicateUser => write!(
             payload,
             r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":"{user_id}","user_id":"u0","price":{price}}}"#
         ),
-        Flaw::TwoPrices => write!(
+        PayloadFlaw::DuplicatePrice => write!(
             payload,
             r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":"{user_id}","price":{price},"price":0.01}}"#
         ),
     };
 }
 
-fn text(piece: &[u8]) -> &str {
+fn as_text(piece: &[u8]) -> &str {
     std::str::from_utf8(piece).unwrap_or_default()
 }

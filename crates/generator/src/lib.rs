@@ -5,9 +5,9 @@
 //! (the binary).
 //!
 //! Invariants:
-//! 1. The same [`Settings`] give the same bytes, on any machine and in any later run. All chance comes from seeded
+//! 1. The same [`GeneratorSettings`] give the same bytes, on any machine and in any later run. All chance comes from seeded
 //!    xoshiro256++ streams, arithmetic is on integers or on the IEEE-exact operations of floats (no `ln`, `exp`, `pow`).
-//! 2. [`Generated::due_ms`] never decreases.
+//! 2. [`GeneratedEvent::due_ms`] never decreases.
 //! 3. The event time of an event that is neither late nor malformed is never more than `disorder_ms` below the
 //!    largest event time sent before it.
 //! 4. Shopping does not depend on delivery: other values of `disorder_ms`, `late_percent` and `malformed_percent`
@@ -37,7 +37,8 @@ mod rhythm;
 mod settings;
 mod shop;
 
-pub use generator::{Generated, Generator};
+pub use generator::{EventGenerator, GeneratedEvent};
 pub use settings::{
-    MAX_DISORDER_MS, MAX_RATE, MAX_START_MS, MAX_USERS, MIN_RATE, MIN_START_MS, Settings, SettingsError,
+    GeneratorSettings, GeneratorSettingsError, MAX_DISORDER_MS, MAX_RATE, MAX_START_MS, MAX_USERS, MIN_RATE,
+    MIN_START_MS,
 };

@@ -4,13 +4,13 @@ use std::io::Write;
 
 use jiff::{Timestamp, tz::Offset};
 
-use crate::shop::EventType;
+use crate::shop::ShopEventType;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The pieces of one event as text.
 #[derive(Debug)]
-pub(crate) struct Pieces {
+pub(crate) struct PayloadParts {
     /// `2024-01-01T10:00:00.123`; whole seconds have no fraction.
     pub(crate) time: Vec<u8>,
     pub(crate) event_type: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Pieces {
     date: Vec<u8>,
 }
 
-impl Pieces {
+impl PayloadParts {
     pub(crate) fn new() -> Self {
         let mut pieces =
             Self { time: Vec::new(), event_type: "", user_id: Vec::new(), price: Vec::new(), day: 0, date: Vec::new() };
@@ -32,12 +32,12 @@ impl Pieces {
         pieces
     }
 
-    pub(crate) fn set(&mut self, time_ms: i64, event_type: EventType, user: u32, price_cents: u32) {
+    pub(crate) fn set(&mut self, time_ms: i64, event_type: ShopEventType, user: u32, price_cents: u32) {
         self.set_time(time_ms);
         self.event_type = match event_type {
-            EventType::View => "view",
-            EventType::Cart => "cart",
-            EventType::Purchase => "purchase",
+            ShopEventType::View => "view",
+            ShopEventType::Cart => "cart",
+            ShopEventType::Purchase => "purchase",
         };
         let mut digits = itoa::Buffer::new();
         self.user_id.clear();
@@ -103,8 +103,8 @@ fn three_digits(number: u32) -> [u8; 3] {
 mod tests {
     use super::*;
 
-    fn json(time_ms: i64, event_type: EventType, user: u32, price_cents: u32) -> String {
-        let (mut pieces, mut payload) = (Pieces::new(), Vec::new());
+    fn json(time_ms: i64, event_type: ShopEventType, user: u32, price_cents: u32) -> String {
+        let (mut pieces, mut payload) = (PayloadParts::new(), Vec::new());
         pieces.set(time_ms, event_type, user, price_cents);
         pieces.write(&mut payload);
         String::from_utf8(payload).unwrap()
@@ -113,18 +113,18 @@ mod tests {
     #[test]
     fn events_have_the_shape_of_the_schema() {
         assert_eq!(
-            json(1_704_103_200_123, EventType::View, 1233, 2999),
+            json(1_704_103_200_123, ShopEventType::View, 1233, 2999),
             r#"{"event_time":"2024-01-01T10:00:00.123","event_type":"view","user_id":"u1234","price":29.99}"#
         );
         assert_eq!(
-            json(1_709_251_199_000, EventType::Purchase, 0, 100_005),
+            json(1_709_251_199_000, ShopEventType::Purchase, 0, 100_005),
             r#"{"event_time":"2024-02-29T23:59:59","event_type":"purchase","user_id":"u1","price":1000.05}"#
         );
     }
 
     #[test]
     fn times_before_the_epoch_and_at_the_ends_of_the_calendar_have_dates() {
-        let time = |time_ms| json(time_ms, EventType::Cart, 0, 0)[15..38].to_owned();
+        let time = |time_ms| json(time_ms, ShopEventType::Cart, 0, 0)[15..38].to_owned();
         assert_eq!(time(-1), "1969-12-31T23:59:59.999");
         assert_eq!(time(crate::MIN_START_MS - 1), "0001-01-01T23:59:59.999");
         assert_eq!(time(crate::MAX_START_MS + 7), "9000-01-01T00:00:00.007");

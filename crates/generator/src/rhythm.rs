@@ -4,24 +4,24 @@
 //! average, day and night. So the human rhythm below bends to what is asked for: pauses shrink until at most a fifth of
 //! the users shop at once, and sessions grow until the users have time to rest between them.
 
-use crate::settings::Settings;
+use crate::settings::GeneratorSettings;
 
 /// Mean pause between two clicks where there is room for it.
-const PAUSE_MS: f64 = 35_000.0;
+const MAX_MEAN_PAUSE_MS: f64 = 35_000.0;
 /// Mean number of views in a session where there is room for so few.
-const VIEWS: f64 = 6.0;
+const MIN_MEAN_VIEWS: f64 = 6.0;
 /// Most views that the mean session may grow to.
-const VIEWS_MAX: f64 = 100.0;
+const MAX_MEAN_VIEWS: f64 = 100.0;
 /// Shortest rest after a session where there is room for it: just over the 10 minutes that close a session window.
-const REST_MS: f64 = 630_000.0;
+const MAX_SHORTEST_REST_MS: f64 = 630_000.0;
 /// Share of the users that may shop at the same time.
-const BUSY: f64 = 0.2;
+const MAX_BUSY_SHARE: f64 = 0.2;
 /// Share of its time that a user may spend on shopping and the shortest rest together.
-const TAKEN: f64 = 0.5;
+const MAX_TAKEN_SHARE: f64 = 0.5;
 
 /// The rhythm of one group of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rhythm {
+pub(crate) struct ShoppingRhythm {
     /// Mean pause between two clicks.
     pub(crate) pause_ms: u32,
     /// Mean number of views in a session.
@@ -30,26 +30,26 @@ pub(crate) struct Rhythm {
 
 /// The rhythms of all users: the lower its number, the more devoted a user is.
 #[derive(Debug)]
-pub(crate) struct Rhythms {
-    devoted: (u32, Rhythm),
-    keen: (u32, Rhythm),
-    common: Rhythm,
+pub(crate) struct ShoppingRhythms {
+    devoted: (u32, ShoppingRhythm),
+    keen: (u32, ShoppingRhythm),
+    common: ShoppingRhythm,
     rest_ms: u32,
 }
 
-impl Rhythms {
+impl ShoppingRhythms {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "all are held between small bounds")]
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &GeneratorSettings) -> Self {
         let users = settings.users;
         let per_user_ms = settings.rate / 1000.0 / f64::from(users);
-        let pause_ms = (BUSY / per_user_ms).clamp(1.0, PAUSE_MS);
+        let pause_ms = (MAX_BUSY_SHARE / per_user_ms).clamp(1.0, MAX_MEAN_PAUSE_MS);
         // A cycle of views × pause + rest has views ÷ cycle clicks per ms; twice as many must fit as are asked for.
-        let room = TAKEN / per_user_ms - pause_ms;
-        let views = (REST_MS / room).clamp(VIEWS, VIEWS_MAX);
-        let rest_ms = (views * room).clamp(0.0, REST_MS);
-        let rhythm = |faster: f64, longer: f64| Rhythm {
+        let room = MAX_TAKEN_SHARE / per_user_ms - pause_ms;
+        let views = (MAX_SHORTEST_REST_MS / room).clamp(MIN_MEAN_VIEWS, MAX_MEAN_VIEWS);
+        let rest_ms = (views * room).clamp(0.0, MAX_SHORTEST_REST_MS);
+        let rhythm = |faster: f64, longer: f64| ShoppingRhythm {
             pause_ms: (pause_ms / faster).max(1.0) as u32,
-            views: (views * longer).min(VIEWS_MAX) as u32,
+            views: (views * longer).min(MAX_MEAN_VIEWS) as u32,
         };
         Self {
             devoted: (users / 50, rhythm(4.0, 10.0)),
@@ -59,12 +59,12 @@ impl Rhythms {
         }
     }
 
-    pub(crate) fn of(&self, user: u32) -> Rhythm {
+    pub(crate) fn for_user(&self, user: u32) -> ShoppingRhythm {
         [self.devoted, self.keen].into_iter().find(|(end, _)| user < *end).map_or(self.common, |(_, rhythm)| rhythm)
     }
 
     /// Shortest time between two sessions of a user.
-    pub(crate) fn rest_ms(&self) -> u32 {
+    pub(crate) fn shortest_rest_ms(&self) -> u32 {
         self.rest_ms
     }
 }
@@ -73,29 +73,29 @@ impl Rhythms {
 mod tests {
     use super::*;
 
-    fn rhythms(users: u32, rate: f64) -> Rhythms {
-        Rhythms::new(&Settings { users, rate, ..Settings::default() })
+    fn rhythms(users: u32, rate: f64) -> ShoppingRhythms {
+        ShoppingRhythms::new(&GeneratorSettings { users, rate, ..GeneratorSettings::default() })
     }
 
     #[test]
     fn with_room_shoppers_are_human() {
         let rhythms = rhythms(200_000, 555.0);
-        assert_eq!(rhythms.of(199_999), Rhythm { pause_ms: 35_000, views: 6 });
-        assert_eq!(rhythms.of(0), Rhythm { pause_ms: 8_750, views: 60 });
-        assert_eq!(rhythms.rest_ms(), 630_000);
+        assert_eq!(rhythms.for_user(199_999), ShoppingRhythm { pause_ms: 35_000, views: 6 });
+        assert_eq!(rhythms.for_user(0), ShoppingRhythm { pause_ms: 8_750, views: 60 });
+        assert_eq!(rhythms.shortest_rest_ms(), 630_000);
     }
 
     #[test]
     fn a_crowded_shop_still_lets_session_windows_close() {
         let rhythms = rhythms(500, 20.0);
-        assert!(rhythms.rest_ms() > 600_000, "rest {} ms", rhythms.rest_ms());
-        assert!(rhythms.of(499).pause_ms >= 4_000);
+        assert!(rhythms.shortest_rest_ms() > 600_000, "rest {} ms", rhythms.shortest_rest_ms());
+        assert!(rhythms.for_user(499).pause_ms >= 4_000);
     }
 
     #[test]
     fn the_impossible_is_squeezed_in() {
         let rhythms = rhythms(1, 10_000_000.0);
-        assert_eq!(rhythms.of(0).pause_ms, 1);
-        assert_eq!(rhythms.rest_ms(), 0);
+        assert_eq!(rhythms.for_user(0).pause_ms, 1);
+        assert_eq!(rhythms.shortest_rest_ms(), 0);
     }
 }

@@ -17,7 +17,7 @@ pub const MAX_START_MS: i64 = 221_845_392_000_000;
 
 /// What to generate. The same settings give the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
+pub struct GeneratorSettings {
     /// How many distinct users shop: `u1` (the most active) to `u{users}`. 1 to [`MAX_USERS`].
     pub users: u32,
     /// Chooses the stream among all streams of these settings.
@@ -37,7 +37,7 @@ pub struct Settings {
 }
 
 /// 200,000 users at 500 events per second from 2024-01-01T00:00:00 on, seed 0, in order, none late, none malformed.
-impl Default for Settings {
+impl Default for GeneratorSettings {
     fn default() -> Self {
         Self {
             users: 200_000,
@@ -54,7 +54,7 @@ impl Default for Settings {
 /// A setting outside its limits: which, what it was, what it may be.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
-pub enum SettingsError {
+pub enum GeneratorSettingsError {
     /// No users, or more than [`MAX_USERS`].
     #[error("{0} users cannot be generated: give a number from 1 to {MAX_USERS}")]
     Users(u32),
@@ -86,23 +86,23 @@ pub enum SettingsError {
     },
 }
 
-impl Settings {
-    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+impl GeneratorSettings {
+    pub(crate) fn validate(&self) -> Result<(), GeneratorSettingsError> {
         let percent = 0.0..=100.0;
         if !(1..=MAX_USERS).contains(&self.users) {
-            Err(SettingsError::Users(self.users))
+            Err(GeneratorSettingsError::Users(self.users))
         } else if !(MIN_START_MS..=MAX_START_MS).contains(&self.start_ms) {
-            Err(SettingsError::Start(self.start_ms))
+            Err(GeneratorSettingsError::Start(self.start_ms))
         } else if !(MIN_RATE..=MAX_RATE).contains(&self.rate) {
-            Err(SettingsError::Rate(self.rate))
+            Err(GeneratorSettingsError::Rate(self.rate))
         } else if !(0..=MAX_DISORDER_MS).contains(&self.disorder_ms) {
-            Err(SettingsError::Disorder(self.disorder_ms))
+            Err(GeneratorSettingsError::Disorder(self.disorder_ms))
         } else if !percent.contains(&self.late_percent) {
-            Err(SettingsError::Late(self.late_percent))
+            Err(GeneratorSettingsError::Late(self.late_percent))
         } else if !percent.contains(&self.malformed_percent) {
-            Err(SettingsError::Malformed(self.malformed_percent))
+            Err(GeneratorSettingsError::Malformed(self.malformed_percent))
         } else if self.late_percent + self.malformed_percent > 100.0 {
-            Err(SettingsError::Shares { late: self.late_percent, malformed: self.malformed_percent })
+            Err(GeneratorSettingsError::Shares { late: self.late_percent, malformed: self.malformed_percent })
         } else {
             Ok(())
         }

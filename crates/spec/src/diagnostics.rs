@@ -10,33 +10,33 @@ use std::{fmt, ops::Range};
 
 pub use code::Code;
 
-use crate::Override;
+use crate::PipelineOverride;
 
 /// Where something stands, inside the crate.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum At {
+pub(crate) enum DocumentLocation {
     /// Bytes of the file.
-    Text(TextRange),
+    File(ByteRange),
     /// The value of the `--set` with this position.
     Override(usize),
 }
 
 /// A range of bytes that can be ordered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct TextRange {
+pub(crate) struct ByteRange {
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
 
-impl At {
-    pub(crate) fn text(range: Range<usize>) -> Self {
-        Self::Text(TextRange { start: range.start, end: range.end })
+impl DocumentLocation {
+    pub(crate) fn from_range(range: Range<usize>) -> Self {
+        Self::File(ByteRange { start: range.start, end: range.end })
     }
 }
 
 /// Where a mistake is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum DiagnosticPlace {
     /// In the file.
     File {
         /// Line, from 1.
@@ -51,7 +51,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DiagnosticPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { line, column } => write!(f, "{line}:{column}"),
@@ -68,31 +68,31 @@ pub struct Diagnostic {
     /// What is wrong.
     pub message: String,
     /// Where it is.
-    pub place: Place,
+    pub place: DiagnosticPlace,
     /// What belongs there; reads on after "expected".
     pub expected: String,
     /// The way out, where there is one to name.
     pub hint: Option<String>,
-    at: At,
-    related: Option<(At, String)>,
-    secret: bool,
+    location: DocumentLocation,
+    related: Option<(DocumentLocation, String)>,
+    redacted: bool,
 }
 
 impl Diagnostic {
-    pub(crate) fn hint(&mut self, hint: impl Into<Option<String>>) -> &mut Self {
+    pub(crate) fn set_hint(&mut self, hint: impl Into<Option<String>>) -> &mut Self {
         self.hint = hint.into();
         self
     }
 
     /// A second place that has to do with it.
-    pub(crate) fn related(&mut self, at: &At, label: String) -> &mut Self {
+    pub(crate) fn set_related(&mut self, at: &DocumentLocation, label: String) -> &mut Self {
         self.related = Some((at.clone(), label));
         self
     }
 
     /// The line holds a secret: never show it.
-    pub(crate) fn secret(&mut self) -> &mut Self {
-        self.secret = true;
+    pub(crate) fn redact_line(&mut self) -> &mut Self {
+        self.redacted = true;
         self
     }
 }
@@ -103,53 +103,62 @@ pub struct Diagnostics {
     file_name: String,
     text: String,
     overrides: Vec<String>,
-    list: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
-    pub(crate) fn new(file_name: &str, text: &str, overrides: &[Override], mistakes: Mistakes<'_>) -> Self {
+    pub(crate) fn new(
+        file_name: &str,
+        text: &str,
+        overrides: &[PipelineOverride],
+        mistakes: DiagnosticCollector<'_>,
+    ) -> Self {
         let overrides: Vec<String> = overrides.iter().map(|one| one.path.clone()).collect();
-        let mut list = mistakes.found;
-        let line_of = |at: &At| match at {
-            At::Text(range) => Some(text[..range.start].matches('\n').count()),
-            At::Override(_) => None,
+        let mut diagnostics = mistakes.diagnostics;
+        let line_of = |at: &DocumentLocation| match at {
+            DocumentLocation::File(range) => Some(text[..range.start].matches('\n').count()),
+            DocumentLocation::Override(_) => None,
         };
         // What follows from a broken line is noise: TOML's parser goes on with a guess, or without the line.
-        let broken: Vec<_> = list.iter().filter(|one| one.code.is_syntax()).map(|one| line_of(&one.at)).collect();
+        let broken: Vec<_> =
+            diagnostics.iter().filter(|one| one.code.is_syntax()).map(|one| line_of(&one.location)).collect();
         if !broken.is_empty() {
             let follows = |one: &Diagnostic| {
-                matches!(one.code, Code::MissingField | Code::UndeclaredField) || broken.contains(&line_of(&one.at))
+                matches!(one.code, Code::MissingField | Code::UndeclaredField)
+                    || broken.contains(&line_of(&one.location))
             };
-            list.retain(|one| one.code.is_syntax() || !follows(one));
+            diagnostics.retain(|one| one.code.is_syntax() || !follows(one));
         }
-        list.sort_by(|left, right| (&left.at, left.code).cmp(&(&right.at, right.code)));
-        list.dedup_by(|left, right| left.at == right.at && left.message == right.message);
-        for diagnostic in &mut list {
-            diagnostic.place = match &diagnostic.at {
-                At::Text(range) => {
+        diagnostics.sort_by(|left, right| (&left.location, left.code).cmp(&(&right.location, right.code)));
+        diagnostics.dedup_by(|left, right| left.location == right.location && left.message == right.message);
+        for diagnostic in &mut diagnostics {
+            diagnostic.place = match &diagnostic.location {
+                DocumentLocation::File(range) => {
                     let before = &text[..range.start];
                     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-                    Place::File {
+                    DiagnosticPlace::File {
                         line: before.matches('\n').count() + 1,
                         column: before[line_start..].chars().count() + 1,
                     }
                 }
-                At::Override(index) => Place::Override { path: overrides.get(*index).cloned().unwrap_or_default() },
+                DocumentLocation::Override(index) => {
+                    DiagnosticPlace::Override { path: overrides.get(*index).cloned().unwrap_or_default() }
+                }
             };
         }
-        Self { file_name: file_name.to_owned(), text: text.to_owned(), overrides, list }
+        Self { file_name: file_name.to_owned(), text: text.to_owned(), overrides, diagnostics }
     }
 
     /// Every mistake, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.list.iter()
+        self.diagnostics.iter()
     }
 
     /// How many there are; never 0.
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // it is never empty
     pub fn len(&self) -> usize {
-        self.list.len()
+        self.diagnostics.len()
     }
 
     /// All mistakes for people: each with its code, place, the line itself, what was expected and a hint, then one line
@@ -179,46 +188,46 @@ impl std::error::Error for Diagnostics {}
 
 /// The mistakes found so far.
 #[derive(Debug)]
-pub(crate) struct Mistakes<'a> {
+pub(crate) struct DiagnosticCollector<'a> {
     text: &'a str,
-    found: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
-impl<'a> Mistakes<'a> {
+impl<'a> DiagnosticCollector<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, found: Vec::new() }
+        Self { text, diagnostics: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.diagnostics.is_empty()
     }
 
     /// Notes a mistake; `expected` reads on after "expected".
-    pub(crate) fn add(
+    pub(crate) fn report(
         &mut self,
         code: Code,
-        at: &At,
+        at: &DocumentLocation,
         message: impl Into<String>,
         expected: impl Into<String>,
     ) -> &mut Diagnostic {
-        self.found.push(Diagnostic {
+        self.diagnostics.push(Diagnostic {
             code,
             message: message.into(),
-            place: Place::File { line: 1, column: 1 }, // known once all are there
+            place: DiagnosticPlace::File { line: 1, column: 1 }, // known once all are there
             expected: expected.into(),
             hint: None,
-            at: self.within_text(at),
+            location: self.clamp_to_text(at),
             related: None,
-            secret: false,
+            redacted: false,
         });
-        let last = self.found.len() - 1;
-        &mut self.found[last]
+        let last = self.diagnostics.len() - 1;
+        &mut self.diagnostics[last]
     }
 
     /// The place of `part` (bytes of `value`) within the TOML string at `at`: exact where the file spells the string as
     /// it is, the whole string where it uses escapes.
-    pub(crate) fn inside(&self, at: &At, value: &str, part: Range<usize>) -> At {
-        let At::Text(range) = at else { return at.clone() };
+    pub(crate) fn locate_within(&self, at: &DocumentLocation, value: &str, part: Range<usize>) -> DocumentLocation {
+        let DocumentLocation::File(range) = at else { return at.clone() };
         let spelled = self.text.get(range.start..range.end).unwrap_or_default();
         let inner = ["\"\"\"", "'''", "\"", "'"].iter().find_map(|quote| {
             let start = spelled.strip_prefix(quote)?;
@@ -227,19 +236,21 @@ impl<'a> Mistakes<'a> {
             (start.strip_suffix(quote)? == value).then(|| spelled.len() - start.len())
         });
         match inner {
-            Some(offset) => At::text(range.start + offset + part.start..range.start + offset + part.end),
+            Some(offset) => {
+                DocumentLocation::from_range(range.start + offset + part.start..range.start + offset + part.end)
+            }
             None => at.clone(),
         }
     }
 
     /// Ranges come from libraries; one that does not fit the text must not become a panic while rendering.
-    fn within_text(&self, at: &At) -> At {
+    fn clamp_to_text(&self, at: &DocumentLocation) -> DocumentLocation {
         match at {
-            At::Text(range) => {
+            DocumentLocation::File(range) => {
                 let start = self.text.floor_char_boundary(range.start);
-                At::text(start..self.text.ceil_char_boundary(range.end).max(start))
+                DocumentLocation::from_range(start..self.text.ceil_char_boundary(range.end).max(start))
             }
-            At::Override(_) => at.clone(),
+            DocumentLocation::Override(_) => at.clone(),
         }
     }
 }

@@ -4,30 +4,30 @@
 
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostics::{At, Code, Mistakes};
+use crate::diagnostics::{Code, DiagnosticCollector, DocumentLocation};
 
 /// A value and where it stands. A table's place is its header.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) at: At,
-    pub(crate) value: Value,
+pub(crate) struct DocumentNode {
+    pub(crate) location: DocumentLocation,
+    pub(crate) value: DocumentValue,
 }
 
 /// What a TOML value can be, as far as pipelines use it.
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub(crate) enum DocumentValue {
     Text(String),
     Integer(i64),
     Float(f64),
     Boolean(bool),
-    Table(Table),
+    Table(DocumentTable),
     /// A TOML type that no field of a pipeline has: its name.
     Other(&'static str),
     /// Already reported.
-    Broken,
+    Invalid,
 }
 
-impl Value {
+impl DocumentValue {
     /// Its type, in words.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
@@ -37,53 +37,54 @@ impl Value {
             Self::Boolean(_) => "a boolean",
             Self::Table(_) => "a table",
             Self::Other(name) => name,
-            Self::Broken => "broken",
+            Self::Invalid => "broken",
         }
     }
 }
 
 /// Named values, in the order of the file.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct Table {
-    pub(crate) entries: Vec<Entry>,
+pub(crate) struct DocumentTable {
+    pub(crate) entries: Vec<TableEntry>,
 }
 
 /// One name and its value.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct TableEntry {
     pub(crate) name: String,
-    pub(crate) name_at: At,
-    pub(crate) node: Node,
+    pub(crate) name_location: DocumentLocation,
+    pub(crate) node: DocumentNode,
 }
 
-impl Table {
-    pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
+impl DocumentTable {
+    pub(crate) fn get(&self, name: &str) -> Option<&TableEntry> {
         self.entries.iter().find(|entry| entry.name == name)
     }
 }
 
 /// Reads `text`; what is not TOML is noted and left out, or guessed where the parser can.
-pub(crate) fn parse(text: &str, mistakes: &mut Mistakes<'_>) -> Node {
+pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> DocumentNode {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
     // The parser recovers from everything but a name without a value, where it stops: what stands after such lines is
     // read by leaving them out.
-    let readable = without(text, errors.iter().filter(|error| error.message().starts_with("key with no value")));
+    let readable =
+        blank_error_lines(text, errors.iter().filter(|error| error.message().starts_with("key with no value")));
     if readable != text {
         let (rest, more) = DeTable::parse_recoverable(&readable);
         document = rest;
         errors.extend(more);
     }
     for error in errors {
-        syntax_mistake(&error, mistakes);
+        report_syntax_error(&error, mistakes);
     }
     // The root has no header; its place is the file's first character.
-    let at = At::text(0..0);
-    let value = Value::Table(table(document.get_ref(), &Origin::File, mistakes));
-    Node { at, value }
+    let at = DocumentLocation::from_range(0..0);
+    let value = DocumentValue::Table(read_table(document.get_ref(), &LocationSource::File, mistakes));
+    DocumentNode { location: at, value }
 }
 
 /// The text with the lines of `errors` blank; everything else stays where it is.
-fn without<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::Error>) -> String {
+fn blank_error_lines<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::Error>) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let length = bytes.len();
     for start in errors.filter_map(toml::de::Error::span).map(|span| span.start.min(length)) {
@@ -95,77 +96,86 @@ fn without<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::Error>) ->
 }
 
 /// Reads one value, all of it placed at `at`; `None` where `text` is not exactly one value.
-pub(crate) fn parse_value(text: &str, at: &At, mistakes: &mut Mistakes<'_>) -> Option<Node> {
+pub(crate) fn parse_value(
+    text: &str,
+    at: &DocumentLocation,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<DocumentNode> {
     let parsed = DeValue::parse(text.trim()).ok()?;
-    Some(node(parsed.get_ref(), parsed.span(), &Origin::Fixed(at.clone()), mistakes))
+    Some(read_node(parsed.get_ref(), parsed.span(), &LocationSource::Override(at.clone()), mistakes))
 }
 
-enum Origin {
+enum LocationSource {
     File,
-    Fixed(At),
+    Override(DocumentLocation),
 }
 
-impl Origin {
-    fn at(&self, span: std::ops::Range<usize>) -> At {
+impl LocationSource {
+    fn locate(&self, span: std::ops::Range<usize>) -> DocumentLocation {
         match self {
-            Self::File => At::text(span),
-            Self::Fixed(at) => at.clone(),
+            Self::File => DocumentLocation::from_range(span),
+            Self::Override(at) => at.clone(),
         }
     }
 }
 
 // The depth of the tree is bounded: the parser refuses more than 80 levels.
-fn table(source: &DeTable<'_>, origin: &Origin, mistakes: &mut Mistakes<'_>) -> Table {
-    let entries = source.iter().map(|(name, value)| Entry {
+fn read_table(source: &DeTable<'_>, origin: &LocationSource, mistakes: &mut DiagnosticCollector<'_>) -> DocumentTable {
+    let entries = source.iter().map(|(name, value)| TableEntry {
         name: name.get_ref().to_string(),
-        name_at: origin.at(name.span()),
-        node: node(value.get_ref(), value.span(), origin, mistakes),
+        name_location: origin.locate(name.span()),
+        node: read_node(value.get_ref(), value.span(), origin, mistakes),
     });
-    Table { entries: entries.collect() }
+    DocumentTable { entries: entries.collect() }
 }
 
-fn node(source: &DeValue<'_>, span: std::ops::Range<usize>, origin: &Origin, mistakes: &mut Mistakes<'_>) -> Node {
-    let at = origin.at(span);
+fn read_node(
+    source: &DeValue<'_>,
+    span: std::ops::Range<usize>,
+    origin: &LocationSource,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> DocumentNode {
+    let at = origin.locate(span);
     let value = match source {
-        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::String(text) => DocumentValue::Text(text.to_string()),
         DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
-            Ok(integer) => Value::Integer(integer),
+            Ok(integer) => DocumentValue::Integer(integer),
             Err(_) => {
-                mistakes.add(
+                mistakes.report(
                     Code::OutOfRange,
                     &at,
                     "this integer does not fit 64 bits",
                     format!("at most {} and at least {}", i64::MAX, i64::MIN),
                 );
-                Value::Broken
+                DocumentValue::Invalid
             }
         },
-        DeValue::Float(float) => float.as_str().parse().map_or(Value::Broken, Value::Float),
-        DeValue::Boolean(truth) => Value::Boolean(*truth),
-        DeValue::Datetime(_) => Value::Other("a date or time"),
-        DeValue::Array(_) => Value::Other("an array"),
-        DeValue::Table(inner) => Value::Table(table(inner, origin, mistakes)),
+        DeValue::Float(float) => float.as_str().parse().map_or(DocumentValue::Invalid, DocumentValue::Float),
+        DeValue::Boolean(truth) => DocumentValue::Boolean(*truth),
+        DeValue::Datetime(_) => DocumentValue::Other("a date or time"),
+        DeValue::Array(_) => DocumentValue::Other("an array"),
+        DeValue::Table(inner) => DocumentValue::Table(read_table(inner, origin, mistakes)),
     };
-    Node { at, value }
+    DocumentNode { location: at, value }
 }
 
-fn syntax_mistake(error: &toml::de::Error, mistakes: &mut Mistakes<'_>) {
-    let at = At::text(error.span().unwrap_or(0..0));
+fn report_syntax_error(error: &toml::de::Error, mistakes: &mut DiagnosticCollector<'_>) {
+    let at = DocumentLocation::from_range(error.span().unwrap_or(0..0));
     let (message, expected) = error.message().rsplit_once(", expected ").unwrap_or((error.message(), ""));
     if message.starts_with("duplicate key") {
         mistakes
-            .add(Code::DuplicateKey, &at, "this name stands twice in one table", "every name once")
-            .hint("keep one of the two".to_owned());
+            .report(Code::DuplicateKey, &at, "this name stands twice in one table", "every name once")
+            .set_hint("keep one of the two".to_owned());
     } else if message.contains("must be quoted") {
         mistakes
-            .add(Code::Syntax, &at, "this is not a TOML value", "a value, text in quotes")
-            .hint("write text in quotes: \"…\"".to_owned());
+            .report(Code::Syntax, &at, "this is not a TOML value", "a value, text in quotes")
+            .set_hint("write text in quotes: \"…\"".to_owned());
     } else if message.starts_with("invalid unquoted key") {
         mistakes
-            .add(Code::Syntax, &at, "this name needs quotes", "letters, digits, `_` and `-`, or a name in quotes")
-            .hint("names with other characters are quoted: \"이름\" = …".to_owned());
+            .report(Code::Syntax, &at, "this name needs quotes", "letters, digits, `_` and `-`, or a name in quotes")
+            .set_hint("names with other characters are quoted: \"이름\" = …".to_owned());
     } else {
         let expected = if expected.is_empty() { "TOML" } else { expected };
-        mistakes.add(Code::Syntax, &at, format!("this is not TOML: {message}"), expected);
+        mistakes.report(Code::Syntax, &at, format!("this is not TOML: {message}"), expected);
     }
 }

@@ -10,87 +10,90 @@
 
 use std::collections::VecDeque;
 
-use crate::{KeyTemplate, Segment};
+use crate::{KeySegment, KeyTemplate};
 
 /// The bytes a state takes.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Bytes {
-    One(u8),
+enum ByteClass {
+    Exact(u8),
     Digit,
     Any,
 }
 
-impl Bytes {
+impl ByteClass {
     /// A byte both take.
-    fn common(self, other: Self) -> Option<u8> {
+    fn common_byte(self, other: Self) -> Option<u8> {
         match (self, other) {
             (Self::Any, Self::Any) => Some(b'a'),
             (Self::Digit | Self::Any, Self::Digit | Self::Any) => Some(b'1'),
-            (Self::One(byte), Self::One(other)) => (byte == other).then_some(byte),
-            (Self::One(byte), Self::Any) | (Self::Any, Self::One(byte)) => Some(byte),
-            (Self::One(byte), Self::Digit) | (Self::Digit, Self::One(byte)) => byte.is_ascii_digit().then_some(byte),
+            (Self::Exact(byte), Self::Exact(other)) => (byte == other).then_some(byte),
+            (Self::Exact(byte), Self::Any) | (Self::Any, Self::Exact(byte)) => Some(byte),
+            (Self::Exact(byte), Self::Digit) | (Self::Digit, Self::Exact(byte)) => {
+                byte.is_ascii_digit().then_some(byte)
+            }
         }
     }
 }
 
-struct State {
+struct AutomatonState {
     /// What it took to get here.
-    bytes: Bytes,
+    bytes: ByteClass,
     /// The segment that byte belongs to.
     segment: usize,
-    next: Vec<usize>,
-    accepts: bool,
+    successors: Vec<usize>,
+    is_accepting: bool,
 }
 
 /// State 0 is the start.
-struct Automaton<'a> {
+struct KeyAutomaton<'a> {
     template: &'a KeyTemplate,
-    states: Vec<State>,
+    states: Vec<AutomatonState>,
 }
 
-impl<'a> Automaton<'a> {
+impl<'a> KeyAutomaton<'a> {
     fn new(template: &'a KeyTemplate) -> Self {
-        let start = State { bytes: Bytes::Any, segment: usize::MAX, next: Vec::new(), accepts: false };
+        let start =
+            AutomatonState { bytes: ByteClass::Any, segment: usize::MAX, successors: Vec::new(), is_accepting: false };
         let mut automaton = Self { template, states: vec![start] };
         let mut frontier = vec![0]; // the states that everything before the next segment can end in
         for (index, segment) in template.segments().iter().enumerate() {
             match segment {
-                Segment::Literal(text) => {
+                KeySegment::Literal(text) => {
                     for byte in text.bytes() {
-                        frontier = vec![automaton.push(Bytes::One(byte), index, &frontier)];
+                        frontier = vec![automaton.push_state(ByteClass::Exact(byte), index, &frontier)];
                     }
                 }
-                Segment::Key => {
-                    let any = automaton.push(Bytes::Any, index, &frontier);
-                    automaton.states[any].next.push(any);
+                KeySegment::EntityKey => {
+                    let any = automaton.push_state(ByteClass::Any, index, &frontier);
+                    automaton.states[any].successors.push(any);
                     frontier.push(any);
                 }
-                Segment::WindowStart | Segment::WindowEnd => {
-                    let minus = automaton.push(Bytes::One(b'-'), index, &frontier);
+                KeySegment::WindowStart | KeySegment::WindowEnd => {
+                    let minus = automaton.push_state(ByteClass::Exact(b'-'), index, &frontier);
                     frontier.push(minus);
-                    let digit = automaton.push(Bytes::Digit, index, &frontier);
-                    automaton.states[digit].next.push(digit);
+                    let digit = automaton.push_state(ByteClass::Digit, index, &frontier);
+                    automaton.states[digit].successors.push(digit);
                     frontier = vec![digit];
                 }
             }
         }
         for state in frontier {
-            automaton.states[state].accepts = true;
+            automaton.states[state].is_accepting = true;
         }
         automaton
     }
 
-    fn push(&mut self, bytes: Bytes, segment: usize, from: &[usize]) -> usize {
+    fn push_state(&mut self, bytes: ByteClass, segment: usize, from: &[usize]) -> usize {
         let state = self.states.len();
-        self.states.push(State { bytes, segment, next: Vec::new(), accepts: false });
+        self.states.push(AutomatonState { bytes, segment, successors: Vec::new(), is_accepting: false });
         for before in from {
-            self.states[*before].next.push(state);
+            self.states[*before].successors.push(state);
         }
         state
     }
 
     /// What a run over `key` takes for the user and the window, in words.
-    fn reading(&self, run: &[usize], key: &[u8]) -> String {
+    fn describe_reading(&self, run: &[usize], key: &[u8]) -> String {
         let part = |segment: usize| {
             let bytes: Vec<u8> = run
                 .iter()
@@ -101,10 +104,10 @@ impl<'a> Automaton<'a> {
             String::from_utf8_lossy(&bytes).escape_debug().to_string()
         };
         let named = self.template.segments().iter().enumerate().filter_map(|(index, segment)| match segment {
-            Segment::Literal(_) => None,
-            Segment::Key => Some(format!("user \"{}\"", part(index))),
-            Segment::WindowStart => Some(format!("window start {}", part(index))),
-            Segment::WindowEnd => Some(format!("window end {}", part(index))),
+            KeySegment::Literal(_) => None,
+            KeySegment::EntityKey => Some(format!("user \"{}\"", part(index))),
+            KeySegment::WindowStart => Some(format!("window start {}", part(index))),
+            KeySegment::WindowEnd => Some(format!("window end {}", part(index))),
         });
         named.collect::<Vec<_>>().join(", ")
     }
@@ -112,28 +115,28 @@ impl<'a> Automaton<'a> {
 
 /// A key with two readings.
 #[derive(Debug)]
-pub(crate) struct Example {
+pub(crate) struct KeyConflict {
     /// The key, printable.
     pub(crate) key: String,
     /// What it means by the first template.
-    pub(crate) first: String,
+    pub(crate) first_reading: String,
     /// What else it means, or what it means by the second template.
-    pub(crate) second: String,
+    pub(crate) second_reading: String,
 }
 
 /// A key that `template` produces for two different (user, window) pairs.
-pub(crate) fn ambiguity(template: &KeyTemplate) -> Option<Example> {
-    let automaton = Automaton::new(template);
-    search(&automaton, &automaton, true)
+pub(crate) fn find_ambiguity(template: &KeyTemplate) -> Option<KeyConflict> {
+    let automaton = KeyAutomaton::new(template);
+    find_shared_key(&automaton, &automaton, true)
 }
 
 /// A key that both templates can produce.
-pub(crate) fn collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<Example> {
-    search(&Automaton::new(first), &Automaton::new(second), false)
+pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyConflict> {
+    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), false)
 }
 
 /// The shortest key both accept; with `differing`, only by two different runs.
-fn search(left: &Automaton<'_>, right: &Automaton<'_>, differing: bool) -> Option<Example> {
+fn find_shared_key(left: &KeyAutomaton<'_>, right: &KeyAutomaton<'_>, differing: bool) -> Option<KeyConflict> {
     type Pair = (usize, usize, bool); // a state of each, and whether the runs have differed so far
     let width = right.states.len();
     let index = |(l, r, differed): Pair| (l * width + r) * 2 + usize::from(differed);
@@ -141,7 +144,7 @@ fn search(left: &Automaton<'_>, right: &Automaton<'_>, differing: bool) -> Optio
     let start = (0, 0, false);
     let mut queue = VecDeque::from([start]);
     while let Some(pair @ (l, r, differed)) = queue.pop_front() {
-        if left.states[l].accepts && right.states[r].accepts && (differed || !differing) {
+        if left.states[l].is_accepting && right.states[r].is_accepting && (differed || !differing) {
             let mut steps = Vec::new();
             let mut at = pair;
             while let Some((before, byte)) = reached_by[index(at)] {
@@ -151,15 +154,15 @@ fn search(left: &Automaton<'_>, right: &Automaton<'_>, differing: bool) -> Optio
             steps.reverse();
             let key: Vec<u8> = steps.iter().map(|step| step.2).collect();
             let runs: (Vec<usize>, Vec<usize>) = steps.iter().map(|step| (step.0, step.1)).unzip();
-            return Some(Example {
+            return Some(KeyConflict {
                 key: String::from_utf8_lossy(&key).escape_debug().to_string(),
-                first: left.reading(&runs.0, &key),
-                second: right.reading(&runs.1, &key),
+                first_reading: left.describe_reading(&runs.0, &key),
+                second_reading: right.describe_reading(&runs.1, &key),
             });
         }
-        for &next_l in &left.states[l].next {
-            for &next_r in &right.states[r].next {
-                let Some(byte) = left.states[next_l].bytes.common(right.states[next_r].bytes) else { continue };
+        for &next_l in &left.states[l].successors {
+            for &next_r in &right.states[r].successors {
+                let Some(byte) = left.states[next_l].bytes.common_byte(right.states[next_r].bytes) else { continue };
                 let next = (next_l, next_r, differed || (differing && next_l != next_r));
                 // Nothing leads back to the start, so a state without a predecessor is one not seen yet.
                 let slot = &mut reached_by[index(next)];
@@ -192,8 +195,8 @@ mod tests {
             "{window_start}1{window_end}:{u}",
             "{window_start}:{u}{window_end}",
         ] {
-            let example = ambiguity(&template(text)).expect(text);
-            assert_ne!(example.first, example.second, "{text}: {example:?}");
+            let example = find_ambiguity(&template(text)).expect(text);
+            assert_ne!(example.first_reading, example.second_reading, "{text}: {example:?}");
         }
     }
 
@@ -210,7 +213,7 @@ mod tests {
             "{u} {window_end}ms",
             "{window_start}5:{u}",
         ] {
-            assert!(ambiguity(&template(text)).is_none(), "{text}");
+            assert!(find_ambiguity(&template(text)).is_none(), "{text}");
         }
     }
 
@@ -227,9 +230,9 @@ mod tests {
             ("f:{u}:1", "f:{u}:{window_start}", "f::1"),
             ("한{u}", "{u}글", "한글"),
         ] {
-            let example = collision(&template(first), &template(second)).expect(first);
+            let example = find_collision(&template(first), &template(second)).expect(first);
             assert_eq!(example.key, key, "{first} {second}: {example:?}");
-            assert!(collision(&template(second), &template(first)).is_some(), "{second} {first}");
+            assert!(find_collision(&template(second), &template(first)).is_some(), "{second} {first}");
         }
     }
 
@@ -243,7 +246,7 @@ mod tests {
             ("{window_start}:{u}", "x{u}"),
             ("한{u}", "하{u}"),
         ] {
-            assert!(collision(&template(first), &template(second)).is_none(), "{first} {second}");
+            assert!(find_collision(&template(first), &template(second)).is_none(), "{first} {second}");
         }
     }
 }

@@ -11,11 +11,11 @@ use windrow_core::{EventTime, Window};
 
 /// A piece of a key template.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Segment {
+pub enum KeySegment {
     /// Text as it stands.
     Literal(String),
     /// The user: the entity key's bytes.
-    Key,
+    EntityKey,
     /// The window's start in epoch ms.
     WindowStart,
     /// The window's end in epoch ms.
@@ -25,7 +25,7 @@ pub enum Segment {
 /// The Redis key of a view's rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyTemplate {
-    segments: Vec<Segment>,
+    segments: Vec<KeySegment>,
     text: String,
 }
 
@@ -42,13 +42,13 @@ pub struct KeyWindow {
 #[derive(Debug)]
 pub(crate) enum TemplateMistake {
     /// A `{` or `}` without its partner.
-    LoneBrace(Range<usize>),
+    UnmatchedBrace(Range<usize>),
     /// `{name}` with a name that means nothing here.
     UnknownPlaceholder(Range<usize>, String),
     /// A placeholder that stands a second time.
-    Repeated(Range<usize>),
+    RepeatedPlaceholder(Range<usize>),
     /// No placeholder for the user.
-    NoKey,
+    MissingEntityKey,
 }
 
 impl KeyTemplate {
@@ -68,24 +68,24 @@ impl KeyTemplate {
                 let range = at..at + name.len() + 2;
                 at = range.end;
                 let segment = match name {
-                    "window_start" => Segment::WindowStart,
-                    "window_end" => Segment::WindowEnd,
-                    name if key_name.is_none_or(|key| key == name) => Segment::Key,
+                    "window_start" => KeySegment::WindowStart,
+                    "window_end" => KeySegment::WindowEnd,
+                    name if key_name.is_none_or(|key| key == name) => KeySegment::EntityKey,
                     name => {
                         mistakes.push(TemplateMistake::UnknownPlaceholder(range, name.to_owned()));
                         continue;
                     }
                 };
                 if !literal.is_empty() {
-                    segments.push(Segment::Literal(std::mem::take(&mut literal)));
+                    segments.push(KeySegment::Literal(std::mem::take(&mut literal)));
                 }
                 if segments.contains(&segment) {
-                    mistakes.push(TemplateMistake::Repeated(range));
+                    mistakes.push(TemplateMistake::RepeatedPlaceholder(range));
                 } else {
                     segments.push(segment);
                 }
             } else if character == '{' || character == '}' {
-                mistakes.push(TemplateMistake::LoneBrace(at..at + 1));
+                mistakes.push(TemplateMistake::UnmatchedBrace(at..at + 1));
                 at += 1;
             } else {
                 literal.push(character);
@@ -93,50 +93,50 @@ impl KeyTemplate {
             }
         }
         if !literal.is_empty() {
-            segments.push(Segment::Literal(literal));
+            segments.push(KeySegment::Literal(literal));
         }
-        if mistakes.is_empty() && !segments.contains(&Segment::Key) {
-            mistakes.push(TemplateMistake::NoKey);
+        if mistakes.is_empty() && !segments.contains(&KeySegment::EntityKey) {
+            mistakes.push(TemplateMistake::MissingEntityKey);
         }
         if mistakes.is_empty() { Ok(Self { segments, text: text.to_owned() }) } else { Err(mistakes) }
     }
 
     /// Its pieces, in order; no two literals follow each other.
     #[must_use]
-    pub fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[KeySegment] {
         &self.segments
     }
 
     /// Whether every window has its own key; otherwise a window's row takes the place of the last one.
     #[must_use]
-    pub fn has_window(&self) -> bool {
-        self.segments.iter().any(|segment| matches!(segment, Segment::WindowStart | Segment::WindowEnd))
+    pub fn names_window(&self) -> bool {
+        self.segments.iter().any(|segment| matches!(segment, KeySegment::WindowStart | KeySegment::WindowEnd))
     }
 
     /// Appends the Redis key of `key`'s row for `window` to `out`.
-    pub fn write(&self, out: &mut Vec<u8>, key: &str, window: Window) {
+    pub fn append_key(&self, out: &mut Vec<u8>, key: &str, window: Window) {
         let mut digits = itoa::Buffer::new();
         for segment in &self.segments {
             let part = match segment {
-                Segment::Literal(text) => text,
-                Segment::Key => key,
-                Segment::WindowStart => digits.format(window.start.ms()),
-                Segment::WindowEnd => digits.format(window.end.ms()),
+                KeySegment::Literal(text) => text,
+                KeySegment::EntityKey => key,
+                KeySegment::WindowStart => digits.format(window.start.ms()),
+                KeySegment::WindowEnd => digits.format(window.end.ms()),
             };
             out.extend_from_slice(part.as_bytes());
         }
     }
 
     /// A pattern for Redis `SCAN … MATCH` that finds every key of `key`'s rows. It may find more (`*` is any text):
-    /// [`KeyTemplate::matches`] tells them apart.
+    /// [`KeyTemplate::parse_key`] tells them apart.
     #[must_use]
     pub fn scan_pattern(&self, key: &str) -> String {
         let mut pattern = String::new();
         for segment in &self.segments {
             let text = match segment {
-                Segment::Literal(text) => text,
-                Segment::Key => key,
-                Segment::WindowStart | Segment::WindowEnd => {
+                KeySegment::Literal(text) => text,
+                KeySegment::EntityKey => key,
+                KeySegment::WindowStart | KeySegment::WindowEnd => {
                     pattern.push('*');
                     continue;
                 }
@@ -153,8 +153,8 @@ impl KeyTemplate {
 
     /// Reads `redis_key` back: `None` unless it is the key of one of `key`'s rows, else what it says of the window.
     #[must_use]
-    pub fn matches(&self, key: &str, redis_key: &[u8]) -> Option<KeyWindow> {
-        read_back(&self.segments, key, redis_key, KeyWindow::default())
+    pub fn parse_key(&self, key: &str, redis_key: &[u8]) -> Option<KeyWindow> {
+        parse_segments(&self.segments, key, redis_key, KeyWindow::default())
     }
 }
 
@@ -165,25 +165,25 @@ impl fmt::Display for KeyTemplate {
 }
 
 // At most two numbers of at most 20 bytes: trying every length costs nothing.
-fn read_back(segments: &[Segment], key: &str, rest: &[u8], window: KeyWindow) -> Option<KeyWindow> {
+fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: KeyWindow) -> Option<KeyWindow> {
     let Some((segment, segments)) = segments.split_first() else { return rest.is_empty().then_some(window) };
     match segment {
-        Segment::Literal(text) => read_back(segments, key, rest.strip_prefix(text.as_bytes())?, window),
-        Segment::Key => read_back(segments, key, rest.strip_prefix(key.as_bytes())?, window),
-        Segment::WindowStart | Segment::WindowEnd => (1..=rest.len().min(20)).find_map(|length| {
+        KeySegment::Literal(text) => parse_segments(segments, key, rest.strip_prefix(text.as_bytes())?, window),
+        KeySegment::EntityKey => parse_segments(segments, key, rest.strip_prefix(key.as_bytes())?, window),
+        KeySegment::WindowStart | KeySegment::WindowEnd => (1..=rest.len().min(20)).find_map(|length| {
             let (number, rest) = rest.split_at(length);
-            let time = Some(EventTime::from_ms(canonical(number)?));
+            let time = Some(EventTime::from_ms(parse_canonical_integer(number)?));
             let window = match segment {
-                Segment::WindowStart => KeyWindow { start: time, ..window },
+                KeySegment::WindowStart => KeyWindow { start: time, ..window },
                 _ => KeyWindow { end: time, ..window },
             };
-            read_back(segments, key, rest, window)
+            parse_segments(segments, key, rest, window)
         }),
     }
 }
 
 /// The number that is written exactly like this: no plus sign, no leading zeros.
-fn canonical(text: &[u8]) -> Option<i64> {
+fn parse_canonical_integer(text: &[u8]) -> Option<i64> {
     let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (itoa::Buffer::new().format(number).as_bytes() == text).then_some(number)
 }
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn doubled_braces_are_braces() {
         let mut out = Vec::new();
-        template("f:{{{user_id}}}").write(&mut out, "u", window(0, 1));
+        template("f:{{{user_id}}}").append_key(&mut out, "u", window(0, 1));
         assert_eq!(out, b"f:{u}");
     }
 
@@ -215,12 +215,12 @@ mod tests {
     #[test]
     fn only_a_key_written_for_this_user_is_read_back() {
         let session = template("s:{user_id}:{window_start}");
-        let found = session.matches("a:1", b"s:a:1:-5").expect("a:1's key");
+        let found = session.parse_key("a:1", b"s:a:1:-5").expect("a:1's key");
         assert_eq!(found, KeyWindow { start: Some(EventTime::from_ms(-5)), end: None });
         // The scan pattern of user "a" finds this one too; it belongs to "a:1".
-        assert_eq!(session.matches("a", b"s:a:1:-5"), None);
+        assert_eq!(session.parse_key("a", b"s:a:1:-5"), None);
         for stray in ["s:a:007", "s:a:+5", "s:a:-0", "s:a:", "s:a:1x", "s:a:99999999999999999999", "s:a"] {
-            assert_eq!(session.matches("a", stray.as_bytes()), None, "{stray}");
+            assert_eq!(session.parse_key("a", stray.as_bytes()), None, "{stray}");
         }
     }
 
@@ -228,7 +228,7 @@ mod tests {
     fn numbers_before_digits_are_told_apart() {
         let odd = template("{window_start}5x{user_id}");
         let mut key = Vec::new();
-        odd.write(&mut key, "u", window(55, 60));
-        assert_eq!(odd.matches("u", &key).and_then(|found| found.start), Some(EventTime::from_ms(55)));
+        odd.append_key(&mut key, "u", window(55, 60));
+        assert_eq!(odd.parse_key("u", &key).and_then(|found| found.start), Some(EventTime::from_ms(55)));
     }
 }

@@ -16,27 +16,27 @@ mod overrides;
 mod pipeline;
 mod read;
 
-pub use diagnostics::{Code, Diagnostic, Diagnostics, Place};
-pub use key_template::{KeyTemplate, KeyWindow, Segment};
-pub use overrides::{Override, OverrideError};
+pub use diagnostics::{Code, Diagnostic, DiagnosticPlace, Diagnostics};
+pub use key_template::{KeySegment, KeyTemplate, KeyWindow};
+pub use overrides::{OverrideSyntaxError, PipelineOverride};
 pub use pipeline::{
-    Checkpoint, DeadLetters, EventSpec, GroupProtocol, KafkaSource, OnLostOffset, Pipeline, RedisSink, Start, View,
-    Watermark,
+    CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline,
+    RedisSinkSpec, StartPosition, ViewSpec, WatermarkSpec,
 };
 
 /// The shipped pipeline, used where no file is named.
-pub const ECOMMERCE: &str = include_str!("../../../pipelines/ecommerce.toml");
+pub const SHIPPED_PIPELINE: &str = include_str!("../../../pipelines/ecommerce.toml");
 
 /// Reads the pipeline file `text`; `file_name` is only what mistakes are reported under. `overrides` replace values of
 /// the document before it is validated, in their order.
 ///
 /// # Errors
 /// All mistakes of the file and of the overrides, sorted by their place.
-pub fn parse(file_name: &str, text: &str, overrides: &[Override]) -> Result<Pipeline, Diagnostics> {
-    let mut mistakes = diagnostics::Mistakes::new(text);
+pub fn parse(file_name: &str, text: &str, overrides: &[PipelineOverride]) -> Result<Pipeline, Diagnostics> {
+    let mut mistakes = diagnostics::DiagnosticCollector::new(text);
     let mut document = document::parse(text, &mut mistakes);
-    overrides::apply(overrides, &mut document, &mut mistakes);
-    let pipeline = read::pipeline(&document, &mut mistakes);
+    overrides::apply_overrides(overrides, &mut document, &mut mistakes);
+    let pipeline = read::read_pipeline(&document, &mut mistakes);
     match pipeline {
         Some(pipeline) if mistakes.is_empty() => Ok(pipeline),
         _ => Err(Diagnostics::new(file_name, text, overrides, mistakes)),

@@ -8,14 +8,14 @@ use std::str::FromStr;
 use toml::de::{DeTable, DeValue};
 
 use crate::{
-    diagnostics::{At, Code, Mistakes},
-    document::{self, Entry, Node, Table, Value},
-    read::did_you_mean,
+    diagnostics::{Code, DiagnosticCollector, DocumentLocation},
+    document::{self, DocumentNode, DocumentTable, DocumentValue, TableEntry},
+    read::suggest_name,
 };
 
 /// One `--set path.to.field=value`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Override {
+pub struct PipelineOverride {
     /// Names from the file's root, joined by dots; names with other characters than letters, digits, `_` and `-` are
     /// quoted as in TOML.
     pub path: String,
@@ -27,23 +27,23 @@ pub struct Override {
 /// What is wrong with the text of an override.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("`{0}` is not of the form path.to.field=value, for example source.kafka.brokers=kafka:9092")]
-pub struct OverrideError(String);
+pub struct OverrideSyntaxError(String);
 
-impl FromStr for Override {
-    type Err = OverrideError;
+impl FromStr for PipelineOverride {
+    type Err = OverrideSyntaxError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A quoted name may hold a `=` itself: the path ends at the first one that leaves a whole path before it.
         text.match_indices('=')
             .map(|(equals, _)| (&text[..equals], &text[equals + 1..]))
-            .find(|(path, _)| names(path).is_some())
+            .find(|(path, _)| split_path(path).is_some())
             .map(|(path, value)| Self { path: path.trim().to_owned(), value: value.to_owned() })
-            .ok_or_else(|| OverrideError(text.to_owned()))
+            .ok_or_else(|| OverrideSyntaxError(text.to_owned()))
     }
 }
 
 /// The names of a path, read as TOML reads a dotted key.
-fn names(path: &str) -> Option<Vec<String>> {
+fn split_path(path: &str) -> Option<Vec<String>> {
     let line = format!("{path} = 0");
     let document = DeTable::parse(&line).ok()?;
     let mut names = Vec::new();
@@ -62,23 +62,33 @@ fn names(path: &str) -> Option<Vec<String>> {
 }
 
 /// Applies `overrides` to the document in their order.
-pub(crate) fn apply(overrides: &[Override], document: &mut Node, mistakes: &mut Mistakes<'_>) {
+pub(crate) fn apply_overrides(
+    overrides: &[PipelineOverride],
+    document: &mut DocumentNode,
+    mistakes: &mut DiagnosticCollector<'_>,
+) {
     for (index, one) in overrides.iter().enumerate() {
-        let at = At::Override(index);
-        match names(&one.path) {
-            Some(names) => replace(document, &names, one, &at, mistakes),
+        let at = DocumentLocation::Override(index);
+        match split_path(&one.path) {
+            Some(names) => apply_override(document, &names, one, &at, mistakes),
             None => {
                 mistakes
-                    .add(Code::BadOverride, &at, format!("`{}` is not a path", one.path), "names joined by dots")
-                    .hint("for example --set source.kafka.brokers=kafka:9092".to_owned());
+                    .report(Code::BadOverride, &at, format!("`{}` is not a path", one.path), "names joined by dots")
+                    .set_hint("for example --set source.kafka.brokers=kafka:9092".to_owned());
             }
         }
     }
 }
 
-fn replace(document: &mut Node, names: &[String], one: &Override, at: &At, mistakes: &mut Mistakes<'_>) {
+fn apply_override(
+    document: &mut DocumentNode,
+    names: &[String],
+    one: &PipelineOverride,
+    at: &DocumentLocation,
+    mistakes: &mut DiagnosticCollector<'_>,
+) {
     let Some((leaf, parents)) = names.split_last() else { return };
-    let Value::Table(root) = &mut document.value else { return };
+    let DocumentValue::Table(root) = &mut document.value else { return };
     let mut table = root;
     for (depth, name) in parents.iter().enumerate() {
         let index = match table.entries.iter().position(|entry| entry.name == *name) {
@@ -87,37 +97,37 @@ fn replace(document: &mut Node, names: &[String], one: &Override, at: &At, mista
             None if depth == 1 && names[0] == "feature_view" => {
                 let known: Vec<&str> = table.entries.iter().map(|entry| entry.name.as_str()).collect();
                 mistakes
-                    .add(Code::BadOverride, at, format!("there is no feature view `{name}`"), "one in the file")
-                    .hint(did_you_mean(name, known));
+                    .report(Code::BadOverride, at, format!("there is no feature view `{name}`"), "one in the file")
+                    .set_hint(suggest_name(name, known));
                 return;
             }
             None => {
-                let node = Node { at: at.clone(), value: Value::Table(Table::default()) };
-                table.entries.push(Entry { name: name.clone(), name_at: at.clone(), node });
+                let node = DocumentNode { location: at.clone(), value: DocumentValue::Table(DocumentTable::default()) };
+                table.entries.push(TableEntry { name: name.clone(), name_location: at.clone(), node });
                 table.entries.len() - 1
             }
         };
         match &mut table.entries[index].node.value {
-            Value::Table(inner) => table = inner,
+            DocumentValue::Table(inner) => table = inner,
             other => {
                 let message = format!("`{}` is {}, not a table", names[..=depth].join("."), other.type_name());
-                mistakes.add(Code::BadOverride, at, message, "a path through tables");
+                mistakes.report(Code::BadOverride, at, message, "a path through tables");
                 return;
             }
         }
     }
     let existing = table.entries.iter().position(|entry| entry.name == *leaf);
-    let was_text = existing.is_some_and(|index| matches!(table.entries[index].node.value, Value::Text(_)));
-    let text = || Node { at: at.clone(), value: Value::Text(one.value.clone()) };
+    let was_text = existing.is_some_and(|index| matches!(table.entries[index].node.value, DocumentValue::Text(_)));
+    let text = || DocumentNode { location: at.clone(), value: DocumentValue::Text(one.value.clone()) };
     let node = match document::parse_value(&one.value, at, mistakes) {
-        Some(node) if matches!(node.value, Value::Text(_)) => node,
-        Some(Node { value: Value::Other("a date or time"), .. }) | None => text(),
+        Some(node) if matches!(node.value, DocumentValue::Text(_)) => node,
+        Some(DocumentNode { value: DocumentValue::Other("a date or time"), .. }) | None => text(),
         Some(_) if was_text => text(),
         Some(node) => node,
     };
     match existing {
         Some(index) => table.entries[index].node = node,
-        None => table.entries.push(Entry { name: leaf.clone(), name_at: at.clone(), node }),
+        None => table.entries.push(TableEntry { name: leaf.clone(), name_location: at.clone(), node }),
     }
 }
 
@@ -127,18 +137,18 @@ mod tests {
 
     #[test]
     fn the_path_ends_at_the_first_equals_sign_outside_of_quotes() {
-        let one: Override = "a.'x=y'.b=c=d".parse().expect("an override");
-        assert_eq!(one, Override { path: "a.'x=y'.b".to_owned(), value: "c=d".to_owned() });
-        assert_eq!(names(&one.path).expect("a path"), ["a", "x=y", "b"]);
+        let one: PipelineOverride = "a.'x=y'.b=c=d".parse().expect("an override");
+        assert_eq!(one, PipelineOverride { path: "a.'x=y'.b".to_owned(), value: "c=d".to_owned() });
+        assert_eq!(split_path(&one.path).expect("a path"), ["a", "x=y", "b"]);
     }
 
     #[test]
     fn what_is_not_an_override_says_what_one_looks_like() {
         for text in ["", "a", "=1", "a..b=1", "a\n=1", "a b=1"] {
-            let error = text.parse::<Override>().expect_err(text).to_string();
+            let error = text.parse::<PipelineOverride>().expect_err(text).to_string();
             assert!(error.contains("path.to.field=value"), "{error}");
         }
-        assert_eq!(names("a = 0 #"), None);
-        assert_eq!(names("a = 1\nb"), None);
+        assert_eq!(split_path("a = 0 #"), None);
+        assert_eq!(split_path("a = 1\nb"), None);
     }
 }

@@ -5,7 +5,7 @@
 use std::{fmt, path::PathBuf};
 
 use jiff::tz::TimeZone;
-use windrow_core::{FeatureView, Schema};
+use windrow_core::{EventSchema, FeatureView};
 
 use crate::KeyTemplate;
 
@@ -15,24 +15,24 @@ pub struct Pipeline {
     /// Its name: ASCII letters, digits, `_` and `-`, so it is safe in a path and in a metric's label.
     pub name: String,
     /// Where events come from.
-    pub source: KafkaSource,
+    pub source: KafkaSourceSpec,
     /// What an event is.
     pub event: EventSpec,
     /// How event time moves on.
-    pub watermark: Watermark,
+    pub watermark: WatermarkSpec,
     /// When state is saved, and where.
-    pub checkpoint: Checkpoint,
+    pub checkpoint: CheckpointSpec,
     /// Where rows go.
-    pub sink: RedisSink,
+    pub sink: RedisSinkSpec,
     /// Where records go that are not events; `None`: they are only counted.
-    pub dead_letters: Option<DeadLetters>,
+    pub dead_letters: Option<DeadLetterSpec>,
     /// The feature views in the order of the file; at least one.
-    pub views: Vec<View>,
+    pub views: Vec<ViewSpec>,
 }
 
 /// `[source.kafka]`
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KafkaSource {
+pub struct KafkaSourceSpec {
     /// Bootstrap servers: `host:port`, separated by commas.
     pub brokers: String,
     /// The topic, a legal name for Kafka.
@@ -40,16 +40,16 @@ pub struct KafkaSource {
     /// The consumer group.
     pub group: String,
     /// Where to begin without a checkpoint.
-    pub start: Start,
+    pub start: StartPosition,
     /// What to do where Kafka no longer has the offset to go on at.
-    pub on_lost_offset: OnLostOffset,
+    pub on_lost_offset: LostOffsetPolicy,
     /// How workers are members of the group.
     pub group_protocol: GroupProtocol,
 }
 
 /// Where a partition is read from when no checkpoint and no committed offset says it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Start {
+pub enum StartPosition {
     /// At the oldest record still kept.
     Earliest,
     /// At records that arrive from now on.
@@ -58,7 +58,7 @@ pub enum Start {
 
 /// What to do where the offset to go on at is no longer in Kafka.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnLostOffset {
+pub enum LostOffsetPolicy {
     /// Stop, so that somebody decides.
     Halt,
     /// Go on at the oldest record still kept; the windows miss what is gone.
@@ -81,7 +81,7 @@ pub enum GroupProtocol {
 #[derive(Clone, Debug)]
 pub struct EventSpec {
     /// The entity key and the declared fields.
-    pub schema: Schema,
+    pub schema: EventSchema,
     /// The JSON member that holds the event time.
     pub time_field: String,
     /// The zone of event times written without an offset. From the bundled database, so it is the same everywhere.
@@ -92,30 +92,30 @@ pub struct EventSpec {
 
 /// `[watermark]`
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Watermark {
+pub struct WatermarkSpec {
     /// How far an event's time may lie behind the latest one seen in its partition; at least 0.
     pub max_out_of_orderness_ms: i64,
 }
 
 /// `[checkpoint]`
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Checkpoint {
+pub struct CheckpointSpec {
     /// Time between the starts of two checkpoints; at least 1.
-    pub every_ms: i64,
+    pub interval_ms: i64,
     /// `file:path`, `s3://…`, `gs://…` or `az://…`.
     pub store: String,
     /// Generations kept per partition; at least 1.
-    pub keep: usize,
+    pub kept_generations: usize,
 }
 
 /// `[sink.redis]`
 #[derive(Clone, PartialEq, Eq)]
-pub struct RedisSink {
+pub struct RedisSinkSpec {
     /// `redis://…`, `rediss://…` or `unix://…`; may hold a password, which [`fmt::Debug`] leaves out.
     pub url: String,
 }
 
-impl fmt::Debug for RedisSink {
+impl fmt::Debug for RedisSinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = match (self.url.split_once("://"), self.url.rsplit_once('@')) {
             (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
@@ -127,7 +127,7 @@ impl fmt::Debug for RedisSink {
 
 /// `[dead_letters]`
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum DeadLetters {
+pub enum DeadLetterSpec {
     /// To this Kafka topic, on the source's brokers; never the source's own topic.
     Topic(String),
     /// Appended to this file.
@@ -136,7 +136,7 @@ pub enum DeadLetters {
 
 /// `[feature_view.NAME]`
 #[derive(Clone, Debug)]
-pub struct View {
+pub struct ViewSpec {
     /// Its name, windows and features.
     pub feature_view: FeatureView,
     /// The Redis key of a row.

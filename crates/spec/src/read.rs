@@ -19,25 +19,25 @@ mod view;
 mod watermark;
 mod window;
 
-pub(crate) use suggestion::did_you_mean;
+pub(crate) use suggestion::suggest_name;
 
-use crate::{Pipeline, diagnostics::Mistakes, document::Node};
-use fields::{Fields, Setting};
+use crate::{Pipeline, diagnostics::DiagnosticCollector, document::DocumentNode};
+use fields::{PipelineSetting, TableReader};
 
 /// Reads the whole document.
-pub(crate) fn pipeline(document: &Node, mistakes: &mut Mistakes<'_>) -> Option<Pipeline> {
-    let mut root = Setting::root(document).table("tables", mistakes)?;
+pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCollector<'_>) -> Option<Pipeline> {
+    let mut root = PipelineSetting::root(document).read_table("tables", mistakes)?;
     let name = root.required("name", "name = \"ecommerce\"");
-    let name = name.and_then(|setting| name::pipeline(&setting, mistakes));
-    let source = source::read(&mut root, mistakes);
-    let (event, vocabulary) = event::read(&mut root, mistakes);
-    let watermark = watermark::read(&mut root, mistakes);
-    let checkpoint = checkpoint::read(&mut root, mistakes);
-    let sink = sink::read(&mut root, mistakes);
+    let name = name.and_then(|setting| name::read_pipeline_name(&setting, mistakes));
+    let source = source::read_source(&mut root, mistakes);
+    let (event, vocabulary) = event::read_event(&mut root, mistakes);
+    let watermark = watermark::read_watermark(&mut root, mistakes);
+    let checkpoint = checkpoint::read_checkpoint(&mut root, mistakes);
+    let sink = sink::read_sink(&mut root, mistakes);
     let source_topic = source.as_ref().map(|source| source.topic.as_str());
-    let dead_letters = dead_letters::read(&mut root, source_topic, mistakes);
-    let views = view::read_all(&mut root, &vocabulary, mistakes);
-    root.finish(mistakes);
+    let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
+    let views = view::read_views(&mut root, &vocabulary, mistakes);
+    root.report_unknown_and_missing(mistakes);
     Some(Pipeline {
         name: name?,
         source: source?,

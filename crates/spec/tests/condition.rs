@@ -4,22 +4,22 @@
 
 use proptest::prelude::*;
 use windrow_core::{Condition, Value};
-use windrow_spec::{ECOMMERCE, parse};
+use windrow_spec::{SHIPPED_PIPELINE, parse};
 
 /// A condition as a person would think of it.
 #[derive(Clone, Debug)]
-enum Sql {
-    Compare(Term, &'static str, Term),
-    In(Term, bool, Vec<Term>),
-    IsNull(Term, bool),
-    Flag(Term),
-    Not(Box<Sql>),
-    And(Box<Sql>, Box<Sql>),
-    Or(Box<Sql>, Box<Sql>),
+enum SqlCondition {
+    Compare(SqlTerm, &'static str, SqlTerm),
+    In(SqlTerm, bool, Vec<SqlTerm>),
+    IsNull(SqlTerm, bool),
+    Flag(SqlTerm),
+    Not(Box<SqlCondition>),
+    And(Box<SqlCondition>, Box<SqlCondition>),
+    Or(Box<SqlCondition>, Box<SqlCondition>),
 }
 
 #[derive(Clone, Debug)]
-enum Term {
+enum SqlTerm {
     Field(usize),
     Text(String),
     Number(i32, bool),
@@ -29,8 +29,8 @@ enum Term {
 
 const FIELDS: [&str; 5] = ["user_id", "order", "\"a \"\"b\"\"\"", "amount", "flag"];
 
-impl Term {
-    fn sql(&self) -> String {
+impl SqlTerm {
+    fn to_sql(&self) -> String {
         match self {
             Self::Field(index) => FIELDS[*index].to_owned(),
             Self::Text(text) => format!("'{}'", text.replace('\'', "''")),
@@ -53,24 +53,24 @@ impl Term {
     }
 }
 
-impl Sql {
-    fn sql(&self) -> String {
+impl SqlCondition {
+    fn to_sql(&self) -> String {
         match self {
-            Self::Compare(left, sign, right) => format!("{} {sign} {}", left.sql(), right.sql()),
+            Self::Compare(left, sign, right) => format!("{} {sign} {}", left.to_sql(), right.to_sql()),
             Self::In(term, negated, list) => {
-                let list: Vec<String> = list.iter().map(Term::sql).collect();
-                format!("{} {}in ({})", term.sql(), if *negated { "NOT " } else { "" }, list.join(", "))
+                let list: Vec<String> = list.iter().map(SqlTerm::to_sql).collect();
+                format!("{} {}in ({})", term.to_sql(), if *negated { "NOT " } else { "" }, list.join(", "))
             }
-            Self::IsNull(term, negated) => format!("{} IS {}NULL", term.sql(), if *negated { "not " } else { "" }),
-            Self::Flag(term) => term.sql(),
-            Self::Not(inner) => format!("NOT ({})", inner.sql()),
-            Self::And(left, right) => format!("({}) AND ({})", left.sql(), right.sql()),
-            Self::Or(left, right) => format!("({}) or ({})", left.sql(), right.sql()),
+            Self::IsNull(term, negated) => format!("{} IS {}NULL", term.to_sql(), if *negated { "not " } else { "" }),
+            Self::Flag(term) => term.to_sql(),
+            Self::Not(inner) => format!("NOT ({})", inner.to_sql()),
+            Self::And(left, right) => format!("({}) AND ({})", left.to_sql(), right.to_sql()),
+            Self::Or(left, right) => format!("({}) or ({})", left.to_sql(), right.to_sql()),
         }
     }
 
     /// Truth in thirds: 0 false, 1 unknown, 2 true; AND is the least, OR the greatest, NOT the other end.
-    fn truth(&self, fields: &[Value<'_>]) -> u8 {
+    fn truth_value(&self, fields: &[Value<'_>]) -> u8 {
         match self {
             Self::Compare(left, sign, right) => compare(left.value(fields), sign, right.value(fields)),
             Self::In(term, negated, list) => {
@@ -88,9 +88,9 @@ impl Sql {
                 Value::Boolean(truth) => 2 * u8::from(truth),
                 _ => 1,
             },
-            Self::Not(inner) => 2 - inner.truth(fields),
-            Self::And(left, right) => left.truth(fields).min(right.truth(fields)),
-            Self::Or(left, right) => left.truth(fields).max(right.truth(fields)),
+            Self::Not(inner) => 2 - inner.truth_value(fields),
+            Self::And(left, right) => left.truth_value(fields).min(right.truth_value(fields)),
+            Self::Or(left, right) => left.truth_value(fields).max(right.truth_value(fields)),
         }
     }
 }
@@ -118,45 +118,45 @@ fn compare(left: Value<'_>, sign: &str, right: Value<'_>) -> u8 {
     2 * u8::from(holds)
 }
 
-fn term(kind: usize) -> BoxedStrategy<Term> {
+fn term_of_kind(kind: usize) -> BoxedStrategy<SqlTerm> {
     match kind {
         0 => prop_oneof![
-            prop::sample::select(vec![0_usize, 1]).prop_map(Term::Field),
-            "[ab']{0,2}".prop_map(Term::Text),
-            Just(Term::Null)
+            prop::sample::select(vec![0_usize, 1]).prop_map(SqlTerm::Field),
+            "[ab']{0,2}".prop_map(SqlTerm::Text),
+            Just(SqlTerm::Null)
         ]
         .boxed(),
         1 => prop_oneof![
-            prop::sample::select(vec![2_usize, 3]).prop_map(Term::Field),
-            (-2..3_i32, any::<bool>()).prop_map(|(number, half)| Term::Number(number, half)),
-            Just(Term::Null)
+            prop::sample::select(vec![2_usize, 3]).prop_map(SqlTerm::Field),
+            (-2..3_i32, any::<bool>()).prop_map(|(number, half)| SqlTerm::Number(number, half)),
+            Just(SqlTerm::Null)
         ]
         .boxed(),
-        _ => prop_oneof![Just(Term::Field(4)), any::<bool>().prop_map(Term::Truth)].boxed(),
+        _ => prop_oneof![Just(SqlTerm::Field(4)), any::<bool>().prop_map(SqlTerm::Truth)].boxed(),
     }
 }
 
-fn condition() -> impl Strategy<Value = Sql> {
+fn condition() -> impl Strategy<Value = SqlCondition> {
     let sign = prop::sample::select(vec!["=", "<>", "!=", "<", "<=", ">", ">="]);
     let leaf = (0..3_usize, sign, any::<bool>(), 0..4_usize).prop_flat_map(|(kind, sign, negated, shape)| {
-        let list = prop::collection::vec(term(kind), 1..4);
-        (term(kind), term(kind), list).prop_map(move |(left, right, list)| match shape {
-            0 => Sql::In(left, negated, list),
-            1 => Sql::IsNull(left, negated),
-            2 if kind == 2 => Sql::Flag(left),
-            _ => Sql::Compare(left, sign, right),
+        let list = prop::collection::vec(term_of_kind(kind), 1..4);
+        (term_of_kind(kind), term_of_kind(kind), list).prop_map(move |(left, right, list)| match shape {
+            0 => SqlCondition::In(left, negated, list),
+            1 => SqlCondition::IsNull(left, negated),
+            2 if kind == 2 => SqlCondition::Flag(left),
+            _ => SqlCondition::Compare(left, sign, right),
         })
     });
     leaf.prop_recursive(4, 24, 2, |inner| {
         prop_oneof![
-            inner.clone().prop_map(|one| Sql::Not(Box::new(one))),
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Sql::And(Box::new(left), Box::new(right))),
-            (inner.clone(), inner).prop_map(|(left, right)| Sql::Or(Box::new(left), Box::new(right))),
+            inner.clone().prop_map(|one| SqlCondition::Not(Box::new(one))),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| SqlCondition::And(Box::new(left), Box::new(right))),
+            (inner.clone(), inner).prop_map(|(left, right)| SqlCondition::Or(Box::new(left), Box::new(right))),
         ]
     })
 }
 
-fn compiled(condition: &str) -> Condition {
+fn compile_condition(condition: &str) -> Condition {
     let fields = r#"
         order = "string"
         "a \"b\"" = "double"
@@ -166,10 +166,10 @@ fn compiled(condition: &str) -> Condition {
         price = "double"
     "#;
     let declared = "event_type = \"string\"\nprice      = \"double\"";
-    assert!(ECOMMERCE.contains(declared));
+    assert!(SHIPPED_PIPELINE.contains(declared));
     let condition = condition.replace('"', "\\\"");
     let more = format!("more = {{ count = \"*\", where = \"{condition}\" }}\n");
-    let text = ECOMMERCE.replace(declared, fields) + &more;
+    let text = SHIPPED_PIPELINE.replace(declared, fields) + &more;
     let pipeline = parse("p.toml", &text, &[]).unwrap_or_else(|mistakes| panic!("{condition}\n{mistakes}"));
     pipeline.views[1].feature_view.features[2].condition.clone().expect("a condition")
 }
@@ -186,8 +186,8 @@ proptest! {
         flag in prop::sample::select(vec![Value::Null, Value::Boolean(true), Value::Boolean(false)]),
     ) {
         let fields = [Value::String("ab"), text, double, long, flag];
-        let sql = condition.sql();
-        prop_assert_eq!(compiled(&sql).matches(&fields), condition.truth(&fields) == 2, "{}", sql);
+        let sql = condition.to_sql();
+        prop_assert_eq!(compile_condition(&sql).matches(&fields), condition.truth_value(&fields) == 2, "{}", sql);
     }
 }
 
@@ -195,7 +195,7 @@ proptest! {
 fn long_chains_are_compiled_and_evaluated() {
     let chain = (0..300).map(|n| format!("amount = {n}")).collect::<Vec<_>>().join(" OR ");
     assert!(chain.len() < 4_096 + 1_000);
-    let condition = compiled(&chain[..chain[..4_000].rfind(" OR ").expect("an OR")]);
+    let condition = compile_condition(&chain[..chain[..4_000].rfind(" OR ").expect("an OR")]);
     let fields = |amount| [Value::String(""), Value::Null, Value::Null, Value::Long(amount), Value::Null];
     assert!(condition.matches(&fields(0)) && condition.matches(&fields(200)) && !condition.matches(&fields(-1)));
 }
@@ -204,7 +204,7 @@ fn long_chains_are_compiled_and_evaluated() {
 fn precedence_is_that_of_sql() {
     let fields =
         |amount, flag| [Value::String(""), Value::Null, Value::Null, Value::Long(amount), Value::Boolean(flag)];
-    let condition = compiled("flag OR NOT amount = 1 AND amount < 5");
+    let condition = compile_condition("flag OR NOT amount = 1 AND amount < 5");
     assert!(condition.matches(&fields(1, true)));
     assert!(condition.matches(&fields(2, false)));
     assert!(!condition.matches(&fields(1, false)));

@@ -1,7 +1,7 @@
 //! Views and conditions in words: what the core says of what was read.
 
-use windrow_core::{Condition, Schema};
-use windrow_spec::{ECOMMERCE, Pipeline, parse};
+use windrow_core::{Condition, EventSchema};
+use windrow_spec::{Pipeline, SHIPPED_PIPELINE, parse};
 
 /// What is shown, read again, is the same condition.
 #[test]
@@ -12,9 +12,9 @@ fn a_condition_reads_back_as_the_same() {
         "NOT (event_type IN ('a', 'b') OR price IS NULL) AND user_id < 'm'",
         "price < 3 OR price > 5 AND event_type IS NOT NULL",
     ] {
-        let (read, schema) = condition(text);
-        let shown = read.sql(&schema);
-        assert_eq!(condition(&shown).0, read, "{text} was shown as {shown}");
+        let (read, schema) = compile_condition(text);
+        let shown = read.to_sql(&schema);
+        assert_eq!(compile_condition(&shown).0, read, "{text} was shown as {shown}");
     }
 }
 
@@ -26,7 +26,7 @@ fn definitions_are_for_ever() {
         let schema = &pipeline.event.schema;
         pipeline.views.iter().map(|view| view.feature_view.definition(schema)).collect()
     };
-    let shipped = parse("shipped", ECOMMERCE, &[]).expect("the shipped pipeline");
+    let shipped = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
     let all =
         [r#"feature_view.all={ window.tumbling = { size = "1h" }, key = "all:{user_id}", ttl = "1h", features = {
             a = { count = "*" }, b = { count = "price" }, c = { sum = "price" }, d = { avg = "price", default = 0.0 },
@@ -35,7 +35,7 @@ fn definitions_are_for_ever() {
             i = { count_distinct = "event_type" }, j = { duration = "seconds" }, k = { duration = "minutes" },
             l = { duration = "milliseconds" } } }"#];
     let all = all.map(|text| text.replace('\n', " ").parse().expect("an override"));
-    let all = parse("all", ECOMMERCE, &all).expect("every aggregate");
+    let all = parse("all", SHIPPED_PIPELINE, &all).expect("every aggregate");
     assert_eq!(
         definitions(shipped),
         [
@@ -56,9 +56,9 @@ fn definitions_are_for_ever() {
     );
 }
 
-fn condition(text: &str) -> (Condition, Schema) {
+fn compile_condition(text: &str) -> (Condition, EventSchema) {
     let feature = format!("feature_view.user_features.features.view_count_1h={{ count = \"*\", where = {text:?} }}");
-    let pipeline = parse("test", ECOMMERCE, &[feature.parse().expect("an override")]).expect(text);
+    let pipeline = parse("test", SHIPPED_PIPELINE, &[feature.parse().expect("an override")]).expect(text);
     let condition = pipeline.views[0].feature_view.features[0].condition.clone();
     (condition.expect("a condition"), pipeline.event.schema)
 }

@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use windrow_spec::{Code, Diagnostics, Place};
+use windrow_spec::{Code, DiagnosticPlace, Diagnostics};
 
-fn mistakes(path: &Path) -> Diagnostics {
+fn parse_mistakes(path: &Path) -> Diagnostics {
     let text = fs::read_to_string(path).expect("a file of the corpus");
     let name = path.file_name().expect("a name").to_string_lossy();
     windrow_spec::parse(&format!("mistakes/{name}"), &text, &[]).expect_err("every file of the corpus has mistakes")
@@ -16,10 +16,10 @@ fn mistakes(path: &Path) -> Diagnostics {
 #[test]
 fn every_mistake_is_shown_with_its_place() {
     insta::glob!("mistakes/*.toml", |path| {
-        let found = mistakes(path);
+        let found = parse_mistakes(path);
         let rendered = found.render(false);
         for one in &found {
-            let Place::File { line, column } = one.place else { panic!("{one:?} is in the file") };
+            let DiagnosticPlace::File { line, column } = one.place else { panic!("{one:?} is in the file") };
             assert!(rendered.contains(&format!(":{line}:{column}\n")), "{line}:{column} is shown:\n{rendered}");
         }
         insta::assert_snapshot!(rendered);
@@ -28,7 +28,7 @@ fn every_mistake_is_shown_with_its_place() {
 
 #[test]
 fn five_different_mistakes_are_all_reported_at_once() {
-    let found = mistakes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/five.toml"));
+    let found = parse_mistakes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/five.toml"));
     let codes: BTreeSet<Code> = found.iter().map(|one| one.code).collect();
     assert_eq!((found.len(), codes.len()), (5, 5), "{codes:?}");
     let places: Vec<String> = found.iter().map(|one| one.place.to_string()).collect();
@@ -40,7 +40,7 @@ fn every_code_is_in_the_corpus() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes");
     let mut seen = BTreeSet::from([Code::BadOverride]); // in tests/overrides.rs
     for entry in fs::read_dir(folder).expect("the corpus") {
-        seen.extend(mistakes(&entry.expect("an entry").path()).iter().map(|one| one.code));
+        seen.extend(parse_mistakes(&entry.expect("an entry").path()).iter().map(|one| one.code));
     }
     let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !seen.contains(code)).collect();
     assert!(missing.is_empty(), "no example of {missing:?}");
@@ -48,7 +48,7 @@ fn every_code_is_in_the_corpus() {
 
 #[test]
 fn a_redis_address_is_never_shown() {
-    let text = windrow_spec::ECOMMERCE.replace("redis://localhost:6379", "http://:hunter2@localhost:6379");
+    let text = windrow_spec::SHIPPED_PIPELINE.replace("redis://localhost:6379", "http://:hunter2@localhost:6379");
     let found = windrow_spec::parse("p.toml", &text, &[]).expect_err("http is not Redis");
     assert_eq!(found.len(), 1);
     let rendered = found.render(false);
@@ -58,7 +58,7 @@ fn a_redis_address_is_never_shown() {
 
 #[test]
 fn colour_changes_nothing_but_colour() {
-    let found = mistakes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/five.toml"));
+    let found = parse_mistakes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/five.toml"));
     let (plain, mut colored) = (found.render(false), found.render(true));
     assert!(colored.contains("\u{1b}["), "{colored}");
     while let Some(start) = colored.find("\u{1b}[") {

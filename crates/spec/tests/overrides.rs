@@ -1,20 +1,22 @@
 //! `--set path.to.field=value`, from the text to what the pipeline says.
 
 use windrow_core::Literal;
-use windrow_spec::{DeadLetters, Diagnostics, ECOMMERCE, Override, Pipeline, Place, Start, parse};
+use windrow_spec::{
+    DeadLetterSpec, DiagnosticPlace, Diagnostics, Pipeline, PipelineOverride, SHIPPED_PIPELINE, StartPosition, parse,
+};
 
-fn with(overrides: &[&str]) -> Result<Pipeline, Diagnostics> {
-    let overrides: Vec<Override> = overrides.iter().map(|one| one.parse().expect(one)).collect();
-    parse("pipelines/ecommerce.toml", ECOMMERCE, &overrides)
+fn parse_with_overrides(overrides: &[&str]) -> Result<Pipeline, Diagnostics> {
+    let overrides: Vec<PipelineOverride> = overrides.iter().map(|one| one.parse().expect(one)).collect();
+    parse("pipelines/ecommerce.toml", SHIPPED_PIPELINE, &overrides)
 }
 
-fn mistakes(overrides: &[&str]) -> String {
-    with(overrides).expect_err("a mistake").render(false)
+fn render_mistakes(overrides: &[&str]) -> String {
+    parse_with_overrides(overrides).expect_err("a mistake").render(false)
 }
 
 #[test]
 fn values_are_replaced_added_and_read_as_what_they_are() {
-    let pipeline = with(&[
+    let pipeline = parse_with_overrides(&[
         "source.kafka.brokers=kafka-1:9092,kafka-2:9092",
         "source.kafka.start=latest",
         "name=2024", // text in the file, so text here
@@ -30,12 +32,12 @@ fn values_are_replaced_added_and_read_as_what_they_are() {
     ])
     .expect("no mistakes");
     assert_eq!(pipeline.source.brokers, "kafka-1:9092,kafka-2:9092");
-    assert_eq!(pipeline.source.start, Start::Latest);
+    assert_eq!(pipeline.source.start, StartPosition::Latest);
     assert_eq!(pipeline.source.group, "a group");
     assert_eq!(pipeline.name, "2024");
     assert_eq!(pipeline.event.max_key_bytes, 64);
-    assert_eq!(pipeline.checkpoint.every_ms, 5_000);
-    assert_eq!(pipeline.dead_letters, Some(DeadLetters::Topic("dead".to_owned())));
+    assert_eq!(pipeline.checkpoint.interval_ms, 5_000);
+    assert_eq!(pipeline.dead_letters, Some(DeadLetterSpec::Topic("dead".to_owned())));
     assert_eq!(pipeline.views[0].feature_view.features[3].default, Some(Literal::Double(-1.0)));
     assert_eq!(&*pipeline.views[1].feature_view.features[2].name, "total");
     assert_eq!(pipeline.views[1].ttl_ms, 3 * 3_600_000);
@@ -43,14 +45,14 @@ fn values_are_replaced_added_and_read_as_what_they_are() {
 
 #[test]
 fn mistakes_are_placed_at_their_override() {
-    let found = with(&["source.kafka.start=never"]).expect_err("a mistake");
-    let places: Vec<&Place> = found.iter().map(|one| &one.place).collect();
-    assert_eq!(places, [&Place::Override { path: "source.kafka.start".to_owned() }]);
+    let found = parse_with_overrides(&["source.kafka.start=never"]).expect_err("a mistake");
+    let places: Vec<&DiagnosticPlace> = found.iter().map(|one| &one.place).collect();
+    assert_eq!(places, [&DiagnosticPlace::Override { path: "source.kafka.start".to_owned() }]);
 }
 
 #[test]
 fn all_mistakes_of_overrides_are_shown() {
-    insta::assert_snapshot!(mistakes(&[
+    insta::assert_snapshot!(render_mistakes(&[
         "source.kafka.start=erliest",
         "source.kafka.grup=x",
         "name.first=x",
@@ -66,7 +68,7 @@ fn all_mistakes_of_overrides_are_shown() {
 
 #[test]
 fn a_path_given_by_hand_is_checked_too() {
-    let one = Override { path: "a b".to_owned(), value: "1".to_owned() };
-    let rendered = parse("p.toml", ECOMMERCE, &[one]).expect_err("a mistake").render(false);
+    let one = PipelineOverride { path: "a b".to_owned(), value: "1".to_owned() };
+    let rendered = parse("p.toml", SHIPPED_PIPELINE, &[one]).expect_err("a mistake").render(false);
     assert!(rendered.contains("bad-override") && rendered.contains("--set a b"), "{rendered}");
 }

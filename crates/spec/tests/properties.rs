@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use windrow_core::{EventTime, Window};
-use windrow_spec::{ECOMMERCE, KeyTemplate, Override, parse};
+use windrow_spec::{KeyTemplate, PipelineOverride, SHIPPED_PIPELINE, parse};
 
 /// Parses and renders; both have to come back.
-fn survives(text: &str, overrides: &[Override]) {
+fn assert_no_panic(text: &str, overrides: &[PipelineOverride]) {
     if let Err(mistakes) = parse("p.toml", text, overrides) {
         assert!(mistakes.len() > 0);
         let rendered = mistakes.render(false);
@@ -17,7 +17,7 @@ fn survives(text: &str, overrides: &[Override]) {
 }
 
 /// The shipped file with parts of it removed, doubled or replaced.
-fn mutated() -> impl Strategy<Value = String> {
+fn mutated_shipped_file() -> impl Strategy<Value = String> {
     const SCRAPS: [&str; 24] = [
         "\"",
         "'",
@@ -44,9 +44,9 @@ fn mutated() -> impl Strategy<Value = String> {
         "\r",
         "🙂",
     ];
-    let edit = (0..ECOMMERCE.len(), 0..40_usize, prop::sample::select(SCRAPS.to_vec()), any::<bool>());
+    let edit = (0..SHIPPED_PIPELINE.len(), 0..40_usize, prop::sample::select(SCRAPS.to_vec()), any::<bool>());
     prop::collection::vec(edit, 1..8).prop_map(|edits| {
-        let mut text = ECOMMERCE.to_owned();
+        let mut text = SHIPPED_PIPELINE.to_owned();
         for (at, length, scrap, keep) in edits {
             let start = text.floor_char_boundary(at.min(text.len()));
             let end = if keep { start } else { text.floor_char_boundary((start + length).min(text.len())) };
@@ -64,7 +64,7 @@ fn template() -> impl Strategy<Value = String> {
 }
 
 /// Keys that are fine on their own, and of which many pairs are not.
-fn neighbour() -> impl Strategy<Value = String> {
+fn neighbouring_key() -> impl Strategy<Value = String> {
     let own: [&str; 12] = [
         "{u}",
         "a{u}",
@@ -93,7 +93,7 @@ fn window() -> impl Strategy<Value = Window> {
 }
 
 /// The templates of a pipeline with one view for each of `keys`, if it is accepted.
-fn accepted(keys: &[String]) -> Option<Vec<KeyTemplate>> {
+fn accepted_templates(keys: &[String]) -> Option<Vec<KeyTemplate>> {
     let mut text = r#"
         name = "p"
         source.kafka = { brokers = "b:9092", topic = "t", group = "g" }
@@ -111,15 +111,15 @@ fn accepted(keys: &[String]) -> Option<Vec<KeyTemplate>> {
 }
 
 /// What a template makes of a user and a window, apart from the key itself: the parts that the key has to keep apart.
-fn told_apart(
+fn expected_reading(
     index: usize,
     key: &KeyTemplate,
     user: &str,
     window: Window,
 ) -> (usize, String, Option<i64>, Option<i64>) {
     let has = |segment| key.segments().contains(&segment);
-    let start = has(windrow_spec::Segment::WindowStart).then(|| window.start.ms());
-    let end = has(windrow_spec::Segment::WindowEnd).then(|| window.end.ms());
+    let start = has(windrow_spec::KeySegment::WindowStart).then(|| window.start.ms());
+    let end = has(windrow_spec::KeySegment::WindowEnd).then(|| window.end.ms());
     (index, user.to_owned(), start, end)
 }
 
@@ -128,24 +128,24 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,200}") {
-        survives(&text, &[]);
+        assert_no_panic(&text, &[]);
     }
 
     #[test]
     fn no_toml_makes_it_panic(text in "([a-z\"'=.\\[\\]{}# \r\n\t\\\\0-9한🙂-]|event|source|kafka|feature_view|key|window){0,80}") {
-        survives(&text, &[]);
+        assert_no_panic(&text, &[]);
     }
 
     #[test]
-    fn no_edit_of_the_shipped_file_makes_it_panic(text in mutated()) {
-        survives(&text, &[]);
+    fn no_edit_of_the_shipped_file_makes_it_panic(text in mutated_shipped_file()) {
+        assert_no_panic(&text, &[]);
     }
 
     #[test]
-    fn no_override_makes_it_panic(text in mutated(), path in "[a-z.\"' _=]{0,12}", value in "\\PC{0,30}") {
-        survives(&text, &[Override { path, value: value.clone() }]);
-        survives(ECOMMERCE, &[Override { path: "feature_view.user_features.key".to_owned(), value: value.clone() }]);
-        survives(ECOMMERCE, &[Override { path: "feature_view.x".to_owned(), value }]);
+    fn no_override_makes_it_panic(text in mutated_shipped_file(), path in "[a-z.\"' _=]{0,12}", value in "\\PC{0,30}") {
+        assert_no_panic(&text, &[PipelineOverride { path, value: value.clone() }]);
+        assert_no_panic(SHIPPED_PIPELINE, &[PipelineOverride { path: "feature_view.user_features.key".to_owned(), value: value.clone() }]);
+        assert_no_panic(SHIPPED_PIPELINE, &[PipelineOverride { path: "feature_view.x".to_owned(), value }]);
     }
 
     #[test]
@@ -153,23 +153,23 @@ proptest! {
         text in "(event_type|price|'x'|\"|'|1|-| |=|<>|<|>=|\\(|\\)|,|NOT |IN |IS |NULL|AND |OR |TRUE|[a-z한*;$`.]){0,40}"
     ) {
         let path = "feature_view.user_features.features.view_count_1h.where".to_owned();
-        survives(ECOMMERCE, &[Override { path, value: text.clone() }]);
+        assert_no_panic(SHIPPED_PIPELINE, &[PipelineOverride { path, value: text.clone() }]);
         // In the file itself, where mistakes point into the text.
-        survives(&ECOMMERCE.replace("event_type = 'view'", &text.replace(['"', '\\'], "")), &[]);
+        assert_no_panic(&SHIPPED_PIPELINE.replace("event_type = 'view'", &text.replace(['"', '\\'], "")), &[]);
     }
 
     #[test]
     fn keys_of_an_accepted_pipeline_never_collide(
-        keys in prop::collection::vec(prop_oneof![template(), neighbour(), neighbour()], 1..4),
+        keys in prop::collection::vec(prop_oneof![template(), neighbouring_key(), neighbouring_key()], 1..4),
         rows in prop::collection::vec((user(), window()), 1..60),
     ) {
-        let Some(templates) = accepted(&keys) else { return Ok(()) };
+        let Some(templates) = accepted_templates(&keys) else { return Ok(()) };
         let mut seen = BTreeMap::new();
         for (index, template) in templates.iter().enumerate() {
             for (user, window) in &rows {
                 let mut key = Vec::new();
-                template.write(&mut key, user, *window);
-                let row = told_apart(index, template, user, *window);
+                template.append_key(&mut key, user, *window);
+                let row = expected_reading(index, template, user, *window);
                 let earlier = seen.insert(key.clone(), row.clone());
                 prop_assert!(
                     earlier.as_ref().is_none_or(|earlier| *earlier == row),
@@ -183,16 +183,16 @@ proptest! {
     fn a_written_key_is_read_back_and_only_by_its_user(
         key in template(), rows in prop::collection::vec((user(), window()), 1..20),
     ) {
-        let Some(templates) = accepted(&[key]) else { return Ok(()) };
+        let Some(templates) = accepted_templates(&[key]) else { return Ok(()) };
         let template = &templates[0];
         for (user, window) in &rows {
             let mut key = Vec::new();
-            template.write(&mut key, user, *window);
-            let (_, _, start, end) = told_apart(0, template, user, *window);
-            let read = template.matches(user, &key);
+            template.append_key(&mut key, user, *window);
+            let (_, _, start, end) = expected_reading(0, template, user, *window);
+            let read = template.parse_key(user, &key);
             prop_assert_eq!(read.map(|read| (read.start.map(EventTime::ms), read.end.map(EventTime::ms))), Some((start, end)));
             for (other, _) in rows.iter().filter(|(other, _)| other != user) {
-                prop_assert_eq!(template.matches(other, &key), None, "{:?} is not {}'s", &key, other);
+                prop_assert_eq!(template.parse_key(other, &key), None, "{:?} is not {}'s", &key, other);
             }
         }
     }
@@ -204,7 +204,7 @@ fn the_key_properties_try_templates_of_both_kinds() {
     let mut count = [0_u32; 2];
     for _ in 0..500 {
         let tree = template().new_tree(&mut runner).expect("a template");
-        let fine = accepted(&[proptest::strategy::ValueTree::current(&tree)]).is_some();
+        let fine = accepted_templates(&[proptest::strategy::ValueTree::current(&tree)]).is_some();
         count[usize::from(fine)] += 1;
     }
     assert!(count[0] > 50 && count[1] > 50, "refused and accepted: {count:?}");
@@ -215,7 +215,7 @@ fn hostile_texts_are_answered_quickly() {
     let deep = |open: &str, close: &str| format!("a = {}{}", open.repeat(50_000), close.repeat(50_000));
     let nested = |one: &str| {
         let condition = one.repeat(4_000 / one.len());
-        ECOMMERCE.replace("event_type = 'view'", &condition)
+        SHIPPED_PIPELINE.replace("event_type = 'view'", &condition)
     };
     let views: String =
         (0..40).map(|n| format!("[feature_view.v{n}]\nkey = \"{{user_id}}{}\"\n", "ab".repeat(120))).collect();
@@ -232,9 +232,9 @@ fn hostile_texts_are_answered_quickly() {
         nested("price in (("),
         nested("price > 1 OR "),
         nested("NOT (price IN (1, "),
-        format!("{ECOMMERCE}{views}"),
+        format!("{SHIPPED_PIPELINE}{views}"),
     ] {
-        survives(&text, &[]);
+        assert_no_panic(&text, &[]);
     }
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }

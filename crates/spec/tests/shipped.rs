@@ -3,28 +3,28 @@
 #![allow(clippy::panic)] // a refused pipeline fails the test with its mistakes as people see them
 
 use windrow_core::{
-    Aggregate, Comparison, Condition, DurationUnit, EventTime, Feature, FieldId, FieldType, Literal, Operand, Window,
-    WindowKind,
+    Aggregate, ComparisonOperator, Condition, DurationUnit, EventTime, Feature, FieldId, FieldType, Literal, Operand,
+    Window, WindowKind,
 };
-use windrow_spec::{Checkpoint, ECOMMERCE, Pipeline, Segment, Start, parse};
+use windrow_spec::{CheckpointSpec, KeySegment, Pipeline, SHIPPED_PIPELINE, StartPosition, parse};
 
-fn shipped() -> Pipeline {
-    parse("pipelines/ecommerce.toml", ECOMMERCE, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+fn shipped_pipeline() -> Pipeline {
+    parse("pipelines/ecommerce.toml", SHIPPED_PIPELINE, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 fn event_type_is(value: &str) -> Option<Condition> {
     let value = Operand::Literal(Some(Literal::String(value.into())));
-    Some(Condition::Compare(Operand::Field(FieldId(1)), Comparison::Equal, value))
+    Some(Condition::Compare(Operand::Field(FieldId(1)), ComparisonOperator::Equal, value))
 }
 
 #[test]
 fn source_event_and_sink() {
-    let pipeline = shipped();
+    let pipeline = shipped_pipeline();
     assert_eq!(pipeline.name, "ecommerce");
     assert_eq!(pipeline.source.brokers, "localhost:9092");
     assert_eq!(pipeline.source.topic, "ecommerce-events");
     assert_eq!(pipeline.source.group, "feature-engineering-group");
-    assert_eq!(pipeline.source.start, Start::Earliest);
+    assert_eq!(pipeline.source.start, StartPosition::Earliest);
     let fields: Vec<_> = pipeline.event.schema.fields().iter().map(|field| (&*field.name, field.field_type)).collect();
     assert_eq!(
         fields,
@@ -34,7 +34,8 @@ fn source_event_and_sink() {
     assert_eq!(pipeline.event.time_zone, jiff::tz::TimeZone::UTC);
     assert_eq!(pipeline.event.max_key_bytes, 1_024);
     assert_eq!(pipeline.watermark.max_out_of_orderness_ms, 10_000);
-    let checkpoint = Checkpoint { every_ms: 30_000, store: "file:./.windrow/checkpoints".to_owned(), keep: 3 };
+    let checkpoint =
+        CheckpointSpec { interval_ms: 30_000, store: "file:./.windrow/checkpoints".to_owned(), kept_generations: 3 };
     assert_eq!(pipeline.checkpoint, checkpoint);
     assert_eq!(pipeline.sink.url, "redis://localhost:6379");
     assert_eq!(pipeline.dead_letters, None);
@@ -42,12 +43,12 @@ fn source_event_and_sink() {
 
 #[test]
 fn user_features() {
-    let pipeline = shipped();
+    let pipeline = shipped_pipeline();
     let view = &pipeline.views[0];
     assert_eq!(&*view.feature_view.name, "user_features");
     assert_eq!(view.feature_view.window, WindowKind::Sliding { size_ms: 3_600_000, slide_ms: 600_000 });
     assert_eq!(view.ttl_ms, 7_200_000);
-    assert!(!view.key.has_window());
+    assert!(!view.key.names_window());
     assert_eq!(view.key.to_string(), "user_features:{user_id}");
     let count = |name: &str, value| Feature {
         name: name.into(),
@@ -74,7 +75,7 @@ fn user_features() {
 
 #[test]
 fn session_features() {
-    let pipeline = shipped();
+    let pipeline = shipped_pipeline();
     assert_eq!(pipeline.views.len(), 2);
     let view = &pipeline.views[1];
     assert_eq!(&*view.feature_view.name, "session_features");
@@ -88,14 +89,14 @@ fn session_features() {
     assert_eq!(
         view.key.segments(),
         [
-            Segment::Literal("session_features:".to_owned()),
-            Segment::Key,
-            Segment::Literal(":".to_owned()),
-            Segment::WindowStart
+            KeySegment::Literal("session_features:".to_owned()),
+            KeySegment::EntityKey,
+            KeySegment::Literal(":".to_owned()),
+            KeySegment::WindowStart
         ]
     );
     let mut key = Vec::new();
-    view.key.write(
+    view.key.append_key(
         &mut key,
         "111",
         Window { start: EventTime::from_ms(1_704_103_200_000), end: EventTime::from_ms(0) },
@@ -114,7 +115,7 @@ fn what_is_left_out_has_its_default() {
         feature_view.f = { window.tumbling.size = "1d", key = "f:{id}", ttl = "1w", features.n.count = "*" }
     "#;
     let pipeline = parse("p.toml", text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let full = shipped();
+    let full = shipped_pipeline();
     assert_eq!(pipeline.source.start, full.source.start);
     assert_eq!(pipeline.checkpoint, full.checkpoint);
     assert_eq!(pipeline.event.time_zone, full.event.time_zone);
@@ -126,7 +127,7 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn a_password_is_not_in_debug_output() {
-    let text = ECOMMERCE.replace("redis://localhost", "redis://:hunter2@localhost");
+    let text = SHIPPED_PIPELINE.replace("redis://localhost", "redis://:hunter2@localhost");
     let pipeline = parse("p.toml", &text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(pipeline.sink.url, "redis://:hunter2@localhost:6379");
     let shown = format!("{pipeline:?}");

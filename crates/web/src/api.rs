@@ -22,72 +22,78 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answers::{Parameters, text};
-use crate::live::{Build, EVERY, Feeds};
+use crate::answers::{QueryParameters, to_json_text};
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, MessageBuilder};
 use crate::report::InstanceReport;
-use crate::{Console, Job};
+use crate::{JobReport, JobServerContext};
 
-pub use features::Lookups;
+pub use features::UserRowLookup;
 
 /// Rows that one answer holds at most.
-const ROWS_MAX: usize = 1_000;
+const ROWS_PER_ANSWER_MAX: usize = 1_000;
 
-type Shared = State<Arc<Console>>;
+type SharedContext = State<Arc<JobServerContext>>;
 
 /// All of `/api`.
-pub fn router() -> Router<Arc<Console>> {
+pub fn router() -> Router<Arc<JobServerContext>> {
     Router::new()
-        .route("/api/overview", get(overview))
-        .route("/api/overview/live", get(overview_live))
-        .route("/api/partitions", get(async |State(console): Shared| Json(partitions(&console).await)))
-        .route("/api/partitions/live", get(partitions_live))
-        .route("/api/checkpoints", get(checkpoints::now))
-        .route("/api/checkpoints/live", get(checkpoints::live))
-        .route("/api/features", get(features::now))
-        .route("/api/features/live", get(features::live))
-        .route("/api/rows", get(rows))
-        .route("/api/rows/live", get(rows_live))
-        .route("/api/problems", get(async |State(console): Shared| Json(problems::of(&console).await)))
-        .route("/api/problems/live", get(problems_live))
-        .route("/api/pipeline", get(pipeline))
-        .route("/api/instances", get(instances))
-        .route("/api/savepoints", post(savepoints::begin))
-        .route("/api/savepoints/{request}", get(savepoints::outcome))
-        .layer(Extension(Feeds::default()))
-        .layer(Extension(checkpoints::Savepoints::default()))
-        .layer(Extension(Lookups::default()))
+        .route("/api/overview", get(get_overview))
+        .route("/api/overview/live", get(stream_overview))
+        .route("/api/partitions", get(async |State(console): SharedContext| Json(render_partitions(&console).await)))
+        .route("/api/partitions/live", get(stream_partitions))
+        .route("/api/checkpoints", get(checkpoints::get_checkpoints))
+        .route("/api/checkpoints/live", get(checkpoints::stream_checkpoints))
+        .route("/api/features", get(features::get_features))
+        .route("/api/features/live", get(features::stream_features))
+        .route("/api/rows", get(get_rows))
+        .route("/api/rows/live", get(stream_rows))
+        .route(
+            "/api/problems",
+            get(async |State(console): SharedContext| Json(problems::render_problems(&console).await)),
+        )
+        .route("/api/problems/live", get(stream_problems))
+        .route("/api/pipeline", get(get_pipeline))
+        .route("/api/instances", get(get_instances))
+        .route("/api/savepoints", post(savepoints::begin_savepoint))
+        .route("/api/savepoints/{request}", get(savepoints::get_savepoint))
+        .layer(Extension(LiveFeeds::default()))
+        .layer(Extension(checkpoints::SavepointListCache::default()))
+        .layer(Extension(UserRowLookup::default()))
 }
 
 /// Something that an instance says, with its name.
 #[derive(Serialize)]
-struct Of<'a, T> {
+struct InstanceItem<'a, T> {
     instance: &'a str,
     host: &'a str,
     here: bool,
     #[serde(flatten)]
-    it: &'a T,
+    item: &'a T,
 }
 
 /// What `of` takes from each report, newest first by `at`, at most `limit`.
-fn newest<'a, T: Serialize + 'a>(
-    job: &'a Job,
+fn newest_items<'a, T: Serialize + 'a>(
+    job: &'a JobReport,
     of: impl Fn(&'a InstanceReport) -> &'a [T],
     at: impl Fn(&T) -> i64,
     limit: usize,
-) -> Vec<Of<'a, T>> {
-    job.newest(of, at).into_iter().take(limit).map(|(one, it)| said_by(job, one, it)).collect()
+) -> Vec<InstanceItem<'a, T>> {
+    job.newest_items(of, at).into_iter().take(limit).map(|(one, it)| attribute_to_instance(job, one, it)).collect()
 }
 
-fn said_by<'a, T>(job: &Job, one: &'a InstanceReport, it: &'a T) -> Of<'a, T> {
-    Of { instance: &one.instance, host: &one.host, here: is_here(job, one), it }
+fn attribute_to_instance<'a, T>(job: &JobReport, one: &'a InstanceReport, it: &'a T) -> InstanceItem<'a, T> {
+    InstanceItem { instance: &one.instance, host: &one.host, here: is_own_instance(job, one), item: it }
 }
 
-fn is_here(job: &Job, one: &InstanceReport) -> bool {
+fn is_own_instance(job: &JobReport, one: &InstanceReport) -> bool {
     job.instances.first().is_some_and(|here| here.instance == one.instance)
 }
 
 /// A feed's way to build its messages from the console.
-fn build<F>(console: &Arc<Console>, of: impl Fn(Arc<Console>, u64) -> F + Send + Sync + 'static) -> Build
+fn message_builder<F>(
+    console: &Arc<JobServerContext>,
+    of: impl Fn(Arc<JobServerContext>, u64) -> F + Send + Sync + 'static,
+) -> MessageBuilder
 where
     F: Future<Output = String> + Send + 'static,
 {
@@ -96,7 +102,7 @@ where
 }
 
 #[derive(Deserialize)]
-struct WithHistory {
+struct OverviewQuery {
     #[serde(default = "yes")]
     history: bool,
 }
@@ -105,46 +111,46 @@ const fn yes() -> bool {
     true
 }
 
-async fn overview(
-    State(console): Shared,
-    Parameters(WithHistory { history }): Parameters<WithHistory>,
+async fn get_overview(
+    State(console): SharedContext,
+    QueryParameters(OverviewQuery { history }): QueryParameters<OverviewQuery>,
 ) -> impl IntoResponse {
-    Json(overview::of(&console, &console.job().await, history))
+    Json(overview::render_overview(&console, &console.assemble_job().await, history))
 }
 
-async fn overview_live(State(console): Shared, Extension(feeds): Extension<Feeds>) -> impl IntoResponse {
-    let message = async |console: Arc<Console>, second: u64| {
-        let job = console.job().await;
-        text(&overview::of(&console, &job, second.is_multiple_of(10)))
+async fn stream_overview(State(console): SharedContext, Extension(feeds): Extension<LiveFeeds>) -> impl IntoResponse {
+    let message = async |console: Arc<JobServerContext>, second: u64| {
+        let job = console.assemble_job().await;
+        to_json_text(&overview::render_overview(&console, &job, second.is_multiple_of(10)))
     };
-    feeds.follow("overview".to_owned(), EVERY, build(&console, message))
+    feeds.follow("overview".to_owned(), MESSAGE_INTERVAL, message_builder(&console, message))
 }
 
-async fn partitions(console: &Console) -> Value {
-    let job = console.job().await;
+async fn render_partitions(console: &JobServerContext) -> Value {
+    let job = console.assemble_job().await;
     let all: Vec<Value> = job
         .partitions()
         .into_iter()
         .map(|partition| match partition.owner {
-            Some((one, report)) => json!(said_by(&job, one, report)),
+            Some((one, report)) => json!(attribute_to_instance(&job, one, report)),
             None => json!({ "partition": partition.partition, "instance": null, "host": null }),
         })
         .collect();
     json!({ "now_ms": job.now_ms, "topic": console.pipeline.source.topic, "partitions": all })
 }
 
-async fn partitions_live(State(console): Shared, Extension(feeds): Extension<Feeds>) -> impl IntoResponse {
-    let message = async |console: Arc<Console>, _| text(&partitions(&console).await);
-    feeds.follow("partitions".to_owned(), EVERY, build(&console, message))
+async fn stream_partitions(State(console): SharedContext, Extension(feeds): Extension<LiveFeeds>) -> impl IntoResponse {
+    let message = async |console: Arc<JobServerContext>, _| to_json_text(&render_partitions(&console).await);
+    feeds.follow("partitions".to_owned(), MESSAGE_INTERVAL, message_builder(&console, message))
 }
 
-async fn problems_live(State(console): Shared, Extension(feeds): Extension<Feeds>) -> impl IntoResponse {
-    let message = async |console: Arc<Console>, _| text(&problems::of(&console).await);
-    feeds.follow("problems".to_owned(), EVERY, build(&console, message))
+async fn stream_problems(State(console): SharedContext, Extension(feeds): Extension<LiveFeeds>) -> impl IntoResponse {
+    let message = async |console: Arc<JobServerContext>, _| to_json_text(&problems::render_problems(&console).await);
+    feeds.follow("problems".to_owned(), MESSAGE_INTERVAL, message_builder(&console, message))
 }
 
 #[derive(Deserialize)]
-struct Limit {
+struct RowsQuery {
     #[serde(default = "fifty")]
     limit: usize,
 }
@@ -153,38 +159,42 @@ const fn fifty() -> usize {
     50
 }
 
-async fn rows(State(console): Shared, Parameters(Limit { limit }): Parameters<Limit>) -> impl IntoResponse {
-    Json(written(&console, limit))
-}
-
-async fn rows_live(
-    State(console): Shared,
-    Parameters(Limit { limit }): Parameters<Limit>,
-    Extension(feeds): Extension<Feeds>,
+async fn get_rows(
+    State(console): SharedContext,
+    QueryParameters(RowsQuery { limit }): QueryParameters<RowsQuery>,
 ) -> impl IntoResponse {
-    let limit = limit.min(ROWS_MAX);
-    let message = move |console: Arc<Console>, _| async move { text(&written(&console, limit)) };
-    feeds.follow(format!("rows {limit}"), EVERY, build(&console, message))
+    Json(render_recent_rows(&console, limit))
 }
 
-fn written(console: &Console, limit: usize) -> Value {
-    let rows = console.rows.recent(limit.min(ROWS_MAX), None);
+async fn stream_rows(
+    State(console): SharedContext,
+    QueryParameters(RowsQuery { limit }): QueryParameters<RowsQuery>,
+    Extension(feeds): Extension<LiveFeeds>,
+) -> impl IntoResponse {
+    let limit = limit.min(ROWS_PER_ANSWER_MAX);
+    let message =
+        move |console: Arc<JobServerContext>, _| async move { to_json_text(&render_recent_rows(&console, limit)) };
+    feeds.follow(format!("rows {limit}"), MESSAGE_INTERVAL, message_builder(&console, message))
+}
+
+fn render_recent_rows(console: &JobServerContext, limit: usize) -> Value {
+    let rows = console.recent_rows.newest_rows(limit.min(ROWS_PER_ANSWER_MAX), None);
     let row = |row: windrow_connectors::redis::WrittenRow| {
         let view = console.pipeline.views.get(row.view.0).map(|view| view.feature_view.name.to_string());
         json!({
-            "at_ms": row.at_ms, "feature_view": view, "redis_key": row.redis_key, "fields": row.fields,
+            "at_ms": row.acknowledged_at_ms, "feature_view": view, "redis_key": row.redis_key, "fields": row.fields,
             "ttl_ms": row.ttl_ms,
         })
     };
     json!({ "now_ms": now_ms(), "rows": rows.into_iter().map(row).collect::<Vec<_>>() })
 }
 
-async fn pipeline(State(console): Shared) -> impl IntoResponse {
+async fn get_pipeline(State(console): SharedContext) -> impl IntoResponse {
     Json(json!({ "name": console.pipeline.name, "text": console.pipeline_text, "plan": console.plan }))
 }
 
-async fn instances(State(console): Shared) -> impl IntoResponse {
-    let job = console.job().await;
+async fn get_instances(State(console): SharedContext) -> impl IntoResponse {
+    let job = console.assemble_job().await;
     Json(json!({ "now_ms": job.now_ms, "instances": job.instances }))
 }
 

@@ -15,17 +15,17 @@ use axum::routing::get;
 use include_dir::{Dir, include_dir};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::answers::Fault;
+use crate::answers::HttpFault;
 
 static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
 
-struct Asset {
+struct AssetFile {
     bytes: &'static [u8],
-    kind: &'static str,
-    tag: String,
+    content_type: &'static str,
+    etag: String,
 }
 
-static BY_NAME: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
+static ASSETS_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLock::new(|| {
     let mut all = HashMap::new();
     let mut folders = vec![&ASSETS];
     while let Some(folder) = folders.pop() {
@@ -33,7 +33,10 @@ static BY_NAME: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
         for file in folder.files() {
             if let Some(name) = file.path().to_str() {
                 let bytes = file.contents();
-                all.insert(name, Asset { bytes, kind: kind(name), tag: tag(bytes) });
+                all.insert(
+                    name,
+                    AssetFile { bytes, content_type: content_type_of_name(name), etag: compute_etag(bytes) },
+                );
             }
         }
     }
@@ -42,32 +45,32 @@ static BY_NAME: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
 
 /// `/assets/…`, for any server.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/assets/{*name}", get(asset))
+    Router::new().route("/assets/{*name}", get(serve_asset))
 }
 
-async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    file(&name, &headers)
+async fn serve_asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    answer_with_asset(&name, &headers)
 }
 
 /// The file `name` (`job/index.html`), or that it is what the visitor has already.
-pub fn file(name: &str, headers: &HeaderMap) -> Response {
-    let Some(asset) = BY_NAME.get(name) else {
-        return Fault::new(StatusCode::NOT_FOUND, "there is no such file").into_response();
+pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
+    let Some(asset) = ASSETS_BY_NAME.get(name) else {
+        return HttpFault::new(StatusCode::NOT_FOUND, "there is no such file").into_response();
     };
-    let about: [(HeaderName, &str); 2] = [(header::ETAG, &asset.tag), (header::CACHE_CONTROL, "no-cache")];
+    let about: [(HeaderName, &str); 2] = [(header::ETAG, &asset.etag), (header::CACHE_CONTROL, "no-cache")];
     let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.tag)) {
+    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.etag)) {
         return (StatusCode::NOT_MODIFIED, about).into_response();
     }
-    (about, [(header::CONTENT_TYPE, asset.kind)], asset.bytes).into_response()
+    (about, [(header::CONTENT_TYPE, asset.content_type)], asset.bytes).into_response()
 }
 
 /// The text of a page, to be changed before it is sent.
-pub(crate) fn text(name: &str) -> &'static str {
-    BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.bytes).ok()).unwrap_or_default()
+pub(crate) fn asset_text(name: &str) -> &'static str {
+    ASSETS_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.bytes).ok()).unwrap_or_default()
 }
 
-fn kind(name: &str) -> &'static str {
+fn content_type_of_name(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
@@ -80,7 +83,7 @@ fn kind(name: &str) -> &'static str {
     }
 }
 
-fn tag(bytes: &[u8]) -> String {
+fn compute_etag(bytes: &[u8]) -> String {
     let mut hasher = SipHasher13::new();
     hasher.write(bytes);
     format!("\"{:032x}\"", u128::from(hasher.finish128()))

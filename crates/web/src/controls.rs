@@ -17,32 +17,32 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tracing::{info, warn};
 use windrow_engine::checkpoint::savepoint;
-use windrow_engine::{CheckpointStore, Stop};
+use windrow_engine::{CheckpointStore, StopSignal};
 
-use crate::Console;
-use crate::peers::Peers;
+use crate::JobServerContext;
+use crate::peers::PeerInstances;
 use crate::report::SavepointReport;
-use remembered::Remembered;
+use remembered::RememberedSavepoints;
 
 /// How many requests are remembered.
-pub const REMEMBERED: usize = 50;
+pub const REMEMBERED_REQUESTS: usize = 50;
 /// How long a savepoint may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const SAVEPOINT_TIMEOUT: Duration = Duration::from_secs(300);
 /// Created and deleted in the place of a savepoint, to see whether it takes anything.
-const PROBE: &str = "probe";
+const PROBE_OBJECT: &str = "probe";
 /// How many may wait at a time; the store lets only one be taken.
-const WAITING: usize = 4;
+const PENDING_SAVEPOINTS_MAX: usize = 4;
 /// How long a process that was stopped with a savepoint answers for the one who asked to hear of it.
-const LINGER: Duration = Duration::from_secs(10);
+const OUTCOME_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long telling the other instances to stop may take before this one does.
-const TELLING: Duration = Duration::from_secs(3);
+const STOP_OTHERS_TIMEOUT: Duration = Duration::from_secs(3);
 /// After the outcome was fetched: time for the answer to get out.
-const FETCHED: Duration = Duration::from_millis(200);
+const ANSWER_FLUSH_TIME: Duration = Duration::from_millis(200);
 
 /// Why a request was not accepted; for people.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Refused(pub String);
+pub struct SavepointRefusal(pub String);
 
 /// How a savepoint stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,19 +70,21 @@ pub enum SavepointState {
 
 /// The requests of this process.
 #[derive(Clone, Default)]
-pub struct Controls(Arc<Mutex<Remembered>>);
+pub struct SavepointRegistry(Arc<Mutex<RememberedSavepoints>>);
 
-impl Controls {
+impl SavepointRegistry {
     /// What became of them, newest first.
     #[must_use]
-    pub fn reports(&self) -> Vec<SavepointReport> {
-        self.remembered().reports()
+    pub fn savepoint_reports(&self) -> Vec<SavepointReport> {
+        self.lock_requests().reports()
     }
 
     /// Waits until whoever stopped the job with a savepoint has heard of it, at most ten seconds.
-    pub fn linger(&self) {
+    pub fn wait_until_outcome_fetched(&self) {
         loop {
-            let Some(until) = self.remembered().answers_until(LINGER, FETCHED) else { return };
+            let Some(until) = self.lock_requests().keep_serving_until(OUTCOME_FETCH_TIMEOUT, ANSWER_FLUSH_TIME) else {
+                return;
+            };
             let now = Instant::now();
             if until <= now {
                 return;
@@ -91,12 +93,12 @@ impl Controls {
         }
     }
 
-    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+    fn lock_requests(&self) -> MutexGuard<'_, RememberedSavepoints> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Console {
+impl JobServerContext {
     /// Begins to take a savepoint, in a new folder within `to` or else beside the checkpoints, and gives the name of the
     /// request: `request`, where the one who asks chose one. Asked again by the same name, nothing new is begun. With
     /// `then_stop`, all instances stop once it is complete; where it fails, they go on.
@@ -105,71 +107,83 @@ impl Console {
     /// When it may not go to `to`, or too many are waited for.
     pub fn begin_savepoint(
         &self,
-        to: Option<&str>,
-        request: Option<String>,
-        then_stop: bool,
-    ) -> Result<String, Refused> {
-        let request = match request {
-            None => random_digits(32)?,
-            Some(request) if is_name(&request) => request,
+        target_directory: Option<&str>,
+        request_name: Option<String>,
+        stop_when_complete: bool,
+    ) -> Result<String, SavepointRefusal> {
+        let request = match request_name {
+            None => random_hex_digits(32)?,
+            Some(request) if is_valid_request_name(&request) => request,
             Some(_) => {
-                return Err(Refused("a request is called by 1 to 64 letters, digits, - and _".to_owned()));
+                return Err(SavepointRefusal("a request is called by 1 to 64 letters, digits, - and _".to_owned()));
             }
         };
-        if self.controls.remembered().knows(&request) {
+        if self.savepoint_registry.lock_requests().contains(&request) {
             return Ok(request);
         }
-        if self.stop.requested() {
-            return Err(Refused("the job is stopping".to_owned()));
+        if self.stop_signal.is_requested() {
+            return Err(SavepointRefusal("the job is stopping".to_owned()));
         }
-        let id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_digits(4)?);
-        let location = place::of(self.store.place(), to, &self.pipeline.name, &id)?;
-        let target = self.stores.open(&location).map_err(|fault| Refused(fault.to_string()))?;
-        if !self.controls.remembered().begin(&request, target.place(), then_stop, WAITING) {
-            return Err(Refused(format!("{WAITING} savepoints are being waited for; ask again when one is done")));
+        let id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_hex_digits(4)?);
+        let location = place::choose_savepoint_location(
+            self.checkpoint_store.place(),
+            target_directory,
+            &self.pipeline.name,
+            &id,
+        )?;
+        let target = self.store_opener.open(&location).map_err(|fault| SavepointRefusal(fault.to_string()))?;
+        if !self.savepoint_registry.lock_requests().try_begin(
+            &request,
+            target.place(),
+            stop_when_complete,
+            PENDING_SAVEPOINTS_MAX,
+        ) {
+            return Err(SavepointRefusal(format!(
+                "{PENDING_SAVEPOINTS_MAX} savepoints are being waited for; ask again when one is done"
+            )));
         }
-        let waiter = Waiter {
-            controls: self.controls.clone(),
-            store: Arc::clone(&self.store),
+        let waiter = SavepointTask {
+            controls: self.savepoint_registry.clone(),
+            store: Arc::clone(&self.checkpoint_store),
             target,
-            stop: self.stop.clone(),
+            stop: self.stop_signal.clone(),
             peers: self.peers.clone(),
-            own: self.observed.report().instance,
-            request: request.clone(),
-            id,
-            then_stop,
+            own_instance: self.report_source.report().instance,
+            request_name: request.clone(),
+            savepoint_id: id,
+            then_stop: stop_when_complete,
         };
-        let started = thread::Builder::new().name("savepoint".to_owned()).spawn(move || waiter.wait());
+        let started = thread::Builder::new().name("savepoint".to_owned()).spawn(move || waiter.run());
         if let Err(error) = started {
             let reason = format!("no thread can be started: {error}");
-            self.controls.remembered().end(&request, Err(reason.clone()));
-            return Err(Refused(reason));
+            self.savepoint_registry.lock_requests().record_outcome(&request, Err(reason.clone()));
+            return Err(SavepointRefusal(reason));
         }
         Ok(request)
     }
 
     /// How the savepoint stands that was asked for as `request`, here or (as far as it was told) at another instance.
     #[must_use]
-    pub fn savepoint(&self, request: &str) -> Option<SavepointState> {
-        let here = self.controls.remembered().fetch(request);
-        here.or_else(|| self.peers.savepoint(request)).map(|report| SavepointState::of(&report))
+    pub fn savepoint_state(&self, request: &str) -> Option<SavepointState> {
+        let here = self.savepoint_registry.lock_requests().fetch_report(request);
+        here.or_else(|| self.peers.find_savepoint(request)).map(|report| SavepointState::from_report(&report))
     }
 
     /// Stops all instances of the job. The others hear of it through the checkpoint store, within about two seconds.
     pub fn stop_job(&self) {
-        let (store, peers, stop) = (Arc::clone(&self.store), self.peers.clone(), self.stop.clone());
-        let own = self.observed.report().instance;
+        let (store, peers, stop) = (Arc::clone(&self.checkpoint_store), self.peers.clone(), self.stop_signal.clone());
+        let own = self.report_source.report().instance;
         let tell = {
             let stop = stop.clone();
             move || {
                 // A store that is away must not keep this process going.
                 let (told, others) = channel();
                 let tell = move || {
-                    peers.stop_others(&*store, &own);
+                    peers.request_stop_of_others(&*store, &own);
                     let _ = told.send(());
                 };
                 drop(thread::Builder::new().name("stop-others".to_owned()).spawn(tell));
-                let _ = others.recv_timeout(TELLING);
+                let _ = others.recv_timeout(STOP_OTHERS_TIMEOUT);
                 info!("the job was stopped over HTTP");
                 stop.request();
             }
@@ -184,16 +198,16 @@ impl Console {
     /// that. Blocks while the store is asked.
     #[must_use]
     pub fn stop_instance(&self, instance: &str) -> bool {
-        if self.observed.report().instance == instance {
-            self.stop.request();
+        if self.report_source.report().instance == instance {
+            self.stop_signal.request();
             return true;
         }
-        self.peers.stop_other(&*self.store, instance)
+        self.peers.request_stop(&*self.checkpoint_store, instance)
     }
 }
 
 impl SavepointState {
-    fn of(report: &SavepointReport) -> Self {
+    fn from_report(report: &SavepointReport) -> Self {
         use crate::report::CheckpointStatus;
         match report.status {
             CheckpointStatus::InProgress => Self::InProgress { saved: report.saved, partitions: report.partitions },
@@ -206,64 +220,72 @@ impl SavepointState {
 }
 
 /// Waits for one savepoint.
-struct Waiter {
-    controls: Controls,
+struct SavepointTask {
+    controls: SavepointRegistry,
     store: Arc<dyn CheckpointStore>,
     target: Arc<dyn CheckpointStore>,
-    stop: Stop,
-    peers: Peers,
-    own: String,
-    request: String,
-    id: String,
+    stop: StopSignal,
+    peers: PeerInstances,
+    own_instance: String,
+    request_name: String,
+    savepoint_id: String,
     then_stop: bool,
 }
 
-impl Waiter {
-    fn wait(self) {
-        let progress = |saved, all| self.controls.remembered().progress(&self.request, saved, all);
+impl SavepointTask {
+    fn run(self) {
+        let progress = |saved, all| self.controls.lock_requests().record_progress(&self.request_name, saved, all);
         // A place that takes nothing would keep all owners trying, and everybody else waiting, until time is over.
-        if let Err(fault) = self.target.create(PROBE, b"windrow\n".to_vec()) {
+        if let Err(fault) = self.target.create(PROBE_OBJECT, b"windrow\n".to_vec()) {
             let reason = format!("{} cannot be written to: {fault}", self.target.place());
-            warn!(savepoint = self.id, reason, "the savepoint that was asked for failed");
-            self.controls.remembered().end(&self.request, Err(reason));
+            warn!(savepoint = self.savepoint_id, reason, "the savepoint that was asked for failed");
+            self.controls.lock_requests().record_outcome(&self.request_name, Err(reason));
             return;
         }
-        let _ = self.target.delete(&[PROBE.to_owned()]);
-        let taken = savepoint::take(&*self.store, &*self.target, &self.id, PATIENCE, &self.stop, progress);
+        let _ = self.target.delete(&[PROBE_OBJECT.to_owned()]);
+        let taken = savepoint::take_savepoint(
+            &*self.store,
+            &*self.target,
+            &self.savepoint_id,
+            SAVEPOINT_TIMEOUT,
+            &self.stop,
+            progress,
+        );
         match taken {
             Ok(_) => {
                 info!(
-                    savepoint = self.id,
+                    savepoint = self.savepoint_id,
                     location = self.target.place(),
                     then_stop = self.then_stop,
                     "savepoint taken"
                 );
                 if self.then_stop {
-                    self.peers.stop_others(&*self.store, &self.own);
+                    self.peers.request_stop_of_others(&*self.store, &self.own_instance);
                 }
                 // Before the stop: the one who polls must not find the end of the process first.
-                self.controls.remembered().end(&self.request, Ok(()));
+                self.controls.lock_requests().record_outcome(&self.request_name, Ok(()));
                 if self.then_stop {
                     self.stop.request();
                 }
             }
             Err(halt) => {
-                warn!(savepoint = self.id, reason = %halt, "the savepoint that was asked for failed");
-                self.controls.remembered().end(&self.request, Err(halt.to_string()));
+                warn!(savepoint = self.savepoint_id, reason = %halt, "the savepoint that was asked for failed");
+                self.controls.lock_requests().record_outcome(&self.request_name, Err(halt.to_string()));
             }
         }
     }
 }
 
-fn is_name(request: &str) -> bool {
+fn is_valid_request_name(request: &str) -> bool {
     (1..=64).contains(&request.len())
         && request.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// Hexadecimal digits drawn at random, up to 32.
-pub(crate) fn random_digits(digits: usize) -> Result<String, Refused> {
+pub(crate) fn random_hex_digits(digits: usize) -> Result<String, SavepointRefusal> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Refused(format!("the system gives no random numbers: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| SavepointRefusal(format!("the system gives no random numbers: {error}")))?;
     let mut text = format!("{:032x}", u128::from_be_bytes(bytes));
     text.truncate(digits);
     Ok(text)

@@ -21,15 +21,15 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 
 pub use body::BODY_MAX;
-pub use token::{Token, TokenFault};
+pub use token::{AccessToken, TokenFault};
 
 use crate::answers;
 
 /// What stands before a server.
 #[derive(Clone, Debug)]
-pub struct Protection {
+pub struct ServerProtection {
     address: SocketAddr,
-    token: Option<Arc<Token>>,
+    token: Option<Arc<AccessToken>>,
 }
 
 /// Others could reach a server that anybody may use.
@@ -38,32 +38,32 @@ pub struct Protection {
     "{0} can be reached from other machines, so a token is needed: set --token-file FILE or the environment variable \
      WINDROW_TOKEN (for example to what `openssl rand -hex 16` prints), or listen at 127.0.0.1"
 )]
-pub struct NeedsToken(SocketAddr);
+pub struct TokenRequired(SocketAddr);
 
-impl Protection {
+impl ServerProtection {
     /// For a server at `address`.
     ///
     /// # Errors
     /// When other machines could reach it and there is no token.
-    pub fn new(address: SocketAddr, token: Option<Token>) -> Result<Self, NeedsToken> {
+    pub fn new(address: SocketAddr, token: Option<AccessToken>) -> Result<Self, TokenRequired> {
         if token.is_none() && !address.ip().is_loopback() {
-            return Err(NeedsToken(address));
+            return Err(TokenRequired(address));
         }
         Ok(Self { address, token: token.map(Arc::new) })
     }
 }
 
 /// Puts the guard before `router`. Paths that it does not know answer `{"errors": […]}`.
-pub fn protect(router: Router, protection: &Protection) -> Router {
-    let mut router = router.fallback(answers::not_found).method_not_allowed_fallback(answers::wrong_method);
+pub fn protect(router: Router, protection: &ServerProtection) -> Router {
+    let mut router = router.fallback(answers::not_found).method_not_allowed_fallback(answers::method_not_allowed);
     if let Some(token) = &protection.token {
-        let gate = Arc::new(login::Gate::new(Arc::clone(token), protection.address.port()));
-        let login = login::router(Arc::clone(&gate)).method_not_allowed_fallback(answers::wrong_method);
-        router = router.layer(from_fn_with_state(gate, login::only_known)).merge(login);
+        let gate = Arc::new(login::LoginGate::new(Arc::clone(token), protection.address.port()));
+        let login = login::router(Arc::clone(&gate)).method_not_allowed_fallback(answers::method_not_allowed);
+        router = router.layer(from_fn_with_state(gate, login::require_login)).merge(login);
     }
-    router = router.layer(from_fn(body::bounded)).layer(from_fn(origin::same));
+    router = router.layer(from_fn(body::read_bounded_body)).layer(from_fn(origin::require_same_origin));
     if protection.address.ip().is_loopback() {
-        router = router.layer(from_fn(host::this_machine));
+        router = router.layer(from_fn(host::require_local_host));
     }
-    router.layer(from_fn(headers::add))
+    router.layer(from_fn(headers::add_security_headers))
 }

@@ -10,27 +10,27 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use crate::Console;
-use crate::report::{InstanceReport, InstanceState, Reach};
-use crate::words::span_ms;
+use crate::JobServerContext;
+use crate::report::{InstanceReport, InstanceState, ReachabilityReport};
+use crate::words::format_time_span;
 
 /// A worker whose loop did not come round for this long is stuck.
 const BEAT_MAX_MS: u64 = 30_000;
 
 /// Both routes.
-pub fn router() -> Router<Arc<Console>> {
+pub fn router() -> Router<Arc<JobServerContext>> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }
 
-async fn healthz(State(console): State<Arc<Console>>) -> Response {
-    said(&stuck(&console.observed.report()))
+async fn healthz(State(console): State<Arc<JobServerContext>>) -> Response {
+    answer_health(&describe_stuck_workers(&console.report_source.report()))
 }
 
-async fn readyz(State(console): State<Arc<Console>>) -> Response {
-    said(&unready(&console.observed.report()))
+async fn readyz(State(console): State<Arc<JobServerContext>>) -> Response {
+    answer_health(&describe_unreadiness(&console.report_source.report()))
 }
 
-fn said(wrong: &[String]) -> Response {
+fn answer_health(wrong: &[String]) -> Response {
     if wrong.is_empty() {
         Json(json!({ "status": "ok" })).into_response()
     } else {
@@ -41,25 +41,25 @@ fn said(wrong: &[String]) -> Response {
 /// Which workers are stuck. One that waits for Redis or Kafka (with a dead letter, say) is not: it comes round as soon as
 /// that is back, and restarting the process would not help.
 #[must_use]
-pub fn stuck(report: &InstanceReport) -> Vec<String> {
+pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
     if report.redis.reach.away_since_ms.or(report.kafka.away_since_ms).is_some() {
         return Vec::new();
     }
     let workers = report.workers.iter().enumerate().filter(|(_, worker)| worker.beat_age_ms >= BEAT_MAX_MS);
-    let say = |age_ms: u64| span_ms(i64::try_from(age_ms).unwrap_or(i64::MAX));
+    let say = |age_ms: u64| format_time_span(i64::try_from(age_ms).unwrap_or(i64::MAX));
     workers.map(|(index, worker)| format!("worker {index} has been stuck for {}", say(worker.beat_age_ms))).collect()
 }
 
 /// Why this process does not do its work.
 #[must_use]
-pub fn unready(report: &InstanceReport) -> Vec<String> {
+pub fn describe_unreadiness(report: &InstanceReport) -> Vec<String> {
     let mut wrong = Vec::new();
     match report.state {
         InstanceState::Starting => wrong.push("starting".to_owned()),
         InstanceState::Stopping => wrong.push("stopping".to_owned()),
         InstanceState::Running => {}
     }
-    let away = |name: &str, reach: &Reach| {
+    let away = |name: &str, reach: &ReachabilityReport| {
         reach.away_since_ms.map(|_| match &reach.reason {
             Some(reason) => format!("{name} away: {reason}"),
             None => format!("{name} away"),

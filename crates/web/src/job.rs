@@ -16,21 +16,21 @@ use serde::Serialize;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::InstanceReport;
-use crate::report::{InstanceState, Reach, ViewReport};
+use crate::report::{InstanceState, ReachabilityReport, ViewReport};
 
-pub use attention::{Attention, Level};
-pub(crate) use attention::{BUSY_MAX, WAITING_MAX};
+pub use attention::{AttentionItem, AttentionLevel};
+pub(crate) use attention::{BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
 pub use checkpoints::LastCheckpoint;
-pub use history::History;
-pub use partitions::PartitionOf;
-pub use totals::Totals;
+pub use history::JobHistory;
+pub use partitions::PartitionOwnership;
+pub use totals::JobTotals;
 
 /// A job.
 #[derive(Clone, PartialEq, Default, Debug)]
-pub struct Job {
+pub struct JobReport {
     /// When it was looked at.
     pub now_ms: i64,
-    /// This process first, then the others by name; never empty where a [`crate::Console`] gave it.
+    /// This process first, then the others by name; never empty where a [`crate::JobServerContext`] gave it.
     pub instances: Vec<InstanceReport>,
 }
 
@@ -58,7 +58,7 @@ pub fn job_id(pipeline: &str, group: &str) -> String {
     format!("{:032x}", u128::from(hasher.finish128()))
 }
 
-impl Job {
+impl JobReport {
     /// What it is doing.
     #[must_use]
     pub fn state(&self) -> JobState {
@@ -69,8 +69,9 @@ impl Job {
         if !self.instances.iter().any(|one| one.state == InstanceState::Running) {
             return JobState::Starting;
         }
-        let away =
-            [self.kafka(), self.redis(), self.checkpoint_store()].iter().any(|reach| reach.away_since_ms.is_some());
+        let away = [self.kafka_reachability(), self.redis_reachability(), self.checkpoint_store_reachability()]
+            .iter()
+            .any(|reach| reach.away_since_ms.is_some());
         if away || self.partitions().iter().any(|partition| partition.owner.is_none()) {
             JobState::Degraded
         } else {
@@ -92,24 +93,24 @@ impl Job {
 
     /// Whether Kafka is there, for everybody.
     #[must_use]
-    pub fn kafka(&self) -> Reach {
-        self.reach(|one| &one.kafka)
+    pub fn kafka_reachability(&self) -> ReachabilityReport {
+        self.longest_absence(|one| &one.kafka)
     }
 
     /// Whether Redis is there, for everybody.
     #[must_use]
-    pub fn redis(&self) -> Reach {
-        self.reach(|one| &one.redis.reach)
+    pub fn redis_reachability(&self) -> ReachabilityReport {
+        self.longest_absence(|one| &one.redis.reach)
     }
 
     /// Whether the checkpoint store is there, for everybody.
     #[must_use]
-    pub fn checkpoint_store(&self) -> Reach {
-        self.reach(|one| &one.checkpoint_store)
+    pub fn checkpoint_store_reachability(&self) -> ReachabilityReport {
+        self.longest_absence(|one| &one.checkpoint_store)
     }
 
     /// The longest absence.
-    fn reach(&self, of: impl Fn(&InstanceReport) -> &Reach) -> Reach {
+    fn longest_absence(&self, of: impl Fn(&InstanceReport) -> &ReachabilityReport) -> ReachabilityReport {
         let away = self.instances.iter().map(of).filter(|reach| reach.away_since_ms.is_some());
         away.min_by_key(|reach| reach.away_since_ms).cloned().unwrap_or_default()
     }
@@ -133,7 +134,7 @@ impl Job {
     }
 
     /// What `of` takes from each report, newest first by `at`, each with the instance that says it.
-    pub fn newest<'a, T: 'a>(
+    pub fn newest_items<'a, T: 'a>(
         &'a self,
         of: impl Fn(&'a InstanceReport) -> &'a [T],
         at: impl Fn(&T) -> i64,

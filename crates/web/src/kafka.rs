@@ -22,82 +22,85 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use serde::Serialize;
 use serde_json::json;
-use windrow_connectors::kafka::browse::{BrowseError, Browser};
+use windrow_connectors::kafka::browse::{BrowseError, KafkaBrowser};
 
-use answer::{Answer, now_ms, said};
-use limits::Limits;
+use answer::{KafkaAnswer, answer_json, now_ms};
+use limits::KafkaLimits;
 
-use crate::answers::Fault;
+use crate::answers::HttpFault;
 
 /// What the handlers share.
 #[derive(Clone)]
-struct Ui {
-    browser: Browser,
-    limits: Arc<Limits>,
+struct KafkaUi {
+    browser: KafkaBrowser,
+    limits: Arc<KafkaLimits>,
 }
 
 /// The pages and the JSON of the cluster at `brokers`; [`crate::guard::protect`] belongs around it.
 pub fn router(brokers: &str) -> Router {
-    pages::router().merge(api(brokers))
+    pages::router().merge(api_router(brokers))
 }
 
-fn api(brokers: &str) -> Router {
-    let ui = Ui { browser: Browser::new(brokers), limits: Arc::new(Limits::default()) };
+fn api_router(brokers: &str) -> Router {
+    let ui = KafkaUi { browser: KafkaBrowser::new(brokers), limits: Arc::new(KafkaLimits::default()) };
     Router::new()
-        .route("/api/cluster", get(cluster))
-        .route("/api/topics", get(topics))
-        .route("/api/topics/{topic}", get(topic))
-        .route("/api/topics/{topic}/messages", get(messages::page).post(send::send))
-        .route("/api/topics/{topic}/tail", get(tail::tail))
-        .route("/api/groups", get(groups))
-        .route("/api/groups/{group}", get(group))
+        .route("/api/cluster", get(get_cluster))
+        .route("/api/topics", get(get_topics))
+        .route("/api/topics/{topic}", get(get_topic))
+        .route("/api/topics/{topic}/messages", get(messages::get_messages).post(send::send_record))
+        .route("/api/topics/{topic}/tail", get(tail::follow_topic))
+        .route("/api/groups", get(get_groups))
+        .route("/api/groups/{group}", get(get_group))
         .with_state(ui)
 }
 
 /// A name in the path, percent-decoded.
-type Name = Result<Path<String>, PathRejection>;
+type PathName = Result<Path<String>, PathRejection>;
 
-fn name(path: Name) -> Result<String, Fault> {
-    let Path(name) = path.map_err(|rejection| BrowseError::Wrong(rejection.body_text()))?;
+fn parse_path_name(path: PathName) -> Result<String, HttpFault> {
+    let Path(name) = path.map_err(|rejection| BrowseError::InvalidRequest(rejection.body_text()))?;
     Ok(name)
 }
 
-async fn cluster(State(ui): State<Ui>) -> Answer {
-    let cluster = ui.ask(ui.browser.cluster()).await?;
-    Ok(said(&Now { now_ms: now_ms(), of: json!({ "addresses": ui.browser.brokers(), "cluster": cluster }) }))
+async fn get_cluster(State(ui): State<KafkaUi>) -> KafkaAnswer {
+    let cluster = ui.ask_brokers(ui.browser.fetch_cluster()).await?;
+    Ok(answer_json(&TimedAnswer {
+        now_ms: now_ms(),
+        content: json!({ "addresses": ui.browser.brokers(), "cluster": cluster }),
+    }))
 }
 
-async fn topics(State(ui): State<Ui>) -> Answer {
-    let topics = ui.ask(ui.browser.topics()).await?;
-    Ok(said(&Now { now_ms: now_ms(), of: json!({ "topics": topics }) }))
+async fn get_topics(State(ui): State<KafkaUi>) -> KafkaAnswer {
+    let topics = ui.ask_brokers(ui.browser.fetch_topics()).await?;
+    Ok(answer_json(&TimedAnswer { now_ms: now_ms(), content: json!({ "topics": topics }) }))
 }
 
-async fn topic(State(ui): State<Ui>, path: Name) -> Answer {
-    let topic = name(path)?;
-    Ok(said(&Now { now_ms: now_ms(), of: ui.ask(ui.browser.topic(&topic)).await? }))
+async fn get_topic(State(ui): State<KafkaUi>, path: PathName) -> KafkaAnswer {
+    let topic = parse_path_name(path)?;
+    Ok(answer_json(&TimedAnswer { now_ms: now_ms(), content: ui.ask_brokers(ui.browser.fetch_topic(&topic)).await? }))
 }
 
-async fn groups(State(ui): State<Ui>) -> Answer {
-    let groups = ui.ask(ui.browser.groups()).await?;
-    Ok(said(&Now { now_ms: now_ms(), of: json!({ "groups": groups }) }))
+async fn get_groups(State(ui): State<KafkaUi>) -> KafkaAnswer {
+    let groups = ui.ask_brokers(ui.browser.fetch_groups()).await?;
+    Ok(answer_json(&TimedAnswer { now_ms: now_ms(), content: json!({ "groups": groups }) }))
 }
 
-async fn group(State(ui): State<Ui>, path: Name) -> Answer {
-    let group = name(path)?;
-    Ok(said(&Now { now_ms: now_ms(), of: ui.ask(ui.browser.group(&group)).await? }))
+async fn get_group(State(ui): State<KafkaUi>, path: PathName) -> KafkaAnswer {
+    let group = parse_path_name(path)?;
+    Ok(answer_json(&TimedAnswer { now_ms: now_ms(), content: ui.ask_brokers(ui.browser.fetch_group(&group)).await? }))
 }
 
 /// An answer and when it was given.
 #[derive(Serialize)]
-struct Now<T> {
+struct TimedAnswer<T> {
     now_ms: i64,
     #[serde(flatten)]
-    of: T,
+    content: T,
 }
 
-impl Ui {
+impl KafkaUi {
     /// Asks the brokers something, when it is its turn.
-    async fn ask<T>(&self, question: impl Future<Output = Result<T, BrowseError>>) -> Result<T, Fault> {
-        self.limits.question(question).await
+    async fn ask_brokers<T>(&self, question: impl Future<Output = Result<T, BrowseError>>) -> Result<T, HttpFault> {
+        self.limits.run_question(question).await
     }
 }

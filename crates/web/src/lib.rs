@@ -26,7 +26,7 @@ pub mod secrets;
 pub mod server;
 mod words;
 
-pub use console::{Console, Observed, RecentRows};
-pub use controls::{Refused, SavepointState};
-pub use job::{Job, job_id};
+pub use console::{JobServerContext, RecentRowSource, ReportSource};
+pub use controls::{SavepointRefusal, SavepointState};
+pub use job::{JobReport, job_id};
 pub use report::InstanceReport;

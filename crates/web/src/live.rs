@@ -16,25 +16,25 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Between two messages.
-pub const EVERY: Duration = Duration::from_secs(1);
+pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Builds a message. It is told the number of the message since it was first asked: 0 is a listener's first message.
-pub type Build = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
+pub type MessageBuilder = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
 
 /// What is being listened to. A handle: clones are the same.
 #[derive(Clone, Default)]
-pub struct Feeds(Arc<Mutex<HashMap<String, watch::Sender<Arc<str>>>>>);
+pub struct LiveFeeds(Arc<Mutex<HashMap<String, watch::Sender<Arc<str>>>>>);
 
-impl Feeds {
+impl LiveFeeds {
     /// Listens to `page` (with its parameters: what is built for one listener goes to all of that name). The first message
     /// comes at once, the others after `every`, usually [`EVERY`].
     pub fn follow(
         &self,
         page: String,
-        every: Duration,
-        build: Build,
+        period: Duration,
+        build: MessageBuilder,
     ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + Send + use<>> {
-        let messages = self.listen(page, every, Arc::clone(&build));
+        let messages = self.subscribe_page(page, period, Arc::clone(&build));
         let stream = unfold((messages, Some(build)), async |(mut messages, first)| {
             let text: Arc<str> = match first {
                 Some(build) => build(0).await.into(),
@@ -50,22 +50,28 @@ impl Feeds {
 
     /// How many pages are being built; for tests.
     #[must_use]
-    pub fn pages(&self) -> usize {
-        self.feeds().len()
+    pub fn active_page_count(&self) -> usize {
+        self.lock_feeds().len()
     }
 
-    fn listen(&self, page: String, every: Duration, build: Build) -> watch::Receiver<Arc<str>> {
-        let mut feeds = self.feeds();
+    fn subscribe_page(&self, page: String, every: Duration, build: MessageBuilder) -> watch::Receiver<Arc<str>> {
+        let mut feeds = self.lock_feeds();
         if let Some(sender) = feeds.get(&page) {
             return sender.subscribe();
         }
         let (sender, receiver) = watch::channel(Arc::from(""));
         feeds.insert(page.clone(), sender.clone());
-        tokio::spawn(self.clone().build(page, sender, every, build));
+        tokio::spawn(self.clone().build_messages(page, sender, every, build));
         receiver
     }
 
-    async fn build(self, page: String, sender: watch::Sender<Arc<str>>, every: Duration, build: Build) {
+    async fn build_messages(
+        self,
+        page: String,
+        sender: watch::Sender<Arc<str>>,
+        every: Duration,
+        build: MessageBuilder,
+    ) {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await; // at once: each listener has built its own first message
@@ -75,7 +81,7 @@ impl Feeds {
                 _ = ticks.tick() => {}
             }
             {
-                let mut feeds = self.feeds();
+                let mut feeds = self.lock_feeds();
                 if sender.receiver_count() == 0 {
                     feeds.remove(&page);
                     return;
@@ -85,7 +91,7 @@ impl Feeds {
         }
     }
 
-    fn feeds(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Arc<str>>>> {
+    fn lock_feeds(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Arc<str>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,22 +29,22 @@ use axum::routing::get;
 use prometheus::{Result, TextEncoder};
 use windrow_spec::Pipeline;
 
-use self::families::Families;
+use self::families::MetricFamilies;
 use crate::report::PartitionReport;
-use crate::{Console, InstanceReport};
+use crate::{InstanceReport, JobServerContext};
 
 /// The version of the format, and that labels may hold any character.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The route `/metrics`.
-pub fn router() -> Router<Arc<Console>> {
-    Router::new().route("/metrics", get(metrics))
+pub fn router() -> Router<Arc<JobServerContext>> {
+    Router::new().route("/metrics", get(get_metrics))
 }
 
-async fn metrics(State(console): State<Arc<Console>>) -> Response {
-    let mut families = of_job(&console.observed.report(), &console.pipeline);
-    process::add(&mut families);
-    match text(&families) {
+async fn get_metrics(State(console): State<Arc<JobServerContext>>) -> Response {
+    let mut families = collect_families(&console.report_source.report(), &console.pipeline);
+    process::add_process_metrics(&mut families);
+    match encode_families(&families) {
         Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -55,25 +55,25 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 /// # Errors
 /// When a metric cannot be written, which no report brings about.
 pub fn render(report: &InstanceReport, pipeline: &Pipeline) -> Result<String> {
-    text(&of_job(report, pipeline))
+    encode_families(&collect_families(report, pipeline))
 }
 
-fn of_job(report: &InstanceReport, pipeline: &Pipeline) -> Families {
-    let mut families = Families::default();
-    instance::add(&mut families, report, pipeline);
-    workers::add(&mut families, &report.workers);
-    views::add(&mut families, &report.views);
-    let owned = owned(report);
-    partitions::add(&mut families, report.topic_partitions, &owned);
-    dependencies::add(&mut families, report);
-    redis::add(&mut families, &report.redis);
-    freshness::add(&mut families, &report.freshness);
-    checkpoints::add(&mut families, report, &owned, pipeline);
+fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamilies {
+    let mut families = MetricFamilies::default();
+    instance::add_instance_metrics(&mut families, report, pipeline);
+    workers::add_worker_metrics(&mut families, &report.workers);
+    views::add_view_metrics(&mut families, &report.views);
+    let owned = newest_partitions(report);
+    partitions::add_partition_metrics(&mut families, report.topic_partitions, &owned);
+    dependencies::add_dependency_metrics(&mut families, report);
+    redis::add_redis_metrics(&mut families, &report.redis);
+    freshness::add_freshness_metrics(&mut families, &report.freshness);
+    checkpoints::add_checkpoint_metrics(&mut families, report, &owned, pipeline);
     families
 }
 
 /// Its partitions, each once: while one moves from worker to worker both may speak of it, and the larger epoch is right.
-fn owned(report: &InstanceReport) -> Vec<&PartitionReport> {
+fn newest_partitions(report: &InstanceReport) -> Vec<&PartitionReport> {
     let mut latest = BTreeMap::new();
     for one in &report.partitions {
         let known = latest.entry(one.partition).or_insert(one);
@@ -84,6 +84,6 @@ fn owned(report: &InstanceReport) -> Vec<&PartitionReport> {
     latest.into_values().collect()
 }
 
-fn text(families: &Families) -> Result<String> {
+fn encode_families(families: &MetricFamilies) -> Result<String> {
     TextEncoder::new().encode_to_string(families.all())
 }

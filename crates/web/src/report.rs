@@ -35,11 +35,11 @@ pub struct InstanceReport {
     /// How many partitions the topic has.
     pub topic_partitions: i32,
     /// The parts it depends on.
-    pub kafka: Reach,
+    pub kafka: ReachabilityReport,
     /// See [`RedisReport`].
     pub redis: RedisReport,
     /// The checkpoint store.
-    pub checkpoint_store: Reach,
+    pub checkpoint_store: ReachabilityReport,
     /// From an event to its row.
     pub freshness: FreshnessReport,
     /// Checkpoints and savepoints of its partitions, newest first; bounded.
@@ -47,11 +47,11 @@ pub struct InstanceReport {
     /// Since the start: checkpoints completed, failed, under way; partitions restored, and lost to another owner.
     pub checkpoint_counts: CheckpointCounts,
     /// Restored partitions, newest first; bounded.
-    pub restored: Vec<RestoredReport>,
+    pub restored: Vec<RestoreReport>,
     /// The last hour, oldest first.
-    pub history: Vec<Moment>,
+    pub history: Vec<HistorySample>,
     /// Moments worth a mark on a chart, newest first; bounded.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<ChartMark>,
     /// Newest first; bounded.
     pub late_events: Vec<LateEventReport>,
     /// Newest first; bounded.
@@ -172,7 +172,7 @@ pub struct PartitionReport {
 /// Whether something that the job depends on is there.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct Reach {
+pub struct ReachabilityReport {
     /// Since when it has been away; absent while all is well.
     pub away_since_ms: Option<i64>,
     /// Why, in its own words.
@@ -184,16 +184,16 @@ pub struct Reach {
 #[serde(default)]
 pub struct RedisReport {
     /// Whether it is there.
-    pub reach: Reach,
+    pub reach: ReachabilityReport,
     /// Rows written since the start, and per second over the last ten seconds.
     pub rows_written: u64,
     /// See [`Self::rows_written`].
     pub rows_per_s: f64,
     /// Transactions since the start, how long they took together, and the typical one lately.
     pub transactions: u64,
-    /// Seconds, see [`Self::transactions`].
+    /// Seconds, see [`Self::produce_transactions`].
     pub transaction_seconds: f64,
-    /// Milliseconds, see [`Self::transactions`].
+    /// Milliseconds, see [`Self::produce_transactions`].
     pub transaction_ms: f64,
     /// Bytes of rows that wait, and how many may.
     pub waiting_bytes: u64,
@@ -241,7 +241,7 @@ pub struct CheckpointReport {
     pub partition: i32,
     /// Epoch and number.
     pub epoch: u64,
-    /// See [`Self::epoch`].
+    /// See [`Self::epoch_object`].
     pub number: u64,
     /// The savepoint it is part of; absent for a checkpoint.
     pub savepoint: Option<String>,
@@ -249,7 +249,7 @@ pub struct CheckpointReport {
     pub status: CheckpointStatus,
     /// When it was begun (cut), and when it ended.
     pub began_at_ms: i64,
-    /// See [`Self::began_at_ms`].
+    /// See [`Self::started_at_ms`].
     pub ended_at_ms: Option<i64>,
     /// The offset it holds the state of.
     pub offset: i64,
@@ -295,12 +295,12 @@ pub struct CheckpointCounts {
 /// A partition that was restored.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct RestoredReport {
+pub struct RestoreReport {
     /// The partition.
     pub partition: i32,
     /// The checkpoint's epoch and number.
     pub epoch: u64,
-    /// See [`Self::epoch`].
+    /// See [`Self::epoch_object`].
     pub number: u64,
     /// When, and how long it took.
     pub at_ms: i64,
@@ -315,7 +315,7 @@ pub struct RestoredReport {
 /// Ten seconds of the last hour; [`Self::at_ms`] is their beginning, a multiple of ten seconds.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct Moment {
+pub struct HistorySample {
     /// When.
     pub at_ms: i64,
     /// Records and rows in these ten seconds.
@@ -335,7 +335,7 @@ pub struct Moment {
 /// Something that happened to the job.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct Mark {
+pub struct ChartMark {
     /// When.
     pub at_ms: i64,
     /// `started`, `assigned`, `revoked`, `savepoint`, `checkpoint_failed`.
@@ -347,7 +347,7 @@ pub struct Mark {
 /// A record's bytes, as far as they are kept.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct Bytes {
+pub struct RecordExcerpt {
     /// As text; what is not UTF-8 is replaced.
     pub text: String,
     /// Whether all of them are UTF-8.
@@ -375,7 +375,7 @@ pub struct LateEventReport {
     /// See [`Self::partition`].
     pub offset: i64,
     /// The record.
-    pub record: Bytes,
+    pub record: RecordExcerpt,
 }
 
 /// A record that was no event, or a row that Redis refused.
@@ -393,9 +393,9 @@ pub struct DeadLetterReport {
     /// See [`Self::partition`].
     pub offset: Option<i64>,
     /// The record's key, or the row's key in Redis.
-    pub key: Option<Bytes>,
+    pub key: Option<RecordExcerpt>,
     /// The record; absent for a row, and for Kafka's null value.
-    pub record: Option<Bytes>,
+    pub record: Option<RecordExcerpt>,
 }
 
 /// A warning or an error of the log.

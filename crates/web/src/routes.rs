@@ -7,17 +7,17 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use crate::{Console, api, assets, flink, health, metrics};
+use crate::{JobServerContext, api, assets, flink, health, metrics};
 
 /// Where people are; the page itself finds out what to show.
 const PAGES: [&str; 7] =
     ["/", "/partitions", "/checkpoints", "/features", "/features/{user}", "/problems", "/pipeline"];
 
 /// The job's pages, their JSON, health, and what other parts answer; [`crate::guard::protect`] belongs around it.
-pub fn of_job(console: Arc<Console>) -> Router {
+pub fn build_job_router(console: Arc<JobServerContext>) -> Router {
     let mut router = Router::new();
     for page in PAGES {
-        router = router.route(page, get(index));
+        router = router.route(page, get(serve_job_page));
     }
     router
         .merge(assets::router())
@@ -28,6 +28,6 @@ pub fn of_job(console: Arc<Console>) -> Router {
         .with_state(console)
 }
 
-async fn index(headers: HeaderMap) -> impl IntoResponse {
-    assets::file("job/index.html", &headers)
+async fn serve_job_page(headers: HeaderMap) -> impl IntoResponse {
+    assets::answer_with_asset("job/index.html", &headers)
 }

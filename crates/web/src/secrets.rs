@@ -2,12 +2,12 @@
 
 /// `url` without user and password, which may also stand in what follows its `?`.
 #[must_use]
-pub fn without_login(url: &str) -> String {
+pub fn redact_url_login(url: &str) -> String {
     let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?***"));
-    without_user(url) + query
+    redact_url_user(url) + query
 }
 
-fn without_user(url: &str) -> String {
+fn redact_url_user(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
         _ => url.to_owned(),
@@ -17,8 +17,8 @@ fn without_user(url: &str) -> String {
 /// The text of a pipeline file without the logins in it; `redis` is the URL of Redis that was read from it. Rather leaves
 /// out too much: in each line everything between the first `://` and the last `@`.
 #[must_use]
-pub fn redacted(text: &str, redis: &str) -> String {
-    let lines: String = text.split_inclusive('\n').map(without_user).collect();
+pub fn redact_pipeline_text(text: &str, redis: &str) -> String {
+    let lines: String = text.split_inclusive('\n').map(redact_url_user).collect();
     let login = redis.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
     let left = |login: &str| {
         let password = login.split_once(':').map_or(login, |(_, password)| password);
@@ -42,17 +42,17 @@ mod tests {
     #[test]
     fn logins_are_left_out() {
         let text = "[sink.redis]\nurl = \"redis://user:hunter2@host:6379\" # mine\n# a@b\n";
-        let shown = redacted(text, "redis://user:hunter2@host:6379");
+        let shown = redact_pipeline_text(text, "redis://user:hunter2@host:6379");
         assert_eq!(shown, "[sink.redis]\nurl = \"redis://***@host:6379\" # mine\n# a@b\n");
-        assert_eq!(redacted("url = 'redis://h'\n", "redis://h"), "url = 'redis://h'\n");
+        assert_eq!(redact_pipeline_text("url = 'redis://h'\n", "redis://h"), "url = 'redis://h'\n");
     }
 
     #[test]
     fn a_login_behind_a_question_mark_is_left_out() {
         let url = "unix:///run/redis.sock?user=me&pass=hunter2";
-        assert_eq!(without_login(url), "unix:///run/redis.sock?***");
-        assert_eq!(without_login("redis://u:hunter2@h?protocol=resp3"), "redis://***@h?***");
-        assert!(!redacted(&format!("url = \"{url}\"\n"), url).contains("hunter2"));
+        assert_eq!(redact_url_login(url), "unix:///run/redis.sock?***");
+        assert_eq!(redact_url_login("redis://u:hunter2@h?protocol=resp3"), "redis://***@h?***");
+        assert!(!redact_pipeline_text(&format!("url = \"{url}\"\n"), url).contains("hunter2"));
     }
 
     #[test]
@@ -62,7 +62,7 @@ mod tests {
             "url = \"\"\"redis://u:\\\n hunter2@h\"\"\"\n",
             "# hunter2\nurl = \"redis://u:hunter2@h\"\n",
         ] {
-            let shown = redacted(text, "redis://u:hunter2@h");
+            let shown = redact_pipeline_text(text, "redis://u:hunter2@h");
             assert!(!shown.contains("hunter2"), "{shown}");
         }
     }

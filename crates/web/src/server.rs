@@ -32,33 +32,33 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use machines::Machines;
+use machines::ConnectionCounts;
 
 /// Open connections; more wait until one is closed.
 pub const CONNECTIONS_MAX: usize = 128;
 /// Of these, from one other machine.
 pub const CONNECTIONS_PER_MACHINE: usize = 64;
 /// How long a client may take for a request's head, also for the next one on an open connection.
-pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_MAX: usize = 32 * 1024;
 /// What was sent and not acknowledged for this long ends a connection.
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long answers under way may take at the end.
-const END_PATIENCE: Duration = Duration::from_secs(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Threads for what blocks: Redis, the checkpoint store.
 const BLOCKING_THREADS: usize = 8;
 
 /// Where to listen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Listen {
+pub enum ListenAddress {
     /// Nowhere.
     Off,
     /// Here.
     At(SocketAddr),
 }
 
-impl FromStr for Listen {
+impl FromStr for ListenAddress {
     type Err = String;
 
     /// `off`, `127.0.0.1:8081`, `localhost:8081`, `[::1]:8081`, `0.0.0.0:8081`.
@@ -90,7 +90,7 @@ pub struct BindFault {
 impl BindFault {
     /// Whether another program listens there.
     #[must_use]
-    pub fn is_taken(&self) -> bool {
+    pub fn is_address_in_use(&self) -> bool {
         self.error.kind() == io::ErrorKind::AddrInUse
     }
 }
@@ -114,13 +114,13 @@ pub fn bind(address: SocketAddr) -> Result<StdTcpListener, BindFault> {
 }
 
 /// A running server; dropped, it ends at once.
-pub struct Server {
+pub struct HttpServer {
     address: SocketAddr,
-    end: watch::Sender<bool>,
+    end_signal: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Server {
+impl HttpServer {
     /// Serves `router`, which [`crate::guard::protect`] has been around, on a thread of its own.
     ///
     /// # Errors
@@ -147,7 +147,7 @@ impl Server {
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("http".to_owned()).spawn(work)?;
-        Ok(Self { address, end, thread: Some(thread) })
+        Ok(Self { address, end_signal: end, thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -157,8 +157,8 @@ impl Server {
     }
 
     /// Ends it: live pages at once; answers under way are finished, for at most a second.
-    pub fn end(mut self) {
-        let _ = self.end.send(true);
+    pub fn shut_down(mut self) {
+        let _ = self.end_signal.send(true);
         if let Some(thread) = self.thread.take() {
             // Broken down or not: it is over.
             let _ = thread.join();
@@ -169,11 +169,11 @@ impl Server {
 /// Answers visitors until `stop`, then ends live pages and finishes what is under way, for at most a second.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let machines = Machines::default();
+    let machines = ConnectionCounts::default();
     let (ending, ended) = watch::channel(false);
     let router = router.layer(map_response(move |answer| {
         let ended = ended.clone();
-        async move { ending_with(ended, answer) }
+        async move { end_event_stream_on(ended, answer) }
     }));
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
@@ -188,10 +188,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((_, from)) if machines.has_many(from.ip()) => {} // closed at once
+            Ok((_, from)) if machines.is_at_limit(from.ip()) => {} // closed at once
             Ok((stream, from)) => {
-                let place = machines.takes(from.ip());
-                let connection = connection(stream, router.clone(), ending.subscribe());
+                let place = machines.count_connection(from.ip());
+                let connection = serve_connection(stream, router.clone(), ending.subscribe());
                 connections.spawn(async move {
                     connection.await;
                     drop((permit, place));
@@ -202,11 +202,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         }
     }
     let _ = ending.send(true);
-    let _ = timeout(END_PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
+    let _ = timeout(SHUTDOWN_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await;
 }
 
 /// `answer`; one that goes on for ever is over when `ended` says so.
-fn ending_with(mut ended: watch::Receiver<bool>, answer: Response) -> Response {
+fn end_event_stream_on(mut ended: watch::Receiver<bool>, answer: Response) -> Response {
     let live = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if !live {
         return answer;
@@ -215,16 +215,16 @@ fn ending_with(mut ended: watch::Receiver<bool>, answer: Response) -> Response {
     answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
 }
 
-async fn connection(stream: TcpStream, router: Router, mut ending: watch::Receiver<bool>) {
+async fn serve_connection(stream: TcpStream, router: Router, mut ending: watch::Receiver<bool>) {
     let socket = SockRef::from(&stream);
     // Settings that fail leave the system's own.
     let _ = socket.set_tcp_nodelay(true);
-    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED_MAX));
+    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED_TIMEOUT));
     #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
+    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_TIMEOUT));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
+        .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = pin!(connection);

@@ -3,7 +3,7 @@
 use windrow_core::WindowKind;
 
 /// `1 h 30 min`, `10 min`, `12 s`, `300 ms`; at most two units.
-pub(crate) fn span_ms(ms: i64) -> String {
+pub(crate) fn format_time_span(ms: i64) -> String {
     const UNITS: [(i64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
     let ms = ms.max(0);
     let Some(first) = UNITS.iter().position(|(unit, _)| ms >= *unit) else { return "0 s".to_owned() };
@@ -16,17 +16,19 @@ pub(crate) fn span_ms(ms: i64) -> String {
     }
 }
 
-pub(crate) fn window(window: WindowKind) -> String {
+pub(crate) fn format_window(window: WindowKind) -> String {
     match window {
-        WindowKind::Sliding { size_ms, slide_ms } if size_ms == slide_ms => format!("tumbling {}", span_ms(size_ms)),
-        WindowKind::Sliding { size_ms, slide_ms } => {
-            format!("sliding {} every {}", span_ms(size_ms), span_ms(slide_ms))
+        WindowKind::Sliding { size_ms, slide_ms } if size_ms == slide_ms => {
+            format!("tumbling {}", format_time_span(size_ms))
         }
-        WindowKind::Session { gap_ms } => format!("session, gap {}", span_ms(gap_ms)),
+        WindowKind::Sliding { size_ms, slide_ms } => {
+            format!("sliding {} every {}", format_time_span(size_ms), format_time_span(slide_ms))
+        }
+        WindowKind::Session { gap_ms } => format!("session, gap {}", format_time_span(gap_ms)),
     }
 }
 
-pub(crate) fn plural(count: usize, thing: &str) -> String {
+pub(crate) fn format_count(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
@@ -44,7 +46,7 @@ mod tests {
             (600_000, "10 min"),
             (3_600_000, "1 h"),
         ] {
-            assert_eq!(span_ms(ms), said);
+            assert_eq!(format_time_span(ms), said);
         }
     }
 }

@@ -27,8 +27,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::checkpoint::{Requests, savepoint};
-use windrow_engine::{CheckpointStores, Offset, Partition, Stop};
+use windrow_engine::checkpoint::{SavepointRequests, savepoint};
+use windrow_engine::{CheckpointStoreOpener, Offset, Partition, StopSignal};
 
 use job::{PARTITIONS, Records, Rows, Step, checkpoints, folder, pipeline, run};
 use kept::Kept;
@@ -56,15 +56,18 @@ fn main() {
 fn save(kept: &Kept, records: &Records) {
     let pipeline = pipeline(&kept.pipeline());
     let (store, to) = (folder(&kept.checkpoints()), folder(&kept.savepoint()));
-    let stores: Arc<dyn CheckpointStores> = Arc::new(ObjectStores::new().expect("a place for stores"));
+    let stores: Arc<dyn CheckpointStoreOpener> = Arc::new(ObjectStores::new().expect("a place for stores"));
     let mut checkpoints = checkpoints(&pipeline, Arc::clone(&store), None);
-    checkpoints.requests = Requests::watch(Arc::clone(&store), stores, Stop::default()).expect("a thread");
+    checkpoints.savepoint_requests =
+        SavepointRequests::watch(Arc::clone(&store), stores, StopSignal::default()).expect("a thread");
     let mut asking = None;
     let saved = move || {
         let ask = || {
             let (store, to) = (Arc::clone(&store), Arc::clone(&to));
             let patience = Duration::from_secs(20);
-            thread::spawn(move || savepoint::take(&*store, &*to, "kept", patience, &Stop::default(), |_, _| {}))
+            thread::spawn(move || {
+                savepoint::take_savepoint(&*store, &*to, "kept", patience, &StopSignal::default(), |_, _| {})
+            })
         };
         if !asking.get_or_insert_with(ask).is_finished() {
             return false;

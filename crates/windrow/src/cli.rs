@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use windrow_spec::Override;
-use windrow_web::server::Listen;
+use windrow_spec::PipelineOverride;
+use windrow_web::server::ListenAddress;
 
 use crate::exit;
 use crate::logging::LogFormat;
 
 /// Real-time features: events from Kafka, event-time windows per user, rows in Redis.
 #[derive(Parser, Debug)]
-#[command(version, after_help = exit::HELP, arg_required_else_help = true, propagate_version = true)]
-pub(crate) struct Cli {
+#[command(version, after_help = exit::EXIT_CODE_HELP, arg_required_else_help = true, propagate_version = true)]
+pub(crate) struct CommandLine {
     /// Log in detail (RUST_LOG chooses exactly)
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
@@ -22,11 +22,11 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: WindrowCommand,
 }
 
 #[derive(Subcommand, Debug)]
-pub(crate) enum Command {
+pub(crate) enum WindrowCommand {
     /// Run a pipeline: Kafka → windows → Redis
     #[command(after_help = "\
 Examples:
@@ -114,14 +114,14 @@ pub(crate) struct PipelineArgs {
     #[arg(value_name = "PIPELINE")]
     pub(crate) pipeline: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) set: SetArgs,
+    pub(crate) set: OverrideArgs,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct SetArgs {
+pub(crate) struct OverrideArgs {
     /// Override a value of the pipeline file; may be repeated
     #[arg(long = "set", value_name = "PATH.TO.KEY=VALUE")]
-    pub(crate) overrides: Vec<Override>,
+    pub(crate) overrides: Vec<PipelineOverride>,
 }
 
 #[derive(Args, Debug)]
@@ -149,7 +149,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) bounded: bool,
     /// Give up when Kafka or Redis is not there after this long [default: wait for ever]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) start_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) web: WebArgs,
@@ -161,7 +161,7 @@ pub(crate) struct WebArgs {
     /// Where the job's pages, JSON, metrics and Flink's REST API are [default: 127.0.0.1:8081, where that is taken the next
     /// free port up to 8091]. An address that other machines reach needs a token
     #[arg(long, value_name = "ADDRESS:PORT|off")]
-    pub(crate) listen: Option<Listen>,
+    pub(crate) listen: Option<ListenAddress>,
     /// A file with the token that visitors must show [default: the variable WINDROW_TOKEN; without it, none]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
@@ -206,10 +206,10 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub(crate) users: u32,
     /// How far back the first event lies; what is in the past is sent at once
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) backlog: Option<Duration>,
     /// How far out of order events arrive, at most
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
     pub(crate) disorder: Duration,
     /// Share of events that come 11 seconds to two hours late
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
@@ -227,7 +227,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) pipeline: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) set: SetArgs,
+    pub(crate) set: OverrideArgs,
 }
 
 #[derive(Args, Debug)]
@@ -241,7 +241,7 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     pub(crate) plain: bool,
     /// Stop after this long [default: run until Ctrl-C]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) time: Option<Duration>,
 }
 
@@ -256,7 +256,7 @@ pub(crate) struct FeaturesArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) pipeline: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) set: SetArgs,
+    pub(crate) set: OverrideArgs,
 }
 
 #[derive(Args, Debug)]
@@ -268,7 +268,7 @@ pub(crate) struct KafkaUiArgs {
     pub(crate) brokers: Option<String>,
     /// Where to listen; other than on this machine only with a token
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: Listen,
+    pub(crate) listen: ListenAddress,
     /// A file that holds the token which visitors must know [default: the variable WINDROW_TOKEN, if set]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
@@ -282,7 +282,7 @@ pub(crate) struct SavepointArgs {
     #[arg(long, value_name = "DIR|URL")]
     pub(crate) to: Option<String>,
     /// Give up when not all partitions are saved after this long
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "60s")]
     pub(crate) timeout: Duration,
     /// Print JSON
     #[arg(long)]
@@ -362,7 +362,7 @@ pub(crate) struct StateVerifyArgs {
 }
 
 /// `10s`, `500ms`, `1h 30m`.
-fn duration(text: &str) -> Result<Duration, String> {
+fn parse_duration(text: &str) -> Result<Duration, String> {
     text.parse::<SignedDuration>()
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())

@@ -9,7 +9,7 @@ use crate::print;
 /// How a command ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub(crate) enum Exit {
+pub(crate) enum ExitStatus {
     /// Done as asked.
     Success = 0,
     /// Something that should not happen did.
@@ -51,7 +51,7 @@ pub(crate) enum Exit {
 }
 
 /// The list for `--help`.
-pub(crate) const HELP: &str = "\
+pub(crate) const EXIT_CODE_HELP: &str = "\
 Exit codes:
   0  done as asked
   1  something that should not happen did
@@ -73,52 +73,52 @@ Exit codes:
  17  the checkpoint store refuses
  18  another job has taken over a partition";
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> Self {
         Self::from(exit as u8)
     }
 }
 
 /// Why a command ends otherwise than asked.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    exit: Exit,
+pub(crate) struct CommandFailure {
+    exit: ExitStatus,
     message: String,
 }
 
-impl Failure {
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+impl CommandFailure {
+    pub(crate) fn new(exit: ExitStatus, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
     }
 
     /// The same message with another exit code.
-    pub(crate) fn with(self, exit: Exit) -> Self {
+    pub(crate) fn with_exit(self, exit: ExitStatus) -> Self {
         Self { exit, ..self }
     }
 
     /// Tells the user, and gives the code to exit with.
     pub(crate) fn report(&self) -> ExitCode {
-        print::note(&self.message);
+        print::write_stderr_line(&self.message);
         self.exit.into()
     }
 }
 
-impl From<Halt> for Failure {
+impl From<Halt> for CommandFailure {
     fn from(halt: Halt) -> Self {
         let exit = match halt {
-            Halt::Input(_) => Exit::Input,
-            Halt::Output(_) => Exit::Output,
-            Halt::NotReachable(_) => Exit::NotReachable,
-            Halt::Refused(_) => Exit::Refused,
-            Halt::LostOffset(_) => Exit::LostOffset,
-            Halt::TopicRecreated(_) => Exit::TopicRecreated,
-            Halt::PartitionsAdded(_) => Exit::PartitionsAdded,
-            Halt::ForeignState(_) => Exit::ForeignState,
-            Halt::ChangedViews(_) => Exit::ChangedViews,
-            Halt::NewerState(_) => Exit::NewerState,
-            Halt::DamagedState(_) => Exit::DamagedState,
-            Halt::CheckpointStore(_) => Exit::CheckpointStore,
-            Halt::Fenced(_) => Exit::Fenced,
+            Halt::Input(_) => ExitStatus::Input,
+            Halt::Output(_) => ExitStatus::Output,
+            Halt::NotReachable(_) => ExitStatus::NotReachable,
+            Halt::Refused(_) => ExitStatus::Refused,
+            Halt::LostOffset(_) => ExitStatus::LostOffset,
+            Halt::TopicRecreated(_) => ExitStatus::TopicRecreated,
+            Halt::PartitionsAdded(_) => ExitStatus::PartitionsAdded,
+            Halt::ForeignState(_) => ExitStatus::ForeignState,
+            Halt::ChangedViews(_) => ExitStatus::ChangedViews,
+            Halt::NewerState(_) => ExitStatus::NewerState,
+            Halt::DamagedState(_) => ExitStatus::DamagedState,
+            Halt::CheckpointStore(_) => ExitStatus::CheckpointStore,
+            Halt::Fenced(_) => ExitStatus::Fenced,
         };
         Self::new(exit, format!("error: {halt}"))
     }

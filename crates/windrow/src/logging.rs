@@ -17,7 +17,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 use windrow_web::report::ExceptionReport;
 
 /// How many warnings and errors are remembered.
-const REMEMBERED: usize = 200;
+const REMEMBERED_EXCEPTIONS: usize = 200;
 
 /// How a log line looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -38,23 +38,23 @@ pub(crate) fn start(verbose: bool, format: LogFormat) {
         }
         LogFormat::Json => fmt::layer().json().with_writer(stderr).boxed(),
     };
-    registry().with(lines.with_filter(filter)).with(Exceptions.with_filter(LevelFilter::WARN)).init();
+    registry().with(lines.with_filter(filter)).with(ExceptionRecorder.with_filter(LevelFilter::WARN)).init();
 }
 
 /// The newest warnings and errors, newest first.
-pub(crate) fn exceptions() -> Vec<ExceptionReport> {
-    SEEN.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+pub(crate) fn recent_exceptions() -> Vec<ExceptionReport> {
+    RECENT_EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
 }
 
 /// Oldest first. There is one log per process.
-static SEEN: Mutex<VecDeque<ExceptionReport>> = Mutex::new(VecDeque::new());
+static RECENT_EXCEPTIONS: Mutex<VecDeque<ExceptionReport>> = Mutex::new(VecDeque::new());
 
-struct Exceptions;
+struct ExceptionRecorder;
 
-impl<S: Subscriber> Layer<S> for Exceptions {
+impl<S: Subscriber> Layer<S> for ExceptionRecorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
-        let mut words = Words::default();
+        let mut words = LogLineText::default();
         event.record(&mut words);
         let exception = ExceptionReport {
             at_ms: Timestamp::now().as_millisecond(),
@@ -62,8 +62,8 @@ impl<S: Subscriber> Layer<S> for Exceptions {
             target: metadata.target().to_owned(),
             message: words.message + &words.fields,
         };
-        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() == REMEMBERED {
+        let mut seen = RECENT_EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() == REMEMBERED_EXCEPTIONS {
             seen.pop_front();
         }
         seen.push_back(exception);
@@ -72,12 +72,12 @@ impl<S: Subscriber> Layer<S> for Exceptions {
 
 /// A line's message, and ` name=value` for its other fields.
 #[derive(Default)]
-struct Words {
+struct LogLineText {
     message: String,
     fields: String,
 }
 
-impl Visit for Words {
+impl Visit for LogLineText {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         // Writing to a string does not fail.
         let _ = match field.name() {

@@ -26,21 +26,21 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{CommandLine, WindrowCommand};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = CommandLine::parse();
     logging::start(cli.verbose, cli.log_format);
     let outcome = match cli.command {
-        Command::Run(args) => commands::run::run(&args),
-        Command::Replay(args) => commands::replay::run(&args),
-        Command::Check(args) => commands::check::run(&args),
-        Command::Generate(args) => commands::generate::run(&args),
-        Command::Demo(args) => commands::demo::run(&args),
-        Command::Features(args) => commands::features::run(&args),
-        Command::KafkaUi(args) => commands::kafka_ui::run(&args),
-        Command::Savepoint(args) => commands::savepoint::run(&args),
-        Command::State(args) => commands::state::run(&args),
+        WindrowCommand::Run(args) => commands::run::run(&args),
+        WindrowCommand::Replay(args) => commands::replay::run(&args),
+        WindrowCommand::Check(args) => commands::check::run(&args),
+        WindrowCommand::Generate(args) => commands::generate::run(&args),
+        WindrowCommand::Demo(args) => commands::demo::run(&args),
+        WindrowCommand::Features(args) => commands::features::run(&args),
+        WindrowCommand::KafkaUi(args) => commands::kafka_ui::run(&args),
+        WindrowCommand::Savepoint(args) => commands::savepoint::run(&args),
+        WindrowCommand::State(args) => commands::state::run(&args),
     };
     outcome.map_or_else(|failure| failure.report(), ExitCode::from)
 }

@@ -15,21 +15,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use windrow_connectors::kafka::{Topic, TopicGuard};
-use windrow_connectors::redis::RedisWatch;
-use windrow_engine::{HistogramCounts, PartitionFacts, Positions, Reachability, Stop, WorkerMetrics};
+use windrow_connectors::kafka::{TopicIdentity, TopicMonitor};
+use windrow_connectors::redis::RedisWriterObserver;
+use windrow_engine::{HistogramCounts, PartitionOffsets, PartitionStatus, Reachability, StopSignal, WorkerMetrics};
 use windrow_spec::Pipeline;
 use windrow_web::report::{
-    CheckpointCounts, FreshnessReport, HistogramReport, InstanceState, Mark, PartitionReport, Reach, RedisReport,
-    ViewReport, WorkerReport,
+    ChartMark, CheckpointCounts, FreshnessReport, HistogramReport, InstanceState, PartitionReport, ReachabilityReport,
+    RedisReport, ViewReport, WorkerReport,
 };
-use windrow_web::{InstanceReport, Observed};
+use windrow_web::{InstanceReport, ReportSource};
 
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 use crate::logging;
-use crate::state_place::{host, random_digits};
-use history::{History, Standing};
-use rates::{Counts, Rates, Sample, WorkerCounts};
+use crate::state_place::{host_name, random_hex_digits};
+use history::{ProgressSample, RecentHistory};
+use rates::{CounterSample, CounterValues, RateSamples, WorkerCounterValues};
 
 /// How often it is looked at what was counted.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -39,60 +39,64 @@ const IDLE_AFTER_MS: i64 = 10_000;
 const READY_AFTER: Duration = Duration::from_secs(10);
 
 /// This process.
-pub(crate) struct Instance {
+pub(crate) struct InstanceMonitor {
     id: String,
     host: String,
     started_at_ms: i64,
     started: Instant,
     /// Where its pages are.
-    listen: OnceLock<String>,
-    topic: Topic,
+    listen_address: OnceLock<String>,
+    topic: TopicIdentity,
     views: Vec<String>,
     pub(crate) workers: Vec<Arc<WorkerMetrics>>,
-    redis: Option<RedisWatch>,
-    guard: Arc<TopicGuard>,
-    store: Reachability,
-    stop: Stop,
+    redis_watch: Option<RedisWriterObserver>,
+    topic_guard: Arc<TopicMonitor>,
+    store_reachability: Reachability,
+    stop: StopSignal,
     had_partitions: AtomicBool,
-    samples: Mutex<Samples>,
+    samples: Mutex<RecentSamples>,
 }
 
-struct Samples {
-    rates: Rates,
-    history: History,
+struct RecentSamples {
+    rates: RateSamples,
+    history: RecentHistory,
     /// Per worker: the sum of all that moves while it lives, and when that last changed.
-    beats: Vec<(u128, Instant)>,
+    heartbeats: Vec<(u128, Instant)>,
 }
 
-impl Instance {
+impl InstanceMonitor {
     /// The process that runs `pipeline` with `workers` workers.
     ///
     /// # Errors
     /// When the system gives no random numbers.
     pub(crate) fn new(
         pipeline: &Pipeline,
-        topic: &Topic,
-        guard: &Arc<TopicGuard>,
+        topic: &TopicIdentity,
+        guard: &Arc<TopicMonitor>,
         store: &Reachability,
-        redis: Option<RedisWatch>,
+        redis: Option<RedisWriterObserver>,
         workers: usize,
-        stop: &Stop,
-    ) -> Result<Arc<Self>, Failure> {
+        stop: &StopSignal,
+    ) -> Result<Arc<Self>, CommandFailure> {
         let views: Vec<_> = pipeline.views.iter().map(|view| view.feature_view.name.to_string()).collect();
         let (now, now_ms) = (Instant::now(), Timestamp::now().as_millisecond());
-        let samples = Samples { rates: Rates::default(), history: History::default(), beats: vec![(0, now); workers] };
+        let samples = RecentSamples {
+            rates: RateSamples::default(),
+            history: RecentHistory::default(),
+            heartbeats: vec![(0, now); workers],
+        };
         Ok(Arc::new(Self {
-            id: random_digits(8)? + &random_digits(8)?,
-            host: host(),
+            id: random_hex_digits(8)? + &random_hex_digits(8)?,
+            host: host_name(),
             started_at_ms: now_ms,
             started: now,
-            listen: OnceLock::new(),
+            listen_address: OnceLock::new(),
             topic: topic.clone(),
             workers: (0..workers).map(|_| WorkerMetrics::new(views.len())).collect(),
             views,
-            redis,
-            guard: Arc::clone(guard),
-            store: store.clone(),
+            redis_watch: redis,
+            topic_guard: Arc::clone(guard),
+            store_reachability: store.clone(),
             stop: stop.clone(),
             had_partitions: AtomicBool::new(false),
             samples: Mutex::new(samples),
@@ -100,8 +104,8 @@ impl Instance {
     }
 
     /// Its pages are at `address` from now on.
-    pub(crate) fn serves(&self, address: &str) {
-        let _ = self.listen.set(address.to_owned());
+    pub(crate) fn set_listen_address(&self, address: &str) {
+        let _ = self.listen_address.set(address.to_owned());
     }
 
     /// Begins to sample, as long as anybody holds this instance. Where no thread can be had there are no rates.
@@ -109,7 +113,7 @@ impl Instance {
         let instance = Arc::downgrade(self);
         let sample = move || {
             while let Some(instance) = instance.upgrade() {
-                instance.sample();
+                instance.take_sample();
                 drop(instance);
                 thread::sleep(SAMPLE_EVERY);
             }
@@ -117,90 +121,95 @@ impl Instance {
         drop(thread::Builder::new().name("sampler".to_owned()).spawn(sample));
     }
 
-    fn sample(&self) {
+    fn take_sample(&self) {
         let now = Instant::now();
         let now_ms = Timestamp::now().as_millisecond();
-        let counts = self.counts();
-        let partitions = self.partitions(now_ms, None);
+        let counts = self.read_counters();
+        let partitions = self.partition_reports(now_ms, None);
         if !partitions.is_empty() {
             self.had_partitions.store(true, Ordering::Relaxed);
         }
-        let standing = Standing {
+        let standing = ProgressSample {
             records: counts.workers.iter().map(|worker| worker.records).sum(),
             rows: counts.view_rows.iter().sum(),
             lag: partitions.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b),
             watermark_delay_ms: partitions.iter().filter_map(|partition| Some(now_ms - partition.watermark_ms?)).max(),
-            append: counts.append,
+            append: counts.append_freshness,
         };
-        let mut samples = self.samples();
-        for (beat, worker) in samples.beats.iter_mut().zip(&self.workers) {
-            let moved = u128::from(worker.times.turns.get()) + worker.times.blocked().as_nanos();
+        let mut samples = self.lock_samples();
+        for (beat, worker) in samples.heartbeats.iter_mut().zip(&self.workers) {
+            let moved = u128::from(worker.time_use.loop_iterations.get()) + worker.time_use.blocked().as_nanos();
             if beat.0 != moved {
                 *beat = (moved, now);
             }
         }
-        samples.history.add(now_ms, standing);
-        samples.rates.add(Sample { at: now, counts });
+        samples.history.add_sample(now_ms, standing);
+        samples.rates.add_sample(CounterSample { at: now, counts });
     }
 
-    fn samples(&self) -> MutexGuard<'_, Samples> {
+    fn lock_samples(&self) -> MutexGuard<'_, RecentSamples> {
         self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is counted now.
-    fn counts(&self) -> Counts {
-        let status = self.redis.as_ref().map(RedisWatch::status).unwrap_or_default();
-        let worker = |worker: &Arc<WorkerMetrics>| WorkerCounts {
+    fn read_counters(&self) -> CounterValues {
+        let status = self.redis_watch.as_ref().map(RedisWriterObserver::status).unwrap_or_default();
+        let worker = |worker: &Arc<WorkerMetrics>| WorkerCounterValues {
             records: worker.records.get(),
-            busy: worker.times.busy(),
-            idle: worker.times.idle(),
-            blocked: worker.times.blocked(),
+            busy: worker.time_use.busy(),
+            idle: worker.time_use.idle(),
+            blocked: worker.time_use.blocked(),
         };
         let rows = |view: usize| self.workers.iter().map(|worker| worker.views[view].rows.get()).sum();
-        let (event_time, append) = self.freshness();
-        Counts {
+        let (event_time, append) = self.read_freshness();
+        CounterValues {
             workers: self.workers.iter().map(worker).collect(),
             view_rows: (0..self.views.len()).map(rows).collect(),
-            partitions: self.facts().map(|(_, facts)| ((facts.partition, facts.epoch), facts.records)).collect(),
+            partitions: self
+                .partition_facts()
+                .map(|(_, facts)| ((facts.partition, facts.epoch), facts.records))
+                .collect(),
             rows_written: status.rows_written,
             transactions: status.transactions,
             transaction_time: status.transaction_time,
-            event_time,
-            append,
+            event_time_freshness: event_time,
+            append_freshness: append,
         }
     }
 
-    fn freshness(&self) -> (HistogramCounts, HistogramCounts) {
-        self.redis.as_ref().map_or_else(Default::default, |redis| {
+    fn read_freshness(&self) -> (HistogramCounts, HistogramCounts) {
+        self.redis_watch.as_ref().map_or_else(Default::default, |redis| {
             let freshness = redis.freshness();
-            (freshness.event_time.counts(), freshness.append.counts())
+            (freshness.since_event_time.counts(), freshness.since_append.counts())
         })
     }
 
-    fn facts(&self) -> impl Iterator<Item = (usize, PartitionFacts)> {
+    fn partition_facts(&self) -> impl Iterator<Item = (usize, PartitionStatus)> {
         let of = |(index, worker): (usize, &Arc<WorkerMetrics>)| {
             worker.partitions.get().into_iter().map(move |facts| (index, facts))
         };
         self.workers.iter().enumerate().flat_map(of)
     }
 
-    fn partitions(&self, now_ms: i64, rates: Option<&Rates>) -> Vec<PartitionReport> {
+    fn partition_reports(&self, now_ms: i64, rates: Option<&RateSamples>) -> Vec<PartitionReport> {
         // While Kafka is away nobody knows whether there is something to read.
-        let away = self.guard.reach().absence().is_some();
-        let ends = self.guard.ends();
-        let mut partitions: Vec<_> =
-            self.facts().map(|(worker, facts)| partition(worker, &facts, &ends, now_ms, rates)).collect();
+        let away = self.topic_guard.reachability().outage().is_some();
+        let ends = self.topic_guard.end_offsets();
+        let mut partitions: Vec<_> = self
+            .partition_facts()
+            .map(|(worker, facts)| partition_report(worker, &facts, &ends, now_ms, rates))
+            .collect();
         partitions.iter_mut().for_each(|partition| partition.idle &= !away);
         partitions.sort_by_key(|partition| partition.partition);
         partitions
     }
 
-    fn state(&self) -> InstanceState {
+    fn instance_state(&self) -> InstanceState {
         let ready = || {
-            let away = self.guard.reach().absence().is_some() || self.store.absence().is_some();
+            let away = self.topic_guard.reachability().outage().is_some() || self.store_reachability.outage().is_some();
             !away && self.started.elapsed() >= READY_AFTER
         };
-        if self.stop.requested() {
+        if self.stop.is_requested() {
             InstanceState::Stopping
         } else if self.had_partitions.load(Ordering::Relaxed) || ready() {
             InstanceState::Running
@@ -209,68 +218,68 @@ impl Instance {
         }
     }
 
-    fn worker(&self, index: usize, samples: &Samples) -> WorkerReport {
+    fn worker_report(&self, index: usize, samples: &RecentSamples) -> WorkerReport {
         let worker = &self.workers[index];
-        let times = &worker.times;
-        let spent = |of: fn(&WorkerCounts) -> Duration| {
-            samples
-                .rates
-                .lately(|counts| counts.workers.get(index).map_or(0.0, |counts| of(counts).as_secs_f64() * 1e3))
+        let times = &worker.time_use;
+        let spent = |of: fn(&WorkerCounterValues) -> Duration| {
+            samples.rates.rate_per_second(|counts| {
+                counts.workers.get(index).map_or(0.0, |counts| of(counts).as_secs_f64() * 1e3)
+            })
         };
         WorkerReport {
             records: worker.records.get(),
             bytes: worker.bytes.get(),
             records_per_s: samples
                 .rates
-                .lately(|counts| number(counts.workers.get(index).map_or(0, |one| one.records))),
+                .rate_per_second(|counts| count_as_f64(counts.workers.get(index).map_or(0, |one| one.records))),
             dead_letters: worker.dead_letters.get(),
             refused_rows: worker.refused_rows.get(),
-            rows_there: worker.rows_there.get(),
+            rows_there: worker.rows_already_written.get(),
             entities: worker.entities.load(Ordering::Relaxed),
-            busy_ms: millis(times.busy()),
-            idle_ms: millis(times.idle()),
-            backpressured_ms: millis(times.blocked()),
+            busy_ms: whole_milliseconds(times.busy()),
+            idle_ms: whole_milliseconds(times.idle()),
+            backpressured_ms: whole_milliseconds(times.blocked()),
             busy_ms_per_s: spent(|counts| counts.busy),
             idle_ms_per_s: spent(|counts| counts.idle),
             backpressured_ms_per_s: spent(|counts| counts.blocked),
             decode_share: times.decode_share(),
-            pause_ms_max: worker.checkpoints.pause_max().as_secs_f64() * 1e3,
-            beat_age_ms: match samples.beats.get(index) {
-                Some((_, at)) if !worker.times.ended() => millis(at.elapsed()),
+            pause_ms_max: worker.checkpoints.max_pause().as_secs_f64() * 1e3,
+            beat_age_ms: match samples.heartbeats.get(index) {
+                Some((_, at)) if !worker.time_use.ended() => whole_milliseconds(at.elapsed()),
                 _ => 0,
             },
         }
     }
 
-    fn view(&self, index: usize, name: &str, rates: &Rates) -> ViewReport {
+    fn view_report(&self, index: usize, name: &str, rates: &RateSamples) -> ViewReport {
         let sum = |of: &dyn Fn(&WorkerMetrics) -> u64| self.workers.iter().map(|worker| of(worker)).sum();
         ViewReport {
             name: name.to_owned(),
             rows: sum(&|worker| worker.views[index].rows.get()),
-            rows_per_s: rates.lately(|counts| number(counts.view_rows.get(index).copied().unwrap_or(0))),
-            late_events: sum(&|worker| worker.views[index].late.get()),
+            rows_per_s: rates.rate_per_second(|counts| count_as_f64(counts.view_rows.get(index).copied().unwrap_or(0))),
+            late_events: sum(&|worker| worker.views[index].late_events.get()),
             entities: sum(&|worker| worker.views[index].entities.load(Ordering::Relaxed)),
         }
     }
 
-    fn redis(&self, now_ms: i64, rates: &Rates) -> RedisReport {
-        let Some(redis) = &self.redis else { return RedisReport::default() };
+    fn redis_report(&self, now_ms: i64, rates: &RateSamples) -> RedisReport {
+        let Some(redis) = &self.redis_watch else { return RedisReport::default() };
         let status = redis.status();
-        let away = status.away.as_ref();
+        let away = status.outage.as_ref();
         RedisReport {
-            reach: Reach {
-                away_since_ms: away.map(|away| now_ms - i64::try_from(away.lasting.as_millis()).unwrap_or(0)),
+            reach: ReachabilityReport {
+                away_since_ms: away.map(|away| now_ms - i64::try_from(away.duration.as_millis()).unwrap_or(0)),
                 reason: away.map(|away| away.reason.clone()),
             },
             rows_written: status.rows_written,
-            rows_per_s: rates.lately(|counts| number(counts.rows_written)),
+            rows_per_s: rates.rate_per_second(|counts| count_as_f64(counts.rows_written)),
             transactions: status.transactions,
             transaction_seconds: status.transaction_time.as_secs_f64(),
-            transaction_ms: rates.transaction_ms().unwrap_or_else(|| {
+            transaction_ms: rates.mean_transaction_ms().unwrap_or_else(|| {
                 if status.transactions == 0 {
                     0.0
                 } else {
-                    status.transaction_time.as_secs_f64() * 1e3 / number(status.transactions)
+                    status.transaction_time.as_secs_f64() * 1e3 / count_as_f64(status.transactions)
                 }
             }),
             waiting_bytes: status.waiting_bytes as u64,
@@ -286,21 +295,21 @@ impl Instance {
         for checkpoints in self.workers.iter().map(|worker| &worker.checkpoints) {
             counts.completed += checkpoints.completed.get();
             counts.failed += checkpoints.failed.get();
-            counts.in_progress += checkpoints.under_way() as u64;
+            counts.in_progress += checkpoints.in_progress_count() as u64;
             counts.restored += checkpoints.restores.get();
-            counts.fenced += checkpoints.fenced.get();
+            counts.fenced += checkpoints.partitions_fenced.get();
         }
         counts
     }
 }
 
-impl Observed for Instance {
+impl ReportSource for InstanceMonitor {
     fn report(&self) -> InstanceReport {
         let now_ms = Timestamp::now().as_millisecond();
-        let samples = self.samples();
+        let samples = self.lock_samples();
         let rates = &samples.rates;
-        let (event_time, append) = self.freshness();
-        let started = Mark {
+        let (event_time, append) = self.read_freshness();
+        let started = ChartMark {
             at_ms: self.started_at_ms,
             kind: "started".to_owned(),
             text: format!("pid {} on {}, Windrow {}", process::id(), self.host, env!("CARGO_PKG_VERSION")),
@@ -310,47 +319,51 @@ impl Observed for Instance {
             host: self.host.clone(),
             pid: process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            listen: self.listen.get().cloned().unwrap_or_default(),
+            listen: self.listen_address.get().cloned().unwrap_or_default(),
             started_at_ms: self.started_at_ms,
             reported_at_ms: now_ms,
-            state: self.state(),
-            workers: (0..self.workers.len()).map(|index| self.worker(index, &samples)).collect(),
-            views: self.views.iter().enumerate().map(|(index, name)| self.view(index, name, rates)).collect(),
-            partitions: self.partitions(now_ms, Some(rates)),
-            topic_partitions: self.topic.partitions,
-            kafka: reach(self.guard.reach()),
-            redis: self.redis(now_ms, rates),
-            checkpoint_store: reach(&self.store),
+            state: self.instance_state(),
+            workers: (0..self.workers.len()).map(|index| self.worker_report(index, &samples)).collect(),
+            views: self.views.iter().enumerate().map(|(index, name)| self.view_report(index, name, rates)).collect(),
+            partitions: self.partition_reports(now_ms, Some(rates)),
+            topic_partitions: self.topic.partition_count,
+            kafka: reach_report(self.topic_guard.reachability()),
+            redis: self.redis_report(now_ms, rates),
+            checkpoint_store: reach_report(&self.store_reachability),
             freshness: FreshnessReport {
-                event_time: histogram(&event_time, rates.lately_counted(|counts| &counts.event_time)),
-                append: histogram(&append, rates.lately_counted(|counts| &counts.append)),
+                event_time: histogram_report(
+                    &event_time,
+                    rates.histogram_of_last_minute(|counts| &counts.event_time_freshness),
+                ),
+                append: histogram_report(&append, rates.histogram_of_last_minute(|counts| &counts.append_freshness)),
             },
-            checkpoints: lists::checkpoints(&self.workers),
+            checkpoints: lists::recent_checkpoints(&self.workers),
             checkpoint_counts: self.checkpoint_counts(),
-            restored: lists::restored(&self.workers),
+            restored: lists::recent_restores(&self.workers),
             history: samples.history.moments().collect(),
-            marks: lists::marks(&self.workers, started),
-            late_events: lists::late_events(&self.workers, &self.views),
-            dead_letters: lists::dead_letters(&self.workers),
-            exceptions: logging::exceptions(),
+            marks: lists::recent_marks(&self.workers, started),
+            late_events: lists::recent_late_events(&self.workers, &self.views),
+            dead_letters: lists::recent_dead_letters(&self.workers),
+            exceptions: logging::recent_exceptions(),
             savepoints: Vec::new(), // the web server knows them
         }
     }
 }
 
-fn partition(
+fn partition_report(
     worker: usize,
-    facts: &PartitionFacts,
-    ends: &Positions,
+    facts: &PartitionStatus,
+    ends: &PartitionOffsets,
     now_ms: i64,
-    rates: Option<&Rates>,
+    rates: Option<&RateSamples>,
 ) -> PartitionReport {
     // What was read since the end was asked for may lie behind it.
     let end = ends.get(&facts.partition).map(|&end| facts.offset.map_or(end, |offset| offset.max(end)));
     let lag = end.zip(facts.offset).and_then(|(end, offset)| u64::try_from(end - offset).ok());
     let quiet_since = facts.last_record_at_ms.unwrap_or(facts.opened_at_ms);
-    let records =
-        |counts: &Counts| number(counts.partitions.get(&(facts.partition, facts.epoch)).copied().unwrap_or(0));
+    let records = |counts: &CounterValues| {
+        count_as_f64(counts.partitions.get(&(facts.partition, facts.epoch)).copied().unwrap_or(0))
+    };
     PartitionReport {
         partition: facts.partition,
         epoch: facts.epoch,
@@ -359,12 +372,12 @@ fn partition(
         end_offset: end,
         lag,
         watermark_ms: facts.watermark.map(windrow_core::EventTime::ms),
-        event_time_ms: facts.event_time.map(windrow_core::EventTime::ms),
+        event_time_ms: facts.max_event_time.map(windrow_core::EventTime::ms),
         idle: lag == Some(0) && now_ms - quiet_since >= IDLE_AFTER_MS,
         last_record_at_ms: facts.last_record_at_ms,
-        last_appended_ms: facts.last_appended_ms,
+        last_appended_ms: facts.last_record_timestamp_ms,
         records: facts.records,
-        records_per_s: rates.map_or(0.0, |rates| rates.lately(records)),
+        records_per_s: rates.map_or(0.0, |rates| rates.rate_per_second(records)),
         entities: facts.entities,
         state_bytes: facts.state_bytes,
         checkpoint_offset: facts.checkpoint_offset,
@@ -372,27 +385,27 @@ fn partition(
     }
 }
 
-fn reach(reachability: &Reachability) -> Reach {
-    let absence = reachability.absence();
-    Reach { away_since_ms: absence.as_ref().map(|it| it.since_ms), reason: absence.map(|it| it.reason) }
+fn reach_report(reachability: &Reachability) -> ReachabilityReport {
+    let absence = reachability.outage();
+    ReachabilityReport { away_since_ms: absence.as_ref().map(|it| it.since_ms), reason: absence.map(|it| it.reason) }
 }
 
-fn histogram(all: &HistogramCounts, lately: HistogramCounts) -> HistogramReport {
+fn histogram_report(all: &HistogramCounts, lately: HistogramCounts) -> HistogramReport {
     HistogramReport {
-        bounds: HistogramCounts::bounds_ms().iter().map(|&ms| number(ms) / 1e3).collect(),
+        bounds: HistogramCounts::bounds_ms().iter().map(|&ms| count_as_f64(ms) / 1e3).collect(),
         counts: all.counts.to_vec(),
-        sum: number(all.sum_ms) / 1e3,
+        sum: count_as_f64(all.sum_ms) / 1e3,
         p50_ms: lately.quantile_ms(0.5),
         p99_ms: lately.quantile_ms(0.99),
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+fn whole_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[allow(clippy::cast_precision_loss)] // a rate, or a number of seconds
-fn number(count: u64) -> f64 {
+fn count_as_f64(count: u64) -> f64 {
     count as f64
 }
 
@@ -401,17 +414,18 @@ mod tests {
     use super::*;
     use crate::pipeline_file;
 
-    fn instance(stop: &Stop) -> Arc<Instance> {
+    fn instance(stop: &StopSignal) -> Arc<InstanceMonitor> {
         let pipeline = pipeline_file::load(None, &[]).expect("the shipped pipeline");
-        let topic = Topic { name: "events".to_owned(), partitions: 4, id: None };
+        let topic = TopicIdentity { name: "events".to_owned(), partition_count: 4, id: None };
         // Nobody is asked before somebody checks.
-        let guard = Arc::new(TopicGuard::new(&topic, "localhost:1", false).expect("settings that fit"));
-        Instance::new(&pipeline, &topic, &guard, &Reachability::default(), None, 2, stop).expect("random numbers")
+        let guard = Arc::new(TopicMonitor::new(&topic, "localhost:1", false).expect("settings that fit"));
+        InstanceMonitor::new(&pipeline, &topic, &guard, &Reachability::default(), None, 2, stop)
+            .expect("random numbers")
     }
 
     #[test]
     fn an_instance_says_who_it_is_and_what_it_does() {
-        let stop = Stop::default();
+        let stop = StopSignal::default();
         let (one, other) = (instance(&stop), instance(&stop));
         let report = one.report();
         assert!(report.instance.len() == 16 && report.instance.chars().all(|c| c.is_ascii_hexdigit()), "{report:?}");
@@ -421,7 +435,7 @@ mod tests {
         assert_eq!(report.marks.iter().map(|mark| mark.kind.as_str()).collect::<Vec<_>>(), ["started"]);
         let views: Vec<_> = report.views.iter().map(|view| view.name.as_str()).collect();
         assert_eq!(views, ["user_features", "session_features"]);
-        one.serves("127.0.0.1:8081");
+        one.set_listen_address("127.0.0.1:8081");
         assert_eq!(one.report().listen, "127.0.0.1:8081");
         stop.request();
         assert_eq!(one.report().state, InstanceState::Stopping);
@@ -429,15 +443,15 @@ mod tests {
 
     #[test]
     fn what_workers_count_is_added_up_and_has_a_rate() {
-        let instance = instance(&Stop::default());
-        instance.sample();
+        let instance = instance(&StopSignal::default());
+        instance.take_sample();
         for worker in &instance.workers {
             worker.records.add(1_000_000);
             worker.views[1].rows.add(30);
-            worker.views[1].late.add(2);
+            worker.views[1].late_events.add(2);
         }
         thread::sleep(Duration::from_millis(20));
-        instance.sample();
+        instance.take_sample();
         let report = instance.report();
         assert_eq!((report.views[1].rows, report.views[1].late_events, report.views[0].rows), (60, 4, 0));
         assert!(report.views[1].rows_per_s > 0.0 && report.views[0].rows_per_s == 0.0, "{:?}", report.views);
@@ -447,15 +461,15 @@ mod tests {
 
     #[test]
     fn what_is_away_is_said_until_it_is_back() {
-        let instance = instance(&Stop::default());
-        assert_eq!(instance.report().checkpoint_store, Reach::default());
-        instance.store.away("the disk is full");
+        let instance = instance(&StopSignal::default());
+        assert_eq!(instance.report().checkpoint_store, ReachabilityReport::default());
+        instance.store_reachability.mark_unreachable("the disk is full");
         let first = instance.report().checkpoint_store;
         assert!(first.away_since_ms.is_some_and(|since_ms| since_ms >= instance.started_at_ms), "{first:?}");
-        instance.store.away("the disk is gone");
+        instance.store_reachability.mark_unreachable("the disk is gone");
         let second = instance.report().checkpoint_store;
-        assert_eq!(second, Reach { reason: Some("the disk is gone".to_owned()), ..first });
-        instance.store.back();
-        assert_eq!(instance.report().checkpoint_store, Reach::default());
+        assert_eq!(second, ReachabilityReport { reason: Some("the disk is gone".to_owned()), ..first });
+        instance.store_reachability.mark_reachable();
+        assert_eq!(instance.report().checkpoint_store, ReachabilityReport::default());
     }
 }

@@ -6,40 +6,46 @@ use std::path::Path;
 use std::sync::Arc;
 
 use windrow_core::{FeatureView, HashKey};
-use windrow_engine::{Decoder, Job};
-use windrow_spec::{ECOMMERCE, Override, Pipeline};
-use windrow_web::secrets::redacted;
+use windrow_engine::{EventDecoder, JobDefinition};
+use windrow_spec::{Pipeline, PipelineOverride, SHIPPED_PIPELINE};
+use windrow_web::secrets::redact_pipeline_text;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CommandFailure, ExitStatus};
 
 /// What the compiled-in pipeline is called in messages.
-const SHIPPED: &str = "pipelines/ecommerce.toml (built in)";
+const SHIPPED_PIPELINE_NAME: &str = "pipelines/ecommerce.toml (built in)";
 
 /// The pipeline in the file at `path`, or the shipped one, with `overrides` applied.
-pub(crate) fn load(path: Option<&Path>, overrides: &[Override]) -> Result<Pipeline, Failure> {
-    load_with_text(path, overrides).map(|(pipeline, _)| pipeline)
+pub(crate) fn load(path: Option<&Path>, overrides: &[PipelineOverride]) -> Result<Pipeline, CommandFailure> {
+    load_with_redacted_text(path, overrides).map(|(pipeline, _)| pipeline)
 }
 
 /// Likewise, and what the file says without logins; overrides stand before it.
-pub(crate) fn load_with_text(path: Option<&Path>, overrides: &[Override]) -> Result<(Pipeline, String), Failure> {
-    let (name, text) = read(path)?;
+pub(crate) fn load_with_redacted_text(
+    path: Option<&Path>,
+    overrides: &[PipelineOverride],
+) -> Result<(Pipeline, String), CommandFailure> {
+    let (name, text) = read_text(path)?;
     let pipeline = windrow_spec::parse(&name, &text, overrides)
-        .map_err(|mistakes| Failure::new(Exit::Pipeline, mistakes.render(stderr().is_terminal())))?;
-    let set = |one: &Override| {
+        .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, mistakes.render(stderr().is_terminal())))?;
+    let set = |one: &PipelineOverride| {
         // A line break would end the comment.
         let value = if one.value.contains(char::is_control) { format!("{:?}", one.value) } else { one.value.clone() };
         format!("# --set {}={value}\n", one.path)
     };
     let whole: String = overrides.iter().map(set).chain([text]).collect();
-    let shown = redacted(&whole, &pipeline.sink.url);
+    let shown = redact_pipeline_text(&whole, &pipeline.sink.url);
     Ok((pipeline, shown))
 }
 
 /// The name and the text of the pipeline file at `path`, or of the shipped one.
-pub(crate) fn read(path: Option<&Path>) -> Result<(String, String), Failure> {
-    let Some(path) = path else { return Ok((SHIPPED.to_owned(), ECOMMERCE.to_owned())) };
+pub(crate) fn read_text(path: Option<&Path>) -> Result<(String, String), CommandFailure> {
+    let Some(path) = path else { return Ok((SHIPPED_PIPELINE_NAME.to_owned(), SHIPPED_PIPELINE.to_owned())) };
     let text = fs::read_to_string(path).map_err(|error| {
-        Failure::new(Exit::Pipeline, format!("error: cannot read the pipeline file {}: {error}", path.display()))
+        CommandFailure::new(
+            ExitStatus::Pipeline,
+            format!("error: cannot read the pipeline file {}: {error}", path.display()),
+        )
     })?;
     Ok((path.display().to_string(), text))
 }
@@ -50,22 +56,32 @@ pub(crate) fn feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
 }
 
 /// What a worker needs to know of `pipeline` when it reads from `topic`.
-pub(crate) fn job(pipeline: &Pipeline, topic: &str, keys_required: bool) -> Result<Job, Failure> {
+pub(crate) fn create_job(
+    pipeline: &Pipeline,
+    topic: &str,
+    keys_required: bool,
+) -> Result<JobDefinition, CommandFailure> {
     let event = &pipeline.event;
-    Ok(Job {
+    Ok(JobDefinition {
         views: feature_views(pipeline),
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: Decoder::new(event.schema.clone(), &event.time_field, event.time_zone.clone(), event.max_key_bytes),
+        decoder: EventDecoder::new(
+            event.schema.clone(),
+            &event.time_field,
+            event.time_zone.clone(),
+            event.max_key_bytes,
+        ),
         topic: topic.into(),
-        hash_key: hash_key()?,
+        hash_key: random_hash_key()?,
         keys_required,
     })
 }
 
-fn hash_key() -> Result<HashKey, Failure> {
+fn random_hash_key() -> Result<HashKey, CommandFailure> {
     let mut key = HashKey::default();
-    getrandom::fill(&mut key)
-        .map_err(|error| Failure::new(Exit::Internal, format!("error: the system gives no random numbers: {error}")))?;
+    getrandom::fill(&mut key).map_err(|error| {
+        CommandFailure::new(ExitStatus::Internal, format!("error: the system gives no random numbers: {error}"))
+    })?;
     Ok(key)
 }

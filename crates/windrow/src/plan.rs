@@ -1,9 +1,9 @@
 //! What a pipeline would do, as JSON.
 
 use serde_json::json;
-use windrow_core::{Feature, Schema, WindowKind};
-use windrow_spec::{GroupProtocol, OnLostOffset, Pipeline, View};
-use windrow_web::secrets::without_login;
+use windrow_core::{EventSchema, Feature, WindowKind};
+use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, ViewSpec};
+use windrow_web::secrets::redact_url_login;
 
 pub(crate) fn pane_ms(size_ms: i64, slide_ms: i64) -> i64 {
     let (mut a, mut b) = (size_ms, slide_ms);
@@ -13,11 +13,11 @@ pub(crate) fn pane_ms(size_ms: i64, slide_ms: i64) -> i64 {
     a
 }
 
-pub(crate) fn condition(feature: &Feature, schema: &Schema) -> Option<String> {
-    feature.condition.as_ref().map(|condition| condition.sql(schema))
+pub(crate) fn condition_sql(feature: &Feature, schema: &EventSchema) -> Option<String> {
+    feature.condition.as_ref().map(|condition| condition.to_sql(schema))
 }
 
-pub(crate) fn default(feature: &Feature) -> Option<serde_json::Value> {
+pub(crate) fn default_as_json(feature: &Feature) -> Option<serde_json::Value> {
     use windrow_core::Literal;
     feature.default.as_ref().map(|default| match default {
         Literal::String(text) => json!(text),
@@ -28,9 +28,9 @@ pub(crate) fn default(feature: &Feature) -> Option<serde_json::Value> {
 }
 
 /// What `windrow check --json` prints, and the job's pages show.
-pub(crate) fn as_json(pipeline: &Pipeline) -> serde_json::Value {
+pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
     let schema = &pipeline.event.schema;
-    let view = |view: &View| {
+    let view = |view: &ViewSpec| {
         let window = match view.feature_view.window {
             WindowKind::Sliding { size_ms, slide_ms } => {
                 json!({ "sliding": { "size_ms": size_ms, "slide_ms": slide_ms, "pane_ms": pane_ms(size_ms, slide_ms) } })
@@ -40,9 +40,9 @@ pub(crate) fn as_json(pipeline: &Pipeline) -> serde_json::Value {
         let feature = |feature: &Feature| {
             json!({
                 "name": feature.name,
-                "aggregate": feature.aggregate.text(schema),
-                "where": condition(feature, schema),
-                "default": default(feature),
+                "aggregate": feature.aggregate.describe(schema),
+                "where": condition_sql(feature, schema),
+                "default": default_as_json(feature),
             })
         };
         json!({
@@ -53,7 +53,7 @@ pub(crate) fn as_json(pipeline: &Pipeline) -> serde_json::Value {
             "features": view.feature_view.features.iter().map(feature).collect::<Vec<_>>(),
         })
     };
-    let field = |field: &windrow_core::Field| json!({ "name": field.name, "type": field.field_type.name() });
+    let field = |field: &windrow_core::EventField| json!({ "name": field.name, "type": field.field_type.name() });
     json!({
         "name": pipeline.name,
         "source": {
@@ -61,8 +61,8 @@ pub(crate) fn as_json(pipeline: &Pipeline) -> serde_json::Value {
             "topic": pipeline.source.topic,
             "group": pipeline.source.group,
             "on_lost_offset": match pipeline.source.on_lost_offset {
-                OnLostOffset::Halt => "halt",
-                OnLostOffset::Earliest => "earliest",
+                LostOffsetPolicy::Halt => "halt",
+                LostOffsetPolicy::Earliest => "earliest",
             },
             "group_protocol": match pipeline.source.group_protocol {
                 GroupProtocol::Classic { .. } => "classic",
@@ -81,11 +81,11 @@ pub(crate) fn as_json(pipeline: &Pipeline) -> serde_json::Value {
         },
         "watermark": { "max_out_of_orderness_ms": pipeline.watermark.max_out_of_orderness_ms },
         "checkpoint": {
-            "every_ms": pipeline.checkpoint.every_ms,
+            "every_ms": pipeline.checkpoint.interval_ms,
             "store": pipeline.checkpoint.store,
-            "keep": pipeline.checkpoint.keep,
+            "keep": pipeline.checkpoint.kept_generations,
         },
-        "sink": { "redis": without_login(&pipeline.sink.url) },
+        "sink": { "redis": redact_url_login(&pipeline.sink.url) },
         "feature_views": pipeline.views.iter().map(view).collect::<Vec<_>>(),
     })
 }

@@ -2,21 +2,21 @@
 
 use std::io::{ErrorKind, Write, stderr, stdout};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CommandFailure, ExitStatus};
 
 /// Writes `text` to stdout. Whoever closed it early has seen enough.
-pub(crate) fn data(text: &str) -> Result<(), Failure> {
+pub(crate) fn write_stdout(text: &str) -> Result<(), CommandFailure> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Output, format!("error: cannot write standard output: {error}")))
+            Err(CommandFailure::new(ExitStatus::Output, format!("error: cannot write standard output: {error}")))
         }
         _ => Ok(()),
     }
 }
 
 /// Writes a line to stderr, where that is possible.
-pub(crate) fn note(line: &str) {
+pub(crate) fn write_stderr_line(line: &str) {
     // There is nobody left to tell.
     let _ = writeln!(stderr().lock(), "{line}");
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar of `length`, drawn by `template`.
-pub(crate) fn bar(length: u64, template: &str) -> ProgressBar {
+pub(crate) fn create_progress_bar(length: u64, template: &str) -> ProgressBar {
     if !stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
-use windrow_engine::Stop;
+use windrow_engine::StopSignal;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CommandFailure, ExitStatus};
 
 /// Signals this close to the first are the same wish: a terminal and a wrapper both pass one Ctrl-C on.
-const SAME_WISH: Duration = Duration::from_millis(300);
+const REPEATED_SIGNAL_WINDOW: Duration = Duration::from_millis(300);
 
 /// Requests `stop` at the first signal.
-pub(crate) fn handle(stop: &Stop) -> Result<(), Failure> {
-    let failed = |error| Failure::new(Exit::Internal, format!("error: cannot handle signals: {error}"));
+pub(crate) fn stop_on_signals(stop: &StopSignal) -> Result<(), CommandFailure> {
+    let failed = |error| CommandFailure::new(ExitStatus::Internal, format!("error: cannot handle signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let stop = stop.clone();
     let listen = move || {
@@ -26,7 +26,7 @@ pub(crate) fn handle(stop: &Stop) -> Result<(), Failure> {
                     first = Some(Instant::now());
                     stop.request();
                 }
-                Some(first) if first.elapsed() < SAME_WISH => {}
+                Some(first) if first.elapsed() < REPEATED_SIGNAL_WINDOW => {}
                 // Ends the process as the signal would have, so that a shell sees what it expects. Its only error is an
                 // unknown signal, and these two are known.
                 Some(_) => drop(emulate_default_handler(signal)),

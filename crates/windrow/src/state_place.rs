@@ -7,119 +7,125 @@ use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_connectors::kafka::{Topic, TopicGuard};
+use windrow_connectors::kafka::{TopicIdentity, TopicMonitor};
 use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::checkpoint::{Identity, Requests, segment};
-use windrow_engine::{CheckpointStore, CheckpointStores, Checkpoints, Fence, Halt, Reachability, Stop, StoreFault};
+use windrow_engine::checkpoint::{SavepointRequests, StateIdentity, escape_name_segment};
+use windrow_engine::{
+    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, Halt, Reachability, RowFence, StopSignal, StoreFault,
+};
 use windrow_spec::Pipeline;
 
-use crate::exit::{Exit, Failure};
-use crate::watched_store::WatchedStore;
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::watched_store::ReachabilityTrackingStore;
 
 /// A job's folder in its checkpoint store.
-pub(crate) struct StatePlace {
+pub(crate) struct JobStateFolder {
     stores: Arc<ObjectStores>,
     pub(crate) store: Arc<dyn CheckpointStore>,
     /// Whether it answers.
-    pub(crate) reach: Reachability,
+    pub(crate) reachability: Reachability,
 }
 
-impl StatePlace {
+impl JobStateFolder {
     /// The place that the pipeline file names for this pipeline and group.
-    pub(crate) fn of(pipeline: &Pipeline) -> Result<Self, Failure> {
-        Self::within(&pipeline.checkpoint.store, pipeline)
+    pub(crate) fn open_for_pipeline(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
+        Self::open_within(&pipeline.checkpoint.store, pipeline)
     }
 
     /// A place that is gone with the process.
-    pub(crate) fn in_memory(pipeline: &Pipeline) -> Result<Self, Failure> {
-        Self::within("memory:", pipeline)
+    pub(crate) fn in_memory(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
+        Self::open_within("memory:", pipeline)
     }
 
-    fn within(store: &str, pipeline: &Pipeline) -> Result<Self, Failure> {
-        let stores = Arc::new(ObjectStores::new().map_err(|fault| refused("checkpoint.store", &fault))?);
-        let (name, group) = (segment(&pipeline.name), segment(&pipeline.source.group));
+    fn open_within(store: &str, pipeline: &Pipeline) -> Result<Self, CommandFailure> {
+        let stores = Arc::new(ObjectStores::new().map_err(|fault| unusable_location("checkpoint.store", &fault))?);
+        let (name, group) = (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.group));
         let place = match store {
             "memory:" => store.to_owned(),
             store => format!("{}/{name}/{group}", store.trim_end_matches('/')),
         };
-        let store = stores.open(&place).map_err(|fault| refused(&format!("checkpoint.store = \"{store}\""), &fault))?;
+        let store = stores
+            .open(&place)
+            .map_err(|fault| unusable_location(&format!("checkpoint.store = \"{store}\""), &fault))?;
         let reach = Reachability::default();
-        let store = Arc::new(WatchedStore::new(store, &reach));
-        Ok(Self { stores, store, reach })
+        let store = Arc::new(ReachabilityTrackingStore::new(store, &reach));
+        Ok(Self { stores, store, reachability: reach })
     }
 
     /// Its name, for people.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn location(&self) -> &str {
         self.store.place()
     }
 
     /// Opens other places.
-    pub(crate) fn stores(&self) -> Arc<dyn CheckpointStores> {
+    pub(crate) fn stores(&self) -> Arc<dyn CheckpointStoreOpener> {
         Arc::<ObjectStores>::clone(&self.stores)
     }
 
     /// Another place, by what a person wrote.
-    pub(crate) fn open(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, Failure> {
-        self.stores.open(place).map_err(|fault| refused(place, &fault))
+    pub(crate) fn open_location(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
+        self.stores.open(place).map_err(|fault| unusable_location(place, &fault))
     }
 
     /// How the workers of this process keep their state here.
-    pub(crate) fn checkpoints(
+    pub(crate) fn checkpoint_config(
         &self,
         pipeline: &Pipeline,
-        topic: &Topic,
-        guard: &Arc<TopicGuard>,
-        fence: Arc<dyn Fence>,
-        stop: &Stop,
-    ) -> Result<Checkpoints, Failure> {
+        topic: &TopicIdentity,
+        guard: &Arc<TopicMonitor>,
+        fence: Arc<dyn RowFence>,
+        stop: &StopSignal,
+    ) -> Result<CheckpointConfig, CommandFailure> {
         let store = Arc::clone(&self.store);
-        let requests = Requests::watch(Arc::clone(&store), Arc::<ObjectStores>::clone(&self.stores), stop.clone())?;
-        Ok(Checkpoints {
-            identity: Identity {
+        let requests =
+            SavepointRequests::watch(Arc::clone(&store), Arc::<ObjectStores>::clone(&self.stores), stop.clone())?;
+        Ok(CheckpointConfig {
+            identity: StateIdentity {
                 pipeline: pipeline.name.clone(),
                 topic: topic.name.clone(),
                 topic_id: topic.id.clone(),
-                partitions: topic.partitions,
+                partitions: topic.partition_count,
             },
             store,
-            requests,
+            savepoint_requests: requests,
             fence,
-            guard: guard.as_check(),
-            every: Duration::from_millis(pipeline.checkpoint.every_ms.unsigned_abs()),
-            keep: pipeline.checkpoint.keep,
-            from: None,
-            drop_state: Default::default(),
-            accept_partitions: false,
-            owner: owner()?,
+            topic_check: guard.to_check_fn(),
+            interval: Duration::from_millis(pipeline.checkpoint.interval_ms.unsigned_abs()),
+            kept_generations: pipeline.checkpoint.kept_generations,
+            restore_source: None,
+            droppable_views: Default::default(),
+            accepts_added_partitions: false,
+            process_name: create_owner_name()?,
         })
     }
 }
 
 /// A name that no other process has: where it runs, and something drawn at random.
-pub(crate) fn owner() -> Result<String, Failure> {
-    Ok(format!("{} pid {} {}", host(), process::id(), random_digits(8)?))
+pub(crate) fn create_owner_name() -> Result<String, CommandFailure> {
+    Ok(format!("{} pid {} {}", host_name(), process::id(), random_hex_digits(8)?))
 }
 
 /// The machine's name.
-pub(crate) fn host() -> String {
+pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 /// Hexadecimal digits drawn at random, up to eight.
-pub(crate) fn random_digits(digits: usize) -> Result<String, Failure> {
-    let number = getrandom::u32()
-        .map_err(|error| Failure::new(Exit::Internal, format!("error: the system gives no random numbers: {error}")))?;
+pub(crate) fn random_hex_digits(digits: usize) -> Result<String, CommandFailure> {
+    let number = getrandom::u32().map_err(|error| {
+        CommandFailure::new(ExitStatus::Internal, format!("error: the system gives no random numbers: {error}"))
+    })?;
     let mut text = format!("{number:08x}");
     text.truncate(digits);
     Ok(text)
 }
 
 /// The place that a person wrote, for looking at it.
-pub(crate) fn open(place: &str) -> Result<Arc<dyn CheckpointStore>, Failure> {
-    let stores = ObjectStores::new().map_err(|fault| refused(place, &fault))?;
-    stores.open(place).map_err(|fault| refused(place, &fault))
+pub(crate) fn open_state_store(place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
+    let stores = ObjectStores::new().map_err(|fault| unusable_location(place, &fault))?;
+    stores.open(place).map_err(|fault| unusable_location(place, &fault))
 }
 
-fn refused(what: &str, fault: &StoreFault) -> Failure {
+fn unusable_location(what: &str, fault: &StoreFault) -> CommandFailure {
     Halt::CheckpointStore(format!("{what} cannot be used as a place for state: {fault}")).into()
 }

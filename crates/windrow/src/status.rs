@@ -6,7 +6,7 @@ use windrow_core::{EventTime, FeatureView};
 use windrow_engine::WorkerMetrics;
 
 /// `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
+pub(crate) fn format_count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -19,12 +19,12 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// `1 row`, `2,000 rows`.
-pub(crate) fn plural(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+pub(crate) fn format_plural(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", format_count(number), if number == 1 { "" } else { "s" })
 }
 
 /// `512 B`, `41 kB`, `1.3 MB`.
-pub(crate) fn bytes(number: u64) -> String {
+pub(crate) fn format_byte_size(number: u64) -> String {
     #[allow(clippy::cast_precision_loss)] // three digits are shown
     let number_f = number as f64;
     match number {
@@ -36,7 +36,7 @@ pub(crate) fn bytes(number: u64) -> String {
 }
 
 /// `2 h 0 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`: what a person would say.
-pub(crate) fn span(duration: Duration) -> String {
+pub(crate) fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0 if duration.as_millis() < 100 => format!("{} ms", duration.as_millis()),
@@ -51,19 +51,19 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
-/// As [`span`], for the milliseconds of a pipeline.
-pub(crate) fn span_ms(ms: i64) -> String {
-    span(Duration::from_millis(ms.unsigned_abs()))
+/// As [`format_duration`], for the milliseconds of a pipeline.
+pub(crate) fn format_duration_ms(ms: i64) -> String {
+    format_duration(Duration::from_millis(ms.unsigned_abs()))
 }
 
 /// An event time as a person reads it, in UTC.
-pub(crate) fn time(time: EventTime) -> String {
+pub(crate) fn format_event_time(time: EventTime) -> String {
     jiff::Timestamp::from_millisecond(time.ms()).map_or_else(|_| "end of input".to_owned(), |time| time.to_string())
 }
 
 /// What all workers did, added up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Totals {
+pub(crate) struct WorkerTotals {
     pub(crate) records: u64,
     pub(crate) dead_letters: u64,
     pub(crate) refused_rows: u64,
@@ -74,19 +74,19 @@ pub(crate) struct Totals {
     /// Age of the oldest last good checkpoint.
     pub(crate) checkpoint_age: Option<Duration>,
     /// The longest of the workers' last checkpoints.
-    pub(crate) checkpoint_took: Duration,
+    pub(crate) checkpoint_duration: Duration,
     /// Bytes that the workers' last checkpoints added.
-    pub(crate) checkpoint_added: u64,
+    pub(crate) checkpoint_added_bytes: u64,
     /// Bytes of the workers' last checkpoints.
-    pub(crate) state: u64,
+    pub(crate) state_bytes: u64,
     /// The longest that saving has kept a worker from its records.
-    pub(crate) pause_max: Duration,
+    pub(crate) longest_pause: Duration,
     /// Per feature view: rows and late events.
     pub(crate) views: Vec<(u64, u64)>,
 }
 
-impl Totals {
-    pub(crate) fn of<'a>(workers: impl IntoIterator<Item = &'a WorkerMetrics>, views: usize) -> Self {
+impl WorkerTotals {
+    pub(crate) fn sum_workers<'a>(workers: impl IntoIterator<Item = &'a WorkerMetrics>, views: usize) -> Self {
         use std::sync::atomic::Ordering::Relaxed;
         let mut totals = Self { views: vec![(0, 0); views], ..Self::default() };
         for worker in workers {
@@ -97,34 +97,34 @@ impl Totals {
             let checkpoints = &worker.checkpoints;
             totals.checkpoints += checkpoints.completed.get();
             totals.checkpoints_failed += checkpoints.failed.get();
-            totals.checkpoint_age = totals.checkpoint_age.max(checkpoints.age());
-            totals.checkpoint_took = totals.checkpoint_took.max(checkpoints.duration());
-            totals.checkpoint_added += checkpoints.added_bytes();
-            totals.state += checkpoints.state_bytes();
-            totals.pause_max = totals.pause_max.max(checkpoints.pause_max());
+            totals.checkpoint_age = totals.checkpoint_age.max(checkpoints.oldest_age());
+            totals.checkpoint_duration = totals.checkpoint_duration.max(checkpoints.last_duration());
+            totals.checkpoint_added_bytes += checkpoints.added_bytes();
+            totals.state_bytes += checkpoints.state_bytes();
+            totals.longest_pause = totals.longest_pause.max(checkpoints.max_pause());
             if let Some(watermark) = worker.watermark() {
                 totals.watermark = Some(totals.watermark.map_or(watermark, |lowest| lowest.min(watermark)));
             }
             for (total, view) in totals.views.iter_mut().zip(&worker.views) {
                 total.0 += view.rows.get();
-                total.1 += view.late.get();
+                total.1 += view.late_events.get();
             }
         }
         totals
     }
 
     /// Rows of all views.
-    pub(crate) fn rows(&self) -> u64 {
+    pub(crate) fn total_rows(&self) -> u64 {
         self.views.iter().map(|(rows, _)| rows).sum()
     }
 
     /// One line per feature view.
-    pub(crate) fn per_view(&self, views: &[FeatureView]) -> Vec<String> {
+    pub(crate) fn format_view_lines(&self, views: &[FeatureView]) -> Vec<String> {
         views
             .iter()
             .zip(&self.views)
             .map(|(view, (rows, late))| {
-                format!("{}: {}, {}", view.name, plural(*rows, "row"), plural(*late, "late event"))
+                format!("{}: {}, {}", view.name, format_plural(*rows, "row"), format_plural(*late, "late event"))
             })
             .collect()
     }
@@ -136,12 +136,12 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        assert_eq!([0, 12, 123, 1_234, 1_234_567].map(count), ["0", "12", "123", "1,234", "1,234,567"]);
+        assert_eq!([0, 12, 123, 1_234, 1_234_567].map(format_count), ["0", "12", "123", "1,234", "1,234,567"]);
     }
 
     #[test]
     fn spans_are_what_people_say() {
-        let said = |ms| span(Duration::from_millis(ms));
+        let said = |ms| format_duration(Duration::from_millis(ms));
         assert_eq!(said(40), "40 ms");
         assert_eq!(said(500), "0.5 s");
         assert_eq!(said(10_000), "10 s");

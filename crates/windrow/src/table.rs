@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 /// An empty table with this head, as wide as it needs to be and no wider than the terminal.
-pub(crate) fn with_head<const N: usize>(head: [&str; N]) -> Table {
+pub(crate) fn table_with_header<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head);
@@ -11,8 +11,8 @@ pub(crate) fn with_head<const N: usize>(head: [&str; N]) -> Table {
 }
 
 /// A table without lines, for lists inside other text.
-pub(crate) fn plain<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = with_head(head);
+pub(crate) fn borderless_table<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = table_with_header(head);
     table.load_style(presets::NOTHING);
     for column in table.column_iter_mut() {
         column.set_padding((0, 3));

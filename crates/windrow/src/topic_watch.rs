@@ -7,41 +7,41 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
-use windrow_connectors::kafka::{GroupGuard, TopicGuard};
+use windrow_connectors::kafka::{GroupMonitor, TopicMonitor};
 use windrow_engine::Halt;
 
 /// How often it looks.
-const EVERY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A watch that ends with this value, or with the first thing it finds.
-pub(crate) struct TopicWatch(Arc<OnceLock<Halt>>);
+pub(crate) struct TopicWatchThread(Arc<OnceLock<Halt>>);
 
-impl TopicWatch {
+impl TopicWatchThread {
     /// Begins to watch. Where no thread can be had nothing is watched, which the workers will not fare better with.
-    pub(crate) fn start(guard: &Arc<TopicGuard>, group: Option<Arc<GroupGuard>>) -> Self {
+    pub(crate) fn start(guard: &Arc<TopicMonitor>, group: Option<Arc<GroupMonitor>>) -> Self {
         let found = Arc::default();
         let (guard, place) = (Arc::clone(guard), Arc::downgrade(&found));
         let thread = thread::Builder::new()
             .name("topic-watch".to_owned())
-            .spawn(move || watch(&guard, group.as_deref(), &place));
+            .spawn(move || watch_topic(&guard, group.as_deref(), &place));
         drop(thread);
         Self(found)
     }
 
     /// Why the job must halt, once that is known.
-    pub(crate) fn found(&self) -> Option<&Halt> {
+    pub(crate) fn halt_reason(&self) -> Option<&Halt> {
         self.0.get()
     }
 }
 
-fn watch(guard: &TopicGuard, group: Option<&GroupGuard>, place: &Weak<OnceLock<Halt>>) {
+fn watch_topic(guard: &TopicMonitor, group: Option<&GroupMonitor>, place: &Weak<OnceLock<Halt>>) {
     loop {
-        thread::sleep(EVERY);
+        thread::sleep(CHECK_INTERVAL);
         let checked = guard.check();
-        if guard.reach().absence().is_none() {
-            guard.look_for_ends();
+        if guard.reachability().outage().is_none() {
+            guard.refresh_end_offsets();
             if let Some(group) = group {
-                group.look(guard.partitions());
+                group.check_assignments(guard.partition_count());
             }
         }
         let Some(place) = place.upgrade() else { return };

@@ -2,45 +2,45 @@
 
 use std::sync::Arc;
 
-use windrow_engine::{CheckpointStore, Listed, Reachability, StoreFault};
+use windrow_engine::{CheckpointStore, ListedObject, Reachability, StoreFault};
 
 /// Hands every call on.
 #[derive(Debug)]
-pub(crate) struct WatchedStore {
+pub(crate) struct ReachabilityTrackingStore {
     store: Arc<dyn CheckpointStore>,
-    reach: Reachability,
+    reachability: Reachability,
 }
 
-impl WatchedStore {
+impl ReachabilityTrackingStore {
     /// `store`, with a note in `reach`.
     pub(crate) fn new(store: Arc<dyn CheckpointStore>, reach: &Reachability) -> Self {
-        Self { store, reach: reach.clone() }
+        Self { store, reachability: reach.clone() }
     }
 
-    fn note<T>(&self, answer: Result<T, StoreFault>) -> Result<T, StoreFault> {
+    fn record_reachability<T>(&self, answer: Result<T, StoreFault>) -> Result<T, StoreFault> {
         match &answer {
-            Ok(_) | Err(StoreFault::Exists) => self.reach.back(),
-            Err(StoreFault::Failed(reason) | StoreFault::Refused(reason)) => self.reach.away(reason),
+            Ok(_) | Err(StoreFault::Exists) => self.reachability.mark_reachable(),
+            Err(StoreFault::Failed(reason) | StoreFault::Refused(reason)) => self.reachability.mark_unreachable(reason),
         }
         answer
     }
 }
 
-impl CheckpointStore for WatchedStore {
+impl CheckpointStore for ReachabilityTrackingStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        self.note(self.store.create(name, bytes))
+        self.record_reachability(self.store.create(name, bytes))
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.note(self.store.read(name))
+        self.record_reachability(self.store.read(name))
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault> {
-        self.note(self.store.list(folder))
+    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.record_reachability(self.store.list(folder))
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        self.note(self.store.delete(names))
+        self.record_reachability(self.store.delete(names))
     }
 
     fn place(&self) -> &str {

@@ -16,204 +16,210 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::{info, warn};
 use windrow_connectors::redis::{self, WrittenRow};
-use windrow_engine::Stop;
+use windrow_engine::StopSignal;
 use windrow_spec::Pipeline;
-use windrow_web::controls::Controls;
-use windrow_web::guard::{self, Protection, Token};
-use windrow_web::peers::{Peers, Publishing};
-use windrow_web::report::{InstanceState, Reach, RedisReport};
-use windrow_web::server::{self, Listen, Server};
-use windrow_web::{Console, InstanceReport, Observed, RecentRows, routes};
+use windrow_web::controls::SavepointRegistry;
+use windrow_web::guard::{self, AccessToken, ServerProtection};
+use windrow_web::peers::{PeerInstances, ReportPublisher};
+use windrow_web::report::{InstanceState, ReachabilityReport, RedisReport};
+use windrow_web::server::{self, HttpServer, ListenAddress};
+use windrow_web::{InstanceReport, JobServerContext, RecentRowSource, ReportSource, routes};
 
 use crate::cli::WebArgs;
-use crate::exit::{Exit, Failure};
-use crate::observed::Instance;
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::observed::InstanceMonitor;
 use crate::plan;
-use crate::state_place::{StatePlace, host, random_digits};
+use crate::state_place::{JobStateFolder, host_name, random_hex_digits};
 
-const PORT: u16 = 8081;
+const DEFAULT_PORT: u16 = 8081;
 /// Where the port is taken and nobody chose it: instances on one machine, or Flink's own UI.
-const PORT_LAST: u16 = 8091;
-const TOKEN: &str = "WINDROW_TOKEN";
+const LAST_FALLBACK_PORT: u16 = 8091;
+const TOKEN_VARIABLE: &str = "WINDROW_TOKEN";
 /// How long the checkpoint store may take to forget this instance.
-const LEAVE_PATIENCE: Duration = Duration::from_secs(1);
+const UNPUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The server; dropped, it ends.
-pub(crate) struct Web {
-    console: Arc<Console>,
-    early: Arc<Early>,
-    server: Option<Server>,
-    publishing: Option<Publishing>,
+pub(crate) struct JobWebServer {
+    console: Arc<JobServerContext>,
+    reporter: Arc<StartupReporter>,
+    server: Option<HttpServer>,
+    publishing: Option<ReportPublisher>,
 }
 
-impl Web {
+impl JobWebServer {
     /// Takes the address and begins to answer. `text`: the pipeline file without secrets.
-    pub(crate) fn open(
+    pub(crate) fn start(
         args: &WebArgs,
         pipeline: &Arc<Pipeline>,
         text: String,
-        place: &StatePlace,
-        stop: &Stop,
-    ) -> Result<Self, Failure> {
-        let token = token(args.token_file.as_deref())?;
-        let listener = listener(args.listen)?;
-        let early = Arc::new(Early::new()?);
-        let console = Arc::new(Console {
+        place: &JobStateFolder,
+        stop: &StopSignal,
+    ) -> Result<Self, CommandFailure> {
+        let token = read_token(args.token_file.as_deref())?;
+        let listener = bind_listener(args.listen)?;
+        let early = Arc::new(StartupReporter::new()?);
+        let console = Arc::new(JobServerContext {
             pipeline: Arc::clone(pipeline),
             pipeline_text: text,
-            plan: plan::as_json(pipeline),
-            observed: Arc::<Early>::clone(&early),
-            rows: Arc::<Early>::clone(&early),
-            store: Arc::clone(&place.store),
-            stores: place.stores(),
-            stop: stop.clone(),
-            peers: Peers::default(),
-            controls: Controls::default(),
+            plan: plan::plan_as_json(pipeline),
+            report_source: Arc::<StartupReporter>::clone(&early),
+            recent_rows: Arc::<StartupReporter>::clone(&early),
+            checkpoint_store: Arc::clone(&place.store),
+            store_opener: place.stores(),
+            stop_signal: stop.clone(),
+            peers: PeerInstances::default(),
+            savepoint_registry: SavepointRegistry::default(),
         });
-        let server = listener.map(|listener| serve(listener, token, &console, &early)).transpose()?;
+        let server = listener.map(|listener| start_server(listener, token, &console, &early)).transpose()?;
         // Also while the start waits: who stops the job stops those that have not begun.
-        let publishing = Some(Publishing::start(&console));
-        Ok(Self { console, early, server, publishing })
+        let publishing = Some(ReportPublisher::start(&console));
+        Ok(Self { console, reporter: early, server, publishing })
     }
 
     /// Kafka has the topic.
-    pub(crate) fn found_kafka(&self) {
-        self.early.has_kafka.store(true, Ordering::Relaxed);
+    pub(crate) fn mark_kafka_found(&self) {
+        self.reporter.kafka_found.store(true, Ordering::Relaxed);
     }
 
     /// Shows `instance` from now on, to visitors and to the other instances.
-    pub(crate) fn show(&self, instance: &Arc<Instance>, rows: redis::RecentRows) {
-        instance.serves(self.early.listen.get().map_or("", String::as_str));
-        let _ = self.early.known.set((Arc::clone(instance), rows));
+    pub(crate) fn show_monitor(&self, instance: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
+        instance.set_listen_address(self.reporter.listen_address.get().map_or("", String::as_str));
+        let _ = self.reporter.running_job.set((Arc::clone(instance), rows));
     }
 
     /// Ends it, once whoever stopped the job with a savepoint has heard where that is.
-    pub(crate) fn end(self) {
+    pub(crate) fn linger_and_stop(self) {
         if self.server.is_some() {
-            self.console.controls.linger();
+            self.console.savepoint_registry.wait_until_outcome_fetched();
         }
     }
 }
 
-impl Drop for Web {
+impl Drop for JobWebServer {
     fn drop(&mut self) {
         if let Some(publishing) = self.publishing.take() {
-            publishing.end(LEAVE_PATIENCE);
+            publishing.withdraw_and_join(UNPUBLISH_TIMEOUT);
         }
         if let Some(server) = self.server.take() {
-            server.end();
+            server.shut_down();
         }
     }
 }
 
-fn serve(
+fn start_server(
     listener: TcpListener,
-    token: Option<Token>,
-    console: &Arc<Console>,
-    early: &Early,
-) -> Result<Server, Failure> {
-    let broken = |error| Failure::new(Exit::Internal, format!("error: cannot serve pages (--listen): {error}"));
+    token: Option<AccessToken>,
+    console: &Arc<JobServerContext>,
+    early: &StartupReporter,
+) -> Result<HttpServer, CommandFailure> {
+    let broken =
+        |error| CommandFailure::new(ExitStatus::Internal, format!("error: cannot serve pages (--listen): {error}"));
     let address = listener.local_addr().map_err(broken)?;
-    let protection = Protection::new(address, token).map_err(|error| usage(&error))?;
-    let router = guard::protect(routes::of_job(Arc::clone(console)), &protection);
-    let server = Server::start(listener, router).map_err(broken)?;
-    let _ = early.listen.set(address.to_string());
+    let protection = ServerProtection::new(address, token).map_err(|error| usage_error(&error))?;
+    let router = guard::protect(routes::build_job_router(Arc::clone(console)), &protection);
+    let server = HttpServer::start(listener, router).map_err(broken)?;
+    let _ = early.listen_address.set(address.to_string());
     info!("the job's pages are at http://{address}");
     Ok(server)
 }
 
-fn listener(listen: Option<Listen>) -> Result<Option<TcpListener>, Failure> {
+fn bind_listener(listen: Option<ListenAddress>) -> Result<Option<TcpListener>, CommandFailure> {
     match listen {
-        Some(Listen::Off) => Ok(None),
-        Some(Listen::At(address)) => server::bind(address).map(Some).map_err(|fault| usage(&fault)),
-        None => Ok(default_listener()),
+        Some(ListenAddress::Off) => Ok(None),
+        Some(ListenAddress::At(address)) => server::bind(address).map(Some).map_err(|fault| usage_error(&fault)),
+        None => Ok(bind_default_listener()),
     }
 }
 
 /// The default address or, where it is taken, the next; nobody asked for one, so having none stops nothing.
-fn default_listener() -> Option<TcpListener> {
-    for port in PORT..=PORT_LAST {
+fn bind_default_listener() -> Option<TcpListener> {
+    for port in DEFAULT_PORT..=LAST_FALLBACK_PORT {
         match server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {
             Ok(listener) => {
-                if port != PORT {
-                    warn!(port, "port {PORT} is taken, so the pages are at another (--listen chooses one)");
+                if port != DEFAULT_PORT {
+                    warn!(port, "port {DEFAULT_PORT} is taken, so the pages are at another (--listen chooses one)");
                 }
                 return Some(listener);
             }
-            Err(fault) if fault.is_taken() => {}
+            Err(fault) if fault.is_address_in_use() => {}
             Err(fault) => {
                 warn!("{fault}; there are no pages");
                 return None;
             }
         }
     }
-    warn!("the ports {PORT} to {PORT_LAST} are taken, so there are no pages; --listen chooses another");
+    warn!(
+        "the ports {DEFAULT_PORT} to {LAST_FALLBACK_PORT} are taken, so there are no pages; --listen chooses another"
+    );
     None
 }
 
 /// The token in `file` or, without one, in the environment, if there is one.
-pub(crate) fn token(file: Option<&Path>) -> Result<Option<Token>, Failure> {
+pub(crate) fn read_token(file: Option<&Path>) -> Result<Option<AccessToken>, CommandFailure> {
     let (text, from) = match file {
         Some(path) => {
             let unreadable = |error| {
-                Failure::new(Exit::Usage, format!("error: cannot read --token-file {}: {error}", path.display()))
+                CommandFailure::new(
+                    ExitStatus::Usage,
+                    format!("error: cannot read --token-file {}: {error}", path.display()),
+                )
             };
             (fs::read_to_string(path).map_err(unreadable)?, format!("--token-file {}", path.display()))
         }
-        None => match env::var(TOKEN) {
-            Ok(text) => (text, TOKEN.to_owned()),
+        None => match env::var(TOKEN_VARIABLE) {
+            Ok(text) => (text, TOKEN_VARIABLE.to_owned()),
             Err(env::VarError::NotPresent) => return Ok(None),
-            Err(env::VarError::NotUnicode(_)) => (String::new(), TOKEN.to_owned()),
+            Err(env::VarError::NotUnicode(_)) => (String::new(), TOKEN_VARIABLE.to_owned()),
         },
     };
-    Token::new(&text)
+    AccessToken::new(&text)
         .map(Some)
-        .map_err(|fault| Failure::new(Exit::Usage, format!("error: {from} holds no token: {fault}")))
+        .map_err(|fault| CommandFailure::new(ExitStatus::Usage, format!("error: {from} holds no token: {fault}")))
 }
 
-fn usage(error: &dyn std::error::Error) -> Failure {
-    Failure::new(Exit::Usage, format!("error: {error}"))
+fn usage_error(error: &dyn std::error::Error) -> CommandFailure {
+    CommandFailure::new(ExitStatus::Usage, format!("error: {error}"))
 }
 
 /// What there is to show before the job has Kafka and Redis, and the job itself from then on.
-struct Early {
-    id: String,
+struct StartupReporter {
+    instance_id: String,
     started_at_ms: i64,
-    listen: OnceLock<String>,
-    has_kafka: AtomicBool,
-    known: OnceLock<(Arc<Instance>, redis::RecentRows)>,
+    listen_address: OnceLock<String>,
+    kafka_found: AtomicBool,
+    running_job: OnceLock<(Arc<InstanceMonitor>, redis::RecentRows)>,
 }
 
-impl Early {
-    fn new() -> Result<Self, Failure> {
+impl StartupReporter {
+    fn new() -> Result<Self, CommandFailure> {
         Ok(Self {
-            id: random_digits(8)? + &random_digits(8)?,
+            instance_id: random_hex_digits(8)? + &random_hex_digits(8)?,
             started_at_ms: Timestamp::now().as_millisecond(),
-            listen: OnceLock::new(),
-            has_kafka: AtomicBool::new(false),
-            known: OnceLock::new(),
+            listen_address: OnceLock::new(),
+            kafka_found: AtomicBool::new(false),
+            running_job: OnceLock::new(),
         })
     }
 }
 
-impl Observed for Early {
+impl ReportSource for StartupReporter {
     fn report(&self) -> InstanceReport {
-        if let Some((instance, _)) = self.known.get() {
-            return InstanceReport { instance: self.id.clone(), ..instance.report() };
+        if let Some((instance, _)) = self.running_job.get() {
+            return InstanceReport { instance: self.instance_id.clone(), ..instance.report() };
         }
         let waiting = |for_it: bool, reason: &str| {
             if !for_it {
-                return Reach::default();
+                return ReachabilityReport::default();
             }
-            Reach { away_since_ms: Some(self.started_at_ms), reason: Some(reason.to_owned()) }
+            ReachabilityReport { away_since_ms: Some(self.started_at_ms), reason: Some(reason.to_owned()) }
         };
-        let has_kafka = self.has_kafka.load(Ordering::Relaxed);
+        let has_kafka = self.kafka_found.load(Ordering::Relaxed);
         InstanceReport {
-            instance: self.id.clone(),
-            host: host(),
+            instance: self.instance_id.clone(),
+            host: host_name(),
             pid: process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            listen: self.listen.get().cloned().unwrap_or_default(),
+            listen: self.listen_address.get().cloned().unwrap_or_default(),
             started_at_ms: self.started_at_ms,
             reported_at_ms: Timestamp::now().as_millisecond(),
             state: InstanceState::Starting,
@@ -224,8 +230,8 @@ impl Observed for Early {
     }
 }
 
-impl RecentRows for Early {
-    fn recent(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
-        self.known.get().map(|(_, rows)| rows.newest(limit, user)).unwrap_or_default()
+impl RecentRowSource for StartupReporter {
+    fn newest_rows(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
+        self.running_job.get().map(|(_, rows)| rows.newest_rows(limit, user)).unwrap_or_default()
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use windrow_engine::{DeadLetter, DeadLetters, Halt, RefusedRow};
+use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
 
 use crate::text;
 
@@ -20,11 +20,11 @@ use crate::text;
 #[derive(Clone, Debug)]
 pub struct FileDeadLetters {
     path: PathBuf,
-    file: Arc<Mutex<Buffered>>,
+    file: Arc<Mutex<BufferedFile>>,
 }
 
 #[derive(Debug)]
-struct Buffered {
+struct BufferedFile {
     writer: BufWriter<File>,
     unsynced: bool,
 }
@@ -50,7 +50,7 @@ impl FileDeadLetters {
         let file = options
             .open(path)
             .map_err(|error| Halt::Output(format!("cannot open the dead-letter file {}: {error}", path.display())))?;
-        let buffered = Buffered { writer: BufWriter::new(file), unsynced: false };
+        let buffered = BufferedFile { writer: BufWriter::new(file), unsynced: false };
         Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(buffered)) })
     }
 
@@ -61,7 +61,7 @@ impl FileDeadLetters {
         })
     }
 
-    fn with_file(&self, work: impl FnOnce(&mut Buffered) -> std::io::Result<()>) -> Result<(), Halt> {
+    fn with_file(&self, work: impl FnOnce(&mut BufferedFile) -> std::io::Result<()>) -> Result<(), Halt> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut file).map_err(|error| {
             Halt::Output(format!("cannot write the dead-letter file {}: {error}", self.path.display()))
@@ -69,12 +69,12 @@ impl FileDeadLetters {
     }
 }
 
-impl DeadLetters for FileDeadLetters {
-    fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
+impl DeadLetterSink for FileDeadLetters {
+    fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
         self.append_line(&record_line(&letter))
     }
 
-    fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
+    fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
         self.append_line(&row_line(row))
     }
 
@@ -103,8 +103,8 @@ fn record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
     text::write_integer(&mut line, record.offset);
     line.extend_from_slice(b",\"reason\":");
     text::write_json_string(&mut line, letter.reason);
-    write_bytes(&mut line, "key", record.key);
-    write_bytes(&mut line, "payload", record.payload);
+    write_bytes_member(&mut line, "key", record.key);
+    write_bytes_member(&mut line, "payload", record.payload);
     line.extend_from_slice(b"}\n");
     line
 }
@@ -112,12 +112,12 @@ fn record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
 fn row_line(row: &RefusedRow) -> Vec<u8> {
     let mut line = b"{\"reason\":".to_vec();
     text::write_json_string(&mut line, &row.reason);
-    write_bytes(&mut line, "redis_key", Some(&row.key));
+    write_bytes_member(&mut line, "redis_key", Some(&row.key));
     line.extend_from_slice(b"}\n");
     line
 }
 
-fn write_bytes(line: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
+fn write_bytes_member(line: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
     let text = bytes.map(std::str::from_utf8);
     line.extend_from_slice(b",\"");
     line.extend_from_slice(name.as_bytes());

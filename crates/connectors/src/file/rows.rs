@@ -8,8 +8,8 @@
 use std::io::Write;
 use std::time::Duration;
 
-use windrow_core::{FeatureView, Late, Row, Value};
-use windrow_engine::{Halt, Origin, Sink, Ticket};
+use windrow_core::{FeatureView, LateEvent, Row, Value};
+use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
 use crate::text;
 
@@ -20,14 +20,14 @@ const BUFFER_BYTES: usize = 256 * 1024;
 pub struct JsonLinesSink<W> {
     writer: W,
     name: String,
-    views: Vec<Prefixes>,
+    views: Vec<LinePrefixes>,
     buffer: Vec<u8>,
     fault: Option<Halt>,
-    ticket: Ticket,
+    ticket: FlushTicket,
 }
 
 /// The parts of a line that are the same for every row of a view.
-struct Prefixes {
+struct LinePrefixes {
     /// Up to the entity key's value.
     head: Vec<u8>,
     /// Each feature's name, up to its value.
@@ -49,7 +49,7 @@ impl<W: Write> JsonLinesSink<W> {
                 prefix.push(b':');
                 prefix
             };
-            Prefixes { head, features: view.features.iter().map(|f| feature(&f.name)).collect() }
+            LinePrefixes { head, features: view.features.iter().map(|f| feature(&f.name)).collect() }
         };
         Self {
             writer,
@@ -57,18 +57,18 @@ impl<W: Write> JsonLinesSink<W> {
             views: views.iter().map(prefixes).collect(),
             buffer: Vec::with_capacity(BUFFER_BYTES + 4096),
             fault: None,
-            ticket: Ticket(0),
+            ticket: FlushTicket(0),
         }
     }
 
     fn end_line(&mut self) {
         self.buffer.extend_from_slice(b"}\n");
         if self.buffer.len() >= BUFFER_BYTES {
-            self.write_out();
+            self.write_buffer();
         }
     }
 
-    fn write_out(&mut self) {
+    fn write_buffer(&mut self) {
         if self.fault.is_none()
             && let Err(error) = self.writer.write_all(&self.buffer).and_then(|()| self.writer.flush())
         {
@@ -79,7 +79,7 @@ impl<W: Write> JsonLinesSink<W> {
 }
 
 impl<W: Write> Sink for JsonLinesSink<W> {
-    fn row(&mut self, _: Origin, row: Row<'_>) {
+    fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
         let Self { views, buffer, .. } = self;
         let prefixes = &views[row.view.0];
         buffer.extend_from_slice(&prefixes.head);
@@ -106,7 +106,7 @@ impl<W: Write> Sink for JsonLinesSink<W> {
         self.end_line();
     }
 
-    fn late(&mut self, late: Late<'_>) {
+    fn write_late_event(&mut self, late: LateEvent<'_>) {
         let Self { views, buffer, .. } = self;
         buffer.extend_from_slice(&views[late.view.0].head);
         text::write_json_string(buffer, late.key);
@@ -115,8 +115,8 @@ impl<W: Write> Sink for JsonLinesSink<W> {
         self.end_line();
     }
 
-    fn flush(&mut self) -> Result<Ticket, Halt> {
-        self.write_out();
+    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+        self.write_buffer();
         match &self.fault {
             Some(fault) => Err(fault.clone()),
             None => {
@@ -126,11 +126,11 @@ impl<W: Write> Sink for JsonLinesSink<W> {
         }
     }
 
-    fn acknowledged(&self) -> Ticket {
+    fn acknowledged_ticket(&self) -> FlushTicket {
         self.ticket
     }
 
-    fn wait(&mut self, ticket: Ticket, _patience: Duration) -> Result<bool, Halt> {
+    fn wait_for_ticket(&mut self, ticket: FlushTicket, _patience: Duration) -> Result<bool, Halt> {
         Ok(ticket <= self.ticket)
     }
 }

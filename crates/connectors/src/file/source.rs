@@ -7,7 +7,7 @@ use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_engine::{Counter, Halt, MAX_RECORD_BYTES, Partition, Polled, Positions, Record, Source};
+use windrow_engine::{Counter, Halt, MAX_RECORD_BYTES, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 
 /// The only partition a file has.
 const PARTITION: Partition = 0;
@@ -15,21 +15,21 @@ const PARTITION: Partition = 0;
 const LINES_PER_POLL: usize = 1024;
 
 /// How many bytes have been read, for a progress bar.
-pub type Progress = Arc<Counter>;
+pub type BytesReadCounter = Arc<Counter>;
 
 /// Reads lines as records.
 pub struct FileSource<R> {
     reader: R,
     name: String,
     line: i64,
-    state: State,
+    state: ReadState,
     /// A line that does not lie in the reader's buffer as a whole, as far as it has come.
-    partial: Option<Partial>,
-    progress: Progress,
+    partial: Option<PartialLine>,
+    bytes_read: BytesReadCounter,
 }
 
 #[derive(PartialEq, Eq)]
-enum State {
+enum ReadState {
     Unassigned,
     Reading,
     Finished,
@@ -37,12 +37,12 @@ enum State {
 
 /// The beginning of a line: no more of it than shows that it is too long to decode.
 #[derive(Default)]
-struct Partial {
+struct PartialLine {
     kept: Vec<u8>,
     bytes: usize,
 }
 
-impl Partial {
+impl PartialLine {
     fn append(&mut self, piece: &[u8]) {
         let room = (MAX_RECORD_BYTES + 1).saturating_sub(self.kept.len());
         self.kept.extend_from_slice(&piece[..piece.len().min(room)]);
@@ -51,53 +51,57 @@ impl Partial {
 }
 
 /// What looking for a line came to.
-enum Line {
+enum LineOutcome {
     Read,
     /// A pipe with nothing in it at the moment.
-    Quiet,
+    NoDataYet,
     End,
 }
 
 impl<R: BufRead> FileSource<R> {
     /// Reads `reader`, which errors call `name`. A reader that answers [`io::ErrorKind::WouldBlock`] is asked again
     /// later, so that the worker can flush and be stopped meanwhile.
-    pub fn new(reader: R, name: String, progress: Progress) -> Self {
-        Self { reader, name, line: 0, state: State::Unassigned, partial: None, progress }
+    pub fn new(reader: R, name: String, bytes_read: BytesReadCounter) -> Self {
+        Self { reader, name, line: 0, state: ReadState::Unassigned, partial: None, bytes_read }
     }
 
     /// Hands one line to `each`.
-    fn read_line(&mut self, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Line, Halt> {
+    fn read_line(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<LineOutcome, Halt> {
         loop {
             let buffer = match self.reader.fill_buf() {
                 Ok(buffer) => buffer,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Line::Quiet),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(LineOutcome::NoDataYet),
                 Err(error) => return Err(Halt::Input(format!("cannot read {}: {error}", self.name))),
             };
             let end = memchr::memchr(b'\n', buffer);
             if let (Some(end), None) = (end, &self.partial) {
-                each(record(without_mark(&buffer[..end], self.line), self.line))?;
+                each(record(strip_byte_order_mark(&buffer[..end], self.line), self.line))?;
                 self.consume(end + 1);
                 self.line += 1;
-                return Ok(Line::Read);
+                return Ok(LineOutcome::Read);
             }
             if buffer.is_empty() && self.partial.is_none() {
-                return Ok(Line::End);
+                return Ok(LineOutcome::End);
             }
             let piece = &buffer[..end.unwrap_or(buffer.len())];
             self.partial.get_or_insert_default().append(piece);
             let (used, complete) = (piece.len() + usize::from(end.is_some()), end.is_some() || buffer.is_empty());
             self.consume(used);
             if complete && let Some(partial) = self.partial.take() {
-                self.hand_over(&partial, each)?;
+                self.deliver_partial_line(&partial, each)?;
                 self.line += 1;
-                return Ok(Line::Read);
+                return Ok(LineOutcome::Read);
             }
         }
     }
 
-    fn hand_over(&self, line: &Partial, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
-        let record = record(without_mark(&line.kept, self.line), self.line);
+    fn deliver_partial_line(
+        &self,
+        line: &PartialLine,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        let record = record(strip_byte_order_mark(&line.kept, self.line), self.line);
         if line.bytes == line.kept.len() {
             return each(record);
         }
@@ -105,70 +109,85 @@ impl<R: BufRead> FileSource<R> {
             "the line is {} bytes long; at most {MAX_RECORD_BYTES} are read, and no more of it is kept here",
             line.bytes
         );
-        each(Record { unreadable: Some(&reason), ..record })
+        each(SourceRecord { unreadable_reason: Some(&reason), ..record })
     }
 
     fn consume(&mut self, bytes: usize) {
         self.reader.consume(bytes);
-        self.progress.add(bytes as u64);
+        self.bytes_read.add(bytes as u64);
     }
 }
 
 /// The line without the byte order mark that some editors put in front of the first.
-fn without_mark(payload: &[u8], line: i64) -> &[u8] {
+fn strip_byte_order_mark(payload: &[u8], line: i64) -> &[u8] {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     if line == 0 { payload.strip_prefix(MARK).unwrap_or(payload) } else { payload }
 }
 
-fn record(payload: &[u8], offset: i64) -> Record<'_> {
-    Record { partition: PARTITION, offset, key: None, payload: Some(payload), timestamp_ms: None, unreadable: None }
+fn record(payload: &[u8], offset: i64) -> SourceRecord<'_> {
+    SourceRecord {
+        partition: PARTITION,
+        offset,
+        key: None,
+        payload: Some(payload),
+        timestamp_ms: None,
+        unreadable_reason: None,
+    }
 }
 
 impl<R: BufRead> Source for FileSource<R> {
-    fn poll(&mut self, _wait: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
+    fn poll(
+        &mut self,
+        _wait: Duration,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
         match self.state {
-            State::Unassigned => {
-                self.state = State::Reading;
-                Ok(Polled::Assigned(vec![PARTITION]))
+            ReadState::Unassigned => {
+                self.state = ReadState::Reading;
+                Ok(PollOutcome::Assigned(vec![PARTITION]))
             }
-            State::Reading => {
+            ReadState::Reading => {
                 for _ in 0..LINES_PER_POLL {
                     match self.read_line(each)? {
-                        Line::Read => {}
-                        Line::Quiet => return Ok(Polled::Idle),
-                        Line::End => {
-                            self.state = State::Finished;
-                            return Ok(Polled::Finished(PARTITION));
+                        LineOutcome::Read => {}
+                        LineOutcome::NoDataYet => return Ok(PollOutcome::Idle),
+                        LineOutcome::End => {
+                            self.state = ReadState::Finished;
+                            return Ok(PollOutcome::PartitionFinished(PARTITION));
                         }
                     }
                 }
-                Ok(Polled::Records)
+                Ok(PollOutcome::Records)
             }
-            State::Finished => Ok(Polled::Exhausted),
+            ReadState::Finished => Ok(PollOutcome::InputExhausted),
         }
     }
 
-    fn starts(&mut self, partitions: &[Partition], _positions: &Positions) -> Result<Positions, Halt> {
+    fn resolve_start_offsets(
+        &mut self,
+        partitions: &[Partition],
+        _positions: &PartitionOffsets,
+    ) -> Result<PartitionOffsets, Halt> {
         Ok(partitions.iter().map(|&partition| (partition, 0)).collect())
     }
 
-    fn begin(&mut self, _partitions: &[Partition], _starts: &Positions) -> Result<(), Halt> {
+    fn start_partitions(&mut self, _partitions: &[Partition], _starts: &PartitionOffsets) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn seek(&mut self, _positions: &Positions) -> Result<(), Halt> {
+    fn seek_partitions(&mut self, _positions: &PartitionOffsets) -> Result<(), Halt> {
         Err(Halt::Input(format!("{} can only be read from its beginning to its end", self.name)))
     }
 
-    fn confirm(&mut self, _positions: &Positions) -> Result<bool, Halt> {
+    fn confirm_ownership(&mut self, _positions: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
-    fn release(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {
+    fn release_partitions(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn commit(&mut self, _positions: &Positions, _wait: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, _positions: &PartitionOffsets, _wait: bool) -> Result<(), Halt> {
         Ok(())
     }
 }

@@ -8,26 +8,26 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
-use windrow_engine::{Halt, Partition, Positions, Stop};
+use windrow_engine::{Halt, Partition, PartitionOffsets, StopSignal};
 
 use super::client;
-use super::outage::Outage;
-use super::topic_id::{self, Described};
+use super::outage::OutageReporter;
+use super::topic_id::{self, TopicMetadata};
 
-const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-const ASK_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 /// How long Kafka may take to tell a topic's id, having told everything else.
-const ID_PATIENCE: Duration = Duration::from_secs(1);
+const ID_TIMEOUT: Duration = Duration::from_secs(1);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// What is known of a topic.
 #[derive(Clone, Debug)]
-pub struct Topic {
+pub struct TopicIdentity {
     /// Its name.
     pub name: String,
     /// Number of its partitions, numbered from 0.
-    pub partitions: Partition,
+    pub partition_count: Partition,
     /// Its id, which no other topic ever has, also not one of the same name; in base64, as Kafka's tools print it.
     /// `None` where the broker is too old (before 2.8) to have ids.
     pub id: Option<String>,
@@ -39,34 +39,39 @@ pub struct Topic {
 /// # Errors
 /// [`Halt::NotReachable`] when Kafka is not there within `timeout`; [`Halt::Input`] when there is no such topic and it
 /// cannot be created; [`Halt::Refused`] when Kafka does not let us look at it.
-pub fn await_topic(brokers: &str, name: &str, timeout: Option<Duration>, stop: &Stop) -> Result<Option<Topic>, Halt> {
-    let consumer: BaseConsumer = client::base(brokers)
+pub fn wait_for_topic(
+    brokers: &str,
+    name: &str,
+    timeout: Option<Duration>,
+    stop: &StopSignal,
+) -> Result<Option<TopicIdentity>, Halt> {
+    let consumer: BaseConsumer = client::base_config(brokers)
         .create()
         .map_err(|error| Halt::Input(format!("`source.kafka.brokers = \"{brokers}\"` cannot be used: {error}")))?;
     let started = Instant::now();
-    let mut outage = Outage::default();
+    let mut outage = OutageReporter::default();
     let mut backoff = BACKOFF_MIN;
     let mut created = false;
-    while !stop.requested() {
-        let left = timeout.map_or(ASK_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
-        match look(&consumer, name, left.clamp(ASK_TIMEOUT_MIN, ASK_TIMEOUT)) {
-            Ok(Described { partitions, id }) => {
-                if outage.over() {
+    while !stop.is_requested() {
+        let left = timeout.map_or(REQUEST_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
+        match look_up_topic(&consumer, name, left.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT)) {
+            Ok(TopicMetadata { partition_count: partitions, id }) => {
+                if outage.take_recovery() {
                     info!(brokers, "Kafka is there");
                 }
-                return Ok(Some(Topic { name: name.to_owned(), partitions, id }));
+                return Ok(Some(TopicIdentity { name: name.to_owned(), partition_count: partitions, id }));
             }
-            Err(Look::NoTopic) if created => {} // the brokers are still telling each other
-            Err(Look::NoTopic) => {
-                create(brokers, name)?;
+            Err(TopicLookupError::Missing) if created => {} // the brokers are still telling each other
+            Err(TopicLookupError::Missing) => {
+                create_topic(brokers, name)?;
                 created = true;
                 backoff = BACKOFF_MIN;
             }
-            Err(Look::Refused(why)) => {
+            Err(TopicLookupError::Refused(why)) => {
                 return Err(Halt::Refused(format!("Kafka at {brokers} does not show topic `{name}`: {why}")));
             }
-            Err(Look::NotReachable(why)) => {
-                if outage.due() {
+            Err(TopicLookupError::NotReachable(why)) => {
+                if outage.should_report() {
                     warn!(brokers, why, "waiting for Kafka");
                 }
                 if let Some(timeout) = timeout
@@ -86,24 +91,26 @@ pub fn await_topic(brokers: &str, name: &str, timeout: Option<Duration>, stop: &
     Ok(None)
 }
 
-enum Look {
-    NoTopic,
+enum TopicLookupError {
+    Missing,
     Refused(String),
     NotReachable(String),
 }
 
-fn look(consumer: &BaseConsumer, name: &str, patience: Duration) -> Result<Described, Look> {
-    match partitions(consumer, name, patience) {
-        Ok(0) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Look::NoTopic),
-        Ok(partitions) => Ok(Described { partitions, id: id(consumer, name) }),
-        Err(code) if is_refusal(code) => Err(Look::Refused(code.to_string())),
-        Err(code) => Err(Look::NotReachable(code.to_string())),
+fn look_up_topic(consumer: &BaseConsumer, name: &str, timeout: Duration) -> Result<TopicMetadata, TopicLookupError> {
+    match fetch_partition_count(consumer, name, timeout) {
+        Ok(0) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            Err(TopicLookupError::Missing)
+        }
+        Ok(partitions) => Ok(TopicMetadata { partition_count: partitions, id: fetch_topic_id(consumer, name) }),
+        Err(code) if is_refusal(code) => Err(TopicLookupError::Refused(code.to_string())),
+        Err(code) => Err(TopicLookupError::NotReachable(code.to_string())),
     }
 }
 
 /// The topic's id, where there is one. The mock broker has none and does not even answer.
-fn id(consumer: &BaseConsumer, name: &str) -> Option<String> {
-    let id = topic_id::describe(consumer.client(), name, ID_PATIENCE).ok().and_then(|described| described.id);
+fn fetch_topic_id(consumer: &BaseConsumer, name: &str) -> Option<String> {
+    let id = topic_id::describe_topic(consumer.client(), name, ID_TIMEOUT).ok().and_then(|described| described.id);
     if id.is_none() {
         info!(topic = name, "Kafka does not tell the topic's id; were it created anew, that would not be noticed");
     }
@@ -111,14 +118,14 @@ fn id(consumer: &BaseConsumer, name: &str) -> Option<String> {
 }
 
 /// How many partitions `name` has.
-pub(super) fn partitions<C: ConsumerContext>(
+pub(super) fn fetch_partition_count<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     name: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Partition, RDKafkaErrorCode> {
     let unknown = RDKafkaErrorCode::UnknownTopicOrPartition;
     let metadata = consumer
-        .fetch_metadata(Some(name), patience)
+        .fetch_metadata(Some(name), timeout)
         .map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))?;
     let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or(unknown)?;
     match topic.error() {
@@ -138,7 +145,7 @@ fn is_refusal(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-fn create(brokers: &str, name: &str) -> Result<(), Halt> {
+fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
     let refused = |why: String| {
         Halt::Input(format!(
             "topic `{name}` does not exist on Kafka at {brokers} and could not be created: {why}. Create it with the \
@@ -146,8 +153,8 @@ fn create(brokers: &str, name: &str) -> Result<(), Halt> {
         ))
     };
     let admin: AdminClient<DefaultClientContext> =
-        client::base(brokers).create().map_err(|error| refused(error.to_string()))?;
-    let options = AdminOptions::new().operation_timeout(Some(ASK_TIMEOUT)).request_timeout(Some(ASK_TIMEOUT));
+        client::base_config(brokers).create().map_err(|error| refused(error.to_string()))?;
+    let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT)).request_timeout(Some(REQUEST_TIMEOUT));
     // -1: the broker's own defaults.
     let topic = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
     let results = futures_executor::block_on(admin.create_topics([&topic], &options))
@@ -162,19 +169,19 @@ fn create(brokers: &str, name: &str) -> Result<(), Halt> {
     Ok(())
 }
 
-impl Topic {
+impl TopicIdentity {
     /// The offset after the last record of each partition, as of now.
     ///
     /// # Errors
     /// When Kafka cannot be asked.
-    pub fn ends(&self, brokers: &str) -> Result<Positions, Halt> {
+    pub fn fetch_end_offsets(&self, brokers: &str) -> Result<PartitionOffsets, Halt> {
         let failed = |error: KafkaError| {
             Halt::NotReachable(format!("cannot ask Kafka at {brokers} where topic `{}` ends: {error}", self.name))
         };
-        let consumer: BaseConsumer = client::base(brokers).create().map_err(failed)?;
-        (0..self.partitions)
+        let consumer: BaseConsumer = client::base_config(brokers).create().map_err(failed)?;
+        (0..self.partition_count)
             .map(|partition| {
-                let (_, end) = consumer.fetch_watermarks(&self.name, partition, ASK_TIMEOUT).map_err(failed)?;
+                let (_, end) = consumer.fetch_watermarks(&self.name, partition, REQUEST_TIMEOUT).map_err(failed)?;
                 Ok((partition, end))
             })
             .collect()

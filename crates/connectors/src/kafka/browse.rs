@@ -21,15 +21,15 @@ mod tail;
 mod topics;
 mod wire;
 
-pub use cluster::{Broker, Cluster};
-pub use groups::{Group, GroupPartition, GroupSummary};
-pub use members::Member;
-pub use page::{Ended, Page, PageRequest, Plan, Start};
-pub use positions::Positions;
-pub use produce::{NewRecord, Written};
-pub use record::{Header, Record, Shown};
-pub use tail::{TailPlan, TailRequest, Tailed};
-pub use topics::{Setting, Topic, TopicPartition, TopicSummary};
+pub use cluster::{BrokerSummary, ClusterOverview};
+pub use groups::{GroupDetails, GroupPartition, GroupSummary};
+pub use members::GroupMember;
+pub use page::{PageEnd, PagePlan, PageRequest, PageStart, RecordPage};
+pub use positions::PartitionPositions;
+pub use produce::{NewRecord, WrittenRecord};
+pub use record::{BrowsedRecord, BytePreview, RecordHeader};
+pub use tail::{TailBatch, TailPlan, TailRequest};
+pub use topics::{TopicDetails, TopicPartition, TopicSetting, TopicSummary};
 
 use kafka_protocol::error::ResponseError;
 use thiserror::Error;
@@ -37,11 +37,11 @@ use thiserror::Error;
 /// A Kafka cluster to look at. Holds no connection: every question makes its own, so nothing has to recover when Kafka
 /// comes back.
 #[derive(Clone, Debug)]
-pub struct Browser {
+pub struct KafkaBrowser {
     brokers: String,
 }
 
-impl Browser {
+impl KafkaBrowser {
     /// The cluster behind `brokers`, `host:port` separated by commas.
     #[must_use]
     pub fn new(brokers: &str) -> Self {
@@ -60,32 +60,32 @@ impl Browser {
 pub enum BrowseError {
     /// Kafka, or the broker that would know, does not answer.
     #[error("{0}")]
-    Away(String),
+    Unreachable(String),
     /// There is no such topic, partition or group.
     #[error("{0}")]
     NotFound(String),
     /// What was asked makes no sense.
     #[error("{0}")]
-    Wrong(String),
+    InvalidRequest(String),
     /// Kafka does not let us.
     #[error("{0}")]
     Refused(String),
     /// The broker is too old to know the question.
     #[error("{0}")]
-    NotOffered(String),
+    Unsupported(String),
 }
 
 impl BrowseError {
     /// What Kafka's error `code` means for a question about `what`; `None` for success.
-    fn of(code: i16, what: &str) -> Option<Self> {
+    fn from_code(code: i16, subject: &str) -> Option<Self> {
         let error = ResponseError::try_from_code(code)?;
         Some(match error {
             ResponseError::UnknownTopicOrPartition | ResponseError::UnknownTopicId => {
-                Self::NotFound(format!("there is no {what}"))
+                Self::NotFound(format!("there is no {subject}"))
             }
-            ResponseError::GroupIdNotFound => Self::NotFound(format!("there is no {what}")),
+            ResponseError::GroupIdNotFound => Self::NotFound(format!("there is no {subject}")),
             ResponseError::InvalidTopicException => {
-                Self::NotFound(format!("there can be no {what}: Kafka allows no such name"))
+                Self::NotFound(format!("there can be no {subject}: Kafka allows no such name"))
             }
             ResponseError::CoordinatorNotAvailable
             | ResponseError::CoordinatorLoadInProgress
@@ -94,8 +94,10 @@ impl BrowseError {
             | ResponseError::NotLeaderOrFollower
             | ResponseError::BrokerNotAvailable
             | ResponseError::KafkaStorageError
-            | ResponseError::RequestTimedOut => Self::Away(format!("Kafka cannot tell about {what} now: {error}")),
-            error => Self::Refused(format!("Kafka does not tell about {what}: {error}")),
+            | ResponseError::RequestTimedOut => {
+                Self::Unreachable(format!("Kafka cannot tell about {subject} now: {error}"))
+            }
+            error => Self::Refused(format!("Kafka does not tell about {subject}: {error}")),
         })
     }
 }

@@ -1,12 +1,12 @@
 //! The settings every Kafka client of ours starts from.
 
 use rdkafka::ClientConfig;
-use windrow_spec::{GroupProtocol, KafkaSource as Settings};
+use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
 
 const MAX_HEARTBEAT_MS: i64 = 3_000;
 
 /// Settings shared by consumers, producers and the admin client.
-pub(super) fn base(brokers: &str) -> ClientConfig {
+pub(super) fn base_config(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", brokers)
@@ -21,8 +21,8 @@ pub(super) fn base(brokers: &str) -> ClientConfig {
 
 /// Settings of the consumer that a worker's records come through. It has the group's name because librdkafka demands
 /// one, and for the commits of bounded reading; it never joins.
-pub(super) fn reader(settings: &Settings) -> ClientConfig {
-    let mut config = base(&settings.brokers);
+pub(super) fn record_consumer_config(settings: &Settings) -> ClientConfig {
+    let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.group)
         .set("enable.auto.commit", "false")
@@ -38,8 +38,8 @@ pub(super) fn reader(settings: &Settings) -> ClientConfig {
 }
 
 /// Settings of a worker's member of the group, with a name that outlives the process where there is an `instance`.
-pub(super) fn member(settings: &Settings, instance: Option<&str>) -> ClientConfig {
-    let mut config = base(&settings.brokers);
+pub(super) fn member_config(settings: &Settings, instance: Option<&str>) -> ClientConfig {
+    let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.group)
         .set("enable.auto.commit", "false")

@@ -12,11 +12,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tracing::warn;
-use windrow_engine::{DeadLetter, DeadLetters, Halt, RefusedRow, Stop};
+use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
 
 use super::client;
-use super::deliveries::Deliveries;
-use super::outage::Outage;
+use super::deliveries::DeliveryErrors;
+use super::outage::OutageReporter;
 
 /// The longest key and payload sent, together: what fits into a record under Kafka's default limits, with room for the
 /// headers.
@@ -29,9 +29,9 @@ const FLUSH_STEP: Duration = Duration::from_millis(500);
 /// A topic of dead letters that any number of workers send to.
 #[derive(Clone)]
 pub struct KafkaDeadLetters {
-    producer: Arc<ThreadedProducer<Deliveries>>,
+    producer: Arc<ThreadedProducer<DeliveryErrors>>,
     topic: Arc<str>,
-    stop: Stop,
+    stop: StopSignal,
 }
 
 impl KafkaDeadLetters {
@@ -39,13 +39,13 @@ impl KafkaDeadLetters {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(brokers: &str, topic: &str, stop: Stop) -> Result<Self, Halt> {
-        let producer = client::base(brokers)
+    pub fn new(brokers: &str, topic: &str, stop: StopSignal) -> Result<Self, Halt> {
+        let producer = client::base_config(brokers)
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
             // Kafka that is away delays dead letters; it does not lose them.
             .set("message.timeout.ms", "0")
-            .create_with_context(Deliveries::default())
+            .create_with_context(DeliveryErrors::default())
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka producer: {error}")))?;
         Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop })
     }
@@ -64,15 +64,15 @@ impl KafkaDeadLetters {
             }
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.requested() => {
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(self.failed(&error)),
+                Err((error, _)) => return Err(self.send_failure(&error)),
             }
         }
     }
 
-    fn failed(&self, error: &KafkaError) -> Halt {
+    fn send_failure(&self, error: &KafkaError) -> Halt {
         Halt::Output(format!(
             "cannot keep dead letters in topic `{}`: {error}. Nothing behind them is committed; correct the topic or \
              `dead_letters.topic` and start again.",
@@ -81,8 +81,8 @@ impl KafkaDeadLetters {
     }
 }
 
-impl DeadLetters for KafkaDeadLetters {
-    fn keep(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
+impl DeadLetterSink for KafkaDeadLetters {
+    fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
         let (partition, offset) = (letter.record.partition.to_string(), letter.record.offset.to_string());
         let mut headers = vec![
             ("windrow.topic", letter.topic),
@@ -101,23 +101,23 @@ impl DeadLetters for KafkaDeadLetters {
         self.send(key, payload.map(|payload| &payload[..payload.len().min(room)]), &headers)
     }
 
-    fn keep_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
+    fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
         self.send(Some(&row.key), None, &[("windrow.reason", &row.reason)])
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
-        let mut outage = Outage::default();
+        let mut outage = OutageReporter::default();
         loop {
             match self.producer.flush(FLUSH_STEP) {
                 Ok(()) => break,
-                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.requested() => {
-                    if outage.due() {
+                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.is_requested() => {
+                    if outage.should_report() {
                         warn!(topic = &*self.topic, "waiting for Kafka to take dead letters; reading waits too");
                     }
                 }
-                Err(error) => return Err(self.failed(&error)),
+                Err(error) => return Err(self.send_failure(&error)),
             }
         }
-        self.producer.context().refused().map_or(Ok(()), |error| Err(self.failed(error)))
+        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.send_failure(error)))
     }
 }

@@ -9,26 +9,26 @@ use rdkafka::producer::ProducerContext;
 
 /// Remembers the first record that Kafka refused.
 #[derive(Debug, Default)]
-pub(super) struct Deliveries {
-    refused: OnceLock<KafkaError>,
+pub(super) struct DeliveryErrors {
+    first: OnceLock<KafkaError>,
 }
 
-impl Deliveries {
+impl DeliveryErrors {
     /// Why a record was refused, if one was.
-    pub(super) fn refused(&self) -> Option<&KafkaError> {
-        self.refused.get()
+    pub(super) fn first_error(&self) -> Option<&KafkaError> {
+        self.first.get()
     }
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for DeliveryErrors {}
 
-impl ProducerContext for Deliveries {
+impl ProducerContext for DeliveryErrors {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
             // Only the first is told; a later one has nothing to add.
-            let _ = self.refused.set(error.clone());
+            let _ = self.first.set(error.clone());
         }
     }
 }

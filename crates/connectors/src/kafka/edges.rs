@@ -6,14 +6,14 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::warn;
-use windrow_engine::{Halt, Offset, Partition, Positions};
-use windrow_spec::{KafkaSource as Settings, OnLostOffset};
+use windrow_engine::{Halt, Offset, Partition, PartitionOffsets};
+use windrow_spec::{KafkaSourceSpec as Settings, LostOffsetPolicy};
 
-const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What Kafka holds of one partition.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Edges {
+pub(super) struct PartitionBounds {
     /// The offset of the oldest record still kept.
     pub(super) first: Offset,
     /// The offset behind the newest.
@@ -22,46 +22,46 @@ pub(super) struct Edges {
 
 /// The edges of `partitions`; those that Kafka does not tell are absent. Two requests to each broker, however many
 /// partitions there are.
-pub(super) fn ask<C: ConsumerContext>(
+pub(super) fn fetch_partition_bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[Partition],
-) -> BTreeMap<Partition, Edges> {
+) -> BTreeMap<Partition, PartitionBounds> {
     if partitions.is_empty() {
         return BTreeMap::new();
     }
-    let one = |edge| look_up(consumer, topic, partitions, edge, ASK_TIMEOUT);
+    let one = |edge| fetch_offsets(consumer, topic, partitions, edge, LOOKUP_TIMEOUT);
     let Some(firsts) = one(KafkaOffset::Beginning) else { return BTreeMap::new() };
     let Some(ends) = one(KafkaOffset::End) else { return BTreeMap::new() };
     firsts
         .into_iter()
-        .filter_map(|(partition, first)| ends.get(&partition).map(|&end| (partition, Edges { first, end })))
+        .filter_map(|(partition, first)| ends.get(&partition).map(|&end| (partition, PartitionBounds { first, end })))
         .collect()
 }
 
 /// Where `partitions` end, as far as Kafka tells within `patience`.
-pub(super) fn ends<C: ConsumerContext>(
+pub(super) fn fetch_end_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[Partition],
-    patience: Duration,
-) -> Option<Positions> {
-    look_up(consumer, topic, partitions, KafkaOffset::End, patience)
+    timeout: Duration,
+) -> Option<PartitionOffsets> {
+    fetch_offsets(consumer, topic, partitions, KafkaOffset::End, timeout)
 }
 
 /// One edge of `partitions`. Looked up by time, where two times stand for the edges.
-fn look_up<C: ConsumerContext>(
+fn fetch_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[Partition],
     edge: KafkaOffset,
-    patience: Duration,
-) -> Option<Positions> {
+    timeout: Duration,
+) -> Option<PartitionOffsets> {
     let mut list = TopicPartitionList::new();
     for &partition in partitions {
         list.add_partition_offset(topic, partition, edge).ok()?;
     }
-    let found = consumer.offsets_for_times(list, patience).ok()?;
+    let found = consumer.offsets_for_times(list, timeout).ok()?;
     let known = found.elements().into_iter().filter_map(|element| match (element.error(), element.offset()) {
         (Ok(()), KafkaOffset::Offset(offset)) => Some((element.partition(), offset)),
         _ => None,
@@ -69,8 +69,8 @@ fn look_up<C: ConsumerContext>(
     Some(known.collect())
 }
 
-impl Edges {
-    pub(super) fn include(self, position: Offset) -> bool {
+impl PartitionBounds {
+    pub(super) fn contains(self, position: Offset) -> bool {
         (self.first..=self.end).contains(&position)
     }
 
@@ -78,7 +78,7 @@ impl Edges {
     ///
     /// # Errors
     /// [`Halt::LostOffset`], unless the pipeline file says to go on.
-    pub(super) fn instead_of(
+    pub(super) fn replacement_offset(
         self,
         position: Offset,
         partition: Partition,
@@ -100,11 +100,11 @@ impl Edges {
             )
         };
         match settings.on_lost_offset {
-            OnLostOffset::Halt => Err(Halt::LostOffset(format!(
+            LostOffsetPolicy::Halt => Err(Halt::LostOffset(format!(
                 "{what}. Windows computed without them would be wrong. Set `source.kafka.on_lost_offset = \"earliest\"` to \
                  accept that and go on at offset {first}, or use a new `source.kafka.group` to read everything anew."
             ))),
-            OnLostOffset::Earliest => {
+            LostOffsetPolicy::Earliest => {
                 warn!(
                     partition,
                     position,

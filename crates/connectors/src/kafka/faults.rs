@@ -2,26 +2,26 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use windrow_engine::Halt;
-use windrow_spec::{GroupProtocol, KafkaSource as Settings};
+use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
 
 /// What to do about an error that came instead of a record.
-pub(super) enum Fault {
+pub(super) enum KafkaFault {
     /// An offset is no longer in Kafka; the error does not say of which partition.
     LostOffset,
     /// Time mends it, or an answer of the group does.
-    Passing,
+    Transient,
     /// Nothing mends it.
-    Final(Halt),
+    Fatal(Halt),
 }
 
 /// Decides about `error`. `fatal` is why librdkafka has ended the consumer for good, if it has; `instance` is the name
 /// that this member of the group goes by.
-pub(super) fn classify(
+pub(super) fn classify_error(
     error: &KafkaError,
     fatal: Option<(RDKafkaErrorCode, String)>,
     settings: &Settings,
     instance: Option<&str>,
-) -> Fault {
+) -> KafkaFault {
     let Settings { brokers, topic, group, .. } = settings;
     let ended = match (error, fatal) {
         (_, Some((code, why))) => Some((code, why)),
@@ -29,11 +29,11 @@ pub(super) fn classify(
         _ => None,
     };
     let Some(code) = ended.as_ref().map(|(code, _)| *code).or_else(|| error.rdkafka_error_code()) else {
-        return Fault::Passing;
+        return KafkaFault::Transient;
     };
-    let refused = |why: String| Fault::Final(Halt::Refused(why));
+    let refused = |why: String| KafkaFault::Fatal(Halt::Refused(why));
     match code {
-        RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => Fault::LostOffset,
+        RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => KafkaFault::LostOffset,
         RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId => refused(format!(
             "another process is in group `{group}` as `{}` ({code}): two must not run with the same `--instance`. Stop \
              one of them, or give each its own name. If the other one was killed, wait until the group misses it (the \
@@ -69,7 +69,7 @@ pub(super) fn classify(
         }
         _ => match ended {
             Some((_, why)) => refused(format!("Kafka at {brokers} ended the consumer: {why}")),
-            None => Fault::Passing,
+            None => KafkaFault::Transient,
         },
     }
 }

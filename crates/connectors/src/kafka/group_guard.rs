@@ -16,106 +16,108 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use tracing::{debug, warn};
 use windrow_engine::{Halt, Partition};
-use windrow_spec::KafkaSource as Settings;
+use windrow_spec::KafkaSourceSpec as Settings;
 
-use super::reader::Quiet;
+use super::reader::LoggingContext;
 use super::{assignment, client};
 
 /// How long one look may take.
-const LOOK_PATIENCE: Duration = Duration::from_secs(2);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long partitions may be nobody's: longer than a worker takes at most to give some up (15 s, `engine/worker/moving.rs`),
 /// so that neither a rebalance under way nor a worker of ours that joins again is disturbed.
-const GIVING_UP_PATIENCE: Duration = Duration::from_secs(20);
+const UNASSIGNED_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Looks after one group. Threads may share it.
-pub struct GroupGuard {
+pub struct GroupMonitor {
     group: String,
     topic: String,
-    consumer: BaseConsumer<Quiet>,
-    unread: Mutex<Option<Unread>>,
+    consumer: BaseConsumer<LoggingContext>,
+    unassigned: Mutex<Option<UnassignedPartitions>>,
     /// Every partition was somebody's once: from then on, those who leave it to nobody look after that themselves.
-    settled: AtomicBool,
+    fully_assigned: AtomicBool,
     /// A worker should join again.
-    wanted: AtomicBool,
+    rejoin_requested: AtomicBool,
 }
 
 /// Partitions that are nobody's, and since when.
-struct Unread {
+struct UnassignedPartitions {
     partitions: Vec<Partition>,
     since: Instant,
 }
 
-impl GroupGuard {
+impl GroupMonitor {
     /// A guard of the group in `settings`, of which this process is about to become a member.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(settings: &Settings) -> Result<Self, Halt> {
-        let consumer = client::base(&settings.brokers)
-            .create_with_context(Quiet)
+        let consumer = client::base_config(&settings.brokers)
+            .create_with_context(LoggingContext)
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
         Ok(Self {
             group: settings.group.clone(),
             topic: settings.topic.clone(),
             consumer,
-            unread: Mutex::default(),
-            settled: AtomicBool::new(false),
-            wanted: AtomicBool::new(false),
+            unassigned: Mutex::default(),
+            fully_assigned: AtomicBool::new(false),
+            rejoin_requested: AtomicBool::new(false),
         })
     }
 
     /// Looks at the group, unless all is well already; takes at most some 2 s. The topic has `partitions` partitions.
-    pub fn look(&self, partitions: Partition) {
-        if self.settled.load(Ordering::Relaxed) {
+    pub fn check_assignments(&self, partition_count: Partition) {
+        if self.fully_assigned.load(Ordering::Relaxed) {
             return;
         }
         // What the client reports of itself is of no interest here, but must not pile up.
         while self.consumer.poll(Duration::ZERO).is_some() {}
-        let assigned = self.assigned().unwrap_or_else(|error| {
+        let assigned = self.fetch_assigned_partitions().unwrap_or_else(|error| {
             debug!(group = self.group, %error, "the group cannot be looked at");
             None
         });
-        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unread = self.unassigned.lock().unwrap_or_else(PoisonError::into_inner);
         // A group that shares out its partitions right now, or says nothing, is looked at again.
         let Some(assigned) = assigned else {
             *unread = None;
             return;
         };
-        let missing: Vec<Partition> = (0..partitions).filter(|partition| !assigned.contains(partition)).collect();
+        let missing: Vec<Partition> = (0..partition_count).filter(|partition| !assigned.contains(partition)).collect();
         if missing.is_empty() {
-            self.settled.store(true, Ordering::Relaxed);
-            self.wanted.store(false, Ordering::Relaxed);
+            self.fully_assigned.store(true, Ordering::Relaxed);
+            self.rejoin_requested.store(false, Ordering::Relaxed);
             return;
         }
         match &*unread {
             Some(known) if known.partitions == missing => {
-                if known.since.elapsed() >= GIVING_UP_PATIENCE {
+                if known.since.elapsed() >= UNASSIGNED_TIMEOUT {
                     warn!(
                         group = self.group,
                         partitions = ?missing,
                         "partitions have been assigned to nobody for {} s; joining the group again, which shares them out",
-                        GIVING_UP_PATIENCE.as_secs()
+                        UNASSIGNED_TIMEOUT.as_secs()
                     );
-                    self.wanted.store(true, Ordering::Relaxed);
+                    self.rejoin_requested.store(true, Ordering::Relaxed);
                     *unread = None;
                 }
             }
-            _ => *unread = Some(Unread { partitions: missing, since: Instant::now() }),
+            _ => *unread = Some(UnassignedPartitions { partitions: missing, since: Instant::now() }),
         }
     }
 
     /// Whether the worker that asks should join again; only one is told so.
-    pub(super) fn wants_another_join(&self) -> bool {
-        self.wanted.swap(false, Ordering::Relaxed)
+    pub(super) fn take_rejoin_request(&self) -> bool {
+        self.rejoin_requested.swap(false, Ordering::Relaxed)
     }
 
     /// The partitions that members have; `None` while the group is sharing them out, or is not a classic one.
-    fn assigned(&self) -> KafkaResult<Option<BTreeSet<Partition>>> {
-        let groups = self.consumer.client().fetch_group_list(Some(&self.group), LOOK_PATIENCE)?;
+    fn fetch_assigned_partitions(&self) -> KafkaResult<Option<BTreeSet<Partition>>> {
+        let groups = self.consumer.client().fetch_group_list(Some(&self.group), LOOKUP_TIMEOUT)?;
         let Some(group) = groups.groups().iter().find(|group| group.state() == "Stable") else { return Ok(None) };
         let mut assigned = BTreeSet::new();
         for member in group.members() {
-            let Some(theirs) = assignment::read(member.assignment().unwrap_or_default()) else { return Ok(None) };
+            let Some(theirs) = assignment::decode_assignment(member.assignment().unwrap_or_default()) else {
+                return Ok(None);
+            };
             assigned
                 .extend(theirs.into_iter().filter(|(topic, _)| *topic == self.topic).map(|(_, partition)| partition));
         }

@@ -10,19 +10,19 @@ use tracing::warn;
 use super::patience;
 
 /// How long leaving may take.
-const LEAVE_PATIENCE: Duration = Duration::from_secs(4);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A consumer that says goodbye to Kafka when dropped, and does not wait for ever where Kafka is not there to be told:
 /// a group then misses it after the session timeout.
-pub(super) struct Leaving<C: ConsumerContext + 'static>(Option<Arc<BaseConsumer<C>>>);
+pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static>(Option<Arc<BaseConsumer<C>>>);
 
-impl<C: ConsumerContext + 'static> Leaving<C> {
+impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
     pub(super) fn new(consumer: BaseConsumer<C>) -> Self {
         Self(Some(Arc::new(consumer)))
     }
 
     /// For a call that may have to be given up.
-    pub(super) fn share(&self) -> Arc<BaseConsumer<C>> {
+    pub(super) fn share_consumer(&self) -> Arc<BaseConsumer<C>> {
         Arc::clone(self.consumer())
     }
 
@@ -34,7 +34,7 @@ impl<C: ConsumerContext + 'static> Leaving<C> {
     }
 }
 
-impl<C: ConsumerContext + 'static> Deref for Leaving<C> {
+impl<C: ConsumerContext + 'static> Deref for BoundedCloseConsumer<C> {
     type Target = BaseConsumer<C>;
 
     fn deref(&self) -> &Self::Target {
@@ -42,10 +42,10 @@ impl<C: ConsumerContext + 'static> Deref for Leaving<C> {
     }
 }
 
-impl<C: ConsumerContext + 'static> Drop for Leaving<C> {
+impl<C: ConsumerContext + 'static> Drop for BoundedCloseConsumer<C> {
     fn drop(&mut self) {
         let consumer = self.0.take();
-        if patience::within(LEAVE_PATIENCE, move || drop(consumer)).is_none() {
+        if patience::run_with_timeout(CLOSE_TIMEOUT, move || drop(consumer)).is_none() {
             warn!("left without telling Kafka, since it is away");
         }
     }

@@ -4,7 +4,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use tracing::{debug, error, info};
 
 /// Writes one at the level it deserves.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             error!(target: "librdkafka", facility, "{message}");

@@ -21,29 +21,29 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use tracing::{debug, error, warn};
 use windrow_engine::{Halt, Partition};
-use windrow_spec::KafkaSource as Settings;
+use windrow_spec::KafkaSourceSpec as Settings;
 
-use super::group_guard::GroupGuard;
-use super::leaving::Leaving;
+use super::group_guard::GroupMonitor;
+use super::leaving::BoundedCloseConsumer;
 use super::{client, logs};
 
 /// An announcement that waits for its answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Announcement {
+pub(super) enum RebalanceEvent {
     Assigned(Vec<Partition>),
     Revoked { partitions: Vec<Partition>, lost: bool },
 }
 
 /// A member of the consumer group; it leaves when dropped.
-pub(super) struct Member {
-    consumer: Leaving<Announcements>,
+pub(super) struct GroupMembership {
+    consumer: BoundedCloseConsumer<RebalanceQueue>,
     topic: String,
-    group: Option<Arc<GroupGuard>>,
+    group_monitor: Option<Arc<GroupMonitor>>,
     /// The announcement the worker was told of and has not answered yet.
-    unanswered: Option<Announcement>,
+    unanswered: Option<RebalanceEvent>,
 }
 
-impl Member {
+impl GroupMembership {
     /// Joins the group, under a name of its own where it has an `instance`, and again where `group` says so.
     ///
     /// # Errors
@@ -51,12 +51,17 @@ impl Member {
     pub(super) fn join(
         settings: &Settings,
         instance: Option<&str>,
-        group: Option<Arc<GroupGuard>>,
+        group: Option<Arc<GroupMonitor>>,
     ) -> Result<Self, Halt> {
-        let consumer: BaseConsumer<Announcements> = client::member(settings, instance)
-            .create_with_context(Announcements::default())
+        let consumer: BaseConsumer<RebalanceQueue> = client::member_config(settings, instance)
+            .create_with_context(RebalanceQueue::default())
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
-        let member = Self { consumer: Leaving::new(consumer), topic: settings.topic.clone(), group, unanswered: None };
+        let member = Self {
+            consumer: BoundedCloseConsumer::new(consumer),
+            topic: settings.topic.clone(),
+            group_monitor: group,
+            unanswered: None,
+        };
         member.subscribe()?;
         Ok(member)
     }
@@ -71,8 +76,8 @@ impl Member {
     ///
     /// # Errors
     /// When librdkafka refuses to.
-    pub(super) fn join_again_if_wanted(&self) -> Result<(), Halt> {
-        if self.unanswered.is_some() || !self.group.as_ref().is_some_and(|group| group.wants_another_join()) {
+    pub(super) fn rejoin_if_requested(&self) -> Result<(), Halt> {
+        if self.unanswered.is_some() || !self.group_monitor.as_ref().is_some_and(|group| group.take_rejoin_request()) {
             return Ok(());
         }
         self.consumer.unsubscribe();
@@ -80,7 +85,7 @@ impl Member {
     }
 
     /// Hears what the group has to say; an error of it, if there is one.
-    pub(super) fn poll(&self) -> Option<KafkaError> {
+    pub(super) fn poll_error(&self) -> Option<KafkaError> {
         match self.consumer.poll(Duration::ZERO) {
             Some(Err(error)) => Some(error),
             // It is assigned nothing, so there are no records.
@@ -89,8 +94,8 @@ impl Member {
     }
 
     /// What the worker has to hear next, once.
-    pub(super) fn announcement(&mut self) -> Option<Announcement> {
-        let announced = self.consumer.context().next();
+    pub(super) fn next_rebalance(&mut self) -> Option<RebalanceEvent> {
+        let announced = self.consumer.context().pop_event();
         if announced.is_some() {
             self.unanswered.clone_from(&announced);
         }
@@ -98,20 +103,20 @@ impl Member {
     }
 
     /// The worker reads the partitions it was assigned.
-    pub(super) fn taken_over(&mut self) -> KafkaResult<()> {
+    pub(super) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
         self.unanswered = None;
         self.consumer.incremental_assign(&TopicPartitionList::new())
     }
 
     /// The worker no longer reads the partitions that were revoked.
-    pub(super) fn given_up(&mut self) -> KafkaResult<()> {
+    pub(super) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
         self.unanswered = None;
         self.consumer.incremental_unassign(&TopicPartitionList::new())
     }
 
     /// For commits, which count only while the group still knows this member.
-    pub(super) fn share(&self) -> Arc<BaseConsumer<Announcements>> {
-        self.consumer.share()
+    pub(super) fn share_consumer(&self) -> Arc<BaseConsumer<RebalanceQueue>> {
+        self.consumer.share_consumer()
     }
 
     /// Why librdkafka has ended this consumer for good, if it has.
@@ -120,14 +125,14 @@ impl Member {
     }
 }
 
-impl Drop for Member {
+impl Drop for GroupMembership {
     /// Answers an announcement that has no answer yet, or the group would wait for it; then the consumer leaves.
     fn drop(&mut self) {
         self.consumer.context().closing.store(true, Ordering::Release);
-        let unanswered = self.unanswered.take().or_else(|| self.announcement());
+        let unanswered = self.unanswered.take().or_else(|| self.next_rebalance());
         let answered = match unanswered {
-            Some(Announcement::Assigned(_)) => self.taken_over(),
-            Some(Announcement::Revoked { .. }) => self.given_up(),
+            Some(RebalanceEvent::Assigned(_)) => self.acknowledge_assignment(),
+            Some(RebalanceEvent::Revoked { .. }) => self.acknowledge_revocation(),
             None => Ok(()),
         };
         if let Err(error) = answered {
@@ -138,19 +143,19 @@ impl Drop for Member {
 
 /// Where librdkafka leaves its announcements.
 #[derive(Debug, Default)]
-pub(super) struct Announcements {
-    waiting: Mutex<VecDeque<Announcement>>,
+pub(super) struct RebalanceQueue {
+    pending: Mutex<VecDeque<RebalanceEvent>>,
     /// From now on, announcements are answered as soon as they are made.
     closing: AtomicBool,
 }
 
-impl Announcements {
-    fn next(&self) -> Option<Announcement> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+impl RebalanceQueue {
+    fn pop_event(&self) -> Option<RebalanceEvent> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
-impl ConsumerContext for Announcements {
+impl ConsumerContext for RebalanceQueue {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Acquire) {
@@ -166,11 +171,11 @@ impl ConsumerContext for Announcements {
         }
         let partitions = list.elements().iter().map(|element| element.partition()).collect();
         let announcement = if assigned {
-            Announcement::Assigned(partitions)
+            RebalanceEvent::Assigned(partitions)
         } else {
-            Announcement::Revoked { partitions, lost: consumer.assignment_lost() }
+            RebalanceEvent::Revoked { partitions, lost: consumer.assignment_lost() }
         };
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(announcement);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push_back(announcement);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
@@ -180,9 +185,9 @@ impl ConsumerContext for Announcements {
     }
 }
 
-impl ClientContext for Announcements {
+impl ClientContext for RebalanceQueue {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::log(level, facility, message);
+        logs::log_librdkafka_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -3,26 +3,26 @@
 use std::time::{Duration, Instant};
 
 /// How often an outage that goes on is mentioned.
-const MENTION_EVERY: Duration = Duration::from_secs(30);
+const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Remembers when something was last complained about.
 #[derive(Debug, Default)]
-pub(super) struct Outage {
-    mentioned: Option<Instant>,
+pub(super) struct OutageReporter {
+    reported_at: Option<Instant>,
 }
 
-impl Outage {
+impl OutageReporter {
     /// Whether now is the time to mention it: at the first sign of it, and now and then while it lasts.
-    pub(super) fn due(&mut self) -> bool {
-        let due = self.mentioned.is_none_or(|at| at.elapsed() >= MENTION_EVERY);
+    pub(super) fn should_report(&mut self) -> bool {
+        let due = self.reported_at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
         if due {
-            self.mentioned = Some(Instant::now());
+            self.reported_at = Some(Instant::now());
         }
         due
     }
 
     /// Whether an outage that was mentioned has just ended.
-    pub(super) fn over(&mut self) -> bool {
-        self.mentioned.take().is_some()
+    pub(super) fn take_recovery(&mut self) -> bool {
+        self.reported_at.take().is_some()
     }
 }

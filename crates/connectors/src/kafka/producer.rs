@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
-use windrow_engine::{Halt, Stop};
+use windrow_engine::{Halt, StopSignal};
 
 use super::client;
-use super::deliveries::Deliveries;
+use super::deliveries::DeliveryErrors;
 
 /// Sends keyed records; the key decides the partition as Kafka's own clients do it (murmur2).
 pub struct EventProducer {
-    producer: ThreadedProducer<Deliveries>,
+    producer: ThreadedProducer<DeliveryErrors>,
     brokers: String,
     topic: String,
-    stop: Stop,
+    stop: StopSignal,
 }
 
 impl EventProducer {
@@ -22,13 +22,13 @@ impl EventProducer {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(brokers: &str, topic: &str, stop: Stop) -> Result<Self, Halt> {
-        let producer = client::base(brokers)
+    pub fn new(brokers: &str, topic: &str, stop: StopSignal) -> Result<Self, Halt> {
+        let producer = client::base_config(brokers)
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "20")
             .set("compression.type", "lz4")
             .set("enable.idempotence", "true")
-            .create_with_context(Deliveries::default())
+            .create_with_context(DeliveryErrors::default())
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka producer: {error}")))?;
         Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned(), stop })
     }
@@ -38,8 +38,8 @@ impl EventProducer {
     /// # Errors
     /// When Kafka cannot take it, or refused an earlier one.
     pub fn send(&self, key: Option<&[u8]>, payload: &[u8]) -> Result<(), Halt> {
-        if let Some(error) = self.producer.context().refused() {
-            return Err(self.failed(error));
+        if let Some(error) = self.producer.context().first_error() {
+            return Err(self.send_failure(error));
         }
         loop {
             let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).payload(payload);
@@ -48,11 +48,11 @@ impl EventProducer {
             }
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.requested() => {
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => return Ok(()), // nobody waits for it
-                Err((error, _)) => return Err(self.failed(&error)),
+                Err((error, _)) => return Err(self.send_failure(&error)),
             }
         }
     }
@@ -61,12 +61,12 @@ impl EventProducer {
     ///
     /// # Errors
     /// When that takes longer than `patience`, or Kafka refused a record.
-    pub fn flush(&self, patience: Duration) -> Result<(), Halt> {
-        self.producer.flush(patience).map_err(|error| self.failed(&error))?;
-        self.producer.context().refused().map_or(Ok(()), |error| Err(self.failed(error)))
+    pub fn flush(&self, timeout: Duration) -> Result<(), Halt> {
+        self.producer.flush(timeout).map_err(|error| self.send_failure(&error))?;
+        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.send_failure(error)))
     }
 
-    fn failed(&self, error: &KafkaError) -> Halt {
+    fn send_failure(&self, error: &KafkaError) -> Halt {
         Halt::Output(format!("cannot send to topic `{}` on Kafka at {}: {error}", self.topic, self.brokers))
     }
 }

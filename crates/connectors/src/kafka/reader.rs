@@ -14,36 +14,36 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{debug, warn};
 use windrow_engine::{Halt, Offset, Partition};
-use windrow_spec::{KafkaSource as Settings, Start};
+use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
 
-use super::edges::{self, Edges};
-use super::leaving::Leaving;
-use super::unreadable::Standstills;
+use super::edges::{self, PartitionBounds};
+use super::leaving::BoundedCloseConsumer;
+use super::unreadable::ReadProgress;
 use super::{client, logs};
 
 /// One worker's consumer of records.
-pub(super) struct Reader {
-    consumer: Leaving<Quiet>,
+pub(super) struct RecordConsumer {
+    consumer: BoundedCloseConsumer<LoggingContext>,
     topic: String,
     /// The partitions being read, and what is known of their progress.
-    pub(super) standstills: Standstills,
+    pub(super) progress: ReadProgress,
     reading: BTreeSet<Partition>,
 }
 
-impl Reader {
+impl RecordConsumer {
     /// A reader of nothing yet.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
     pub(super) fn new(settings: &Settings) -> Result<Self, Halt> {
-        let consumer = client::reader(settings)
-            .create_with_context(Quiet)
-            .map(Leaving::new)
+        let consumer = client::record_consumer_config(settings)
+            .create_with_context(LoggingContext)
+            .map(BoundedCloseConsumer::new)
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
         Ok(Self {
             consumer,
             topic: settings.topic.clone(),
-            standstills: Standstills::default(),
+            progress: ReadProgress::default(),
             reading: BTreeSet::new(),
         })
     }
@@ -53,37 +53,37 @@ impl Reader {
     }
 
     /// What Kafka holds of `partitions` now.
-    pub(super) fn edges(&self, partitions: &[Partition]) -> BTreeMap<Partition, Edges> {
-        edges::ask(&self.consumer, &self.topic, partitions)
+    pub(super) fn fetch_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, PartitionBounds> {
+        edges::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
     }
 
     /// Starts reading `partitions`, each at its offset in `starts`, or by `start` where it has none there.
-    pub(super) fn start(
+    pub(super) fn start_reading(
         &mut self,
         partitions: &[Partition],
         starts: &BTreeMap<Partition, Offset>,
-        start: Start,
+        start: StartPosition,
     ) -> KafkaResult<()> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
             let offset = match (starts.get(partition), start) {
                 (Some(&offset), _) => KafkaOffset::Offset(offset),
-                (None, Start::Earliest) => KafkaOffset::Beginning,
-                (None, Start::Latest) => KafkaOffset::End,
+                (None, StartPosition::Earliest) => KafkaOffset::Beginning,
+                (None, StartPosition::Latest) => KafkaOffset::End,
             };
             list.add_partition_offset(&self.topic, *partition, offset)?;
         }
         self.consumer.incremental_assign(&list)?;
         self.reading.extend(partitions);
-        starts.iter().for_each(|(&partition, &offset)| self.standstills.moved(partition, offset));
+        starts.iter().for_each(|(&partition, &offset)| self.progress.set_position(partition, offset));
         Ok(())
     }
 
     /// Stops reading those of `partitions` that are read.
-    pub(super) fn stop(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
+    pub(super) fn stop_reading(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
-            self.standstills.forget(*partition);
+            self.progress.remove(*partition);
             if self.reading.remove(partition) {
                 list.add_partition(&self.topic, *partition);
             }
@@ -92,20 +92,20 @@ impl Reader {
     }
 
     /// Goes on at `offset`. (Not by `seek`, which librdkafka refuses for a partition whose offset was lost.)
-    pub(super) fn restart(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
-        self.stop(&[partition])?;
-        self.start(&[partition], &BTreeMap::from([(partition, offset)]), Start::Earliest)
+    pub(super) fn restart_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
+        self.stop_reading(&[partition])?;
+        self.start_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)
     }
 
-    pub(super) fn share(&self) -> Arc<BaseConsumer<Quiet>> {
-        self.consumer.share()
+    pub(super) fn share_consumer(&self) -> Arc<BaseConsumer<LoggingContext>> {
+        self.consumer.share_consumer()
     }
 }
 
 /// Tells about commits that failed, and logs what librdkafka says.
-pub(super) struct Quiet;
+pub(super) struct LoggingContext;
 
-impl ConsumerContext for Quiet {
+impl ConsumerContext for LoggingContext {
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         if let Err(error) = result {
             warn!(%error, "offsets were not committed; the next commit covers them, at the latest the one at the end");
@@ -113,9 +113,9 @@ impl ConsumerContext for Quiet {
     }
 }
 
-impl ClientContext for Quiet {
+impl ClientContext for LoggingContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::log(level, facility, message);
+        logs::log_librdkafka_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -15,42 +15,42 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
-use windrow_engine::{Halt, Offset, Partition, Polled, Positions, Record, Source};
-use windrow_spec::{KafkaSource as Settings, Start};
+use windrow_engine::{Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
 
-use super::bounds::Bounds;
-use super::faults::{self, Fault};
-use super::group_guard::GroupGuard;
-use super::membership::{Announcement, Member};
-use super::outage::Outage;
+use super::bounds::BoundedPartitions;
+use super::faults::{self, KafkaFault};
+use super::group_guard::GroupMonitor;
+use super::membership::{GroupMembership, RebalanceEvent};
+use super::outage::OutageReporter;
 use super::patience;
-use super::reader::Reader;
-use super::topic_guard::TopicGuard;
+use super::reader::RecordConsumer;
+use super::topic_guard::TopicMonitor;
 use super::unreadable;
 
 /// Records handed over in one poll, so that the worker looks at its clock now and then.
 const RECORDS_PER_POLL: usize = 1024;
 /// How long a commit that is waited for may take.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(4);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Where a worker's records come from.
 pub struct KafkaSource {
-    reader: Reader,
-    share: Share,
+    consumer: RecordConsumer,
+    assignment: AssignmentMode,
     settings: Settings,
     instance: Option<String>,
-    guard: Arc<TopicGuard>,
-    outage: Outage,
+    topic_monitor: Arc<TopicMonitor>,
+    outage: OutageReporter,
     /// Kafka said that an offset is gone, and did not yet say where its partitions begin.
-    lost_offset: bool,
+    offset_lost: bool,
 }
 
 /// Who decides which partitions are read.
-enum Share {
+enum AssignmentMode {
     /// The consumer group.
-    Group(Member),
+    Group(GroupMembership),
     /// Whoever started the job.
-    Fixed { bounds: Bounds, announced: bool },
+    Fixed { bounds: BoundedPartitions, assignment_sent: bool },
 }
 
 impl KafkaSource {
@@ -60,123 +60,131 @@ impl KafkaSource {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn join(
+    pub fn join_group(
         settings: &Settings,
-        guard: Arc<TopicGuard>,
+        guard: Arc<TopicMonitor>,
         instance: Option<&str>,
-        group: Option<Arc<GroupGuard>>,
+        group: Option<Arc<GroupMonitor>>,
     ) -> Result<Self, Halt> {
-        let member = Member::join(settings, instance, group)?;
-        Self::create(settings, Share::Group(member), instance, guard)
+        let member = GroupMembership::join(settings, instance, group)?;
+        Self::with_mode(settings, AssignmentMode::Group(member), instance, guard)
     }
 
     /// A reader of the partitions in `ends`, each up to its offset there.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn bounded(settings: &Settings, guard: Arc<TopicGuard>, ends: Positions) -> Result<Self, Halt> {
-        let share = Share::Fixed { bounds: Bounds::new(ends), announced: false };
-        Self::create(settings, share, None, guard)
+    pub fn read_bounded(settings: &Settings, guard: Arc<TopicMonitor>, ends: PartitionOffsets) -> Result<Self, Halt> {
+        let share = AssignmentMode::Fixed { bounds: BoundedPartitions::new(ends), assignment_sent: false };
+        Self::with_mode(settings, share, None, guard)
     }
 
-    fn create(settings: &Settings, share: Share, instance: Option<&str>, guard: Arc<TopicGuard>) -> Result<Self, Halt> {
+    fn with_mode(
+        settings: &Settings,
+        share: AssignmentMode,
+        instance: Option<&str>,
+        guard: Arc<TopicMonitor>,
+    ) -> Result<Self, Halt> {
         Ok(Self {
-            reader: Reader::new(settings)?,
-            share,
+            consumer: RecordConsumer::new(settings)?,
+            assignment: share,
             settings: settings.clone(),
             instance: instance.map(str::to_owned),
-            guard,
-            outage: Outage::default(),
-            lost_offset: false,
+            topic_monitor: guard,
+            outage: OutageReporter::default(),
+            offset_lost: false,
         })
     }
 
     /// What the worker has to hear before it gets further records.
-    fn announcement(&mut self) -> Result<Option<Polled>, Halt> {
-        match &mut self.share {
-            Share::Group(member) => {
-                member.join_again_if_wanted()?;
-                let error = member.poll();
-                let announced = member.announcement().map(|announcement| match announcement {
-                    Announcement::Assigned(partitions) => Polled::Assigned(partitions),
-                    Announcement::Revoked { partitions, lost } => Polled::Revoked { partitions, lost },
+    fn next_announcement(&mut self) -> Result<Option<PollOutcome>, Halt> {
+        match &mut self.assignment {
+            AssignmentMode::Group(member) => {
+                member.rejoin_if_requested()?;
+                let error = member.poll_error();
+                let announced = member.next_rebalance().map(|announcement| match announcement {
+                    RebalanceEvent::Assigned(partitions) => PollOutcome::Assigned(partitions),
+                    RebalanceEvent::Revoked { partitions, lost } => PollOutcome::Revoked { partitions, lost },
                 });
                 if let Some(error) = error {
-                    self.fault(&error)?;
+                    self.handle_error(&error)?;
                 }
                 Ok(announced)
             }
-            Share::Fixed { bounds, announced } => {
+            AssignmentMode::Fixed { bounds, assignment_sent: announced } => {
                 if !*announced {
                     *announced = true;
-                    return Ok(Some(Polled::Assigned(bounds.partitions())));
+                    return Ok(Some(PollOutcome::Assigned(bounds.partitions())));
                 }
-                if let Some(partition) = bounds.next_reached() {
-                    return Ok(Some(Polled::Finished(partition)));
+                if let Some(partition) = bounds.next_finished() {
+                    return Ok(Some(PollOutcome::PartitionFinished(partition)));
                 }
-                Ok(bounds.is_exhausted().then_some(Polled::Exhausted))
+                Ok(bounds.is_exhausted().then_some(PollOutcome::InputExhausted))
             }
         }
     }
 
-    fn bounds(&mut self) -> Option<&mut Bounds> {
-        match &mut self.share {
-            Share::Group(_) => None,
-            Share::Fixed { bounds, .. } => Some(bounds),
+    fn bounded_partitions(&mut self) -> Option<&mut BoundedPartitions> {
+        match &mut self.assignment {
+            AssignmentMode::Group(_) => None,
+            AssignmentMode::Fixed { bounds, .. } => Some(bounds),
         }
     }
 
     /// The next record of `partition` has `position`, or a larger offset.
-    fn moved(&mut self, partition: Partition, position: Offset) {
-        self.reader.standstills.moved(partition, position);
-        if let Some(bounds) = self.bounds() {
-            bounds.advance(partition, position);
+    fn set_position(&mut self, partition: Partition, position: Offset) {
+        self.consumer.progress.set_position(partition, position);
+        if let Some(bounds) = self.bounded_partitions() {
+            bounds.set_position(partition, position);
         }
     }
 
     /// Gets past a batch that cannot be unpacked, once it is clear which partition it holds up.
-    fn pass_unreadable(&mut self, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
-        for (partition, from) in self.reader.standstills.reported() {
+    fn skip_unreadable_batches(
+        &mut self,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        for (partition, from) in self.consumer.progress.count_report() {
             let Settings { brokers, topic, .. } = &self.settings;
-            let Some(end) = unreadable::end_of_batch(brokers, topic, partition, from) else { continue };
+            let Some(end) = unreadable::find_batch_end(brokers, topic, partition, from) else { continue };
             let reason = format!(
                 "the records from offset {from} to {} cannot be unpacked: their batch is damaged, or unpacks to more than \
                  the Kafka client allows (100 MB)",
                 end - 1
             );
-            each(Record {
+            on_record(SourceRecord {
                 partition,
                 offset: end - 1,
                 key: None,
                 payload: None,
                 timestamp_ms: None,
-                unreadable: Some(&reason),
+                unreadable_reason: Some(&reason),
             })?;
-            self.reader.restart(partition, end).map_err(|error| {
+            self.consumer.restart_at(partition, end).map_err(|error| {
                 Halt::Refused(format!("cannot go on behind an unreadable batch of topic `{topic}`: {error}"))
             })?;
-            self.moved(partition, end);
+            self.set_position(partition, end);
         }
         Ok(())
     }
 
     /// Decides about an error that came instead of a record.
-    fn fault(&mut self, error: &KafkaError) -> Result<(), Halt> {
-        let fatal = match &self.share {
-            Share::Group(member) => member.fatal_error(),
-            Share::Fixed { .. } => None,
+    fn handle_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
+        let fatal = match &self.assignment {
+            AssignmentMode::Group(member) => member.fatal_error(),
+            AssignmentMode::Fixed { .. } => None,
         };
-        match faults::classify(error, fatal, &self.settings, self.instance.as_deref()) {
-            Fault::Final(halt) => Err(halt),
-            Fault::LostOffset => {
-                self.lost_offset = true;
+        match faults::classify_error(error, fatal, &self.settings, self.instance.as_deref()) {
+            KafkaFault::Fatal(halt) => Err(halt),
+            KafkaFault::LostOffset => {
+                self.offset_lost = true;
                 Ok(())
             }
-            Fault::Passing => {
+            KafkaFault::Transient => {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-                    self.guard.reach().away("no broker answers");
+                    self.topic_monitor.reachability().mark_unreachable("no broker answers");
                 }
-                if self.outage.due() {
+                if self.outage.should_report() {
                     warn!(brokers = %self.settings.brokers, %error, "Kafka is away or in trouble; reading goes on when it is back");
                 }
                 Ok(())
@@ -186,37 +194,37 @@ impl KafkaSource {
 
     /// Kafka said that it no longer has an offset, but not in which partition: the one whose position lies outside of
     /// what Kafka holds. librdkafka has stopped reading it. The partitions that go on elsewhere.
-    fn settle_lost_offset(&mut self) -> Result<Vec<Partition>, Halt> {
+    fn resolve_lost_offset(&mut self) -> Result<Vec<Partition>, Halt> {
         // Of a topic that was created anew no offset fits, and that is another fault.
-        self.guard.check()?;
-        let positions = self.reader.standstills.positions();
+        self.topic_monitor.check()?;
+        let positions = self.consumer.progress.positions();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
-        let edges = self.reader.edges(&partitions);
+        let edges = self.consumer.fetch_bounds(&partitions);
         if edges.is_empty() {
             return Ok(Vec::new()); // asked again with the next poll
         }
-        self.lost_offset = false;
+        self.offset_lost = false;
         let refused = |error: KafkaError| Halt::Refused(format!("cannot go on reading: {error}"));
         let outside = |(partition, position): (&Partition, &Offset)| {
             let edges = edges.get(partition)?;
-            (!edges.include(*position)).then_some((*partition, *position, *edges))
+            (!edges.contains(*position)).then_some((*partition, *position, *edges))
         };
         let lost: Vec<_> = positions.iter().filter_map(outside).collect();
         for &(partition, position, edges) in &lost {
-            let start = edges.instead_of(position, partition, &self.settings)?;
-            self.reader.restart(partition, start).map_err(refused)?;
-            self.moved(partition, start);
+            let start = edges.replacement_offset(position, partition, &self.settings)?;
+            self.consumer.restart_at(partition, start).map_err(refused)?;
+            self.set_position(partition, start);
         }
         if lost.is_empty() {
             // It was a passing confusion of Kafka's, in a partition that stands still now.
             for (&partition, &position) in &positions {
-                self.reader.restart(partition, position).map_err(refused)?;
+                self.consumer.restart_at(partition, position).map_err(refused)?;
             }
         }
         Ok(lost.into_iter().map(|(partition, ..)| partition).collect())
     }
 
-    fn list(&self, positions: &Positions) -> Result<TopicPartitionList, Halt> {
+    fn offset_list(&self, positions: &PartitionOffsets) -> Result<TopicPartitionList, Halt> {
         let mut list = TopicPartitionList::new();
         for (&partition, &position) in positions {
             list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position))
@@ -233,83 +241,91 @@ impl KafkaSource {
             wait: bool,
         ) -> Option<KafkaResult<()>> {
             if wait {
-                patience::within(COMMIT_PATIENCE, move || consumer.commit(&list, CommitMode::Sync))
+                patience::run_with_timeout(COMMIT_TIMEOUT, move || consumer.commit(&list, CommitMode::Sync))
             } else {
                 Some(consumer.commit(&list, CommitMode::Async))
             }
         }
-        match &self.share {
-            Share::Group(member) => commit(member.share(), list, wait),
-            Share::Fixed { .. } => commit(self.reader.share(), list, wait),
+        match &self.assignment {
+            AssignmentMode::Group(member) => commit(member.share_consumer(), list, wait),
+            AssignmentMode::Fixed { .. } => commit(self.consumer.share_consumer(), list, wait),
         }
     }
 }
 
 impl Source for KafkaSource {
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
-        if let Some(announcement) = self.announcement()? {
+    fn poll(
+        &mut self,
+        wait: Duration,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
+        if let Some(announcement) = self.next_announcement()? {
             return Ok(announcement);
         }
-        if self.lost_offset {
-            let jumped = self.settle_lost_offset()?;
+        if self.offset_lost {
+            let jumped = self.resolve_lost_offset()?;
             if !jumped.is_empty() {
-                return Ok(Polled::Jumped(jumped));
+                return Ok(PollOutcome::OffsetsSkipped(jumped));
             }
         }
         let mut wait = wait;
         for handed in 0..RECORDS_PER_POLL {
-            match self.reader.poll(wait) {
+            match self.consumer.poll(wait) {
                 None => {
-                    let idle = if handed == 0 { Polled::Idle } else { Polled::Records };
-                    return Ok(self.announcement()?.unwrap_or(idle));
+                    let idle = if handed == 0 { PollOutcome::Idle } else { PollOutcome::Records };
+                    return Ok(self.next_announcement()?.unwrap_or(idle));
                 }
                 Some(Ok(message)) => {
-                    if self.outage.over() {
+                    if self.outage.take_recovery() {
                         info!(brokers = %self.settings.brokers, "Kafka is back");
-                        self.guard.reach().back();
+                        self.topic_monitor.reachability().mark_reachable();
                     }
                     let (partition, offset) = (message.partition(), message.offset());
-                    let wanted = match &self.share {
-                        Share::Group(_) => true,
-                        Share::Fixed { bounds, .. } => bounds.includes(partition, offset),
+                    let wanted = match &self.assignment {
+                        AssignmentMode::Group(_) => true,
+                        AssignmentMode::Fixed { bounds, .. } => bounds.is_within_bounds(partition, offset),
                     };
                     if wanted {
                         let (key, payload) = (message.key(), message.payload());
                         let timestamp_ms = message.timestamp().to_millis();
-                        each(Record { partition, offset, key, payload, timestamp_ms, unreadable: None })?;
+                        each(SourceRecord { partition, offset, key, payload, timestamp_ms, unreadable_reason: None })?;
                     }
                     drop(message);
-                    self.moved(partition, offset + 1);
+                    self.set_position(partition, offset + 1);
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    if let Some(bounds) = self.bounds() {
-                        bounds.reach(partition);
+                    if let Some(bounds) = self.bounded_partitions() {
+                        bounds.finish_partition(partition);
                     }
                 }
-                Some(Err(error)) if unreadable::is_report(&error) => self.pass_unreadable(each)?,
-                Some(Err(error)) => self.fault(&error)?,
+                Some(Err(error)) if unreadable::is_unreadable_batch(&error) => self.skip_unreadable_batches(each)?,
+                Some(Err(error)) => self.handle_error(&error)?,
             }
             wait = Duration::ZERO;
         }
-        Ok(self.announcement()?.unwrap_or(Polled::Records))
+        Ok(self.next_announcement()?.unwrap_or(PollOutcome::Records))
     }
 
-    fn starts(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
+    fn resolve_start_offsets(
+        &mut self,
+        partitions: &[Partition],
+        positions: &PartitionOffsets,
+    ) -> Result<PartitionOffsets, Halt> {
         if !partitions.is_empty() {
-            self.guard.check()?;
+            self.topic_monitor.check()?;
         }
-        let edges = self.reader.edges(partitions);
-        let mut starts = Positions::new();
+        let edges = self.consumer.fetch_bounds(partitions);
+        let mut starts = PartitionOffsets::new();
         for &partition in partitions {
             let start = match (positions.get(&partition), edges.get(&partition)) {
-                (Some(&position), Some(edges)) if !edges.include(position) => {
-                    Some(edges.instead_of(position, partition, &self.settings)?)
+                (Some(&position), Some(edges)) if !edges.contains(position) => {
+                    Some(edges.replacement_offset(position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),
                 // "Latest" is settled once: asked for again after a restart, it would skip what came in between.
                 (None, Some(edges)) => Some(match self.settings.start {
-                    Start::Earliest => edges.first,
-                    Start::Latest => edges.end,
+                    StartPosition::Earliest => edges.first,
+                    StartPosition::Latest => edges.end,
                 }),
                 (None, None) => None,
             };
@@ -318,52 +334,52 @@ impl Source for KafkaSource {
         Ok(starts)
     }
 
-    fn begin(&mut self, partitions: &[Partition], starts: &Positions) -> Result<(), Halt> {
+    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
         if !partitions.is_empty() {
             info!(topic = %self.settings.topic, ?partitions, "reading partitions");
         }
         let refused = |error: KafkaError| Halt::Refused(format!("cannot start reading: {error}"));
-        self.reader.start(partitions, starts, self.settings.start).map_err(refused)?;
-        match &mut self.share {
-            Share::Group(member) => member.taken_over().map_err(refused)?,
-            Share::Fixed { bounds, .. } => {
-                starts.iter().for_each(|(&partition, &start)| bounds.advance(partition, start));
+        self.consumer.start_reading(partitions, starts, self.settings.start).map_err(refused)?;
+        match &mut self.assignment {
+            AssignmentMode::Group(member) => member.acknowledge_assignment().map_err(refused)?,
+            AssignmentMode::Fixed { bounds, .. } => {
+                starts.iter().for_each(|(&partition, &start)| bounds.set_position(partition, start));
             }
         }
         Ok(())
     }
 
-    fn seek(&mut self, positions: &Positions) -> Result<(), Halt> {
+    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
         for (&partition, &position) in positions {
-            self.reader
-                .restart(partition, position)
+            self.consumer
+                .restart_at(partition, position)
                 .map_err(|error| Halt::Refused(format!("cannot go back to offset {position}: {error}")))?;
-            self.moved(partition, position);
+            self.set_position(partition, position);
         }
         Ok(())
     }
 
-    fn release(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+    fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         info!(topic = %self.settings.topic, ?partitions, "giving partitions up");
         let refused = |error: KafkaError| Halt::Refused(format!("cannot give partitions up: {error}"));
-        self.reader.stop(partitions).map_err(refused)?;
-        match &mut self.share {
-            Share::Group(member) => member.given_up().map_err(refused),
-            Share::Fixed { .. } => Ok(()),
+        self.consumer.stop_reading(partitions).map_err(refused)?;
+        match &mut self.assignment {
+            AssignmentMode::Group(member) => member.acknowledge_revocation().map_err(refused),
+            AssignmentMode::Fixed { .. } => Ok(()),
         }
     }
 
-    fn confirm(&mut self, positions: &Positions) -> Result<bool, Halt> {
-        let list = self.list(positions)?;
+    fn confirm_ownership(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
+        let list = self.offset_list(positions)?;
         Ok(matches!(self.commit_with(list, true), Some(Ok(()))))
     }
 
-    fn commit(&mut self, positions: &Positions, wait: bool) -> Result<(), Halt> {
-        let list = self.list(positions)?;
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: bool) -> Result<(), Halt> {
+        let list = self.offset_list(positions)?;
         let error = match self.commit_with(list, wait) {
             Some(Ok(())) => return Ok(()),
             Some(Err(error)) => error.to_string(),
-            None => format!("no answer within {} s", COMMIT_PATIENCE.as_secs()),
+            None => format!("no answer within {} s", COMMIT_TIMEOUT.as_secs()),
         };
         // Also from a member that the group no longer knows: whoever has the partition now commits for it.
         warn!(error, "offsets were not committed");

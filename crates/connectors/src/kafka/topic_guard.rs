@@ -10,52 +10,58 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use tracing::{info, warn};
-use windrow_engine::{Halt, Partition, Positions, Reachability};
+use windrow_engine::{Halt, Partition, PartitionOffsets, Reachability};
 
-use super::admin::{self, Topic};
-use super::reader::Quiet;
-use super::topic_id::{self, Described};
+use super::admin::{self, TopicIdentity};
+use super::reader::LoggingContext;
+use super::topic_id::{self, TopicMetadata};
 use super::{client, edges};
 
 /// How long one look may take; a Kafka that does not answer by then says nothing about the topic.
-const LOOK_PATIENCE: Duration = Duration::from_secs(2);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a topic may be missing before it counts as deleted: brokers learn of each other's changes one by one.
-const MISSING_PATIENCE: Duration = Duration::from_secs(10);
+const MISSING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Watches one topic. Threads may share it.
-pub struct TopicGuard {
-    topic: Topic,
-    consumer: BaseConsumer<Quiet>,
-    seen: Mutex<Seen>,
-    reach: Reachability,
-    ends: Mutex<Positions>,
+pub struct TopicMonitor {
+    expected: TopicIdentity,
+    consumer: BaseConsumer<LoggingContext>,
+    observation: Mutex<TopicObservation>,
+    reachability: Reachability,
+    end_offsets: Mutex<PartitionOffsets>,
 }
 
-struct Seen {
+struct TopicObservation {
     /// More than this many partitions are too many; `None` where any number is accepted.
-    limit: Option<Partition>,
+    partition_limit: Option<Partition>,
     /// The number last seen.
-    partitions: Partition,
+    partition_count: Partition,
     missing_since: Option<Instant>,
 }
 
-impl TopicGuard {
+impl TopicMonitor {
     /// A guard that compares with `topic`, which may be what a checkpoint says of it. Where `accept_partitions`, more
     /// partitions than `topic` has are only mentioned.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(topic: &Topic, brokers: &str, accept_partitions: bool) -> Result<Self, Halt> {
-        let consumer = client::base(brokers)
-            .create_with_context(Quiet)
+    pub fn new(topic: &TopicIdentity, brokers: &str, accept_partitions: bool) -> Result<Self, Halt> {
+        let consumer = client::base_config(brokers)
+            .create_with_context(LoggingContext)
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
-        let seen = Seen {
-            limit: (!accept_partitions).then_some(topic.partitions),
-            partitions: topic.partitions,
+        let seen = TopicObservation {
+            partition_limit: (!accept_partitions).then_some(topic.partition_count),
+            partition_count: topic.partition_count,
             missing_since: None,
         };
         let (reach, ends) = (Reachability::default(), Mutex::default());
-        Ok(Self { topic: topic.clone(), consumer, seen: Mutex::new(seen), reach, ends })
+        Ok(Self {
+            expected: topic.clone(),
+            consumer,
+            observation: Mutex::new(seen),
+            reachability: reach,
+            end_offsets: ends,
+        })
     }
 
     /// Looks at the topic again; takes at most some 2 s. A Kafka that does not answer is no reason to halt.
@@ -65,65 +71,68 @@ impl TopicGuard {
     pub fn check(&self) -> Result<(), Halt> {
         // What the client reports of itself is of no interest here, but must not pile up.
         while self.consumer.poll(Duration::ZERO).is_some() {}
-        let name = &self.topic.name;
-        let described = if self.topic.id.is_some() {
-            topic_id::describe(self.consumer.client(), name, LOOK_PATIENCE)
+        let name = &self.expected.name;
+        let described = if self.expected.id.is_some() {
+            topic_id::describe_topic(self.consumer.client(), name, LOOKUP_TIMEOUT)
         } else {
-            admin::partitions(&self.consumer, name, LOOK_PATIENCE).map(|partitions| Described { partitions, id: None })
+            admin::fetch_partition_count(&self.consumer, name, LOOKUP_TIMEOUT)
+                .map(|partitions| TopicMetadata { partition_count: partitions, id: None })
         };
         match &described {
             Ok(_) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                self.reach.back();
+                self.reachability.mark_reachable();
             }
-            Err(code) => self.reach.away(&format!("no answer: {code}")),
+            Err(code) => self.reachability.mark_unreachable(&format!("no answer: {code}")),
         }
         match described {
-            Ok(described) => self.compare(&described),
-            Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => self.missing(),
+            Ok(described) => self.compare_metadata(&described),
+            Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                self.handle_missing_topic()
+            }
             Err(_) => Ok(()),
         }
     }
 
     /// Asks Kafka where the topic's partitions end: one request to each broker, and some seconds where none answers. What it
     /// does not tell stays as it was.
-    pub fn look_for_ends(&self) {
-        let partitions: Vec<Partition> = (0..self.partitions()).collect();
-        let found = edges::ends(&self.consumer, &self.topic.name, &partitions, LOOK_PATIENCE);
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).extend(found.unwrap_or_default());
+    pub fn refresh_end_offsets(&self) {
+        let partitions: Vec<Partition> = (0..self.partition_count()).collect();
+        let found = edges::fetch_end_offsets(&self.consumer, &self.expected.name, &partitions, LOOKUP_TIMEOUT);
+        self.end_offsets.lock().unwrap_or_else(PoisonError::into_inner).extend(found.unwrap_or_default());
     }
 
     /// How many partitions the topic had when it was looked at last.
     #[must_use]
-    pub fn partitions(&self) -> Partition {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).partitions
+    pub fn partition_count(&self) -> Partition {
+        self.observation.lock().unwrap_or_else(PoisonError::into_inner).partition_count
     }
 
     /// Where partitions ended when that was asked last.
     #[must_use]
-    pub fn ends(&self) -> Positions {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn end_offsets(&self) -> PartitionOffsets {
+        self.end_offsets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether Kafka answers. Found out by [`Self::check`], and by those who read and write.
+    /// Whether Kafka answers. Found out by [`Self::add_fence_check`], and by those who read and write.
     #[must_use]
-    pub fn reach(&self) -> &Reachability {
-        &self.reach
+    pub fn reachability(&self) -> &Reachability {
+        &self.reachability
     }
 
     /// The check as a function, for those that know nothing of Kafka.
     #[must_use]
-    pub fn as_check(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
+    pub fn to_check_fn(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
         let guard = Arc::clone(self);
         Arc::new(move || guard.check())
     }
 
-    fn compare(&self, described: &Described) -> Result<(), Halt> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    fn compare_metadata(&self, described: &TopicMetadata) -> Result<(), Halt> {
+        let mut seen = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.missing_since.take().is_some() {
-            info!(topic = self.topic.name, "the topic is there again");
+            info!(topic = self.expected.name, "the topic is there again");
         }
-        let name = &self.topic.name;
-        if let (Some(known), Some(found)) = (&self.topic.id, &described.id)
+        let name = &self.expected.name;
+        if let (Some(known), Some(found)) = (&self.expected.id, &described.id)
             && known != found
         {
             return Err(Halt::TopicRecreated(format!(
@@ -133,8 +142,8 @@ impl TopicGuard {
                  its keys `windrow:fence:…` in Redis."
             )));
         }
-        let (known, found) = (self.topic.partitions, described.partitions);
-        if seen.limit.is_some_and(|limit| found > limit) {
+        let (known, found) = (self.expected.partition_count, described.partition_count);
+        if seen.partition_limit.is_some_and(|limit| found > limit) {
             return Err(Halt::PartitionsAdded(format!(
                 "topic `{name}` has {found} partitions now, and had {known}: keys have moved between partitions, so the \
                  windows open at that moment would count only a part of a user's events. Start with \
@@ -142,31 +151,31 @@ impl TopicGuard {
                  read everything anew."
             )));
         }
-        if found > seen.partitions {
+        if found > seen.partition_count {
             warn!(
                 topic = name,
                 partitions = found,
-                before = seen.partitions,
+                before = seen.partition_count,
                 "partitions were added, which is accepted: windows open now are split"
             );
-            seen.partitions = found;
+            seen.partition_count = found;
         }
         Ok(())
     }
 
-    fn missing(&self) -> Result<(), Halt> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    fn handle_missing_topic(&self) -> Result<(), Halt> {
+        let mut seen = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
         let since = *seen.missing_since.get_or_insert_with(|| {
-            warn!(topic = self.topic.name, "the topic is not there");
+            warn!(topic = self.expected.name, "the topic is not there");
             Instant::now()
         });
-        if since.elapsed() < MISSING_PATIENCE {
+        if since.elapsed() < MISSING_TIMEOUT {
             return Ok(());
         }
         Err(Halt::Input(format!(
             "topic `{}` does not exist any more: it was deleted while the job ran. What was computed stays in the store. \
              Create the topic and start with a new `source.kafka.group`, or correct `source.kafka.topic`.",
-            self.topic.name
+            self.expected.name
         )))
     }
 }

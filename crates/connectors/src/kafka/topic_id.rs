@@ -19,23 +19,23 @@ use rdkafka::types::RDKafkaRespErr;
 use windrow_engine::Partition;
 
 /// How much longer than the request the answer is waited for: it comes in any case, if only to say that time is up.
-const ANSWER_SLACK: Duration = Duration::from_millis(500);
+const ANSWER_TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
 /// A topic as it is now.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Described {
-    pub(super) partitions: Partition,
+pub(super) struct TopicMetadata {
+    pub(super) partition_count: Partition,
     /// As Kafka's tools print it; `None` where the broker is too old (before 2.8) to have ids.
     pub(super) id: Option<String>,
 }
 
 /// Something of librdkafka's that has to be given back.
-struct Owned<T> {
+struct LibrdkafkaObject<T> {
     pointer: NonNull<T>,
     free: unsafe extern "C" fn(*mut T),
 }
 
-impl<T> Owned<T> {
+impl<T> LibrdkafkaObject<T> {
     fn new(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> Option<Self> {
         NonNull::new(pointer).map(|pointer| Self { pointer, free })
     }
@@ -45,7 +45,7 @@ impl<T> Owned<T> {
     }
 }
 
-impl<T> Drop for Owned<T> {
+impl<T> Drop for LibrdkafkaObject<T> {
     fn drop(&mut self) {
         // SAFETY: every `Owned` is made from a fresh result of librdkafka and the function that its documentation names
         // for giving that back; nothing else frees it.
@@ -57,18 +57,22 @@ impl<T> Drop for Owned<T> {
 ///
 /// # Errors
 /// Kafka's or librdkafka's reason: an unknown topic, a refusal, no answer in time.
-pub(super) fn describe<C: ClientContext>(
+pub(super) fn describe_topic<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
-    patience: Duration,
-) -> Result<Described, RDKafkaErrorCode> {
+    timeout: Duration,
+) -> Result<TopicMetadata, RDKafkaErrorCode> {
     let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
-    let event = ask(client, &name, patience).ok_or(RDKafkaErrorCode::OperationTimedOut)?;
-    answer(&event)
+    let event = request_description(client, &name, timeout).ok_or(RDKafkaErrorCode::OperationTimedOut)?;
+    read_description(&event)
 }
 
 /// The answer to DescribeTopics, or `None` when there is none.
-fn ask<C: ClientContext>(client: &Client<C>, topic: &CStr, patience: Duration) -> Option<Owned<ffi::rd_kafka_event_t>> {
+fn request_description<C: ClientContext>(
+    client: &Client<C>,
+    topic: &CStr,
+    patience: Duration,
+) -> Option<LibrdkafkaObject<ffi::rd_kafka_event_t>> {
     let rk = client.native_ptr();
     let millis = |time: Duration| c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX);
     let mut names: [*const c_char; 1] = [topic.as_ptr()];
@@ -76,12 +80,12 @@ fn ask<C: ClientContext>(client: &Client<C>, topic: &CStr, patience: Duration) -
     // are copied by `of_topic_names`, the options and the collection by `DescribeTopics`. Refused timeouts leave the
     // options as they were. A queue may be given back while its answer is under way: librdkafka counts references.
     unsafe {
-        let queue = Owned::new(ffi::rd_kafka_queue_new(rk), ffi::rd_kafka_queue_destroy)?;
-        let collection = Owned::new(
+        let queue = LibrdkafkaObject::new(ffi::rd_kafka_queue_new(rk), ffi::rd_kafka_queue_destroy)?;
+        let collection = LibrdkafkaObject::new(
             ffi::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len()),
             ffi::rd_kafka_TopicCollection_destroy,
         )?;
-        let options = Owned::new(
+        let options = LibrdkafkaObject::new(
             ffi::rd_kafka_AdminOptions_new(rk, ffi::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS),
             ffi::rd_kafka_AdminOptions_destroy,
         )?;
@@ -93,18 +97,18 @@ fn ask<C: ClientContext>(client: &Client<C>, topic: &CStr, patience: Duration) -
             why.len(),
         );
         ffi::rd_kafka_DescribeTopics(rk, collection.pointer(), options.pointer(), queue.pointer());
-        let event = ffi::rd_kafka_queue_poll(queue.pointer(), millis(patience + ANSWER_SLACK));
-        Owned::new(event, ffi::rd_kafka_event_destroy)
+        let event = ffi::rd_kafka_queue_poll(queue.pointer(), millis(patience + ANSWER_TIMEOUT_MARGIN));
+        LibrdkafkaObject::new(event, ffi::rd_kafka_event_destroy)
     }
 }
 
-fn answer(event: &Owned<ffi::rd_kafka_event_t>) -> Result<Described, RDKafkaErrorCode> {
+fn read_description(event: &LibrdkafkaObject<ffi::rd_kafka_event_t>) -> Result<TopicMetadata, RDKafkaErrorCode> {
     let event = event.pointer();
     // SAFETY: the event is alive while it is borrowed, and what is read here belongs to it. The result is null for any
     // other kind of event, and `results` holds `count` pointers, of which one was asked for; librdkafka accepts a
     // description without an error, with null for it.
     unsafe {
-        no_error(ffi::rd_kafka_event_error(event))?;
+        check_code(ffi::rd_kafka_event_error(event))?;
         let result = ffi::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
             return Err(RDKafkaErrorCode::Unknown);
@@ -117,7 +121,7 @@ fn answer(event: &Owned<ffi::rd_kafka_event_t>) -> Result<Described, RDKafkaErro
         let topic = *topics;
         let error = ffi::rd_kafka_TopicDescription_error(topic);
         if !error.is_null() {
-            no_error(ffi::rd_kafka_error_code(error))?;
+            check_code(ffi::rd_kafka_error_code(error))?;
         }
         let mut partitions = 0;
         ffi::rd_kafka_TopicDescription_partitions(topic, &raw mut partitions);
@@ -127,14 +131,14 @@ fn answer(event: &Owned<ffi::rd_kafka_event_t>) -> Result<Described, RDKafkaErro
                 (ffi::rd_kafka_Uuid_most_significant_bits(uuid), ffi::rd_kafka_Uuid_least_significant_bits(uuid));
             [high.to_be_bytes(), low.to_be_bytes()].concat()
         });
-        Ok(Described {
-            partitions: Partition::try_from(partitions).unwrap_or(Partition::MAX),
+        Ok(TopicMetadata {
+            partition_count: Partition::try_from(partitions).unwrap_or(Partition::MAX),
             id: id.filter(|id| id.iter().any(|byte| *byte != 0)).map(|id| URL_SAFE_NO_PAD.encode(id)),
         })
     }
 }
 
-fn no_error(code: RDKafkaRespErr) -> Result<(), RDKafkaErrorCode> {
+fn check_code(code: RDKafkaRespErr) -> Result<(), RDKafkaErrorCode> {
     match code {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
         error => Err(error.into()),

@@ -15,60 +15,66 @@ use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use windrow_engine::StoreFault;
 
 use super::fault;
-use super::place::{Bucket, Place, Provider};
+use super::place::{CloudBucket, CloudProvider, StorePlace};
 
 /// After this no refused request is sent again. With one more that hangs it stays within [`super::io::CALL_TIMEOUT`].
-const RETRIES_END: Duration = Duration::from_secs(9);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// One request with its body, in the notation of `object_store`. An object of 64 MiB needs 27 Mbit/s.
 const REQUEST_TIMEOUT: &str = "20 seconds";
 
 /// The bucket, with `settings` that win over the environment's.
-pub(super) fn open(bucket: &Bucket, settings: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, StoreFault> {
-    let place = Place::Cloud(bucket.clone()).to_string();
+pub(super) fn open_bucket(
+    bucket: &CloudBucket,
+    settings: &[(String, String)],
+) -> Result<Arc<dyn ObjectStore>, StoreFault> {
+    let place = StorePlace::Cloud(bucket.clone()).to_string();
     // Ours go through the same keys, not as a `ClientOptions`: that would undo what the environment said of it
     // (AWS_ALLOW_HTTP, …). A key that is not known is somebody else's variable; `from_env` passes over it, too.
     let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &str)> = match bucket.provider {
-        Provider::Aws => known("AWS_", settings)
+        CloudProvider::Aws => recognized_settings("AWS_", settings)
             .fold(AmazonS3Builder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
             .with_bucket_name(&bucket.name)
             // A store without conditional writes would let two processes own a partition.
             .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_retry(retries())
+            .with_retry(retry_config())
             .build()
-            .map(|store| prefixed(store, bucket))
+            .map(|store| wrap_in_prefix(store, bucket))
             .map_err(|error| (error, "look at the AWS_… variables of the environment")),
-        Provider::Google => known("GOOGLE_", settings)
+        CloudProvider::Google => recognized_settings("GOOGLE_", settings)
             .fold(GoogleCloudStorageBuilder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
             .with_bucket_name(&bucket.name)
-            .with_retry(retries())
+            .with_retry(retry_config())
             .build()
-            .map(|store| prefixed(store, bucket))
+            .map(|store| wrap_in_prefix(store, bucket))
             .map_err(|error| (error, "look at the GOOGLE_… variables of the environment")),
-        Provider::Azure => known("AZURE_", settings)
+        CloudProvider::Azure => recognized_settings("AZURE_", settings)
             .fold(MicrosoftAzureBuilder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
             .with_container_name(&bucket.name)
-            .with_retry(retries())
+            .with_retry(retry_config())
             .build()
-            .map(|store| prefixed(store, bucket))
+            .map(|store| wrap_in_prefix(store, bucket))
             .map_err(|error| {
                 (error, "set AZURE_STORAGE_ACCOUNT_NAME, and look at the other AZURE_… variables of the environment")
             }),
     };
-    built.map_err(|(error, hint)| fault::of_settings(&place, hint, &error))
+    built.map_err(|(error, hint)| fault::invalid_settings(&place, hint, &error))
 }
 
-fn known<'a, K: FromStr>(begin: &'a str, settings: &'a [(String, String)]) -> impl Iterator<Item = (K, &'a String)> {
+fn recognized_settings<'a, K: FromStr>(
+    begin: &'a str,
+    settings: &'a [(String, String)],
+) -> impl Iterator<Item = (K, &'a String)> {
     settings
         .iter()
         .filter(move |(name, _)| name.starts_with(begin))
         .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value)))
 }
 
-fn prefixed(store: impl ObjectStore, bucket: &Bucket) -> Arc<dyn ObjectStore> {
+fn wrap_in_prefix(store: impl ObjectStore, bucket: &CloudBucket) -> Arc<dyn ObjectStore> {
     if bucket.prefix.as_ref().is_empty() {
         Arc::new(store)
     } else {
@@ -76,7 +82,7 @@ fn prefixed(store: impl ObjectStore, bucket: &Bucket) -> Arc<dyn ObjectStore> {
     }
 }
 
-fn retries() -> RetryConfig {
+fn retry_config() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),
@@ -85,6 +91,6 @@ fn retries() -> RetryConfig {
         },
         // The time decides.
         max_retries: 100,
-        retry_timeout: RETRIES_END,
+        retry_timeout: RETRY_TIMEOUT,
     }
 }

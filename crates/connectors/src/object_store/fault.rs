@@ -11,29 +11,31 @@ use object_store::Error;
 use windrow_engine::StoreFault;
 
 /// What a longer account is cut to.
-const MAX_CHARS: usize = 400;
+const MESSAGE_CHARS_MAX: usize = 400;
 
 /// Whether an object was asked for that is not there (and not its bucket).
 pub(super) fn is_absent_object(error: &Error) -> bool {
-    matches!(error, Error::NotFound { .. }) && !names_no_bucket(&error.to_string())
+    matches!(error, Error::NotFound { .. }) && !names_missing_bucket(&error.to_string())
 }
 
 /// The errors of a cloud. `doing` begins the text: "could not write NAME in PLACE".
-pub(super) fn of_cloud(doing: &str, error: &Error) -> StoreFault {
+pub(super) fn classify_cloud_error(doing: &str, error: &Error) -> StoreFault {
     let text = error.to_string();
-    let told = tell(error);
+    let told = format_error_chain(error);
     let refused = |why: &str| StoreFault::Refused(format!("{doing}: {why}: {told}"));
     let failed = |why: &str| StoreFault::Failed(format!("{doing}: {why}: {told}"));
     // Before the status: it is then that of another server.
-    if asks_the_machine(&text) {
+    if looked_for_machine_credentials(&text) {
         return failed(
             "the environment holds no credentials (S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; Google: \
              GOOGLE_SERVICE_ACCOUNT; Azure: AZURE_STORAGE_ACCOUNT_KEY), and this machine has none of its own",
         );
     }
-    match (error, status(&text)) {
+    match (error, find_http_status(&text)) {
         // S3 answers 409 to the loser of two writes under way at once, of which neither may come to be.
-        (Error::AlreadyExists { .. }, _) if under_way(&text) => failed("another write of that name was under way"),
+        (Error::AlreadyExists { .. }, _) if is_write_conflict(&text) => {
+            failed("another write of that name was under way")
+        }
         (Error::AlreadyExists { .. }, _) => StoreFault::Exists,
         (Error::NotFound { .. }, _) | (_, Some("404")) => {
             refused("there is no such bucket or container; create it, or correct the place of the checkpoint store")
@@ -53,32 +55,32 @@ pub(super) fn of_cloud(doing: &str, error: &Error) -> StoreFault {
 }
 
 /// The errors of opening a cloud's bucket: settings that are missing or wrong.
-pub(super) fn of_settings(place: &str, hint: &str, error: &Error) -> StoreFault {
-    StoreFault::Refused(format!("the checkpoint store {place} cannot be opened: {}; {hint}", tell(error)))
+pub(super) fn invalid_settings(place: &str, hint: &str, error: &Error) -> StoreFault {
+    StoreFault::Refused(format!("the checkpoint store {place} cannot be opened: {}; {hint}", format_error_chain(error)))
 }
 
 /// The errors of a local directory.
-pub(super) fn of_local(doing: &str, error: &Error) -> StoreFault {
+pub(super) fn classify_local_error(doing: &str, error: &Error) -> StoreFault {
     if matches!(error, Error::AlreadyExists { .. }) {
         return StoreFault::Exists;
     }
     // Names the path: it may be another than the object's, such as a folder that may not be listed.
-    let told = tell(error);
-    match io_error(error) {
-        Some(found) if links_are_missing(&told, found) => StoreFault::Refused(format!(
+    let told = format_error_chain(error);
+    match find_io_error(error) {
+        Some(found) if lacks_hard_links(&told, found) => StoreFault::Refused(format!(
             "{doing}: this file system has no hard links, by which objects appear whole; choose another directory: {told}"
         )),
-        Some(found) => of_kind(doing, found.kind(), &told),
+        Some(found) => classify_io_error_kind(doing, found.kind(), &told),
         None => StoreFault::Failed(format!("{doing}: {told}")),
     }
 }
 
 /// The errors of a disk.
-pub(super) fn of_disk(doing: &str, error: &io::Error) -> StoreFault {
-    of_kind(doing, error.kind(), &error.to_string())
+pub(super) fn classify_disk_error(doing: &str, error: &io::Error) -> StoreFault {
+    classify_io_error_kind(doing, error.kind(), &error.to_string())
 }
 
-fn of_kind(doing: &str, kind: ErrorKind, told: &str) -> StoreFault {
+fn classify_io_error_kind(doing: &str, kind: ErrorKind, told: &str) -> StoreFault {
     let refused = |why: &str| StoreFault::Refused(format!("{doing}: {why}: {told}"));
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -95,35 +97,35 @@ fn of_kind(doing: &str, kind: ErrorKind, told: &str) -> StoreFault {
 
 /// The status that a server answered with. `object_store` tells it in words only, where an error has no variant of its
 /// own, as in lists.
-fn status(text: &str) -> Option<&str> {
+fn find_http_status(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("non-2xx status code: ")?;
     rest.get(..3)
 }
 
-fn names_no_bucket(text: &str) -> bool {
+fn names_missing_bucket(text: &str) -> bool {
     ["NoSuchBucket", "ContainerNotFound", "bucket does not exist"].iter().any(|sign| text.contains(sign))
 }
 
-fn under_way(text: &str) -> bool {
+fn is_write_conflict(text: &str) -> bool {
     ["ConditionalRequestConflict", "OperationAborted"].iter().any(|sign| text.contains(sign))
 }
 
 /// Whether credentials were looked for at the addresses where a cloud's own machines find theirs.
-fn asks_the_machine(text: &str) -> bool {
+fn looked_for_machine_credentials(text: &str) -> bool {
     ["http://169.254.169.254", "http://metadata.google.internal", "http://metadata/"]
         .iter()
         .any(|sign| text.contains(sign))
 }
 
 /// `object_store` publishes a staged file by a hard link, and its error for that has these words.
-fn links_are_missing(text: &str, error: &io::Error) -> bool {
+fn lacks_hard_links(text: &str, error: &io::Error) -> bool {
     use rustix::io::Errno;
     text.contains("Unable to rename file")
         && Errno::from_io_error(error)
             .is_some_and(|errno| [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK].contains(&errno))
 }
 
-fn io_error(error: &Error) -> Option<&io::Error> {
+fn find_io_error(error: &Error) -> Option<&io::Error> {
     let mut source = error.source();
     while let Some(error) = source {
         if let Some(found) = error.downcast_ref::<io::Error>() {
@@ -135,7 +137,7 @@ fn io_error(error: &Error) -> Option<&io::Error> {
 }
 
 /// The error and its causes in one line that a person can read.
-fn tell(error: &Error) -> String {
+fn format_error_chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -146,11 +148,11 @@ fn tell(error: &Error) -> String {
         source = cause.source();
     }
     let text = text.strip_prefix("Generic LocalFileSystem error: ").unwrap_or(&text);
-    without_secrets(&brief(&without_markup(text)))
+    redact_urls(&shorten_to_one_line(&strip_xml(text)))
 }
 
 /// A store's answer in XML, as its code and message.
-fn without_markup(text: &str) -> String {
+fn strip_xml(text: &str) -> String {
     let element = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
         rest.split_once(&format!("</{name}>")).map(|(inside, _)| inside)
@@ -163,9 +165,9 @@ fn without_markup(text: &str) -> String {
     }
 }
 
-fn brief(text: &str) -> String {
+fn shorten_to_one_line(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(MAX_CHARS) {
+    if let Some((end, _)) = line.char_indices().nth(MESSAGE_CHARS_MAX) {
         line.truncate(end);
         line.push('…');
     }
@@ -173,7 +175,7 @@ fn brief(text: &str) -> String {
 }
 
 /// Every URL in `text` without its user, password, query and fragment.
-fn without_secrets(text: &str) -> String {
+fn redact_urls(text: &str) -> String {
     let clean = |word: &str| {
         let (before, rest) = word.split_once("://")?;
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
@@ -199,10 +201,13 @@ mod tests {
     #[test]
     fn a_conflict_of_two_writes_is_no_object() {
         let conflict = exists("409 Conflict: <Error><Code>ConditionalRequestConflict</Code></Error>");
-        assert!(matches!(of_cloud("x", &conflict), StoreFault::Failed(_)));
-        assert_eq!(of_cloud("x", &exists("412 Precondition Failed")), StoreFault::Exists);
+        assert!(matches!(classify_cloud_error("x", &conflict), StoreFault::Failed(_)));
+        assert_eq!(classify_cloud_error("x", &exists("412 Precondition Failed")), StoreFault::Exists);
         // Azure's answer to a blob that is there.
-        assert_eq!(of_cloud("x", &exists("409: <Error><Code>BlobAlreadyExists</Code></Error>")), StoreFault::Exists);
+        assert_eq!(
+            classify_cloud_error("x", &exists("409: <Error><Code>BlobAlreadyExists</Code></Error>")),
+            StoreFault::Exists
+        );
     }
 
     #[test]
@@ -210,7 +215,7 @@ mod tests {
         let not_found = |text: &str| Error::NotFound { path: "a".into(), source: text.into() };
         assert!(is_absent_object(&not_found("404: <Code>NoSuchKey</Code>")));
         assert!(!is_absent_object(&not_found("404: <Code>NoSuchBucket</Code>")));
-        assert!(matches!(of_cloud("x", &not_found("<Code>NoSuchBucket</Code>")), StoreFault::Refused(_)));
+        assert!(matches!(classify_cloud_error("x", &not_found("<Code>NoSuchBucket</Code>")), StoreFault::Refused(_)));
     }
 
     #[test]
@@ -220,7 +225,7 @@ mod tests {
              <Code>InternalError</Code><Message>try again</Message><Signature>hunter2</Signature></Error>",
         );
         assert_eq!(
-            of_cloud("could not write a in s3://b", &long),
+            classify_cloud_error("could not write a in s3://b", &long),
             StoreFault::Failed(
                 "could not write a in s3://b: Generic S3 error: Error performing PUT http://host:1/b/a in 1s - 500: \
                  InternalError: try again"
@@ -236,10 +241,14 @@ mod tests {
             source: Box::new(Renaming { source: io::Error::from_raw_os_error(errno) }),
         };
         for errno in [1, 38, 95] {
-            let StoreFault::Refused(text) = of_local("x", &link(errno)) else { panic!("errno {errno} is refused") };
+            let StoreFault::Refused(text) = classify_local_error("x", &link(errno)) else {
+                panic!("errno {errno} is refused")
+            };
             assert!(text.contains("no hard links"), "{text}");
         }
-        let StoreFault::Failed(text) = of_local("x", &link(28)) else { panic!("a full disk may get space again") };
+        let StoreFault::Failed(text) = classify_local_error("x", &link(28)) else {
+            panic!("a full disk may get space again")
+        };
         assert!(text.contains("no space left"), "{text}");
     }
 

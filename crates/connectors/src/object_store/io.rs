@@ -11,12 +11,12 @@ use windrow_engine::StoreFault;
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub(super) struct Io {
+pub(super) struct StoreRuntime {
     /// `None` only while it is being dropped.
     runtime: Option<Runtime>,
 }
 
-impl Io {
+impl StoreRuntime {
     pub(super) fn start() -> Result<Self, StoreFault> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -31,7 +31,7 @@ impl Io {
     }
 
     /// What `call` comes to, or a fault after [`CALL_TIMEOUT`] that begins with `doing`.
-    pub(super) fn run<T>(
+    pub(super) fn run_call<T>(
         &self,
         doing: impl Fn() -> String,
         call: impl Future<Output = Result<T, StoreFault>>,
@@ -47,7 +47,7 @@ impl Io {
     }
 }
 
-impl Drop for Io {
+impl Drop for StoreRuntime {
     fn drop(&mut self) {
         // A disk that hangs must not hold up the end of the program.
         if let Some(runtime) = self.runtime.take() {
@@ -57,7 +57,7 @@ impl Drop for Io {
 }
 
 /// Runs `work`, which waits for the disk, where waiting holds up nobody.
-pub(super) async fn on_disk<T: Send + 'static>(
+pub(super) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreFault> + Send + 'static,
 ) -> Result<T, StoreFault> {
     let done = tokio::task::spawn_blocking(work).await;

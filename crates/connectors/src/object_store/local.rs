@@ -17,49 +17,49 @@ use std::time::Duration;
 
 use object_store::local::LocalFileSystem;
 use parking_lot::Mutex;
-use windrow_engine::{CheckpointStore, Listed, StoreFault};
+use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-use super::io::{Io, on_disk};
+use super::io::{StoreRuntime, run_blocking};
 use super::{fault, name, operations};
 
 /// A staged file this old belongs to nobody: writing ends within [`super::io::CALL_TIMEOUT`], or the disk hangs.
-const STAGED_IS_OLD: Duration = Duration::from_secs(3600);
+const STALE_STAGED_FILE_AGE: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
-pub(super) struct Local {
-    io: Arc<Io>,
-    directory: Arc<Directory>,
+pub(super) struct LocalStore {
+    io: Arc<StoreRuntime>,
+    directory: Arc<StoreDirectory>,
     place: String,
 }
 
-impl Local {
+impl LocalStore {
     /// The directory at the absolute path `root`.
-    pub(super) fn new(io: Arc<Io>, root: PathBuf) -> Self {
+    pub(super) fn new(io: Arc<StoreRuntime>, root: PathBuf) -> Self {
         let place = format!("file:{}", root.display());
-        let directory = Directory { root, opened: OnceLock::new(), synced: Mutex::default() };
+        let directory = StoreDirectory { root, opened: OnceLock::new(), synced_folders: Mutex::default() };
         Self { io, directory: Arc::new(directory), place }
     }
 
-    fn doing(&self, what: &str) -> String {
+    fn describe_failure(&self, what: &str) -> String {
         format!("could not {what} in {}", self.place)
     }
 }
 
-impl CheckpointStore for Local {
+impl CheckpointStore for LocalStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        let path = name::object(name)?;
-        let doing = || self.doing(&format!("write {name}"));
-        self.io.run(doing, async {
+        let path = name::object_path(name)?;
+        let doing = || self.describe_failure(&format!("write {name}"));
+        self.io.run_call(doing, async {
             let (directory, said, file) = (Arc::clone(&self.directory), doing(), path.clone());
-            let store = on_disk(move || directory.for_writing(&said, &file)).await?;
+            let store = run_blocking(move || directory.open_for_writing(&said, &file)).await?;
             match operations::create(&store, &path, bytes).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     let (directory, said) = (Arc::clone(&self.directory), doing());
-                    match fault::of_local(&said, &error) {
+                    match fault::classify_local_error(&said, &error) {
                         StoreFault::Exists => {
                             // Whoever created it may have been killed before it was synced.
-                            on_disk(move || directory.sync_object(&said, &path)).await?;
+                            run_blocking(move || directory.sync_object(&said, &path)).await?;
                             Err(StoreFault::Exists)
                         }
                         other => Err(other),
@@ -70,44 +70,46 @@ impl CheckpointStore for Local {
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        let path = name::object(name)?;
-        let doing = || self.doing(&format!("read {name}"));
-        self.io.run(doing, async {
+        let path = name::object_path(name)?;
+        let doing = || self.describe_failure(&format!("read {name}"));
+        self.io.run_call(doing, async {
             let (directory, said) = (Arc::clone(&self.directory), doing());
-            let Some(store) = on_disk(move || directory.if_there(&said)).await? else { return Ok(None) };
+            let Some(store) = run_blocking(move || directory.open_existing(&said)).await? else { return Ok(None) };
             match operations::read(&store, &path).await {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if fault::is_absent_object(&error) => Ok(None),
-                Err(error) => Err(fault::of_local(&doing(), &error)),
+                Err(error) => Err(fault::classify_local_error(&doing(), &error)),
             }
         })
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault> {
-        let path = name::folder(folder)?;
-        let doing = || self.doing(&format!("list {folder}/"));
-        self.io.run(doing, async {
+    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        let path = name::folder_path(folder)?;
+        let doing = || self.describe_failure(&format!("list {folder}/"));
+        self.io.run_call(doing, async {
             let (directory, said) = (Arc::clone(&self.directory), doing());
-            let Some(store) = on_disk(move || directory.if_there(&said)).await? else { return Ok(Vec::new()) };
-            operations::list(&store, path.as_ref()).await.map_err(|error| fault::of_local(&doing(), &error))
+            let Some(store) = run_blocking(move || directory.open_existing(&said)).await? else {
+                return Ok(Vec::new());
+            };
+            operations::list(&store, path.as_ref()).await.map_err(|error| fault::classify_local_error(&doing(), &error))
         })
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        let paths = names.iter().map(|name| name::object(name)).collect::<Result<BTreeSet<_>, StoreFault>>()?;
-        let doing = || self.doing(&format!("delete {} objects", names.len()));
-        self.io.run(doing, async {
+        let paths = names.iter().map(|name| name::object_path(name)).collect::<Result<BTreeSet<_>, StoreFault>>()?;
+        let doing = || self.describe_failure(&format!("delete {} objects", names.len()));
+        self.io.run_call(doing, async {
             let (directory, said) = (Arc::clone(&self.directory), doing());
-            let Some(store) = on_disk(move || directory.if_there(&said)).await? else { return Ok(()) };
+            let Some(store) = run_blocking(move || directory.open_existing(&said)).await? else { return Ok(()) };
             let folders: BTreeSet<PathBuf> =
-                paths.iter().filter_map(|path| self.directory.file(path).parent().map(Path::to_owned)).collect();
+                paths.iter().filter_map(|path| self.directory.file_path(path).parent().map(Path::to_owned)).collect();
             let deleted = operations::delete(&store, paths, fault::is_absent_object).await;
-            on_disk(move || {
-                folders.iter().for_each(|folder| remove_old_staged(folder));
+            run_blocking(move || {
+                folders.iter().for_each(|folder| remove_stale_staged_files(folder));
                 Ok(())
             })
             .await?;
-            deleted.map_err(|error| fault::of_local(&doing(), &error))
+            deleted.map_err(|error| fault::classify_local_error(&doing(), &error))
         })
     }
 
@@ -118,20 +120,20 @@ impl CheckpointStore for Local {
 
 /// The directory itself; all its methods wait for the disk.
 #[derive(Debug)]
-struct Directory {
+struct StoreDirectory {
     root: PathBuf,
     opened: OnceLock<LocalFileSystem>,
     /// Folders, the root among them, whose own entry in the folder above has been synced by this process.
-    synced: Mutex<HashSet<PathBuf>>,
+    synced_folders: Mutex<HashSet<PathBuf>>,
 }
 
-impl Directory {
-    fn file(&self, path: &object_store::path::Path) -> PathBuf {
+impl StoreDirectory {
+    fn file_path(&self, path: &object_store::path::Path) -> PathBuf {
         self.root.join(path.as_ref())
     }
 
     /// The store, where its directory is there.
-    fn if_there(&self, doing: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
+    fn open_existing(&self, doing: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
         // Asked each time: an unmounted or replaced directory must not look like an empty store.
         match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => {}
@@ -141,13 +143,13 @@ impl Directory {
                 )));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fault::of_disk(doing, &error)),
+            Err(error) => return Err(fault::classify_disk_error(doing, &error)),
         }
         if let Some(store) = self.opened.get() {
             return Ok(Some(store.clone()));
         }
         let store = LocalFileSystem::new_with_prefix(&self.root)
-            .map_err(|error| fault::of_local(doing, &error))?
+            .map_err(|error| fault::classify_local_error(doing, &error))?
             .with_fsync(true);
         Ok(Some(self.opened.get_or_init(|| store).clone()))
     }
@@ -156,42 +158,42 @@ impl Directory {
     ///
     /// `object_store` syncs a folder only when that very call made it: one that another thread, or a process that was
     /// killed, has just made would be taken as safe.
-    fn for_writing(&self, doing: &str, path: &object_store::path::Path) -> Result<LocalFileSystem, StoreFault> {
-        let file = self.file(path);
+    fn open_for_writing(&self, doing: &str, path: &object_store::path::Path) -> Result<LocalFileSystem, StoreFault> {
+        let file = self.file_path(path);
         let mut missing = Vec::new();
         for folder in file.ancestors().skip(1) {
             let inside = folder.starts_with(&self.root);
-            if self.synced.lock().contains(folder) || (!inside && folder.exists()) {
+            if self.synced_folders.lock().contains(folder) || (!inside && folder.exists()) {
                 break;
             }
             missing.push(folder);
         }
         for folder in missing.into_iter().rev() {
-            make_and_sync(folder).map_err(|error| fault::of_disk(doing, &error))?;
-            self.synced.lock().insert(folder.to_owned());
+            create_and_sync_folder(folder).map_err(|error| fault::classify_disk_error(doing, &error))?;
+            self.synced_folders.lock().insert(folder.to_owned());
         }
-        match self.if_there(doing)? {
+        match self.open_existing(doing)? {
             Some(store) => Ok(store),
             None => {
                 // Taken away since: the next attempt makes everything again.
-                self.synced.lock().clear();
+                self.synced_folders.lock().clear();
                 Err(StoreFault::Failed(format!("{doing}: the directory was taken away")))
             }
         }
     }
 
     fn sync_object(&self, doing: &str, path: &object_store::path::Path) -> Result<(), StoreFault> {
-        let file = self.file(path);
+        let file = self.file_path(path);
         let sync = || {
             File::open(&file)?.sync_all()?;
             file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         };
-        sync().map_err(|error| fault::of_disk(doing, &error))
+        sync().map_err(|error| fault::classify_disk_error(doing, &error))
     }
 }
 
 /// Makes `folder`, and makes its entry in the folder above durable.
-fn make_and_sync(folder: &Path) -> std::io::Result<()> {
+fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     match std::fs::create_dir(folder) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -210,7 +212,7 @@ fn make_and_sync(folder: &Path) -> std::io::Result<()> {
 
 /// Removes what killed processes left in `folder`: files `NAME#N`, as `object_store` stages them. What cannot be removed
 /// stays, for another time: it takes space and does nothing else.
-fn remove_old_staged(folder: &Path) {
+fn remove_stale_staged_files(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let is_staged = entry
@@ -220,7 +222,7 @@ fn remove_old_staged(folder: &Path) {
             .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
         let is_old = || {
             let age = entry.metadata().and_then(|found| found.modified()).map(|modified| modified.elapsed());
-            matches!(age, Ok(Ok(age)) if age > STAGED_IS_OLD)
+            matches!(age, Ok(Ok(age)) if age > STALE_STAGED_FILE_AGE)
         };
         if is_staged && is_old() {
             let _ = std::fs::remove_file(entry.path());

@@ -6,7 +6,7 @@ use object_store::path::Path;
 use windrow_engine::StoreFault;
 
 /// The object `name`.
-pub(super) fn object(name: &str) -> Result<Path, StoreFault> {
+pub(super) fn object_path(name: &str) -> Result<Path, StoreFault> {
     let good = |segment: &str| {
         !matches!(segment, "" | "." | "..")
             && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-%".contains(&byte))
@@ -24,9 +24,9 @@ pub(super) fn object(name: &str) -> Result<Path, StoreFault> {
 }
 
 /// The folder `name`; `None` for all there is.
-pub(super) fn folder(name: &str) -> Result<Option<Path>, StoreFault> {
+pub(super) fn folder_path(name: &str) -> Result<Option<Path>, StoreFault> {
     match name.strip_suffix('/').unwrap_or(name) {
         "" => Ok(None),
-        name => object(name).map(Some),
+        name => object_path(name).map(Some),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
-use windrow_engine::Listed;
+use windrow_engine::ListedObject;
 
 pub(super) async fn create(store: &dyn ObjectStore, path: &Path, bytes: Vec<u8>) -> Result<(), Error> {
     store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await.map(|_| ())
@@ -17,10 +17,10 @@ pub(super) async fn read(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>
     Ok(bytes.into())
 }
 
-pub(super) async fn list(store: &dyn ObjectStore, folder: Option<&Path>) -> Result<Vec<Listed>, Error> {
-    let mut listed: Vec<Listed> = store
+pub(super) async fn list(store: &dyn ObjectStore, folder: Option<&Path>) -> Result<Vec<ListedObject>, Error> {
+    let mut listed: Vec<ListedObject> = store
         .list(folder)
-        .map_ok(|object| Listed { name: object.location.into(), bytes: object.size })
+        .map_ok(|object| ListedObject { name: object.location.into(), bytes: object.size })
         .try_collect()
         .await?;
     listed.sort_unstable();

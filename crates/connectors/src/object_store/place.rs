@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use windrow_engine::StoreFault;
 
-const FORMS: &str = "write a directory (file:PATH), s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX";
+const ACCEPTED_FORMS: &str =
+    "write a directory (file:PATH), s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Provider {
+pub(super) enum CloudProvider {
     Aws,
     Google,
     Azure,
@@ -19,22 +20,22 @@ pub(super) enum Provider {
 
 /// A bucket (Azure: container), and what the names in it begin with.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Bucket {
-    pub(super) provider: Provider,
+pub(super) struct CloudBucket {
+    pub(super) provider: CloudProvider,
     pub(super) name: String,
     /// Without slashes at its ends; may be empty.
     pub(super) prefix: object_store::path::Path,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Place {
+pub(super) enum StorePlace {
     /// An absolute path.
     Local(PathBuf),
     Memory,
-    Cloud(Bucket),
+    Cloud(CloudBucket),
 }
 
-impl Provider {
+impl CloudProvider {
     pub(super) fn scheme(self) -> &'static str {
         match self {
             Self::Aws => "s3",
@@ -44,36 +45,36 @@ impl Provider {
     }
 }
 
-impl Place {
+impl StorePlace {
     pub(super) fn parse(text: &str) -> Result<Self, StoreFault> {
-        let Some((scheme, rest)) = scheme(text) else { return local(text) };
+        let Some((scheme, rest)) = split_scheme(text) else { return parse_local_path(text) };
         match scheme {
             "file" => match rest.strip_prefix("//") {
-                Some(path) if !path.starts_with('/') => Err(refused(
+                Some(path) if !path.starts_with('/') => Err(invalid_place(
                     "a file: place names no host: write file:/an/absolute/path or file:a/relative/one".to_owned(),
                 )),
-                Some(path) => local(path),
-                None => local(rest),
+                Some(path) => parse_local_path(path),
+                None => parse_local_path(rest),
             },
             "memory" => match rest {
                 "" | "//" => Ok(Self::Memory),
-                _ => Err(refused("nothing may follow memory:".to_owned())),
+                _ => Err(invalid_place("nothing may follow memory:".to_owned())),
             },
-            "s3" => bucket(Provider::Aws, rest),
-            "gs" => bucket(Provider::Google, rest),
-            "az" => bucket(Provider::Azure, rest),
+            "s3" => parse_bucket(CloudProvider::Aws, rest),
+            "gs" => parse_bucket(CloudProvider::Google, rest),
+            "az" => parse_bucket(CloudProvider::Azure, rest),
             // Only the scheme is repeated: what follows may hold a password.
-            other => Err(refused(format!("`{other}:` is no kind of checkpoint store; {FORMS}"))),
+            other => Err(invalid_place(format!("`{other}:` is no kind of checkpoint store; {ACCEPTED_FORMS}"))),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for StorePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(path) => write!(f, "file:{}", path.display()),
             Self::Memory => f.write_str("memory:"),
-            Self::Cloud(Bucket { provider, name, prefix }) => {
+            Self::Cloud(CloudBucket { provider, name, prefix }) => {
                 write!(f, "{}://{name}", provider.scheme())?;
                 if prefix.as_ref().is_empty() { Ok(()) } else { write!(f, "/{prefix}") }
             }
@@ -82,7 +83,7 @@ impl fmt::Display for Place {
 }
 
 /// `scheme:rest`, where it begins like that; a path with a colon further on is a path.
-fn scheme(text: &str) -> Option<(&str, &str)> {
+fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let mut bytes = scheme.bytes();
     let is_one = bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
@@ -90,47 +91,47 @@ fn scheme(text: &str) -> Option<(&str, &str)> {
     is_one.then_some((scheme, rest))
 }
 
-fn local(path: &str) -> Result<Place, StoreFault> {
+fn parse_local_path(path: &str) -> Result<StorePlace, StoreFault> {
     if path.is_empty() {
-        return Err(refused(format!("the path of the checkpoint store is empty; {FORMS}")));
+        return Err(invalid_place(format!("the path of the checkpoint store is empty; {ACCEPTED_FORMS}")));
     }
     if path.contains('\0') {
-        return Err(refused("the path of the checkpoint store holds a NUL character".to_owned()));
+        return Err(invalid_place("the path of the checkpoint store holds a NUL character".to_owned()));
     }
     let absolute = std::path::absolute(Path::new(path)).map_err(|error| {
-        refused(format!(
+        invalid_place(format!(
             "the path of the checkpoint store, {path}, is relative to a working directory that is gone: {error}"
         ))
     })?;
-    Ok(Place::Local(absolute))
+    Ok(StorePlace::Local(absolute))
 }
 
-fn bucket(provider: Provider, rest: &str) -> Result<Place, StoreFault> {
+fn parse_bucket(provider: CloudProvider, rest: &str) -> Result<StorePlace, StoreFault> {
     let scheme = provider.scheme();
-    let what = if provider == Provider::Azure { "container" } else { "bucket" };
+    let what = if provider == CloudProvider::Azure { "container" } else { "bucket" };
     let form = format!("write {scheme}://{}/PREFIX", what.to_uppercase());
     let Some(rest) = rest.strip_prefix("//") else {
-        return Err(refused(format!("two slashes follow {scheme}: in a checkpoint store's place; {form}")));
+        return Err(invalid_place(format!("two slashes follow {scheme}: in a checkpoint store's place; {form}")));
     };
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if name.contains('@') || rest.contains(['?', '#']) {
         // Not repeated: this is where people put keys and tokens.
-        return Err(refused(format!(
+        return Err(invalid_place(format!(
             "credentials, accounts and options do not belong into {scheme}://…: they come from the environment; {form}"
         )));
     }
     if name.is_empty() {
-        return Err(refused(format!("{scheme}://{rest} names no {what}; {form}")));
+        return Err(invalid_place(format!("{scheme}://{rest} names no {what}; {form}")));
     }
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
-        return Err(refused(format!("`{}` is no {what}; {form}", name.escape_debug())));
+        return Err(invalid_place(format!("`{}` is no {what}; {form}", name.escape_debug())));
     }
     let prefix = object_store::path::Path::parse(prefix)
-        .map_err(|error| refused(format!("the prefix in {scheme}://{rest} cannot be used: {error}")))?;
-    Ok(Place::Cloud(Bucket { provider, name: name.to_owned(), prefix }))
+        .map_err(|error| invalid_place(format!("the prefix in {scheme}://{rest} cannot be used: {error}")))?;
+    Ok(StorePlace::Cloud(CloudBucket { provider, name: name.to_owned(), prefix }))
 }
 
-fn refused(text: String) -> StoreFault {
+fn invalid_place(text: String) -> StoreFault {
     StoreFault::Refused(text)
 }
 
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        match Place::parse(text) {
+        match StorePlace::parse(text) {
             Ok(place) => place.to_string(),
             Err(StoreFault::Refused(why)) => why,
             Err(other) => panic!("{other:?}"),

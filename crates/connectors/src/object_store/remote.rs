@@ -6,45 +6,45 @@ use std::fmt;
 use std::sync::Arc;
 
 use object_store::{Error, ObjectStore};
-use windrow_engine::{CheckpointStore, Listed, StoreFault};
+use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-use super::io::Io;
+use super::io::StoreRuntime;
 use super::{fault, name, operations};
 
-pub(super) struct Remote {
-    io: Arc<Io>,
+pub(super) struct RemoteStore {
+    io: Arc<StoreRuntime>,
     store: Arc<dyn ObjectStore>,
     place: String,
 }
 
-impl Remote {
-    pub(super) fn new(io: Arc<Io>, store: Arc<dyn ObjectStore>, place: String) -> Self {
+impl RemoteStore {
+    pub(super) fn new(io: Arc<StoreRuntime>, store: Arc<dyn ObjectStore>, place: String) -> Self {
         Self { io, store, place }
     }
 
     /// Runs `call`; `what` names it in a fault ("write NAME").
-    fn run<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, StoreFault> {
+    fn run_call<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, StoreFault> {
         let doing = || format!("could not {what} in {}", self.place);
-        self.io.run(doing, async { call.await.map_err(|error| fault::of_cloud(&doing(), &error)) })
+        self.io.run_call(doing, async { call.await.map_err(|error| fault::classify_cloud_error(&doing(), &error)) })
     }
 }
 
 /// The place only: what `object_store` shows of itself includes settings.
-impl fmt::Debug for Remote {
+impl fmt::Debug for RemoteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Remote({})", self.place)
     }
 }
 
-impl CheckpointStore for Remote {
+impl CheckpointStore for RemoteStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        let path = name::object(name)?;
-        self.run(&format!("write {name}"), operations::create(&*self.store, &path, bytes))
+        let path = name::object_path(name)?;
+        self.run_call(&format!("write {name}"), operations::create(&*self.store, &path, bytes))
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        let path = name::object(name)?;
-        self.run(&format!("read {name}"), async {
+        let path = name::object_path(name)?;
+        self.run_call(&format!("read {name}"), async {
             match operations::read(&*self.store, &path).await {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if fault::is_absent_object(&error) => Ok(None),
@@ -53,15 +53,15 @@ impl CheckpointStore for Remote {
         })
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault> {
-        let path = name::folder(folder)?;
-        self.run(&format!("list {folder}/"), operations::list(&*self.store, path.as_ref()))
+    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        let path = name::folder_path(folder)?;
+        self.run_call(&format!("list {folder}/"), operations::list(&*self.store, path.as_ref()))
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        let paths = names.iter().map(|name| name::object(name)).collect::<Result<_, StoreFault>>()?;
+        let paths = names.iter().map(|name| name::object_path(name)).collect::<Result<_, StoreFault>>()?;
         let what = format!("delete {} objects", names.len());
-        self.run(&what, operations::delete(&*self.store, paths, fault::is_absent_object))
+        self.run_call(&what, operations::delete(&*self.store, paths, fault::is_absent_object))
     }
 
     fn place(&self) -> &str {

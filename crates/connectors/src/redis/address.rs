@@ -9,9 +9,9 @@ use redis::{Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Redi
 
 /// A Redis server's address and login. Shown as `host:port` or a socket's path, never with the login.
 #[derive(Clone)]
-pub(super) struct Address(ConnectionInfo);
+pub(super) struct RedisAddress(ConnectionInfo);
 
-impl Address {
+impl RedisAddress {
     /// Reads `sink.redis.url`; the error says what is wrong with it without repeating it.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let info = url.into_connection_info().map_err(|error| {
@@ -40,7 +40,7 @@ impl Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.addr().fmt(f)
     }
@@ -58,14 +58,14 @@ mod tests {
             ("rediss://me:hunter2@redis.example", "redis.example:6379"),
             ("unix:///run/redis.sock?pass=hunter2", "/run/redis.sock"),
         ] {
-            assert_eq!(Address::parse(url).expect(url).to_string(), shown);
+            assert_eq!(RedisAddress::parse(url).expect(url).to_string(), shown);
         }
     }
 
     #[test]
     fn a_bad_url_is_not_repeated() {
         for url in ["redis://:hunter2@host:port", "redis://:hunter2@", "redis://:hunter2@host/x", "hunter2"] {
-            let message = Address::parse(url).err().expect(url);
+            let message = RedisAddress::parse(url).err().expect(url);
             assert!(message.contains("sink.redis.url") && !message.contains("hunter2"), "{message}");
         }
     }

@@ -6,103 +6,103 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use windrow_core::ViewId;
-use windrow_engine::{Cause, Origin};
+use windrow_engine::{FenceToken, TriggerRecord};
 
-use super::sink::Lane;
+use super::sink::WorkerFeedback;
 
 /// Where one row stands in its batch's bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Span {
+pub(super) struct EncodedRow {
     /// Its Redis key, without the length before it.
-    pub(super) key: Range<usize>,
+    pub(super) redis_key_range: Range<usize>,
     /// All its commands.
-    pub(super) commands: Range<usize>,
+    pub(super) commands_range: Range<usize>,
     /// How many commands these are.
-    pub(super) count: usize,
+    pub(super) command_count: usize,
 }
 
 /// Rows of one view and origin that follow each other.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
-    pub(super) origin: Origin,
+pub(super) struct RowRun {
+    pub(super) fence_token: FenceToken,
     pub(super) view: ViewId,
     /// How many.
-    rows: usize,
+    row_count: usize,
     /// The largest number among them.
-    pub(super) number: u64,
+    pub(super) last_row_number: u64,
 }
 
 /// Rows that follow each other and are due to the same record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Due {
-    pub(super) cause: Option<Cause>,
+pub(super) struct TriggeredRows {
+    pub(super) trigger: Option<TriggerRecord>,
     /// How many.
-    pub(super) rows: usize,
+    pub(super) row_count: usize,
 }
 
 /// Rows of one worker, sealed and acknowledged together.
 #[derive(Default, Debug)]
-pub(super) struct Batch {
+pub(super) struct RowBatch {
     pub(super) bytes: Vec<u8>,
-    pub(super) rows: Vec<Span>,
-    runs: Vec<Run>,
+    pub(super) rows: Vec<EncodedRow>,
+    row_runs: Vec<RowRun>,
     /// What the rows are due to.
-    pub(super) dues: Vec<Due>,
+    pub(super) triggered_rows: Vec<TriggeredRows>,
 }
 
-impl Batch {
+impl RowBatch {
     /// What it takes of the memory set aside for waiting rows.
-    pub(super) fn cost(&self) -> usize {
+    pub(super) fn memory_cost(&self) -> usize {
         self.bytes.len()
-            + self.rows.len() * size_of::<Span>()
-            + self.runs.len() * size_of::<Run>()
-            + self.dues.len() * size_of::<Due>()
+            + self.rows.len() * size_of::<EncodedRow>()
+            + self.row_runs.len() * size_of::<RowRun>()
+            + self.triggered_rows.len() * size_of::<TriggeredRows>()
     }
 
     /// An empty batch with room for as much as this one holds.
-    pub(super) fn alike(&self) -> Self {
+    pub(super) fn new_with_same_capacity(&self) -> Self {
         Self {
             bytes: Vec::with_capacity(self.bytes.len()),
             rows: Vec::with_capacity(self.rows.len()),
-            runs: Vec::with_capacity(self.runs.len()),
-            dues: Vec::with_capacity(self.dues.len()),
+            row_runs: Vec::with_capacity(self.row_runs.len()),
+            triggered_rows: Vec::with_capacity(self.triggered_rows.len()),
         }
     }
 
     /// The rows that follow are due to `cause`.
-    pub(super) fn due_to(&mut self, cause: Option<Cause>) {
-        match self.dues.last_mut() {
-            Some(due) if due.rows == 0 || due.cause == cause => due.cause = cause,
-            _ => self.dues.push(Due { cause, rows: 0 }),
+    pub(super) fn set_trigger(&mut self, cause: Option<TriggerRecord>) {
+        match self.triggered_rows.last_mut() {
+            Some(due) if due.row_count == 0 || due.trigger == cause => due.trigger = cause,
+            _ => self.triggered_rows.push(TriggeredRows { trigger: cause, row_count: 0 }),
         }
     }
 
     /// Adds a row whose commands end the bytes.
-    pub(super) fn push(&mut self, span: Span, origin: Origin, view: ViewId, number: u64) {
+    pub(super) fn push(&mut self, span: EncodedRow, origin: FenceToken, view: ViewId, number: u64) {
         self.rows.push(span);
-        match self.dues.last_mut() {
-            Some(due) => due.rows += 1,
-            None => self.dues.push(Due { cause: None, rows: 1 }),
+        match self.triggered_rows.last_mut() {
+            Some(due) => due.row_count += 1,
+            None => self.triggered_rows.push(TriggeredRows { trigger: None, row_count: 1 }),
         }
-        match self.runs.last_mut() {
-            Some(run) if run.origin == origin && run.view == view => {
-                run.rows += 1;
-                run.number = run.number.max(number);
+        match self.row_runs.last_mut() {
+            Some(run) if run.fence_token == origin && run.view == view => {
+                run.row_count += 1;
+                run.last_row_number = run.last_row_number.max(number);
             }
-            _ => self.runs.push(Run { origin, view, rows: 1, number }),
+            _ => self.row_runs.push(RowRun { fence_token: origin, view, row_count: 1, last_row_number: number }),
         }
     }
 
     /// Adds a look at the fence of `origin`, without a row.
-    pub(super) fn check(&mut self, origin: Origin) {
-        if self.runs.iter().all(|run| run.origin != origin) {
-            self.runs.push(Run { origin, view: ViewId(0), rows: 0, number: 0 });
+    pub(super) fn add_fence_check(&mut self, origin: FenceToken) {
+        if self.row_runs.iter().all(|run| run.fence_token != origin) {
+            self.row_runs.push(RowRun { fence_token: origin, view: ViewId(0), row_count: 0, last_row_number: 0 });
         }
     }
 
     /// Whether there is nothing to bring to Redis.
     pub(super) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.row_runs.is_empty()
     }
 
     /// Whether it should be sealed.
@@ -113,94 +113,95 @@ impl Batch {
 
 /// A batch and the worker it is from.
 #[derive(Debug)]
-pub(super) struct Sealed {
-    pub(super) batch: Batch,
-    pub(super) lane: Arc<Lane>,
+pub(super) struct EncodedBatch {
+    pub(super) batch: RowBatch,
+    pub(super) feedback: Arc<WorkerFeedback>,
 }
 
 /// What one transaction carries: some batches in their order, possibly of several workers. Without any it is a question
 /// whether Redis is there.
 #[derive(Default, Debug)]
-pub(super) struct Flight {
-    pub(super) batches: Vec<Sealed>,
-    cost: usize,
-    rows: usize,
-    bytes: usize,
+pub(super) struct InFlightBatch {
+    pub(super) batches: Vec<EncodedBatch>,
+    memory_cost: usize,
+    row_count: usize,
+    byte_count: usize,
 }
 
-impl Flight {
+impl InFlightBatch {
     /// Whether `batch` may come along. The first one always may.
-    pub(super) fn has_room_for(&self, batch: &Batch) -> bool {
+    pub(super) fn has_room_for(&self, batch: &RowBatch) -> bool {
         self.batches.is_empty()
-            || (self.rows + batch.rows.len() <= super::BATCH_ROWS
-                && self.bytes + batch.bytes.len() <= super::BATCH_BYTES)
+            || (self.row_count + batch.rows.len() <= super::BATCH_ROWS
+                && self.byte_count + batch.bytes.len() <= super::BATCH_BYTES)
     }
 
-    pub(super) fn push(&mut self, sealed: Sealed) {
-        self.cost += sealed.batch.cost();
-        self.rows += sealed.batch.rows.len();
-        self.bytes += sealed.batch.bytes.len();
+    pub(super) fn push(&mut self, sealed: EncodedBatch) {
+        self.memory_cost += sealed.batch.memory_cost();
+        self.row_count += sealed.batch.rows.len();
+        self.byte_count += sealed.batch.bytes.len();
         self.batches.push(sealed);
     }
 
     /// What its batches take of the memory set aside for waiting rows.
-    pub(super) fn cost(&self) -> usize {
-        self.cost
+    pub(super) fn memory_cost(&self) -> usize {
+        self.memory_cost
     }
 
     /// Number of rows.
     pub(super) fn row_count(&self) -> usize {
-        self.rows
+        self.row_count
     }
 
     /// Every row with the batch it is in and its origin, in order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&Sealed, &Span, Origin)> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&EncodedBatch, &EncodedRow, FenceToken)> {
         self.batches.iter().flat_map(|sealed| {
-            let origins = sealed.batch.runs.iter().flat_map(|run| std::iter::repeat_n(run.origin, run.rows));
+            let origins =
+                sealed.batch.row_runs.iter().flat_map(|run| std::iter::repeat_n(run.fence_token, run.row_count));
             sealed.batch.rows.iter().zip(origins).map(move |(span, origin)| (sealed, span, origin))
         })
     }
 
     /// Its batches; what they took of memory is no longer counted here.
-    pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
+    pub(super) fn into_batches(self) -> impl Iterator<Item = RowBatch> {
         self.batches.into_iter().map(|sealed| sealed.batch)
     }
 
     /// The rows' origins and numbers.
-    pub(super) fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.batches.iter().flat_map(|sealed| &sealed.batch.runs)
+    pub(super) fn row_runs(&self) -> impl Iterator<Item = &RowRun> {
+        self.batches.iter().flat_map(|sealed| &sealed.batch.row_runs)
     }
 }
 
-impl Batch {
+impl RowBatch {
     /// The memory it takes, room for more included.
-    pub(super) fn room(&self) -> usize {
+    pub(super) fn allocated_bytes(&self) -> usize {
         self.bytes.capacity()
-            + self.rows.capacity() * size_of::<Span>()
-            + self.runs.capacity() * size_of::<Run>()
-            + self.dues.capacity() * size_of::<Due>()
+            + self.rows.capacity() * size_of::<EncodedRow>()
+            + self.row_runs.capacity() * size_of::<RowRun>()
+            + self.triggered_rows.capacity() * size_of::<TriggeredRows>()
     }
 
     /// Every row with its view, in order.
-    pub(super) fn views(&self) -> impl Iterator<Item = (&Span, ViewId)> {
-        let views = self.runs.iter().flat_map(|run| std::iter::repeat_n(run.view, run.rows));
+    pub(super) fn rows_with_views(&self) -> impl Iterator<Item = (&EncodedRow, ViewId)> {
+        let views = self.row_runs.iter().flat_map(|run| std::iter::repeat_n(run.view, run.row_count));
         self.rows.iter().zip(views)
     }
 }
 
-impl Sealed {
+impl EncodedBatch {
     /// Whether it holds rows of `origin`.
-    pub(super) fn is_from(&self, origin: Origin) -> bool {
-        self.batch.runs.iter().any(|run| run.origin == origin)
+    pub(super) fn has_rows_of(&self, origin: FenceToken) -> bool {
+        self.batch.row_runs.iter().any(|run| run.fence_token == origin)
     }
 
     /// The Redis key of a row.
-    pub(super) fn key(&self, span: &Span) -> &[u8] {
-        &self.batch.bytes[span.key.clone()]
+    pub(super) fn redis_key(&self, span: &EncodedRow) -> &[u8] {
+        &self.batch.bytes[span.redis_key_range.clone()]
     }
 
     /// The commands of a row.
-    pub(super) fn commands(&self, span: &Span) -> &[u8] {
-        &self.batch.bytes[span.commands.clone()]
+    pub(super) fn row_commands(&self, span: &EncodedRow) -> &[u8] {
+        &self.batch.bytes[span.commands_range.clone()]
     }
 }

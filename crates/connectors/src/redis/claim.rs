@@ -7,56 +7,56 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use windrow_engine::{Claim, Claimed, Fence, Halt, Stop};
+use windrow_engine::{ClaimOutcome, Halt, PartitionClaim, RowFence, StopSignal};
 
-use super::queue::Queue;
+use super::queue::WriteQueue;
 
 /// A claim that waits for its answer.
 #[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) claim: Claim,
-    answer: Mutex<Option<Claimed>>,
-    given_up: AtomicBool,
+pub(super) struct PendingClaim {
+    pub(super) claim: PartitionClaim,
+    answer: Mutex<Option<ClaimOutcome>>,
+    abandoned: AtomicBool,
 }
 
-impl Pending {
-    pub(super) fn new(claim: Claim) -> Self {
-        Self { claim, answer: Mutex::new(None), given_up: AtomicBool::new(false) }
+impl PendingClaim {
+    pub(super) fn new(claim: PartitionClaim) -> Self {
+        Self { claim, answer: Mutex::new(None), abandoned: AtomicBool::new(false) }
     }
 
-    pub(super) fn answer(&self, answer: Claimed) {
+    pub(super) fn set_answer(&self, answer: ClaimOutcome) {
         *self.answer.lock() = Some(answer);
     }
 
-    pub(super) fn answered(&self) -> Option<Claimed> {
+    pub(super) fn take_answer(&self) -> Option<ClaimOutcome> {
         self.answer.lock().take()
     }
 
     /// Nobody waits for the answer any more.
-    pub(super) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Release);
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_wanted(&self) -> bool {
-        !self.given_up.load(Ordering::Acquire)
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.abandoned.load(Ordering::Acquire)
     }
 }
 
 /// The fences of a pipeline in Redis; shared by all workers of this process.
 #[derive(Clone)]
 pub struct RedisFence {
-    queue: Arc<Queue>,
-    stop: Stop,
+    queue: Arc<WriteQueue>,
+    stop: StopSignal,
 }
 
 impl RedisFence {
-    pub(super) fn new(queue: Arc<Queue>, stop: Stop) -> Self {
+    pub(super) fn new(queue: Arc<WriteQueue>, stop: StopSignal) -> Self {
         Self { queue, stop }
     }
 }
 
-impl Fence for RedisFence {
-    fn claim(&self, claim: &Claim) -> Result<Claimed, Halt> {
-        self.queue.claim(claim.clone(), &self.stop)
+impl RowFence for RedisFence {
+    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
+        self.queue.claim_partition(claim.clone(), &self.stop)
     }
 }

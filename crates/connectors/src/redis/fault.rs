@@ -10,53 +10,55 @@ use redis::{ErrorKind, RedisError, ServerError};
 
 /// Why a flight did not arrive. The rows are kept in any case.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Fault {
+pub(super) enum RedisFault {
     /// Redis is not there, or does not take writes for now.
-    Away(String),
+    Unreachable(String),
     /// Redis does not let this user in, or not do this. Fatal at the start; later it is waited for like the others, since
     /// a password that is being changed is no reason to lose the state of a running job.
-    Locked(String),
+    AccessDenied(String),
     /// This Redis cannot do what is needed at all, or a person has to look at what it holds.
-    Unfit(String),
+    Unusable(String),
     /// Windrow itself is wrong.
     Bug(String),
 }
 
-impl Fault {
+impl RedisFault {
     /// The reason, for people.
     pub(super) fn reason(&self) -> &str {
         match self {
-            Self::Away(reason) | Self::Locked(reason) | Self::Unfit(reason) | Self::Bug(reason) => reason,
+            Self::Unreachable(reason) | Self::AccessDenied(reason) | Self::Unusable(reason) | Self::Bug(reason) => {
+                reason
+            }
         }
     }
 }
 
 /// An error of the connection, or of logging in.
-pub(super) fn of_error(error: &RedisError) -> Fault {
+pub(super) fn classify_error(error: &RedisError) -> RedisFault {
     // The crate hands out the pointer it keeps the cause in.
     let cause = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     let io_kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match (error.kind(), io_kind) {
-        (ErrorKind::AuthenticationFailed, _) => Fault::Locked("user or password refused".to_owned()),
+        (ErrorKind::AuthenticationFailed, _) => RedisFault::AccessDenied("user or password refused".to_owned()),
         // What rustls says about certificates, and about servers that do not speak TLS.
-        (ErrorKind::Io, Some(io::ErrorKind::InvalidData)) => Fault::Locked(format!("TLS failed: {error}")),
-        _ if error.is_timeout() => Fault::Away("no answer in time".to_owned()),
+        (ErrorKind::Io, Some(io::ErrorKind::InvalidData)) => RedisFault::AccessDenied(format!("TLS failed: {error}")),
+        _ if error.is_timeout() => RedisFault::Unreachable("no answer in time".to_owned()),
         (ErrorKind::Server(_), _) => {
             let code = error.code().unwrap_or_default();
-            classify(code, error.detail().unwrap_or_default(), &error.to_string())
+            classify_server_error(code, error.detail().unwrap_or_default(), &error.to_string())
         }
-        _ => Fault::Away(error.to_string()),
+        _ => RedisFault::Unreachable(error.to_string()),
     }
 }
 
 /// An error in reply to something else than a row's command inside `EXEC`.
-pub(super) fn of_reply(error: &ServerError) -> Fault {
-    classify(error.code(), error.details().unwrap_or_default(), &text(error))
+pub(super) fn classify_reply(error: &ServerError) -> RedisFault {
+    classify_server_error(error.code(), error.details().unwrap_or_default(), &format_server_error(error))
 }
 
 /// An error in reply to a row's question or to one of its commands inside `EXEC`: the reason to refuse that row, or a
 /// fault that concerns all rows.
-pub(super) fn of_row(error: &ServerError) -> Result<String, Fault> {
+pub(super) fn classify_row_reply(error: &ServerError) -> Result<String, RedisFault> {
     const OF_THE_SERVER: [&str; 13] = [
         "ASK",
         "BUSY",
@@ -74,28 +76,28 @@ pub(super) fn of_row(error: &ServerError) -> Result<String, Fault> {
     ];
     let code = error.code();
     if OF_THE_SERVER.contains(&code) || code == "TRYAGAIN" || is_unknown_command(error.details().unwrap_or_default()) {
-        Err(of_reply(error))
+        Err(classify_reply(error))
     } else {
-        Ok(text(error))
+        Ok(format_server_error(error))
     }
 }
 
-fn classify(code: &str, detail: &str, text: &str) -> Fault {
+fn classify_server_error(code: &str, detail: &str, text: &str) -> RedisFault {
     // EXEC itself was not allowed: the error stands inside.
     if let Some(inner) = detail.strip_prefix("Transaction discarded because of: ") {
         let (code, detail) = inner.split_once(' ').unwrap_or((inner, ""));
-        return classify(code, detail, inner);
+        return classify_server_error(code, detail, inner);
     }
     match code {
-        "MOVED" | "ASK" | "CROSSSLOT" => Fault::Unfit(format!(
+        "MOVED" | "ASK" | "CROSSSLOT" => RedisFault::Unusable(format!(
             "it is a node of a Redis Cluster ({text}), where rows of several keys cannot be written in one transaction; \
              point sink.redis.url at a Redis that is not in cluster mode"
         )),
         _ if is_unknown_command(detail) => {
-            Fault::Unfit(format!("{text}; Windrow needs Redis 6.2 or newer with its usual commands"))
+            RedisFault::Unusable(format!("{text}; Windrow needs Redis 6.2 or newer with its usual commands"))
         }
-        "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => Fault::Locked(text.to_owned()),
-        _ => Fault::Away(text.to_owned()),
+        "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => RedisFault::AccessDenied(text.to_owned()),
+        _ => RedisFault::Unreachable(text.to_owned()),
     }
 }
 
@@ -103,7 +105,7 @@ fn is_unknown_command(detail: &str) -> bool {
     detail.starts_with("unknown command")
 }
 
-fn text(error: &ServerError) -> String {
+fn format_server_error(error: &ServerError) -> String {
     match error.details() {
         Some(details) => format!("{} {details}", error.code()),
         None => error.code().to_owned(),
@@ -123,7 +125,7 @@ mod tests {
 
     #[test]
     fn only_what_is_wrong_with_a_row_refuses_it() {
-        let refused = of_row(&reply("WRONGTYPE Operation against a key holding the wrong kind of value"));
+        let refused = classify_row_reply(&reply("WRONGTYPE Operation against a key holding the wrong kind of value"));
         assert_eq!(refused.as_deref(), Ok("WRONGTYPE Operation against a key holding the wrong kind of value"));
         for line in [
             "LOADING Redis is loading the dataset in memory",
@@ -136,30 +138,36 @@ mod tests {
             "MISCONF Redis is configured to save RDB snapshots",
             "NOREPLICAS Not enough good replicas to write.",
         ] {
-            assert_eq!(of_row(&reply(line)), Err(Fault::Away(line.to_owned())));
+            assert_eq!(classify_row_reply(&reply(line)), Err(RedisFault::Unreachable(line.to_owned())));
         }
         for line in ["NOAUTH Authentication required.", "NOPERM User x has no permissions to run the 'hset' command"] {
-            assert_eq!(of_row(&reply(line)), Err(Fault::Locked(line.to_owned())));
+            assert_eq!(classify_row_reply(&reply(line)), Err(RedisFault::AccessDenied(line.to_owned())));
         }
         for line in ["MOVED 866 127.0.0.1:7001", "CROSSSLOT Keys don't hash", "ERR unknown command 'PEXPIRE'"] {
-            assert!(matches!(of_row(&reply(line)), Err(Fault::Unfit(_))), "{line}");
+            assert!(matches!(classify_row_reply(&reply(line)), Err(RedisFault::Unusable(_))), "{line}");
         }
     }
 
     #[test]
     fn a_broken_connection_passes_and_a_bad_certificate_does_not() {
-        let fault = |kind, text: &str| of_error(&RedisError::from(io::Error::new(kind, text)));
+        let fault = |kind, text: &str| classify_error(&RedisError::from(io::Error::new(kind, text)));
         let certificate = fault(io::ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer");
-        assert_eq!(certificate, Fault::Locked("TLS failed: invalid peer certificate: UnknownIssuer".to_owned()));
-        assert_eq!(fault(io::ErrorKind::ConnectionReset, "reset"), Fault::Away("reset".to_owned()));
-        assert_eq!(fault(io::ErrorKind::WouldBlock, "later"), Fault::Away("no answer in time".to_owned()));
+        assert_eq!(
+            certificate,
+            RedisFault::AccessDenied("TLS failed: invalid peer certificate: UnknownIssuer".to_owned())
+        );
+        assert_eq!(fault(io::ErrorKind::ConnectionReset, "reset"), RedisFault::Unreachable("reset".to_owned()));
+        assert_eq!(fault(io::ErrorKind::WouldBlock, "later"), RedisFault::Unreachable("no answer in time".to_owned()));
     }
 
     #[test]
     fn an_aborted_transaction_passes() {
         let line = "EXECABORT Transaction discarded because of previous errors.";
-        assert_eq!(of_reply(&reply(line)), Fault::Away(line.to_owned()));
+        assert_eq!(classify_reply(&reply(line)), RedisFault::Unreachable(line.to_owned()));
         let line = "EXECABORT Transaction discarded because of: NOPERM this user has no permissions";
-        assert_eq!(of_reply(&reply(line)), Fault::Locked("NOPERM this user has no permissions".to_owned()));
+        assert_eq!(
+            classify_reply(&reply(line)),
+            RedisFault::AccessDenied("NOPERM this user has no permissions".to_owned())
+        );
     }
 }

@@ -5,22 +5,22 @@
 //! scanned: fine for a person who asks; whoever asks often paces it.
 
 use redis::{Connection, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
-use windrow_core::{EventTime, Schema, ViewId, Window};
-use windrow_spec::{KeyWindow, View};
+use windrow_core::{EventSchema, EventTime, ViewId, Window};
+use windrow_spec::{KeyWindow, ViewSpec};
 
-use super::Settings;
-use super::address::Address;
+use super::RedisWriterSettings;
+use super::address::RedisAddress;
 use super::fault;
-use super::fence::is_fence;
+use super::fence::is_fence_key;
 
 /// Keys looked at per step of a scan.
-pub const SCAN_COUNT: usize = 1_000;
+pub const SCAN_STEP_KEYS: usize = 1_000;
 /// Rows read in one transaction; Redis does nothing else meanwhile.
-const ROWS_AT_A_TIME: usize = 50;
+const ROWS_PER_TRANSACTION: usize = 50;
 
 /// A row as Redis holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FoundRow {
+pub struct StoredRow {
     /// The feature view.
     pub view: ViewId,
     /// The row's key.
@@ -28,7 +28,7 @@ pub struct FoundRow {
     /// What the key says about the window.
     pub window: KeyWindow,
     /// The row.
-    pub contents: Contents,
+    pub contents: StoredRowContents,
     /// Milliseconds until Redis forgets the row; `None`: never.
     pub ttl_left_ms: Option<i64>,
     /// Milliseconds since it was written: the view's TTL less what is left of it. `None` where it never expires, or
@@ -38,7 +38,7 @@ pub struct FoundRow {
 
 /// What is stored at a row's key.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Contents {
+pub enum StoredRowContents {
     /// Field and value: first those the view writes, in its order, then others in the order of their names.
     Fields(Vec<(Vec<u8>, Vec<u8>)>),
     /// Not a hash but, in Redis' words, this.
@@ -47,7 +47,7 @@ pub enum Contents {
 
 /// Why the rows could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum FeaturesError {
+pub enum ReadFeaturesError {
     /// Redis cannot be used; the message names the setting to look at.
     #[error("{0}")]
     Address(String),
@@ -75,10 +75,10 @@ pub struct RowKey {
 impl RowKey {
     /// `redis_key`, where it is the key of a row of `view` for the entity `key`.
     #[must_use]
-    pub fn parse(views: &[View], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
-        let window = views.get(view.0)?.key.matches(key, redis_key)?;
+    pub fn parse(views: &[ViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
+        let window = views.get(view.0)?.key.parse_key(key, redis_key)?;
         // A fence is never a row, see the link.
-        (!is_fence(redis_key)).then(|| Self { view, window, redis_key: redis_key.to_vec() })
+        (!is_fence_key(redis_key)).then(|| Self { view, window, redis_key: redis_key.to_vec() })
     }
 }
 
@@ -86,24 +86,29 @@ impl RowKey {
 ///
 /// # Errors
 /// When Redis cannot be reached or refuses. Nothing is tried twice.
-pub fn read_features(url: &str, views: &[View], schema: &Schema, key: &str) -> Result<Vec<FoundRow>, FeaturesError> {
+pub fn read_features(
+    url: &str,
+    views: &[ViewSpec],
+    schema: &EventSchema,
+    key: &str,
+) -> Result<Vec<StoredRow>, ReadFeaturesError> {
     let mut reader = FeatureReader::open(url, views, schema, key)?;
-    let mut keys = reader.own_keys();
-    reader.scan(|found| {
+    let mut keys = reader.fixed_row_keys();
+    reader.scan_windowed_row_keys(|found| {
         keys.extend(found);
         true
     })?;
     keys.sort_unstable();
     keys.dedup(); // a scan may return a key twice
-    reader.rows(&keys)
+    reader.read_rows(&keys)
 }
 
 /// Finds and reads the rows of one entity, over a connection of its own.
 pub struct FeatureReader<'a> {
     connection: Connection,
-    address: Address,
-    views: &'a [View],
-    schema: &'a Schema,
+    address: RedisAddress,
+    views: &'a [ViewSpec],
+    schema: &'a EventSchema,
     key: &'a str,
 }
 
@@ -112,42 +117,50 @@ impl<'a> FeatureReader<'a> {
     ///
     /// # Errors
     /// When Redis cannot be reached or refuses.
-    pub fn open(url: &str, views: &'a [View], schema: &'a Schema, key: &'a str) -> Result<Self, FeaturesError> {
-        let address = Address::parse(url).map_err(FeaturesError::Address)?;
-        let settings = Settings::default();
+    pub fn open(
+        url: &str,
+        views: &'a [ViewSpec],
+        schema: &'a EventSchema,
+        key: &'a str,
+    ) -> Result<Self, ReadFeaturesError> {
+        let address = RedisAddress::parse(url).map_err(ReadFeaturesError::Address)?;
+        let settings = RedisWriterSettings::default();
         match address.connect(settings.connect_timeout, settings.response_timeout) {
             Ok(connection) => Ok(Self { connection, address, views, schema, key }),
-            Err(error) => Err(refused(&address, &error)),
+            Err(error) => Err(read_error(&address, &error)),
         }
     }
 
     /// The keys of the rows whose views have one row per entity.
     #[must_use]
-    pub fn own_keys(&self) -> Vec<RowKey> {
+    pub fn fixed_row_keys(&self) -> Vec<RowKey> {
         let nowhere = EventTime::from_ms(0);
-        let own = self.views.iter().enumerate().filter(|(_, view)| !view.key.has_window());
+        let own = self.views.iter().enumerate().filter(|(_, view)| !view.key.names_window());
         own.filter_map(|(index, view)| {
             let mut redis_key = Vec::new();
-            view.key.write(&mut redis_key, self.key, Window { start: nowhere, end: nowhere });
+            view.key.append_key(&mut redis_key, self.key, Window { start: nowhere, end: nowhere });
             RowKey::parse(self.views, ViewId(index), self.key, &redis_key)
         })
         .collect()
     }
 
     /// Looks at all keys of the database for those of the other views' rows. `found` takes what each step of at most about
-    /// [`SCAN_COUNT`] keys brought (often nothing) and says whether to go on; a key may come twice.
+    /// [`SCAN_STEP_KEYS`] keys brought (often nothing) and says whether to go on; a key may come twice.
     ///
     /// # Errors
     /// When Redis fails or refuses.
-    pub fn scan(&mut self, mut found: impl FnMut(Vec<RowKey>) -> bool) -> Result<(), FeaturesError> {
-        for (index, view) in self.views.iter().enumerate().filter(|(_, view)| view.key.has_window()) {
+    pub fn scan_windowed_row_keys(
+        &mut self,
+        mut found: impl FnMut(Vec<RowKey>) -> bool,
+    ) -> Result<(), ReadFeaturesError> {
+        for (index, view) in self.views.iter().enumerate().filter(|(_, view)| view.key.names_window()) {
             let pattern = view.key.scan_pattern(self.key);
             let mut cursor = 0_u64;
             loop {
                 let mut step = redis::cmd("SCAN");
-                step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_COUNT);
+                step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP_KEYS);
                 let (next, keys): (u64, Vec<Vec<u8>>) =
-                    step.query(&mut self.connection).map_err(|error| refused(&self.address, &error))?;
+                    step.query(&mut self.connection).map_err(|error| read_error(&self.address, &error))?;
                 let parse = |redis_key: &Vec<u8>| RowKey::parse(self.views, ViewId(index), self.key, redis_key);
                 if !found(keys.iter().filter_map(parse).collect()) {
                     return Ok(());
@@ -165,16 +178,16 @@ impl<'a> FeatureReader<'a> {
     ///
     /// # Errors
     /// When Redis fails or refuses.
-    pub fn rows(&mut self, keys: &[RowKey]) -> Result<Vec<FoundRow>, FeaturesError> {
+    pub fn read_rows(&mut self, keys: &[RowKey]) -> Result<Vec<StoredRow>, ReadFeaturesError> {
         let mut rows = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(ROWS_AT_A_TIME) {
-            let read = self.read(keys).map_err(|error| refused(&self.address, &error))?;
+        for keys in keys.chunks(ROWS_PER_TRANSACTION) {
+            let read = self.read_rows_atomically(keys).map_err(|error| read_error(&self.address, &error))?;
             rows.extend(read);
         }
         Ok(rows)
     }
 
-    fn read(&mut self, keys: &[RowKey]) -> RedisResult<Vec<FoundRow>> {
+    fn read_rows_atomically(&mut self, keys: &[RowKey]) -> RedisResult<Vec<StoredRow>> {
         let mut pipeline = Pipeline::new();
         pipeline.atomic().ignore_errors();
         for RowKey { redis_key, .. } in keys {
@@ -185,33 +198,37 @@ impl<'a> FeatureReader<'a> {
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
             let (Some(kind), Some(ttl), Some(fields)) = (answers.next(), answers.next(), answers.next()) else { break };
-            rows.extend(self.row(key, kind, ttl, fields)?);
+            rows.extend(self.decode_row(key, kind, ttl, fields)?);
         }
         Ok(rows)
     }
 
     /// What is at `key`; `None` where nothing is (any more).
-    fn row(&self, key: &RowKey, kind: Value, ttl: Value, fields: Value) -> RedisResult<Option<FoundRow>> {
+    fn decode_row(&self, key: &RowKey, kind: Value, ttl: Value, fields: Value) -> RedisResult<Option<StoredRow>> {
         let RowKey { view: id, window, redis_key } = key.clone();
         let Some(view) = self.views.get(id.0) else { return Ok(None) };
         let kind = String::from_redis_value(kind.extract_error()?)?;
         let ttl = i64::from_redis_value(ttl.extract_error()?)?;
         let contents = match kind.as_str() {
             "none" => return Ok(None),
-            "hash" => Contents::Fields(in_order(Vec::from_redis_value(fields.extract_error()?)?, view, self.schema)),
-            _ => Contents::OtherType(kind),
+            "hash" => StoredRowContents::Fields(sort_fields(
+                Vec::from_redis_value(fields.extract_error()?)?,
+                view,
+                self.schema,
+            )),
+            _ => StoredRowContents::OtherType(kind),
         };
         let ttl_left_ms = (ttl >= 0).then_some(ttl);
         let age_ms = ttl_left_ms.map(|left| view.ttl_ms - left).filter(|age| *age >= 0);
-        Ok(Some(FoundRow { view: id, redis_key, window, contents, ttl_left_ms, age_ms }))
+        Ok(Some(StoredRow { view: id, redis_key, window, contents, ttl_left_ms, age_ms }))
     }
 }
 
-fn refused(address: &Address, error: &RedisError) -> FeaturesError {
-    FeaturesError::Redis { address: address.to_string(), reason: fault::of_error(error).reason().to_owned() }
+fn read_error(address: &RedisAddress, error: &RedisError) -> ReadFeaturesError {
+    ReadFeaturesError::Redis { address: address.to_string(), reason: fault::classify_error(error).reason().to_owned() }
 }
 
-fn in_order(mut fields: Vec<(Vec<u8>, Vec<u8>)>, view: &View, schema: &Schema) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn sort_fields(mut fields: Vec<(Vec<u8>, Vec<u8>)>, view: &ViewSpec, schema: &EventSchema) -> Vec<(Vec<u8>, Vec<u8>)> {
     let names = || {
         let features = view.feature_view.features.iter().map(|feature| feature.name.as_bytes());
         std::iter::once(schema.key_name().as_bytes()).chain(features)

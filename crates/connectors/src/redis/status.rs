@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Figures for logs and metrics. The counters only grow.
 #[derive(Clone, Default, Debug)]
-pub struct Status {
+pub struct RedisWriterStatus {
     /// Rows that are in Redis.
     pub rows_written: u64,
     /// Transactions that brought them there.
@@ -20,20 +20,20 @@ pub struct Status {
     /// How many may.
     pub waiting_bytes_limit: usize,
     /// The most that ever did.
-    pub waiting_bytes_max: usize,
+    pub waiting_bytes_peak: usize,
     /// Connections opened after the first.
     pub reconnects: u64,
     /// Why and for how long nothing has been getting through; `None` while all is well.
-    pub away: Option<Away>,
+    pub outage: Option<RedisOutage>,
     /// The latest fault, also when it is over.
     pub last_error: Option<String>,
 }
 
 /// An outage that is not over.
 #[derive(Clone, Debug)]
-pub struct Away {
+pub struct RedisOutage {
     /// How long it has lasted.
-    pub lasting: Duration,
+    pub duration: Duration,
     /// The latest reason.
     pub reason: String,
 }

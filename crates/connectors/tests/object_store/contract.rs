@@ -1,11 +1,14 @@
-//! What every store promises. [`holds`] is the contract where nothing goes wrong; [`holds_through_faults`] is what is
+//! What every store promises. [`check_contract`] is the contract where nothing goes wrong; [`check_contract_under_faults`] is what is
 //! left of it, by reading back, where requests fail before and after they took effect.
 
 use std::sync::{Barrier, Mutex};
 
-use windrow_engine::{Listed, StoreFault};
+use windrow_engine::{ListedObject, StoreFault};
 
-use crate::stores::{Owner, Store, bytes, endpoint, names, open, patiently, s3, settle};
+use crate::stores::{
+    ObjectOwner, SharedStore, create_and_settle, endpoint_from_env, list_names, open_s3_store, open_store,
+    random_bytes, retry_until_done,
+};
 
 const THREADS: usize = 8;
 
@@ -13,40 +16,40 @@ const THREADS: usize = 8;
 fn a_directory_holds_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("not/there yet/é#1%41");
-    holds(&open(&format!("file:{}", root.display())));
+    check_contract(&open_store(&format!("file:{}", root.display())));
 }
 
 #[test]
 fn memory_holds_it() {
-    holds(&open("memory:"));
+    check_contract(&open_store("memory:"));
 }
 
 #[test]
 fn s3_holds_it() {
-    let Some(endpoint) = endpoint("WINDROW_TEST_S3") else { return };
-    holds(&s3(&endpoint));
+    let Some(endpoint) = endpoint_from_env("WINDROW_TEST_S3") else { return };
+    check_contract(&open_s3_store(&endpoint));
 }
 
 #[test]
 fn s3_holds_it_through_faults() {
-    let Some(endpoint) = endpoint("WINDROW_TEST_S3_FAULTS") else { return };
-    holds_through_faults(&s3(&endpoint), 10);
+    let Some(endpoint) = endpoint_from_env("WINDROW_TEST_S3_FAULTS") else { return };
+    check_contract_under_faults(&open_s3_store(&endpoint), 10);
 }
 
 #[test]
 fn a_directory_holds_it_through_faults_too() {
     let folder = tempfile::tempdir().expect("a folder");
-    holds_through_faults(&open(&format!("file:{}", folder.path().display())), 10);
+    check_contract_under_faults(&open_store(&format!("file:{}", folder.path().display())), 10);
 }
 
-fn holds(store: &Store) {
+fn check_contract(store: &SharedStore) {
     nothing_is_there(store);
     an_object_is_created_once(store);
-    holds_through_faults(store, 50);
+    check_contract_under_faults(store, 50);
     more_objects_than_a_page_has(store);
 }
 
-fn holds_through_faults(store: &Store, races: usize) {
+fn check_contract_under_faults(store: &SharedStore, races: usize) {
     segments_make_folders(store);
     names_stay_what_they_are(store);
     a_large_object(store);
@@ -56,7 +59,7 @@ fn holds_through_faults(store: &Store, races: usize) {
     }
 }
 
-fn nothing_is_there(store: &Store) {
+fn nothing_is_there(store: &SharedStore) {
     assert_eq!(store.list(""), Ok(Vec::new()));
     assert_eq!(store.list("a/b"), Ok(Vec::new()));
     assert_eq!(store.read("a/b/c"), Ok(None));
@@ -64,7 +67,7 @@ fn nothing_is_there(store: &Store) {
     assert_eq!(store.delete(&[]), Ok(()));
 }
 
-fn an_object_is_created_once(store: &Store) {
+fn an_object_is_created_once(store: &SharedStore) {
     assert_eq!(store.create("once/a", b"first".to_vec()), Ok(()));
     assert_eq!(store.create("once/a", b"second".to_vec()), Err(StoreFault::Exists));
     assert_eq!(store.create("once/a", b"first".to_vec()), Err(StoreFault::Exists));
@@ -74,38 +77,38 @@ fn an_object_is_created_once(store: &Store) {
     assert_eq!(store.read("once"), Ok(None), "a folder is no object");
 }
 
-fn segments_make_folders(store: &Store) {
+fn segments_make_folders(store: &SharedStore) {
     let all = ["f/p1/a", "f/p1/b/c", "f/p10/a", "f/p1.x", "f/p1-", "f/P1/a", "f/p2"];
     for name in all {
-        assert_eq!(settle(store, name, name.as_bytes()), Owner::Me);
+        assert_eq!(create_and_settle(store, name, name.as_bytes()), ObjectOwner::Me);
     }
     let mut sorted = all.map(str::to_owned);
     sorted.sort();
-    assert_eq!(names(store, "f"), sorted);
-    assert_eq!(names(store, "f/"), sorted);
-    assert_eq!(names(store, "f/p1"), ["f/p1/a", "f/p1/b/c"]);
-    assert_eq!(names(store, "f/p1/b"), ["f/p1/b/c"]);
-    assert_eq!(names(store, "f/p"), [""; 0]);
-    let listed = patiently(|| store.list("f/p1/b"));
-    assert_eq!(listed, [Listed { name: "f/p1/b/c".to_owned(), bytes: 8 }]);
-    let everything = names(store, "");
+    assert_eq!(list_names(store, "f"), sorted);
+    assert_eq!(list_names(store, "f/"), sorted);
+    assert_eq!(list_names(store, "f/p1"), ["f/p1/a", "f/p1/b/c"]);
+    assert_eq!(list_names(store, "f/p1/b"), ["f/p1/b/c"]);
+    assert_eq!(list_names(store, "f/p"), [""; 0]);
+    let listed = retry_until_done(|| store.list("f/p1/b"));
+    assert_eq!(listed, [ListedObject { name: "f/p1/b/c".to_owned(), bytes: 8 }]);
+    let everything = list_names(store, "");
     assert!(sorted.iter().all(|name| everything.contains(name)), "{everything:?}");
     assert!(everything.is_sorted());
 }
 
-fn names_stay_what_they_are(store: &Store) {
+fn names_stay_what_they_are(store: &SharedStore) {
     let all = ["n/%25", "n/%2F", "n/%41", "n/A", "n/a%20b%C3%A9", "n/a-b_c.d", "n/%"];
     for name in all {
-        assert_eq!(settle(store, name, name.as_bytes()), Owner::Me, "{name}");
+        assert_eq!(create_and_settle(store, name, name.as_bytes()), ObjectOwner::Me, "{name}");
     }
     let mut sorted = all;
     sorted.sort_unstable();
-    assert_eq!(names(store, "n"), sorted);
+    assert_eq!(list_names(store, "n"), sorted);
     for name in all {
-        assert_eq!(patiently(|| store.read(name)).as_deref(), Some(name.as_bytes()), "{name}");
+        assert_eq!(retry_until_done(|| store.read(name)).as_deref(), Some(name.as_bytes()), "{name}");
     }
     let long = format!("n/{}", "x".repeat(200));
-    assert_eq!(settle(store, &long, b"long"), Owner::Me);
+    assert_eq!(create_and_settle(store, &long, b"long"), ObjectOwner::Me);
     for bad in ["", "/", "a//b", "a/../b", "..", ".", "a/", "/a", "a b", "a#1", "é", "a\\b", "a?b", "a:b"] {
         for refused in [store.create(bad, Vec::new()), store.read(bad).map(|_| ()), store.delete(&[bad.to_owned()])] {
             assert!(matches!(refused, Err(StoreFault::Refused(_))), "`{bad}`: {refused:?}");
@@ -113,28 +116,28 @@ fn names_stay_what_they_are(store: &Store) {
     }
 }
 
-fn a_large_object(store: &Store) {
-    let large = bytes(20_000_000, 1);
-    assert_eq!(settle(store, "large/20MB", &large), Owner::Me);
-    assert!(patiently(|| store.read("large/20MB")) == Some(large), "20 MB come back as they were");
-    assert_eq!(patiently(|| store.list("large"))[0].bytes, 20_000_000);
+fn a_large_object(store: &SharedStore) {
+    let large = random_bytes(20_000_000, 1);
+    assert_eq!(create_and_settle(store, "large/20MB", &large), ObjectOwner::Me);
+    assert!(retry_until_done(|| store.read("large/20MB")) == Some(large), "20 MB come back as they were");
+    assert_eq!(retry_until_done(|| store.list("large"))[0].bytes, 20_000_000);
 }
 
-fn deleting(store: &Store) {
+fn deleting(store: &SharedStore) {
     for name in ["d/a", "d/b", "d/c/a"] {
-        settle(store, name, b"x");
+        create_and_settle(store, name, b"x");
     }
     let some = ["d/a", "d/never", "d/c/a", "d/a"].map(str::to_owned);
-    patiently(|| store.delete(&some));
-    patiently(|| store.delete(&some));
-    assert_eq!(names(store, "d"), ["d/b"]);
-    assert_eq!(patiently(|| store.read("d/a")), None);
-    assert_eq!(settle(store, "d/a", b"again"), Owner::Me);
-    assert_eq!(patiently(|| store.read("d/a")).as_deref(), Some(&b"again"[..]));
+    retry_until_done(|| store.delete(&some));
+    retry_until_done(|| store.delete(&some));
+    assert_eq!(list_names(store, "d"), ["d/b"]);
+    assert_eq!(retry_until_done(|| store.read("d/a")), None);
+    assert_eq!(create_and_settle(store, "d/a", b"again"), ObjectOwner::Me);
+    assert_eq!(retry_until_done(|| store.read("d/a")).as_deref(), Some(&b"again"[..]));
 }
 
 /// Eight threads create one name, each with its own bytes: one wins, and everybody agrees on who.
-fn one_of_many_wins(store: &Store, race: usize) {
+fn one_of_many_wins(store: &SharedStore, race: usize) {
     let name = format!("race/{race}/epoch");
     let start = Barrier::new(THREADS);
     let winners = Mutex::new(Vec::new());
@@ -143,9 +146,9 @@ fn one_of_many_wins(store: &Store, race: usize) {
             let (name, start, winners) = (&name, &start, &winners);
             threads.spawn(move || {
                 // Of different lengths, and long enough that a mixture would show.
-                let mine = bytes(10_000 + thread, thread as u64);
+                let mine = random_bytes(10_000 + thread, thread as u64);
                 start.wait();
-                if settle(store, name, &mine) == Owner::Me {
+                if create_and_settle(store, name, &mine) == ObjectOwner::Me {
                     winners.lock().expect("no thread panicked").push(thread);
                 }
             });
@@ -153,12 +156,12 @@ fn one_of_many_wins(store: &Store, race: usize) {
     });
     let winners = winners.into_inner().expect("no thread panicked");
     assert_eq!(winners.len(), 1, "race {race}: {winners:?}");
-    let found = patiently(|| store.read(&name));
-    assert!(found == Some(bytes(10_000 + winners[0], winners[0] as u64)), "race {race}: the winner's bytes");
+    let found = retry_until_done(|| store.read(&name));
+    assert!(found == Some(random_bytes(10_000 + winners[0], winners[0] as u64)), "race {race}: the winner's bytes");
 }
 
 /// S3 lists and deletes a thousand at a time.
-fn more_objects_than_a_page_has(store: &Store) {
+fn more_objects_than_a_page_has(store: &SharedStore) {
     const PER_THREAD: usize = 150;
     std::thread::scope(|threads| {
         for thread in 0..THREADS {

@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use windrow_engine::StoreFault;
 
-use crate::stores::{Store, names, open};
+use crate::stores::{SharedStore, list_names, open_store};
 
-fn at(path: &Path) -> Store {
-    open(&format!("file:{}", path.display()))
+fn open_directory(path: &Path) -> SharedStore {
+    open_store(&format!("file:{}", path.display()))
 }
 
-fn is_refused<T: std::fmt::Debug>(result: Result<T, StoreFault>, part: &str, place: &Path) {
+fn assert_refused<T: std::fmt::Debug>(result: Result<T, StoreFault>, part: &str, place: &Path) {
     match result {
         Err(StoreFault::Refused(text)) => {
             assert!(text.contains(part) && text.contains(&place.display().to_string()), "{text}");
@@ -29,14 +29,14 @@ fn a_file_is_no_directory() {
     let file = folder.path().join("file");
     fs::write(&file, "x").expect("written");
     for root in [file.clone(), file.join("below")] {
-        let store = at(&root);
-        is_refused(store.create("a/b", Vec::new()), "not a directory", &root);
-        is_refused(store.read("a/b"), "not a directory", &root);
-        is_refused(store.list(""), "not a directory", &root);
-        is_refused(store.delete(&["a".to_owned()]), "not a directory", &root);
+        let store = open_directory(&root);
+        assert_refused(store.create("a/b", Vec::new()), "not a directory", &root);
+        assert_refused(store.read("a/b"), "not a directory", &root);
+        assert_refused(store.list(""), "not a directory", &root);
+        assert_refused(store.delete(&["a".to_owned()]), "not a directory", &root);
     }
-    let store = at(folder.path());
-    is_refused(store.create("file/a", Vec::new()), "not a directory", folder.path());
+    let store = open_directory(folder.path());
+    assert_refused(store.create("file/a", Vec::new()), "not a directory", folder.path());
 }
 
 /// Rights bind nobody who is root: as root, the calls are made by a thread that is not.
@@ -48,12 +48,12 @@ fn missing_rights_are_refused() {
     fs::write(root.join("a"), "x").expect("written");
     fs::set_permissions(&root, fs::Permissions::from_mode(0o000)).expect("closed");
     let calls = || {
-        let store = at(&root);
-        is_refused(store.create("b", Vec::new()), "permission denied", &root);
-        is_refused(store.create("c/d", Vec::new()), "permission denied", &root);
-        is_refused(store.read("a"), "permission denied", &root);
-        is_refused(store.list(""), "permission denied", &root);
-        is_refused(store.delete(&["a".to_owned()]), "permission denied", &root);
+        let store = open_directory(&root);
+        assert_refused(store.create("b", Vec::new()), "permission denied", &root);
+        assert_refused(store.create("c/d", Vec::new()), "permission denied", &root);
+        assert_refused(store.read("a"), "permission denied", &root);
+        assert_refused(store.list(""), "permission denied", &root);
+        assert_refused(store.delete(&["a".to_owned()]), "permission denied", &root);
     };
     std::thread::scope(|threads| {
         let calling = threads.spawn(|| {
@@ -95,13 +95,13 @@ fn a_full_disk_fails_until_there_is_space() {
         println!("skipped: a_full_disk_fails_until_there_is_space needs the right to mount a file system (root)");
         return;
     };
-    let store = at(&disk.folder.path().join("checkpoints"));
+    let store = open_directory(&disk.folder.path().join("checkpoints"));
     store.create("p1/a", vec![1; 600_000]).expect("there is space");
     let full = store.create("p1/b", vec![2; 600_000]);
     let Err(StoreFault::Failed(text)) = full else { panic!("{full:?}") };
     assert!(text.contains("no space left") && text.contains("p1/b"), "{text}");
     assert_eq!(store.read("p1/b"), Ok(None), "nothing of it is there");
-    assert_eq!(names(&store, ""), ["p1/a"]);
+    assert_eq!(list_names(&store, ""), ["p1/a"]);
     assert_eq!(fs::read_dir(disk.folder.path().join("checkpoints/p1")).expect("listed").count(), 1, "staged files too");
     store.delete(&["p1/a".to_owned()]).expect("deleted");
     store.create("p1/b", vec![2; 600_000]).expect("there is space again");
@@ -111,7 +111,7 @@ fn a_full_disk_fails_until_there_is_space() {
 #[test]
 fn staged_files_are_no_objects_and_go_when_old() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = at(folder.path());
+    let store = open_directory(folder.path());
     store.create("p1/a", b"a".to_vec()).expect("created");
     store.create("p1/b", b"b".to_vec()).expect("created");
     let (old, young, foreign) =
@@ -124,7 +124,7 @@ fn staged_files_are_no_objects_and_go_when_old() {
         File::options().write(true).open(path).and_then(|file| file.set_modified(long_ago)).expect("aged");
     }
     assert_eq!(store.read("p1/c"), Ok(None));
-    assert!(!names(&store, "").iter().any(|name| name == "p1/c" || name == "p1/c#1" || name == "p1/c#2"));
+    assert!(!list_names(&store, "").iter().any(|name| name == "p1/c" || name == "p1/c#1" || name == "p1/c#2"));
     store.create("p1/c", b"whole".to_vec()).expect("leftovers are not in the way");
     assert_eq!(store.read("p1/c"), Ok(Some(b"whole".to_vec())));
     store.delete(&["p1/a".to_owned()]).expect("deleted");
@@ -137,7 +137,7 @@ fn staged_files_are_no_objects_and_go_when_old() {
 fn a_directory_taken_away_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("a");
-    let store = at(&root);
+    let store = open_directory(&root);
     store.create("p1/a", b"x".to_vec()).expect("created");
     fs::remove_dir_all(&root).expect("taken away");
     assert_eq!(store.list(""), Ok(Vec::new()));

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::stores::{bytes, names, open};
+use crate::stores::{list_names, open_store, random_bytes};
 
 /// Tells the child where to write; without it, the test is the parent.
 const PLACE: &str = "WINDROW_TEST_KILLED_IN";
@@ -21,14 +21,14 @@ fn objects_are_whole_or_absent() {
 
 /// Two threads that never end; a line for every object that is safe.
 fn write_until_killed(place: &str) {
-    let store = open(place);
+    let store = open_store(place);
     std::thread::scope(|threads| {
         for thread in 0..2_u64 {
             let store = &store;
             threads.spawn(move || {
                 for number in 0_u64.. {
                     let name = format!("p{thread}/{number}");
-                    if store.create(&name, bytes(OBJECT_BYTES, number)).is_ok() {
+                    if store.create(&name, random_bytes(OBJECT_BYTES, number)).is_ok() {
                         writeln!(std::io::stdout(), "safe {name}").expect("the parent listens");
                     }
                 }
@@ -66,14 +66,14 @@ fn kill_writers() {
         child.kill().and_then(|()| child.wait()).expect("killed");
         while next(&mut safe) {}
 
-        let store = open(&place);
-        let there = names(&store, "");
+        let store = open_store(&place);
+        let there = list_names(&store, "");
         for name in &safe {
             assert!(there.contains(name), "round {round}: {name} was acknowledged");
         }
         for name in there {
             let (_, number) = name.split_once('/').expect("a folder and a number");
-            let whole = bytes(OBJECT_BYTES, number.parse().expect("a number"));
+            let whole = random_bytes(OBJECT_BYTES, number.parse().expect("a number"));
             assert!(store.read(&name).expect("read") == Some(whole), "round {round}: {name} is whole");
         }
         // Whatever was left is not in the way of those who come after.

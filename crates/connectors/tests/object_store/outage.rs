@@ -4,22 +4,22 @@ use std::time::{Duration, Instant};
 
 use windrow_engine::StoreFault;
 
-use crate::stores::{Store, s3_at};
-use crate::web::{Answer, Web};
+use crate::stores::{SharedStore, open_s3_store_at};
+use crate::web::{FakeAnswer, FakeS3Server};
 
 const PLACE: &str = "s3://bucket/a";
 
 /// Every kind of call; what its fault was.
-const CALLS: [fn(&Store) -> Option<StoreFault>; 4] = [
+const CALLS: [fn(&SharedStore) -> Option<StoreFault>; 4] = [
     |store| store.create("n", b"x".to_vec()).err(),
     |store| store.read("n").err(),
     |store| store.list("").err(),
     |store| store.delete(&["n".to_owned()]).err(),
 ];
 
-fn refused(status: &'static str, code: &'static str) -> [String; 4] {
-    let web = Web::answering(Answer::Status(status, code));
-    let store = s3_at(&web.endpoint(), PLACE);
+fn refusal_messages(status: &'static str, code: &'static str) -> [String; 4] {
+    let web = FakeS3Server::answering(FakeAnswer::Status(status, code));
+    let store = open_s3_store_at(&web.endpoint(), PLACE);
     CALLS.map(|call| match call(&store) {
         Some(StoreFault::Refused(text)) => text,
         other => panic!("{status}: {other:?}"),
@@ -29,7 +29,7 @@ fn refused(status: &'static str, code: &'static str) -> [String; 4] {
 #[test]
 fn a_missing_right_is_refused() {
     for (status, code) in [("403 Forbidden", "AccessDenied"), ("401 Unauthorized", "InvalidAccessKeyId")] {
-        for text in refused(status, code) {
+        for text in refusal_messages(status, code) {
             assert!(text.contains("credentials of the environment") && text.contains(PLACE), "{text}");
             assert!(text.contains(&format!("{code}: as asked")), "{text}");
             assert!(!text.contains("hunter2") && !text.contains("<Error>"), "{text}");
@@ -39,32 +39,32 @@ fn a_missing_right_is_refused() {
 
 #[test]
 fn a_missing_bucket_is_refused() {
-    for text in refused("404 Not Found", "NoSuchBucket") {
+    for text in refusal_messages("404 Not Found", "NoSuchBucket") {
         assert!(text.contains("there is no such bucket"), "{text}");
     }
 }
 
 #[test]
 fn a_missing_object_is_none() {
-    let web = Web::answering(Answer::Status("404 Not Found", "NoSuchKey"));
-    assert_eq!(s3_at(&web.endpoint(), PLACE).read("n"), Ok(None));
+    let web = FakeS3Server::answering(FakeAnswer::Status("404 Not Found", "NoSuchKey"));
+    assert_eq!(open_s3_store_at(&web.endpoint(), PLACE).read("n"), Ok(None));
 }
 
 #[test]
 fn a_lost_race_that_nobody_won_yet_is_no_object() {
-    let web = Web::answering(Answer::Status("409 Conflict", "ConditionalRequestConflict"));
-    let fault = s3_at(&web.endpoint(), PLACE).create("n", Vec::new());
+    let web = FakeS3Server::answering(FakeAnswer::Status("409 Conflict", "ConditionalRequestConflict"));
+    let fault = open_s3_store_at(&web.endpoint(), PLACE).create("n", Vec::new());
     assert!(matches!(fault, Err(StoreFault::Failed(_))), "{fault:?}");
-    let web = Web::answering(Answer::Status("412 Precondition Failed", "PreconditionFailed"));
-    assert_eq!(s3_at(&web.endpoint(), PLACE).create("n", Vec::new()), Err(StoreFault::Exists));
+    let web = FakeS3Server::answering(FakeAnswer::Status("412 Precondition Failed", "PreconditionFailed"));
+    assert_eq!(open_s3_store_at(&web.endpoint(), PLACE).create("n", Vec::new()), Err(StoreFault::Exists));
 }
 
 /// Tried again for some ten seconds, not for ever.
 #[test]
 fn a_failing_store_is_tried_for_a_while() {
-    let web = Web::answering(Answer::Status("503 Slow Down", "SlowDown"));
+    let web = FakeS3Server::answering(FakeAnswer::Status("503 Slow Down", "SlowDown"));
     let began = Instant::now();
-    let fault = s3_at(&web.endpoint(), PLACE).create("n", b"x".to_vec());
+    let fault = open_s3_store_at(&web.endpoint(), PLACE).create("n", b"x".to_vec());
     let Err(StoreFault::Failed(text)) = fault else { panic!("{fault:?}") };
     assert!(text.starts_with("could not write n in s3://bucket/a: ") && text.contains("SlowDown: as asked"), "{text}");
     assert!(web.requests() > 3, "{} requests", web.requests());
@@ -73,8 +73,8 @@ fn a_failing_store_is_tried_for_a_while() {
 
 #[test]
 fn a_store_that_hangs_is_given_up() {
-    let web = Web::answering(Answer::Silence);
-    let store = s3_at(&web.endpoint(), PLACE);
+    let web = FakeS3Server::answering(FakeAnswer::Silence);
+    let store = open_s3_store_at(&web.endpoint(), PLACE);
     std::thread::scope(|threads| {
         for call in CALLS {
             let store = &store;
@@ -90,10 +90,10 @@ fn a_store_that_hangs_is_given_up() {
 
 #[test]
 fn a_store_that_hangs_up_or_is_not_there_fails() {
-    let web = Web::answering(Answer::Nothing);
+    let web = FakeS3Server::answering(FakeAnswer::Nothing);
     for endpoint in [web.endpoint(), "http://127.0.0.1:1".to_owned()] {
         let began = Instant::now();
-        let fault = s3_at(&endpoint, PLACE).read("n");
+        let fault = open_s3_store_at(&endpoint, PLACE).read("n");
         let Err(StoreFault::Failed(text)) = fault else { panic!("{fault:?}") };
         assert!(text.starts_with("could not read n in s3://bucket/a: "), "{text}");
         assert!(began.elapsed() < Duration::from_secs(35), "{:?}", began.elapsed());
@@ -103,7 +103,7 @@ fn a_store_that_hangs_up_or_is_not_there_fails() {
 /// TLS has its provider, which the HTTP client does not bring along; without one it panics.
 #[test]
 fn https_is_spoken() {
-    let web = Web::answering(Answer::Nothing);
-    let fault = s3_at(&web.endpoint().replace("http:", "https:"), PLACE).create("n", Vec::new());
+    let web = FakeS3Server::answering(FakeAnswer::Nothing);
+    let fault = open_s3_store_at(&web.endpoint().replace("http:", "https:"), PLACE).create("n", Vec::new());
     assert!(matches!(fault, Err(StoreFault::Failed(_))), "{fault:?}");
 }

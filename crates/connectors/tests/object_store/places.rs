@@ -1,29 +1,29 @@
 //! What a place is called, and what its name may not be.
 
 use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::{CheckpointStores, StoreFault};
+use windrow_engine::{CheckpointStoreOpener, StoreFault};
 
-use crate::stores::{open, s3_at};
+use crate::stores::{open_s3_store_at, open_store};
 
 #[test]
 fn a_place_is_shown_in_full() {
     let here = std::env::current_dir().expect("a working directory");
-    assert_eq!(open("some/where").place(), format!("file:{}/some/where", here.display()));
-    assert_eq!(open("file:/some/where").place(), "file:/some/where");
-    assert_eq!(open("memory:").place(), "memory:");
-    assert_eq!(open("s3://bucket/a/").place(), "s3://bucket/a");
-    assert_eq!(open("gs://bucket").place(), "gs://bucket");
+    assert_eq!(open_store("some/where").place(), format!("file:{}/some/where", here.display()));
+    assert_eq!(open_store("file:/some/where").place(), "file:/some/where");
+    assert_eq!(open_store("memory:").place(), "memory:");
+    assert_eq!(open_store("s3://bucket/a/").place(), "s3://bucket/a");
+    assert_eq!(open_store("gs://bucket").place(), "gs://bucket");
 }
 
 #[test]
 fn opening_makes_and_asks_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("a");
-    let store = open(&format!("file:{}", root.display()));
+    let store = open_store(&format!("file:{}", root.display()));
     assert_eq!(store.list(""), Ok(Vec::new()));
     assert!(!root.exists(), "made by the first write only");
     // Nobody listens there.
-    s3_at("http://127.0.0.1:1", "s3://bucket/a");
+    open_s3_store_at("http://127.0.0.1:1", "s3://bucket/a");
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn memory_is_shared_by_what_one_opener_opened() {
     let (one, other) = (stores.open("memory:").expect("opened"), stores.open("memory:").expect("opened"));
     one.create("a", b"x".to_vec()).expect("created");
     assert_eq!(other.read("a"), Ok(Some(b"x".to_vec())));
-    assert_eq!(open("memory:").read("a"), Ok(None));
+    assert_eq!(open_store("memory:").read("a"), Ok(None));
 }
 
 #[test]

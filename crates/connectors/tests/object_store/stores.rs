@@ -5,23 +5,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::{CheckpointStore, CheckpointStores, Listed, StoreFault};
+use windrow_engine::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 
-pub(crate) type Store = Arc<dyn CheckpointStore>;
+pub(crate) type SharedStore = Arc<dyn CheckpointStore>;
 
 /// How often a call that failed is made again before the test gives up.
 const ATTEMPTS: usize = 20;
 
-pub(crate) fn open(place: &str) -> Store {
+pub(crate) fn open_store(place: &str) -> SharedStore {
     ObjectStores::new().and_then(|stores| stores.open(place)).unwrap_or_else(|fault| panic!("{place}: {fault}"))
 }
 
 /// S3 at `endpoint`, under a prefix that nobody else uses.
-pub(crate) fn s3(endpoint: &str) -> Store {
-    s3_at(endpoint, &format!("s3://windrow/{}", unique()))
+pub(crate) fn open_s3_store(endpoint: &str) -> SharedStore {
+    open_s3_store_at(endpoint, &format!("s3://windrow/{}", unique()))
 }
 
-pub(crate) fn s3_at(endpoint: &str, place: &str) -> Store {
+pub(crate) fn open_s3_store_at(endpoint: &str, place: &str) -> SharedStore {
     let settings = [
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_ALLOW_HTTP", "true"),
@@ -37,7 +37,7 @@ pub(crate) fn s3_at(endpoint: &str, place: &str) -> Store {
 }
 
 /// The endpoint in `variable`; a test that gets `None` says so and returns.
-pub(crate) fn endpoint(variable: &str) -> Option<String> {
+pub(crate) fn endpoint_from_env(variable: &str) -> Option<String> {
     let endpoint = std::env::var(variable).ok();
     if endpoint.is_none() {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -53,7 +53,7 @@ fn unique() -> String {
 }
 
 /// Makes `call` until it does not fail.
-pub(crate) fn patiently<T>(mut call: impl FnMut() -> Result<T, StoreFault>) -> T {
+pub(crate) fn retry_until_done<T>(mut call: impl FnMut() -> Result<T, StoreFault>) -> T {
     for _ in 0..ATTEMPTS {
         match call() {
             Ok(done) => return done,
@@ -66,34 +66,34 @@ pub(crate) fn patiently<T>(mut call: impl FnMut() -> Result<T, StoreFault>) -> T
 
 /// Whose object it is after a create.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Owner {
+pub(crate) enum ObjectOwner {
     Me,
     Another,
 }
 
 /// Creates an object and finds out what became of it, as the engine does: an outcome that is not known is read back.
-pub(crate) fn settle(store: &Store, name: &str, bytes: &[u8]) -> Owner {
+pub(crate) fn create_and_settle(store: &SharedStore, name: &str, bytes: &[u8]) -> ObjectOwner {
     for _ in 0..ATTEMPTS {
         match store.create(name, bytes.to_vec()) {
-            Ok(()) => return Owner::Me,
+            Ok(()) => return ObjectOwner::Me,
             Err(StoreFault::Exists | StoreFault::Failed(_)) => {}
             Err(fault) => panic!("{fault:?}"),
         }
-        match patiently(|| store.read(name)) {
-            Some(found) if found == bytes => return Owner::Me,
-            Some(_) => return Owner::Another,
+        match retry_until_done(|| store.read(name)) {
+            Some(found) if found == bytes => return ObjectOwner::Me,
+            Some(_) => return ObjectOwner::Another,
             None => {}
         }
     }
     panic!("{name} was not settled in {ATTEMPTS} attempts");
 }
 
-pub(crate) fn names(store: &Store, folder: &str) -> Vec<String> {
-    patiently(|| store.list(folder)).into_iter().map(|Listed { name, .. }| name).collect()
+pub(crate) fn list_names(store: &SharedStore, folder: &str) -> Vec<String> {
+    retry_until_done(|| store.list(folder)).into_iter().map(|ListedObject { name, .. }| name).collect()
 }
 
 /// Bytes that look like nothing else.
-pub(crate) fn bytes(length: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn random_bytes(length: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
     std::iter::repeat_with(|| random.u8(..)).take(length).collect()
 }

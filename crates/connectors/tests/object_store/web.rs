@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What it does with a request.
 #[derive(Clone, Copy)]
-pub(crate) enum Answer {
+pub(crate) enum FakeAnswer {
     /// A status line's end, and S3's code for it.
     Status(&'static str, &'static str),
     /// Never.
@@ -16,14 +16,14 @@ pub(crate) enum Answer {
     Nothing,
 }
 
-pub(crate) struct Web {
+pub(crate) struct FakeS3Server {
     port: u16,
     requests: Arc<AtomicUsize>,
 }
 
-impl Web {
+impl FakeS3Server {
     /// Answers so until the test's process ends.
-    pub(crate) fn answering(answer: Answer) -> Self {
+    pub(crate) fn answering(answer: FakeAnswer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let requests = Arc::new(AtomicUsize::new(0));
@@ -46,16 +46,16 @@ impl Web {
     }
 }
 
-fn serve(connection: TcpStream, answer: Answer, counted: &AtomicUsize) {
+fn serve(connection: TcpStream, answer: FakeAnswer, counted: &AtomicUsize) {
     let mut reader = BufReader::new(connection);
-    while let Some(length) = head(&mut reader) {
+    while let Some(length) = read_request_head(&mut reader) {
         counted.fetch_add(1, Ordering::Relaxed);
         let mut body = vec![0; length];
         if reader.read_exact(&mut body).is_err() {
             return;
         }
         match answer {
-            Answer::Status(status, code) => {
+            FakeAnswer::Status(status, code) => {
                 let text = format!("<Error><Code>{code}</Code><Message>as asked</Message></Error>");
                 let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", text.len());
                 if reader.get_mut().write_all(format!("{head}{text}").as_bytes()).is_err() {
@@ -63,14 +63,14 @@ fn serve(connection: TcpStream, answer: Answer, counted: &AtomicUsize) {
                 }
             }
             // Holds the connection open.
-            Answer::Silence => {}
-            Answer::Nothing => return,
+            FakeAnswer::Silence => {}
+            FakeAnswer::Nothing => return,
         }
     }
 }
 
 /// Reads the head of a request; the length of its body.
-fn head(reader: &mut impl BufRead) -> Option<usize> {
+fn read_request_head(reader: &mut impl BufRead) -> Option<usize> {
     let (mut length, mut lines) = (0, 0);
     loop {
         let mut line = String::new();

@@ -6,19 +6,19 @@ use std::thread;
 use redis::Connection;
 use windrow_core::Value;
 
-use crate::feed::{Feed, pipeline, settings, settle, writer};
-use crate::server::{Fields, Server};
+use crate::feed::{RowFeed, flush_and_wait, pipeline, settings, start_owning_writer};
+use crate::server::{HashFields, RedisServer};
 
 const USERS: [&str; 4] = ["a", "b", "c", "d"];
 
 #[test]
 fn a_reader_never_sees_half_a_row() {
-    let (server, pipeline) = (Server::start(&[]), pipeline());
-    let writer = writer(&server.url(), &pipeline, settings());
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let readers = [in_one_transaction, in_two_commands].map(|look| {
-            let (mut client, done) = (server.client(), &done);
+            let (mut client, done) = (server.connect(), &done);
             scope.spawn(move || {
                 let mut rows_seen = 0_u64;
                 while !done.load(Ordering::Relaxed) {
@@ -27,20 +27,20 @@ fn a_reader_never_sees_half_a_row() {
                 rows_seen
             })
         });
-        let mut remover = server.client();
-        let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+        let mut remover = server.connect();
+        let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
         for round in 0..3_000 {
             // Sometimes with fields missing, so that HDEL takes part.
             let price = if round % 3 == 0 { Value::Null } else { Value::Double(1.5) };
             let values = [Value::Long(round), price, Value::String("k"), Value::Boolean(true)];
-            feed.round(&mut sink, USERS.map(|user| (user, values)));
+            feed.write_round(&mut sink, USERS.map(|user| (user, values)));
             if round % 10 == 0 {
                 // Rows that appear anew are the ones that could be seen without their time to live.
-                settle(&mut sink);
+                flush_and_wait(&mut sink);
                 redis::cmd("DEL").arg(&USERS.map(|user| format!("latest:{user}"))).exec(&mut remover).expect("DEL");
             }
         }
-        settle(&mut sink);
+        flush_and_wait(&mut sink);
         done.store(true, Ordering::Relaxed);
         for reader in readers {
             let rows_seen = reader.join().expect("the reader saw only whole rows");
@@ -50,20 +50,20 @@ fn a_reader_never_sees_half_a_row() {
 }
 
 fn in_one_transaction(client: &mut Connection, key: &str) -> u64 {
-    let (fields, ttl): (Fields, i64) =
+    let (fields, ttl): (HashFields, i64) =
         redis::pipe().atomic().cmd("HGETALL").arg(key).cmd("PTTL").arg(key).query(client).expect("HGETALL, PTTL");
     assert_eq!(fields.is_empty(), ttl == -2, "{fields:?} lives for {ttl} ms");
-    whole(&fields, ttl)
+    count_whole_row(&fields, ttl)
 }
 
 fn in_two_commands(client: &mut Connection, key: &str) -> u64 {
-    let fields: Fields = redis::cmd("HGETALL").arg(key).query(client).expect("HGETALL");
+    let fields: HashFields = redis::cmd("HGETALL").arg(key).query(client).expect("HGETALL");
     let ttl: i64 = redis::cmd("PTTL").arg(key).query(client).expect("PTTL");
-    whole(&fields, ttl)
+    count_whole_row(&fields, ttl)
 }
 
 /// Counts the row, if there is one.
-fn whole(fields: &Fields, ttl: i64) -> u64 {
+fn count_whole_row(fields: &HashFields, ttl: i64) -> u64 {
     assert_ne!(ttl, -1, "a row without a time to live: {fields:?}");
     if fields.is_empty() {
         return 0;

@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use windrow_engine::Sink;
 
-use crate::feed::{Feed, only_count, pipeline, settings, settle, windowed_pipeline, writer};
-use crate::network::{Network, Trouble};
-use crate::server::{Server, hash, seed};
+use crate::feed::{RowFeed, flush_and_wait, only_count, pipeline, settings, start_owning_writer, windowed_pipeline};
+use crate::network::{FaultyNetwork, NetworkFault};
+use crate::server::{RedisServer, print_random_seed, read_hash};
 
 const USERS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 #[test]
 fn a_reader_never_sees_fence_and_rows_disagree() {
-    let (server, pipeline) = (Server::start(&[]), windowed_pipeline());
-    let writer = writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
     // Two rounds until every user, and the clock, has its one row of the view `latest`.
     for round in 0..2 {
-        feed.round(&mut sink, USERS.map(|user| (user, only_count(round))));
+        feed.write_round(&mut sink, USERS.map(|user| (user, only_count(round))));
     }
-    settle(&mut sink);
-    let seed = seed();
+    flush_and_wait(&mut sink);
+    let seed = print_random_seed();
     let mut random = fastrand::Rng::with_seed(seed);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
-            let mut client = server.client();
+            let mut client = server.connect();
             let (mut looks, mut last) = (0, 0);
             while !done.load(Ordering::Relaxed) {
                 let answer = redis::pipe()
@@ -40,7 +40,7 @@ fn a_reader_never_sees_fence_and_rows_disagree() {
                     .arg("count")
                     .query(&mut client);
                 let Ok::<(String, u64, u64), _>((fence, keys, latest)) = answer else {
-                    client = server.client(); // cut as well
+                    client = server.connect(); // cut as well
                     continue;
                 };
                 let count = |view: &str| -> u64 {
@@ -57,42 +57,42 @@ fn a_reader_never_sees_fence_and_rows_disagree() {
             }
             looks
         });
-        let mut cutter = server.client();
+        let mut cutter = server.connect();
         for round in 2..3_000 {
-            feed.round(&mut sink, USERS.map(|user| (user, only_count(round))));
+            feed.write_round(&mut sink, USERS.map(|user| (user, only_count(round))));
             sink.flush().expect("the sink works");
             if round % 50 == 0 {
                 thread::sleep(Duration::from_micros(random.u64(..500)));
                 let kill = ["KILL", "TYPE", "normal", "SKIPME", "yes"];
                 redis::cmd("CLIENT").arg(&kill).exec(&mut cutter).expect("CLIENT KILL");
             } else if round % 5 == 0 {
-                settle(&mut sink);
+                flush_and_wait(&mut sink);
             }
         }
-        settle(&mut sink);
+        flush_and_wait(&mut sink);
         done.store(true, Ordering::Relaxed);
         let looks = reader.join().expect("the reader saw them agree");
         assert!(looks > 100, "the reader saw only {looks} changes");
     });
-    assert_eq!(sink.lost(), []);
+    assert_eq!(sink.take_lost_partitions(), []);
     assert!(writer.status().reconnects > 20, "hardly any flight was cut: {:?}; seed {seed}", writer.status());
 }
 
 #[test]
 fn a_flight_whose_answer_is_lost_goes_again() {
-    for trouble in [Trouble::Held, Trouble::Unanswered] {
-        let (server, pipeline) = (Server::start(&[]), pipeline());
-        let (network, port) = Network::to(server.port);
-        let writer = writer(&format!("redis://127.0.0.1:{port}"), &pipeline, settings());
-        let (mut sink, mut feed, mut client) = (writer.sink(), Feed::new(&pipeline), server.client());
-        network.arm(trouble);
+    for trouble in [NetworkFault::Held, NetworkFault::Unanswered] {
+        let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+        let (network, port) = FaultyNetwork::forward_to(server.port);
+        let writer = start_owning_writer(&format!("redis://127.0.0.1:{port}"), &pipeline, settings());
+        let (mut sink, mut feed, mut client) = (writer.sink(), RowFeed::new(&pipeline), server.connect());
+        network.inject(trouble);
         for count in 1..3 {
-            feed.round(&mut sink, [("u", only_count(count))]);
-            settle(&mut sink);
-            assert_eq!(hash(&mut client, "latest:u")["count"], count.to_string(), "{trouble:?}");
+            feed.write_round(&mut sink, [("u", only_count(count))]);
+            flush_and_wait(&mut sink);
+            assert_eq!(read_hash(&mut client, "latest:u")["count"], count.to_string(), "{trouble:?}");
         }
-        assert!(network.has_struck() && writer.status().reconnects == 1, "{trouble:?}");
-        assert_eq!(sink.lost(), [], "{trouble:?}");
+        assert!(network.was_injected() && writer.status().reconnects == 1, "{trouble:?}");
+        assert_eq!(sink.take_lost_partitions(), [], "{trouble:?}");
         let fence: String = redis::cmd("GET").arg("windrow:fence:test:test:0").query(&mut client).expect("GET");
         assert_eq!(fence, "1 epoch=1 latest=1:3", "{trouble:?}");
     }

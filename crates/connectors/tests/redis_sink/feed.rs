@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use windrow_connectors::redis::{RedisSink, RedisWriter, Settings};
-use windrow_core::{Event, EventTime, Output, Row, Shard, Value};
-use windrow_engine::{Claim, Claimed, Epoch, Fence, Halt, Origin, Partition, RowCount, Sink, Stop, Ticket};
+use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
+use windrow_core::{Event, EventTime, Row, Shard, ShardOutput, Value};
+use windrow_engine::{
+    ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, Partition, PartitionClaim, RowFence, Sink, StopSignal,
+    ViewRowCount,
+};
 use windrow_spec::Pipeline;
 
 /// Windows of one second, so that the events of round `n` give their rows when round `n + 1` begins.
@@ -68,99 +71,108 @@ pub(crate) fn windowed_pipeline() -> Pipeline {
 }
 
 /// Settings with which a fault takes milliseconds.
-pub(crate) fn settings() -> Settings {
-    Settings {
+pub(crate) fn settings() -> RedisWriterSettings {
+    RedisWriterSettings {
         start_timeout: Some(Duration::from_secs(20)),
         connect_timeout: Duration::from_millis(500),
         response_timeout: Duration::from_millis(500),
-        shortest_pause: Duration::from_millis(5),
-        longest_pause: Duration::from_millis(100),
-        ..Settings::default()
+        min_retry_pause: Duration::from_millis(5),
+        max_retry_pause: Duration::from_millis(100),
+        ..RedisWriterSettings::default()
     }
 }
 
 /// A writer of `pipeline` to `url`.
-pub(crate) fn start(url: &str, pipeline: &Pipeline, settings: Settings, stop: Stop) -> Result<RedisWriter, Halt> {
+pub(crate) fn start_writer(
+    url: &str,
+    pipeline: &Pipeline,
+    settings: RedisWriterSettings,
+    stop: StopSignal,
+) -> Result<RedisWriter, Halt> {
     let mut pipeline = pipeline.clone();
     url.clone_into(&mut pipeline.sink.url);
     RedisWriter::start(&pipeline, settings, stop)
 }
 
 /// A writer of `pipeline` to `url` that owns partition 0 under epoch 1.
-pub(crate) fn writer(url: &str, pipeline: &Pipeline, settings: Settings) -> RedisWriter {
-    let writer = start(url, pipeline, settings, Stop::default()).expect("a writer");
-    let granted = claim(&writer, &a_claim(0, 1, &[("latest", 1, 0), ("per_window", 1, 0)][..pipeline.views.len()]));
-    assert!(matches!(granted, Claimed::Granted(_)), "{granted:?}");
+pub(crate) fn start_owning_writer(url: &str, pipeline: &Pipeline, settings: RedisWriterSettings) -> RedisWriter {
+    let writer = start_writer(url, pipeline, settings, StopSignal::default()).expect("a writer");
+    let granted = claim(&writer, &new_claim(0, 1, &[("latest", 1, 0), ("per_window", 1, 0)][..pipeline.views.len()]));
+    assert!(matches!(granted, ClaimOutcome::Granted(_)), "{granted:?}");
     writer
 }
 
 /// A claim; for each view its name, since which epoch its rows are counted, and how many there are.
-pub(crate) fn a_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epoch, u64)]) -> Claim {
-    let count = |&(view, beginning, rows): &(&str, _, _)| RowCount { view: view.to_owned(), beginning, rows };
-    Claim { partition, epoch, counts: counts.iter().map(count).collect() }
+pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epoch, u64)]) -> PartitionClaim {
+    let count = |&(view, beginning, rows): &(&str, _, _)| ViewRowCount { view: view.to_owned(), beginning, rows };
+    PartitionClaim { partition, epoch, row_counts: counts.iter().map(count).collect() }
 }
 
-pub(crate) fn claim(writer: &RedisWriter, claim: &Claim) -> Claimed {
-    writer.fence().claim(claim).expect("an answer")
+pub(crate) fn claim(writer: &RedisWriter, claim: &PartitionClaim) -> ClaimOutcome {
+    writer.fence().claim_partition(claim).expect("an answer")
 }
 
 /// The values of one event beside its user: `count`, `price`, `kind`, `flag`.
-pub(crate) type Values<'a> = [Value<'a>; 4];
+pub(crate) type EventValues<'a> = [Value<'a>; 4];
 
 /// Only `count` has a value.
-pub(crate) fn only_count(count: i64) -> Values<'static> {
+pub(crate) fn only_count(count: i64) -> EventValues<'static> {
     [Value::Long(count), Value::Null, Value::Null, Value::Null]
 }
 
 /// A shard that feeds sinks.
-pub(crate) struct Feed {
+pub(crate) struct RowFeed {
     shard: Shard,
     second: i64,
     /// Whose rows they are.
-    pub(crate) origin: Origin,
+    pub(crate) fence_token: FenceToken,
 }
 
-struct Into<'a>(&'a mut RedisSink, Origin);
+struct SinkOutput<'a>(&'a mut RedisSink, FenceToken);
 
-impl Output for Into<'_> {
-    fn row(&mut self, row: Row<'_>) {
-        self.0.row(self.1, row);
+impl ShardOutput for SinkOutput<'_> {
+    fn emit_row(&mut self, row: Row<'_>) {
+        self.0.write_row(self.1, row);
     }
 
-    fn late(&mut self, late: windrow_core::Late<'_>) {
+    fn emit_late_event(&mut self, late: windrow_core::LateEvent<'_>) {
         assert_eq!(late.key, "", "no event of these tests is late");
     }
 }
 
-impl Feed {
+impl RowFeed {
     pub(crate) fn new(pipeline: &Pipeline) -> Self {
-        Self::of(pipeline, Origin { partition: 0, epoch: 1 })
+        Self::with_token(pipeline, FenceToken { partition: 0, epoch: 1 })
     }
 
-    pub(crate) fn of(pipeline: &Pipeline, origin: Origin) -> Self {
+    pub(crate) fn with_token(pipeline: &Pipeline, fence_token: FenceToken) -> Self {
         let views = pipeline.views.iter().map(|view| &view.feature_view);
-        Self { shard: Shard::new(views, &pipeline.event.schema, 0, [7; 16]), second: 0, origin }
+        Self { shard: Shard::new(views, &pipeline.event.schema, 0, [7; 16]), second: 0, fence_token }
     }
 
     /// Hands `sink` one row for each of `rows`; their window starts one second after that of the round before.
-    pub(crate) fn round<'a>(&mut self, sink: &mut RedisSink, rows: impl IntoIterator<Item = (&'a str, Values<'a>)>) {
+    pub(crate) fn write_round<'a>(
+        &mut self,
+        sink: &mut RedisSink,
+        rows: impl IntoIterator<Item = (&'a str, EventValues<'a>)>,
+    ) {
         for (key, [count, price, kind, flag]) in rows {
             let fields = [Value::String(key), count, price, kind, flag];
             let time = EventTime::from_ms(self.second * 1_000);
-            self.shard.step(&Event { key, time, fields: &fields }, &mut Into(sink, self.origin));
+            self.shard.process_event(&Event { key, time, fields: &fields }, &mut SinkOutput(sink, self.fence_token));
         }
         self.second += 1;
         // Somebody else's event brings the watermark to the round's end; its own row comes with the next round's.
         let (key, time) = ("clock", EventTime::from_ms(self.second * 1_000));
         let fields = [Value::String(key), Value::Null, Value::Null, Value::Null, Value::Null];
-        self.shard.step(&Event { key, time, fields: &fields }, &mut Into(sink, self.origin));
+        self.shard.process_event(&Event { key, time, fields: &fields }, &mut SinkOutput(sink, self.fence_token));
     }
 }
 
 /// Flushes, and waits until everything is in Redis.
-pub(crate) fn settle(sink: &mut RedisSink) -> Ticket {
+pub(crate) fn flush_and_wait(sink: &mut RedisSink) -> FlushTicket {
     let ticket = sink.flush().expect("the sink works");
-    assert!(sink.wait(ticket, Duration::from_secs(30)).expect("the sink works"), "rows do not reach Redis");
-    assert!(sink.acknowledged() >= ticket);
+    assert!(sink.wait_for_ticket(ticket, Duration::from_secs(30)).expect("the sink works"), "rows do not reach Redis");
+    assert!(sink.acknowledged_ticket() >= ticket);
     ticket
 }

@@ -8,7 +8,7 @@ use std::thread;
 
 /// What befalls the next connection that sends the second half of a flight, or of a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum NetworkFault {
     /// It is held back, with all that the connection says afterwards.
     Held,
     /// It arrives, and the server's answers are lost from then on.
@@ -17,14 +17,14 @@ pub(crate) enum Trouble {
 
 /// Forwards connections to a server. Trouble befalls one connection; the others are not affected.
 #[derive(Default)]
-pub(crate) struct Network {
-    next: Mutex<Option<Trouble>>,
+pub(crate) struct FaultyNetwork {
+    next: Mutex<Option<NetworkFault>>,
     held: Mutex<Option<(TcpStream, Vec<u8>)>>,
 }
 
-impl Network {
+impl FaultyNetwork {
     /// A network to the server on `port`, and its own port.
-    pub(crate) fn to(port: u16) -> (Arc<Self>, u16) {
+    pub(crate) fn forward_to(port: u16) -> (Arc<Self>, u16) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let own_port = listener.local_addr().expect("bound").port();
         let network = Arc::new(Self::default());
@@ -43,12 +43,12 @@ impl Network {
     }
 
     /// From now on, `trouble` waits for the next connection that writes.
-    pub(crate) fn arm(&self, trouble: Trouble) {
+    pub(crate) fn inject(&self, trouble: NetworkFault) {
         *self.next.lock().expect("no panic") = Some(trouble);
     }
 
     /// Whether trouble has come.
-    pub(crate) fn has_struck(&self) -> bool {
+    pub(crate) fn was_injected(&self) -> bool {
         self.next.lock().expect("no panic").is_none()
     }
 
@@ -72,11 +72,11 @@ impl Network {
             let writes = bytes.windows(4).any(|part| part == b"HSET" || part == b"\nSET");
             let trouble = if writes { self.next.lock().expect("no panic").take() } else { None };
             match trouble {
-                Some(Trouble::Held) => {
+                Some(NetworkFault::Held) => {
                     holding = true;
                     *self.held.lock().expect("no panic") = Some((far.try_clone().expect("clone"), Vec::new()));
                 }
-                Some(Trouble::Unanswered) => unanswered.store(true, Ordering::Release),
+                Some(NetworkFault::Unanswered) => unanswered.store(true, Ordering::Release),
                 None => {}
             }
             if holding {

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use windrow_connectors::redis::{RECENT_BYTES, WrittenRow};
 use windrow_core::{Value, ViewId};
-use windrow_engine::{Cause, HistogramCounts, Sink};
+use windrow_engine::{HistogramCounts, Sink, TriggerRecord};
 
-use crate::feed::{Feed, only_count, pipeline, settings, settle, windowed_pipeline, writer};
-use crate::server::{Server, run};
+use crate::feed::{RowFeed, flush_and_wait, only_count, pipeline, settings, start_owning_writer, windowed_pipeline};
+use crate::server::{RedisServer, run_command};
 
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is right");
@@ -20,18 +20,21 @@ fn fields(row: &WrittenRow) -> Vec<(&str, &str)> {
 
 #[test]
 fn rows_are_remembered_as_they_were_written_newest_first() {
-    let (server, pipeline) = (Server::start(&[]), windowed_pipeline());
-    let writer = writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
-    let recent = writer.recent();
-    assert_eq!(recent.newest(10, None), []);
+    let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    let recent = writer.recent_rows();
+    assert_eq!(recent.newest_rows(10, None), []);
     let before = now_ms();
     let odd = "<script>\r\n$3\r\n한";
-    feed.round(&mut sink, [(odd, [Value::Long(7), Value::Double(0.5), Value::String("k\r\n"), Value::Boolean(true)])]);
-    feed.round(&mut sink, [("b", only_count(1))]);
-    settle(&mut sink);
+    feed.write_round(
+        &mut sink,
+        [(odd, [Value::Long(7), Value::Double(0.5), Value::String("k\r\n"), Value::Boolean(true)])],
+    );
+    feed.write_round(&mut sink, [("b", only_count(1))]);
+    flush_and_wait(&mut sink);
 
-    let rows = recent.newest(100, Some(odd));
+    let rows = recent.newest_rows(100, Some(odd));
     let [windowed, latest] = &rows[..] else { panic!("a row of each view: {rows:?}") };
     assert_eq!((latest.view, windowed.view), (ViewId(0), ViewId(1)));
     assert_eq!(latest.redis_key, format!("latest:{odd}"));
@@ -41,75 +44,75 @@ fn rows_are_remembered_as_they_were_written_newest_first() {
     );
     assert_eq!((latest.ttl_ms, windowed.ttl_ms), (3_600_000, 7_200_000));
     assert_eq!(windowed.redis_key, format!("window:{odd}:0"));
-    assert!((before..=now_ms()).contains(&latest.at_ms), "{}", latest.at_ms);
+    assert!((before..=now_ms()).contains(&latest.acknowledged_at_ms), "{}", latest.acknowledged_at_ms);
     // NULL is no field.
-    let latest_b: Vec<_> = recent.newest(100, Some("b")).into_iter().filter(|row| row.view == ViewId(0)).collect();
+    let latest_b: Vec<_> = recent.newest_rows(100, Some("b")).into_iter().filter(|row| row.view == ViewId(0)).collect();
     assert_eq!(fields(&latest_b[0]), [("user_id", "b"), ("count", "1"), ("again", "1")]);
 
     for count in 2..5 {
-        feed.round(&mut sink, [("b", only_count(count))]);
-        settle(&mut sink);
+        feed.write_round(&mut sink, [("b", only_count(count))]);
+        flush_and_wait(&mut sink);
     }
-    let counts: Vec<_> = recent.newest(100, Some("b")).iter().map(|row| fields(row)[1].1.to_owned()).collect();
+    let counts: Vec<_> = recent.newest_rows(100, Some("b")).iter().map(|row| fields(row)[1].1.to_owned()).collect();
     assert_eq!(counts.iter().filter(|count| **count != "1").collect::<Vec<_>>(), ["4", "3", "2"], "{counts:?}");
-    assert_eq!(recent.newest(3, None).len(), 3);
+    assert_eq!(recent.newest_rows(3, None).len(), 3);
 }
 
 #[test]
 fn no_more_is_remembered_than_there_is_room_for_and_the_newest_stay() {
-    let (server, pipeline) = (Server::start(&[]), pipeline());
-    let writer = writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
     let users: Vec<_> = (0..5_000).map(|user| format!("user-{user}")).collect();
     for round in 0..6 {
-        feed.round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(round))));
-        settle(&mut sink);
+        feed.write_round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(round))));
+        flush_and_wait(&mut sink);
     }
-    let rows = writer.recent().newest(usize::MAX, None);
+    let rows = writer.recent_rows().newest_rows(usize::MAX, None);
     // A row of these takes more than a hundred bytes.
     assert!((1_000..RECENT_BYTES / 100).contains(&rows.len()), "{}", rows.len());
     let newest = rows.iter().find_map(|row| row.fields.get(1)).expect("a row that is not the clock's");
     assert_eq!(newest.1, "5");
-    assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row.at_ms)));
+    assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row.acknowledged_at_ms)));
 }
 
 #[test]
 fn a_refused_row_is_not_among_them() {
-    let (server, pipeline) = (Server::start(&[]), pipeline());
-    run(&mut server.client(), "SET latest:taken precious");
-    let writer = writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
-    sink.cause(Some(Cause { event_ms: now_ms(), appended_ms: None }));
-    feed.round(&mut sink, ["a", "taken", "b"].map(|user| (user, only_count(1))));
-    settle(&mut sink);
-    let users: Vec<_> = writer.recent().newest(10, None).into_iter().map(|row| row.redis_key).collect();
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    run_command(&mut server.connect(), "SET latest:taken precious");
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    sink.set_trigger(Some(TriggerRecord { event_time_ms: now_ms(), timestamp_ms: None }));
+    feed.write_round(&mut sink, ["a", "taken", "b"].map(|user| (user, only_count(1))));
+    flush_and_wait(&mut sink);
+    let users: Vec<_> = writer.recent_rows().newest_rows(10, None).into_iter().map(|row| row.redis_key).collect();
     assert_eq!(users, ["latest:b", "latest:a"]);
-    assert_eq!(writer.watch().freshness().event_time.counts().total(), 2);
+    assert_eq!(writer.observer().freshness().since_event_time.counts().total(), 2);
 }
 
 #[test]
 fn freshness_is_counted_once_redis_has_the_rows() {
-    let (server, pipeline) = (Server::start(&[]), pipeline());
-    let writer = writer(&server.url(), &pipeline, settings());
-    let watch = writer.watch();
-    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
-    let counts = || (watch.freshness().event_time.counts(), watch.freshness().append.counts());
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
+    let watch = writer.observer();
+    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    let counts = || (watch.freshness().since_event_time.counts(), watch.freshness().since_append.counts());
 
     // Fired by the end of the input.
-    sink.cause(None);
-    feed.round(&mut sink, ["a", "b"].map(|user| (user, only_count(1))));
-    settle(&mut sink);
+    sink.set_trigger(None);
+    feed.write_round(&mut sink, ["a", "b"].map(|user| (user, only_count(1))));
+    flush_and_wait(&mut sink);
     assert_eq!(counts(), Default::default());
 
     server.signal("STOP");
     let appended_ms = now_ms();
-    sink.cause(Some(Cause { event_ms: appended_ms - 70_000, appended_ms: Some(appended_ms) }));
-    feed.round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(2))));
+    sink.set_trigger(Some(TriggerRecord { event_time_ms: appended_ms - 70_000, timestamp_ms: Some(appended_ms) }));
+    feed.write_round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(2))));
     sink.flush().expect("works");
     std::thread::sleep(Duration::from_millis(150));
     assert_eq!(counts(), Default::default(), "counted before it is there");
     server.signal("CONT");
-    settle(&mut sink);
+    flush_and_wait(&mut sink);
     let (event_time, append): (HistogramCounts, HistogramCounts) = counts();
     // Three users and the clock of the round before.
     assert_eq!((event_time.total(), append.total()), (4, 4));
@@ -117,9 +120,9 @@ fn freshness_is_counted_once_redis_has_the_rows() {
     assert!(append.quantile_ms(0.01) > Some(100.0) && append.quantile_ms(1.0) <= Some(10_000.0), "{append:?}");
 
     // Without a timestamp only one of the two is known.
-    sink.cause(Some(Cause { event_ms: now_ms(), appended_ms: None }));
-    feed.round(&mut sink, [("a", only_count(3))]);
-    settle(&mut sink);
+    sink.set_trigger(Some(TriggerRecord { event_time_ms: now_ms(), timestamp_ms: None }));
+    feed.write_round(&mut sink, [("a", only_count(3))]);
+    flush_and_wait(&mut sink);
     assert_eq!((counts().0.total(), counts().1.total()), (6, 4));
 
     let status = watch.status();
@@ -130,20 +133,23 @@ fn freshness_is_counted_once_redis_has_the_rows() {
 
 #[test]
 fn waiting_for_room_is_counted_while_it_lasts() {
-    let (server, pipeline) = (Server::start(&[]), pipeline());
-    let writer =
-        writer(&server.url(), &pipeline, windrow_connectors::redis::Settings { queue_bytes: 64 * 1024, ..settings() });
-    let (mut sink, mut feed) = (writer.sink(), Feed::new(&pipeline));
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let writer = start_owning_writer(
+        &server.url(),
+        &pipeline,
+        windrow_connectors::redis::RedisWriterSettings { queue_bytes: 64 * 1024, ..settings() },
+    );
+    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
     let users: Vec<_> = (0..2_000).map(|user| format!("user-{user}")).collect();
-    let blocked_ns = sink.blocked_ns();
+    let blocked_ns = sink.blocked_ns_counter();
     assert_eq!(blocked_ns.get(), 0);
     server.signal("STOP");
     std::thread::scope(|scope| {
         let working = scope.spawn(|| {
             for round in 0..2 {
-                feed.round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(round))));
+                feed.write_round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(round))));
             }
-            settle(&mut sink);
+            flush_and_wait(&mut sink);
         });
         std::thread::sleep(Duration::from_millis(600));
         let so_far = Duration::from_nanos(blocked_ns.get());

@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 use redis::Connection;
 
 /// Runs until dropped, on its own port and in its own folder.
-pub(crate) struct Server {
+pub(crate) struct RedisServer {
     pub(crate) port: u16,
     folder: tempfile::TempDir,
     arguments: Vec<String>,
     child: Option<Child>,
 }
 
-impl Server {
+impl RedisServer {
     /// A server that is up.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut server = Self::prepare(arguments);
-        server.up();
+        server.start_process();
         server
     }
 
-    /// A server that will be up when [`Self::up`] is called.
+    /// A server that will be up when [`Self::start_process`] is called.
     pub(crate) fn prepare(arguments: &[&str]) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         let folder = tempfile::tempdir().expect("a folder for redis-server");
@@ -32,7 +32,7 @@ impl Server {
     }
 
     /// Starts it (again) and waits until it answers, be it with an error.
-    pub(crate) fn up(&mut self) {
+    pub(crate) fn start_process(&mut self) {
         let child = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
             .arg("--dir")
@@ -68,13 +68,13 @@ impl Server {
     }
 
     /// A connection beside the sink's.
-    pub(crate) fn client(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         let client = redis::Client::open(self.url()).expect("a URL");
         eventually("a connection to redis-server", || client.get_connection().ok())
     }
 }
 
-impl Drop for Server {
+impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
     }
@@ -92,20 +92,20 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
     }
 }
 
-pub(crate) type Fields = BTreeMap<String, String>;
+pub(crate) type HashFields = BTreeMap<String, String>;
 
 /// All fields of a hash whose fields and values are text.
-pub(crate) fn hash(client: &mut Connection, key: impl redis::ToRedisArgs) -> Fields {
+pub(crate) fn read_hash(client: &mut Connection, key: impl redis::ToRedisArgs) -> HashFields {
     redis::cmd("HGETALL").arg(key).query(client).expect("HGETALL")
 }
 
-/// Fields in the form [`hash`] gives.
-pub(crate) fn fields(pairs: &[(&str, &str)]) -> Fields {
+/// Fields in the form [`read_hash`] gives.
+pub(crate) fn hash_fields(pairs: &[(&str, &str)]) -> HashFields {
     pairs.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Runs a command whose answer does not matter.
-pub(crate) fn run(client: &mut Connection, command: &str) {
+pub(crate) fn run_command(client: &mut Connection, command: &str) {
     let mut words = command.split(' ');
     let mut cmd = redis::cmd(words.next().expect("a command"));
     words.for_each(|word| {
@@ -116,7 +116,7 @@ pub(crate) fn run(client: &mut Connection, command: &str) {
 
 /// Where a test's chance begins: printed, so that a failure can be had again.
 #[expect(clippy::print_stdout, reason = "the test harness shows it where the test fails")]
-pub(crate) fn seed() -> u64 {
+pub(crate) fn print_random_seed() -> u64 {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     seed

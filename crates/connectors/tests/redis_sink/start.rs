@@ -3,18 +3,18 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windrow_connectors::redis::{RedisWriter, Settings};
-use windrow_engine::{Halt, Stop};
+use windrow_connectors::redis::{RedisWriter, RedisWriterSettings};
+use windrow_engine::{Halt, StopSignal};
 
-use crate::feed::{Feed, only_count, pipeline, settings, settle, writer};
-use crate::server::{Server, hash, run};
+use crate::feed::{RowFeed, flush_and_wait, only_count, pipeline, settings, start_owning_writer};
+use crate::server::{RedisServer, read_hash, run_command};
 
-fn start(url: &str, settings: Settings, stop: Stop) -> Result<RedisWriter, Halt> {
-    crate::feed::start(url, &pipeline(), settings, stop)
+fn start(url: &str, settings: RedisWriterSettings, stop: StopSignal) -> Result<RedisWriter, Halt> {
+    crate::feed::start_writer(url, &pipeline(), settings, stop)
 }
 
-fn refused(url: &str) -> String {
-    match start(url, settings(), Stop::default()).err() {
+fn refusal_message(url: &str) -> String {
+    match start(url, settings(), StopSignal::default()).err() {
         Some(Halt::Refused(message)) => message,
         other => unreachable!("not refused: {other:?}"),
     }
@@ -22,29 +22,29 @@ fn refused(url: &str) -> String {
 
 #[test]
 fn waits_for_a_redis_that_comes_later() {
-    let (mut server, pipeline) = (Server::prepare(&[]), pipeline());
+    let (mut server, pipeline) = (RedisServer::prepare(&[]), pipeline());
     let url = server.url();
     let later = thread::spawn(move || {
         thread::sleep(Duration::from_millis(400));
-        server.up();
+        server.start_process();
         server
     });
     let began = Instant::now();
-    let writer = writer(&url, &pipeline, settings());
+    let writer = start_owning_writer(&url, &pipeline, settings());
     assert!(began.elapsed() >= Duration::from_millis(400), "it cannot have been there");
     let server = later.join().expect("redis-server starts");
     let mut sink = writer.sink();
-    Feed::new(&pipeline).round(&mut sink, [("u", only_count(1))]);
-    settle(&mut sink);
-    assert_eq!(hash(&mut server.client(), "latest:u")["count"], "1");
+    RowFeed::new(&pipeline).write_round(&mut sink, [("u", only_count(1))]);
+    flush_and_wait(&mut sink);
+    assert_eq!(read_hash(&mut server.connect(), "latest:u")["count"], "1");
 }
 
 #[test]
 fn gives_up_when_told_to() {
-    let server = Server::prepare(&[]);
-    let settings = Settings { start_timeout: Some(Duration::from_millis(300)), ..settings() };
+    let server = RedisServer::prepare(&[]);
+    let settings = RedisWriterSettings { start_timeout: Some(Duration::from_millis(300)), ..settings() };
     let url = format!("redis://:hunter2@127.0.0.1:{}", server.port);
-    let Err(Halt::NotReachable(message)) = start(&url, settings, Stop::default()) else {
+    let Err(Halt::NotReachable(message)) = start(&url, settings, StopSignal::default()) else {
         unreachable!("there is no Redis");
     };
     let named = ["127.0.0.1", &server.port.to_string(), "refused", "attempts", "sink.redis.url", "--start-timeout"];
@@ -56,10 +56,10 @@ fn gives_up_when_told_to() {
 
 #[test]
 fn a_stop_ends_the_waiting() {
-    let server = Server::prepare(&[]);
-    let stop = Stop::default();
+    let server = RedisServer::prepare(&[]);
+    let stop = StopSignal::default();
     stop.request();
-    let settings = Settings { start_timeout: None, ..settings() };
+    let settings = RedisWriterSettings { start_timeout: None, ..settings() };
     let began = Instant::now();
     assert!(matches!(start(&server.url(), settings, stop), Err(Halt::NotReachable(_))));
     assert!(began.elapsed() < Duration::from_secs(5));
@@ -67,39 +67,39 @@ fn a_stop_ends_the_waiting() {
 
 #[test]
 fn a_wrong_password_is_refused_without_repeating_it() {
-    let server = Server::start(&["--requirepass", "right"]);
+    let server = RedisServer::start(&["--requirepass", "right"]);
     for login in ["redis://:hunter2@", "redis://me:hunter2@", "redis://"] {
-        let message = refused(&format!("{login}127.0.0.1:{}", server.port));
+        let message = refusal_message(&format!("{login}127.0.0.1:{}", server.port));
         assert!(message.contains("sink.redis.url") && message.contains(&server.port.to_string()), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
     }
-    start(&format!("redis://:right@127.0.0.1:{}", server.port), settings(), Stop::default()).expect("let in");
+    start(&format!("redis://:right@127.0.0.1:{}", server.port), settings(), StopSignal::default()).expect("let in");
 }
 
 #[test]
 fn a_missing_permission_is_refused_before_the_first_row() {
-    let server = Server::start(&[]);
-    let mut client = server.client();
+    let server = RedisServer::start(&[]);
+    let mut client = server.connect();
     let url = format!("redis://me:pw@127.0.0.1:{}", server.port);
-    run(
+    run_command(
         &mut client,
         "ACL SETUSER me on >pw ~latest:* ~windrow:fence:* +hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard",
     );
-    let allowed = writer(&url, &pipeline(), settings());
+    let allowed = start_owning_writer(&url, &pipeline(), settings());
     let mut sink = allowed.sink();
-    Feed::new(&pipeline()).round(&mut sink, [("u", only_count(1))]);
-    settle(&mut sink);
-    assert_eq!(hash(&mut client, "latest:u")["count"], "1", "what the module's page lists is enough");
-    run(&mut client, "FLUSHALL");
+    RowFeed::new(&pipeline()).write_round(&mut sink, [("u", only_count(1))]);
+    flush_and_wait(&mut sink);
+    assert_eq!(read_hash(&mut client, "latest:u")["count"], "1", "what the module's page lists is enough");
+    run_command(&mut client, "FLUSHALL");
     for command in ["pexpire", "multi", "exec", "discard", "watch", "get", "set"] {
-        run(&mut client, &format!("ACL SETUSER me -{command}"));
-        let message = refused(&url);
+        run_command(&mut client, &format!("ACL SETUSER me -{command}"));
+        let message = refusal_message(&url);
         assert!(message.contains("NOPERM") && message.contains(command), "{message}");
-        run(&mut client, &format!("ACL SETUSER me +{command}"));
+        run_command(&mut client, &format!("ACL SETUSER me +{command}"));
     }
     for keys in ["~latest:*", "~windrow:fence:*"] {
-        run(&mut client, &format!("ACL SETUSER me resetkeys {keys}"));
-        assert!(refused(&url).contains("NOPERM"), "only {keys}");
+        run_command(&mut client, &format!("ACL SETUSER me resetkeys {keys}"));
+        assert!(refusal_message(&url).contains("NOPERM"), "only {keys}");
     }
     let size: u64 = redis::cmd("DBSIZE").query(&mut client).expect("DBSIZE");
     assert_eq!(size, 0, "asking has written nothing");
@@ -107,18 +107,18 @@ fn a_missing_permission_is_refused_before_the_first_row() {
 
 #[test]
 fn a_cluster_is_refused() {
-    let server = Server::start(&["--cluster-enabled", "yes"]);
-    let mut client = server.client();
-    run(&mut client, "CLUSTER ADDSLOTSRANGE 0 16383");
+    let server = RedisServer::start(&["--cluster-enabled", "yes"]);
+    let mut client = server.connect();
+    run_command(&mut client, "CLUSTER ADDSLOTSRANGE 0 16383");
     crate::server::eventually("the cluster", || {
         let info: String = redis::cmd("CLUSTER").arg("INFO").query(&mut client).expect("CLUSTER INFO");
         info.contains("cluster_state:ok").then_some(())
     });
-    let message = refused(&server.url());
+    let message = refusal_message(&server.url());
     assert!(message.contains("Cluster") && message.contains("sink.redis.url"), "{message}");
 }
 
 #[test]
 fn a_url_that_is_none_is_refused() {
-    assert!(refused("http://:hunter2@localhost").contains("sink.redis.url"));
+    assert!(refusal_message("http://:hunter2@localhost").contains("sink.redis.url"));
 }

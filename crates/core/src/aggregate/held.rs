@@ -9,8 +9,8 @@ use std::hash::{Hash, Hasher};
 
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
-use crate::snapshot::Damaged;
-use crate::snapshot::wire::{self, Reader};
+use crate::snapshot::DamagedSnapshot;
+use crate::snapshot::wire::{self, SnapshotReader};
 use crate::{Event, EventTime, FieldId, Value};
 
 /// log₂ of the registers of a distinct-count sketch: 4,096 registers of 4 bits.
@@ -18,56 +18,56 @@ const SKETCH_LG_K: u8 = 12;
 
 /// One accumulator that is not words.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum Held {
+pub(crate) enum VariableAccumulator {
     /// Nothing folded yet.
     #[default]
-    Nothing,
+    Empty,
     /// A text and, where it decides, the event time it came with.
     Text(Box<str>, EventTime),
     /// A distinct-count sketch.
     Sketch(Box<HllSketch>),
 }
 
-impl Held {
+impl VariableAccumulator {
     /// Appends it to a snapshot: its kind, and then a text with its event time, or the sketch as its library spells it.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Nothing => wire::put(out, NOTHING),
+            Self::Empty => wire::write_number(out, EMPTY_TAG),
             Self::Text(text, time) => {
-                wire::put(out, TEXT);
-                wire::put_signed(out, time.ms());
-                wire::put_bytes(out, text.as_bytes());
+                wire::write_number(out, TEXT_TAG);
+                wire::write_signed(out, time.ms());
+                wire::write_bytes(out, text.as_bytes());
             }
             Self::Sketch(sketch) => {
-                wire::put(out, SKETCH);
-                wire::put_bytes(out, &sketch.serialize());
+                wire::write_number(out, SKETCH_TAG);
+                wire::write_bytes(out, &sketch.serialize());
             }
         }
     }
 
     /// Reads what [`Self::save`] wrote.
-    pub(crate) fn load(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
-        match reader.number()? {
-            NOTHING => Ok(Self::Nothing),
-            TEXT => {
-                let time = EventTime::from_ms(reader.signed()?);
-                Ok(Self::Text(reader.text()?.into(), time))
+    pub(crate) fn load(reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
+        match reader.read_number()? {
+            EMPTY_TAG => Ok(Self::Empty),
+            TEXT_TAG => {
+                let time = EventTime::from_ms(reader.read_signed()?);
+                Ok(Self::Text(reader.read_text()?.into(), time))
             }
-            SKETCH => HllSketch::deserialize(reader.bytes()?)
+            SKETCH_TAG => HllSketch::deserialize(reader.read_bytes()?)
                 .map(|sketch| Self::Sketch(Box::new(sketch)))
-                .map_err(|_| Damaged("a distinct count that its library does not read")),
-            _ => Err(Damaged("a value of an unknown kind")),
+                .map_err(|_| DamagedSnapshot("a distinct count that its library does not read")),
+            _ => Err(DamagedSnapshot("a value of an unknown kind")),
         }
     }
 }
 
-const NOTHING: u64 = 0;
-const TEXT: u64 = 1;
-const SKETCH: u64 = 2;
+const EMPTY_TAG: u64 = 0;
+const TEXT_TAG: u64 = 1;
+const SKETCH_TAG: u64 = 2;
 
 /// How one feature's held value is folded.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum HeldFold {
+pub(super) enum VariableSizeAggregator {
     Min(FieldId),
     Max(FieldId),
     First(FieldId),
@@ -75,8 +75,8 @@ pub(super) enum HeldFold {
     Distinct(FieldId),
 }
 
-impl HeldFold {
-    pub(super) fn fold(self, held: &mut Held, event: &Event<'_>) {
+impl VariableSizeAggregator {
+    pub(super) fn fold(self, held: &mut VariableAccumulator, event: &Event<'_>) {
         match self {
             Self::Min(field) | Self::Max(field) | Self::First(field) | Self::Last(field) => {
                 if let Value::String(text) = event.fields[field.0] {
@@ -86,44 +86,44 @@ impl HeldFold {
             Self::Distinct(field) => {
                 let value = event.fields[field.0];
                 if value != Value::Null
-                    && let Some(sketch) = sketch(held)
+                    && let Some(sketch) = get_or_create_sketch(held)
                 {
-                    sketch.update(Distinct(value));
+                    sketch.update(DistinctValue(value));
                 }
             }
         }
     }
 
-    pub(super) fn merge(self, held: &mut Held, newer: &Held) {
+    pub(super) fn merge(self, held: &mut VariableAccumulator, newer: &VariableAccumulator) {
         match newer {
-            Held::Nothing => {}
-            Held::Text(text, time) => self.keep_text(held, text, *time),
-            Held::Sketch(newer) => match held {
-                Held::Sketch(older) => {
+            VariableAccumulator::Empty => {}
+            VariableAccumulator::Text(text, time) => self.keep_text(held, text, *time),
+            VariableAccumulator::Sketch(newer) => match held {
+                VariableAccumulator::Sketch(older) => {
                     if let Ok(mut union) = HllUnion::new(SKETCH_LG_K) {
                         union.update(older);
                         union.update(newer);
                         **older = union.to_sketch(HllType::Hll4);
                     }
                 }
-                _ => *held = Held::Sketch(newer.clone()),
+                _ => *held = VariableAccumulator::Sketch(newer.clone()),
             },
         }
     }
 
-    pub(super) fn value(self, held: &Held) -> Value<'_> {
+    pub(super) fn value(self, held: &VariableAccumulator) -> Value<'_> {
         match held {
-            Held::Text(text, _) => Value::String(text),
+            VariableAccumulator::Text(text, _) => Value::String(text),
             #[allow(clippy::cast_possible_truncation)] // an estimate of distinct values is far below 2⁶³
-            Held::Sketch(sketch) => Value::Long(sketch.composite_estimate().round() as i64),
-            Held::Nothing if matches!(self, Self::Distinct(_)) => Value::Long(0),
-            Held::Nothing => Value::Null,
+            VariableAccumulator::Sketch(sketch) => Value::Long(sketch.composite_estimate().round() as i64),
+            VariableAccumulator::Empty if matches!(self, Self::Distinct(_)) => Value::Long(0),
+            VariableAccumulator::Empty => Value::Null,
         }
     }
 
-    fn keep_text(self, held: &mut Held, text: &str, time: EventTime) {
+    fn keep_text(self, held: &mut VariableAccumulator, text: &str, time: EventTime) {
         let keep = match held {
-            Held::Text(current, at) => match self {
+            VariableAccumulator::Text(current, at) => match self {
                 Self::Min(_) => text < &**current,
                 Self::Max(_) => text > &**current,
                 Self::First(_) => time < *at,
@@ -132,27 +132,27 @@ impl HeldFold {
             _ => true,
         };
         if keep {
-            *held = Held::Text(text.into(), time);
+            *held = VariableAccumulator::Text(text.into(), time);
         }
     }
 }
 
 /// The sketch in `held`, made on first use.
-fn sketch(held: &mut Held) -> Option<&mut HllSketch> {
-    if let Held::Nothing = held {
+fn get_or_create_sketch(held: &mut VariableAccumulator) -> Option<&mut HllSketch> {
+    if let VariableAccumulator::Empty = held {
         // The only error is a size outside the library's range, and ours is a constant inside it.
-        *held = Held::Sketch(Box::new(HllSketch::new(SKETCH_LG_K, HllType::Hll4).ok()?));
+        *held = VariableAccumulator::Sketch(Box::new(HllSketch::new(SKETCH_LG_K, HllType::Hll4).ok()?));
     }
     match held {
-        Held::Sketch(sketch) => Some(sketch),
+        VariableAccumulator::Sketch(sketch) => Some(sketch),
         _ => None,
     }
 }
 
 /// A value as the sketch hashes it: its own bytes, without Rust's length prefixes, which are not promised to last.
-struct Distinct<'a>(Value<'a>);
+struct DistinctValue<'a>(Value<'a>);
 
-impl Hash for Distinct<'_> {
+impl Hash for DistinctValue<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self.0 {
             Value::Null => {}

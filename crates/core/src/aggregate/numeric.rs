@@ -6,12 +6,12 @@
 
 use std::cmp::Ordering;
 
-use crate::condition::compare;
+use crate::condition::compare_values;
 use crate::{DurationUnit, Event, EventTime, FieldId, FieldType, Value};
 
 /// How one feature's words are folded.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum WordFold {
+pub(super) enum FixedSizeAggregator {
     /// `[count]`
     Count,
     /// `[count]`
@@ -34,9 +34,9 @@ pub(super) enum WordFold {
     Duration(DurationUnit),
 }
 
-impl WordFold {
+impl FixedSizeAggregator {
     /// Number of words this accumulator takes.
-    pub(super) const fn width(self) -> usize {
+    pub(super) const fn word_count(self) -> usize {
         match self {
             Self::Count | Self::CountField(_) => 1,
             Self::SumLong(_) | Self::SumDouble(_) | Self::Avg(_) | Self::Min(..) | Self::Max(..) => 2,
@@ -54,23 +54,23 @@ impl WordFold {
                 }
             }
             Self::SumDouble(field) | Self::Avg(field) => {
-                if let Some(number) = as_double(event.fields[field.0]) {
+                if let Some(number) = value_as_double(event.fields[field.0]) {
                     add_double(words, 1, number);
                 }
             }
             Self::Min(field, _) => keep_extreme(words, event.fields[field.0], Ordering::Less),
             Self::Max(field, _) => keep_extreme(words, event.fields[field.0], Ordering::Greater),
             Self::First(field, _) => {
-                if let Some(bits) = to_bits(event.fields[field.0]) {
+                if let Some(bits) = value_to_bits(event.fields[field.0]) {
                     keep_first(words, bits, event.time);
                 }
             }
             Self::Last(field, _) => {
-                if let Some(bits) = to_bits(event.fields[field.0]) {
+                if let Some(bits) = value_to_bits(event.fields[field.0]) {
                     keep_last(words, bits, event.time);
                 }
             }
-            Self::Duration(_) => widen(words, event.time, event.time, 1),
+            Self::Duration(_) => widen_duration(words, event.time, event.time, 1),
         }
     }
 
@@ -82,11 +82,11 @@ impl WordFold {
             Self::Count | Self::CountField(_) => words[0] += newer[0],
             Self::SumLong(_) => add_long(words, newer[0], newer[1].cast_signed()),
             Self::SumDouble(_) | Self::Avg(_) => add_double(words, newer[0], f64::from_bits(newer[1])),
-            Self::Min(_, field_type) => keep_extreme(words, from_bits(newer[1], field_type), Ordering::Less),
-            Self::Max(_, field_type) => keep_extreme(words, from_bits(newer[1], field_type), Ordering::Greater),
-            Self::First(..) => keep_first(words, newer[1], time(newer[2])),
-            Self::Last(..) => keep_last(words, newer[1], time(newer[2])),
-            Self::Duration(_) => widen(words, time(newer[1]), time(newer[2]), newer[0]),
+            Self::Min(_, field_type) => keep_extreme(words, value_from_bits(newer[1], field_type), Ordering::Less),
+            Self::Max(_, field_type) => keep_extreme(words, value_from_bits(newer[1], field_type), Ordering::Greater),
+            Self::First(..) => keep_first(words, newer[1], time_from_word(newer[2])),
+            Self::Last(..) => keep_last(words, newer[1], time_from_word(newer[2])),
+            Self::Duration(_) => widen_duration(words, time_from_word(newer[1]), time_from_word(newer[2]), newer[0]),
         }
     }
 
@@ -101,7 +101,7 @@ impl WordFold {
             Self::Min(_, field_type)
             | Self::Max(_, field_type)
             | Self::First(_, field_type)
-            | Self::Last(_, field_type) => from_bits(words[1], field_type),
+            | Self::Last(_, field_type) => value_from_bits(words[1], field_type),
             Self::Duration(unit) => {
                 Value::Long((words[2].cast_signed() - words[1].cast_signed()).div_euclid(unit.ms()))
             }
@@ -121,19 +121,19 @@ fn add_double(words: &mut [u64], count: u64, number: f64) {
 
 /// Keeps whichever of the held and the new value compares as `wanted` to the other.
 fn keep_extreme(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
-    let Some(bits) = to_bits(value) else { return };
+    let Some(bits) = value_to_bits(value) else { return };
     let held = match value {
         Value::Double(_) => Value::Double(f64::from_bits(words[1])),
         _ => Value::Long(words[1].cast_signed()),
     };
-    if words[0] == 0 || compare(value, held) == Some(wanted) {
+    if words[0] == 0 || compare_values(value, held) == Some(wanted) {
         words[1] = bits;
     }
     words[0] += 1;
 }
 
 fn keep_first(words: &mut [u64], bits: u64, at: EventTime) {
-    if words[0] == 0 || at < time(words[2]) {
+    if words[0] == 0 || at < time_from_word(words[2]) {
         words[1] = bits;
         words[2] = at.ms().cast_unsigned();
     }
@@ -141,29 +141,29 @@ fn keep_first(words: &mut [u64], bits: u64, at: EventTime) {
 }
 
 fn keep_last(words: &mut [u64], bits: u64, at: EventTime) {
-    if words[0] == 0 || at >= time(words[2]) {
+    if words[0] == 0 || at >= time_from_word(words[2]) {
         words[1] = bits;
         words[2] = at.ms().cast_unsigned();
     }
     words[0] += 1;
 }
 
-fn widen(words: &mut [u64], first: EventTime, last: EventTime, count: u64) {
-    if words[0] == 0 || first < time(words[1]) {
+fn widen_duration(words: &mut [u64], first: EventTime, last: EventTime, count: u64) {
+    if words[0] == 0 || first < time_from_word(words[1]) {
         words[1] = first.ms().cast_unsigned();
     }
-    if words[0] == 0 || last > time(words[2]) {
+    if words[0] == 0 || last > time_from_word(words[2]) {
         words[2] = last.ms().cast_unsigned();
     }
     words[0] += count;
 }
 
-fn time(word: u64) -> EventTime {
+fn time_from_word(word: u64) -> EventTime {
     EventTime::from_ms(word.cast_signed())
 }
 
 #[allow(clippy::cast_precision_loss)] // a mean of longs is a double by definition
-fn as_double(value: Value<'_>) -> Option<f64> {
+fn value_as_double(value: Value<'_>) -> Option<f64> {
     match value {
         Value::Double(number) => Some(number),
         Value::Long(number) => Some(number as f64),
@@ -171,7 +171,7 @@ fn as_double(value: Value<'_>) -> Option<f64> {
     }
 }
 
-fn to_bits(value: Value<'_>) -> Option<u64> {
+fn value_to_bits(value: Value<'_>) -> Option<u64> {
     match value {
         Value::Double(number) => Some(number.to_bits()),
         Value::Long(number) => Some(number.cast_unsigned()),
@@ -180,7 +180,7 @@ fn to_bits(value: Value<'_>) -> Option<u64> {
     }
 }
 
-fn from_bits(bits: u64, field_type: FieldType) -> Value<'static> {
+fn value_from_bits(bits: u64, field_type: FieldType) -> Value<'static> {
     match field_type {
         FieldType::Double => Value::Double(f64::from_bits(bits)),
         FieldType::Long => Value::Long(bits.cast_signed()),

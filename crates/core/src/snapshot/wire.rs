@@ -4,9 +4,9 @@
 //! bytes come behind their length.
 //! Invariant: no bytes make the reader panic or take memory beyond their own length.
 
-use super::Damaged;
+use super::DamagedSnapshot;
 
-pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         #[allow(clippy::cast_possible_truncation)] // the low seven bits are meant
         out.push(number as u8 | 0x80);
@@ -16,20 +16,20 @@ pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-pub(crate) fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+pub(crate) fn write_signed(out: &mut Vec<u8>, number: i64) {
+    write_number(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
 }
 
-pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put(out, bytes.len() as u64);
+pub(crate) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_number(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
 /// Reads what the functions above wrote.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub(crate) struct SnapshotReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> SnapshotReader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -38,7 +38,7 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    pub(crate) fn number(&mut self) -> Result<u64, Damaged> {
+    pub(crate) fn read_number(&mut self) -> Result<u64, DamagedSnapshot> {
         let (mut number, mut shift) = (0_u64, 0);
         for (at, &byte) in self.0.iter().enumerate() {
             let bits = u64::from(byte & 0x7f);
@@ -55,23 +55,23 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        Err(Damaged("a number that does not end, or is too large"))
+        Err(DamagedSnapshot("a number that does not end, or is too large"))
     }
 
-    pub(crate) fn signed(&mut self) -> Result<i64, Damaged> {
-        let number = self.number()?;
+    pub(crate) fn read_signed(&mut self) -> Result<i64, DamagedSnapshot> {
+        let number = self.read_number()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Damaged> {
-        let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(Damaged("fewer bytes than announced"))?;
+    pub(crate) fn read_bytes(&mut self) -> Result<&'a [u8], DamagedSnapshot> {
+        let length = usize::try_from(self.read_number()?).unwrap_or(usize::MAX);
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(DamagedSnapshot("fewer bytes than announced"))?;
         self.0 = rest;
         Ok(bytes)
     }
 
-    pub(crate) fn text(&mut self) -> Result<&'a str, Damaged> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Damaged("a text that is not UTF-8"))
+    pub(crate) fn read_text(&mut self) -> Result<&'a str, DamagedSnapshot> {
+        std::str::from_utf8(self.read_bytes()?).map_err(|_| DamagedSnapshot("a text that is not UTF-8"))
     }
 }
 
@@ -85,22 +85,22 @@ mod tests {
         #[test]
         fn what_is_written_is_read(number: u64, signed: i64, bytes: Vec<u8>) {
             let mut out = Vec::new();
-            put(&mut out, number);
-            put_signed(&mut out, signed);
-            put_bytes(&mut out, &bytes);
-            let mut reader = Reader::new(&out);
-            prop_assert_eq!(reader.number(), Ok(number));
-            prop_assert_eq!(reader.signed(), Ok(signed));
-            prop_assert_eq!(reader.bytes(), Ok(&*bytes));
+            write_number(&mut out, number);
+            write_signed(&mut out, signed);
+            write_bytes(&mut out, &bytes);
+            let mut reader = SnapshotReader::new(&out);
+            prop_assert_eq!(reader.read_number(), Ok(number));
+            prop_assert_eq!(reader.read_signed(), Ok(signed));
+            prop_assert_eq!(reader.read_bytes(), Ok(&*bytes));
             prop_assert!(reader.is_empty());
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
-            let mut reader = Reader::new(&bytes);
-            while reader.number().is_ok() {}
-            let mut reader = Reader::new(&bytes);
-            while reader.text().is_ok() {}
+            let mut reader = SnapshotReader::new(&bytes);
+            while reader.read_number().is_ok() {}
+            let mut reader = SnapshotReader::new(&bytes);
+            while reader.read_text().is_ok() {}
         }
     }
 
@@ -108,10 +108,10 @@ mod tests {
     fn the_ends_of_the_range() {
         for number in [0, 127, 128, u64::MAX] {
             let mut out = Vec::new();
-            put(&mut out, number);
-            assert_eq!(Reader::new(&out).number(), Ok(number));
+            write_number(&mut out, number);
+            assert_eq!(SnapshotReader::new(&out).read_number(), Ok(number));
         }
-        assert!(Reader::new(&[0xff; 9]).number().is_err());
-        assert!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).number().is_err());
+        assert!(SnapshotReader::new(&[0xff; 9]).read_number().is_err());
+        assert!(SnapshotReader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).read_number().is_err());
     }
 }

@@ -8,26 +8,26 @@ mod snapshots;
 mod streams;
 
 use proptest::prelude::*;
-use reference::{Reference, Seen};
-use streams::{Sample, stream, views};
-use windrow_core::{Event, FeatureView, Late, Output, Row, Schema, Shard, Value};
+use reference::{ObservedOutput, ReferenceShard};
+use streams::{SampleEvent, stream, views};
+use windrow_core::{Event, EventSchema, FeatureView, LateEvent, Row, Shard, ShardOutput, Value};
 
 /// Collects what a shard emits in the reference's form.
 #[derive(Default)]
-struct Collected(Vec<Seen>);
+struct CollectedOutput(Vec<ObservedOutput>);
 
-impl Output for Collected {
-    fn row(&mut self, row: Row<'_>) {
+impl ShardOutput for CollectedOutput {
+    fn emit_row(&mut self, row: Row<'_>) {
         let features = row.features().map(|value| format!("{value:?}")).collect();
-        self.0.push(Seen::Row { view: row.view.0, key: row.key.to_owned(), window: row.window, features });
+        self.0.push(ObservedOutput::Row { view: row.view.0, key: row.key.to_owned(), window: row.window, features });
     }
 
-    fn late(&mut self, late: Late<'_>) {
-        self.0.push(Seen::Late { view: late.view.0, key: late.key.to_owned(), time: late.time });
+    fn emit_late_event(&mut self, late: LateEvent<'_>) {
+        self.0.push(ObservedOutput::Late { view: late.view.0, key: late.key.to_owned(), time: late.time });
     }
 }
 
-fn with_fields<T>(sample: &Sample, run: impl FnOnce(&Event<'_>) -> T) -> T {
+fn with_event<T>(sample: &SampleEvent, run: impl FnOnce(&Event<'_>) -> T) -> T {
     let fields = [
         Value::String(&sample.key),
         sample.kind.as_deref().map_or(Value::Null, Value::String),
@@ -38,29 +38,39 @@ fn with_fields<T>(sample: &Sample, run: impl FnOnce(&Event<'_>) -> T) -> T {
     run(&Event { key: &sample.key, time: sample.time, fields: &fields })
 }
 
-fn run_shard(views: &[FeatureView], schema: &Schema, max_out_of_orderness_ms: i64, events: &[Sample]) -> Vec<Seen> {
+fn run_shard(
+    views: &[FeatureView],
+    schema: &EventSchema,
+    max_out_of_orderness_ms: i64,
+    events: &[SampleEvent],
+) -> Vec<ObservedOutput> {
     let mut shard = Shard::new(views, schema, max_out_of_orderness_ms, [7; 16]);
-    let mut out = Collected::default();
+    let mut out = CollectedOutput::default();
     for sample in events {
-        with_fields(sample, |event| shard.step(event, &mut out));
-        let by_view: Vec<usize> = shard.entities_by_view().collect();
+        with_event(sample, |event| shard.process_event(event, &mut out));
+        let by_view: Vec<usize> = shard.entity_counts_by_view().collect();
         // Each entity is in some view, and none twice in one.
-        assert!(by_view.iter().max() <= Some(&shard.entities()), "{by_view:?}");
-        assert!(by_view.iter().sum::<usize>() >= shard.entities(), "{by_view:?}");
+        assert!(by_view.iter().max() <= Some(&shard.entity_count()), "{by_view:?}");
+        assert!(by_view.iter().sum::<usize>() >= shard.entity_count(), "{by_view:?}");
     }
-    shard.finish(&mut out);
-    assert_eq!(shard.entities(), 0, "state is left behind after everything fired");
-    assert!(shard.entities_by_view().all(|held| held == 0), "a view counts entities that are gone");
+    shard.finish_input(&mut out);
+    assert_eq!(shard.entity_count(), 0, "state is left behind after everything fired");
+    assert!(shard.entity_counts_by_view().all(|held| held == 0), "a view counts entities that are gone");
     out.0
 }
 
-fn run_reference(views: &[FeatureView], schema: &Schema, max_out_of_orderness_ms: i64, events: &[Sample]) -> Vec<Seen> {
-    let mut reference = Reference::new(views, schema, max_out_of_orderness_ms);
+fn run_reference(
+    views: &[FeatureView],
+    schema: &EventSchema,
+    max_out_of_orderness_ms: i64,
+    events: &[SampleEvent],
+) -> Vec<ObservedOutput> {
+    let mut reference = ReferenceShard::new(views, schema, max_out_of_orderness_ms);
     for sample in events {
-        reference.step(sample);
+        reference.process_event(sample);
     }
-    reference.finish();
-    reference.seen
+    reference.finish_input();
+    reference.observed
 }
 
 proptest! {
@@ -86,11 +96,11 @@ proptest! {
         let schema = streams::schema();
         let run = |hash_key| {
             let mut shard = Shard::new(&views, &schema, max_out_of_orderness_ms, hash_key);
-            let mut out = Collected::default();
+            let mut out = CollectedOutput::default();
             for sample in &events {
-                with_fields(sample, |event| shard.step(event, &mut out));
+                with_event(sample, |event| shard.process_event(event, &mut out));
             }
-            shard.finish(&mut out);
+            shard.finish_input(&mut out);
             out.0
         };
         prop_assert_eq!(run([0; 16]), run([255; 16]));

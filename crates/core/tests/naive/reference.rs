@@ -3,44 +3,45 @@
 use std::collections::BTreeSet;
 
 use windrow_core::{
-    Aggregate, DurationUnit, EventTime, FeatureView, Field, FieldId, FieldType, Schema, Value, Window, WindowKind,
+    Aggregate, DurationUnit, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType, Value, Window,
+    WindowKind,
 };
 
-use crate::streams::Sample;
+use crate::streams::SampleEvent;
 
 /// A row or a late event, in a form that can be compared and sorted.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Seen {
+pub(crate) enum ObservedOutput {
     Row { view: usize, key: String, window: Window, features: Vec<String> },
     Late { view: usize, key: String, time: EventTime },
 }
 
-struct Open {
+struct OpenWindow {
     view: usize,
     key: String,
     start: i64,
     end: i64,
-    events: Vec<Sample>,
+    events: Vec<SampleEvent>,
 }
 
-pub(crate) struct Reference<'a> {
+pub(crate) struct ReferenceShard<'a> {
     views: &'a [FeatureView],
-    fields: &'a [Field],
+    fields: &'a [EventField],
     max_out_of_orderness_ms: i128,
     max_time: Option<i64>,
-    open: Vec<Open>,
-    pub(crate) seen: Vec<Seen>,
+    open_windows: Vec<OpenWindow>,
+    pub(crate) observed: Vec<ObservedOutput>,
 }
 
-impl<'a> Reference<'a> {
-    pub(crate) fn new(views: &'a [FeatureView], schema: &'a Schema, max_out_of_orderness_ms: i64) -> Self {
+impl<'a> ReferenceShard<'a> {
+    pub(crate) fn new(views: &'a [FeatureView], schema: &'a EventSchema, max_out_of_orderness_ms: i64) -> Self {
         Self {
             views,
             fields: schema.fields(),
             max_out_of_orderness_ms: max_out_of_orderness_ms.into(),
             max_time: None,
-            open: Vec::new(),
-            seen: Vec::new(),
+            open_windows: Vec::new(),
+            observed: Vec::new(),
         }
     }
 
@@ -48,77 +49,84 @@ impl<'a> Reference<'a> {
         self.max_time.map_or(i128::MIN, |max| i128::from(max) - self.max_out_of_orderness_ms - 1)
     }
 
-    fn passed(&self, end: i64) -> bool {
+    fn has_passed(&self, end: i64) -> bool {
         i128::from(end) - 1 <= self.watermark()
     }
 
-    pub(crate) fn step(&mut self, sample: &Sample) {
+    pub(crate) fn process_event(&mut self, sample: &SampleEvent) {
         for (view, definition) in self.views.iter().enumerate() {
             let joined = match definition.window {
                 WindowKind::Sliding { size_ms, slide_ms } => self.join_sliding(view, sample, size_ms, slide_ms),
                 WindowKind::Session { gap_ms } => self.join_session(view, sample, gap_ms),
             };
             if !joined && i128::from(sample.time.ms()) <= self.watermark() {
-                self.seen.push(Seen::Late { view, key: sample.key.clone(), time: sample.time });
+                self.observed.push(ObservedOutput::Late { view, key: sample.key.clone(), time: sample.time });
             }
         }
         self.max_time = Some(self.max_time.map_or(sample.time.ms(), |max| max.max(sample.time.ms())));
         let watermark = self.watermark();
-        self.fire(|end| i128::from(end) - 1 <= watermark);
+        self.fire_due_windows(|end| i128::from(end) - 1 <= watermark);
     }
 
-    pub(crate) fn finish(&mut self) {
-        self.fire(|_| true);
+    pub(crate) fn finish_input(&mut self) {
+        self.fire_due_windows(|_| true);
     }
 
-    fn join_sliding(&mut self, view: usize, sample: &Sample, size: i64, slide: i64) -> bool {
+    fn join_sliding(&mut self, view: usize, sample: &SampleEvent, size: i64, slide: i64) -> bool {
         let time = sample.time.ms();
         let mut joined = false;
         let mut start = time.div_euclid(slide) * slide;
         while start > time - size {
-            if !self.passed(start + size) {
+            if !self.has_passed(start + size) {
                 joined = true;
                 let end = start + size;
-                let at = self.open.iter().position(|o| o.view == view && o.key == sample.key && o.start == start);
+                let at =
+                    self.open_windows.iter().position(|o| o.view == view && o.key == sample.key && o.start == start);
                 let at = at.unwrap_or_else(|| {
-                    self.open.push(Open { view, key: sample.key.clone(), start, end, events: Vec::new() });
-                    self.open.len() - 1
+                    self.open_windows.push(OpenWindow {
+                        view,
+                        key: sample.key.clone(),
+                        start,
+                        end,
+                        events: Vec::new(),
+                    });
+                    self.open_windows.len() - 1
                 });
-                self.open[at].events.push(sample.clone());
+                self.open_windows[at].events.push(sample.clone());
             }
             start -= slide;
         }
         joined
     }
 
-    fn join_session(&mut self, view: usize, sample: &Sample, gap: i64) -> bool {
+    fn join_session(&mut self, view: usize, sample: &SampleEvent, gap: i64) -> bool {
         let time = sample.time.ms();
-        let (mine, others): (Vec<Open>, Vec<Open>) = std::mem::take(&mut self.open)
+        let (mine, others): (Vec<OpenWindow>, Vec<OpenWindow>) = std::mem::take(&mut self.open_windows)
             .into_iter()
             .partition(|o| o.view == view && o.key == sample.key && o.start <= time + gap && time <= o.end);
-        self.open = others;
-        let mut merged = Open { view, key: sample.key.clone(), start: time, end: time + gap, events: vec![] };
+        self.open_windows = others;
+        let mut merged = OpenWindow { view, key: sample.key.clone(), start: time, end: time + gap, events: vec![] };
         for session in mine {
             merged.start = merged.start.min(session.start);
             merged.end = merged.end.max(session.end);
             merged.events.extend(session.events);
         }
-        if self.passed(merged.end) {
+        if self.has_passed(merged.end) {
             assert!(merged.events.is_empty(), "a live session is never late");
             return false;
         }
         merged.events.push(sample.clone());
-        self.open.push(merged);
+        self.open_windows.push(merged);
         true
     }
 
-    fn fire(&mut self, due: impl Fn(i64) -> bool) {
-        let (fired, open): (Vec<Open>, Vec<Open>) =
-            std::mem::take(&mut self.open).into_iter().partition(|o| due(o.end));
-        self.open = open;
+    fn fire_due_windows(&mut self, due: impl Fn(i64) -> bool) {
+        let (fired, open): (Vec<OpenWindow>, Vec<OpenWindow>) =
+            std::mem::take(&mut self.open_windows).into_iter().partition(|o| due(o.end));
+        self.open_windows = open;
         for window in fired {
-            let features = self.features(&window);
-            self.seen.push(Seen::Row {
+            let features = self.feature_values(&window);
+            self.observed.push(ObservedOutput::Row {
                 view: window.view,
                 key: window.key,
                 window: Window { start: EventTime::from_ms(window.start), end: EventTime::from_ms(window.end) },
@@ -127,19 +135,19 @@ impl<'a> Reference<'a> {
         }
     }
 
-    fn features(&self, window: &Open) -> Vec<String> {
+    fn feature_values(&self, window: &OpenWindow) -> Vec<String> {
         self.views[window.view]
             .features
             .iter()
             .map(|feature| {
-                let events: Vec<&Sample> = window
+                let events: Vec<&SampleEvent> = window
                     .events
                     .iter()
                     .filter(|e| {
-                        feature.condition.as_ref().is_none_or(|c| crate::with_fields(e, |e| c.matches(e.fields)))
+                        feature.condition.as_ref().is_none_or(|c| crate::with_event(e, |e| c.matches(e.fields)))
                     })
                     .collect();
-                let value = self.value(feature.aggregate, &events);
+                let value = self.aggregate_value(feature.aggregate, &events);
                 let value = if value == Value::Null {
                     feature.default.as_ref().map_or(Value::Null, windrow_core::Literal::as_value)
                 } else {
@@ -150,9 +158,9 @@ impl<'a> Reference<'a> {
             .collect()
     }
 
-    fn value<'s>(&self, aggregate: Aggregate, events: &[&'s Sample]) -> Value<'s> {
+    fn aggregate_value<'s>(&self, aggregate: Aggregate, events: &[&'s SampleEvent]) -> Value<'s> {
         let non_null = |field: FieldId| -> Vec<(EventTime, Value<'s>)> {
-            events.iter().map(|e| (e.time, value_of(e, field))).filter(|(_, v)| *v != Value::Null).collect()
+            events.iter().map(|e| (e.time, sample_value(e, field))).filter(|(_, v)| *v != Value::Null).collect()
         };
         let count = |n: usize| Value::Long(i64::try_from(n).expect("a test stream is short"));
         match aggregate {
@@ -179,12 +187,12 @@ impl<'a> Reference<'a> {
             Aggregate::Min(field) => non_null(field)
                 .into_iter()
                 .map(|(_, v)| v)
-                .reduce(|a, b| if less(b, a) { b } else { a })
+                .reduce(|a, b| if is_less(b, a) { b } else { a })
                 .unwrap_or(Value::Null),
             Aggregate::Max(field) => non_null(field)
                 .into_iter()
                 .map(|(_, v)| v)
-                .reduce(|a, b| if less(a, b) { b } else { a })
+                .reduce(|a, b| if is_less(a, b) { b } else { a })
                 .unwrap_or(Value::Null),
             Aggregate::First(field) => {
                 non_null(field).into_iter().reduce(|a, b| if b.0 < a.0 { b } else { a }).map_or(Value::Null, |x| x.1)
@@ -208,7 +216,7 @@ impl<'a> Reference<'a> {
     }
 }
 
-fn value_of(sample: &Sample, field: FieldId) -> Value<'_> {
+fn sample_value(sample: &SampleEvent, field: FieldId) -> Value<'_> {
     match field.0 {
         1 => sample.kind.as_deref().map_or(Value::Null, Value::String),
         2 => sample.price.map_or(Value::Null, Value::Double),
@@ -225,7 +233,7 @@ fn as_f64(value: &Value<'_>) -> f64 {
     }
 }
 
-fn less(a: Value<'_>, b: Value<'_>) -> bool {
+fn is_less(a: Value<'_>, b: Value<'_>) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => a < b,
         (Value::Double(a), Value::Double(b)) => a < b,

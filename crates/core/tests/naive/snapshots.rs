@@ -3,33 +3,33 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use windrow_core::{FeatureView, Late, Output, Restoring, Row, Scope, Shard, ShardFacts};
+use windrow_core::{FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotScope};
 
-use crate::reference::Seen;
-use crate::streams::{Sample, schema, stream, views};
-use crate::with_fields;
+use crate::reference::ObservedOutput;
+use crate::streams::{SampleEvent, schema, stream, views};
+use crate::with_event;
 
 /// Everything a shard emitted: rows with their number, late events with none.
 #[derive(Default)]
-struct Numbered(Vec<(Option<u64>, Seen)>);
+struct NumberedOutput(Vec<(Option<u64>, ObservedOutput)>);
 
-impl Output for Numbered {
-    fn row(&mut self, row: Row<'_>) {
+impl ShardOutput for NumberedOutput {
+    fn emit_row(&mut self, row: Row<'_>) {
         let features = row.features().map(|value| format!("{value:?}")).collect();
-        let seen = Seen::Row { view: row.view.0, key: row.key.to_owned(), window: row.window, features };
+        let seen = ObservedOutput::Row { view: row.view.0, key: row.key.to_owned(), window: row.window, features };
         self.0.push((Some(row.number), seen));
     }
 
-    fn late(&mut self, late: Late<'_>) {
-        self.0.push((None, Seen::Late { view: late.view.0, key: late.key.to_owned(), time: late.time }));
+    fn emit_late_event(&mut self, late: LateEvent<'_>) {
+        self.0.push((None, ObservedOutput::Late { view: late.view.0, key: late.key.to_owned(), time: late.time }));
     }
 }
 
 /// What happens after an event.
 #[derive(Clone, Copy, Debug)]
-enum Then {
+enum SnapshotAction {
     Nothing,
-    Cut(Scope),
+    Cut(SnapshotScope),
     Save(usize),
     /// The snapshot under way is finished and kept.
     Keep,
@@ -39,39 +39,39 @@ enum Then {
     Crash,
 }
 
-fn thens() -> impl Strategy<Value = Vec<Then>> {
+fn snapshot_actions() -> impl Strategy<Value = Vec<SnapshotAction>> {
     let then = prop_oneof![
-        6 => Just(Then::Nothing),
-        2 => Just(Then::Cut(Scope::Changes)),
-        1 => Just(Then::Cut(Scope::Everything)),
-        4 => (1_usize..60).prop_map(Then::Save),
-        2 => Just(Then::Keep),
-        1 => Just(Then::Fail),
-        1 => Just(Then::Crash),
+        6 => Just(SnapshotAction::Nothing),
+        2 => Just(SnapshotAction::Cut(SnapshotScope::Changes)),
+        1 => Just(SnapshotAction::Cut(SnapshotScope::Everything)),
+        4 => (1_usize..60).prop_map(SnapshotAction::Save),
+        2 => Just(SnapshotAction::Keep),
+        1 => Just(SnapshotAction::Fail),
+        1 => Just(SnapshotAction::Crash),
     ];
     prop::collection::vec(then, 1..400)
 }
 
 /// Layers that are kept, and where reading goes on behind them.
 #[derive(Clone)]
-struct Kept {
+struct KeptSnapshot {
     layers: Vec<Vec<u8>>,
-    facts: ShardFacts,
+    facts: ShardMetadata,
     position: usize,
 }
 
-struct Taking {
-    scope: Scope,
+struct ActiveSnapshot {
+    scope: SnapshotScope,
     bytes: Vec<u8>,
-    facts: ShardFacts,
+    facts: ShardMetadata,
     position: usize,
 }
 
-fn restore(kept: Option<&Kept>, empty: Shard, views: usize) -> Shard {
+fn restore_shard(kept: Option<&KeptSnapshot>, empty: Shard, views: usize) -> Shard {
     let Some(kept) = kept else { return empty };
-    let mut restoring = Restoring::new(empty, kept.facts.slots, (0..views).map(Some).collect());
+    let mut restoring = ShardRestore::new(empty, kept.facts.slot_count, (0..views).map(Some).collect());
     for layer in &kept.layers {
-        restoring.apply(layer).expect("what a shard saved can be read");
+        restoring.apply_piece(layer).expect("what a shard saved can be read");
     }
     restoring.finish(&kept.facts).expect("what a shard saved fits together")
 }
@@ -85,71 +85,71 @@ proptest! {
     fn a_restored_shard_goes_on_as_if_nothing_had_happened(
         (views, max_out_of_orderness_ms) in views(),
         events in stream(),
-        thens in thens(),
+        thens in snapshot_actions(),
     ) {
         let schema = schema();
         let empty = |hash_key| Shard::new(&views, &schema, max_out_of_orderness_ms, hash_key);
-        let straight = run_straight(empty([7; 16]), &events);
+        let straight = run_without_snapshots(empty([7; 16]), &events);
 
         let mut shard = empty([1; 16]);
-        let (mut kept, mut taking): (Option<Kept>, Option<Taking>) = (None, None);
-        let mut outputs: Vec<Numbered> = Vec::new();
+        let (mut kept, mut taking): (Option<KeptSnapshot>, Option<ActiveSnapshot>) = (None, None);
+        let mut outputs: Vec<NumberedOutput> = Vec::new();
         let (mut position, mut crashes) = (0, 0_u8);
         let mut thens = thens.into_iter().cycle();
         while position < events.len() {
-            outputs.resize_with(events.len().max(position + 1), Numbered::default);
-            let mut out = Numbered::default();
-            with_fields(&events[position], |event| shard.step(event, &mut out));
+            outputs.resize_with(events.len().max(position + 1), NumberedOutput::default);
+            let mut out = NumberedOutput::default();
+            with_event(&events[position], |event| shard.process_event(event, &mut out));
             if !outputs[position].0.is_empty() {
                 prop_assert_eq!(&outputs[position].0, &out.0, "other rows the second time, at event {}", position);
             }
             outputs[position] = out;
             position += 1;
             match thens.next().expect("without end") {
-                Then::Cut(scope) => {
+                SnapshotAction::Cut(scope) => {
                     // Changes are changes since a layer that was kept.
-                    let scope = if kept.is_some() { scope } else { Scope::Everything };
-                    shard.cut(scope);
-                    taking = Some(Taking { scope, bytes: Vec::new(), facts: shard.facts(), position });
+                    let scope = if kept.is_some() { scope } else { SnapshotScope::Everything };
+                    shard.begin_snapshot(scope);
+                    taking = Some(ActiveSnapshot { scope, bytes: Vec::new(), facts: shard.metadata(), position });
                 }
-                Then::Save(limit) => {
+                SnapshotAction::Save(limit) => {
                     if let Some(taking) = &mut taking {
-                        shard.save(limit);
-                        shard.collect(&mut taking.bytes);
+                        shard.continue_snapshot(limit);
+                        shard.take_snapshot_bytes(&mut taking.bytes);
                     }
                 }
-                Then::Keep => {
+                SnapshotAction::Keep => {
                     if let Some(mut done) = taking.take() {
-                        while !shard.save(100) {
-                            shard.collect(&mut done.bytes);
+                        while !shard.continue_snapshot(100) {
+                            shard.take_snapshot_bytes(&mut done.bytes);
                         }
-                        shard.collect(&mut done.bytes);
-                        shard.settle(true);
+                        shard.take_snapshot_bytes(&mut done.bytes);
+                        shard.end_snapshot(true);
                         let mut layers = match (done.scope, kept.take()) {
-                            (Scope::Changes, Some(before)) => before.layers,
+                            (SnapshotScope::Changes, Some(before)) => before.layers,
                             _ => Vec::new(),
                         };
                         layers.push(done.bytes);
-                        kept = Some(Kept { layers, facts: done.facts, position: done.position });
+                        kept = Some(KeptSnapshot { layers, facts: done.facts, position: done.position });
                     }
                 }
-                Then::Fail => {
+                SnapshotAction::Fail => {
                     taking = None;
-                    shard.settle(false);
+                    shard.end_snapshot(false);
                 }
-                Then::Crash if crashes < 20 => {
+                SnapshotAction::Crash if crashes < 20 => {
                     crashes += 1;
                     taking = None;
-                    shard = restore(kept.as_ref(), empty([crashes; 16]), views.len());
+                    shard = restore_shard(kept.as_ref(), empty([crashes; 16]), views.len());
                     position = kept.as_ref().map_or(0, |kept| kept.position);
                 }
-                Then::Crash | Then::Nothing => {}
+                SnapshotAction::Crash | SnapshotAction::Nothing => {}
             }
         }
-        let mut end = Numbered::default();
-        shard.finish(&mut end);
-        prop_assert_eq!(shard.entities(), 0, "state is left behind after everything fired");
-        prop_assert!(shard.entities_by_view().all(|held| held == 0), "a view counts entities that are gone");
+        let mut end = NumberedOutput::default();
+        shard.finish_input(&mut end);
+        prop_assert_eq!(shard.entity_count(), 0, "state is left behind after everything fired");
+        prop_assert!(shard.entity_counts_by_view().all(|held| held == 0), "a view counts entities that are gone");
         outputs.push(end);
         let got: Vec<_> = outputs.into_iter().flat_map(|out| out.0).collect();
         prop_assert_eq!(got, straight);
@@ -161,12 +161,12 @@ proptest! {
         let schema = schema();
         let mut shard = Shard::new(&views, &schema, max_out_of_orderness_ms, [7; 16]);
         for sample in &events {
-            with_fields(sample, |event| shard.step(event, &mut Numbered::default()));
+            with_event(sample, |event| shard.process_event(event, &mut NumberedOutput::default()));
         }
-        let (mut layer, facts) = (Vec::new(), shard.facts());
-        shard.cut(Scope::Everything);
-        prop_assert!(shard.save(usize::MAX));
-        shard.collect(&mut layer);
+        let (mut layer, facts) = (Vec::new(), shard.metadata());
+        shard.begin_snapshot(SnapshotScope::Everything);
+        prop_assert!(shard.continue_snapshot(usize::MAX));
+        shard.take_snapshot_bytes(&mut layer);
 
         let left: Vec<FeatureView> = views.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, view)| view.clone()).collect();
         let map: Vec<Option<usize>> = (0..views.len()).map(|index| match index.cmp(&dropped) {
@@ -174,17 +174,17 @@ proptest! {
             std::cmp::Ordering::Equal => None,
             std::cmp::Ordering::Greater => Some(index - 1),
         }).collect();
-        let rows = facts.rows.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, rows)| *rows).collect();
+        let rows = facts.emitted_rows.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, rows)| *rows).collect();
         let empty = Shard::new(&left, &schema, max_out_of_orderness_ms, [9; 16]);
-        let mut restoring = Restoring::new(empty, facts.slots, map.clone());
-        restoring.apply(&layer).expect("readable");
-        let mut restored = restoring.finish(&ShardFacts { rows, ..facts }).expect("whole");
-        let (mut all, mut some) = (Numbered::default(), Numbered::default());
-        shard.finish(&mut all);
-        restored.finish(&mut some);
+        let mut restoring = ShardRestore::new(empty, facts.slot_count, map.clone());
+        restoring.apply_piece(&layer).expect("readable");
+        let mut restored = restoring.finish(&ShardMetadata { emitted_rows: rows, ..facts }).expect("whole");
+        let (mut all, mut some) = (NumberedOutput::default(), NumberedOutput::default());
+        shard.finish_input(&mut all);
+        restored.finish_input(&mut some);
         let expected: Vec<_> = all.0.into_iter().filter_map(|(number, seen)| match seen {
-            Seen::Row { view, key, window, features } => map[view].map(|view| (number, Seen::Row { view, key, window, features })),
-            late @ Seen::Late { .. } => Some((number, late)),
+            ObservedOutput::Row { view, key, window, features } => map[view].map(|view| (number, ObservedOutput::Row { view, key, window, features })),
+            late @ ObservedOutput::Late { .. } => Some((number, late)),
         }).collect();
         prop_assert_eq!(some.0, expected);
     }
@@ -199,12 +199,12 @@ proptest! {
         let schema = schema();
         let mut shard = Shard::new(&views, &schema, max_out_of_orderness_ms, [7; 16]);
         for sample in &events {
-            with_fields(sample, |event| shard.step(event, &mut Numbered::default()));
+            with_event(sample, |event| shard.process_event(event, &mut NumberedOutput::default()));
         }
-        let (mut layer, facts) = (Vec::new(), shard.facts());
-        shard.cut(Scope::Everything);
-        shard.save(usize::MAX);
-        shard.collect(&mut layer);
+        let (mut layer, facts) = (Vec::new(), shard.metadata());
+        shard.begin_snapshot(SnapshotScope::Everything);
+        shard.continue_snapshot(usize::MAX);
+        shard.take_snapshot_bytes(&mut layer);
         if layer.is_empty() {
             return Ok(());
         }
@@ -213,24 +213,24 @@ proptest! {
             layer[at] ^= byte;
         }
         let empty = Shard::new(&views, &schema, max_out_of_orderness_ms, [9; 16]);
-        let mut restoring = Restoring::new(empty, facts.slots, (0..views.len()).map(Some).collect());
-        if restoring.apply(&layer).is_ok() {
+        let mut restoring = ShardRestore::new(empty, facts.slot_count, (0..views.len()).map(Some).collect());
+        if restoring.apply_piece(&layer).is_ok() {
             drop(restoring.finish(&facts));
         }
     }
 }
 
-fn run_straight(mut shard: Shard, events: &[Sample]) -> Vec<(Option<u64>, Seen)> {
-    let mut out = Numbered::default();
+fn run_without_snapshots(mut shard: Shard, events: &[SampleEvent]) -> Vec<(Option<u64>, ObservedOutput)> {
+    let mut out = NumberedOutput::default();
     for sample in events {
-        with_fields(sample, |event| shard.step(event, &mut out));
+        with_event(sample, |event| shard.process_event(event, &mut out));
     }
     let counted = out.0.len();
-    shard.finish(&mut out);
+    shard.finish_input(&mut out);
     let mut numbers: BTreeMap<usize, u64> = BTreeMap::new();
     assert!(out.0[counted..].iter().all(|(number, _)| *number == Some(0)), "what the end fires is not counted");
     for (number, seen) in &out.0[..counted] {
-        if let (Some(number), Seen::Row { view, .. }) = (number, seen) {
+        if let (Some(number), ObservedOutput::Row { view, .. }) = (number, seen) {
             let next = numbers.entry(*view).or_insert(0);
             *next += 1;
             assert_eq!(number, next, "rows are numbered one by one");

@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 use windrow_core::{
-    Aggregate, Comparison, Condition, DurationUnit, EventTime, Feature, FeatureView, Field, FieldId, FieldType,
-    Literal, Operand, Schema, WindowKind,
+    Aggregate, ComparisonOperator, Condition, DurationUnit, EventField, EventSchema, EventTime, Feature, FeatureView,
+    FieldId, FieldType, Literal, Operand, WindowKind,
 };
 
 /// One event, owning its values.
 #[derive(Clone, Debug)]
-pub(crate) struct Sample {
+pub(crate) struct SampleEvent {
     pub(crate) key: String,
     pub(crate) time: EventTime,
     pub(crate) kind: Option<String>,
@@ -22,9 +22,9 @@ pub(crate) const PRICE: FieldId = FieldId(2);
 pub(crate) const QUANTITY: FieldId = FieldId(3);
 pub(crate) const MEMBER: FieldId = FieldId(4);
 
-pub(crate) fn schema() -> Schema {
-    let field = |name: &str, field_type| Field { name: name.into(), field_type };
-    Schema::new(
+pub(crate) fn schema() -> EventSchema {
+    let field = |name: &str, field_type| EventField { name: name.into(), field_type };
+    EventSchema::new(
         "user_id",
         [
             field("event_type", FieldType::String),
@@ -37,7 +37,7 @@ pub(crate) fn schema() -> Schema {
 
 /// Streams around the epoch (so that negative times occur) or in 2024: mostly forward, partly disordered, with
 /// stragglers, leaps, exact repeats of times, and whole duplicates.
-pub(crate) fn stream() -> impl Strategy<Value = Vec<Sample>> {
+pub(crate) fn stream() -> impl Strategy<Value = Vec<SampleEvent>> {
     let step = prop_oneof![
         6 => 0_i64..40,
         3 => -60_i64..0,
@@ -58,7 +58,7 @@ pub(crate) fn stream() -> impl Strategy<Value = Vec<Sample>> {
     let start = prop_oneof![Just(-700_i64), Just(1_704_103_200_000_i64)];
     (start, prop::collection::vec(sample, 0..250)).prop_map(|(start, steps)| {
         let mut clock = start;
-        let mut events: Vec<Sample> = Vec::new();
+        let mut events: Vec<SampleEvent> = Vec::new();
         for (step, user, kind, price, quantity, member, duplicate) in steps {
             let time = clock + step;
             if step > 0 {
@@ -67,7 +67,7 @@ pub(crate) fn stream() -> impl Strategy<Value = Vec<Sample>> {
             if duplicate && let Some(last) = events.last().cloned() {
                 events.push(last);
             }
-            events.push(Sample {
+            events.push(SampleEvent {
                 key: ["", "111", "한국", "u:1", "b", "c"][usize::from(user)].to_owned(),
                 time: EventTime::from_ms(time),
                 kind: kind.map(|kind| ["view", "cart", "purchase"][usize::from(kind)].to_owned()),
@@ -128,12 +128,15 @@ fn condition() -> impl Strategy<Value = Condition> {
     let is_kind = |kind: &str| {
         Condition::Compare(
             Operand::Field(KIND),
-            Comparison::Equal,
+            ComparisonOperator::Equal,
             Operand::Literal(Some(Literal::String(kind.into()))),
         )
     };
-    let dear =
-        Condition::Compare(Operand::Field(PRICE), Comparison::Greater, Operand::Literal(Some(Literal::Long(500))));
+    let dear = Condition::Compare(
+        Operand::Field(PRICE),
+        ComparisonOperator::Greater,
+        Operand::Literal(Some(Literal::Long(500))),
+    );
     prop_oneof![
         Just(is_kind("view")),
         Just(Condition::Not(Box::new(is_kind("cart")))),

@@ -7,24 +7,29 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{CheckpointStore, Checkpoints, StoreFault, names};
+use super::{CheckpointConfig, CheckpointStore, StoreFault, names};
 use crate::{Epoch, Partition};
 
 /// Claims `partition` under an epoch of at least `at_least`.
-pub(super) fn claim(checkpoints: &Checkpoints, partition: Partition, at_least: Epoch) -> Result<Epoch, StoreFault> {
-    let store = &*checkpoints.store;
+pub(super) fn claim_epoch(
+    config: &CheckpointConfig,
+    partition: Partition,
+    at_least: Epoch,
+) -> Result<Epoch, StoreFault> {
+    let store = &*config.store;
     let mut at_least = at_least.max(1);
     loop {
-        let epoch = newest(store, partition)?.map_or(at_least, |newest| at_least.max(newest + 1));
+        let epoch = newest_epoch(store, partition)?.map_or(at_least, |newest| at_least.max(newest + 1));
         // Two workers of one process must not take each other's claim for their own.
         static CLAIMS: AtomicU64 = AtomicU64::new(1);
         let claim = CLAIMS.fetch_add(1, Ordering::Relaxed);
-        let body = format!("{}, claim {claim}: partition {partition}, epoch {epoch}\n", checkpoints.owner).into_bytes();
-        if create(store, &names::epoch(partition, epoch), &body)? {
+        let body =
+            format!("{}, claim {claim}: partition {partition}, epoch {epoch}\n", config.process_name).into_bytes();
+        if create_or_confirm(store, &names::epoch_object(partition, epoch), &body)? {
             // Old epochs are deleted, so a name that was free is not yet the largest.
-            match newest(store, partition)? {
+            match newest_epoch(store, partition)? {
                 Some(newest) if newest > epoch => at_least = newest + 1,
-                _ => return demand_exclusive(store, partition, epoch).map(|()| epoch),
+                _ => return verify_exclusive_create(store, partition, epoch).map(|()| epoch),
             }
         } else {
             at_least = epoch + 1;
@@ -33,8 +38,8 @@ pub(super) fn claim(checkpoints: &Checkpoints, partition: Partition, at_least: E
 }
 
 /// Refuses a store that lets an object be created twice: there two processes could own a partition without knowing.
-fn demand_exclusive(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch) -> Result<(), StoreFault> {
-    match store.create(&names::epoch(partition, epoch), b"a second claim of the same epoch\n".to_vec()) {
+fn verify_exclusive_create(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch) -> Result<(), StoreFault> {
+    match store.create(&names::epoch_object(partition, epoch), b"a second claim of the same epoch\n".to_vec()) {
         Ok(()) => Err(StoreFault::Refused(
             "it lets two processes create the same object. Checkpoints need a store with conditional writes \
              (`If-None-Match: *`)"
@@ -46,17 +51,17 @@ fn demand_exclusive(store: &dyn CheckpointStore, partition: Partition, epoch: Ep
 }
 
 /// The largest epoch of `partition`; `None` where nobody has claimed it.
-pub(super) fn newest(store: &dyn CheckpointStore, partition: Partition) -> Result<Option<Epoch>, StoreFault> {
-    let listed = store.list(&names::epochs(partition))?;
-    let epochs = listed.iter().filter_map(|object| match names::parse(&object.name) {
-        names::Named::Epoch(_, epoch) => Some(epoch),
+pub(super) fn newest_epoch(store: &dyn CheckpointStore, partition: Partition) -> Result<Option<Epoch>, StoreFault> {
+    let listed = store.list(&names::epochs_folder(partition))?;
+    let epochs = listed.iter().filter_map(|object| match names::parse_object_name(&object.name) {
+        names::ParsedObjectName::Epoch(_, epoch) => Some(epoch),
         _ => None,
     });
     Ok(epochs.max())
 }
 
 /// Creates `name`; whether it is there with these bytes, and thus ours: an outcome that is unknown is read back.
-pub(super) fn create(store: &dyn CheckpointStore, name: &str, bytes: &[u8]) -> Result<bool, StoreFault> {
+pub(super) fn create_or_confirm(store: &dyn CheckpointStore, name: &str, bytes: &[u8]) -> Result<bool, StoreFault> {
     match store.create(name, bytes.to_vec()) {
         Ok(()) => Ok(true),
         Err(StoreFault::Exists) => Ok(store.read(name)?.as_deref() == Some(bytes)),

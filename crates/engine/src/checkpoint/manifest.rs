@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::state::FormatFault;
 use crate::{Epoch, Offset, Partition};
 
-const VERSION: u32 = 1;
-const TITLE: &str = "windrow-checkpoint";
+const MANIFEST_VERSION: u32 = 1;
+const MANIFEST_TITLE: &str = "windrow-checkpoint";
 
 /// Why a manifest cannot be used.
 pub type ManifestFault = FormatFault;
@@ -32,7 +32,7 @@ impl std::fmt::Display for CheckpointId {
 
 /// A checkpoint of one partition.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-pub struct Manifest {
+pub struct CheckpointManifest {
     /// Which one it is.
     #[serde(flatten)]
     pub id: CheckpointId,
@@ -63,34 +63,34 @@ pub struct Manifest {
     /// How records were read: settings and version that decide which rows events give.
     pub reading: String,
     /// The feature views, in the order of the state's tables.
-    pub views: Vec<ViewState>,
+    pub views: Vec<StoredView>,
     /// The base, and behind it the changes.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<CheckpointLayer>,
     /// The savepoint that this partition's job was begun from.
     pub from: Option<String>,
 }
 
 /// One feature view in a checkpoint.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-pub struct ViewState {
+pub struct StoredView {
     /// Its name.
     pub name: String,
     /// Its [`windrow_core::FeatureView::definition`].
     pub definition: String,
     /// The number of its last row.
     pub rows: u64,
-    /// Where counting began ([`crate::RowCount::beginning`]).
+    /// Where counting began ([`crate::ViewRowCount::open_restore_source`]).
     pub beginning: u64,
 }
 
 /// One snapshot.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-pub struct Layer {
+pub struct CheckpointLayer {
     /// Its pieces, in order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<StatePart>,
 }
 
-impl Layer {
+impl CheckpointLayer {
     /// Bytes of its objects.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -100,7 +100,7 @@ impl Layer {
 
 /// One state object.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-pub struct Part {
+pub struct StatePart {
     /// Its name.
     pub name: String,
     /// Its size.
@@ -109,44 +109,48 @@ pub struct Part {
     pub crc32: u32,
 }
 
-impl Manifest {
+impl CheckpointManifest {
     /// Bytes of all its state objects.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.layers.iter().map(Layer::bytes).sum()
+        self.layers.iter().map(CheckpointLayer::bytes).sum()
     }
 
     /// The version of the format that `bytes` say they have; `None` where they do not look like a manifest.
-    pub(crate) fn format(bytes: &[u8]) -> Option<u32> {
+    pub(crate) fn format_version(bytes: &[u8]) -> Option<u32> {
         let line = bytes.split(|byte| *byte == b'\n').next()?;
         let mut words = std::str::from_utf8(line).ok()?.split(' ');
-        words.next().filter(|title| *title == TITLE)?;
+        words.next().filter(|title| *title == MANIFEST_TITLE)?;
         words.next()?.parse().ok()
     }
 
-    pub(crate) fn write(&self) -> Result<Vec<u8>, String> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, String> {
         let body = serde_json::to_string_pretty(self).map_err(|error| format!("cannot write a manifest: {error}"))?;
-        Ok(seal(TITLE, VERSION, &body))
+        Ok(encode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, &body))
     }
 
     /// Reads what `write` wrote, in this version or an older one.
     ///
     /// # Errors
     /// When the bytes are damaged, or of a newer version.
-    pub fn read(bytes: &[u8]) -> Result<Self, ManifestFault> {
-        let body = unseal(TITLE, VERSION, bytes)?;
+    pub fn decode(bytes: &[u8]) -> Result<Self, ManifestFault> {
+        let body = decode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, bytes)?;
         serde_json::from_str(body).map_err(|error| FormatFault::Damaged(format!("it is not a manifest: {error}")))
     }
 }
 
 /// A text with a title line that holds its version and checksum.
-pub(super) fn seal(title: &str, version: u32, body: &str) -> Vec<u8> {
+pub(super) fn encode_checksummed_text(title: &str, version: u32, body: &str) -> Vec<u8> {
     let version = version.to_string();
-    format!("{title} {version} {:08x}\n{body}", checksum(&version, body.as_bytes())).into_bytes()
+    format!("{title} {version} {:08x}\n{body}", text_checksum(&version, body.as_bytes())).into_bytes()
 }
 
-/// The body of a text that [`seal`] wrote.
-pub(super) fn unseal<'a>(title: &str, known: u32, bytes: &'a [u8]) -> Result<&'a str, FormatFault> {
+/// The body of a text that [`encode_checksummed_text`] wrote.
+pub(super) fn decode_checksummed_text<'a>(
+    title: &str,
+    known_version: u32,
+    bytes: &'a [u8],
+) -> Result<&'a str, FormatFault> {
     let damaged = || FormatFault::Damaged("its checksum does not fit".to_owned());
     let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let (line, body) = (&bytes[..line_end], &bytes[line_end + 1..]);
@@ -157,17 +161,17 @@ pub(super) fn unseal<'a>(title: &str, known: u32, bytes: &'a [u8]) -> Result<&'a
         return Err(damaged());
     };
     // Spelled out: parsing would accept other digits for the same sum.
-    if found != title || sum != format!("{:08x}", checksum(version, body)) {
+    if found != title || sum != format!("{:08x}", text_checksum(version, body)) {
         return Err(damaged());
     }
     match version.parse() {
-        Ok(version) if version > known => Err(FormatFault::Newer(version, known)),
+        Ok(version) if version > known_version => Err(FormatFault::Newer(version, known_version)),
         Ok(_) => std::str::from_utf8(body).map_err(|_| damaged()),
         Err(_) => Err(damaged()),
     }
 }
 
-fn checksum(version: &str, body: &[u8]) -> u32 {
+fn text_checksum(version: &str, body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(version.as_bytes());
     hasher.update(b"\n");
@@ -179,9 +183,9 @@ fn checksum(version: &str, body: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
-        let part = |name: &str| Part { name: name.to_owned(), bytes: 10, crc32: 7 };
-        Manifest {
+    fn sample_manifest() -> CheckpointManifest {
+        let part = |name: &str| StatePart { name: name.to_owned(), bytes: 10, crc32: 7 };
+        CheckpointManifest {
             id: CheckpointId { epoch: 3, number: 12 },
             taken_at_ms: 1,
             windrow: "0.1.0".to_owned(),
@@ -196,31 +200,37 @@ mod tests {
             entities: 5,
             slots: 6,
             reading: "r".to_owned(),
-            views: vec![ViewState { name: "v".to_owned(), definition: "d".to_owned(), rows: 8, beginning: 1 }],
-            layers: vec![Layer { parts: vec![part("a"), part("b")] }, Layer { parts: vec![part("c")] }],
+            views: vec![StoredView { name: "v".to_owned(), definition: "d".to_owned(), rows: 8, beginning: 1 }],
+            layers: vec![
+                CheckpointLayer { parts: vec![part("a"), part("b")] },
+                CheckpointLayer { parts: vec![part("c")] },
+            ],
             from: None,
         }
     }
 
     #[test]
     fn every_flip_and_every_cut_is_noticed() {
-        let bytes = manifest().write().expect("written");
-        assert_eq!(Manifest::read(&bytes), Ok(manifest()));
+        let bytes = sample_manifest().encode().expect("written");
+        assert_eq!(CheckpointManifest::decode(&bytes), Ok(sample_manifest()));
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                assert!(matches!(Manifest::read(&flipped), Err(FormatFault::Damaged(_))), "bit {bit} of byte {at}");
+                assert!(
+                    matches!(CheckpointManifest::decode(&flipped), Err(FormatFault::Damaged(_))),
+                    "bit {bit} of byte {at}"
+                );
             }
-            assert!(matches!(Manifest::read(&bytes[..at]), Err(FormatFault::Damaged(_))), "cut at {at}");
+            assert!(matches!(CheckpointManifest::decode(&bytes[..at]), Err(FormatFault::Damaged(_))), "cut at {at}");
         }
     }
 
     #[test]
     fn a_newer_version_is_not_called_damaged() {
-        let bytes = seal(TITLE, 2, "{}");
-        assert_eq!(Manifest::format(&bytes), Some(2));
-        assert_eq!(Manifest::format(b"nonsense"), None);
-        assert_eq!(Manifest::read(&bytes), Err(FormatFault::Newer(2, 1)));
+        let bytes = encode_checksummed_text(MANIFEST_TITLE, 2, "{}");
+        assert_eq!(CheckpointManifest::format_version(&bytes), Some(2));
+        assert_eq!(CheckpointManifest::format_version(b"nonsense"), None);
+        assert_eq!(CheckpointManifest::decode(&bytes), Err(FormatFault::Newer(2, 1)));
     }
 }

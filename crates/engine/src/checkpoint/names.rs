@@ -17,55 +17,55 @@ use super::manifest::CheckpointId;
 use crate::{Epoch, Partition};
 
 /// The savepoint that is being asked for.
-pub(crate) const SAVEPOINT_REQUEST: &str = "savepoint/request";
+pub(crate) const SAVEPOINT_REQUEST_OBJECT: &str = "savepoint/request";
 /// In a savepoint: what it holds. Created last, so it marks a whole savepoint.
-pub(crate) const SAVEPOINT: &str = "savepoint";
+pub(crate) const SAVEPOINT_OBJECT: &str = "savepoint";
 
 /// The folder of savepoints in a job's own place.
-pub(crate) const SAVEPOINTS: &str = "savepoints";
+pub(crate) const SAVEPOINTS_FOLDER: &str = "savepoints";
 
 /// The folder, in a job's own place, of the savepoint called `id`.
 #[must_use]
-pub fn default_savepoint(id: &str) -> String {
-    format!("{SAVEPOINTS}/{id}")
+pub fn default_savepoint_folder(id: &str) -> String {
+    format!("{SAVEPOINTS_FOLDER}/{id}")
 }
 
 /// The savepoint that the object `name` of a job's place belongs to, and its name in there.
-pub(crate) fn in_savepoint(name: &str) -> Option<(&str, &str)> {
-    name.strip_prefix(SAVEPOINTS)?.strip_prefix('/')?.split_once('/')
+pub(crate) fn split_savepoint_object(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix(SAVEPOINTS_FOLDER)?.strip_prefix('/')?.split_once('/')
 }
 
-pub(crate) fn partition(partition: Partition) -> String {
+pub(crate) fn partition_folder(partition: Partition) -> String {
     format!("partition-{partition}")
 }
 
-pub(crate) fn epochs(partition: Partition) -> String {
+pub(crate) fn epochs_folder(partition: Partition) -> String {
     format!("partition-{partition}/epoch")
 }
 
-pub(crate) fn epoch(partition: Partition, epoch: Epoch) -> String {
+pub(crate) fn epoch_object(partition: Partition, epoch: Epoch) -> String {
     format!("partition-{partition}/epoch/{epoch:010}")
 }
 
-pub(crate) fn checkpoints(partition: Partition) -> String {
+pub(crate) fn checkpoints_folder(partition: Partition) -> String {
     format!("partition-{partition}/checkpoint")
 }
 
-pub(crate) fn checkpoint(partition: Partition, id: CheckpointId) -> String {
+pub(crate) fn manifest_object(partition: Partition, id: CheckpointId) -> String {
     format!("partition-{partition}/checkpoint/{:010}-{:010}", id.epoch, id.number)
 }
 
-pub(crate) fn state(partition: Partition, id: CheckpointId, part: usize) -> String {
+pub(crate) fn state_object(partition: Partition, id: CheckpointId, part: usize) -> String {
     format!("partition-{partition}/state/{:010}-{:010}-{part:04}", id.epoch, id.number)
 }
 
-pub(crate) fn saved(savepoint: &str, partition: Partition) -> String {
+pub(crate) fn savepoint_confirmation_object(savepoint: &str, partition: Partition) -> String {
     format!("savepoint/{savepoint}/partition-{partition}")
 }
 
 /// What the object called `name` is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Named {
+pub(crate) enum ParsedObjectName {
     Epoch(Partition, Epoch),
     Checkpoint(Partition, CheckpointId),
     State(Partition, CheckpointId),
@@ -73,7 +73,7 @@ pub(crate) enum Named {
     Other,
 }
 
-pub(crate) fn parse(name: &str) -> Named {
+pub(crate) fn parse_object_name(name: &str) -> ParsedObjectName {
     let parse = || {
         let mut segments = name.split('/');
         let partition = segments.next()?.strip_prefix("partition-")?.parse().ok()?;
@@ -84,18 +84,20 @@ pub(crate) fn parse(name: &str) -> Named {
         let mut numbers = last.split('-').map(str::parse::<u64>);
         let mut number = || numbers.next()?.ok();
         match kind {
-            "epoch" => Some(Named::Epoch(partition, number()?)),
-            "checkpoint" => Some(Named::Checkpoint(partition, CheckpointId { epoch: number()?, number: number()? })),
-            "state" => Some(Named::State(partition, CheckpointId { epoch: number()?, number: number()? })),
+            "epoch" => Some(ParsedObjectName::Epoch(partition, number()?)),
+            "checkpoint" => {
+                Some(ParsedObjectName::Checkpoint(partition, CheckpointId { epoch: number()?, number: number()? }))
+            }
+            "state" => Some(ParsedObjectName::State(partition, CheckpointId { epoch: number()?, number: number()? })),
             _ => None,
         }
     };
-    parse().unwrap_or(Named::Other)
+    parse().unwrap_or(ParsedObjectName::Other)
 }
 
 /// A text as one segment of a name: what is not a letter, a digit, `.`, `_` or `-` is spelled `%XX`.
 #[must_use]
-pub fn segment(text: &str) -> String {
+pub fn escape_name_segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || (byte == b'.' && !out.is_empty()) {
@@ -114,30 +116,30 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         let id = CheckpointId { epoch: 7, number: 41 };
-        assert_eq!(parse(&epoch(3, 7)), Named::Epoch(3, 7));
-        assert_eq!(parse(&checkpoint(3, id)), Named::Checkpoint(3, id));
-        assert_eq!(parse(&state(3, id, 2)), Named::State(3, id));
+        assert_eq!(parse_object_name(&epoch_object(3, 7)), ParsedObjectName::Epoch(3, 7));
+        assert_eq!(parse_object_name(&manifest_object(3, id)), ParsedObjectName::Checkpoint(3, id));
+        assert_eq!(parse_object_name(&state_object(3, id, 2)), ParsedObjectName::State(3, id));
         for other in
             ["", "savepoint", "partition-3", "partition-x/epoch/1", "partition-3/epoch/1/2", "partition-3/epoch/x"]
         {
-            assert_eq!(parse(other), Named::Other, "{other}");
+            assert_eq!(parse_object_name(other), ParsedObjectName::Other, "{other}");
         }
     }
 
     #[test]
     fn savepoints_are_found_by_their_objects() {
-        let folder = default_savepoint("20261125T103000Z-a1b2");
+        let folder = default_savepoint_folder("20261125T103000Z-a1b2");
         let name = format!("{folder}/partition-3/state/0000000007-0000000041-0002");
-        assert_eq!(parse(&name), Named::Other, "no checkpoint of the job's own");
-        let found = in_savepoint(&name);
+        assert_eq!(parse_object_name(&name), ParsedObjectName::Other, "no checkpoint of the job's own");
+        let found = split_savepoint_object(&name);
         assert_eq!(found, Some(("20261125T103000Z-a1b2", "partition-3/state/0000000007-0000000041-0002")));
-        assert_eq!(in_savepoint("savepoint/ID/partition-3"), None);
+        assert_eq!(split_savepoint_object("savepoint/ID/partition-3"), None);
     }
 
     #[test]
     fn segments_are_safe_and_different() {
-        assert_eq!(segment("feature-engineering_group.2"), "feature-engineering_group.2");
-        assert_eq!(segment("../a b/한"), "%2E.%2Fa%20b%2F%ED%95%9C");
-        assert_ne!(segment("a%2Fb"), segment("a/b"));
+        assert_eq!(escape_name_segment("feature-engineering_group.2"), "feature-engineering_group.2");
+        assert_eq!(escape_name_segment("../a b/한"), "%2E.%2Fa%20b%2F%ED%95%9C");
+        assert_ne!(escape_name_segment("a%2Fb"), escape_name_segment("a/b"));
     }
 }

@@ -10,105 +10,123 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
-use windrow_core::{EventTime, Restoring, Scope, Shard, ShardFacts};
+use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore, SnapshotScope};
 
-use super::manifest::{CheckpointId, Manifest};
-use super::names::{self, Named};
+use super::manifest::{CheckpointId, CheckpointManifest};
+use super::names::{self, ParsedObjectName};
 use super::state::{self, FormatFault};
-use super::{CheckpointStore, Checkpoints, StoreFault, beginning, epoch};
-use crate::{Claim, Claimed, Epoch, Halt, Job, Offset, Origin, Partition, Stop};
+use super::{CheckpointConfig, CheckpointStore, StoreFault, beginning, epoch};
+use crate::{ClaimOutcome, Epoch, FenceToken, Halt, JobDefinition, Offset, Partition, PartitionClaim, StopSignal};
 
 /// Between two attempts while the checkpoint store is away: doubled from the first to the second.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const RETRY_DELAY_RANGE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How often it is mentioned that the store is away.
-const MENTION_EVERY: Duration = Duration::from_secs(30);
+const RETRY_LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A partition that may be worked on.
 #[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) origin: Origin,
+pub(crate) struct OpenedPartition {
+    pub(crate) fence_token: FenceToken,
     pub(crate) shard: Shard,
     /// The offset of the next record, where that is known.
-    pub(crate) position: Option<Offset>,
+    pub(crate) next_offset: Option<Offset>,
     /// The offset of the checkpoint of its own that it was restored from.
-    pub(crate) checkpoint: Option<Offset>,
+    pub(crate) checkpoint_offset: Option<Offset>,
     /// Per view, where the counting of its rows began.
     pub(crate) beginnings: Vec<u64>,
     /// Per view, the number of the last row that is in the store of rows already.
-    pub(crate) written: Vec<u64>,
+    pub(crate) rows_written: Vec<u64>,
     /// The checkpoints of this partition that can be read, oldest first; none where the state came from elsewhere.
-    pub(crate) kept: Vec<Manifest>,
+    pub(crate) kept_manifests: Vec<CheckpointManifest>,
     /// The number of the next checkpoint.
     pub(crate) next_number: u64,
     /// What the next snapshot must hold.
-    pub(crate) scope: Scope,
-    pub(crate) restored: Option<Restored>,
+    pub(crate) next_scope: SnapshotScope,
+    pub(crate) restored_from: Option<RestoredCheckpoint>,
 }
 
 /// What a shard was restored from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Restored {
+pub(crate) struct RestoredCheckpoint {
     pub(crate) id: CheckpointId,
     /// Wall clock, in epoch milliseconds.
     pub(crate) taken_at_ms: i64,
     pub(crate) bytes: u64,
     pub(crate) entities: u64,
-    pub(crate) took: Duration,
+    pub(crate) duration: Duration,
     /// The savepoint that this job began from.
-    pub(crate) from: Option<String>,
+    pub(crate) savepoint_place: Option<String>,
 }
 
 /// Claims `partition` in the checkpoint store and restores its newest good checkpoint; waits while the store is away, until
 /// a stop is requested.
-pub(super) fn find(checkpoints: &Checkpoints, job: &Job, partition: Partition, stop: &Stop) -> Result<Found, Halt> {
-    let patient = Patient { checkpoints, stop };
+pub(super) fn restore_partition(
+    config: &CheckpointConfig,
+    job: &JobDefinition,
+    partition: Partition,
+    stop: &StopSignal,
+) -> Result<RestoredShard, Halt> {
+    let patient = StoreRetry { config, stop };
     let began = Instant::now();
-    let epoch = patient.ask(|| epoch::claim(checkpoints, partition, 0))?;
-    let found = patient.find(job, partition)?;
-    Ok(Found { epoch, took: began.elapsed(), ..found })
+    let epoch = patient.retry(|| epoch::claim_epoch(config, partition, 0))?;
+    let found = patient.find_checkpoint(job, partition)?;
+    Ok(RestoredShard { epoch, duration: began.elapsed(), ..found })
 }
 
 /// Claims `partition` at the fence, to work on what was found from `start` on; waits while the store of rows is away. `Err`
 /// within: the epoch of somebody else who has claimed it meanwhile.
-pub(super) fn claim(
-    checkpoints: &Checkpoints,
-    job: &Job,
+pub(super) fn claim_partition(
+    config: &CheckpointConfig,
+    job: &JobDefinition,
     partition: Partition,
-    mut found: Found,
+    mut restored: RestoredShard,
     start: Option<Offset>,
-    stop: &Stop,
-) -> Result<Result<Opened, Epoch>, Halt> {
-    let patient = Patient { checkpoints, stop };
-    let mut epoch = found.epoch;
+    stop: &StopSignal,
+) -> Result<Result<OpenedPartition, Epoch>, Halt> {
+    let patient = StoreRetry { config, stop };
+    let mut epoch = restored.epoch;
     loop {
-        let counts = beginning::counts(checkpoints, job, found.used.as_ref(), &found.views, start, epoch);
-        let claim = Claim { partition, epoch, counts };
-        match checkpoints.fence.claim(&claim)? {
-            Claimed::Granted(written) => {
-                let beginnings = claim.counts.iter().map(|count| count.beginning).collect();
-                return Ok(Ok(found.open(Origin { partition, epoch }, start, beginnings, written)));
+        let counts = beginning::row_counts_at_start(
+            config,
+            job,
+            restored.manifest.as_ref(),
+            &restored.stored_view_indexes,
+            start,
+            epoch,
+        );
+        let claim = PartitionClaim { partition, epoch, row_counts: counts };
+        match config.fence.claim_partition(&claim)? {
+            ClaimOutcome::Granted(written) => {
+                let beginnings = claim.row_counts.iter().map(|count| count.beginning).collect();
+                return Ok(Ok(restored.into_opened_partition(
+                    FenceToken { partition, epoch },
+                    start,
+                    beginnings,
+                    written,
+                )));
             }
-            Claimed::Stale(stored) => {
+            ClaimOutcome::Stale(stored) => {
                 // Somebody else's claim of this very job: the partition was given to them while we were opening it, and
                 // claiming it from them would fence the one that the group means.
-                let newest = patient.ask(|| epoch::newest(&*checkpoints.store, partition))?;
+                let newest = patient.retry(|| epoch::newest_epoch(&*config.store, partition))?;
                 if let Some(newest) = newest.filter(|newest| *newest > epoch) {
                     return Ok(Err(newest));
                 }
-                if found.used.is_none() {
+                if restored.manifest.is_none() {
                     return Err(Halt::DamagedState(format!(
                         "the store of rows knows partition {partition} under epoch {stored}, but there is no checkpoint of it \
                          in {}: is that the right place, and is it mounted? To begin with empty state all the same, take \
                          another `source.kafka.group`, or delete this job's keys `windrow:fence:…` in Redis",
-                        checkpoints.store.place()
+                        config.store.place()
                     )));
                 }
                 warn!(partition, epoch, stored, "the store of rows knows a larger epoch; claiming a larger one still");
-                epoch = patient.ask(|| epoch::claim(checkpoints, partition, stored + 1))?;
+                epoch = patient.retry(|| epoch::claim_epoch(config, partition, stored + 1))?;
                 // Whoever has worked on it before that claim may have completed checkpoints.
-                let offset = found.offset();
-                found = Found { epoch, took: found.took, ..patient.find(job, partition)? };
-                if found.offset() != offset {
+                let offset = restored.checkpoint_offset();
+                restored =
+                    RestoredShard { epoch, duration: restored.duration, ..patient.find_checkpoint(job, partition)? };
+                if restored.checkpoint_offset() != offset {
                     return Ok(Err(stored));
                 }
             }
@@ -117,34 +135,34 @@ pub(super) fn claim(
 }
 
 /// Asks the store until it answers.
-struct Patient<'a> {
-    checkpoints: &'a Checkpoints,
-    stop: &'a Stop,
+struct StoreRetry<'a> {
+    config: &'a CheckpointConfig,
+    stop: &'a StopSignal,
 }
 
 /// What was found for a partition.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct RestoredShard {
     epoch: Epoch,
-    took: Duration,
+    duration: Duration,
     shard: Shard,
-    used: Option<Manifest>,
+    manifest: Option<CheckpointManifest>,
     /// For every view of the job, the place of its state among those of `used`.
-    views: Vec<Option<usize>>,
-    kept: Vec<Manifest>,
+    stored_view_indexes: Vec<Option<usize>>,
+    kept_manifests: Vec<CheckpointManifest>,
     next_number: u64,
     /// The savepoint, where `used` is from one or goes back to one.
-    from: Option<String>,
-    scope: Scope,
+    savepoint_place: Option<String>,
+    next_scope: SnapshotScope,
 }
 
-impl Patient<'_> {
+impl StoreRetry<'_> {
     /// Repeats `question` while the store is away.
-    fn ask<T>(&self, mut question: impl FnMut() -> Result<T, StoreFault>) -> Result<T, Halt> {
-        let place = self.checkpoints.store.place();
-        let (mut pause, mut mentioned) = (PAUSE.0, None::<Instant>);
+    fn retry<T>(&self, mut operation: impl FnMut() -> Result<T, StoreFault>) -> Result<T, Halt> {
+        let place = self.config.store.place();
+        let (mut pause, mut mentioned) = (RETRY_DELAY_RANGE.0, None::<Instant>);
         loop {
-            let reason = match question() {
+            let reason = match operation() {
                 Ok(answer) => return Ok(answer),
                 Err(StoreFault::Failed(reason)) => reason,
                 Err(fault) => {
@@ -153,50 +171,50 @@ impl Patient<'_> {
                     )));
                 }
             };
-            if mentioned.is_none_or(|at| at.elapsed() >= MENTION_EVERY) {
+            if mentioned.is_none_or(|at| at.elapsed() >= RETRY_LOG_INTERVAL) {
                 warn!(store = place, reason, "waiting for the checkpoint store");
                 mentioned = Some(Instant::now());
             }
             let resume = Instant::now() + pause;
             while Instant::now() < resume {
-                if self.stop.requested() {
+                if self.stop.is_requested() {
                     return Err(Halt::NotReachable(format!(
                         "stopped while waiting for the checkpoint store {place}: {reason}"
                     )));
                 }
                 thread::sleep(Duration::from_millis(20));
             }
-            pause = (pause * 2).min(PAUSE.1);
+            pause = (pause * 2).min(RETRY_DELAY_RANGE.1);
         }
     }
 
-    fn find(&self, job: &Job, partition: Partition) -> Result<Found, Halt> {
-        let own = &*self.checkpoints.store;
-        let Some(from) = &self.checkpoints.from else {
-            let found = self.newest_good(own, job, partition)?;
-            return Ok(found.unwrap_or_else(|(next_number, kept)| Found::nothing(job, next_number, kept)));
+    fn find_checkpoint(&self, job: &JobDefinition, partition: Partition) -> Result<RestoredShard, Halt> {
+        let own = &*self.config.store;
+        let Some(from) = &self.config.restore_source else {
+            let found = self.restore_newest_readable(own, job, partition)?;
+            return Ok(found.unwrap_or_else(|(next_number, kept)| RestoredShard::empty(job, next_number, kept)));
         };
         let place = from.store.place();
-        let ids = self.ask(|| list_checkpoints(own, partition))?;
+        let ids = self.retry(|| list_checkpoint_ids(own, partition))?;
         let mut begun = false;
         for &id in ids.iter().rev() {
-            if let Ok(manifest) = self.manifest(own, partition, id)? {
+            if let Ok(manifest) = self.read_manifest(own, partition, id)? {
                 begun = manifest.from.as_deref() == Some(place);
                 break;
             }
         }
         // The job has begun from there before, perhaps in another process: it goes on, and does not go back again.
-        if begun && let Ok(found) = self.newest_good(own, job, partition)? {
+        if begun && let Ok(found) = self.restore_newest_readable(own, job, partition)? {
             return Ok(found);
         }
         // Its own state, in whatever shape it is, does not matter otherwise.
         let next_number = ids.iter().map(|id| id.number + 1).max().unwrap_or(1);
-        match self.newest_good(&*from.store, job, partition)? {
-            Ok(found) => Ok(Found {
-                kept: Vec::new(),
+        match self.restore_newest_readable(&*from.store, job, partition)? {
+            Ok(found) => Ok(RestoredShard {
+                kept_manifests: Vec::new(),
                 next_number,
-                from: Some(place.to_owned()),
-                scope: Scope::Everything,
+                savepoint_place: Some(place.to_owned()),
+                next_scope: SnapshotScope::Everything,
                 ..found
             }),
             Err(_) => Err(Halt::ForeignState(format!(
@@ -206,17 +224,17 @@ impl Patient<'_> {
     }
 
     /// The newest checkpoint in `store` that can be read, or the number of the next one where there is none at all.
-    fn newest_good(
+    fn restore_newest_readable(
         &self,
         store: &dyn CheckpointStore,
-        job: &Job,
+        job: &JobDefinition,
         partition: Partition,
-    ) -> Result<Result<Found, (u64, Vec<Manifest>)>, Halt> {
-        let listed = self.ask(|| list_checkpoints(store, partition))?;
+    ) -> Result<Result<RestoredShard, (u64, Vec<CheckpointManifest>)>, Halt> {
+        let listed = self.retry(|| list_checkpoint_ids(store, partition))?;
         let next_number = listed.iter().map(|id| id.number + 1).max().unwrap_or(1);
-        let (mut found, mut kept, mut damaged) = (None::<Found>, Vec::new(), Vec::new());
+        let (mut found, mut kept, mut damaged) = (None::<RestoredShard>, Vec::new(), Vec::new());
         for &id in listed.iter().rev() {
-            let manifest = match self.manifest(store, partition, id)? {
+            let manifest = match self.read_manifest(store, partition, id)? {
                 Ok(manifest) => manifest,
                 Err(reason) => {
                     error!(partition, checkpoint = %id, reason, "a checkpoint cannot be read; using the one before it");
@@ -229,21 +247,21 @@ impl Patient<'_> {
                 continue;
             }
             self.check_identity(&manifest, store)?;
-            match self.restore(store, job, &manifest)? {
+            match self.restore_shard(store, job, &manifest)? {
                 Ok((shard, views)) => {
                     // What differs is written down at once, so that the next start need not be told again.
                     let unchanged = views.iter().copied().eq((0..manifest.views.len()).map(Some))
-                        && manifest.partitions == self.checkpoints.identity.partitions;
-                    found = Some(Found {
+                        && manifest.partitions == self.config.identity.partitions;
+                    found = Some(RestoredShard {
                         epoch: 0,
-                        took: Duration::ZERO,
+                        duration: Duration::ZERO,
                         shard,
-                        views,
-                        kept: Vec::new(),
+                        stored_view_indexes: views,
+                        kept_manifests: Vec::new(),
                         next_number,
-                        from: manifest.from.clone(),
-                        scope: if unchanged { Scope::Changes } else { Scope::Everything },
-                        used: Some(manifest.clone()),
+                        savepoint_place: manifest.from.clone(),
+                        next_scope: if unchanged { SnapshotScope::Changes } else { SnapshotScope::Everything },
+                        manifest: Some(manifest.clone()),
                     });
                     kept.push(manifest);
                 }
@@ -255,7 +273,7 @@ impl Patient<'_> {
         }
         kept.reverse();
         match found {
-            Some(found) => Ok(Ok(Found { kept, ..found })),
+            Some(found) => Ok(Ok(RestoredShard { kept_manifests: kept, ..found })),
             None if damaged.is_empty() => Ok(Err((next_number, kept))),
             None => Err(Halt::DamagedState(format!(
                 "no checkpoint of partition {partition} in {} can be read ({}). Nothing was changed. Put the folder back \
@@ -263,65 +281,65 @@ impl Patient<'_> {
                 store.place(),
                 damaged.join("; "),
                 store.place(),
-                names::partition(partition),
+                names::partition_folder(partition),
             ))),
         }
     }
 
-    fn manifest(
+    fn read_manifest(
         &self,
         store: &dyn CheckpointStore,
         partition: Partition,
         id: CheckpointId,
-    ) -> Result<Result<Manifest, String>, Halt> {
-        let name = names::checkpoint(partition, id);
-        let Some(bytes) = self.ask(|| store.read(&name))? else { return Ok(Err("it is gone".to_owned())) };
-        match Manifest::read(&bytes) {
+    ) -> Result<Result<CheckpointManifest, String>, Halt> {
+        let name = names::manifest_object(partition, id);
+        let Some(bytes) = self.retry(|| store.read(&name))? else { return Ok(Err("it is gone".to_owned())) };
+        match CheckpointManifest::decode(&bytes) {
             Ok(manifest) if manifest.id == id && manifest.partition == partition => Ok(Ok(manifest)),
             Ok(_) => Ok(Err("it is another checkpoint's manifest".to_owned())),
-            Err(fault) => refuse_newer(fault, &name, store).map(Err),
+            Err(fault) => halt_if_newer(fault, &name, store).map(Err),
         }
     }
 
     /// The shard of `manifest`, and where the state of each view of the job stood in it.
     #[allow(clippy::type_complexity)] // an outcome within an outcome: damage is no reason to halt yet
-    fn restore(
+    fn restore_shard(
         &self,
         store: &dyn CheckpointStore,
-        job: &Job,
-        manifest: &Manifest,
+        job: &JobDefinition,
+        manifest: &CheckpointManifest,
     ) -> Result<Result<(Shard, Vec<Option<usize>>), String>, Halt> {
         let views = self.match_views(job, manifest)?;
         let targets = (0..manifest.views.len()).map(|stored| views.iter().position(|view| *view == Some(stored)));
-        let mut restoring = Restoring::new(job.shard(), manifest.slots, targets.collect());
+        let mut restoring = ShardRestore::new(job.new_shard(), manifest.slots, targets.collect());
         for part in manifest.layers.iter().flat_map(|layer| &layer.parts) {
-            let Some(object) = self.ask(|| store.read(&part.name))? else {
+            let Some(object) = self.retry(|| store.read(&part.name))? else {
                 return Ok(Err(format!("{} is missing", part.name)));
             };
-            if object.len() as u64 != part.bytes || state::checksum(&object) != part.crc32 {
+            if object.len() as u64 != part.bytes || state::object_checksum(&object) != part.crc32 {
                 return Ok(Err(format!("{} is not what was written", part.name)));
             }
-            let bytes = match state::unpack(&object) {
+            let bytes = match state::unpack_state(&object) {
                 Ok(bytes) => bytes,
-                Err(fault) => return refuse_newer(fault, &part.name, store).map(Err),
+                Err(fault) => return halt_if_newer(fault, &part.name, store).map(Err),
             };
-            if let Err(damaged) = restoring.apply(&bytes) {
+            if let Err(damaged) = restoring.apply_piece(&bytes) {
                 return Ok(Err(format!("{}: {damaged}", part.name)));
             }
         }
         let rows = views.iter().map(|view| view.map_or(0, |stored| manifest.views[stored].rows)).collect();
-        let facts = ShardFacts {
+        let facts = ShardMetadata {
             watermark: manifest.watermark_ms.map(EventTime::from_ms),
-            slots: manifest.slots,
-            entities: 0,
-            rows,
+            slot_count: manifest.slots,
+            entity_count: 0,
+            emitted_rows: rows,
         };
         Ok(restoring.finish(&facts).map(|shard| (shard, views)).map_err(|damaged| damaged.to_string()))
     }
 
     /// For every view of the job, the place of its state in `manifest`. Halts where state would be dropped and that was not
     /// allowed.
-    fn match_views(&self, job: &Job, manifest: &Manifest) -> Result<Vec<Option<usize>>, Halt> {
+    fn match_views(&self, job: &JobDefinition, manifest: &CheckpointManifest) -> Result<Vec<Option<usize>>, Halt> {
         let definitions: Vec<String> = job.views.iter().map(|view| view.definition(&job.schema)).collect();
         let matching = |name: &str, definition: &str| {
             manifest.views.iter().position(|stored| stored.name == name && stored.definition == definition)
@@ -338,7 +356,7 @@ impl Patient<'_> {
                 Some((_, now)) => format!("`{}` was  {}\n      and is {now}", stored.name, stored.definition),
                 None => format!("`{}` is not in the pipeline file any more", stored.name),
             };
-            if self.checkpoints.drop_state.contains(&stored.name) {
+            if self.config.droppable_views.contains(&stored.name) {
                 warn!(partition = manifest.partition, view = stored.name, "its state is dropped, as asked");
             } else {
                 dropped.push((stored.name.clone(), why));
@@ -369,8 +387,8 @@ impl Patient<'_> {
         Ok(views)
     }
 
-    fn check_identity(&self, manifest: &Manifest, store: &dyn CheckpointStore) -> Result<(), Halt> {
-        let (identity, place) = (&self.checkpoints.identity, store.place());
+    fn check_identity(&self, manifest: &CheckpointManifest, store: &dyn CheckpointStore) -> Result<(), Halt> {
+        let (identity, place) = (&self.config.identity, store.place());
         let ours = (&identity.pipeline, &identity.topic);
         if ours != (&manifest.pipeline, &manifest.topic) {
             return Err(Halt::ForeignState(format!(
@@ -389,7 +407,7 @@ impl Patient<'_> {
                 identity.topic, manifest.id, manifest.partition
             )));
         }
-        if manifest.partitions != identity.partitions && !self.checkpoints.accept_partitions {
+        if manifest.partitions != identity.partitions && !self.config.accepts_added_partitions {
             return Err(Halt::PartitionsAdded(format!(
                 "topic `{}` had {} partitions at checkpoint {} of partition {}, and has {} now: keys have moved between \
                  partitions, so windows that are open would count only a part of a user's events. Either accept that for \
@@ -402,53 +420,59 @@ impl Patient<'_> {
     }
 }
 
-impl Found {
+impl RestoredShard {
     /// Nothing is known of the partition.
-    fn nothing(job: &Job, next_number: u64, kept: Vec<Manifest>) -> Self {
+    fn empty(job: &JobDefinition, next_number: u64, kept_manifests: Vec<CheckpointManifest>) -> Self {
         Self {
             epoch: 0,
-            took: Duration::ZERO,
-            shard: job.shard(),
-            used: None,
-            views: vec![None; job.views.len()],
-            kept,
+            duration: Duration::ZERO,
+            shard: job.new_shard(),
+            manifest: None,
+            stored_view_indexes: vec![None; job.views.len()],
+            kept_manifests,
             next_number,
-            from: None,
-            scope: Scope::Everything,
+            savepoint_place: None,
+            next_scope: SnapshotScope::Everything,
         }
     }
 
     /// The offset that the checkpoint leads up to.
-    pub(super) fn offset(&self) -> Option<Offset> {
-        self.used.as_ref().map(|used| used.offset)
+    pub(super) fn checkpoint_offset(&self) -> Option<Offset> {
+        self.manifest.as_ref().map(|used| used.offset)
     }
 
-    fn open(self, origin: Origin, start: Option<Offset>, beginnings: Vec<u64>, written: Vec<u64>) -> Opened {
-        let restored = self.used.as_ref().map(|used| Restored {
+    fn into_opened_partition(
+        self,
+        fence_token: FenceToken,
+        start: Option<Offset>,
+        beginnings: Vec<u64>,
+        rows_written: Vec<u64>,
+    ) -> OpenedPartition {
+        let restored = self.manifest.as_ref().map(|used| RestoredCheckpoint {
             id: used.id,
             taken_at_ms: used.taken_at_ms,
             bytes: used.bytes(),
             entities: used.entities,
-            took: self.took,
-            from: self.from.clone(),
+            duration: self.duration,
+            savepoint_place: self.savepoint_place.clone(),
         });
-        Opened {
-            origin,
-            position: start.or(self.offset()),
-            checkpoint: self.offset().filter(|_| !self.kept.is_empty()),
+        OpenedPartition {
+            fence_token,
+            next_offset: start.or(self.checkpoint_offset()),
+            checkpoint_offset: self.checkpoint_offset().filter(|_| !self.kept_manifests.is_empty()),
             shard: self.shard,
             beginnings,
-            written,
-            kept: self.kept,
+            rows_written,
+            kept_manifests: self.kept_manifests,
             next_number: self.next_number,
-            scope: self.scope,
-            restored,
+            next_scope: self.next_scope,
+            restored_from: restored,
         }
     }
 }
 
 /// A format that is newer halts; anything else is a reason to use the generation before.
-fn refuse_newer(fault: FormatFault, name: &str, store: &dyn CheckpointStore) -> Result<String, Halt> {
+fn halt_if_newer(fault: FormatFault, name: &str, store: &dyn CheckpointStore) -> Result<String, Halt> {
     match fault {
         FormatFault::Damaged(reason) => Ok(reason),
         newer @ FormatFault::Newer(..) => Err(Halt::NewerState(format!(
@@ -458,12 +482,12 @@ fn refuse_newer(fault: FormatFault, name: &str, store: &dyn CheckpointStore) -> 
     }
 }
 
-fn list_checkpoints(store: &dyn CheckpointStore, partition: Partition) -> Result<Vec<CheckpointId>, StoreFault> {
-    let listed = store.list(&names::checkpoints(partition))?;
+fn list_checkpoint_ids(store: &dyn CheckpointStore, partition: Partition) -> Result<Vec<CheckpointId>, StoreFault> {
+    let listed = store.list(&names::checkpoints_folder(partition))?;
     let mut ids: Vec<_> = listed
         .iter()
-        .filter_map(|object| match names::parse(&object.name) {
-            Named::Checkpoint(_, id) => Some(id),
+        .filter_map(|object| match names::parse_object_name(&object.name) {
+            ParsedObjectName::Checkpoint(_, id) => Some(id),
             _ => None,
         })
         .collect();

@@ -6,16 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{self, Named};
-use super::{CheckpointId, Listed, Manifest};
+use super::names::{self, ParsedObjectName};
+use super::{CheckpointId, CheckpointManifest, ListedObject};
 use crate::Partition;
 
 /// Of everything `listed` in a partition's folder, what is not needed beside the `kept` manifests, of which `newest` is
 /// the one just completed.
-pub(super) fn superfluous(
+pub(super) fn find_unneeded_objects(
     partition: Partition,
-    listed: &[Listed],
-    kept: &[Manifest],
+    listed: &[ListedObject],
+    kept: &[CheckpointManifest],
     newest: CheckpointId,
 ) -> Vec<String> {
     let needed: BTreeSet<&str> = kept
@@ -25,11 +25,11 @@ pub(super) fn superfluous(
         .map(|part| part.name.as_str())
         .collect();
     let ids: BTreeSet<CheckpointId> = kept.iter().map(|manifest| manifest.id).collect();
-    let superfluous = listed.iter().filter(|object| match names::parse(&object.name) {
-        Named::Epoch(of, epoch) => of == partition && epoch < newest.epoch,
-        Named::Checkpoint(of, id) => of == partition && id < newest && !ids.contains(&id),
-        Named::State(of, id) => of == partition && id <= newest && !needed.contains(object.name.as_str()),
-        Named::Other => false,
+    let superfluous = listed.iter().filter(|object| match names::parse_object_name(&object.name) {
+        ParsedObjectName::Epoch(of, epoch) => of == partition && epoch < newest.epoch,
+        ParsedObjectName::Checkpoint(of, id) => of == partition && id < newest && !ids.contains(&id),
+        ParsedObjectName::State(of, id) => of == partition && id <= newest && !needed.contains(object.name.as_str()),
+        ParsedObjectName::Other => false,
     });
     superfluous.map(|object| object.name.clone()).collect()
 }

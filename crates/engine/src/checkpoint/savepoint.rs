@@ -22,19 +22,21 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use super::manifest::{seal, unseal};
-use super::{CheckpointStore, CheckpointStores, Manifest, ManifestFault, StoreFault, epoch, inspect, names};
-use crate::{Halt, Partition, Stop};
+use super::manifest::{decode_checksummed_text, encode_checksummed_text};
+use super::{
+    CheckpointManifest, CheckpointStore, CheckpointStoreOpener, ManifestFault, StoreFault, epoch, inspect, names,
+};
+use crate::{Halt, Partition, StopSignal};
 
-const VERSION: u32 = 1;
-const REQUEST: &str = "windrow-savepoint-request";
-const CONTENT: &str = "windrow-savepoint";
+const SAVEPOINT_VERSION: u32 = 1;
+const REQUEST_TITLE: &str = "windrow-savepoint-request";
+const CONTENT_TITLE: &str = "windrow-savepoint";
 /// How often a process looks for a request, and the one who asked for confirmations.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A savepoint that is being asked for.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct SavepointRequest {
     /// Its name; no two savepoints have the same.
     pub id: String,
     /// Where it goes.
@@ -42,7 +44,7 @@ pub struct Request {
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-struct Wish {
+struct StoredSavepointRequest {
     id: String,
     to: String,
     /// Wall clock, in epoch milliseconds: nobody waits for it after that.
@@ -51,7 +53,7 @@ struct Wish {
 
 /// What a savepoint says of itself.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-pub struct Content {
+pub struct SavepointContent {
     /// Its name.
     pub id: String,
     /// When it was complete, by the wall clock, in epoch milliseconds.
@@ -66,31 +68,35 @@ pub struct Content {
     pub bytes: u64,
 }
 
-impl Content {
+impl SavepointContent {
     /// Reads the object `savepoint`.
     pub(super) fn read(object: &[u8]) -> Result<Self, ManifestFault> {
-        let body = unseal(CONTENT, VERSION, object)?;
+        let body = decode_checksummed_text(CONTENT_TITLE, SAVEPOINT_VERSION, object)?;
         serde_json::from_str(body).map_err(|error| ManifestFault::Damaged(format!("it is no savepoint: {error}")))
     }
 }
 
 /// What the workers of a process see of requests.
 #[derive(Clone, Default, Debug)]
-pub struct Requests(Arc<Mutex<Option<Arc<Request>>>>);
+pub struct SavepointRequests(Arc<Mutex<Option<Arc<SavepointRequest>>>>);
 
-impl Requests {
+impl SavepointRequests {
     /// Begins to look for requests in `store`, until `stop`.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn watch(store: Arc<dyn CheckpointStore>, stores: Arc<dyn CheckpointStores>, stop: Stop) -> Result<Self, Halt> {
+    pub fn watch(
+        store: Arc<dyn CheckpointStore>,
+        stores: Arc<dyn CheckpointStoreOpener>,
+        stop: StopSignal,
+    ) -> Result<Self, Halt> {
         let requests = Self::default();
         let seen = requests.clone();
         let look = move || {
             let mut refused = None;
-            while !stop.requested() {
-                seen.look(&*store, &*stores, &mut refused);
-                thread::sleep(LOOK_EVERY);
+            while !stop.is_requested() {
+                seen.poll_request(&*store, &*stores, &mut refused);
+                thread::sleep(POLL_INTERVAL);
             }
         };
         thread::Builder::new()
@@ -102,13 +108,18 @@ impl Requests {
 
     /// The savepoint to be taken now.
     #[must_use]
-    pub fn current(&self) -> Option<Arc<Request>> {
+    pub fn current(&self) -> Option<Arc<SavepointRequest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn look(&self, store: &dyn CheckpointStore, stores: &dyn CheckpointStores, refused: &mut Option<String>) {
-        let Ok(object) = store.read(names::SAVEPOINT_REQUEST) else { return }; // away: asked again in a moment
-        let wish = object.and_then(|object| read_wish(&object)).filter(|wish| wish.until_ms > now_ms());
+    fn poll_request(
+        &self,
+        store: &dyn CheckpointStore,
+        stores: &dyn CheckpointStoreOpener,
+        refused_id: &mut Option<String>,
+    ) {
+        let Ok(object) = store.read(names::SAVEPOINT_REQUEST_OBJECT) else { return }; // away: asked again in a moment
+        let wish = object.and_then(|object| read_request(&object)).filter(|wish| wish.until_ms > now_ms());
         let current = self.current();
         let next = match wish {
             None => None,
@@ -116,12 +127,12 @@ impl Requests {
             Some(wish) => match stores.open(&wish.to) {
                 Ok(store) => {
                     info!(savepoint = wish.id, to = store.place(), "a savepoint was asked for");
-                    Some(Arc::new(Request { id: wish.id, store }))
+                    Some(Arc::new(SavepointRequest { id: wish.id, store }))
                 }
                 Err(fault) => {
-                    if refused.as_ref() != Some(&wish.id) {
+                    if refused_id.as_ref() != Some(&wish.id) {
                         warn!(savepoint = wish.id, to = wish.to, %fault, "a savepoint was asked for in a place that cannot be used");
-                        *refused = Some(wish.id);
+                        *refused_id = Some(wish.id);
                     }
                     None
                 }
@@ -131,8 +142,10 @@ impl Requests {
     }
 }
 
-fn read_wish(object: &[u8]) -> Option<Wish> {
-    unseal(REQUEST, VERSION, object).ok().and_then(|body| serde_json::from_str(body).ok())
+fn read_request(object: &[u8]) -> Option<StoredSavepointRequest> {
+    decode_checksummed_text(REQUEST_TITLE, SAVEPOINT_VERSION, object)
+        .ok()
+        .and_then(|body| serde_json::from_str(body).ok())
 }
 
 fn now_ms() -> i64 {
@@ -140,8 +153,12 @@ fn now_ms() -> i64 {
 }
 
 /// `partition` is in the savepoint.
-pub(super) fn confirm(store: &dyn CheckpointStore, request: &Request, partition: Partition) -> Result<(), StoreFault> {
-    match store.create(&names::saved(&request.id, partition), b"saved\n".to_vec()) {
+pub(super) fn confirm_partition(
+    store: &dyn CheckpointStore,
+    request: &SavepointRequest,
+    partition: Partition,
+) -> Result<(), StoreFault> {
+    match store.create(&names::savepoint_confirmation_object(&request.id, partition), b"saved\n".to_vec()) {
         Ok(()) | Err(StoreFault::Exists) => Ok(()),
         Err(fault) => Err(fault),
     }
@@ -153,16 +170,16 @@ pub(super) fn confirm(store: &dyn CheckpointStore, request: &Request, partition:
 /// # Errors
 /// [`Halt::NotReachable`] when some partitions were not saved in time, or another savepoint is being taken;
 /// [`Halt::ForeignState`] when there is no state; [`Halt::CheckpointStore`] when a store refuses or fails.
-pub fn take(
+pub fn take_savepoint(
     store: &dyn CheckpointStore,
-    to: &dyn CheckpointStore,
+    target: &dyn CheckpointStore,
     id: &str,
-    patience: Duration,
-    stop: &Stop,
+    timeout: Duration,
+    stop: &StopSignal,
     mut progress: impl FnMut(usize, usize),
-) -> Result<Content, Halt> {
+) -> Result<SavepointContent, Halt> {
     let failed = |fault: StoreFault| Halt::CheckpointStore(format!("no savepoint: {fault}"));
-    let known = inspect::list(store).map_err(failed)?;
+    let known = inspect::list_checkpoints(store).map_err(failed)?;
     let Some(newest) =
         known.iter().filter_map(|found| found.manifest.as_ref().ok()).max_by_key(|manifest| manifest.taken_at_ms)
     else {
@@ -173,24 +190,29 @@ pub fn take(
         )));
     };
     let partitions: Vec<Partition> = (0..newest.partitions).collect();
-    let until_ms = now_ms() + i64::try_from(patience.as_millis()).unwrap_or(i64::MAX / 2);
-    ask(store, &Wish { id: id.to_owned(), to: to.place().to_owned(), until_ms }).map_err(failed)??;
-    let waited = await_all(store, to, id, &partitions, patience, stop, &mut progress);
-    let mut done: Vec<String> = partitions.iter().map(|&partition| names::saved(id, partition)).collect();
-    done.push(names::SAVEPOINT_REQUEST.to_owned());
+    let until_ms = now_ms() + i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 2);
+    create_request(store, &StoredSavepointRequest { id: id.to_owned(), to: target.place().to_owned(), until_ms })
+        .map_err(failed)??;
+    let waited = wait_for_confirmations(store, target, id, &partitions, timeout, stop, &mut progress);
+    let mut done: Vec<String> =
+        partitions.iter().map(|&partition| names::savepoint_confirmation_object(id, partition)).collect();
+    done.push(names::SAVEPOINT_REQUEST_OBJECT.to_owned());
     if let Err(fault) = store.delete(&done) {
         warn!(%fault, "the request could not be taken back; it runs out by itself");
     }
     waited?;
-    seal_content(to, id, &partitions, newest).map_err(failed)?
+    complete_savepoint(target, id, &partitions, newest).map_err(failed)?
 }
 
 /// Creates the request, in place of one that has run out.
-fn ask(store: &dyn CheckpointStore, wish: &Wish) -> Result<Result<(), Halt>, StoreFault> {
-    let body = serde_json::to_string(wish).map_err(|error| StoreFault::Failed(error.to_string()))?;
-    let object = seal(REQUEST, VERSION, &body);
-    while !epoch::create(store, names::SAVEPOINT_REQUEST, &object)? {
-        let standing = store.read(names::SAVEPOINT_REQUEST)?.as_deref().and_then(read_wish);
+fn create_request(
+    store: &dyn CheckpointStore,
+    request: &StoredSavepointRequest,
+) -> Result<Result<(), Halt>, StoreFault> {
+    let body = serde_json::to_string(request).map_err(|error| StoreFault::Failed(error.to_string()))?;
+    let object = encode_checksummed_text(REQUEST_TITLE, SAVEPOINT_VERSION, &body);
+    while !epoch::create_or_confirm(store, names::SAVEPOINT_REQUEST_OBJECT, &object)? {
+        let standing = store.read(names::SAVEPOINT_REQUEST_OBJECT)?.as_deref().and_then(read_request);
         if let Some(standing) = standing
             && standing.until_ms > now_ms()
         {
@@ -202,39 +224,42 @@ fn ask(store: &dyn CheckpointStore, wish: &Wish) -> Result<Result<(), Halt>, Sto
                 standing.id
             ))));
         }
-        store.delete(&[names::SAVEPOINT_REQUEST.to_owned()])?;
+        store.delete(&[names::SAVEPOINT_REQUEST_OBJECT.to_owned()])?;
     }
     Ok(Ok(()))
 }
 
-fn await_all(
+fn wait_for_confirmations(
     store: &dyn CheckpointStore,
-    to: &dyn CheckpointStore,
+    target: &dyn CheckpointStore,
     id: &str,
     partitions: &[Partition],
-    patience: Duration,
-    stop: &Stop,
+    timeout: Duration,
+    stop: &StopSignal,
     progress: &mut impl FnMut(usize, usize),
 ) -> Result<(), Halt> {
-    let until = Instant::now() + patience;
+    let until = Instant::now() + timeout;
     loop {
         // A store that is away for a moment is asked again.
         let listed = store.list(&format!("savepoint/{id}")).unwrap_or_default();
         let saved: BTreeSet<&str> = listed.iter().map(|object| object.name.as_str()).collect();
         let missing: Vec<String> = partitions
             .iter()
-            .filter(|&&partition| !saved.contains(names::saved(id, partition).as_str()))
+            .filter(|&&partition| !saved.contains(names::savepoint_confirmation_object(id, partition).as_str()))
             .map(ToString::to_string)
             .collect();
         progress(partitions.len() - missing.len(), partitions.len());
         if missing.is_empty() {
             return Ok(());
         }
-        if stop.requested() || Instant::now() >= until {
-            let why = if stop.requested() { "stopped while waiting" } else { "time is over" };
+        if stop.is_requested() || Instant::now() >= until {
+            let why = if stop.is_requested() { "stopped while waiting" } else { "time is over" };
             let some = missing.len() < partitions.len();
-            let left =
-                if some { format!(". {} holds a part of it, which can be deleted", to.place()) } else { String::new() };
+            let left = if some {
+                format!(". {} holds a part of it, which can be deleted", target.place())
+            } else {
+                String::new()
+            };
             return Err(Halt::NotReachable(format!(
                 "no savepoint: {why}, and partition {} of {} did not answer. Is the pipeline running, with this group and \
                  this checkpoint store, and may it write to the place asked for? Its log says more{left}",
@@ -242,18 +267,18 @@ fn await_all(
                 partitions.len()
             )));
         }
-        thread::sleep(LOOK_EVERY / 2);
+        thread::sleep(POLL_INTERVAL / 2);
     }
 }
 
 /// Writes down what the savepoint holds, which makes it whole.
-fn seal_content(
-    to: &dyn CheckpointStore,
+fn complete_savepoint(
+    target: &dyn CheckpointStore,
     id: &str,
     partitions: &[Partition],
-    job: &Manifest,
-) -> Result<Result<Content, Halt>, StoreFault> {
-    let saved = inspect::list(to)?;
+    job: &CheckpointManifest,
+) -> Result<Result<SavepointContent, Halt>, StoreFault> {
+    let saved = inspect::list_checkpoints(target)?;
     let mut bytes = 0;
     for &partition in partitions {
         let newest = saved.iter().rev().find(|found| found.partition == partition);
@@ -263,12 +288,12 @@ fn seal_content(
                 return Ok(Err(Halt::CheckpointStore(format!(
                     "no savepoint: partition {partition} was confirmed, but cannot be read in {}. Do all instances reach that \
                      place under the same name?",
-                    to.place()
+                    target.place()
                 ))));
             }
         }
     }
-    let content = Content {
+    let content = SavepointContent {
         id: id.to_owned(),
         taken_at_ms: now_ms(),
         pipeline: job.pipeline.clone(),
@@ -277,7 +302,11 @@ fn seal_content(
         bytes,
     };
     let body = serde_json::to_string_pretty(&content).map_err(|error| StoreFault::Failed(error.to_string()))?;
-    if !epoch::create(to, names::SAVEPOINT, &seal(CONTENT, VERSION, &body))? {
+    if !epoch::create_or_confirm(
+        target,
+        names::SAVEPOINT_OBJECT,
+        &encode_checksummed_text(CONTENT_TITLE, SAVEPOINT_VERSION, &body),
+    )? {
         return Err(StoreFault::Exists);
     }
     Ok(Ok(content))

@@ -2,7 +2,7 @@
 //!
 //! Owns: the contract between checkpoints and the place they lie in. Does not own: any particular place (the connectors),
 //! the names (see [`super::names`]) or what is in the objects.
-//! Invariants: (1) an object appears whole or not at all; once [`CheckpointStore::create`] returned, it survives a crash
+//! Invariants: (1) an object appears whole or not at all; once [`CheckpointStore::create_or_confirm`] returned, it survives a crash
 //! of the machine; (2) of two that create the same name at most one succeeds; (3) a list shows every object whose
 //! creation had returned before.
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// An object, as a list shows it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Listed {
+pub struct ListedObject {
     /// Its name: segments of `A–Z a–z 0–9 . _ - %`, with `/` between them.
     pub name: String,
     /// Its size.
@@ -51,7 +51,7 @@ pub trait CheckpointStore: Send + Sync + Debug {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault>;
+    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault>;
 
     /// Deletes these objects; those that are not there count as deleted.
     ///
@@ -64,7 +64,7 @@ pub trait CheckpointStore: Send + Sync + Debug {
 }
 
 /// Opens places by what a person wrote (`file:…`, a path, `s3://…`, `gs://…`, `az://…`).
-pub trait CheckpointStores: Send + Sync + Debug {
+pub trait CheckpointStoreOpener: Send + Sync + Debug {
     /// The store at `place`. Nothing is created or asked for yet.
     ///
     /// # Errors

@@ -19,151 +19,163 @@ use bumpalo::Bump;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use windrow_core::{Event, EventTime, KEY_FIELD, Value};
 
-use super::{Decoder, Malformed, brief};
-use event_time::Time;
-use field::Typed;
-use key::{Key, KeyText};
-use skip::Skip;
+use super::{DecodeError, EventDecoder, truncate_quoted};
+use event_time::EventTimeReader;
+use field::FieldValueReader;
+use key::{EntityKeyReader, EntityKeyText};
+use skip::IgnoredValueReader;
 
-pub(super) fn decode<'a>(decoder: &'a Decoder, text: &'a str, arena: &'a Bump) -> Result<Event<'a>, Malformed> {
+pub(super) fn decode_json_event<'a>(
+    decoder: &'a EventDecoder,
+    text: &'a str,
+    arena: &'a Bump,
+) -> Result<Event<'a>, DecodeError> {
     let fault = Cell::new(None);
-    let context = Context { decoder, arena, fault: &fault };
+    let context = JsonDecodeContext { decoder, arena, decode_error: &fault };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let decoded = deserializer.deserialize_map(context).and_then(|event| deserializer.end().map(|()| event));
     match decoded {
-        Ok(Decoded::Event(event)) => Ok(event),
-        Ok(Decoded::KeyIsFraction(mut event)) => {
-            event.key = key::text_of(decoder, text)?;
-            event.fields = with_key(event, arena);
-            check_key(decoder, event.key).map(|()| event)
+        Ok(DecodedEvent::Event(event)) => Ok(event),
+        Ok(DecodedEvent::FractionalKey(mut event)) => {
+            event.key = key::find_numeric_key_text(decoder, text)?;
+            event.fields = replace_key_field(event, arena);
+            check_entity_key_length(decoder, event.key).map(|()| event)
         }
-        Err(error) => Err(fault.take().unwrap_or_else(|| Malformed::Json(brief(&error.to_string())))),
+        Err(error) => {
+            Err(fault.take().unwrap_or_else(|| DecodeError::InvalidJson(truncate_quoted(&error.to_string()))))
+        }
     }
 }
 
 /// What a call shares: typed faults travel beside serde's errors, which carry only text.
 #[derive(Clone, Copy)]
-struct Context<'a, 'c> {
-    decoder: &'a Decoder,
+struct JsonDecodeContext<'a, 'c> {
+    decoder: &'a EventDecoder,
     arena: &'a Bump,
-    fault: &'c Cell<Option<Malformed>>,
+    decode_error: &'c Cell<Option<DecodeError>>,
 }
 
-enum Decoded<'a> {
+enum DecodedEvent<'a> {
     Event(Event<'a>),
     /// The key is a number with a fraction or an exponent: its text has to be fetched from the record.
-    KeyIsFraction(Event<'a>),
+    FractionalKey(Event<'a>),
 }
 
-impl<'a> Context<'a, '_> {
-    fn fail<E: Error>(&self, fault: Malformed) -> E {
-        self.fault.set(Some(fault));
+impl<'a> JsonDecodeContext<'a, '_> {
+    fn report_decode_error<E: Error>(&self, fault: DecodeError) -> E {
+        self.decode_error.set(Some(fault));
         E::custom("")
     }
 
-    fn set_once<E: Error>(&self, place: &mut Option<Value<'a>>, value: Value<'a>, name: &str) -> Result<(), E> {
+    fn set_field_once<E: Error>(&self, place: &mut Option<Value<'a>>, value: Value<'a>, name: &str) -> Result<(), E> {
         if place.is_some() {
-            return Err(self.fail(Malformed::Duplicate(name.into())));
+            return Err(self.report_decode_error(DecodeError::DuplicateField(name.into())));
         }
         *place = Some(value);
         Ok(())
     }
 }
 
-impl<'a> Visitor<'a> for Context<'a, '_> {
-    type Value = Decoded<'a>;
+impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
+    type Value = DecodedEvent<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Decoded<'a>, A::Error> {
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<DecodedEvent<'a>, A::Error> {
         let schema = &self.decoder.schema;
         let found: &mut [Option<Value<'a>>] = self.arena.alloc_slice_fill_copy(schema.fields().len(), None);
         let mut time: Option<Option<EventTime>> = None;
         let mut key_is_fraction = false;
-        while let Some(member) = map.next_key_seed(Name(self))? {
+        while let Some(member) = map.next_key_seed(MemberNameReader(self))? {
             match member {
-                Member::Time => {
-                    let value = map.next_value_seed(Time(self))?;
+                MemberName::Time => {
+                    let value = map.next_value_seed(EventTimeReader(self))?;
                     if time.replace(value).is_some() {
-                        return Err(self.fail(Malformed::Duplicate(self.decoder.time_field.clone())));
+                        return Err(
+                            self.report_decode_error(DecodeError::DuplicateField(self.decoder.time_field.clone()))
+                        );
                     }
                 }
-                Member::Field(index) if index == KEY_FIELD.0 => {
-                    let value = match map.next_value_seed(Key(self))? {
-                        KeyText::Text(text) => Value::String(text),
-                        KeyText::Null => Value::Null,
-                        KeyText::Fraction => {
+                MemberName::Field(index) if index == KEY_FIELD.0 => {
+                    let value = match map.next_value_seed(EntityKeyReader(self))? {
+                        EntityKeyText::Text(text) => Value::String(text),
+                        EntityKeyText::Null => Value::Null,
+                        EntityKeyText::Fraction => {
                             key_is_fraction = true;
                             Value::String("")
                         }
                     };
-                    self.set_once(&mut found[index], value, schema.key_name())?;
+                    self.set_field_once(&mut found[index], value, schema.key_name())?;
                 }
-                Member::Field(index) => {
+                MemberName::Field(index) => {
                     let field = &schema.fields()[index];
-                    let typed = Typed { context: self, name: &field.name, field_type: field.field_type };
+                    let typed = FieldValueReader { context: self, name: &field.name, field_type: field.field_type };
                     let value = map.next_value_seed(typed)?;
-                    self.set_once(&mut found[index], value, &field.name)?;
+                    self.set_field_once(&mut found[index], value, &field.name)?;
                 }
-                Member::Undeclared => map.next_value_seed(Skip)?,
+                MemberName::Undeclared => map.next_value_seed(IgnoredValueReader)?,
             }
         }
         let Some(Value::String(key)) = found[KEY_FIELD.0] else {
-            return Err(self.fail(Malformed::Missing(schema.key_name().into())));
+            return Err(self.report_decode_error(DecodeError::MissingField(schema.key_name().into())));
         };
         let Some(time) = time.flatten() else {
-            return Err(self.fail(Malformed::Missing(self.decoder.time_field.clone())));
+            return Err(self.report_decode_error(DecodeError::MissingField(self.decoder.time_field.clone())));
         };
-        check_key(self.decoder, key).map_err(|fault| self.fail(fault))?;
+        check_entity_key_length(self.decoder, key).map_err(|fault| self.report_decode_error(fault))?;
         let fields = self.arena.alloc_slice_fill_iter(found.iter().map(|value| value.unwrap_or(Value::Null)));
         let event = Event { key, time, fields };
-        Ok(if key_is_fraction { Decoded::KeyIsFraction(event) } else { Decoded::Event(event) })
+        Ok(if key_is_fraction { DecodedEvent::FractionalKey(event) } else { DecodedEvent::Event(event) })
     }
 }
 
-fn check_key(decoder: &Decoder, key: &str) -> Result<(), Malformed> {
+fn check_entity_key_length(decoder: &EventDecoder, key: &str) -> Result<(), DecodeError> {
     if key.len() <= decoder.max_key_bytes {
         return Ok(());
     }
-    Err(Malformed::KeyTooLong { field: decoder.schema.key_name().into(), bytes: key.len(), max: decoder.max_key_bytes })
+    Err(DecodeError::KeyTooLong {
+        field: decoder.schema.key_name().into(),
+        bytes: key.len(),
+        max: decoder.max_key_bytes,
+    })
 }
 
-fn with_key<'a>(event: Event<'a>, arena: &'a Bump) -> &'a [Value<'a>] {
+fn replace_key_field<'a>(event: Event<'a>, arena: &'a Bump) -> &'a [Value<'a>] {
     let fields = arena.alloc_slice_copy(event.fields);
     fields[KEY_FIELD.0] = Value::String(event.key);
     fields
 }
 
 /// Which member a name stands for.
-enum Member {
+enum MemberName {
     Time,
     Field(usize),
     Undeclared,
 }
 
-struct Name<'a, 'c>(Context<'a, 'c>);
+struct MemberNameReader<'a, 'c>(JsonDecodeContext<'a, 'c>);
 
-impl<'a> DeserializeSeed<'a> for Name<'a, '_> {
-    type Value = Member;
+impl<'a> DeserializeSeed<'a> for MemberNameReader<'a, '_> {
+    type Value = MemberName;
 
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Member, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<MemberName, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Name<'_, '_> {
-    type Value = Member;
+impl Visitor<'_> for MemberNameReader<'_, '_> {
+    type Value = MemberName;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Member, E> {
+    fn visit_str<E: Error>(self, name: &str) -> Result<MemberName, E> {
         if *name == *self.0.decoder.time_field {
-            return Ok(Member::Time);
+            return Ok(MemberName::Time);
         }
-        Ok(self.0.decoder.schema.find(name).map_or(Member::Undeclared, |id| Member::Field(id.0)))
+        Ok(self.0.decoder.schema.find_field(name).map_or(MemberName::Undeclared, |id| MemberName::Field(id.0)))
     }
 }

@@ -1,9 +1,9 @@
 use super::*;
-use windrow_core::{EventTime, Field, FieldType, Value};
+use windrow_core::{EventField, EventTime, FieldType, Value};
 
-fn decoder() -> Decoder {
-    let field = |name: &str, field_type| Field { name: name.into(), field_type };
-    let schema = Schema::new(
+fn decoder() -> EventDecoder {
+    let field = |name: &str, field_type| EventField { name: name.into(), field_type };
+    let schema = EventSchema::new(
         "user_id",
         [
             field("event_type", FieldType::String),
@@ -12,18 +12,18 @@ fn decoder() -> Decoder {
             field("member", FieldType::Boolean),
         ],
     );
-    Decoder::new(schema, "event_time", TimeZone::UTC, 1024)
+    EventDecoder::new(schema, "event_time", TimeZone::UTC, 1024)
 }
 
 /// An event with the members in `rest` added, decoded and shown; the key and the time are well-formed.
-fn shown(record: &str) -> String {
+fn decode_to_text(record: &str) -> String {
     match decoder().decode(Some(record.as_bytes()), &Bump::new()) {
         Ok(event) => format!("{:?} at {} {:?}", event.key, event.time, &event.fields[1..]),
         Err(malformed) => malformed.to_string(),
     }
 }
 
-fn time_of(spelling: &str) -> Result<i64, String> {
+fn decode_event_time(spelling: &str) -> Result<i64, String> {
     let record = format!(r#"{{"user_id":"u","event_time":{spelling}}}"#);
     let arena = Bump::new();
     decoder().decode(Some(record.as_bytes()), &arena).map(|event| event.time.ms()).map_err(|error| error.to_string())
@@ -32,7 +32,7 @@ fn time_of(spelling: &str) -> Result<i64, String> {
 #[test]
 fn a_whole_event() {
     assert_eq!(
-        shown(
+        decode_to_text(
             r#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":29.99,"quantity":-3,"member":true}"#
         ),
         r#""111" at 1704103200000 [String("view"), Double(29.99), Long(-3), Boolean(true)]"#
@@ -42,7 +42,7 @@ fn a_whole_event() {
 #[test]
 fn missing_and_null_fields_are_null_and_undeclared_ones_do_not_matter() {
     assert_eq!(
-        shown(
+        decode_to_text(
             r#"{"x":{"price":[1,{"user_id":2}]},"user_id":"a","price":null,"event_time":0,"quantity":7,"y":"\ud83d\ude00"}"#
         ),
         r#""a" at 0 [Null, Null, Long(7), Null]"#
@@ -51,7 +51,10 @@ fn missing_and_null_fields_are_null_and_undeclared_ones_do_not_matter() {
 
 #[test]
 fn minus_zero_is_an_integer() {
-    assert_eq!(shown(r#"{"user_id":"a","event_time":0,"quantity":-0}"#), r#""a" at 0 [Null, Null, Long(0), Null]"#);
+    assert_eq!(
+        decode_to_text(r#"{"user_id":"a","event_time":0,"quantity":-0}"#),
+        r#""a" at 0 [Null, Null, Long(0), Null]"#
+    );
 }
 
 #[test]
@@ -99,7 +102,7 @@ fn times_in_all_their_spellings() {
         ("-377705023201000", EventTime::EARLIEST.ms()),
         (r#""-009999-01-02T01:59:59Z""#, EventTime::EARLIEST.ms()),
     ] {
-        assert_eq!(time_of(spelling), Ok(ms), "{spelling}");
+        assert_eq!(decode_event_time(spelling), Ok(ms), "{spelling}");
     }
 }
 
@@ -124,21 +127,21 @@ fn what_cannot_be_a_time_is_refused_by_name() {
         "[1]",
         "{}",
     ] {
-        let error = time_of(spelling).expect_err(spelling);
+        let error = decode_event_time(spelling).expect_err(spelling);
         assert!(error.starts_with("`event_time` "), "{spelling}: {error}");
     }
     for spelling in ["NaN", "Infinity", "1e999", "01", "0x10", "+1"] {
-        let error = time_of(spelling).expect_err(spelling);
+        let error = decode_event_time(spelling).expect_err(spelling);
         assert!(error.starts_with("malformed JSON: "), "{spelling}: {error}");
     }
-    assert_eq!(time_of("null"), Err("`event_time` is missing".to_owned()));
+    assert_eq!(decode_event_time("null"), Err("`event_time` is missing".to_owned()));
 }
 
 #[test]
 fn a_local_time_is_read_in_the_pipelines_zone() {
-    let schema = Schema::new("user_id", []);
+    let schema = EventSchema::new("user_id", []);
     let zone = TimeZone::get("Europe/Berlin").expect("the time zone database is compiled in");
-    let decoder = Decoder::new(schema, "event_time", zone, 1024);
+    let decoder = EventDecoder::new(schema, "event_time", zone, 1024);
     let ms = |text: &str| {
         let record = format!(r#"{{"user_id":"u","event_time":"{text}"}}"#);
         let arena = Bump::new();
@@ -154,7 +157,7 @@ fn a_local_time_is_read_in_the_pipelines_zone() {
 #[test]
 fn malformed_records_say_why() {
     let deep = format!(r#"{{"user_id":"u","event_time":0,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(shown(&deep), "malformed JSON: recursion limit exceeded at line 1 column 161");
+    assert_eq!(decode_to_text(&deep), "malformed JSON: recursion limit exceeded at line 1 column 161");
     for (record, reason) in [
         ("", "the record is empty"),
         (" \n", "the record is empty"),
@@ -186,7 +189,7 @@ fn malformed_records_say_why() {
         (r#"{"user_id":"u","event_time":0,"price":1e999}"#, "malformed JSON: number out of range at line 1 column 43"),
         (r#"{"user_id":"\ud800","event_time":0}"#, "malformed JSON: unexpected end of hex escape at line 1 column 19"),
     ] {
-        assert_eq!(shown(record), reason, "{record}");
+        assert_eq!(decode_to_text(record), reason, "{record}");
     }
 }
 
@@ -199,7 +202,7 @@ fn reasons_are_short_however_long_the_value() {
         format!(r#"{{"user_id":"u","event_time":"{long}"}}"#),
         format!(r#""{long}""#),
     ] {
-        let reason = shown(&record);
+        let reason = decode_to_text(&record);
         assert!(reason.len() < 400, "{} bytes", reason.len());
     }
 }
@@ -223,11 +226,11 @@ fn records_that_are_not_even_text() {
 fn keys_over_the_limit_are_refused() {
     let record = |key: &str| format!(r#"{{"user_id":{key},"event_time":0}}"#);
     let text = |bytes: usize| record(&format!("\"{}\"", "k".repeat(bytes)));
-    assert!(shown(&text(1024)).starts_with("\"kkk"));
-    assert_eq!(shown(&text(1025)), "`user_id` is 1025 bytes long; `max_key_bytes` allows 1024");
-    assert_eq!(shown(&text(1_000_000)), "`user_id` is 1000000 bytes long; `max_key_bytes` allows 1024");
+    assert!(decode_to_text(&text(1024)).starts_with("\"kkk"));
+    assert_eq!(decode_to_text(&text(1025)), "`user_id` is 1025 bytes long; `max_key_bytes` allows 1024");
+    assert_eq!(decode_to_text(&text(1_000_000)), "`user_id` is 1000000 bytes long; `max_key_bytes` allows 1024");
     assert_eq!(
-        shown(&record(&format!("0.{}", "1".repeat(2000)))),
+        decode_to_text(&record(&format!("0.{}", "1".repeat(2000)))),
         "`user_id` is 2002 bytes long; `max_key_bytes` allows 1024"
     );
 }

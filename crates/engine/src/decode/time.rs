@@ -8,54 +8,54 @@ use jiff::fmt::temporal::{DateTimeParser, PiecesOffset};
 use jiff::tz::TimeZone;
 use windrow_core::EventTime;
 
-static PARSER: DateTimeParser = DateTimeParser::new();
+static EVENT_TIME_PARSER: DateTimeParser = DateTimeParser::new();
 
 /// The time that `text` spells; the error says what is wrong with it.
-pub(super) fn parse(text: &str, time_zone: &TimeZone) -> Result<EventTime, String> {
-    let pieces = PARSER.parse_pieces(text).map_err(|_| not_a_time(text))?;
+pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<EventTime, String> {
+    let pieces = EVENT_TIME_PARSER.parse_pieces(text).map_err(|_| not_a_time_message(text))?;
     let Some(time) = pieces.time() else {
-        return Err(format!("{} has a date but no time of day", shown(text)));
+        return Err(format!("{} has a date but no time of day", quote_truncated(text)));
     };
     if pieces.time_zone_annotation().is_some() {
-        return Err(format!("{} names a time zone in brackets; write an offset such as +09:00", shown(text)));
+        return Err(format!("{} names a time zone in brackets; write an offset such as +09:00", quote_truncated(text)));
     }
     let datetime = pieces.date().to_datetime(time);
     let timestamp = match pieces.offset() {
         Some(PiecesOffset::Zulu) => TimeZone::UTC.to_timestamp(datetime),
         Some(PiecesOffset::Numeric(offset)) => offset.offset().to_timestamp(datetime),
         None => time_zone.to_timestamp(datetime),
-        Some(_) => return Err(not_a_time(text)),
+        Some(_) => return Err(not_a_time_message(text)),
     };
-    let timestamp = timestamp.map_err(|_| out_of_range(text))?;
+    let timestamp = timestamp.map_err(|_| out_of_range_message(text))?;
     let floor = i64::from(timestamp.subsec_nanosecond() < 0 && timestamp.subsec_nanosecond() % 1_000_000 != 0);
-    EventTime::checked_from_ms(timestamp.as_millisecond() - floor).ok_or_else(|| out_of_range(text))
+    EventTime::checked_from_ms(timestamp.as_millisecond() - floor).ok_or_else(|| out_of_range_message(text))
 }
 
 /// The time `ms` milliseconds after the epoch.
-pub(super) fn from_integer(ms: i64) -> Result<EventTime, String> {
-    EventTime::checked_from_ms(ms).ok_or_else(|| out_of_range(&ms.to_string()))
+pub(super) fn event_time_from_integer(ms: i64) -> Result<EventTime, String> {
+    EventTime::checked_from_ms(ms).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }
 
 /// The time `ms` milliseconds after the epoch, for numbers that carry a fraction or an exponent.
 #[allow(clippy::cast_possible_truncation)] // floats saturate, and what saturates is out of range
-pub(super) fn from_double(ms: f64) -> Result<EventTime, String> {
-    EventTime::checked_from_ms(ms.floor() as i64).ok_or_else(|| out_of_range(&ms.to_string()))
+pub(super) fn event_time_from_double(ms: f64) -> Result<EventTime, String> {
+    EventTime::checked_from_ms(ms.floor() as i64).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }
 
-fn not_a_time(text: &str) -> String {
+fn not_a_time_message(text: &str) -> String {
     format!(
         "{} is neither RFC 3339 (2024-01-01T10:00:00Z) nor a local time (2024-01-01T10:00:00) nor a number of \
          milliseconds since 1970",
-        shown(text)
+        quote_truncated(text)
     )
 }
 
-fn out_of_range(text: &str) -> String {
-    format!("{} lies outside -9999-01-02 to 9999-12-30 (numbers are milliseconds since 1970)", shown(text))
+fn out_of_range_message(text: &str) -> String {
+    format!("{} lies outside -9999-01-02 to 9999-12-30 (numbers are milliseconds since 1970)", quote_truncated(text))
 }
 
 /// The text for an error message: quoted, cut where it is long.
-fn shown(text: &str) -> String {
+fn quote_truncated(text: &str) -> String {
     let cut: String = text.chars().take(40).collect();
     if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }
 }

@@ -3,17 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Upper bounds in milliseconds, ascending. What is beyond the last has a bucket of its own.
-const BOUNDS_MS: [u64; BOUNDS] = [
+const BOUNDS_MS: [u64; BOUND_COUNT] = [
     1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 86_400_000,
 ];
-const BOUNDS: usize = 25;
-const BUCKETS: usize = BOUNDS + 1;
+const BOUND_COUNT: usize = 25;
+const BUCKET_COUNT: usize = BOUND_COUNT + 1;
 
 /// Counts spans of time by how long they are. Anybody may count and read, without a lock.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    counts: [AtomicU64; BUCKETS],
+    counts: [AtomicU64; BUCKET_COUNT],
     sum_ms: AtomicU64,
 }
 
@@ -21,7 +21,7 @@ pub struct Histogram {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct HistogramCounts {
     /// How many were at most as long as each bound and longer than the one before; the last, longer than all.
-    pub counts: [u64; BUCKETS],
+    pub counts: [u64; BUCKET_COUNT],
     /// All of them together, in milliseconds.
     pub sum_ms: u64,
 }
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    fn of(spans: &[i64]) -> HistogramCounts {
+    fn count_durations(spans: &[i64]) -> HistogramCounts {
         let histogram = Histogram::default();
         spans.iter().for_each(|&ms| histogram.observe(ms, 1));
         histogram.counts()
@@ -104,12 +104,12 @@ mod tests {
 
     #[test]
     fn a_bound_belongs_to_its_bucket_and_a_negative_span_is_none() {
-        assert_eq!(of(&[-5, 0, 1]).counts[0], 3);
-        assert_eq!(of(&[2]).counts[1], 1);
-        assert_eq!(of(&[3, 5]).counts[2], 2);
-        assert_eq!(of(&[86_400_001]).counts[BOUNDS], 1);
-        assert_eq!(of(&[-5, 7]).sum_ms, 7);
-        assert_eq!(of(&[]).quantile_ms(0.5), None);
+        assert_eq!(count_durations(&[-5, 0, 1]).counts[0], 3);
+        assert_eq!(count_durations(&[2]).counts[1], 1);
+        assert_eq!(count_durations(&[3, 5]).counts[2], 2);
+        assert_eq!(count_durations(&[86_400_001]).counts[BOUND_COUNT], 1);
+        assert_eq!(count_durations(&[-5, 7]).sum_ms, 7);
+        assert_eq!(count_durations(&[]).quantile_ms(0.5), None);
         assert!(BOUNDS_MS.is_sorted());
     }
 
@@ -129,7 +129,7 @@ mod tests {
         #[test]
         fn quantiles_are_right_up_to_a_bucket(mut spans in proptest::collection::vec(0..200_000_000_i64, 1..200), q in 0.0..=1.0_f64) {
             spans.sort_unstable();
-            let quantile = of(&spans).quantile_ms(q).expect("there are some");
+            let quantile = count_durations(&spans).quantile_ms(q).expect("there are some");
             #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             let rank = ((q * spans.len() as f64).ceil() as usize).clamp(1, spans.len());
             let exact = u64::try_from(spans[rank - 1]).expect("not negative");
@@ -143,7 +143,7 @@ mod tests {
 
         #[test]
         fn quantiles_ascend(spans in proptest::collection::vec(-10..200_000_000_i64, 1..50)) {
-            let counts = of(&spans);
+            let counts = count_durations(&spans);
             let quantiles: Vec<_> = (0..=20).map(|q| counts.quantile_ms(f64::from(q) / 20.0)).collect();
             prop_assert!(quantiles.is_sorted(), "{quantiles:?}");
         }

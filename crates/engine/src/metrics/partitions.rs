@@ -8,7 +8,7 @@ use crate::{Epoch, Offset, Partition};
 
 /// A partition, as its worker published it last: some tenths of a second ago.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PartitionFacts {
+pub struct PartitionStatus {
     /// Its number.
     pub partition: Partition,
     /// The epoch it is owned under.
@@ -18,13 +18,13 @@ pub struct PartitionFacts {
     /// How far its event time is complete.
     pub watermark: Option<EventTime>,
     /// The largest event time so far.
-    pub event_time: Option<EventTime>,
+    pub max_event_time: Option<EventTime>,
     /// When it was opened here, and when a record came last: wall clock, in epoch milliseconds.
     pub opened_at_ms: i64,
     /// See [`Self::opened_at_ms`].
     pub last_record_at_ms: Option<i64>,
     /// When that record was produced or appended, where its source knows.
-    pub last_appended_ms: Option<i64>,
+    pub last_record_timestamp_ms: Option<i64>,
     /// Records since it was opened here.
     pub records: u64,
     /// Entities with state.
@@ -39,18 +39,18 @@ pub struct PartitionFacts {
 
 /// The partitions of a worker.
 #[derive(Debug, Default)]
-pub struct Partitions(Mutex<Vec<PartitionFacts>>);
+pub struct PartitionStatuses(Mutex<Vec<PartitionStatus>>);
 
-impl Partitions {
-    pub(crate) fn publish(&self, facts: impl Iterator<Item = PartitionFacts>) {
+impl PartitionStatuses {
+    pub(crate) fn publish(&self, statuses: impl Iterator<Item = PartitionStatus>) {
         let mut published = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         published.clear();
-        published.extend(facts);
+        published.extend(statuses);
     }
 
     /// What was published last.
     #[must_use]
-    pub fn get(&self) -> Vec<PartitionFacts> {
+    pub fn get(&self) -> Vec<PartitionStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -8,9 +8,9 @@ use super::Counter;
 
 /// One worker's time, since it started. All of it is one of busy, idle and blocked.
 #[derive(Debug, Default)]
-pub struct Times {
+pub struct WorkerTimeUse {
     /// How often its loop came round.
-    pub turns: Counter,
+    pub loop_iterations: Counter,
     busy_ns: Counter,
     idle_ns: Counter,
     /// Nanoseconds that the sink has kept the worker waiting for room: counted by the sink, while it does.
@@ -21,20 +21,20 @@ pub struct Times {
     sampled_ns: [AtomicU64; 2],
 }
 
-impl Times {
+impl WorkerTimeUse {
     /// From now on `blocked_ns` is what the sink counts.
-    pub(crate) fn watch(&self, blocked_ns: Arc<Counter>) {
+    pub(crate) fn set_blocked_counter(&self, blocked_ns: Arc<Counter>) {
         // A worker has one sink.
         let _ = self.blocked_ns.set(blocked_ns);
     }
 
-    pub(crate) fn turn(&self, busy: Duration, idle: Duration) {
-        self.turns.add(1);
-        self.busy_ns.add(nanos(busy));
-        self.idle_ns.add(nanos(idle));
+    pub(crate) fn record_loop(&self, busy: Duration, idle: Duration) {
+        self.loop_iterations.add(1);
+        self.busy_ns.add(to_nanos(busy));
+        self.idle_ns.add(to_nanos(idle));
     }
 
-    pub(crate) fn end(&self) {
+    pub(crate) fn mark_ended(&self) {
         self.ended.store(true, Ordering::Relaxed);
     }
 
@@ -44,9 +44,9 @@ impl Times {
         self.ended.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn sample(&self, decode: Duration, step: Duration) {
+    pub(crate) fn record_timing_sample(&self, decode: Duration, step: Duration) {
         for (sum, spent) in self.sampled_ns.iter().zip([decode, step]) {
-            sum.fetch_add(nanos(spent), Ordering::Relaxed);
+            sum.fetch_add(to_nanos(spent), Ordering::Relaxed);
         }
     }
 
@@ -80,6 +80,6 @@ impl Times {
     }
 }
 
-pub(crate) fn nanos(duration: Duration) -> u64 {
+pub(crate) fn to_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,15 +1,15 @@
 //! Order, disorder, lateness and pace.
 
 use proptest::prelude::*;
-use windrow_generator::{Generator, Settings};
+use windrow_generator::{EventGenerator, GeneratorSettings};
 
 use crate::event::Event;
 use crate::generator;
 
-fn any_settings() -> impl Strategy<Value = Settings> {
+fn any_settings() -> impl Strategy<Value = GeneratorSettings> {
     let rate = (-3.0..6.0f64).prop_map(|exponent| 10f64.powf(exponent));
     (1..2_000u32, any::<u64>(), -1_000_000_000_000..4_000_000_000_000i64, rate, 0..20_000i64).prop_map(
-        |(users, seed, start_ms, rate, disorder_ms)| Settings {
+        |(users, seed, start_ms, rate, disorder_ms)| GeneratorSettings {
             users,
             seed,
             start_ms,
@@ -22,7 +22,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
 }
 
 /// What the next `count` events are due at, and they themselves.
-fn take(generator: &mut Generator, count: usize) -> Vec<(i64, Event)> {
+fn take(generator: &mut EventGenerator, count: usize) -> Vec<(i64, Event)> {
     (0..count)
         .map(|_| {
             let generated = generator.next();
@@ -47,7 +47,7 @@ proptest! {
 
     #[test]
     fn late_and_malformed_events_change_neither_who_comes_nor_when(settings in any_settings()) {
-        let troubled = Settings { late_percent: 10.0, malformed_percent: 10.0, ..settings };
+        let troubled = GeneratorSettings { late_percent: 10.0, malformed_percent: 10.0, ..settings };
         let (mut plain, mut troubled) = (generator(settings), generator(troubled));
         for _ in 0..1_000 {
             let (plain, troubled) = (plain.next(), troubled.next());
@@ -58,8 +58,8 @@ proptest! {
 
 #[test]
 fn disorder_changes_the_order_of_arrival_and_nothing_else() {
-    let ordered = Settings { users: 500, rate: 20.0, ..Settings::default() };
-    let disordered = take(&mut generator(Settings { disorder_ms: 9_000, ..ordered }), 20_000);
+    let ordered = GeneratorSettings { users: 500, rate: 20.0, ..GeneratorSettings::default() };
+    let disordered = take(&mut generator(GeneratorSettings { disorder_ms: 9_000, ..ordered }), 20_000);
     let ordered: Vec<Event> = take(&mut generator(ordered), 20_000).into_iter().map(|(_, event)| event).collect();
     assert!(ordered.is_sorted_by_key(|event| event.time_ms));
 
@@ -75,8 +75,11 @@ fn disorder_changes_the_order_of_arrival_and_nothing_else() {
 
 #[test]
 fn events_happen_exactly_at_the_rate_from_the_start_on() {
-    assert_eq!(take(&mut generator(Settings { rate: 0.01, ..Settings::default() }), 1)[0].0, 1_704_067_200_000);
-    let settings = Settings { users: 500, rate: 4_000_000.0 / 7_200.0, ..Settings::default() };
+    assert_eq!(
+        take(&mut generator(GeneratorSettings { rate: 0.01, ..GeneratorSettings::default() }), 1)[0].0,
+        1_704_067_200_000
+    );
+    let settings = GeneratorSettings { users: 500, rate: 4_000_000.0 / 7_200.0, ..GeneratorSettings::default() };
     for (number, (due_ms, event)) in (0i64..).zip(take(&mut generator(settings), 100_000)) {
         let slot_ms = |number: i64| settings.start_ms + number * 7_200_000 / 4_000_000;
         assert!((slot_ms(number)..=slot_ms(number + 1)).contains(&due_ms));
@@ -86,7 +89,13 @@ fn events_happen_exactly_at_the_rate_from_the_start_on() {
 
 #[test]
 fn the_late_share_is_late_by_11_seconds_to_2_hours() {
-    let settings = Settings { users: 500, rate: 500.0, disorder_ms: 9_000, late_percent: 5.0, ..Settings::default() };
+    let settings = GeneratorSettings {
+        users: 500,
+        rate: 500.0,
+        disorder_ms: 9_000,
+        late_percent: 5.0,
+        ..GeneratorSettings::default()
+    };
     let mut latest_ms = i64::MIN;
     let mut ages_ms = Vec::new();
     for (due_ms, event) in take(&mut generator(settings), 200_000) {

@@ -3,7 +3,7 @@
 use jiff::{civil::DateTime, tz::Offset};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use windrow_generator::Generated;
+use windrow_generator::GeneratedEvent;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,7 +34,7 @@ struct Json<'a> {
 
 impl Event {
     /// `None` for a malformed event.
-    pub(crate) fn parse(generated: Generated<'_>) -> Option<Self> {
+    pub(crate) fn parse(generated: GeneratedEvent<'_>) -> Option<Self> {
         let json: Json<'_> = serde_json::from_slice(generated.payload).ok()?;
         let time: DateTime = json.event_time.parse().ok()?;
         let (dollars, cents) = json.price.get().split_once('.')?;

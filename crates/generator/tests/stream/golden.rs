@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
-use windrow_generator::Settings;
+use windrow_generator::GeneratorSettings;
 
 use crate::generator;
 
-const SETTINGS: Settings = Settings {
+const SETTINGS: GeneratorSettings = GeneratorSettings {
     users: 50,
     seed: 42,
     start_ms: 1_704_103_200_000,
@@ -46,7 +46,7 @@ fn the_first_100_000_events_stay_what_they_are() {
 
 #[test]
 fn another_seed_is_another_stream() {
-    let (mut one, mut other) = (generator(SETTINGS), generator(Settings { seed: 43, ..SETTINGS }));
+    let (mut one, mut other) = (generator(SETTINGS), generator(GeneratorSettings { seed: 43, ..SETTINGS }));
     let same = (0..1_000).filter(|_| one.next().payload == other.next().payload).count();
     assert!(same < 50, "{same} of 1,000 payloads are the same");
 }

@@ -7,8 +7,8 @@ mod malformed;
 mod settings;
 mod shopping;
 
-use windrow_generator::{Generator, Settings};
+use windrow_generator::{EventGenerator, GeneratorSettings};
 
-fn generator(settings: Settings) -> Generator {
-    Generator::new(settings).expect("settings are within their limits")
+fn generator(settings: GeneratorSettings) -> EventGenerator {
+    EventGenerator::new(settings).expect("settings are within their limits")
 }

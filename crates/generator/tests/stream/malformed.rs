@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use windrow_generator::Settings;
+use windrow_generator::GeneratorSettings;
 
 use crate::event::Event;
 use crate::generator;
 
 #[test]
 fn the_malformed_share_is_malformed_in_every_way() {
-    let settings = Settings { disorder_ms: 9_000, malformed_percent: 2.0, ..Settings::default() };
+    let settings = GeneratorSettings { disorder_ms: 9_000, malformed_percent: 2.0, ..GeneratorSettings::default() };
     let mut generator = generator(settings);
     let mut malformed = Vec::new();
     for _ in 0..200_000 {
@@ -47,6 +47,6 @@ fn the_malformed_share_is_malformed_in_every_way() {
 
 #[test]
 fn nothing_but_malformed_events_can_be_asked_for() {
-    let mut generator = generator(Settings { malformed_percent: 100.0, ..Settings::default() });
+    let mut generator = generator(GeneratorSettings { malformed_percent: 100.0, ..GeneratorSettings::default() });
     assert!((0..10_000).all(|_| Event::parse(generator.next()).is_none()));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use windrow_generator::Settings;
+use windrow_generator::GeneratorSettings;
 
 use crate::event::{Event, EventType};
 use crate::generator;
@@ -10,7 +10,7 @@ use crate::generator;
 const GAP_MS: i64 = 10 * 60 * 1000;
 
 /// The sessions of each user, as a session window with a gap of 10 minutes sees them.
-fn sessions(settings: Settings, count: usize) -> HashMap<String, Vec<Vec<Event>>> {
+fn sessions(settings: GeneratorSettings, count: usize) -> HashMap<String, Vec<Vec<Event>>> {
     let mut generator = generator(settings);
     let mut users: HashMap<String, Vec<Vec<Event>>> = HashMap::new();
     for _ in 0..count {
@@ -33,7 +33,7 @@ fn median(mut numbers: Vec<i64>) -> i64 {
 
 #[test]
 fn products_are_viewed_then_carted_then_purchased() {
-    let users = sessions(Settings { users: 5_000, rate: 20.0, ..Settings::default() }, 200_000);
+    let users = sessions(GeneratorSettings { users: 5_000, rate: 20.0, ..GeneratorSettings::default() }, 200_000);
     let mut count: BTreeMap<EventType, u32> = BTreeMap::new();
     for session in users.values().flatten() {
         let (mut viewed, mut in_cart) = (HashSet::new(), Vec::new());
@@ -62,7 +62,10 @@ fn products_are_viewed_then_carted_then_purchased() {
 
 #[test]
 fn few_users_make_many_of_the_events_and_nearly_all_users_appear() {
-    let users = sessions(Settings { users: 20_000, rate: 400_000.0 / 7_200.0, ..Settings::default() }, 400_000);
+    let users = sessions(
+        GeneratorSettings { users: 20_000, rate: 400_000.0 / 7_200.0, ..GeneratorSettings::default() },
+        400_000,
+    );
     assert!(users.len() > 19_800, "{} of 20,000 users appear", users.len());
     let mut events: Vec<usize> = users.values().map(|sessions| sessions.iter().map(Vec::len).sum()).collect();
     events.sort_unstable_by(|a, b| b.cmp(a));
@@ -74,8 +77,8 @@ fn few_users_make_many_of_the_events_and_nearly_all_users_appear() {
 
 #[test]
 fn shoppers_pause_between_clicks_and_come_back_after_the_gap() {
-    let crowded = Settings { users: 500, rate: 20.0, ..Settings::default() };
-    let roomy = Settings { users: 5_000, rate: 20.0, ..Settings::default() };
+    let crowded = GeneratorSettings { users: 500, rate: 20.0, ..GeneratorSettings::default() };
+    let roomy = GeneratorSettings { users: 5_000, rate: 20.0, ..GeneratorSettings::default() };
     for (settings, usual_pause_ms) in [(crowded, 1_000..10_000), (roomy, 5_000..40_000)] {
         let users = sessions(settings, 144_000);
         let pauses = users.values().flatten().flat_map(|session| {
@@ -93,7 +96,7 @@ fn shoppers_pause_between_clicks_and_come_back_after_the_gap() {
 
 #[test]
 fn prices_have_a_believable_range() {
-    let users = sessions(Settings { users: 100, rate: 20.0, ..Settings::default() }, 50_000);
+    let users = sessions(GeneratorSettings { users: 100, rate: 20.0, ..GeneratorSettings::default() }, 50_000);
     let prices: Vec<i64> = users.values().flatten().flatten().map(|event| i64::from(event.price_cents)).collect();
     assert!(prices.iter().all(|price| (100..500_000).contains(price)));
     assert!((1_000..6_000).contains(&median(prices.clone())));

@@ -5,14 +5,14 @@
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
-use super::{At, Diagnostic, Diagnostics, Place, TextRange};
+use super::{ByteRange, Diagnostic, DiagnosticPlace, Diagnostics, DocumentLocation};
 
 pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
     for diagnostic in diagnostics {
         let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
-        let mut group = title.elements(place(diagnostics, diagnostic));
+        let mut group = title.elements(render_location(diagnostics, diagnostic));
         if let Some(hint) = &diagnostic.hint {
             group = group.element(Level::HELP.with_name("hint").message(hint.as_str()));
         }
@@ -25,27 +25,27 @@ pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
 }
 
 /// The place and what was expected there.
-fn place<'a>(all: &'a Diagnostics, one: &'a Diagnostic) -> Vec<Element<'a>> {
+fn render_location<'a>(all: &'a Diagnostics, one: &'a Diagnostic) -> Vec<Element<'a>> {
     let expected = format!("expected {}", one.expected);
-    match (&one.at, &one.place) {
-        (At::Text(range), _) if !one.secret => vec![snippet(all, one, *range, expected)],
-        (_, Place::File { line, column }) => {
+    match (&one.location, &one.place) {
+        (DocumentLocation::File(range), _) if !one.redacted => vec![render_snippet(all, one, *range, expected)],
+        (_, DiagnosticPlace::File { line, column }) => {
             let origin = Origin::path(all.file_name.as_str()).line(*line).char_column(*column);
             vec![origin.into(), Level::NOTE.message(expected).into()]
         }
-        (_, place @ Place::Override { .. }) => {
+        (_, place @ DiagnosticPlace::Override { .. }) => {
             let mut elements = vec![Origin::path(place.to_string()).into(), Level::NOTE.message(expected).into()];
             if let Some((at, label)) = &one.related {
-                elements.push(Level::NOTE.message(format!("{label} ({})", all.place_text(at))).into());
+                elements.push(Level::NOTE.message(format!("{label} ({})", all.describe_location(at))).into());
             }
             elements
         }
     }
 }
 
-fn snippet<'a>(all: &'a Diagnostics, one: &'a Diagnostic, range: TextRange, expected: String) -> Element<'a> {
+fn render_snippet<'a>(all: &'a Diagnostics, one: &'a Diagnostic, range: ByteRange, expected: String) -> Element<'a> {
     let related = match &one.related {
-        Some((At::Text(range), label)) => Some((*range, label.as_str())),
+        Some((DocumentLocation::File(range), label)) => Some((*range, label.as_str())),
         _ => None,
     };
     let text = all.text.as_str();
@@ -53,7 +53,7 @@ fn snippet<'a>(all: &'a Diagnostics, one: &'a Diagnostic, range: TextRange, expe
     let to = related.map_or(range.end, |(other, _)| other.end.max(range.end));
     let from = text[..from].rfind('\n').map_or(0, |newline| newline + 1);
     let to = text[to..].find('\n').map_or(text.len(), |newline| to + newline);
-    let inside = |range: TextRange| range.start - from..range.end - from;
+    let inside = |range: ByteRange| range.start - from..range.end - from;
     let mut annotations: Vec<Annotation<'a>> = vec![AnnotationKind::Primary.span(inside(range)).label(expected)];
     annotations.extend(related.map(|(range, label)| AnnotationKind::Context.span(inside(range)).label(label)));
     Snippet::source(&text[from..to])
@@ -65,10 +65,12 @@ fn snippet<'a>(all: &'a Diagnostics, one: &'a Diagnostic, range: TextRange, expe
 
 impl Diagnostics {
     /// A second place, in words.
-    fn place_text(&self, at: &At) -> String {
+    fn describe_location(&self, at: &DocumentLocation) -> String {
         match at {
-            At::Text(range) => format!("line {}", self.text[..range.start].matches('\n').count() + 1),
-            At::Override(index) => format!("--set {}", self.overrides.get(*index).map_or("", String::as_str)),
+            DocumentLocation::File(range) => format!("line {}", self.text[..range.start].matches('\n').count() + 1),
+            DocumentLocation::Override(index) => {
+                format!("--set {}", self.overrides.get(*index).map_or("", String::as_str))
+            }
         }
     }
 }

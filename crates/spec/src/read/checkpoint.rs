@@ -2,52 +2,59 @@
 
 use windrow_core::MAX_WINDOW_MS;
 
-use super::{Fields, Setting, duration};
+use super::{PipelineSetting, TableReader, duration};
 use crate::{
-    Checkpoint,
-    diagnostics::{Code, Mistakes},
+    CheckpointSpec,
+    diagnostics::{Code, DiagnosticCollector},
 };
 
-const EVERY_MS: i64 = 30_000;
-const KEEP: usize = 3;
-const KEEP_MAX: i64 = 1_000;
-const STORE: &str = "file:./.windrow/checkpoints";
+const DEFAULT_INTERVAL_MS: i64 = 30_000;
+const DEFAULT_KEPT_GENERATIONS: usize = 3;
+const MAX_KEPT_GENERATIONS: i64 = 1_000;
+const DEFAULT_STORE: &str = "file:./.windrow/checkpoints";
 
-pub(super) fn read(root: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option<Checkpoint> {
+pub(super) fn read_checkpoint(
+    root: &mut TableReader<'_>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<CheckpointSpec> {
     let Some(setting) = root.optional("checkpoint") else {
-        return Some(Checkpoint { every_ms: EVERY_MS, store: STORE.to_owned(), keep: KEEP });
+        return Some(CheckpointSpec {
+            interval_ms: DEFAULT_INTERVAL_MS,
+            store: DEFAULT_STORE.to_owned(),
+            kept_generations: DEFAULT_KEPT_GENERATIONS,
+        });
     };
-    let mut checkpoint = setting.table("a table: `[checkpoint]`", mistakes)?;
+    let mut checkpoint = setting.read_table("a table: `[checkpoint]`", mistakes)?;
     let every = match checkpoint.optional("every") {
-        Some(setting) => duration::read(&setting, 1, MAX_WINDOW_MS, mistakes),
-        None => Some(EVERY_MS),
+        Some(setting) => duration::read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes),
+        None => Some(DEFAULT_INTERVAL_MS),
     };
     let store = match checkpoint.optional("store") {
-        Some(setting) => store(&setting, mistakes),
-        None => Some(STORE.to_owned()),
+        Some(setting) => read_store(&setting, mistakes),
+        None => Some(DEFAULT_STORE.to_owned()),
     };
     let keep = match checkpoint.optional("keep") {
-        Some(setting) => keep(&setting, mistakes),
-        None => Some(KEEP),
+        Some(setting) => read_kept_generations(&setting, mistakes),
+        None => Some(DEFAULT_KEPT_GENERATIONS),
     };
-    checkpoint.finish(mistakes);
-    Some(Checkpoint { every_ms: every?, store: store?, keep: keep? })
+    checkpoint.report_unknown_and_missing(mistakes);
+    Some(CheckpointSpec { interval_ms: every?, store: store?, kept_generations: keep? })
 }
 
-fn keep(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<usize> {
-    let expected = format!("a number of generations, 1 to {KEEP_MAX}");
-    let number = setting.integer(&expected, mistakes)?;
-    if (1..=KEEP_MAX).contains(&number) {
+fn read_kept_generations(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<usize> {
+    let expected = format!("a number of generations, 1 to {MAX_KEPT_GENERATIONS}");
+    let number = setting.read_integer(&expected, mistakes)?;
+    if (1..=MAX_KEPT_GENERATIONS).contains(&number) {
         return usize::try_from(number).ok();
     }
     let message = format!("`{}` is {number}", setting.path);
-    mistakes.add(Code::OutOfRange, setting.at, message, expected);
+    mistakes.report(Code::OutOfRange, setting.location, message, expected);
     None
 }
 
-fn store(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<String> {
+fn read_store(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     const EXPECTED: &str = "\"file:path\", \"s3://bucket/prefix\", \"gs://…\" or \"az://…\"";
-    let text = setting.text(EXPECTED, mistakes)?;
+    let text = setting.read_text(EXPECTED, mistakes)?;
     let place = ["file:", "s3://", "gs://", "az://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     if place.is_some_and(|place| !place.trim().is_empty()) {
         return Some(text.to_owned());
@@ -55,7 +62,7 @@ fn store(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<String> {
     let message = format!("`{}` is not a place for checkpoints", setting.path);
     let a_path = !text.contains(':');
     mistakes
-        .add(Code::BadValue, setting.at, message, EXPECTED)
-        .hint(a_path.then(|| format!("for a directory write \"file:{text}\"")));
+        .report(Code::BadValue, setting.location, message, EXPECTED)
+        .set_hint(a_path.then(|| format!("for a directory write \"file:{text}\"")));
     None
 }

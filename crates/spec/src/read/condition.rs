@@ -1,7 +1,7 @@
 //! `where`: a SQL condition, from text to the core's [`Condition`].
 //!
 //! Owns: the way from text to condition and where in the text a mistake is. Does not own: SQL's grammar (the `sqlparser`
-//! crate), which words are allowed ([`words`]), types ([`compile`]).
+//! crate), which words are allowed ([`fields`]), types ([`compile_aggregate`]).
 //!
 //! Why the words are checked before the parser sees them: of all of SQL only conditions over fields are offered. What
 //! the parser gets holds nothing else, so a field may be called `date` or `order`, a word that is not offered is
@@ -19,38 +19,43 @@ use sqlparser::{
 };
 use windrow_core::Condition;
 
-use super::{Setting, event::Vocabulary};
-use crate::diagnostics::{At, Code, Diagnostic, Mistakes};
+use super::{PipelineSetting, event::EventFields};
+use crate::diagnostics::{Code, Diagnostic, DiagnosticCollector, DocumentLocation};
 
-const LONGEST_BYTES: usize = 4_096;
-const DEEPEST: usize = 32;
-const OFFERED: &str = "=, <>, <, <=, >, >=, IN, IS NULL, AND, OR, NOT and parentheses";
+const MAX_CONDITION_BYTES: usize = 4_096;
+const MAX_NESTING: usize = 32;
+const SUPPORTED_SQL: &str = "=, <>, <, <=, >, >=, IN, IS NULL, AND, OR, NOT and parentheses";
 
 /// Reads a condition over the fields of `words`.
-pub(super) fn read(setting: &Setting<'_>, words: &Vocabulary, mistakes: &mut Mistakes<'_>) -> Option<Condition> {
-    let text = setting.text("a condition such as \"event_type = 'view'\"", mistakes)?;
-    if text.len() > LONGEST_BYTES {
+pub(super) fn read_condition(
+    setting: &PipelineSetting<'_>,
+    words: &EventFields,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<Condition> {
+    let text = setting.read_text("a condition such as \"event_type = 'view'\"", mistakes)?;
+    if text.len() > MAX_CONDITION_BYTES {
         let message = format!("`{}` is {} bytes long", setting.path, text.len());
-        mistakes.add(Code::OutOfRange, setting.at, message, format!("at most {LONGEST_BYTES} bytes"));
+        mistakes.report(Code::OutOfRange, setting.location, message, format!("at most {MAX_CONDITION_BYTES} bytes"));
         return None;
     }
-    let mut reader = Reader { text, at: setting.at, words, mistakes };
-    let tokens = match Tokenizer::new(&Sql, text).tokenize_with_location() {
+    let mut reader = ConditionReader { text, location: setting.location, fields: words, mistakes };
+    let tokens = match Tokenizer::new(&ConditionDialect, text).tokenize_with_location() {
         Ok(tokens) => tokens,
         Err(error) => {
-            let at = reader.offset(error.location);
-            reader.note(Code::BadCondition, at..text.len(), &error.message.to_lowercase(), "its closing quote");
+            let at = reader.byte_offset(error.location);
+            reader.report(Code::BadCondition, at..text.len(), &error.message.to_lowercase(), "its closing quote");
             return None;
         }
     };
-    let tokens = words::vet(tokens, &mut reader)?;
-    let mut parser = Parser::new(&Sql).with_recursion_limit(DEEPEST).with_tokens_with_locations(tokens);
+    let tokens = words::check_tokens(tokens, &mut reader)?;
+    let mut parser =
+        Parser::new(&ConditionDialect).with_recursion_limit(MAX_NESTING).with_tokens_with_locations(tokens);
     match parser.parse_expr() {
         Ok(expression) => {
             let rest = parser.peek_token();
             if rest.token != Token::EOF {
-                let range = reader.range(rest.span);
-                reader.note(
+                let range = reader.byte_range(rest.span);
+                reader.report(
                     Code::BadCondition,
                     range,
                     "the condition goes on where it should end",
@@ -58,10 +63,10 @@ pub(super) fn read(setting: &Setting<'_>, words: &Vocabulary, mistakes: &mut Mis
                 );
                 return None;
             }
-            compile::condition(&expression, 0, &mut reader)
+            compile::compile_condition(&expression, 0, &mut reader)
         }
         Err(error) => {
-            reader.not_sql(&error);
+            reader.report_parser_error(&error);
             None
         }
     }
@@ -69,9 +74,9 @@ pub(super) fn read(setting: &Setting<'_>, words: &Vocabulary, mistakes: &mut Mis
 
 /// Standard SQL's words, with identifiers of any script.
 #[derive(Debug)]
-struct Sql;
+struct ConditionDialect;
 
-impl Dialect for Sql {
+impl Dialect for ConditionDialect {
     fn is_delimited_identifier_start(&self, c: char) -> bool {
         c == '"'
     }
@@ -86,35 +91,35 @@ impl Dialect for Sql {
 }
 
 /// A condition's text, what it may name, and where its mistakes go.
-struct Reader<'a, 'm, 't> {
+struct ConditionReader<'a, 'm, 't> {
     text: &'a str,
-    at: &'a At,
-    words: &'a Vocabulary,
-    mistakes: &'m mut Mistakes<'t>,
+    location: &'a DocumentLocation,
+    fields: &'a EventFields,
+    mistakes: &'m mut DiagnosticCollector<'t>,
 }
 
-impl Reader<'_, '_, '_> {
+impl ConditionReader<'_, '_, '_> {
     /// Notes a mistake at `range` of the condition's text.
-    fn note(&mut self, code: Code, range: Range<usize>, message: &str, expected: &str) -> &mut Diagnostic {
-        let at = self.mistakes.inside(self.at, self.text, range);
-        self.mistakes.add(code, &at, message, expected)
+    fn report(&mut self, code: Code, range: Range<usize>, message: &str, expected: &str) -> &mut Diagnostic {
+        let at = self.mistakes.locate_within(self.location, self.text, range);
+        self.mistakes.report(code, &at, message, expected)
     }
 
-    fn too_deep(&mut self) {
-        self.note(Code::BadCondition, 0..self.text.len(), "the condition is nested too deeply", "fewer levels");
+    fn report_too_deep(&mut self) {
+        self.report(Code::BadCondition, 0..self.text.len(), "the condition is nested too deeply", "fewer levels");
     }
 
     /// The bytes of `span`; all of the text where the parser does not know.
-    fn range(&self, span: Span) -> Range<usize> {
+    fn byte_range(&self, span: Span) -> Range<usize> {
         if span == Span::empty() {
             return 0..self.text.len();
         }
-        let start = self.offset(span.start);
-        start..self.offset(span.end).max(start)
+        let start = self.byte_offset(span.start);
+        start..self.byte_offset(span.end).max(start)
     }
 
     /// The byte at `location`, which counts lines and characters from 1.
-    fn offset(&self, location: Location) -> usize {
+    fn byte_offset(&self, location: Location) -> usize {
         let newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
         let line = usize::try_from(location.line).unwrap_or(usize::MAX);
         let column = usize::try_from(location.column).unwrap_or(usize::MAX);
@@ -124,10 +129,10 @@ impl Reader<'_, '_, '_> {
     }
 
     /// Notes what the parser says; it gives the place only within its message.
-    fn not_sql(&mut self, error: &ParserError) {
+    fn report_parser_error(&mut self, error: &ParserError) {
         let text = match error {
             ParserError::RecursionLimitExceeded => {
-                self.too_deep();
+                self.report_too_deep();
                 return;
             }
             ParserError::ParserError(text) | ParserError::TokenizerError(text) => text,
@@ -136,7 +141,7 @@ impl Reader<'_, '_, '_> {
         let place = place
             .split_once(", Column: ")
             .and_then(|(line, column)| Some(Location { line: line.parse().ok()?, column: column.parse().ok()? }));
-        let start = place.map_or(self.text.len(), |place| self.offset(place));
+        let start = place.map_or(self.text.len(), |place| self.byte_offset(place));
         let end = start + self.text[start..].chars().next().map_or(0, char::len_utf8);
         match text.strip_prefix("Expected: ").and_then(|text| text.split_once(", found: ")) {
             Some((expected, found)) => {
@@ -146,10 +151,10 @@ impl Reader<'_, '_, '_> {
                 };
                 let sign = !expected.starts_with(char::is_alphabetic);
                 let expected = if sign { format!("`{expected}`") } else { expected.to_owned() };
-                self.note(Code::BadCondition, start..end, &message, &expected);
+                self.report(Code::BadCondition, start..end, &message, &expected);
             }
             None => {
-                self.note(Code::BadCondition, start..end, &format!("not a condition: {text}"), OFFERED);
+                self.report(Code::BadCondition, start..end, &format!("not a condition: {text}"), SUPPORTED_SQL);
             }
         }
     }

@@ -1,45 +1,54 @@
 //! `[dead_letters]`: where records go that are not events. Optional; with it, exactly one place.
 
-use super::{Fields, Setting, name};
+use super::{PipelineSetting, TableReader, name};
 use crate::{
-    DeadLetters,
-    diagnostics::{Code, Mistakes},
+    DeadLetterSpec,
+    diagnostics::{Code, DiagnosticCollector},
 };
 
 /// `Some(None)`: not configured. `None`: configured by mistake.
-pub(super) fn read(
-    root: &mut Fields<'_>,
+pub(super) fn read_dead_letters(
+    root: &mut TableReader<'_>,
     source_topic: Option<&str>,
-    mistakes: &mut Mistakes<'_>,
-) -> Option<Option<DeadLetters>> {
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<Option<DeadLetterSpec>> {
     const EXPECTED: &str = "`topic = \"…\"` or `file = \"…\"`";
     let Some(setting) = root.optional("dead_letters") else { return Some(None) };
-    let mut table = setting.table("a table: `[dead_letters]`", mistakes)?;
+    let mut table = setting.read_table("a table: `[dead_letters]`", mistakes)?;
     let place = match (table.optional("topic"), table.optional("file")) {
-        (Some(topic), None) => topic_of(&topic, source_topic, mistakes),
-        (None, Some(file)) => file.text("a path", mistakes).map(|path| DeadLetters::File(path.into())),
+        (Some(topic), None) => read_topic(&topic, source_topic, mistakes),
+        (None, Some(file)) => file.read_text("a path", mistakes).map(|path| DeadLetterSpec::File(path.into())),
         (Some(topic), Some(file)) => {
             mistakes
-                .add(Code::ConflictingFields, file.at, "dead letters go to one place, these are two", EXPECTED)
-                .related(topic.at, "the other one".to_owned());
+                .report(Code::ConflictingFields, file.location, "dead letters go to one place, these are two", EXPECTED)
+                .set_related(topic.location, "the other one".to_owned());
             None
         }
         (None, None) => {
-            mistakes.add(Code::MissingField, setting.at, "`[dead_letters]` does not say where to", EXPECTED);
+            mistakes.report(Code::MissingField, setting.location, "`[dead_letters]` does not say where to", EXPECTED);
             None
         }
     };
-    table.finish(mistakes);
+    table.report_unknown_and_missing(mistakes);
     place.map(Some)
 }
 
-fn topic_of(setting: &Setting<'_>, source_topic: Option<&str>, mistakes: &mut Mistakes<'_>) -> Option<DeadLetters> {
-    let topic = name::topic(setting, mistakes)?;
+fn read_topic(
+    setting: &PipelineSetting<'_>,
+    source_topic: Option<&str>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<DeadLetterSpec> {
+    let topic = name::read_topic_name(setting, mistakes)?;
     if source_topic == Some(topic.as_str()) {
         mistakes
-            .add(Code::BadValue, setting.at, "dead letters would go back into the source's topic", "another topic")
-            .hint(format!("for example \"{topic}.dead-letters\""));
+            .report(
+                Code::BadValue,
+                setting.location,
+                "dead letters would go back into the source's topic",
+                "another topic",
+            )
+            .set_hint(format!("for example \"{topic}.dead-letters\""));
         return None;
     }
-    Some(DeadLetters::Topic(topic))
+    Some(DeadLetterSpec::Topic(topic))
 }

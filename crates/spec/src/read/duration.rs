@@ -5,41 +5,48 @@
 
 use jiff::{Span, SpanRelativeTo};
 
-use super::fields::Setting;
+use super::fields::PipelineSetting;
 use crate::{
-    diagnostics::{Code, Mistakes},
-    document::Value,
+    diagnostics::{Code, DiagnosticCollector},
+    document::DocumentValue,
 };
 
 /// The longest TTL: 100 years of 365 days, far from where Redis overflows.
 pub(crate) const MAX_TTL_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 
 /// Reads a duration of `min_ms` to `max_ms` milliseconds.
-pub(crate) fn read(setting: &Setting<'_>, min_ms: i64, max_ms: i64, mistakes: &mut Mistakes<'_>) -> Option<i64> {
+pub(crate) fn read_duration_ms(
+    setting: &PipelineSetting<'_>,
+    min_ms: i64,
+    max_ms: i64,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<i64> {
     const EXPECTED: &str = "a duration such as \"500ms\", \"10s\", \"1h 30m\" or \"7d\"";
-    if let Value::Integer(number) = setting.value {
+    if let DocumentValue::Integer(number) = setting.value {
         let message = format!("`{}` must be a duration with a unit, not a bare number", setting.path);
-        mistakes.add(Code::WrongType, setting.at, message, EXPECTED).hint(format!("for seconds: \"{number}s\""));
+        mistakes
+            .report(Code::WrongType, setting.location, message, EXPECTED)
+            .set_hint(format!("for seconds: \"{number}s\""));
         return None;
     }
-    let text = setting.text(EXPECTED, mistakes)?;
-    match milliseconds(text) {
+    let text = setting.read_text(EXPECTED, mistakes)?;
+    match parse_duration_ms(text) {
         Ok(ms) if (min_ms..=max_ms).contains(&ms) => Some(ms),
         Ok(ms) => {
             let message = format!("`{}` is too {}", setting.path, if ms < min_ms { "short" } else { "long" });
-            let expected = format!("at least {} and at most {}", written(min_ms), written(max_ms));
-            mistakes.add(Code::OutOfRange, setting.at, message, expected);
+            let expected = format!("at least {} and at most {}", format_duration(min_ms), format_duration(max_ms));
+            mistakes.report(Code::OutOfRange, setting.location, message, expected);
             None
         }
         Err(reason) => {
             let message = format!("`{}` is not a duration that can be used: {reason}", setting.path);
-            mistakes.add(Code::BadDuration, setting.at, message, EXPECTED);
+            mistakes.report(Code::BadDuration, setting.location, message, EXPECTED);
             None
         }
     }
 }
 
-fn milliseconds(text: &str) -> Result<i64, &'static str> {
+fn parse_duration_ms(text: &str) -> Result<i64, &'static str> {
     let span: Span = text.trim().parse().map_err(|_| "it is not a number with a unit")?;
     if span.get_months() != 0 || span.get_years() != 0 {
         return Err("months and years have no fixed length");
@@ -53,7 +60,7 @@ fn milliseconds(text: &str) -> Result<i64, &'static str> {
 }
 
 /// A bound, in the largest unit that divides it.
-fn written(ms: i64) -> String {
+fn format_duration(ms: i64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     units.iter().find(|(unit, _)| ms != 0 && ms % unit == 0).map_or_else(
         || if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") },
@@ -79,7 +86,7 @@ mod tests {
             ("0s", 0),
             ("-1s", -1_000),
         ] {
-            assert_eq!(milliseconds(text), Ok(ms), "{text}");
+            assert_eq!(parse_duration_ms(text), Ok(ms), "{text}");
         }
     }
 
@@ -92,16 +99,16 @@ mod tests {
             ("10", "not a number with a unit"),
             ("soon", "not a number with a unit"),
         ] {
-            let error = milliseconds(text).expect_err(text);
+            let error = parse_duration_ms(text).expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");
         }
     }
 
     #[test]
     fn bounds_are_written_in_round_units() {
-        assert_eq!(written(0), "0s");
-        assert_eq!(written(1), "1ms");
-        assert_eq!(written(windrow_core::MAX_WINDOW_MS), "1000d");
-        assert_eq!(written(5_400_000), "90m");
+        assert_eq!(format_duration(0), "0s");
+        assert_eq!(format_duration(1), "1ms");
+        assert_eq!(format_duration(windrow_core::MAX_WINDOW_MS), "1000d");
+        assert_eq!(format_duration(5_400_000), "90m");
     }
 }

@@ -1,65 +1,74 @@
 //! `[feature_view.NAME.features]`: what is computed in a window.
 //!
 //! Owns: which aggregate takes which type of field, and what a default must be. Does not own: `where`
-//! ([`super::condition`]).
+//! ([`super::compile_condition`]).
 
 use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, FieldType, Literal};
 
 use super::{
-    Setting, condition,
-    event::{Lookup, Vocabulary},
+    PipelineSetting, condition,
+    event::{EventFields, FieldLookup},
     name,
-    suggestion::did_you_mean,
+    suggestion::suggest_name,
 };
 use crate::{
-    diagnostics::{Code, Mistakes},
-    document::Value,
+    diagnostics::{Code, DiagnosticCollector},
+    document::DocumentValue,
 };
 
-const AGGREGATES: [&str; 9] = ["count", "sum", "avg", "min", "max", "first", "last", "count_distinct", "duration"];
+const AGGREGATE_NAMES: [&str; 9] = ["count", "sum", "avg", "min", "max", "first", "last", "count_distinct", "duration"];
 const EXPECTED: &str = "one aggregate, for example `{ count = \"*\" }` or `{ avg = \"price\" }`";
 
 /// All features of a view; `None` where one of them has a mistake.
-pub(super) fn read_all(setting: &Setting<'_>, words: &Vocabulary, mistakes: &mut Mistakes<'_>) -> Option<Vec<Feature>> {
-    let table = setting.table("a table with a line for each feature", mistakes)?;
+pub(super) fn read_features(
+    setting: &PipelineSetting<'_>,
+    words: &EventFields,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<Vec<Feature>> {
+    let table = setting.read_table("a table with a line for each feature", mistakes)?;
     if table.table.entries.is_empty() {
-        mistakes.add(Code::MissingField, setting.at, "the view has no features", "`NAME = { count = \"*\" }`");
+        mistakes.report(Code::MissingField, setting.location, "the view has no features", "`NAME = { count = \"*\" }`");
         return None;
     }
     let mut features = Vec::new();
     for entry in &table.table.entries {
-        let at = &entry.name_at;
-        let named = name::field("a feature", &entry.name, at, mistakes)
-            && name::free_in_row("a feature", &entry.name, words.key.as_deref(), at, mistakes);
-        let feature = read(&entry.name, &table.setting.child(&entry.name, &entry.node), words, mistakes);
+        let at = &entry.name_location;
+        let named = name::check_field_name("a feature", &entry.name, at, mistakes)
+            && name::check_not_reserved("a feature", &entry.name, words.key_name.as_deref(), at, mistakes);
+        let feature = read_feature(&entry.name, &table.setting.child(&entry.name, &entry.node), words, mistakes);
         features.push(feature.filter(|_| named));
     }
     features.into_iter().collect()
 }
 
-fn read(name: &str, setting: &Setting<'_>, words: &Vocabulary, mistakes: &mut Mistakes<'_>) -> Option<Feature> {
-    let mut table = setting.table(EXPECTED, mistakes)?;
-    let present: Vec<(&str, Setting<'_>)> =
-        AGGREGATES.into_iter().filter_map(|one| table.optional(one).map(|setting| (one, setting))).collect();
+fn read_feature(
+    name: &str,
+    setting: &PipelineSetting<'_>,
+    words: &EventFields,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<Feature> {
+    let mut table = setting.read_table(EXPECTED, mistakes)?;
+    let present: Vec<(&str, PipelineSetting<'_>)> =
+        AGGREGATE_NAMES.into_iter().filter_map(|one| table.optional(one).map(|setting| (one, setting))).collect();
     let condition = match table.optional("where") {
-        Some(setting) => condition::read(&setting, words, mistakes).map(Some),
+        Some(setting) => condition::read_condition(&setting, words, mistakes).map(Some),
         None => Some(None),
     };
     let default = table.optional("default");
-    let misspelt = table.table.entries.iter().any(|entry| did_you_mean(&entry.name, AGGREGATES).is_some());
-    table.finish(mistakes);
+    let misspelt = table.table.entries.iter().any(|entry| suggest_name(&entry.name, AGGREGATE_NAMES).is_some());
+    table.report_unknown_and_missing(mistakes);
 
     let aggregate = match present.as_slice() {
-        [(kind, setting)] => aggregate(kind, setting, words, mistakes),
+        [(kind, setting)] => read_aggregate(kind, setting, words, mistakes),
         [] if misspelt => None,
         [] => {
-            mistakes.add(Code::MissingField, setting.at, format!("`{name}` computes nothing"), EXPECTED);
+            mistakes.report(Code::MissingField, setting.location, format!("`{name}` computes nothing"), EXPECTED);
             None
         }
         [(_, first), (_, second), ..] => {
             mistakes
-                .add(Code::ConflictingFields, second.at, format!("`{name}` computes several things"), EXPECTED)
-                .related(first.at, "the first one".to_owned());
+                .report(Code::ConflictingFields, second.location, format!("`{name}` computes several things"), EXPECTED)
+                .set_related(first.location, "the first one".to_owned());
             None
         }
     };
@@ -72,35 +81,35 @@ fn read(name: &str, setting: &Setting<'_>, words: &Vocabulary, mistakes: &mut Mi
 }
 
 /// The aggregate, and the type of what it computes where that is known.
-fn aggregate(
+fn read_aggregate(
     kind: &str,
-    setting: &Setting<'_>,
-    words: &Vocabulary,
-    mistakes: &mut Mistakes<'_>,
+    setting: &PipelineSetting<'_>,
+    words: &EventFields,
+    mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<(Aggregate, Option<FieldType>)> {
     if kind == "duration" {
-        return duration_unit(setting, mistakes).map(|unit| (Aggregate::Duration(unit), Some(FieldType::Long)));
+        return read_duration_unit(setting, mistakes).map(|unit| (Aggregate::Duration(unit), Some(FieldType::Long)));
     }
     let expected = if kind == "count" { "\"*\" or the name of a field" } else { "the name of a field" };
-    let name = setting.text(expected, mistakes)?;
+    let name = setting.read_text(expected, mistakes)?;
     if name == "*" {
         if kind == "count" {
             return Some((Aggregate::Count, Some(FieldType::Long)));
         }
         let message = format!("`{kind}` needs a field; only `count` takes \"*\"");
-        mistakes.add(Code::BadValue, setting.at, message, expected);
+        mistakes.report(Code::BadValue, setting.location, message, expected);
         return None;
     }
-    let (field, field_type) = match words.find(name) {
-        Lookup::Found(field, field_type) => (field, field_type),
-        Lookup::Undeclared { expected, hint } => {
+    let (field, field_type) = match words.find_field(name) {
+        FieldLookup::Found(field, field_type) => (field, field_type),
+        FieldLookup::Undeclared { expected, hint } => {
             mistakes
-                .add(Code::UndeclaredField, setting.at, format!("events have no field `{name}`"), expected)
-                .hint(hint);
+                .report(Code::UndeclaredField, setting.location, format!("events have no field `{name}`"), expected)
+                .set_hint(hint);
             return None;
         }
         // A stand-in: the pipeline is refused for the event's own mistakes.
-        Lookup::Unclear => (FieldId(0), None),
+        FieldLookup::Unknown => (FieldId(0), None),
     };
     let accepted: &[FieldType] = match kind {
         "sum" | "avg" => &[FieldType::Double, FieldType::Long],
@@ -110,7 +119,7 @@ fn aggregate(
     if let Some(field_type) = field_type.filter(|one| !accepted.contains(one)) {
         let message = format!("`{kind}` cannot take `{name}`, which is a {}", field_type.name());
         let expected = if accepted.len() == 2 { "a double or a long" } else { "a double, a long or a string" };
-        mistakes.add(Code::TypeMismatch, setting.at, message, expected);
+        mistakes.report(Code::TypeMismatch, setting.location, message, expected);
         return None;
     }
     let (aggregate, output) = match kind {
@@ -126,17 +135,17 @@ fn aggregate(
     Some((aggregate, output))
 }
 
-fn duration_unit(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<DurationUnit> {
+fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<DurationUnit> {
     const EXPECTED: &str = "\"milliseconds\", \"seconds\" or \"minutes\"";
-    match setting.text(EXPECTED, mistakes)? {
+    match setting.read_text(EXPECTED, mistakes)? {
         "milliseconds" => Some(DurationUnit::Milliseconds),
         "seconds" => Some(DurationUnit::Seconds),
         "minutes" => Some(DurationUnit::Minutes),
         other => {
             let message = format!("`{}` is not a unit of durations", setting.path);
             mistakes
-                .add(Code::BadValue, setting.at, message, EXPECTED)
-                .hint(did_you_mean(other, ["milliseconds", "seconds", "minutes"]));
+                .report(Code::BadValue, setting.location, message, EXPECTED)
+                .set_hint(suggest_name(other, ["milliseconds", "seconds", "minutes"]));
             None
         }
     }
@@ -144,14 +153,18 @@ fn duration_unit(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<D
 
 /// `output`: the type of the feature, `None` where its own mistakes hide it.
 #[allow(clippy::cast_precision_loss)] // as in TOML itself, where 1 and 1.0 are one number to people
-fn read_default(setting: &Setting<'_>, output: Option<FieldType>, mistakes: &mut Mistakes<'_>) -> Option<Literal> {
+fn read_default(
+    setting: &PipelineSetting<'_>,
+    output: Option<FieldType>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<Literal> {
     match (output?, setting.value) {
-        (FieldType::Double, Value::Float(number)) if number.is_finite() => Some(Literal::Double(*number)),
-        (FieldType::Double, Value::Integer(number)) => Some(Literal::Double(*number as f64)),
-        (FieldType::Long, Value::Integer(number)) => Some(Literal::Long(*number)),
-        (FieldType::String, Value::Text(text)) => Some(Literal::String(text.as_str().into())),
-        (FieldType::Boolean, Value::Boolean(truth)) => Some(Literal::Boolean(*truth)),
-        (_, Value::Broken) => None,
+        (FieldType::Double, DocumentValue::Float(number)) if number.is_finite() => Some(Literal::Double(*number)),
+        (FieldType::Double, DocumentValue::Integer(number)) => Some(Literal::Double(*number as f64)),
+        (FieldType::Long, DocumentValue::Integer(number)) => Some(Literal::Long(*number)),
+        (FieldType::String, DocumentValue::Text(text)) => Some(Literal::String(text.as_str().into())),
+        (FieldType::Boolean, DocumentValue::Boolean(truth)) => Some(Literal::Boolean(*truth)),
+        (_, DocumentValue::Invalid) => None,
         (output, value) => {
             let message =
                 format!("`{}` is {}, but the feature is a {}", setting.path, value.type_name(), output.name());
@@ -161,7 +174,7 @@ fn read_default(setting: &Setting<'_>, output: Option<FieldType>, mistakes: &mut
                 FieldType::String => "text such as \"none\"",
                 FieldType::Boolean => "true or false",
             };
-            mistakes.add(Code::TypeMismatch, setting.at, message, expected);
+            mistakes.report(Code::TypeMismatch, setting.location, message, expected);
             None
         }
     }

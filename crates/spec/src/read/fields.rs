@@ -2,103 +2,104 @@
 //!
 //! Owns: the mistakes every table can have (missing, unknown, wrongly typed fields). Does not own: what a value means.
 
-use super::suggestion::{closest, one_of};
+use super::suggestion::{closest_name, list_names};
 use crate::{
-    diagnostics::{At, Code, Mistakes},
-    document::{Node, Table, Value},
+    diagnostics::{Code, DiagnosticCollector, DocumentLocation},
+    document::{DocumentNode, DocumentTable, DocumentValue},
 };
 
 /// A value with the path that people know it by.
 #[derive(Clone, Debug)]
-pub(crate) struct Setting<'a> {
+pub(crate) struct PipelineSetting<'a> {
     /// Names from the root, joined by dots.
     pub(crate) path: String,
-    pub(crate) at: &'a At,
-    pub(crate) value: &'a Value,
+    pub(crate) location: &'a DocumentLocation,
+    pub(crate) value: &'a DocumentValue,
 }
 
-impl<'a> Setting<'a> {
-    pub(crate) fn root(document: &'a Node) -> Self {
-        Self { path: String::new(), at: &document.at, value: &document.value }
+impl<'a> PipelineSetting<'a> {
+    pub(crate) fn root(document: &'a DocumentNode) -> Self {
+        Self { path: String::new(), location: &document.location, value: &document.value }
     }
 
-    pub(crate) fn child(&self, name: &str, node: &'a Node) -> Self {
-        Self { path: join(&self.path, name), at: &node.at, value: &node.value }
+    pub(crate) fn child(&self, name: &str, node: &'a DocumentNode) -> Self {
+        Self { path: join_path(&self.path, name), location: &node.location, value: &node.value }
     }
 
     /// Its text, which must not be blank; `expected` reads on after "expected".
-    pub(crate) fn text(&self, expected: &str, mistakes: &mut Mistakes<'_>) -> Option<&'a str> {
+    pub(crate) fn read_text(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
         match self.value {
-            Value::Text(text) if text.trim().is_empty() => {
-                mistakes.add(Code::EmptyText, self.at, format!("`{}` is empty", self.path), expected);
+            DocumentValue::Text(text) if text.trim().is_empty() => {
+                mistakes.report(Code::EmptyText, self.location, format!("`{}` is empty", self.path), expected);
                 None
             }
-            Value::Text(text) => Some(text),
+            DocumentValue::Text(text) => Some(text),
             _ => {
-                self.wrong_type("text", expected, mistakes);
+                self.report_wrong_type("text", expected, mistakes);
                 None
             }
         }
     }
 
     /// Its integer.
-    pub(crate) fn integer(&self, expected: &str, mistakes: &mut Mistakes<'_>) -> Option<i64> {
+    pub(crate) fn read_integer(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<i64> {
         match self.value {
-            Value::Integer(integer) => Some(*integer),
+            DocumentValue::Integer(integer) => Some(*integer),
             _ => {
-                self.wrong_type("an integer", expected, mistakes);
+                self.report_wrong_type("an integer", expected, mistakes);
                 None
             }
         }
     }
 
     /// Its fields.
-    pub(crate) fn table(&self, expected: &str, mistakes: &mut Mistakes<'_>) -> Option<Fields<'a>> {
+    pub(crate) fn read_table(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<TableReader<'a>> {
         match self.value {
-            Value::Table(table) => {
-                Some(Fields { setting: self.clone(), table, known: Vec::new(), missing: Vec::new() })
+            DocumentValue::Table(table) => {
+                Some(TableReader { setting: self.clone(), table, known_fields: Vec::new(), missing_fields: Vec::new() })
             }
             _ => {
-                self.wrong_type("a table", expected, mistakes);
+                self.report_wrong_type("a table", expected, mistakes);
                 None
             }
         }
     }
 
-    pub(crate) fn wrong_type(&self, wanted: &str, expected: &str, mistakes: &mut Mistakes<'_>) {
-        if matches!(self.value, Value::Broken) {
+    pub(crate) fn report_wrong_type(&self, wanted: &str, expected: &str, mistakes: &mut DiagnosticCollector<'_>) {
+        if matches!(self.value, DocumentValue::Invalid) {
             return;
         }
         let message = format!("`{}` must be {wanted}, not {}", self.path, self.value.type_name());
-        let scalar = matches!(self.value, Value::Integer(_) | Value::Float(_) | Value::Boolean(_));
-        let quote = wanted == "text" && scalar && matches!(self.at, At::Override(_));
+        let scalar =
+            matches!(self.value, DocumentValue::Integer(_) | DocumentValue::Float(_) | DocumentValue::Boolean(_));
+        let quote = wanted == "text" && scalar && matches!(self.location, DocumentLocation::Override(_));
         mistakes
-            .add(Code::WrongType, self.at, message, expected)
-            .hint(quote.then(|| format!("quote it: --set '{}=\"…\"'", self.path)));
+            .report(Code::WrongType, self.location, message, expected)
+            .set_hint(quote.then(|| format!("quote it: --set '{}=\"…\"'", self.path)));
     }
 }
 
-/// A table of which every field is asked for by name; [`Fields::finish`] tells of the others.
+/// A table of which every field is asked for by name; [`TableReader::report_unknown_and_missing`] tells of the others.
 #[derive(Debug)]
-pub(crate) struct Fields<'a> {
-    pub(crate) setting: Setting<'a>,
-    pub(crate) table: &'a Table,
-    known: Vec<&'static str>,
-    missing: Vec<(&'static str, &'static str)>,
+pub(crate) struct TableReader<'a> {
+    pub(crate) setting: PipelineSetting<'a>,
+    pub(crate) table: &'a DocumentTable,
+    known_fields: Vec<&'static str>,
+    missing_fields: Vec<(&'static str, &'static str)>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> TableReader<'a> {
     /// A field that has to be there; `example` is a line (or header) that would do.
-    pub(crate) fn required(&mut self, name: &'static str, example: &'static str) -> Option<Setting<'a>> {
+    pub(crate) fn required(&mut self, name: &'static str, example: &'static str) -> Option<PipelineSetting<'a>> {
         let setting = self.optional(name);
         if setting.is_none() {
-            self.missing.push((name, example));
+            self.missing_fields.push((name, example));
         }
         setting
     }
 
-    pub(crate) fn optional(&mut self, name: &'static str) -> Option<Setting<'a>> {
-        self.known.push(name);
+    pub(crate) fn optional(&mut self, name: &'static str) -> Option<PipelineSetting<'a>> {
+        self.known_fields.push(name);
         self.table.get(name).map(|entry| self.setting.child(name, &entry.node))
     }
 
@@ -107,30 +108,35 @@ impl<'a> Fields<'a> {
         &mut self,
         name: &'static str,
         example: &'static str,
-        mistakes: &mut Mistakes<'_>,
-    ) -> Option<Fields<'a>> {
-        self.required(name, example)?.table(&format!("a table: `{example}`"), mistakes)
+        mistakes: &mut DiagnosticCollector<'_>,
+    ) -> Option<TableReader<'a>> {
+        self.required(name, example)?.read_table(&format!("a table: `{example}`"), mistakes)
     }
 
     /// Notes what is missing, and every field that nobody asked for.
-    pub(crate) fn finish(mut self, mistakes: &mut Mistakes<'_>) {
-        for entry in self.table.entries.iter().filter(|entry| !self.known.contains(&entry.name.as_str())) {
-            let suggestion = closest(&entry.name, self.known.iter().copied());
+    pub(crate) fn report_unknown_and_missing(mut self, mistakes: &mut DiagnosticCollector<'_>) {
+        for entry in self.table.entries.iter().filter(|entry| !self.known_fields.contains(&entry.name.as_str())) {
+            let suggestion = closest_name(&entry.name, self.known_fields.iter().copied());
             // A misspelt field is one mistake, not also a missing one.
-            self.missing.retain(|(name, _)| Some(*name) != suggestion);
-            let message = format!("there is no `{}` {}", entry.name, self.place());
+            self.missing_fields.retain(|(name, _)| Some(*name) != suggestion);
+            let message = format!("there is no `{}` {}", entry.name, self.describe_table());
             mistakes
-                .add(Code::UnknownField, &entry.name_at, message, one_of(self.known.iter().copied()))
-                .hint(suggestion.map(|name| format!("did you mean `{name}`?")));
+                .report(
+                    Code::UnknownField,
+                    &entry.name_location,
+                    message,
+                    list_names(self.known_fields.iter().copied()),
+                )
+                .set_hint(suggestion.map(|name| format!("did you mean `{name}`?")));
         }
-        for (name, example) in &self.missing {
-            let message = format!("`{name}` is missing {}", self.place());
-            mistakes.add(Code::MissingField, self.setting.at, message, format!("`{example}`"));
+        for (name, example) in &self.missing_fields {
+            let message = format!("`{name}` is missing {}", self.describe_table());
+            mistakes.report(Code::MissingField, self.setting.location, message, format!("`{example}`"));
         }
     }
 
     /// Where this table is, in words.
-    fn place(&self) -> String {
+    fn describe_table(&self) -> String {
         if self.setting.path.is_empty() {
             "in the pipeline file".to_owned()
         } else {
@@ -140,7 +146,7 @@ impl<'a> Fields<'a> {
 }
 
 /// A path one name longer; names that TOML would quote are quoted.
-pub(crate) fn join(path: &str, name: &str) -> String {
+pub(crate) fn join_path(path: &str, name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let name = if bare { name.to_owned() } else { format!("{name:?}") };
     if path.is_empty() { name } else { format!("{path}.{name}") }

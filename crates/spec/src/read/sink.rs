@@ -1,30 +1,30 @@
 //! `[sink.redis]`: where rows go.
 
-use super::{Fields, Setting};
+use super::{PipelineSetting, TableReader};
 use crate::{
-    RedisSink,
-    diagnostics::{Code, Mistakes},
+    RedisSinkSpec,
+    diagnostics::{Code, DiagnosticCollector},
 };
 
-pub(super) fn read(root: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option<RedisSink> {
+pub(super) fn read_sink(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<RedisSinkSpec> {
     let mut sink = root.required_table("sink", "[sink.redis]", mistakes)?;
     let redis = sink.required_table("redis", "[sink.redis]", mistakes);
-    sink.finish(mistakes);
+    sink.report_unknown_and_missing(mistakes);
     let mut redis = redis?;
     let url = redis.required("url", "url = \"redis://localhost:6379\"");
-    let url = url.and_then(|setting| url_text(&setting, mistakes));
-    redis.finish(mistakes);
-    Some(RedisSink { url: url? })
+    let url = url.and_then(|setting| read_url(&setting, mistakes));
+    redis.report_unknown_and_missing(mistakes);
+    Some(RedisSinkSpec { url: url? })
 }
 
-fn url_text(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<String> {
+fn read_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     const EXPECTED: &str = "\"redis://host:port\", \"rediss://…\" (TLS) or \"unix://path\"";
-    let text = setting.text(EXPECTED, mistakes)?;
+    let text = setting.read_text(EXPECTED, mistakes)?;
     let server = ["redis://", "rediss://", "unix://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let fine = server.is_some_and(|server| !server.is_empty()) && !text.contains(char::is_whitespace);
     if !fine {
         let message = format!("`{}` is not the address of a Redis", setting.path);
-        mistakes.add(Code::BadValue, setting.at, message, EXPECTED).secret();
+        mistakes.report(Code::BadValue, setting.location, message, EXPECTED).redact_line();
     }
     fine.then(|| text.to_owned())
 }

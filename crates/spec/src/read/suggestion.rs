@@ -1,12 +1,12 @@
 //! "Did you mean": the closest of the names that would have been right.
 
 /// Longer names are not typed but generated; comparing them only costs time.
-const LONGEST_NAME_CHARS: usize = 64;
+const MAX_COMPARED_CHARS: usize = 64;
 
 /// The name closest to `written`, if it is close enough to be meant.
-pub(crate) fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = written.chars().count();
-    if length > LONGEST_NAME_CHARS {
+    if length > MAX_COMPARED_CHARS {
         return None;
     }
     let lower = written.to_lowercase();
@@ -19,12 +19,12 @@ pub(crate) fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
 }
 
 /// The hint that names it.
-pub(crate) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    closest(written, known).map(|name| format!("did you mean `{name}`?"))
+pub(crate) fn suggest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    closest_name(written, known).map(|name| format!("did you mean `{name}`?"))
 }
 
 /// `a, b or c`, for lists of what is possible.
-pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn list_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.pop() {
         None => "nothing".to_owned(),

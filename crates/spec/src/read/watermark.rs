@@ -2,13 +2,16 @@
 
 use windrow_core::MAX_WINDOW_MS;
 
-use super::{Fields, duration};
-use crate::{Watermark, diagnostics::Mistakes};
+use super::{TableReader, duration};
+use crate::{WatermarkSpec, diagnostics::DiagnosticCollector};
 
-pub(super) fn read(root: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option<Watermark> {
+pub(super) fn read_watermark(
+    root: &mut TableReader<'_>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<WatermarkSpec> {
     let mut watermark = root.required_table("watermark", "[watermark]", mistakes)?;
     let bound = watermark.required("max_out_of_orderness", "max_out_of_orderness = \"10s\"");
-    let bound = bound.and_then(|setting| duration::read(&setting, 0, MAX_WINDOW_MS, mistakes));
-    watermark.finish(mistakes);
-    Some(Watermark { max_out_of_orderness_ms: bound? })
+    let bound = bound.and_then(|setting| duration::read_duration_ms(&setting, 0, MAX_WINDOW_MS, mistakes));
+    watermark.report_unknown_and_missing(mistakes);
+    Some(WatermarkSpec { max_out_of_orderness_ms: bound? })
 }

@@ -2,71 +2,85 @@
 
 use windrow_core::{MAX_PANES, MAX_WINDOW_MS, WindowKind};
 
-use super::{Fields, Setting, duration};
-use crate::diagnostics::{Code, Mistakes};
+use super::{PipelineSetting, TableReader, duration};
+use crate::diagnostics::{Code, DiagnosticCollector};
 
 const EXPECTED: &str =
     "one of `window.sliding = { size, slide }`, `window.tumbling = { size }` and `window.session = { gap }`";
 
-pub(super) fn read(setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<WindowKind> {
-    let mut table = setting.table(EXPECTED, mistakes)?;
-    let present: Vec<(&str, Setting<'_>)> = ["sliding", "tumbling", "session"]
+pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<WindowKind> {
+    let mut table = setting.read_table(EXPECTED, mistakes)?;
+    let present: Vec<(&str, PipelineSetting<'_>)> = ["sliding", "tumbling", "session"]
         .into_iter()
         .filter_map(|kind| table.optional(kind).map(|setting| (kind, setting)))
         .collect();
     // A misspelt kind is reported as such; that none is left follows from it.
     let misspelt = present.is_empty() && !table.table.entries.is_empty();
-    table.finish(mistakes);
+    table.report_unknown_and_missing(mistakes);
     match present.as_slice() {
-        [(kind, setting)] => read_kind(kind, setting, mistakes),
+        [(kind, setting)] => read_window_kind(kind, setting, mistakes),
         [] if misspelt => None,
         [] => {
-            mistakes.add(Code::MissingField, setting.at, "the view's window is missing", EXPECTED);
+            mistakes.report(Code::MissingField, setting.location, "the view's window is missing", EXPECTED);
             None
         }
         [(_, first), (_, second), ..] => {
             mistakes
-                .add(Code::ConflictingFields, second.at, "a view has one window, these are several", EXPECTED)
-                .related(first.at, "the first one".to_owned());
+                .report(Code::ConflictingFields, second.location, "a view has one window, these are several", EXPECTED)
+                .set_related(first.location, "the first one".to_owned());
             None
         }
     }
 }
 
-fn read_kind(kind: &str, setting: &Setting<'_>, mistakes: &mut Mistakes<'_>) -> Option<WindowKind> {
-    let mut table = setting.table("a table such as `{ size = \"1h\" }`", mistakes)?;
+fn read_window_kind(
+    kind: &str,
+    setting: &PipelineSetting<'_>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<WindowKind> {
+    let mut table = setting.read_table("a table such as `{ size = \"1h\" }`", mistakes)?;
     let window = match kind {
         "sliding" => {
-            let size = length(&mut table, "size", "size = \"1h\"", mistakes);
-            let slide = length(&mut table, "slide", "slide = \"10m\"", mistakes);
-            size.zip(slide).and_then(|(size_ms, slide_ms)| sliding(setting, size_ms, slide_ms, mistakes))
+            let size = read_length_ms(&mut table, "size", "size = \"1h\"", mistakes);
+            let slide = read_length_ms(&mut table, "slide", "slide = \"10m\"", mistakes);
+            size.zip(slide).and_then(|(size_ms, slide_ms)| check_pane_count(setting, size_ms, slide_ms, mistakes))
         }
-        "tumbling" => length(&mut table, "size", "size = \"1h\"", mistakes)
+        "tumbling" => read_length_ms(&mut table, "size", "size = \"1h\"", mistakes)
             .map(|size_ms| WindowKind::Sliding { size_ms, slide_ms: size_ms }),
-        _ => length(&mut table, "gap", "gap = \"10m\"", mistakes).map(|gap_ms| WindowKind::Session { gap_ms }),
+        _ => read_length_ms(&mut table, "gap", "gap = \"10m\"", mistakes).map(|gap_ms| WindowKind::Session { gap_ms }),
     };
-    table.finish(mistakes);
+    table.report_unknown_and_missing(mistakes);
     window
 }
 
-fn length(
-    table: &mut Fields<'_>,
+fn read_length_ms(
+    table: &mut TableReader<'_>,
     name: &'static str,
     example: &'static str,
-    mistakes: &mut Mistakes<'_>,
+    mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<i64> {
-    table.required(name, example).and_then(|setting| duration::read(&setting, 1, MAX_WINDOW_MS, mistakes))
+    table.required(name, example).and_then(|setting| duration::read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes))
 }
 
 /// State per entity is one pane for each common divisor of size and slide: too many is a mistake. A slide longer than
 /// the size is fine: events in the gaps belong to no window.
-fn sliding(setting: &Setting<'_>, size_ms: i64, slide_ms: i64, mistakes: &mut Mistakes<'_>) -> Option<WindowKind> {
+fn check_pane_count(
+    setting: &PipelineSetting<'_>,
+    size_ms: i64,
+    slide_ms: i64,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<WindowKind> {
     let panes = size_ms / greatest_common_divisor(size_ms, slide_ms);
     if panes > MAX_PANES {
         let message = format!("a window of this size and slide has {panes} panes");
         mistakes
-            .add(Code::TooManyPanes, setting.at, message, format!("at most {MAX_PANES} panes (size ÷ common divisor)"))
-            .hint("let size be a multiple of a longer slide".to_owned());
+            .report(
+                Code::TooManyPanes,
+                setting.location,
+                message,
+                format!("at most {MAX_PANES} panes (size ÷ common divisor)"),
+            )
+            .set_hint("let size be a multiple of a longer slide".to_owned());
         return None;
     }
     Some(WindowKind::Sliding { size_ms, slide_ms })

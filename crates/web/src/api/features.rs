@@ -10,60 +10,60 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use windrow_connectors::redis::{Contents, FoundRow};
+use windrow_connectors::redis::{StoredRow, StoredRowContents};
 use windrow_core::{EventTime, WindowKind};
 
-use super::{build, newest};
-use crate::answers::{Parameters, text};
-use crate::live::{EVERY, Feeds};
-use crate::words::window;
-use crate::{Console, Job};
-pub use lookups::Lookups;
+use super::{message_builder, newest_items};
+use crate::answers::{QueryParameters, to_json_text};
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL};
+use crate::words::format_window;
+use crate::{JobReport, JobServerContext};
+pub use lookups::UserRowLookup;
 
 /// Rows of a user that are looked for among those written lately.
-const RECENT_MAX: usize = 500;
+const RECENT_ROWS_MAX: usize = 500;
 /// Late events and dead letters of a user.
-const SHOWN_MAX: usize = 100;
+const PROBLEMS_SHOWN_MAX: usize = 100;
 
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct FeaturesQuery {
     user: Option<String>,
 }
 
-pub(super) async fn now(
-    State(console): State<Arc<Console>>,
-    Parameters(asked): Parameters<Asked>,
-    Extension(lookups): Extension<Lookups>,
+pub(super) async fn get_features(
+    State(console): State<Arc<JobServerContext>>,
+    QueryParameters(asked): QueryParameters<FeaturesQuery>,
+    Extension(lookups): Extension<UserRowLookup>,
 ) -> impl IntoResponse {
-    Json(of(&console, &lookups, asked.user.as_deref()).await)
+    Json(render_features(&console, &lookups, asked.user.as_deref()).await)
 }
 
-pub(super) async fn live(
-    State(console): State<Arc<Console>>,
-    Parameters(asked): Parameters<Asked>,
-    Extension(lookups): Extension<Lookups>,
-    Extension(feeds): Extension<Feeds>,
+pub(super) async fn stream_features(
+    State(console): State<Arc<JobServerContext>>,
+    QueryParameters(asked): QueryParameters<FeaturesQuery>,
+    Extension(lookups): Extension<UserRowLookup>,
+    Extension(feeds): Extension<LiveFeeds>,
 ) -> impl IntoResponse {
     let page = match &asked.user {
         Some(user) => format!("features {user}"),
         None => "features".to_owned(),
     };
     let user = asked.user;
-    let message = move |console: Arc<Console>, _| {
+    let message = move |console: Arc<JobServerContext>, _| {
         let (lookups, user) = (lookups.clone(), user.clone());
-        async move { text(&of(&console, &lookups, user.as_deref()).await) }
+        async move { to_json_text(&render_features(&console, &lookups, user.as_deref()).await) }
     };
     // A row is to be seen within a second of being in Redis, wherever between two looks it came.
-    feeds.follow(page, EVERY / 2, build(&console, message))
+    feeds.follow(page, MESSAGE_INTERVAL / 2, message_builder(&console, message))
 }
 
-async fn of(console: &Arc<Console>, lookups: &Lookups, user: Option<&str>) -> Value {
-    let job = console.job().await;
-    let recent = user.map(|user| console.rows.recent(RECENT_MAX, Some(user))).unwrap_or_default();
+async fn render_features(console: &Arc<JobServerContext>, lookups: &UserRowLookup, user: Option<&str>) -> Value {
+    let job = console.assemble_job().await;
+    let recent = user.map(|user| console.recent_rows.newest_rows(RECENT_ROWS_MAX, Some(user))).unwrap_or_default();
     let mut reach = job.instances.first().map(|here| here.redis.reach.clone()).unwrap_or_default();
     let (mut current, mut searched, mut failure) = (Vec::new(), user.is_none(), None);
     if let Some(user) = user.filter(|_| reach.away_since_ms.is_none()) {
-        match lookups.rows(console, user, &recent, job.totals().keeps_up()).await {
+        match lookups.find_user_rows(console, user, &recent, job.totals().is_keeping_up()).await {
             Ok(found) => (current, searched, failure) = (found.rows, found.searched, found.failure),
             Err(reason) => {
                 reach.away_since_ms = Some(job.now_ms);
@@ -72,18 +72,17 @@ async fn of(console: &Arc<Console>, lookups: &Lookups, user: Option<&str>) -> Va
         }
     }
     let views = job.views();
-    let view = |(index, view): (usize, &windrow_spec::View)| {
+    let view = |(index, view): (usize, &windrow_spec::ViewSpec)| {
         let name = &*view.feature_view.name;
         let report = views.iter().find(|report| report.name == name).cloned().unwrap_or_default();
-        let current = current.iter().filter(|row| row.view.0 == index).map(found);
-        let recent = recent
-            .iter()
-            .rev()
-            .filter(|row| row.view.0 == index)
-            .map(|row| json!({ "at_ms": row.at_ms, "redis_key": row.redis_key, "fields": row.fields }));
+        let current = current.iter().filter(|row| row.view.0 == index).map(render_found_row);
+        let recent =
+            recent.iter().rev().filter(|row| row.view.0 == index).map(
+                |row| json!({ "at_ms": row.acknowledged_at_ms, "redis_key": row.redis_key, "fields": row.fields }),
+            );
         json!({
             "name": name,
-            "window": window(view.feature_view.window),
+            "window": format_window(view.feature_view.window),
             "session": matches!(view.feature_view.window, WindowKind::Session { .. }),
             "rows": report.rows, "rows_per_s": report.rows_per_s, "late_events": report.late_events,
             "entities": report.entities, "ttl_ms": view.ttl_ms,
@@ -91,19 +90,19 @@ async fn of(console: &Arc<Console>, lookups: &Lookups, user: Option<&str>) -> Va
         })
     };
     let pipeline = &console.pipeline;
-    let of_user = of_user(&job, user);
+    let of_user = keep_problems_of_user(&job, user);
     json!({
         "now_ms": job.now_ms, "user": user, "key_field": pipeline.event.schema.key_name(),
         "redis": reach,
         "search": { "done": searched, "failure": failure },
         "feature_views": pipeline.views.iter().enumerate().map(view).collect::<Vec<_>>(),
-        "late_events": newest(&of_user, |one| &one.late_events, |late| late.at_ms, SHOWN_MAX),
-        "dead_letters": newest(&of_user, |one| &one.dead_letters, |letter| letter.at_ms, SHOWN_MAX),
+        "late_events": newest_items(&of_user, |one| &one.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX),
+        "dead_letters": newest_items(&of_user, |one| &one.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX),
     })
 }
 
 /// The same job with the late events and dead letters of `user` only.
-fn of_user(job: &Job, user: Option<&str>) -> Job {
+fn keep_problems_of_user(job: &JobReport, user: Option<&str>) -> JobReport {
     let mut job = job.clone();
     for one in &mut job.instances {
         one.late_events.retain(|late| Some(late.key.as_str()) == user);
@@ -112,13 +111,13 @@ fn of_user(job: &Job, user: Option<&str>) -> Job {
     job
 }
 
-fn found(row: &FoundRow) -> Value {
+fn render_found_row(row: &StoredRow) -> Value {
     let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (fields, other_type) = match &row.contents {
-        Contents::Fields(fields) => {
+        StoredRowContents::Fields(fields) => {
             (fields.iter().map(|(name, value)| (shown(name), shown(value))).collect::<Vec<_>>(), None)
         }
-        Contents::OtherType(other) => (Vec::new(), Some(other)),
+        StoredRowContents::OtherType(other) => (Vec::new(), Some(other)),
     };
     json!({
         "redis_key": shown(&row.redis_key),

@@ -2,23 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{is_here, stages};
-use crate::{Console, Job};
+use super::{is_own_instance, stages};
+use crate::{JobReport, JobServerContext};
 
 /// Marks that a chart can show.
 const MARKS_MAX: usize = 200;
 
 /// The job at a glance.
-pub(super) fn of(console: &Console, job: &Job, with_history: bool) -> Value {
-    let (pipeline, every_ms) = (&console.pipeline, console.pipeline.checkpoint.every_ms);
+pub(super) fn render_overview(console: &JobServerContext, job: &JobReport, with_history: bool) -> Value {
+    let (pipeline, every_ms) = (&console.pipeline, console.pipeline.checkpoint.interval_ms);
     let instances = job.instances.iter().map(|one| {
         json!({
             "instance": one.instance, "host": one.host, "pid": one.pid, "version": one.version, "listen": one.listen,
-            "here": is_here(job, one), "state": one.state, "started_at_ms": one.started_at_ms,
+            "here": is_own_instance(job, one), "state": one.state, "started_at_ms": one.started_at_ms,
             "reported_at_ms": one.reported_at_ms, "workers": one.workers.len(), "partitions": one.partitions.len(),
         })
     });
-    let marks = job.newest(|one| &one.marks, |mark| mark.at_ms).into_iter().take(MARKS_MAX).map(
+    let marks = job.newest_items(|one| &one.marks, |mark| mark.at_ms).into_iter().take(MARKS_MAX).map(
         |(one, mark)| json!({ "at_ms": mark.at_ms, "kind": mark.kind, "text": mark.text, "instance": one.instance }),
     );
     let quantiles = |(p50, p99): (Option<f64>, Option<f64>)| json!({ "p50_ms": p50, "p99_ms": p99 });
@@ -36,8 +36,8 @@ pub(super) fn of(console: &Console, job: &Job, with_history: bool) -> Value {
             "append": quantiles(job.freshness(|freshness| &freshness.append)),
             "event_time": quantiles(job.freshness(|freshness| &freshness.event_time)),
         },
-        "stages": stages::of(pipeline, job),
-        "attention": job.attention(every_ms),
+        "stages": stages::render_stages(pipeline, job),
+        "attention": job.attention_items(every_ms),
         "marks": marks.collect::<Vec<_>>(),
     });
     if with_history {

@@ -10,33 +10,36 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::answers::{Answer, Fault};
-use crate::{Console, SavepointState};
+use crate::answers::{HttpFault, JsonAnswer};
+use crate::{JobServerContext, SavepointState};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wish {
+pub(super) struct SavepointRequestBody {
     #[serde(default)]
     to: Option<String>,
 }
 
-pub(super) async fn begin(
-    State(console): State<Arc<Console>>,
-    wish: Result<Json<Wish>, JsonRejection>,
-) -> Result<impl IntoResponse, Fault> {
-    let Json(wish) = wish.map_err(|rejection| Fault::new(rejection.status(), rejection.body_text()))?;
+pub(super) async fn begin_savepoint(
+    State(console): State<Arc<JobServerContext>>,
+    wish: Result<Json<SavepointRequestBody>, JsonRejection>,
+) -> Result<impl IntoResponse, HttpFault> {
+    let Json(wish) = wish.map_err(|rejection| HttpFault::new(rejection.status(), rejection.body_text()))?;
     let request = console.begin_savepoint(wish.to.as_deref(), None, false)?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "request": request }))))
 }
 
-pub(super) async fn outcome(State(console): State<Arc<Console>>, Path(request): Path<String>) -> Answer<Value> {
-    let mut state = console.savepoint(&request);
+pub(super) async fn get_savepoint(
+    State(console): State<Arc<JobServerContext>>,
+    Path(request): Path<String>,
+) -> JsonAnswer<Value> {
+    let mut state = console.savepoint_state(&request);
     if state.is_none() {
         // Perhaps another instance was asked.
-        console.job().await;
-        state = console.savepoint(&request);
+        console.assemble_job().await;
+        state = console.savepoint_state(&request);
     }
-    let nothing = || Fault::new(StatusCode::NOT_FOUND, "no savepoint was asked for by that name, or long ago");
+    let nothing = || HttpFault::new(StatusCode::NOT_FOUND, "no savepoint was asked for by that name, or long ago");
     Ok(Json(match state.ok_or_else(nothing)? {
         SavepointState::InProgress { saved, partitions } => json!({
             "status": "in_progress", "saved": saved, "partitions": partitions, "location": null, "failure": null,

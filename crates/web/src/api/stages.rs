@@ -3,19 +3,21 @@
 use serde_json::{Value, json};
 use windrow_spec::Pipeline;
 
-use crate::Job;
-use crate::job::{BUSY_MAX, Level, WAITING_MAX};
-use crate::report::Reach;
-use crate::secrets::without_login;
-use crate::words::{plural, window};
+use crate::JobReport;
+use crate::job::{AttentionLevel, BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
+use crate::report::ReachabilityReport;
+use crate::secrets::redact_url_login;
+use crate::words::{format_count, format_window};
 
-pub(super) fn of(pipeline: &Pipeline, job: &Job) -> Vec<Value> {
+pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {
     let totals = job.totals();
-    let (kafka, redis) = (job.kafka(), job.redis());
-    let soon = |soon: bool| if soon { Level::Soon } else { Level::Well };
-    let level = |reach: &Reach, held: bool| if reach.away_since_ms.is_some() { Level::Act } else { soon(held) };
-    let busy = soon(totals.busy > BUSY_MAX);
-    let partitions = plural(totals.partitions, "partition");
+    let (kafka, redis) = (job.kafka_reachability(), job.redis_reachability());
+    let soon = |soon: bool| if soon { AttentionLevel::Soon } else { AttentionLevel::Well };
+    let level = |reach: &ReachabilityReport, held: bool| {
+        if reach.away_since_ms.is_some() { AttentionLevel::Act } else { soon(held) }
+    };
+    let busy = soon(totals.busy > BUSY_SHARE_MAX);
+    let partitions = format_count(totals.partitions, "partition");
     let mut stages = vec![
         json!({
             "id": "source", "kind": "source", "name": "Kafka",
@@ -35,7 +37,7 @@ pub(super) fn of(pipeline: &Pipeline, job: &Job) -> Vec<Value> {
         let report = known.iter().find(|report| report.name == name).cloned().unwrap_or_default();
         json!({
             "id": format!("view-{name}"), "kind": "feature_view", "name": name,
-            "detail": window(view.feature_view.window), "rate_per_s": report.rows_per_s, "level": busy,
+            "detail": format_window(view.feature_view.window), "rate_per_s": report.rows_per_s, "level": busy,
             "facts": { "rows": report.rows, "late_events": report.late_events, "entities": report.entities },
         })
     }));
@@ -43,8 +45,8 @@ pub(super) fn of(pipeline: &Pipeline, job: &Job) -> Vec<Value> {
         |of: fn(&crate::report::RedisReport) -> u64| -> u64 { job.instances.iter().map(|one| of(&one.redis)).sum() };
     let slowest = job.instances.iter().map(|one| one.redis.transaction_ms).fold(0.0, f64::max);
     stages.push(json!({
-        "id": "sink", "kind": "sink", "name": "Redis", "detail": without_login(&pipeline.sink.url),
-        "rate_per_s": totals.rows_per_s, "level": level(&redis, totals.backpressured > WAITING_MAX),
+        "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_login(&pipeline.sink.url),
+        "rate_per_s": totals.rows_per_s, "level": level(&redis, totals.backpressured > BACKPRESSURE_SHARE_MAX),
         "facts": {
             "transaction_ms": slowest,
             "waiting_bytes": sum(|redis| redis.waiting_bytes),

@@ -3,49 +3,49 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::fault::{self, Fault};
-use super::look::is_id;
+use super::fault::{self, HttpFault};
+use super::look::is_flink_id;
 
 /// `/jobs/:id/savepoints`
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Savepoint {
+pub(super) struct SavepointBody {
     #[serde(rename = "target-directory")]
-    pub(super) target: Option<String>,
+    pub(super) target_directory: Option<String>,
     #[serde(rename = "cancel-job")]
-    pub(super) cancel: Option<bool>,
+    pub(super) cancel_job: Option<bool>,
     #[serde(rename = "formatType")]
-    format: Option<Format>,
+    savepoint_format: Option<SavepointFormat>,
     #[serde(rename = "triggerId")]
-    pub(super) trigger: Option<String>,
+    pub(super) trigger_id: Option<String>,
 }
 
 /// `/jobs/:id/stop`
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Stop {
+pub(super) struct StopBody {
     #[serde(rename = "targetDirectory")]
-    pub(super) target: Option<String>,
+    pub(super) target_directory: Option<String>,
     pub(super) drain: Option<bool>,
     #[serde(rename = "formatType")]
-    format: Option<Format>,
+    savepoint_format: Option<SavepointFormat>,
     #[serde(rename = "triggerId")]
-    pub(super) trigger: Option<String>,
+    pub(super) trigger_id: Option<String>,
 }
 
 /// `/jobs/:id/checkpoints`
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Checkpoint {
+pub(super) struct CheckpointBody {
     #[serde(rename = "checkpointType")]
-    kind: Option<Kind>,
+    checkpoint_kind: Option<CheckpointKind>,
     #[serde(rename = "triggerId")]
-    pub(super) trigger: Option<String>,
+    pub(super) trigger_id: Option<String>,
 }
 
 /// Both are written as Windrow writes them.
 #[derive(Deserialize)]
-enum Format {
+enum SavepointFormat {
     #[serde(rename = "CANONICAL")]
     Canonical,
     #[serde(rename = "NATIVE")]
@@ -54,7 +54,7 @@ enum Format {
 
 /// Which of them it is, Windrow decides.
 #[derive(Deserialize)]
-enum Kind {
+enum CheckpointKind {
     #[serde(rename = "CONFIGURED")]
     Configured,
     #[serde(rename = "FULL")]
@@ -63,33 +63,36 @@ enum Kind {
     Incremental,
 }
 
-impl Savepoint {
-    pub(super) const NAME: &str = "SavepointTriggerRequestBody";
+impl SavepointBody {
+    pub(super) const FLINK_NAME: &str = "SavepointTriggerRequestBody";
 }
 
-impl Stop {
-    pub(super) const NAME: &str = "StopWithSavepointRequestBody";
+impl StopBody {
+    pub(super) const FLINK_NAME: &str = "StopWithSavepointRequestBody";
 }
 
-impl Checkpoint {
-    pub(super) const NAME: &str = "CheckpointTriggerRequestBody";
+impl CheckpointBody {
+    pub(super) const FLINK_NAME: &str = "CheckpointTriggerRequestBody";
 }
 
 /// Reads a body; without one all is left to Windrow.
-pub(super) fn read<T: DeserializeOwned + Default>(name: &str, bytes: &[u8]) -> Result<T, Fault> {
+pub(super) fn parse_body<T: DeserializeOwned + Default>(name: &str, bytes: &[u8]) -> Result<T, HttpFault> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(T::default());
     }
-    let wrong = |error: serde_json::Error| fault::bad(format!("Request did not match expected format {name}: {error}"));
+    let wrong =
+        |error: serde_json::Error| fault::bad_request(format!("Request did not match expected format {name}: {error}"));
     // A sequence would be taken field by field otherwise.
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(wrong)?;
     serde_json::from_value(object.into()).map_err(wrong)
 }
 
 /// A trigger id, as it is compared.
-pub(super) fn trigger(id: Option<String>) -> Result<Option<String>, Fault> {
+pub(super) fn parse_trigger_id(id: Option<String>) -> Result<Option<String>, HttpFault> {
     match id {
-        Some(id) if !is_id(&id) => Err(fault::bad(format!("triggerId: \"{id}\" is not 32 hexadecimal digits"))),
+        Some(id) if !is_flink_id(&id) => {
+            Err(fault::bad_request(format!("triggerId: \"{id}\" is not 32 hexadecimal digits")))
+        }
         id => Ok(id.map(|id| id.to_ascii_lowercase())),
     }
 }

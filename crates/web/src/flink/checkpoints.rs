@@ -9,6 +9,6 @@ mod config;
 mod history;
 mod statistics;
 
-pub(super) use config::config;
-pub(super) use history::{Round, rounds};
-pub(super) use statistics::{details, statistics, summary};
+pub(super) use config::render_checkpoint_config;
+pub(super) use history::{CheckpointRound, checkpoint_rounds};
+pub(super) use statistics::{render_checkpoint_details, render_checkpoint_statistics, render_summary};

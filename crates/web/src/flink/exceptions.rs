@@ -2,19 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::fault::{self, Fault};
-use super::look::Look;
+use super::fault::{self, HttpFault};
+use super::look::FlinkJob;
 
 /// Flink's default.
-const SHOWN: usize = 20;
+const EXCEPTIONS_DEFAULT: usize = 20;
 
 /// Newest first, at most `max` of them.
-pub(super) fn exceptions(look: &Look<'_>, max: Option<&str>) -> Result<Value, Fault> {
+pub(super) fn render_exceptions(look: &FlinkJob<'_>, max: Option<&str>) -> Result<Value, HttpFault> {
     let max = match max.map(|max| (max, max.parse::<usize>())) {
-        None => SHOWN,
+        None => EXCEPTIONS_DEFAULT,
         Some((_, Ok(max))) if max > 0 => max,
         Some((text, _)) => {
-            return Err(fault::bad(format!("Cannot resolve query parameter (maxExceptions) from value \"{text}\".")));
+            return Err(fault::bad_request(format!(
+                "Cannot resolve query parameter (maxExceptions) from value \"{text}\"."
+            )));
         }
     };
     let mut all: Vec<_> =

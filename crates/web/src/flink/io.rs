@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Part, Subtask};
+use super::stage::{Subtask, SubtaskWork};
 use crate::report::{InstanceReport, WorkerReport};
 
 /// Since the start, and per second lately.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
-pub(super) struct Io {
+pub(super) struct SubtaskIo {
     pub(super) read: u64,
     pub(super) written: u64,
     pub(super) read_per_s: f64,
     pub(super) written_per_s: f64,
     /// Bytes read, where they are counted.
-    pub(super) bytes: Option<u64>,
+    pub(super) bytes_read: Option<u64>,
     pub(super) busy_ms: u64,
     pub(super) idle_ms: u64,
     pub(super) backpressured_ms: u64,
@@ -22,40 +22,40 @@ pub(super) struct Io {
     pub(super) backpressured_per_s: f64,
 }
 
-impl Io {
-    pub(super) fn of(subtask: &Subtask<'_>) -> Self {
+impl SubtaskIo {
+    pub(super) fn from_subtask(subtask: &Subtask<'_>) -> Self {
         let Some(one) = subtask.instance else { return Self::default() };
         let mut io = Self::default();
-        match &subtask.part {
-            Part::Partition(owned) => {
+        match &subtask.work {
+            SubtaskWork::Partition(owned) => {
                 let owned = owned.cloned().unwrap_or_default();
                 (io.read, io.read_per_s) = (owned.records, owned.records_per_s);
                 (io.written, io.written_per_s) = (owned.records, owned.records_per_s);
             }
-            Part::Worker(_, worker) => {
-                (io.read, io.read_per_s, io.bytes) = (worker.records, worker.records_per_s, Some(worker.bytes));
-                (io.written, io.written_per_s) = (events(worker), worker.records_per_s);
+            SubtaskWork::Worker(_, worker) => {
+                (io.read, io.read_per_s, io.bytes_read) = (worker.records, worker.records_per_s, Some(worker.bytes));
+                (io.written, io.written_per_s) = (count_events(worker), worker.records_per_s);
             }
-            Part::View(view) => {
-                io.read = one.workers.iter().map(events).sum();
+            SubtaskWork::View(view) => {
+                io.read = one.workers.iter().map(count_events).sum();
                 io.read_per_s = one.workers.iter().map(|worker| worker.records_per_s).sum();
                 if let Some(view) = view {
                     (io.written, io.written_per_s) = (view.rows, view.rows_per_s);
                 }
             }
-            Part::Sink => {
+            SubtaskWork::Sink => {
                 io.read = one.views.iter().map(|view| view.rows).sum();
                 io.read_per_s = one.views.iter().map(|view| view.rows_per_s).sum();
                 (io.written, io.written_per_s) = (one.redis.rows_written, one.redis.rows_per_s);
-                return io.writing(one);
+                return io.with_writer_times(one);
             }
         }
-        io.spent(&subtask.workers())
+        io.with_worker_times(&subtask.workers())
     }
 
     /// One thread does all stages but the last one; each of them shows its time, as chained operators of Flink do.
     #[allow(clippy::cast_precision_loss)] // a number of threads
-    fn spent(mut self, workers: &[&WorkerReport]) -> Self {
+    fn with_worker_times(mut self, workers: &[&WorkerReport]) -> Self {
         let count = workers.len().max(1);
         for worker in workers {
             self.busy_ms += worker.busy_ms;
@@ -70,7 +70,7 @@ impl Io {
 
     /// The writer to Redis is busy while a transaction runs. Lately: the typical cost of a row times rows.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share of time
-    fn writing(mut self, one: &InstanceReport) -> Self {
+    fn with_writer_times(mut self, one: &InstanceReport) -> Self {
         let redis = &one.redis;
         let busy = (redis.transaction_seconds * 1e3).max(0.0);
         let up = (one.reported_at_ms - one.started_at_ms).max(0) as f64;
@@ -91,7 +91,7 @@ impl Io {
             sum.written += part.written;
             sum.read_per_s += part.read_per_s;
             sum.written_per_s += part.written_per_s;
-            sum.bytes = [sum.bytes, part.bytes].into_iter().flatten().reduce(|a, b| a + b);
+            sum.bytes_read = [sum.bytes_read, part.bytes_read].into_iter().flatten().reduce(|a, b| a + b);
             sum.busy_ms += part.busy_ms;
             sum.idle_ms += part.idle_ms;
             sum.backpressured_ms += part.backpressured_ms;
@@ -103,9 +103,9 @@ impl Io {
     }
 
     /// In Flink's words. Bytes that are not counted are 0 and, as Flink calls it, not complete.
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         json!({
-            "read-bytes": self.bytes.unwrap_or_default(), "read-bytes-complete": self.bytes.is_some(),
+            "read-bytes": self.bytes_read.unwrap_or_default(), "read-bytes-complete": self.bytes_read.is_some(),
             "write-bytes": 0, "write-bytes-complete": false,
             "read-records": self.read, "read-records-complete": true,
             "write-records": self.written, "write-records-complete": true,
@@ -116,6 +116,6 @@ impl Io {
     }
 }
 
-fn events(worker: &WorkerReport) -> u64 {
+fn count_events(worker: &WorkerReport) -> u64 {
     worker.records.saturating_sub(worker.dead_letters)
 }

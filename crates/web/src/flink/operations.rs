@@ -9,51 +9,56 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::body;
-use super::checkpoints::{Round, rounds};
-use super::fault::{self, Fault};
-use super::look::{Look, is_id};
-use super::throwable::failure;
-use crate::controls::random_digits;
+use super::checkpoints::{CheckpointRound, checkpoint_rounds};
+use super::fault::{self, HttpFault};
+use super::look::{FlinkJob, is_flink_id};
+use super::throwable::render_failure_cause;
+use crate::controls::random_hex_digits;
 use crate::report::CheckpointStatus;
-use crate::{Console, SavepointState};
+use crate::{JobServerContext, SavepointState};
 
 /// Requests for checkpoints that are remembered.
-const REMEMBERED: usize = 50;
+const REMEMBERED_TRIGGERS: usize = 50;
 /// How long a checkpoint may take, which `/checkpoints/config` says too; beyond the interval.
-const PATIENCE_MS: i64 = 600_000;
+const CHECKPOINT_TIMEOUT_MS: i64 = 600_000;
 
 /// Checkpoints that were asked for here, oldest first: trigger id and when.
 #[derive(Clone, Default)]
-pub(super) struct Triggers(Arc<Mutex<VecDeque<(String, i64)>>>);
+pub(super) struct CheckpointTriggers(Arc<Mutex<VecDeque<(String, i64)>>>);
 
-impl Triggers {
-    fn list(&self) -> MutexGuard<'_, VecDeque<(String, i64)>> {
+impl CheckpointTriggers {
+    fn lock_triggers(&self) -> MutexGuard<'_, VecDeque<(String, i64)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// POST `/jobs/:id/savepoints`
-pub(super) fn savepoint(console: &Console, body: body::Savepoint) -> Result<Value, Fault> {
-    begin(console, body.target.as_deref(), body.trigger, body.cancel.unwrap_or_default())
+pub(super) fn begin_savepoint(console: &JobServerContext, body: body::SavepointBody) -> Result<Value, HttpFault> {
+    request_savepoint(console, body.target_directory.as_deref(), body.trigger_id, body.cancel_job.unwrap_or_default())
 }
 
 /// POST `/jobs/:id/stop`
-pub(super) fn stop(console: &Console, body: body::Stop) -> Result<Value, Fault> {
+pub(super) fn stop_with_savepoint(console: &JobServerContext, body: body::StopBody) -> Result<Value, HttpFault> {
     if body.drain.unwrap_or_default() {
-        return Err(fault::bad(
+        return Err(fault::bad_request(
             "Windrow does not drain: windows that are open when the job stops are not fired early, they stay in the savepoint \
              and fire when the job goes on from it. Stop without drain (the flink command: without -d).",
         ));
     }
-    begin(console, body.target.as_deref(), body.trigger, true)
+    request_savepoint(console, body.target_directory.as_deref(), body.trigger_id, true)
 }
 
-fn begin(console: &Console, target: Option<&str>, trigger: Option<String>, stop: bool) -> Result<Value, Fault> {
-    let trigger = match body::trigger(trigger)? {
+fn request_savepoint(
+    console: &JobServerContext,
+    target: Option<&str>,
+    trigger: Option<String>,
+    stop: bool,
+) -> Result<Value, HttpFault> {
+    let trigger = match body::parse_trigger_id(trigger)? {
         Some(trigger) => trigger,
-        None => random_digits(32)?,
+        None => random_hex_digits(32)?,
     };
-    if console.savepoint(&trigger).is_none() && console.stop.requested() {
+    if console.savepoint_state(&trigger).is_none() && console.stop_signal.is_requested() {
         return Err(fault::conflict("The job is stopping and takes no savepoint any more."));
     }
     let request = console.begin_savepoint(target, Some(trigger), stop)?;
@@ -61,43 +66,55 @@ fn begin(console: &Console, target: Option<&str>, trigger: Option<String>, stop:
 }
 
 /// GET `/jobs/:id/savepoints/:triggerid`
-pub(super) fn savepoint_status(console: &Console, job: &str, trigger: &str) -> Result<Value, Fault> {
-    parse(trigger)?;
+pub(super) fn render_savepoint_status(
+    console: &JobServerContext,
+    job: &str,
+    trigger: &str,
+) -> Result<Value, HttpFault> {
+    check_trigger_id(trigger)?;
     let trigger = trigger.to_ascii_lowercase();
-    let found = console.savepoint(&trigger);
+    let found = console.savepoint_state(&trigger);
     match found {
-        None => Err(fault::unknown(format!("There is no savepoint operation with triggerId={trigger} for job {job}."))),
-        Some(SavepointState::InProgress { .. }) => Ok(status("IN_PROGRESS", &Value::Null)),
-        Some(SavepointState::Completed { location, .. }) => Ok(status("COMPLETED", &json!({ "location": location }))),
+        None => {
+            Err(fault::not_found(format!("There is no savepoint operation with triggerId={trigger} for job {job}.")))
+        }
+        Some(SavepointState::InProgress { .. }) => Ok(render_operation("IN_PROGRESS", &Value::Null)),
+        Some(SavepointState::Completed { location, .. }) => {
+            Ok(render_operation("COMPLETED", &json!({ "location": location })))
+        }
         Some(SavepointState::Failed { reason }) => {
-            Ok(status("COMPLETED", &json!({ "failure-cause": failure(&reason) })))
+            Ok(render_operation("COMPLETED", &json!({ "failure-cause": render_failure_cause(&reason) })))
         }
     }
 }
 
-fn parse(trigger: &str) -> Result<(), Fault> {
-    if is_id(trigger) {
+fn check_trigger_id(trigger: &str) -> Result<(), HttpFault> {
+    if is_flink_id(trigger) {
         return Ok(());
     }
-    Err(fault::bad(format!("Cannot resolve path parameter (triggerid) from value \"{trigger}\".")))
+    Err(fault::bad_request(format!("Cannot resolve path parameter (triggerid) from value \"{trigger}\".")))
 }
 
-fn status(id: &str, operation: &Value) -> Value {
+fn render_operation(id: &str, operation: &Value) -> Value {
     json!({ "status": { "id": id }, "operation": operation })
 }
 
 /// POST `/jobs/:id/checkpoints`
-pub(super) fn checkpoint(look: &Look<'_>, triggers: &Triggers, body: body::Checkpoint) -> Result<Value, Fault> {
-    let trigger = match body::trigger(body.trigger)? {
+pub(super) fn request_checkpoint(
+    look: &FlinkJob<'_>,
+    triggers: &CheckpointTriggers,
+    body: body::CheckpointBody,
+) -> Result<Value, HttpFault> {
+    let trigger = match body::parse_trigger_id(body.trigger_id)? {
         Some(trigger) => trigger,
-        None => random_digits(32)?,
+        None => random_hex_digits(32)?,
     };
     if look.status() == "CANCELLING" {
         return Err(fault::conflict("The job is stopping; it takes its last checkpoint by itself."));
     }
-    let mut list = triggers.list();
+    let mut list = triggers.lock_triggers();
     if !list.iter().any(|(known, _)| *known == trigger) {
-        if list.len() == REMEMBERED {
+        if list.len() == REMEMBERED_TRIGGERS {
             list.pop_front();
         }
         list.push_back((trigger.clone(), look.now_ms));
@@ -106,25 +123,29 @@ pub(super) fn checkpoint(look: &Look<'_>, triggers: &Triggers, body: body::Check
 }
 
 /// GET `/jobs/:id/checkpoints/:triggerid`
-pub(super) fn checkpoint_status(look: &Look<'_>, triggers: &Triggers, trigger: &str) -> Result<Value, Fault> {
-    parse(trigger)?;
+pub(super) fn render_checkpoint_status(
+    look: &FlinkJob<'_>,
+    triggers: &CheckpointTriggers,
+    trigger: &str,
+) -> Result<Value, HttpFault> {
+    check_trigger_id(trigger)?;
     let trigger = trigger.to_ascii_lowercase();
-    let asked = triggers.list().iter().find(|(known, _)| *known == trigger).map(|(_, at_ms)| *at_ms);
+    let asked = triggers.lock_triggers().iter().find(|(known, _)| *known == trigger).map(|(_, at_ms)| *at_ms);
     let asked = asked.ok_or_else(|| {
-        fault::unknown(format!("There is no checkpoint operation with triggerId={trigger} for job {}.", look.id))
+        fault::not_found(format!("There is no checkpoint operation with triggerId={trigger} for job {}.", look.id))
     })?;
-    Ok(match outcome(look, asked) {
-        None => status("IN_PROGRESS", &Value::Null),
-        Some(Ok(id)) => status("COMPLETED", &json!({ "checkpointId": id })),
-        Some(Err(reason)) => status("COMPLETED", &json!({ "failureCause": failure(&reason) })),
+    Ok(match checkpoint_outcome(look, asked) {
+        None => render_operation("IN_PROGRESS", &Value::Null),
+        Some(Ok(id)) => render_operation("COMPLETED", &json!({ "checkpointId": id })),
+        Some(Err(reason)) => render_operation("COMPLETED", &json!({ "failureCause": render_failure_cause(&reason) })),
     })
 }
 
 /// The checkpoint with which all that was read before `asked` is saved; absent while it is not.
-fn outcome(look: &Look<'_>, asked_ms: i64) -> Option<Result<i64, String>> {
-    let rounds = rounds(look);
+fn checkpoint_outcome(look: &FlinkJob<'_>, asked_ms: i64) -> Option<Result<i64, String>> {
+    let rounds = checkpoint_rounds(look);
     let plain = || rounds.iter().filter(|round| round.savepoint.is_none());
-    let since = |round: &Round<'_>, partition: i32, status: CheckpointStatus| {
+    let since = |round: &CheckpointRound<'_>, partition: i32, status: CheckpointStatus| {
         let part = round.parts.get(&partition);
         part.is_some_and(|part| part.status == status && part.began_at_ms >= asked_ms)
     };
@@ -138,7 +159,7 @@ fn outcome(look: &Look<'_>, asked_ms: i64) -> Option<Result<i64, String>> {
         if let Some(round) = of(CheckpointStatus::Completed) {
             newest = newest.max(round.id);
         } else if let Some(round) = of(CheckpointStatus::Failed) {
-            failure = Some(round.failure());
+            failure = Some(round.describe_failure());
         } else if !saved {
             missing = true;
         }
@@ -149,6 +170,6 @@ fn outcome(look: &Look<'_>, asked_ms: i64) -> Option<Result<i64, String>> {
     if !missing {
         return Some(Ok(newest));
     }
-    let late = look.now_ms - asked_ms > PATIENCE_MS + look.pipeline.checkpoint.every_ms;
+    let late = look.now_ms - asked_ms > CHECKPOINT_TIMEOUT_MS + look.pipeline.checkpoint.interval_ms;
     late.then(|| Err("not every partition has taken a checkpoint in time".to_owned()))
 }

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::look::Look;
-use super::stage::Stage;
+use super::look::FlinkJob;
+use super::stage::Vertex;
 
 /// As in `/jobs/:id`.
-pub(super) fn plan(look: &Look<'_>) -> Value {
-    let nodes: Vec<Value> = look.stages().into_iter().map(|stage| node(look, stage)).collect();
+pub(super) fn render_plan(look: &FlinkJob<'_>) -> Value {
+    let nodes: Vec<Value> = look.vertices().into_iter().map(|stage| render_node(look, stage)).collect();
     json!({ "jid": look.id, "name": look.pipeline.name, "type": "STREAMING", "nodes": nodes })
 }
 
-fn node(look: &Look<'_>, stage: Stage) -> Value {
-    let inputs: Vec<Value> = inputs(look, stage)
+fn render_node(look: &FlinkJob<'_>, stage: Vertex) -> Value {
+    let inputs: Vec<Value> = vertex_inputs(look, stage)
         .iter()
         .enumerate()
         .map(|(num, from)| {
@@ -30,11 +30,11 @@ fn node(look: &Look<'_>, stage: Stage) -> Value {
     })
 }
 
-fn inputs(look: &Look<'_>, stage: Stage) -> Vec<Stage> {
+fn vertex_inputs(look: &FlinkJob<'_>, stage: Vertex) -> Vec<Vertex> {
     match stage {
-        Stage::Source => Vec::new(),
-        Stage::Decode => vec![Stage::Source],
-        Stage::View(_) => vec![Stage::Decode],
-        Stage::Sink => (0..look.pipeline.views.len()).map(Stage::View).collect(),
+        Vertex::Source => Vec::new(),
+        Vertex::Decode => vec![Vertex::Source],
+        Vertex::View(_) => vec![Vertex::Decode],
+        Vertex::Sink => (0..look.pipeline.views.len()).map(Vertex::View).collect(),
     }
 }

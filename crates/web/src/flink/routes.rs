@@ -14,67 +14,67 @@ use axum::{Extension, Router};
 
 use serde_json::{Value, json};
 
-use super::fault::{self, Fault, answer};
-use super::look::Look;
-use super::operations::Triggers;
+use super::fault::{self, HttpFault, json_answer};
+use super::look::FlinkJob;
+use super::operations::CheckpointTriggers;
 use super::{body, checkpoints, cluster, exceptions, job, metrics, operations, vertex};
-use crate::answers::wrong_method;
-use crate::{Console, Job};
+use crate::answers::method_not_allowed;
+use crate::{JobReport, JobServerContext};
 
-type Shared = State<Arc<Console>>;
+type Shared = State<Arc<JobServerContext>>;
 
 /// Flink's REST API, as far as it is answered, as `/…` and `/v1/…`.
-pub fn router() -> Router<Arc<Console>> {
+pub fn router() -> Router<Arc<JobServerContext>> {
     let mut router = Router::new();
     // Not nested: who asks wrongly is told the whole path.
     for prefix in ["", "/v1"] {
         let at = |path: &str| format!("{prefix}{path}");
         router = router
-            .route(&at("/config"), get(config))
-            .route(&at("/overview"), get(overview))
-            .route(&at("/taskmanagers"), get(task_managers))
-            .route(&at("/jobs"), get(jobs))
-            .route(&at("/jobs/overview"), get(jobs_overview))
-            .route(&at("/jobs/{jobid}"), get(details).patch(cancel))
-            .route(&at("/jobs/{jobid}/status"), get(status))
-            .route(&at("/jobs/{jobid}/exceptions"), get(exceptions))
-            .route(&at("/jobs/{jobid}/checkpoints"), get(statistics).post(checkpoint))
-            .route(&at("/jobs/{jobid}/checkpoints/config"), get(checkpoint_config))
-            .route(&at("/jobs/{jobid}/checkpoints/details/{checkpointid}"), get(checkpoint_details))
-            .route(&at("/jobs/{jobid}/checkpoints/{triggerid}"), get(checkpoint_status))
-            .route(&at("/jobs/{jobid}/savepoints"), post(savepoint))
-            .route(&at("/jobs/{jobid}/savepoints/{triggerid}"), get(savepoint_status))
-            .route(&at("/jobs/{jobid}/stop"), post(stop))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}"), get(vertex_details))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}/metrics"), get(vertex_metrics))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}/subtasks/metrics"), get(subtask_metrics))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}/watermarks"), get(watermarks))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}/backpressure"), get(backpressure));
+            .route(&at("/config"), get(get_config))
+            .route(&at("/overview"), get(get_overview))
+            .route(&at("/taskmanagers"), get(get_task_managers))
+            .route(&at("/jobs"), get(get_jobs))
+            .route(&at("/jobs/overview"), get(get_jobs_overview))
+            .route(&at("/jobs/{jobid}"), get(get_job).patch(patch_cancel))
+            .route(&at("/jobs/{jobid}/status"), get(get_status))
+            .route(&at("/jobs/{jobid}/exceptions"), get(get_exceptions))
+            .route(&at("/jobs/{jobid}/checkpoints"), get(get_checkpoints).post(post_checkpoint))
+            .route(&at("/jobs/{jobid}/checkpoints/config"), get(get_checkpoint_config))
+            .route(&at("/jobs/{jobid}/checkpoints/details/{checkpointid}"), get(get_checkpoint_details))
+            .route(&at("/jobs/{jobid}/checkpoints/{triggerid}"), get(get_checkpoint_status))
+            .route(&at("/jobs/{jobid}/savepoints"), post(post_savepoint))
+            .route(&at("/jobs/{jobid}/savepoints/{triggerid}"), get(get_savepoint_status))
+            .route(&at("/jobs/{jobid}/stop"), post(post_stop))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}"), get(get_vertex))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}/metrics"), get(get_vertex_metrics))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}/subtasks/metrics"), get(get_subtask_metrics))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}/watermarks"), get(get_watermarks))
+            .route(&at("/jobs/{jobid}/vertices/{vertexid}/backpressure"), get(get_backpressure));
     }
-    router.method_not_allowed_fallback(wrong_method).layer(Extension(Triggers::default()))
+    router.method_not_allowed_fallback(method_not_allowed).layer(Extension(CheckpointTriggers::default()))
 }
 
 /// What a path and its query name.
-struct Asked {
+struct FlinkRequest {
     path: HashMap<String, String>,
     query: HashMap<String, String>,
 }
 
-impl Asked {
-    fn path(&self, name: &str) -> &str {
+impl FlinkRequest {
+    fn path_parameter(&self, name: &str) -> &str {
         self.path.get(name).map_or("", String::as_str)
     }
 
-    fn query(&self, name: &str) -> Option<&str> {
+    fn query_parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
-    type Rejection = Fault;
+impl<S: Send + Sync> FromRequestParts<S> for FlinkRequest {
+    type Rejection = HttpFault;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
-        let wrong = |reason: String| fault::bad(format!("Bad request, could not parse parameters: {reason}"));
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpFault> {
+        let wrong = |reason: String| fault::bad_request(format!("Bad request, could not parse parameters: {reason}"));
         let path: Result<Path<HashMap<String, String>>, PathRejection> = Path::from_request_parts(parts, state).await;
         let query: Result<Query<HashMap<String, String>>, QueryRejection> =
             Query::from_request_parts(parts, state).await;
@@ -90,154 +90,204 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 }
 
 /// Looks at the job and answers with what `of` makes of it.
-async fn looked(console: &Console, of: impl FnOnce(&Look<'_>) -> Result<Value, Fault>) -> Response {
-    let job = console.job().await;
-    reply(StatusCode::OK, of(&look(console, &job)))
+async fn answer_from_job(
+    console: &JobServerContext,
+    of: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
+) -> Response {
+    let job = console.assemble_job().await;
+    answer_outcome(StatusCode::OK, of(&flink_job(console, &job)))
 }
 
 /// The same of the job that is asked for.
-async fn of_job(console: &Console, asked: &Asked, of: impl FnOnce(&Look<'_>) -> Result<Value, Fault>) -> Response {
-    looked(console, |look| look.is(asked.path("jobid")).and_then(|()| of(look))).await
+async fn answer_from_named_job(
+    console: &JobServerContext,
+    asked: &FlinkRequest,
+    of: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
+) -> Response {
+    answer_from_job(console, |look| look.check_job_id(asked.path_parameter("jobid")).and_then(|()| of(look))).await
 }
 
-fn look<'a>(console: &'a Console, job: &'a Job) -> Look<'a> {
-    Look {
+fn flink_job<'a>(console: &'a JobServerContext, job: &'a JobReport) -> FlinkJob<'a> {
+    FlinkJob {
         id: console.job_id(),
         pipeline: &console.pipeline,
-        place: console.store.place(),
+        checkpoint_place: console.checkpoint_store.place(),
         now_ms: job.now_ms,
         instances: &job.instances,
     }
 }
 
-fn reply(status: StatusCode, outcome: Result<Value, Fault>) -> Response {
-    outcome.map_or_else(IntoResponse::into_response, |value| answer(status, &value))
+fn answer_outcome(status: StatusCode, outcome: Result<Value, HttpFault>) -> Response {
+    outcome.map_or_else(IntoResponse::into_response, |value| json_answer(status, &value))
 }
 
-async fn config(State(console): Shared) -> Response {
-    looked(&console, |look| Ok(cluster::config(look))).await
+async fn get_config(State(console): Shared) -> Response {
+    answer_from_job(&console, |look| Ok(cluster::render_config(look))).await
 }
 
-async fn overview(State(console): Shared) -> Response {
-    looked(&console, |look| Ok(cluster::overview(look))).await
+async fn get_overview(State(console): Shared) -> Response {
+    answer_from_job(&console, |look| Ok(cluster::render_cluster_overview(look))).await
 }
 
-async fn task_managers(State(console): Shared) -> Response {
-    looked(&console, |look| Ok(cluster::task_managers(look))).await
+async fn get_task_managers(State(console): Shared) -> Response {
+    answer_from_job(&console, |look| Ok(cluster::render_task_managers(look))).await
 }
 
-async fn jobs(State(console): Shared) -> Response {
-    looked(&console, |look| Ok(job::jobs(look))).await
+async fn get_jobs(State(console): Shared) -> Response {
+    answer_from_job(&console, |look| Ok(job::render_jobs(look))).await
 }
 
-async fn jobs_overview(State(console): Shared) -> Response {
-    looked(&console, |look| Ok(job::overview(look))).await
+async fn get_jobs_overview(State(console): Shared) -> Response {
+    answer_from_job(&console, |look| Ok(job::render_jobs_overview(look))).await
 }
 
-async fn details(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| Ok(job::details(look))).await
+async fn get_job(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| Ok(job::render_job(look))).await
 }
 
-async fn status(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| Ok(job::status(look))).await
+async fn get_status(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| Ok(job::render_status(look))).await
 }
 
-async fn exceptions(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| exceptions::exceptions(look, asked.query("maxExceptions"))).await
+async fn get_exceptions(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| {
+        exceptions::render_exceptions(look, asked.query_parameter("maxExceptions"))
+    })
+    .await
 }
 
-async fn statistics(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| Ok(checkpoints::statistics(look))).await
+async fn get_checkpoints(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| Ok(checkpoints::render_checkpoint_statistics(look))).await
 }
 
-async fn checkpoint_config(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| Ok(checkpoints::config(look))).await
+async fn get_checkpoint_config(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| Ok(checkpoints::render_checkpoint_config(look))).await
 }
 
-async fn checkpoint_details(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| checkpoints::details(look, asked.path("checkpointid"))).await
+async fn get_checkpoint_details(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| {
+        checkpoints::render_checkpoint_details(look, asked.path_parameter("checkpointid"))
+    })
+    .await
 }
 
-async fn vertex_details(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| Ok(vertex::details(look, look.stage(asked.path("vertexid"))?))).await
+async fn get_vertex(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| {
+        Ok(vertex::render_vertex_details(look, look.find_vertex(asked.path_parameter("vertexid"))?))
+    })
+    .await
 }
 
-async fn watermarks(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| Ok(vertex::watermarks(look, look.stage(asked.path("vertexid"))?))).await
+async fn get_watermarks(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| {
+        Ok(vertex::render_watermarks(look, look.find_vertex(asked.path_parameter("vertexid"))?))
+    })
+    .await
 }
 
-async fn backpressure(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| Ok(vertex::backpressure(look, look.stage(asked.path("vertexid"))?))).await
+async fn get_backpressure(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| {
+        Ok(vertex::render_backpressure(look, look.find_vertex(asked.path_parameter("vertexid"))?))
+    })
+    .await
 }
 
-async fn vertex_metrics(State(console): Shared, asked: Asked) -> Response {
-    let of = |look: &Look<'_>| Ok(metrics::of_vertex(look, look.stage(asked.path("vertexid"))?, asked.query("get")));
-    of_job(&console, &asked, of).await
-}
-
-async fn subtask_metrics(State(console): Shared, asked: Asked) -> Response {
-    let of = |look: &Look<'_>| {
-        let stage = look.stage(asked.path("vertexid"))?;
-        metrics::of_subtasks(look, stage, asked.query("get"), asked.query("agg"), asked.query("subtasks"))
+async fn get_vertex_metrics(State(console): Shared, asked: FlinkRequest) -> Response {
+    let of = |look: &FlinkJob<'_>| {
+        Ok(metrics::render_vertex_metrics(
+            look,
+            look.find_vertex(asked.path_parameter("vertexid"))?,
+            asked.query_parameter("get"),
+        ))
     };
-    of_job(&console, &asked, of).await
+    answer_from_named_job(&console, &asked, of).await
+}
+
+async fn get_subtask_metrics(State(console): Shared, asked: FlinkRequest) -> Response {
+    let of = |look: &FlinkJob<'_>| {
+        let stage = look.find_vertex(asked.path_parameter("vertexid"))?;
+        metrics::render_subtask_metrics(
+            look,
+            stage,
+            asked.query_parameter("get"),
+            asked.query_parameter("agg"),
+            asked.query_parameter("subtasks"),
+        )
+    };
+    answer_from_named_job(&console, &asked, of).await
 }
 
 /// Looks whether it is this job that is meant, then does what is asked and answers that it was accepted.
-async fn accepted(console: &Console, asked: &Asked, act: impl FnOnce(&Look<'_>) -> Result<Value, Fault>) -> Response {
-    let job = console.job().await;
-    let look = look(console, &job);
-    reply(StatusCode::ACCEPTED, look.is(asked.path("jobid")).and_then(|()| act(&look)))
+async fn accept_operation(
+    console: &JobServerContext,
+    asked: &FlinkRequest,
+    act: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
+) -> Response {
+    let job = console.assemble_job().await;
+    let look = flink_job(console, &job);
+    answer_outcome(StatusCode::ACCEPTED, look.check_job_id(asked.path_parameter("jobid")).and_then(|()| act(&look)))
 }
 
-async fn savepoint(State(console): Shared, asked: Asked, bytes: Bytes) -> Response {
-    let act = |_: &Look<'_>| {
-        let body = body::read(body::Savepoint::NAME, &bytes)?;
-        operations::savepoint(&console, body)
+async fn post_savepoint(State(console): Shared, asked: FlinkRequest, bytes: Bytes) -> Response {
+    let act = |_: &FlinkJob<'_>| {
+        let body = body::parse_body(body::SavepointBody::FLINK_NAME, &bytes)?;
+        operations::begin_savepoint(&console, body)
     };
-    accepted(&console, &asked, act).await
+    accept_operation(&console, &asked, act).await
 }
 
-async fn stop(State(console): Shared, asked: Asked, bytes: Bytes) -> Response {
-    let act = |_: &Look<'_>| {
-        let body = body::read(body::Stop::NAME, &bytes)?;
-        operations::stop(&console, body)
+async fn post_stop(State(console): Shared, asked: FlinkRequest, bytes: Bytes) -> Response {
+    let act = |_: &FlinkJob<'_>| {
+        let body = body::parse_body(body::StopBody::FLINK_NAME, &bytes)?;
+        operations::stop_with_savepoint(&console, body)
     };
-    accepted(&console, &asked, act).await
+    accept_operation(&console, &asked, act).await
 }
 
-async fn savepoint_status(State(console): Shared, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| operations::savepoint_status(&console, &look.id, asked.path("triggerid"))).await
+async fn get_savepoint_status(State(console): Shared, asked: FlinkRequest) -> Response {
+    answer_from_named_job(&console, &asked, |look| {
+        operations::render_savepoint_status(&console, &look.id, asked.path_parameter("triggerid"))
+    })
+    .await
 }
 
-async fn checkpoint(
+async fn post_checkpoint(
     State(console): Shared,
-    Extension(triggers): Extension<Triggers>,
-    asked: Asked,
+    Extension(triggers): Extension<CheckpointTriggers>,
+    asked: FlinkRequest,
     bytes: Bytes,
 ) -> Response {
-    let act = |look: &Look<'_>| {
-        let body = body::read(body::Checkpoint::NAME, &bytes)?;
-        operations::checkpoint(look, &triggers, body)
+    let act = |look: &FlinkJob<'_>| {
+        let body = body::parse_body(body::CheckpointBody::FLINK_NAME, &bytes)?;
+        operations::request_checkpoint(look, &triggers, body)
     };
-    accepted(&console, &asked, act).await
+    accept_operation(&console, &asked, act).await
 }
 
-async fn checkpoint_status(State(console): Shared, Extension(triggers): Extension<Triggers>, asked: Asked) -> Response {
-    of_job(&console, &asked, |look| operations::checkpoint_status(look, &triggers, asked.path("triggerid"))).await
+async fn get_checkpoint_status(
+    State(console): Shared,
+    Extension(triggers): Extension<CheckpointTriggers>,
+    asked: FlinkRequest,
+) -> Response {
+    answer_from_named_job(&console, &asked, |look| {
+        operations::render_checkpoint_status(look, &triggers, asked.path_parameter("triggerid"))
+    })
+    .await
 }
 
 /// PATCH `/jobs/:id?mode=cancel`, which is also what it means without a mode.
-async fn cancel(State(console): Shared, asked: Asked) -> Response {
-    let act = |_: &Look<'_>| match asked.query("mode") {
+async fn patch_cancel(State(console): Shared, asked: FlinkRequest) -> Response {
+    let act = |_: &FlinkJob<'_>| match asked.query_parameter("mode") {
         None | Some("cancel" | "CANCEL") => {
             console.stop_job();
             Ok(json!({}))
         }
-        Some("stop" | "STOP") => Err(fault::bad(
+        Some("stop" | "STOP") => Err(fault::bad_request(
             "The termination mode \"stop\" is no longer there; POST to /jobs/:jobid/stop stops with a savepoint.",
         )),
-        Some(other) => Err(fault::bad(format!("Cannot resolve query parameter (mode) from value \"{other}\"."))),
+        Some(other) => {
+            Err(fault::bad_request(format!("Cannot resolve query parameter (mode) from value \"{other}\".")))
+        }
     };
-    accepted(&console, &asked, act).await
+    accept_operation(&console, &asked, act).await
 }

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use windrow_core::WindowKind;
 use windrow_spec::Pipeline;
 
-use super::io::Io;
-use super::look::Look;
+use super::io::SubtaskIo;
+use super::look::FlinkJob;
 use crate::report::{InstanceReport, InstanceState, PartitionReport, ViewReport, WorkerReport};
 
 /// A vertex.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Stage {
+pub(super) enum Vertex {
     /// The Kafka source.
     Source,
     /// From bytes to events.
@@ -29,56 +29,61 @@ pub(super) struct Subtask<'a> {
     pub(super) index: usize,
     /// Who runs it; a partition may have no owner.
     pub(super) instance: Option<&'a InstanceReport>,
-    pub(super) part: Part<'a>,
+    pub(super) work: SubtaskWork<'a>,
 }
 
 /// What a subtask is.
-pub(super) enum Part<'a> {
+pub(super) enum SubtaskWork<'a> {
     Partition(Option<&'a PartitionReport>),
     Worker(usize, &'a WorkerReport),
     View(Option<&'a ViewReport>),
     Sink,
 }
 
-impl Look<'_> {
+impl FlinkJob<'_> {
     /// In the order of the data.
-    pub(super) fn stages(&self) -> Vec<Stage> {
-        let views = (0..self.pipeline.views.len()).map(Stage::View);
-        [Stage::Source, Stage::Decode].into_iter().chain(views).chain([Stage::Sink]).collect()
+    pub(super) fn vertices(&self) -> Vec<Vertex> {
+        let views = (0..self.pipeline.views.len()).map(Vertex::View);
+        [Vertex::Source, Vertex::Decode].into_iter().chain(views).chain([Vertex::Sink]).collect()
     }
 
     /// The subtasks of `stage`; never none.
-    pub(super) fn subtasks(&self, stage: Stage) -> Vec<Subtask<'_>> {
-        let mut parts: Vec<(Option<&InstanceReport>, Part<'_>)> = match stage {
-            Stage::Source => {
-                let owners = (0..self.partitions()).map(|partition| self.owner(partition));
-                owners.map(|owner| (owner.map(|(one, _)| one), Part::Partition(owner.map(|(_, part)| part)))).collect()
-            }
-            Stage::Decode => {
-                let of = |one: &'_ InstanceReport| one.workers.len();
-                let each = self.instances.iter().flat_map(|one| (0..of(one)).map(move |worker| (one, worker)));
-                each.filter_map(|(one, worker)| Some((Some(one), Part::Worker(worker, one.workers.get(worker)?))))
+    pub(super) fn subtasks(&self, stage: Vertex) -> Vec<Subtask<'_>> {
+        let mut parts: Vec<(Option<&InstanceReport>, SubtaskWork<'_>)> = match stage {
+            Vertex::Source => {
+                let owners = (0..self.partition_count()).map(|partition| self.partition_owner(partition));
+                owners
+                    .map(|owner| (owner.map(|(one, _)| one), SubtaskWork::Partition(owner.map(|(_, part)| part))))
                     .collect()
             }
-            Stage::View(number) => {
+            Vertex::Decode => {
+                let of = |one: &'_ InstanceReport| one.workers.len();
+                let each = self.instances.iter().flat_map(|one| (0..of(one)).map(move |worker| (one, worker)));
+                each.filter_map(|(one, worker)| {
+                    Some((Some(one), SubtaskWork::Worker(worker, one.workers.get(worker)?)))
+                })
+                .collect()
+            }
+            Vertex::View(number) => {
                 let name = self.pipeline.views.get(number).map(|view| &*view.feature_view.name);
                 let of = |one: &'_ InstanceReport| one.views.iter().position(|view| Some(view.name.as_str()) == name);
                 let each = self.instances.iter().map(|one| (one, of(one)));
-                each.map(|(one, view)| (Some(one), Part::View(view.and_then(|view| one.views.get(view))))).collect()
+                each.map(|(one, view)| (Some(one), SubtaskWork::View(view.and_then(|view| one.views.get(view)))))
+                    .collect()
             }
-            Stage::Sink => self.instances.iter().map(|one| (Some(one), Part::Sink)).collect(),
+            Vertex::Sink => self.instances.iter().map(|one| (Some(one), SubtaskWork::Sink)).collect(),
         };
         if parts.is_empty() {
-            parts.push((None, Part::View(None)));
+            parts.push((None, SubtaskWork::View(None)));
         }
-        let number = |(index, (instance, part))| Subtask { index, instance, part };
+        let number = |(index, (instance, part))| Subtask { index, instance, work: part };
         parts.into_iter().enumerate().map(number).collect()
     }
 }
 
-impl Stage {
+impl Vertex {
     /// What its id is made of.
-    pub(super) fn key(self, pipeline: &Pipeline) -> String {
+    pub(super) fn id_source(self, pipeline: &Pipeline) -> String {
         match self {
             Self::Source => "source".to_owned(),
             Self::Decode => "decode".to_owned(),
@@ -126,7 +131,7 @@ impl Subtask<'_> {
         self.instance.map_or("(unassigned)", |one| &one.host)
     }
 
-    pub(super) fn task_manager(&self) -> &str {
+    pub(super) fn task_manager_id(&self) -> &str {
         self.instance.map_or("(unassigned)", |one| &one.instance)
     }
 
@@ -136,28 +141,30 @@ impl Subtask<'_> {
     }
 
     /// What it read and wrote.
-    pub(super) fn io(&self) -> Io {
-        Io::of(self)
+    pub(super) fn io(&self) -> SubtaskIo {
+        SubtaskIo::from_subtask(self)
     }
 
     /// The workers whose time it takes.
     pub(super) fn workers(&self) -> Vec<&WorkerReport> {
         let Some(one) = self.instance else { return Vec::new() };
-        match &self.part {
-            Part::Partition(owned) => owned.and_then(|owned| one.workers.get(owned.worker)).into_iter().collect(),
-            Part::Worker(_, worker) => vec![worker],
-            Part::View(_) => one.workers.iter().collect(),
-            Part::Sink => Vec::new(),
+        match &self.work {
+            SubtaskWork::Partition(owned) => {
+                owned.and_then(|owned| one.workers.get(owned.worker)).into_iter().collect()
+            }
+            SubtaskWork::Worker(_, worker) => vec![worker],
+            SubtaskWork::View(_) => one.workers.iter().collect(),
+            SubtaskWork::Sink => Vec::new(),
         }
     }
 
     /// How far event time is complete where it stands: of its partitions the smallest, idle ones left out.
     pub(super) fn watermark_ms(&self) -> Option<i64> {
         let one = self.instance?;
-        let mine = |partition: &&PartitionReport| match &self.part {
-            Part::Partition(owned) => owned.is_some_and(|owned| owned.partition == partition.partition),
-            Part::Worker(worker, _) => partition.worker == *worker,
-            Part::View(_) | Part::Sink => true,
+        let mine = |partition: &&PartitionReport| match &self.work {
+            SubtaskWork::Partition(owned) => owned.is_some_and(|owned| owned.partition == partition.partition),
+            SubtaskWork::Worker(worker, _) => partition.worker == *worker,
+            SubtaskWork::View(_) | SubtaskWork::Sink => true,
         };
         let smallest = |idle: bool| {
             let of = one.partitions.iter().filter(mine).filter(|partition| partition.idle == idle);
@@ -168,7 +175,7 @@ impl Subtask<'_> {
 }
 
 /// `value` for each of Flink's states of a task, by the name that `named` gives it.
-pub(super) fn per_state(states: impl Iterator<Item = &'static str>, named: fn(&str) -> String) -> Value {
+pub(super) fn count_per_state(states: impl Iterator<Item = &'static str>, named: fn(&str) -> String) -> Value {
     const STATES: [&str; 10] = [
         "CREATED",
         "SCHEDULED",

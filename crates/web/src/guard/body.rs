@@ -9,25 +9,25 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
-use crate::answers::Fault;
+use crate::answers::HttpFault;
 
 /// Bytes of a request's body.
 pub const BODY_MAX: usize = 64 * 1024;
 /// How long it may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) async fn bounded(request: Request, next: Next) -> Response {
+pub(super) async fn read_bounded_body(request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         let (parts, _) = request.into_parts();
         return next.run(Request::from_parts(parts, Body::empty())).await;
     }
     let (parts, body) = request.into_parts();
-    match timeout(PATIENCE, to_bytes(body, BODY_MAX)).await {
+    match timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(_)) => {
             let reason = format!("the body is cut off, or larger than {BODY_MAX} bytes");
-            Fault::new(StatusCode::PAYLOAD_TOO_LARGE, reason).into_response()
+            HttpFault::new(StatusCode::PAYLOAD_TOO_LARGE, reason).into_response()
         }
-        Err(_) => Fault::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time").into_response(),
+        Err(_) => HttpFault::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time").into_response(),
     }
 }

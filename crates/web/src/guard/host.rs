@@ -8,20 +8,20 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::answers::Fault;
+use crate::answers::HttpFault;
 
-pub(super) async fn this_machine(request: Request, next: Next) -> Response {
-    let named_by_target = request.uri().authority().is_none_or(is_this_machine);
-    if named_by_target && host(request.headers()).is_some_and(|host| is_this_machine(&host)) {
+pub(super) async fn require_local_host(request: Request, next: Next) -> Response {
+    let named_by_target = request.uri().authority().is_none_or(names_this_machine);
+    if named_by_target && requested_host(request.headers()).is_some_and(|host| names_this_machine(&host)) {
         return next.run(request).await;
     }
     let reason = "this server answers only to localhost, 127.0.0.1 and [::1]; for other names start it with --listen and a \
                   token";
-    Fault::new(StatusCode::FORBIDDEN, reason).into_response()
+    HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 
 /// The one host that the request names.
-pub(super) fn host(headers: &HeaderMap) -> Option<Authority> {
+pub(super) fn requested_host(headers: &HeaderMap) -> Option<Authority> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?;
     if hosts.next().is_some() {
@@ -31,7 +31,7 @@ pub(super) fn host(headers: &HeaderMap) -> Option<Authority> {
     (!authority.as_str().contains('@')).then_some(authority)
 }
 
-fn is_this_machine(authority: &Authority) -> bool {
+fn names_this_machine(authority: &Authority) -> bool {
     let host = authority.host();
     let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match v6 {
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_are_taken() {
-        let this = |host: &str| host.parse().is_ok_and(|authority| is_this_machine(&authority));
+        let this = |host: &str| host.parse().is_ok_and(|authority| names_this_machine(&authority));
         for good in ["localhost", "LOCALHOST:8081", "127.0.0.1", "127.0.0.1:1", "127.9.9.9:80", "[::1]", "[::1]:8081"] {
             assert!(this(good), "{good}");
         }

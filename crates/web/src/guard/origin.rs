@@ -6,23 +6,25 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::host;
-use crate::answers::Fault;
+use crate::answers::HttpFault;
 
-pub(super) async fn same(request: Request, next: Next) -> Response {
+pub(super) async fn require_same_origin(request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     let allowed = match *method {
         // Following a link is fine; asking again and again from another page, which costs Redis and Kafka, is not.
-        Method::GET | Method::HEAD => is_same_site(headers) || (*method == Method::GET && is_navigation(headers)),
-        _ => is_same(headers),
+        Method::GET | Method::HEAD => {
+            is_same_site_request(headers) || (*method == Method::GET && is_navigation(headers))
+        }
+        _ => comes_from_this_server(headers),
     };
     if allowed {
         return next.run(request).await;
     }
     let reason = "a page of another origin must not ask or change anything here";
-    Fault::new(StatusCode::FORBIDDEN, reason).into_response()
+    HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 
-fn is_same_site(headers: &HeaderMap) -> bool {
+fn is_same_site_request(headers: &HeaderMap) -> bool {
     headers.get_all("sec-fetch-site").iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
@@ -30,12 +32,12 @@ fn is_navigation(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
 }
 
-fn is_same(headers: &HeaderMap) -> bool {
-    let host = host::host(headers);
+fn comes_from_this_server(headers: &HeaderMap) -> bool {
+    let host = host::requested_host(headers);
     let from_here = |origin: &str| {
         let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         place.zip(host.as_ref()).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host.as_str()))
     };
     let origins = headers.get_all(header::ORIGIN).iter();
-    is_same_site(headers) && origins.map(|origin| origin.to_str().unwrap_or_default()).all(from_here)
+    is_same_site_request(headers) && origins.map(|origin| origin.to_str().unwrap_or_default()).all(from_here)
 }

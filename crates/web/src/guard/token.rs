@@ -9,10 +9,10 @@ use ring::hmac::{self, HMAC_SHA256, Key};
 const LENGTH_MIN: usize = 16;
 const LENGTH_MAX: usize = 1_024;
 /// How long a login lasts.
-const SESSION_S: i64 = 7 * 24 * 3_600;
+const SESSION_SECONDS: i64 = 7 * 24 * 3_600;
 
 /// What somebody must know to look at the pages of a server that other machines can reach. Never shown.
-pub struct Token {
+pub struct AccessToken {
     key: Key,
     /// Of the token itself.
     tag: hmac::Tag,
@@ -25,7 +25,7 @@ pub struct Token {
 )]
 pub struct TokenFault;
 
-impl Token {
+impl AccessToken {
     /// The token `text`; space around it is left away.
     ///
     /// # Errors
@@ -42,21 +42,21 @@ impl Token {
     }
 
     /// Whether `text` is it; takes as long either way.
-    pub(super) fn is(&self, text: &str) -> bool {
+    pub(super) fn matches(&self, text: &str) -> bool {
         hmac::verify(&self.key, text.trim().as_bytes(), self.tag.as_ref()).is_ok()
     }
 
     /// A cookie's value that proves a login, and the seconds it lasts. Nobody can tell the token from it, and it ends when
     /// the token is changed.
-    pub(super) fn session(&self) -> (String, i64) {
-        let until = Timestamp::now().as_second() + SESSION_S;
-        let tag = hmac::sign(&self.key, said(until).as_bytes());
+    pub(super) fn new_session(&self) -> (String, i64) {
+        let until = Timestamp::now().as_second() + SESSION_SECONDS;
+        let tag = hmac::sign(&self.key, signed_session_text(until).as_bytes());
         let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        (format!("{until}.{hex}"), SESSION_S)
+        (format!("{until}.{hex}"), SESSION_SECONDS)
     }
 
     /// Whether `value` is such a cookie's, and its time is not over.
-    pub(super) fn is_session(&self, value: &str) -> bool {
+    pub(super) fn is_valid_session(&self, value: &str) -> bool {
         let parse = || {
             let (until, hex) = value.split_once('.')?;
             let until: i64 = until.parse().ok()?;
@@ -65,16 +65,17 @@ impl Token {
             Some((until, tag?))
         };
         parse().is_some_and(|(until, tag)| {
-            hmac::verify(&self.key, said(until).as_bytes(), &tag).is_ok() && until > Timestamp::now().as_second()
+            hmac::verify(&self.key, signed_session_text(until).as_bytes(), &tag).is_ok()
+                && until > Timestamp::now().as_second()
         })
     }
 }
 
-fn said(until: i64) -> String {
+fn signed_session_text(until: i64) -> String {
     format!("windrow session until {until}")
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(***)")
     }
@@ -86,26 +87,26 @@ mod tests {
 
     #[test]
     fn a_session_is_only_of_its_token() {
-        let (token, other) = (Token::new("0123456789abcdef"), Token::new("fedcba9876543210"));
+        let (token, other) = (AccessToken::new("0123456789abcdef"), AccessToken::new("fedcba9876543210"));
         let (token, other) = (token.expect("long enough"), other.expect("long enough"));
-        let (session, _) = token.session();
-        assert!(token.is_session(&session));
-        assert!(!other.is_session(&session));
+        let (session, _) = token.new_session();
+        assert!(token.is_valid_session(&session));
+        assert!(!other.is_valid_session(&session));
         let (until, tag) = session.split_once('.').expect("two parts");
         let later = until.parse::<i64>().expect("a time") + 1;
         for forged in [format!("{later}.{tag}"), format!("{until}.{}", "0".repeat(64)), format!("{until}."), "x".into()]
         {
-            assert!(!token.is_session(&forged), "{forged}");
+            assert!(!token.is_valid_session(&forged), "{forged}");
         }
         assert!(!session.contains("0123456789abcdef"));
-        assert!(token.is(" 0123456789abcdef\n") && !token.is("0123456789abcde"));
+        assert!(token.matches(" 0123456789abcdef\n") && !token.matches("0123456789abcde"));
         assert!(!format!("{token:?}").contains("0123"));
     }
 
     #[test]
     fn short_tokens_are_refused() {
         for bad in ["", "short", "has a space in it, see", "0123456789abcde"] {
-            assert!(Token::new(bad).is_err(), "{bad}");
+            assert!(AccessToken::new(bad).is_err(), "{bad}");
         }
     }
 }

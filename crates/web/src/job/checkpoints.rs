@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Job, history};
+use super::{JobReport, history};
 use crate::report::{CheckpointCounts, CheckpointStatus, HistogramReport};
 
 /// What the last checkpoints of all partitions were like.
@@ -22,7 +22,7 @@ pub struct LastCheckpoint {
     pub failed: u64,
 }
 
-impl Job {
+impl JobReport {
     /// Counts over all instances.
     #[must_use]
     pub fn checkpoint_counts(&self) -> CheckpointCounts {
@@ -42,7 +42,7 @@ impl Job {
     pub fn last_checkpoint(&self, every_ms: i64) -> LastCheckpoint {
         let mut last =
             LastCheckpoint { every_ms, failed: self.checkpoint_counts().failed, ..LastCheckpoint::default() };
-        for (instance, partition) in self.owned() {
+        for (instance, partition) in self.owned_partitions() {
             last.age_ms = last.age_ms.max(partition.checkpoint_age_ms);
             last.state_bytes += partition.state_bytes;
             let newest = instance.checkpoints.iter().find(|one| {
@@ -65,7 +65,8 @@ impl Job {
         of: impl Fn(&crate::report::FreshnessReport) -> &HistogramReport,
     ) -> (Option<f64>, Option<f64>) {
         let all = || self.instances.iter().map(|one| of(&one.freshness));
-        let worst = |quantile: fn(&HistogramReport) -> Option<f64>| all().map(quantile).fold(None, history::largest);
+        let worst =
+            |quantile: fn(&HistogramReport) -> Option<f64>| all().map(quantile).fold(None, history::larger_quantile);
         (worst(|histogram| histogram.p50_ms), worst(|histogram| histogram.p99_ms))
     }
 }

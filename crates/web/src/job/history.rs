@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Job;
-use crate::report::Moment;
+use super::JobReport;
+use crate::report::HistorySample;
 
-/// The length of a [`Moment`].
+/// The length of a [`HistorySample`].
 const STEP_MS: i64 = 10_000;
 /// An hour of them.
 const STEPS: i64 = 360;
 
 /// Series of one length, oldest first; `None` where nothing is known.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
-pub struct History {
+pub struct JobHistory {
     /// Between two values.
     pub step_ms: i64,
     /// When the first step begins.
@@ -33,13 +33,13 @@ pub struct History {
     pub freshness_p99_ms: Vec<Option<f64>>,
 }
 
-impl Job {
+impl JobReport {
     /// The last hour.
     #[must_use]
-    pub fn history(&self) -> History {
-        let mut moments: BTreeMap<i64, Moment> = BTreeMap::new();
+    pub fn history(&self) -> JobHistory {
+        let mut moments: BTreeMap<i64, HistorySample> = BTreeMap::new();
         for moment in self.instances.iter().flat_map(|one| &one.history) {
-            moments.entry(moment.at_ms).and_modify(|sum| add(sum, moment)).or_insert(*moment);
+            moments.entry(moment.at_ms).and_modify(|sum| add_sample(sum, moment)).or_insert(*moment);
         }
         // The newest step is still growing, where an instance reported in the middle of it: it is left out. Others tell of
         // a step some seconds after it is over.
@@ -47,15 +47,15 @@ impl Job {
         let end = heard_ms.div_euclid(STEP_MS) * STEP_MS;
         let first = end - STEPS * STEP_MS;
         let Some((&from, _)) = moments.range(first..end).next() else {
-            return History { step_ms: STEP_MS, from_ms: end, ..History::default() };
+            return JobHistory { step_ms: STEP_MS, from_ms: end, ..JobHistory::default() };
         };
-        let mut history = History { step_ms: STEP_MS, from_ms: from, ..History::default() };
+        let mut history = JobHistory { step_ms: STEP_MS, from_ms: from, ..JobHistory::default() };
         let Some((&last, _)) = moments.range(first..end).next_back() else { return history };
         let mut at = from;
         while at <= last {
             let moment = moments.get(&at);
-            history.records_per_s.push(moment.map(|moment| per_s(moment.records)));
-            history.rows_per_s.push(moment.map(|moment| per_s(moment.rows)));
+            history.records_per_s.push(moment.map(|moment| count_per_second(moment.records)));
+            history.rows_per_s.push(moment.map(|moment| count_per_second(moment.rows)));
             history.lag.push(moment.and_then(|moment| moment.lag));
             history.watermark_delay_ms.push(moment.and_then(|moment| moment.watermark_delay_ms));
             history.freshness_p50_ms.push(moment.and_then(|moment| moment.freshness_p50_ms));
@@ -66,7 +66,7 @@ impl Job {
     }
 }
 
-impl History {
+impl JobHistory {
     /// The end of the last step without lag.
     #[must_use]
     pub fn last_without_lag_ms(&self) -> Option<i64> {
@@ -75,21 +75,21 @@ impl History {
     }
 }
 
-fn add(sum: &mut Moment, other: &Moment) {
+fn add_sample(sum: &mut HistorySample, other: &HistorySample) {
     sum.records += other.records;
     sum.rows += other.rows;
     sum.lag = [sum.lag, other.lag].into_iter().flatten().reduce(|a, b| a + b);
     sum.watermark_delay_ms = sum.watermark_delay_ms.max(other.watermark_delay_ms);
-    sum.freshness_p50_ms = largest(sum.freshness_p50_ms, other.freshness_p50_ms);
-    sum.freshness_p99_ms = largest(sum.freshness_p99_ms, other.freshness_p99_ms);
+    sum.freshness_p50_ms = larger_quantile(sum.freshness_p50_ms, other.freshness_p50_ms);
+    sum.freshness_p99_ms = larger_quantile(sum.freshness_p99_ms, other.freshness_p99_ms);
 }
 
 /// Quantiles of several instances cannot be put together; the worst is the one to look at.
-pub(super) fn largest(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+pub(super) fn larger_quantile(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     [a, b].into_iter().flatten().reduce(f64::max)
 }
 
 #[allow(clippy::cast_precision_loss)] // a rate
-fn per_s(count: u64) -> f64 {
+fn count_per_second(count: u64) -> f64 {
     count as f64 * 1e3 / STEP_MS as f64
 }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Job, WAITING_MAX};
+use super::{BACKPRESSURE_SHARE_MAX, JobReport};
 
 /// Sums over all instances; see `docs/api.md`.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
-pub struct Totals {
+pub struct JobTotals {
     /// Records read per second, over the last ten seconds.
     pub records_per_s: f64,
     /// Rows written to Redis per second.
@@ -37,31 +37,31 @@ pub struct Totals {
     pub partitions: usize,
     /// Shares of the workers' time.
     pub busy: f64,
-    /// See [`Self::busy`].
+    /// See [`Self::too_many_requests`].
     pub idle: f64,
-    /// See [`Self::busy`].
+    /// See [`Self::too_many_requests`].
     pub backpressured: f64,
 }
 
 /// A job that is further behind than this, in milliseconds, does not keep up.
-const BEHIND_MAX_MS: i64 = 5_000;
+const KEEPING_UP_MAX_MS: i64 = 5_000;
 
-impl Totals {
+impl JobTotals {
     /// Whether records are read as fast as they come, and Redis takes rows as fast as they are made.
     #[must_use]
-    pub fn keeps_up(&self) -> bool {
-        self.behind_ms.is_some_and(|behind| behind <= BEHIND_MAX_MS) && self.backpressured <= WAITING_MAX
+    pub fn is_keeping_up(&self) -> bool {
+        self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_MAX_MS) && self.backpressured <= BACKPRESSURE_SHARE_MAX
     }
 }
 
-impl Job {
+impl JobReport {
     /// The sums.
     #[must_use]
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> JobTotals {
         let all = self.partitions();
         let owned: Vec<_> = all.iter().filter_map(|partition| partition.owner).map(|(_, owned)| owned).collect();
         let workers = || self.instances.iter().flat_map(|one| &one.workers);
-        let mut totals = Totals { partitions_owned: owned.len(), partitions: all.len(), ..Totals::default() };
+        let mut totals = JobTotals { partitions_owned: owned.len(), partitions: all.len(), ..JobTotals::default() };
         for worker in workers() {
             totals.records_per_s += worker.records_per_s;
             totals.records += worker.records;
@@ -83,7 +83,7 @@ impl Job {
             totals.late_events += one.views.iter().map(|view| view.late_events).sum::<u64>();
         }
         totals.lag = owned.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b);
-        totals.behind_ms = self.behind_ms(totals.lag);
+        totals.behind_ms = self.time_behind_ms(totals.lag);
         let active = owned.iter().filter(|partition| !partition.idle);
         let smallest = active.filter_map(|partition| partition.watermark_ms).min();
         totals.watermark_ms = smallest.or_else(|| owned.iter().filter_map(|partition| partition.watermark_ms).min());
@@ -92,11 +92,11 @@ impl Job {
     }
 
     /// The age of the record read last, in the partition that lags most in time; no older than the last moment without lag.
-    fn behind_ms(&self, lag: Option<u64>) -> Option<i64> {
+    fn time_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);
         }
-        let lagging = self.owned().filter(|(_, partition)| partition.lag.is_some_and(|lag| lag > 0));
+        let lagging = self.owned_partitions().filter(|(_, partition)| partition.lag.is_some_and(|lag| lag > 0));
         let oldest = lagging.filter_map(|(_, partition)| partition.last_appended_ms.or(partition.event_time_ms)).min();
         let since = self.history().last_without_lag_ms();
         let behind = |since: i64| (self.now_ms - since).max(0);

@@ -8,28 +8,28 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use windrow_connectors::kafka::browse::BrowseError;
 
-use crate::answers::Fault;
+use crate::answers::HttpFault;
 
 /// What a handler gives back.
-pub(super) type Answer = Result<Response, Fault>;
+pub(super) type KafkaAnswer = Result<Response, HttpFault>;
 
-pub(super) fn busy() -> Fault {
-    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once; ask again in a moment")
+pub(super) fn too_many_requests() -> HttpFault {
+    HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once; ask again in a moment")
 }
 
-impl From<BrowseError> for Fault {
+impl From<BrowseError> for HttpFault {
     fn from(error: BrowseError) -> Self {
         let status = match error {
-            BrowseError::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
+            BrowseError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
             BrowseError::NotFound(_) => StatusCode::NOT_FOUND,
-            BrowseError::Wrong(_) => StatusCode::BAD_REQUEST,
-            BrowseError::Refused(_) | BrowseError::NotOffered(_) => StatusCode::BAD_GATEWAY,
+            BrowseError::InvalidRequest(_) => StatusCode::BAD_REQUEST,
+            BrowseError::Refused(_) | BrowseError::Unsupported(_) => StatusCode::BAD_GATEWAY,
         };
         Self::new(status, error.to_string())
     }
 }
 
-pub(super) fn said(what: &impl Serialize) -> Response {
+pub(super) fn answer_json(what: &impl Serialize) -> Response {
     Json(what).into_response()
 }
 

@@ -7,16 +7,16 @@ use axum::routing::get;
 
 use crate::assets;
 
-const PATHS: [&str; 5] = ["/", "/topics/{topic}", "/topics/{topic}/messages", "/groups", "/groups/{group}"];
+const PAGE_PATHS: [&str; 5] = ["/", "/topics/{topic}", "/topics/{topic}/messages", "/groups", "/groups/{group}"];
 
 pub(super) fn router() -> Router {
     let mut router = Router::new();
-    for path in PATHS {
-        router = router.route(path, get(index));
+    for path in PAGE_PATHS {
+        router = router.route(path, get(serve_kafka_page));
     }
     router.merge(assets::router())
 }
 
-async fn index(headers: HeaderMap) -> impl IntoResponse {
-    assets::file("kafka/index.html", &headers)
+async fn serve_kafka_page(headers: HeaderMap) -> impl IntoResponse {
+    assets::answer_with_asset("kafka/index.html", &headers)
 }

@@ -11,22 +11,22 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::answer::Answer;
-use super::question::{self, Parameters};
-use super::{Name, Ui, name};
+use super::answer::KafkaAnswer;
+use super::question::{self, RawQuery};
+use super::{KafkaUi, PathName, parse_path_name};
 
 /// Hand-overs that wait for a slow visitor; then reading waits too.
-const WAITING: usize = 4;
+const WAITING_MESSAGES_MAX: usize = 4;
 /// How long a browser waits before it asks again after an end.
-const RETRY: Duration = Duration::from_secs(2);
+const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
 /// Each `data:` line is what came within some hundred milliseconds, or `{"errors": […]}` and the end.
-pub(super) async fn tail(State(ui): State<Ui>, path: Name, parameters: Parameters) -> Answer {
-    let topic = name(path)?;
-    let request = question::tail(parameters)?;
-    let turn = ui.limits.tail()?;
-    let plan = ui.ask(ui.browser.plan_tail(&topic, request)).await?;
-    let (sender, receiver) = mpsc::channel(WAITING);
+pub(super) async fn follow_topic(State(ui): State<KafkaUi>, path: PathName, parameters: RawQuery) -> KafkaAnswer {
+    let topic = parse_path_name(path)?;
+    let request = question::parse_tail_request(parameters)?;
+    let turn = ui.limits.try_begin_tail()?;
+    let plan = ui.ask_brokers(ui.browser.plan_tail(&topic, request)).await?;
+    let (sender, receiver) = mpsc::channel(WAITING_MESSAGES_MAX);
     spawn_blocking(move || {
         let told = plan.follow(|tailed| {
             // Nobody listens any more: the end of following.
@@ -39,7 +39,7 @@ pub(super) async fn tail(State(ui): State<Ui>, path: Name, parameters: Parameter
     });
     let events = stream::unfold(receiver, |mut receiver: mpsc::Receiver<String>| async {
         let data = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(Event::default().retry(RETRY).data(data)), receiver))
+        Some((Ok::<_, Infallible>(Event::default().retry(RECONNECT_DELAY).data(data)), receiver))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }

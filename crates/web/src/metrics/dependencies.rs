@@ -1,13 +1,13 @@
 //! Whether Kafka, Redis and the checkpoint store are there.
 
-use super::families::{Families, Sample, seconds};
+use super::families::{MetricFamilies, MetricSample, ms_as_seconds};
 use crate::InstanceReport;
-use crate::report::Reach;
+use crate::report::ReachabilityReport;
 
-pub(super) fn add(families: &mut Families, report: &InstanceReport) {
-    let each = |value: &dyn Fn(&Reach) -> f64| {
+pub(super) fn add_dependency_metrics(families: &mut MetricFamilies, report: &InstanceReport) {
+    let each = |value: &dyn Fn(&ReachabilityReport) -> f64| {
         [("kafka", &report.kafka), ("redis", &report.redis.reach), ("checkpoint_store", &report.checkpoint_store)]
-            .map(|(name, reach)| Sample::new([("dependency", name.to_owned())], value(reach)))
+            .map(|(name, reach)| MetricSample::new([("dependency", name.to_owned())], value(reach)))
     };
     families.gauge(
         "windrow_dependency_up",
@@ -17,6 +17,6 @@ pub(super) fn add(families: &mut Families, report: &InstanceReport) {
     families.gauge(
         "windrow_dependency_away_seconds",
         "How long Kafka, Redis or the checkpoint store has been away; 0 while it is there.",
-        each(&|reach| reach.away_since_ms.map_or(0.0, |since| seconds((report.reported_at_ms - since).max(0)))),
+        each(&|reach| reach.away_since_ms.map_or(0.0, |since| ms_as_seconds((report.reported_at_ms - since).max(0)))),
     );
 }

@@ -7,12 +7,12 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use crate::report::HistogramReport;
 
 /// A value with its labels.
-pub(super) struct Sample {
+pub(super) struct MetricSample {
     labels: Vec<LabelPair>,
     value: f64,
 }
 
-impl Sample {
+impl MetricSample {
     /// `value` under the names and values of `labels`.
     pub(super) fn new<const N: usize>(labels: [(&str, String); N], value: f64) -> Self {
         let pair = |(name, value): (&str, String)| {
@@ -26,7 +26,7 @@ impl Sample {
 }
 
 /// Without labels, a value is the only one of its family.
-impl From<f64> for Sample {
+impl From<f64> for MetricSample {
     fn from(value: f64) -> Self {
         Self::new([], value)
     }
@@ -34,31 +34,31 @@ impl From<f64> for Sample {
 
 /// Families in the order they were added.
 #[derive(Default)]
-pub(super) struct Families(Vec<MetricFamily>);
+pub(super) struct MetricFamilies(Vec<MetricFamily>);
 
-impl Families {
+impl MetricFamilies {
     /// What only grows while the process lives.
-    pub(super) fn counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
-        let metric = |sample: Sample| {
+    pub(super) fn counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
+        let metric = |sample: MetricSample| {
             let mut counter = Counter::default();
             counter.set_value(sample.value);
             let mut metric = Metric::from_label(sample.labels);
             metric.set_counter(counter);
             metric
         };
-        self.add(name, help, MetricType::COUNTER, samples.into_iter().map(metric).collect());
+        self.add_family(name, help, MetricType::COUNTER, samples.into_iter().map(metric).collect());
     }
 
     /// What goes up and down.
-    pub(super) fn gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
-        let metric = |sample: Sample| {
+    pub(super) fn gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
+        let metric = |sample: MetricSample| {
             let mut gauge = Gauge::default();
             gauge.set_value(sample.value);
             let mut metric = Metric::from_label(sample.labels);
             metric.set_gauge(gauge);
             metric
         };
-        self.add(name, help, MetricType::GAUGE, samples.into_iter().map(metric).collect());
+        self.add_family(name, help, MetricType::GAUGE, samples.into_iter().map(metric).collect());
     }
 
     /// How many there were, and their sum.
@@ -68,7 +68,7 @@ impl Families {
         summary.set_sample_sum(sum);
         let mut metric = Metric::default();
         metric.set_summary(summary);
-        self.add(name, help, MetricType::SUMMARY, vec![metric]);
+        self.add_family(name, help, MetricType::SUMMARY, vec![metric]);
     }
 
     /// Prometheus' buckets hold everything up to their bound, the report's what lies above the one before.
@@ -87,14 +87,14 @@ impl Families {
         histogram.set_sample_sum(report.sum);
         let mut metric = Metric::default();
         metric.set_histogram(histogram);
-        self.add(name, help, MetricType::HISTOGRAM, vec![metric]);
+        self.add_family(name, help, MetricType::HISTOGRAM, vec![metric]);
     }
 
     pub(super) fn all(&self) -> &[MetricFamily] {
         &self.0
     }
 
-    fn add(&mut self, name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) {
+    fn add_family(&mut self, name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) {
         if metrics.is_empty() {
             return;
         }
@@ -108,11 +108,11 @@ impl Families {
 }
 
 /// A count as the format has it; beyond 2^53 it is rounded.
-pub(super) fn count(n: u64) -> f64 {
+pub(super) fn count_as_f64(n: u64) -> f64 {
     n as f64
 }
 
 /// Milliseconds, or a time in them, in seconds.
-pub(super) fn seconds(ms: i64) -> f64 {
+pub(super) fn ms_as_seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0
 }

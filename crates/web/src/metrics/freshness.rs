@@ -1,9 +1,9 @@
 //! How long it takes from an event to its row.
 
-use super::families::Families;
+use super::families::MetricFamilies;
 use crate::report::FreshnessReport;
 
-pub(super) fn add(families: &mut Families, freshness: &FreshnessReport) {
+pub(super) fn add_freshness_metrics(families: &mut MetricFamilies, freshness: &FreshnessReport) {
     families.histogram(
         "windrow_freshness_event_time_seconds",
         "For each row, the time from the event time of the record that made its window fire until the row was in Redis.",

@@ -2,20 +2,20 @@
 
 use windrow_spec::Pipeline;
 
-use super::families::{Families, Sample, seconds};
+use super::families::{MetricFamilies, MetricSample, ms_as_seconds};
 use crate::InstanceReport;
 use crate::report::InstanceState;
 
-pub(super) fn add(families: &mut Families, report: &InstanceReport, pipeline: &Pipeline) {
+pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &InstanceReport, pipeline: &Pipeline) {
     families.gauge(
         "windrow_build_info",
         "1; the label says which version of Windrow runs.",
-        [Sample::new([("version", report.version.clone())], 1.0)],
+        [MetricSample::new([("version", report.version.clone())], 1.0)],
     );
     families.gauge(
         "windrow_pipeline_info",
         "1; the labels say which pipeline runs, which topic it reads, and as which consumer group.",
-        [Sample::new(
+        [MetricSample::new(
             [
                 ("pipeline", pipeline.name.clone()),
                 ("topic", pipeline.source.topic.clone()),
@@ -27,7 +27,7 @@ pub(super) fn add(families: &mut Families, report: &InstanceReport, pipeline: &P
     families.gauge(
         "windrow_instance_info",
         "1; the labels say which instance of the job this is and where its pages are.",
-        [Sample::new(
+        [MetricSample::new(
             [
                 ("id", report.instance.clone()),
                 ("host", report.host.clone()),
@@ -46,17 +46,17 @@ pub(super) fn add(families: &mut Families, report: &InstanceReport, pipeline: &P
         "windrow_instance_state",
         "1 for what the instance is doing, 0 for everything else.",
         states.map(|(name, state)| {
-            Sample::new([("state", name.to_owned())], if report.state == state { 1.0 } else { 0.0 })
+            MetricSample::new([("state", name.to_owned())], if report.state == state { 1.0 } else { 0.0 })
         }),
     );
     families.gauge(
         "windrow_start_timestamp_seconds",
         "When the instance started, as Unix time.",
-        [seconds(report.started_at_ms).into()],
+        [ms_as_seconds(report.started_at_ms).into()],
     );
     families.gauge(
         "windrow_report_timestamp_seconds",
         "When the instance looked at itself for these figures, as Unix time.",
-        [seconds(report.reported_at_ms).into()],
+        [ms_as_seconds(report.reported_at_ms).into()],
     );
 }

@@ -1,9 +1,9 @@
 //! How far each partition is that this instance owns.
 
-use super::families::{Families, Sample, count, seconds};
+use super::families::{MetricFamilies, MetricSample, count_as_f64, ms_as_seconds};
 use crate::report::PartitionReport;
 
-pub(super) fn add(families: &mut Families, topic_partitions: i32, owned: &[&PartitionReport]) {
+pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partitions: i32, owned: &[&PartitionReport]) {
     families.gauge(
         "windrow_topic_partitions",
         "Partitions that the topic has, whoever owns them.",
@@ -13,16 +13,18 @@ pub(super) fn add(families: &mut Families, topic_partitions: i32, owned: &[&Part
         "windrow_partition_owned",
         "1 for each partition that the instance owns; the label worker says which of its threads has it.",
         owned.iter().map(|one| {
-            Sample::new([("partition", one.partition.to_string()), ("worker", one.worker.to_string())], 1.0)
+            MetricSample::new([("partition", one.partition.to_string()), ("worker", one.worker.to_string())], 1.0)
         }),
     );
     let each = |value: fn(&PartitionReport) -> Option<f64>| {
-        owned.iter().filter_map(move |one| Some(Sample::new([("partition", one.partition.to_string())], value(one)?)))
+        owned
+            .iter()
+            .filter_map(move |one| Some(MetricSample::new([("partition", one.partition.to_string())], value(one)?)))
     };
     families.gauge(
         "windrow_partition_epoch",
         "The epoch the partition is owned under; of two owners, the one with the larger epoch is right.",
-        each(|one| Some(count(one.epoch))),
+        each(|one| Some(count_as_f64(one.epoch))),
     );
     families.gauge(
         "windrow_partition_offset",
@@ -37,17 +39,17 @@ pub(super) fn add(families: &mut Families, topic_partitions: i32, owned: &[&Part
     families.gauge(
         "windrow_partition_lag_records",
         "Records in Kafka that were not read yet.",
-        each(|one| one.lag.map(count)),
+        each(|one| one.lag.map(count_as_f64)),
     );
     families.gauge(
         "windrow_partition_watermark_timestamp_seconds",
         "How far the partition's event time is known to be complete, as Unix time; windows fire when it passes their end.",
-        each(|one| one.watermark_ms.map(seconds)),
+        each(|one| one.watermark_ms.map(ms_as_seconds)),
     );
     families.gauge(
         "windrow_partition_event_time_timestamp_seconds",
         "The largest event time seen in the partition, as Unix time.",
-        each(|one| one.event_time_ms.map(seconds)),
+        each(|one| one.event_time_ms.map(ms_as_seconds)),
     );
     families.gauge(
         "windrow_partition_idle",
@@ -57,27 +59,27 @@ pub(super) fn add(families: &mut Families, topic_partitions: i32, owned: &[&Part
     families.gauge(
         "windrow_partition_last_record_timestamp_seconds",
         "When a record was read last, as Unix time.",
-        each(|one| one.last_record_at_ms.map(seconds)),
+        each(|one| one.last_record_at_ms.map(ms_as_seconds)),
     );
     families.gauge(
         "windrow_partition_last_append_timestamp_seconds",
         "When the record read last was produced or appended, as Unix time.",
-        each(|one| one.last_appended_ms.map(seconds)),
+        each(|one| one.last_appended_ms.map(ms_as_seconds)),
     );
     families.counter(
         "windrow_partition_records_total",
         "Records read since the partition came to this instance.",
-        each(|one| Some(count(one.records))),
+        each(|one| Some(count_as_f64(one.records))),
     );
     families.gauge(
         "windrow_partition_entities",
         "Entities (users) that have state in the partition.",
-        each(|one| Some(count(one.entities))),
+        each(|one| Some(count_as_f64(one.entities))),
     );
     families.gauge(
         "windrow_partition_state_bytes",
         "Bytes of the partition's last checkpoint, with everything it builds on.",
-        each(|one| Some(count(one.state_bytes))),
+        each(|one| Some(count_as_f64(one.state_bytes))),
     );
     families.gauge(
         "windrow_partition_checkpoint_offset",
@@ -87,6 +89,6 @@ pub(super) fn add(families: &mut Families, topic_partitions: i32, owned: &[&Part
     families.gauge(
         "windrow_partition_checkpoint_age_seconds",
         "The age of the partition's last complete checkpoint.",
-        each(|one| one.checkpoint_age_ms.map(|ms| count(ms) / 1_000.0)),
+        each(|one| one.checkpoint_age_ms.map(|ms| count_as_f64(ms) / 1_000.0)),
     );
 }

@@ -1,19 +1,23 @@
 //! What is written to Redis, and what waits for it.
 
-use super::families::{Families, count};
+use super::families::{MetricFamilies, count_as_f64};
 use crate::report::RedisReport;
 
-pub(super) fn add(families: &mut Families, redis: &RedisReport) {
-    families.counter("windrow_redis_rows_written_total", "Rows written to Redis.", [count(redis.rows_written).into()]);
+pub(super) fn add_redis_metrics(families: &mut MetricFamilies, redis: &RedisReport) {
+    families.counter(
+        "windrow_redis_rows_written_total",
+        "Rows written to Redis.",
+        [count_as_f64(redis.rows_written).into()],
+    );
     families.counter(
         "windrow_redis_rows_refused_total",
         "Rows that Redis refused, such as a key that holds another type.",
-        [count(redis.rows_refused).into()],
+        [count_as_f64(redis.rows_refused).into()],
     );
     families.counter(
         "windrow_redis_rows_dropped_total",
         "Rows dropped because their partition belongs to somebody else by now, who writes them.",
-        [count(redis.rows_dropped).into()],
+        [count_as_f64(redis.rows_dropped).into()],
     );
     families.summary(
         "windrow_redis_transaction_seconds",
@@ -24,16 +28,16 @@ pub(super) fn add(families: &mut Families, redis: &RedisReport) {
     families.gauge(
         "windrow_redis_waiting_bytes",
         "Bytes of rows that wait to be written to Redis.",
-        [count(redis.waiting_bytes).into()],
+        [count_as_f64(redis.waiting_bytes).into()],
     );
     families.gauge(
         "windrow_redis_waiting_limit_bytes",
         "Bytes of rows that may wait; at this limit the workers stop reading.",
-        [count(redis.waiting_bytes_limit).into()],
+        [count_as_f64(redis.waiting_bytes_limit).into()],
     );
     families.counter(
         "windrow_redis_reconnects_total",
         "Connections to Redis opened after the first.",
-        [count(redis.reconnects).into()],
+        [count_as_f64(redis.reconnects).into()],
     );
 }

@@ -1,25 +1,25 @@
 //! What fired, and what came too late, per feature view.
 
-use super::families::{Families, Sample, count};
+use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::ViewReport;
 
-pub(super) fn add(families: &mut Families, views: &[ViewReport]) {
+pub(super) fn add_view_metrics(families: &mut MetricFamilies, views: &[ViewReport]) {
     let each = |value: fn(&ViewReport) -> f64| {
-        views.iter().map(move |view| Sample::new([("feature_view", view.name.clone())], value(view)))
+        views.iter().map(move |view| MetricSample::new([("feature_view", view.name.clone())], value(view)))
     };
     families.counter(
         "windrow_feature_view_rows_total",
         "Rows that fired, one for each entity in each window.",
-        each(|view| count(view.rows)),
+        each(|view| count_as_f64(view.rows)),
     );
     families.counter(
         "windrow_feature_view_late_events_total",
         "Events that came after all their windows in the view had closed, and so are in none of its rows.",
-        each(|view| count(view.late_events)),
+        each(|view| count_as_f64(view.late_events)),
     );
     families.gauge(
         "windrow_feature_view_entities",
         "Entities (users) that have state in the view.",
-        each(|view| count(view.entities)),
+        each(|view| count_as_f64(view.entities)),
     );
 }

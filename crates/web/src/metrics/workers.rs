@@ -1,44 +1,44 @@
 //! What each worker thread did.
 
-use super::families::{Families, Sample, count};
+use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::WorkerReport;
 
-pub(super) fn add(families: &mut Families, workers: &[WorkerReport]) {
+pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[WorkerReport]) {
     let each = |value: fn(&WorkerReport) -> f64| {
         workers
             .iter()
             .enumerate()
-            .map(move |(number, worker)| Sample::new([("worker", number.to_string())], value(worker)))
+            .map(move |(number, worker)| MetricSample::new([("worker", number.to_string())], value(worker)))
     };
     families.counter(
         "windrow_worker_records_total",
         "Records read from Kafka, dead letters included.",
-        each(|worker| count(worker.records)),
+        each(|worker| count_as_f64(worker.records)),
     );
     families.counter(
         "windrow_worker_read_bytes_total",
         "Bytes of the records read from Kafka.",
-        each(|worker| count(worker.bytes)),
+        each(|worker| count_as_f64(worker.bytes)),
     );
     families.counter(
         "windrow_worker_dead_letters_total",
         "Records that were no events and became dead letters.",
-        each(|worker| count(worker.dead_letters)),
+        each(|worker| count_as_f64(worker.dead_letters)),
     );
     families.counter(
         "windrow_worker_refused_rows_total",
         "Rows that Redis refused and the worker gave up.",
-        each(|worker| count(worker.refused_rows)),
+        each(|worker| count_as_f64(worker.refused_rows)),
     );
     families.counter(
         "windrow_worker_rows_there_total",
         "Rows computed again after a restart that were in Redis already, and so were not written again.",
-        each(|worker| count(worker.rows_there)),
+        each(|worker| count_as_f64(worker.rows_there)),
     );
     families.gauge(
         "windrow_worker_entities",
         "Entities (users) that have state in the worker.",
-        each(|worker| count(worker.entities)),
+        each(|worker| count_as_f64(worker.entities)),
     );
     families.counter(
         "windrow_worker_time_seconds_total",
@@ -47,7 +47,10 @@ pub(super) fn add(families: &mut Families, workers: &[WorkerReport]) {
         workers.iter().enumerate().flat_map(|(number, worker)| {
             [("busy", worker.busy_ms), ("idle", worker.idle_ms), ("backpressured", worker.backpressured_ms)].map(
                 |(state, ms)| {
-                    Sample::new([("worker", number.to_string()), ("state", state.to_owned())], count(ms) / 1_000.0)
+                    MetricSample::new(
+                        [("worker", number.to_string()), ("state", state.to_owned())],
+                        count_as_f64(ms) / 1_000.0,
+                    )
                 },
             )
         }),
@@ -65,6 +68,6 @@ pub(super) fn add(families: &mut Families, workers: &[WorkerReport]) {
     families.gauge(
         "windrow_worker_beat_age_seconds",
         "Time since the worker's loop last came round; a large one says that it hangs.",
-        each(|worker| count(worker.beat_age_ms) / 1_000.0),
+        each(|worker| count_as_f64(worker.beat_age_ms) / 1_000.0),
     );
 }

@@ -9,36 +9,36 @@ use super::CONNECTIONS_PER_MACHINE;
 
 /// Open connections by machine.
 #[derive(Clone, Default)]
-pub(super) struct Machines(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(super) struct ConnectionCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
-impl Machines {
+impl ConnectionCounts {
     /// Whether `machine`, another than this one, has all it may have. (On this one a proxy speaks for many.)
-    pub(super) fn has_many(&self, machine: IpAddr) -> bool {
+    pub(super) fn is_at_limit(&self, machine: IpAddr) -> bool {
         let machine = machine.to_canonical();
-        !machine.is_loopback() && self.open().get(&machine).is_some_and(|open| *open >= CONNECTIONS_PER_MACHINE)
+        !machine.is_loopback() && self.lock_counts().get(&machine).is_some_and(|open| *open >= CONNECTIONS_PER_MACHINE)
     }
 
     /// Counts a connection of `machine`, until what this gives is dropped.
-    pub(super) fn takes(&self, machine: IpAddr) -> Place {
+    pub(super) fn count_connection(&self, machine: IpAddr) -> ConnectionSlot {
         let machine = machine.to_canonical();
-        *self.open().entry(machine).or_default() += 1;
-        Place { machines: self.clone(), machine }
+        *self.lock_counts().entry(machine).or_default() += 1;
+        ConnectionSlot { counts: self.clone(), machine }
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn lock_counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One connection.
-pub(super) struct Place {
-    machines: Machines,
+pub(super) struct ConnectionSlot {
+    counts: ConnectionCounts,
     machine: IpAddr,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let mut open = self.machines.open();
+        let mut open = self.counts.lock_counts();
         if let Some(count) = open.get_mut(&self.machine) {
             *count -= 1;
             if *count == 0 {
@@ -54,17 +54,19 @@ mod tests {
 
     #[test]
     fn another_machine_has_its_share_and_gets_it_back() {
-        let machines = Machines::default();
+        let machines = ConnectionCounts::default();
         let one: IpAddr = [192, 0, 2, 1].into();
-        let mut places: Vec<Place> = (0..CONNECTIONS_PER_MACHINE).map(|_| machines.takes(one)).collect();
-        assert!(machines.has_many(one));
-        assert!(!machines.has_many([192, 0, 2, 2].into()));
+        let mut places: Vec<ConnectionSlot> =
+            (0..CONNECTIONS_PER_MACHINE).map(|_| machines.count_connection(one)).collect();
+        assert!(machines.is_at_limit(one));
+        assert!(!machines.is_at_limit([192, 0, 2, 2].into()));
         places.pop();
-        assert!(!machines.has_many(one));
+        assert!(!machines.is_at_limit(one));
         let here: IpAddr = [127, 0, 0, 1].into();
-        let _held: Vec<Place> = (0..CONNECTIONS_PER_MACHINE).map(|_| machines.takes(here)).collect();
-        assert!(!machines.has_many(here));
+        let _held: Vec<ConnectionSlot> =
+            (0..CONNECTIONS_PER_MACHINE).map(|_| machines.count_connection(here)).collect();
+        assert!(!machines.is_at_limit(here));
         drop(places);
-        assert!(!machines.open().contains_key(&one));
+        assert!(!machines.lock_counts().contains_key(&one));
     }
 }

@@ -6,24 +6,28 @@ use axum::http::StatusCode;
 use serde_json::json;
 use windrow_web::report::{CheckpointReport, CheckpointStatus, InstanceState};
 
-use crate::reports::{self, EVERY, NOW, checkpoint};
-use crate::support::Job;
+use crate::reports::{self, CHECKPOINT_INTERVAL_MS, NOW, checkpoint_report};
+use crate::support::TestJob;
 
 const TRIGGER: &str = "0123456789abcdef0123456789abcdef";
 
 #[test]
 fn a_savepoint_is_accepted_once_and_can_be_polled() {
-    let (job, folder) = (Job::new(), tempfile::tempdir().expect("a folder"));
+    let (job, folder) = (TestJob::new(), tempfile::tempdir().expect("a folder"));
     let path = format!("/jobs/{}/savepoints", job.id());
     for format in ["\"CANONICAL\"", "\"NATIVE\"", "null"] {
         let to = folder.path().display();
         let body = format!(
             "{{\"target-directory\": \"{to}\", \"cancel-job\": false, \"formatType\": {format}, \"triggerId\": \"{TRIGGER}\"}}"
         );
-        let (status, _, value) = job.ask("POST", &path, &body);
+        let (status, _, value) = job.request("POST", &path, &body);
         assert_eq!((status, value), (StatusCode::ACCEPTED, json!({ "request-id": TRIGGER })));
     }
-    assert_eq!(job.console.controls.reports().len(), 1, "asked again by the same name, nothing new is begun");
+    assert_eq!(
+        job.console.savepoint_registry.savepoint_reports().len(),
+        1,
+        "asked again by the same name, nothing new is begun"
+    );
     // Nobody has a checkpoint in this store, so there is nothing to take a savepoint of; it says so at the next look.
     let until = Instant::now() + Duration::from_secs(10);
     let failed = loop {
@@ -41,78 +45,78 @@ fn a_savepoint_is_accepted_once_and_can_be_polled() {
 
 #[test]
 fn without_a_trigger_id_one_is_drawn() {
-    let (job, folder) = (Job::new(), tempfile::tempdir().expect("a folder"));
+    let (job, folder) = (TestJob::new(), tempfile::tempdir().expect("a folder"));
     let path = format!("/jobs/{}/savepoints", job.id());
     let body = json!({ "target-directory": format!("file://{}", folder.path().display()) }).to_string();
-    let (status, _, value) = job.ask("POST", &path, &body);
+    let (status, _, value) = job.request("POST", &path, &body);
     assert_eq!(status, StatusCode::ACCEPTED, "{value}");
     let drawn = value["request-id"].as_str().expect("an id");
     assert!(drawn.len() == 32 && drawn.bytes().all(|byte| byte.is_ascii_hexdigit()), "{drawn}");
     job.get(&format!("{path}/{drawn}"));
-    job.console.stop.request();
+    job.console.stop_signal.request();
 }
 
 #[test]
 fn cancel_stops_every_instance() {
-    let job = Job::new();
-    let (status, _, value) = job.ask("PATCH", &format!("/v1/jobs/{}?mode=cancel", job.id()), "");
+    let job = TestJob::new();
+    let (status, _, value) = job.request("PATCH", &format!("/v1/jobs/{}?mode=cancel", job.id()), "");
     assert_eq!((status, value), (StatusCode::ACCEPTED, json!({})));
     let until = Instant::now() + Duration::from_secs(10);
-    while !job.console.stop.requested() {
+    while !job.console.stop_signal.is_requested() {
         assert!(Instant::now() < until, "it was not asked to stop");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let told = job.console.store.list("instances").expect("a list");
+    let told = job.console.checkpoint_store.list("instances").expect("a list");
     assert!(told.iter().any(|object| object.name == "instances/bbbbbbbbbbbbbbbb-stop"), "{told:?}");
 }
 
 #[test]
 fn a_stopping_job_says_so() {
-    let mut here = reports::here();
+    let mut here = reports::own_report();
     here.state = InstanceState::Stopping;
-    let job = Job::of(here.clone(), &[reports::there()]);
+    let job = TestJob::with_reports(here.clone(), &[reports::other_report()]);
     assert_eq!(job.get("/jobs")["jobs"][0]["status"], "RUNNING", "one goes on");
-    let job = Job::of(here.clone(), &[]);
+    let job = TestJob::with_reports(here.clone(), &[]);
     assert_eq!(job.get("/jobs")["jobs"][0]["status"], "CANCELLING");
     here.state = InstanceState::Starting;
-    assert_eq!(Job::of(here, &[]).get("/jobs")["jobs"][0]["status"], "CREATED");
+    assert_eq!(TestJob::with_reports(here, &[]).get("/jobs")["jobs"][0]["status"], "CREATED");
 }
 
 #[test]
 fn a_checkpoint_that_was_asked_for_is_the_next_of_every_partition() {
-    let job = Job::of(reports::here(), &[]);
+    let job = TestJob::with_reports(reports::own_report(), &[]);
     let path = format!("/jobs/{}/checkpoints", job.id());
     let body = json!({ "checkpointType": "FULL", "triggerId": TRIGGER }).to_string();
-    let (status, _, value) = job.ask("POST", &path, &body);
+    let (status, _, value) = job.request("POST", &path, &body);
     assert_eq!((status, value), (StatusCode::ACCEPTED, json!({ "request-id": TRIGGER })));
     let polled = || job.get(&format!("{path}/{TRIGGER}"));
     let advance = |checkpoint: CheckpointReport| {
-        let mut says = job.says.0.lock().expect("nobody panicked");
+        let mut says = job.report_source.0.lock().expect("nobody panicked");
         says.reported_at_ms = checkpoint.began_at_ms + 1_000;
         says.checkpoints.insert(0, checkpoint);
     };
     let under_way = json!({ "status": { "id": "IN_PROGRESS" }, "operation": null });
     assert_eq!(polled(), under_way, "older ones do not count");
-    advance(checkpoint(0, 10, NOW + 18_000));
+    advance(checkpoint_report(0, 10, NOW + 18_000));
     assert_eq!(polled(), under_way, "partition 1 is missing");
-    advance(checkpoint(1, 10, NOW + 19_000));
-    let round = NOW / EVERY * EVERY;
+    advance(checkpoint_report(1, 10, NOW + 19_000));
+    let round = NOW / CHECKPOINT_INTERVAL_MS * CHECKPOINT_INTERVAL_MS;
     assert_eq!(polled(), json!({ "status": { "id": "COMPLETED" }, "operation": { "checkpointId": round } }));
     job.get(&format!("{path}/details/{round}"));
 }
 
 #[test]
 fn a_checkpoint_that_fails_says_why() {
-    let job = Job::of(reports::here(), &[]);
+    let job = TestJob::with_reports(reports::own_report(), &[]);
     let path = format!("/jobs/{}/checkpoints", job.id());
-    let (_, _, value) = job.ask("POST", &path, "");
+    let (_, _, value) = job.request("POST", &path, "");
     let trigger = value["request-id"].as_str().expect("an id").to_owned();
     let failed = CheckpointReport {
         status: CheckpointStatus::Failed,
         failure: Some("the store is full".to_owned()),
-        ..checkpoint(0, 10, NOW + 18_000)
+        ..checkpoint_report(0, 10, NOW + 18_000)
     };
-    job.says.0.lock().expect("nobody panicked").checkpoints.insert(0, failed);
+    job.report_source.0.lock().expect("nobody panicked").checkpoints.insert(0, failed);
     let polled = job.get(&format!("{path}/{trigger}"));
     let why = polled["operation"]["failureCause"]["stack-trace"].as_str().expect("a reason");
     assert!(why.contains("partition 0: the store is full"), "{polled}");

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use windrow_web::guard::{Protection, Token, protect};
-use windrow_web::server::{Server, bind};
+use windrow_web::guard::{AccessToken, ServerProtection, protect};
+use windrow_web::server::{HttpServer, bind};
 
-use crate::reports::{BROKEN, TAKEN, UNDER_WAY};
-use crate::support::Job;
+use crate::reports::{BROKEN_SAVEPOINT, TAKEN_SAVEPOINT, UNFINISHED_SAVEPOINT};
+use crate::support::TestJob;
 
 #[test]
 fn flinks_own_client_reads_every_answer() {
@@ -14,24 +14,24 @@ fn flinks_own_client_reads_every_answer() {
         println!("skipped: this test needs Flink's client (WINDROW_TEST_FLINK=…/dev/flink.sh)");
         return;
     };
-    let job = Job::new();
+    let job = TestJob::new();
     let listener = bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
-    let server = Server::start(listener, job.router()).expect("a server");
+    let server = HttpServer::start(listener, job.router()).expect("a server");
     let run = |arguments: &[&str]| {
         let output = Command::new(&flink).args(arguments).output().expect("it runs");
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{arguments:?}: {said}");
         said
     };
-    let read = run(&["read", &address, &job.id(), TAKEN, BROKEN, UNDER_WAY]);
+    let read = run(&["read", &address, &job.id(), TAKEN_SAVEPOINT, BROKEN_SAVEPOINT, UNFINISHED_SAVEPOINT]);
     for resource in ["JobDetailsInfo", "CheckpointingStatistics", "TaskManagersInfo", "JobVertexBackPressureInfo"] {
         assert!(read.contains(&format!(" as {resource}")), "{read}");
     }
     assert!(read.contains("partition 3 has no owner"), "the reason of a failure comes through: {read}");
     let listed = run(&["run", "--", "list", "-m", &address]);
     assert!(listed.contains(&format!("{} : {} (RUNNING)", job.id(), job.console.pipeline.name)), "{listed}");
-    server.end();
+    server.shut_down();
 }
 
 #[test]
@@ -40,12 +40,12 @@ fn its_command_line_can_show_a_token() {
         println!("skipped: this test needs Flink's client (WINDROW_TEST_FLINK=…/dev/flink.sh)");
         return;
     };
-    let job = Job::new();
+    let job = TestJob::new();
     let listener = bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("an address");
-    let token = Token::new("a-token-of-32-characters-or-more").expect("a token");
-    let protection = Protection::new(address, Some(token)).expect("protected");
-    let server = Server::start(listener, protect(job.router(), &protection)).expect("a server");
+    let token = AccessToken::new("a-token-of-32-characters-or-more").expect("a token");
+    let protection = ServerProtection::new(address, Some(token)).expect("protected");
+    let server = HttpServer::start(listener, protect(job.router(), &protection)).expect("a server");
     let list = |headers: &str| {
         let list = ["run", "--", "list", "-m", &address.to_string()];
         let output =
@@ -57,5 +57,5 @@ fn its_command_line_can_show_a_token() {
     assert!(!listed && !said.contains(&job.id()), "{said}");
     let (listed, said) = list("Authorization:Bearer a-token-of-32-characters-or-more");
     assert!(listed && said.contains(&job.id()), "{said}");
-    server.end();
+    server.shut_down();
 }

@@ -1,19 +1,19 @@
 //! Two instances of a job, as they might say of themselves.
 
 use windrow_web::report::{
-    CheckpointCounts, CheckpointReport, CheckpointStatus, ExceptionReport, InstanceReport, InstanceState, Mark,
-    PartitionReport, Reach, RedisReport, RestoredReport, SavepointReport, ViewReport, WorkerReport,
+    ChartMark, CheckpointCounts, CheckpointReport, CheckpointStatus, ExceptionReport, InstanceReport, InstanceState,
+    PartitionReport, ReachabilityReport, RedisReport, RestoreReport, SavepointReport, ViewReport, WorkerReport,
 };
 
 /// All times hang on this one, far enough ahead that no report counts as old: 2100-01-01T00:00:00Z.
 pub(crate) const NOW: i64 = 4_102_444_800_000;
-pub(crate) const EVERY: i64 = 30_000;
+pub(crate) const CHECKPOINT_INTERVAL_MS: i64 = 30_000;
 /// Savepoints that the other instance was asked for.
-pub(crate) const TAKEN: &str = "00000000000000000000000000000001";
-pub(crate) const BROKEN: &str = "00000000000000000000000000000002";
-pub(crate) const UNDER_WAY: &str = "00000000000000000000000000000003";
+pub(crate) const TAKEN_SAVEPOINT: &str = "00000000000000000000000000000001";
+pub(crate) const BROKEN_SAVEPOINT: &str = "00000000000000000000000000000002";
+pub(crate) const UNFINISHED_SAVEPOINT: &str = "00000000000000000000000000000003";
 
-fn worker(records: u64, busy: f64, backpressured: f64) -> WorkerReport {
+fn worker_report(records: u64, busy: f64, backpressured: f64) -> WorkerReport {
     WorkerReport {
         records,
         bytes: records * 200,
@@ -31,7 +31,7 @@ fn worker(records: u64, busy: f64, backpressured: f64) -> WorkerReport {
     }
 }
 
-fn partition(partition: i32, worker: usize) -> PartitionReport {
+fn partition_report(partition: i32, worker: usize) -> PartitionReport {
     let offset = 10_000 + i64::from(partition);
     PartitionReport {
         partition,
@@ -53,7 +53,7 @@ fn partition(partition: i32, worker: usize) -> PartitionReport {
     }
 }
 
-pub(crate) fn checkpoint(partition: i32, number: u64, began_at_ms: i64) -> CheckpointReport {
+pub(crate) fn checkpoint_report(partition: i32, number: u64, began_at_ms: i64) -> CheckpointReport {
     CheckpointReport {
         partition,
         epoch: 3,
@@ -69,23 +69,23 @@ pub(crate) fn checkpoint(partition: i32, number: u64, began_at_ms: i64) -> Check
     }
 }
 
-fn part_of_savepoint(partition: i32) -> CheckpointReport {
+fn savepoint_part_report(partition: i32) -> CheckpointReport {
     CheckpointReport {
         savepoint: Some("20991231T235900Z-12ab".to_owned()),
         place: "file:/savepoints/savepoint-ecommerce-20991231T235900Z-12ab".to_owned(),
         added_bytes: 40_000,
-        ..checkpoint(partition, 7, NOW - 60_000 + 400)
+        ..checkpoint_report(partition, 7, NOW - 60_000 + 400)
     }
 }
 
-fn views(rows: u64) -> Vec<ViewReport> {
+fn view_reports(rows: u64) -> Vec<ViewReport> {
     ["user_features", "user_session_features"]
         .map(|name| ViewReport { name: name.to_owned(), rows, rows_per_s: 20.0, late_events: 5, entities: 250 })
         .to_vec()
 }
 
 /// Partitions 0 and 1, on two workers; the one that is asked.
-pub(crate) fn here() -> InstanceReport {
+pub(crate) fn own_report() -> InstanceReport {
     InstanceReport {
         instance: "aaaaaaaaaaaaaaaa".to_owned(),
         host: "alpha".to_owned(),
@@ -95,12 +95,12 @@ pub(crate) fn here() -> InstanceReport {
         started_at_ms: NOW - 1_000_000,
         reported_at_ms: NOW,
         state: InstanceState::Running,
-        workers: vec![worker(20_000, 400.0, 50.0), worker(10_000, 200.0, 300.0)],
-        views: views(300),
-        partitions: vec![partition(0, 0), partition(1, 1)],
+        workers: vec![worker_report(20_000, 400.0, 50.0), worker_report(10_000, 200.0, 300.0)],
+        views: view_reports(300),
+        partitions: vec![partition_report(0, 0), partition_report(1, 1)],
         topic_partitions: 4,
         redis: RedisReport {
-            reach: Reach::default(),
+            reach: ReachabilityReport::default(),
             rows_written: 600,
             rows_per_s: 40.0,
             transactions: 60,
@@ -109,21 +109,21 @@ pub(crate) fn here() -> InstanceReport {
             ..RedisReport::default()
         },
         checkpoints: vec![
-            checkpoint(0, 9, NOW - 12_000),
-            checkpoint(1, 9, NOW - 11_000),
-            part_of_savepoint(0),
-            part_of_savepoint(1),
-            checkpoint(0, 8, NOW - 42_000),
+            checkpoint_report(0, 9, NOW - 12_000),
+            checkpoint_report(1, 9, NOW - 11_000),
+            savepoint_part_report(0),
+            savepoint_part_report(1),
+            checkpoint_report(0, 8, NOW - 42_000),
             CheckpointReport {
                 status: CheckpointStatus::Failed,
                 failure: Some("the store is full".to_owned()),
-                ..checkpoint(1, 8, NOW - 41_000)
+                ..checkpoint_report(1, 8, NOW - 41_000)
             },
-            checkpoint(0, 6, NOW - 72_000),
-            checkpoint(1, 6, NOW - 71_000),
+            checkpoint_report(0, 6, NOW - 72_000),
+            checkpoint_report(1, 6, NOW - 71_000),
         ],
         checkpoint_counts: CheckpointCounts { completed: 5, failed: 1, in_progress: 0, restored: 2, fenced: 0 },
-        restored: vec![RestoredReport {
+        restored: vec![RestoreReport {
             partition: 1,
             epoch: 2,
             number: 40,
@@ -132,7 +132,7 @@ pub(crate) fn here() -> InstanceReport {
             savepoint: Some("file:/savepoints/first".to_owned()),
             offset: Some(1_000),
         }],
-        marks: vec![Mark { at_ms: NOW - 990_000, kind: "assigned".to_owned(), text: "0, 1".to_owned() }],
+        marks: vec![ChartMark { at_ms: NOW - 990_000, kind: "assigned".to_owned(), text: "0, 1".to_owned() }],
         exceptions: vec![
             ExceptionReport {
                 at_ms: NOW - 40_000,
@@ -152,7 +152,7 @@ pub(crate) fn here() -> InstanceReport {
 }
 
 /// Partition 2 on one worker; partition 3 has no owner.
-pub(crate) fn there() -> InstanceReport {
+pub(crate) fn other_report() -> InstanceReport {
     let savepoint = |request: &str, status, failure: Option<&str>| SavepointReport {
         request: request.to_owned(),
         status,
@@ -167,18 +167,18 @@ pub(crate) fn there() -> InstanceReport {
         started_at_ms: NOW - 900_000,
         reported_at_ms: NOW - 3_000,
         listen: String::new(),
-        workers: vec![worker(5_000, 100.0, 0.0)],
-        views: views(100),
+        workers: vec![worker_report(5_000, 100.0, 0.0)],
+        views: view_reports(100),
         partitions: vec![PartitionReport {
             idle: true,
             lag: Some(0),
             last_record_at_ms: Some(NOW - 20_000),
             checkpoint_offset: Some(10_002),
-            ..partition(2, 0)
+            ..partition_report(2, 0)
         }],
         redis: RedisReport { rows_written: 190, rows_per_s: 40.0, transaction_seconds: 0.2, ..RedisReport::default() },
         // The savepoint was taken while it owned partition 3 too.
-        checkpoints: vec![part_of_savepoint(2), part_of_savepoint(3), checkpoint(2, 5, NOW - 71_500)],
+        checkpoints: vec![savepoint_part_report(2), savepoint_part_report(3), checkpoint_report(2, 5, NOW - 71_500)],
         checkpoint_counts: CheckpointCounts { completed: 1, ..CheckpointCounts::default() },
         restored: Vec::new(),
         marks: Vec::new(),
@@ -189,10 +189,10 @@ pub(crate) fn there() -> InstanceReport {
             message: "Redis is away".to_owned(),
         }],
         savepoints: vec![
-            savepoint(TAKEN, CheckpointStatus::Completed, None),
-            savepoint(BROKEN, CheckpointStatus::Failed, Some("partition 3 has no owner")),
-            savepoint(UNDER_WAY, CheckpointStatus::InProgress, None),
+            savepoint(TAKEN_SAVEPOINT, CheckpointStatus::Completed, None),
+            savepoint(BROKEN_SAVEPOINT, CheckpointStatus::Failed, Some("partition 3 has no owner")),
+            savepoint(UNFINISHED_SAVEPOINT, CheckpointStatus::InProgress, None),
         ],
-        ..here()
+        ..own_report()
     }
 }

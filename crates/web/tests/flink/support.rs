@@ -9,36 +9,36 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::{CheckpointStores, Stop};
-use windrow_web::{Console, InstanceReport, Observed};
+use windrow_engine::{CheckpointStoreOpener, StopSignal};
+use windrow_web::{InstanceReport, JobServerContext, ReportSource};
 
 use crate::reports;
 
 /// What the instance says that is asked; it can be changed.
 #[derive(Clone)]
-pub(crate) struct Says(pub(crate) Arc<Mutex<InstanceReport>>);
+pub(crate) struct ChangeableReport(pub(crate) Arc<Mutex<InstanceReport>>);
 
-impl Observed for Says {
+impl ReportSource for ChangeableReport {
     fn report(&self) -> InstanceReport {
         self.0.lock().expect("nobody panicked").clone()
     }
 }
 
-pub(crate) struct Job {
-    pub(crate) console: Arc<Console>,
-    pub(crate) says: Says,
+pub(crate) struct TestJob {
+    pub(crate) console: Arc<JobServerContext>,
+    pub(crate) report_source: ChangeableReport,
     router: Router,
     runtime: Runtime,
 }
 
-impl Job {
-    /// Of the two instances of [`reports`].
+impl TestJob {
+    /// Of the two instances of [`savepoint_reports`].
     pub(crate) fn new() -> Self {
-        Self::of(reports::here(), &[reports::there()])
+        Self::with_reports(reports::own_report(), &[reports::other_report()])
     }
 
-    pub(crate) fn of(here: InstanceReport, others: &[InstanceReport]) -> Self {
-        let says = Says(Arc::new(Mutex::new(here)));
+    pub(crate) fn with_reports(here: InstanceReport, others: &[InstanceReport]) -> Self {
+        let report_source = ChangeableReport(Arc::new(Mutex::new(here)));
         let stores = Arc::new(ObjectStores::new().expect("a runtime"));
         let store = stores.open("memory:").expect("memory");
         for (number, other) in others.iter().enumerate() {
@@ -46,22 +46,22 @@ impl Job {
             store.create(&name, serde_json::to_vec(other).expect("JSON")).expect("created");
         }
         let pipeline =
-            windrow_spec::parse("ecommerce.toml", windrow_spec::ECOMMERCE, &[]).expect("the shipped pipeline");
-        let console = Arc::new(Console {
+            windrow_spec::parse("ecommerce.toml", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
+        let console = Arc::new(JobServerContext {
             pipeline: Arc::new(pipeline),
             pipeline_text: String::new(),
             plan: Value::Null,
-            observed: Arc::new(says.clone()),
-            rows: Arc::new(()),
-            store,
-            stores,
-            stop: Stop::default(),
-            peers: windrow_web::peers::Peers::default(),
-            controls: windrow_web::controls::Controls::default(),
+            report_source: Arc::new(report_source.clone()),
+            recent_rows: Arc::new(()),
+            checkpoint_store: store,
+            store_opener: stores,
+            stop_signal: StopSignal::default(),
+            peers: windrow_web::peers::PeerInstances::default(),
+            savepoint_registry: windrow_web::controls::SavepointRegistry::default(),
         });
         let router = windrow_web::flink::router().with_state(Arc::clone(&console));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Self { console, says, router, runtime }
+        Self { console, report_source, router, runtime }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -81,14 +81,14 @@ impl Job {
 
     /// What a GET answers, which must be a success.
     pub(crate) fn get(&self, path: &str) -> Value {
-        let (status, content_type, value) = self.ask("GET", path, "");
+        let (status, content_type, value) = self.request("GET", path, "");
         assert_eq!(status, StatusCode::OK, "{path}: {value}");
         assert_eq!(content_type, "application/json; charset=UTF-8", "{path}");
         value
     }
 
     /// Status, content type and JSON of any request.
-    pub(crate) fn ask(&self, verb: &str, path: &str, body: &str) -> (StatusCode, String, Value) {
+    pub(crate) fn request(&self, verb: &str, path: &str, body: &str) -> (StatusCode, String, Value) {
         let request = Request::builder().method(verb).uri(path).body(Body::from(body.to_owned())).expect("a request");
         let (status, headers, bytes) = self.runtime.block_on(async {
             let response = self.router().oneshot(request).await.expect("infallible");

@@ -3,14 +3,14 @@
 use serde_json::Value;
 use windrow_connectors::redis::WrittenRow;
 use windrow_core::ViewId;
-use windrow_web::report::{Bytes, DeadLetterReport, InstanceState, LateEventReport, Reach};
+use windrow_web::report::{DeadLetterReport, InstanceState, LateEventReport, ReachabilityReport, RecordExcerpt};
 
-use crate::support::{Site, now_ms, report};
+use crate::support::{TestServer, instance_report, now_ms};
 
 const HOSTILE: &str = "<script>alert(1)</script>\u{0}\n\"'\u{1F600}";
 
 /// The names of an object's members, and of those within.
-fn names(value: &Value) -> Vec<String> {
+fn member_names(value: &Value) -> Vec<String> {
     match value {
         Value::Object(members) => members.keys().cloned().collect(),
         _ => Vec::new(),
@@ -18,7 +18,7 @@ fn names(value: &Value) -> Vec<String> {
 }
 
 /// The JSON examples of the documentation, by the URL they stand under.
-fn documented(url: &str) -> Value {
+fn documented_example(url: &str) -> Value {
     let docs = include_str!("../../../../docs/api.md");
     let after = docs.split_once(&format!("## `{url}`")).expect(url).1;
     let block = after.split_once("```json").expect(url).1.split_once("```").expect(url).0;
@@ -27,7 +27,7 @@ fn documented(url: &str) -> Value {
 
 #[test]
 fn pages_say_what_is_documented() {
-    let site = Site::start();
+    let site = TestServer::start();
     for (url, asked) in [
         ("/api/overview", "/api/overview"),
         ("/api/checkpoints", "/api/checkpoints"),
@@ -36,27 +36,27 @@ fn pages_say_what_is_documented() {
         ("/api/problems", "/api/problems"),
         ("/api/pipeline", "/api/pipeline"),
     ] {
-        let (documented, said) = (documented(url), site.json(asked));
-        let mut expected = names(&documented);
-        let mut found = names(&said);
+        let (documented, said) = (documented_example(url), site.json(asked));
+        let mut expected = member_names(&documented);
+        let mut found = member_names(&said);
         expected.sort();
         found.sort();
         assert_eq!(found, expected, "{url}");
         for name in expected {
-            for inner in names(&documented[&name]).into_iter().filter(|inner| inner != "…") {
+            for inner in member_names(&documented[&name]).into_iter().filter(|inner| inner != "…") {
                 assert!(said[&name].get(&inner).is_some(), "{url}: {name}.{inner}");
             }
         }
     }
     let overview = site.json("/api/overview");
-    let stages = documented("/api/overview")["stages"].clone();
+    let stages = documented_example("/api/overview")["stages"].clone();
     for documented in stages.as_array().expect("stages") {
         let all = overview["stages"].as_array().expect("stages");
         let said = all.iter().find(|stage| stage["id"] == documented["id"]).expect("the stage");
-        for name in names(documented) {
+        for name in member_names(documented) {
             assert!(said.get(&name).is_some(), "{}.{name}", documented["id"]);
         }
-        for name in names(&documented["facts"]) {
+        for name in member_names(&documented["facts"]) {
             assert!(said["facts"].get(&name).is_some(), "{}.facts.{name}", documented["id"]);
         }
     }
@@ -69,7 +69,7 @@ fn pages_say_what_is_documented() {
 
 #[test]
 fn partitions_without_an_owner_are_there() {
-    let site = Site::with("memory:", report("00000000000000aa", &[0, 2]), None);
+    let site = TestServer::with("memory:", instance_report("00000000000000aa", &[0, 2]), None);
     let said = site.json("/api/partitions");
     let partitions = said["partitions"].as_array().expect("partitions");
     assert_eq!(partitions.len(), 4);
@@ -85,8 +85,8 @@ fn partitions_without_an_owner_are_there() {
 
 #[test]
 fn hostile_users_and_records_are_only_text() {
-    let mut said = report("00000000000000aa", &[0]);
-    let bytes = |text: &str| Bytes { text: text.to_owned(), utf8: true, bytes: text.len() as u64 };
+    let mut said = instance_report("00000000000000aa", &[0]);
+    let bytes = |text: &str| RecordExcerpt { text: text.to_owned(), utf8: true, bytes: text.len() as u64 };
     said.late_events = vec![
         LateEventReport { key: HOSTILE.to_owned(), record: bytes(HOSTILE), at_ms: 2, ..LateEventReport::default() },
         LateEventReport { key: "other".to_owned(), at_ms: 1, ..LateEventReport::default() },
@@ -99,7 +99,7 @@ fn hostile_users_and_records_are_only_text() {
         ..DeadLetterReport::default()
     }];
     let row = |at_ms, user: &str| WrittenRow {
-        at_ms,
+        acknowledged_at_ms: at_ms,
         view: ViewId(0),
         redis_key: format!("user_features:{user}"),
         fields: vec![("user_id".to_owned(), user.to_owned()), ("view_count_1h".to_owned(), at_ms.to_string())],
@@ -107,7 +107,13 @@ fn hostile_users_and_records_are_only_text() {
     };
     let rows = vec![row(3, HOSTILE), row(2, "other"), row(1, HOSTILE)];
     // Nobody is at that port: what Redis holds is not known, all the rest is.
-    let site = Site::of("memory:", said, None, rows, &["sink.redis.url=redis://u:hunter2@127.0.0.1:1"]);
+    let site = TestServer::with_rows_and_overrides(
+        "memory:",
+        said,
+        None,
+        rows,
+        &["sink.redis.url=redis://u:hunter2@127.0.0.1:1"],
+    );
     let user: String = HOSTILE.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let features = site.json(&format!("/api/features?user={user}"));
     assert_eq!(features["user"], HOSTILE);
@@ -137,13 +143,13 @@ fn hostile_users_and_records_are_only_text() {
 
 #[test]
 fn health_tells_stuck_from_waiting() {
-    let site = Site::start();
+    let site = TestServer::start();
     assert_eq!((site.get("/healthz").status, site.get("/readyz").status), (200, 200));
     let change = |change: &dyn Fn(&mut windrow_web::InstanceReport)| {
-        *site.said.0.lock().expect("unpoisoned") = report("00000000000000aa", &[0]);
-        change(&mut site.said.0.lock().expect("unpoisoned"));
+        *site.report_source.0.lock().expect("unpoisoned") = instance_report("00000000000000aa", &[0]);
+        change(&mut site.report_source.0.lock().expect("unpoisoned"));
     };
-    let away = |reason: &str| Reach { away_since_ms: Some(now_ms()), reason: Some(reason.to_owned()) };
+    let away = |reason: &str| ReachabilityReport { away_since_ms: Some(now_ms()), reason: Some(reason.to_owned()) };
     change(&|report| report.workers[0].beat_age_ms = 40_000);
     let stuck = site.get("/healthz");
     assert_eq!((stuck.status, stuck.errors()), (503, "worker 0 has been stuck for 40 s".to_owned()));

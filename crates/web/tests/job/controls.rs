@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use windrow_web::{Refused, SavepointState};
+use windrow_web::{SavepointRefusal, SavepointState};
 
-use crate::support::{Site, eventually, report};
+use crate::support::{TestServer, eventually, instance_report};
 
 #[test]
 fn a_savepoint_that_cannot_be_taken_says_why() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = format!("file:{}", folder.path().display());
-    let site = Site::with(&place, report("00000000000000aa", &[0]), None);
+    let site = TestServer::with(&place, instance_report("00000000000000aa", &[0]), None);
     let answer = site.post("/api/savepoints", &["Content-Type: application/json"], "{\"to\": null}");
     assert_eq!(answer.status, 202, "{}", answer.body);
     let begun: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
@@ -23,61 +23,63 @@ fn a_savepoint_that_cannot_be_taken_says_why() {
     assert_eq!(outcome["status"], "failed");
     assert!(outcome["failure"].as_str().expect("a reason").contains("there is no checkpoint"), "{outcome}");
     assert_eq!(site.get("/api/savepoints/unknown").status, 404);
-    assert!(!site.console.stop.requested());
+    assert!(!site.console.stop_signal.is_requested());
 }
 
 #[test]
 fn asked_again_by_the_same_name_nothing_new_begins() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = format!("file:{}", folder.path().display());
-    let site = Site::with(&place, report("00000000000000aa", &[0]), None);
+    let site = TestServer::with(&place, instance_report("00000000000000aa", &[0]), None);
     let ask = |name: &str| site.console.begin_savepoint(None, Some(name.to_owned()), true);
     assert_eq!(ask("mine"), Ok("mine".to_owned()));
     assert_eq!(ask("mine"), Ok("mine".to_owned()));
-    assert_eq!(site.console.controls.reports().len(), 1);
+    assert_eq!(site.console.savepoint_registry.savepoint_reports().len(), 1);
     for bad in ["", "a b", "../x", &"x".repeat(65)] {
         assert!(ask(bad).is_err(), "{bad}");
     }
     eventually("the end", || {
-        matches!(site.console.savepoint("mine"), Some(SavepointState::Failed { .. })).then_some(())
+        matches!(site.console.savepoint_state("mine"), Some(SavepointState::Failed { .. })).then_some(())
     });
-    assert!(!site.console.stop.requested(), "without a savepoint the job goes on");
+    assert!(!site.console.stop_signal.is_requested(), "without a savepoint the job goes on");
     let began = Instant::now();
-    site.console.controls.linger();
+    site.console.savepoint_registry.wait_until_outcome_fetched();
     assert!(began.elapsed() < Duration::from_secs(1), "nobody waits for a stop that did not come");
 }
 
 #[test]
 fn only_so_many_are_remembered() {
     let folder = tempfile::tempdir().expect("a folder");
-    let site = Site::with(&format!("file:{}", folder.path().display()), report("00000000000000aa", &[0]), None);
+    let site =
+        TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
     for n in 0..80 {
         eventually("room", || site.console.begin_savepoint(None, Some(format!("n{n}")), false).ok());
     }
-    assert_eq!(site.console.controls.reports().len(), windrow_web::controls::REMEMBERED);
-    assert_eq!(site.console.savepoint("n0"), None);
+    assert_eq!(site.console.savepoint_registry.savepoint_reports().len(), windrow_web::controls::REMEMBERED_REQUESTS);
+    assert_eq!(site.console.savepoint_state("n0"), None);
 }
 
 /// It would keep all owners trying, and every other savepoint waiting, until its time is over.
 #[test]
 fn a_place_that_takes_nothing_is_said_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let site = Site::with(&format!("file:{}", folder.path().display()), report("00000000000000aa", &[0]), None);
+    let site =
+        TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
     let request = site.console.begin_savepoint(Some("/proc/self/nowhere"), None, true).expect("begun");
-    let reason = eventually("the end", || match site.console.savepoint(&request) {
+    let reason = eventually("the end", || match site.console.savepoint_state(&request) {
         Some(SavepointState::Failed { reason }) => Some(reason),
         _ => None,
     });
     assert!(reason.contains("cannot be written to"), "{reason}");
-    assert!(!site.console.stop.requested());
+    assert!(!site.console.stop_signal.is_requested());
 }
 
 #[test]
 fn state_is_sent_nowhere_else() {
-    let site = Site::start();
+    let site = TestServer::start();
     let begin = |to: Option<&str>| site.console.begin_savepoint(to, None, false);
     for to in ["s3://elsewhere/a", "https://u:hunter2@evil.example/", "relative", "gs://a"] {
-        let Err(Refused(reason)) = begin(Some(to)) else { panic!("{to} was taken") };
+        let Err(SavepointRefusal(reason)) = begin(Some(to)) else { panic!("{to} was taken") };
         assert!(reason.contains("windrow savepoint --to") && !reason.contains("hunter2"), "{to}: {reason}");
     }
     assert!(begin(None).is_err(), "there is nothing beside checkpoints in memory");
@@ -87,15 +89,15 @@ fn state_is_sent_nowhere_else() {
 fn a_job_stops_everywhere() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = format!("file:{}", folder.path().display());
-    let one = Site::with(&place, report("00000000000000aa", &[0, 1]), None);
-    let two = Site::with(&place, report("00000000000000bb", &[2, 3]), None);
-    let publishing = [&one, &two].map(|site| windrow_web::peers::Publishing::start(&site.console));
+    let one = TestServer::with(&place, instance_report("00000000000000aa", &[0, 1]), None);
+    let two = TestServer::with(&place, instance_report("00000000000000bb", &[2, 3]), None);
+    let publishing = [&one, &two].map(|site| windrow_web::peers::ReportPublisher::start(&site.console));
     eventually("both", || (one.json("/api/overview")["instances"].as_array()?.len() == 2).then_some(()));
     one.console.stop_job();
-    eventually("the end of this one", || one.console.stop.requested().then_some(()));
-    eventually("the end of the other", || two.console.stop.requested().then_some(()));
+    eventually("the end of this one", || one.console.stop_signal.is_requested().then_some(()));
+    eventually("the end of the other", || two.console.stop_signal.is_requested().then_some(()));
     for one in publishing {
-        one.end(Duration::from_secs(5));
+        one.withdraw_and_join(Duration::from_secs(5));
     }
     let left: Vec<_> = std::fs::read_dir(folder.path().join("instances")).expect("it was there").collect();
     assert!(left.is_empty(), "{left:?}");

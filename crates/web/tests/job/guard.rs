@@ -2,23 +2,23 @@
 
 use std::net::SocketAddr;
 
-use windrow_web::guard::{Protection, Token};
+use windrow_web::guard::{AccessToken, ServerProtection};
 
-use crate::support::{Site, TOKEN};
+use crate::support::{ACCESS_TOKEN, TestServer};
 
 #[test]
 fn only_names_of_this_machine_are_answered() {
-    let site = Site::start();
+    let site = TestServer::start();
     for host in ["localhost", "localhost:8081", "127.0.0.1", "127.1.2.3:1", "[::1]:8081", "LocalHost"] {
-        assert_eq!(site.ask("GET", "/api/overview", &[&format!("Host: {host}")], "").status, 200, "{host}");
+        assert_eq!(site.request("GET", "/api/overview", &[&format!("Host: {host}")], "").status, 200, "{host}");
     }
     for host in ["evil.example", "evil.example:8081", "127.0.0.1.evil.example", "localhost.", "0.0.0.0", "u@localhost"]
     {
-        let answer = site.ask("GET", "/api/overview", &[&format!("Host: {host}")], "");
+        let answer = site.request("GET", "/api/overview", &[&format!("Host: {host}")], "");
         assert_eq!(answer.status, 403, "{host}");
         assert!(answer.errors().contains("--listen"));
     }
-    let two = site.ask("GET", "/", &["Host: localhost", "Host: evil.example"], "");
+    let two = site.request("GET", "/", &["Host: localhost", "Host: evil.example"], "");
     assert!(two.status == 400 || two.status == 403, "{}", two.status);
     assert_ne!(site.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n").status, 200);
     let absolute = site.send("GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -27,7 +27,7 @@ fn only_names_of_this_machine_are_answered() {
 
 #[test]
 fn what_changes_anything_comes_from_here() {
-    let site = Site::start();
+    let site = TestServer::start();
     let json = "Content-Type: application/json";
     let post = |headers: &[&str]| site.post("/api/savepoints", &[&[json], headers].concat(), "{\"to\":\"relative\"}");
     let own = format!("Origin: http://{}", site.address);
@@ -47,15 +47,15 @@ fn what_changes_anything_comes_from_here() {
         assert_eq!(post(headers).status, 403, "{headers:?}");
     }
     for method in ["PATCH", "DELETE", "PUT"] {
-        assert_eq!(site.ask(method, "/api/overview", &["Origin: http://evil.example"], "").status, 403, "{method}");
+        assert_eq!(site.request(method, "/api/overview", &["Origin: http://evil.example"], "").status, 403, "{method}");
     }
 }
 
 /// A page elsewhere could have Redis scanned again and again.
 #[test]
 fn other_pages_may_link_here_and_no_more() {
-    let site = Site::start();
-    let get = |headers: &[&str]| site.ask("GET", "/api/features?user=1", headers, "").status;
+    let site = TestServer::start();
+    let get = |headers: &[&str]| site.request("GET", "/api/features?user=1", headers, "").status;
     for foreign in ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site"] {
         assert_eq!(get(&[foreign, "Sec-Fetch-Mode: no-cors"]), 403, "{foreign}");
         assert_eq!(get(&[foreign, "Sec-Fetch-Mode: cors"]), 403, "{foreign}");
@@ -67,7 +67,7 @@ fn other_pages_may_link_here_and_no_more() {
 
 #[test]
 fn every_answer_tells_browsers_what_they_may_do() {
-    let site = Site::start();
+    let site = TestServer::start();
     for path in ["/", "/api/overview", "/nothing", "/assets/job/app.js", "/features/%3Cscript%3E"] {
         let answer = site.get(path);
         let policy = answer.header("content-security-policy").expect(path);
@@ -85,7 +85,7 @@ fn every_answer_tells_browsers_what_they_may_do() {
 
 #[test]
 fn no_path_leads_out_of_the_pages() {
-    let site = Site::start();
+    let site = TestServer::start();
     for path in [
         "/assets/../Cargo.toml",
         "/assets/../../src/lib.rs",
@@ -110,21 +110,21 @@ fn no_path_leads_out_of_the_pages() {
 
 #[test]
 fn files_are_sent_again_only_when_they_changed() {
-    let site = Site::start();
+    let site = TestServer::start();
     let first = site.get("/assets/shared/base.css");
     assert_eq!(first.header("content-type"), Some("text/css; charset=utf-8"));
     let tag = first.header("etag").expect("a tag");
-    let again = site.ask("GET", "/assets/shared/base.css", &[&format!("If-None-Match: {tag}")], "");
+    let again = site.request("GET", "/assets/shared/base.css", &[&format!("If-None-Match: {tag}")], "");
     assert_eq!((again.status, again.body.as_str()), (304, ""));
 }
 
 #[test]
 fn what_nobody_answers_says_so() {
-    let site = Site::start();
+    let site = TestServer::start();
     let answer = site.get("/api/nothing");
     assert_eq!(answer.status, 404);
     assert!(answer.errors().contains("/api/nothing"));
-    let answer = site.ask("DELETE", "/api/overview", &[], "");
+    let answer = site.request("DELETE", "/api/overview", &[], "");
     assert_eq!(answer.status, 405);
     assert!(answer.errors().contains("method"));
     for page in ["/", "/partitions", "/checkpoints", "/features", "/features/a%2Fb%00%0A", "/problems", "/pipeline"] {
@@ -138,8 +138,8 @@ fn what_nobody_answers_says_so() {
 fn others_are_let_in_only_with_a_token() {
     for address in ["0.0.0.0:8081", "[::]:8081", "10.1.2.3:8081"] {
         let address: SocketAddr = address.parse().expect("an address");
-        let said = Protection::new(address, None).expect_err("nobody may").to_string();
+        let said = ServerProtection::new(address, None).expect_err("nobody may").to_string();
         assert!(said.contains("--token-file") && said.contains("WINDROW_TOKEN"), "{said}");
-        assert!(Protection::new(address, Token::new(TOKEN).ok()).is_ok());
+        assert!(ServerProtection::new(address, AccessToken::new(ACCESS_TOKEN).ok()).is_ok());
     }
 }

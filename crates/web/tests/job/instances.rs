@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use windrow_engine::{CheckpointStore, Listed, StoreFault};
-use windrow_web::Job;
+use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
+use windrow_web::JobReport;
 use windrow_web::job::JobState;
-use windrow_web::peers::{GONE_AFTER, Publishing};
-use windrow_web::report::{HistogramReport, Moment, PartitionReport, Reach};
+use windrow_web::peers::{GONE_AFTER, ReportPublisher};
+use windrow_web::report::{HistogramReport, HistorySample, PartitionReport, ReachabilityReport};
 
-use crate::support::{Site, eventually, now_ms, report};
+use crate::support::{TestServer, eventually, instance_report, now_ms};
 
 #[test]
 fn each_instance_shows_the_whole_job_until_one_is_gone() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = format!("file:{}", folder.path().display());
-    let one = Site::with(&place, report("00000000000000aa", &[0, 1]), None);
-    let two = Site::with(&place, report("00000000000000bb", &[2, 3]), None);
-    let first = Publishing::start(&one.console);
-    let second = Publishing::start(&two.console);
+    let one = TestServer::with(&place, instance_report("00000000000000aa", &[0, 1]), None);
+    let two = TestServer::with(&place, instance_report("00000000000000bb", &[2, 3]), None);
+    let first = ReportPublisher::start(&one.console);
+    let second = ReportPublisher::start(&two.console);
     for site in [&one, &two] {
         eventually("the whole job", || {
             let said = site.json("/api/partitions");
@@ -38,21 +38,23 @@ fn each_instance_shows_the_whole_job_until_one_is_gone() {
     std::thread::sleep(Duration::from_secs(6));
     let objects = std::fs::read_dir(folder.path().join("instances")).expect("it is there").count();
     assert!(objects <= 3, "{objects}");
-    second.end(Duration::from_secs(5));
+    second.withdraw_and_join(Duration::from_secs(5));
     eventually("one instance only", || (one.json("/api/instances")["instances"].as_array()?.len() == 1).then_some(()));
     assert_eq!(one.json("/api/overview")["job"]["state"], "degraded");
-    first.end(Duration::from_secs(5));
+    first.withdraw_and_join(Duration::from_secs(5));
 }
 
 /// One that was killed leaves its report behind, and is gone all the same.
 #[test]
 fn a_silent_instance_counts_as_gone() {
     let folder = tempfile::tempdir().expect("a folder");
-    let site = Site::with(&format!("file:{}", folder.path().display()), report("00000000000000aa", &[0]), None);
-    let mut dead = report("00000000000000bb", &[1]);
+    let site =
+        TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
+    let mut dead = instance_report("00000000000000bb", &[1]);
     dead.reported_at_ms = now_ms() - i64::try_from(GONE_AFTER.as_millis()).expect("short") + 3_000;
-    let put =
-        |name: &str, bytes: Vec<u8>| site.console.store.create(&format!("instances/{name}"), bytes).expect("room");
+    let put = |name: &str, bytes: Vec<u8>| {
+        site.console.checkpoint_store.create(&format!("instances/{name}"), bytes).expect("room")
+    };
     put("00000000000000bb-0000000007", serde_json::to_vec(&dead).expect("JSON"));
     // Of a newer version, of nobody, damaged.
     put(
@@ -71,11 +73,11 @@ fn a_silent_instance_counts_as_gone() {
 
 /// A store whose answers do not come.
 #[derive(Default, Debug)]
-struct Hanging {
-    savepoints_asked: AtomicUsize,
+struct HangingStore {
+    savepoint_lists: AtomicUsize,
 }
 
-impl CheckpointStore for Hanging {
+impl CheckpointStore for HangingStore {
     fn create(&self, _: &str, _: Vec<u8>) -> Result<(), StoreFault> {
         std::thread::sleep(Duration::from_secs(60));
         Ok(())
@@ -83,9 +85,9 @@ impl CheckpointStore for Hanging {
     fn read(&self, _: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         Ok(None)
     }
-    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault> {
+    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         if folder.starts_with("savepoint") {
-            self.savepoints_asked.fetch_add(1, Ordering::Relaxed);
+            self.savepoint_lists.fetch_add(1, Ordering::Relaxed);
         }
         std::thread::sleep(Duration::from_secs(60));
         Ok(Vec::new())
@@ -100,8 +102,8 @@ impl CheckpointStore for Hanging {
 
 #[test]
 fn pages_do_not_wait_for_a_store_that_hangs_and_do_not_pile_up_in_it() {
-    let store = Arc::new(Hanging::default());
-    let site = Site::with_store(Arc::<Hanging>::clone(&store));
+    let store = Arc::new(HangingStore::default());
+    let site = TestServer::with_store(Arc::<HangingStore>::clone(&store));
     // Longer than what is found in the store is shown for.
     for _ in 0..7 {
         let began = Instant::now();
@@ -111,25 +113,25 @@ fn pages_do_not_wait_for_a_store_that_hangs_and_do_not_pile_up_in_it() {
         assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
         std::thread::sleep(Duration::from_secs(1));
     }
-    assert_eq!(store.savepoints_asked.load(Ordering::Relaxed), 1);
+    assert_eq!(store.savepoint_lists.load(Ordering::Relaxed), 1);
 }
 
 #[test]
 fn a_store_that_hangs_does_not_keep_a_cancelled_job_going() {
-    let site = Site::with_store(Arc::new(Hanging::default()));
+    let site = TestServer::with_store(Arc::new(HangingStore::default()));
     let job = site.json("/jobs")["jobs"][0]["id"].as_str().expect("an id").to_owned();
     let began = Instant::now();
-    assert_eq!(site.ask("PATCH", &format!("/jobs/{job}?mode=cancel"), &[], "").status, 202);
-    eventually("the stop", || site.console.stop.requested().then_some(()));
+    assert_eq!(site.request("PATCH", &format!("/jobs/{job}?mode=cancel"), &[], "").status, 202);
+    eventually("the stop", || site.console.stop_signal.is_requested().then_some(()));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]
 fn a_partition_belongs_to_the_larger_epoch() {
-    let (mut a, mut b) = (report("a", &[0, 1, 2, 3]), report("b", &[]));
+    let (mut a, mut b) = (instance_report("a", &[0, 1, 2, 3]), instance_report("b", &[]));
     b.partitions.push(PartitionReport { partition: 3, epoch: 8, lag: Some(70), ..PartitionReport::default() });
     a.workers.clear();
-    let job = Job { now_ms: now_ms(), instances: vec![a, b] };
+    let job = JobReport { now_ms: now_ms(), instances: vec![a, b] };
     let owners: Vec<_> = job.partitions().iter().map(|one| one.owner.expect("an owner").0.instance.clone()).collect();
     assert_eq!(owners, ["a", "a", "a", "b"]);
     assert_eq!(job.totals().lag, Some(85));
@@ -138,31 +140,31 @@ fn a_partition_belongs_to_the_larger_epoch() {
 
 #[test]
 fn what_is_away_for_one_is_away_for_the_job() {
-    let (a, mut b) = (report("a", &[0, 1]), report("b", &[2, 3]));
-    b.redis.reach = Reach { away_since_ms: Some(5), reason: Some("gone".to_owned()) };
-    let job = Job { now_ms: 12_005, instances: vec![a, b] };
+    let (a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
+    b.redis.reach = ReachabilityReport { away_since_ms: Some(5), reason: Some("gone".to_owned()) };
+    let job = JobReport { now_ms: 12_005, instances: vec![a, b] };
     assert_eq!(job.state(), JobState::Degraded);
-    let attention = job.attention(30_000);
+    let attention = job.attention_items(30_000);
     assert_eq!(attention[0].what, "Redis has been away for 12 s: gone");
 }
 
 #[test]
 fn the_last_hour_is_added_up() {
     let now_ms = 1_000_000_000;
-    let moment = |at_ms, lag| Moment {
+    let moment = |at_ms, lag| HistorySample {
         at_ms,
         records: 100,
         lag: Some(lag),
         watermark_delay_ms: Some(at_ms % 7),
-        ..Moment::default()
+        ..HistorySample::default()
     };
-    let (mut a, mut b) = (report("a", &[]), report("b", &[]));
+    let (mut a, mut b) = (instance_report("a", &[]), instance_report("b", &[]));
     a.history = vec![moment(999_970_000, 0), moment(999_980_000, 5), moment(1_000_000_000, 9)];
     // Without lag, but the other has not told of these ten seconds yet.
     a.history.insert(2, moment(999_990_000, 0));
     b.history = vec![moment(999_980_000, 7), moment(100, 1)];
     b.freshness.append = HistogramReport { p99_ms: Some(9.0), ..HistogramReport::default() };
-    let job = Job { now_ms, instances: vec![a, b] };
+    let job = JobReport { now_ms, instances: vec![a, b] };
     let history = job.history();
     assert_eq!((history.from_ms, history.step_ms), (999_970_000, 10_000));
     assert_eq!(history.records_per_s, [Some(10.0), Some(20.0)]);

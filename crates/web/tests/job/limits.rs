@@ -4,13 +4,13 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use windrow_web::guard::BODY_MAX;
-use windrow_web::server::{CONNECTIONS_MAX, HEAD_PATIENCE};
+use windrow_web::server::{CONNECTIONS_MAX, HEAD_TIMEOUT};
 
-use crate::support::Site;
+use crate::support::TestServer;
 
 #[test]
 fn large_requests_are_refused() {
-    let site = Site::start();
+    let site = TestServer::start();
     let json = "Content-Type: application/json";
     let body = format!("{{\"to\":\"{}\"}}", "x".repeat(BODY_MAX));
     assert_eq!(site.post("/api/savepoints", &[json], &body).status, 413);
@@ -20,17 +20,17 @@ fn large_requests_are_refused() {
         format!("8000\r\n{}\r\n", "x".repeat(0x8000)).repeat(4)
     );
     assert_eq!(site.send(&chunked).status, 413);
-    let head = site.ask("GET", "/", &[&format!("X: {}", "x".repeat(100_000))], "");
+    let head = site.request("GET", "/", &[&format!("X: {}", "x".repeat(100_000))], "");
     assert!(matches!(head.status, 0 | 431), "{}", head.status);
     let many: Vec<String> = (0..500).map(|n| format!("X-{n}: 1")).collect();
-    let many = site.ask("GET", "/", &many.iter().map(String::as_str).collect::<Vec<_>>(), "");
+    let many = site.request("GET", "/", &many.iter().map(String::as_str).collect::<Vec<_>>(), "");
     assert!(matches!(many.status, 0 | 431), "{}", many.status);
     assert_eq!(site.get("/api/overview").status, 200);
 }
 
 #[test]
 fn bad_bodies_say_what_is_wrong() {
-    let site = Site::start();
+    let site = TestServer::start();
     let json = "Content-Type: application/json";
     for body in ["", "{", "[]", "{\"to\": 1}", "{\"elsewhere\": \"/tmp\"}", "\u{0}"] {
         let answer = site.post("/api/savepoints", &[json], body);
@@ -43,7 +43,7 @@ fn bad_bodies_say_what_is_wrong() {
 /// Who sends a head one byte at a time, or never, is let go, and the others are answered meanwhile.
 #[test]
 fn slow_visitors_take_nothing_from_others() {
-    let site = Site::start();
+    let site = TestServer::start();
     let mut slow: Vec<_> = (0..CONNECTIONS_MAX - 1).map(|_| site.connect()).collect();
     for stream in &mut slow {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: local").expect("it listens");
@@ -59,5 +59,5 @@ fn slow_visitors_take_nothing_from_others() {
     let mut rest = Vec::new();
     let _ = slow[0].read_to_end(&mut rest);
     let took = began.elapsed();
-    assert!(took >= HEAD_PATIENCE / 2 && took < HEAD_PATIENCE + Duration::from_secs(5), "{took:?}");
+    assert!(took >= HEAD_TIMEOUT / 2 && took < HEAD_TIMEOUT + Duration::from_secs(5), "{took:?}");
 }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
-use windrow_web::live::{Build, EVERY, Feeds};
+use windrow_web::live::{LiveFeeds, MESSAGE_INTERVAL, MessageBuilder};
 
-use crate::support::Site;
+use crate::support::TestServer;
 
 /// The first `count` messages.
-fn messages(site: &Site, path: &str, count: usize) -> Vec<Value> {
+fn read_messages(site: &TestServer, path: &str, count: usize) -> Vec<Value> {
     let mut stream = site.connect();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it listens");
     let lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
@@ -22,24 +22,24 @@ fn messages(site: &Site, path: &str, count: usize) -> Vec<Value> {
 
 #[test]
 fn pages_come_once_a_second() {
-    let site = Site::start();
+    let site = TestServer::start();
     let began = Instant::now();
-    let overview = messages(&site, "/api/overview/live", 3);
+    let overview = read_messages(&site, "/api/overview/live", 3);
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(1_500) && took < Duration::from_secs(5), "{took:?}");
     assert!(overview[0]["history"].is_object(), "the first has the history");
     assert!(overview[1].get("history").is_none());
     assert!(overview[2]["now_ms"].as_i64() > overview[1]["now_ms"].as_i64());
     for page in ["partitions", "checkpoints", "problems", "rows", "features"] {
-        assert_eq!(messages(&site, &format!("/api/{page}/live"), 1).len(), 1, "{page}");
+        assert_eq!(read_messages(&site, &format!("/api/{page}/live"), 1).len(), 1, "{page}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_is_built_once_for_everybody_and_not_at_all_for_nobody() {
-    let feeds = Feeds::default();
+    let feeds = LiveFeeds::default();
     let built = Arc::new(AtomicUsize::new(0));
-    let build: Build = {
+    let build: MessageBuilder = {
         let built = Arc::clone(&built);
         Arc::new(move |second| {
             built.fetch_add(1, Ordering::Relaxed);
@@ -48,8 +48,11 @@ async fn a_message_is_built_once_for_everybody_and_not_at_all_for_nobody() {
     };
     let listeners: Vec<_> = (0..50)
         .map(|_| {
-            let body =
-                axum::response::IntoResponse::into_response(feeds.follow("page".to_owned(), EVERY, Arc::clone(&build)));
+            let body = axum::response::IntoResponse::into_response(feeds.follow(
+                "page".to_owned(),
+                MESSAGE_INTERVAL,
+                Arc::clone(&build),
+            ));
             tokio::spawn(async move {
                 let mut messages = body.into_body().into_data_stream();
                 while messages.next().await.is_some() {}
@@ -59,12 +62,12 @@ async fn a_message_is_built_once_for_everybody_and_not_at_all_for_nobody() {
     tokio::time::sleep(Duration::from_millis(10_500)).await;
     let after_ten = built.load(Ordering::Relaxed);
     assert!((59..=62).contains(&after_ten), "50 first messages and one a second: {after_ten}");
-    assert_eq!(feeds.pages(), 1);
+    assert_eq!(feeds.active_page_count(), 1);
     for listener in &listeners {
         listener.abort();
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(feeds.pages(), 0, "nobody listens");
+    assert_eq!(feeds.active_page_count(), 0, "nobody listens");
     let before = built.load(Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(built.load(Ordering::Relaxed), before);
@@ -73,7 +76,7 @@ async fn a_message_is_built_once_for_everybody_and_not_at_all_for_nobody() {
 /// Browsers that go away leave no connection behind: otherwise the places would run out.
 #[test]
 fn visitors_who_leave_free_their_place() {
-    let site = Site::start();
+    let site = TestServer::start();
     for _ in 0..windrow_web::server::CONNECTIONS_MAX * 3 {
         let mut stream = site.connect();
         stream.write_all(b"GET /api/overview/live HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it listens");
@@ -87,7 +90,7 @@ fn visitors_who_leave_free_their_place() {
 /// A page that stays open has no answer that could be waited for.
 #[test]
 fn open_pages_do_not_hold_up_the_end_and_hear_of_it() {
-    let site = Site::start();
+    let site = TestServer::start();
     let mut pages: Vec<_> = (0..5)
         .map(|_| {
             let mut stream = site.connect();

@@ -3,24 +3,24 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Site, TOKEN, report};
+use crate::support::{ACCESS_TOKEN, HttpAnswer, TestServer, instance_report};
 
-fn site() -> Site {
-    Site::with("memory:", report("00000000000000aa", &[0]), Some(TOKEN))
+fn server_with_token() -> TestServer {
+    TestServer::with("memory:", instance_report("00000000000000aa", &[0]), Some(ACCESS_TOKEN))
 }
 
-fn log_in(site: &Site, path: &str, token: &str) -> Answer {
+fn log_in(site: &TestServer, path: &str, token: &str) -> HttpAnswer {
     site.post(path, &["Content-Type: application/x-www-form-urlencoded"], &format!("token={token}"))
 }
 
-fn cookie(answer: &Answer) -> String {
+fn session_cookie(answer: &HttpAnswer) -> String {
     let cookie = answer.header("set-cookie").expect("a cookie");
     format!("Cookie: other=1; {}", cookie.split(';').next().expect("name and value"))
 }
 
 #[test]
 fn nothing_of_the_job_is_shown_without_a_token() {
-    let site = site();
+    let site = server_with_token();
     for path in [
         "/api/overview",
         "/api/overview/live",
@@ -44,34 +44,36 @@ fn nothing_of_the_job_is_shown_without_a_token() {
 
 #[test]
 fn a_token_in_the_header_is_enough() {
-    let site = site();
-    let with = |header: &str| site.ask("GET", "/api/overview", &[header], "").status;
-    assert_eq!(with(&format!("Authorization: Bearer {TOKEN}")), 200);
-    assert_eq!(with(&format!("authorization: bearer {TOKEN}")), 200);
-    for wrong in
-        [format!("Authorization: Bearer {TOKEN}x"), format!("Authorization: Basic {TOKEN}"), "Authorization:".into()]
-    {
+    let site = server_with_token();
+    let with = |header: &str| site.request("GET", "/api/overview", &[header], "").status;
+    assert_eq!(with(&format!("Authorization: Bearer {ACCESS_TOKEN}")), 200);
+    assert_eq!(with(&format!("authorization: bearer {ACCESS_TOKEN}")), 200);
+    for wrong in [
+        format!("Authorization: Bearer {ACCESS_TOKEN}x"),
+        format!("Authorization: Basic {ACCESS_TOKEN}"),
+        "Authorization:".into(),
+    ] {
         assert_eq!(with(&wrong), 401, "{wrong}");
     }
 }
 
 #[test]
 fn browsers_log_in_once_and_come_back() {
-    let site = site();
-    let sent = site.ask("GET", "/features/111", &["Accept: text/html,*/*"], "");
+    let site = server_with_token();
+    let sent = site.request("GET", "/features/111", &["Accept: text/html,*/*"], "");
     assert_eq!((sent.status, sent.header("location")), (303, Some("/login?to=/features/111")));
     let page = site.get("/login?to=/features/111");
     assert!(page.body.contains("action=\"/login?to=/features/111\""), "{}", page.body);
     let failed = log_in(&site, "/login?to=/features/111", "wrong");
     assert_eq!(failed.status, 401);
     assert!(failed.body.contains("role=\"alert\">"), "the page says that it was wrong: {}", failed.body);
-    let in_now = log_in(&site, "/login?to=/features/111", TOKEN);
+    let in_now = log_in(&site, "/login?to=/features/111", ACCESS_TOKEN);
     assert_eq!((in_now.status, in_now.header("location")), (303, Some("/features/111")));
     let set = in_now.header("set-cookie").expect("a cookie");
-    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict") && !set.contains(TOKEN), "{set}");
-    let cookie = cookie(&in_now);
-    assert_eq!(site.ask("GET", "/features/111", &[&cookie], "").status, 200);
-    assert_eq!(site.ask("GET", "/api/overview", &[&format!("{cookie}0")], "").status, 401);
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict") && !set.contains(ACCESS_TOKEN), "{set}");
+    let cookie = session_cookie(&in_now);
+    assert_eq!(site.request("GET", "/features/111", &[&cookie], "").status, 200);
+    assert_eq!(site.request("GET", "/api/overview", &[&format!("{cookie}0")], "").status, 401);
     // The cookie is sent along by every page of this machine: other origins change nothing with it.
     let elsewhere = site.post("/api/savepoints", &[&cookie, "Origin: http://127.0.0.1:1"], "{}");
     assert_eq!(elsewhere.status, 403);
@@ -81,10 +83,10 @@ fn browsers_log_in_once_and_come_back() {
 
 #[test]
 fn a_login_leads_nowhere_else() {
-    let site = site();
+    let site = server_with_token();
     for to in ["//evil.example", "https://evil.example", "/%5Cevil.example%0d%0aX:1", "/\"><script>", "/login"] {
         let to = to.replace('"', "%22").replace('<', "%3C").replace('>', "%3E");
-        let answer = log_in(&site, &format!("/login?to={to}"), TOKEN);
+        let answer = log_in(&site, &format!("/login?to={to}"), ACCESS_TOKEN);
         assert_eq!(answer.header("location"), Some("/"), "{to}");
         let page = site.get(&format!("/login?to={to}"));
         assert!(page.body.contains("action=\"/login?to=/\""), "{to}");
@@ -93,12 +95,12 @@ fn a_login_leads_nowhere_else() {
 
 #[test]
 fn guesses_are_slow_and_few_and_hold_nobody_up() {
-    let site = site();
+    let site = server_with_token();
     let began = Instant::now();
     let told: Vec<u16> = std::thread::scope(|scope| {
         let guesses: Vec<_> = (0..12).map(|_| scope.spawn(|| log_in(&site, "/login", "guess").status)).collect();
         std::thread::sleep(Duration::from_millis(100));
-        assert_eq!(log_in(&site, "/login", TOKEN).status, 303);
+        assert_eq!(log_in(&site, "/login", ACCESS_TOKEN).status, 303);
         assert!(began.elapsed() < Duration::from_millis(900), "who is right waited {:?}", began.elapsed());
         guesses.into_iter().map(|guess| guess.join().expect("an answer")).collect()
     });
@@ -106,14 +108,14 @@ fn guesses_are_slow_and_few_and_hold_nobody_up() {
     assert!(told.iter().all(|status| [401, 429].contains(status)), "{told:?}");
     assert!(told.iter().filter(|status| **status == 401).count() <= 4, "{told:?}");
     let began = Instant::now();
-    assert_eq!(site.ask("GET", "/api/overview", &["Authorization: Bearer guess"], "").status, 401);
+    assert_eq!(site.request("GET", "/api/overview", &["Authorization: Bearer guess"], "").status, 401);
     assert!(began.elapsed() >= Duration::from_secs(1));
 }
 
 /// Connections are bounded, so whoever is not let in must not keep one.
 #[test]
 fn strangers_keep_no_connection() {
-    let site = site();
+    let site = server_with_token();
     for path in ["/healthz", "/api/overview", "/login"] {
         let mut stream = site.connect();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");

@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use windrow_connectors::object_store::ObjectStores;
 use windrow_connectors::redis::WrittenRow;
-use windrow_engine::{CheckpointStore, CheckpointStores, Stop};
-use windrow_web::controls::Controls;
-use windrow_web::guard::{Protection, Token, protect};
-use windrow_web::peers::Peers;
+use windrow_engine::{CheckpointStore, CheckpointStoreOpener, StopSignal};
+use windrow_web::controls::SavepointRegistry;
+use windrow_web::guard::{AccessToken, ServerProtection, protect};
+use windrow_web::peers::PeerInstances;
 use windrow_web::report::{InstanceState, PartitionReport, ViewReport, WorkerReport};
-use windrow_web::server::{Server, bind};
-use windrow_web::{Console, InstanceReport, Observed, RecentRows, routes};
+use windrow_web::server::{HttpServer, bind};
+use windrow_web::{InstanceReport, JobServerContext, RecentRowSource, ReportSource, routes};
 
-pub(crate) const TOKEN: &str = "a-token-that-is-long-enough";
+pub(crate) const ACCESS_TOKEN: &str = "a-token-that-is-long-enough";
 
 /// A process that says whatever was last put into it.
 #[derive(Default)]
-pub(crate) struct Said(pub(crate) Mutex<InstanceReport>);
+pub(crate) struct FixedReport(pub(crate) Mutex<InstanceReport>);
 
-impl Observed for Said {
+impl ReportSource for FixedReport {
     fn report(&self) -> InstanceReport {
         let mut report = self.0.lock().expect("nobody panics here").clone();
         report.reported_at_ms = now_ms();
@@ -31,21 +31,21 @@ impl Observed for Said {
 }
 
 /// Rows as if written.
-pub(crate) struct Rows(pub(crate) Vec<WrittenRow>);
+pub(crate) struct FixedRows(pub(crate) Vec<WrittenRow>);
 
-impl RecentRows for Rows {
-    fn recent(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
+impl RecentRowSource for FixedRows {
+    fn newest_rows(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
         let of_user = |row: &&WrittenRow| user.is_none_or(|user| row.fields[0].1 == user);
         self.0.iter().filter(of_user).take(limit).cloned().collect()
     }
 }
 
 /// One instance with its server.
-pub(crate) struct Site {
-    pub(crate) console: Arc<Console>,
-    pub(crate) said: Arc<Said>,
+pub(crate) struct TestServer {
+    pub(crate) console: Arc<JobServerContext>,
+    pub(crate) report_source: Arc<FixedReport>,
     pub(crate) address: SocketAddr,
-    server: Server,
+    server: HttpServer,
 }
 
 pub(crate) fn now_ms() -> i64 {
@@ -56,7 +56,7 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 /// An instance that owns `partitions` of four.
-pub(crate) fn report(instance: &str, partitions: &[i32]) -> InstanceReport {
+pub(crate) fn instance_report(instance: &str, partitions: &[i32]) -> InstanceReport {
     InstanceReport {
         instance: instance.to_owned(),
         host: format!("host-{instance}"),
@@ -73,16 +73,16 @@ pub(crate) fn report(instance: &str, partitions: &[i32]) -> InstanceReport {
     }
 }
 
-impl Site {
+impl TestServer {
     pub(crate) fn start() -> Self {
-        Self::with("memory:", report("00000000000000aa", &[0, 1, 2, 3]), None)
+        Self::with("memory:", instance_report("00000000000000aa", &[0, 1, 2, 3]), None)
     }
 
     pub(crate) fn with(place: &str, said: InstanceReport, token: Option<&str>) -> Self {
-        Self::of(place, said, token, Vec::new(), &[])
+        Self::with_rows_and_overrides(place, said, token, Vec::new(), &[])
     }
 
-    pub(crate) fn of(
+    pub(crate) fn with_rows_and_overrides(
         place: &str,
         said: InstanceReport,
         token: Option<&str>,
@@ -91,15 +91,15 @@ impl Site {
     ) -> Self {
         let stores = Arc::new(ObjectStores::new().expect("a runtime"));
         let store = stores.open(place).expect("a place");
-        Self::at(store, stores, said, token, rows, overrides)
+        Self::with_everything(store, stores, said, token, rows, overrides)
     }
 
     pub(crate) fn with_store(store: Arc<dyn CheckpointStore>) -> Self {
         let stores = Arc::new(ObjectStores::new().expect("a runtime"));
-        Self::at(store, stores, report("00000000000000aa", &[0, 1, 2, 3]), None, Vec::new(), &[])
+        Self::with_everything(store, stores, instance_report("00000000000000aa", &[0, 1, 2, 3]), None, Vec::new(), &[])
     }
 
-    fn at(
+    fn with_everything(
         store: Arc<dyn CheckpointStore>,
         stores: Arc<ObjectStores>,
         said: InstanceReport,
@@ -108,31 +108,31 @@ impl Site {
         overrides: &[&str],
     ) -> Self {
         let overrides: Vec<_> = overrides.iter().map(|one| one.parse().expect("an override")).collect();
-        let pipeline = windrow_spec::parse("shipped", windrow_spec::ECOMMERCE, &overrides).expect("it is valid");
-        let said = Arc::new(Said(Mutex::new(said)));
-        let console = Arc::new(Console {
+        let pipeline = windrow_spec::parse("shipped", windrow_spec::SHIPPED_PIPELINE, &overrides).expect("it is valid");
+        let report_source = Arc::new(FixedReport(Mutex::new(said)));
+        let console = Arc::new(JobServerContext {
             pipeline: Arc::new(pipeline),
             pipeline_text: "name = \"<script>\"\n".to_owned(),
             plan: serde_json::json!({ "name": "ecommerce" }),
-            observed: Arc::<Said>::clone(&said),
-            rows: Arc::new(Rows(rows)),
-            store,
-            stores,
-            stop: Stop::default(),
-            peers: Peers::default(),
-            controls: Controls::default(),
+            report_source: Arc::<FixedReport>::clone(&report_source),
+            recent_rows: Arc::new(FixedRows(rows)),
+            checkpoint_store: store,
+            store_opener: stores,
+            stop_signal: StopSignal::default(),
+            peers: PeerInstances::default(),
+            savepoint_registry: SavepointRegistry::default(),
         });
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let token = token.map(|token| Token::new(token).expect("a token"));
-        let protection = Protection::new(address, token).expect("loopback");
-        let router = protect(routes::of_job(Arc::clone(&console)), &protection);
-        let server = Server::start(listener, router).expect("a thread");
-        Self { console, said, address, server }
+        let token = token.map(|token| AccessToken::new(token).expect("a token"));
+        let protection = ServerProtection::new(address, token).expect("loopback");
+        let router = protect(routes::build_job_router(Arc::clone(&console)), &protection);
+        let server = HttpServer::start(listener, router).expect("a thread");
+        Self { console, report_source, address, server }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
-        self.ask("GET", path, &[], "")
+    pub(crate) fn get(&self, path: &str) -> HttpAnswer {
+        self.request("GET", path, &[], "")
     }
 
     pub(crate) fn json(&self, path: &str) -> Value {
@@ -141,12 +141,12 @@ impl Site {
         serde_json::from_str(&answer.body).expect("JSON")
     }
 
-    pub(crate) fn post(&self, path: &str, headers: &[&str], body: &str) -> Answer {
-        self.ask("POST", path, headers, body)
+    pub(crate) fn post(&self, path: &str, headers: &[&str], body: &str) -> HttpAnswer {
+        self.request("POST", path, headers, body)
     }
 
     /// A request with these headers; `Host` is this server's unless one of them is.
-    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[&str], body: &str) -> HttpAnswer {
         let host = if headers.iter().any(|header| header.starts_with("Host:")) {
             String::new()
         } else {
@@ -158,18 +158,18 @@ impl Site {
     }
 
     /// Sends exactly this.
-    pub(crate) fn send(&self, request: &str) -> Answer {
+    pub(crate) fn send(&self, request: &str) -> HttpAnswer {
         let mut stream = self.connect();
         // The server may have had enough before everything is sent.
         let _ = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
-        Answer::parse(&answer)
+        HttpAnswer::parse(&answer)
     }
 
     /// Ends the server, as the end of the job does.
     pub(crate) fn end(self) {
-        self.server.end();
+        self.server.shut_down();
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -180,20 +180,20 @@ impl Site {
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpAnswer {
     /// 0 where the connection was closed without one.
     pub(crate) status: u16,
     pub(crate) headers: String,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl HttpAnswer {
     fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let (headers, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         let chunked = headers.to_lowercase().contains("transfer-encoding: chunked");
-        let body = if chunked { unchunked(body) } else { body.to_owned() };
+        let body = if chunked { decode_chunked(body) } else { body.to_owned() };
         Self { status, headers: headers.to_owned(), body }
     }
 
@@ -211,7 +211,7 @@ impl Answer {
     }
 }
 
-fn unchunked(body: &str) -> String {
+fn decode_chunked(body: &str) -> String {
     let mut out = String::new();
     let mut rest = body;
     while let Some((size, more)) = rest.split_once("\r\n") {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 
-use crate::support::gate::Gate;
-use crate::support::kafka::{Sent, kafka_or_skip};
-use crate::support::ui::{Ui, said};
+use crate::support::gate::SwitchableProxy;
+use crate::support::kafka::{OutgoingRecord, kafka_or_skip};
+use crate::support::ui::{KafkaUiServer, read_error};
 
 const PATHS: [&str; 6] =
     ["/api/cluster", "/api/topics", "/api/topics/t", "/api/topics/t/messages", "/api/topics/t/tail", "/api/groups"];
@@ -18,17 +18,18 @@ async fn without_kafka_every_answer_says_so_soon() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let silent_address = silent.local_addr().expect("its address").to_string();
     for (brokers, why) in [(&closed, "Connection refused"), (&silent_address, "did not answer within")] {
-        let ui = Ui::over(brokers).await;
+        let ui = KafkaUiServer::start(brokers).await;
         let started = Instant::now();
         for path in PATHS {
-            let (status, said) = ui.refused(path).await;
+            let (status, said) = ui.get_error(path).await;
             assert!(status == 503 && said.contains(why) && said.contains(brokers), "{path}: {status} {said}");
             if brokers == &silent_address {
                 break; // each takes seconds
             }
         }
         assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
-        let (status, _) = said(ui.post("/api/topics/t/messages", &serde_json::json!({"value": "v"})).await).await;
+        let (status, _) =
+            read_error(ui.post_json("/api/topics/t/messages", &serde_json::json!({"value": "v"})).await).await;
         assert_eq!(status, 503);
     }
 }
@@ -45,7 +46,7 @@ async fn what_is_not_kafka_is_told_apart() {
             });
         }
     });
-    let (status, said) = Ui::over(&brokers).await.refused("/api/topics").await;
+    let (status, said) = KafkaUiServer::start(&brokers).await.get_error("/api/topics").await;
     assert!(status == 502 && said.contains("is not Kafka"), "{status} {said}");
 }
 
@@ -54,14 +55,14 @@ async fn what_is_not_kafka_is_told_apart() {
 async fn it_recovers_when_kafka_comes_back() {
     let kafka = kafka_or_skip!();
     let topic = kafka.create_topic(1, &[]);
-    kafka.produce(&topic, &[Sent::at(0, 1, "v")]);
-    let gate = Gate::to(&kafka.brokers).await;
-    let ui = Ui::over(&gate.address).await;
-    assert_eq!(ui.get(&format!("/api/topics/{topic}")).await["records"], 1);
-    gate.shut();
-    let (status, said) = ui.refused(&format!("/api/topics/{topic}")).await;
+    kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
+    let gate = SwitchableProxy::start(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&gate.address).await;
+    assert_eq!(ui.get_json(&format!("/api/topics/{topic}")).await["records"], 1);
+    gate.close();
+    let (status, said) = ui.get_error(&format!("/api/topics/{topic}")).await;
     assert!(status == 503 && said.contains(&gate.address), "{status} {said}");
     gate.open();
-    assert_eq!(ui.get(&format!("/api/topics/{topic}")).await["records"], 1);
-    assert_eq!(ui.get(&format!("/api/topics/{topic}/messages")).await["records"][0]["value"]["text"], "v");
+    assert_eq!(ui.get_json(&format!("/api/topics/{topic}")).await["records"], 1);
+    assert_eq!(ui.get_json(&format!("/api/topics/{topic}/messages")).await["records"][0]["value"]["text"], "v");
 }

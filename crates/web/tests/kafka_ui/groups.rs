@@ -3,26 +3,26 @@
 use serde_json::{Value, json};
 
 use crate::support::eventually;
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
-use crate::support::ui::{Ui, encoded};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::ui::{KafkaUiServer, percent_encode};
 
-fn named(list: &Value, group: &str) -> Value {
+fn find_group(list: &Value, group: &str) -> Value {
     list["groups"].as_array().expect("groups").iter().find(|one| one["group"] == group).cloned().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_without_members_has_offsets_and_lag() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(3, &[]);
-    kafka.produce(&topic, &[vec![Sent::at(0, 1, "v"); 10], vec![Sent::at(1, 1, "v"); 4]].concat());
+    kafka.produce(&topic, &[vec![OutgoingRecord::at(0, 1, "v"); 10], vec![OutgoingRecord::at(1, 1, "v"); 4]].concat());
     // Slashes, markup, percent signs and other scripts are all allowed in a group's name.
-    let group = Kafka::unique("<b>Gruppe</b>/ä %2F ?#");
-    kafka.commit(&group, &topic, &[(0, 7), (1, 4)]);
-    let listed = named(&ui.get("/api/groups").await, &group);
+    let group = Kafka::unique_name("<b>Gruppe</b>/ä %2F ?#");
+    kafka.commit_offsets(&group, &topic, &[(0, 7), (1, 4)]);
+    let listed = find_group(&ui.get_json("/api/groups").await, &group);
     assert_eq!((&listed["state"], &listed["kind"]), (&"Empty".into(), &"classic".into()));
     assert_eq!((&listed["members"], &listed["lag"], &listed["topics"]), (&0.into(), &3.into(), &json!([topic])));
-    let one = ui.get(&format!("/api/groups/{}", encoded(&group))).await;
+    let one = ui.get_json(&format!("/api/groups/{}", percent_encode(&group))).await;
     assert_eq!((&one["group"], &one["lag"]), (&group.into(), &3.into()));
     let none = Value::Null;
     assert_eq!(
@@ -34,25 +34,25 @@ async fn a_group_without_members_has_offsets_and_lag() {
     );
     // The topic goes, the offsets do not always: nothing may break.
     kafka.delete_topic(&topic);
-    ui.get("/api/groups").await;
+    ui.get_json("/api/groups").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_are_shown_with_what_is_assigned_to_them() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     for (protocol, settings) in [
         ("classic", vec![("partition.assignment.strategy", "cooperative-sticky")]),
         ("consumer", vec![("group.protocol", "consumer")]),
     ] {
         let topic = kafka.create_topic(2, &[]);
-        kafka.produce(&topic, &vec![Sent::at(1, 1, "v"); 5]);
-        let group = Kafka::unique(protocol);
-        let member = kafka.member(&group, &topic, &settings);
-        kafka_commit(&member, &topic);
+        kafka.produce(&topic, &vec![OutgoingRecord::at(1, 1, "v"); 5]);
+        let group = Kafka::unique_name(protocol);
+        let member = kafka.join_member(&group, &topic, &settings);
+        commit_offset_two(&member, &topic);
         let path = format!("/api/groups/{group}");
-        eventually(20, "the group is stable", async || ui.get(&path).await["state"] == "Stable").await;
-        let one = ui.get(&path).await;
+        eventually(20, "the group is stable", async || ui.get_json(&path).await["state"] == "Stable").await;
+        let one = ui.get_json(&path).await;
         assert_eq!((&one["kind"], &one["members"], &one["lag"]), (&protocol.into(), &1.into(), &3.into()), "{one}");
         let shown = &one["member_list"][0];
         assert_eq!(
@@ -63,7 +63,7 @@ async fn members_are_shown_with_what_is_assigned_to_them() {
         assert_eq!(partitions.len(), 2, "what is assigned is there, also without an offset");
         assert!(partitions.iter().all(|partition| partition["member"] == shown["member"]), "{one}");
         assert_eq!((&partitions[0]["committed"], &partitions[1]["committed"]), (&Value::Null, &2.into()));
-        let listed = named(&ui.get("/api/groups").await, &group);
+        let listed = find_group(&ui.get_json("/api/groups").await, &group);
         assert_eq!(
             (&listed["state"], &listed["members"], &listed["kind"]),
             (&"Stable".into(), &1.into(), &protocol.into())
@@ -73,7 +73,7 @@ async fn members_are_shown_with_what_is_assigned_to_them() {
 }
 
 /// Commits offset 2 of partition 1.
-fn kafka_commit(member: &rdkafka::consumer::BaseConsumer, topic: &str) {
+fn commit_offset_two(member: &rdkafka::consumer::BaseConsumer, topic: &str) {
     use rdkafka::consumer::{CommitMode, Consumer};
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_offset(topic, 1, rdkafka::Offset::Offset(2)).expect("a valid offset");
@@ -83,17 +83,17 @@ fn kafka_commit(member: &rdkafka::consumer::BaseConsumer, topic: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_is_not_there_is_404() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
-    assert_eq!(ui.refused("/api/groups/no%2Fsuch").await, (404, "there is no group `no/such`".to_owned()));
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
+    assert_eq!(ui.get_error("/api/groups/no%2Fsuch").await, (404, "there is no group `no/such`".to_owned()));
 }
 
 /// Looking at records leaves no trace among the groups.
 #[tokio::test(flavor = "multi_thread")]
 async fn looking_leaves_no_group_behind() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
-    kafka.produce(&topic, &[Sent::at(0, 1, "v")]);
-    ui.get(&format!("/api/topics/{topic}/messages")).await;
-    assert_eq!(named(&ui.get("/api/groups").await, "windrow-kafka-ui"), Value::default());
+    kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
+    ui.get_json(&format!("/api/topics/{topic}/messages")).await;
+    assert_eq!(find_group(&ui.get_json("/api/groups").await, "windrow-kafka-ui"), Value::default());
 }

@@ -1,17 +1,17 @@
 //! Names and records that somebody made to do harm.
 
-use crate::support::kafka::{Sent, kafka_or_skip};
-use crate::support::ui::{Ui, encoded};
+use crate::support::kafka::{OutgoingRecord, kafka_or_skip};
+use crate::support::ui::{KafkaUiServer, percent_encode};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_in_the_path_are_only_names() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     for name in ["<script>alert(1)</script>", "../../etc/passwd", "a b", "값", "%2F", &"x".repeat(400), "a\nb"] {
         for path in ["", "/messages", "/tail"] {
-            let response = ui.response(&format!("/api/topics/{}{path}", encoded(name))).await;
+            let response = ui.get_response(&format!("/api/topics/{}{path}", percent_encode(name))).await;
             assert_eq!(response.headers()["content-type"], "application/json", "{name}");
-            let (status, said) = crate::support::ui::said(response).await;
+            let (status, said) = crate::support::ui::read_error(response).await;
             assert!(status == 404 && said.contains(name), "{name}: {status} {said}");
         }
     }
@@ -20,18 +20,18 @@ async fn names_in_the_path_are_only_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn markup_in_a_record_is_text() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
     let markup = "</script><img src=x onerror=alert(1)>\u{2028}";
     kafka.produce(
         &topic,
-        &[Sent {
+        &[OutgoingRecord {
             key: Some(markup.as_bytes()),
             headers: vec![(markup, Some(markup.as_bytes()))],
-            ..Sent::at(0, 1, markup)
+            ..OutgoingRecord::at(0, 1, markup)
         }],
     );
-    let response = ui.response(&format!("/api/topics/{topic}/messages")).await;
+    let response = ui.get_response(&format!("/api/topics/{topic}/messages")).await;
     assert_eq!(response.headers()["content-type"], "application/json");
     let page: serde_json::Value = response.json().await.expect("JSON");
     let record = &page["records"][0];
@@ -49,13 +49,13 @@ async fn markup_in_a_record_is_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_headers_are_counted_and_the_first_are_shown() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
     let long = "n".repeat(5_000);
     let mut headers: Vec<(&str, Option<&[u8]>)> = vec![("h", Some(b"v")); 3_000];
     headers[0] = (&long, Some(long.as_bytes()));
-    kafka.produce(&topic, &[Sent { headers, ..Sent::at(0, 1, "v") }]);
-    let page = ui.get(&format!("/api/topics/{topic}/messages")).await;
+    kafka.produce(&topic, &[OutgoingRecord { headers, ..OutgoingRecord::at(0, 1, "v") }]);
+    let page = ui.get_json(&format!("/api/topics/{topic}/messages")).await;
     let record = &page["records"][0];
     assert_eq!((record["headers"].as_array().map(Vec::len), &record["header_count"]), (Some(64), &3_000.into()));
     assert_eq!(record["headers"][0]["name"].as_str().map(str::len), Some(256));
@@ -66,11 +66,11 @@ async fn many_headers_are_counted_and_the_first_are_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_name_that_is_not_text_does_no_harm() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
     // No client for Rust sends such a name; it is made from one of the same length, in the bytes of another protocol user.
     crate::support::raw::produce_with_header_name(&kafka.brokers, &topic, b"\xff\xfe");
-    let page = ui.get(&format!("/api/topics/{topic}/messages?contains=after")).await;
+    let page = ui.get_json(&format!("/api/topics/{topic}/messages?contains=after")).await;
     let record = &page["records"][0];
     assert_eq!(
         (&record["headers"][0]["name"], &record["value"]["text"]),
@@ -81,10 +81,10 @@ async fn a_header_name_that_is_not_text_does_no_harm() {
 /// Every file that a page asks for is served, as what it is; everything it asks for is listed in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_and_their_files_are_served() {
-    let ui = Ui::over("127.0.0.1:1").await;
-    let html = ui.response("/").await.text().await.expect("text");
+    let ui = KafkaUiServer::start("127.0.0.1:1").await;
+    let html = ui.get_response("/").await.text().await.expect("text");
     for path in ["/topics/%3Cb%3E", "/topics/a/messages?contains=%3Cscript%3E", "/groups", "/groups/a%2Fb"] {
-        let response = ui.response(path).await;
+        let response = ui.get_response(path).await;
         assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8", "{path}");
         assert_eq!(response.text().await.expect("text"), html, "{path}: nothing of the address is in the page");
     }
@@ -95,7 +95,7 @@ async fn pages_and_their_files_are_served() {
         if !seen.insert(path.clone()) {
             continue;
         }
-        let response = ui.response(&path).await;
+        let response = ui.get_response(&path).await;
         assert_eq!(response.status(), 200, "{path}");
         let kind = response.headers()["content-type"].to_str().expect("text").to_owned();
         let script = path.ends_with(".js");

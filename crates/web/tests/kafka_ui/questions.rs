@@ -1,10 +1,10 @@
 //! Questions that make no sense. No Kafka is asked.
 
-use crate::support::ui::Ui;
+use crate::support::ui::KafkaUiServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mistake_in_a_question_has_its_sentence() {
-    let ui = Ui::over("127.0.0.1:1").await;
+    let ui = KafkaUiServer::start("127.0.0.1:1").await;
     for (query, reason) in [
         ("from=yesterday", "it must be newest, oldest, offset:N or time:EPOCH_MILLISECONDS"),
         ("from=offset:-1", "it must be newest"),
@@ -21,11 +21,11 @@ async fn every_mistake_in_a_question_has_its_sentence() {
         ("patience_ms=-1", "it must be a number of milliseconds"),
         ("form=newest", "`form` is not known here"),
     ] {
-        let (status, said) = ui.refused(&format!("/api/topics/t/messages?{query}")).await;
+        let (status, said) = ui.get_error(&format!("/api/topics/t/messages?{query}")).await;
         assert!(status == 400 && said.contains(reason), "{query}: {status} {said}");
     }
     let long = "x".repeat(1_001);
-    assert_eq!(ui.refused(&format!("/api/topics/t/tail?contains={long}")).await.0, 400);
-    assert_eq!(ui.refused("/api/topics/t/tail?from=newest").await.0, 400);
-    assert_eq!(ui.refused("/api/topics/%FF").await.0, 400, "a name that is not text");
+    assert_eq!(ui.get_error(&format!("/api/topics/t/tail?contains={long}")).await.0, 400);
+    assert_eq!(ui.get_error("/api/topics/t/tail?from=newest").await.0, 400);
+    assert_eq!(ui.get_error("/api/topics/%FF").await.0, 400, "a name that is not text");
 }

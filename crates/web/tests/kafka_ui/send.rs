@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::support::kafka::{ReadBack, kafka_or_skip};
-use crate::support::ui::{Ui, said};
+use crate::support::kafka::{ConsumedRecord, kafka_or_skip};
+use crate::support::ui::{KafkaUiServer, read_error};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_is_written_and_the_answer_says_where() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(4, &[]);
     let path = format!("/api/topics/{topic}/messages");
     let record =
         json!({"key": "k <1>", "value": "{\"a\": 1}", "headers": [["h", "값"], ["none", null]], "partition": 2});
     for offset in 0..2 {
-        let response = ui.post(&path, &record).await;
+        let response = ui.post_json(&path, &record).await;
         assert_eq!(response.status().as_u16(), 201);
         let written: Value = response.json().await.expect("JSON");
         assert_eq!(
@@ -24,11 +24,11 @@ async fn a_record_is_written_and_the_answer_says_where() {
         assert_eq!(written["warnings"], json!([]));
         assert!(written["timestamp_ms"].as_i64() > Some(1_700_000_000_000), "{written}");
     }
-    let back = kafka.read_one(&topic, 2, 1);
+    let back = kafka.read_record(&topic, 2, 1);
     let headers = [("h".to_owned(), Some("값".as_bytes().to_vec())), ("none".to_owned(), None)];
     assert_eq!(
         back,
-        ReadBack { key: Some(b"k <1>".to_vec()), value: Some(b"{\"a\": 1}".to_vec()), headers: headers.into() }
+        ConsumedRecord { key: Some(b"k <1>".to_vec()), value: Some(b"{\"a\": 1}".to_vec()), headers: headers.into() }
     );
 }
 
@@ -36,12 +36,12 @@ async fn a_record_is_written_and_the_answer_says_where() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_decides_the_partition() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(4, &[]);
     let path = format!("/api/topics/{topic}/messages");
     let mut partitions = Vec::new();
     for key in ["111", "111", "112", "113", "114", "115", "116"] {
-        let written: Value = ui.post(&path, &json!({"key": key, "value": "v"})).await.json().await.expect("JSON");
+        let written: Value = ui.post_json(&path, &json!({"key": key, "value": "v"})).await.json().await.expect("JSON");
         partitions.push(written["partition"].as_i64().expect("a partition"));
     }
     assert_eq!(partitions[0], partitions[1], "the same key, the same partition");
@@ -51,7 +51,7 @@ async fn the_key_decides_the_partition() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_key_there_is_a_warning_where_it_matters() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     for (partitions, record, warned) in [
         (2, json!({"value": "v"}), true),
         (2, json!({"key": "", "value": "v"}), true),
@@ -61,7 +61,7 @@ async fn without_a_key_there_is_a_warning_where_it_matters() {
     ] {
         let topic = kafka.create_topic(partitions, &[]);
         let written: Value =
-            ui.post(&format!("/api/topics/{topic}/messages"), &record).await.json().await.expect("JSON");
+            ui.post_json(&format!("/api/topics/{topic}/messages"), &record).await.json().await.expect("JSON");
         let warnings = written["warnings"].as_array().expect("a list");
         assert_eq!(!warnings.is_empty(), warned, "{partitions} {record}: {written}");
     }
@@ -70,7 +70,7 @@ async fn without_a_key_there_is_a_warning_where_it_matters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_written_is_refused_with_the_reason() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(2, &[("max.message.bytes", "1000")]);
     let path = format!("/api/topics/{topic}/messages");
     for (record, status, reason) in [
@@ -82,10 +82,10 @@ async fn what_cannot_be_written_is_refused_with_the_reason() {
         (json!({"value": "v", "headers": [["", "x"]]}), 400, "a header needs a name"),
         (json!({"value": "v", "headers": [["a\u{0}b", "x"]]}), 400, "without a NUL character"),
     ] {
-        let (code, why) = said(ui.post(&path, &record).await).await;
+        let (code, why) = read_error(ui.post_json(&path, &record).await).await;
         assert!(code == status && why.contains(reason), "{record}: {code} {why}");
     }
-    let (code, why) = said(ui.post("/api/topics/no.such/messages", &json!({"value": "v"})).await).await;
+    let (code, why) = read_error(ui.post_json("/api/topics/no.such/messages", &json!({"value": "v"})).await).await;
     assert_eq!((code, why.as_str()), (404, "there is no topic `no.such`"));
-    assert_eq!(ui.refused("/api/topics/no.such").await.0, 404, "and it was not created");
+    assert_eq!(ui.get_error("/api/topics/no.such").await.0, 404, "and it was not created");
 }

@@ -6,26 +6,26 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use crate::support::gate::Gate;
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
-use crate::support::own_kafka::{OwnKafka, free_port};
-use crate::support::ui::Ui;
+use crate::support::gate::SwitchableProxy;
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::own_kafka::{DedicatedKafka, free_port};
+use crate::support::ui::KafkaUiServer;
 
 /// What is said in the `data:` lines, one after the other.
-struct Events {
+struct EventStream {
     body: futures_util::stream::BoxStream<'static, Vec<u8>>,
     read: String,
 }
 
-impl Events {
-    async fn of(ui: &Ui, path: &str) -> Self {
-        let response = ui.response(path).await;
+impl EventStream {
+    async fn open(ui: &KafkaUiServer, path: &str) -> Self {
+        let response = ui.get_response(path).await;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let body = response.bytes_stream().map(|part| part.expect("a part").to_vec()).boxed();
         Self { body, read: String::new() }
     }
 
-    async fn next(&mut self) -> Value {
+    async fn next_event(&mut self) -> Value {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
@@ -44,16 +44,16 @@ impl Events {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_is_told_and_nothing_older() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(2, &[]);
-    kafka.produce(&topic, &[Sent::at(0, 1, "old needle")]);
-    let mut events = Events::of(&ui, &format!("/api/topics/{topic}/tail?contains=needle")).await;
-    let nothing = events.next().await;
+    kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "old needle")]);
+    let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail?contains=needle")).await;
+    let nothing = events.next_event().await;
     assert_eq!((&nothing["records"], &nothing["looked_at"]), (&serde_json::json!([]), &0.into()), "a sign of life");
-    kafka.produce(&topic, &[Sent::at(0, 2, "hay"), Sent::at(1, 3, "new needle")]);
+    kafka.produce(&topic, &[OutgoingRecord::at(0, 2, "hay"), OutgoingRecord::at(1, 3, "new needle")]);
     let (mut records, mut looked_at) = (Vec::new(), 0);
     while looked_at < 2 {
-        let event = events.next().await;
+        let event = events.next_event().await;
         looked_at += event["looked_at"].as_u64().expect("a number");
         records.extend(event["records"].as_array().expect("records").clone());
     }
@@ -64,14 +64,14 @@ async fn what_comes_is_told_and_nothing_older() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_flood_the_number_is_told() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
-    let mut events = Events::of(&ui, &format!("/api/topics/{topic}/tail")).await;
-    events.next().await;
-    kafka.produce(&topic, &vec![Sent::at(0, 2, "drop"); 20_000]);
+    let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail")).await;
+    events.next_event().await;
+    kafka.produce(&topic, &vec![OutgoingRecord::at(0, 2, "drop"); 20_000]);
     let (mut shown, mut left_out) = (0, 0);
     while shown + left_out < 20_000 {
-        let event = events.next().await;
+        let event = events.next_event().await;
         let records = event["records"].as_array().expect("records").len();
         assert!(records <= 100, "{records}");
         shown += records;
@@ -84,17 +84,17 @@ async fn of_a_flood_the_number_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_goes_away_makes_room() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
     let path = format!("/api/topics/{topic}/tail");
     let mut there = Vec::new();
     for _ in 0..4 {
-        there.push(Events::of(&ui, &path).await);
+        there.push(EventStream::open(&ui, &path).await);
     }
-    let (status, said) = ui.refused(&path).await;
+    let (status, said) = ui.get_error(&path).await;
     assert!(status == 503 && said.contains("too many"), "{status} {said}");
     there.clear();
-    crate::support::eventually(10, "there is room again", async || ui.response(&path).await.status() == 200).await;
+    crate::support::eventually(10, "there is room again", async || ui.get_response(&path).await.status() == 200).await;
 }
 
 /// A connection that is lost for a moment is not Kafka that is away.
@@ -102,29 +102,29 @@ async fn who_goes_away_makes_room() {
 async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
     kafka_or_skip!();
     let port = free_port();
-    let gate = Gate::to(&format!("127.0.0.1:{port}")).await;
-    let _own = OwnKafka::start(port, &gate.address);
+    let gate = SwitchableProxy::start(&format!("127.0.0.1:{port}")).await;
+    let _own = DedicatedKafka::start(port, &gate.address);
     let kafka = Kafka { brokers: gate.address.clone() };
     let topic = kafka.create_topic(1, &[]);
-    let ui = Ui::over(&gate.address).await;
-    let mut events = Events::of(&ui, &format!("/api/topics/{topic}/tail")).await;
-    events.next().await;
+    let ui = KafkaUiServer::start(&gate.address).await;
+    let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail")).await;
+    events.next_event().await;
     // Whether records come at once or after a long silence: 4 s, of which reading waits 2 s before it asks.
     for silence in [0, 10] {
-        gate.shut();
+        gate.close();
         sleep(Duration::from_millis(300)).await;
         gate.open();
         for _ in 0..silence {
-            let event = events.next().await;
+            let event = events.next_event().await;
             assert_eq!(event["records"], serde_json::json!([]), "{event}");
         }
-        kafka.produce(&topic, &[Sent::at(0, 1, "v")]);
+        kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
         eventually_read(&mut events, 1).await;
     }
-    gate.shut();
+    gate.close();
     let until = Instant::now() + Duration::from_secs(30);
     let said = loop {
-        let event = events.next().await;
+        let event = events.next_event().await;
         if let Some(said) = event["errors"][0].as_str() {
             break said.to_owned();
         }
@@ -133,15 +133,15 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
     };
     assert!(said.contains("Kafka went away") && said.contains(&topic), "{said}");
     gate.open();
-    let mut events = Events::of(&ui, &format!("/api/topics/{topic}/tail")).await;
-    assert_eq!(events.next().await["looked_at"], 0, "who asks again follows from the end");
+    let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail")).await;
+    assert_eq!(events.next_event().await["looked_at"], 0, "who asks again follows from the end");
 }
 
-async fn eventually_read(events: &mut Events, mut records: u64) {
+async fn eventually_read(events: &mut EventStream, mut records: u64) {
     let until = Instant::now() + Duration::from_secs(30);
     while records > 0 {
         assert!(Instant::now() < until, "{records} records do not come");
-        let event = events.next().await;
+        let event = events.next_event().await;
         records -= event["looked_at"].as_u64().unwrap_or_else(|| panic!("no records in {event}"));
     }
 }

@@ -1,19 +1,20 @@
 //! The cluster, the list of topics, one topic.
 
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
-use crate::support::ui::Ui;
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::ui::KafkaUiServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_has_partitions_offsets_and_real_sizes() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(3, &[("retention.ms", "7770000000000"), ("cleanup.policy", "compact,delete")]);
     let value = "v".repeat(10_000);
-    let records: Vec<_> = (0..40).map(|n| Sent { key: Some(b"k"), ..Sent::at(n % 2, 1000, &value) }).collect();
+    let records: Vec<_> =
+        (0..40).map(|n| OutgoingRecord { key: Some(b"k"), ..OutgoingRecord::at(n % 2, 1000, &value) }).collect();
     kafka.produce(&topic, &records);
     kafka.delete_records(&topic, 1, 5);
 
-    let one = ui.get(&format!("/api/topics/{topic}")).await;
+    let one = ui.get_json(&format!("/api/topics/{topic}")).await;
     assert_eq!((&one["topic"], &one["internal"]), (&topic.clone().into(), &false.into()));
     assert_eq!((&one["partitions"], &one["replication"], &one["records"]), (&3.into(), &1.into(), &35.into()));
     let edges: Vec<_> = one["partition_list"]
@@ -44,7 +45,7 @@ async fn a_topic_has_partitions_offsets_and_real_sizes() {
     );
     assert_eq!(setting("min.cleanable.dirty.ratio").expect("it is there")["default"], true);
 
-    let all = ui.get("/api/topics").await;
+    let all = ui.get_json("/api/topics").await;
     let listed = all["topics"].as_array().expect("topics").iter().find(|listed| listed["topic"] == topic).cloned();
     let listed = listed.expect("it is in the list");
     for field in ["partitions", "replication", "records", "bytes", "internal"] {
@@ -55,11 +56,11 @@ async fn a_topic_has_partitions_offsets_and_real_sizes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn kafkas_own_topics_are_told_apart() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
-    kafka.produce(&topic, &[Sent::at(0, 1, "v")]);
-    kafka.commit(&Kafka::unique("group"), &topic, &[(0, 1)]);
-    let all = ui.get("/api/topics").await;
+    kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
+    kafka.commit_offsets(&Kafka::unique_name("group"), &topic, &[(0, 1)]);
+    let all = ui.get_json("/api/topics").await;
     let offsets = all["topics"].as_array().expect("topics").iter().find(|one| one["topic"] == "__consumer_offsets");
     assert_eq!(offsets.expect("offsets were committed")["internal"], true);
 }
@@ -67,22 +68,22 @@ async fn kafkas_own_topics_are_told_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_is_not_there_is_404() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     for path in ["/api/topics/no.such.topic", "/api/topics/no.such.topic/messages", "/api/topics/no.such.topic/tail"] {
-        assert_eq!(ui.refused(path).await, (404, "there is no topic `no.such.topic`".to_owned()), "{path}");
+        assert_eq!(ui.get_error(path).await, (404, "there is no topic `no.such.topic`".to_owned()), "{path}");
     }
     // Looking did not create it.
-    let all = ui.get("/api/topics").await;
+    let all = ui.get_json("/api/topics").await;
     assert!(all["topics"].as_array().expect("topics").iter().all(|one| one["topic"] != "no.such.topic"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cluster_names_brokers_disks_and_the_controller() {
     let kafka = kafka_or_skip!();
-    let ui = Ui::over(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(2, &[]);
-    kafka.produce(&topic, &[Sent::at(0, 1, "v")]);
-    let said = ui.get("/api/cluster").await;
+    kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
+    let said = ui.get_json("/api/cluster").await;
     assert_eq!(said["addresses"], kafka.brokers.as_str());
     let cluster = &said["cluster"];
     assert_eq!(cluster["controller"], 1);

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::{rendered, reports};
+use crate::{render_report, reports};
 
 /// What is no metric, by the path of its field in the report's JSON.
-const LEFT_OUT: &[&str] = &[
+const FIELDS_WITHOUT_METRIC: &[&str] = &[
     // Prometheus computes rates from counters and quantiles from buckets, over any time.
     "workers.records_per_s",
     "workers.busy_ms_per_s",
@@ -30,13 +30,18 @@ const LEFT_OUT: &[&str] = &[
 ];
 
 /// The paths of all numbers and truth values below `value`, as JSON pointers.
-fn numbers(value: &Value, pointer: &str, found: &mut Vec<String>) {
+fn collect_number_pointers(value: &Value, pointer: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, value)| numbers(value, &format!("{pointer}/{name}"), found));
+            members
+                .iter()
+                .for_each(|(name, value)| collect_number_pointers(value, &format!("{pointer}/{name}"), found));
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| numbers(value, &format!("{pointer}/{index}"), found));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| collect_number_pointers(value, &format!("{pointer}/{index}"), found));
         }
         Value::Number(_) | Value::Bool(_) => found.push(pointer.to_owned()),
         Value::Null | Value::String(_) => {}
@@ -44,17 +49,17 @@ fn numbers(value: &Value, pointer: &str, found: &mut Vec<String>) {
 }
 
 /// The path without places in lists.
-fn field(pointer: &str) -> String {
+fn field_path(pointer: &str) -> String {
     let names = pointer.split('/').filter(|part| !part.is_empty() && part.parse::<usize>().is_err());
     names.collect::<Vec<_>>().join(".")
 }
 
 #[test]
 fn every_number_of_a_report_is_a_metric() {
-    let report = serde_json::to_value(reports::full()).expect("a report is JSON");
-    let before = rendered(&reports::full());
+    let report = serde_json::to_value(reports::full_report()).expect("a report is JSON");
+    let before = render_report(&reports::full_report());
     let mut pointers = Vec::new();
-    numbers(&report, "", &mut pointers);
+    collect_number_pointers(&report, "", &mut pointers);
     let (mut shown, mut hidden) = (Vec::new(), Vec::new());
     for pointer in &pointers {
         let mut changed = report.clone();
@@ -68,12 +73,12 @@ fn every_number_of_a_report_is_a_metric() {
             other => other.clone(),
         };
         let changed = serde_json::from_value(changed).expect("it is a report still");
-        if rendered(&changed) == before { &mut hidden } else { &mut shown }.push(field(pointer));
+        if render_report(&changed) == before { &mut hidden } else { &mut shown }.push(field_path(pointer));
     }
     hidden.retain(|field| !shown.contains(field));
     hidden.sort();
     hidden.dedup();
-    let mut left_out = LEFT_OUT.to_vec();
+    let mut left_out = FIELDS_WITHOUT_METRIC.to_vec();
     left_out.sort_unstable();
     assert_eq!(hidden, left_out, "fields that no metric shows, and those that may be left out");
 }
@@ -81,7 +86,7 @@ fn every_number_of_a_report_is_a_metric() {
 /// The hand-made report is a good witness only while it has every field that holds a number.
 #[test]
 fn the_full_report_leaves_nothing_at_its_default() {
-    let report = serde_json::to_value(reports::full()).expect("a report is JSON");
+    let report = serde_json::to_value(reports::full_report()).expect("a report is JSON");
     let by_people = ["history", "marks", "late_events", "dead_letters", "exceptions", "savepoints"];
     for (name, value) in report.as_object().expect("an object") {
         let empty = value.as_array().is_some_and(Vec::is_empty) || value.is_null() || value.as_str() == Some("");

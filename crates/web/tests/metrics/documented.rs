@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::{rendered, reports, route};
+use crate::{render_report, reports, route};
 
 const DOCUMENT: &str = include_str!("../../../../docs/metrics.md");
 
 /// The rows of the table as they must be: name, kind, labels, meaning.
-fn table(text: &str) -> Vec<String> {
+fn expected_table_rows(text: &str) -> Vec<String> {
     let mut rows = Vec::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
@@ -46,9 +46,9 @@ fn label_names(sample: &str) -> impl Iterator<Item = String> {
 
 #[tokio::test]
 async fn the_document_lists_every_metric() {
-    let mut expected = table(&rendered(&reports::full()));
-    let served = route::get(reports::full()).await.text;
-    expected.extend(table(&served).into_iter().filter(|row| row.starts_with("| `process_")));
+    let mut expected = expected_table_rows(&render_report(&reports::full_report()));
+    let served = route::get_metrics(reports::full_report()).await.text;
+    expected.extend(expected_table_rows(&served).into_iter().filter(|row| row.starts_with("| `process_")));
     let listed: Vec<_> = DOCUMENT.lines().filter(|line| line.starts_with("| `")).collect();
     assert!(listed == expected, "its rows should be:\n{}", expected.join("\n"));
 }

@@ -10,27 +10,27 @@ mod route;
 use windrow_spec::Pipeline;
 use windrow_web::InstanceReport;
 
-fn pipeline() -> Pipeline {
-    windrow_spec::parse("ecommerce.toml", windrow_spec::ECOMMERCE, &[]).expect("the shipped pipeline is valid")
+fn shipped_pipeline() -> Pipeline {
+    windrow_spec::parse("ecommerce.toml", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline is valid")
 }
 
-fn rendered(report: &InstanceReport) -> String {
-    windrow_web::metrics::render(report, &pipeline()).expect("every report can be written")
+fn render_report(report: &InstanceReport) -> String {
+    windrow_web::metrics::render(report, &shipped_pipeline()).expect("every report can be written")
 }
 
 #[test]
 fn a_report_with_everything_in_it() {
-    insta::assert_snapshot!("full", rendered(&reports::full()));
+    insta::assert_snapshot!("full", render_report(&reports::full_report()));
 }
 
 #[test]
 fn a_report_with_nothing_in_it() {
-    insta::assert_snapshot!("empty", rendered(&InstanceReport::default()));
+    insta::assert_snapshot!("empty", render_report(&InstanceReport::default()));
 }
 
 #[test]
 fn hostile_names_stay_within_their_label() {
-    let text = rendered(&reports::full());
+    let text = render_report(&reports::full_report());
     for line in text.lines() {
         let name_ends = line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         assert!(
@@ -44,10 +44,10 @@ fn hostile_names_stay_within_their_label() {
 
 #[test]
 fn what_is_not_known_has_no_sample() {
-    let mut report = reports::full();
+    let mut report = reports::full_report();
     report.partitions[0].watermark_ms = None;
     report.partitions[0].lag = None;
-    let text = rendered(&report);
+    let text = render_report(&report);
     for name in ["windrow_partition_watermark_timestamp_seconds", "windrow_partition_lag_records"] {
         assert!(!text.contains(&format!("{name}{{partition=\"0\"}}")), "{text}");
         assert!(text.contains(&format!("{name}{{partition=\"7\"}}")), "{text}");
@@ -56,7 +56,7 @@ fn what_is_not_known_has_no_sample() {
 
 #[test]
 fn buckets_hold_everything_up_to_their_bound() {
-    let text = rendered(&reports::full());
+    let text = render_report(&reports::full_report());
     let buckets: Vec<_> =
         text.lines().filter(|line| line.starts_with("windrow_freshness_event_time_seconds_")).collect();
     assert_eq!(
@@ -75,19 +75,19 @@ fn buckets_hold_everything_up_to_their_bound() {
 /// Whoever had a partition before may have taken its checkpoints: what is said of one that is gone never changes again.
 #[test]
 fn partitions_that_are_gone_have_no_samples() {
-    let mut report = reports::full();
+    let mut report = reports::full_report();
     report.partitions.retain(|one| one.partition != 0);
-    assert!(!rendered(&report).contains("partition=\"0\""));
+    assert!(!render_report(&report).contains("partition=\"0\""));
 }
 
 /// Two samples with the same labels would make Prometheus refuse the whole answer.
 #[test]
 fn a_partition_on_its_way_between_workers_is_there_once() {
-    let mut report = reports::full();
+    let mut report = reports::full_report();
     let mut new = report.partitions[0].clone();
     (new.epoch, new.worker, new.offset) = (new.epoch + 1, 0, Some(4_321));
     report.partitions.insert(0, new);
-    let text = rendered(&report);
+    let text = render_report(&report);
     let of_it: Vec<_> =
         text.lines().filter(|line| line.starts_with("windrow_partition_offset{partition=\"0\"}")).collect();
     assert_eq!(of_it, ["windrow_partition_offset{partition=\"0\"} 4321"]);

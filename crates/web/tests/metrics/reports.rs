@@ -3,12 +3,12 @@
 use windrow_web::InstanceReport;
 use windrow_web::report::{
     CheckpointCounts, CheckpointReport, CheckpointStatus, FreshnessReport, HistogramReport, InstanceState,
-    PartitionReport, Reach, RedisReport, RestoredReport, ViewReport, WorkerReport,
+    PartitionReport, ReachabilityReport, RedisReport, RestoreReport, ViewReport, WorkerReport,
 };
 
 const NOW: i64 = 1_764_054_000_000;
 
-pub(crate) fn full() -> InstanceReport {
+pub(crate) fn full_report() -> InstanceReport {
     InstanceReport {
         instance: "00ff00ff00ff00ff".to_owned(),
         host: "rack\"7\\a\nwindrow_dependency_up 0".to_owned(),
@@ -18,25 +18,28 @@ pub(crate) fn full() -> InstanceReport {
         started_at_ms: NOW - 3_600_000,
         reported_at_ms: NOW,
         state: InstanceState::Running,
-        workers: vec![worker(1), worker(2)],
-        views: vec![view("user_features", 3), view("<script>alert(1)</script>{}\" 1\n", 4)],
-        partitions: vec![partition(0, 1), partition(7, 0)],
+        workers: vec![worker_report(1), worker_report(2)],
+        views: vec![view_report("user_features", 3), view_report("<script>alert(1)</script>{}\" 1\n", 4)],
+        partitions: vec![partition_report(0, 1), partition_report(7, 0)],
         topic_partitions: 8,
-        kafka: Reach { away_since_ms: Some(NOW - 12_500), reason: Some("refused".to_owned()) },
-        redis: redis(),
-        checkpoint_store: Reach { away_since_ms: Some(NOW - 2_250), reason: Some("full".to_owned()) },
+        kafka: ReachabilityReport { away_since_ms: Some(NOW - 12_500), reason: Some("refused".to_owned()) },
+        redis: redis_report(),
+        checkpoint_store: ReachabilityReport { away_since_ms: Some(NOW - 2_250), reason: Some("full".to_owned()) },
         freshness: FreshnessReport {
-            event_time: histogram(&[0.5, 10.0, 60.0], &[1, 2, 0, 4], 321.5),
-            append: histogram(&[0.001, 0.25], &[5, 6, 7], 12.25),
+            event_time: histogram_report(&[0.5, 10.0, 60.0], &[1, 2, 0, 4], 321.5),
+            append: histogram_report(&[0.001, 0.25], &[5, 6, 7], 12.25),
         },
         checkpoints: vec![
-            checkpoint(0, 9, CheckpointStatus::InProgress),
-            checkpoint(0, 8, CheckpointStatus::Failed),
-            CheckpointReport { savepoint: Some("s".to_owned()), ..checkpoint(0, 7, CheckpointStatus::Completed) },
-            checkpoint(0, 6, CheckpointStatus::Completed),
-            checkpoint(7, 5, CheckpointStatus::Completed),
-            checkpoint(0, 4, CheckpointStatus::Completed),
-            checkpoint(3, 3, CheckpointStatus::Completed),
+            checkpoint_report(0, 9, CheckpointStatus::InProgress),
+            checkpoint_report(0, 8, CheckpointStatus::Failed),
+            CheckpointReport {
+                savepoint: Some("s".to_owned()),
+                ..checkpoint_report(0, 7, CheckpointStatus::Completed)
+            },
+            checkpoint_report(0, 6, CheckpointStatus::Completed),
+            checkpoint_report(7, 5, CheckpointStatus::Completed),
+            checkpoint_report(0, 4, CheckpointStatus::Completed),
+            checkpoint_report(3, 3, CheckpointStatus::Completed),
         ],
         checkpoint_counts: CheckpointCounts {
             completed: 101,
@@ -45,12 +48,12 @@ pub(crate) fn full() -> InstanceReport {
             restored: 104,
             fenced: 105,
         },
-        restored: vec![restored(7, 30), restored(3, 20), restored(0, 10), restored(7, 5)],
+        restored: vec![restore_report(7, 30), restore_report(3, 20), restore_report(0, 10), restore_report(7, 5)],
         ..InstanceReport::default()
     }
 }
 
-fn worker(n: u32) -> WorkerReport {
+fn worker_report(n: u32) -> WorkerReport {
     let k = u64::from(n);
     WorkerReport {
         records: 1_000_000 * k,
@@ -72,11 +75,11 @@ fn worker(n: u32) -> WorkerReport {
     }
 }
 
-fn view(name: &str, n: u64) -> ViewReport {
+fn view_report(name: &str, n: u64) -> ViewReport {
     ViewReport { name: name.to_owned(), rows: 1_000 * n, rows_per_s: 3.5, late_events: 100 * n, entities: 10 * n }
 }
 
-fn partition(partition: i32, worker: usize) -> PartitionReport {
+fn partition_report(partition: i32, worker: usize) -> PartitionReport {
     let n = i64::from(partition) + 1;
     PartitionReport {
         partition,
@@ -99,9 +102,9 @@ fn partition(partition: i32, worker: usize) -> PartitionReport {
     }
 }
 
-fn redis() -> RedisReport {
+fn redis_report() -> RedisReport {
     RedisReport {
-        reach: Reach { away_since_ms: Some(NOW - 64_000), reason: Some("gone".to_owned()) },
+        reach: ReachabilityReport { away_since_ms: Some(NOW - 64_000), reason: Some("gone".to_owned()) },
         rows_written: 201,
         rows_per_s: 202.0,
         transactions: 203,
@@ -115,11 +118,11 @@ fn redis() -> RedisReport {
     }
 }
 
-fn histogram(bounds: &[f64], counts: &[u64], sum: f64) -> HistogramReport {
+fn histogram_report(bounds: &[f64], counts: &[u64], sum: f64) -> HistogramReport {
     HistogramReport { bounds: bounds.to_vec(), counts: counts.to_vec(), sum, p50_ms: Some(1.0), p99_ms: Some(2.0) }
 }
 
-fn checkpoint(partition: i32, number: u32, status: CheckpointStatus) -> CheckpointReport {
+fn checkpoint_report(partition: i32, number: u32, status: CheckpointStatus) -> CheckpointReport {
     let n = i64::from(number);
     CheckpointReport {
         partition,
@@ -137,8 +140,8 @@ fn checkpoint(partition: i32, number: u32, status: CheckpointStatus) -> Checkpoi
     }
 }
 
-fn restored(partition: i32, n: u32) -> RestoredReport {
-    RestoredReport {
+fn restore_report(partition: i32, n: u32) -> RestoreReport {
+    RestoreReport {
         partition,
         epoch: 3,
         number: 2,

@@ -6,44 +6,44 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
 use tower::ServiceExt;
 use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::{CheckpointStores, Stop};
-use windrow_web::controls::Controls;
-use windrow_web::peers::Peers;
-use windrow_web::{Console, InstanceReport, Observed};
+use windrow_engine::{CheckpointStoreOpener, StopSignal};
+use windrow_web::controls::SavepointRegistry;
+use windrow_web::peers::PeerInstances;
+use windrow_web::{InstanceReport, JobServerContext, ReportSource};
 
-use crate::{pipeline, reports};
+use crate::{reports, shipped_pipeline};
 
-struct Always(InstanceReport);
+struct FixedReport(InstanceReport);
 
-impl Observed for Always {
+impl ReportSource for FixedReport {
     fn report(&self) -> InstanceReport {
         self.0.clone()
     }
 }
 
-pub(crate) struct Answer {
+pub(crate) struct MetricsAnswer {
     status: StatusCode,
     content_type: String,
     pub(crate) text: String,
 }
 
-pub(crate) async fn get(report: InstanceReport) -> Answer {
-    ask(Method::GET, report).await
+pub(crate) async fn get_metrics(report: InstanceReport) -> MetricsAnswer {
+    request_metrics(Method::GET, report).await
 }
 
-async fn ask(method: Method, report: InstanceReport) -> Answer {
+async fn request_metrics(method: Method, report: InstanceReport) -> MetricsAnswer {
     let stores = Arc::new(ObjectStores::new().expect("a runtime"));
-    let console = Console {
-        pipeline: Arc::new(pipeline()),
+    let console = JobServerContext {
+        pipeline: Arc::new(shipped_pipeline()),
         pipeline_text: String::new(),
         plan: serde_json::Value::Null,
-        observed: Arc::new(Always(report)),
-        rows: Arc::new(()),
-        store: stores.open("memory:").expect("memory is a place"),
-        stores,
-        stop: Stop::default(),
-        peers: Peers::default(),
-        controls: Controls::default(),
+        report_source: Arc::new(FixedReport(report)),
+        recent_rows: Arc::new(()),
+        checkpoint_store: stores.open("memory:").expect("memory is a place"),
+        store_opener: stores,
+        stop_signal: StopSignal::default(),
+        peers: PeerInstances::default(),
+        savepoint_registry: SavepointRegistry::default(),
     };
     let request = Request::builder().method(method).uri("/metrics").body(Body::empty()).expect("a request");
     let app = windrow_web::metrics::router().with_state(Arc::new(console));
@@ -52,7 +52,7 @@ async fn ask(method: Method, report: InstanceReport) -> Answer {
         response.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().expect("text").to_owned());
     let status = response.status();
     let body = to_bytes(response.into_body(), usize::MAX).await.expect("the whole answer");
-    Answer {
+    MetricsAnswer {
         status,
         content_type: content_type.unwrap_or_default(),
         text: String::from_utf8(body.to_vec()).expect("UTF-8"),
@@ -61,17 +61,17 @@ async fn ask(method: Method, report: InstanceReport) -> Answer {
 
 #[tokio::test]
 async fn metrics_are_served_as_prometheus_wants_them() {
-    let answer = get(reports::full()).await;
+    let answer = get_metrics(reports::full_report()).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.content_type, "text/plain; version=0.0.4; charset=utf-8");
-    assert!(answer.text.starts_with(&crate::rendered(&reports::full())), "{}", answer.text);
+    assert!(answer.text.starts_with(&crate::render_report(&reports::full_report())), "{}", answer.text);
     assert!(answer.text.ends_with('\n'));
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_process_is_measured_too() {
-    let text = get(InstanceReport::default()).await.text;
+    let text = get_metrics(InstanceReport::default()).await.text;
     let value = |name: &str| -> f64 {
         let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_default();
         line.rsplit(' ').next().and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
@@ -85,5 +85,5 @@ async fn the_process_is_measured_too() {
 
 #[tokio::test]
 async fn other_verbs_are_refused() {
-    assert_eq!(ask(Method::POST, InstanceReport::default()).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(request_metrics(Method::POST, InstanceReport::default()).await.status, StatusCode::METHOD_NOT_ALLOWED);
 }

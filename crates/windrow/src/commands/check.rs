@@ -5,66 +5,69 @@ use std::io::{IsTerminal, stderr};
 
 use serde_json::json;
 use windrow_core::WindowKind;
-use windrow_spec::{DeadLetters, GroupProtocol, KafkaSource, OnLostOffset, Pipeline, Start};
-use windrow_web::secrets::without_login;
+use windrow_spec::{DeadLetterSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline, StartPosition};
+use windrow_web::secrets::redact_url_login;
 
 use crate::cli::CheckArgs;
-use crate::exit::{Exit, Failure};
-use crate::plan::{self, condition, default, pane_ms};
-use crate::status::{plural, span_ms};
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::plan::{self, condition_sql, default_as_json, pane_ms};
+use crate::status::{format_duration_ms, format_plural};
 use crate::{pipeline_file, print, table};
 
-pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
     let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
     if !args.json {
-        print::data(&plan(&pipeline_file::load(path, overrides)?))?;
-        return Ok(Exit::Success);
+        print::write_stdout(&format_plan(&pipeline_file::load(path, overrides)?))?;
+        return Ok(ExitStatus::Success);
     }
-    let (name, text) = pipeline_file::read(path)?;
+    let (name, text) = pipeline_file::read_text(path)?;
     match windrow_spec::parse(&name, &text, overrides) {
         Ok(pipeline) => {
-            print::data(&format!("{:#}\n", plan::as_json(&pipeline)))?;
-            Ok(Exit::Success)
+            print::write_stdout(&format!("{:#}\n", plan::plan_as_json(&pipeline)))?;
+            Ok(ExitStatus::Success)
         }
         Err(mistakes) => {
             let listed: Vec<_> = mistakes.iter().map(mistake_as_json).collect();
-            print::data(&format!("{:#}\n", json!({ "file": name, "mistakes": listed })))?;
-            Err(Failure::new(Exit::Pipeline, mistakes.render(stderr().is_terminal())))
+            print::write_stdout(&format!("{:#}\n", json!({ "file": name, "mistakes": listed })))?;
+            Err(CommandFailure::new(ExitStatus::Pipeline, mistakes.render(stderr().is_terminal())))
         }
     }
 }
 
-fn plan(pipeline: &Pipeline) -> String {
+fn format_plan(pipeline: &Pipeline) -> String {
     let (source, schema) = (&pipeline.source, &pipeline.event.schema);
     let start = match source.start {
-        Start::Earliest => "earliest",
-        Start::Latest => "latest",
+        StartPosition::Earliest => "earliest",
+        StartPosition::Latest => "latest",
     };
     let declared = schema.fields()[1..].iter().map(|field| format!("{} {}", field.name, field.field_type.name()));
     let dead_letters = match &pipeline.dead_letters {
         None => "counted only".to_owned(),
-        Some(DeadLetters::Topic(topic)) => format!("to topic {topic}"),
-        Some(DeadLetters::File(path)) => format!("to {}", path.display()),
+        Some(DeadLetterSpec::Topic(topic)) => format!("to topic {topic}"),
+        Some(DeadLetterSpec::File(path)) => format!("to {}", path.display()),
     };
     let time_zone = pipeline.event.time_zone.iana_name().unwrap_or("a fixed offset");
     let lines = [
         ("pipeline", pipeline.name.clone()),
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
         ("", format!("group {}, without a checkpoint from {start}", source.group)),
-        ("", membership(source)),
+        ("", format_membership(source)),
         ("event", format!("key {}, time {} (in {time_zone})", schema.key_name(), pipeline.event.time_field)),
         ("", declared.collect::<Vec<_>>().join(", ")),
-        ("watermark", format!("{} behind the latest event", span_ms(pipeline.watermark.max_out_of_orderness_ms))),
+        (
+            "watermark",
+            format!("{} behind the latest event", format_duration_ms(pipeline.watermark.max_out_of_orderness_ms)),
+        ),
         (
             "checkpoint",
             format!(
                 "every {} in {}, {} kept",
-                span_ms(pipeline.checkpoint.every_ms),
+                format_duration_ms(pipeline.checkpoint.interval_ms),
                 pipeline.checkpoint.store,
-                plural(pipeline.checkpoint.keep as u64, "generation")
+                format_plural(pipeline.checkpoint.kept_generations as u64, "generation")
             ),
         ),
-        ("sink", format!("Redis at {}", without_login(&pipeline.sink.url))),
+        ("sink", format!("Redis at {}", redact_url_login(&pipeline.sink.url))),
         ("dead letters", dead_letters),
     ];
     let mut out = String::new();
@@ -74,16 +77,16 @@ fn plan(pipeline: &Pipeline) -> String {
     }
     for view in &pipeline.views {
         let _ = writeln!(out, "\nfeature view {}", view.feature_view.name);
-        let _ = writeln!(out, "{:<13} {}", "  window", window(view.feature_view.window));
+        let _ = writeln!(out, "{:<13} {}", "  window", format_window(view.feature_view.window));
         let _ = writeln!(out, "{:<13} {}", "  key", view.key);
-        let _ = writeln!(out, "{:<13} {}", "  ttl", span_ms(view.ttl_ms));
-        let mut features = table::plain(["  feature", "aggregate", "where", "default"]);
+        let _ = writeln!(out, "{:<13} {}", "  ttl", format_duration_ms(view.ttl_ms));
+        let mut features = table::borderless_table(["  feature", "aggregate", "where", "default"]);
         for feature in &view.feature_view.features {
             features.add_row([
                 format!("  {}", feature.name),
-                feature.aggregate.text(schema),
-                condition(feature, schema).unwrap_or_default(),
-                default(feature).map(|value| value.to_string()).unwrap_or_default(),
+                feature.aggregate.describe(schema),
+                condition_sql(feature, schema).unwrap_or_default(),
+                default_as_json(feature).map(|value| value.to_string()).unwrap_or_default(),
             ]);
         }
         let _ = writeln!(out, "{features}");
@@ -91,43 +94,43 @@ fn plan(pipeline: &Pipeline) -> String {
     out
 }
 
-fn membership(source: &KafkaSource) -> String {
+fn format_membership(source: &KafkaSourceSpec) -> String {
     let protocol = match source.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
-            format!("a process counts as gone after {}", span_ms(session_timeout_ms))
+            format!("a process counts as gone after {}", format_duration_ms(session_timeout_ms))
         }
         GroupProtocol::Consumer => "group protocol consumer, the broker says when a process counts as gone".to_owned(),
     };
     let lost = match source.on_lost_offset {
-        OnLostOffset::Halt => "halt",
-        OnLostOffset::Earliest => "go on at the earliest",
+        LostOffsetPolicy::Halt => "halt",
+        LostOffsetPolicy::Earliest => "go on at the earliest",
     };
     format!("{protocol}; offset lost: {lost}")
 }
 
-fn window(window: WindowKind) -> String {
+fn format_window(window: WindowKind) -> String {
     match window {
         WindowKind::Sliding { size_ms, slide_ms } => {
             let pane_ms = pane_ms(size_ms, slide_ms);
             let kind = if size_ms == slide_ms {
-                format!("tumbling {}", span_ms(size_ms))
+                format!("tumbling {}", format_duration_ms(size_ms))
             } else {
-                format!("sliding {} every {}", span_ms(size_ms), span_ms(slide_ms))
+                format!("sliding {} every {}", format_duration_ms(size_ms), format_duration_ms(slide_ms))
             };
             format!(
                 "{kind}, {} of {} per user",
-                plural(size_ms.unsigned_abs() / pane_ms.unsigned_abs(), "pane"),
-                span_ms(pane_ms)
+                format_plural(size_ms.unsigned_abs() / pane_ms.unsigned_abs(), "pane"),
+                format_duration_ms(pane_ms)
             )
         }
-        WindowKind::Session { gap_ms } => format!("session, gap {}", span_ms(gap_ms)),
+        WindowKind::Session { gap_ms } => format!("session, gap {}", format_duration_ms(gap_ms)),
     }
 }
 
 fn mistake_as_json(mistake: &windrow_spec::Diagnostic) -> serde_json::Value {
     let place = match &mistake.place {
-        windrow_spec::Place::File { line, column } => json!({ "line": line, "column": column }),
-        windrow_spec::Place::Override { path } => json!({ "set": path }),
+        windrow_spec::DiagnosticPlace::File { line, column } => json!({ "line": line, "column": column }),
+        windrow_spec::DiagnosticPlace::Override { path } => json!({ "set": path }),
     };
     json!({
         "code": mistake.code.as_str(),

@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tracing::warn;
-use windrow_connectors::kafka::{DevBroker, EventProducer, Topic, TopicGuard, await_topic};
-use windrow_connectors::redis::{Closed, RedisWatch, RedisWriter, Settings};
-use windrow_engine::{Ended, Fence, NoFence, Stop};
-use windrow_generator::{Generator, Settings as Stream};
-use windrow_spec::{Override, Pipeline};
+use windrow_connectors::kafka::{DevBroker, EventProducer, TopicIdentity, TopicMonitor, wait_for_topic};
+use windrow_connectors::redis::{CloseOutcome, RedisWriter, RedisWriterObserver, RedisWriterSettings};
+use windrow_engine::{NoRowFence, RowFence, StopSignal, WorkerOutcome};
+use windrow_generator::{EventGenerator, GeneratorSettings as Stream};
+use windrow_spec::{Pipeline, PipelineOverride};
 
 use super::generate::wait_until_due;
 use crate::cli::DemoArgs;
-use crate::crew::Crew;
-use crate::exit::{Exit, Failure};
-use crate::live_rows::LiveRows;
-use crate::observed::Instance;
-use crate::state_place::{StatePlace, random_digits};
+use crate::crew::WorkerPool;
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::live_rows::TerminalRows;
+use crate::observed::InstanceMonitor;
+use crate::state_place::{JobStateFolder, random_hex_digits};
 use crate::{pipeline_file, signals};
 
 const PARTITIONS: i32 = 4;
@@ -32,24 +32,24 @@ const EVENTS_PER_SECOND: f64 = 10.0;
 const USERS: u32 = 300;
 const BACKLOG: Duration = Duration::from_secs(2 * 60 * 60);
 const DISORDER_MS: i64 = 5_000;
-const START_PATIENCE: Duration = Duration::from_secs(30);
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-const REDRAW_EVERY: Duration = Duration::from_millis(500);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const REDRAW_INTERVAL: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
     let mut overrides = args.pipeline.set.overrides.clone();
     let mut pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &overrides)?;
     let broker = DevBroker::start(&pipeline.source.topic, PARTITIONS)?;
-    overrides.push(Override { path: "source.kafka.brokers".to_owned(), value: broker.brokers() });
+    overrides.push(PipelineOverride { path: "source.kafka.brokers".to_owned(), value: broker.brokers() });
     // A group of its own: the rows of a job that runs on the same Redis are not fenced off.
-    let group = format!("windrow-demo-{}", random_digits(8)?);
-    overrides.push(Override { path: "source.kafka.group".to_owned(), value: group });
+    let group = format!("windrow-demo-{}", random_hex_digits(8)?);
+    overrides.push(PipelineOverride { path: "source.kafka.group".to_owned(), value: group });
     if let Some(url) = &args.redis {
-        overrides.push(Override { path: "sink.redis.url".to_owned(), value: url.clone() });
+        overrides.push(PipelineOverride { path: "sink.redis.url".to_owned(), value: url.clone() });
     }
     pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &overrides)?;
-    let stop = Stop::default();
-    signals::handle(&stop)?;
+    let stop = StopSignal::default();
+    signals::stop_on_signals(&stop)?;
 
     let deadline = args.time.map(|time| Instant::now() + time);
     thread::scope(|scope| {
@@ -61,19 +61,19 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
             sent
         });
         let ended = if args.redis.is_some() {
-            to_redis(&pipeline, &stop, deadline)
+            run_to_redis(&pipeline, &stop, deadline)
         } else {
-            to_terminal(&pipeline, &stop, deadline, args.plain || !stdout().is_terminal())
+            run_to_terminal(&pipeline, &stop, deadline, args.plain || !stdout().is_terminal())
         };
         stop.request();
         let sent = events.join().unwrap_or_else(|_| {
-            Err(Failure::new(Exit::Internal, "error: the generator broke down; this is a bug in Windrow"))
+            Err(CommandFailure::new(ExitStatus::Internal, "error: the generator broke down; this is a bug in Windrow"))
         });
         ended.and_then(|exit| sent.map(|()| exit))
     })
 }
 
-fn send_events(pipeline: &Pipeline, stop: &Stop) -> Result<(), Failure> {
+fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFailure> {
     let now_ms = Timestamp::now().as_millisecond();
     let backlog_ms = i64::try_from(BACKLOG.as_millis()).unwrap_or(i64::MAX);
     let stream = Stream {
@@ -85,10 +85,10 @@ fn send_events(pipeline: &Pipeline, stop: &Stop) -> Result<(), Failure> {
         late_percent: 0.1,
         malformed_percent: 0.01,
     };
-    let mut generator =
-        Generator::new(stream).map_err(|error| Failure::new(Exit::Internal, format!("error: {error}")))?;
+    let mut generator = EventGenerator::new(stream)
+        .map_err(|error| CommandFailure::new(ExitStatus::Internal, format!("error: {error}")))?;
     let producer = EventProducer::new(&pipeline.source.brokers, &pipeline.source.topic, stop.clone())?;
-    while !stop.requested() {
+    while !stop.is_requested() {
         let event = generator.next();
         if wait_until_due(&event, 0, stop) {
             producer.send(event.key, event.payload)?;
@@ -97,79 +97,97 @@ fn send_events(pipeline: &Pipeline, stop: &Stop) -> Result<(), Failure> {
     Ok(())
 }
 
-fn to_redis(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>) -> Result<Exit, Failure> {
-    let settings = Settings::default();
+fn run_to_redis(
+    pipeline: &Pipeline,
+    stop: &StopSignal,
+    deadline: Option<Instant>,
+) -> Result<ExitStatus, CommandFailure> {
+    let settings = RedisWriterSettings::default();
     let writer = RedisWriter::start(pipeline, settings, stop.clone())?;
-    let ended = with_deadline(
+    let ended = run_with_deadline(
         stop,
         deadline,
         || {},
         || {
             let Some(topic) =
-                await_topic(&pipeline.source.brokers, &pipeline.source.topic, Some(START_PATIENCE), stop)?
+                wait_for_topic(&pipeline.source.brokers, &pipeline.source.topic, Some(START_TIMEOUT), stop)?
             else {
-                return Ok(Ended::Stopped);
+                return Ok(WorkerOutcome::Stopped);
             };
-            let guard = Arc::new(TopicGuard::new(&topic, &pipeline.source.brokers, true)?);
-            let redis = Some(writer.watch());
-            crew(pipeline, &topic, guard, Arc::new(writer.fence()), redis, stop)?.run(|_| writer.sink())
+            let guard = Arc::new(TopicMonitor::new(&topic, &pipeline.source.brokers, true)?);
+            let redis = Some(writer.observer());
+            create_workers(pipeline, &topic, guard, Arc::new(writer.fence()), redis, stop)?.run(|_| writer.sink())
         },
     )?;
-    if ended == Ended::StoppedUnwritten || writer.close(CLOSE_PATIENCE) != Closed::Drained {
+    if ended == WorkerOutcome::StoppedWithUnwrittenRows || writer.close(CLOSE_TIMEOUT) != CloseOutcome::Drained {
         warn!("stopped before Redis took the last rows");
-        return Ok(Exit::Unwritten);
+        return Ok(ExitStatus::Unwritten);
     }
-    Ok(Exit::Success)
+    Ok(ExitStatus::Success)
 }
 
-fn to_terminal(pipeline: &Pipeline, stop: &Stop, deadline: Option<Instant>, plain: bool) -> Result<Exit, Failure> {
-    let rows = LiveRows::new(pipeline, plain);
-    with_deadline(
+fn run_to_terminal(
+    pipeline: &Pipeline,
+    stop: &StopSignal,
+    deadline: Option<Instant>,
+    plain: bool,
+) -> Result<ExitStatus, CommandFailure> {
+    let rows = TerminalRows::new(pipeline, plain);
+    run_with_deadline(
         stop,
         deadline,
         // A terminal that cannot be written to ends the demo at its last drawing.
-        || drop(rows.draw()),
+        || drop(rows.draw_new_rows()),
         || {
             let Some(topic) =
-                await_topic(&pipeline.source.brokers, &pipeline.source.topic, Some(START_PATIENCE), stop)?
+                wait_for_topic(&pipeline.source.brokers, &pipeline.source.topic, Some(START_TIMEOUT), stop)?
             else {
-                return Ok(Ended::Stopped);
+                return Ok(WorkerOutcome::Stopped);
             };
-            let guard = Arc::new(TopicGuard::new(&topic, &pipeline.source.brokers, true)?);
-            crew(pipeline, &topic, guard, Arc::new(NoFence), None, stop)?.run(|_| rows.sink())
+            let guard = Arc::new(TopicMonitor::new(&topic, &pipeline.source.brokers, true)?);
+            create_workers(pipeline, &topic, guard, Arc::new(NoRowFence), None, stop)?.run(|_| rows.sink())
         },
     )?;
-    rows.draw()?;
-    Ok(Exit::Success)
+    rows.draw_new_rows()?;
+    Ok(ExitStatus::Success)
 }
 
 /// The demo's workers. Their state is kept in memory: partitions move between them as they do anywhere.
-fn crew<'a>(
+fn create_workers<'a>(
     pipeline: &'a Pipeline,
-    topic: &'a Topic,
-    guard: Arc<TopicGuard>,
-    fence: Arc<dyn Fence>,
-    redis: Option<RedisWatch>,
-    stop: &'a Stop,
-) -> Result<Crew<'a>, Failure> {
-    let place = StatePlace::in_memory(pipeline)?;
-    let checkpoints = place.checkpoints(pipeline, topic, &guard, fence, stop)?;
-    let observed = Instance::new(pipeline, topic, &guard, &place.reach, redis, WORKERS, stop)?;
-    Ok(Crew { pipeline, topic, guard, checkpoints, ends: None, instance: None, observed, stop })
+    topic: &'a TopicIdentity,
+    guard: Arc<TopicMonitor>,
+    fence: Arc<dyn RowFence>,
+    redis: Option<RedisWriterObserver>,
+    stop: &'a StopSignal,
+) -> Result<WorkerPool<'a>, CommandFailure> {
+    let place = JobStateFolder::in_memory(pipeline)?;
+    let checkpoints = place.checkpoint_config(pipeline, topic, &guard, fence, stop)?;
+    let observed = InstanceMonitor::new(pipeline, topic, &guard, &place.reachability, redis, WORKERS, stop)?;
+    Ok(WorkerPool {
+        pipeline,
+        topic,
+        topic_guard: guard,
+        checkpoint_config: checkpoints,
+        end_offsets: None,
+        group_instance_name: None,
+        monitor: observed,
+        stop,
+    })
 }
 
 /// Does `work`, calling `tick` now and then and requesting a stop at `deadline`.
-fn with_deadline<T: Send>(
-    stop: &Stop,
+fn run_with_deadline<T: Send>(
+    stop: &StopSignal,
     deadline: Option<Instant>,
     tick: impl Fn() + Sync,
     work: impl FnOnce() -> T,
 ) -> T {
-    let done = Stop::default();
+    let done = StopSignal::default();
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !done.requested() {
-                thread::sleep(REDRAW_EVERY);
+            while !done.is_requested() {
+                thread::sleep(REDRAW_INTERVAL);
                 tick();
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                     stop.request();

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use windrow_connectors::kafka::{EventProducer, await_topic};
-use windrow_engine::Stop;
-use windrow_generator::{Generated, Generator, Settings};
+use windrow_connectors::kafka::{EventProducer, wait_for_topic};
+use windrow_engine::StopSignal;
+use windrow_generator::{EventGenerator, GeneratedEvent, GeneratorSettings};
 
 use crate::cli::GenerateArgs;
-use crate::exit::{Exit, Failure};
-use crate::status::{plural, span};
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::status::{format_duration, format_plural};
 use crate::{pipeline_file, print, signals};
 
 /// Events per second of event time where nothing else says it.
@@ -22,77 +22,83 @@ const DEFAULT_RATE: f64 = 50.0;
 const FILE_NOW: Timestamp = Timestamp::constant(1_704_110_400, 0);
 const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
 /// How long Kafka may take for what was sent when the generator ends.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(30);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 /// Events between two looks at the stop flag and the progress bar.
-const LOOK_UP_EVERY: u64 = 1024;
+const EVENTS_BETWEEN_CHECKS: u64 = 1024;
 
-pub(crate) fn run(args: &GenerateArgs) -> Result<Exit, Failure> {
-    let stop = Stop::default();
-    signals::handle(&stop)?;
+pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
+    let stop = StopSignal::default();
+    signals::stop_on_signals(&stop)?;
     match args.to.as_str() {
-        "kafka" => to_kafka(args, &stop),
-        "-" => to_writer(args, "standard output", stdout().lock(), &stop),
+        "kafka" => generate_to_kafka(args, &stop),
+        "-" => generate_to_writer(args, "standard output", stdout().lock(), &stop),
         path => {
             // Whatever is wrong with the flags is said before the file is emptied.
-            generator(args, FILE_NOW.as_millisecond())?;
-            events_for_file(args)?;
-            let file = File::create(path)
-                .map_err(|error| Failure::new(Exit::Output, format!("error: cannot write {path}: {error}")))?;
-            to_writer(args, path, file, &stop)
+            create_generator(args, FILE_NOW.as_millisecond())?;
+            event_count_for_file(args)?;
+            let file = File::create(path).map_err(|error| {
+                CommandFailure::new(ExitStatus::Output, format!("error: cannot write {path}: {error}"))
+            })?;
+            generate_to_writer(args, path, file, &stop)
         }
     }
 }
 
 /// The stream that the flags ask for, with the present at `now_ms`.
-pub(crate) fn generator(args: &GenerateArgs, now_ms: i64) -> Result<Generator, Failure> {
-    let backlog_ms = ms(args.backlog.unwrap_or_default());
+pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<EventGenerator, CommandFailure> {
+    let backlog_ms = whole_milliseconds(args.backlog.unwrap_or_default());
     #[allow(clippy::cast_precision_loss)] // a rate does not need 53 bits
     let rate = args.rate.unwrap_or_else(|| match (args.backlog, args.count) {
         (Some(backlog), Some(count)) if !backlog.is_zero() => count as f64 / backlog.as_secs_f64(),
         _ => DEFAULT_RATE,
     });
-    Generator::new(Settings {
+    EventGenerator::new(GeneratorSettings {
         users: args.users,
         seed: args.seed,
         start_ms: now_ms - backlog_ms,
         rate,
-        disorder_ms: ms(args.disorder),
+        disorder_ms: whole_milliseconds(args.disorder),
         late_percent: args.late,
         malformed_percent: args.malformed,
     })
-    .map_err(|error| Failure::new(Exit::Usage, format!("error: {error}")))
+    .map_err(|error| CommandFailure::new(ExitStatus::Usage, format!("error: {error}")))
 }
 
-fn ms(duration: Duration) -> i64 {
+fn whole_milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// How many events a file gets.
-fn events_for_file(args: &GenerateArgs) -> Result<u64, Failure> {
+fn event_count_for_file(args: &GenerateArgs) -> Result<u64, CommandFailure> {
     match (args.count, args.backlog) {
         (Some(count), _) => Ok(count),
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count of events, rounded
         (None, Some(backlog)) => Ok((args.rate.unwrap_or(DEFAULT_RATE) * backlog.as_secs_f64()) as u64),
-        (None, None) => Err(Failure::new(
-            Exit::Usage,
+        (None, None) => Err(CommandFailure::new(
+            ExitStatus::Usage,
             "error: how many events? Give --count N, or --backlog with --rate. (Only --to kafka goes on without end.)",
         )),
     }
 }
 
-fn to_writer(args: &GenerateArgs, name: &str, writer: impl Write, stop: &Stop) -> Result<Exit, Failure> {
+fn generate_to_writer(
+    args: &GenerateArgs,
+    name: &str,
+    writer: impl Write,
+    stop: &StopSignal,
+) -> Result<ExitStatus, CommandFailure> {
     let now_ms = args.now.unwrap_or(FILE_NOW).as_millisecond();
-    let events = events_for_file(args)?;
-    let mut generator = generator(args, now_ms)?;
-    let failed = |error| Failure::new(Exit::Output, format!("error: cannot write {name}: {error}"));
+    let events = event_count_for_file(args)?;
+    let mut generator = create_generator(args, now_ms)?;
+    let failed = |error| CommandFailure::new(ExitStatus::Output, format!("error: cannot write {name}: {error}"));
     let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, writer);
     let bar = progress_bar(Some(events));
     let started = Instant::now();
     let mut written = 0;
     while written < events {
-        if written % LOOK_UP_EVERY == 0 {
+        if written % EVENTS_BETWEEN_CHECKS == 0 {
             bar.set_position(written);
-            if stop.requested() {
+            if stop.is_requested() {
                 break;
             }
         }
@@ -101,44 +107,44 @@ fn to_writer(args: &GenerateArgs, name: &str, writer: impl Write, stop: &Stop) -
     }
     writer.flush().map_err(failed)?;
     bar.finish_and_clear();
-    report(written, name, started.elapsed());
-    Ok(if written == events { Exit::Success } else { Exit::Partial })
+    print_summary(written, name, started.elapsed());
+    Ok(if written == events { ExitStatus::Success } else { ExitStatus::Partial })
 }
 
-fn to_kafka(args: &GenerateArgs, stop: &Stop) -> Result<Exit, Failure> {
+fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatus, CommandFailure> {
     let source = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?.source;
-    let mut generator = generator(args, args.now.unwrap_or_else(Timestamp::now).as_millisecond())?;
-    if await_topic(&source.brokers, &source.topic, None, stop)?.is_none() {
-        return Ok(Exit::Success);
+    let mut generator = create_generator(args, args.now.unwrap_or_else(Timestamp::now).as_millisecond())?;
+    if wait_for_topic(&source.brokers, &source.topic, None, stop)?.is_none() {
+        return Ok(ExitStatus::Success);
     }
     let producer = EventProducer::new(&source.brokers, &source.topic, stop.clone())?;
     let bar = progress_bar(args.count);
     let started = Instant::now();
     let clock_offset_ms = args.now.map_or(0, |now| now.as_millisecond() - Timestamp::now().as_millisecond());
     let mut sent = 0;
-    while args.count.is_none_or(|count| sent < count) && !stop.requested() {
+    while args.count.is_none_or(|count| sent < count) && !stop.is_requested() {
         let event = generator.next();
         if !wait_until_due(&event, clock_offset_ms, stop) {
             break;
         }
         producer.send(event.key, event.payload)?;
         sent += 1;
-        if sent % LOOK_UP_EVERY == 0 {
+        if sent % EVENTS_BETWEEN_CHECKS == 0 {
             bar.set_position(sent);
         }
     }
-    producer.flush(FLUSH_PATIENCE)?;
+    producer.flush(FLUSH_TIMEOUT)?;
     bar.finish_and_clear();
-    report(sent, &format!("topic {} on {}", source.topic, source.brokers), started.elapsed());
-    Ok(if args.count.is_none_or(|count| sent == count) { Exit::Success } else { Exit::Partial })
+    print_summary(sent, &format!("topic {} on {}", source.topic, source.brokers), started.elapsed());
+    Ok(if args.count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::Partial })
 }
 
 /// Waits until an event is due by the wall clock; `false` when a stop was requested meanwhile. What is in the past is
 /// due at once.
-pub(crate) fn wait_until_due(event: &Generated<'_>, clock_offset_ms: i64, stop: &Stop) -> bool {
+pub(crate) fn wait_until_due(event: &GeneratedEvent<'_>, clock_offset_ms: i64, stop: &StopSignal) -> bool {
     loop {
         let early_ms = event.due_ms - (Timestamp::now().as_millisecond() + clock_offset_ms);
-        if stop.requested() {
+        if stop.is_requested() {
             return false;
         }
         if early_ms <= 0 {
@@ -162,6 +168,6 @@ fn progress_bar(events: Option<u64>) -> ProgressBar {
     }
 }
 
-fn report(events: u64, place: &str, elapsed: Duration) {
-    print::note(&format!("{} to {place} in {}", plural(events, "event"), span(elapsed)));
+fn print_summary(events: u64, place: &str, elapsed: Duration) {
+    print::write_stderr_line(&format!("{} to {place} in {}", format_plural(events, "event"), format_duration(elapsed)));
 }

@@ -4,20 +4,20 @@ use std::thread;
 use std::time::Duration;
 
 use tracing::info;
-use windrow_engine::Stop;
-use windrow_web::guard::{Protection, protect};
+use windrow_engine::StopSignal;
+use windrow_web::guard::{ServerProtection, protect};
 use windrow_web::kafka;
-use windrow_web::server::{Listen, Server, bind};
+use windrow_web::server::{HttpServer, ListenAddress, bind};
 
 use crate::cli::KafkaUiArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CommandFailure, ExitStatus};
 use crate::{pipeline_file, print, signals, web};
 
-const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-pub(crate) fn run(args: &KafkaUiArgs) -> Result<Exit, Failure> {
-    let usage = |message: String| Failure::new(Exit::Usage, format!("error: {message}"));
-    let Listen::At(address) = args.listen else {
+pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
+    let usage = |message: String| CommandFailure::new(ExitStatus::Usage, format!("error: {message}"));
+    let ListenAddress::At(address) = args.listen else {
         return Err(usage("a Kafka UI that listens nowhere shows nothing: --listen takes an address".to_owned()));
     };
     let brokers = match &args.brokers {
@@ -27,23 +27,24 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<Exit, Failure> {
             pipeline_file::load(pipeline.pipeline.as_deref(), &pipeline.set.overrides)?.source.brokers
         }
     };
-    let token = web::token(args.token_file.as_deref())?;
+    let token = web::read_token(args.token_file.as_deref())?;
     // Whether it is needed does not depend on the port, so that is said before one is taken.
     if token.is_none() {
-        Protection::new(address, None).map_err(|needed| usage(needed.to_string()))?;
+        ServerProtection::new(address, None).map_err(|needed| usage(needed.to_string()))?;
     }
-    let stop = Stop::default();
-    signals::handle(&stop)?;
+    let stop = StopSignal::default();
+    signals::stop_on_signals(&stop)?;
     let listener = bind(address).map_err(|fault| usage(fault.to_string()))?;
     let address = listener.local_addr().map_err(|error| usage(error.to_string()))?;
-    let protection = Protection::new(address, token).map_err(|needed| usage(needed.to_string()))?;
-    let server = Server::start(listener, protect(kafka::router(&brokers), &protection))
-        .map_err(|error| Failure::new(Exit::Internal, format!("error: cannot start the web server: {error}")))?;
+    let protection = ServerProtection::new(address, token).map_err(|needed| usage(needed.to_string()))?;
+    let server = HttpServer::start(listener, protect(kafka::router(&brokers), &protection)).map_err(|error| {
+        CommandFailure::new(ExitStatus::Internal, format!("error: cannot start the web server: {error}"))
+    })?;
     info!(brokers, %address, "Kafka UI");
-    print::note(&format!("Kafka UI of {brokers}: http://{address}"));
-    while !stop.requested() {
-        thread::sleep(LOOK_UP_EVERY);
+    print::write_stderr_line(&format!("Kafka UI of {brokers}: http://{address}"));
+    while !stop.is_requested() {
+        thread::sleep(STOP_POLL_INTERVAL);
     }
-    server.end();
-    Ok(Exit::Success)
+    server.shut_down();
+    Ok(ExitStatus::Success)
 }

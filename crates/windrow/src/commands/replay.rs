@@ -10,84 +10,83 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use windrow_connectors::file::{FileDeadLetters, FileSource, JsonLinesSink, Progress, QuietPipe};
-use windrow_engine::{CountOnly, DeadLetters, Ended, MonotonicClock, Stop, Worker, WorkerMetrics};
+use windrow_connectors::file::{BytesReadCounter, FileDeadLetters, FileSource, JsonLinesSink, TimeoutReader};
+use windrow_engine::{DeadLetterSink, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome};
 
 use crate::cli::ReplayArgs;
-use crate::exit::{Exit, Failure};
-use crate::status::{Totals, count, plural, span};
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::status::{WorkerTotals, format_count, format_duration, format_plural};
 use crate::{pipeline_file, print, signals};
 
 const READ_BUFFER_BYTES: usize = 1024 * 1024;
 
-pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
     let input = open_input(&args.input)?;
     refuse_to_overwrite(args)?;
     let (output_name, output) = open_output(&args.output)?;
-    let dead_letters: Box<dyn DeadLetters> = match &args.dead_letters {
+    let dead_letters: Box<dyn DeadLetterSink> = match &args.dead_letters {
         Some(path) => Box::new(FileDeadLetters::replace(path)?),
-        None => Box::new(CountOnly),
+        None => Box::new(NoDeadLetterSink),
     };
-    let stop = Stop::default();
-    signals::handle(&stop)?;
+    let stop = StopSignal::default();
+    signals::stop_on_signals(&stop)?;
 
-    let job = pipeline_file::job(&pipeline, &input.name, false)?;
+    let job = pipeline_file::create_job(&pipeline, &input.name, false)?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
-    let progress = Progress::default();
+    let progress = BytesReadCounter::default();
     let sink = JsonLinesSink::new(output, output_name, &views, pipeline.event.schema.key_name());
     let source = FileSource::new(input.reader, input.name, Arc::clone(&progress));
     let started = Instant::now();
     let mut worker =
-        Worker::new(job, source, sink, dead_letters, MonotonicClock::start(), None, stop, Arc::clone(&metrics));
-    let ended = with_progress_bar(input.bytes, &progress, || worker.run())?;
+        Worker::new(job, source, sink, dead_letters, SystemClock::start(), None, stop, Arc::clone(&metrics));
+    let ended = run_with_progress_bar(input.bytes, &progress, || worker.run())?;
 
-    let totals = Totals::of([&*metrics], views.len());
-    report(&totals, started.elapsed(), &totals.per_view(&views));
-    if ended != Ended::Exhausted {
-        return Err(Failure::new(
-            Exit::Partial,
+    let totals = WorkerTotals::sum_workers([&*metrics], views.len());
+    print_summary(&totals, started.elapsed(), &totals.format_view_lines(&views));
+    if ended != WorkerOutcome::InputExhausted {
+        return Err(CommandFailure::new(
+            ExitStatus::Partial,
             "stopped before the end of the input: windows that were still open are not in the output",
         ));
     }
-    Ok(Exit::Success)
+    Ok(ExitStatus::Success)
 }
 
 /// What is read, and how much of it there is where that is known.
-struct Input {
+struct ReplayInput {
     name: String,
     reader: Box<dyn BufRead>,
     bytes: Option<u64>,
 }
 
-fn open_input(path: &Path) -> Result<Input, Failure> {
+fn open_input(path: &Path) -> Result<ReplayInput, CommandFailure> {
     if path.as_os_str() == "-" {
         // Not `Stdin`, which has a buffer of its own that nobody can wait for.
-        let pipe = stdin()
-            .as_fd()
-            .try_clone_to_owned()
-            .map(File::from)
-            .map_err(|error| Failure::new(Exit::Input, format!("error: cannot open standard input: {error}")))?;
-        let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, QuietPipe::new(pipe)));
-        return Ok(Input { name: "standard input".to_owned(), reader, bytes: None });
+        let pipe = stdin().as_fd().try_clone_to_owned().map(File::from).map_err(|error| {
+            CommandFailure::new(ExitStatus::Input, format!("error: cannot open standard input: {error}"))
+        })?;
+        let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, TimeoutReader::new(pipe)));
+        return Ok(ReplayInput { name: "standard input".to_owned(), reader, bytes: None });
     }
-    let failed = |error| Failure::new(Exit::Input, format!("error: cannot open {}: {error}", path.display()));
+    let failed =
+        |error| CommandFailure::new(ExitStatus::Input, format!("error: cannot open {}: {error}", path.display()));
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        return Err(Failure::new(
-            Exit::Input,
+        return Err(CommandFailure::new(
+            ExitStatus::Input,
             format!("error: {} is a directory, not a file of events", path.display()),
         ));
     }
     let bytes = metadata.is_file().then_some(metadata.len());
-    let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, QuietPipe::new(file)));
-    Ok(Input { name: path.display().to_string(), reader, bytes })
+    let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, TimeoutReader::new(file)));
+    Ok(ReplayInput { name: path.display().to_string(), reader, bytes })
 }
 
 /// A slip of the fingers must not cost the events, or mix rows and dead letters.
-fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), Failure> {
+fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), CommandFailure> {
     let files = [
         ("--input", Some(&args.input)),
         ("--output", Some(&args.output)),
@@ -99,30 +98,34 @@ fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), Failure> {
             // A file that does not exist yet is the same as another only by its name.
             if first == second && first.as_os_str() != "-" || same_file::is_same_file(first, second).unwrap_or(false) {
                 let path = second.display();
-                return Err(Failure::new(Exit::Usage, format!("error: {one} and {other} are the same file, {path}")));
+                return Err(CommandFailure::new(
+                    ExitStatus::Usage,
+                    format!("error: {one} and {other} are the same file, {path}"),
+                ));
             }
         }
     }
     Ok(())
 }
 
-fn open_output(path: &Path) -> Result<(String, Box<dyn Write>), Failure> {
+fn open_output(path: &Path) -> Result<(String, Box<dyn Write>), CommandFailure> {
     if path.as_os_str() == "-" {
         return Ok(("standard output".to_owned(), Box::new(stdout().lock())));
     }
-    let file = File::create(path)
-        .map_err(|error| Failure::new(Exit::Output, format!("error: cannot write {}: {error}", path.display())))?;
+    let file = File::create(path).map_err(|error| {
+        CommandFailure::new(ExitStatus::Output, format!("error: cannot write {}: {error}", path.display()))
+    })?;
     Ok((path.display().to_string(), Box::new(file)))
 }
 
 /// Records per second, rounded.
-fn rate(records: u64, elapsed: Duration) -> u64 {
+fn records_per_second(records: u64, elapsed: Duration) -> u64 {
     let per_second = u128::from(records) * 1_000_000 / elapsed.as_micros().max(1);
     u64::try_from(per_second).unwrap_or(u64::MAX)
 }
 
 /// Runs `work`, showing how far the input has been read where somebody sees it.
-fn with_progress_bar<T>(bytes: Option<u64>, progress: &Progress, work: impl FnOnce() -> T) -> T {
+fn run_with_progress_bar<T>(bytes: Option<u64>, progress: &BytesReadCounter, work: impl FnOnce() -> T) -> T {
     if !stderr().is_terminal() {
         return work();
     }
@@ -148,13 +151,13 @@ fn with_progress_bar<T>(bytes: Option<u64>, progress: &Progress, work: impl FnOn
     })
 }
 
-fn report(totals: &Totals, elapsed: Duration, per_view: &[String]) {
-    print::note(&format!(
+fn print_summary(totals: &WorkerTotals, elapsed: Duration, per_view: &[String]) {
+    print::write_stderr_line(&format!(
         "{} in {} ({} records/s), {}",
-        plural(totals.records, "record"),
-        span(elapsed),
-        count(rate(totals.records, elapsed)),
-        plural(totals.dead_letters, "dead letter"),
+        format_plural(totals.records, "record"),
+        format_duration(elapsed),
+        format_count(records_per_second(totals.records, elapsed)),
+        format_plural(totals.dead_letters, "dead letter"),
     ));
-    per_view.iter().for_each(|line| print::note(line));
+    per_view.iter().for_each(|line| print::write_stderr_line(line));
 }

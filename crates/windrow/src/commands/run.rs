@@ -6,100 +6,110 @@ use std::thread;
 use std::time::Duration;
 
 use tracing::{info, warn};
-use windrow_connectors::kafka::{TopicGuard, await_topic};
-use windrow_connectors::redis::{Closed, RedisWriter, Settings};
-use windrow_engine::checkpoint::From;
-use windrow_engine::checkpoint::inspect::{self, Kind};
-use windrow_engine::{Ended, Halt, Stop, StoreFault};
+use windrow_connectors::kafka::{TopicMonitor, wait_for_topic};
+use windrow_connectors::redis::{CloseOutcome, RedisWriter, RedisWriterSettings};
+use windrow_engine::checkpoint::RestoreSource;
+use windrow_engine::checkpoint::inspect::{self, FolderKind};
+use windrow_engine::{Halt, StopSignal, StoreFault, WorkerOutcome};
 
 use crate::cli::RunArgs;
-use crate::crew::Crew;
-use crate::exit::{Exit, Failure};
-use crate::observed::Instance;
-use crate::state_place::StatePlace;
-use crate::web::Web;
+use crate::crew::WorkerPool;
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::observed::InstanceMonitor;
+use crate::state_place::JobStateFolder;
+use crate::web::JobWebServer;
 use crate::{pipeline_file, signals};
 
 /// How long the last rows may take once all workers have ended.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
-    let (pipeline, text) = pipeline_file::load_with_text(path, overrides)?;
+    let (pipeline, text) = pipeline_file::load_with_redacted_text(path, overrides)?;
     let pipeline = Arc::new(pipeline);
-    let stop = Stop::default();
-    signals::handle(&stop)?;
+    let stop = StopSignal::default();
+    signals::stop_on_signals(&stop)?;
 
     let source = &pipeline.source;
-    let place = StatePlace::of(&pipeline)?;
-    let from = args.from.as_deref().map(|from| beginning(&place, from)).transpose()?;
-    let web = Web::open(&args.web, &pipeline, text, &place, &stop)?;
-    let Some(topic) = await_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
-        return Ok(Exit::Success); // stopped while waiting: nothing was begun
+    let place = JobStateFolder::open_for_pipeline(&pipeline)?;
+    let from = args.from.as_deref().map(|from| open_restore_source(&place, from)).transpose()?;
+    let web = JobWebServer::start(&args.web, &pipeline, text, &place, &stop)?;
+    let Some(topic) = wait_for_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
+        return Ok(ExitStatus::Success); // stopped while waiting: nothing was begun
     };
-    web.found_kafka();
-    let settings = Settings { start_timeout: args.start_timeout, ..Settings::default() };
+    web.mark_kafka_found();
+    let settings = RedisWriterSettings { start_timeout: args.start_timeout, ..RedisWriterSettings::default() };
     let writer = match RedisWriter::start(&pipeline, settings, stop.clone()) {
-        Err(_) if stop.requested() => return Ok(Exit::Success),
+        Err(_) if stop.is_requested() => return Ok(ExitStatus::Success),
         writer => writer?,
     };
-    let ends = if args.bounded { Some(topic.ends(&source.brokers)?) } else { None };
+    let ends = if args.bounded { Some(topic.fetch_end_offsets(&source.brokers)?) } else { None };
     let workers = args.workers.map_or_else(default_workers, usize::from);
     info!(
         pipeline = pipeline.name,
         topic = topic.name,
-        partitions = topic.partitions,
+        partitions = topic.partition_count,
         group = source.group,
         workers,
         bounded = args.bounded,
-        checkpoints = place.name(),
+        checkpoints = place.location(),
         "running"
     );
-    let guard = Arc::new(TopicGuard::new(&topic, &source.brokers, args.accept_partitions)?);
-    let mut checkpoints = place.checkpoints(&pipeline, &topic, &guard, Arc::new(writer.fence()), &stop)?;
-    checkpoints.from = from;
-    checkpoints.drop_state = args.drop_state.iter().cloned().collect();
-    checkpoints.accept_partitions = args.accept_partitions;
+    let guard = Arc::new(TopicMonitor::new(&topic, &source.brokers, args.accept_partitions)?);
+    let mut checkpoints = place.checkpoint_config(&pipeline, &topic, &guard, Arc::new(writer.fence()), &stop)?;
+    checkpoints.restore_source = from;
+    checkpoints.droppable_views = args.drop_state.iter().cloned().collect();
+    checkpoints.accepts_added_partitions = args.accept_partitions;
     let instance = args.instance.as_deref();
-    let observed = Instance::new(&pipeline, &topic, &guard, &place.reach, Some(writer.watch()), workers, &stop)?;
-    web.show(&observed, writer.watch().recent());
-    let crew = Crew { pipeline: &pipeline, topic: &topic, guard, checkpoints, ends, instance, observed, stop: &stop };
+    let observed =
+        InstanceMonitor::new(&pipeline, &topic, &guard, &place.reachability, Some(writer.observer()), workers, &stop)?;
+    web.show_monitor(&observed, writer.observer().recent_rows());
+    let crew = WorkerPool {
+        pipeline: &pipeline,
+        topic: &topic,
+        topic_guard: guard,
+        checkpoint_config: checkpoints,
+        end_offsets: ends,
+        group_instance_name: instance,
+        monitor: observed,
+        stop: &stop,
+    };
     let ended = crew.run(|_| writer.sink())?;
-    let closed = writer.close(CLOSE_PATIENCE);
-    web.end();
+    let closed = writer.close(CLOSE_TIMEOUT);
+    web.linger_and_stop();
     match (closed, ended) {
-        (Closed::Drained, Ended::Exhausted) => Ok(Exit::Success),
-        (Closed::Drained, Ended::Stopped) if args.bounded => {
+        (CloseOutcome::Drained, WorkerOutcome::InputExhausted) => Ok(ExitStatus::Success),
+        (CloseOutcome::Drained, WorkerOutcome::Stopped) if args.bounded => {
             warn!("stopped before the end of the input; the next run goes on from here");
-            Ok(Exit::Partial)
+            Ok(ExitStatus::Partial)
         }
-        (Closed::Drained, Ended::Stopped) => Ok(Exit::Success),
-        (Closed::Drained, Ended::StoppedUnsaved) => {
+        (CloseOutcome::Drained, WorkerOutcome::Stopped) => Ok(ExitStatus::Success),
+        (CloseOutcome::Drained, WorkerOutcome::StoppedWithoutCheckpoint) => {
             warn!("stopped before the last checkpoints were complete; what follows the ones before is read again");
-            Ok(Exit::CheckpointStore)
+            Ok(ExitStatus::CheckpointStore)
         }
         _ => {
             warn!("stopped before Redis took the last rows; they are computed again after a restart");
-            Ok(Exit::Unwritten)
+            Ok(ExitStatus::Unwritten)
         }
     }
 }
 
 /// The place that `--from` names, which must hold something to begin from: said before the group is joined.
-fn beginning(place: &StatePlace, from: &str) -> Result<From, Failure> {
-    let store = place.open(from)?;
+fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSource, CommandFailure> {
+    let store = place.open_location(from)?;
     let shown = store.place();
-    let halt = match inspect::kind(&*store) {
-        Ok(Ok(Kind::Job { checkpoints: 1.. } | Kind::Savepoint(_))) => return Ok(From { store }),
+    let halt = match inspect::identify_folder(&*store) {
+        Ok(Ok(FolderKind::Job { checkpoints: 1.. } | FolderKind::Savepoint(_))) => return Ok(RestoreSource { store }),
         // The job asks again until the place answers.
-        Err(StoreFault::Failed(_)) => return Ok(From { store }),
+        Err(StoreFault::Failed(_)) => return Ok(RestoreSource { store }),
         Err(fault) => Halt::CheckpointStore(format!("--from cannot be used: {fault}")),
         // It began there before and goes on from its own checkpoints: what is there now does not matter.
-        Ok(_) if began_from(place, shown) => return Ok(From { store }),
-        Ok(Ok(Kind::Nothing | Kind::Job { .. })) => Halt::ForeignState(format!(
+        Ok(_) if was_restored_from(place, shown) => return Ok(RestoreSource { store }),
+        Ok(Ok(FolderKind::Nothing | FolderKind::Job { .. })) => Halt::ForeignState(format!(
             "there is nothing to begin from in {shown} (--from): neither a savepoint nor checkpoints"
         )),
-        Ok(Ok(Kind::IncompleteSavepoint)) => Halt::DamagedState(format!(
+        Ok(Ok(FolderKind::IncompleteSavepoint)) => Halt::DamagedState(format!(
             "the savepoint in {shown} (--from) is incomplete: it has no object `savepoint`, which is created last. Wait \
              until it is taken, or take another with `windrow savepoint`"
         )),
@@ -110,9 +120,9 @@ fn beginning(place: &StatePlace, from: &str) -> Result<From, Failure> {
 }
 
 /// Whether the job's own checkpoints go back to `from`.
-fn began_from(place: &StatePlace, from: &str) -> bool {
-    let own = inspect::list(&*place.store).unwrap_or_default();
-    inspect::newest(&own).iter().any(|manifest| manifest.from.as_deref() == Some(from))
+fn was_restored_from(place: &JobStateFolder, from: &str) -> bool {
+    let own = inspect::list_checkpoints(&*place.store).unwrap_or_default();
+    inspect::newest_per_partition(&own).iter().any(|manifest| manifest.from.as_deref() == Some(from))
 }
 
 fn default_workers() -> usize {

@@ -5,38 +5,40 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde_json::json;
-use windrow_engine::Stop;
-use windrow_engine::checkpoint::{default_savepoint, savepoint, segment};
+use windrow_engine::StopSignal;
+use windrow_engine::checkpoint::{default_savepoint_folder, escape_name_segment, savepoint};
 
 use crate::cli::SavepointArgs;
-use crate::exit::{Exit, Failure};
-use crate::state_place::{StatePlace, random_digits};
-use crate::status::{bytes, plural, span};
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::state_place::{JobStateFolder, random_hex_digits};
+use crate::status::{format_byte_size, format_duration, format_plural};
 use crate::{pipeline_file, print, progress, signals};
 
-pub(crate) fn run(args: &SavepointArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
-    let stop = Stop::default();
-    signals::handle(&stop)?;
-    let place = StatePlace::of(&pipeline)?;
-    let id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_digits(4)?);
+    let stop = StopSignal::default();
+    signals::stop_on_signals(&stop)?;
+    let place = JobStateFolder::open_for_pipeline(&pipeline)?;
+    let id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_hex_digits(4)?);
     let to = match &args.to {
-        None => format!("{}/{}", place.name(), default_savepoint(&id)),
+        None => format!("{}/{}", place.location(), default_savepoint_folder(&id)),
         // Opened, a relative path is absolute: the processes that write there have other working directories.
         Some(to) => {
-            let to = place.open(to)?;
-            format!("{}/savepoint-{}-{id}", to.place().trim_end_matches('/'), segment(&pipeline.name))
+            let to = place.open_location(to)?;
+            format!("{}/savepoint-{}-{id}", to.place().trim_end_matches('/'), escape_name_segment(&pipeline.name))
         }
     };
-    let to = place.open(&to)?;
+    let to = place.open_location(&to)?;
 
     let began = Instant::now();
-    let bar = progress::bar(0, "{bar:40} {pos}/{len} partitions saved {elapsed}");
-    let taken = savepoint::take(&*place.store, &*to, &id, args.timeout, &stop, |saved, all| show(&bar, saved, all));
+    let bar = progress::create_progress_bar(0, "{bar:40} {pos}/{len} partitions saved {elapsed}");
+    let taken = savepoint::take_savepoint(&*place.store, &*to, &id, args.timeout, &stop, |saved, all| {
+        update_progress(&bar, saved, all)
+    });
     bar.finish_and_clear();
     let content = taken.map_err(|halt| {
-        let failure = Failure::from(halt);
-        if stop.requested() { failure.with(Exit::Partial) } else { failure }
+        let failure = CommandFailure::from(halt);
+        if stop.is_requested() { failure.with_exit(ExitStatus::Partial) } else { failure }
     })?;
     let took = began.elapsed();
     let partitions = content.partitions.len() as u64;
@@ -50,23 +52,23 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<Exit, Failure> {
             "bytes": content.bytes,
             "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         });
-        print::data(&format!("{said:#}\n"))?;
+        print::write_stdout(&format!("{said:#}\n"))?;
     } else {
-        print::data(&format!("{}\n", to.place()))?;
+        print::write_stdout(&format!("{}\n", to.place()))?;
     }
-    print::note(&format!(
+    print::write_stderr_line(&format!(
         "savepoint {} of pipeline {}: {}, {} in {}. Begin from it with `windrow run --from {}`",
         content.id,
         content.pipeline,
-        plural(partitions, "partition"),
-        bytes(content.bytes),
-        span(took),
+        format_plural(partitions, "partition"),
+        format_byte_size(content.bytes),
+        format_duration(took),
         to.place()
     ));
-    Ok(Exit::Success)
+    Ok(ExitStatus::Success)
 }
 
-fn show(bar: &ProgressBar, saved: usize, all: usize) {
+fn update_progress(bar: &ProgressBar, saved: usize, all: usize) {
     bar.set_length(all as u64);
     bar.set_position(saved as u64);
 }

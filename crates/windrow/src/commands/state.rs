@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use windrow_core::EventTime;
-use windrow_engine::checkpoint::Manifest;
-use windrow_engine::checkpoint::inspect::{self, Found, Kind, Unusable};
+use windrow_engine::checkpoint::CheckpointManifest;
+use windrow_engine::checkpoint::inspect::{self, FolderKind, StoredCheckpoint, UnusableObject};
 use windrow_engine::{CheckpointStore, Halt, Partition, StoreFault};
 
 use crate::cli::{StateArgs, StateCommand};
-use crate::exit::{Exit, Failure};
-use crate::status::time;
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::status::format_event_time;
 
-pub(crate) fn run(args: &StateArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
     match &args.command {
         StateCommand::List(args) => list::run(args),
         StateCommand::Show(args) => show::run(args),
@@ -25,19 +25,19 @@ pub(crate) fn run(args: &StateArgs) -> Result<Exit, Failure> {
 }
 
 /// What lies in a folder that a person named.
-struct Folder {
+struct StateFolder {
     store: Arc<dyn CheckpointStore>,
-    kind: Result<Kind, Unusable>,
-    found: Vec<Found>,
+    kind: Result<FolderKind, UnusableObject>,
+    found: Vec<StoredCheckpoint>,
 }
 
-impl Folder {
+impl StateFolder {
     /// What lies at `path`, of all partitions or only one.
-    fn open(path: &str, partition: Option<Partition>) -> Result<Self, Failure> {
-        let store = crate::state_place::open(path)?;
-        let (kind, mut found) = inspect::look(&*store).map_err(|fault| unanswered(&fault))?;
+    fn open(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
+        let store = crate::state_place::open_state_store(path)?;
+        let (kind, mut found) = inspect::inspect_folder(&*store).map_err(|fault| store_unavailable(&fault))?;
         found.retain(|found| partition.is_none_or(|partition| found.partition == partition));
-        if matches!(kind, Ok(Kind::Nothing)) || (partition.is_some() && found.is_empty()) {
+        if matches!(kind, Ok(FolderKind::Nothing)) || (partition.is_some() && found.is_empty()) {
             let what = partition.map_or_else(String::new, |partition| format!(" of partition {partition}"));
             return Err(Halt::ForeignState(format!(
                 "there is no state{what} in {}: neither a savepoint nor a job's checkpoints",
@@ -50,43 +50,43 @@ impl Folder {
 
     fn kind_name(&self) -> &'static str {
         match &self.kind {
-            Ok(Kind::Savepoint(_)) => "savepoint",
-            Ok(Kind::IncompleteSavepoint) => "incomplete savepoint",
-            Ok(Kind::Job { .. }) => "checkpoints of a job",
-            Ok(Kind::Nothing) => "nothing",
+            Ok(FolderKind::Savepoint(_)) => "savepoint",
+            Ok(FolderKind::IncompleteSavepoint) => "incomplete savepoint",
+            Ok(FolderKind::Job { .. }) => "checkpoints of a job",
+            Ok(FolderKind::Nothing) => "nothing",
             Err(_) => "savepoint that does not say what it holds",
         }
     }
 
     /// The same for scripts.
-    fn kind_word(&self) -> &'static str {
+    fn kind_code(&self) -> &'static str {
         match &self.kind {
-            Ok(Kind::Savepoint(_)) => "savepoint",
-            Ok(Kind::IncompleteSavepoint) => "incomplete_savepoint",
-            Ok(Kind::Job { .. }) => "job",
-            Ok(Kind::Nothing) => "nothing",
+            Ok(FolderKind::Savepoint(_)) => "savepoint",
+            Ok(FolderKind::IncompleteSavepoint) => "incomplete_savepoint",
+            Ok(FolderKind::Job { .. }) => "job",
+            Ok(FolderKind::Nothing) => "nothing",
             Err(_) => "unreadable_savepoint",
         }
     }
 
     /// The partitions that the savepoint says it holds, and does not.
-    fn missing(&self) -> Vec<Partition> {
-        let Ok(Kind::Savepoint(content)) = &self.kind else { return Vec::new() };
+    fn missing_partitions(&self) -> Vec<Partition> {
+        let Ok(FolderKind::Savepoint(content)) = &self.kind else { return Vec::new() };
         let has = |partition: Partition| self.found.iter().any(|found| found.partition == partition);
         content.partitions.iter().copied().filter(|&partition| !has(partition)).collect()
     }
 
-    fn newest(&self) -> Vec<&Manifest> {
-        inspect::newest(&self.found)
+    fn newest_manifests(&self) -> Vec<&CheckpointManifest> {
+        inspect::newest_per_partition(&self.found)
     }
 }
 
-fn unanswered(fault: &StoreFault) -> Failure {
+fn store_unavailable(fault: &StoreFault) -> CommandFailure {
     Halt::CheckpointStore(format!("the state cannot be looked at: {fault}")).into()
 }
 
 /// A moment by the wall clock, in UTC.
-fn when(ms: i64) -> String {
+fn format_timestamp(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| "?".to_owned(), |time| format!("{time:.0}"))
 }
 
@@ -94,6 +94,6 @@ fn age_ms(taken_at_ms: i64) -> i64 {
     Timestamp::now().as_millisecond().saturating_sub(taken_at_ms).max(0)
 }
 
-fn watermark(ms: Option<i64>) -> String {
-    ms.map_or_else(|| "none".to_owned(), |ms| time(EventTime::from_ms(ms)))
+fn format_watermark(ms: Option<i64>) -> String {
+    ms.map_or_else(|| "none".to_owned(), |ms| format_event_time(EventTime::from_ms(ms)))
 }

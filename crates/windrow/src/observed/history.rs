@@ -5,15 +5,15 @@
 use std::collections::VecDeque;
 
 use windrow_engine::HistogramCounts;
-use windrow_web::report::Moment;
+use windrow_web::report::HistorySample;
 
 const STEP_MS: i64 = 10_000;
 /// An hour.
-const STEPS: usize = 360;
+const MAX_STEPS: usize = 360;
 
 /// Where everything stands at one moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct ProgressSample {
     /// Since the start.
     pub(super) records: u64,
     /// Since the start.
@@ -26,30 +26,30 @@ pub(super) struct Standing {
 
 /// The steps that are over.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(super) struct RecentHistory {
     /// Oldest first.
-    moments: VecDeque<Moment>,
-    step: Option<Step>,
+    moments: VecDeque<HistorySample>,
+    open_step: Option<OpenStep>,
 }
 
 /// The step under way.
 #[derive(Debug)]
-struct Step {
+struct OpenStep {
     at_ms: i64,
     /// At its beginning, and lately.
-    first: Standing,
-    last: Standing,
+    at_start: ProgressSample,
+    latest: ProgressSample,
 }
 
-impl History {
+impl RecentHistory {
     /// Takes note of where everything stands at `now_ms`.
-    pub(super) fn add(&mut self, now_ms: i64, now: Standing) {
+    pub(super) fn add_sample(&mut self, now_ms: i64, now: ProgressSample) {
         let at_ms = now_ms.div_euclid(STEP_MS) * STEP_MS;
-        match &mut self.step {
-            Some(step) if step.at_ms == at_ms => step.last = now,
-            Some(Step { at_ms: before_ms, first, last }) => {
+        match &mut self.open_step {
+            Some(step) if step.at_ms == at_ms => step.latest = now,
+            Some(OpenStep { at_ms: before_ms, at_start: first, latest: last }) => {
                 let append = last.append.since(&first.append);
-                self.moments.push_back(Moment {
+                self.moments.push_back(HistorySample {
                     at_ms: *before_ms,
                     records: last.records - first.records,
                     rows: last.rows - first.rows,
@@ -58,18 +58,18 @@ impl History {
                     freshness_p50_ms: append.quantile_ms(0.5),
                     freshness_p99_ms: append.quantile_ms(0.99),
                 });
-                self.step = Some(Step { at_ms, first: *last, last: now });
+                self.open_step = Some(OpenStep { at_ms, at_start: *last, latest: now });
                 // The clock may have gone back: what lies ahead of it is not known again.
                 self.moments.retain(|moment| moment.at_ms < at_ms);
-                let excess = self.moments.len().saturating_sub(STEPS);
+                let excess = self.moments.len().saturating_sub(MAX_STEPS);
                 self.moments.drain(..excess);
             }
-            None => self.step = Some(Step { at_ms, first: Standing::default(), last: now }),
+            None => self.open_step = Some(OpenStep { at_ms, at_start: ProgressSample::default(), latest: now }),
         }
     }
 
     /// The steps that are over, oldest first.
-    pub(super) fn moments(&self) -> impl Iterator<Item = Moment> {
+    pub(super) fn moments(&self) -> impl Iterator<Item = HistorySample> {
         self.moments.iter().copied()
     }
 }
@@ -79,9 +79,9 @@ mod tests {
     use super::*;
 
     fn after(seconds: impl IntoIterator<Item = (i64, u64)>) -> Vec<(i64, u64)> {
-        let mut history = History::default();
+        let mut history = RecentHistory::default();
         for (second, records) in seconds {
-            history.add(second * 1_000 + 300, Standing { records, ..Standing::default() });
+            history.add_sample(second * 1_000 + 300, ProgressSample { records, ..ProgressSample::default() });
         }
         history.moments().map(|moment| (moment.at_ms, moment.records)).collect()
     }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn an_hour_is_kept() {
         let moments = after((0..8_000).map(|second| (second, 0)));
-        assert_eq!(moments.len(), STEPS);
+        assert_eq!(moments.len(), MAX_STEPS);
         assert_eq!(moments.last().map(|(at_ms, _)| *at_ms), Some(7_980_000));
     }
 
@@ -109,9 +109,12 @@ mod tests {
 
     #[test]
     fn what_stands_at_the_end_of_a_step_is_its_lag() {
-        let mut history = History::default();
+        let mut history = RecentHistory::default();
         for (ms, lag) in [(1_000, 7), (9_000, 3), (11_000, 90)] {
-            history.add(ms, Standing { lag: Some(lag), watermark_delay_ms: Some(ms), ..Standing::default() });
+            history.add_sample(
+                ms,
+                ProgressSample { lag: Some(lag), watermark_delay_ms: Some(ms), ..ProgressSample::default() },
+            );
         }
         let moment = history.moments().next().expect("one step is over");
         assert_eq!((moment.lag, moment.watermark_delay_ms), (Some(3), Some(9_000)));

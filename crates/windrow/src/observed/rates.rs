@@ -5,30 +5,30 @@ use std::time::{Duration, Instant};
 
 use windrow_engine::{Epoch, HistogramCounts, Partition};
 
-use super::number;
+use super::count_as_f64;
 
 /// How far back rates look.
-const LATELY: Duration = Duration::from_secs(10);
+const RATE_WINDOW: Duration = Duration::from_secs(10);
 /// How far back quantiles look.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const QUANTILE_WINDOW: Duration = Duration::from_secs(60);
 
 /// What is counted since the start.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) workers: Vec<WorkerCounts>,
+pub(super) struct CounterValues {
+    pub(super) workers: Vec<WorkerCounterValues>,
     pub(super) view_rows: Vec<u64>,
     /// Records of each opening of a partition.
     pub(super) partitions: BTreeMap<(Partition, Epoch), u64>,
     pub(super) rows_written: u64,
     pub(super) transactions: u64,
     pub(super) transaction_time: Duration,
-    pub(super) event_time: HistogramCounts,
-    pub(super) append: HistogramCounts,
+    pub(super) event_time_freshness: HistogramCounts,
+    pub(super) append_freshness: HistogramCounts,
 }
 
 /// What is counted per worker.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct WorkerCounts {
+pub(super) struct WorkerCounterValues {
     pub(super) records: u64,
     pub(super) busy: Duration,
     pub(super) idle: Duration,
@@ -37,51 +37,54 @@ pub(super) struct WorkerCounts {
 
 /// What was counted at one moment.
 #[derive(Clone, Debug)]
-pub(super) struct Sample {
+pub(super) struct CounterSample {
     pub(super) at: Instant,
-    pub(super) counts: Counts,
+    pub(super) counts: CounterValues,
 }
 
 /// The samples of the last minute, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Rates(VecDeque<Sample>);
+pub(super) struct RateSamples(VecDeque<CounterSample>);
 
-impl Rates {
-    pub(super) fn add(&mut self, sample: Sample) {
+impl RateSamples {
+    pub(super) fn add_sample(&mut self, sample: CounterSample) {
         // One that is older than a minute stays, so that there is one to compare with.
-        while self.0.get(1).is_some_and(|second| sample.at - second.at >= REMEMBERED) {
+        while self.0.get(1).is_some_and(|second| sample.at - second.at >= QUANTILE_WINDOW) {
             self.0.pop_front();
         }
         self.0.push_back(sample);
     }
 
     /// The newest sample, and the newest of those that are at least `age` older; the oldest where there is none.
-    fn ends(&self, age: Duration) -> Option<(&Sample, &Sample)> {
+    fn newest_and_before(&self, age: Duration) -> Option<(&CounterSample, &CounterSample)> {
         let newest = self.0.back()?;
         let before = self.0.iter().rev().find(|sample| newest.at - sample.at >= age).or(self.0.front())?;
         Some((newest, before))
     }
 
     /// How much `count` grew per second over the last ten.
-    pub(super) fn lately(&self, count: impl Fn(&Counts) -> f64) -> f64 {
-        let Some((newest, before)) = self.ends(LATELY) else { return 0.0 };
+    pub(super) fn rate_per_second(&self, count: impl Fn(&CounterValues) -> f64) -> f64 {
+        let Some((newest, before)) = self.newest_and_before(RATE_WINDOW) else { return 0.0 };
         let seconds = (newest.at - before.at).as_secs_f64();
         if seconds > 0.0 { (count(&newest.counts) - count(&before.counts)).max(0.0) / seconds } else { 0.0 }
     }
 
     /// What a histogram counted over the last minute.
-    pub(super) fn lately_counted(&self, histogram: impl Fn(&Counts) -> &HistogramCounts) -> HistogramCounts {
-        self.ends(REMEMBERED).map_or_else(HistogramCounts::default, |(newest, before)| {
+    pub(super) fn histogram_of_last_minute(
+        &self,
+        histogram: impl Fn(&CounterValues) -> &HistogramCounts,
+    ) -> HistogramCounts {
+        self.newest_and_before(QUANTILE_WINDOW).map_or_else(HistogramCounts::default, |(newest, before)| {
             histogram(&newest.counts).since(histogram(&before.counts))
         })
     }
 
     /// What a transaction took on average over the last ten seconds; `None` where there was none.
-    pub(super) fn transaction_ms(&self) -> Option<f64> {
-        let (newest, before) = self.ends(LATELY)?;
+    pub(super) fn mean_transaction_ms(&self) -> Option<f64> {
+        let (newest, before) = self.newest_and_before(RATE_WINDOW)?;
         let transactions = newest.counts.transactions - before.counts.transactions;
         let took = newest.counts.transaction_time.saturating_sub(before.counts.transaction_time);
-        (transactions > 0).then(|| took.as_secs_f64() * 1e3 / number(transactions))
+        (transactions > 0).then(|| took.as_secs_f64() * 1e3 / count_as_f64(transactions))
     }
 }
 
@@ -89,17 +92,17 @@ impl Rates {
 mod tests {
     use super::*;
 
-    fn rates(rows: impl IntoIterator<Item = (u64, u64)>) -> Rates {
-        let (start, mut rates) = (Instant::now(), Rates::default());
+    fn rates(rows: impl IntoIterator<Item = (u64, u64)>) -> RateSamples {
+        let (start, mut rates) = (Instant::now(), RateSamples::default());
         for (second, rows_written) in rows {
-            let counts = Counts { rows_written, transactions: rows_written, ..Counts::default() };
-            rates.add(Sample { at: start + Duration::from_secs(second), counts });
+            let counts = CounterValues { rows_written, transactions: rows_written, ..CounterValues::default() };
+            rates.add_sample(CounterSample { at: start + Duration::from_secs(second), counts });
         }
         rates
     }
 
-    fn per_second(rates: &Rates) -> f64 {
-        rates.lately(|counts| number(counts.rows_written))
+    fn per_second(rates: &RateSamples) -> f64 {
+        rates.rate_per_second(|counts| count_as_f64(counts.rows_written))
     }
 
     #[test]
@@ -118,19 +121,19 @@ mod tests {
     fn no_more_than_a_minute_is_remembered() {
         let rates = rates((0..1_000).map(|second| (second, second)));
         assert_eq!(rates.0.len(), 61);
-        assert_eq!(rates.transaction_ms(), Some(0.0));
+        assert_eq!(rates.mean_transaction_ms(), Some(0.0));
     }
 
     #[test]
     fn quantiles_are_those_of_the_last_minute() {
-        let (start, mut rates) = (Instant::now(), Rates::default());
+        let (start, mut rates) = (Instant::now(), RateSamples::default());
         let histogram = windrow_engine::Histogram::default();
         for second in 0..200_u64 {
             histogram.observe(if second < 100 { 80_000 } else { 40 }, 5);
-            let counts = Counts { append: histogram.counts(), ..Counts::default() };
-            rates.add(Sample { at: start + Duration::from_secs(second), counts });
+            let counts = CounterValues { append_freshness: histogram.counts(), ..CounterValues::default() };
+            rates.add_sample(CounterSample { at: start + Duration::from_secs(second), counts });
         }
-        let lately = rates.lately_counted(|counts| &counts.append);
+        let lately = rates.histogram_of_last_minute(|counts| &counts.append_freshness);
         assert_eq!(lately.total(), 300);
         assert!(lately.quantile_ms(0.99).is_some_and(|p99| p99 <= 50.0), "{lately:?}");
     }

@@ -9,7 +9,7 @@ const FIVE_MISTAKES: &str = "crates/spec/tests/mistakes/five.toml";
 /// Where they are.
 const PLACES: [(u64, u64); 5] = [(5, 1), (13, 14), (16, 24), (21, 1), (25, 41)];
 
-fn json(finished: &Finished) -> Value {
+fn parse_json(finished: &Finished) -> Value {
     serde_json::from_slice(&finished.stdout).expect("standard output is JSON")
 }
 
@@ -25,7 +25,7 @@ fn the_shipped_pipelines_plan_is_printed() {
 #[test]
 fn the_plan_as_json() {
     let checked = run(["check", "pipelines/ecommerce.toml", "--json"]).expect(0);
-    json(&checked);
+    parse_json(&checked);
     insta::assert_snapshot!(checked.text());
     assert_eq!(checked.stderr, "");
 }
@@ -43,7 +43,7 @@ fn five_mistakes_are_printed_with_their_places() {
 #[test]
 fn five_mistakes_as_json_have_line_and_column() {
     let checked = run(["check", FIVE_MISTAKES, "--json"]).expect(3);
-    let listed = json(&checked);
+    let listed = parse_json(&checked);
     assert_eq!(listed["file"], FIVE_MISTAKES);
     let number = |mistake: &Value, name: &str| mistake["place"][name].as_u64().expect("a number");
     let mistakes = listed["mistakes"].as_array().expect("a list");
@@ -85,5 +85,5 @@ fn a_password_in_the_redis_address_is_not_shown() {
 #[test]
 fn an_override_is_in_the_plan() {
     let checked = run(["check", "--json", "--set", "watermark.max_out_of_orderness=2m"]).expect(0);
-    assert_eq!(json(&checked)["watermark"]["max_out_of_orderness_ms"], 120_000);
+    assert_eq!(parse_json(&checked)["watermark"]["max_out_of_orderness_ms"], 120_000);
 }

@@ -9,7 +9,7 @@ fn generate(args: &[&str]) -> Finished {
 }
 
 /// The event times of a stream without flaws, as text.
-fn times(generated: &Finished) -> Vec<String> {
+fn event_times(generated: &Finished) -> Vec<String> {
     let time = |line: &str| {
         let event: Value = serde_json::from_str(line).expect("an event");
         event["event_time"].as_str().expect("a time").to_owned()
@@ -18,7 +18,7 @@ fn times(generated: &Finished) -> Vec<String> {
 }
 
 /// The number before `after` in the line of replay's summary that has `before`.
-fn counted(summary: &str, before: &str, after: &str) -> u64 {
+fn number_between(summary: &str, before: &str, after: &str) -> u64 {
     let line =
         summary.lines().find(|line| line.contains(before) && line.contains(after)).expect("a line of the summary");
     let number = line.split(after).next().and_then(|text| text.rsplit(' ').next()).expect("a number");
@@ -52,7 +52,7 @@ fn the_count_is_kept() {
 #[test]
 fn a_backlog_at_a_rate_ends_at_the_present() {
     let generated = generate(&["--backlog", "10m", "--rate", "10", "--now", "2024-05-06T07:10:00Z"]);
-    let times = times(&generated);
+    let times = event_times(&generated);
     assert_eq!(times.len(), 6_000);
     assert!(times.is_sorted(), "no disorder was asked for");
     assert!(times[0].starts_with("2024-05-06T07:00:00"), "{}", times[0]);
@@ -61,7 +61,7 @@ fn a_backlog_at_a_rate_ends_at_the_present() {
 
 #[test]
 fn a_backlog_with_a_count_is_filled_evenly() {
-    let times = times(&generate(&["--backlog", "2h", "--count", "72", "--now", "2024-05-06T12:00:00Z"]));
+    let times = event_times(&generate(&["--backlog", "2h", "--count", "72", "--now", "2024-05-06T12:00:00Z"]));
     assert_eq!(times.len(), 72);
     assert!(times[0].starts_with("2024-05-06T10:0") && times[71].starts_with("2024-05-06T11:58"), "{times:?}");
 }
@@ -75,8 +75,8 @@ fn the_shares_of_late_and_malformed_events_show_in_replays_summary() {
         let events = generate(&[&base[..], flags].concat()).stdout;
         run_with(["replay", "--input", "-", "--output", "-"], events).expect(0).stderr
     };
-    let dead = |summary: &str| counted(summary, "records in", " dead letter");
-    let late = |summary: &str, view: &str| counted(summary, view, " late event");
+    let dead = |summary: &str| number_between(summary, "records in", " dead letter");
+    let late = |summary: &str, view: &str| number_between(summary, view, " late event");
 
     let clean = replayed(&[]);
     assert_eq!((dead(&clean), late(&clean, "user_features")), (0, 0), "a disorder of 9 s makes nothing late");

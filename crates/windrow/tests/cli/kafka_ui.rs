@@ -36,9 +36,9 @@ fn flags_that_cannot_be_used_are_2() {
 }
 
 /// A running one, and where.
-struct Ui(Child, String);
+struct RunningKafkaUi(Child, String);
 
-impl Ui {
+impl RunningKafkaUi {
     fn start(args: &[&str]) -> Self {
         let all = ["kafka-ui", "--listen", "127.0.0.1:0"].iter().chain(args);
         let mut child =
@@ -63,7 +63,7 @@ impl Ui {
     }
 }
 
-impl Drop for Ui {
+impl Drop for RunningKafkaUi {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -73,7 +73,7 @@ impl Drop for Ui {
 #[test]
 fn without_kafka_pages_are_there_and_say_so_and_sigterm_ends_it() {
     let closed = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").to_string();
-    let mut ui = Ui::start(&["--brokers", &closed]);
+    let mut ui = RunningKafkaUi::start(&["--brokers", &closed]);
     let page = ui.get("/topics/a%3Cb%3E/messages", "");
     assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("<title>Kafka"), "{page}");
     assert!(page.contains("content-security-policy: default-src 'none'"), "{page}");
@@ -90,7 +90,7 @@ fn with_a_token_only_those_who_know_it_are_answered() {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("token");
     std::fs::write(&file, "0123456789abcdef0123\n").expect("a file");
-    let ui = Ui::start(&["--brokers", "127.0.0.1:1", "--token-file", &file.to_string_lossy()]);
+    let ui = RunningKafkaUi::start(&["--brokers", "127.0.0.1:1", "--token-file", &file.to_string_lossy()]);
     assert!(ui.get("/api/topics", "").starts_with("HTTP/1.1 401 "));
     let known = ui.get("/api/topics", "Authorization: Bearer 0123456789abcdef0123\r\n");
     assert!(known.starts_with("HTTP/1.1 503 "), "{known}");

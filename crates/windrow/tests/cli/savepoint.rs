@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::state::Copy;
+use crate::state::StateCopy;
 use crate::windrow::{run, windrow};
 
 const PIPELINE: &str = "crates/windrow/tests/fixtures/state-v1/pipeline.toml";
 const REQUEST: &str = "every-aggregate/kept/savepoint/request";
 
-fn asking(copy: &Copy, timeout: &str) -> Child {
-    let mut command = windrow(["savepoint", PIPELINE, "--set", &copy.setting(), "--timeout", timeout]);
+fn start_savepoint(copy: &StateCopy, timeout: &str) -> Child {
+    let mut command = windrow(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--timeout", timeout]);
     let asking = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("windrow starts");
     let until = Instant::now() + Duration::from_secs(20);
-    while !copy.at(REQUEST).exists() {
+    while !copy.path_of(REQUEST).exists() {
         assert!(Instant::now() < until, "no request");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -24,59 +24,59 @@ fn asking(copy: &Copy, timeout: &str) -> Child {
 
 #[test]
 fn a_pipeline_that_does_not_run_is_6() {
-    let copy = Copy::make();
-    let asked = run(["savepoint", PIPELINE, "--set", &copy.setting(), "--timeout", "1s"])
+    let copy = StateCopy::create();
+    let asked = run(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--timeout", "1s"])
         .expect(6)
         .saying(&["time is over, and partition 0, 1 of 2 did not answer", "Is the pipeline running"]);
     assert_eq!(asked.text(), "");
-    assert!(!copy.at(REQUEST).exists(), "the request was taken back");
+    assert!(!copy.path_of(REQUEST).exists(), "the request was taken back");
 }
 
 #[test]
 fn a_pipeline_that_never_ran_is_13() {
-    let copy = Copy::make();
-    run(["savepoint", "--set", &copy.setting()]).expect(13).saying(&["there is no checkpoint in file:/"]);
+    let copy = StateCopy::create();
+    run(["savepoint", "--set", &copy.store_setting()]).expect(13).saying(&["there is no checkpoint in file:/"]);
 }
 
 #[test]
 fn one_savepoint_is_taken_at_a_time() {
-    let copy = Copy::make();
-    let mut first = asking(&copy, "20s");
-    let second = run(["savepoint", PIPELINE, "--set", &copy.setting()]);
+    let copy = StateCopy::create();
+    let mut first = start_savepoint(&copy, "20s");
+    let second = run(["savepoint", PIPELINE, "--set", &copy.store_setting()]);
     second.expect(6).saying(&["another savepoint, 20", ", is being taken", "gives way by itself at 20"]);
     first.kill().expect("killed");
     first.wait().expect("it ends");
-    assert!(copy.at(REQUEST).exists(), "it was killed, so its request stands");
+    assert!(copy.path_of(REQUEST).exists(), "it was killed, so its request stands");
 }
 
 /// What nobody waits for any more is in nobody's way.
 #[test]
 fn a_request_whose_time_is_over_gives_way() {
-    let copy = Copy::make();
-    let mut first = asking(&copy, "2s");
+    let copy = StateCopy::create();
+    let mut first = start_savepoint(&copy, "2s");
     first.kill().expect("killed");
     first.wait().expect("it ends");
     std::thread::sleep(Duration::from_secs(2));
-    run(["savepoint", PIPELINE, "--set", &copy.setting(), "--timeout", "1s"]).expect(6).saying(&["time is over"]);
+    run(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--timeout", "1s"]).expect(6).saying(&["time is over"]);
 }
 
 #[test]
 fn ctrl_c_takes_the_request_back_and_is_9() {
-    let copy = Copy::make();
-    let asking = asking(&copy, "60s");
+    let copy = StateCopy::create();
+    let asking = start_savepoint(&copy, "60s");
     let pid = i32::try_from(asking.id()).ok().and_then(Pid::from_raw).expect("a process");
     kill_process(pid, Signal::INT).expect("signalled");
     let output = asking.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(9), "{said}");
     assert!(said.contains("stopped while waiting"), "{said}");
-    assert!(!copy.at(REQUEST).exists(), "the request was taken back");
+    assert!(!copy.path_of(REQUEST).exists(), "the request was taken back");
 }
 
 #[test]
 fn a_place_that_is_none_is_17() {
-    let copy = Copy::make();
+    let copy = StateCopy::create();
     for (to, said) in [("", "is empty"), ("hdfs://host", "is no kind"), ("memory:", "nothing may follow memory:")] {
-        run(["savepoint", PIPELINE, "--set", &copy.setting(), "--to", to]).expect(17).saying(&[said]);
+        run(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--to", to]).expect(17).saying(&[said]);
     }
 }

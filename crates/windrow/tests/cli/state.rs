@@ -14,64 +14,64 @@ const JOB: &str = "every-aggregate/kept";
 const SAVEPOINT: &str = "every-aggregate/kept/savepoints/kept";
 
 /// A copy of the kept state.
-pub(crate) struct Copy(TempDir);
+pub(crate) struct StateCopy(TempDir);
 
-impl Copy {
-    pub(crate) fn make() -> Self {
+impl StateCopy {
+    pub(crate) fn create() -> Self {
         let folder = TempDir::new().expect("a folder");
         let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/state-v1/store");
-        copy(&kept, folder.path());
+        copy_folder(&kept, folder.path());
         Self(folder)
     }
 
-    pub(crate) fn at(&self, path: &str) -> PathBuf {
+    pub(crate) fn path_of(&self, path: &str) -> PathBuf {
         self.0.path().join(path)
     }
 
-    fn text(&self, path: &str) -> String {
-        self.at(path).display().to_string()
+    fn path_text(&self, path: &str) -> String {
+        self.path_of(path).display().to_string()
     }
 
-    pub(crate) fn setting(&self) -> String {
+    pub(crate) fn store_setting(&self) -> String {
         format!("checkpoint.store=file:{}", self.0.path().display())
     }
 
     /// One bit of the file is another.
-    fn flip(&self, path: &str) {
-        let mut bytes = fs::read(self.at(path)).expect("readable");
+    fn flip_bit(&self, path: &str) {
+        let mut bytes = fs::read(self.path_of(path)).expect("readable");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
-        fs::write(self.at(path), bytes).expect("written");
+        fs::write(self.path_of(path), bytes).expect("written");
     }
 
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
-        gather(self.0.path(), &mut files);
+        collect_files(self.0.path(), &mut files);
         files
     }
 
     /// What was said of it, without what differs from copy to copy.
-    fn shown(&self, text: &str) -> String {
+    fn redact_store(&self, text: &str) -> String {
         text.replace(&self.0.path().display().to_string(), "[STORE]")
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target);
+            copy_folder(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).expect("copied");
         }
     }
 }
 
-fn gather(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+fn collect_files(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
         if entry.is_dir() {
-            gather(&entry, files);
+            collect_files(&entry, files);
         } else {
             files.insert(entry.clone(), fs::read(&entry).expect("readable"));
         }
@@ -79,7 +79,7 @@ fn gather(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
 }
 
 /// A table's cells, without its lines and the padding, which depends on how long ages are; ages are `…`.
-fn cells(text: &str) -> String {
+fn normalize_table(text: &str) -> String {
     let mut age = None;
     let mut out = String::new();
     for line in text.lines().filter(|line| !line.starts_with(['─', '═'])) {
@@ -100,77 +100,77 @@ fn cells(text: &str) -> String {
     out
 }
 
-fn json(finished: &Finished) -> Value {
+fn parse_json(finished: &Finished) -> Value {
     serde_json::from_slice(&finished.stdout).expect("standard output is JSON")
 }
 
-fn list(copy: &Copy, more: &[&str]) -> Finished {
-    run(["state", "list", PIPELINE, "--set", &copy.setting()].iter().chain(more))
+fn run_list(copy: &StateCopy, more: &[&str]) -> Finished {
+    run(["state", "list", PIPELINE, "--set", &copy.store_setting()].iter().chain(more))
 }
 
-fn verify(copy: &Copy, path: &str, more: &[&str]) -> Finished {
-    run(["state", "verify", &copy.text(path)].iter().chain(more))
+fn run_verify(copy: &StateCopy, path: &str, more: &[&str]) -> Finished {
+    run(["state", "verify", &copy.path_text(path)].iter().chain(more))
 }
 
 #[test]
 fn checkpoints_and_savepoints_are_listed() {
-    let copy = Copy::make();
-    let listed = list(&copy, &[]).expect(0);
-    insta::assert_snapshot!(cells(&copy.shown(listed.text())));
+    let copy = StateCopy::create();
+    let listed = run_list(&copy, &[]).expect(0);
+    insta::assert_snapshot!(normalize_table(&copy.redact_store(listed.text())));
     assert_eq!(listed.stderr, "");
-    let listed = json(&list(&copy, &["--json"]).expect(0));
+    let listed = parse_json(&run_list(&copy, &["--json"]).expect(0));
     assert_eq!(listed["checkpoints"].as_array().map(Vec::len), Some(4));
     let newest = &listed["checkpoints"][1];
     assert_eq!((&newest["number"], &newest["layers"]), (&4.into(), &3.into()), "{newest}");
     assert!(newest["age_ms"].as_i64().is_some_and(|age| age > 0), "{newest}");
     assert_eq!(listed["savepoints"][0]["complete"], true);
-    assert_eq!(listed["savepoints"][0]["location"], format!("file:{}", copy.text(SAVEPOINT)));
+    assert_eq!(listed["savepoints"][0]["location"], format!("file:{}", copy.path_text(SAVEPOINT)));
 }
 
 #[test]
 fn what_cannot_be_read_is_listed_with_the_reason() {
-    let copy = Copy::make();
-    copy.flip("every-aggregate/kept/partition-1/checkpoint/0000000001-0000000004");
-    fs::remove_file(copy.at(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
-    let listed = list(&copy, &[]).expect(0);
-    insta::assert_snapshot!(cells(&copy.shown(listed.text())));
-    let listed = json(&list(&copy, &["--json"]).expect(0));
+    let copy = StateCopy::create();
+    copy.flip_bit("every-aggregate/kept/partition-1/checkpoint/0000000001-0000000004");
+    fs::remove_file(copy.path_of(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
+    let listed = run_list(&copy, &[]).expect(0);
+    insta::assert_snapshot!(normalize_table(&copy.redact_store(listed.text())));
+    let listed = parse_json(&run_list(&copy, &["--json"]).expect(0));
     assert!(listed["checkpoints"][3]["unreadable"].as_str().is_some_and(|why| why.contains("checksum")), "{listed}");
     assert_eq!(listed["savepoints"][0]["complete"], false);
 }
 
 #[test]
 fn a_job_without_state_has_an_empty_list() {
-    let copy = Copy::make();
-    let listed = run(["state", "list", "--set", &copy.setting()]).expect(0);
+    let copy = StateCopy::create();
+    let listed = run(["state", "list", "--set", &copy.store_setting()]).expect(0);
     assert!(listed.text().contains("no checkpoints\n\nno savepoints\n"), "{}", listed.text());
 }
 
 #[test]
 fn the_newest_checkpoints_of_a_job_are_shown() {
-    let copy = Copy::make();
-    let shown = run(["state", "show", &copy.text(JOB)]).expect(0);
-    insta::assert_snapshot!(copy.shown(shown.text()));
+    let copy = StateCopy::create();
+    let shown = run(["state", "show", &copy.path_text(JOB)]).expect(0);
+    insta::assert_snapshot!(copy.redact_store(shown.text()));
     assert_eq!(shown.stderr, "");
 }
 
 #[test]
 fn a_savepoint_is_shown_as_json() {
-    let copy = Copy::make();
-    let shown = run(["state", "show", &format!("file:{}", copy.text(SAVEPOINT)), "--json"]).expect(0);
-    json(&shown);
-    insta::assert_snapshot!(copy.shown(shown.text()));
-    let shown = run(["state", "show", &copy.text(SAVEPOINT)]).expect(0);
+    let copy = StateCopy::create();
+    let shown = run(["state", "show", &format!("file:{}", copy.path_text(SAVEPOINT)), "--json"]).expect(0);
+    parse_json(&shown);
+    insta::assert_snapshot!(copy.redact_store(shown.text()));
+    let shown = run(["state", "show", &copy.path_text(SAVEPOINT)]).expect(0);
     assert!(shown.text().contains("\nid          kept\n"), "{}", shown.text());
 }
 
 #[test]
 fn one_partition_is_shown_alone() {
-    let copy = Copy::make();
-    let shown = json(&run(["state", "show", &copy.text(JOB), "--partition", "1", "--json"]).expect(0));
+    let copy = StateCopy::create();
+    let shown = parse_json(&run(["state", "show", &copy.path_text(JOB), "--partition", "1", "--json"]).expect(0));
     assert_eq!(shown["partitions"].as_array().map(Vec::len), Some(1));
     assert_eq!(shown["partitions"][0]["partition"], 1);
-    run(["state", "show", &copy.text(JOB), "--partition", "2"]).expect(13).saying(&["no state of partition 2"]);
+    run(["state", "show", &copy.path_text(JOB), "--partition", "2"]).expect(13).saying(&["no state of partition 2"]);
 }
 
 #[test]
@@ -181,14 +181,14 @@ fn a_relative_path_is_one_from_here() {
 
 #[test]
 fn whole_state_is_verified() {
-    let copy = Copy::make();
+    let copy = StateCopy::create();
     for path in [JOB, SAVEPOINT] {
         let before = copy.files();
-        let verified = verify(&copy, path, &["--pipeline", PIPELINE]).expect(0);
+        let verified = run_verify(&copy, path, &["--pipeline", PIPELINE]).expect(0);
         assert_eq!(verified.stderr, "");
         assert_eq!(copy.files(), before, "nothing is changed");
     }
-    insta::assert_snapshot!(copy.shown(verify(&copy, JOB, &["--pipeline", PIPELINE]).expect(0).text()));
+    insta::assert_snapshot!(copy.redact_store(run_verify(&copy, JOB, &["--pipeline", PIPELINE]).expect(0).text()));
 }
 
 #[test]
@@ -196,41 +196,41 @@ fn damage_is_named_and_is_16() {
     let layer = "partition-0/state/0000000001-0000000002-0000";
     let manifest = "partition-1/checkpoint/0000000001-0000000004";
 
-    let copy = Copy::make();
-    copy.flip(&format!("{JOB}/{layer}"));
-    copy.flip(&format!("{JOB}/{manifest}"));
-    let damaged = verify(&copy, JOB, &[]).expect(16).saying(&["of 4 checkpoints in ", ", 3 cannot be used"]);
-    insta::assert_snapshot!(copy.shown(damaged.text()));
-    let damaged = json(&verify(&copy, JOB, &["--json"]).expect(16));
+    let copy = StateCopy::create();
+    copy.flip_bit(&format!("{JOB}/{layer}"));
+    copy.flip_bit(&format!("{JOB}/{manifest}"));
+    let damaged = run_verify(&copy, JOB, &[]).expect(16).saying(&["of 4 checkpoints in ", ", 3 cannot be used"]);
+    insta::assert_snapshot!(copy.redact_store(damaged.text()));
+    let damaged = parse_json(&run_verify(&copy, JOB, &["--json"]).expect(16));
     assert_eq!(damaged["usable"], false);
     assert_eq!(damaged["checkpoints"][0]["unusable"][0]["object"], layer);
 
-    let copy = Copy::make();
-    fs::remove_file(copy.at(&format!("{JOB}/{layer}"))).expect("removed");
-    let damaged = verify(&copy, JOB, &[]).expect(16);
+    let copy = StateCopy::create();
+    fs::remove_file(copy.path_of(&format!("{JOB}/{layer}"))).expect("removed");
+    let damaged = run_verify(&copy, JOB, &[]).expect(16);
     assert!(damaged.text().contains(&format!("{layer}: it is missing")), "{}", damaged.text());
 
     // Whole, but another's.
-    let copy = Copy::make();
-    let older = copy.at(&format!("{JOB}/partition-1/checkpoint/0000000001-0000000002"));
-    fs::copy(older, copy.at(&format!("{JOB}/{manifest}"))).expect("copied");
-    let damaged = verify(&copy, JOB, &[]).expect(16);
+    let copy = StateCopy::create();
+    let older = copy.path_of(&format!("{JOB}/partition-1/checkpoint/0000000001-0000000002"));
+    fs::copy(older, copy.path_of(&format!("{JOB}/{manifest}"))).expect("copied");
+    let damaged = run_verify(&copy, JOB, &[]).expect(16);
     assert!(damaged.text().contains("it is another checkpoint's manifest"), "{}", damaged.text());
 }
 
 #[test]
 fn a_savepoint_without_its_last_object_is_incomplete() {
-    let copy = Copy::make();
-    fs::remove_file(copy.at(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
-    let incomplete = verify(&copy, SAVEPOINT, &[]).expect(16).saying(&["is incomplete", "no object `savepoint`"]);
+    let copy = StateCopy::create();
+    fs::remove_file(copy.path_of(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
+    let incomplete = run_verify(&copy, SAVEPOINT, &[]).expect(16).saying(&["is incomplete", "no object `savepoint`"]);
     assert!(incomplete.text().starts_with("incomplete savepoint in "), "{}", incomplete.text());
 }
 
 #[test]
 fn a_savepoint_without_one_of_its_partitions_is_16() {
-    let copy = Copy::make();
-    fs::remove_dir_all(copy.at(&format!("{SAVEPOINT}/partition-1"))).expect("removed");
-    let missing = verify(&copy, SAVEPOINT, &[]).expect(16).saying(&["partitions [1] are missing"]);
+    let copy = StateCopy::create();
+    fs::remove_dir_all(copy.path_of(&format!("{SAVEPOINT}/partition-1"))).expect("removed");
+    let missing = run_verify(&copy, SAVEPOINT, &[]).expect(16).saying(&["partitions [1] are missing"]);
     assert!(missing.text().contains("missing  partition 1\n"), "{}", missing.text());
 }
 
@@ -240,41 +240,41 @@ fn a_newer_format_is_15() {
         (format!("{JOB}/partition-0/checkpoint/0000000001-0000000004"), JOB, "windrow-checkpoint"),
         (format!("{SAVEPOINT}/savepoint"), SAVEPOINT, "windrow-savepoint"),
     ] {
-        let copy = Copy::make();
-        let text = fs::read_to_string(copy.at(&path)).expect("text");
+        let copy = StateCopy::create();
+        let text = fs::read_to_string(copy.path_of(&path)).expect("text");
         let (_, body) = text.split_once('\n').expect("a title line");
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(format!("2\n{body}").as_bytes());
-        fs::write(copy.at(&path), format!("{title} 2 {:08x}\n{body}", hasher.finalize())).expect("written");
-        verify(&copy, verified, &[]).expect(15).saying(&["newer"]);
+        fs::write(copy.path_of(&path), format!("{title} 2 {:08x}\n{body}", hasher.finalize())).expect("written");
+        run_verify(&copy, verified, &[]).expect(15).saying(&["newer"]);
     }
 }
 
 #[test]
 fn what_cannot_be_asked_is_17() {
-    let copy = Copy::make();
+    let copy = StateCopy::create();
     for command in ["show", "verify"] {
         run(["state", command, PIPELINE]).expect(17).saying(&["not a directory"]);
         run(["state", command, "hdfs://host/a"]).expect(17).saying(&["is no kind of checkpoint store"]);
-        run(["state", command, &copy.text("nowhere")]).expect(13).saying(&["there is no state in ", "nowhere"]);
+        run(["state", command, &copy.path_text("nowhere")]).expect(13).saying(&["there is no state in ", "nowhere"]);
     }
 }
 
 #[test]
 fn it_is_said_which_views_keep_their_state() {
-    let copy = Copy::make();
-    let changed = copy.at("changed.toml");
+    let copy = StateCopy::create();
+    let changed = copy.path_of("changed.toml");
     let text = fs::read_to_string(crate::windrow::project().join(PIPELINE)).expect("a pipeline");
     let text = text.replace("gap = \"2m\"", "gap = \"3m\"").replace("feature_view.sliding", "feature_view.other");
     fs::write(&changed, text).expect("written");
     let changed = changed.display().to_string();
-    let said = verify(&copy, JOB, &["--pipeline", &changed])
+    let said = run_verify(&copy, JOB, &["--pipeline", &changed])
         .expect(14)
         .saying(&["`windrow run` needs --drop-state sliding --drop-state session"]);
-    insta::assert_snapshot!(copy.shown(said.text()));
-    let views = json(&verify(&copy, JOB, &["--pipeline", &changed, "--json"]).expect(14))["views"].clone();
+    insta::assert_snapshot!(copy.redact_store(said.text()));
+    let views = parse_json(&run_verify(&copy, JOB, &["--pipeline", &changed, "--json"]).expect(14))["views"].clone();
     assert_eq!(views[2]["needs_drop_state"], true, "{views}");
-    verify(&copy, JOB, &["--pipeline", "pipelines/ecommerce.toml"])
+    run_verify(&copy, JOB, &["--pipeline", "pipelines/ecommerce.toml"])
         .expect(13)
         .saying(&["the state is of pipeline `every-aggregate` over topic `visits`, not of `ecommerce`"]);
 }
@@ -282,17 +282,19 @@ fn it_is_said_which_views_keep_their_state() {
 /// Before Kafka is looked for, let alone the group joined.
 #[test]
 fn a_run_from_nothing_ends_at_once() {
-    let copy = Copy::make();
+    let copy = StateCopy::create();
     let from = |path: &str| {
-        let setting = format!("checkpoint.store=file:{}", copy.text("new"));
+        let setting = format!("checkpoint.store=file:{}", copy.path_text("new"));
         let brokers = "source.kafka.brokers=127.0.0.1:1";
         run(["run", PIPELINE, "--set", &setting, "--set", brokers, "--start-timeout", "1s", "--from", path])
     };
-    from(&copy.text("nowhere")).expect(13).saying(&["there is nothing to begin from in file:/", "nowhere (--from)"]);
-    from(&copy.text(SAVEPOINT)).expect(6);
-    from(&copy.text(JOB)).expect(6);
-    copy.flip(&format!("{SAVEPOINT}/savepoint"));
-    from(&copy.text(SAVEPOINT)).expect(16).saying(&["savepoint: its checksum does not fit"]);
-    fs::remove_file(copy.at(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
-    from(&copy.text(SAVEPOINT)).expect(16).saying(&["is incomplete", "windrow savepoint"]);
+    from(&copy.path_text("nowhere"))
+        .expect(13)
+        .saying(&["there is nothing to begin from in file:/", "nowhere (--from)"]);
+    from(&copy.path_text(SAVEPOINT)).expect(6);
+    from(&copy.path_text(JOB)).expect(6);
+    copy.flip_bit(&format!("{SAVEPOINT}/savepoint"));
+    from(&copy.path_text(SAVEPOINT)).expect(16).saying(&["savepoint: its checksum does not fit"]);
+    fs::remove_file(copy.path_of(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
+    from(&copy.path_text(SAVEPOINT)).expect(16).saying(&["is incomplete", "windrow savepoint"]);
 }

@@ -1,10 +1,10 @@
 //! `run --bounded`: Flink's answers, out of Kafka and into Redis.
 
 use crate::support::conformance_cases;
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip, keyed_by_user};
-use crate::support::redis::{Contents, Redis};
-use crate::support::rows::{assert_same, last_per_key};
-use crate::support::windrow::{Run, generate, replay, shipped};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip, key_events_by_user};
+use crate::support::redis::{Redis, RowsByKey};
+use crate::support::rows::{assert_same_rows, last_row_per_key};
+use crate::support::windrow::{TestJob, run_generate, run_replay, shipped_pipeline};
 
 /// Every conformance case, sent to one partition, leaves the last row per key of Flink's answers.
 #[test]
@@ -13,12 +13,16 @@ fn conformance_cases_through_one_partition() {
     for (name, events, answers) in conformance_cases() {
         let redis = Redis::start();
         let topic = kafka.create_topic(1, &[]);
-        kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
-        let run = Run::new(&kafka.brokers, &redis.url(), &topic);
-        run.bounded(&[]);
-        let expected = last_per_key(answers.iter().map(String::as_str));
-        assert_same(&expected, &redis.contents(), &name);
-        assert_eq!(kafka.committed(&run.group, &topic, 1), [i64::try_from(events.len()).expect("small")], "{name}");
+        kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
+        let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+        run.run_bounded(&[]);
+        let expected = last_row_per_key(answers.iter().map(String::as_str));
+        assert_same_rows(&expected, &redis.read_rows(), &name);
+        assert_eq!(
+            kafka.committed_offsets(&run.group, &topic, 1),
+            [i64::try_from(events.len()).expect("small")],
+            "{name}"
+        );
     }
 }
 
@@ -28,7 +32,7 @@ fn conformance_cases_through_four_partitions() {
     let kafka = kafka_or_skip!();
     for (index, (name, events, _)) in conformance_cases().into_iter().enumerate() {
         let topic = kafka.create_topic(4, &[]);
-        kafka.produce(&topic, &keyed_by_user(&events, None));
+        kafka.produce(&topic, &key_events_by_user(&events, None));
         let workers = (index % 5 + 1).to_string();
         check_against_replay(&kafka, &topic, 4, &workers, &name);
     }
@@ -41,7 +45,7 @@ fn generated_traffic_through_four_partitions() {
     let topic = kafka.create_topic(4, &[]);
     let seed = std::process::id().to_string();
     println!("seed {seed}");
-    let lines = generate(&[
+    let lines = run_generate(&[
         "--count",
         "40000",
         "--users",
@@ -57,13 +61,13 @@ fn generated_traffic_through_four_partitions() {
         "--seed",
         &seed,
     ]);
-    let records: Vec<Sent> = lines
+    let records: Vec<OutgoingRecord> = lines
         .into_iter()
         .map(|line| {
             // As the generator keys them: a malformed record may have any key.
             let event = serde_json::from_slice::<serde_json::Value>(&line).unwrap_or_default();
             let key = event["user_id"].as_str().unwrap_or("malformed").to_owned().into_bytes();
-            Sent { partition: None, key: Some(key), payload: Some(line) }
+            OutgoingRecord { partition: None, key: Some(key), payload: Some(line) }
         })
         .collect();
     kafka.produce(&topic, &records);
@@ -72,18 +76,18 @@ fn generated_traffic_through_four_partitions() {
 
 fn check_against_replay(kafka: &Kafka, topic: &str, partitions: i32, workers: &str, what: &str) {
     let redis = Redis::start();
-    let run = Run::new(&kafka.brokers, &redis.url(), topic);
-    run.bounded(&["--workers", workers]);
-    let mut expected = Contents::new();
+    let run = TestJob::new(&kafka.brokers, &redis.url(), topic);
+    run.run_bounded(&["--workers", workers]);
+    let mut expected = RowsByKey::new();
     let mut ends = Vec::new();
     for partition in 0..partitions {
-        let records = kafka.read(topic, partition);
+        let records = kafka.read_partition(topic, partition);
         ends.push(i64::try_from(records.len()).expect("small"));
         let lines: Vec<Vec<u8>> = records.into_iter().map(|record| record.payload.unwrap_or_default()).collect();
-        expected.extend(last_per_key(replay(&shipped(), &lines).lines()));
+        expected.extend(last_row_per_key(run_replay(&shipped_pipeline(), &lines).lines()));
     }
-    assert_same(&expected, &redis.contents(), what);
-    assert_eq!(kafka.committed(&run.group, topic, partitions), ends, "{what}");
+    assert_same_rows(&expected, &redis.read_rows(), what);
+    assert_eq!(kafka.committed_offsets(&run.group, topic, partitions), ends, "{what}");
 }
 
 /// An empty topic, and one with nothing new, end at once.
@@ -92,14 +96,14 @@ fn nothing_to_read() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(3, &[]);
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.bounded(&[]);
-    assert_eq!(redis.size(), 0);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.run_bounded(&[]);
+    assert_eq!(redis.row_count(), 0);
     let (_, events, _) = conformance_cases().swap_remove(0);
-    kafka.produce(&topic, &keyed_by_user(&events, None));
-    run.bounded(&[]);
-    let once = redis.contents();
+    kafka.produce(&topic, &key_events_by_user(&events, None));
+    run.run_bounded(&[]);
+    let once = redis.read_rows();
     assert!(!once.is_empty());
-    run.bounded(&[]);
-    assert_eq!(redis.contents(), once);
+    run.run_bounded(&[]);
+    assert_eq!(redis.read_rows(), once);
 }

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use crate::support::eventually;
-use crate::support::expected::{closing_events, expected};
+use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::kafka_or_skip;
 use crate::support::redis::Redis;
-use crate::support::rows::await_same;
-use crate::support::traffic::{events, seed};
-use crate::support::windrow::{Run, telling};
-use crate::topic::said;
+use crate::support::rows::await_same_rows;
+use crate::support::traffic::{generate_events, read_or_create_seed};
+use crate::support::wait_until;
+use crate::support::windrow::{TestJob, telling_pipeline};
+use crate::topic::read_log;
 
 const PARTITIONS: i32 = 4;
 
@@ -20,30 +20,30 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     let kafka = kafka_or_skip!();
     let mut redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
-    let run = Run::of(telling(), &kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
     let folder = tempfile::tempdir().expect("a folder");
     let (log, newcomer_log) = (folder.path().join("log"), folder.path().join("newcomer"));
-    let events = events(8_000, seed());
-    let total = || kafka.committed(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
+    let events = generate_events(8_000, read_or_create_seed());
+    let total = || kafka.committed_offsets(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
 
     let running = run.start(&["--workers", "1"], &log);
     kafka.produce(&topic, &events[..4_000]);
-    eventually(30, "it works", || total() == 4_000);
+    wait_until(30, "it works", || total() == 4_000);
     let newcomer = run.start(&["--workers", "1"], &newcomer_log);
-    eventually(30, "it is connected to Redis", || said(&newcomer_log).contains("running"));
-    redis.freeze();
+    wait_until(30, "it is connected to Redis", || read_log(&newcomer_log).contains("running"));
+    redis.pause();
     kafka.produce(&topic, &events[4_000..]);
     // Its rows wait for Redis, and so does the last checkpoint.
     std::thread::sleep(Duration::from_secs(6));
-    assert!(!said(&log).contains("giving partitions up"), "it did not wait:\n{}", said(&log));
-    redis.restart();
-    eventually(30, "the newcomer has its share", || said(&newcomer_log).contains("INFO restored partition="));
+    assert!(!read_log(&log).contains("giving partitions up"), "it did not wait:\n{}", read_log(&log));
+    redis.restart_empty();
+    wait_until(30, "the newcomer has its share", || read_log(&newcomer_log).contains("INFO restored partition="));
     // Afterwards, since what is wrong shows late.
     std::thread::sleep(Duration::from_secs(3));
     kafka.produce(&topic, &closing_events(PARTITIONS));
-    eventually(30, "everything is committed", || total() == 8_000 + i64::from(PARTITIONS));
+    wait_until(30, "everything is committed", || total() == 8_000 + i64::from(PARTITIONS));
 
-    let said = said(&log);
+    let said = read_log(&log);
     assert!(said.contains("has lost rows that it had acknowledged"), "{said}");
     let (_, after) = said.split_once("giving partitions up").expect("it gave some up");
     let (given_up, after) = after.split_once("partitions=[").and_then(|(_, rest)| rest.split_once(']')).expect("which");
@@ -62,35 +62,35 @@ fn partitions_claimed_by_a_sleeper_come_back() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
-    let mut run = Run::of(telling(), &kafka.brokers, &redis.url(), &topic);
-    run.set("source.kafka.session_timeout=\"6s\"");
+    let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    run.set_override("source.kafka.session_timeout=\"6s\"");
     let folder = tempfile::tempdir().expect("a folder");
     let (sleeper_log, log) = (folder.path().join("sleeper"), folder.path().join("log"));
-    let events = events(8_000, seed());
-    let total = || kafka.committed(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
+    let events = generate_events(8_000, read_or_create_seed());
+    let total = || kafka.committed_offsets(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
 
     kafka.produce(&topic, &events[..4_000]);
     let sleeper = run.start(&["--workers", "1"], &sleeper_log);
-    eventually(30, "it is connected to Redis", || said(&sleeper_log).contains("running"));
-    redis.freeze();
-    eventually(30, "it has claimed its partitions", || {
+    wait_until(30, "it is connected to Redis", || read_log(&sleeper_log).contains("running"));
+    redis.pause();
+    wait_until(30, "it has claimed its partitions", || {
         let claimed = |partition: i32| {
             let folder = run.state.path().join("telling").join(&run.group).join(format!("partition-{partition}/epoch"));
             folder.is_dir()
         };
         (0..PARTITIONS).all(claimed)
     });
-    sleeper.signal("-STOP");
-    redis.thaw();
+    sleeper.send_signal("-STOP");
+    redis.resume();
     let running = run.start(&["--workers", "1"], &log);
-    eventually(30, "the other one has it all", || total() == 4_000);
+    wait_until(30, "the other one has it all", || total() == 4_000);
 
-    sleeper.signal("-CONT");
+    sleeper.send_signal("-CONT");
     kafka.produce(&topic, &events[4_000..]);
     kafka.produce(&topic, &closing_events(PARTITIONS));
-    let expected = expected(&kafka, &topic, PARTITIONS, &telling());
-    await_same(&expected.contents, &redis, 60, "after the sleeper woke");
+    let expected = replay_expected_rows(&kafka, &topic, PARTITIONS, &telling_pipeline());
+    await_same_rows(&expected.contents, &redis, 60, "after the sleeper woke");
     sleeper.stop(Duration::from_secs(15), &sleeper_log);
     running.stop(Duration::from_secs(15), &log);
-    await_same(&expected.contents, &redis, 1, "after everybody left");
+    await_same_rows(&expected.contents, &redis, 1, "after everybody left");
 }

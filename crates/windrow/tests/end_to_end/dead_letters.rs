@@ -6,12 +6,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::windrow::Run;
+use crate::support::windrow::TestJob;
 
 /// A record and what its reason must mention.
-fn malformed() -> Vec<(Option<Vec<u8>>, &'static str)> {
+fn malformed_records() -> Vec<(Option<Vec<u8>>, &'static str)> {
     let text = |text: &str| Some(text.as_bytes().to_vec());
     let long_key = format!(r#"{{"user_id":"{}","event_time":0}}"#, "k".repeat(800_000));
     let long_value = format!(r#"{{"user_id":"u","event_time":0,"price":"{}"}}"#, "A".repeat(600_000));
@@ -36,16 +36,16 @@ fn malformed() -> Vec<(Option<Vec<u8>>, &'static str)> {
     ]
 }
 
-fn events() -> Vec<Sent> {
+fn good_and_malformed_records() -> Vec<OutgoingRecord> {
     let good = r#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":29.99}"#;
-    let sent = |payload| Sent { partition: Some(0), key: Some(b"111".to_vec()), payload };
-    let bad = malformed().into_iter().map(|(payload, _)| sent(payload));
+    let sent = |payload| OutgoingRecord { partition: Some(0), key: Some(b"111".to_vec()), payload };
+    let bad = malformed_records().into_iter().map(|(payload, _)| sent(payload));
     let good = || std::iter::once(sent(Some(good.as_bytes().to_vec())));
     good().chain(bad).chain(good()).collect()
 }
 
-fn check_rows(redis: &Redis) {
-    let contents = redis.contents();
+fn assert_good_rows(redis: &Redis) {
+    let contents = redis.read_rows();
     assert_eq!(contents.keys().collect::<Vec<_>>(), ["session_features:111:1704103200000", "user_features:111"]);
     assert_eq!(contents["user_features:111"]["view_count_1h"], "2");
 }
@@ -55,18 +55,18 @@ fn dead_letters_go_to_a_file() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
-    kafka.produce(&topic, &events());
+    kafka.produce(&topic, &good_and_malformed_records());
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead.jsonl");
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.set(&format!("dead_letters.file={}", path.display()));
-    let log = run.bounded(&[]);
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.set_override(&format!("dead_letters.file={}", path.display()));
+    let log = run.run_bounded(&[]);
     assert!(log.contains("dead_letters=\"16\""), "{log}");
-    check_rows(&redis);
+    assert_good_rows(&redis);
     let letters = std::fs::read_to_string(&path).expect("the file is there");
     let letters: Vec<Value> = letters.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
-    assert_eq!(letters.len(), malformed().len());
-    for (index, (letter, (payload, reason))) in letters.iter().zip(malformed()).enumerate() {
+    assert_eq!(letters.len(), malformed_records().len());
+    for (index, (letter, (payload, reason))) in letters.iter().zip(malformed_records()).enumerate() {
         assert_eq!(letter["topic"], Value::String(topic.clone()));
         assert_eq!(letter["partition"], 0);
         assert_eq!(letter["offset"], index + 1);
@@ -86,15 +86,15 @@ fn dead_letters_go_to_a_topic() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
-    kafka.produce(&topic, &events());
-    let dead = Kafka::unique("dead");
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.set(&format!("dead_letters.topic={dead}"));
-    run.bounded(&[]);
-    check_rows(&redis);
-    let letters = kafka.read(&dead, 0);
-    assert_eq!(letters.len(), malformed().len());
-    for (index, (letter, (payload, reason))) in letters.iter().zip(malformed()).enumerate() {
+    kafka.produce(&topic, &good_and_malformed_records());
+    let dead = Kafka::unique_name("dead");
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.set_override(&format!("dead_letters.topic={dead}"));
+    run.run_bounded(&[]);
+    assert_good_rows(&redis);
+    let letters = kafka.read_partition(&dead, 0);
+    assert_eq!(letters.len(), malformed_records().len());
+    for (index, (letter, (payload, reason))) in letters.iter().zip(malformed_records()).enumerate() {
         assert_eq!(letter.payload, payload, "{reason}");
         assert_eq!(letter.key.as_deref(), Some(&b"111"[..]));
         let headers = &letter.headers;
@@ -119,14 +119,14 @@ fn a_topic_that_refuses_dead_letters_halts_the_job() {
     let topic = kafka.create_topic(1, &[]);
     let dead = kafka.create_topic(1, &[("cleanup.policy", "compact")]);
     let payload = Some(b"no event".to_vec());
-    kafka.produce(&topic, &[Sent { partition: Some(0), key: None, payload }]);
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.set(&format!("dead_letters.topic={dead}"));
-    let output = run.finish(&["--bounded"]);
+    kafka.produce(&topic, &[OutgoingRecord { partition: Some(0), key: None, payload }]);
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.set_override(&format!("dead_letters.topic={dead}"));
+    let output = run.run_to_end(&["--bounded"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{log}");
     assert!(log.contains(&format!("cannot keep dead letters in topic `{dead}`")), "{log}");
-    assert_eq!(kafka.committed(&run.group, &topic, 1), [-1]);
+    assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [-1]);
 }
 
 /// A row whose key holds something else (fault row 20): the key is left alone and named, all other rows are written.
@@ -137,12 +137,12 @@ fn rows_that_redis_refuses_are_dead_letters() {
     let mut connection = redis.connect();
     let () = redis::Commands::set(&mut connection, "user_features:111", "somebody else's").expect("SET");
     let topic = kafka.create_topic(1, &[]);
-    kafka.produce(&topic, &events()[..1]);
+    kafka.produce(&topic, &good_and_malformed_records()[..1]);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead.jsonl");
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.set(&format!("dead_letters.file={}", path.display()));
-    run.bounded(&[]);
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.set_override(&format!("dead_letters.file={}", path.display()));
+    run.run_bounded(&[]);
     let left: String = redis::Commands::get(&mut connection, "user_features:111").expect("GET");
     assert_eq!(left, "somebody else's");
     assert!(redis::Commands::exists::<_, bool>(&mut connection, "session_features:111:1704103200000").expect("EXISTS"));

@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::eventually;
-use crate::support::kafka::{Kafka, kafka_or_skip, keyed_by_user};
+use crate::support::kafka::{Kafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::Redis;
-use crate::support::windrow::{Run, generate};
+use crate::support::wait_until;
+use crate::support::windrow::{TestJob, run_generate};
 
 const PARTITIONS: i32 = 2;
-const PATIENCE: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `dev/flink.sh`, which fetches the jars.
-struct Flink(PathBuf);
+struct FlinkCommandLine(PathBuf);
 
-impl Flink {
-    fn or_skip() -> Option<Self> {
+impl FlinkCommandLine {
+    fn find_or_skip() -> Option<Self> {
         let found = std::env::var_os("WINDROW_TEST_FLINK");
         if found.is_none() {
             println!("skipped: this test needs Flink's command line (WINDROW_TEST_FLINK=…/dev/flink.sh)");
@@ -34,22 +34,22 @@ impl Flink {
 }
 
 /// Where the pages of the job are that logs to `log`.
-fn address(log: &Path) -> String {
+fn await_page_address(log: &Path) -> String {
     let found = || {
         let log = std::fs::read_to_string(log).unwrap_or_default();
         let at = log.split_once("the job's pages are at http://")?.1;
         Some(at.split_whitespace().next()?.to_owned())
     };
-    eventually(40, "the job serves its pages", || found().is_some());
+    wait_until(40, "the job serves its pages", || found().is_some());
     found().expect("just seen")
 }
 
-fn committed(kafka: &Kafka, run: &Run, topic: &str) -> i64 {
-    kafka.committed(&run.group, topic, PARTITIONS).iter().filter(|offset| **offset > 0).sum()
+fn total_committed(kafka: &Kafka, run: &TestJob, topic: &str) -> i64 {
+    kafka.committed_offsets(&run.group, topic, PARTITIONS).iter().filter(|offset| **offset > 0).sum()
 }
 
 /// The place in a line such as `Savepoint completed. Path: file:/…`.
-fn place(said: &str) -> PathBuf {
+fn savepoint_folder(said: &str) -> PathBuf {
     let path = said.split_once("Path: ").unwrap_or_else(|| panic!("no path: {said}")).1;
     PathBuf::from(path.split_whitespace().next().and_then(|path| path.strip_prefix("file:")).expect("a folder"))
 }
@@ -57,58 +57,58 @@ fn place(said: &str) -> PathBuf {
 #[test]
 fn flinks_command_line_lists_saves_stops_and_cancels() {
     let kafka = kafka_or_skip!();
-    let Some(flink) = Flink::or_skip() else { return };
+    let Some(flink) = FlinkCommandLine::find_or_skip() else { return };
     let redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let send = |seed: &str| {
-        let events = generate(&["--count", "3000", "--users", "50", "--backlog", "4h", "--seed", seed]);
+        let events = run_generate(&["--count", "3000", "--users", "50", "--backlog", "4h", "--seed", seed]);
         let events: Vec<String> = events.into_iter().map(|line| String::from_utf8(line).expect("text")).collect();
-        kafka.produce(&topic, &keyed_by_user(&events, None));
+        kafka.produce(&topic, &key_events_by_user(&events, None));
         i64::try_from(events.len()).expect("small")
     };
     let folder = tempfile::tempdir().expect("a folder");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let saved = folder.path().join("saved");
     let to = saved.display().to_string();
 
     let log = folder.path().join("first");
     let mut running = run.start(&["--workers", "1", "--listen", "127.0.0.1:0"], &log);
     let mut all = send("1");
-    let server = address(&log);
-    eventually(60, "everything is committed", || committed(&kafka, &run, &topic) == all);
+    let server = await_page_address(&log);
+    wait_until(60, "everything is committed", || total_committed(&kafka, &run, &topic) == all);
 
     let listed = flink.run(&["list", "-m", &server]);
     let line =
         listed.lines().find(|line| line.contains(" : ecommerce (RUNNING)")).unwrap_or_else(|| panic!("{listed}"));
     let job = line.split(" : ").nth(1).expect("an id").to_owned();
 
-    let taken = place(&flink.run(&["savepoint", "-m", &server, &job, &to]));
+    let taken = savepoint_folder(&flink.run(&["savepoint", "-m", &server, &job, &to]));
     assert!(taken.starts_with(&saved) && taken.is_dir(), "{}", taken.display());
     // In the default place.
-    assert!(place(&flink.run(&["savepoint", "-m", &server, &job])).starts_with(run.state.path()));
+    assert!(savepoint_folder(&flink.run(&["savepoint", "-m", &server, &job])).starts_with(run.state.path()));
 
-    let stopped = place(&flink.run(&["stop", "-m", &server, "-p", &to, &job]));
-    assert_eq!(running.wait(PATIENCE), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
+    let stopped = savepoint_folder(&flink.run(&["stop", "-m", &server, "-p", &to, &job]));
+    assert_eq!(running.wait_for_exit(STOP_TIMEOUT), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
     assert_ne!(stopped, taken);
 
     // Another job, with an empty Redis, goes on where that one stopped: it reads nothing that is in the savepoint.
     all += send("2");
     let empty = Redis::start();
-    let other = Run::new(&kafka.brokers, &empty.url(), &topic);
+    let other = TestJob::new(&kafka.brokers, &empty.url(), &topic);
     let log = folder.path().join("second");
     let from = stopped.display().to_string();
     let mut begun = other.start(&["--workers", "1", "--listen", "127.0.0.1:0", "--from", &from], &log);
-    let server = address(&log);
-    eventually(60, "everything is committed again", || committed(&kafka, &other, &topic) == all);
+    let server = await_page_address(&log);
+    wait_until(60, "everything is committed again", || total_committed(&kafka, &other, &topic) == all);
 
     let listed = flink.run(&["list", "-r", "-m", &server]);
     assert!(!listed.contains(&job) && listed.contains(" : ecommerce (RUNNING)"), "a job of its own: {listed}");
     let line = listed.lines().find(|line| line.contains(" : ecommerce (RUNNING)")).expect("just seen");
     flink.run(&["cancel", "-m", &server, line.split(" : ").nth(1).expect("an id")]);
-    assert_eq!(begun.wait(PATIENCE), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
+    assert_eq!(begun.wait_for_exit(STOP_TIMEOUT), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
     let ended = std::fs::read_to_string(&log).expect("a log");
     assert!(ended.contains("all workers ended records=\"3,000\""), "as many as the second batch has: {ended}");
-    let log = other.bounded(&[]);
+    let log = other.run_bounded(&[]);
     assert!(log.contains("all workers ended records=\"0\""), "it was stopped cleanly: {log}");
-    assert!(!empty.contents().is_empty(), "rows were written behind the savepoint");
+    assert!(!empty.read_rows().is_empty(), "rows were written behind the savepoint");
 }

@@ -1,13 +1,13 @@
 //! Topics that cannot be used as they are.
 
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::windrow::Run;
+use crate::support::windrow::TestJob;
 
 const EVENT: &str = r#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":29.99}"#;
 
-fn event(partition: i32, key: Option<&str>) -> Sent {
-    Sent {
+fn event(partition: i32, key: Option<&str>) -> OutgoingRecord {
+    OutgoingRecord {
         partition: Some(partition),
         key: key.map(|key| key.as_bytes().to_vec()),
         payload: Some(EVENT.as_bytes().to_vec()),
@@ -22,13 +22,13 @@ fn records_without_a_key_on_several_partitions_are_refused() {
     let redis = Redis::start();
     let topic = kafka.create_topic(2, &[]);
     kafka.produce(&topic, &[event(0, Some("111")), event(1, None)]);
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    let output = run.finish(&["--bounded", "--workers", "1"]);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let output = run.run_to_end(&["--bounded", "--workers", "1"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{log}");
     assert!(log.contains("the record at offset 0 of partition 1 has no key"), "{log}");
     assert!(log.contains("Produce with `user_id` as the record key"), "{log}");
-    assert!(kafka.committed(&run.group, &topic, 2)[1] < 0);
+    assert!(kafka.committed_offsets(&run.group, &topic, 2)[1] < 0);
 }
 
 /// On one partition there is nothing to spread.
@@ -38,8 +38,8 @@ fn records_without_a_key_on_one_partition_are_fine() {
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
     kafka.produce(&topic, &[event(0, None)]);
-    Run::new(&kafka.brokers, &redis.url(), &topic).bounded(&[]);
-    assert_eq!(redis.contents()["user_features:111"]["avg_viewed_price_1h"], "29.99");
+    TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
+    assert_eq!(redis.read_rows()["user_features:111"]["avg_viewed_price_1h"], "29.99");
 }
 
 /// A malformed record without a key is a dead letter like any other: the job does not stop for one.
@@ -48,10 +48,10 @@ fn a_malformed_record_without_a_key_does_not_stop_the_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(2, &[]);
-    let tombstone = Sent { partition: Some(0), ..Sent::default() };
+    let tombstone = OutgoingRecord { partition: Some(0), ..OutgoingRecord::default() };
     kafka.produce(&topic, &[tombstone, event(0, Some("111"))]);
-    Run::new(&kafka.brokers, &redis.url(), &topic).bounded(&[]);
-    assert_eq!(redis.size(), 2);
+    TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
+    assert_eq!(redis.row_count(), 2);
 }
 
 /// An unknown topic is created, with a warning.
@@ -59,8 +59,8 @@ fn a_malformed_record_without_a_key_does_not_stop_the_job() {
 fn an_unknown_topic_is_created() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = Kafka::unique("unknown");
-    let log = Run::new(&kafka.brokers, &redis.url(), &topic).bounded(&[]);
+    let topic = Kafka::unique_name("unknown");
+    let log = TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
     assert!(log.contains("the topic did not exist; it was created"), "{log}");
-    assert!(kafka.read(&topic, 0).is_empty());
+    assert!(kafka.read_partition(&topic, 0).is_empty());
 }

@@ -4,25 +4,25 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::eventually;
-use crate::support::expected::{closing_events, expected};
+use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{Kafka, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::rows::await_same;
-use crate::support::traffic::{Dice, Load, events, keys, seed};
-use crate::support::watcher::Watcher;
-use crate::support::windrow::{Run, telling};
-use crate::topic::said;
+use crate::support::rows::await_same_rows;
+use crate::support::traffic::{EventFeeder, SeededRandom, generate_events, read_or_create_seed, row_keys};
+use crate::support::wait_until;
+use crate::support::watcher::RowWatcher;
+use crate::support::windrow::{TestJob, telling_pipeline};
+use crate::topic::read_log;
 
 pub(crate) const PARTITIONS: i32 = 4;
 /// Per kill: two hours, so that between a checkpoint and a kill there are several windows of a user.
 const EVENTS_PER_KILL: usize = 3_000;
 
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the kills hit.
 #[derive(Default, Debug)]
-pub(crate) struct Hit {
+pub(crate) struct KillStatistics {
     starting: usize,
     before_reading: usize,
     working: usize,
@@ -30,8 +30,8 @@ pub(crate) struct Hit {
     restored: usize,
 }
 
-impl Hit {
-    fn count(&mut self, log: &str) {
+impl KillStatistics {
+    fn count_log(&mut self, log: &str) {
         self.restored += log.matches("INFO restored partition").count();
         if log.contains("reading partitions") {
             self.working += 1;
@@ -44,21 +44,21 @@ impl Hit {
 }
 
 /// Kills `run`, which works on `topic`, `kills` times under load. `patience`: how long the rest may take in the end.
-pub(crate) fn kill_again_and_again(
+pub(crate) fn kill_repeatedly(
     kafka: &Kafka,
     redis: &Redis,
     topic: &str,
-    run: &Run,
+    run: &TestJob,
     kills: usize,
     seed: u64,
-) -> Hit {
+) -> KillStatistics {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut dice = Dice::new(seed);
-    let events = events(kills * EVENTS_PER_KILL, seed);
-    let watcher = Watcher::start(redis, keys("user_features", &events).into_iter().take(40));
-    let mut hit = Hit::default();
+    let mut dice = SeededRandom::new(seed);
+    let events = generate_events(kills * EVENTS_PER_KILL, seed);
+    let watcher = RowWatcher::start(redis, row_keys("user_features", &events).into_iter().take(40));
+    let mut hit = KillStatistics::default();
     let time = Duration::from_millis(1_500) * u32::try_from(kills).expect("small");
-    let load = Load::start(kafka, topic, events, time);
+    let load = EventFeeder::start(kafka, topic, events, time);
     // With a name it gets its partitions back at once, instead of after the session timeout of the one that was killed.
     let arguments = ["--workers", "2", "--instance", "one"];
     for kill in 0..kills {
@@ -71,30 +71,30 @@ pub(crate) fn kill_again_and_again(
         let after = if kill % 3 == 1 {
             dice.between(20, 700)
         } else {
-            eventually(30, "it works", || said(&log).contains("reading partitions"));
+            wait_until(30, "it works", || read_log(&log).contains("reading partitions"));
             dice.between(0, 2_300)
         };
         std::thread::sleep(Duration::from_millis(after));
         // Once in a while it is asked to stop, which it must do at any moment too.
         if dice.between(0, 5) == 0 {
             hit.stopped += 1;
-            running.stop(STOP_PATIENCE, &log);
+            running.stop(STOP_TIMEOUT, &log);
         } else {
             running.kill();
         }
-        hit.count(&said(&log));
-        mind(&log);
+        hit.count_log(&read_log(&log));
+        assert_no_panic(&log);
     }
-    load.finish();
+    load.finish_at_once();
     kafka.produce(topic, &closing_events(PARTITIONS));
     let log = folder.path().join("last");
     let running = run.start(&arguments, &log);
-    let expected = expected(kafka, topic, PARTITIONS, &telling());
-    await_same(&expected.contents, redis, 60, "after all kills");
-    running.stop(STOP_PATIENCE, &log);
-    mind(&log);
-    await_same(&expected.contents, redis, 1, "after the stop");
-    let rows = watcher.never_saw_a_row_go_back(&expected);
+    let expected = replay_expected_rows(kafka, topic, PARTITIONS, &telling_pipeline());
+    await_same_rows(&expected.contents, redis, 60, "after all kills");
+    running.stop(STOP_TIMEOUT, &log);
+    assert_no_panic(&log);
+    await_same_rows(&expected.contents, redis, 1, "after the stop");
+    let rows = watcher.assert_rows_never_went_back(&expected);
     println!("{hit:?}");
     assert!(rows > kills * 20, "the reader saw next to nothing");
     assert!(hit.working > kills / 4 && hit.restored >= kills / 2, "the kills hit nothing: {hit:?}");
@@ -102,8 +102,8 @@ pub(crate) fn kill_again_and_again(
 }
 
 /// Shows what a process complained about; it has no reason to halt.
-fn mind(log: &Path) {
-    let said = said(log);
+fn assert_no_panic(log: &Path) {
+    let said = read_log(log);
     for line in said.lines().filter(|line| {
         line.contains("ERROR") || line.contains("WARN") && !line.contains("dead letter") || line.contains("panicked")
     }) {
@@ -119,6 +119,6 @@ fn killed_at_any_moment_it_ends_like_a_run_that_was_not() {
     let redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let kills = std::env::var("WINDROW_KILLS").map_or(12, |kills| kills.parse().expect("WINDROW_KILLS is a number"));
-    let run = Run::of(telling(), &kafka.brokers, &redis.url(), &topic);
-    kill_again_and_again(&kafka, &redis, &topic, &run, kills, seed());
+    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    kill_repeatedly(&kafka, &redis, &topic, &run, kills, read_or_create_seed());
 }

@@ -2,22 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::expected::{closing_events, expected};
-use crate::support::kafka::{Kafka, kafka_or_skip, keyed_by_user};
-use crate::support::redis::{Contents, Redis, free_port};
-use crate::support::rows::{assert_same, last_per_key};
-use crate::support::windrow::{Run, generate, shipped};
-use crate::support::{conformance_cases, eventually};
+use crate::support::expected::{closing_events, replay_expected_rows};
+use crate::support::kafka::{Kafka, kafka_or_skip, key_events_by_user};
+use crate::support::redis::{Redis, RowsByKey, free_port};
+use crate::support::rows::{assert_same_rows, last_row_per_key};
+use crate::support::windrow::{TestJob, run_generate, shipped_pipeline};
+use crate::support::{conformance_cases, wait_until};
 
-fn contents(kafka: &Kafka, topic: &str, partitions: i32) -> Contents {
-    expected(kafka, topic, partitions, &shipped()).contents
+fn replay_rows(kafka: &Kafka, topic: &str, partitions: i32) -> RowsByKey {
+    replay_expected_rows(kafka, topic, partitions, &shipped_pipeline()).contents
 }
 
-fn total(offsets: &[i64]) -> i64 {
+fn total_committed(offsets: &[i64]) -> i64 {
     offsets.iter().filter(|offset| **offset > 0).sum()
 }
 
-fn count(records: usize) -> i64 {
+fn as_offset(records: usize) -> i64 {
     i64::try_from(records).expect("small")
 }
 
@@ -30,21 +30,25 @@ fn a_signal_drains_and_commits() {
     for signal in ["-TERM", "-INT"] {
         let redis = Redis::start();
         let topic = kafka.create_topic(4, &[]);
-        kafka.produce(&topic, &keyed_by_user(&events, None));
+        kafka.produce(&topic, &key_events_by_user(&events, None));
         kafka.produce(&topic, &closing_events(4));
         let folder = tempfile::tempdir().expect("a folder");
-        let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+        let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
         let mut running = run.start(&["--workers", "2"], &folder.path().join("log"));
-        let expected = contents(&kafka, &topic, 4);
-        eventually(60, "all rows are written", || redis.size() == expected.len());
-        running.signal(signal);
+        let expected = replay_rows(&kafka, &topic, 4);
+        wait_until(60, "all rows are written", || redis.row_count() == expected.len());
+        running.send_signal(signal);
         let asked = Instant::now();
-        assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+        assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
         assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
-        assert_same(&expected, &redis.contents(), signal);
-        assert_eq!(total(&kafka.committed(&run.group, &topic, 4)), count(events.len() + 4), "{signal}");
+        assert_same_rows(&expected, &redis.read_rows(), signal);
+        assert_eq!(
+            total_committed(&kafka.committed_offsets(&run.group, &topic, 4)),
+            as_offset(events.len() + 4),
+            "{signal}"
+        );
         // Nothing is left to read.
-        let log = run.bounded(&[]);
+        let log = run.run_bounded(&[]);
         assert!(log.contains("all workers ended records=\"0\""), "{log}");
     }
 }
@@ -56,25 +60,27 @@ fn offsets_are_committed_only_behind_redis() {
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--workers", "1"], &folder.path().join("log"));
     let first = r#"{"event_time":"2024-01-01T09:00:00","event_type":"view","user_id":"0","price":1}"#;
-    kafka.produce(&topic, &keyed_by_user(&[first.to_owned()], Some(0)));
-    eventually(60, "the first event is committed", || kafka.committed(&run.group, &topic, 1) == [1]);
+    kafka.produce(&topic, &key_events_by_user(&[first.to_owned()], Some(0)));
+    wait_until(60, "the first event is committed", || kafka.committed_offsets(&run.group, &topic, 1) == [1]);
 
-    redis.freeze();
+    redis.pause();
     let (_, events, _) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
-    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     kafka.produce(&topic, &closing_events(1));
     std::thread::sleep(Duration::from_secs(4));
     // Up to the first fired row nothing depends on Redis; behind it nothing may be committed.
-    let frozen = kafka.committed(&run.group, &topic, 1)[0];
-    assert!(frozen < count(events.len()), "committed {frozen} while Redis hung");
-    redis.thaw();
-    eventually(60, "everything is committed", || kafka.committed(&run.group, &topic, 1) == [count(events.len() + 2)]);
-    assert_same(&contents(&kafka, &topic, 1), &redis.contents(), "after the freeze");
-    running.signal("-TERM");
-    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    let frozen = kafka.committed_offsets(&run.group, &topic, 1)[0];
+    assert!(frozen < as_offset(events.len()), "committed {frozen} while Redis hung");
+    redis.resume();
+    wait_until(60, "everything is committed", || {
+        kafka.committed_offsets(&run.group, &topic, 1) == [as_offset(events.len() + 2)]
+    });
+    assert_same_rows(&replay_rows(&kafka, &topic, 1), &redis.read_rows(), "after the freeze");
+    running.send_signal("-TERM");
+    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
 }
 
 /// Asked to stop while Redis hangs: ends within seconds, says so, and what was not written is computed again.
@@ -85,20 +91,20 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     let topic = kafka.create_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--workers", "1"], &log);
-    eventually(60, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
-    redis.freeze();
+    wait_until(60, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
+    redis.pause();
     let (name, events, answers) = conformance_cases().swap_remove(0);
-    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     std::thread::sleep(Duration::from_secs(2));
-    running.signal("-TERM");
-    assert_eq!(running.wait(Duration::from_secs(30)), Some(8));
-    redis.thaw();
+    running.send_signal("-TERM");
+    assert_eq!(running.wait_for_exit(Duration::from_secs(30)), Some(8));
+    redis.resume();
     let text = std::fs::read_to_string(&log).expect("a log");
     assert!(text.contains("stopped before Redis took the last rows"), "{text}");
-    run.bounded(&[]);
-    assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), &name);
+    run.run_bounded(&[]);
+    assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), &name);
 }
 
 /// A bounded run that is stopped commits nothing but what is behind a checkpoint: the next one goes on from there, or begins
@@ -109,25 +115,25 @@ fn a_bounded_run_that_was_stopped_can_be_repeated() {
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
     let (_, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "random").expect("a case");
-    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--bounded"], &log);
-    eventually(30, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
-    redis.freeze();
-    running.signal("-TERM");
-    let code = running.wait(Duration::from_secs(30));
-    redis.thaw();
+    wait_until(30, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
+    redis.pause();
+    running.send_signal("-TERM");
+    let code = running.wait_for_exit(Duration::from_secs(30));
+    redis.resume();
     // Whether it had finished in the instant before the signal is left to chance.
-    let committed = kafka.committed(&run.group, &topic, 1)[0];
+    let committed = kafka.committed_offsets(&run.group, &topic, 1)[0];
     // So it is whether its first checkpoint was complete.
     assert!(
         matches!((code, committed), (Some(8 | 9), -1..6_000) | (Some(0), 6_000)),
         "{code:?}, committed {committed}"
     );
-    run.bounded(&[]);
-    assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), "the second run");
+    run.run_bounded(&[]);
+    assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), "the second run");
 }
 
 /// "Latest" is settled at the first start: what comes while the job is away is read by the next run.
@@ -138,16 +144,16 @@ fn what_comes_between_two_runs_is_not_skipped_by_latest() {
     let topic = kafka.create_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.set("source.kafka.start=latest");
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.set_override("source.kafka.start=latest");
     let mut running = run.start(&["--workers", "1"], &log);
-    eventually(30, "its start is committed", || kafka.committed(&run.group, &topic, 1) == [0]);
-    running.signal("-TERM");
-    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    wait_until(30, "its start is committed", || kafka.committed_offsets(&run.group, &topic, 1) == [0]);
+    running.send_signal("-TERM");
+    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
     let (name, events, answers) = conformance_cases().swap_remove(0);
-    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
-    run.bounded(&[]);
-    assert_same(&last_per_key(answers.iter().map(String::as_str)), &redis.contents(), &name);
+    kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
+    run.run_bounded(&[]);
+    assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), &name);
 }
 
 /// A Redis that is not there at the start is waited for.
@@ -157,18 +163,18 @@ fn redis_may_come_later() {
     let port = free_port();
     let topic = kafka.create_topic(1, &[]);
     let (_, events, answers) = conformance_cases().swap_remove(0);
-    kafka.produce(&topic, &keyed_by_user(&events, Some(0)));
+    kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new(&kafka.brokers, &format!("redis://127.0.0.1:{port}"), &topic);
+    let run = TestJob::new(&kafka.brokers, &format!("redis://127.0.0.1:{port}"), &topic);
     let mut running = run.start(&["--bounded"], &log);
-    eventually(30, "it says what it waits for", || {
+    wait_until(30, "it says what it waits for", || {
         std::fs::read_to_string(&log).is_ok_and(|log| log.contains("waiting for Redis"))
     });
     let redis = Redis::start_on(port);
-    assert_eq!(running.wait(Duration::from_secs(30)), Some(0));
-    let expected = last_per_key(answers.iter().map(String::as_str));
-    assert_same(&expected, &redis.contents(), "a late Redis");
+    assert_eq!(running.wait_for_exit(Duration::from_secs(30)), Some(0));
+    let expected = last_row_per_key(answers.iter().map(String::as_str));
+    assert_same_rows(&expected, &redis.read_rows(), "a late Redis");
 }
 
 /// Partitions that are taken from the workers of a process and come back, to the same worker or another, keep their
@@ -181,25 +187,27 @@ fn partitions_move_between_workers_without_loss() {
     let seed = std::process::id().to_string();
     println!("seed {seed}");
     let lines =
-        generate(&["--count", "30000", "--users", "400", "--backlog", "2h", "--disorder", "9s", "--seed", &seed]);
+        run_generate(&["--count", "30000", "--users", "400", "--backlog", "2h", "--disorder", "9s", "--seed", &seed]);
     let lines: Vec<String> = lines.into_iter().map(|line| String::from_utf8(line).expect("text")).collect();
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--workers", "3"], &log);
     for (index, piece) in lines.chunks(2_000).enumerate() {
-        kafka.produce(&topic, &keyed_by_user(piece, None));
+        kafka.produce(&topic, &key_events_by_user(piece, None));
         if index % 5 == 2 {
             kafka.visit_group(&run.group, &topic);
         }
         std::thread::sleep(Duration::from_millis(200));
     }
     kafka.produce(&topic, &closing_events(4));
-    let all = count(lines.len() + 4);
-    eventually(60, "everything is committed", || total(&kafka.committed(&run.group, &topic, 4)) == all);
-    assert_same(&contents(&kafka, &topic, 4), &redis.contents(), "three workers");
-    running.signal("-TERM");
-    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    let all = as_offset(lines.len() + 4);
+    wait_until(60, "everything is committed", || {
+        total_committed(&kafka.committed_offsets(&run.group, &topic, 4)) == all
+    });
+    assert_same_rows(&replay_rows(&kafka, &topic, 4), &redis.read_rows(), "three workers");
+    running.send_signal("-TERM");
+    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
     let log = std::fs::read_to_string(&log).expect("a log");
     assert!(log.contains("giving partitions up"), "no partition moved, so this shows nothing:\n{log}");
     assert!(log.contains(&format!("all workers ended records=\"{}", &all.to_string()[..2])), "{log}");

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use windrow_connectors::kafka::KafkaSource;
-use windrow_engine::{Halt, Polled, Positions, Source};
-use windrow_spec::OnLostOffset;
+use windrow_engine::{Halt, PartitionOffsets, PollOutcome, Source};
+use windrow_spec::LostOffsetPolicy;
 
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
-use crate::support::member::{guard, settings};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::member::{create_topic_guard, member_settings};
 use crate::support::redis::Redis;
-use crate::support::windrow::Run;
-use crate::topic::events;
+use crate::support::windrow::TestJob;
+use crate::topic::user_events;
 
 /// A restart behind retention: nothing is skipped unless the pipeline file says so.
 #[test]
@@ -18,37 +18,40 @@ fn a_committed_offset_that_is_gone_halts_the_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
-    kafka.produce(&topic, &events(0, 10));
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.bounded(&[]);
-    kafka.produce(&topic, &events(0, 20));
+    kafka.produce(&topic, &user_events(0, 10));
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.run_bounded(&[]);
+    kafka.produce(&topic, &user_events(0, 20));
     kafka.delete_records(&topic, 0, 25);
-    let output = run.finish(&["--bounded"]);
+    let output = run.run_to_end(&["--bounded"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{log}");
     assert!(log.contains("offset 10, where reading of partition 0 goes on"), "{log}");
     assert!(log.contains("the first offset kept is 25, so 15 records were deleted unread"), "{log}");
     assert!(log.contains("`source.kafka.on_lost_offset = \"earliest\"`"), "{log}");
-    assert_eq!(kafka.committed(&run.group, &topic, 1), [10]);
+    assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [10]);
 
-    run.set("source.kafka.on_lost_offset=earliest");
-    let log = run.bounded(&[]);
+    run.set_override("source.kafka.on_lost_offset=earliest");
+    let log = run.run_bounded(&[]);
     assert!(log.contains("going on at offset 25"), "{log}");
     assert!(log.contains("all workers ended records=\"5\""), "{log}");
-    assert_eq!(kafka.committed(&run.group, &topic, 1), [30]);
+    assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [30]);
 }
 
 /// Reads a topic that loses records 0 to 74 of partition 0 while they wait to be read: what was read, and how it ended.
 /// Its records are large, so that only the first ones fit into what is read ahead.
-fn read_while_records_are_deleted(kafka: &Kafka, on_lost_offset: OnLostOffset) -> (Vec<(i32, i64)>, Result<(), Halt>) {
+fn read_while_records_are_deleted(
+    kafka: &Kafka,
+    on_lost_offset: LostOffsetPolicy,
+) -> (Vec<(i32, i64)>, Result<(), Halt>) {
     let topic = kafka.create_topic(2, &[]);
-    let large = Sent { partition: Some(0), key: Some(b"111".to_vec()), payload: Some(vec![b'x'; 500_000]) };
+    let large = OutgoingRecord { partition: Some(0), key: Some(b"111".to_vec()), payload: Some(vec![b'x'; 500_000]) };
     kafka.produce(&topic, &vec![large; 80]);
-    kafka.produce(&topic, &events(1, 5));
-    let mut settings = settings(kafka, &topic);
+    kafka.produce(&topic, &user_events(1, 5));
+    let mut settings = member_settings(kafka, &topic);
     settings.on_lost_offset = on_lost_offset;
-    let ends = Positions::from([(0, 80), (1, 5)]);
-    let mut source = KafkaSource::bounded(&settings, guard(kafka, &topic), ends).expect("a source");
+    let ends = PartitionOffsets::from([(0, 80), (1, 5)]);
+    let mut source = KafkaSource::read_bounded(&settings, create_topic_guard(kafka, &topic), ends).expect("a source");
     let mut read = Vec::new();
     let mut deleted = false;
     let outcome = loop {
@@ -62,11 +65,11 @@ fn read_while_records_are_deleted(kafka: &Kafka, on_lost_offset: OnLostOffset) -
             Ok(())
         });
         match polled {
-            Ok(Polled::Assigned(partitions)) => {
-                let starts = source.starts(&partitions, &Positions::new()).expect("known");
-                source.begin(&partitions, &starts).expect("begun");
+            Ok(PollOutcome::Assigned(partitions)) => {
+                let starts = source.resolve_start_offsets(&partitions, &PartitionOffsets::new()).expect("known");
+                source.start_partitions(&partitions, &starts).expect("begun");
             }
-            Ok(Polled::Exhausted) => break Ok(()),
+            Ok(PollOutcome::InputExhausted) => break Ok(()),
             Ok(_) => {}
             Err(halt) => break Err(halt),
         }
@@ -77,7 +80,7 @@ fn read_while_records_are_deleted(kafka: &Kafka, on_lost_offset: OnLostOffset) -
 #[test]
 fn an_offset_that_goes_while_the_job_runs_halts_it() {
     let kafka = kafka_or_skip!();
-    let (read, outcome) = read_while_records_are_deleted(&kafka, OnLostOffset::Halt);
+    let (read, outcome) = read_while_records_are_deleted(&kafka, LostOffsetPolicy::Halt);
     let next = read.iter().filter(|(partition, _)| *partition == 0).count();
     assert!((1..75).contains(&next), "{read:?}");
     match outcome {
@@ -92,7 +95,7 @@ fn an_offset_that_goes_while_the_job_runs_halts_it() {
 #[test]
 fn an_offset_that_goes_while_the_job_runs_is_passed_over_where_that_is_written_down() {
     let kafka = kafka_or_skip!();
-    let (read, outcome) = read_while_records_are_deleted(&kafka, OnLostOffset::Earliest);
+    let (read, outcome) = read_while_records_are_deleted(&kafka, LostOffsetPolicy::Earliest);
     outcome.expect("it goes on");
     let offsets = |of: i32| read.iter().filter(move |(partition, _)| *partition == of).map(|(_, offset)| *offset);
     let first: Vec<i64> = offsets(0).collect();

@@ -5,31 +5,31 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::eventually;
-use crate::support::expected::{closing_events, lines};
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
-use crate::support::redis::{Contents, Redis};
-use crate::support::rows::{await_same, keyed, last_per_key};
-use crate::support::traffic::{events, seed};
-use crate::support::windrow::{Run, replay, telling};
-use crate::topic::said;
+use crate::support::expected::{closing_events, partition_payloads};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::redis::{Redis, RowsByKey};
+use crate::support::rows::{await_same_rows, last_row_per_key, parse_keyed_row};
+use crate::support::traffic::{generate_events, read_or_create_seed};
+use crate::support::wait_until;
+use crate::support::windrow::{TestJob, run_replay, telling_pipeline};
+use crate::topic::read_log;
 
 const PARTITIONS: i32 = 2;
 /// What `telling.toml` allows events to be out of order.
 const OUT_OF_ORDERNESS_MS: i64 = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Accident {
-    Emptied,
+enum RedisAccident {
+    Flushed,
     RestartedWithoutData,
     /// Somebody copied its data after the last checkpoint and before the accident, and that is what is there now.
-    BackAtACopy,
+    RestartedWithOldCopy,
 }
 
 /// The largest event time before `end` in each partition: what came before has fired once the watermark passed it.
-fn watermarks(kafka: &Kafka, topic: &str) -> Vec<i64> {
+fn partition_watermarks(kafka: &Kafka, topic: &str) -> Vec<i64> {
     let latest = |partition| {
-        let events = lines(kafka, topic, partition);
+        let events = partition_payloads(kafka, topic, partition);
         let times = events.iter().filter_map(|line| {
             let event: serde_json::Value = serde_json::from_slice(line).ok()?;
             // As in the pipeline: an event of another type is none.
@@ -41,73 +41,75 @@ fn watermarks(kafka: &Kafka, topic: &str) -> Vec<i64> {
 }
 
 /// What is left of the rows that fire while the watermark goes from `from` to `to` in each partition.
-fn fired(kafka: &Kafka, topic: &str, from: Option<&[i64]>, to: Option<&[i64]>) -> Contents {
-    let mut contents = Contents::new();
+fn rows_fired_between(kafka: &Kafka, topic: &str, from: Option<&[i64]>, to: Option<&[i64]>) -> RowsByKey {
+    let mut contents = RowsByKey::new();
     for partition in 0..PARTITIONS {
         let at = |bounds: Option<&[i64]>, open| {
             bounds.map_or(open, |bounds| bounds[usize::try_from(partition).unwrap_or(0)])
         };
         let (from, to) = (at(from, i64::MIN), at(to, i64::MAX));
-        let rows = replay(&telling(), &lines(kafka, topic, partition));
-        let between = |line: &&str| keyed(line).is_some_and(|row| row.window_end > from && row.window_end <= to);
-        contents.extend(last_per_key(rows.lines().filter(between)));
+        let rows = run_replay(&telling_pipeline(), &partition_payloads(kafka, topic, partition));
+        let between =
+            |line: &&str| parse_keyed_row(line).is_some_and(|row| row.window_end > from && row.window_end <= to);
+        contents.extend(last_row_per_key(rows.lines().filter(between)));
     }
     contents.retain(|key, _| !key.contains(":closing"));
     contents
 }
 
-fn happens(accident: Accident, folder: &Path, seed: u64) {
+fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
     let kafka = Kafka::at(std::env::var("WINDROW_TEST_KAFKA").expect("checked by the caller"));
     let mut redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
-    let run = Run::of(telling(), &kafka.brokers, &redis.url(), &topic);
-    let events = events(9_000, seed);
-    let total = || kafka.committed(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
+    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let events = generate_events(9_000, seed);
+    let total = || kafka.committed_offsets(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
     let (log, second_log) = (folder.join(format!("{accident:?}-1")), folder.join(format!("{accident:?}-2")));
 
     kafka.produce(&topic, &events[..3_000]);
     let running = run.start(&["--workers", "1"], &log);
-    eventually(30, "the first part is in a checkpoint", || total() == 3_000);
+    wait_until(30, "the first part is in a checkpoint", || total() == 3_000);
     running.stop(Duration::from_secs(10), &log);
-    let saved = watermarks(&kafka, &topic);
+    let saved = partition_watermarks(&kafka, &topic);
 
     // No further checkpoint from here on; one worker, since a partition that moves takes one along.
     let running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], &second_log);
     kafka.produce(&topic, &events[3_000..6_000]);
-    let before = watermarks(&kafka, &topic);
-    await_same(&fired(&kafka, &topic, None, Some(&before)), &redis, 30, "before the accident");
+    let before = partition_watermarks(&kafka, &topic);
+    await_same_rows(&rows_fired_between(&kafka, &topic, None, Some(&before)), &redis, 30, "before the accident");
     match accident {
-        Accident::Emptied => redis.empty(),
-        Accident::RestartedWithoutData => redis.restart(),
-        Accident::BackAtACopy => {
-            redis.copy_aside();
+        RedisAccident::Flushed => redis.flush_all(),
+        RedisAccident::RestartedWithoutData => redis.restart_empty(),
+        RedisAccident::RestartedWithOldCopy => {
+            redis.save_copy();
             kafka.produce(&topic, &events[6_000..7_000]);
-            let later = watermarks(&kafka, &topic);
-            await_same(&fired(&kafka, &topic, None, Some(&later)), &redis, 30, "after the copy");
+            let later = partition_watermarks(&kafka, &topic);
+            await_same_rows(&rows_fired_between(&kafka, &topic, None, Some(&later)), &redis, 30, "after the copy");
             redis.restart_with_copy();
         }
     }
-    let rest: &[Sent] = if accident == Accident::BackAtACopy { &events[7_000..] } else { &events[6_000..] };
+    let rest: &[OutgoingRecord] =
+        if accident == RedisAccident::RestartedWithOldCopy { &events[7_000..] } else { &events[6_000..] };
     kafka.produce(&topic, rest);
     kafka.produce(&topic, &closing_events(PARTITIONS));
-    eventually(30, "it notices, in each partition", || {
-        said(&second_log).matches("has lost rows that it had acknowledged").count() == 2
+    wait_until(30, "it notices, in each partition", || {
+        read_log(&second_log).matches("has lost rows that it had acknowledged").count() == 2
     });
     // A copy from after the checkpoint has all that came before it.
-    let from = if accident == Accident::BackAtACopy { None } else { Some(&saved[..]) };
-    let expected = fired(&kafka, &topic, from, None);
-    await_same(&expected, &redis, 30, &format!("{accident:?}: {}", said(&second_log)));
+    let from = if accident == RedisAccident::RestartedWithOldCopy { None } else { Some(&saved[..]) };
+    let expected = rows_fired_between(&kafka, &topic, from, None);
+    await_same_rows(&expected, &redis, 30, &format!("{accident:?}: {}", read_log(&second_log)));
     running.stop(Duration::from_secs(10), &second_log);
-    await_same(&expected, &redis, 1, "after the stop");
+    await_same_rows(&expected, &redis, 1, "after the stop");
 }
 
 #[test]
 fn rows_that_redis_lost_are_written_again() {
     let _kafka = kafka_or_skip!();
     let folder = tempfile::tempdir().expect("a folder");
-    let seed = seed();
-    for accident in [Accident::Emptied, Accident::RestartedWithoutData, Accident::BackAtACopy] {
+    let seed = read_or_create_seed();
+    for accident in [RedisAccident::Flushed, RedisAccident::RestartedWithoutData, RedisAccident::RestartedWithOldCopy] {
         println!("{accident:?}");
-        happens(accident, folder.path(), seed);
+        run_accident(accident, folder.path(), seed);
     }
 }

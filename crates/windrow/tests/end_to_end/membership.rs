@@ -3,24 +3,24 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::eventually;
 use crate::support::expected::closing_events;
 use crate::support::kafka::{Kafka, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::windrow::{Run, Running};
-use crate::topic::{events, said};
+use crate::support::wait_until;
+use crate::support::windrow::{RunningJob, TestJob};
+use crate::topic::{read_log, user_events};
 
 /// What makes the group miss a process soon, in either protocol (there the broker decides).
 const PROTOCOLS: [&str; 2] = ["source.kafka.session_timeout=\"6s\"", "source.kafka.group_protocol=consumer"];
 
-fn count(log: &Path, what: &str) -> usize {
-    said(log).matches(what).count()
+fn count_in_log(log: &Path, what: &str) -> usize {
+    read_log(log).matches(what).count()
 }
 
 /// A process that reads all or its part of a topic.
-fn member(run: &Run, arguments: &[&str], log: &Path) -> Running {
+fn start_member(run: &TestJob, arguments: &[&str], log: &Path) -> RunningJob {
     let running = run.start(&[&["--workers", "1"], arguments].concat(), log);
-    eventually(30, "it reads", || said(log).contains("reading partitions"));
+    wait_until(30, "it reads", || read_log(log).contains("reading partitions"));
     running
 }
 
@@ -34,25 +34,25 @@ fn a_process_that_stood_still_joins_again() {
         let topic = kafka.create_topic(2, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         let (log, other_log) = (folder.path().join("log"), folder.path().join("other"));
-        let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-        run.set(protocol);
-        let mut zombie = member(&run, &[], &log);
-        kafka.produce(&topic, &[events(0, 10), events(1, 10)].concat());
-        eventually(30, "it works", || kafka.committed(&run.group, &topic, 2) == [10, 10]);
+        let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+        run.set_override(protocol);
+        let mut zombie = start_member(&run, &[], &log);
+        kafka.produce(&topic, &[user_events(0, 10), user_events(1, 10)].concat());
+        wait_until(30, "it works", || kafka.committed_offsets(&run.group, &topic, 2) == [10, 10]);
 
-        zombie.signal("-STOP");
-        let mut other = member(&run, &[], &other_log);
-        kafka.produce(&topic, &[events(0, 10), events(1, 10)].concat());
-        eventually(30, "the other one has it all", || kafka.committed(&run.group, &topic, 2) == [20, 20]);
-        zombie.signal("-CONT");
-        eventually(30, "it notices", || said(&log).contains("partitions were lost to another member"));
-        eventually(30, "it gets its share", || count(&log, "reading partitions topic") >= 2);
-        other.signal("-TERM");
-        assert_eq!(other.wait(Duration::from_secs(15)), Some(0), "{}", said(&other_log));
-        kafka.produce(&topic, &[events(0, 10), events(1, 10)].concat());
-        eventually(30, "it works on alone", || kafka.committed(&run.group, &topic, 2) == [30, 30]);
-        zombie.signal("-TERM");
-        assert_eq!(zombie.wait(Duration::from_secs(15)), Some(0), "{}", said(&log));
+        zombie.send_signal("-STOP");
+        let mut other = start_member(&run, &[], &other_log);
+        kafka.produce(&topic, &[user_events(0, 10), user_events(1, 10)].concat());
+        wait_until(30, "the other one has it all", || kafka.committed_offsets(&run.group, &topic, 2) == [20, 20]);
+        zombie.send_signal("-CONT");
+        wait_until(30, "it notices", || read_log(&log).contains("partitions were lost to another member"));
+        wait_until(30, "it gets its share", || count_in_log(&log, "reading partitions topic") >= 2);
+        other.send_signal("-TERM");
+        assert_eq!(other.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&other_log));
+        kafka.produce(&topic, &[user_events(0, 10), user_events(1, 10)].concat());
+        wait_until(30, "it works on alone", || kafka.committed_offsets(&run.group, &topic, 2) == [30, 30]);
+        zombie.send_signal("-TERM");
+        assert_eq!(zombie.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&log));
     }
 }
 
@@ -67,24 +67,24 @@ fn a_process_with_a_name_restarts_without_a_rebalance() {
         let folder = tempfile::tempdir().expect("a folder");
         let (log, again, other_log) =
             (folder.path().join("log"), folder.path().join("again"), folder.path().join("other"));
-        let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-        run.set(protocol);
-        let mut other = member(&run, &["--instance", "other"], &other_log);
-        let mut named = member(&run, &["--instance", "named"], &log);
-        eventually(30, "each has its share", || count(&other_log, "giving partitions up") == 1);
-        kafka.produce(&topic, &(0..4).flat_map(|partition| events(partition, 10)).collect::<Vec<_>>());
-        eventually(30, "both work", || kafka.committed(&run.group, &topic, 4) == [10; 4]);
+        let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+        run.set_override(protocol);
+        let mut other = start_member(&run, &["--instance", "other"], &other_log);
+        let mut named = start_member(&run, &["--instance", "named"], &log);
+        wait_until(30, "each has its share", || count_in_log(&other_log, "giving partitions up") == 1);
+        kafka.produce(&topic, &(0..4).flat_map(|partition| user_events(partition, 10)).collect::<Vec<_>>());
+        wait_until(30, "both work", || kafka.committed_offsets(&run.group, &topic, 4) == [10; 4]);
 
-        named.signal("-TERM");
-        assert_eq!(named.wait(Duration::from_secs(15)), Some(0), "{}", said(&log));
-        let mut named = member(&run, &["--instance", "named"], &again);
-        kafka.produce(&topic, &(0..4).flat_map(|partition| events(partition, 10)).collect::<Vec<_>>());
-        eventually(30, "both work again", || kafka.committed(&run.group, &topic, 4) == [20; 4]);
-        let other_said = said(&other_log);
-        assert_eq!(count(&other_log, "giving partitions up"), 1, "{protocol}: {other_said}");
+        named.send_signal("-TERM");
+        assert_eq!(named.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&log));
+        let mut named = start_member(&run, &["--instance", "named"], &again);
+        kafka.produce(&topic, &(0..4).flat_map(|partition| user_events(partition, 10)).collect::<Vec<_>>());
+        wait_until(30, "both work again", || kafka.committed_offsets(&run.group, &topic, 4) == [20; 4]);
+        let other_said = read_log(&other_log);
+        assert_eq!(count_in_log(&other_log, "giving partitions up"), 1, "{protocol}: {other_said}");
         for (running, log) in [(&mut named, &again), (&mut other, &other_log)] {
-            running.signal("-TERM");
-            assert_eq!(running.wait(Duration::from_secs(15)), Some(0), "{}", said(log));
+            running.send_signal("-TERM");
+            assert_eq!(running.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(log));
         }
     }
 }
@@ -98,34 +98,34 @@ fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() 
     let topic = kafka.create_topic(4, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let (log, again) = (folder.path().join("log"), folder.path().join("again"));
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.set("source.kafka.session_timeout=\"60s\"");
-    let everywhere = || (0..4).flat_map(|partition| events(partition, 10)).collect::<Vec<_>>();
-    let named = member(&run, &["--instance", "named"], &log);
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.set_override("source.kafka.session_timeout=\"60s\"");
+    let everywhere = || (0..4).flat_map(|partition| user_events(partition, 10)).collect::<Vec<_>>();
+    let named = start_member(&run, &["--instance", "named"], &log);
     kafka.produce(&topic, &everywhere());
-    eventually(30, "it works", || kafka.committed(&run.group, &topic, 4) == [10; 4]);
+    wait_until(30, "it works", || kafka.committed_offsets(&run.group, &topic, 4) == [10; 4]);
 
     // What it would have to write before it may give a partition up cannot be written.
-    redis.freeze();
+    redis.pause();
     kafka.produce(&topic, &closing_events(4));
     std::thread::sleep(Duration::from_secs(1));
-    let visitor = kafka.visitor(&run.group, &topic);
-    eventually(30, "the group has shared out its partitions anew", || {
-        assert_eq!(visitor.partitions(), 0, "{}", said(&log));
-        kafka.is_settled(&run.group, 2)
+    let visitor = kafka.join_idle_member(&run.group, &topic);
+    wait_until(30, "the group has shared out its partitions anew", || {
+        assert_eq!(visitor.poll_partition_count(), 0, "{}", read_log(&log));
+        kafka.is_group_stable(&run.group, 2)
     });
     named.kill();
-    redis.thaw();
+    redis.resume();
 
-    let mut named = member(&run, &["--instance", "named"], &again);
-    eventually(60, "the visitor has its share", || visitor.partitions() == 2);
+    let mut named = start_member(&run, &["--instance", "named"], &again);
+    wait_until(60, "the visitor has its share", || visitor.poll_partition_count() == 2);
     drop(visitor);
     kafka.produce(&topic, &everywhere());
-    eventually(30, "all are read", || kafka.committed(&run.group, &topic, 4) == [21; 4]);
-    let again_said = said(&again);
+    wait_until(30, "all are read", || kafka.committed_offsets(&run.group, &topic, 4) == [21; 4]);
+    let again_said = read_log(&again);
     assert!(again_said.contains("assigned to nobody"), "{again_said}");
-    named.signal("-TERM");
-    assert_eq!(named.wait(Duration::from_secs(15)), Some(0), "{}", said(&again));
+    named.send_signal("-TERM");
+    assert_eq!(named.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&again));
 }
 
 /// Two processes of one name would take each other's partitions: one of them ends, and says why.
@@ -137,20 +137,20 @@ fn two_processes_must_not_have_the_same_name() {
         let topic = kafka.create_topic(2, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         let (log, second_log) = (folder.path().join("log"), folder.path().join("second"));
-        let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-        run.set(protocol);
-        let mut first = member(&run, &["--instance", "one"], &log);
+        let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+        run.set_override(protocol);
+        let mut first = start_member(&run, &["--instance", "one"], &log);
         let mut second = run.start(&["--workers", "1", "--instance", "one"], &second_log);
         // The classic protocol puts the newcomer in the place of the first, the new one refuses the newcomer.
         let (ended, ended_log, mut stays) = if protocol == PROTOCOLS[0] {
-            (first.wait(Duration::from_secs(30)), said(&log), second)
+            (first.wait_for_exit(Duration::from_secs(30)), read_log(&log), second)
         } else {
-            (second.wait(Duration::from_secs(30)), said(&second_log), first)
+            (second.wait_for_exit(Duration::from_secs(30)), read_log(&second_log), first)
         };
         assert_eq!(ended, Some(7), "{ended_log}");
         assert!(ended_log.contains("two must not run with the same `--instance`"), "{ended_log}");
-        stays.signal("-TERM");
-        assert_eq!(stays.wait(Duration::from_secs(15)), Some(0));
+        stays.send_signal("-TERM");
+        assert_eq!(stays.wait_for_exit(Duration::from_secs(15)), Some(0));
     }
 }
 
@@ -162,11 +162,11 @@ fn a_session_timeout_that_the_broker_refuses_ends_the_job() {
     let topic = kafka.create_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.set("source.kafka.session_timeout=\"1s\"");
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.set_override("source.kafka.session_timeout=\"1s\"");
     let mut running = run.start(&["--workers", "1"], &log);
-    assert_eq!(running.wait(Duration::from_secs(20)), Some(7), "{}", said(&log));
-    let log = said(&log);
+    assert_eq!(running.wait_for_exit(Duration::from_secs(20)), Some(7), "{}", read_log(&log));
+    let log = read_log(&log);
     assert!(log.contains("does not allow the session timeout of 1000 ms"), "{log}");
     assert!(log.contains("group.min.session.timeout.ms") && log.contains("`source.kafka.session_timeout`"), "{log}");
 }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use crate::support::eventually;
-use crate::support::kafka::{Sent, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::windrow::Run;
+use crate::support::wait_until;
+use crate::support::windrow::TestJob;
 
 const MIB: u64 = 1024 * 1024;
 
-fn event(user: &str) -> Sent {
+fn event(user: &str) -> OutgoingRecord {
     let payload = format!(r#"{{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"{user}","price":1}}"#);
-    Sent { partition: Some(0), key: Some(user.as_bytes().to_vec()), payload: Some(payload.into_bytes()) }
+    OutgoingRecord { partition: Some(0), key: Some(user.as_bytes().to_vec()), payload: Some(payload.into_bytes()) }
 }
 
-fn blanks(bytes: usize) -> Sent {
-    Sent { partition: Some(0), key: Some(b"bomb".to_vec()), payload: Some(vec![b' '; bytes]) }
+fn blank_record(bytes: usize) -> OutgoingRecord {
+    OutgoingRecord { partition: Some(0), key: Some(b"bomb".to_vec()), payload: Some(vec![b' '; bytes]) }
 }
 
 /// A record of 8 MiB, and batches of under a mebibyte that unpack to 48 MiB with every codec that packs that tightly:
@@ -28,20 +28,20 @@ fn oversized_records_are_dead_letters() {
     let sizes = [("message.max.bytes", "100000000")];
     let with = |codec: &'static str| [sizes[0], ("compression.type", codec)];
     kafka.produce(&topic, &[event("before")]);
-    kafka.produce_with(&topic, &[blanks(8 << 20)], &with("none"));
+    kafka.produce_with_settings(&topic, &[blank_record(8 << 20)], &with("none"));
     for codec in ["gzip", "lz4", "zstd"] {
-        kafka.produce_with(&topic, &[blanks(48 << 20)], &with(codec));
+        kafka.produce_with_settings(&topic, &[blank_record(48 << 20)], &with(codec));
     }
     kafka.produce(&topic, &[event("behind")]);
 
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--workers", "1"], &log);
-    eventually(60, "everything is read", || kafka.committed(&run.group, &topic, 1) == [6]);
-    let resident_max = running.resident_max();
-    running.signal("-TERM");
-    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    wait_until(60, "everything is read", || kafka.committed_offsets(&run.group, &topic, 1) == [6]);
+    let resident_max = running.peak_resident_bytes();
+    running.send_signal("-TERM");
+    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
     let log = std::fs::read_to_string(log).expect("a log");
     assert_eq!(log.matches("at most 1048576 are read").count(), 4, "{log}");
     assert!(resident_max < 400 * MIB, "{} MiB", resident_max / MIB);
@@ -61,26 +61,26 @@ fn batches_that_unpack_to_too_much_are_passed() {
         ("compression.type", "zstd"),
         ("linger.ms", "5000"),
     ];
-    let blanks = || Sent { partition: Some(1), ..blanks(60 << 20) };
-    let event = |user| Sent { partition: Some(1), ..event(user) };
-    kafka.produce_with(&topic, &[blanks(), blanks()], &bomb);
+    let blanks = || OutgoingRecord { partition: Some(1), ..blank_record(60 << 20) };
+    let event = |user| OutgoingRecord { partition: Some(1), ..event(user) };
+    kafka.produce_with_settings(&topic, &[blanks(), blanks()], &bomb);
     kafka.produce(&topic, &[event("between"), event("between")]);
-    kafka.produce_with(&topic, &[blanks(), blanks(), blanks(), blanks(), blanks()], &bomb);
+    kafka.produce_with_settings(&topic, &[blanks(), blanks(), blanks(), blanks(), blanks()], &bomb);
     kafka.produce(&topic, &[event("behind")]);
 
     let folder = tempfile::tempdir().expect("a folder");
     let (log, dead) = (folder.path().join("log"), folder.path().join("dead.jsonl"));
-    let mut run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    run.set(&format!("dead_letters.file={}", dead.display()));
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    run.set_override(&format!("dead_letters.file={}", dead.display()));
     let mut running = run.start(&["--bounded", "--workers", "1"], &log);
     let mut resident_max = 0;
-    eventually(60, "everything is read", || {
-        resident_max = resident_max.max(running.resident_max());
-        kafka.committed(&run.group, &topic, 2)[1] == 10
+    wait_until(60, "everything is read", || {
+        resident_max = resident_max.max(running.peak_resident_bytes());
+        kafka.committed_offsets(&run.group, &topic, 2)[1] == 10
     });
-    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
     assert!(resident_max < 400 * MIB, "{} MiB", resident_max / MIB);
-    let contents = redis.contents();
+    let contents = redis.read_rows();
     assert_eq!(contents["user_features:between"]["view_count_1h"], "2");
     assert_eq!(contents["user_features:behind"]["view_count_1h"], "1");
     let dead = std::fs::read_to_string(dead).expect("dead letters");

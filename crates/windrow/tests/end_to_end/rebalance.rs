@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use windrow_connectors::kafka::KafkaSource;
-use windrow_engine::{Partition, Polled, Positions, Source};
-use windrow_spec::{GroupProtocol, KafkaSource as Settings};
+use windrow_engine::{Partition, PartitionOffsets, PollOutcome, Source};
+use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
 
-use crate::support::eventually;
 use crate::support::kafka::{Kafka, kafka_or_skip};
-use crate::support::member::{guard, settings};
-use crate::topic::events;
+use crate::support::member::{create_topic_guard, member_settings};
+use crate::support::wait_until;
+use crate::topic::user_events;
 
 /// The shortest that Kafka allows unless told otherwise; the test broker's own for `consumer`.
 const SESSION_TIMEOUT_MS: i64 = 6_000;
 /// How long an answer is withheld: longer than the group waits for a sign of life.
-const THINKING: Duration = Duration::from_secs(9);
+const ANSWER_DELAY: Duration = Duration::from_secs(9);
 
 const PARTITIONS: i32 = 4;
 
@@ -25,21 +25,21 @@ fn protocols() -> [GroupProtocol; 2] {
 }
 
 /// One member, driven by hand.
-struct Hand {
+struct ManualMember {
     source: KafkaSource,
-    positions: Positions,
+    positions: PartitionOffsets,
     /// Records seen since the last look.
     seen: BTreeMap<Partition, usize>,
 }
 
-impl Hand {
+impl ManualMember {
     fn join(kafka: &Kafka, settings: &Settings) -> Self {
-        let guard = guard(kafka, &settings.topic);
-        let source = KafkaSource::join(settings, guard, None, None).expect("a member");
-        Self { source, positions: Positions::new(), seen: BTreeMap::new() }
+        let guard = create_topic_guard(kafka, &settings.topic);
+        let source = KafkaSource::join_group(settings, guard, None, None).expect("a member");
+        Self { source, positions: PartitionOffsets::new(), seen: BTreeMap::new() }
     }
 
-    fn poll(&mut self) -> Polled {
+    fn poll(&mut self) -> PollOutcome {
         let Self { source, positions, seen } = self;
         let polled = source.poll(Duration::from_millis(20), &mut |record| {
             let next = positions.entry(record.partition).or_insert(0);
@@ -52,31 +52,31 @@ impl Hand {
     }
 
     /// Answers at once.
-    fn answer(&mut self, polled: &Polled) {
+    fn answer_announcement(&mut self, polled: &PollOutcome) {
         match polled {
-            Polled::Assigned(partitions) => {
-                self.source.begin(partitions, &self.positions).expect("begun");
+            PollOutcome::Assigned(partitions) => {
+                self.source.start_partitions(partitions, &self.positions).expect("begun");
             }
-            Polled::Revoked { partitions, .. } => self.source.release(partitions).expect("released"),
+            PollOutcome::Revoked { partitions, .. } => self.source.release_partitions(partitions).expect("released"),
             _ => {}
         }
     }
 
     /// Polls and answers until it is told something that `wanted` accepts, which is left without an answer.
-    fn until(&mut self, what: &str, mut wanted: impl FnMut(&Polled) -> bool) -> Polled {
+    fn poll_until(&mut self, what: &str, mut wanted: impl FnMut(&PollOutcome) -> bool) -> PollOutcome {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
             let polled = self.poll();
             if wanted(&polled) {
                 return polled;
             }
-            self.answer(&polled);
+            self.answer_announcement(&polled);
             assert!(Instant::now() < until, "not told within 30 s: {what}");
         }
     }
 
     /// Polls for `time` without answering anything, while records keep coming: those that were seen in its second half.
-    fn think(&mut self, time: Duration, kafka: &Kafka, topic: &str) -> BTreeMap<Partition, usize> {
+    fn withhold_answer(&mut self, time: Duration, kafka: &Kafka, topic: &str) -> BTreeMap<Partition, usize> {
         let (half, end) = (Instant::now() + time / 2, Instant::now() + time);
         let mut fed = Instant::now();
         let mut cleared = false;
@@ -87,33 +87,36 @@ impl Hand {
             }
             if fed.elapsed() > Duration::from_millis(300) {
                 fed = Instant::now();
-                (0..PARTITIONS).for_each(|partition| kafka.produce(topic, &events(partition, 3)));
+                (0..PARTITIONS).for_each(|partition| kafka.produce(topic, &user_events(partition, 3)));
             }
             let polled = self.poll();
-            assert!(matches!(polled, Polled::Records | Polled::Idle), "told {polled:?} before it had answered");
+            assert!(
+                matches!(polled, PollOutcome::Records | PollOutcome::Idle),
+                "told {polled:?} before it had answered"
+            );
         }
         std::mem::take(&mut self.seen)
     }
 }
 
-fn start(kafka: &Kafka, group_protocol: GroupProtocol) -> (Settings, Hand) {
+fn start_member(kafka: &Kafka, group_protocol: GroupProtocol) -> (Settings, ManualMember) {
     let topic = kafka.create_topic(PARTITIONS, &[]);
-    let mut settings = settings(kafka, &topic);
+    let mut settings = member_settings(kafka, &topic);
     settings.group_protocol = group_protocol;
-    let hand = Hand::join(kafka, &settings);
+    let hand = ManualMember::join(kafka, &settings);
     (settings, hand)
 }
 
 /// The rest of the group: joins, answers at once, and leaves with its thread.
-fn visitor(kafka: &Kafka, settings: &Settings, stay: Duration) -> std::thread::JoinHandle<Vec<Polled>> {
-    let mut hand = Hand::join(kafka, settings);
+fn spawn_other_member(kafka: &Kafka, settings: &Settings, stay: Duration) -> std::thread::JoinHandle<Vec<PollOutcome>> {
+    let mut hand = ManualMember::join(kafka, settings);
     std::thread::spawn(move || {
         let until = Instant::now() + stay;
         let mut told = Vec::new();
         while Instant::now() < until {
-            let polled = hand.poll_anywhere();
-            hand.answer(&polled);
-            if matches!(polled, Polled::Assigned(_) | Polled::Revoked { .. }) {
+            let polled = hand.poll_ignoring_offsets();
+            hand.answer_announcement(&polled);
+            if matches!(polled, PollOutcome::Assigned(_) | PollOutcome::Revoked { .. }) {
                 told.push(polled);
             }
         }
@@ -121,9 +124,9 @@ fn visitor(kafka: &Kafka, settings: &Settings, stay: Duration) -> std::thread::J
     })
 }
 
-impl Hand {
+impl ManualMember {
     /// As `poll`, wherever partitions begin.
-    fn poll_anywhere(&mut self) -> Polled {
+    fn poll_ignoring_offsets(&mut self) -> PollOutcome {
         self.source.poll(Duration::from_millis(20), &mut |_| Ok(())).expect("no halt")
     }
 }
@@ -133,54 +136,54 @@ impl Hand {
 fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
     let kafka = kafka_or_skip!();
     for protocol in protocols() {
-        let (settings, mut hand) = start(&kafka, protocol);
+        let (settings, mut hand) = start_member(&kafka, protocol);
         let topic = settings.topic.clone();
         let mut owned = 0;
-        let assigned = hand.until("all partitions are its own", |polled| {
-            owned += if let Polled::Assigned(partitions) = polled { partitions.len() } else { 0 };
+        let assigned = hand.poll_until("all partitions are its own", |polled| {
+            owned += if let PollOutcome::Assigned(partitions) = polled { partitions.len() } else { 0 };
             owned == PARTITIONS as usize
         });
-        hand.answer(&assigned);
+        hand.answer_announcement(&assigned);
 
-        let visitor = visitor(&kafka, &settings, THINKING * 2 + Duration::from_secs(8));
-        let revoked = hand.until(
+        let visitor = spawn_other_member(&kafka, &settings, ANSWER_DELAY * 2 + Duration::from_secs(8));
+        let revoked = hand.poll_until(
             "to give some up",
-            |polled| matches!(polled, Polled::Revoked { partitions, .. } if !partitions.is_empty()),
+            |polled| matches!(polled, PollOutcome::Revoked { partitions, .. } if !partitions.is_empty()),
         );
-        let Polled::Revoked { partitions: given_up, lost } = &revoked else { panic!("{revoked:?}") };
+        let PollOutcome::Revoked { partitions: given_up, lost } = &revoked else { panic!("{revoked:?}") };
         assert!(!lost);
         println!("{protocol:?}: thinking about {revoked:?}");
-        let seen = hand.think(THINKING, &kafka, &topic);
+        let seen = hand.withhold_answer(ANSWER_DELAY, &kafka, &topic);
         println!("{protocol:?}: seen meanwhile: {seen:?}");
         for partition in 0..PARTITIONS {
             assert!(seen.contains_key(&partition), "{protocol:?}: partition {partition} stood still: {seen:?}");
         }
         // What it commits now counts: the group still has it.
-        hand.source.commit(&hand.positions, true).expect("committed");
-        let committed = kafka.committed(&settings.group, &topic, PARTITIONS);
+        hand.source.commit_offsets(&hand.positions, true).expect("committed");
+        let committed = kafka.committed_offsets(&settings.group, &topic, PARTITIONS);
         for partition in given_up {
             let index = usize::try_from(*partition).expect("small");
             assert_eq!(committed[index], hand.positions[partition], "{protocol:?}");
         }
-        hand.answer(&revoked);
+        hand.answer_announcement(&revoked);
 
         // The visitor leaves, and they come back.
-        let back = hand.until(
+        let back = hand.poll_until(
             "to take them back",
-            |polled| matches!(polled, Polled::Assigned(partitions) if !partitions.is_empty()),
+            |polled| matches!(polled, PollOutcome::Assigned(partitions) if !partitions.is_empty()),
         );
-        let Polled::Assigned(taken_back) = &back else { panic!("{back:?}") };
+        let PollOutcome::Assigned(taken_back) = &back else { panic!("{back:?}") };
         println!("{protocol:?}: thinking about {back:?}");
-        let seen = hand.think(THINKING, &kafka, &topic);
+        let seen = hand.withhold_answer(ANSWER_DELAY, &kafka, &topic);
         println!("{protocol:?}: seen meanwhile: {seen:?}");
         for partition in 0..PARTITIONS {
             let expected = !taken_back.contains(&partition);
             assert_eq!(seen.contains_key(&partition), expected, "{protocol:?}: partition {partition}: {seen:?}");
         }
-        hand.answer(&back);
-        eventually(30, "records of what came back", || {
+        hand.answer_announcement(&back);
+        wait_until(30, "records of what came back", || {
             let polled = hand.poll();
-            hand.answer(&polled);
+            hand.answer_announcement(&polled);
             taken_back.iter().all(|partition| hand.seen.contains_key(partition))
         });
         drop(visitor.join().expect("the visitor ends"));

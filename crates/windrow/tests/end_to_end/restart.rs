@@ -4,79 +4,79 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::eventually;
-use crate::support::expected::{closing_events, expected};
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::expected::{closing_events, replay_expected_rows};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::rows::await_same;
-use crate::support::windrow::{Run, shipped};
-use crate::topic::said;
+use crate::support::rows::await_same_rows;
+use crate::support::wait_until;
+use crate::support::windrow::{TestJob, shipped_pipeline};
+use crate::topic::read_log;
 
 const PARTITIONS: i32 = 2;
 
 /// `count` views of user 7 in each partition, a minute apart from `minute` past ten on.
-fn views(minute: usize, count: usize) -> Vec<Sent> {
+fn view_events(minute: usize, count: usize) -> Vec<OutgoingRecord> {
     let view = |partition: i32, minute: usize| {
         let user = format!("{partition}7");
         let payload = format!(
             r#"{{"event_time":"2024-01-01T10:{minute:02}:00","event_type":"view","user_id":"{user}","price":2}}"#
         );
-        Sent { partition: Some(partition), key: Some(user.into_bytes()), payload: Some(payload.into_bytes()) }
+        OutgoingRecord { partition: Some(partition), key: Some(user.into_bytes()), payload: Some(payload.into_bytes()) }
     };
     (minute..minute + count).flat_map(|minute| (0..PARTITIONS).map(move |partition| view(partition, minute))).collect()
 }
 
 /// A job that has run twice and stopped as it should: 20 events per partition are in its state, all in open windows or
 /// only just out of them.
-struct Stopped {
+struct StoppedJob {
     kafka: Kafka,
     redis: Redis,
     topic: String,
-    run: Run,
+    run: TestJob,
     folder: tempfile::TempDir,
 }
 
-impl Stopped {
+impl StoppedJob {
     fn new(kafka: Kafka) -> Self {
         let redis = Redis::start();
         let topic = kafka.create_topic(PARTITIONS, &[]);
-        let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+        let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
         let stopped = Self { kafka, redis, topic, run, folder: tempfile::tempdir().expect("a folder") };
-        stopped.works(&[], &views(1, 10), 10);
-        stopped.works(&[], &views(11, 10), 20);
+        stopped.run_until_committed(&[], &view_events(1, 10), 10);
+        stopped.run_until_committed(&[], &view_events(11, 10), 20);
         stopped
     }
 
-    fn log(&self) -> PathBuf {
+    fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 
     /// Runs until the offsets up to `end` are committed; what it said. It must end within seconds once asked to.
-    fn works(&self, arguments: &[&str], events: &[Sent], end: i64) -> String {
+    fn run_until_committed(&self, arguments: &[&str], events: &[OutgoingRecord], end: i64) -> String {
         self.kafka.produce(&self.topic, events);
-        let running = self.run.start(&[&["--workers", "2"], arguments].concat(), &self.log());
-        let committed = || self.kafka.committed(&self.run.group, &self.topic, PARTITIONS);
-        eventually(30, "everything is committed", || committed().iter().all(|offset| *offset == end));
+        let running = self.run.start(&[&["--workers", "2"], arguments].concat(), &self.log_path());
+        let committed = || self.kafka.committed_offsets(&self.run.group, &self.topic, PARTITIONS);
+        wait_until(30, "everything is committed", || committed().iter().all(|offset| *offset == end));
         let asked = Instant::now();
-        running.stop(Duration::from_secs(10), &self.log());
+        running.stop(Duration::from_secs(10), &self.log_path());
         assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
-        said(&self.log())
+        read_log(&self.log_path())
     }
 
     /// Closes all windows: Redis then holds what one run would have left.
-    fn ends_like_one_run(&self, arguments: &[&str]) -> String {
-        let end = i64::try_from(self.kafka.read(&self.topic, 0).len()).expect("small") + 1;
-        let said = self.works(arguments, &closing_events(PARTITIONS), end);
-        let expected = expected(&self.kafka, &self.topic, PARTITIONS, &shipped());
-        await_same(&expected.contents, &self.redis, 5, &said);
+    fn assert_rows_as_of_one_run(&self, arguments: &[&str]) -> String {
+        let end = i64::try_from(self.kafka.read_partition(&self.topic, 0).len()).expect("small") + 1;
+        let said = self.run_until_committed(arguments, &closing_events(PARTITIONS), end);
+        let expected = replay_expected_rows(&self.kafka, &self.topic, PARTITIONS, &shipped_pipeline());
+        await_same_rows(&expected.contents, &self.redis, 5, &said);
         said
     }
 
     /// Does not start: the exit code, and all of `parts` are said.
-    fn halts(&self, code: i32, parts: &[&str]) {
-        let mut running = self.run.start(&["--workers", "2"], &self.log());
-        let ended = running.wait(Duration::from_secs(20));
-        let said = said(&self.log());
+    fn assert_halts(&self, code: i32, parts: &[&str]) {
+        let mut running = self.run.start(&["--workers", "2"], &self.log_path());
+        let ended = running.wait_for_exit(Duration::from_secs(20));
+        let said = read_log(&self.log_path());
         assert_eq!(ended, Some(code), "{said}");
         for part in parts {
             assert!(said.contains(part), "it should say {part:?}:\n{said}");
@@ -84,7 +84,7 @@ impl Stopped {
     }
 
     /// The files of one kind of a partition, oldest first.
-    fn files(&self, partition: i32, kind: &str) -> Vec<PathBuf> {
+    fn checkpoint_files(&self, partition: i32, kind: &str) -> Vec<PathBuf> {
         let folder = self.run.state.path().join("ecommerce").join(&self.run.group);
         let folder = folder.join(format!("partition-{partition}")).join(kind);
         let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
@@ -95,7 +95,7 @@ impl Stopped {
 }
 
 /// Turns one bit over.
-fn damage(file: &Path) {
+fn flip_bit(file: &Path) {
     let mut bytes = fs::read(file).expect("readable");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
@@ -105,67 +105,69 @@ fn damage(file: &Path) {
 /// The hour of a user that spans two stops is counted whole.
 #[test]
 fn windows_go_on_after_a_stop() {
-    let stopped = Stopped::new(kafka_or_skip!());
-    let said = stopped.works(&[], &views(21, 10), 30);
+    let stopped = StoppedJob::new(kafka_or_skip!());
+    let said = stopped.run_until_committed(&[], &view_events(21, 10), 30);
     assert_eq!(said.matches("INFO restored partition=").count(), 2, "{said}");
     assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
-    let said = stopped.ends_like_one_run(&[]);
+    let said = stopped.assert_rows_as_of_one_run(&[]);
     assert!(said.contains("all workers ended records=\"2\""), "{said}");
     // 10:01 to 10:30 lie in the window that begins at 10:00.
-    let row = &stopped.redis.contents()["session_features:07:1704103260000"];
+    let row = &stopped.redis.read_rows()["session_features:07:1704103260000"];
     assert_eq!(row["event_count"], "30");
 }
 
 #[test]
 fn a_checkpoint_behind_retention_halts_the_job() {
-    let mut stopped = Stopped::new(kafka_or_skip!());
-    stopped.kafka.produce(&stopped.topic, &views(21, 10));
+    let mut stopped = StoppedJob::new(kafka_or_skip!());
+    stopped.kafka.produce(&stopped.topic, &view_events(21, 10));
     stopped.kafka.delete_records(&stopped.topic, 1, 25);
-    stopped.halts(
+    stopped.assert_halts(
         10,
         &["offset 20, where reading of partition 1 goes on, is no longer in topic", "`source.kafka.on_lost_offset"],
     );
-    stopped.run.set("source.kafka.on_lost_offset=earliest");
-    let said = stopped.works(&[], &[], 30);
+    stopped.run.set_override("source.kafka.on_lost_offset=earliest");
+    let said = stopped.run_until_committed(&[], &[], 30);
     assert!(said.contains("going on at offset 25"), "{said}");
     assert!(said.contains("all workers ended records=\"15\""), "{said}");
 }
 
 #[test]
 fn a_topic_created_again_during_a_stop_halts_the_job() {
-    let stopped = Stopped::new(kafka_or_skip!());
+    let stopped = StoppedJob::new(kafka_or_skip!());
     stopped.kafka.delete_topic(&stopped.topic);
     std::thread::sleep(Duration::from_millis(500));
-    stopped.kafka.create_topic_again(&stopped.topic, PARTITIONS, &[]);
+    stopped.kafka.create_named_topic(&stopped.topic, PARTITIONS, &[]);
     // As many records as before: by offsets alone nobody could tell.
-    stopped.kafka.produce(&stopped.topic, &views(1, 30));
-    stopped.halts(11, &["was deleted and created again since checkpoint", "another `source.kafka.group`"]);
+    stopped.kafka.produce(&stopped.topic, &view_events(1, 30));
+    stopped.assert_halts(11, &["was deleted and created again since checkpoint", "another `source.kafka.group`"]);
 }
 
 #[test]
 fn partitions_added_during_a_stop_halt_the_job() {
-    let stopped = Stopped::new(kafka_or_skip!());
+    let stopped = StoppedJob::new(kafka_or_skip!());
     stopped.kafka.add_partitions(&stopped.topic, 3);
-    stopped.halts(12, &["had 2 partitions at checkpoint", "has 3 now", "--accept-partitions"]);
-    let said = stopped.works(&["--accept-partitions"], &views(21, 10), 30);
+    stopped.assert_halts(12, &["had 2 partitions at checkpoint", "has 3 now", "--accept-partitions"]);
+    let said = stopped.run_until_committed(&["--accept-partitions"], &view_events(21, 10), 30);
     assert_eq!(said.matches("INFO restored partition=").count(), 2, "{said}");
     assert!(said.contains("beginning with empty state partition=2"), "{said}");
     // Accepted once, it is how the topic is.
-    let said = stopped.ends_like_one_run(&[]);
+    let said = stopped.assert_rows_as_of_one_run(&[]);
     assert!(said.contains("all workers ended records=\"2\""), "{said}");
 }
 
 #[test]
 fn a_changed_view_halts_the_job() {
-    let mut stopped = Stopped::new(kafka_or_skip!());
-    stopped.run.set("feature_view.session_features.window.session.gap=\"5m\"");
-    stopped
-        .halts(14, &["`session_features` was", "The state of user_features is kept", "--drop-state session_features"]);
-    let said = stopped.works(&["--drop-state", "session_features"], &views(21, 1), 21);
+    let mut stopped = StoppedJob::new(kafka_or_skip!());
+    stopped.run.set_override("feature_view.session_features.window.session.gap=\"5m\"");
+    stopped.assert_halts(
+        14,
+        &["`session_features` was", "The state of user_features is kept", "--drop-state session_features"],
+    );
+    let said = stopped.run_until_committed(&["--drop-state", "session_features"], &view_events(21, 1), 21);
     assert!(said.contains("its state is dropped, as asked"), "{said}");
     // The other view's hour is whole.
-    stopped.works(&[], &closing_events(PARTITIONS), 22);
-    let contents = stopped.redis.contents();
+    stopped.run_until_committed(&[], &closing_events(PARTITIONS), 22);
+    let contents = stopped.redis.read_rows();
     let sessions = |key: &&String| key.starts_with("session_features:07:");
     assert_eq!(contents.keys().filter(sessions).collect::<Vec<_>>(), ["session_features:07:1704104460000"]);
     assert_eq!(contents["session_features:07:1704104460000"]["event_count"], "1");
@@ -176,22 +178,22 @@ fn a_changed_view_halts_the_job() {
 /// One partition's newest manifest, the other's newest state object.
 #[test]
 fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
-    let stopped = Stopped::new(kafka_or_skip!());
+    let stopped = StoppedJob::new(kafka_or_skip!());
     for (partition, kind) in [(0, "checkpoint"), (1, "state")] {
-        let files = stopped.files(partition, kind);
-        damage(files.last().expect("a file"));
+        let files = stopped.checkpoint_files(partition, kind);
+        flip_bit(files.last().expect("a file"));
     }
-    let said = stopped.ends_like_one_run(&[]);
+    let said = stopped.assert_rows_as_of_one_run(&[]);
     assert_eq!(said.matches("a checkpoint cannot be read; using the one before it").count(), 2, "{said}");
     assert_eq!(said.matches("INFO restored partition=").count(), 2, "{said}");
 }
 
 #[test]
 fn without_any_good_checkpoint_the_job_halts() {
-    let stopped = Stopped::new(kafka_or_skip!());
-    stopped.files(1, "checkpoint").iter().for_each(|file| damage(file));
-    let before: Vec<_> = (0..PARTITIONS).map(|partition| stopped.files(partition, "checkpoint")).collect();
-    stopped.halts(16, &["no checkpoint of partition 1 in", "can be read", "Nothing was changed", "--from"]);
-    let after: Vec<_> = (0..PARTITIONS).map(|partition| stopped.files(partition, "checkpoint")).collect();
+    let stopped = StoppedJob::new(kafka_or_skip!());
+    stopped.checkpoint_files(1, "checkpoint").iter().for_each(|file| flip_bit(file));
+    let before: Vec<_> = (0..PARTITIONS).map(|partition| stopped.checkpoint_files(partition, "checkpoint")).collect();
+    stopped.assert_halts(16, &["no checkpoint of partition 1 in", "can be read", "Nothing was changed", "--from"]);
+    let after: Vec<_> = (0..PARTITIONS).map(|partition| stopped.checkpoint_files(partition, "checkpoint")).collect();
     assert_eq!(before[1], after[1]);
 }

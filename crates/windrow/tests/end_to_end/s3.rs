@@ -1,25 +1,25 @@
 //! Checkpoints in S3: one that works, and one whose requests go wrong, before or after they took effect.
 
-use crate::kill::{PARTITIONS, kill_again_and_again};
+use crate::kill::{PARTITIONS, kill_repeatedly};
 use crate::support::kafka::{Kafka, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::traffic::seed;
-use crate::support::windrow::{Run, telling};
+use crate::support::traffic::read_or_create_seed;
+use crate::support::windrow::{TestJob, telling_pipeline};
 
 const KILLS: usize = 5;
 
 /// The bucket of `dev/s3.sh`.
 const BUCKET: &str = "windrow";
 
-fn kill(kafka: &Kafka, variable: &str) {
+fn kill_with_state_in_s3(kafka: &Kafka, variable: &str) {
     let Ok(endpoint) = std::env::var(variable) else {
         println!("skipped: checkpoints in S3 need one ({variable}=http://host:port)");
         return;
     };
     let redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
-    let mut run = Run::of(telling(), &kafka.brokers, &redis.url(), &topic);
-    run.set(&format!("checkpoint.store=s3://{BUCKET}/{}", Kafka::unique("state")));
+    let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    run.set_override(&format!("checkpoint.store=s3://{BUCKET}/{}", Kafka::unique_name("state")));
     for (name, value) in [
         ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ("AWS_ALLOW_HTTP", "true"),
@@ -27,19 +27,19 @@ fn kill(kafka: &Kafka, variable: &str) {
         ("AWS_SECRET_ACCESS_KEY", "windrow"),
         ("AWS_REGION", "us-east-1"),
     ] {
-        run.environment(name, value);
+        run.set_environment(name, value);
     }
-    kill_again_and_again(kafka, &redis, &topic, &run, KILLS, seed());
+    kill_repeatedly(kafka, &redis, &topic, &run, KILLS, read_or_create_seed());
 }
 
 #[test]
 fn killed_with_its_state_in_s3() {
     let kafka = kafka_or_skip!();
-    kill(&kafka, "WINDROW_TEST_S3");
+    kill_with_state_in_s3(&kafka, "WINDROW_TEST_S3");
 }
 
 #[test]
 fn killed_with_its_state_in_an_s3_that_fails() {
     let kafka = kafka_or_skip!();
-    kill(&kafka, "WINDROW_TEST_S3_FAULTS");
+    kill_with_state_in_s3(&kafka, "WINDROW_TEST_S3_FAULTS");
 }

@@ -32,7 +32,7 @@ pub(crate) fn conformance_cases() -> Vec<(String, Vec<String>, Vec<String>)> {
 }
 
 /// Waits until `condition` holds, at most `seconds`.
-pub(crate) fn eventually(seconds: u64, what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(seconds: u64, what: &str, mut condition: impl FnMut() -> bool) {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
     while !condition() {
         assert!(std::time::Instant::now() < until, "not within {seconds} s: {what}");

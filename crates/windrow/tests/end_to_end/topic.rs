@@ -3,27 +3,28 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::eventually;
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::windrow::{Run, Running};
+use crate::support::wait_until;
+use crate::support::windrow::{RunningJob, TestJob};
 
-pub(crate) fn said(log: &Path) -> String {
+pub(crate) fn read_log(log: &Path) -> String {
     std::fs::read_to_string(log).unwrap_or_default()
 }
 
 /// `count` events of one user, of no interest otherwise.
-pub(crate) fn events(partition: i32, count: usize) -> Vec<Sent> {
+pub(crate) fn user_events(partition: i32, count: usize) -> Vec<OutgoingRecord> {
     let payload = br#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":1}"#;
-    let sent = Sent { partition: Some(partition), key: Some(b"111".to_vec()), payload: Some(payload.to_vec()) };
+    let sent =
+        OutgoingRecord { partition: Some(partition), key: Some(b"111".to_vec()), payload: Some(payload.to_vec()) };
     vec![sent; count]
 }
 
 /// A job that has read and committed what is in `topic`.
-fn settled(kafka: &Kafka, run: &Run, topic: &str, arguments: &[&str], log: &Path) -> Running {
-    kafka.produce(topic, &events(0, 10));
+fn start_and_commit(kafka: &Kafka, run: &TestJob, topic: &str, arguments: &[&str], log: &Path) -> RunningJob {
+    kafka.produce(topic, &user_events(0, 10));
     let running = run.start(arguments, log);
-    eventually(60, "the events are committed", || kafka.committed(&run.group, topic, 1) == [10]);
+    wait_until(60, "the events are committed", || kafka.committed_offsets(&run.group, topic, 1) == [10]);
     running
 }
 
@@ -36,17 +37,17 @@ fn a_topic_that_is_created_again_halts_the_job() {
         let topic = kafka.create_topic(1, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         let log = folder.path().join("log");
-        let run = Run::new(&kafka.brokers, &redis.url(), &topic);
-        let mut running = settled(&kafka, &run, &topic, &["--workers", "2"], &log);
+        let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+        let mut running = start_and_commit(&kafka, &run, &topic, &["--workers", "2"], &log);
         kafka.delete_topic(&topic);
         // Kafka forgets a topic in its own time.
         std::thread::sleep(Duration::from_millis(500));
-        kafka.create_topic_again(&topic, 1, &[]);
+        kafka.create_named_topic(&topic, 1, &[]);
         if !empty {
-            kafka.produce(&topic, &events(0, 50));
+            kafka.produce(&topic, &user_events(0, 50));
         }
-        assert_eq!(running.wait(Duration::from_secs(12)), Some(11), "{}", said(&log));
-        let log = said(&log);
+        assert_eq!(running.wait_for_exit(Duration::from_secs(12)), Some(11), "{}", read_log(&log));
+        let log = read_log(&log);
         assert!(log.contains(&format!("topic `{topic}` was deleted and created again")), "{log}");
         assert!(log.contains("start it with a new `source.kafka.group`, or delete this job's checkpoints"), "{log}");
     }
@@ -60,11 +61,11 @@ fn a_topic_that_is_deleted_halts_the_job() {
     let topic = kafka.create_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    let mut running = settled(&kafka, &run, &topic, &["--workers", "1"], &log);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = start_and_commit(&kafka, &run, &topic, &["--workers", "1"], &log);
     kafka.delete_topic(&topic);
-    assert_eq!(running.wait(Duration::from_secs(25)), Some(4), "{}", said(&log));
-    assert!(said(&log).contains("was deleted while the job ran"), "{}", said(&log));
+    assert_eq!(running.wait_for_exit(Duration::from_secs(25)), Some(4), "{}", read_log(&log));
+    assert!(read_log(&log).contains("was deleted while the job ran"), "{}", read_log(&log));
 }
 
 /// Keys move between partitions: the job halts, unless its operator accepts that.
@@ -75,19 +76,19 @@ fn partitions_that_are_added_halt_the_job() {
     let topic = kafka.create_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
-    let mut running = settled(&kafka, &run, &topic, &["--workers", "1"], &log);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = start_and_commit(&kafka, &run, &topic, &["--workers", "1"], &log);
     kafka.add_partitions(&topic, 3);
-    assert_eq!(running.wait(Duration::from_secs(12)), Some(12), "{}", said(&log));
-    let text = said(&log);
+    assert_eq!(running.wait_for_exit(Duration::from_secs(12)), Some(12), "{}", read_log(&log));
+    let text = read_log(&log);
     assert!(text.contains("has 3 partitions now, and had 1"), "{text}");
     assert!(text.contains("`--accept-partitions`"), "{text}");
 
     let mut running = run.start(&["--workers", "1", "--accept-partitions"], &log);
-    kafka.produce(&topic, &events(0, 1));
-    eventually(60, "it goes on", || kafka.committed(&run.group, &topic, 1) == [11]);
+    kafka.produce(&topic, &user_events(0, 1));
+    wait_until(60, "it goes on", || kafka.committed_offsets(&run.group, &topic, 1) == [11]);
     kafka.add_partitions(&topic, 5);
-    eventually(20, "it mentions that", || said(&log).contains("partitions were added, which is accepted"));
-    running.signal("-TERM");
-    assert_eq!(running.wait(Duration::from_secs(10)), Some(0));
+    wait_until(20, "it mentions that", || read_log(&log).contains("partitions were added, which is accepted"));
+    running.send_signal("-TERM");
+    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
 }

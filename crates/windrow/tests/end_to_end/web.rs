@@ -7,30 +7,30 @@ use std::time::{Duration, Instant};
 use redis::Commands;
 use serde_json::Value;
 
-use crate::support::eventually;
-use crate::support::kafka::{Kafka, Sent, kafka_or_skip};
+use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::redis::{Redis, free_port};
-use crate::support::windrow::{Run, shipped};
+use crate::support::wait_until;
+use crate::support::windrow::{TestJob, shipped_pipeline};
 
 const PARTITIONS: i32 = 4;
 /// How Redis says so; the page looks for it.
-const REFUSED: &str = "no permissions to run the 'scan' command";
+const SCAN_REFUSAL: &str = "no permissions to run the 'scan' command";
 
-fn event(partition: i32, user: &str, time: &str) -> Sent {
+fn view_event(partition: i32, user: &str, time: &str) -> OutgoingRecord {
     let payload = format!(r#"{{"event_time":"{time}","event_type":"view","user_id":"{user}","price":2.5}}"#);
-    record(partition, user, &payload)
+    keyed_record(partition, user, &payload)
 }
 
-fn record(partition: i32, user: &str, payload: &str) -> Sent {
-    Sent { partition: Some(partition), key: Some(user.into()), payload: Some(payload.into()) }
+fn keyed_record(partition: i32, user: &str, payload: &str) -> OutgoingRecord {
+    OutgoingRecord { partition: Some(partition), key: Some(user.into()), payload: Some(payload.into()) }
 }
 
 /// Events that let the windows of those before them fire.
-fn closing(time: &str) -> Vec<Sent> {
-    (0..PARTITIONS).map(|partition| event(partition, "closing", time)).collect()
+fn closing_events(time: &str) -> Vec<OutgoingRecord> {
+    (0..PARTITIONS).map(|partition| view_event(partition, "closing", time)).collect()
 }
 
-fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+fn send_request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     let length = body.len();
@@ -46,12 +46,12 @@ fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)>
     Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
 }
 
-fn get(port: u16, path: &str) -> Value {
-    let answer = ask(port, "GET", path, "");
+fn get_json(port: u16, path: &str) -> Value {
+    let answer = send_request(port, "GET", path, "");
     answer.and_then(|(_, body)| serde_json::from_str(&body).ok()).unwrap_or(Value::Null)
 }
 
-fn is_owned(said: &Value) -> bool {
+fn all_partitions_owned(said: &Value) -> bool {
     let owned = |all: &Vec<Value>| all.len() == 4 && all.iter().all(|one| one["instance"].is_string());
     said["partitions"].as_array().is_some_and(owned)
 }
@@ -62,7 +62,7 @@ fn every_instance_shows_the_whole_job() {
     let redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let ports = [free_port(), free_port()];
     let logs = [folder.path().join("first"), folder.path().join("second")];
     let mut running: Vec<_> = ports
@@ -72,78 +72,80 @@ fn every_instance_shows_the_whole_job() {
         .collect();
     let both = |said: &Value| said["instances"].as_array().is_some_and(|all| all.len() == 2);
     for port in ports {
-        eventually(60, "both instances and all partitions", || {
-            both(&get(port, "/api/instances")) && is_owned(&get(port, "/api/partitions"))
+        wait_until(60, "both instances and all partitions", || {
+            both(&get_json(port, "/api/instances")) && all_partitions_owned(&get_json(port, "/api/partitions"))
         });
-        eventually(10, "ready", || ask(port, "GET", "/readyz", "").is_some_and(|(status, _)| status == 200));
+        wait_until(10, "ready", || send_request(port, "GET", "/readyz", "").is_some_and(|(status, _)| status == 200));
     }
 
-    kafka.produce(&topic, &[event(0, "111", "2024-01-01T10:00:00")]);
-    kafka.produce(&topic, &closing("2024-01-01T10:30:00"));
-    shows_rows(&redis, ports);
-    shows_problems(&kafka, &topic, ports);
-    let location = takes_a_savepoint(ports[0]);
+    kafka.produce(&topic, &[view_event(0, "111", "2024-01-01T10:00:00")]);
+    kafka.produce(&topic, &closing_events("2024-01-01T10:30:00"));
+    assert_rows_shown(&redis, ports);
+    assert_problems_shown(&kafka, &topic, ports);
+    let location = take_savepoint(ports[0]);
 
     let ended = running.pop().expect("two were started");
     ended.stop(Duration::from_secs(20), &logs[1]);
-    eventually(30, "the first alone", || {
-        get(ports[0], "/api/instances")["instances"].as_array().is_some_and(|all| all.len() == 1)
-            && is_owned(&get(ports[0], "/api/partitions"))
+    wait_until(30, "the first alone", || {
+        get_json(ports[0], "/api/instances")["instances"].as_array().is_some_and(|all| all.len() == 1)
+            && all_partitions_owned(&get_json(ports[0], "/api/partitions"))
     });
     running.pop().expect("one is left").stop(Duration::from_secs(20), &logs[0]);
     let left = std::fs::read_dir(run.state.path().join("ecommerce").join(&run.group).join("instances"));
     assert_eq!(left.map_or(0, Iterator::count), 0, "nothing is left of instances that ended");
 
-    let second = Run::new(&kafka.brokers, &redis.url(), &topic);
-    second.bounded(&["--from", &location]);
+    let second = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    second.run_bounded(&["--from", &location]);
 }
 
 /// A row is shown within a second of being in Redis.
-fn shows_rows(redis: &Redis, ports: [u16; 2]) {
-    eventually(30, "the row in Redis", || redis.contents().contains_key("user_features:111"));
+fn assert_rows_shown(redis: &Redis, ports: [u16; 2]) {
+    wait_until(30, "the row in Redis", || redis.read_rows().contains_key("user_features:111"));
     let since = Instant::now();
     for port in ports {
-        let said = get(port, "/api/features?user=111");
+        let said = get_json(port, "/api/features?user=111");
         let row = &said["feature_views"][0]["current"][0];
         assert_eq!(row["redis_key"], "user_features:111", "{said}");
         assert!(row["ttl_left_ms"].is_i64(), "{said}");
     }
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
-    eventually(5, "the row among those written", || {
-        ports.iter().any(|port| get(*port, "/api/features?user=111")["feature_views"][0]["recent"][0].is_object())
+    wait_until(5, "the row among those written", || {
+        ports.iter().any(|port| get_json(*port, "/api/features?user=111")["feature_views"][0]["recent"][0].is_object())
     });
 }
 
 /// A dead letter and a late event are shown within two seconds by their instance, and soon by the other.
-fn shows_problems(kafka: &Kafka, topic: &str, ports: [u16; 2]) {
+fn assert_problems_shown(kafka: &Kafka, topic: &str, ports: [u16; 2]) {
     let shown = |port: u16| {
-        let said = get(port, "/api/problems");
+        let said = get_json(port, "/api/problems");
         let dead = said["dead_letters"][0]["record"]["text"] == "<script>no JSON";
         dead && said["late_events"][0]["key"] == "too late"
     };
-    let letter = record(1, "111", "<script>no JSON");
-    kafka.produce(topic, &[letter, event(1, "too late", "2024-01-01T01:00:00")]);
+    let letter = keyed_record(1, "111", "<script>no JSON");
+    kafka.produce(topic, &[letter, view_event(1, "too late", "2024-01-01T01:00:00")]);
     let since = Instant::now();
-    eventually(2, "the problems", || ports.iter().any(|port| shown(*port)));
+    wait_until(2, "the problems", || ports.iter().any(|port| shown(*port)));
     println!("problems were shown after {:?}", since.elapsed());
-    eventually(15, "the problems at the other", || ports.iter().all(|port| shown(*port)));
+    wait_until(15, "the problems at the other", || ports.iter().all(|port| shown(*port)));
 }
 
-fn takes_a_savepoint(port: u16) -> String {
-    eventually(30, "checkpoints of everything", || {
-        let said = get(port, "/api/partitions");
+fn take_savepoint(port: u16) -> String {
+    wait_until(30, "checkpoints of everything", || {
+        let said = get_json(port, "/api/partitions");
         let all = said["partitions"].as_array().cloned().unwrap_or_default();
         all.iter().all(|one| one["checkpoint_age_ms"].is_i64())
     });
-    let (status, body) = ask(port, "POST", "/api/savepoints", "{\"to\": null}").expect("an answer");
+    let (status, body) = send_request(port, "POST", "/api/savepoints", "{\"to\": null}").expect("an answer");
     assert_eq!(status, 202, "{body}");
     let request: Value = serde_json::from_str(&body).expect("JSON");
     let request = request["request"].as_str().expect("a name").to_owned();
     let path = format!("/api/savepoints/{request}");
-    eventually(60, "the savepoint", || get(port, &path)["status"] != "in_progress");
-    let said = get(port, &path);
+    wait_until(60, "the savepoint", || get_json(port, &path)["status"] != "in_progress");
+    let said = get_json(port, &path);
     assert_eq!((&said["status"], &said["partitions"]), (&"completed".into(), &4.into()), "{said}");
-    eventually(10, "the savepoint in the list", || get(port, "/api/checkpoints")["savepoints"][0]["id"].is_string());
+    wait_until(10, "the savepoint in the list", || {
+        get_json(port, "/api/checkpoints")["savepoints"][0]["id"].is_string()
+    });
     said["location"].as_str().expect("a place").to_owned()
 }
 
@@ -156,32 +158,32 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
-    eventually(60, "a running job", || get(port, "/api/overview")["job"]["state"] == "running");
+    wait_until(60, "a running job", || get_json(port, "/api/overview")["job"]["state"] == "running");
     drop(redis);
-    eventually(30, "Redis away", || {
-        get(port, "/api/overview")["attention"][0]["what"]
+    wait_until(30, "Redis away", || {
+        get_json(port, "/api/overview")["attention"][0]["what"]
             .as_str()
             .is_some_and(|what| what.starts_with("Redis has been away"))
     });
-    assert_eq!(get(port, "/api/overview")["job"]["state"], "degraded");
-    let features = get(port, "/api/features?user=111");
+    assert_eq!(get_json(port, "/api/overview")["job"]["state"], "degraded");
+    let features = get_json(port, "/api/features?user=111");
     assert!(features["redis"]["away_since_ms"].is_i64(), "{features}");
     assert_eq!(features["search"]["done"], false, "nothing was looked through: {features}");
-    let (status, body) = ask(port, "GET", "/readyz", "").expect("an answer");
+    let (status, body) = send_request(port, "GET", "/readyz", "").expect("an answer");
     assert!(status == 503 && body.contains("Redis away"), "{status} {body}");
-    assert_eq!(ask(port, "GET", "/healthz", "").map(|(status, _)| status), Some(200));
+    assert_eq!(send_request(port, "GET", "/healthz", "").map(|(status, _)| status), Some(200));
     let redis = Redis::start_on(redis_port);
-    eventually(30, "all well", || get(port, "/api/overview")["job"]["state"] == "running");
-    assert!(get(port, "/api/features?user=111")["redis"]["away_since_ms"].is_null());
+    wait_until(30, "all well", || get_json(port, "/api/overview")["job"]["state"] == "running");
+    assert!(get_json(port, "/api/features?user=111")["redis"]["away_since_ms"].is_null());
     running.stop(Duration::from_secs(20), &log);
     drop(redis);
 }
 
 /// The features of 80 users, asked for at the same time.
-fn crowd(port: u16) -> Vec<Value> {
-    let ask = |n: u32| move || get(port, &format!("/api/features?user=crowd-{n}"));
+fn request_features_of_80_users(port: u16) -> Vec<Value> {
+    let ask = |n: u32| move || get_json(port, &format!("/api/features?user=crowd-{n}"));
     std::thread::scope(|scope| {
         let asked: Vec<_> = (0..80).map(|n| scope.spawn(ask(n))).collect();
         asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
@@ -197,14 +199,14 @@ fn rows_whose_keys_are_known_are_not_searched_for() {
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let text = std::fs::read_to_string(shipped()).expect("the shipped pipeline");
+    let text = std::fs::read_to_string(shipped_pipeline()).expect("the shipped pipeline");
     let (without_sessions, _) = text.split_once("[feature_view.session_features]").expect("its session view");
     let pipeline = folder.path().join("pipeline.toml");
     std::fs::write(&pipeline, without_sessions).expect("room");
-    let run = Run::of(pipeline, &kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::with_pipeline(pipeline, &kafka.brokers, &redis.url(), &topic);
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
-    eventually(60, "a running job", || get(port, "/api/overview")["job"]["state"] == "running");
-    for said in crowd(port) {
+    wait_until(60, "a running job", || get_json(port, "/api/overview")["job"]["state"] == "running");
+    for said in request_features_of_80_users(port) {
         assert_eq!(said["search"], serde_json::json!({ "done": true, "failure": null }), "{said}");
     }
     assert_eq!(scan_steps(&mut redis.connect()), 0.0);
@@ -232,33 +234,33 @@ fn a_large_redis_is_looked_through_without_haste() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let port = free_port();
-    let run = Run::new(&kafka.brokers, &redis.url(), &topic);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
-    eventually(60, "all partitions", || is_owned(&get(port, "/api/partitions")));
+    wait_until(60, "all partitions", || all_partitions_owned(&get_json(port, "/api/partitions")));
 
     // Asked for once and left: the search ends by itself, and is not taken for one that found everything.
-    assert_eq!(get(port, "/api/features?user=left")["search"]["done"], false);
+    assert_eq!(get_json(port, "/api/features?user=left")["search"]["done"], false);
     std::thread::sleep(Duration::from_secs(11));
     let left = scan_steps(&mut connection);
     std::thread::sleep(Duration::from_secs(2));
     assert!(left > 0.0 && left < 700.0, "{left} steps");
     assert_eq!(scan_steps(&mut connection), left, "it is still being looked through");
-    assert_eq!(get(port, "/api/features?user=left")["search"]["done"], false);
+    assert_eq!(get_json(port, "/api/features?user=left")["search"]["done"], false);
     // A first search that fails, and is tried again, has found nothing yet.
     redis::cmd("ACL").arg(&["SETUSER", "default", "-scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
-    eventually(10, "the reason", || {
-        let said = get(port, "/api/features?user=refused");
+    wait_until(10, "the reason", || {
+        let said = get_json(port, "/api/features?user=refused");
         assert_eq!(said["search"]["done"], false, "{said}");
-        said["search"]["failure"].as_str().is_some_and(|why| why.contains(REFUSED))
+        said["search"]["failure"].as_str().is_some_and(|why| why.contains(SCAN_REFUSAL))
     });
     redis::cmd("ACL").arg(&["SETUSER", "default", "+scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
-    eventually(10, "that it is searched", || {
-        let said = get(port, "/api/features?user=refused");
+    wait_until(10, "that it is searched", || {
+        let said = get_json(port, "/api/features?user=refused");
         assert_eq!(said["search"]["done"], false, "{said}");
         said["search"]["failure"].is_null()
     });
     // A crowd is searched for up to a number of users; the others are told so.
-    let said = crowd(port);
+    let said = request_features_of_80_users(port);
     assert!(said.iter().all(|said| said["search"]["done"] == false), "{said:?}");
     let why = |said: &&Value| said["search"]["failure"].as_str().is_some_and(|why| why.contains("64 other users"));
     let refused = said.iter().filter(why).count();
@@ -268,29 +270,29 @@ fn a_large_redis_is_looked_through_without_haste() {
     redis::cmd("CONFIG").arg("RESETSTAT").query::<()>(&mut connection).expect("CONFIG RESETSTAT");
 
     let began = Instant::now();
-    let first = get(port, "/api/features?user=111");
+    let first = get_json(port, "/api/features?user=111");
     let key_of = |said: &Value, view: usize| said["feature_views"][view]["current"][0]["redis_key"].clone();
     assert_eq!(first["search"]["done"], false, "{first}");
     assert_eq!(key_of(&first, 0), "user_features:111", "known without a search");
-    eventually(60, "the end of the search", || get(port, "/api/features?user=111")["search"]["done"] == true);
+    wait_until(60, "the end of the search", || get_json(port, "/api/features?user=111")["search"]["done"] == true);
     let steps = scan_steps(&mut connection);
     let allowed = 50.0 + 50.0 * (began.elapsed().as_secs_f64() + 1.0);
     assert!(steps >= 600.0 && steps <= allowed, "{steps} steps in {:?}", began.elapsed());
-    let last = get(port, "/api/features?user=111");
+    let last = get_json(port, "/api/features?user=111");
     assert_eq!(key_of(&last, 1), "session_features:111:1704103200000");
     assert_eq!(last["feature_views"][1]["current"].as_array().map(Vec::len), Some(1), "{last}");
     assert!(last["search"]["failure"].is_null());
 
     // A row of another's that Redis forgets is not shown any more.
     connection.del::<_, ()>("session_features:111:1704103200000").expect("DEL");
-    eventually(2, "its end", || key_of(&get(port, "/api/features?user=111"), 1).is_null());
+    wait_until(2, "its end", || key_of(&get_json(port, "/api/features?user=111"), 1).is_null());
     // A user who may not SCAN sees what is known, and why there is no more.
     for refuse in ["-scan", "+scan"] {
         redis::cmd("ACL").arg(&["SETUSER", "default", refuse]).query::<()>(&mut connection).expect("ACL SETUSER");
-        eventually(10, "the reason", || {
-            let said = get(port, "/api/features?user=111");
+        wait_until(10, "the reason", || {
+            let said = get_json(port, "/api/features?user=111");
             assert_eq!(key_of(&said, 0), "user_features:111", "{said}");
-            said["search"]["failure"].as_str().is_some_and(|why| why.contains(REFUSED)) == (refuse == "-scan")
+            said["search"]["failure"].as_str().is_some_and(|why| why.contains(SCAN_REFUSAL)) == (refuse == "-scan")
         });
     }
     running.stop(Duration::from_secs(20), &log);
@@ -310,10 +312,10 @@ fn a_start_that_waits_is_shown() {
     let port = free_port();
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let run = Run::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere");
+    let run = TestJob::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere");
     let running = run.start(&["--listen", &format!("127.0.0.1:{port}")], &log);
-    eventually(20, "an answer", || get(port, "/api/overview")["job"]["state"] == "starting");
-    let (status, body) = ask(port, "GET", "/readyz", "").expect("an answer");
+    wait_until(20, "an answer", || get_json(port, "/api/overview")["job"]["state"] == "starting");
+    let (status, body) = send_request(port, "GET", "/readyz", "").expect("an answer");
     assert!(status == 503 && body.contains("Kafka away"), "{status} {body}");
     running.stop(Duration::from_secs(20), &log);
 }
@@ -323,18 +325,18 @@ fn a_start_that_waits_is_shown() {
 fn a_cancel_reaches_instances_that_wait_for_their_start() {
     let ports = [free_port(), free_port()];
     let folder = tempfile::tempdir().expect("a folder");
-    let run = Run::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere");
+    let run = TestJob::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere");
     let start =
         |port: &u16| run.start(&["--listen", &format!("127.0.0.1:{port}")], &folder.path().join(port.to_string()));
     let mut running = ports.each_ref().map(start);
-    eventually(20, "both", || {
-        get(ports[0], "/api/instances")["instances"].as_array().is_some_and(|all| all.len() == 2)
+    wait_until(20, "both", || {
+        get_json(ports[0], "/api/instances")["instances"].as_array().is_some_and(|all| all.len() == 2)
     });
-    let job = get(ports[0], "/jobs")["jobs"][0]["id"].as_str().expect("an id").to_owned();
-    let cancelled = ask(ports[0], "PATCH", &format!("/jobs/{job}?mode=cancel"), "").expect("an answer");
+    let job = get_json(ports[0], "/jobs")["jobs"][0]["id"].as_str().expect("an id").to_owned();
+    let cancelled = send_request(ports[0], "PATCH", &format!("/jobs/{job}?mode=cancel"), "").expect("an answer");
     assert_eq!(cancelled.0, 202, "{}", cancelled.1);
     for one in &mut running {
-        assert_eq!(one.wait(Duration::from_secs(20)), Some(0));
+        assert_eq!(one.wait_for_exit(Duration::from_secs(20)), Some(0));
     }
 }
 
@@ -353,7 +355,7 @@ fn addresses_that_cannot_be_used_say_what_to_do() {
         (&["--listen", "127.0.0.1:0", "--token-file", "/nowhere"], "cannot read --token-file /nowhere"),
         (&["--listen", "here"], "`here` is no address"),
     ] {
-        let output = Run::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere").finish(arguments);
+        let output = TestJob::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere").run_to_end(arguments);
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {log}");
         assert!(log.contains(why), "{arguments:?}: {log}");

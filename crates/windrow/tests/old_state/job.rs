@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use windrow_connectors::file::JsonLinesSink;
 use windrow_connectors::object_store::ObjectStores;
 use windrow_core::{FeatureView, Row};
-use windrow_engine::checkpoint::{From, Identity, Requests};
+use windrow_engine::checkpoint::{RestoreSource, SavepointRequests, StateIdentity};
 use windrow_engine::{
-    CheckpointStore, CheckpointStores, Checkpoints, CountOnly, Decoder, Ended, Halt, Job, MonotonicClock, NoFence,
-    Offset, Origin, Partition, Polled, Positions, Record, Sink, Source, Stop, Ticket, Worker, WorkerMetrics,
+    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, EventDecoder, FenceToken, FlushTicket, Halt,
+    JobDefinition, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source,
+    SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
 };
 use windrow_spec::Pipeline;
 
@@ -65,24 +66,28 @@ pub(crate) fn folder(path: &Path) -> Arc<dyn CheckpointStore> {
 }
 
 /// How a job of `pipeline` keeps its state in `store`, as often as possible.
-pub(crate) fn checkpoints(pipeline: &Pipeline, store: Arc<dyn CheckpointStore>, from: Option<&Path>) -> Checkpoints {
-    Checkpoints {
-        identity: Identity {
+pub(crate) fn checkpoints(
+    pipeline: &Pipeline,
+    store: Arc<dyn CheckpointStore>,
+    from: Option<&Path>,
+) -> CheckpointConfig {
+    CheckpointConfig {
+        identity: StateIdentity {
             pipeline: pipeline.name.clone(),
             topic: pipeline.source.topic.clone(),
             topic_id: Some("kept".to_owned()),
             partitions: 2,
         },
         store,
-        requests: Requests::default(),
-        fence: Arc::new(NoFence),
-        guard: Arc::new(|| Ok(())),
-        every: Duration::ZERO,
-        keep: 2,
-        from: from.map(|from| From { store: folder(from) }),
-        drop_state: Default::default(),
-        accept_partitions: false,
-        owner: "kept".to_owned(),
+        savepoint_requests: SavepointRequests::default(),
+        fence: Arc::new(NoRowFence),
+        topic_check: Arc::new(|| Ok(())),
+        interval: Duration::ZERO,
+        kept_generations: 2,
+        restore_source: from.map(|from| RestoreSource { store: folder(from) }),
+        droppable_views: Default::default(),
+        accepts_added_partitions: false,
+        process_name: "kept".to_owned(),
     }
 }
 
@@ -90,17 +95,22 @@ pub(crate) fn checkpoints(pipeline: &Pipeline, store: Arc<dyn CheckpointStore>, 
 /// and then its windows fire, unless it is killed before.
 pub(crate) fn run(
     pipeline: &Pipeline,
-    checkpoints: Option<Checkpoints>,
+    checkpoints: Option<CheckpointConfig>,
     records: &Records,
     steps: Vec<Step>,
     rows: &Rows,
 ) {
     let event = &pipeline.event;
-    let job = Job {
+    let job = JobDefinition {
         views: pipeline.views.iter().map(|view| view.feature_view.clone()).collect(),
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: Decoder::new(event.schema.clone(), &event.time_field, event.time_zone.clone(), event.max_key_bytes),
+        decoder: EventDecoder::new(
+            event.schema.clone(),
+            &event.time_field,
+            event.time_zone.clone(),
+            event.max_key_bytes,
+        ),
         topic: pipeline.source.topic.as_str().into(),
         hash_key: [7; 16],
         keys_required: false,
@@ -109,16 +119,17 @@ pub(crate) fn run(
     let feed = Feed {
         records: records.clone(),
         steps: steps.into(),
-        positions: Positions::new(),
-        committed: Positions::new(),
+        positions: PartitionOffsets::new(),
+        committed: PartitionOffsets::new(),
         announced: false,
         ends: PARTITIONS.to_vec(),
         began: Instant::now(),
     };
-    let (clock, metrics) = (MonotonicClock::start(), WorkerMetrics::new(job.views.len()));
-    let ended = Worker::new(job, feed, sink, CountOnly, clock, checkpoints, Stop::default(), metrics).run();
+    let (clock, metrics) = (SystemClock::start(), WorkerMetrics::new(job.views.len()));
+    let ended =
+        Worker::new(job, feed, sink, NoDeadLetterSink, clock, checkpoints, StopSignal::default(), metrics).run();
     let as_told = match &ended {
-        Ok(ended) => *ended == Ended::Exhausted,
+        Ok(ended) => *ended == WorkerOutcome::InputExhausted,
         Err(halt) => halt.to_string() == KILLED,
     };
     assert!(as_told, "{ended:?}");
@@ -128,8 +139,8 @@ pub(crate) fn run(
 struct Feed {
     records: Records,
     steps: VecDeque<Step>,
-    positions: Positions,
-    committed: Positions,
+    positions: PartitionOffsets,
+    committed: PartitionOffsets,
     announced: bool,
     ends: Vec<Partition>,
     began: Instant,
@@ -140,8 +151,8 @@ impl Feed {
     fn read(
         &mut self,
         until: Offset,
-        each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>,
-    ) -> Result<Option<Polled>, Halt> {
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<Option<PollOutcome>, Halt> {
         for partition in PARTITIONS {
             let position = self.positions[&partition];
             let behind: Vec<_> = self.records.range((partition, position)..(partition, until.max(position))).collect();
@@ -150,27 +161,31 @@ impl Feed {
             }
             for ((partition, offset), record) in behind {
                 let (partition, offset) = (*partition, *offset);
-                each(Record {
+                each(SourceRecord {
                     partition,
                     offset,
                     key: None,
                     payload: Some(record.as_bytes()),
                     timestamp_ms: None,
-                    unreadable: None,
+                    unreadable_reason: None,
                 })?;
                 self.positions.insert(partition, offset + 1);
             }
-            return Ok(Some(Polled::Records));
+            return Ok(Some(PollOutcome::Records));
         }
         Ok(None)
     }
 }
 
 impl Source for Feed {
-    fn poll(&mut self, _: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
+    fn poll(
+        &mut self,
+        _: Duration,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
         if !self.announced {
             self.announced = true;
-            return Ok(Polled::Assigned(PARTITIONS.to_vec()));
+            return Ok(PollOutcome::Assigned(PARTITIONS.to_vec()));
         }
         if self.positions.len() == PARTITIONS.len() {
             let done = match self.steps.front_mut() {
@@ -188,7 +203,7 @@ impl Source for Feed {
                     if let Some(polled) = self.read(Offset::MAX, each)? {
                         return Ok(polled);
                     }
-                    return Ok(self.ends.pop().map_or(Polled::Exhausted, Polled::Finished));
+                    return Ok(self.ends.pop().map_or(PollOutcome::InputExhausted, PollOutcome::PartitionFinished));
                 }
             };
             if done {
@@ -198,33 +213,37 @@ impl Source for Feed {
         }
         assert!(self.began.elapsed() < PATIENCE, "{} steps are left", self.steps.len());
         thread::sleep(Duration::from_millis(1));
-        Ok(Polled::Idle)
+        Ok(PollOutcome::Idle)
     }
 
-    fn starts(&mut self, partitions: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
+    fn resolve_start_offsets(
+        &mut self,
+        partitions: &[Partition],
+        positions: &PartitionOffsets,
+    ) -> Result<PartitionOffsets, Halt> {
         let start = |&partition: &Partition| (partition, positions.get(&partition).copied().unwrap_or(0));
         Ok(partitions.iter().map(start).collect())
     }
 
-    fn begin(&mut self, _: &[Partition], starts: &Positions) -> Result<(), Halt> {
+    fn start_partitions(&mut self, _: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
         self.positions.extend(starts);
         Ok(())
     }
 
-    fn seek(&mut self, positions: &Positions) -> Result<(), Halt> {
+    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
         self.positions.extend(positions);
         Ok(())
     }
 
-    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
-    fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
+    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn commit(&mut self, positions: &Positions, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: bool) -> Result<(), Halt> {
         self.committed.extend(positions);
         Ok(())
     }
@@ -258,21 +277,21 @@ impl Write for Lines {
 }
 
 impl Sink for PerPartition {
-    fn row(&mut self, origin: Origin, row: Row<'_>) {
+    fn write_row(&mut self, origin: FenceToken, row: Row<'_>) {
         let sink = self.0.get_mut(&origin.partition).expect("a partition of ours");
-        sink.row(origin, row);
+        sink.write_row(origin, row);
         sink.flush().expect("memory takes it");
     }
 
-    fn flush(&mut self) -> Result<Ticket, Halt> {
-        Ok(Ticket(0))
+    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+        Ok(FlushTicket(0))
     }
 
-    fn acknowledged(&self) -> Ticket {
-        Ticket(0)
+    fn acknowledged_ticket(&self) -> FlushTicket {
+        FlushTicket(0)
     }
 
-    fn wait(&mut self, _: Ticket, _: Duration) -> Result<bool, Halt> {
+    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
         Ok(true)
     }
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use windrow_engine::{Halt, Offset};
 
-use crate::job::{Run, Setup};
-use crate::script::{Script, Then};
+use crate::job::{JobSetup, RunOutcome};
+use crate::script::{ScriptAction, ScriptedSource};
 use compare::compare;
 
 /// Restarts per case, at most: each one costs a checkpoint on the disk.
-const RESTARTS: usize = 60;
+const MAX_RESTARTS: usize = 60;
 
-pub(crate) fn cases() -> Vec<(String, Arc<Vec<String>>, String)> {
+pub(crate) fn conformance_cases() -> Vec<(String, Arc<Vec<String>>, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
     let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a file of the case");
     let mut names: Vec<String> = fs::read_dir(&folder)
@@ -36,11 +36,11 @@ pub(crate) fn cases() -> Vec<(String, Arc<Vec<String>>, String)> {
         .collect()
 }
 
-pub(crate) fn assert_answers(setup: &Setup, answers: &str, what: &str) {
-    assert_same(answers, &setup.rows.lines(), what);
+pub(crate) fn assert_answers(setup: &JobSetup, answers: &str, what: &str) {
+    assert_same_rows(answers, &setup.rows.lines(), what);
 }
 
-pub(crate) fn assert_same(answers: &str, found: &str, what: &str) {
+pub(crate) fn assert_same_rows(answers: &str, found: &str, what: &str) {
     // Late events are not rows; a killed worker may have seen one twice.
     let rows = |text: &str| -> String {
         text.lines().filter(|line| !line.contains("\"late\"")).map(|line| format!("{line}\n")).collect()
@@ -51,16 +51,16 @@ pub(crate) fn assert_same(answers: &str, found: &str, what: &str) {
     }
 }
 
-fn offset(at: usize) -> Offset {
+fn as_offset(at: usize) -> Offset {
     Offset::try_from(at).expect("small")
 }
 
 #[test]
 fn straight() {
-    for (name, events, answers) in cases() {
+    for (name, events, answers) in conformance_cases() {
         let folder = tempfile::tempdir().expect("a folder");
-        let setup = Setup::in_folder(folder.path());
-        setup.run(Script::new(&events, Vec::new())).expect_end();
+        let setup = JobSetup::in_folder(folder.path());
+        setup.run(ScriptedSource::new(&events, Vec::new())).expect_end();
         assert_answers(&setup, &answers, &name);
     }
 }
@@ -68,17 +68,17 @@ fn straight() {
 /// A checkpoint after every k-th event, some events behind it that are in no checkpoint, a kill, a restore; and so on.
 #[test]
 fn killed_and_restored_after_every_kth_event() {
-    for (name, events, answers) in cases() {
-        let k = (events.len() / RESTARTS).max(1);
+    for (name, events, answers) in conformance_cases() {
+        let k = (events.len() / MAX_RESTARTS).max(1);
         let folder = tempfile::tempdir().expect("a folder");
-        let setup = Setup::in_folder(folder.path());
+        let setup = JobSetup::in_folder(folder.path());
         for at in (k..events.len()).step_by(k) {
             let unsaved = (at / k) % 7 * k / 3;
             let kill = (at + unsaved).min(events.len());
-            let then = vec![(offset(at), Then::AwaitCheckpoint), (offset(kill), Then::Kill)];
-            setup.run(Script::new(&events, then)).expect_killed();
+            let then = vec![(as_offset(at), ScriptAction::AwaitCheckpoint), (as_offset(kill), ScriptAction::Kill)];
+            setup.run(ScriptedSource::new(&events, then)).expect_killed();
         }
-        setup.run(Script::new(&events, Vec::new())).expect_end();
+        setup.run(ScriptedSource::new(&events, Vec::new())).expect_end();
         assert_answers(&setup, &answers, &format!("{name}, killed after every {k}"));
     }
 }
@@ -86,12 +86,12 @@ fn killed_and_restored_after_every_kth_event() {
 /// What has been read to its end has fired: a second run over the same input finds nothing to do.
 #[test]
 fn a_run_that_ended_leaves_nothing_open() {
-    for (name, events, answers) in cases() {
+    for (name, events, answers) in conformance_cases() {
         let folder = tempfile::tempdir().expect("a folder");
-        let setup = Setup::in_folder(folder.path());
-        let then = vec![(offset(events.len() / 2), Then::AwaitCheckpoint)];
-        setup.run(Script::new(&events, then)).expect_end();
-        setup.run(Script::new(&events, Vec::new())).expect_end();
+        let setup = JobSetup::in_folder(folder.path());
+        let then = vec![(as_offset(events.len() / 2), ScriptAction::AwaitCheckpoint)];
+        setup.run(ScriptedSource::new(&events, then)).expect_end();
+        setup.run(ScriptedSource::new(&events, Vec::new())).expect_end();
         assert_answers(&setup, &answers, &format!("{name}, run twice"));
     }
 }
@@ -99,14 +99,14 @@ fn a_run_that_ended_leaves_nothing_open() {
 /// Handed over properly, twice.
 #[test]
 fn moved_to_another_worker_midway() {
-    for (name, events, answers) in cases() {
+    for (name, events, answers) in conformance_cases() {
         let folder = tempfile::tempdir().expect("a folder");
-        let setup = Setup::in_folder(folder.path());
+        let setup = JobSetup::in_folder(folder.path());
         for at in [events.len() / 3, events.len() / 2] {
-            let run = setup.run(Script::new(&events, vec![(offset(at), Then::Revoke)]));
-            assert!(matches!(run, Run::Ended(_)), "{run}");
+            let run = setup.run(ScriptedSource::new(&events, vec![(as_offset(at), ScriptAction::Revoke)]));
+            assert!(matches!(run, RunOutcome::Ended(_)), "{run}");
         }
-        setup.run(Script::new(&events, Vec::new())).expect_end();
+        setup.run(ScriptedSource::new(&events, Vec::new())).expect_end();
         assert_answers(&setup, &answers, &format!("{name}, moved"));
     }
 }
@@ -116,19 +116,22 @@ fn moved_to_another_worker_midway() {
 #[test]
 fn a_sleeper_that_wakes_up_changes_nothing() {
     let mut refused = 0;
-    for (name, events, answers) in cases() {
+    for (name, events, answers) in conformance_cases() {
         let folder = tempfile::tempdir().expect("a folder");
-        let setup = Setup::in_folder(folder.path());
+        let setup = JobSetup::in_folder(folder.path());
         let (early, middle) = (events.len() / 4, events.len() / 2);
         let meanwhile = {
             let (setup, events) = (setup.clone(), Arc::clone(&events));
-            move || setup.run(Script::new(&events, Vec::new())).expect_end()
+            move || setup.run(ScriptedSource::new(&events, Vec::new())).expect_end()
         };
-        let then = vec![(offset(early), Then::AwaitCheckpoint), (offset(middle), Then::Sleep(Arc::new(meanwhile)))];
-        let run = setup.run(Script::new(&events, then));
-        assert!(matches!(run, Run::Halted(Halt::Output(_))), "its input did not end here: {run}");
+        let then = vec![
+            (as_offset(early), ScriptAction::AwaitCheckpoint),
+            (as_offset(middle), ScriptAction::Run(Arc::new(meanwhile))),
+        ];
+        let run = setup.run(ScriptedSource::new(&events, then));
+        assert!(matches!(run, RunOutcome::Halted(Halt::Output(_))), "its input did not end here: {run}");
         assert_answers(&setup, &answers, &format!("{name}, with a sleeper"));
-        refused += setup.rows.refused();
+        refused += setup.rows.refused_rows();
     }
     assert!(refused > 0, "no sleeper had anything to write, so this shows nothing");
 }
@@ -137,14 +140,18 @@ fn a_sleeper_that_wakes_up_changes_nothing() {
 /// and nothing is lost or written twice.
 #[test]
 fn a_partition_that_was_taken_by_mistake_is_claimed_back() {
-    let (name, events, answers) = cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
     let folder = tempfile::tempdir().expect("a folder");
-    let setup = Setup::in_folder(folder.path());
+    let setup = JobSetup::in_folder(folder.path());
     let meanwhile = {
         let (setup, events) = (setup.clone(), Arc::clone(&events));
-        move || setup.run(Script::new(&events, vec![(200, Then::Kill)])).expect_killed()
+        move || setup.run(ScriptedSource::new(&events, vec![(200, ScriptAction::Kill)])).expect_killed()
     };
-    let then = vec![(100, Then::AwaitCheckpoint), (150, Then::Sleep(Arc::new(meanwhile))), (300, Then::AwaitSeek)];
-    setup.run(Script::new(&events, then)).expect_end();
+    let then = vec![
+        (100, ScriptAction::AwaitCheckpoint),
+        (150, ScriptAction::Run(Arc::new(meanwhile))),
+        (300, ScriptAction::AwaitSeek),
+    ];
+    setup.run(ScriptedSource::new(&events, then)).expect_end();
     assert_answers(&setup, &answers, &name);
 }

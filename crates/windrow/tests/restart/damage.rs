@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use windrow_engine::Halt;
 
-use crate::job::{Run, Setup};
-use crate::script::{Script, Then};
+use crate::job::{JobSetup, RunOutcome};
+use crate::script::{ScriptAction, ScriptedSource};
 
 /// A few users, so that the objects stay small and every byte can be hit.
-fn events() -> Arc<Vec<String>> {
+fn small_events() -> Arc<Vec<String>> {
     let event = |minute: u32, user: u32| {
         format!(
             r#"{{"event_time":"2024-01-01T{:02}:{:02}:00","event_type":"view","user_id":"{user}","price":1.5}}"#,
@@ -22,28 +22,32 @@ fn events() -> Arc<Vec<String>> {
 }
 
 /// Two checkpoints, at 20 and at 40, and then the end without another.
-fn two_checkpoints(folder: &Path) -> Setup {
-    let setup = Setup::in_folder(folder);
-    let events = events();
-    setup.run(Script::new(&events, vec![(20, Then::AwaitCheckpoint), (20, Then::Kill)])).expect_killed();
-    setup.run(Script::new(&events, vec![(40, Then::AwaitCheckpoint), (40, Then::Kill)])).expect_killed();
+fn run_to_two_checkpoints(folder: &Path) -> JobSetup {
+    let setup = JobSetup::in_folder(folder);
+    let events = small_events();
+    setup
+        .run(ScriptedSource::new(&events, vec![(20, ScriptAction::AwaitCheckpoint), (20, ScriptAction::Kill)]))
+        .expect_killed();
+    setup
+        .run(ScriptedSource::new(&events, vec![(40, ScriptAction::AwaitCheckpoint), (40, ScriptAction::Kill)]))
+        .expect_killed();
     setup
 }
 
-fn expected() -> String {
+fn expected_rows() -> String {
     let folder = tempfile::tempdir().expect("a folder");
-    let setup = Setup::in_folder(folder.path());
-    setup.run(Script::new(&events(), Vec::new())).expect_end();
-    sorted(&setup.rows.lines())
+    let setup = JobSetup::in_folder(folder.path());
+    setup.run(ScriptedSource::new(&small_events(), Vec::new())).expect_end();
+    sorted_rows(&setup.rows.lines())
 }
 
-fn sorted(lines: &str) -> String {
+fn sorted_rows(lines: &str) -> String {
     let mut lines: Vec<_> = lines.lines().filter(|line| !line.contains("\"late\"")).collect();
     lines.sort_unstable();
     lines.join("\n")
 }
 
-fn files(folder: &Path, kind: &str) -> Vec<PathBuf> {
+fn partition_files(folder: &Path, kind: &str) -> Vec<PathBuf> {
     let folder = folder.join("partition-0").join(kind);
     let mut files: Vec<_> =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
@@ -51,12 +55,12 @@ fn files(folder: &Path, kind: &str) -> Vec<PathBuf> {
     files
 }
 
-fn copy(from: &Path, to: &Path) {
+fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target);
+            copy_folder(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).expect("copied");
         }
@@ -65,39 +69,44 @@ fn copy(from: &Path, to: &Path) {
 
 /// Goes on over a copy of the folder in which `damage` was done: the same rows as without it, whether the checkpoint was
 /// read in spite of it or the one before was used.
-fn goes_on(made: &(tempfile::TempDir, Setup), expected: &str, what: &str, damage: impl FnOnce(&Path)) {
+fn assert_resumes_after_damage(
+    made: &(tempfile::TempDir, JobSetup),
+    expected: &str,
+    what: &str,
+    damage: impl FnOnce(&Path),
+) {
     let folder = tempfile::tempdir().expect("a folder");
-    copy(made.0.path(), folder.path());
+    copy_folder(made.0.path(), folder.path());
     damage(folder.path());
-    let setup = Setup { rows: made.1.rows.copy(), ..Setup::in_folder(folder.path()) }.fenced_by_its_rows();
-    setup.run(Script::new(&events(), Vec::new())).expect_end();
-    assert_eq!(sorted(&setup.rows.lines()), expected, "{what}");
+    let setup = JobSetup { rows: made.1.rows.copy(), ..JobSetup::in_folder(folder.path()) }.with_fence_of_rows();
+    setup.run(ScriptedSource::new(&small_events(), Vec::new())).expect_end();
+    assert_eq!(sorted_rows(&setup.rows.lines()), expected, "{what}");
 }
 
-fn made() -> (tempfile::TempDir, Setup) {
+fn create_two_checkpoints() -> (tempfile::TempDir, JobSetup) {
     let folder = tempfile::tempdir().expect("a folder");
-    let setup = two_checkpoints(folder.path());
+    let setup = run_to_two_checkpoints(folder.path());
     (folder, setup)
 }
 
 /// Every byte of the newest manifest and of its newest state object, one bit of it at a time; and every length.
 #[test]
 fn every_flipped_byte_and_every_cut_is_survived() {
-    let (made, expected) = (made(), expected());
+    let (made, expected) = (create_two_checkpoints(), expected_rows());
     for kind in ["checkpoint", "state"] {
-        let newest = files(made.0.path(), kind).pop().expect("a file");
+        let newest = partition_files(made.0.path(), kind).pop().expect("a file");
         let bytes = fs::read(&newest).expect("readable");
         let name = newest.strip_prefix(made.0.path()).expect("inside");
         println!("{}: {} bytes", name.display(), bytes.len());
         for at in 0..bytes.len() {
-            goes_on(&made, &expected, &format!("{kind}, byte {at}"), |folder| {
+            assert_resumes_after_damage(&made, &expected, &format!("{kind}, byte {at}"), |folder| {
                 let mut bytes = bytes.clone();
                 bytes[at] ^= 1 << (at % 8);
                 fs::write(folder.join(name), bytes).expect("written");
             });
             // The object's end is what is cut off most easily; in between every third length does.
             if at % 3 == 0 || at + 40 > bytes.len() {
-                goes_on(&made, &expected, &format!("{kind}, cut at {at}"), |folder| {
+                assert_resumes_after_damage(&made, &expected, &format!("{kind}, cut at {at}"), |folder| {
                     fs::write(folder.join(name), &bytes[..at]).expect("written");
                 });
             }
@@ -107,24 +116,24 @@ fn every_flipped_byte_and_every_cut_is_survived() {
 
 #[test]
 fn a_missing_state_object_means_the_generation_before() {
-    let (made, expected) = (made(), expected());
-    goes_on(&made, &expected, "missing", |folder| {
-        fs::remove_file(files(folder, "state").pop().expect("a file")).expect("removed");
+    let (made, expected) = (create_two_checkpoints(), expected_rows());
+    assert_resumes_after_damage(&made, &expected, "missing", |folder| {
+        fs::remove_file(partition_files(folder, "state").pop().expect("a file")).expect("removed");
     });
-    goes_on(&made, &expected, "empty", |folder| {
-        fs::write(files(folder, "state").pop().expect("a file"), b"").expect("written");
+    assert_resumes_after_damage(&made, &expected, "empty", |folder| {
+        fs::write(partition_files(folder, "state").pop().expect("a file"), b"").expect("written");
     });
 }
 
 #[test]
 fn objects_that_changed_places_are_noticed() {
-    let (made, expected) = (made(), expected());
-    goes_on(&made, &expected, "state objects exchanged", |folder| {
-        let states = files(folder, "state");
+    let (made, expected) = (create_two_checkpoints(), expected_rows());
+    assert_resumes_after_damage(&made, &expected, "state objects exchanged", |folder| {
+        let states = partition_files(folder, "state");
         fs::copy(&states[0], states.last().expect("a file")).expect("copied");
     });
-    goes_on(&made, &expected, "manifests exchanged", |folder| {
-        let manifests = files(folder, "checkpoint");
+    assert_resumes_after_damage(&made, &expected, "manifests exchanged", |folder| {
+        let manifests = partition_files(folder, "checkpoint");
         fs::copy(&manifests[0], manifests.last().expect("a file")).expect("copied");
     });
 }
@@ -132,29 +141,29 @@ fn objects_that_changed_places_are_noticed() {
 /// Where no generation can be read, the job halts and says so: it does not begin with empty state.
 #[test]
 fn without_a_good_generation_the_job_halts() {
-    let made = made();
-    for manifest in files(made.0.path(), "checkpoint") {
+    let made = create_two_checkpoints();
+    for manifest in partition_files(made.0.path(), "checkpoint") {
         fs::write(manifest, b"nonsense").expect("written");
     }
-    let before = files(made.0.path(), "state");
-    let halt = made.1.run(Script::new(&events(), Vec::new())).expect_halt();
+    let before = partition_files(made.0.path(), "state");
+    let halt = made.1.run(ScriptedSource::new(&small_events(), Vec::new())).expect_halt();
     assert!(matches!(halt, Halt::DamagedState(_)), "{halt}");
     let text = halt.to_string();
     assert!(text.contains("partition 0") && text.contains("--from") && text.contains("checksum"), "{text}");
-    assert_eq!(files(made.0.path(), "state"), before, "nothing was deleted");
+    assert_eq!(partition_files(made.0.path(), "state"), before, "nothing was deleted");
 }
 
 /// A format of the future is no damage: there is no going back behind it.
 #[test]
 fn a_newer_format_halts() {
-    let made = made();
-    let newest = files(made.0.path(), "checkpoint").pop().expect("a file");
+    let made = create_two_checkpoints();
+    let newest = partition_files(made.0.path(), "checkpoint").pop().expect("a file");
     let text = fs::read_to_string(&newest).expect("text");
     let (_, body) = text.split_once('\n').expect("a title line");
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(format!("2\n{body}").as_bytes());
     fs::write(&newest, format!("windrow-checkpoint 2 {:08x}\n{body}", hasher.finalize())).expect("written");
-    let halt = made.1.run(Script::new(&events(), Vec::new())).expect_halt();
+    let halt = made.1.run(ScriptedSource::new(&small_events(), Vec::new())).expect_halt();
     assert!(matches!(halt, Halt::NewerState(_)), "{halt}");
     assert!(halt.to_string().contains("newer than this version"), "{halt}");
 }
@@ -163,39 +172,40 @@ fn a_newer_format_halts() {
 #[test]
 fn what_nobody_needs_is_deleted() {
     let folder = tempfile::tempdir().expect("a folder");
-    let setup = Setup::in_folder(folder.path());
-    let events = events();
+    let setup = JobSetup::in_folder(folder.path());
+    let events = small_events();
     for at in [10, 20, 30, 40, 50] {
-        let run = setup.run(Script::new(&events, vec![(at, Then::AwaitCheckpoint), (at, Then::Kill)]));
-        assert!(matches!(run, Run::Killed), "{run}");
+        let run = setup
+            .run(ScriptedSource::new(&events, vec![(at, ScriptAction::AwaitCheckpoint), (at, ScriptAction::Kill)]));
+        assert!(matches!(run, RunOutcome::Killed), "{run}");
         fs::write(folder.path().join("partition-0/state/0000000001-0000000000-0000"), b"left over").expect("written");
     }
-    assert_eq!(files(folder.path(), "checkpoint").len(), 3, "three generations");
-    assert_eq!(files(folder.path(), "epoch").len(), 1, "the newest epoch");
-    setup.run(Script::new(&events, vec![(60, Then::AwaitCheckpoint)])).expect_end();
-    let left: Vec<_> = files(folder.path(), "state");
+    assert_eq!(partition_files(folder.path(), "checkpoint").len(), 3, "three generations");
+    assert_eq!(partition_files(folder.path(), "epoch").len(), 1, "the newest epoch");
+    setup.run(ScriptedSource::new(&events, vec![(60, ScriptAction::AwaitCheckpoint)])).expect_end();
+    let left: Vec<_> = partition_files(folder.path(), "state");
     assert!(left.iter().all(|file| !file.ends_with("0000000001-0000000000-0000")), "{left:?}");
 }
 
 /// What the message says: begin from another place, whatever has become of one's own checkpoints.
 #[test]
 fn a_savepoint_helps_where_no_checkpoint_can_be_read() {
-    let (made, expected) = (made(), expected());
+    let (made, expected) = (create_two_checkpoints(), expected_rows());
     let safe = tempfile::tempdir().expect("a folder");
-    copy(made.0.path(), safe.path());
-    for manifest in files(made.0.path(), "checkpoint") {
+    copy_folder(made.0.path(), safe.path());
+    for manifest in partition_files(made.0.path(), "checkpoint") {
         fs::write(manifest, b"nonsense").expect("written");
     }
-    made.1.clone().from(safe.path()).run(Script::new(&events(), Vec::new())).expect_end();
-    assert_eq!(sorted(&made.1.rows.lines()), expected);
+    made.1.clone().restored_from(safe.path()).run(ScriptedSource::new(&small_events(), Vec::new())).expect_end();
+    assert_eq!(sorted_rows(&made.1.rows.lines()), expected);
 }
 
 /// A store that is empty although rows were written (not mounted, another bucket) is no reason to begin with empty state.
 #[test]
 fn an_emptied_store_halts_the_job() {
-    let made = made();
+    let made = create_two_checkpoints();
     fs::remove_dir_all(made.0.path().join("partition-0")).expect("removed");
-    let halt = made.1.run(Script::new(&events(), Vec::new())).expect_halt();
+    let halt = made.1.run(ScriptedSource::new(&small_events(), Vec::new())).expect_halt();
     assert!(matches!(halt, Halt::DamagedState(_)), "{halt}");
     assert!(halt.to_string().contains("is that the right place, and is it mounted?"), "{halt}");
 }

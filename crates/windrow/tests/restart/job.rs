@@ -6,88 +6,93 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::checkpoint::{Checkpoints, From, Identity};
+use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::{
-    CheckpointStore, CheckpointStores, CountOnly, Decoder, Ended, Halt, Job, MonotonicClock, Stop, Worker,
-    WorkerMetrics,
+    CheckpointStore, CheckpointStoreOpener, EventDecoder, Halt, JobDefinition, NoDeadLetterSink, StopSignal,
+    SystemClock, Worker, WorkerMetrics, WorkerOutcome,
 };
-use windrow_spec::{ECOMMERCE, Override, Pipeline, parse};
+use windrow_spec::{Pipeline, PipelineOverride, SHIPPED_PIPELINE, parse};
 
-use crate::rows::RowStore;
-use crate::script::{KILLED, Script};
+use crate::rows::MemoryRowStore;
+use crate::script::{KILLED, ScriptedSource};
 
 /// What every run of a job has in common.
 #[derive(Clone)]
-pub(crate) struct Setup {
+pub(crate) struct JobSetup {
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) rows: RowStore,
-    pub(crate) checkpoints: Checkpoints,
+    pub(crate) rows: MemoryRowStore,
+    pub(crate) checkpoints: CheckpointConfig,
 }
 
 /// How a run ended.
 #[derive(Debug)]
-pub(crate) enum Run {
-    Ended(Ended),
+pub(crate) enum RunOutcome {
+    Ended(WorkerOutcome),
     Killed,
     Halted(Halt),
 }
 
-impl Setup {
+impl JobSetup {
     /// Checkpoints in `folder`, taken as often as possible.
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        Self::in_store(folder_store(folder))
+        Self::in_store(open_folder_store(folder))
     }
 
     pub(crate) fn in_store(store: Arc<dyn CheckpointStore>) -> Self {
-        let rows = RowStore::default();
-        let checkpoints = Checkpoints {
-            identity: Identity {
+        let rows = MemoryRowStore::default();
+        let checkpoints = CheckpointConfig {
+            identity: StateIdentity {
                 pipeline: "ecommerce".to_owned(),
                 topic: "events".to_owned(),
                 topic_id: Some("id".to_owned()),
                 partitions: 1,
             },
             store,
-            requests: Default::default(),
+            savepoint_requests: Default::default(),
             fence: Arc::new(rows.clone()),
-            guard: Arc::new(|| Ok(())),
-            every: Duration::ZERO,
-            keep: 3,
-            from: None,
-            drop_state: Default::default(),
-            accept_partitions: false,
-            owner: "test".to_owned(),
+            topic_check: Arc::new(|| Ok(())),
+            interval: Duration::ZERO,
+            kept_generations: 3,
+            restore_source: None,
+            droppable_views: Default::default(),
+            accepts_added_partitions: false,
+            process_name: "test".to_owned(),
         };
-        Self { pipeline: Arc::new(pipeline(&[])), rows, checkpoints }
+        Self { pipeline: Arc::new(shipped_pipeline(&[])), rows, checkpoints }
     }
 
     /// With the fence of its own rows, after they were replaced.
-    pub(crate) fn fenced_by_its_rows(mut self) -> Self {
+    pub(crate) fn with_fence_of_rows(mut self) -> Self {
         self.checkpoints.fence = Arc::new(self.rows.clone());
         self
     }
 
-    pub(crate) fn from(mut self, folder: &Path) -> Self {
-        self.checkpoints.from = Some(From { store: folder_store(folder) });
+    pub(crate) fn restored_from(mut self, folder: &Path) -> Self {
+        self.checkpoints.restore_source = Some(RestoreSource { store: open_folder_store(folder) });
         self
     }
 
-    pub(crate) fn run(&self, script: Script) -> Run {
-        self.run_until(script, &Stop::default())
+    pub(crate) fn run(&self, script: ScriptedSource) -> RunOutcome {
+        self.run_with_stop(script, &StopSignal::default())
     }
 
-    pub(crate) fn run_until(&self, script: Script, stop: &Stop) -> Run {
-        self.run_saying(script, stop, &WorkerMetrics::new(self.pipeline.views.len()))
+    pub(crate) fn run_with_stop(&self, script: ScriptedSource, stop: &StopSignal) -> RunOutcome {
+        self.run_with_metrics(script, stop, &WorkerMetrics::new(self.pipeline.views.len()))
     }
 
     /// A run; what the worker says of itself is in `metrics`.
-    pub(crate) fn run_saying(&self, script: Script, stop: &Stop, metrics: &Arc<WorkerMetrics>) -> Run {
+    pub(crate) fn run_with_metrics(
+        &self,
+        script: ScriptedSource,
+        stop: &StopSignal,
+        metrics: &Arc<WorkerMetrics>,
+    ) -> RunOutcome {
         let (event, views) = (&self.pipeline.event, &self.pipeline.views);
-        let job = Job {
+        let job = JobDefinition {
             views: views.iter().map(|view| view.feature_view.clone()).collect(),
             schema: event.schema.clone(),
             max_out_of_orderness_ms: self.pipeline.watermark.max_out_of_orderness_ms,
-            decoder: Decoder::new(
+            decoder: EventDecoder::new(
                 event.schema.clone(),
                 &event.time_field,
                 event.time_zone.clone(),
@@ -100,18 +105,18 @@ impl Setup {
         let sink = self.rows.sink(&job.views, event.schema.key_name());
         let (metrics, checkpoints) = (Arc::clone(metrics), Some(self.checkpoints.clone()));
         let mut worker =
-            Worker::new(job, script, sink, CountOnly, MonotonicClock::start(), checkpoints, stop.clone(), metrics);
+            Worker::new(job, script, sink, NoDeadLetterSink, SystemClock::start(), checkpoints, stop.clone(), metrics);
         match worker.run() {
-            Ok(ended) => Run::Ended(ended),
-            Err(Halt::Input(reason)) if reason == KILLED => Run::Killed,
-            Err(halt) => Run::Halted(halt),
+            Ok(ended) => RunOutcome::Ended(ended),
+            Err(Halt::Input(reason)) if reason == KILLED => RunOutcome::Killed,
+            Err(halt) => RunOutcome::Halted(halt),
         }
     }
 }
 
-impl Run {
+impl RunOutcome {
     pub(crate) fn expect_end(self) {
-        assert!(matches!(self, Self::Ended(Ended::Exhausted)), "{self}");
+        assert!(matches!(self, Self::Ended(WorkerOutcome::InputExhausted)), "{self}");
     }
 
     pub(crate) fn expect_killed(self) {
@@ -126,18 +131,18 @@ impl Run {
     }
 }
 
-impl fmt::Display for Run {
+impl fmt::Display for RunOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")
     }
 }
 
-pub(crate) fn pipeline(overrides: &[&str]) -> Pipeline {
-    let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().expect("an override")).collect();
-    parse("shipped", ECOMMERCE, &overrides).expect("a pipeline")
+pub(crate) fn shipped_pipeline(overrides: &[&str]) -> Pipeline {
+    let overrides: Vec<PipelineOverride> = overrides.iter().map(|text| text.parse().expect("an override")).collect();
+    parse("shipped", SHIPPED_PIPELINE, &overrides).expect("a pipeline")
 }
 
-pub(crate) fn folder_store(folder: &Path) -> Arc<dyn CheckpointStore> {
+pub(crate) fn open_folder_store(folder: &Path) -> Arc<dyn CheckpointStore> {
     let stores = ObjectStores::new().expect("a place for stores");
     stores.open(&format!("file:{}", folder.display())).expect("a folder")
 }

@@ -7,60 +7,63 @@ use std::time::Duration;
 
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row, Window};
-use windrow_engine::{Claim, Claimed, Epoch, Fence, Halt, Loss, Lost, Origin, Partition, RowCount, Sink, Ticket};
+use windrow_engine::{
+    ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, LostPartition, Partition, PartitionClaim, PartitionLossReason,
+    RowFence, Sink, ViewRowCount,
+};
 
 /// What all workers share.
 #[derive(Clone, Default)]
-pub(crate) struct RowStore(Arc<Mutex<State>>);
+pub(crate) struct MemoryRowStore(Arc<Mutex<RowStoreState>>);
 
 #[derive(Clone, Default)]
-struct State {
+struct RowStoreState {
     lines: Vec<u8>,
-    fences: BTreeMap<Partition, (Epoch, Vec<RowCount>)>,
+    fences: BTreeMap<Partition, (Epoch, Vec<ViewRowCount>)>,
     /// Every row there is: view, entity, window.
-    written: BTreeMap<(usize, String, Window), u64>,
+    write_counts: BTreeMap<(usize, String, Window), u64>,
     /// The newest window of every entity in views whose key names no window: what a reader sees last.
     newest: BTreeMap<(Partition, usize, String), Window>,
     refused: u64,
 }
 
-impl RowStore {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl MemoryRowStore {
+    fn lock_state(&self) -> MutexGuard<'_, RowStoreState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All rows as JSON lines, as they were written.
     pub(crate) fn lines(&self) -> String {
-        String::from_utf8(self.state().lines.clone()).expect("JSON lines")
+        String::from_utf8(self.lock_state().lines.clone()).expect("JSON lines")
     }
 
     /// Rows of former owners that were turned away.
-    pub(crate) fn refused(&self) -> u64 {
-        self.state().refused
+    pub(crate) fn refused_rows(&self) -> u64 {
+        self.lock_state().refused
     }
 
     /// A store of its own with the same content.
     pub(crate) fn copy(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.state().clone())))
+        Self(Arc::new(Mutex::new(self.lock_state().clone())))
     }
 
     /// Loses everything, as a Redis without persistence does.
-    pub(crate) fn empty(&self) {
-        *self.state() = State::default();
+    pub(crate) fn clear(&self) {
+        *self.lock_state() = RowStoreState::default();
     }
 
     pub(crate) fn sink(&self, views: &[FeatureView], key: &str) -> MemorySink {
-        let lines = Lines(self.clone());
+        let lines = JsonLineWriter(self.clone());
         let json = JsonLinesSink::new(Box::new(lines) as Box<dyn Write + Send>, "memory".to_owned(), views, key);
         MemorySink { store: self.clone(), json, lost: Vec::new() }
     }
 }
 
-struct Lines(RowStore);
+struct JsonLineWriter(MemoryRowStore);
 
-impl Write for Lines {
+impl Write for JsonLineWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.state().lines.extend_from_slice(bytes);
+        self.0.lock_state().lines.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -69,46 +72,46 @@ impl Write for Lines {
     }
 }
 
-impl Fence for RowStore {
-    fn claim(&self, claim: &Claim) -> Result<Claimed, Halt> {
-        let mut state = self.state();
+impl RowFence for MemoryRowStore {
+    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
+        let mut state = self.lock_state();
         let stored = state.fences.get(&claim.partition);
         if let Some((epoch, _)) = stored
             && *epoch >= claim.epoch
         {
-            return Ok(Claimed::Stale(*epoch));
+            return Ok(ClaimOutcome::Stale(*epoch));
         }
-        let count = |wanted: &RowCount| {
+        let count = |wanted: &ViewRowCount| {
             let there = stored.and_then(|(_, counts)| counts.iter().find(|count| count.view == wanted.view));
             let rows = there.filter(|there| there.beginning == wanted.beginning).map_or(0, |there| there.rows);
-            RowCount { rows: rows.max(wanted.rows), ..wanted.clone() }
+            ViewRowCount { rows: rows.max(wanted.rows), ..wanted.clone() }
         };
-        let counts: Vec<RowCount> = claim.counts.iter().map(count).collect();
+        let counts: Vec<ViewRowCount> = claim.row_counts.iter().map(count).collect();
         let granted = counts.iter().map(|count| count.rows).collect();
         state.fences.insert(claim.partition, (claim.epoch, counts));
-        Ok(Claimed::Granted(granted))
+        Ok(ClaimOutcome::Granted(granted))
     }
 }
 
 /// One worker's side.
 pub(crate) struct MemorySink {
-    store: RowStore,
+    store: MemoryRowStore,
     json: JsonLinesSink<Box<dyn Write + Send>>,
-    lost: Vec<Lost>,
+    lost: Vec<LostPartition>,
 }
 
 impl Sink for MemorySink {
-    fn row(&mut self, origin: Origin, row: Row<'_>) {
-        let mut state = self.store.state();
+    fn write_row(&mut self, origin: FenceToken, row: Row<'_>) {
+        let mut state = self.store.lock_state();
         let why = match state.fences.get(&origin.partition) {
             Some((epoch, _)) if *epoch == origin.epoch => None,
-            Some((epoch, _)) if *epoch > origin.epoch => Some(Loss::Fenced(*epoch)),
-            _ => Some(Loss::Rewound),
+            Some((epoch, _)) if *epoch > origin.epoch => Some(PartitionLossReason::Fenced(*epoch)),
+            _ => Some(PartitionLossReason::StoreRewound),
         };
         if let Some(why) = why {
             state.refused += 1;
-            if self.lost.iter().all(|lost| lost.origin != origin) {
-                self.lost.push(Lost { origin, why });
+            if self.lost.iter().all(|lost| lost.fence_token != origin) {
+                self.lost.push(LostPartition { fence_token: origin, reason: why });
             }
             return;
         }
@@ -124,31 +127,31 @@ impl Sink for MemorySink {
             );
             count.rows = row.number;
         }
-        let times = state.written.entry((row.view.0, row.key.to_owned(), row.window)).or_insert(0);
+        let times = state.write_counts.entry((row.view.0, row.key.to_owned(), row.window)).or_insert(0);
         *times += 1;
         assert_eq!(*times, 1, "view {} of {:?} in {:?} was written twice", row.view.0, row.key, row.window);
         let seen = state.newest.entry((origin.partition, row.view.0, row.key.to_owned())).or_insert(row.window);
         assert!(seen.end <= row.window.end, "{:?}: {:?} takes the place of {seen:?}", row.key, row.window);
         *seen = row.window;
         drop(state);
-        self.json.row(origin, row);
+        self.json.write_row(origin, row);
         // Nothing waits in a buffer when the store is emptied.
         self.json.flush().expect("memory takes it");
     }
 
-    fn flush(&mut self) -> Result<Ticket, Halt> {
+    fn flush(&mut self) -> Result<FlushTicket, Halt> {
         self.json.flush()
     }
 
-    fn acknowledged(&self) -> Ticket {
-        self.json.acknowledged()
+    fn acknowledged_ticket(&self) -> FlushTicket {
+        self.json.acknowledged_ticket()
     }
 
-    fn lost(&mut self) -> Vec<Lost> {
+    fn take_lost_partitions(&mut self) -> Vec<LostPartition> {
         std::mem::take(&mut self.lost)
     }
 
-    fn wait(&mut self, ticket: Ticket, patience: Duration) -> Result<bool, Halt> {
-        self.json.wait(ticket, patience)
+    fn wait_for_ticket(&mut self, ticket: FlushTicket, patience: Duration) -> Result<bool, Halt> {
+        self.json.wait_for_ticket(ticket, patience)
     }
 }

@@ -5,77 +5,85 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windrow_engine::{CheckpointEvent, CheckpointState, Checkpoints, MarkKind, Stop, WorkerMetrics};
+use windrow_engine::{
+    CheckpointConfig, CheckpointRecord, CheckpointState, StopSignal, TimelineMarkKind, WorkerMetrics,
+};
 
-use crate::conformance::cases;
-use crate::job::{Setup, folder_store};
-use crate::script::{Script, Then};
-use crate::stores::Wayward;
+use crate::conformance::conformance_cases;
+use crate::job::{JobSetup, open_folder_store};
+use crate::script::{ScriptAction, ScriptedSource};
+use crate::stores::FaultyStore;
 
-fn complete(event: &CheckpointEvent) -> bool {
+fn is_complete(event: &CheckpointRecord) -> bool {
     matches!(event.state, CheckpointState::Complete { .. })
 }
 
 /// Checkpoints that are complete, one that failed, and the one that the next owner was restored from.
 #[test]
 fn checkpoints_are_told_one_by_one() {
-    let (_, events, _) = cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let (_, events, _) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Wayward::around(folder_store(folder.path()));
-    let setup = Setup::in_store(Arc::<Wayward>::clone(&store));
+    let store = FaultyStore::wrap(open_folder_store(folder.path()));
+    let setup = JobSetup::in_store(Arc::<FaultyStore>::clone(&store));
     let (full, tried, room) = (Arc::clone(&store), Arc::clone(&store), Arc::clone(&store));
     let await_attempt = move || {
         let began = Instant::now();
-        while tried.turned_away.load(Ordering::Relaxed) == 0 {
+        while tried.refused_creates.load(Ordering::Relaxed) == 0 {
             assert!(began.elapsed() < Duration::from_secs(20), "no attempt");
             thread::sleep(Duration::from_millis(1));
         }
     };
     let then = vec![
-        (50, Then::AwaitCheckpoint),
-        (50, Then::Sleep(Arc::new(move || full.full.store(true, Ordering::Relaxed)))),
+        (50, ScriptAction::AwaitCheckpoint),
+        (50, ScriptAction::Run(Arc::new(move || full.is_full.store(true, Ordering::Relaxed)))),
         // A snapshot is cut in the turn before the first of these, and handed to the keeper in the one after it.
-        (60, Then::Sleep(Arc::new(|| ()))),
-        (60, Then::Sleep(Arc::new(await_attempt))),
-        (200, Then::Sleep(Arc::new(move || room.full.store(false, Ordering::Relaxed)))),
-        (250, Then::AwaitCheckpoint),
-        (300, Then::Kill),
+        (60, ScriptAction::Run(Arc::new(|| ()))),
+        (60, ScriptAction::Run(Arc::new(await_attempt))),
+        (200, ScriptAction::Run(Arc::new(move || room.is_full.store(false, Ordering::Relaxed)))),
+        (250, ScriptAction::AwaitCheckpoint),
+        (300, ScriptAction::Kill),
     ];
     let said = WorkerMetrics::new(2);
-    setup.run_saying(Script::new(&events, then), &Stop::default(), &said).expect_killed();
+    setup.run_with_metrics(ScriptedSource::new(&events, then), &StopSignal::default(), &said).expect_killed();
 
-    let told = said.checkpoints.events();
-    assert!(told.is_sorted_by_key(|event| std::cmp::Reverse(event.began_at_ms)), "{told:?}");
+    let told = said.checkpoints.recent_checkpoints();
+    assert!(told.is_sorted_by_key(|event| std::cmp::Reverse(event.started_at_ms)), "{told:?}");
     let counts = (said.checkpoints.completed.get(), said.checkpoints.failed.get());
     let failed: Vec<_> = told.iter().filter(|event| matches!(event.state, CheckpointState::Failed(_))).collect();
-    let completed: Vec<_> = told.iter().filter(|event| complete(event)).collect();
+    let completed: Vec<_> = told.iter().filter(|event| is_complete(event)).collect();
     assert_eq!(counts, (completed.len() as u64, failed.len() as u64), "{told:?}");
     let CheckpointState::Failed(reason) = &failed.last().expect("the disk was full").state else { unreachable!() };
     assert!(reason.contains("cannot be written"), "{reason}");
     assert!(
-        said.notes.marks().iter().any(|mark| mark.kind == MarkKind::CheckpointFailed && mark.text.contains(reason))
+        said.recent_events
+            .marks()
+            .iter()
+            .any(|mark| mark.kind == TimelineMarkKind::CheckpointFailed && mark.text.contains(reason))
     );
 
     let last = completed.iter().max_by_key(|event| event.number).expect("checkpoints are complete");
-    assert!(last.offset >= 250 && last.ended_at_ms >= Some(last.began_at_ms), "{last:?}");
+    assert!(last.offset >= 250 && last.ended_at_ms >= Some(last.started_at_ms), "{last:?}");
     assert_eq!((last.partition, last.epoch, &last.savepoint), (0, 1, &None));
     assert_eq!(last.place, setup.checkpoints.store.place());
     let CheckpointState::Complete { added_bytes, state_bytes } = last.state else { unreachable!() };
     assert!(0 < added_bytes && added_bytes <= state_bytes, "{last:?}");
-    assert_eq!(said.checkpoints.restored_lately(), []);
+    assert_eq!(said.checkpoints.recent_restores(), []);
 
     // The next owner.
     let said = WorkerMetrics::new(2);
-    let checkpoints = Checkpoints { every: Duration::from_secs(3_600), ..setup.checkpoints.clone() };
-    let stop = Stop::default();
+    let checkpoints = CheckpointConfig { interval: Duration::from_secs(3_600), ..setup.checkpoints.clone() };
+    let stop = StopSignal::default();
     let asks = stop.clone();
-    let then = vec![(320, Then::Sleep(Arc::new(move || asks.request())))];
-    let ended = Setup { checkpoints, ..setup }.run_saying(Script::new(&events, then), &stop, &said);
+    let then = vec![(320, ScriptAction::Run(Arc::new(move || asks.request())))];
+    let ended = JobSetup { checkpoints, ..setup }.run_with_metrics(ScriptedSource::new(&events, then), &stop, &said);
     assert!(ended.to_string().contains("Stopped"), "{ended}");
-    let [restored] = &said.checkpoints.restored_lately()[..] else { panic!("one partition was restored") };
-    assert_eq!((restored.id.epoch, restored.id.number), (last.epoch, last.number.expect("complete")));
-    assert_eq!((restored.partition, restored.offset, &restored.from), (0, Some(last.offset), &None));
-    assert_eq!(said.checkpoints.under_way(), 0);
+    let [restored] = &said.checkpoints.recent_restores()[..] else { panic!("one partition was restored") };
+    assert_eq!(
+        (restored.checkpoint_id.epoch, restored.checkpoint_id.number),
+        (last.epoch, last.number.expect("complete"))
+    );
+    assert_eq!((restored.partition, restored.offset, &restored.savepoint_place), (0, Some(last.offset), &None));
+    assert_eq!(said.checkpoints.in_progress_count(), 0);
     // Its last checkpoint, with which it stopped.
     let [facts] = &said.partitions.get()[..] else { panic!("one partition is owned") };
     assert_eq!((facts.epoch, facts.offset, facts.checkpoint_offset), (2, Some(320), Some(320)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windrow_engine::{Halt, Offset, Partition, Polled, Positions, Record, Source};
+use windrow_engine::{Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 
 /// The only partition.
 pub(crate) const PARTITION: Partition = 0;
@@ -13,11 +13,11 @@ pub(crate) const KILLED: &str = "killed";
 
 /// What happens when reading gets to an offset.
 #[derive(Clone)]
-pub(crate) enum Then {
+pub(crate) enum ScriptAction {
     /// Goes on once a checkpoint at this offset is complete.
     AwaitCheckpoint,
     /// Goes on once any checkpoint is complete.
-    AwaitAny,
+    AwaitAnyCheckpoint,
     /// Goes on once the worker has gone back.
     AwaitSeek,
     /// The process dies.
@@ -25,131 +25,148 @@ pub(crate) enum Then {
     /// The group gives the partition to somebody else, and says so; the worker's run ends when it has let go.
     Revoke,
     /// The process sleeps while somebody else, here, takes the partition over; then it wakes up and goes on.
-    Sleep(Arc<dyn Fn() + Send + Sync>),
+    Run(Arc<dyn Fn() + Send + Sync>),
 }
 
 /// A partition's records.
-pub(crate) struct Script {
+pub(crate) struct ScriptedSource {
     pub(crate) events: Arc<Vec<String>>,
     /// What happens at which offset, in order.
-    pub(crate) then: Vec<(Offset, Then)>,
+    pub(crate) actions: Vec<(Offset, ScriptAction)>,
     position: Option<Offset>,
     committed: Option<Offset>,
     announced: bool,
-    sought: bool,
+    has_sought: bool,
     /// Since when a checkpoint is waited for.
-    waiting: Option<Instant>,
-    ending: Ending,
+    waiting_since: Option<Instant>,
+    ending: ScriptEnd,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum ScriptEnd {
     NotYet,
     Revoked,
     Finished,
     Over,
 }
 
-impl Script {
-    pub(crate) fn new(events: &Arc<Vec<String>>, then: Vec<(Offset, Then)>) -> Self {
+impl ScriptedSource {
+    pub(crate) fn new(events: &Arc<Vec<String>>, actions: Vec<(Offset, ScriptAction)>) -> Self {
         Self {
             events: Arc::clone(events),
-            then,
+            actions,
             position: None,
             committed: None,
             announced: false,
-            sought: false,
-            waiting: None,
-            ending: Ending::NotYet,
+            has_sought: false,
+            waiting_since: None,
+            ending: ScriptEnd::NotYet,
         }
     }
 
-    fn idle() -> Result<Polled, Halt> {
+    fn idle() -> Result<PollOutcome, Halt> {
         thread::sleep(Duration::from_millis(1));
-        Ok(Polled::Idle)
+        Ok(PollOutcome::Idle)
     }
 }
 
-impl Source for Script {
-    fn poll(&mut self, _: Duration, each: &mut dyn FnMut(Record<'_>) -> Result<(), Halt>) -> Result<Polled, Halt> {
+impl Source for ScriptedSource {
+    fn poll(
+        &mut self,
+        _: Duration,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
         if !self.announced {
             self.announced = true;
-            return Ok(Polled::Assigned(vec![PARTITION]));
+            return Ok(PollOutcome::Assigned(vec![PARTITION]));
         }
         match self.ending {
-            Ending::Finished => {
-                self.ending = Ending::Over;
-                return Ok(Polled::Exhausted);
+            ScriptEnd::Finished => {
+                self.ending = ScriptEnd::Over;
+                return Ok(PollOutcome::InputExhausted);
             }
-            Ending::Over => return Ok(Polled::Exhausted),
-            Ending::Revoked => return Self::idle(),
-            Ending::NotYet => {}
+            ScriptEnd::Over => return Ok(PollOutcome::InputExhausted),
+            ScriptEnd::Revoked => return Self::idle(),
+            ScriptEnd::NotYet => {}
         }
         let Some(position) = self.position else { return Self::idle() };
         // What lies behind is done with, also where the worker began later.
-        self.then.retain(|(at, _)| *at >= position);
-        if let Some((at, then)) = self.then.first().cloned()
+        self.actions.retain(|(at, _)| *at >= position);
+        if let Some((at, then)) = self.actions.first().cloned()
             && at == position
         {
             match then {
-                Then::AwaitCheckpoint if self.committed < Some(position) => {
-                    let waiting = *self.waiting.get_or_insert_with(Instant::now);
+                ScriptAction::AwaitCheckpoint if self.committed < Some(position) => {
+                    let waiting = *self.waiting_since.get_or_insert_with(Instant::now);
                     assert!(waiting.elapsed() < Duration::from_secs(20), "no checkpoint at {position}");
                     return Self::idle();
                 }
-                Then::AwaitSeek if !self.sought => return Self::idle(),
-                Then::AwaitAny if self.committed.is_none() => return Self::idle(),
-                Then::AwaitCheckpoint | Then::AwaitAny | Then::AwaitSeek => self.waiting = None,
-                Then::Kill => return Err(Halt::Input(KILLED.to_owned())),
-                Then::Revoke => {
-                    self.ending = Ending::Revoked;
-                    return Ok(Polled::Revoked { partitions: vec![PARTITION], lost: false });
+                ScriptAction::AwaitSeek if !self.has_sought => return Self::idle(),
+                ScriptAction::AwaitAnyCheckpoint if self.committed.is_none() => return Self::idle(),
+                ScriptAction::AwaitCheckpoint | ScriptAction::AwaitAnyCheckpoint | ScriptAction::AwaitSeek => {
+                    self.waiting_since = None
                 }
-                Then::Sleep(meanwhile) => meanwhile(),
+                ScriptAction::Kill => return Err(Halt::Input(KILLED.to_owned())),
+                ScriptAction::Revoke => {
+                    self.ending = ScriptEnd::Revoked;
+                    return Ok(PollOutcome::Revoked { partitions: vec![PARTITION], lost: false });
+                }
+                ScriptAction::Run(meanwhile) => meanwhile(),
             }
-            self.then.remove(0);
-            return Ok(Polled::Records);
+            self.actions.remove(0);
+            return Ok(PollOutcome::Records);
         }
         let end = Offset::try_from(self.events.len()).expect("small");
-        let until = self.then.first().map_or(end, |(at, _)| (*at).min(end)).min(position + 512);
+        let until = self.actions.first().map_or(end, |(at, _)| (*at).min(end)).min(position + 512);
         for offset in position..until {
             let payload = Some(self.events[usize::try_from(offset).expect("small")].as_bytes());
-            each(Record { partition: PARTITION, offset, key: None, payload, timestamp_ms: None, unreadable: None })?;
+            each(SourceRecord {
+                partition: PARTITION,
+                offset,
+                key: None,
+                payload,
+                timestamp_ms: None,
+                unreadable_reason: None,
+            })?;
         }
         self.position = Some(until);
         if position < end {
-            return Ok(Polled::Records);
+            return Ok(PollOutcome::Records);
         }
-        self.ending = Ending::Finished;
-        Ok(Polled::Finished(PARTITION))
+        self.ending = ScriptEnd::Finished;
+        Ok(PollOutcome::PartitionFinished(PARTITION))
     }
 
-    fn starts(&mut self, _: &[Partition], positions: &Positions) -> Result<Positions, Halt> {
-        Ok(Positions::from([(PARTITION, positions.get(&PARTITION).copied().unwrap_or(0))]))
+    fn resolve_start_offsets(
+        &mut self,
+        _: &[Partition],
+        positions: &PartitionOffsets,
+    ) -> Result<PartitionOffsets, Halt> {
+        Ok(PartitionOffsets::from([(PARTITION, positions.get(&PARTITION).copied().unwrap_or(0))]))
     }
 
-    fn begin(&mut self, partitions: &[Partition], starts: &Positions) -> Result<(), Halt> {
+    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
         assert_eq!(partitions, [PARTITION]);
         self.position = starts.get(&PARTITION).copied();
         Ok(())
     }
 
-    fn seek(&mut self, positions: &Positions) -> Result<(), Halt> {
+    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
         self.position = positions.get(&PARTITION).copied();
-        self.sought = true;
+        self.has_sought = true;
         Ok(())
     }
 
-    fn confirm(&mut self, _: &Positions) -> Result<bool, Halt> {
+    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
-    fn release(&mut self, _: &[Partition]) -> Result<(), Halt> {
-        self.ending = Ending::Over;
+    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
+        self.ending = ScriptEnd::Over;
         Ok(())
     }
 
-    fn commit(&mut self, positions: &Positions, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: bool) -> Result<(), Halt> {
         self.committed = positions.get(&PARTITION).copied().max(self.committed);
         Ok(())
     }

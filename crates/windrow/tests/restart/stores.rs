@@ -3,74 +3,74 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use windrow_engine::{CheckpointStore, Listed, StoreFault};
+use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
 /// Passes everything on to another store, unless told otherwise.
 #[derive(Debug)]
-pub(crate) struct Wayward {
+pub(crate) struct FaultyStore {
     inner: Arc<dyn CheckpointStore>,
     /// Of a hundred calls, so many fail before they take effect, and so many after.
-    pub(crate) fails: AtomicU64,
-    pub(crate) forgets: AtomicU64,
+    pub(crate) failing_percent: AtomicU64,
+    pub(crate) lost_answer_percent: AtomicU64,
     /// Nothing can be created: the disk is full.
-    pub(crate) full: AtomicBool,
+    pub(crate) is_full: AtomicBool,
     /// What could not be created because of that.
-    pub(crate) turned_away: AtomicU64,
+    pub(crate) refused_creates: AtomicU64,
     /// What exists is created once more, as stores without conditional writes do.
-    pub(crate) overwrites: AtomicBool,
+    pub(crate) overwrites_existing: AtomicBool,
     calls: AtomicU64,
 }
 
-impl Wayward {
-    pub(crate) fn around(inner: Arc<dyn CheckpointStore>) -> Arc<Self> {
+impl FaultyStore {
+    pub(crate) fn wrap(inner: Arc<dyn CheckpointStore>) -> Arc<Self> {
         Arc::new(Self {
             inner,
-            fails: AtomicU64::new(0),
-            forgets: AtomicU64::new(0),
-            full: AtomicBool::new(false),
-            turned_away: AtomicU64::new(0),
-            overwrites: AtomicBool::new(false),
+            failing_percent: AtomicU64::new(0),
+            lost_answer_percent: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
+            refused_creates: AtomicU64::new(0),
+            overwrites_existing: AtomicBool::new(false),
             calls: AtomicU64::new(0),
         })
     }
 
-    fn call<T>(&self, work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
+    fn call_with_faults<T>(&self, work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
         // Scattered as if at random, and the same in every run.
         let number = self.calls.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (before, after) = ((number >> 32) % 100, (number >> 40) % 100);
-        if before < self.fails.load(Ordering::Relaxed) {
+        if before < self.failing_percent.load(Ordering::Relaxed) {
             return Err(StoreFault::Failed("an error before it was done".to_owned()));
         }
         let result = work();
-        if after < self.forgets.load(Ordering::Relaxed) {
+        if after < self.lost_answer_percent.load(Ordering::Relaxed) {
             return Err(StoreFault::Failed("the answer was lost".to_owned()));
         }
         result
     }
 }
 
-impl CheckpointStore for Wayward {
+impl CheckpointStore for FaultyStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        if self.full.load(Ordering::Relaxed) {
-            self.turned_away.fetch_add(1, Ordering::Relaxed);
+        if self.is_full.load(Ordering::Relaxed) {
+            self.refused_creates.fetch_add(1, Ordering::Relaxed);
             return Err(StoreFault::Failed("no space left".to_owned()));
         }
-        if self.overwrites.load(Ordering::Relaxed) {
+        if self.overwrites_existing.load(Ordering::Relaxed) {
             self.inner.delete(&[name.to_owned()])?;
         }
-        self.call(|| self.inner.create(name, bytes))
+        self.call_with_faults(|| self.inner.create(name, bytes))
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.call(|| self.inner.read(name))
+        self.call_with_faults(|| self.inner.read(name))
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreFault> {
-        self.call(|| self.inner.list(folder))
+    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.call_with_faults(|| self.inner.list(folder))
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        self.call(|| self.inner.delete(names))
+        self.call_with_faults(|| self.inner.delete(names))
     }
 
     fn place(&self) -> &str {

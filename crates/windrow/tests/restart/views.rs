@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use windrow_engine::Halt;
 
-use crate::conformance::{assert_answers, cases};
-use crate::job::{Setup, folder_store, pipeline};
-use crate::script::{Script, Then};
+use crate::conformance::{assert_answers, conformance_cases};
+use crate::job::{JobSetup, open_folder_store, shipped_pipeline};
+use crate::script::{ScriptAction, ScriptedSource};
 
-const OTHER_GAP: &str = r#"feature_view.session_features.window.session={ gap = "20m" }"#;
+const CHANGED_SESSION_GAP: &str = r#"feature_view.session_features.window.session={ gap = "20m" }"#;
 
 fn late_case() -> (Arc<Vec<String>>, String) {
-    let (_, events, answers) = cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let (_, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
     (events, answers)
 }
 
-fn rows_of(view: &str, lines: &str) -> String {
+fn rows_of_view(view: &str, lines: &str) -> String {
     lines.lines().filter(|line| line.contains(view)).map(|line| format!("{line}\n")).collect()
 }
 
@@ -25,11 +25,13 @@ fn rows_of(view: &str, lines: &str) -> String {
 fn a_changed_view_needs_permission_and_the_others_keep_their_state() {
     let (events, answers) = late_case();
     let folder = tempfile::tempdir().expect("a folder");
-    let setup = Setup::in_folder(folder.path());
-    setup.run(Script::new(&events, vec![(150, Then::AwaitCheckpoint), (150, Then::Kill)])).expect_killed();
+    let setup = JobSetup::in_folder(folder.path());
+    setup
+        .run(ScriptedSource::new(&events, vec![(150, ScriptAction::AwaitCheckpoint), (150, ScriptAction::Kill)]))
+        .expect_killed();
 
-    let mut changed = Setup { pipeline: Arc::new(pipeline(&[OTHER_GAP])), ..setup };
-    let halt = changed.run(Script::new(&events, Vec::new())).expect_halt();
+    let mut changed = JobSetup { pipeline: Arc::new(shipped_pipeline(&[CHANGED_SESSION_GAP])), ..setup };
+    let halt = changed.run(ScriptedSource::new(&events, Vec::new())).expect_halt();
     assert!(matches!(halt, Halt::ChangedViews(_)), "{halt}");
     let text = halt.to_string();
     for part in [
@@ -42,10 +44,11 @@ fn a_changed_view_needs_permission_and_the_others_keep_their_state() {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
 
-    changed.checkpoints.drop_state = ["session_features".to_owned()].into();
-    changed.run(Script::new(&events, Vec::new())).expect_end();
-    let (wanted, found) = (rows_of("user_features", &answers), rows_of("user_features", &changed.rows.lines()));
-    super::conformance::assert_same(&wanted, &found, "user_features");
+    changed.checkpoints.droppable_views = ["session_features".to_owned()].into();
+    changed.run(ScriptedSource::new(&events, Vec::new())).expect_end();
+    let (wanted, found) =
+        (rows_of_view("user_features", &answers), rows_of_view("user_features", &changed.rows.lines()));
+    super::conformance::assert_same_rows(&wanted, &found, "user_features");
 }
 
 /// A view that is gone, and one that is new.
@@ -53,22 +56,27 @@ fn a_changed_view_needs_permission_and_the_others_keep_their_state() {
 fn a_view_can_go_and_another_come() {
     let (events, answers) = late_case();
     let folder = tempfile::tempdir().expect("a folder");
-    let setup = Setup::in_folder(folder.path());
-    setup.run(Script::new(&events, vec![(150, Then::AwaitCheckpoint), (150, Then::Kill)])).expect_killed();
-    let mut other = pipeline(&[
+    let setup = JobSetup::in_folder(folder.path());
+    setup
+        .run(ScriptedSource::new(&events, vec![(150, ScriptAction::AwaitCheckpoint), (150, ScriptAction::Kill)]))
+        .expect_killed();
+    let mut other = shipped_pipeline(&[
         r#"feature_view.more={ window.tumbling = { size = "1h" }, key = "more:{user_id}", ttl = "1h", features = { n = { count = "*" } } }"#,
     ]);
     other.views.retain(|view| &*view.feature_view.name != "session_features");
-    let mut changed = Setup { pipeline: Arc::new(other), ..setup };
-    let text = changed.run(Script::new(&events, Vec::new())).expect_halt().to_string();
+    let mut changed = JobSetup { pipeline: Arc::new(other), ..setup };
+    let text = changed.run(ScriptedSource::new(&events, Vec::new())).expect_halt().to_string();
     assert!(text.contains("`session_features` is not in the pipeline file any more"), "{text}");
-    changed.checkpoints.drop_state = ["session_features".to_owned()].into();
-    changed.run(Script::new(&events, vec![(250, Then::AwaitCheckpoint), (250, Then::Kill)])).expect_killed();
+    changed.checkpoints.droppable_views = ["session_features".to_owned()].into();
+    changed
+        .run(ScriptedSource::new(&events, vec![(250, ScriptAction::AwaitCheckpoint), (250, ScriptAction::Kill)]))
+        .expect_killed();
     // The next run finds state of exactly these views.
-    changed.checkpoints.drop_state.clear();
-    changed.run(Script::new(&events, Vec::new())).expect_end();
-    let (wanted, found) = (rows_of("user_features", &answers), rows_of("user_features", &changed.rows.lines()));
-    super::conformance::assert_same(&wanted, &found, "user_features");
+    changed.checkpoints.droppable_views.clear();
+    changed.run(ScriptedSource::new(&events, Vec::new())).expect_end();
+    let (wanted, found) =
+        (rows_of_view("user_features", &answers), rows_of_view("user_features", &changed.rows.lines()));
+    super::conformance::assert_same_rows(&wanted, &found, "user_features");
     assert!(changed.rows.lines().contains("\"more\""), "the new view fires");
 }
 
@@ -76,12 +84,14 @@ fn a_view_can_go_and_another_come() {
 fn what_is_not_ours_is_refused() {
     let (events, _) = late_case();
     let folder = tempfile::tempdir().expect("a folder");
-    let setup = Setup::in_folder(folder.path());
-    setup.run(Script::new(&events, vec![(50, Then::AwaitCheckpoint), (50, Then::Kill)])).expect_killed();
-    let halt = |change: fn(&mut Setup)| {
+    let setup = JobSetup::in_folder(folder.path());
+    setup
+        .run(ScriptedSource::new(&events, vec![(50, ScriptAction::AwaitCheckpoint), (50, ScriptAction::Kill)]))
+        .expect_killed();
+    let halt = |change: fn(&mut JobSetup)| {
         let mut setup = setup.clone();
         change(&mut setup);
-        setup.run(Script::new(&events, Vec::new())).expect_halt()
+        setup.run(ScriptedSource::new(&events, Vec::new())).expect_halt()
     };
     let pipeline = halt(|setup| setup.checkpoints.identity.pipeline = "other".to_owned());
     assert!(matches!(pipeline, Halt::ForeignState(_)), "{pipeline}");
@@ -94,12 +104,12 @@ fn what_is_not_ours_is_refused() {
 
     let mut accepting = setup.clone();
     accepting.checkpoints.identity.partitions = 2;
-    accepting.checkpoints.accept_partitions = true;
-    let then = vec![(50, Then::AwaitAny), (50, Then::Kill)];
-    accepting.run(Script::new(&events, then)).expect_killed();
+    accepting.checkpoints.accepts_added_partitions = true;
+    let then = vec![(50, ScriptAction::AwaitAnyCheckpoint), (50, ScriptAction::Kill)];
+    accepting.run(ScriptedSource::new(&events, then)).expect_killed();
     // Written down at once: the next start need not be told again, although nothing new has come.
-    accepting.checkpoints.accept_partitions = false;
-    accepting.run(Script::new(&events, Vec::new())).expect_end();
+    accepting.checkpoints.accepts_added_partitions = false;
+    accepting.run(ScriptedSource::new(&events, Vec::new())).expect_end();
 }
 
 /// `--from` goes back once; the same command given again goes on.
@@ -107,12 +117,17 @@ fn what_is_not_ours_is_refused() {
 fn a_job_begins_from_another_place_once() {
     let (events, answers) = late_case();
     let (first, second) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    let old = Setup::in_folder(first.path());
-    old.run(Script::new(&events, vec![(100, Then::AwaitCheckpoint), (100, Then::Kill)])).expect_killed();
+    let old = JobSetup::in_folder(first.path());
+    old.run(ScriptedSource::new(&events, vec![(100, ScriptAction::AwaitCheckpoint), (100, ScriptAction::Kill)]))
+        .expect_killed();
 
-    let new = Setup { rows: old.rows, ..Setup::in_folder(second.path()) }.fenced_by_its_rows().from(first.path());
-    new.run(Script::new(&events, vec![(200, Then::AwaitCheckpoint), (220, Then::Kill)])).expect_killed();
-    let kept = windrow_engine::checkpoint::inspect::list(&*folder_store(second.path())).expect("listed");
+    let new = JobSetup { rows: old.rows, ..JobSetup::in_folder(second.path()) }
+        .with_fence_of_rows()
+        .restored_from(first.path());
+    new.run(ScriptedSource::new(&events, vec![(200, ScriptAction::AwaitCheckpoint), (220, ScriptAction::Kill)]))
+        .expect_killed();
+    let kept =
+        windrow_engine::checkpoint::inspect::list_checkpoints(&*open_folder_store(second.path())).expect("listed");
     let newest = kept.last().expect("a checkpoint").manifest.as_ref().expect("readable");
     assert!(
         newest.from.as_deref().is_some_and(|from| from.ends_with(&first.path().display().to_string())),
@@ -121,7 +136,7 @@ fn a_job_begins_from_another_place_once() {
 
     // With the first place gone, only the job's own checkpoints can help.
     drop(first);
-    new.run(Script::new(&events, Vec::new())).expect_end();
+    new.run(ScriptedSource::new(&events, Vec::new())).expect_end();
     assert_answers(&new, &answers, "from another place");
 }
 
@@ -131,21 +146,22 @@ fn a_job_begins_from_another_place_once() {
 fn row_numbers_end_with_the_set_of_views() {
     let (events, _) = late_case();
     let folder = tempfile::tempdir().expect("a folder");
-    let mut setup = Setup::in_folder(folder.path());
-    let beginning = |setup: &Setup, at| {
-        let then = vec![(at, Then::AwaitCheckpoint), (at, Then::Kill)];
-        setup.run(Script::new(&events, then)).expect_killed();
-        let kept = windrow_engine::checkpoint::inspect::list(&*folder_store(folder.path())).expect("listed");
+    let mut setup = JobSetup::in_folder(folder.path());
+    let beginning = |setup: &JobSetup, at| {
+        let then = vec![(at, ScriptAction::AwaitCheckpoint), (at, ScriptAction::Kill)];
+        setup.run(ScriptedSource::new(&events, then)).expect_killed();
+        let kept =
+            windrow_engine::checkpoint::inspect::list_checkpoints(&*open_folder_store(folder.path())).expect("listed");
         let newest = kept.last().and_then(|found| found.manifest.as_ref().ok()).expect("a checkpoint");
         let view = newest.views.iter().find(|view| view.name == "user_features").expect("the view");
         view.beginning
     };
     let first = beginning(&setup, 100);
     assert_eq!(beginning(&setup, 150), first, "nothing has changed");
-    let mut one = pipeline(&[]);
+    let mut one = shipped_pipeline(&[]);
     one.views.retain(|view| &*view.feature_view.name == "user_features");
     setup.pipeline = Arc::new(one);
-    setup.checkpoints.drop_state = ["session_features".to_owned()].into();
+    setup.checkpoints.droppable_views = ["session_features".to_owned()].into();
     let second = beginning(&setup, 200);
     assert_ne!(second, first, "a view is gone");
     assert_eq!(beginning(&setup, 250), second, "nothing more has changed");

@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest, MetadataResponse};
 
-use super::session::{Session, topic_name};
-use super::{BrowseError, Positions};
+use super::session::{ClusterSession, topic_name};
+use super::{BrowseError, PartitionPositions};
 
-const END: i64 = -1;
-const FIRST: i64 = -2;
+const END_TIMESTAMP: i64 = -1;
+const FIRST_TIMESTAMP: i64 = -2;
 const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
 /// Brokers answer with an error after this.
-const BROKER_PATIENCE_MS: i32 = 5_000;
+const BROKER_TIMEOUT_MS: i32 = 5_000;
 
 /// A partition of a topic.
-pub(super) type At = (String, i32);
+pub(super) type PartitionKey = (String, i32);
 
 /// Who leads which partition; those without a leader are absent.
-pub(super) type Leaders = BTreeMap<At, i32>;
+pub(super) type PartitionLeaders = BTreeMap<PartitionKey, i32>;
 
-pub(super) fn leaders(metadata: &MetadataResponse) -> Leaders {
-    let mut leaders = Leaders::new();
+pub(super) fn partition_leaders(metadata: &MetadataResponse) -> PartitionLeaders {
+    let mut leaders = PartitionLeaders::new();
     for topic in &metadata.topics {
         let Some(name) = &topic.name else { continue };
         for partition in &topic.partitions {
@@ -36,7 +36,7 @@ pub(super) fn leaders(metadata: &MetadataResponse) -> Leaders {
 
 /// What a partition's offset is asked by.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum By {
+pub(super) enum OffsetQuery {
     /// The oldest record kept.
     First,
     /// Behind the newest record.
@@ -48,12 +48,16 @@ pub(super) enum By {
 }
 
 /// Offsets of the partitions in `leaders`. Those whose leader does not answer, and those without such a record, are absent.
-pub(super) async fn offsets(session: &mut Session, leaders: &Leaders, by: By) -> BTreeMap<At, i64> {
-    let (timestamp, isolation) = match by {
-        By::First => (FIRST, READ_UNCOMMITTED),
-        By::End => (END, READ_UNCOMMITTED),
-        By::ReadableEnd => (END, READ_COMMITTED),
-        By::Time(time_ms) => (time_ms.max(0), READ_COMMITTED),
+pub(super) async fn fetch_offsets(
+    session: &mut ClusterSession,
+    leaders: &PartitionLeaders,
+    query: OffsetQuery,
+) -> BTreeMap<PartitionKey, i64> {
+    let (timestamp, isolation) = match query {
+        OffsetQuery::First => (FIRST_TIMESTAMP, READ_UNCOMMITTED),
+        OffsetQuery::End => (END_TIMESTAMP, READ_UNCOMMITTED),
+        OffsetQuery::ReadableEnd => (END_TIMESTAMP, READ_COMMITTED),
+        OffsetQuery::Time(time_ms) => (time_ms.max(0), READ_COMMITTED),
     };
     let mut asked: BTreeMap<i32, BTreeMap<&str, Vec<ListOffsetsPartition>>> = BTreeMap::new();
     for ((topic, partition), leader) in leaders {
@@ -71,11 +75,11 @@ pub(super) async fn offsets(session: &mut Session, leaders: &Leaders, by: By) ->
             .with_replica_id(BrokerId(-1))
             .with_isolation_level(isolation)
             .with_topics(topics)
-            .with_timeout_ms(BROKER_PATIENCE_MS);
+            .with_timeout_ms(BROKER_TIMEOUT_MS);
         (leader, request)
     });
     let mut found = BTreeMap::new();
-    for (_, answer) in session.ask_each(requests.collect()).await {
+    for (_, answer) in session.ask_brokers(requests.collect()).await {
         let Ok((answer, _)) = answer else { continue };
         for topic in answer.topics {
             for partition in topic.partitions {
@@ -89,39 +93,45 @@ pub(super) async fn offsets(session: &mut Session, leaders: &Leaders, by: By) ->
 }
 
 /// What of one topic can be read.
-pub(super) struct Readable {
-    pub(super) first: Positions,
+pub(super) struct ReadableRange {
+    pub(super) first: PartitionPositions,
     /// Behind the last record that can be read.
-    pub(super) end: Positions,
+    pub(super) end: PartitionPositions,
 }
 
 /// Where the partitions of `topic` that can be read begin and end, and if asked, where records of a time and later begin.
-pub(super) async fn readable(
-    session: &mut Session,
+pub(super) async fn fetch_readable_range(
+    session: &mut ClusterSession,
     topic: &str,
     only: Option<i32>,
     time_ms: Option<i64>,
-) -> Result<(Readable, Positions), BrowseError> {
-    let leaders = leaders_of(session, topic, only).await?;
-    let of_topic = |found: BTreeMap<At, i64>| found.into_iter().map(|((_, partition), offset)| (partition, offset));
-    let mut first: BTreeMap<i32, i64> = of_topic(offsets(session, &leaders, By::First).await).collect();
-    let mut end: BTreeMap<i32, i64> = of_topic(offsets(session, &leaders, By::ReadableEnd).await).collect();
+) -> Result<(ReadableRange, PartitionPositions), BrowseError> {
+    let leaders = fetch_leaders(session, topic, only).await?;
+    let of_topic =
+        |found: BTreeMap<PartitionKey, i64>| found.into_iter().map(|((_, partition), offset)| (partition, offset));
+    let mut first: BTreeMap<i32, i64> = of_topic(fetch_offsets(session, &leaders, OffsetQuery::First).await).collect();
+    let mut end: BTreeMap<i32, i64> =
+        of_topic(fetch_offsets(session, &leaders, OffsetQuery::ReadableEnd).await).collect();
     first.retain(|partition, _| end.contains_key(partition));
     end.retain(|partition, _| first.contains_key(partition));
     if first.is_empty() {
-        return Err(BrowseError::Away(format!("no leader of topic `{topic}` answers")));
+        return Err(BrowseError::Unreachable(format!("no leader of topic `{topic}` answers")));
     }
     let timed = match time_ms {
-        Some(time_ms) => of_topic(offsets(session, &leaders, By::Time(time_ms)).await).collect(),
+        Some(time_ms) => of_topic(fetch_offsets(session, &leaders, OffsetQuery::Time(time_ms)).await).collect(),
         None => BTreeMap::new(),
     };
-    Ok((Readable { first: Positions(first), end: Positions(end) }, Positions(timed)))
+    Ok((ReadableRange { first: PartitionPositions(first), end: PartitionPositions(end) }, PartitionPositions(timed)))
 }
 
-async fn leaders_of(session: &mut Session, topic: &str, only: Option<i32>) -> Result<Leaders, BrowseError> {
-    let metadata = session.metadata(Some(&[topic])).await?;
+async fn fetch_leaders(
+    session: &mut ClusterSession,
+    topic: &str,
+    only: Option<i32>,
+) -> Result<PartitionLeaders, BrowseError> {
+    let metadata = session.fetch_metadata(Some(&[topic])).await?;
     let found = metadata.topics.first();
-    let error = found.and_then(|found| BrowseError::of(found.error_code, &format!("topic `{topic}`")));
+    let error = found.and_then(|found| BrowseError::from_code(found.error_code, &format!("topic `{topic}`")));
     if let Some(error) = error {
         return Err(error);
     }
@@ -133,10 +143,12 @@ async fn leaders_of(session: &mut Session, topic: &str, only: Option<i32>) -> Re
             "topic `{topic}` has no partition {partition}: its {partitions} are numbered from 0"
         )));
     }
-    let mut leaders = leaders(&metadata);
+    let mut leaders = partition_leaders(&metadata);
     leaders.retain(|(_, partition), _| only.is_none_or(|only| only == *partition));
     if leaders.is_empty() {
-        return Err(BrowseError::Away(format!("no partition of topic `{topic}` that is asked for has a leader")));
+        return Err(BrowseError::Unreachable(format!(
+            "no partition of topic `{topic}` that is asked for has a leader"
+        )));
     }
     Ok(leaders)
 }

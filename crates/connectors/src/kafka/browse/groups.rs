@@ -9,10 +9,10 @@ use kafka_protocol::messages::{
 };
 use serde::Serialize;
 
-use super::edges::{At, By, leaders, offsets};
-use super::members::{Described, Member};
-use super::session::Session;
-use super::{BrowseError, Browser};
+use super::edges::{OffsetQuery, PartitionKey, fetch_offsets, partition_leaders};
+use super::members::{GroupDescription, GroupMember};
+use super::session::ClusterSession;
+use super::{BrowseError, KafkaBrowser};
 
 /// A group at a glance.
 #[derive(Clone, Debug, Serialize)]
@@ -35,14 +35,14 @@ pub struct GroupSummary {
 
 /// A group in detail.
 #[derive(Clone, Debug, Serialize)]
-pub struct Group {
+pub struct GroupDetails {
     /// As in the list.
     #[serde(flatten)]
     pub summary: GroupSummary,
     /// How partitions are shared out.
     pub assignor: String,
     /// Its members.
-    pub member_list: Vec<Member>,
+    pub member_list: Vec<GroupMember>,
     /// Partitions it has an offset of or that are assigned to a member, by topic and number.
     pub partition_list: Vec<GroupPartition>,
 }
@@ -70,27 +70,27 @@ pub struct GroupPartition {
     pub host: Option<String>,
 }
 
-impl Browser {
+impl KafkaBrowser {
     /// All groups, by name.
     ///
     /// # Errors
     /// When Kafka does not answer or refuses.
-    pub async fn groups(&self) -> Result<Vec<GroupSummary>, BrowseError> {
-        let mut session = Session::open(self).await?;
-        let metadata = session.metadata(None).await?;
-        let leaders = leaders(&metadata);
-        let listed = list(&mut session).await?;
-        let looked = look(&mut session, &listed).await;
-        let wanted: BTreeSet<&At> =
+    pub async fn fetch_groups(&self) -> Result<Vec<GroupSummary>, BrowseError> {
+        let mut session = ClusterSession::open(self).await?;
+        let metadata = session.fetch_metadata(None).await?;
+        let leaders = partition_leaders(&metadata);
+        let listed = list_groups(&mut session).await?;
+        let looked = fetch_group_snapshots(&mut session, &listed).await;
+        let wanted: BTreeSet<&PartitionKey> =
             looked.values().flat_map(|look| look.committed.iter().flat_map(BTreeMap::keys)).collect();
         let asked = leaders.into_iter().filter(|(at, _)| wanted.contains(at)).collect();
-        let ends = offsets(&mut session, &asked, By::End).await;
+        let ends = fetch_offsets(&mut session, &asked, OffsetQuery::End).await;
         let mut groups: Vec<_> = listed
             .into_iter()
             .map(|(coordinator, listed)| {
                 let look = looked.get(listed.group_id.0.as_str()).cloned().unwrap_or_default();
-                let partitions = look.partitions(&BTreeMap::new(), &ends);
-                look.summary(coordinator, &listed, &partitions)
+                let partitions = look.describe_partitions(&BTreeMap::new(), &ends);
+                look.summarize(coordinator, &listed, &partitions)
             })
             .collect();
         groups.sort_by(|a, b| a.group.cmp(&b.group));
@@ -101,25 +101,25 @@ impl Browser {
     ///
     /// # Errors
     /// When there is no such group, Kafka does not answer, or refuses.
-    pub async fn group(&self, group: &str) -> Result<Group, BrowseError> {
-        let mut session = Session::open(self).await?;
-        session.metadata(Some(&[])).await?;
-        let mut listed = list(&mut session).await?;
+    pub async fn fetch_group(&self, group: &str) -> Result<GroupDetails, BrowseError> {
+        let mut session = ClusterSession::open(self).await?;
+        session.fetch_metadata(Some(&[])).await?;
+        let mut listed = list_groups(&mut session).await?;
         listed.retain(|(_, listed)| listed.group_id.0.as_str() == group);
         let Some((coordinator, found)) = listed.first().cloned() else {
             return Err(BrowseError::NotFound(format!("there is no group `{group}`")));
         };
-        let look = look(&mut session, &listed).await.remove(group).unwrap_or_default();
-        let wanted = look.wanted();
+        let look = fetch_group_snapshots(&mut session, &listed).await.remove(group).unwrap_or_default();
+        let wanted = look.known_partitions();
         let topics: BTreeSet<&str> = wanted.iter().map(|(topic, _)| topic.as_str()).collect();
         let topics: Vec<&str> = topics.into_iter().collect();
-        let mut leaders = leaders(&session.metadata(Some(&topics)).await?);
+        let mut leaders = partition_leaders(&session.fetch_metadata(Some(&topics)).await?);
         leaders.retain(|at, _| wanted.contains(at));
-        let firsts = offsets(&mut session, &leaders, By::First).await;
-        let ends = offsets(&mut session, &leaders, By::End).await;
-        let partition_list = look.partitions(&firsts, &ends);
-        Ok(Group {
-            summary: look.summary(coordinator, &found, &partition_list),
+        let firsts = fetch_offsets(&mut session, &leaders, OffsetQuery::First).await;
+        let ends = fetch_offsets(&mut session, &leaders, OffsetQuery::End).await;
+        let partition_list = look.describe_partitions(&firsts, &ends);
+        Ok(GroupDetails {
+            summary: look.summarize(coordinator, &found, &partition_list),
             assignor: look.described.as_ref().map(|described| described.assignor.clone()).unwrap_or_default(),
             member_list: look.described.map(|described| described.members).unwrap_or_default(),
             partition_list,
@@ -128,13 +128,13 @@ impl Browser {
 }
 
 /// Every group, with the broker that keeps it. A broker that does not answer hides its groups, unless none answers.
-async fn list(session: &mut Session) -> Result<Vec<(i32, ListedGroup)>, BrowseError> {
-    let requests = session.brokers().into_iter().map(|broker| (broker, ListGroupsRequest::default())).collect();
+async fn list_groups(session: &mut ClusterSession) -> Result<Vec<(i32, ListedGroup)>, BrowseError> {
+    let requests = session.broker_ids().into_iter().map(|broker| (broker, ListGroupsRequest::default())).collect();
     let mut groups = Vec::new();
     let mut trouble = None;
     let mut answered = false;
-    for (broker, answer) in session.ask_each(requests).await {
-        let answer = answer.and_then(|(answer, _)| match BrowseError::of(answer.error_code, "groups") {
+    for (broker, answer) in session.ask_brokers(requests).await {
+        let answer = answer.and_then(|(answer, _)| match BrowseError::from_code(answer.error_code, "groups") {
             Some(error) => Err(error),
             None => Ok(answer),
         });
@@ -154,14 +154,17 @@ async fn list(session: &mut Session) -> Result<Vec<(i32, ListedGroup)>, BrowseEr
 
 /// What is known of one group.
 #[derive(Clone, Default)]
-struct Look {
-    described: Option<Described>,
-    committed: Option<BTreeMap<At, i64>>,
+struct GroupSnapshot {
+    described: Option<GroupDescription>,
+    committed: Option<BTreeMap<PartitionKey, i64>>,
 }
 
 /// Members and offsets of `listed`; two questions to each of their brokers.
-async fn look(session: &mut Session, listed: &[(i32, ListedGroup)]) -> BTreeMap<String, Look> {
-    let mut looked: BTreeMap<String, Look> = BTreeMap::new();
+async fn fetch_group_snapshots(
+    session: &mut ClusterSession,
+    listed: &[(i32, ListedGroup)],
+) -> BTreeMap<String, GroupSnapshot> {
+    let mut looked: BTreeMap<String, GroupSnapshot> = BTreeMap::new();
     let by_broker = |kind: fn(&str) -> bool| {
         let mut groups: BTreeMap<i32, Vec<GroupId>> = BTreeMap::new();
         for (broker, group) in listed {
@@ -176,7 +179,7 @@ async fn look(session: &mut Session, listed: &[(i32, ListedGroup)]) -> BTreeMap<
         .clone()
         .into_iter()
         .map(|(broker, groups)| (broker, DescribeGroupsRequest::default().with_groups(groups)));
-    for (_, answer) in session.ask_each(requests.collect()).await {
+    for (_, answer) in session.ask_brokers(requests.collect()).await {
         for group in answer.map(|(answer, _)| answer.groups).unwrap_or_default() {
             if group.error_code == 0 {
                 let name = group.group_id.0.to_string();
@@ -189,7 +192,7 @@ async fn look(session: &mut Session, listed: &[(i32, ListedGroup)]) -> BTreeMap<
         .clone()
         .into_iter()
         .map(|(broker, groups)| (broker, ConsumerGroupDescribeRequest::default().with_group_ids(groups)));
-    for (_, answer) in session.ask_each(requests.collect()).await {
+    for (_, answer) in session.ask_brokers(requests.collect()).await {
         for group in answer.map(|(answer, _)| answer.groups).unwrap_or_default() {
             if group.error_code == 0 {
                 let name = group.group_id.0.to_string();
@@ -204,7 +207,7 @@ async fn look(session: &mut Session, listed: &[(i32, ListedGroup)]) -> BTreeMap<
             groups.into_iter().map(|group| OffsetFetchRequestGroup::default().with_group_id(group).with_topics(None));
         (broker, OffsetFetchRequest::default().with_groups(groups.collect()))
     });
-    for (_, answer) in session.ask_each(requests.collect()).await {
+    for (_, answer) in session.ask_brokers(requests.collect()).await {
         // Brokers before 3.0 do not take several groups in one question: then offsets stay unknown.
         let Ok((answer, _)) = answer else { continue };
         for group in answer.groups {
@@ -231,23 +234,27 @@ fn is_classic(kind: &str) -> bool {
     kind.is_empty() || kind.eq_ignore_ascii_case("classic")
 }
 
-impl Look {
-    fn members(&self) -> &[Member] {
+impl GroupSnapshot {
+    fn group_members(&self) -> &[GroupMember] {
         self.described.as_ref().map_or(&[], |described| &described.members)
     }
 
     /// Partitions with an offset, and assigned ones.
-    fn wanted(&self) -> BTreeSet<At> {
+    fn known_partitions(&self) -> BTreeSet<PartitionKey> {
         let committed = self.committed.iter().flat_map(BTreeMap::keys);
-        committed.chain(self.members().iter().flat_map(|member| &member.assigned)).cloned().collect()
+        committed.chain(self.group_members().iter().flat_map(|member| &member.assigned)).cloned().collect()
     }
 
-    fn partitions(&self, firsts: &BTreeMap<At, i64>, ends: &BTreeMap<At, i64>) -> Vec<GroupPartition> {
-        let mut owners: BTreeMap<&At, &Member> = BTreeMap::new();
-        for member in self.members() {
+    fn describe_partitions(
+        &self,
+        firsts: &BTreeMap<PartitionKey, i64>,
+        ends: &BTreeMap<PartitionKey, i64>,
+    ) -> Vec<GroupPartition> {
+        let mut owners: BTreeMap<&PartitionKey, &GroupMember> = BTreeMap::new();
+        for member in self.group_members() {
             owners.extend(member.assigned.iter().map(|at| (at, member)));
         }
-        self.wanted()
+        self.known_partitions()
             .into_iter()
             .map(|at| {
                 let owner = owners.get(&at);
@@ -268,7 +275,7 @@ impl Look {
             .collect()
     }
 
-    fn summary(&self, coordinator: i32, listed: &ListedGroup, partitions: &[GroupPartition]) -> GroupSummary {
+    fn summarize(&self, coordinator: i32, listed: &ListedGroup, partitions: &[GroupPartition]) -> GroupSummary {
         let state = self.described.as_ref().map_or(&*listed.group_state, |described| &described.state);
         let topics: BTreeSet<&String> = partitions.iter().map(|partition| &partition.topic).collect();
         let lags = || partitions.iter().filter_map(|partition| partition.lag);

@@ -4,12 +4,12 @@ use kafka_protocol::messages::consumer_group_describe_response::DescribedGroup a
 use kafka_protocol::messages::describe_groups_response::DescribedGroup as ClassicGroup;
 use serde::Serialize;
 
-use super::edges::At;
+use super::edges::PartitionKey;
 use crate::kafka::assignment;
 
 /// A member of a group.
 #[derive(Clone, Debug, Serialize)]
-pub struct Member {
+pub struct GroupMember {
     /// What the group calls it.
     pub member: String,
     /// Its name that outlives a restart.
@@ -22,27 +22,27 @@ pub struct Member {
     pub partitions: Option<usize>,
     /// Which.
     #[serde(skip)]
-    pub(super) assigned: Vec<At>,
+    pub(super) assigned: Vec<PartitionKey>,
 }
 
 /// What a group's coordinator says.
 #[derive(Clone, Debug)]
-pub(super) struct Described {
+pub(super) struct GroupDescription {
     pub(super) state: String,
     pub(super) assignor: String,
-    pub(super) members: Vec<Member>,
+    pub(super) members: Vec<GroupMember>,
 }
 
-impl From<ClassicGroup> for Described {
+impl From<ClassicGroup> for GroupDescription {
     fn from(group: ClassicGroup) -> Self {
         let consumers = group.protocol_type.is_empty() || group.protocol_type.as_str() == "consumer";
         let members = group.members.into_iter().map(|member| {
-            let assigned = if consumers { assignment::read(&member.member_assignment) } else { None };
-            Member {
+            let assigned = if consumers { assignment::decode_assignment(&member.member_assignment) } else { None };
+            GroupMember {
                 member: member.member_id.to_string(),
                 instance: member.group_instance_id.map(|instance| instance.to_string()),
                 client: member.client_id.to_string(),
-                host: host(&member.client_host),
+                host: format_host(&member.client_host),
                 partitions: assigned.as_ref().map(Vec::len),
                 assigned: assigned.unwrap_or_default(),
             }
@@ -55,21 +55,21 @@ impl From<ClassicGroup> for Described {
     }
 }
 
-impl From<ConsumerGroup> for Described {
+impl From<ConsumerGroup> for GroupDescription {
     fn from(group: ConsumerGroup) -> Self {
         let members = group.members.into_iter().map(|member| {
             let topics = member.assignment.topic_partitions.into_iter();
-            let assigned: Vec<At> = topics
+            let assigned: Vec<PartitionKey> = topics
                 .flat_map(|topic| {
                     let name = topic.topic_name.0.to_string();
                     topic.partitions.into_iter().map(move |partition| (name.clone(), partition))
                 })
                 .collect();
-            Member {
+            GroupMember {
                 member: member.member_id.to_string(),
                 instance: member.instance_id.map(|instance| instance.to_string()),
                 client: member.client_id.to_string(),
-                host: host(&member.client_host),
+                host: format_host(&member.client_host),
                 partitions: Some(assigned.len()),
                 assigned,
             }
@@ -83,6 +83,6 @@ impl From<ConsumerGroup> for Described {
 }
 
 /// Java prints addresses with a slash before them.
-fn host(host: &str) -> String {
+fn format_host(host: &str) -> String {
     host.trim_start_matches('/').to_owned()
 }

@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 /// Offsets by partition.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Positions(pub BTreeMap<i32, i64>);
+pub struct PartitionPositions(pub BTreeMap<i32, i64>);
 
-impl fmt::Display for Positions {
+impl fmt::Display for PartitionPositions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (nth, (partition, offset)) in self.0.iter().enumerate() {
             let comma = if nth == 0 { "" } else { "," };
@@ -18,7 +18,7 @@ impl fmt::Display for Positions {
     }
 }
 
-impl FromStr for Positions {
+impl FromStr for PartitionPositions {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -34,7 +34,7 @@ impl FromStr for Positions {
     }
 }
 
-impl serde::Serialize for Positions {
+impl serde::Serialize for PartitionPositions {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -42,15 +42,15 @@ impl serde::Serialize for Positions {
 
 #[cfg(test)]
 mod tests {
-    use super::Positions;
+    use super::PartitionPositions;
 
     #[test]
     fn what_is_written_is_read_back() {
-        let positions = Positions([(0, 12), (7, 9_007_199_254_740_993)].into());
+        let positions = PartitionPositions([(0, 12), (7, 9_007_199_254_740_993)].into());
         assert_eq!(positions.to_string(), "0:12,7:9007199254740993");
         assert_eq!("0:12,7:9007199254740993".parse(), Ok(positions));
         for wrong in ["", "0", "0:", ":1", "0:-1", "-1:0", "0:1,", "0:1;1:2", "0:99999999999999999999"] {
-            assert!(wrong.parse::<Positions>().is_err(), "{wrong}");
+            assert!(wrong.parse::<PartitionPositions>().is_err(), "{wrong}");
         }
     }
 }

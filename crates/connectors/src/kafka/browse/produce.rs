@@ -9,12 +9,12 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, Timestamp}
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use serde::Serialize;
 
-use super::session::Session;
-use super::{BrowseError, Browser};
+use super::session::ClusterSession;
+use super::{BrowseError, KafkaBrowser};
 use crate::kafka::client;
 
 const DELIVERY_TIMEOUT: &str = "8000";
-const PATIENCE: Duration = Duration::from_secs(10);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A record to send.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ pub struct NewRecord {
 
 /// Where a record was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Written {
+pub struct WrittenRecord {
     /// The topic.
     pub topic: String,
     /// The partition.
@@ -44,30 +44,34 @@ pub struct Written {
     pub partitions: usize,
 }
 
-impl Browser {
+impl KafkaBrowser {
     /// Whether a record can be sent to `topic`, and to its partition `partition` if one is named: how many partitions it
     /// has. Asked first, since a producer would create a topic that is not there.
     ///
     /// # Errors
     /// When there is no such topic or partition, Kafka does not answer, or refuses.
-    pub async fn partitions(&self, topic: &str, partition: Option<i32>) -> Result<usize, BrowseError> {
-        let mut session = Session::open(self).await?;
-        let metadata = session.metadata(Some(&[topic])).await?;
+    pub async fn fetch_writable_partition_count(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+    ) -> Result<usize, BrowseError> {
+        let mut session = ClusterSession::open(self).await?;
+        let metadata = session.fetch_metadata(Some(&[topic])).await?;
         let found = metadata.topics.first();
         let none = || BrowseError::NotFound(format!("there is no topic `{topic}`"));
         let found = found.ok_or_else(none)?;
-        if let Some(error) = BrowseError::of(found.error_code, &format!("topic `{topic}`")) {
+        if let Some(error) = BrowseError::from_code(found.error_code, &format!("topic `{topic}`")) {
             return Err(error);
         }
         if found.is_internal {
-            return Err(BrowseError::Wrong(format!(
+            return Err(BrowseError::InvalidRequest(format!(
                 "topic `{topic}` is one of Kafka's own: nobody else may write there"
             )));
         }
         let count = found.partitions.len();
         match partition {
             Some(partition) if !found.partitions.iter().any(|one| one.partition_index == partition) => {
-                Err(BrowseError::Wrong(format!(
+                Err(BrowseError::InvalidRequest(format!(
                     "topic `{topic}` has no partition {partition}: its {count} are numbered from 0"
                 )))
             }
@@ -79,24 +83,29 @@ impl Browser {
     ///
     /// # Errors
     /// When Kafka does not take it.
-    pub fn produce(&self, topic: &str, partitions: usize, record: &NewRecord) -> Result<Written, BrowseError> {
+    pub fn produce_record(
+        &self,
+        topic: &str,
+        partitions: usize,
+        record: &NewRecord,
+    ) -> Result<WrittenRecord, BrowseError> {
         let failed = |error: KafkaError| match error.rdkafka_error_code() {
             Some(
                 RDKafkaErrorCode::MessageSizeTooLarge
                 | RDKafkaErrorCode::InvalidRecord
                 | RDKafkaErrorCode::PolicyViolation,
-            ) => BrowseError::Wrong(format!("topic `{topic}` does not take this record: {error}")),
-            Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::AllBrokersDown) => BrowseError::Away(format!(
-                "Kafka did not take the record in time; whether it still will is not known: {error}"
-            )),
+            ) => BrowseError::InvalidRequest(format!("topic `{topic}` does not take this record: {error}")),
+            Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::AllBrokersDown) => BrowseError::Unreachable(
+                format!("Kafka did not take the record in time; whether it still will is not known: {error}"),
+            ),
             _ => BrowseError::Refused(format!("Kafka did not take the record: {error}")),
         };
-        let producer: BaseProducer<Delivery> = client::base(&self.brokers)
+        let producer: BaseProducer<DeliveryOutcome> = client::base_config(&self.brokers)
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "0")
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", DELIVERY_TIMEOUT)
-            .create_with_context(Delivery::default())
+            .create_with_context(DeliveryOutcome::default())
             .map_err(failed)?;
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
         for (name, value) in &record.headers {
@@ -113,9 +122,9 @@ impl Browser {
             sent = sent.partition(partition);
         }
         producer.send(sent).map_err(|(error, _)| failed(error))?;
-        producer.flush(PATIENCE).map_err(failed)?;
+        producer.flush(FLUSH_TIMEOUT).map_err(failed)?;
         match producer.context().outcome.get() {
-            Some(Ok((partition, offset, timestamp_ms))) => Ok(Written {
+            Some(Ok((partition, offset, timestamp_ms))) => Ok(WrittenRecord {
                 topic: topic.to_owned(),
                 partition: *partition,
                 offset: *offset,
@@ -123,23 +132,23 @@ impl Browser {
                 partitions,
             }),
             Some(Err(error)) => Err(failed(error.clone())),
-            None => Err(BrowseError::Away("Kafka did not say whether it took the record".to_owned())),
+            None => Err(BrowseError::Unreachable("Kafka did not say whether it took the record".to_owned())),
         }
     }
 }
 
 /// Partition, offset and timestamp of the record.
-type Place = (i32, i64, Option<i64>);
+type RecordPlace = (i32, i64, Option<i64>);
 
 /// What became of the record.
 #[derive(Default)]
-struct Delivery {
-    outcome: OnceLock<Result<Place, KafkaError>>,
+struct DeliveryOutcome {
+    outcome: OnceLock<Result<RecordPlace, KafkaError>>,
 }
 
-impl ClientContext for Delivery {}
+impl ClientContext for DeliveryOutcome {}
 
-impl ProducerContext for Delivery {
+impl ProducerContext for DeliveryOutcome {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {

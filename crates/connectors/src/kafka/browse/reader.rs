@@ -9,41 +9,41 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::{BrowseError, Positions};
+use super::{BrowseError, PartitionPositions};
 use crate::kafka::client;
-use crate::kafka::unreadable::is_report;
+use crate::kafka::unreadable::is_unreadable_batch;
 
-const POLL: Duration = Duration::from_millis(100);
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 /// Reports of batches that cannot be unpacked before reading is given up; they come about twice a second.
-const REPORTS: u32 = 2;
+const REPORTS_MAX: u32 = 2;
 
 /// How long all brokers may seem to be away. A connection that is lost while others are being made looks like that for a
 /// moment.
-const AWAY_PATIENCE: Duration = Duration::from_secs(2);
+const UNREACHABLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Offsets to read: from the first up to, not including, the second.
-pub(super) type Ranges = BTreeMap<i32, (i64, i64)>;
+pub(super) type OffsetRanges = BTreeMap<i32, (i64, i64)>;
 
 /// How a reading went.
 #[derive(Debug, Default)]
-pub(super) struct Read {
+pub(super) struct RangeReadOutcome {
     /// Ranges not read to their end, and where reading would go on.
-    pub(super) left: BTreeMap<i32, i64>,
+    pub(super) unfinished: BTreeMap<i32, i64>,
     /// Something about the records that a person should know.
     pub(super) trouble: Option<String>,
 }
 
 /// A consumer for people's eyes: committed transactions only, little read ahead.
-pub(super) struct Reader {
+pub(super) struct BrowseConsumer {
     consumer: BaseConsumer,
     topic: String,
     /// Since when all connections have been lost, as far as is known.
-    away_since: Cell<Option<Instant>>,
+    unreachable_since: Cell<Option<Instant>>,
 }
 
-impl Reader {
+impl BrowseConsumer {
     pub(super) fn new(brokers: &str, topic: &str, tailing: bool) -> Result<Self, BrowseError> {
-        let mut config = client::base(brokers);
+        let mut config = client::base_config(brokers);
         config
             // librdkafka demands a name; no group of that name ever exists.
             .set("group.id", "windrow-kafka-ui")
@@ -65,61 +65,61 @@ impl Reader {
         let consumer = config
             .create()
             .map_err(|error| BrowseError::Refused(format!("Kafka at {brokers} cannot be read: {error}")))?;
-        Ok(Self { consumer, topic: topic.to_owned(), away_since: Cell::new(None) })
+        Ok(Self { consumer, topic: topic.to_owned(), unreachable_since: Cell::new(None) })
     }
 
     /// Reads `ranges` until `until`, or until `each` says no.
-    pub(super) fn read(
+    pub(super) fn read_ranges(
         &self,
-        ranges: &Ranges,
+        ranges: &OffsetRanges,
         until: Instant,
-        mut each: impl FnMut(&BorrowedMessage<'_>) -> bool,
-    ) -> Result<Read, BrowseError> {
-        let mut read = Read::default();
-        read.left.extend(
+        mut on_message: impl FnMut(&BorrowedMessage<'_>) -> bool,
+    ) -> Result<RangeReadOutcome, BrowseError> {
+        let mut read = RangeReadOutcome::default();
+        read.unfinished.extend(
             ranges.iter().filter(|(_, (from, to))| from < to).map(|(partition, (from, _))| (*partition, *from)),
         );
-        self.assign(&read.left)?;
+        self.assign(&read.unfinished)?;
         let mut reports = 0;
-        while !read.left.is_empty() && Instant::now() < until {
-            match self.poll(POLL)? {
+        while !read.unfinished.is_empty() && Instant::now() < until {
+            match self.poll(POLL_TIMEOUT)? {
                 None => {}
                 Some(Ok(message)) => {
                     let (partition, offset) = (message.partition(), message.offset());
                     let Some((_, to)) = ranges.get(&partition) else { continue };
-                    let Some(next) = read.left.get_mut(&partition) else { continue };
+                    let Some(next) = read.unfinished.get_mut(&partition) else { continue };
                     if offset < *next {
                         continue;
                     }
                     if offset < *to {
-                        if !each(&message) {
+                        if !on_message(&message) {
                             return Ok(read);
                         }
                         *next = offset + 1;
                         reports = 0;
                     }
                     if offset + 1 >= *to {
-                        read.left.remove(&partition);
-                        self.leave(partition);
+                        read.unfinished.remove(&partition);
+                        self.unassign_partition(partition);
                     }
                 }
                 // What is between the last record and the end are marks of transactions.
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    read.left.remove(&partition);
+                    read.unfinished.remove(&partition);
                 }
                 Some(Err(error)) => {
-                    if is_report(&error) {
+                    if is_unreadable_batch(&error) {
                         reports += 1;
-                        if reports < REPORTS {
+                        if reports < REPORTS_MAX {
                             continue;
                         }
                         read.trouble = Some(format!(
                             "a batch of records at {} cannot be unpacked: it is corrupt, or unpacks to more than 64 MiB. \
                              Choose an offset behind it.",
-                            said(&read.left)
+                            format_positions(&read.unfinished)
                         ));
                     } else {
-                        read.trouble = self.trouble(&error)?;
+                        read.trouble = self.describe_trouble(&error)?;
                     }
                     if read.trouble.is_some() {
                         return Ok(read);
@@ -131,13 +131,13 @@ impl Reader {
     }
 
     /// Begins to follow the topic from `from` on.
-    pub(super) fn follow(&self, from: &Positions) -> Result<Following<'_>, BrowseError> {
+    pub(super) fn follow_topic(&self, from: &PartitionPositions) -> Result<TopicFollower<'_>, BrowseError> {
         self.assign(&from.0)?;
-        Ok(Following { reader: self })
+        Ok(TopicFollower { reader: self })
     }
 
     /// What an error means for a person who reads records; `None` where time will tell.
-    fn trouble(&self, error: &KafkaError) -> Result<Option<String>, BrowseError> {
+    fn describe_trouble(&self, error: &KafkaError) -> Result<Option<String>, BrowseError> {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Ok(Some("records were deleted while they were being read; ask again".to_owned()))
@@ -154,13 +154,13 @@ impl Reader {
     }
 
     /// What comes next, if it comes in time; an error where Kafka is away for longer than a moment.
-    fn poll(&self, patience: Duration) -> Result<Option<KafkaResult<BorrowedMessage<'_>>>, BrowseError> {
-        self.must_be_there()?;
-        let polled = self.consumer.poll(patience);
+    fn poll(&self, timeout: Duration) -> Result<Option<KafkaResult<BorrowedMessage<'_>>>, BrowseError> {
+        self.check_reachable()?;
+        let polled = self.consumer.poll(timeout);
         match &polled {
-            Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => self.away_since.set(None),
+            Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => self.unreachable_since.set(None),
             Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) => {
-                self.away_since.set(self.away_since.get().or_else(|| Some(Instant::now())));
+                self.unreachable_since.set(self.unreachable_since.get().or_else(|| Some(Instant::now())));
                 return Ok(None);
             }
             _ => {}
@@ -170,11 +170,13 @@ impl Reader {
 
     /// Asks Kafka whether it is away, some time after all connections were said to be: librdkafka does not say that they
     /// are back.
-    fn must_be_there(&self) -> Result<(), BrowseError> {
-        if self.away_since.get().is_some_and(|since| since.elapsed() > AWAY_PATIENCE) {
-            self.away_since.set(None);
-            let asked = self.consumer.fetch_metadata(Some(&self.topic), AWAY_PATIENCE);
-            asked.map_err(|_| BrowseError::Away(format!("Kafka went away while topic `{}` was read", self.topic)))?;
+    fn check_reachable(&self) -> Result<(), BrowseError> {
+        if self.unreachable_since.get().is_some_and(|since| since.elapsed() > UNREACHABLE_TIMEOUT) {
+            self.unreachable_since.set(None);
+            let asked = self.consumer.fetch_metadata(Some(&self.topic), UNREACHABLE_TIMEOUT);
+            asked.map_err(|_| {
+                BrowseError::Unreachable(format!("Kafka went away while topic `{}` was read", self.topic))
+            })?;
         }
         Ok(())
     }
@@ -191,41 +193,41 @@ impl Reader {
 
     /// Reads no further in `partition`, which saves what nobody wants; nothing depends on it. (Not by pausing: where a
     /// resumption crosses an assignment, librdkafka 2.12 drops it, and the partition stays paused.)
-    fn leave(&self, partition: i32) {
+    fn unassign_partition(&self, partition: i32) {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
         let _ = self.consumer.incremental_unassign(&list);
     }
 }
 
-fn said(left: &BTreeMap<i32, i64>) -> String {
+fn format_positions(left: &BTreeMap<i32, i64>) -> String {
     let said: Vec<_> =
         left.iter().map(|(partition, offset)| format!("partition {partition} offset {offset}")).take(3).collect();
     said.join(" or ")
 }
 
 /// A topic that is being followed.
-pub(super) struct Following<'a> {
-    reader: &'a Reader,
+pub(super) struct TopicFollower<'a> {
+    reader: &'a BrowseConsumer,
 }
 
-impl Following<'_> {
+impl TopicFollower<'_> {
     /// Hands over what comes until `until`; says so where a batch cannot be unpacked.
-    pub(super) fn read(
+    pub(super) fn read_until(
         &self,
         until: Instant,
-        mut each: impl FnMut(&BorrowedMessage<'_>),
+        mut on_message: impl FnMut(&BorrowedMessage<'_>),
     ) -> Result<Option<String>, BrowseError> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.reader.poll(left)? {
                 None | Some(Err(KafkaError::PartitionEOF(_))) => {}
-                Some(Ok(message)) => each(&message),
-                Some(Err(error)) if is_report(&error) => {
+                Some(Ok(message)) => on_message(&message),
+                Some(Err(error)) if is_unreadable_batch(&error) => {
                     return Ok(Some("a batch that came cannot be unpacked: following stands still there".to_owned()));
                 }
                 Some(Err(error)) => {
-                    if let Some(trouble) = self.reader.trouble(&error)? {
+                    if let Some(trouble) = self.reader.describe_trouble(&error)? {
                         return Ok(Some(trouble));
                     }
                 }

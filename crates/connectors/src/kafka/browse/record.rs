@@ -11,13 +11,13 @@ use serde::Serialize;
 /// Headers of a record beyond these are only counted.
 const HEADERS_MAX: usize = 64;
 /// Bytes of a header's value, and of a key, that are shown.
-const SMALL_SHOWN: usize = 1024;
+const SMALL_BYTES_MAX: usize = 1024;
 /// Bytes of a header's name that are shown.
-const NAME_SHOWN: usize = 256;
+const NAME_BYTES_MAX: usize = 256;
 
 /// A record.
 #[derive(Clone, Debug, Serialize)]
-pub struct Record {
+pub struct BrowsedRecord {
     /// Its partition.
     pub partition: i32,
     /// Its offset there.
@@ -27,11 +27,11 @@ pub struct Record {
     /// Who set that: `create` (the producer) or `append` (the broker).
     pub timestamp_by: &'static str,
     /// Its key; `None` where it has none.
-    pub key: Option<Shown>,
+    pub key: Option<BytePreview>,
     /// Its value; `None` for a tombstone.
-    pub value: Option<Shown>,
+    pub value: Option<BytePreview>,
     /// Its headers, the first 64.
-    pub headers: Vec<Header>,
+    pub headers: Vec<RecordHeader>,
     /// Number of all of them.
     pub header_count: usize,
     /// Bytes of key, value and headers.
@@ -40,16 +40,16 @@ pub struct Record {
 
 /// A header.
 #[derive(Clone, Debug, Serialize)]
-pub struct Header {
+pub struct RecordHeader {
     /// Its name.
     pub name: String,
     /// Its value.
-    pub value: Option<Shown>,
+    pub value: Option<BytePreview>,
 }
 
 /// Bytes, or the beginning of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Shown {
+pub struct BytePreview {
     /// How many there are.
     pub bytes: usize,
     /// Whether all of them are here.
@@ -62,11 +62,11 @@ pub struct Shown {
     pub base64: Option<String>,
 }
 
-impl Shown {
+impl BytePreview {
     /// The first `most` of `bytes`, to the end of a character.
     #[must_use]
-    pub fn of(bytes: &[u8], most: usize) -> Self {
-        let shown = &bytes[..bytes.len().min(most)];
+    pub fn truncate(bytes: &[u8], bytes_max: usize) -> Self {
+        let shown = &bytes[..bytes.len().min(bytes_max)];
         let text = match std::str::from_utf8(shown) {
             Ok(text) => Some(text),
             // The limit cut a character.
@@ -85,9 +85,9 @@ impl Shown {
     }
 }
 
-impl Record {
+impl BrowsedRecord {
     /// `message` with at most `most` bytes of its value.
-    pub(super) fn of(message: &BorrowedMessage<'_>, most: usize) -> Self {
+    pub(super) fn from_message(message: &BorrowedMessage<'_>, value_bytes_max: usize) -> Self {
         let (timestamp_ms, timestamp_by) = match message.timestamp() {
             Timestamp::CreateTime(ms) => (Some(ms), "create"),
             Timestamp::LogAppendTime(ms) => (Some(ms), "append"),
@@ -97,13 +97,16 @@ impl Record {
         let mut headers = Vec::new();
         let mut header_bytes = 0;
         let header_count = message.headers().map_or(0, Headers::count);
-        for (name, value) in each_header(message) {
+        for (name, value) in header_entries(message) {
             header_bytes += name.len() + value.map_or(0, <[u8]>::len);
             if headers.len() < HEADERS_MAX {
-                let name = Shown::of(name.as_bytes(), NAME_SHOWN)
+                let name = BytePreview::truncate(name.as_bytes(), NAME_BYTES_MAX)
                     .text
-                    .unwrap_or_else(|| name.escape_debug().take(NAME_SHOWN).collect());
-                headers.push(Header { name, value: value.map(|value| Shown::of(value, most.min(SMALL_SHOWN))) });
+                    .unwrap_or_else(|| name.escape_debug().take(NAME_BYTES_MAX).collect());
+                headers.push(RecordHeader {
+                    name,
+                    value: value.map(|value| BytePreview::truncate(value, value_bytes_max.min(SMALL_BYTES_MAX))),
+                });
             }
         }
         Self {
@@ -111,8 +114,8 @@ impl Record {
             offset: message.offset(),
             timestamp_ms,
             timestamp_by,
-            key: key.map(|key| Shown::of(key, most.max(SMALL_SHOWN))),
-            value: value.map(|value| Shown::of(value, most)),
+            key: key.map(|key| BytePreview::truncate(key, value_bytes_max.max(SMALL_BYTES_MAX))),
+            value: value.map(|value| BytePreview::truncate(value, value_bytes_max)),
             headers,
             header_count,
             bytes: key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + header_bytes,
@@ -120,8 +123,8 @@ impl Record {
     }
 
     /// About how much memory it takes.
-    pub(super) fn weight(&self) -> usize {
-        let shown = |shown: &Option<Shown>| {
+    pub(super) fn memory_bytes(&self) -> usize {
+        let shown = |shown: &Option<BytePreview>| {
             shown.as_ref().map_or(0, |shown| {
                 shown.text.as_ref().map_or(0, String::len) + shown.base64.as_ref().map_or(0, String::len)
             })
@@ -132,7 +135,7 @@ impl Record {
 }
 
 /// Names and values of headers. A name that is not UTF-8 makes rdkafka panic; here it is called so instead.
-fn each_header<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
+fn header_entries<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
     let headers: Option<&'a BorrowedHeaders> = message.headers();
     let count = headers.map_or(0, Headers::count);
     (0..count).filter_map(move |nth| {
@@ -145,31 +148,31 @@ fn each_header<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'
 }
 
 /// Whether `needle` occurs in the key, the value or a header of `message`.
-pub(super) fn contains(message: &BorrowedMessage<'_>, needle: &Finder<'_>) -> bool {
+pub(super) fn message_contains(message: &BorrowedMessage<'_>, needle: &Finder<'_>) -> bool {
     let has = |bytes: &[u8]| needle.find(bytes).is_some();
     message.key().is_some_and(has)
         || message.payload().is_some_and(has)
-        || each_header(message).any(|(name, value)| has(name.as_bytes()) || value.is_some_and(has))
+        || header_entries(message).any(|(name, value)| has(name.as_bytes()) || value.is_some_and(has))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Shown;
+    use super::BytePreview;
 
     #[test]
     fn text_is_text_and_the_rest_is_base64() {
-        let shown = Shown::of("값\tß\n".as_bytes(), 100);
+        let shown = BytePreview::truncate("값\tß\n".as_bytes(), 100);
         assert_eq!((shown.text.as_deref(), shown.whole, shown.bytes), (Some("값\tß\n"), true, 7));
-        let shown = Shown::of(&[0, 159, 255], 2);
+        let shown = BytePreview::truncate(&[0, 159, 255], 2);
         assert_eq!((shown.base64.as_deref(), shown.whole, shown.bytes), (Some("AJ8="), false, 3));
-        assert_eq!(Shown::of(b"a\0b", 9).text, None, "control characters are not text");
-        assert_eq!(Shown::of(b"", 9).text.as_deref(), Some(""));
+        assert_eq!(BytePreview::truncate(b"a\0b", 9).text, None, "control characters are not text");
+        assert_eq!(BytePreview::truncate(b"", 9).text.as_deref(), Some(""));
     }
 
     #[test]
     fn a_limit_within_a_character_leaves_text() {
-        let shown = Shown::of("ab값".as_bytes(), 3);
+        let shown = BytePreview::truncate("ab값".as_bytes(), 3);
         assert_eq!((shown.text.as_deref(), shown.whole), (Some("ab"), false));
-        assert_eq!(Shown::of(b"ab\xea", 9).text, None, "what really ends within a character is not text");
+        assert_eq!(BytePreview::truncate(b"ab\xea", 9).text, None, "what really ends within a character is not text");
     }
 }

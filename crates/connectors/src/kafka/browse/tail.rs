@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 use memchr::memmem::Finder;
 use serde::Serialize;
 
-use super::edges::readable;
-use super::reader::Reader;
-use super::record::{Record, contains};
-use super::session::Session;
-use super::{BrowseError, Browser, Positions};
+use super::edges::fetch_readable_range;
+use super::reader::BrowseConsumer;
+use super::record::{BrowsedRecord, message_contains};
+use super::session::ClusterSession;
+use super::{BrowseError, KafkaBrowser, PartitionPositions};
 
 /// How often what has come is handed over.
-const HAND_OVER: Duration = Duration::from_millis(400);
+const BATCH_INTERVAL: Duration = Duration::from_millis(400);
 /// The most records handed over at once; of the others only the number is told.
-const RECORDS_MAX: usize = 100;
+const BATCH_RECORDS_MAX: usize = 100;
 /// How much of records is handed over at once.
-const BYTES_MAX: usize = 1 << 20;
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Which records are wanted.
 #[derive(Clone, Debug)]
@@ -26,14 +26,14 @@ pub struct TailRequest {
     /// Only records that have this in key, value or headers.
     pub contains: Option<String>,
     /// Bytes of a value that are shown.
-    pub value_bytes: usize,
+    pub value_bytes_max: usize,
 }
 
 /// What has come since the last time.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Tailed {
+pub struct TailBatch {
     /// The newest of them, in the order they were read.
-    pub records: Vec<Record>,
+    pub records: Vec<BrowsedRecord>,
     /// Records that came.
     pub looked_at: u64,
     /// Those that would have been shown, had there not been too many.
@@ -47,17 +47,17 @@ pub struct TailPlan {
     brokers: String,
     topic: String,
     request: TailRequest,
-    from: Positions,
+    from: PartitionPositions,
 }
 
-impl Browser {
+impl KafkaBrowser {
     /// Where following `topic` would begin: at its end as of now.
     ///
     /// # Errors
     /// When there is no such topic or partition, Kafka does not answer, or refuses.
     pub async fn plan_tail(&self, topic: &str, request: TailRequest) -> Result<TailPlan, BrowseError> {
-        let mut session = Session::open(self).await?;
-        let (readable, _) = readable(&mut session, topic, request.partition, None).await?;
+        let mut session = ClusterSession::open(self).await?;
+        let (readable, _) = fetch_readable_range(&mut session, topic, request.partition, None).await?;
         Ok(TailPlan { brokers: self.brokers.clone(), topic: topic.to_owned(), request, from: readable.end })
     }
 }
@@ -67,28 +67,28 @@ impl TailPlan {
     ///
     /// # Errors
     /// When Kafka goes away or refuses. Follow again to go on.
-    pub fn follow(self, mut each: impl FnMut(Tailed) -> bool) -> Result<(), BrowseError> {
+    pub fn follow(self, mut on_batch: impl FnMut(TailBatch) -> bool) -> Result<(), BrowseError> {
         let needle = self.request.contains.as_deref().map(|text| Finder::new(text.as_bytes()));
-        let reader = Reader::new(&self.brokers, &self.topic, true)?;
-        let following = reader.follow(&self.from)?;
+        let reader = BrowseConsumer::new(&self.brokers, &self.topic, true)?;
+        let following = reader.follow_topic(&self.from)?;
         loop {
-            let mut tailed = Tailed::default();
+            let mut tailed = TailBatch::default();
             let mut bytes = 0;
-            let until = Instant::now() + HAND_OVER;
-            tailed.trouble = following.read(until, |message| {
+            let until = Instant::now() + BATCH_INTERVAL;
+            tailed.trouble = following.read_until(until, |message| {
                 tailed.looked_at += 1;
-                if needle.as_ref().is_some_and(|needle| !contains(message, needle)) {
+                if needle.as_ref().is_some_and(|needle| !message_contains(message, needle)) {
                     return;
                 }
-                if tailed.records.len() >= RECORDS_MAX || bytes >= BYTES_MAX {
+                if tailed.records.len() >= BATCH_RECORDS_MAX || bytes >= BATCH_BYTES_MAX {
                     tailed.left_out += 1;
                     return;
                 }
-                let record = Record::of(message, self.request.value_bytes);
-                bytes += record.weight();
+                let record = BrowsedRecord::from_message(message, self.request.value_bytes_max);
+                bytes += record.memory_bytes();
                 tailed.records.push(record);
             })?;
-            if !each(tailed) {
+            if !on_batch(tailed) {
                 return Ok(());
             }
         }

@@ -8,10 +8,10 @@ use kafka_protocol::messages::{BrokerId, DescribeConfigsRequest};
 use kafka_protocol::protocol::StrBytes;
 use serde::Serialize;
 
-use super::cluster::{Disk, disks};
-use super::edges::{At, By, leaders, offsets};
-use super::session::Session;
-use super::{BrowseError, Browser};
+use super::cluster::{BrokerDisk, fetch_broker_disks};
+use super::edges::{OffsetQuery, PartitionKey, fetch_offsets, partition_leaders};
+use super::session::ClusterSession;
+use super::{BrowseError, KafkaBrowser};
 
 const TOPIC_RESOURCE: i8 = 2;
 
@@ -41,14 +41,14 @@ pub struct TopicSummary {
 
 /// A topic in detail.
 #[derive(Clone, Debug, Serialize)]
-pub struct Topic {
+pub struct TopicDetails {
     /// As in the list.
     #[serde(flatten)]
     pub summary: TopicSummary,
     /// Its partitions, by number.
     pub partition_list: Vec<TopicPartition>,
     /// Its settings, by name.
-    pub config: Vec<Setting>,
+    pub config: Vec<TopicSetting>,
     /// Why there are none.
     pub config_trouble: Option<String>,
 }
@@ -76,7 +76,7 @@ pub struct TopicPartition {
 
 /// A setting of a topic.
 #[derive(Clone, Debug, Serialize)]
-pub struct Setting {
+pub struct TopicSetting {
     /// Its name.
     pub name: String,
     /// Its value; `None` where Kafka keeps it secret.
@@ -89,16 +89,16 @@ pub struct Setting {
     pub secret: bool,
 }
 
-impl Browser {
+impl KafkaBrowser {
     /// All topics, by name.
     ///
     /// # Errors
     /// When Kafka does not answer or refuses.
-    pub async fn topics(&self) -> Result<Vec<TopicSummary>, BrowseError> {
-        let mut session = Session::open(self).await?;
-        let metadata = session.metadata(None).await?;
-        let found = Found::ask(&mut session, &metadata).await;
-        let mut topics: Vec<_> = metadata.topics.iter().filter_map(|topic| found.summary(topic)).collect();
+    pub async fn fetch_topics(&self) -> Result<Vec<TopicSummary>, BrowseError> {
+        let mut session = ClusterSession::open(self).await?;
+        let metadata = session.fetch_metadata(None).await?;
+        let found = PartitionStatistics::fetch(&mut session, &metadata).await;
+        let mut topics: Vec<_> = metadata.topics.iter().filter_map(|topic| found.summarize_topic(topic)).collect();
         topics.sort_by(|a, b| a.topic.cmp(&b.topic));
         Ok(topics)
     }
@@ -107,44 +107,50 @@ impl Browser {
     ///
     /// # Errors
     /// When there is no such topic, Kafka does not answer, or refuses.
-    pub async fn topic(&self, topic: &str) -> Result<Topic, BrowseError> {
-        let mut session = Session::open(self).await?;
-        let metadata = session.metadata(Some(&[topic])).await?;
+    pub async fn fetch_topic(&self, topic: &str) -> Result<TopicDetails, BrowseError> {
+        let mut session = ClusterSession::open(self).await?;
+        let metadata = session.fetch_metadata(Some(&[topic])).await?;
         let none = || BrowseError::NotFound(format!("there is no topic `{topic}`"));
         let described = metadata.topics.first().ok_or_else(none)?;
-        if let Some(error) = BrowseError::of(described.error_code, &format!("topic `{topic}`")) {
+        if let Some(error) = BrowseError::from_code(described.error_code, &format!("topic `{topic}`")) {
             return Err(error);
         }
-        let found = Found::ask(&mut session, &metadata).await;
-        let (config, config_trouble) = match settings(&mut session, topic).await {
+        let found = PartitionStatistics::fetch(&mut session, &metadata).await;
+        let (config, config_trouble) = match fetch_settings(&mut session, topic).await {
             Ok(config) => (config, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        let mut partition_list: Vec<_> = described.partitions.iter().map(|one| found.partition(topic, one)).collect();
+        let mut partition_list: Vec<_> =
+            described.partitions.iter().map(|one| found.describe_partition(topic, one)).collect();
         partition_list.sort_by_key(|one| one.partition);
-        Ok(Topic { summary: found.summary(described).ok_or_else(none)?, partition_list, config, config_trouble })
+        Ok(TopicDetails {
+            summary: found.summarize_topic(described).ok_or_else(none)?,
+            partition_list,
+            config,
+            config_trouble,
+        })
     }
 }
 
 /// What leaders and disks say of partitions.
-struct Found {
-    firsts: BTreeMap<At, i64>,
-    ends: BTreeMap<At, i64>,
-    disks: BTreeMap<i32, Result<Disk, BrowseError>>,
+struct PartitionStatistics {
+    firsts: BTreeMap<PartitionKey, i64>,
+    ends: BTreeMap<PartitionKey, i64>,
+    disks: BTreeMap<i32, Result<BrokerDisk, BrowseError>>,
 }
 
-impl Found {
-    async fn ask(session: &mut Session, metadata: &kafka_protocol::messages::MetadataResponse) -> Self {
-        let leaders = leaders(metadata);
-        let firsts = offsets(session, &leaders, By::First).await;
-        let ends = offsets(session, &leaders, By::End).await;
-        Self { firsts, ends, disks: disks(session).await }
+impl PartitionStatistics {
+    async fn fetch(session: &mut ClusterSession, metadata: &kafka_protocol::messages::MetadataResponse) -> Self {
+        let leaders = partition_leaders(metadata);
+        let firsts = fetch_offsets(session, &leaders, OffsetQuery::First).await;
+        let ends = fetch_offsets(session, &leaders, OffsetQuery::End).await;
+        Self { firsts, ends, disks: fetch_broker_disks(session).await }
     }
 
-    fn summary(&self, topic: &MetadataResponseTopic) -> Option<TopicSummary> {
+    fn summarize_topic(&self, topic: &MetadataResponseTopic) -> Option<TopicSummary> {
         let name = topic.name.as_ref()?.0.to_string();
         let partitions = &topic.partitions;
-        let details = || partitions.iter().map(|partition| self.partition(&name, partition));
+        let details = || partitions.iter().map(|partition| self.describe_partition(&name, partition));
         Some(TopicSummary {
             internal: topic.is_internal,
             partitions: partitions.len(),
@@ -153,7 +159,9 @@ impl Found {
             bytes: details().map(|partition| partition.bytes).sum(),
             replica_bytes: partitions
                 .iter()
-                .flat_map(|one| one.replica_nodes.iter().map(|broker| self.bytes(&name, one.partition_index, *broker)))
+                .flat_map(|one| {
+                    one.replica_nodes.iter().map(|broker| self.replica_bytes(&name, one.partition_index, *broker))
+                })
                 .sum(),
             under_replicated: partitions.iter().filter(|one| one.isr_nodes.len() < one.replica_nodes.len()).count(),
             leaderless: partitions.iter().filter(|one| one.leader_id.0 < 0).count(),
@@ -161,7 +169,7 @@ impl Found {
         })
     }
 
-    fn partition(&self, topic: &str, partition: &MetadataResponsePartition) -> TopicPartition {
+    fn describe_partition(&self, topic: &str, partition: &MetadataResponsePartition) -> TopicPartition {
         let number = partition.partition_index;
         let at = (topic.to_owned(), number);
         let (first, end) = (self.firsts.get(&at).copied(), self.ends.get(&at).copied());
@@ -174,33 +182,33 @@ impl Found {
             first,
             end,
             records: first.zip(end).map(|(first, end)| (end - first).max(0)),
-            bytes: self.bytes(topic, number, partition.leader_id),
+            bytes: self.replica_bytes(topic, number, partition.leader_id),
         }
     }
 
-    fn bytes(&self, topic: &str, partition: i32, broker: BrokerId) -> Option<i64> {
+    fn replica_bytes(&self, topic: &str, partition: i32, broker: BrokerId) -> Option<i64> {
         let disk = self.disks.get(&broker.0)?.as_ref().ok()?;
         disk.sizes.get(&(topic.to_owned(), partition)).copied()
     }
 }
 
-async fn settings(session: &mut Session, topic: &str) -> Result<Vec<Setting>, BrowseError> {
+async fn fetch_settings(session: &mut ClusterSession, topic: &str) -> Result<Vec<TopicSetting>, BrowseError> {
     let resource = DescribeConfigsResource::default()
         .with_resource_type(TOPIC_RESOURCE)
         .with_resource_name(StrBytes::from_string(topic.to_owned()))
         .with_configuration_keys(None);
     let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
-    let (answer, _) = session.ask_any(&request).await?;
+    let (answer, _) = session.ask_bootstrap_broker(&request).await?;
     let mut settings = Vec::new();
     for result in answer.results {
-        if let Some(error) = BrowseError::of(result.error_code, &format!("the settings of topic `{topic}`")) {
+        if let Some(error) = BrowseError::from_code(result.error_code, &format!("the settings of topic `{topic}`")) {
             return Err(error);
         }
-        settings.extend(result.configs.into_iter().map(|config| Setting {
+        settings.extend(result.configs.into_iter().map(|config| TopicSetting {
             name: config.name.to_string(),
             value: config.value.filter(|_| !config.is_sensitive).map(|value| value.to_string()),
-            source: source(config.config_source),
-            default: config.config_source == DEFAULT,
+            source: source_name(config.config_source),
+            default: config.config_source == DEFAULT_SOURCE,
             secret: config.is_sensitive,
         }));
     }
@@ -208,14 +216,14 @@ async fn settings(session: &mut Session, topic: &str) -> Result<Vec<Setting>, Br
     Ok(settings)
 }
 
-const DEFAULT: i8 = 5;
+const DEFAULT_SOURCE: i8 = 5;
 
-fn source(code: i8) -> &'static str {
+fn source_name(code: i8) -> &'static str {
     match code {
         1 => "topic",
         2 | 4 => "broker",
         3 => "cluster",
-        DEFAULT => "default",
+        DEFAULT_SOURCE => "default",
         _ => "other",
     }
 }

@@ -21,29 +21,29 @@ use super::BrowseError;
 
 /// Largest answer that is read: far above what a cluster of thousands of partitions says.
 const ANSWER_MAX: usize = 64 << 20;
-const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
-const ANSWER_PATIENCE: Duration = Duration::from_secs(6);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A connection to one broker.
-pub(super) struct Connection {
+pub(super) struct BrokerConnection {
     address: String,
     stream: TcpStream,
     versions: HashMap<i16, VersionRange>,
-    next_id: i32,
+    correlation_id: i32,
 }
 
-impl Connection {
-    pub(super) async fn open(address: &str) -> Result<Self, BrowseError> {
-        let away = |why: String| BrowseError::Away(format!("Kafka at {address} does not answer: {why}"));
-        let stream = timeout(CONNECT_PATIENCE, TcpStream::connect(address))
+impl BrokerConnection {
+    pub(super) async fn connect(address: &str) -> Result<Self, BrowseError> {
+        let away = |why: String| BrowseError::Unreachable(format!("Kafka at {address} does not answer: {why}"));
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
             .await
             .map_err(|_| away("no connection in time".to_owned()))?
             .map_err(|error| away(error.to_string()))?;
         // A lost setting costs a few milliseconds, nothing else.
         let _ = stream.set_nodelay(true);
-        let mut connection = Self { address: address.to_owned(), stream, versions: HashMap::new(), next_id: 0 };
+        let mut connection = Self { address: address.to_owned(), stream, versions: HashMap::new(), correlation_id: 0 };
         // Version 0 is known to every broker there ever was.
-        let known = connection.ask_in(&ApiVersionsRequest::default(), 0).await?;
+        let known = connection.send_request_version(&ApiVersionsRequest::default(), 0).await?;
         connection.versions = known
             .api_keys
             .iter()
@@ -53,7 +53,7 @@ impl Connection {
     }
 
     /// Sends `request` in the newest version that both sides know, and waits for its answer, and says the version.
-    pub(super) async fn ask<R: Request>(&mut self, request: &R) -> Result<(R::Response, i16), BrowseError> {
+    pub(super) async fn send_request<R: Request>(&mut self, request: &R) -> Result<(R::Response, i16), BrowseError> {
         let theirs = self.versions.get(&R::KEY);
         let both = theirs.map(|theirs| theirs.intersect(&R::VERSIONS)).filter(|both| !both.is_empty());
         // A request and its answer need not be known up to the same version.
@@ -61,27 +61,32 @@ impl Connection {
         let both = both.map(|both| both.intersect(&answers)).filter(|both| !both.is_empty());
         let Some(both) = both else {
             let name = ApiKey::try_from(R::KEY).map_or_else(|()| R::KEY.to_string(), |key| format!("{key:?}"));
-            return Err(BrowseError::NotOffered(format!("the broker at {} does not offer {name}", self.address)));
+            return Err(BrowseError::Unsupported(format!("the broker at {} does not offer {name}", self.address)));
         };
-        Ok((self.ask_in(request, both.max).await?, both.max))
+        Ok((self.send_request_version(request, both.max).await?, both.max))
     }
 
-    async fn ask_in<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, BrowseError> {
-        let answer = timeout(ANSWER_PATIENCE, self.exchange(request, version)).await;
+    async fn send_request_version<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+    ) -> Result<R::Response, BrowseError> {
+        let answer = timeout(ANSWER_TIMEOUT, self.exchange_frames(request, version)).await;
         answer.unwrap_or_else(|_| {
-            Err(BrowseError::Away(format!("Kafka at {} did not answer within {ANSWER_PATIENCE:?}", self.address)))
+            Err(BrowseError::Unreachable(format!("Kafka at {} did not answer within {ANSWER_TIMEOUT:?}", self.address)))
         })
     }
 
-    async fn exchange<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, BrowseError> {
-        self.next_id += 1;
-        let id = self.next_id;
-        let frame = frame(request, version, id).map_err(|error| {
+    async fn exchange_frames<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, BrowseError> {
+        self.correlation_id += 1;
+        let id = self.correlation_id;
+        let frame = encode_frame(request, version, id).map_err(|error| {
             BrowseError::Refused(format!("a request to Kafka at {} cannot be written: {error}", self.address))
         })?;
         let address = &self.address;
-        let broken =
-            |error: std::io::Error| BrowseError::Away(format!("the connection to Kafka at {address} broke: {error}"));
+        let broken = |error: std::io::Error| {
+            BrowseError::Unreachable(format!("the connection to Kafka at {address} broke: {error}"))
+        };
         self.stream.write_all(&frame).await.map_err(broken)?;
         let length = self.stream.read_i32().await.map_err(broken)?;
         let length =
@@ -105,7 +110,7 @@ impl Connection {
 }
 
 /// A request as it goes over the wire: its length, its header, itself.
-fn frame<R: Request>(request: &R, version: i16, id: i32) -> Result<BytesMut, String> {
+fn encode_frame<R: Request>(request: &R, version: i16, id: i32) -> Result<BytesMut, String> {
     let mut frame = BytesMut::zeroed(4);
     let header = RequestHeader::default()
         .with_request_api_key(R::KEY)

@@ -6,67 +6,79 @@
 
 use std::collections::BTreeMap;
 
-use windrow_core::survey;
+use windrow_core::measure_snapshot_tables;
 
-use super::Unusable;
+use super::UnusableObject;
 use crate::checkpoint::state::{self, FormatFault};
-use crate::checkpoint::{CheckpointStore, Manifest, Part, StoreFault};
+use crate::checkpoint::{CheckpointManifest, CheckpointStore, StatePart, StoreFault};
 
 /// What a checkpoint's state objects hold, unpacked.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Contents {
+pub struct StateContents {
     /// Bytes of entity keys.
     pub key_bytes: u64,
     /// Per view of the manifest, bytes of its state. Slots that later layers replace count as often as they stand there.
     pub view_bytes: Vec<u64>,
     /// The objects that cannot be used; what they hold is not counted.
-    pub unusable: Vec<Unusable>,
+    pub unusable: Vec<UnusableObject>,
 }
 
 /// The state objects of a store, as far as they were looked at.
 #[derive(Debug)]
-pub struct StateObjects<'a> {
+pub struct StateObjectReader<'a> {
     store: &'a dyn CheckpointStore,
-    seen: BTreeMap<String, Seen>,
+    surveyed: BTreeMap<String, SurveyedObject>,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct SurveyedObject {
     /// Size and checksum; `None` where there is no such object.
-    is: Option<(u64, u32)>,
+    size_and_checksum: Option<(u64, u32)>,
     /// Bytes by table.
-    tables: Result<BTreeMap<usize, usize>, FormatFault>,
+    bytes_by_table: Result<BTreeMap<usize, usize>, FormatFault>,
 }
 
-impl<'a> StateObjects<'a> {
+impl<'a> StateObjectReader<'a> {
     /// Those of `store`, none of them looked at.
     #[must_use]
     pub const fn new(store: &'a dyn CheckpointStore) -> Self {
-        Self { store, seen: BTreeMap::new() }
+        Self { store, surveyed: BTreeMap::new() }
     }
 
     /// Reads every state object of `manifest` that was not read before; `each` hears of every one, read or not.
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub fn read(&mut self, manifest: &Manifest, mut each: impl FnMut(&Part)) -> Result<Contents, StoreFault> {
-        let mut contents = Contents { view_bytes: vec![0; manifest.views.len()], ..Contents::default() };
+    pub fn read(
+        &mut self,
+        manifest: &CheckpointManifest,
+        mut on_part: impl FnMut(&StatePart),
+    ) -> Result<StateContents, StoreFault> {
+        let mut contents = StateContents { view_bytes: vec![0; manifest.views.len()], ..StateContents::default() };
         for part in manifest.layers.iter().flat_map(|layer| &layer.parts) {
-            if let Err(fault) = self.add(part, &mut contents)? {
-                contents.unusable.push(Unusable { object: part.name.clone(), fault });
+            if let Err(fault) = self.add_part(part, &mut contents)? {
+                contents.unusable.push(UnusableObject { object: part.name.clone(), fault });
             }
-            each(part);
+            on_part(part);
         }
         Ok(contents)
     }
 
-    fn add(&mut self, part: &Part, contents: &mut Contents) -> Result<Result<(), FormatFault>, StoreFault> {
-        if !self.seen.contains_key(&part.name) {
-            let seen = look(self.store.read(&part.name)?.as_deref());
-            self.seen.insert(part.name.clone(), seen);
+    fn add_part(
+        &mut self,
+        part: &StatePart,
+        contents: &mut StateContents,
+    ) -> Result<Result<(), FormatFault>, StoreFault> {
+        if !self.surveyed.contains_key(&part.name) {
+            let seen = survey_object(self.store.read(&part.name)?.as_deref());
+            self.surveyed.insert(part.name.clone(), seen);
         }
         let damaged = |why: &str| Ok(Err(FormatFault::Damaged(why.to_owned())));
-        let Some(Seen { is: Some(is), tables }) = self.seen.get(&part.name) else { return damaged("it is missing") };
+        let Some(SurveyedObject { size_and_checksum: Some(is), bytes_by_table: tables }) =
+            self.surveyed.get(&part.name)
+        else {
+            return damaged("it is missing");
+        };
         if *is != (part.bytes, part.crc32) {
             return damaged("it is not what was written");
         }
@@ -88,8 +100,14 @@ impl<'a> StateObjects<'a> {
     }
 }
 
-fn look(object: Option<&[u8]>) -> Seen {
-    let Some(object) = object else { return Seen { is: None, tables: Ok(BTreeMap::new()) } };
-    let surveyed = |bytes: Vec<u8>| survey(&bytes).map_err(|damaged| FormatFault::Damaged(damaged.to_string()));
-    Seen { is: Some((object.len() as u64, state::checksum(object))), tables: state::unpack(object).and_then(surveyed) }
+fn survey_object(object: Option<&[u8]>) -> SurveyedObject {
+    let Some(object) = object else {
+        return SurveyedObject { size_and_checksum: None, bytes_by_table: Ok(BTreeMap::new()) };
+    };
+    let surveyed =
+        |bytes: Vec<u8>| measure_snapshot_tables(&bytes).map_err(|damaged| FormatFault::Damaged(damaged.to_string()));
+    SurveyedObject {
+        size_and_checksum: Some((object.len() as u64, state::object_checksum(object))),
+        bytes_by_table: state::unpack_state(object).and_then(surveyed),
+    }
 }

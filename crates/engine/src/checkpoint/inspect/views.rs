@@ -2,45 +2,53 @@
 //!
 //! Owns: the comparison by name and definition. Invariant: it says what opening a partition would do.
 
-use windrow_core::{FeatureView, Schema};
+use windrow_core::{EventSchema, FeatureView};
 
-use crate::checkpoint::Manifest;
+use crate::checkpoint::CheckpointManifest;
 
 /// What becomes of a view's state.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Fate {
+pub enum ViewCompatibility {
     /// The pipeline goes on with it.
     Kept,
     /// The view was defined otherwise: its state must be dropped.
     Changed {
         /// Its definition in the state.
-        was: String,
+        stored_definition: String,
         /// Its definition in the pipeline.
-        is: String,
+        pipeline_definition: String,
     },
     /// The pipeline has no such view any more: its state must be dropped.
-    Gone,
+    Removed,
     /// The state knows no such view: its windows begin anew.
     New,
 }
 
-impl Fate {
+impl ViewCompatibility {
     /// Whether the job halts until it is allowed to drop the view's state.
     #[must_use]
     pub const fn needs_drop_state(&self) -> bool {
-        matches!(self, Self::Changed { .. } | Self::Gone)
+        matches!(self, Self::Changed { .. } | Self::Removed)
     }
 }
 
 /// What becomes of the state in `manifest` with these views: first what is in the state, then what is new.
 #[must_use]
-pub fn fates(views: &[FeatureView], schema: &Schema, manifest: &Manifest) -> Vec<(String, Fate)> {
+pub fn compare_views(
+    views: &[FeatureView],
+    schema: &EventSchema,
+    manifest: &CheckpointManifest,
+) -> Vec<(String, ViewCompatibility)> {
     let stored = manifest.views.iter().map(|stored| {
         let fate = match views.iter().find(|view| *view.name == *stored.name) {
-            None => Fate::Gone,
+            None => ViewCompatibility::Removed,
             Some(view) => {
                 let is = view.definition(schema);
-                if is == stored.definition { Fate::Kept } else { Fate::Changed { was: stored.definition.clone(), is } }
+                if is == stored.definition {
+                    ViewCompatibility::Kept
+                } else {
+                    ViewCompatibility::Changed { stored_definition: stored.definition.clone(), pipeline_definition: is }
+                }
             }
         };
         (stored.name.clone(), fate)
@@ -48,6 +56,6 @@ pub fn fates(views: &[FeatureView], schema: &Schema, manifest: &Manifest) -> Vec
     let new = views
         .iter()
         .filter(|view| manifest.views.iter().all(|stored| *stored.name != *view.name))
-        .map(|view| (view.name.to_string(), Fate::New));
+        .map(|view| (view.name.to_string(), ViewCompatibility::New));
     stored.chain(new).collect()
 }

@@ -5,34 +5,37 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use windrow_core::EventTime;
 
-use super::Context;
-use crate::decode::{Malformed, brief, time};
+use super::JsonDecodeContext;
+use crate::decode::{DecodeError, time, truncate_quoted};
 
 /// Reads the event time.
 #[derive(Clone, Copy)]
-pub(super) struct Time<'a, 'c>(pub(super) Context<'a, 'c>);
+pub(super) struct EventTimeReader<'a, 'c>(pub(super) JsonDecodeContext<'a, 'c>);
 
-impl Time<'_, '_> {
+impl EventTimeReader<'_, '_> {
     fn expected(&self) -> &'static str {
         "a time as text or a number of milliseconds"
     }
 
     fn refuse<E: Error>(&self, found: &str) -> E {
-        self.0.fail(Malformed::WrongType {
+        self.0.report_decode_error(DecodeError::WrongType {
             field: self.0.decoder.time_field.clone(),
             expected: self.expected(),
-            found: brief(found),
+            found: truncate_quoted(found),
         })
     }
 
-    fn checked<E: Error>(&self, time: Result<EventTime, String>) -> Result<Option<EventTime>, E> {
+    fn accept_event_time<E: Error>(&self, time: Result<EventTime, String>) -> Result<Option<EventTime>, E> {
         time.map(Some).map_err(|reason| {
-            self.0.fail(Malformed::BadTime { field: self.0.decoder.time_field.clone(), reason: reason.into() })
+            self.0.report_decode_error(DecodeError::InvalidEventTime {
+                field: self.0.decoder.time_field.clone(),
+                reason: reason.into(),
+            })
         })
     }
 }
 
-impl<'a> DeserializeSeed<'a> for Time<'a, '_> {
+impl<'a> DeserializeSeed<'a> for EventTimeReader<'a, '_> {
     type Value = Option<EventTime>;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -40,7 +43,7 @@ impl<'a> DeserializeSeed<'a> for Time<'a, '_> {
     }
 }
 
-impl<'a> Visitor<'a> for Time<'a, '_> {
+impl<'a> Visitor<'a> for EventTimeReader<'a, '_> {
     type Value = Option<EventTime>;
 
     refuse_others!(visit_bool(bool) => Unexpected::Bool);
@@ -50,18 +53,18 @@ impl<'a> Visitor<'a> for Time<'a, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.checked(time::parse(text, &self.0.decoder.time_zone))
+        self.accept_event_time(time::parse_event_time(text, &self.0.decoder.time_zone))
     }
 
     fn visit_i64<E: Error>(self, ms: i64) -> Result<Self::Value, E> {
-        self.checked(time::from_integer(ms))
+        self.accept_event_time(time::event_time_from_integer(ms))
     }
 
     fn visit_u64<E: Error>(self, ms: u64) -> Result<Self::Value, E> {
-        self.checked(time::from_integer(i64::try_from(ms).unwrap_or(i64::MAX)))
+        self.accept_event_time(time::event_time_from_integer(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
     fn visit_f64<E: Error>(self, ms: f64) -> Result<Self::Value, E> {
-        self.checked(time::from_double(ms))
+        self.accept_event_time(time::event_time_from_double(ms))
     }
 }

@@ -5,18 +5,18 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use windrow_core::{FieldType, Value};
 
-use super::Context;
-use crate::decode::{Malformed, brief};
+use super::JsonDecodeContext;
+use crate::decode::{DecodeError, truncate_quoted};
 
 /// The value of a declared field.
 #[derive(Clone, Copy)]
-pub(super) struct Typed<'a, 'c> {
-    pub(super) context: Context<'a, 'c>,
+pub(super) struct FieldValueReader<'a, 'c> {
+    pub(super) context: JsonDecodeContext<'a, 'c>,
     pub(super) name: &'a str,
     pub(super) field_type: FieldType,
 }
 
-impl Typed<'_, '_> {
+impl FieldValueReader<'_, '_> {
     fn expected(&self) -> &'static str {
         match self.field_type {
             FieldType::String => "a string",
@@ -27,15 +27,15 @@ impl Typed<'_, '_> {
     }
 
     fn refuse<E: Error>(&self, found: &str) -> E {
-        self.context.fail(Malformed::WrongType {
+        self.context.report_decode_error(DecodeError::WrongType {
             field: self.name.into(),
             expected: self.expected(),
-            found: brief(found),
+            found: truncate_quoted(found),
         })
     }
 }
 
-impl<'a> DeserializeSeed<'a> for Typed<'a, '_> {
+impl<'a> DeserializeSeed<'a> for FieldValueReader<'a, '_> {
     type Value = Value<'a>;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Value<'a>, D::Error> {
@@ -44,7 +44,7 @@ impl<'a> DeserializeSeed<'a> for Typed<'a, '_> {
 }
 
 #[allow(clippy::cast_precision_loss)] // a double field holds the nearest double by definition
-impl<'a> Visitor<'a> for Typed<'a, '_> {
+impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     type Value = Value<'a>;
 
     refuse_others!();

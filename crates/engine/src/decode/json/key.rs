@@ -5,10 +5,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
-use super::Context;
-use crate::decode::{Decoder, Malformed, brief};
+use super::JsonDecodeContext;
+use crate::decode::{DecodeError, EventDecoder, truncate_quoted};
 
-pub(super) enum KeyText<'a> {
+pub(super) enum EntityKeyText<'a> {
     Text(&'a str),
     Null,
     /// A number whose text serde does not hand on.
@@ -17,64 +17,64 @@ pub(super) enum KeyText<'a> {
 
 /// Reads the entity key.
 #[derive(Clone, Copy)]
-pub(super) struct Key<'a, 'c>(pub(super) Context<'a, 'c>);
+pub(super) struct EntityKeyReader<'a, 'c>(pub(super) JsonDecodeContext<'a, 'c>);
 
-impl Key<'_, '_> {
+impl EntityKeyReader<'_, '_> {
     fn expected(&self) -> &'static str {
         "a string or a number"
     }
 
     fn refuse<E: Error>(&self, found: &str) -> E {
-        self.0.fail(Malformed::WrongType {
+        self.0.report_decode_error(DecodeError::WrongType {
             field: self.0.decoder.schema.key_name().into(),
             expected: self.expected(),
-            found: brief(found),
+            found: truncate_quoted(found),
         })
     }
 }
 
-impl<'a> DeserializeSeed<'a> for Key<'a, '_> {
-    type Value = KeyText<'a>;
+impl<'a> DeserializeSeed<'a> for EntityKeyReader<'a, '_> {
+    type Value = EntityKeyText<'a>;
 
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<KeyText<'a>, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<EntityKeyText<'a>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'a> Visitor<'a> for Key<'a, '_> {
-    type Value = KeyText<'a>;
+impl<'a> Visitor<'a> for EntityKeyReader<'a, '_> {
+    type Value = EntityKeyText<'a>;
 
     refuse_others!(visit_bool(bool) => Unexpected::Bool);
 
-    fn visit_unit<E: Error>(self) -> Result<KeyText<'a>, E> {
-        Ok(KeyText::Null)
+    fn visit_unit<E: Error>(self) -> Result<EntityKeyText<'a>, E> {
+        Ok(EntityKeyText::Null)
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<KeyText<'a>, E> {
-        Ok(KeyText::Text(text))
+    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<EntityKeyText<'a>, E> {
+        Ok(EntityKeyText::Text(text))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<KeyText<'a>, E> {
-        Ok(KeyText::Text(self.0.arena.alloc_str(text)))
+    fn visit_str<E: Error>(self, text: &str) -> Result<EntityKeyText<'a>, E> {
+        Ok(EntityKeyText::Text(self.0.arena.alloc_str(text)))
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<KeyText<'a>, E> {
-        Ok(KeyText::Text(self.0.arena.alloc_str(&number.to_string())))
+    fn visit_i64<E: Error>(self, number: i64) -> Result<EntityKeyText<'a>, E> {
+        Ok(EntityKeyText::Text(self.0.arena.alloc_str(&number.to_string())))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<KeyText<'a>, E> {
-        Ok(KeyText::Text(self.0.arena.alloc_str(&number.to_string())))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<EntityKeyText<'a>, E> {
+        Ok(EntityKeyText::Text(self.0.arena.alloc_str(&number.to_string())))
     }
 
-    fn visit_f64<E: Error>(self, _number: f64) -> Result<KeyText<'a>, E> {
-        Ok(KeyText::Fraction)
+    fn visit_f64<E: Error>(self, _number: f64) -> Result<EntityKeyText<'a>, E> {
+        Ok(EntityKeyText::Fraction)
     }
 }
 
 /// The text of a numeric key as the record spells it. The record is known to be well-formed JSON with one such member.
-pub(super) fn text_of<'a>(decoder: &Decoder, text: &'a str) -> Result<&'a str, Malformed> {
-    struct Find<'d>(&'d str);
-    impl<'a> Visitor<'a> for Find<'_> {
+pub(super) fn find_numeric_key_text<'a>(decoder: &EventDecoder, text: &'a str) -> Result<&'a str, DecodeError> {
+    struct KeyTextFinder<'d>(&'d str);
+    impl<'a> Visitor<'a> for KeyTextFinder<'_> {
         type Value = Option<&'a RawValue>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a JSON object")
@@ -93,8 +93,8 @@ pub(super) fn text_of<'a>(decoder: &Decoder, text: &'a str) -> Result<&'a str, M
     }
     let name = decoder.schema.key_name();
     serde_json::Deserializer::from_str(text)
-        .deserialize_map(Find(name))
-        .map_err(|error| Malformed::Json(brief(&error.to_string())))?
+        .deserialize_map(KeyTextFinder(name))
+        .map_err(|error| DecodeError::InvalidJson(truncate_quoted(&error.to_string())))?
         .map(RawValue::get)
-        .ok_or_else(|| Malformed::Missing(name.into()))
+        .ok_or_else(|| DecodeError::MissingField(name.into()))
 }

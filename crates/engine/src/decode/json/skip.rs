@@ -8,11 +8,11 @@ use crate::decode::MAX_DEPTH;
 
 /// Walks over a value of any shape. Goes through `deserialize_any` because that, unlike serde's own way of ignoring a
 /// value, counts the depth ([`MAX_DEPTH`] is `serde_json`'s limit) and so also bounds what is only skipped.
-pub(super) struct Skip;
+pub(super) struct IgnoredValueReader;
 
 const _: () = assert!(MAX_DEPTH == 128, "serde_json's recursion limit is fixed at 128");
 
-impl<'a> DeserializeSeed<'a> for Skip {
+impl<'a> DeserializeSeed<'a> for IgnoredValueReader {
     type Value = ();
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -20,7 +20,7 @@ impl<'a> DeserializeSeed<'a> for Skip {
     }
 }
 
-impl<'a> Visitor<'a> for Skip {
+impl<'a> Visitor<'a> for IgnoredValueReader {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,13 +52,13 @@ impl<'a> Visitor<'a> for Skip {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Skip)?.is_some() {}
+        while seq.next_element_seed(IgnoredValueReader)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         while map.next_key::<IgnoredAny>()?.is_some() {
-            map.next_value_seed(Skip)?;
+            map.next_value_seed(IgnoredValueReader)?;
         }
         Ok(())
     }

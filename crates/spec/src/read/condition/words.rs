@@ -9,83 +9,88 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan, Whitespace, Word},
 };
 
-use super::{DEEPEST, OFFERED, Reader};
-use crate::{diagnostics::Code, read::event::Lookup};
+use super::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
+use crate::{diagnostics::Code, read::event::FieldLookup};
 
-const KEYWORDS: [Keyword; 8] =
+const SUPPORTED_KEYWORDS: [Keyword; 8] =
     [Keyword::AND, Keyword::OR, Keyword::NOT, Keyword::IN, Keyword::IS, Keyword::NULL, Keyword::TRUE, Keyword::FALSE];
 
 /// Checks every token; the ones that remain are fields, literals and what is offered of SQL. `None`: there were others,
 /// and all of them are noted.
-pub(super) fn vet(tokens: Vec<TokenWithSpan>, reader: &mut Reader<'_, '_, '_>) -> Option<Vec<TokenWithSpan>> {
+pub(super) fn check_tokens(
+    tokens: Vec<TokenWithSpan>,
+    reader: &mut ConditionReader<'_, '_, '_>,
+) -> Option<Vec<TokenWithSpan>> {
     let mut vetted = Vec::with_capacity(tokens.len());
     let mut fine = true;
     let blank =
         |token: &Token| matches!(token, Token::Whitespace(Whitespace::Space | Whitespace::Tab | Whitespace::Newline));
     let mut rest = tokens.into_iter().filter(|token| !blank(&token.token)).peekable();
     while let Some(mut token) = rest.next() {
-        let range = reader.range(token.span);
+        let range = reader.byte_range(token.span);
         let next = rest.peek().map(|next| &next.token);
         let dotted = next == Some(&Token::Period)
             || vetted.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
         match &mut token.token {
             // `a.b` is one mistake, at the dot.
             Token::Word(_) if dotted => {}
-            Token::Word(word) => fine &= vet_word(word, range, next == Some(&Token::LParen), reader),
-            other => fine &= vet_sign(other, range, reader),
+            Token::Word(word) => fine &= check_word(word, range, next == Some(&Token::LParen), reader),
+            other => fine &= check_symbol(other, range, reader),
         }
         vetted.push(token);
     }
-    if fine && nested_too_deeply(&vetted) {
-        reader.too_deep();
+    if fine && is_nested_too_deeply(&vetted) {
+        reader.report_too_deep();
         fine = false;
     }
     fine.then_some(vetted)
 }
 
 /// Whether NOT, `-` and `(` follow each other too often: the parser takes a NOT it refuses for a name instead.
-fn nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
+fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     let nests = |token: &Token| match token {
         Token::Word(word) => word.keyword == Keyword::NOT,
         other => matches!(other, Token::LParen | Token::Minus),
     };
-    tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > DEEPEST / 2)
+    tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > MAX_NESTING / 2)
 }
 
 /// A word is a keyword on offer, a field, or a mistake. A field's word loses what SQL would see in it.
-fn vet_word(word: &mut Word, range: Range<usize>, called: bool, reader: &mut Reader<'_, '_, '_>) -> bool {
+fn check_word(word: &mut Word, range: Range<usize>, called: bool, reader: &mut ConditionReader<'_, '_, '_>) -> bool {
     let quoted = word.quote_style.is_some();
-    if !quoted && KEYWORDS.contains(&word.keyword) {
+    if !quoted && SUPPORTED_KEYWORDS.contains(&word.keyword) {
         return true;
     }
     word.keyword = Keyword::NoKeyword;
     let name = word.value.as_str();
-    let (expected, hint) = match reader.words.find(name) {
-        Lookup::Found(..) | Lookup::Unclear => return true,
-        Lookup::Undeclared { expected, hint } => (expected, hint),
+    let (expected, hint) = match reader.fields.find_field(name) {
+        FieldLookup::Found(..) | FieldLookup::Unknown => return true,
+        FieldLookup::Undeclared { expected, hint } => (expected, hint),
     };
     if quoted && word.quote_style == Some('"') {
         let message = format!("events have no field `{name}`");
         let hint = format!("double quotes are for fields; text stands in single quotes: '{name}'");
-        reader.note(Code::UndeclaredField, range, &message, &expected).hint(hint);
-    } else if let Some(hint) = way_out(name) {
+        reader.report(Code::UndeclaredField, range, &message, &expected).set_hint(hint);
+    } else if let Some(hint) = suggest_alternative(name) {
         let message = format!("`{}` is not offered here", name.to_uppercase());
-        reader.note(Code::UnsupportedCondition, range, &message, OFFERED).hint(hint.to_owned());
+        reader.report(Code::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.to_owned());
     } else if called {
-        reader.note(
+        reader.report(
             Code::UnsupportedCondition,
             range,
             &format!("`{name}` is not offered here: no functions are"),
-            OFFERED,
+            SUPPORTED_SQL,
         );
     } else {
-        reader.note(Code::UndeclaredField, range, &format!("events have no field `{name}`"), &expected).hint(hint);
+        reader
+            .report(Code::UndeclaredField, range, &format!("events have no field `{name}`"), &expected)
+            .set_hint(hint);
     }
     false
 }
 
 /// SQL that people will try, and how to do without it.
-fn way_out(word: &str) -> Option<&'static str> {
+fn suggest_alternative(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_uppercase().as_str() {
         "BETWEEN" => "write `field >= 1 AND field <= 2`",
         "LIKE" | "ILIKE" | "RLIKE" | "REGEXP" | "SIMILAR" => "compare with whole values: `field IN ('a', 'b')`",
@@ -99,7 +104,7 @@ fn way_out(word: &str) -> Option<&'static str> {
     })
 }
 
-fn vet_sign(token: &Token, range: Range<usize>, reader: &mut Reader<'_, '_, '_>) -> bool {
+fn check_symbol(token: &Token, range: Range<usize>, reader: &mut ConditionReader<'_, '_, '_>) -> bool {
     let hint = match token {
         Token::Number(_, false)
         | Token::SingleQuotedString(_)
@@ -126,7 +131,7 @@ fn vet_sign(token: &Token, range: Range<usize>, reader: &mut Reader<'_, '_, '_>)
     };
     let shown = reader.text[range.clone()].escape_debug().to_string();
     reader
-        .note(Code::UnsupportedCondition, range, &format!("`{shown}` is not offered here"), OFFERED)
-        .hint(hint.map(str::to_owned));
+        .report(Code::UnsupportedCondition, range, &format!("`{shown}` is not offered here"), SUPPORTED_SQL)
+        .set_hint(hint.map(str::to_owned));
     false
 }

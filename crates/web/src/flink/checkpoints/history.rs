@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::flink::look::Look;
+use crate::flink::look::FlinkJob;
 use crate::report::{CheckpointReport, CheckpointStatus};
 
 /// An instance that remembers this many may have forgotten part of the oldest round.
-const REMEMBERED: usize = 50;
+const REMEMBERED_CHECKPOINTS: usize = 50;
 
 /// What is shown as one checkpoint: by partition, each one's newest in it.
-pub(in crate::flink) struct Round<'a> {
+pub(in crate::flink) struct CheckpointRound<'a> {
     pub(in crate::flink) id: i64,
     pub(in crate::flink) savepoint: Option<&'a str>,
     pub(in crate::flink) parts: BTreeMap<i32, &'a CheckpointReport>,
     /// Parts that are there or to come.
-    pub(in crate::flink) expected: usize,
+    pub(in crate::flink) expected_parts: usize,
 }
 
 /// Newest first.
-pub(in crate::flink) fn rounds<'a>(look: &'a Look<'_>) -> Vec<Round<'a>> {
-    let every = look.pipeline.checkpoint.every_ms.max(1);
+pub(in crate::flink) fn checkpoint_rounds<'a>(look: &'a FlinkJob<'_>) -> Vec<CheckpointRound<'a>> {
+    let every = look.pipeline.checkpoint.interval_ms.max(1);
     let mut rounds: BTreeMap<(i64, Option<&str>), BTreeMap<i32, &CheckpointReport>> = BTreeMap::new();
     let all = look.instances.iter().flat_map(|one| &one.checkpoints);
     for part in all {
@@ -36,22 +36,22 @@ pub(in crate::flink) fn rounds<'a>(look: &'a Look<'_>) -> Vec<Round<'a>> {
             *newest = part;
         }
     }
-    if rounds.len() > 1 && look.instances.iter().any(|one| one.checkpoints.len() >= REMEMBERED) {
+    if rounds.len() > 1 && look.instances.iter().any(|one| one.checkpoints.len() >= REMEMBERED_CHECKPOINTS) {
         rounds.pop_first();
     }
     let owned = look.instances.iter().map(|one| one.partitions.len()).sum::<usize>();
     let rounds = rounds.into_iter().rev().map(|((id, savepoint), parts)| {
-        let expected = if savepoint.is_some() { look.partitions() } else { owned };
+        let expected = if savepoint.is_some() { look.partition_count() } else { owned };
         let over = savepoint.is_none() && look.now_ms >= id + every;
-        let young = savepoint.is_none() || look.now_ms < id + SAVEPOINT_PATIENCE_MS;
+        let young = savepoint.is_none() || look.now_ms < id + SAVEPOINT_TIMEOUT_MS;
         let expected = if !over && young { expected.max(parts.len()) } else { parts.len() };
-        Round { id, savepoint, parts, expected }
+        CheckpointRound { id, savepoint, parts, expected_parts: expected }
     });
     rounds.collect()
 }
 
 /// Parts of a savepoint that were not told of by then are not waited for.
-const SAVEPOINT_PATIENCE_MS: i64 = 300_000;
+const SAVEPOINT_TIMEOUT_MS: i64 = 300_000;
 
 /// When it was asked for, which its name begins with; never a round's.
 fn savepoint_id(name: &str, began_at_ms: i64, every: i64) -> i64 {
@@ -61,13 +61,13 @@ fn savepoint_id(name: &str, began_at_ms: i64, every: i64) -> i64 {
     if id % every == 0 { id + 1 } else { id }
 }
 
-impl Round<'_> {
+impl CheckpointRound<'_> {
     /// As Flink has it: one part that failed makes all fail.
     pub(in crate::flink) fn status(&self) -> CheckpointStatus {
         let any = |status| self.parts.values().any(|part| part.status == status);
         if any(CheckpointStatus::Failed) {
             CheckpointStatus::Failed
-        } else if self.parts.len() < self.expected || any(CheckpointStatus::InProgress) {
+        } else if self.parts.len() < self.expected_parts || any(CheckpointStatus::InProgress) {
             CheckpointStatus::InProgress
         } else {
             CheckpointStatus::Completed
@@ -99,12 +99,12 @@ impl Round<'_> {
         self.parts.values().map(|part| part.state_bytes).sum()
     }
 
-    pub(in crate::flink) fn completed(&self) -> usize {
+    pub(in crate::flink) fn completed_parts(&self) -> usize {
         self.parts.values().filter(|part| part.status == CheckpointStatus::Completed).count()
     }
 
     /// Why, for each partition that failed.
-    pub(in crate::flink) fn failure(&self) -> String {
+    pub(in crate::flink) fn describe_failure(&self) -> String {
         let failed = self.parts.values().filter(|part| part.status == CheckpointStatus::Failed);
         let why = |part: &CheckpointReport| {
             format!("partition {}: {}", part.partition, part.failure.as_deref().unwrap_or("it failed"))

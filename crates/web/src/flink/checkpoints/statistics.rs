@@ -2,24 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::history::{Round, rounds};
-use crate::flink::fault::{self, Fault};
-use crate::flink::look::Look;
-use crate::flink::stage::Stage;
+use super::history::{CheckpointRound, checkpoint_rounds};
+use crate::flink::fault::{self, HttpFault};
+use crate::flink::look::FlinkJob;
+use crate::flink::stage::Vertex;
 use crate::report::{CheckpointCounts, CheckpointStatus};
 
 /// `/jobs/:id/checkpoints`
-pub(in crate::flink) fn statistics(look: &Look<'_>) -> Value {
-    let rounds = rounds(look);
-    let completed: Vec<&Round<'_>> = rounds.iter().filter(|one| one.status() == CheckpointStatus::Completed).collect();
-    let spread = |of: fn(&Round<'_>) -> u64| summary(&completed.iter().map(|one| of(one)).collect::<Vec<_>>());
+pub(in crate::flink) fn render_checkpoint_statistics(look: &FlinkJob<'_>) -> Value {
+    let rounds = checkpoint_rounds(look);
+    let completed: Vec<&CheckpointRound<'_>> =
+        rounds.iter().filter(|one| one.status() == CheckpointStatus::Completed).collect();
+    let spread =
+        |of: fn(&CheckpointRound<'_>) -> u64| render_summary(&completed.iter().map(|one| of(one)).collect::<Vec<_>>());
     let newest = |status, savepoint| {
         let found = rounds.iter().find(|one| one.status() == status && one.savepoint.is_some() == savepoint);
-        found.map_or(Value::Null, |one| json(look, one, false))
+        found.map_or(Value::Null, |one| render_round(look, one, false))
     };
     let failed = rounds.iter().find(|one| one.status() == CheckpointStatus::Failed);
     json!({
-        "counts": counts(look),
+        "counts": render_counts(look),
         "summary": {
             "checkpointed_size": spread(|one| one.added_bytes()),
             "state_size": spread(|one| one.state_bytes()),
@@ -31,27 +33,27 @@ pub(in crate::flink) fn statistics(look: &Look<'_>) -> Value {
         "latest": {
             "completed": newest(CheckpointStatus::Completed, false),
             "savepoint": newest(CheckpointStatus::Completed, true),
-            "failed": failed.map_or(Value::Null, |one| json(look, one, false)),
-            "restored": restored(look),
+            "failed": failed.map_or(Value::Null, |one| render_round(look, one, false)),
+            "restored": render_last_restore(look),
         },
-        "history": rounds.iter().map(|one| json(look, one, false)).collect::<Vec<_>>(),
+        "history": rounds.iter().map(|one| render_round(look, one, false)).collect::<Vec<_>>(),
     })
 }
 
 /// `/jobs/:id/checkpoints/details/:cid`
-pub(in crate::flink) fn details(look: &Look<'_>, id: &str) -> Result<Value, Fault> {
-    let parsed: i64 = id
-        .parse()
-        .map_err(|_| fault::bad(format!("Cannot resolve path parameter (checkpointid) from value \"{id}\".")))?;
-    let rounds = rounds(look);
+pub(in crate::flink) fn render_checkpoint_details(look: &FlinkJob<'_>, id: &str) -> Result<Value, HttpFault> {
+    let parsed: i64 = id.parse().map_err(|_| {
+        fault::bad_request(format!("Cannot resolve path parameter (checkpointid) from value \"{id}\"."))
+    })?;
+    let rounds = checkpoint_rounds(look);
     let found = rounds.iter().find(|one| one.id == parsed);
-    let found =
-        found.ok_or_else(|| fault::unknown(format!("Could not find checkpointing statistics for checkpoint {id}.")))?;
-    Ok(json(look, found, true))
+    let found = found
+        .ok_or_else(|| fault::not_found(format!("Could not find checkpointing statistics for checkpoint {id}.")))?;
+    Ok(render_round(look, found, true))
 }
 
 /// These count what Windrow counts: checkpoints of partitions, since the instances started.
-fn counts(look: &Look<'_>) -> Value {
+fn render_counts(look: &FlinkJob<'_>) -> Value {
     let mut sum = CheckpointCounts::default();
     for counts in look.instances.iter().map(|one| one.checkpoint_counts) {
         sum.completed += counts.completed;
@@ -69,22 +71,22 @@ fn counts(look: &Look<'_>) -> Value {
 }
 
 /// The partition restored last.
-fn restored(look: &Look<'_>) -> Value {
+fn render_last_restore(look: &FlinkJob<'_>) -> Value {
     let newest = look.instances.iter().flat_map(|one| &one.restored).max_by_key(|restored| restored.at_ms);
     let Some(newest) = newest else { return Value::Null };
     json!({
         "id": newest.number,
         "restore_timestamp": newest.at_ms,
         "is_savepoint": newest.savepoint.is_some(),
-        "external_path": newest.savepoint.as_deref().unwrap_or(look.place),
+        "external_path": newest.savepoint.as_deref().unwrap_or(look.checkpoint_place),
     })
 }
 
 /// One checkpoint; `tasks` are told only in its details, as in Flink.
-fn json(look: &Look<'_>, round: &Round<'_>, tasks: bool) -> Value {
+fn render_round(look: &FlinkJob<'_>, round: &CheckpointRound<'_>, tasks: bool) -> Value {
     let status = round.status();
     let savepoint = round.savepoint.is_some();
-    let mut value = common(round);
+    let mut value = render_common_fields(round);
     let place = match savepoint {
         true => round.parts.values().map(|part| part.place.as_str()).find(|place| !place.is_empty()),
         false => None,
@@ -92,14 +94,14 @@ fn json(look: &Look<'_>, round: &Round<'_>, tasks: bool) -> Value {
     let more = match status {
         CheckpointStatus::InProgress => json!({}),
         CheckpointStatus::Completed => {
-            json!({ "external_path": place.unwrap_or(look.place), "discarded": false })
+            json!({ "external_path": place.unwrap_or(look.checkpoint_place), "discarded": false })
         }
         CheckpointStatus::Failed => json!({
             "failure_timestamp": round.ended_at_ms().unwrap_or_else(|| round.began_at_ms()),
-            "failure_message": round.failure(),
+            "failure_message": round.describe_failure(),
         }),
     };
-    let tasks = if tasks { json!({ look.vertex_id(&Stage::Source): common(round) }) } else { json!({}) };
+    let tasks = if tasks { json!({ look.vertex_id(&Vertex::Source): render_common_fields(round) }) } else { json!({}) };
     let full = json!({
         // Which of Flink's classes it is; Flink's client asks for it.
         "className": class_name(status),
@@ -118,10 +120,10 @@ fn json(look: &Look<'_>, round: &Round<'_>, tasks: bool) -> Value {
 }
 
 /// What a checkpoint and its part in a vertex are both said by.
-fn common(round: &Round<'_>) -> Value {
+fn render_common_fields(round: &CheckpointRound<'_>) -> Value {
     json!({
         "id": round.id,
-        "status": word(round.status()),
+        "status": flink_status(round.status()),
         "latest_ack_timestamp": round.ended_at_ms().unwrap_or(-1),
         "checkpointed_size": round.added_bytes(),
         "state_size": round.state_bytes(),
@@ -129,12 +131,12 @@ fn common(round: &Round<'_>) -> Value {
         "alignment_buffered": 0,
         "processed_data": 0,
         "persisted_data": 0,
-        "num_subtasks": round.expected,
-        "num_acknowledged_subtasks": round.completed(),
+        "num_subtasks": round.expected_parts,
+        "num_acknowledged_subtasks": round.completed_parts(),
     })
 }
 
-fn word(status: CheckpointStatus) -> &'static str {
+fn flink_status(status: CheckpointStatus) -> &'static str {
     match status {
         CheckpointStatus::InProgress => "IN_PROGRESS",
         CheckpointStatus::Completed => "COMPLETED",
@@ -152,7 +154,7 @@ fn class_name(status: CheckpointStatus) -> &'static str {
 
 /// Smallest, largest, mean and quantiles (linear between two values); all 0 without values.
 #[allow(clippy::cast_precision_loss)] // bytes and milliseconds
-pub(in crate::flink) fn summary(values: &[u64]) -> Value {
+pub(in crate::flink) fn render_summary(values: &[u64]) -> Value {
     let mut values = values.to_vec();
     values.sort_unstable();
     let avg = values.iter().map(|value| u128::from(*value)).sum::<u128>() / values.len().max(1) as u128;

@@ -5,13 +5,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// Passes connections on while it is open. Where it is shut, those there are end, and new ones end at once.
-pub(crate) struct Gate {
+pub(crate) struct SwitchableProxy {
     pub(crate) address: String,
     open: watch::Sender<bool>,
 }
 
-impl Gate {
-    pub(crate) async fn to(brokers: &str) -> Self {
+impl SwitchableProxy {
+    pub(crate) async fn start(brokers: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address").to_string();
         let (open, is_open) = watch::channel(true);
@@ -34,7 +34,7 @@ impl Gate {
         Self { address, open }
     }
 
-    pub(crate) fn shut(&self) {
+    pub(crate) fn close(&self) {
         self.open.send_replace(false);
     }
 

@@ -38,7 +38,7 @@ pub(crate) use kafka_or_skip;
 
 /// A record as it is sent.
 #[derive(Clone, Default)]
-pub(crate) struct Sent<'a> {
+pub(crate) struct OutgoingRecord<'a> {
     pub(crate) partition: i32,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
@@ -46,7 +46,7 @@ pub(crate) struct Sent<'a> {
     pub(crate) headers: Vec<(&'a str, Option<&'a [u8]>)>,
 }
 
-impl<'a> Sent<'a> {
+impl<'a> OutgoingRecord<'a> {
     pub(crate) fn at(partition: i32, timestamp_ms: i64, value: &'a str) -> Self {
         Self { partition, timestamp_ms: Some(timestamp_ms), value: Some(value.as_bytes()), ..Self::default() }
     }
@@ -58,7 +58,7 @@ pub(crate) struct Kafka {
 
 impl Kafka {
     /// A name that no other test, and no earlier run, uses.
-    pub(crate) fn unique(prefix: &str) -> String {
+    pub(crate) fn unique_name(prefix: &str) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let run = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_micros();
         format!("{prefix}-{run}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -71,7 +71,7 @@ impl Kafka {
     }
 
     pub(crate) fn create_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
-        let name = Self::unique("looked.at_");
+        let name = Self::unique_name("looked.at_");
         let mut topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
         // Records of 1970 are old, and Kafka looks for old ones when it likes.
         if settings.iter().all(|(key, _)| *key != "retention.ms") {
@@ -80,13 +80,13 @@ impl Kafka {
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
-        let made = block_on(self.admin().create_topics([&topic], &options())).expect("Kafka answers");
+        let made = block_on(self.admin().create_topics([&topic], &admin_options())).expect("Kafka answers");
         made[0].as_ref().expect("the topic is created");
         name
     }
 
     pub(crate) fn delete_topic(&self, name: &str) {
-        let gone = block_on(self.admin().delete_topics(&[name], &options())).expect("Kafka answers");
+        let gone = block_on(self.admin().delete_topics(&[name], &admin_options())).expect("Kafka answers");
         gone[0].as_ref().expect("the topic is deleted");
     }
 
@@ -94,36 +94,36 @@ impl Kafka {
     pub(crate) fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
-        block_on(self.admin().delete_records(&list, &options())).expect("Kafka answers");
+        block_on(self.admin().delete_records(&list, &admin_options())).expect("Kafka answers");
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
         self.config().create().expect("an admin client")
     }
 
-    pub(crate) fn produce(&self, topic: &str, records: &[Sent<'_>]) {
-        self.produce_with(topic, records, &[]);
+    pub(crate) fn produce(&self, topic: &str, records: &[OutgoingRecord<'_>]) {
+        self.produce_with_settings(topic, records, &[]);
     }
 
-    pub(crate) fn produce_with(&self, topic: &str, records: &[Sent<'_>], settings: &[(&str, &str)]) {
+    pub(crate) fn produce_with_settings(&self, topic: &str, records: &[OutgoingRecord<'_>], settings: &[(&str, &str)]) {
         let mut config = self.config();
         config.set("enable.idempotence", "true");
         for (key, value) in settings {
             config.set(*key, *value);
         }
         let producer: BaseProducer = config.create().expect("a producer");
-        hand_over(&producer, topic, records);
+        send_records(&producer, topic, records);
         producer.flush(TIMEOUT).expect("everything is taken by Kafka");
     }
 
     /// Each list is a transaction of its own; `true`: it is committed, `false`: it is given up.
-    pub(crate) fn transactions(&self, topic: &str, transactions: &[(&[Sent<'_>], bool)]) {
+    pub(crate) fn produce_transactions(&self, topic: &str, transactions: &[(&[OutgoingRecord<'_>], bool)]) {
         let producer: BaseProducer =
-            self.config().set("transactional.id", Self::unique("transactions")).create().expect("a producer");
+            self.config().set("transactional.id", Self::unique_name("transactions")).create().expect("a producer");
         producer.init_transactions(TIMEOUT).expect("a transactional producer");
         for (records, commit) in transactions {
             producer.begin_transaction().expect("begun");
-            hand_over(&producer, topic, records);
+            send_records(&producer, topic, records);
             producer.flush(TIMEOUT).expect("taken by Kafka");
             if *commit {
                 producer.commit_transaction(TIMEOUT).expect("committed");
@@ -134,7 +134,7 @@ impl Kafka {
     }
 
     /// Commits offsets for `group`, as a consumer that was there once.
-    pub(crate) fn commit(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) {
+    pub(crate) fn commit_offsets(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) {
         let consumer: BaseConsumer = self.config().set("group.id", group).create().expect("a consumer");
         let mut list = TopicPartitionList::new();
         for (partition, offset) in offsets {
@@ -144,7 +144,7 @@ impl Kafka {
     }
 
     /// A member of `group` that has been given partitions of `topic`; it stays until it is dropped.
-    pub(crate) fn member(&self, group: &str, topic: &str, settings: &[(&str, &str)]) -> BaseConsumer {
+    pub(crate) fn join_member(&self, group: &str, topic: &str, settings: &[(&str, &str)]) -> BaseConsumer {
         let mut config = self.config();
         config.set("group.id", group).set("client.id", "a <b>member</b>").set("enable.auto.commit", "false");
         for (key, value) in settings {
@@ -161,7 +161,7 @@ impl Kafka {
     }
 
     /// Everything in one partition: by offset the key, the value and the headers.
-    pub(crate) fn read_one(&self, topic: &str, partition: i32, offset: i64) -> ReadBack {
+    pub(crate) fn read_record(&self, topic: &str, partition: i32, offset: i64) -> ConsumedRecord {
         use rdkafka::message::{Headers, Message};
         let consumer: BaseConsumer =
             self.config().set("group.id", "reader").set("enable.auto.commit", "false").create().expect("a consumer");
@@ -173,7 +173,7 @@ impl Kafka {
         let headers = message.headers().map(|headers| {
             headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
         });
-        ReadBack {
+        ConsumedRecord {
             key: message.key().map(<[u8]>::to_vec),
             value: message.payload().map(<[u8]>::to_vec),
             headers: headers.unwrap_or_default(),
@@ -183,13 +183,13 @@ impl Kafka {
 
 /// A record as another client reads it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ReadBack {
+pub(crate) struct ConsumedRecord {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) headers: HashMap<String, Option<Vec<u8>>>,
 }
 
-fn hand_over(producer: &BaseProducer, topic: &str, records: &[Sent<'_>]) {
+fn send_records(producer: &BaseProducer, topic: &str, records: &[OutgoingRecord<'_>]) {
     for sent in records {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(sent.partition);
         if let Some(key) = sent.key {
@@ -213,6 +213,6 @@ fn hand_over(producer: &BaseProducer, topic: &str, records: &[Sent<'_>]) {
     }
 }
 
-fn options() -> AdminOptions {
+fn admin_options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(TIMEOUT))
 }

@@ -6,20 +6,20 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-pub(crate) struct OwnKafka {
+pub(crate) struct DedicatedKafka {
     folder: TempDir,
 }
 
-impl OwnKafka {
+impl DedicatedKafka {
     /// Starts one that listens at `port` of this machine and tells its clients to come to `advertised`.
     pub(crate) fn start(port: u16, advertised: &str) -> Self {
         let own = Self { folder: tempfile::tempdir().expect("a folder") };
         let settings = format!("advertised.listeners=PLAINTEXT://{advertised}");
-        assert!(own.script(&["start", "--port", &port.to_string()], &[&settings]), "Kafka does not start");
+        assert!(own.run_script(&["start", "--port", &port.to_string()], &[&settings]), "Kafka does not start");
         own
     }
 
-    fn script(&self, arguments: &[&str], settings: &[&str]) -> bool {
+    fn run_script(&self, arguments: &[&str], settings: &[&str]) -> bool {
         let folder: PathBuf = self.folder.path().join("kafka");
         let status = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dev/kafka.sh"))
             .args(arguments)
@@ -32,10 +32,10 @@ impl OwnKafka {
     }
 }
 
-impl Drop for OwnKafka {
+impl Drop for DedicatedKafka {
     fn drop(&mut self) {
         // A panic while another unwinds would end all tests.
-        let stopped = self.script(&["stop"], &[]);
+        let stopped = self.run_script(&["stop"], &[]);
         assert!(stopped || std::thread::panicking(), "Kafka does not stop");
     }
 }

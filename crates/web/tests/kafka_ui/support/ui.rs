@@ -3,13 +3,13 @@
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
-pub(crate) struct Ui {
+pub(crate) struct KafkaUiServer {
     base: String,
     server: tokio::task::JoinHandle<()>,
 }
 
-impl Ui {
-    pub(crate) async fn over(brokers: &str) -> Self {
+impl KafkaUiServer {
+    pub(crate) async fn start(brokers: &str) -> Self {
         // reqwest is built without one; whoever is first installs it for all tests.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -19,13 +19,13 @@ impl Ui {
         Self { base, server }
     }
 
-    pub(crate) async fn response(&self, path: &str) -> Response {
+    pub(crate) async fn get_response(&self, path: &str) -> Response {
         reqwest::get(format!("{}{path}", self.base)).await.expect("an answer")
     }
 
     /// The JSON there, which must be there.
-    pub(crate) async fn get(&self, path: &str) -> Value {
-        let response = self.response(path).await;
+    pub(crate) async fn get_json(&self, path: &str) -> Value {
+        let response = self.get_response(path).await;
         let status = response.status();
         let said = response.text().await.expect("text");
         assert_eq!(status, StatusCode::OK, "{path}: {said}");
@@ -33,23 +33,23 @@ impl Ui {
     }
 
     /// The status and the one error there.
-    pub(crate) async fn refused(&self, path: &str) -> (u16, String) {
-        said(self.response(path).await).await
+    pub(crate) async fn get_error(&self, path: &str) -> (u16, String) {
+        read_error(self.get_response(path).await).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Response {
         reqwest::Client::new().post(format!("{}{path}", self.base)).json(body).send().await.expect("an answer")
     }
 }
 
-impl Drop for Ui {
+impl Drop for KafkaUiServer {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
 /// The status and the one error of a refusal.
-pub(crate) async fn said(response: Response) -> (u16, String) {
+pub(crate) async fn read_error(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let body: Value = response.json().await.expect("errors are JSON");
     let errors = body["errors"].as_array().expect("a list of errors");
@@ -58,7 +58,7 @@ pub(crate) async fn said(response: Response) -> (u16, String) {
 }
 
 /// `text` as it stands in a URL.
-pub(crate) fn encoded(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()

@@ -2,49 +2,49 @@
 
 use serde_json::{Value, json};
 use windrow_engine::CheckpointStore;
-use windrow_engine::checkpoint::default_savepoint;
-use windrow_engine::checkpoint::inspect::{self, Found, FoundSavepoint};
+use windrow_engine::checkpoint::default_savepoint_folder;
+use windrow_engine::checkpoint::inspect::{self, StoredCheckpoint, StoredSavepoint};
 
-use super::{age_ms, unanswered, watermark, when};
+use super::{age_ms, format_timestamp, format_watermark, store_unavailable};
 use crate::cli::StateListArgs;
-use crate::exit::{Exit, Failure};
-use crate::state_place::StatePlace;
-use crate::status::{bytes, count, span_ms};
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::state_place::JobStateFolder;
+use crate::status::{format_byte_size, format_count, format_duration_ms};
 use crate::{pipeline_file, print, table};
 
-pub(crate) fn run(args: &StateListArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
-    let place = StatePlace::of(&pipeline)?;
-    let found = inspect::list(&*place.store).map_err(|fault| unanswered(&fault))?;
-    let savepoints = inspect::savepoints(&*place.store).map_err(|fault| unanswered(&fault))?;
+    let place = JobStateFolder::open_for_pipeline(&pipeline)?;
+    let found = inspect::list_checkpoints(&*place.store).map_err(|fault| store_unavailable(&fault))?;
+    let savepoints = inspect::list_savepoints(&*place.store).map_err(|fault| store_unavailable(&fault))?;
     if args.json {
         let listed = json!({
             "pipeline": pipeline.name,
             "group": pipeline.source.group,
-            "place": place.name(),
-            "checkpoints": found.iter().map(as_json).collect::<Vec<_>>(),
+            "place": place.location(),
+            "checkpoints": found.iter().map(checkpoint_as_json).collect::<Vec<_>>(),
             "savepoints": savepoints.iter().map(|found| savepoint_as_json(&*place.store, found)).collect::<Vec<_>>(),
         });
-        print::data(&format!("{listed:#}\n"))?;
-        return Ok(Exit::Success);
+        print::write_stdout(&format!("{listed:#}\n"))?;
+        return Ok(ExitStatus::Success);
     }
     let (name, group) = (&pipeline.name, &pipeline.source.group);
-    let mut out = format!("pipeline {name}, group {group}, in {}\n\n", place.name());
-    out += &if found.is_empty() { "no checkpoints\n".to_owned() } else { as_table(&found) };
+    let mut out = format!("pipeline {name}, group {group}, in {}\n\n", place.location());
+    out += &if found.is_empty() { "no checkpoints\n".to_owned() } else { format_checkpoints(&found) };
     out.push('\n');
-    out += &if savepoints.is_empty() { "no savepoints\n".to_owned() } else { savepoints_as_table(&savepoints) };
+    out += &if savepoints.is_empty() { "no savepoints\n".to_owned() } else { format_savepoints(&savepoints) };
     for reason in found.iter().filter_map(|found| found.manifest.as_ref().err()) {
         out += &format!("\nunreadable: {reason}\n");
     }
     for reason in savepoints.iter().filter_map(|found| found.content.as_ref().err()) {
         out += &format!("\nunreadable: {reason}\n");
     }
-    print::data(&out)?;
-    Ok(Exit::Success)
+    print::write_stdout(&out)?;
+    Ok(ExitStatus::Success)
 }
 
-fn as_table(found: &[Found]) -> String {
-    let mut rows = table::with_head([
+fn format_checkpoints(found: &[StoredCheckpoint]) -> String {
+    let mut rows = table::table_with_header([
         "partition",
         "checkpoint",
         "epoch",
@@ -62,13 +62,13 @@ fn as_table(found: &[Found]) -> String {
         let rest = match &found.manifest {
             Err(_) => ["unreadable", "", "", "", "", "", ""].map(str::to_owned),
             Ok(manifest) => [
-                when(manifest.taken_at_ms),
-                span_ms(age_ms(manifest.taken_at_ms) / 1_000 * 1_000),
+                format_timestamp(manifest.taken_at_ms),
+                format_duration_ms(age_ms(manifest.taken_at_ms) / 1_000 * 1_000),
                 manifest.offset.to_string(),
-                watermark(manifest.watermark_ms),
-                count(manifest.entities),
+                format_watermark(manifest.watermark_ms),
+                format_count(manifest.entities),
                 manifest.layers.len().to_string(),
-                bytes(manifest.bytes()),
+                format_byte_size(manifest.bytes()),
             ],
         };
         let format = found.format.map_or_else(|| "?".to_owned(), |format| format.to_string());
@@ -77,15 +77,15 @@ fn as_table(found: &[Found]) -> String {
     format!("{rows}\n")
 }
 
-fn savepoints_as_table(savepoints: &[FoundSavepoint]) -> String {
-    let mut rows = table::with_head(["savepoint", "taken", "age", "partitions", "size"]);
+fn format_savepoints(savepoints: &[StoredSavepoint]) -> String {
+    let mut rows = table::table_with_header(["savepoint", "taken", "age", "partitions", "size"]);
     for found in savepoints {
         let row = match &found.content {
             Ok(Some(content)) => [
-                when(content.taken_at_ms),
-                span_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000),
+                format_timestamp(content.taken_at_ms),
+                format_duration_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000),
                 content.partitions.len().to_string(),
-                bytes(content.bytes),
+                format_byte_size(content.bytes),
             ],
             Ok(None) => ["incomplete", "", "", ""].map(str::to_owned),
             Err(_) => ["unreadable", "", "", ""].map(str::to_owned),
@@ -95,7 +95,7 @@ fn savepoints_as_table(savepoints: &[FoundSavepoint]) -> String {
     format!("{rows}\n")
 }
 
-fn as_json(found: &Found) -> Value {
+fn checkpoint_as_json(found: &StoredCheckpoint) -> Value {
     let mut object = json!({
         "partition": found.partition,
         "number": found.id.number,
@@ -122,11 +122,11 @@ fn as_json(found: &Found) -> Value {
     object
 }
 
-fn savepoint_as_json(store: &dyn CheckpointStore, found: &FoundSavepoint) -> Value {
+fn savepoint_as_json(store: &dyn CheckpointStore, found: &StoredSavepoint) -> Value {
     let content = found.content.as_ref().ok().and_then(Option::as_ref);
     json!({
         "id": found.id,
-        "location": format!("{}/{}", store.place(), default_savepoint(&found.id)),
+        "location": format!("{}/{}", store.place(), default_savepoint_folder(&found.id)),
         "complete": content.is_some(),
         "taken_at_ms": content.map(|content| content.taken_at_ms),
         "age_ms": content.map(|content| age_ms(content.taken_at_ms)),

@@ -4,82 +4,85 @@ use std::fmt::Write;
 
 use comfy_table::{ColumnConstraint, Width};
 use serde_json::{Value, json};
-use windrow_engine::checkpoint::Manifest;
-use windrow_engine::checkpoint::inspect::{Contents, Kind, StateObjects};
+use windrow_engine::checkpoint::CheckpointManifest;
+use windrow_engine::checkpoint::inspect::{FolderKind, StateContents, StateObjectReader};
 
-use super::{Folder, age_ms, unanswered, watermark, when};
+use super::{StateFolder, age_ms, format_timestamp, format_watermark, store_unavailable};
 use crate::cli::StateShowArgs;
-use crate::exit::{Exit, Failure};
-use crate::status::{bytes, count, plural, span_ms};
+use crate::exit::{CommandFailure, ExitStatus};
+use crate::status::{format_byte_size, format_count, format_duration_ms, format_plural};
 use crate::{print, progress, table};
 
 /// Characters of a view's definition in one line.
 const DEFINITION_WIDTH: u16 = 72;
 
 /// A checkpoint, and what is in its state objects.
-type Opened<'a> = (&'a Manifest, Contents);
+type InspectedCheckpoint<'a> = (&'a CheckpointManifest, StateContents);
 
 /// A feature view, over all partitions.
-struct ViewSum<'a> {
+struct ViewTotals<'a> {
     name: &'a str,
     definition: &'a str,
     rows: u64,
     bytes: u64,
 }
 
-pub(crate) fn run(args: &StateShowArgs) -> Result<Exit, Failure> {
-    let folder = Folder::open(&args.path, args.partition)?;
-    let newest = folder.newest();
+pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
+    let folder = StateFolder::open(&args.path, args.partition)?;
+    let newest = folder.newest_manifests();
     let total: u64 = newest.iter().map(|manifest| manifest.bytes()).sum();
-    let bar = progress::bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} read {eta}");
-    let mut objects = StateObjects::new(&*folder.store);
-    let mut opened: Vec<Opened<'_>> = Vec::with_capacity(newest.len());
+    let bar = progress::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} read {eta}");
+    let mut objects = StateObjectReader::new(&*folder.store);
+    let mut opened: Vec<InspectedCheckpoint<'_>> = Vec::with_capacity(newest.len());
     for manifest in newest {
-        let contents = objects.read(manifest, |part| bar.inc(part.bytes)).map_err(|fault| unanswered(&fault))?;
+        let contents = objects.read(manifest, |part| bar.inc(part.bytes)).map_err(|fault| store_unavailable(&fault))?;
         opened.push((manifest, contents));
     }
     bar.finish_and_clear();
-    let views = sums(&opened);
+    let views = sum_views(&opened);
     if args.json {
-        print::data(&format!("{:#}\n", as_json(&folder, &opened, &views)))?;
+        print::write_stdout(&format!("{:#}\n", as_json(&folder, &opened, &views)))?;
     } else {
-        print::data(&as_text(&folder, &opened, &views))?;
+        print::write_stdout(&format_text(&folder, &opened, &views))?;
     }
     let unreadable = folder.found.iter().filter_map(|found| found.manifest.as_ref().err());
     let unusable = opened.iter().flat_map(|(_, contents)| &contents.unusable);
     for reason in folder.kind.as_ref().err().into_iter().chain(unreadable).chain(unusable) {
-        print::note(&format!("cannot be used: {reason}"));
+        print::write_stderr_line(&format!("cannot be used: {reason}"));
     }
-    Ok(Exit::Success)
+    Ok(ExitStatus::Success)
 }
 
-fn sums<'a>(opened: &'a [Opened<'_>]) -> Vec<ViewSum<'a>> {
-    let mut sums: Vec<ViewSum<'_>> = Vec::new();
+fn sum_views<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<'a>> {
+    let mut sums: Vec<ViewTotals<'_>> = Vec::new();
     for (manifest, contents) in opened {
         for (view, &bytes) in manifest.views.iter().zip(&contents.view_bytes) {
-            let same = |sum: &&mut ViewSum<'_>| (sum.name, sum.definition) == (&*view.name, &*view.definition);
+            let same = |sum: &&mut ViewTotals<'_>| (sum.name, sum.definition) == (&*view.name, &*view.definition);
             match sums.iter_mut().find(same) {
                 Some(sum) => (sum.rows, sum.bytes) = (sum.rows + view.rows, sum.bytes + bytes),
-                None => sums.push(ViewSum { name: &view.name, definition: &view.definition, rows: view.rows, bytes }),
+                None => {
+                    sums.push(ViewTotals { name: &view.name, definition: &view.definition, rows: view.rows, bytes })
+                }
             }
         }
     }
     sums
 }
 
-fn as_text(folder: &Folder, opened: &[Opened<'_>], views: &[ViewSum<'_>]) -> String {
+fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> String {
     let mut lines = vec![("what", folder.kind_name().to_owned()), ("place", folder.store.place().to_owned())];
-    if let Ok(Kind::Savepoint(content)) = &folder.kind {
+    if let Ok(FolderKind::Savepoint(content)) = &folder.kind {
         lines.push(("id", content.id.clone()));
-        let (at, age) = (when(content.taken_at_ms), span_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000));
+        let (at, age) =
+            (format_timestamp(content.taken_at_ms), format_duration_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000));
         lines.push(("taken", format!("{at}, {age} ago")));
     }
-    for missing in folder.missing() {
+    for missing in folder.missing_partitions() {
         lines.push(("missing", format!("partition {missing}")));
     }
     if let Some((manifest, _)) = opened.last() {
         let id = manifest.topic_id.as_ref().map_or_else(String::new, |id| format!(" (id {id})"));
-        let partitions = plural(u64::from(manifest.partitions.unsigned_abs()), "partition");
+        let partitions = format_plural(u64::from(manifest.partitions.unsigned_abs()), "partition");
         lines.push(("pipeline", manifest.pipeline.clone()));
         lines.push(("topic", format!("{}{id}, {partitions}", manifest.topic)));
         lines.push(("read as", manifest.reading.clone()));
@@ -94,7 +97,7 @@ fn as_text(folder: &Folder, opened: &[Opened<'_>], views: &[ViewSum<'_>]) -> Str
     for (name, what) in lines {
         let _ = writeln!(out, "{name:<11} {what}"); // writing to a string does not fail
     }
-    let mut rows = table::with_head([
+    let mut rows = table::table_with_header([
         "partition",
         "checkpoint",
         "epoch",
@@ -111,19 +114,19 @@ fn as_text(folder: &Folder, opened: &[Opened<'_>], views: &[ViewSum<'_>]) -> Str
             manifest.partition.to_string(),
             manifest.id.number.to_string(),
             manifest.id.epoch.to_string(),
-            when(manifest.taken_at_ms),
+            format_timestamp(manifest.taken_at_ms),
             manifest.offset.to_string(),
-            watermark(manifest.watermark_ms),
-            count(manifest.entities),
+            format_watermark(manifest.watermark_ms),
+            format_count(manifest.entities),
             manifest.layers.len().to_string(),
-            bytes(manifest.bytes()),
-            bytes(contents.key_bytes + contents.view_bytes.iter().sum::<u64>()),
+            format_byte_size(manifest.bytes()),
+            format_byte_size(contents.key_bytes + contents.view_bytes.iter().sum::<u64>()),
         ]);
     }
     let _ = writeln!(out, "\n{rows}");
-    let mut rows = table::with_head(["feature view", "rows", "unpacked", "definition"]);
+    let mut rows = table::table_with_header(["feature view", "rows", "unpacked", "definition"]);
     for sum in views {
-        rows.add_row([sum.name, &count(sum.rows), &bytes(sum.bytes), sum.definition]);
+        rows.add_row([sum.name, &format_count(sum.rows), &format_byte_size(sum.bytes), sum.definition]);
     }
     if let Some(definition) = rows.column_mut(3) {
         definition.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(DEFINITION_WIDTH)));
@@ -132,13 +135,13 @@ fn as_text(folder: &Folder, opened: &[Opened<'_>], views: &[ViewSum<'_>]) -> Str
     out
 }
 
-fn as_json(folder: &Folder, opened: &[Opened<'_>], views: &[ViewSum<'_>]) -> Value {
+fn as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> Value {
     let content = match &folder.kind {
-        Ok(Kind::Savepoint(content)) => Some(content),
+        Ok(FolderKind::Savepoint(content)) => Some(content),
         _ => None,
     };
     let job = opened.last().map(|(manifest, _)| *manifest);
-    let partition = |(manifest, contents): &Opened<'_>| {
+    let partition = |(manifest, contents): &InspectedCheckpoint<'_>| {
         json!({
             "partition": manifest.partition,
             "number": manifest.id.number,
@@ -157,10 +160,10 @@ fn as_json(folder: &Folder, opened: &[Opened<'_>], views: &[ViewSum<'_>]) -> Val
             "unusable": contents.unusable.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     };
-    let view = |sum: &ViewSum<'_>| json!({ "name": sum.name, "definition": sum.definition, "rows": sum.rows, "unpacked_bytes": sum.bytes });
+    let view = |sum: &ViewTotals<'_>| json!({ "name": sum.name, "definition": sum.definition, "rows": sum.rows, "unpacked_bytes": sum.bytes });
     let unreadable = folder.found.iter().filter_map(|found| found.manifest.as_ref().err());
     json!({
-        "kind": folder.kind_word(),
+        "kind": folder.kind_code(),
         "place": folder.store.place(),
         "id": content.map(|content| &content.id),
         "taken_at_ms": content.map(|content| content.taken_at_ms),
@@ -171,7 +174,7 @@ fn as_json(folder: &Folder, opened: &[Opened<'_>], views: &[ViewSum<'_>]) -> Val
         "reading": job.map(|job| &job.reading),
         "format": folder.found.iter().filter_map(|found| found.format).max(),
         "partitions": opened.iter().map(partition).collect::<Vec<_>>(),
-        "missing_partitions": folder.missing(),
+        "missing_partitions": folder.missing_partitions(),
         "views": views.iter().map(view).collect::<Vec<_>>(),
         "unreadable": folder.kind.as_ref().err().into_iter().chain(unreadable).map(ToString::to_string).collect::<Vec<_>>(),
     })

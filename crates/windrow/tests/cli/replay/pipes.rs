@@ -11,27 +11,27 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::windrow::{run, windrow};
 
 /// How long a command may take to end once it has reason to.
-const SOON: Duration = Duration::from_secs(10);
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `windrow ARGS…` with all three pipes in our hands; ended with the test.
-struct Running(Child);
+struct RunningReplay(Child);
 
-impl Running {
+impl RunningReplay {
     fn start(args: &[&str]) -> Self {
         let mut command = windrow(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self(command.spawn().expect("windrow starts"))
     }
 
-    fn signal(&self, signal: Signal) {
+    fn send_signal(&self, signal: Signal) {
         let id = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(id, signal).expect("it is there");
     }
 
     /// How it ended and what it said on standard error, or nothing when it does not end soon.
-    fn ended(&mut self) -> Option<(ExitStatus, String)> {
+    fn wait_for_end(&mut self) -> Option<(ExitStatus, String)> {
         let start = Instant::now();
-        while start.elapsed() < SOON {
+        while start.elapsed() < END_TIMEOUT {
             if let Some(status) = self.0.try_wait().expect("its state") {
                 let mut said = String::new();
                 self.0.stderr.take().expect("standard error").read_to_string(&mut said).expect("text");
@@ -43,7 +43,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningReplay {
     fn drop(&mut self) {
         // It may have ended already, which is what is wanted.
         let _ = self.0.kill();
@@ -61,22 +61,22 @@ fn a_reader_that_leaves_ends_replay_with_a_sentence() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let input = folder.path().join("events.jsonl");
     std::fs::write(&input, many_events()).expect("the events");
-    let mut replay = Running::start(&["replay", "--input", &input.to_string_lossy(), "--output", "-"]);
+    let mut replay = RunningReplay::start(&["replay", "--input", &input.to_string_lossy(), "--output", "-"]);
     let mut reader = BufReader::new(replay.0.stdout.take().expect("standard output"));
     let mut row = String::new();
     reader.read_line(&mut row).expect("a row");
     assert!(row.starts_with("{\"feature_view\":"), "{row}");
     drop(reader);
-    let (status, said) = replay.ended().expect("it ends");
+    let (status, said) = replay.wait_for_end().expect("it ends");
     assert_eq!(status.code(), Some(5), "{said}");
     assert!(said.contains("cannot write standard output: Broken pipe") && !said.contains("panicked"), "{said}");
 }
 
 #[test]
 fn a_reader_that_leaves_ends_generate_with_a_sentence() {
-    let mut generate = Running::start(&["generate", "--to", "-", "--count", "100000000"]);
+    let mut generate = RunningReplay::start(&["generate", "--to", "-", "--count", "100000000"]);
     drop(generate.0.stdout.take());
-    let (status, said) = generate.ended().expect("it ends");
+    let (status, said) = generate.wait_for_end().expect("it ends");
     assert_eq!(status.code(), Some(5), "{said}");
     assert!(said.contains("cannot write standard output: Broken pipe") && !said.contains("panicked"), "{said}");
 }
@@ -87,13 +87,13 @@ fn a_signal_ends_replay_while_events_keep_coming() {
     for signal in [Signal::INT, Signal::TERM] {
         let folder = tempfile::TempDir::new().expect("a folder");
         let output = folder.path().join("rows.jsonl");
-        let mut replay = Running::start(&["replay", "--input", "-", "--output", &output.to_string_lossy()]);
+        let mut replay = RunningReplay::start(&["replay", "--input", "-", "--output", &output.to_string_lossy()]);
         let mut input = replay.0.stdin.take().expect("standard input");
         input.write_all(&events).expect("it reads");
-        replay.signal(signal);
+        replay.send_signal(signal);
         // Goes on until nobody reads any more.
         let feeding = thread::spawn(move || while input.write_all(b"no event\n").is_ok() {});
-        let (status, said) = replay.ended().expect("it ends although there is more to read");
+        let (status, said) = replay.wait_for_end().expect("it ends although there is more to read");
         feeding.join().expect("the writer ends");
         assert_eq!(status.code(), Some(9), "{said}");
         assert!(said.contains("stopped before the end of the input"), "{said}");
@@ -108,12 +108,12 @@ fn a_signal_ends_replay_while_events_keep_coming() {
 #[test]
 fn a_signal_ends_replay_while_it_waits_for_events() {
     for signal in [Signal::INT, Signal::TERM] {
-        let mut replay = Running::start(&["replay", "--input", "-", "--output", "/dev/null"]);
+        let mut replay = RunningReplay::start(&["replay", "--input", "-", "--output", "/dev/null"]);
         let mut input = replay.0.stdin.take().expect("standard input");
         input.write_all(include_bytes!("../../conformance/late.events.jsonl")).expect("it reads");
         thread::sleep(Duration::from_millis(300)); // now it has read all and waits
-        replay.signal(signal);
-        let (status, said) = replay.ended().expect("it ends although its input is still open");
+        replay.send_signal(signal);
+        let (status, said) = replay.wait_for_end().expect("it ends although its input is still open");
         assert_eq!(status.code(), Some(9), "{said}");
         assert!(said.contains("stopped before the end of the input"), "{said}");
         drop(input);
@@ -122,17 +122,17 @@ fn a_signal_ends_replay_while_it_waits_for_events() {
 
 #[test]
 fn a_second_signal_ends_replay_at_once() {
-    let mut replay = Running::start(&["replay", "--input", "-", "--output", "/dev/null"]);
+    let mut replay = RunningReplay::start(&["replay", "--input", "-", "--output", "/dev/null"]);
     let input = replay.0.stdin.take().expect("standard input");
     thread::sleep(Duration::from_millis(300)); // it has started and waits
     for _ in 0..2 {
         // The first may have been enough.
         if replay.0.try_wait().expect("its state").is_none() {
-            replay.signal(Signal::INT);
+            replay.send_signal(Signal::INT);
         }
         thread::sleep(Duration::from_millis(500)); // closer together they would count as one
     }
-    let (status, said) = replay.ended().expect("it ends although its input is still open");
+    let (status, said) = replay.wait_for_end().expect("it ends although its input is still open");
     assert!(status.code() == Some(9) || status.signal() == Some(Signal::INT.as_raw()), "{status}: {said}");
     drop(input);
 }
@@ -140,7 +140,7 @@ fn a_second_signal_ends_replay_at_once() {
 /// Whoever follows a pipe sees a row when its window closes, not when the pipe does.
 #[test]
 fn rows_appear_while_the_input_stays_open() {
-    let mut replay = Running::start(&["replay", "--input", "-", "--output", "-"]);
+    let mut replay = RunningReplay::start(&["replay", "--input", "-", "--output", "-"]);
     let mut input = replay.0.stdin.take().expect("standard input");
     input.write_all(include_bytes!("../../conformance/late.events.jsonl")).expect("it reads");
     let mut rows = BufReader::new(replay.0.stdout.take().expect("standard output"));

@@ -3,44 +3,48 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::kafka::{Kafka, Sent};
-use super::redis::Contents;
-use super::rows::{Fields, keyed, last_per_key};
-use super::windrow::replay;
+use super::kafka::{Kafka, OutgoingRecord};
+use super::redis::RowsByKey;
+use super::rows::{RowFields, last_row_per_key, parse_keyed_row};
+use super::windrow::run_replay;
 
 /// Far enough ahead of all test events to close every window of theirs.
-const CLOSING: &str = "2024-02-01T12:00:00";
+const CLOSING_TIME: &str = "2024-02-01T12:00:00";
 
 /// One event per partition that closes all windows in it.
-pub(crate) fn closing_events(partitions: i32) -> Vec<Sent> {
+pub(crate) fn closing_events(partitions: i32) -> Vec<OutgoingRecord> {
     (0..partitions)
         .map(|partition| {
-            let payload = format!(r#"{{"event_time":"{CLOSING}","event_type":"view","user_id":"closing"}}"#);
-            Sent { partition: Some(partition), key: Some(b"closing".to_vec()), payload: Some(payload.into_bytes()) }
+            let payload = format!(r#"{{"event_time":"{CLOSING_TIME}","event_type":"view","user_id":"closing"}}"#);
+            OutgoingRecord {
+                partition: Some(partition),
+                key: Some(b"closing".to_vec()),
+                payload: Some(payload.into_bytes()),
+            }
         })
         .collect()
 }
 
 /// The values in one partition.
-pub(crate) fn lines(kafka: &Kafka, topic: &str, partition: i32) -> Vec<Vec<u8>> {
-    kafka.read(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect()
+pub(crate) fn partition_payloads(kafka: &Kafka, topic: &str, partition: i32) -> Vec<Vec<u8>> {
+    kafka.read_partition(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect()
 }
 
 /// What an uninterrupted run does.
-pub(crate) struct Expected {
+pub(crate) struct ExpectedRows {
     /// What is in Redis while the job still runs: everything but the closing events' own windows.
-    pub(crate) contents: Contents,
+    pub(crate) contents: RowsByKey,
     /// For every key, its rows in the order they are written.
-    pub(crate) sequences: BTreeMap<String, Vec<Fields>>,
+    pub(crate) sequences: BTreeMap<String, Vec<RowFields>>,
 }
 
 /// Reads `topic` and replays it through `pipeline`.
-pub(crate) fn expected(kafka: &Kafka, topic: &str, partitions: i32, pipeline: &Path) -> Expected {
-    let mut expected = Expected { contents: Contents::new(), sequences: BTreeMap::new() };
+pub(crate) fn replay_expected_rows(kafka: &Kafka, topic: &str, partitions: i32, pipeline: &Path) -> ExpectedRows {
+    let mut expected = ExpectedRows { contents: RowsByKey::new(), sequences: BTreeMap::new() };
     for partition in 0..partitions {
-        let rows = replay(pipeline, &lines(kafka, topic, partition));
-        expected.contents.extend(last_per_key(rows.lines()));
-        for row in rows.lines().filter_map(keyed) {
+        let rows = run_replay(pipeline, &partition_payloads(kafka, topic, partition));
+        expected.contents.extend(last_row_per_key(rows.lines()));
+        for row in rows.lines().filter_map(parse_keyed_row) {
             expected.sequences.entry(row.key).or_default().push(row.fields);
         }
     }

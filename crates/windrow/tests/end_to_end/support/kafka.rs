@@ -39,7 +39,7 @@ pub(crate) use kafka_or_skip;
 
 /// A record as it is sent.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct Sent {
+pub(crate) struct OutgoingRecord {
     pub(crate) partition: Option<i32>,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) payload: Option<Vec<u8>>,
@@ -47,7 +47,7 @@ pub(crate) struct Sent {
 
 /// A record as it is read back.
 #[derive(Clone, Debug)]
-pub(crate) struct Read {
+pub(crate) struct ConsumedRecord {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) payload: Option<Vec<u8>>,
     pub(crate) headers: BTreeMap<String, String>,
@@ -63,7 +63,7 @@ impl Kafka {
     }
 
     /// A name that no other test, and no earlier run, uses.
-    pub(crate) fn unique(prefix: &str) -> String {
+    pub(crate) fn unique_name(prefix: &str) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let run = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_micros();
         format!("{prefix}-{run}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -76,29 +76,29 @@ impl Kafka {
     }
 
     pub(crate) fn create_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
-        let name = Self::unique("events");
-        self.create_topic_again(&name, partitions, settings);
+        let name = Self::unique_name("events");
+        self.create_named_topic(&name, partitions, settings);
         name
     }
 
     /// Creates a topic of that name.
-    pub(crate) fn create_topic_again(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+    pub(crate) fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
-        let made = block_on(self.admin().create_topics([&topic], &options())).expect("Kafka answers");
+        let made = block_on(self.admin().create_topics([&topic], &admin_options())).expect("Kafka answers");
         made[0].as_ref().expect("the topic is created");
     }
 
     pub(crate) fn delete_topic(&self, name: &str) {
-        let gone = block_on(self.admin().delete_topics(&[name], &options())).expect("Kafka answers");
+        let gone = block_on(self.admin().delete_topics(&[name], &admin_options())).expect("Kafka answers");
         gone[0].as_ref().expect("the topic is deleted");
     }
 
     pub(crate) fn add_partitions(&self, name: &str, partitions: usize) {
         let more = NewPartitions::new(name, partitions);
-        let made = block_on(self.admin().create_partitions([&more], &options())).expect("Kafka answers");
+        let made = block_on(self.admin().create_partitions([&more], &admin_options())).expect("Kafka answers");
         made[0].as_ref().expect("the partitions are added");
     }
 
@@ -106,35 +106,35 @@ impl Kafka {
     pub(crate) fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
-        block_on(self.admin().delete_records(&list, &options())).expect("Kafka answers");
+        block_on(self.admin().delete_records(&list, &admin_options())).expect("Kafka answers");
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
         self.config().create().expect("an admin client")
     }
 
-    pub(crate) fn produce(&self, topic: &str, records: &[Sent]) {
-        self.produce_with(topic, records, &[]);
+    pub(crate) fn produce(&self, topic: &str, records: &[OutgoingRecord]) {
+        self.produce_with_settings(topic, records, &[]);
     }
 
-    pub(crate) fn produce_with(&self, topic: &str, records: &[Sent], settings: &[(&str, &str)]) {
-        let producer = self.producer(settings);
+    pub(crate) fn produce_with_settings(&self, topic: &str, records: &[OutgoingRecord], settings: &[(&str, &str)]) {
+        let producer = self.create_producer(settings);
         producer.send(topic, records);
         producer.flush();
     }
 
     /// For those that produce again and again.
-    pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> Producing {
+    pub(crate) fn create_producer(&self, settings: &[(&str, &str)]) -> TestProducer {
         let mut config = self.config();
         config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
         for (key, value) in settings {
             config.set(*key, *value);
         }
-        Producing(config.create().expect("a producer"))
+        TestProducer(config.create().expect("a producer"))
     }
 
     /// Everything in one partition, in order.
-    pub(crate) fn read(&self, topic: &str, partition: i32) -> Vec<Read> {
+    pub(crate) fn read_partition(&self, topic: &str, partition: i32) -> Vec<ConsumedRecord> {
         let consumer: BaseConsumer = self
             .config()
             .set("group.id", "reader")
@@ -149,7 +149,7 @@ impl Kafka {
         let mut records = Vec::new();
         loop {
             match consumer.poll(TIMEOUT).expect("Kafka answers") {
-                Ok(message) => records.push(Read {
+                Ok(message) => records.push(ConsumedRecord {
                     key: message.key().map(<[u8]>::to_vec),
                     payload: message.payload().map(<[u8]>::to_vec),
                     headers: message
@@ -173,12 +173,12 @@ impl Kafka {
 
     /// Joins `group`, takes partitions away from its members, processes and commits nothing, and leaves again.
     pub(crate) fn visit_group(&self, group: &str, topic: &str) {
-        let visitor = self.visitor(group, topic);
-        super::eventually(40, "the visitor is given a partition", || visitor.partitions() > 0);
+        let visitor = self.join_idle_member(group, topic);
+        super::wait_until(40, "the visitor is given a partition", || visitor.poll_partition_count() > 0);
     }
 
     /// Joins `group` as [`Self::visit_group`] does, and stays until dropped.
-    pub(crate) fn visitor(&self, group: &str, topic: &str) -> Visitor {
+    pub(crate) fn join_idle_member(&self, group: &str, topic: &str) -> IdleMember {
         let consumer: BaseConsumer = self
             .config()
             .set("group.id", group)
@@ -188,18 +188,18 @@ impl Kafka {
             .create()
             .expect("a consumer");
         consumer.subscribe(&[topic]).expect("subscribed");
-        Visitor(consumer)
+        IdleMember(consumer)
     }
 
     /// Whether a classic group has so many members, and all of them have heard what is theirs.
-    pub(crate) fn is_settled(&self, group: &str, members: usize) -> bool {
+    pub(crate) fn is_group_stable(&self, group: &str, members: usize) -> bool {
         let consumer: BaseConsumer = self.config().create().expect("a consumer");
         let groups = consumer.fetch_group_list(Some(group), TIMEOUT).expect("Kafka answers");
         groups.groups().iter().any(|group| group.state() == "Stable" && group.members().len() == members)
     }
 
     /// The offsets a group has committed, partition by partition; −1 for none.
-    pub(crate) fn committed(&self, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
+    pub(crate) fn committed_offsets(&self, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
         let consumer: BaseConsumer = self.config().set("group.id", group).create().expect("a consumer");
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {
@@ -211,11 +211,11 @@ impl Kafka {
 }
 
 /// A member of a group that does nothing.
-pub(crate) struct Visitor(BaseConsumer);
+pub(crate) struct IdleMember(BaseConsumer);
 
-impl Visitor {
+impl IdleMember {
     /// Polls once, which keeps it in the group; how many partitions are its own then.
-    pub(crate) fn partitions(&self) -> usize {
+    pub(crate) fn poll_partition_count(&self) -> usize {
         // Records and errors alike are of no interest.
         let _ = self.0.poll(Duration::from_millis(100));
         self.0.assignment().map_or(0, |assigned| assigned.count())
@@ -223,11 +223,11 @@ impl Visitor {
 }
 
 /// A producer.
-pub(crate) struct Producing(BaseProducer);
+pub(crate) struct TestProducer(BaseProducer);
 
-impl Producing {
+impl TestProducer {
     /// Sends `records` on their way.
-    pub(crate) fn send(&self, topic: &str, records: &[Sent]) {
+    pub(crate) fn send(&self, topic: &str, records: &[OutgoingRecord]) {
         for sent in records {
             let mut record = BaseRecord::<[u8], [u8]>::to(topic);
             if let Some(partition) = sent.partition {
@@ -257,12 +257,12 @@ impl Producing {
     }
 }
 
-fn options() -> AdminOptions {
+fn admin_options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(TIMEOUT))
 }
 
 /// One keyed record per event line.
-pub(crate) fn keyed_by_user(lines: &[String], partition: Option<i32>) -> Vec<Sent> {
+pub(crate) fn key_events_by_user(lines: &[String], partition: Option<i32>) -> Vec<OutgoingRecord> {
     lines
         .iter()
         .map(|line| {
@@ -271,7 +271,7 @@ pub(crate) fn keyed_by_user(lines: &[String], partition: Option<i32>) -> Vec<Sen
                 serde_json::Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            Sent { partition, key: Some(key.into_bytes()), payload: Some(line.clone().into_bytes()) }
+            OutgoingRecord { partition, key: Some(key.into_bytes()), payload: Some(line.clone().into_bytes()) }
         })
         .collect()
 }

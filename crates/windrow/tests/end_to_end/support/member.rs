@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 
-use windrow_connectors::kafka::{Topic, TopicGuard, await_topic};
-use windrow_engine::Stop;
-use windrow_spec::KafkaSource as Settings;
+use windrow_connectors::kafka::{TopicIdentity, TopicMonitor, wait_for_topic};
+use windrow_engine::StopSignal;
+use windrow_spec::KafkaSourceSpec as Settings;
 
 use super::kafka::Kafka;
 
 /// The shipped pipeline's settings, with another topic and a group of its own.
-pub(crate) fn settings(kafka: &Kafka, topic: &str) -> Settings {
-    let mut settings = windrow_spec::parse("p", windrow_spec::ECOMMERCE, &[]).expect("the shipped pipeline").source;
+pub(crate) fn member_settings(kafka: &Kafka, topic: &str) -> Settings {
+    let mut settings =
+        windrow_spec::parse("p", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline").source;
     settings.brokers.clone_from(&kafka.brokers);
     topic.clone_into(&mut settings.topic);
-    settings.group = Kafka::unique("group");
+    settings.group = Kafka::unique_name("group");
     settings
 }
 
-pub(crate) fn topic(kafka: &Kafka, topic: &str) -> Topic {
-    await_topic(&kafka.brokers, topic, None, &Stop::default()).expect("Kafka answers").expect("no stop")
+pub(crate) fn await_test_topic(kafka: &Kafka, topic: &str) -> TopicIdentity {
+    wait_for_topic(&kafka.brokers, topic, None, &StopSignal::default()).expect("Kafka answers").expect("no stop")
 }
 
-pub(crate) fn guard(kafka: &Kafka, name: &str) -> Arc<TopicGuard> {
-    Arc::new(TopicGuard::new(&topic(kafka, name), &kafka.brokers, false).expect("a guard"))
+pub(crate) fn create_topic_guard(kafka: &Kafka, name: &str) -> Arc<TopicMonitor> {
+    Arc::new(TopicMonitor::new(&await_test_topic(kafka, name), &kafka.brokers, false).expect("a guard"))
 }

@@ -13,16 +13,16 @@ pub(crate) struct Redis {
 }
 
 /// What the keys of fences begin with, which are no rows.
-const FENCES: &str = "windrow:fence:";
+const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
 /// Key, then field, then value.
-pub(crate) type Contents = BTreeMap<String, BTreeMap<String, String>>;
+pub(crate) type RowsByKey = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Redis {
     pub(crate) fn start() -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let server = spawn(port, folder.path());
+        let server = spawn_server(port, folder.path());
         let redis = Self { port, folder, server };
         redis.await_ready();
         redis
@@ -33,7 +33,7 @@ impl Redis {
     }
 
     fn await_ready(&self) {
-        super::eventually(10, "redis-server answers", || {
+        super::wait_until(10, "redis-server answers", || {
             redis::Client::open(self.url())
                 .and_then(|client| client.get_connection())
                 .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection))
@@ -46,30 +46,30 @@ impl Redis {
     }
 
     /// Stops the process without killing it: a Redis that hangs.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
+    pub(crate) fn pause(&self) {
+        self.send_signal("-STOP");
     }
 
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
+    pub(crate) fn resume(&self) {
+        self.send_signal("-CONT");
     }
 
-    fn signal(&self, signal: &str) {
+    fn send_signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.server.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Every row. Each must be a hash with a time to live of at most its view's.
-    pub(crate) fn contents(&self) -> Contents {
+    pub(crate) fn read_rows(&self) -> RowsByKey {
         let mut connection = self.connect();
         let keys: Vec<String> = connection.keys("*").expect("KEYS");
-        let keys: Vec<String> = keys.into_iter().filter(|key| !key.starts_with(FENCES)).collect();
+        let keys: Vec<String> = keys.into_iter().filter(|key| !key.starts_with(FENCE_KEY_PREFIX)).collect();
         let mut question = redis::pipe();
         for key in &keys {
             question.hgetall(key).ttl(key);
         }
         if keys.is_empty() {
-            return Contents::new();
+            return RowsByKey::new();
         }
         let answers: Vec<redis::Value> = question.query(&mut connection).expect("HGETALL and TTL");
         let mut answers = answers.into_iter();
@@ -86,9 +86,9 @@ impl Redis {
     }
 
     /// Number of rows.
-    pub(crate) fn size(&self) -> usize {
+    pub(crate) fn row_count(&self) -> usize {
         let keys: Vec<String> = self.connect().keys("*").expect("KEYS");
-        keys.iter().filter(|key| !key.starts_with(FENCES)).count()
+        keys.iter().filter(|key| !key.starts_with(FENCE_KEY_PREFIX)).count()
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-fn spawn(port: u16, folder: &std::path::Path) -> Child {
+fn spawn_server(port: u16, folder: &std::path::Path) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .current_dir(folder)
@@ -116,20 +116,20 @@ fn spawn(port: u16, folder: &std::path::Path) -> Child {
 
 impl Redis {
     /// Loses everything.
-    pub(crate) fn empty(&self) {
+    pub(crate) fn flush_all(&self) {
         redis::cmd("FLUSHALL").exec(&mut self.connect()).expect("FLUSHALL");
     }
 
     /// Crashes, and starts again with nothing.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart_empty(&mut self) {
         self.server.kill().expect("it runs");
         self.server.wait().expect("it ends");
-        self.server = spawn(self.port, self.folder.path());
+        self.server = spawn_server(self.port, self.folder.path());
         self.await_ready();
     }
 
     /// Writes what it holds to its folder, where only [`Self::restart_with_copy`] looks for it.
-    pub(crate) fn copy_aside(&self) {
+    pub(crate) fn save_copy(&self) {
         redis::cmd("SAVE").exec(&mut self.connect()).expect("SAVE");
         let folder = self.folder.path();
         std::fs::rename(folder.join("dump.rdb"), folder.join("copy")).expect("a copy");
@@ -139,7 +139,7 @@ impl Redis {
     pub(crate) fn restart_with_copy(&mut self) {
         let folder = self.folder.path();
         std::fs::rename(folder.join("copy"), folder.join("dump.rdb")).expect("a copy");
-        self.restart();
+        self.restart_empty();
     }
 }
 
@@ -147,7 +147,7 @@ impl Redis {
     /// A server on `port`, for tests that begin without one.
     pub(crate) fn start_on(port: u16) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let server = spawn(port, folder.path());
+        let server = spawn_server(port, folder.path());
         let redis = Self { port, folder, server };
         redis.await_ready();
         assert!(redis.folder.path().is_dir());

@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use super::redis::{Contents, Redis};
+use super::redis::{Redis, RowsByKey};
 
 /// The fields of a row, as Redis holds them.
-pub(crate) type Fields = BTreeMap<String, String>;
+pub(crate) type RowFields = BTreeMap<String, String>;
 
 /// A row with its key in Redis.
-pub(crate) struct Keyed {
+pub(crate) struct KeyedRow {
     pub(crate) key: String,
     pub(crate) window_end: i64,
-    pub(crate) fields: Fields,
+    pub(crate) fields: RowFields,
 }
 
 /// A JSON line as a row; `None` for a late event.
-pub(crate) fn keyed(line: &str) -> Option<Keyed> {
+pub(crate) fn parse_keyed_row(line: &str) -> Option<KeyedRow> {
     let mut row: Map<String, Value> = serde_json::from_str(line).expect("a JSON line");
     if row.contains_key("late") {
         return None;
@@ -41,13 +41,13 @@ pub(crate) fn keyed(line: &str) -> Option<Keyed> {
             (name, value)
         })
         .collect();
-    Some(Keyed { key, window_end, fields })
+    Some(KeyedRow { key, window_end, fields })
 }
 
 /// What is left in Redis once all `rows` (JSON lines) are written: the last row of every key.
-pub(crate) fn last_per_key<'a>(rows: impl IntoIterator<Item = &'a str>) -> Contents {
-    let mut last: BTreeMap<String, (i64, Fields)> = BTreeMap::new();
-    for row in rows.into_iter().filter(|line| !line.is_empty()).filter_map(keyed) {
+pub(crate) fn last_row_per_key<'a>(rows: impl IntoIterator<Item = &'a str>) -> RowsByKey {
+    let mut last: BTreeMap<String, (i64, RowFields)> = BTreeMap::new();
+    for row in rows.into_iter().filter(|line| !line.is_empty()).filter_map(parse_keyed_row) {
         let newer = last.get(&row.key).is_none_or(|(latest, _)| row.window_end > *latest);
         if newer {
             last.insert(row.key, (row.window_end, row.fields));
@@ -57,8 +57,8 @@ pub(crate) fn last_per_key<'a>(rows: impl IntoIterator<Item = &'a str>) -> Conte
 }
 
 /// Asserts that Redis holds exactly `expected`; doubles may differ by 1e-9 relative, as sums of panes do.
-pub(crate) fn assert_same(expected: &Contents, found: &Contents, what: &str) {
-    let only_in = |these: &Contents, those: &Contents| {
+pub(crate) fn assert_same_rows(expected: &RowsByKey, found: &RowsByKey, what: &str) {
+    let only_in = |these: &RowsByKey, those: &RowsByKey| {
         these.keys().filter(|key| !those.contains_key(*key)).cloned().collect::<Vec<_>>()
     };
     let (missing, nobodys) = (only_in(expected, found), only_in(found, expected));
@@ -73,12 +73,12 @@ pub(crate) fn assert_same(expected: &Contents, found: &Contents, what: &str) {
         let got = &found[key];
         assert_eq!(row.keys().collect::<Vec<_>>(), got.keys().collect::<Vec<_>>(), "{what}: other fields in {key}");
         for (field, value) in row {
-            assert!(same_value(value, &got[field]), "{what}: {key} {field}: expected {value}, found {}", got[field]);
+            assert!(values_match(value, &got[field]), "{what}: {key} {field}: expected {value}, found {}", got[field]);
         }
     }
 }
 
-fn same_value(expected: &str, found: &str) -> bool {
+fn values_match(expected: &str, found: &str) -> bool {
     if expected == found {
         return true;
     }
@@ -92,21 +92,21 @@ fn same_value(expected: &str, found: &str) -> bool {
 }
 
 /// Waits until Redis holds exactly `expected`, at most `seconds`.
-pub(crate) fn await_same(expected: &Contents, redis: &Redis, seconds: u64, what: &str) {
+pub(crate) fn await_same_rows(expected: &RowsByKey, redis: &Redis, seconds: u64, what: &str) {
     let until = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < until {
-        let found = redis.contents();
-        let same = |(key, row): (&String, &Fields)| found.get(key).is_some_and(|found| alike(row, found));
+        let found = redis.read_rows();
+        let same = |(key, row): (&String, &RowFields)| found.get(key).is_some_and(|found| rows_match(row, found));
         if found.len() == expected.len() && expected.iter().all(same) {
             return;
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    assert_same(expected, &redis.contents(), what);
+    assert_same_rows(expected, &redis.read_rows(), what);
 }
 
 /// Whether two rows have the same fields and values.
-pub(crate) fn alike(expected: &Fields, found: &Fields) -> bool {
+pub(crate) fn rows_match(expected: &RowFields, found: &RowFields) -> bool {
     expected.len() == found.len()
-        && expected.iter().all(|(field, value)| found.get(field).is_some_and(|found| same_value(value, found)))
+        && expected.iter().all(|(field, value)| found.get(field).is_some_and(|found| values_match(value, found)))
 }

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::kafka::{Kafka, Sent};
-use super::windrow::generate;
+use super::kafka::{Kafka, OutgoingRecord};
+use super::windrow::run_generate;
 
 /// The next number of a xorshift generator, for tests that print their seed.
-pub(crate) struct Dice(u64);
+pub(crate) struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -32,7 +32,7 @@ impl Dice {
 }
 
 /// The seed that the environment asks for, or a new one; printed.
-pub(crate) fn seed() -> u64 {
+pub(crate) fn read_or_create_seed() -> u64 {
     let asked = std::env::var("WINDROW_SEED").ok();
     let seed =
         asked.map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().expect("WINDROW_SEED is a number"));
@@ -41,17 +41,17 @@ pub(crate) fn seed() -> u64 {
 }
 
 /// `count` events of 200 users, 2.4 s apart, with disorder, late ones and some that are malformed.
-pub(crate) fn events(count: usize, seed: u64) -> Vec<Sent> {
+pub(crate) fn generate_events(count: usize, seed: u64) -> Vec<OutgoingRecord> {
     let (text, seed) = (count.to_string(), seed.to_string());
     let backlog_s = count * 12 / 5;
     assert!(backlog_s < 14 * 86_400, "they would not fit into the tally's window");
     let backlog = format!("{backlog_s}s");
     let flags = ["--count", &text, "--users", "200", "--backlog", &backlog, "--seed", &seed];
-    let lines = generate(&[&flags[..], &["--disorder", "9s", "--late", "2", "--malformed", "1"]].concat());
-    lines.into_iter().zip(0_u64..).map(|(line, number)| told(line, number)).collect()
+    let lines = run_generate(&[&flags[..], &["--disorder", "9s", "--late", "2", "--malformed", "1"]].concat());
+    lines.into_iter().zip(0_u64..).map(|(line, number)| add_number_and_time(line, number)).collect()
 }
 
-fn told(line: Vec<u8>, number: u64) -> Sent {
+fn add_number_and_time(line: Vec<u8>, number: u64) -> OutgoingRecord {
     let mut event: Value = serde_json::from_slice(&line).unwrap_or_default();
     // As the generator keys them: a malformed record may have any key.
     let key = event["user_id"].as_str().unwrap_or("malformed").to_owned().into_bytes();
@@ -65,49 +65,49 @@ fn told(line: Vec<u8>, number: u64) -> Sent {
         }
         _ => line,
     };
-    Sent { partition: None, key: Some(key), payload: Some(payload) }
+    OutgoingRecord { partition: None, key: Some(key), payload: Some(payload) }
 }
 
 /// Between two pieces of a load.
-const PAUSE: Duration = Duration::from_millis(50);
+const SEND_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The keys of the rows that `view` has of the users in `events`.
-pub(crate) fn keys(view: &str, events: &[Sent]) -> BTreeSet<String> {
+pub(crate) fn row_keys(view: &str, events: &[OutgoingRecord]) -> BTreeSet<String> {
     let users = events.iter().filter_map(|event| event.key.as_deref());
     users.map(|user| format!("{view}:{}", String::from_utf8_lossy(user))).collect()
 }
 
 /// Somebody who produces events bit by bit.
-pub(crate) struct Load {
+pub(crate) struct EventFeeder {
     thread: Option<JoinHandle<()>>,
-    hurry: Arc<AtomicBool>,
+    send_at_once: Arc<AtomicBool>,
 }
 
-impl Load {
+impl EventFeeder {
     /// Sends `events` over about `time`.
-    pub(crate) fn start(kafka: &Kafka, topic: &str, events: Vec<Sent>, time: Duration) -> Self {
-        let (producer, topic) = (kafka.producer(&[]), topic.to_owned());
-        let hurry = Arc::new(AtomicBool::new(false));
-        let hurried = Arc::clone(&hurry);
-        let pieces = u32::try_from(time.as_millis() / PAUSE.as_millis()).expect("small").max(1);
+    pub(crate) fn start(kafka: &Kafka, topic: &str, events: Vec<OutgoingRecord>, time: Duration) -> Self {
+        let (producer, topic) = (kafka.create_producer(&[]), topic.to_owned());
+        let send_at_once = Arc::new(AtomicBool::new(false));
+        let hurried = Arc::clone(&send_at_once);
+        let pieces = u32::try_from(time.as_millis() / SEND_INTERVAL.as_millis()).expect("small").max(1);
         let piece = events.len().div_ceil(pieces as usize).max(1);
         let thread = std::thread::spawn(move || {
             let mut due = Instant::now();
             for piece in events.chunks(piece) {
                 producer.send(&topic, piece);
-                due += PAUSE;
+                due += SEND_INTERVAL;
                 while Instant::now() < due && !hurried.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(5));
                 }
             }
             producer.flush();
         });
-        Self { thread: Some(thread), hurry }
+        Self { thread: Some(thread), send_at_once }
     }
 
     /// Sends the rest at once.
-    pub(crate) fn finish(mut self) {
-        self.hurry.store(true, Ordering::Relaxed);
+    pub(crate) fn finish_at_once(mut self) {
+        self.send_at_once.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.join().expect("everything is sent");
         }

@@ -6,37 +6,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::expected::Expected;
+use super::expected::ExpectedRows;
 use super::redis::Redis;
-use super::rows::{Fields, alike};
+use super::rows::{RowFields, rows_match};
 
 /// Between two looks.
-const PAUSE: Duration = Duration::from_micros(500);
+const READ_INTERVAL: Duration = Duration::from_micros(500);
 
 /// What was seen under every key, without repetitions.
-type Seen = BTreeMap<String, Vec<Fields>>;
+type SeenRows = BTreeMap<String, Vec<RowFields>>;
 
 /// A reader of some keys.
-pub(crate) struct Watcher {
-    end: Arc<AtomicBool>,
-    thread: JoinHandle<(Seen, usize)>,
+pub(crate) struct RowWatcher {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(SeenRows, usize)>,
 }
 
-impl Watcher {
+impl RowWatcher {
     /// Begins to read `keys`.
     pub(crate) fn start(redis: &Redis, keys: impl IntoIterator<Item = String>) -> Self {
         let mut connection = redis.connect();
         let keys: Vec<String> = keys.into_iter().collect();
-        let end = Arc::new(AtomicBool::new(false));
-        let asked_to_end = Arc::clone(&end);
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked_to_end = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            let (mut seen, mut looks) = (Seen::new(), 0);
+            let (mut seen, mut looks) = (SeenRows::new(), 0);
             let mut question = redis::pipe();
             for key in &keys {
                 question.cmd("HGETALL").arg(key);
             }
             while !asked_to_end.load(Ordering::Relaxed) {
-                let answers: Vec<Fields> = question.query(&mut connection).expect("Redis answers");
+                let answers: Vec<RowFields> = question.query(&mut connection).expect("Redis answers");
                 looks += 1;
                 for (key, row) in keys.iter().zip(answers).filter(|(_, row)| !row.is_empty()) {
                     let rows = seen.entry(key.clone()).or_default();
@@ -44,18 +44,18 @@ impl Watcher {
                         rows.push(row);
                     }
                 }
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(READ_INTERVAL);
             }
             (seen, looks)
         });
-        Self { end, thread }
+        Self { stop, thread }
     }
 
     /// Asserts that under every key rows were seen in the order in which an uninterrupted run writes them, none that it
     /// does not write, and that `latest` never fell. (Rows that are alike cannot be told apart.) Gives the number of
     /// different rows seen.
-    pub(crate) fn never_saw_a_row_go_back(self, expected: &Expected) -> usize {
-        self.end.store(true, Ordering::Relaxed);
+    pub(crate) fn assert_rows_never_went_back(self, expected: &ExpectedRows) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
         let (seen, looks) = self.thread.join().expect("the reader works");
         let mut rows = 0;
         for (key, seen) in &seen {
@@ -63,7 +63,7 @@ impl Watcher {
             let mut sequence = expected.sequences.get(key).unwrap_or(&nothing).iter();
             for (index, row) in seen.iter().enumerate() {
                 assert!(
-                    sequence.any(|expected| alike(expected, row)),
+                    sequence.any(|expected| rows_match(expected, row)),
                     "{key}: a row went back, or is nobody's: {row:?}\nbefore it: {:?}\nall rows of an uninterrupted run:\n{}",
                     &seen[..index],
                     expected
