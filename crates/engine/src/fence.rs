@@ -6,10 +6,8 @@
 //! from a checkpoint knows which of its rows are there already. A row's number means the same in every run
 //! ([`windrow_core::RefusedRow::number`]), hence those need not be written again and nobody sees a value go back.
 
-use crate::{Halt, Partition};
-
-/// Counts the owners of a partition: each claim has a larger one than all before it.
-pub type Epoch = u64;
+use crate::Halt;
+use crate::identifiers::{Epoch, Partition};
 
 /// How many rows of one feature view a partition has produced.
 #[derive(Clone, PartialEq, Eq, Debug)]

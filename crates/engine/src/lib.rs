@@ -7,11 +7,14 @@ pub mod checkpoint;
 mod clock;
 mod dead_letters;
 mod decode;
+mod fault_class;
 mod fence;
 mod halt;
+mod identifiers;
 mod job;
 mod metrics;
 mod reach;
+mod retry_backoff;
 mod sink;
 mod source;
 mod stop;
@@ -21,11 +24,12 @@ pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, L
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink};
 pub use decode::{DecodeError, EventDecoder, MAX_DEPTH, MAX_RECORD_BYTES};
+pub use fault_class::FaultClass;
 pub use fence::{
-    ClaimOutcome, Epoch, FenceToken, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence,
-    ViewRowCount,
+    ClaimOutcome, FenceToken, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence, ViewRowCount,
 };
 pub use halt::Halt;
+pub use identifiers::{Epoch, Offset, Partition};
 pub use job::JobDefinition;
 pub use metrics::{
     CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, Histogram, HistogramCounts,
@@ -33,7 +37,8 @@ pub use metrics::{
     TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
 };
 pub use reach::{DependencyOutage, Reachability};
+pub use retry_backoff::RetryBackoff;
 pub use sink::{FlushTicket, RefusedRow, Sink, TriggerRecord};
-pub use source::{Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+pub use source::{PartitionOffsets, PollOutcome, Source, SourceRecord};
 pub use stop::StopSignal;
 pub use worker::{Worker, WorkerOutcome};

@@ -6,12 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Halt;
-
-/// A partition's number within its topic.
-pub type Partition = i32;
-
-/// A record's place in its partition.
-pub type Offset = i64;
+use crate::identifiers::{Offset, Partition};
 
 /// For some partitions, the offset of the next record to read.
 pub type PartitionOffsets = BTreeMap<Partition, Offset>;

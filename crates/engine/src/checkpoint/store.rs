@@ -9,6 +9,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use crate::fault_class::FaultClass;
+
 /// An object, as a list shows it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ListedObject {
@@ -30,6 +32,17 @@ pub enum StoreFault {
     /// The store refuses (no such bucket, no permission, not a directory); only a person can mend that.
     #[error("{0}")]
     Refused(String),
+}
+
+impl StoreFault {
+    /// Returns what can end the fault. An existing object is an answer and ends nothing by itself.
+    #[must_use]
+    pub const fn class(&self) -> FaultClass {
+        match self {
+            Self::Failed(_) => FaultClass::Transient,
+            Self::Exists | Self::Refused(_) => FaultClass::NeedsOperator,
+        }
+    }
 }
 
 /// A place for objects. Calls block, may be made from any thread, and end in bounded time.
