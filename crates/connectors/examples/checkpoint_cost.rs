@@ -17,7 +17,7 @@ use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity}
 use windrow_engine::{
     CheckpointStore, CheckpointStoreOpener, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
     NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord,
-    StopSignal, SystemClock, Worker, WorkerMetrics,
+    StopSignal, SystemClock, Worker, WorkerMetrics, WorkerParts,
 };
 use windrow_spec::{Pipeline, SHIPPED_PIPELINE, parse};
 
@@ -227,10 +227,17 @@ fn run(
     let stop = StopSignal::default();
     let traffic = TrafficSource::new(users, stops, end, &stop);
     let metrics = WorkerMetrics::new(pipeline.views.len());
-    let clock = SystemClock::start();
     let job = job(pipeline);
-    let mut worker =
-        Worker::new(job, traffic, DiscardingSink, NoDeadLetterSink, clock, checkpoints, stop, Arc::clone(&metrics));
+    let mut worker = Worker::new(WorkerParts {
+        job,
+        source: traffic,
+        sink: DiscardingSink,
+        dead_letters: NoDeadLetterSink,
+        clock: SystemClock::shared(),
+        checkpoints,
+        stop_signal: stop,
+        metrics: Arc::clone(&metrics),
+    });
     match worker.run() {
         Err(Halt::Input(done)) if done == "done" => {}
         other => println!("ended otherwise: {other:?}"),

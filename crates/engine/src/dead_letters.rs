@@ -3,7 +3,7 @@
 //!
 //! Owns: what a dead letter says. Does not own: where it is kept (the connectors).
 
-use crate::{Halt, RefusedRow, SourceRecord};
+use crate::{Halt, SourceRecord};
 
 /// A record that could not become an event.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,15 @@ pub struct DeadLetter<'a> {
     pub record: SourceRecord<'a>,
     /// Why it is not an event.
     pub reason: &'a str,
+}
+
+/// A row that the store refused for a reason of its own, such as a key that holds something else than rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefusedRow {
+    /// Its key in the store.
+    pub key: Vec<u8>,
+    /// The store's reason.
+    pub reason: String,
 }
 
 /// A place where dead letters are kept.

@@ -7,7 +7,7 @@
 //! ([`windrow_core::RefusedRow::number`]), hence those need not be written again and nobody sees a value go back.
 
 use crate::Halt;
-use crate::identifiers::{Epoch, Partition};
+use crate::identifiers::{Epoch, FenceToken, Partition};
 
 /// How many rows of one feature view a partition has produced.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,15 +58,6 @@ impl RowFence for NoRowFence {
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
         Ok(ClaimOutcome::Granted(claim.row_counts.iter().map(|count| count.rows).collect()))
     }
-}
-
-/// Whose row it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FenceToken {
-    /// The partition whose shard produced it.
-    pub partition: Partition,
-    /// The epoch in which this worker owns that partition.
-    pub epoch: Epoch,
 }
 
 /// A partition whose rows the store no longer takes from this worker; the rows handed over since are dropped.

@@ -12,6 +12,7 @@ mod fence;
 mod halt;
 mod identifiers;
 mod job;
+mod manual_clock;
 mod metrics;
 mod reach;
 mod retry_backoff;
@@ -22,15 +23,14 @@ mod worker;
 
 pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use clock::{Clock, SystemClock};
-pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink};
+pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow};
 pub use decode::{DecodeError, EventDecoder, MAX_DEPTH, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
-pub use fence::{
-    ClaimOutcome, FenceToken, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence, ViewRowCount,
-};
+pub use fence::{ClaimOutcome, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence, ViewRowCount};
 pub use halt::Halt;
-pub use identifiers::{Epoch, Offset, Partition};
+pub use identifiers::{Epoch, FenceToken, Offset, Partition, PartitionOffsets};
 pub use job::JobDefinition;
+pub use manual_clock::ManualClock;
 pub use metrics::{
     CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, Histogram, HistogramCounts,
     LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark, TimelineMarkKind,
@@ -38,7 +38,7 @@ pub use metrics::{
 };
 pub use reach::{DependencyOutage, Reachability};
 pub use retry_backoff::RetryBackoff;
-pub use sink::{FlushTicket, RefusedRow, Sink, TriggerRecord};
-pub use source::{PartitionOffsets, PollOutcome, Source, SourceRecord};
+pub use sink::{FlushTicket, Sink, TriggerRecord};
+pub use source::{PollOutcome, Source, SourceRecord};
 pub use stop::StopSignal;
-pub use worker::{Worker, WorkerOutcome};
+pub use worker::{Worker, WorkerOutcome, WorkerParts};

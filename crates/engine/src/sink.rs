@@ -9,20 +9,11 @@ use std::time::Duration;
 
 use windrow_core::{LateEvent, Row};
 
-use crate::{Counter, FenceToken, Halt, LostPartition};
+use crate::{Counter, FenceToken, Halt, LostPartition, RefusedRow};
 
 /// Stands for everything handed to a sink before it was issued. Later tickets are larger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct FlushTicket(pub u64);
-
-/// A row that the store refused for a reason of its own, such as a key that holds something else than rows.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RefusedRow {
-    /// Its key in the store.
-    pub key: Vec<u8>,
-    /// The store's reason.
-    pub reason: String,
-}
 
 /// The record whose arrival made windows fire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,14 +2,10 @@
 //!
 //! Owns: the contract between a worker and its input. Does not own: any particular input (the connectors), or decoding.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Halt;
-use crate::identifiers::{Offset, Partition};
-
-/// For some partitions, the offset of the next record to read.
-pub type PartitionOffsets = BTreeMap<Partition, Offset>;
+use crate::identifiers::{Offset, Partition, PartitionOffsets};
 
 /// One record, borrowed from the source for the time of the call.
 #[derive(Clone, Copy, Debug)]

@@ -47,12 +47,12 @@ const TIMING_SAMPLE_MASK: Offset = 63;
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// One worker.
-pub struct Worker<S, K, D, C> {
+pub struct Worker<Input, Output, Rejects> {
     job: JobDefinition,
-    source: S,
-    sink: K,
-    dead_letters: D,
-    clock: C,
+    source: Input,
+    sink: Output,
+    dead_letters: Rejects,
+    clock: Arc<dyn Clock>,
     stop_signal: StopSignal,
     metrics: Arc<WorkerMetrics>,
     checkpoints: Option<CheckpointConfig>,
@@ -70,6 +70,27 @@ pub struct Worker<S, K, D, C> {
     last_published: Option<Duration>,
 }
 
+/// What a worker is made of.
+pub struct WorkerParts<Input, Output, Rejects> {
+    /// What is computed.
+    pub job: JobDefinition,
+    /// Where records come from.
+    pub source: Input,
+    /// Where rows go.
+    pub sink: Output,
+    /// Where records that are not events, and refused rows, go.
+    pub dead_letters: Rejects,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where state is kept. Without it, state ends with the worker: right for input that can be read again from its
+    /// beginning.
+    pub checkpoints: Option<CheckpointConfig>,
+    /// Ends the worker.
+    pub stop_signal: StopSignal,
+    /// Where the worker publishes what it does.
+    pub metrics: Arc<WorkerMetrics>,
+}
+
 /// How a worker ended, when it was not halted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WorkerOutcome {
@@ -85,20 +106,11 @@ pub enum WorkerOutcome {
     StoppedWithUnwrittenRows,
 }
 
-impl<S: Source, K: Sink, D: DeadLetterSink, C: Clock> Worker<S, K, D, C> {
-    /// A worker without partitions. Without `checkpoints` its state ends with it, which is right for input that can be
-    /// read again from its beginning.
-    #[allow(clippy::too_many_arguments)] // each is a different thing, and there is one caller per command
-    pub fn new(
-        job: JobDefinition,
-        source: S,
-        sink: K,
-        dead_letters: D,
-        clock: C,
-        checkpoints: Option<CheckpointConfig>,
-        stop_signal: StopSignal,
-        metrics: Arc<WorkerMetrics>,
-    ) -> Self {
+impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
+    /// Returns a worker without partitions.
+    #[must_use]
+    pub fn new(parts: WorkerParts<Input, Output, Rejects>) -> Self {
+        let WorkerParts { job, source, sink, dead_letters, clock, checkpoints, stop_signal, metrics } = parts;
         let blocked_ns = sink.blocked_ns_counter();
         metrics.time_use.set_blocked_counter(Arc::clone(&blocked_ns));
         let mut recording_budget = RecordingBudget::default();

@@ -9,7 +9,7 @@ use windrow_core::{Aggregate, EventSchema, EventTime, Feature, FeatureView, Row,
 use windrow_engine::{
     Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition,
     PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord, StopSignal, SystemClock, TimelineMarkKind,
-    TriggerRecord, TruncatedBytes, Worker, WorkerMetrics,
+    TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerParts,
 };
 
 /// What happens next in a script.
@@ -167,10 +167,19 @@ fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc
     let stop = StopSignal::default();
     let source = ScriptedSource { steps: next.into_iter().collect(), offset: 100, assigned: false, stop: stop.clone() };
     let metrics = WorkerMetrics::new(2);
-    let (clock, said) = (SystemClock::start(), Arc::clone(&metrics));
-    Worker::new(test_job(), source, sink, NoDeadLetterSink, clock, None, stop, metrics)
-        .run()
-        .expect("nothing halts it");
+    let said = Arc::clone(&metrics);
+    Worker::new(WorkerParts {
+        job: test_job(),
+        source,
+        sink,
+        dead_letters: NoDeadLetterSink,
+        clock: SystemClock::shared(),
+        checkpoints: None,
+        stop_signal: stop,
+        metrics,
+    })
+    .run()
+    .expect("nothing halts it");
     said
 }
 

@@ -7,6 +7,7 @@ use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind
 use windrow_engine::{
     EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition, PartitionOffsets,
     PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
+    WorkerParts,
 };
 
 /// Ten events of one window; somebody asks to stop in front of the one at `stop_at`, and the source, which knows nothing
@@ -114,8 +115,16 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
     let (stop, rows, committed) = (StopSignal::default(), CollectedRows::default(), Arc::default());
     let source = TenEventSource { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
     let metrics = WorkerMetrics::new(1);
-    let clock = SystemClock::start();
-    let mut worker = Worker::new(job, source, rows.clone(), NoDeadLetterSink, clock, None, stop, Arc::clone(&metrics));
+    let mut worker = Worker::new(WorkerParts {
+        job,
+        source,
+        sink: rows.clone(),
+        dead_letters: NoDeadLetterSink,
+        clock: SystemClock::shared(),
+        checkpoints: None,
+        stop_signal: stop,
+        metrics: Arc::clone(&metrics),
+    });
     assert!(!metrics.time_use.ended());
     let ended = worker.run().expect("nothing halts it");
     assert!(metrics.time_use.ended(), "whoever watches must not take it for one that is stuck");

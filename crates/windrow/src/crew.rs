@@ -12,7 +12,7 @@ use windrow_connectors::kafka::{GroupMonitor, KafkaSource, TopicIdentity, TopicM
 use windrow_core::FeatureView;
 use windrow_engine::{
     CheckpointConfig, Halt, JobDefinition, PartitionOffsets, Sink, StopSignal, SystemClock, Worker, WorkerMetrics,
-    WorkerOutcome,
+    WorkerOutcome, WorkerParts,
 };
 use windrow_spec::{GroupProtocol, Pipeline};
 
@@ -79,16 +79,16 @@ impl WorkerPool<'_> {
                     KafkaSource::join_group(&pipeline.source, Arc::clone(&guard), instance.as_deref(), group.clone())?
                 }
             };
-            ready.push(Worker::new(
-                JobDefinition::clone(&job),
+            ready.push(Worker::new(WorkerParts {
+                job: JobDefinition::clone(&job),
                 source,
-                sink(index),
-                dead_letters.worker_dead_letters(),
-                SystemClock::start(),
-                Some(checkpoints.clone()),
-                stop.clone(),
-                Arc::clone(&all_metrics[index]),
-            ));
+                sink: sink(index),
+                dead_letters: dead_letters.worker_dead_letters(),
+                clock: SystemClock::shared(),
+                checkpoints: Some(checkpoints.clone()),
+                stop_signal: stop.clone(),
+                metrics: Arc::clone(&all_metrics[index]),
+            }));
         }
         let started = Instant::now();
         let first_halt = OnceLock::new();

@@ -16,8 +16,8 @@ use super::owned::OwnedPartition;
 use crate::checkpoint::{CheckpointCommand, OpenedPartition};
 use crate::metrics::now_ms;
 use crate::{
-    Clock, DeadLetterSink, Epoch, FenceToken, Halt, LostPartition, Offset, Partition, PartitionLossReason,
-    PartitionOffsets, RestoreRecord, Sink, Source, TimelineMarkKind,
+    DeadLetterSink, Epoch, FenceToken, Halt, LostPartition, Offset, Partition, PartitionLossReason, PartitionOffsets,
+    RestoreRecord, Sink, Source, TimelineMarkKind,
 };
 
 /// How long the group waits for a last checkpoint.
@@ -82,7 +82,7 @@ fn format_partitions(partitions: &[Partition]) -> String {
     format!("partition{} {}", if partitions.len() == 1 { "" } else { "s" }, numbers.join(", "))
 }
 
-impl<S: Source, K: Sink, D: DeadLetterSink, C: Clock> Worker<S, K, D, C> {
+impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     pub(super) fn advance_changes(&mut self) -> Result<(), Halt> {
         self.reclaim_fenced_partition()?;
         let now = self.clock.now();

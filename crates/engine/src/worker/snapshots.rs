@@ -16,8 +16,8 @@ use super::{POLL_TIMEOUT, POLL_TIMEOUT_DURING_SNAPSHOT, Worker, WorkerOutcome};
 use crate::checkpoint::{CheckpointCommand, CheckpointEvent, SnapshotCompletion, SnapshotOutcome, SnapshotPurpose};
 use crate::metrics::now_ms;
 use crate::{
-    CheckpointRecord, CheckpointState, Clock, DeadLetterSink, FenceToken, Halt, Partition, PartitionOffsets, Sink,
-    Source, TimelineMarkKind,
+    CheckpointRecord, CheckpointState, DeadLetterSink, FenceToken, Halt, Partition, PartitionOffsets, Sink, Source,
+    TimelineMarkKind,
 };
 
 /// Bytes saved between two polls: about a millisecond's work.
@@ -29,7 +29,7 @@ const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
 /// After a savepoint of a partition failed, until the next attempt.
 const SAVEPOINT_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-impl<S: Source, K: Sink, D: DeadLetterSink, C: Clock> Worker<S, K, D, C> {
+impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     /// How long a poll may wait without holding a snapshot up.
     pub(super) fn poll_timeout(&self) -> Duration {
         let waiting = self.checkpoint_thread.as_ref().map_or(0, |keeper| keeper.unwritten_bytes());

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use windrow_connectors::file::{BytesReadCounter, FileDeadLetters, FileSource, JsonLinesSink, TimeoutReader};
-use windrow_engine::{DeadLetterSink, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome};
+use windrow_engine::{
+    DeadLetterSink, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+};
 
 use crate::cli::ReplayArgs;
 use crate::exit::{CommandFailure, ExitStatus};
@@ -39,8 +41,16 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let sink = JsonLinesSink::new(output, output_name, &views, pipeline.event.schema.key_name());
     let source = FileSource::new(input.reader, input.name, Arc::clone(&progress));
     let started = Instant::now();
-    let mut worker =
-        Worker::new(job, source, sink, dead_letters, SystemClock::start(), None, stop, Arc::clone(&metrics));
+    let mut worker = Worker::new(WorkerParts {
+        job,
+        source,
+        sink,
+        dead_letters,
+        clock: SystemClock::shared(),
+        checkpoints: None,
+        stop_signal: stop,
+        metrics: Arc::clone(&metrics),
+    });
     let ended = run_with_progress_bar(input.bytes, &progress, || worker.run())?;
 
     let totals = WorkerTotals::sum_workers([&*metrics], views.len());

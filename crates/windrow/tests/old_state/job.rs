@@ -16,7 +16,7 @@ use windrow_engine::checkpoint::{RestoreSource, SavepointRequests, StateIdentity
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CheckpointStoreOpener, EventDecoder, FenceToken, FlushTicket, Halt,
     JobDefinition, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source,
-    SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
+    SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::Pipeline;
 
@@ -125,9 +125,18 @@ pub(crate) fn run(
         ends: PARTITIONS.to_vec(),
         began: Instant::now(),
     };
-    let (clock, metrics) = (SystemClock::start(), WorkerMetrics::new(job.views.len()));
-    let ended =
-        Worker::new(job, feed, sink, NoDeadLetterSink, clock, checkpoints, StopSignal::default(), metrics).run();
+    let metrics = WorkerMetrics::new(job.views.len());
+    let parts = WorkerParts {
+        job,
+        source: feed,
+        sink,
+        dead_letters: NoDeadLetterSink,
+        clock: SystemClock::shared(),
+        checkpoints,
+        stop_signal: StopSignal::default(),
+        metrics,
+    };
+    let ended = Worker::new(parts).run();
     let as_told = match &ended {
         Ok(ended) => *ended == WorkerOutcome::InputExhausted,
         Err(halt) => halt.to_string() == KILLED,

@@ -9,7 +9,7 @@ use windrow_connectors::object_store::ObjectStores;
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::{
     CheckpointStore, CheckpointStoreOpener, EventDecoder, Halt, JobDefinition, NoDeadLetterSink, StopSignal,
-    SystemClock, Worker, WorkerMetrics, WorkerOutcome,
+    SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::{Pipeline, PipelineOverride, SHIPPED_PIPELINE, parse};
 
@@ -104,8 +104,16 @@ impl JobSetup {
         };
         let sink = self.rows.sink(&job.views, event.schema.key_name());
         let (metrics, checkpoints) = (Arc::clone(metrics), Some(self.checkpoints.clone()));
-        let mut worker =
-            Worker::new(job, script, sink, NoDeadLetterSink, SystemClock::start(), checkpoints, stop.clone(), metrics);
+        let mut worker = Worker::new(WorkerParts {
+            job,
+            source: script,
+            sink,
+            dead_letters: NoDeadLetterSink,
+            clock: SystemClock::shared(),
+            checkpoints,
+            stop_signal: stop.clone(),
+            metrics,
+        });
         match worker.run() {
             Ok(ended) => RunOutcome::Ended(ended),
             Err(Halt::Input(reason)) if reason == KILLED => RunOutcome::Killed,

@@ -1,0 +1,47 @@
+//! A clock that tests move.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::Clock;
+
+/// A clock that moves only by [`Self::advance`] and by sleeping. Clones are the same clock.
+///
+/// Sleeping returns at once, with the clock moved on; other threads get a chance to run. So a test that waits for hours of
+/// the engine's time takes moments.
+#[derive(Clone, Debug)]
+pub struct ManualClock {
+    now_ns: Arc<AtomicU64>,
+    wall_start_ms: i64,
+}
+
+impl ManualClock {
+    /// Returns a clock whose monotonic time is zero and whose wall clock shows `wall_start_ms`, in epoch milliseconds.
+    #[must_use]
+    pub fn starting_at(wall_start_ms: i64) -> Self {
+        Self { now_ns: Arc::default(), wall_start_ms }
+    }
+
+    /// Moves both clocks on.
+    pub fn advance(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.now_ns.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.now_ns.load(Ordering::Relaxed))
+    }
+
+    fn wall_now_ms(&self) -> i64 {
+        self.wall_start_ms + i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.advance(duration);
+        thread::yield_now();
+    }
+}
