@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Every test of the project, on a fresh machine too.
+# Runs every test of the project, also on a fresh machine.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$ROOT"
-# A developer's own stack must not leak into the tests.
+# The settings of a developer's own stack must not reach the tests.
 unset WINDROW_HOME WINDROW_KAFKA_PORT WINDROW_REDIS_PORT WINDROW_BIN WINDROW_TEST_KAFKA WINDROW_TEST_REDIS
 unset WINDROW_TEST_S3 WINDROW_TEST_S3_FAULTS WINDROW_TEST_FLINK WINDROW_UI_PORT WINDROW_KAFKA_UI_PORT WINDROW_TOKEN
 # shellcheck source=dev/lib/say.sh
@@ -26,13 +26,14 @@ usage() {
 usage: ./test.sh [--fast]
 
 Installs what it needs (as root; otherwise it prints the command) and runs everything: format, lints, docs, scripts,
-unit, property, conformance and end-to-end tests on a Kafka, a Redis and an S3 of their own, ./start.sh and the notebooks.
-Ports and folders are its own; everything is stopped at the end. The last line is `N passed, N failed`.
+JavaScript, unit, property, conformance and end-to-end tests, ./start.sh and the notebooks. The tests use their own Kafka,
+Redis and S3, on free ports and in a temporary folder; all of them are stopped at the end. The last line is
+`N passed, N failed`.
 
-  --fast   for developers: no Kafka, no S3, no release build, no notebooks; the tests that need them are skipped
+  --fast   for developers: no Kafka, S3, browser, JavaScript checks, release build or notebooks; their tests are skipped
 
-Where Apache Kafka or the S3 (moto) cannot be had, the tests that need it are skipped with a loud line; with CI=true that
-is a failure. The faults of one S3 are drawn with the seed in WINDROW_TEST_SEED, or a new one, which is printed.
+If Apache Kafka, the S3 (moto) or Node.js 20 is not available, a loud line says so and their tests are skipped; with
+CI=true that is a failure. WINDROW_TEST_SEED seeds the faults of one S3; without it a new seed is printed.
 EOF
 }
 
@@ -46,7 +47,7 @@ for argument; do
 done
 
 PASSED=0 FAILED=0 SKIPPED=0
-# Why there is no Apache Kafka, no S3, no Flink, and no browser; empty when there is one.
+# Why Apache Kafka, S3, Flink and a browser are missing; empty where they are not.
 WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
 SEED=${WINDROW_TEST_SEED:-$RANDOM}
@@ -55,7 +56,7 @@ BINARY=${CARGO_TARGET_DIR:-$ROOT/target}/release/windrow
 VENV=$ROOT/.windrow/venv
 CURRENT=''
 
-# The end, however it comes: nothing is left running, and the last line is the count.
+# Stops all servers and prints the counts, at any end of the script.
 finish() {
     local code=$?
     trap - EXIT INT TERM
@@ -78,7 +79,7 @@ finish() {
     exit "$code"
 }
 
-# stage TITLE COUNT COMMAND…: (`set -e` is off inside the command) runs the command with its output in a log that is shown only on failure.
+# stage TITLE COUNT COMMAND…: runs the command and shows its output only on failure. `set -e` is off inside the command.
 # COUNT LOG CODE adds to PASSED and FAILED. The first failing stage ends the run.
 stage() {
     local title=$1 count=$2 began=$SECONDS code=0 failed_before=$FAILED
@@ -98,12 +99,12 @@ stage() {
     CURRENT=''
 }
 
-# What went wrong: the tests' own accounts where there are some, otherwise the log's end.
+# Shows why a stage failed: the reports of the failed tests, or else the end of the log.
 show_failure() {
     if grep -q '^failures:$' "$1"; then
         awk '/^failures:$/ { show = 1 } show { print "   │ " $0 } /^test result:/ { show = 0 }' "$1" | sed -n '1,300p' >&2
     elif grep -q '^ *not ok ' "$1"; then
-        # An account ends with `...` two columns in from its first line; the same further in is part of it.
+        # A report ends with `...` two columns right of its first line; deeper ones belong to the report.
         awk '/^ *not ok / { show = 1; match($0, /^ */); end = substr($0, 1, RLENGTH) "  ..." }
              show         { print "   │ " $0 }
              $0 == end    { show = 0 }' "$1" | sed -n '1,300p' >&2
@@ -112,13 +113,13 @@ show_failure() {
     fi
 }
 
-# A stage that is one check.
+# Counts a stage as one check.
 count_one() { (($2 == 0)) && PASSED=$((PASSED + 1)) || FAILED=$((FAILED + 1)); }
 
-# Preparation is no test; it counts only when it fails.
+# Counts a preparation only if it fails.
 count_none() { :; }
 
-# cargo's summaries; a test that skipped itself is not one that passed.
+# Counts cargo's summaries. A test that skipped itself did not pass.
 count_cargo() {
     local passed failed skipped
     read -r passed failed skipped < <(awk '
@@ -131,7 +132,7 @@ count_cargo() {
     grep -E '^test result:|^     Running|^   Doc-tests|^skipped: ' "$1" | sed 's/^ */   /' || true
 }
 
-# Lines `ok …` and `FAILED …`.
+# Counts the lines `ok …` and `FAILED …`.
 count_lines() {
     local passed failed
     passed=$(grep -c '^ok ' "$1") || true
@@ -154,7 +155,7 @@ tools() {
     rust_component clippy cargo clippy --version
 }
 
-# rust_component NAME CHECK…
+# rust_component NAME CHECK…: installs a component of the Rust toolchain if CHECK fails.
 rust_component() {
     local name=$1
     shift
@@ -165,7 +166,7 @@ rust_component() {
     return 1
 }
 
-# Fetches Kafka, or notes why there is none.
+# Fetches Kafka, or records why it is missing.
 kafka_tools() {
     [[ -z $WITHOUT_KAFKA ]] || return 0
     need_kafka
@@ -178,10 +179,10 @@ kafka_tools() {
     [[ -n $WITHOUT_KAFKA ]] || return 0
     say_warn "no Apache Kafka here ($WITHOUT_KAFKA)"
     [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
-    say_warn 'the tests that need it are SKIPPED; everything else runs'
+    say_warn 'the tests that need it are SKIPPED; all others run'
 }
 
-# Fetches the S3 for tests, or notes why there is none.
+# Fetches the S3 for tests, or records why it is missing.
 s3_tools() {
     [[ -z $WITHOUT_S3 ]] || return 0
     with_ticker 'fetching moto, the S3 for tests' "$TEMP/fetch-s3.log" dev/s3.sh fetch && return
@@ -189,10 +190,10 @@ s3_tools() {
     say_warn "no S3 here ($WITHOUT_S3)"
     say_log_end "$TEMP/fetch-s3.log" 4
     [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
-    say_warn 'the tests that need it are SKIPPED; everything else runs'
+    say_warn 'the tests that need it are SKIPPED; all others run'
 }
 
-# Fetches Flink's command line, or notes why there is none.
+# Fetches Flink's command line, or records why it is missing.
 flink_tools() {
     if [[ -n $WITHOUT_KAFKA ]]; then
         WITHOUT_FLINK='its tests need Apache Kafka too'
@@ -202,17 +203,17 @@ flink_tools() {
     WITHOUT_FLINK=$(sed -n '1s/^error: //p' "$TEMP/fetch-flink.log")
     say_warn "no Flink command line here ($WITHOUT_FLINK)"
     [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
-    say_warn 'the tests that need it are SKIPPED; everything else runs'
+    say_warn 'the tests that need it are SKIPPED; all others run'
 }
 
-# Looks for a Node.js that drives a browser, or notes why there is none.
+# Checks that Node.js is new enough, or records why not.
 browser_tools() {
     ((FAST == 0)) || { WITHOUT_BROWSER='--fast'; return; }
     node_is_new && return
     WITHOUT_BROWSER="Node.js $(node --version) is too old, 20 or newer is needed"
-    say_warn "no browser tests here ($WITHOUT_BROWSER)"
+    say_warn "no JavaScript checks and no browser tests here ($WITHOUT_BROWSER)"
     [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
-    say_warn 'the tests that need it are SKIPPED; everything else runs'
+    say_warn 'the tests that need it are SKIPPED; all others run'
 }
 
 scripts() {
@@ -220,7 +221,7 @@ scripts() {
     local version
     version=$(dev/kafka.sh version)
     if grep -n 'image: apache/kafka:' docker-compose.yml | grep -v "apache/kafka:$version\$"; then
-        echo "docker-compose.yml names another Kafka than dev/pom.xml ($version)"
+        echo "docker-compose.yml and dev/pom.xml ($version) name different versions of Kafka"
         return 1
     fi
 }
@@ -240,14 +241,14 @@ cargo_tests() {
     [[ -n $WITHOUT_KAFKA ]] || export WINDROW_TEST_KAFKA=localhost:$TEST_KAFKA_PORT
     [[ -n $WITHOUT_FLINK ]] || export WINDROW_TEST_FLINK=$ROOT/dev/flink.sh
     if [[ -z $WITHOUT_S3 ]]; then
-        echo "faults of S3 drawn with seed $SEED: to draw them again, WINDROW_TEST_SEED=$SEED ./test.sh"
+        echo "the faults of S3 have the seed $SEED; to repeat them: WINDROW_TEST_SEED=$SEED ./test.sh"
         export WINDROW_TEST_S3=http://localhost:$TEST_S3_PORT WINDROW_TEST_S3_FAULTS=http://localhost:$TEST_S3_FAULTS_PORT
     fi
-    # Shows what a skipped test prints, so that it can be counted.
+    # --show-output prints the lines of skipped tests, which are counted.
     cargo test --workspace --locked --no-fail-fast -- --show-output
 }
 
-# node's summary of its tests.
+# Counts node's summary.
 count_node() {
     local passed failed
     passed=$(sed -n 's/^# pass //p' "$1" | tail -n 1)
@@ -257,9 +258,18 @@ count_node() {
     sed -n 's/^# \(tests\|pass\|fail\) /   \1 /p' "$1"
 }
 
-browser_packages() { npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund; }
+javascript_packages() { npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund; }
 
-# Pages by themselves, on made-up answers: hostile values, empty and broken states.
+javascript_format_and_lint() { tests/browser/node_modules/.bin/biome ci --error-on-warnings --colors=off; }
+
+javascript_types() {
+    local project
+    for project in crates/web tests/browser; do
+        tests/browser/node_modules/.bin/tsc -p "$project/jsconfig.json" || return
+    done
+}
+
+# The job's pages on made-up answers: hostile values, empty and broken states.
 pages() {
     WINDROW_SCREENSHOTS=${WINDROW_SCREENSHOTS:-$TEMP/screenshots} \
         node --test --test-reporter=tap --test-concurrency=1 tests/browser/mock.test.mjs
@@ -296,13 +306,19 @@ stage 'format' count_one cargo fmt --all --check
 stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings
 stage 'docs' count_one env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 stage 'scripts' count_one scripts
+if [[ -z $WITHOUT_BROWSER ]]; then
+    stage 'packages for JavaScript' count_none javascript_packages
+    stage 'JavaScript: format and lint' count_one javascript_format_and_lint
+    stage 'JavaScript: types' count_one javascript_types
+else
+    ((FAST)) || SKIPPED=$((SKIPPED + 2))
+fi
 stage 'metrics and alert rules' count_lines deploy/monitoring/check.sh
 ((FAST)) || stage 'release build' count_one cargo build --release --locked -p windrow
 stage 'servers for the tests' count_none servers
 stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests
 if ((FAST == 0)); then
     if [[ -z $WITHOUT_BROWSER ]]; then
-        stage 'packages for the browser tests' count_none browser_packages
         stage 'pages in a browser' count_node pages
     else
         SKIPPED=$((SKIPPED + 2))
@@ -310,4 +326,4 @@ if ((FAST == 0)); then
     if [[ -z $WITHOUT_KAFKA ]]; then stage 'python for the notebooks' count_none notebooks_venv; else SKIPPED=$((SKIPPED + 2)); fi
     stage 'start.sh, notebooks, stop.sh' count_lines newcomer
 fi
-printf 'all of it took %d s\n' "$((SECONDS - BEGAN))"
+printf 'took %d s\n' "$((SECONDS - BEGAN))"

@@ -1,13 +1,14 @@
-// How soon pages are painted in headless Chromium, in turns with a page that is only a form.
+// Measures how soon headless Chromium paints pages, in turns with a page that is only a form.
 //
 //   npm ci --prefix tests/browser --ignore-scripts && node bench/first_paint.mjs [ROUNDS (10)]
 //
-// The server is the browser tests' stand-in on this machine, which answers at once; what is measured is the browser's work.
+// The server is the mock of the browser tests, which answers at once: the times are the browser's own work.
 
 import { openPage, settled, startBrowser } from "../tests/browser/browser.mjs";
-import { startMock } from "../tests/browser/mock.mjs";
+import { startMock } from "../tests/browser/mock/server.mjs";
 
 const rounds = Number(process.argv[2] ?? 10);
+/** @type {Record<string, number[]>} */
 const took = { "/": [], "/features/111": [], "/login": [] };
 const browser = await startBrowser();
 const mock = await startMock();

@@ -1,11 +1,13 @@
-// What both suites share: a browser, a page that notes everything that goes wrong in it, and what every page must be.
+// What the suites share: a browser, pages that collect their faults, and checks that every page must pass.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+
+/** @import { Browser, Page } from "playwright-core" */
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const SHOTS =
@@ -33,16 +35,26 @@ export async function startBrowser() {
 }
 
 /**
- * A page with `faults`: console errors, exceptions, dialogs, requests that failed. `done()` closes its context.
- * `ahead`: by how many milliseconds the page's clock is.
+ * @typedef {object} Look how a page is opened
+ * @property {number} [width]
+ * @property {string} [theme] `dark` or `light`
+ * @property {number} [ahead] how far the page's clock is ahead, in milliseconds
+ * @property {boolean} [javaScriptEnabled]
  */
-export async function openPage(
-	browser,
-	{ width = 1280, theme = "dark", ahead = 0, ...rest } = {},
-) {
+
+/** `faults`: console errors, exceptions, dialogs, failed requests. @typedef {Page & { faults: string[], done(): Promise<void> }} OpenPage */
+
+/**
+ * Opens a page in a context of its own, which `done()` closes.
+ * @param {Browser} browser
+ * @param {Look} [look]
+ * @returns {Promise<OpenPage>}
+ */
+export async function openPage(browser, look = {}) {
+	const { width = 1280, theme = "dark", ahead = 0, ...rest } = look;
 	const context = await browser.newContext({
 		viewport: { width, height: width < 500 ? 780 : 900 },
-		colorScheme: theme,
+		colorScheme: theme === "light" ? "light" : "dark",
 		timezoneId: "Europe/Berlin",
 		permissions: ["clipboard-read", "clipboard-write"],
 		bypassCSP: false,
@@ -50,40 +62,44 @@ export async function openPage(
 	});
 	if (ahead) await context.clock.setSystemTime(Date.now() + ahead);
 	const page = await context.newPage();
-	page.faults = [];
-	page.on(
-		"console",
-		(message) =>
-			["error", "warning"].includes(message.type()) &&
-			page.faults.push(`console: ${message.text()}`),
-	);
-	page.on("pageerror", (fault) =>
-		page.faults.push(`exception: ${fault.message}`),
-	);
-	page.on("dialog", (dialog) => {
-		page.faults.push(`dialog: ${dialog.message()}`);
-		dialog.dismiss();
+	return Object.assign(page, {
+		faults: collectFaults(page),
+		done: () => context.close(),
 	});
-	// A stream that ends because the page moves on is no fault.
-	page.on(
-		"requestfailed",
-		(request) =>
-			!/ERR_ABORTED/.test(request.failure()?.errorText ?? "") &&
-			page.faults.push(
-				`request: ${request.url()} ${request.failure()?.errorText}`,
-			),
-	);
-	page.on(
-		"response",
-		(response) =>
-			response.status() >= 400 &&
-			page.faults.push(`status ${response.status()}: ${response.url()}`),
-	);
-	page.done = () => context.close();
-	return page;
 }
 
-/** Whose right side lies outside, for the message of a failed test. */
+/** @param {Page} page */
+function collectFaults(page) {
+	/** @type {string[]} */
+	const faults = [];
+	page.on("console", (message) => {
+		if (["error", "warning"].includes(message.type()))
+			faults.push(`console: ${message.text()}`);
+	});
+	page.on("pageerror", (fault) => {
+		faults.push(`exception: ${fault.message}`);
+	});
+	page.on("dialog", (dialog) => {
+		faults.push(`dialog: ${dialog.message()}`);
+		dialog.dismiss();
+	});
+	page.on("requestfailed", (request) => {
+		// A stream ends when the page is left: that is no fault.
+		const reason = request.failure()?.errorText ?? "";
+		if (!/ERR_ABORTED/.test(reason))
+			faults.push(`request: ${request.url()} ${reason}`);
+	});
+	page.on("response", (response) => {
+		if (response.status() >= 400)
+			faults.push(`status ${response.status()}: ${response.url()}`);
+	});
+	return faults;
+}
+
+/**
+ * Names the elements beyond the right edge, for the message of a failed test.
+ * @param {Page} page
+ */
 function whatSticksOut(page) {
 	return page.evaluate(() =>
 		[...document.querySelectorAll("body *")]
@@ -94,15 +110,20 @@ function whatSticksOut(page) {
 			)
 			.map(
 				(each) =>
-					`${each.tagName}.${each.className.baseVal ?? each.className} ${each.textContent.trim().slice(0, 20)}`,
+					`${each.tagName}.${each.getAttribute("class")} ${each.textContent.trim().slice(0, 20)}`,
 			)
 			.join(" | "),
 	);
 }
 
-/** Texts that cover one another inside one of the elements. */
+/**
+ * Returns the texts that cover one another inside one of the elements.
+ * @param {Page} page
+ * @param {string[]} selectors
+ */
 export function overlapping(page, ...selectors) {
 	return page.evaluate((all) => {
+		/** @param {Element} node */
 		const box = (node) => {
 			const range = document.createRange();
 			range.selectNodeContents(node);
@@ -118,6 +139,10 @@ export function overlapping(page, ...selectors) {
 				bottom: Math.min(whole.bottom, seen.bottom),
 			};
 		};
+		/**
+		 * @param {ReturnType<typeof box>} a
+		 * @param {ReturnType<typeof box>} b
+		 */
 		const cover = (a, b) =>
 			a.left < b.right - 1 &&
 			b.left < a.right - 1 &&
@@ -140,7 +165,11 @@ export function overlapping(page, ...selectors) {
 	}, selectors.join());
 }
 
-/** Elements whose text is wider than they are. */
+/**
+ * Returns the elements whose text is wider than they are.
+ * @param {Page} page
+ * @param {string} selector
+ */
 export function cutOff(page, selector) {
 	return page.evaluate((all) => {
 		return [...document.querySelectorAll(all)]
@@ -156,7 +185,11 @@ export function cutOff(page, selector) {
 	}, selector);
 }
 
-/** No sideways scrolling. */
+/**
+ * Checks that the page does not scroll sideways.
+ * @param {Page} page
+ * @param {string} name
+ */
 export async function mustBeWide(page, name) {
 	const over = await page.evaluate(
 		() =>
@@ -169,7 +202,11 @@ export async function mustBeWide(page, name) {
 	);
 }
 
-/** No console error, no failed request, no sideways scrolling, nothing serious from axe; and a picture to look at. */
+/**
+ * Checks for console errors, failed requests, sideways scrolling and serious findings of axe, and takes a screenshot.
+ * @param {OpenPage} page
+ * @param {string} name
+ */
 export async function mustBeFit(page, name) {
 	await mustBeWide(page, name);
 	await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
@@ -177,10 +214,12 @@ export async function mustBeFit(page, name) {
 	const { readFileSync } = await import("node:fs");
 	await page.evaluate(readFileSync(AXE, "utf8"));
 	const found = await page.evaluate(() =>
-		window.axe.run(document, { resultTypes: ["violations"] }),
+		/** @type {Window & { axe: typeof import("axe-core") }} */ (
+			/** @type {unknown} */ (window)
+		).axe.run(document, { resultTypes: ["violations"] }),
 	);
 	const grave = found.violations
-		.filter((each) => ["serious", "critical"].includes(each.impact))
+		.filter((each) => ["serious", "critical"].includes(each.impact ?? ""))
 		.map(
 			(each) =>
 				`${each.id} (${each.impact}): ${each.nodes
@@ -192,10 +231,46 @@ export async function mustBeFit(page, name) {
 	assert.deepEqual(page.faults, [], `${name}: faults`);
 }
 
-/** Waits until the page shows something of its data. */
+/**
+ * Waits until the page shows some of its data.
+ * @param {Page} page
+ */
 export async function settled(page) {
-	await page.waitForFunction(
-		() => document.querySelector("main")?.textContent.trim().length > 40,
-	);
+	// The text for browsers without JavaScript stands there until the modules run.
+	await page.waitForFunction(() => {
+		const main = document.querySelector("main");
+		const text = main?.textContent.trim() ?? "";
+		return !main?.querySelector("noscript") && text.length > 40;
+	});
 	await page.waitForTimeout(300);
 }
+
+/**
+ * Waits until the text of the first such element passes `check`.
+ * @param {Page} page
+ * @param {string} selector
+ * @param {(text: string) => boolean} check
+ * @param {number} [timeoutMs]
+ */
+export async function waitForText(page, selector, check, timeoutMs = 30_000) {
+	const deadline = Date.now() + timeoutMs;
+	let text = "";
+	while (Date.now() < deadline) {
+		text = await page.locator(selector).first().innerText();
+		if (check(text)) return;
+		await page.waitForTimeout(50);
+	}
+	assert.fail(`${selector} after ${timeoutMs} ms: ${text}`);
+}
+
+/**
+ * Returns a path as a part of a file name.
+ * @param {string} path
+ * @param {string} root the name of `/`
+ */
+export const fileName = (path, root) =>
+	path.replace(/\W+/g, "-").replace(/^-|-$/g, "") || root;
+
+/** Returns a text that no earlier call returned. */
+export const uniqueText = () =>
+	`${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;

@@ -13,24 +13,29 @@ import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import {
+	fileName,
 	LOOKS,
 	mustBeFit,
 	openPage,
 	settled,
 	startBrowser,
+	uniqueText,
+	waitForText,
 } from "./browser.mjs";
 
-const JOB = process.env.WINDROW_UI_URL?.replace(/\/$/, "");
-const KAFKA = process.env.KAFKA_UI_URL?.replace(/\/$/, "");
-const SEND = process.env.WINDROW_SEND;
-const REDIS = process.env.WINDROW_REDIS;
-const TOKEN = process.env.WINDROW_TOKEN;
-const headers = TOKEN ? { authorization: `Bearer ${TOKEN}` } : {};
-const named = (path) =>
-	path.replace(/\W+/g, "-").replace(/^-|-$/g, "") || "first";
-const unique = () =>
-	`${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
+/** @import { Browser } from "playwright-core" */
+/** @import { Features, Overview, Partitions, Pipeline, Checkpoints, WrittenRows } from "/types/job-api.js" */
+/** @import { Look, OpenPage } from "./browser.mjs" */
 
+const JOB = (process.env.WINDROW_UI_URL ?? "").replace(/\/$/, "");
+const KAFKA = (process.env.KAFKA_UI_URL ?? "").replace(/\/$/, "");
+const SEND = process.env.WINDROW_SEND;
+const REDIS = process.env.WINDROW_REDIS ?? "";
+const TOKEN = process.env.WINDROW_TOKEN;
+/** @type {Record<string, string>} */
+const headers = TOKEN ? { authorization: `Bearer ${TOKEN}` } : {};
+
+/** @type {Browser} */
 let browser;
 before(async () => {
 	assert.ok(JOB, "WINDROW_UI_URL says where the job's pages are");
@@ -38,12 +43,38 @@ before(async () => {
 });
 after(() => browser?.close());
 
+/**
+ * Requests JSON from the stack.
+ * @template Answer
+ * @param {string} url
+ * @returns {Promise<Answer>}
+ */
 async function ask(url) {
 	const answer = await fetch(url, { headers });
 	assert.equal(answer.status, 200, url);
-	return answer.json();
+	return /** @type {Promise<Answer>} */ (answer.json());
 }
 
+/** @returns {Promise<Overview>} */
+const askOverview = () => ask(`${JOB}/api/overview`);
+/** @returns {Promise<Pipeline>} */
+const askPipeline = () => ask(`${JOB}/api/pipeline`);
+/** @returns {Promise<Partitions>} */
+const askPartitions = () => ask(`${JOB}/api/partitions`);
+/** @returns {Promise<Checkpoints>} */
+const askCheckpoints = () => ask(`${JOB}/api/checkpoints`);
+/** @returns {Promise<WrittenRows>} */
+const askNewestRow = () => ask(`${JOB}/api/rows?limit=1`);
+/** @returns {Promise<Features>} */
+const askFeatures = () => ask(`${JOB}/api/features`);
+
+/**
+ * Opens a page of the stack for `work`, and closes it.
+ * @param {string} base
+ * @param {string} path
+ * @param {(page: OpenPage) => Promise<void>} work
+ * @param {Look} [look]
+ */
 async function on(base, path, work, look) {
 	const page = await openPage(browser, look);
 	try {
@@ -61,7 +92,11 @@ async function on(base, path, work, look) {
 	}
 }
 
-/** One record, sent by hand. */
+/**
+ * Sends one record.
+ * @param {string} key
+ * @param {string} value
+ */
 async function send(key, value) {
 	if (SEND) {
 		const child = spawn("sh", ["-c", SEND, "send", key], {
@@ -72,7 +107,7 @@ async function send(key, value) {
 		assert.equal(code, 0, `${SEND} ends with ${code}`);
 		return;
 	}
-	const { job } = await ask(`${JOB}/api/overview`);
+	const { job } = await askOverview();
 	const answer = await fetch(
 		`${KAFKA}/api/topics/${encodeURIComponent(job.topic)}/messages`,
 		{
@@ -88,7 +123,10 @@ async function send(key, value) {
 	assert.ok(answer.ok, `${answer.status}: ${await answer.text()}`);
 }
 
-/** One command to Redis. */
+/**
+ * Sends one command to Redis.
+ * @param {string[]} words
+ */
 function redis(...words) {
 	const [host, port] = REDIS.split(":");
 	return new Promise((done, failed) => {
@@ -107,15 +145,18 @@ function redis(...words) {
 	});
 }
 
-/** An event as the shipped pipeline wants it, with the fields it reads. */
-async function event(user, time, more = {}) {
-	const { plan } = await ask(`${JOB}/api/pipeline`);
+/**
+ * Returns an event with the fields that the shipped pipeline reads.
+ * @param {string} user
+ * @param {number} time
+ */
+async function event(user, time) {
+	const { plan } = await askPipeline();
 	return JSON.stringify({
 		[plan.event.key]: user,
 		[plan.event.time]: new Date(time).toISOString(),
 		event_type: "view",
 		price: 9.5,
-		...more,
 	});
 }
 
@@ -135,7 +176,10 @@ describe("the job's pages", () => {
 					JOB,
 					path,
 					(page) =>
-						mustBeFit(page, `stack-${named(path)}-${look.theme}-${look.width}`),
+						mustBeFit(
+							page,
+							`stack-${fileName(path, "first")}-${look.theme}-${look.width}`,
+						),
 					look,
 				));
 		}
@@ -143,7 +187,7 @@ describe("the job's pages", () => {
 
 	test("pages and JSON say the same", () =>
 		on(JOB, "/", async (page) => {
-			const said = await ask(`${JOB}/api/overview`);
+			const said = await askOverview();
 			assert.equal(await page.locator("#job-name").innerText(), said.job.name);
 			assert.equal(
 				(await page.locator(".state-word").innerText()).toLowerCase(),
@@ -157,19 +201,15 @@ describe("the job's pages", () => {
 			await page.locator("tbody tr").first().waitFor();
 			assert.equal(
 				await page.locator("tbody tr").count(),
-				(await ask(`${JOB}/api/partitions`)).partitions.length,
+				(await askPartitions()).partitions.length,
 			);
 		}));
 
-	test("numbers move without anybody asking", () =>
+	test("numbers change by themselves", () =>
 		on(JOB, "/partitions", async (page) => {
 			const ages = () => page.locator("tbody").innerText();
 			const first = await ages();
-			await page.waitForFunction(
-				(text) => document.querySelector("tbody").innerText !== text,
-				first,
-				{ timeout: 10_000 },
-			);
+			await waitForText(page, "tbody", (text) => text !== first, 10_000);
 		}));
 
 	test("a savepoint taken from the page is in the list", () =>
@@ -187,7 +227,7 @@ describe("the job's pages", () => {
 				.first()
 				.waitFor({ timeout: 15_000 });
 			assert.ok(
-				(await ask(`${JOB}/api/checkpoints`)).savepoints.some(
+				(await askCheckpoints()).savepoints.some(
 					(each) => each.place === place,
 				),
 				place,
@@ -199,7 +239,7 @@ describe("the job's pages", () => {
 describe("what is sent by hand", { skip: !(SEND || KAFKA) }, () => {
 	test("a dead letter is on Problems within 2 s, and stays text", () =>
 		on(JOB, "/problems#dead_letters", async (page) => {
-			const key = `<img src=x onerror=alert(1)>${unique()}`;
+			const key = `<img src=x onerror=alert(1)>${uniqueText()}`;
 			await send(key, `<script>alert(1)</script> ${key}`);
 			const sent = Date.now();
 			await page
@@ -219,7 +259,7 @@ describe("what is sent by hand", { skip: !(SEND || KAFKA) }, () => {
 	test("a late event is on Problems within 2 s", () =>
 		on(JOB, "/problems#late_events", async (page) => {
 			// Late is what comes after its windows closed: the watermark of every partition is days beyond this event.
-			const user = `late-${unique()}`;
+			const user = `late-${uniqueText()}`;
 			await send(user, await event(user, Date.now() - 30 * 86_400_000));
 			const sent = Date.now();
 			await page
@@ -237,12 +277,12 @@ describe("Features", () => {
 			// The newest row that the job itself wrote; its user is looked up as a person would.
 			let row;
 			for (let i = 0; i < 60 && !row; i++) {
-				row = (await ask(`${JOB}/api/rows?limit=1`)).rows[0];
+				row = (await askNewestRow()).rows[0];
 				if (!row) await page.waitForTimeout(1000);
 			}
 			assert.ok(row, "the job writes rows");
-			const { key_field: keyField } = await ask(`${JOB}/api/features`);
-			const user = row.fields.find(([name]) => name === keyField)[1];
+			const { key_field: keyField } = await askFeatures();
+			const user = row.fields.find(([name]) => name === keyField)?.[1] ?? "";
 			await page.keyboard.press("/");
 			await page.keyboard.type(user);
 			await page.keyboard.press("Enter");
@@ -256,17 +296,18 @@ describe("Features", () => {
 	test("what is put into Redis is on an open page within 1 s", {
 		skip: !REDIS,
 	}, async () => {
-		const { plan } = await ask(`${JOB}/api/pipeline`);
+		const { plan } = await askPipeline();
 		const view = plan.feature_views.find((each) =>
 			/^[^{}]*\{[^{}]*\}$/.test(each.key),
 		);
 		assert.ok(view, "a view with one row per user");
-		const user = `browser-${unique()}`;
+		const user = `browser-${uniqueText()}`;
 		const key = view.key.replace(/\{[^{}]*\}/, user);
 		const name = view.features[0].name;
 		try {
 			await on(JOB, `/features/${user}`, async (page) => {
 				await page.getByText(`Redis holds no row for ${user}`).waitFor();
+				/** @type {number[]} */
 				const took = [];
 				for (let i = 0; i < 5; i++) {
 					const value = String(1000 + i);
@@ -275,8 +316,8 @@ describe("Features", () => {
 					const put = Date.now();
 					await page.waitForFunction(
 						(wanted) =>
-							[...document.querySelectorAll(".field-line")].some(
-								(line) => line.whole === wanted,
+							[...document.querySelectorAll(".field-value")].some((shown) =>
+								shown.getAttribute("title")?.startsWith(`${wanted}\n`),
 							),
 						value,
 						{ timeout: 5000, polling: 20 },
@@ -295,9 +336,9 @@ describe("Features", () => {
 });
 
 describe("the Kafka UI", { skip: !KAFKA }, () => {
-	let topic;
+	let topic = "";
 	before(async () => {
-		if (KAFKA) topic = (await ask(`${JOB}/api/overview`)).job.topic;
+		if (KAFKA) topic = (await askOverview()).job.topic;
 	});
 	for (const look of LOOKS) {
 		for (const path of [
@@ -311,7 +352,10 @@ describe("the Kafka UI", { skip: !KAFKA }, () => {
 					KAFKA,
 					path.replace("TOPIC", encodeURIComponent(topic)),
 					(page) =>
-						mustBeFit(page, `kafka-${named(path)}-${look.theme}-${look.width}`),
+						mustBeFit(
+							page,
+							`kafka-${fileName(path, "first")}-${look.theme}-${look.width}`,
+						),
 					look,
 				));
 		}

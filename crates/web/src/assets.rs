@@ -32,7 +32,8 @@ static ASSETS_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLock::ne
         folders.extend(folder.dirs());
         for file in folder.files() {
             if let Some(name) = file.path().to_str() {
-                let bytes = file.contents();
+                let bytes =
+                    if name.ends_with(".js") { without_comment_lines(file.contents()) } else { file.contents() };
                 all.insert(
                     name,
                     AssetFile { bytes, content_type: content_type_of_name(name), etag: compute_etag(bytes) },
@@ -70,6 +71,25 @@ pub(crate) fn asset_text(name: &str) -> &'static str {
     ASSETS_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.bytes).ok()).unwrap_or_default()
 }
 
+/// Returns the script with its comment lines empty, so that browsers do not load types and comments. The other lines
+/// keep their numbers. `withoutCommentLines` in `tests/browser/mock/files.mjs` does the same.
+fn without_comment_lines(script: &'static [u8]) -> &'static [u8] {
+    let Ok(text) = str::from_utf8(script) else { return script };
+    let mut code = String::with_capacity(text.len());
+    let mut inside = false;
+    for line in text.lines() {
+        let trimmed = line.trim();
+        let (begins, ends) = (trimmed.starts_with("/*"), trimmed.contains("*/"));
+        let is_comment = inside || trimmed.starts_with("//") || (begins && (!ends || trimmed.ends_with("*/")));
+        if !is_comment {
+            code.push_str(line);
+        }
+        code.push('\n');
+        inside = (inside || begins) && !ends;
+    }
+    code.leak().as_bytes()
+}
+
 fn content_type_of_name(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
@@ -87,4 +107,17 @@ fn compute_etag(bytes: &[u8]) -> String {
     let mut hasher = SipHasher13::new();
     hasher.write(bytes);
     format!("\"{:032x}\"", u128::from(hasher.finish128()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_comment_lines;
+
+    #[test]
+    fn scripts_are_served_without_their_comment_lines() {
+        let script =
+            "// head\n/**\n * docs\n */\n\tconst a = b; // kept\n/** @type {A} */ (b)();\n\t/** docs */\nend();\n";
+        let code = "\n\n\n\n\tconst a = b; // kept\n/** @type {A} */ (b)();\n\nend();\n";
+        assert_eq!(str::from_utf8(without_comment_lines(script.as_bytes())), Ok(code));
+    }
 }

@@ -1,100 +1,42 @@
-// Line charts by hand: sparklines, and charts one under the other that share a time axis and a cursor.
+// Line charts one below the other, with one time axis and one cursor.
 
-import { h, keyed, s, setAttr, setText } from "/assets/shared/dom.js";
-import { clock, time, timeExact } from "/assets/shared/format.js";
+import { h, keyedList, s, setAttr, setText } from "/assets/shared/dom.js";
+import {
+	formatClock,
+	formatExactTime,
+	formatTime,
+	isNumber,
+	plural,
+} from "/assets/shared/format.js";
+import {
+	chartWindow,
+	percentAt,
+	roundUp,
+	tickTimes,
+	timeAt,
+} from "./chart-window.js";
+import { seriesPath } from "./sparkline.js";
 
-const known = (value) => typeof value === "number" && Number.isFinite(value);
-const round = (value) => Math.round(value * 100) / 100;
+/** @import { Num } from "/assets/shared/format.js" */
+/** @import { History, HistorySeries, Mark } from "/types/job-api.js" */
+/** @import { ChartWindow } from "./chart-window.js" */
 
-/** The path of a series in a box of `width` × `height`; gaps where nothing is known. */
-function path(values, width, height, most, least = 0) {
-	const step = values.length > 1 ? width / (values.length - 1) : 0;
-	const range = most - least || 1;
-	let d = "";
-	let drawing = false;
-	values.forEach((value, index) => {
-		if (!known(value)) {
-			drawing = false;
-			return;
-		}
-		const [x, y] = [
-			round(index * step),
-			round(height - ((value - least) / range) * height),
-		];
-		// A value alone between gaps is a dot: a line of no length with round ends.
-		d += drawing ? `L${x} ${y}` : `M${x} ${y}h0`;
-		drawing = true;
-	});
-	return d;
-}
+/**
+ * @typedef {object} Chart
+ * @property {string} label
+ * @property {{ series: HistorySeries, name?: string, dashed?: boolean }[]} lines
+ * @property {(value: Num) => string} format
+ * @property {(value: Num) => string} exact
+ */
 
-/** A word-sized line: `{ element, update(values) }`. It shows the course, not the height: small changes stay small, but visible. */
-export function sparkline({ most = 60, fewest = 2, fromZero = true } = {}) {
-	const line = s("path", {
-		class: "spark-line",
-		"vector-effect": "non-scaling-stroke",
-	});
-	const end = s("path", {
-		class: "spark-end",
-		"vector-effect": "non-scaling-stroke",
-	});
-	const element = s(
-		"svg",
-		{
-			class: "spark",
-			viewBox: "-2 -3 104 26",
-			preserveAspectRatio: "none",
-			"aria-hidden": "true",
-		},
-		line,
-		end,
-	);
-	return {
-		element,
-		update(all) {
-			const values = all.slice(-most);
-			const seen = values.filter(known);
-			element.style.visibility = seen.length >= fewest ? "visible" : "hidden";
-			if (seen.length < fewest) return;
-			const top = Math.max(...seen);
-			const least = Math.min(...seen);
-			const bottom = fromZero ? Math.min(least, top * 0.75) : least;
-			setAttr(
-				line,
-				"d",
-				path(values, 100, 20, top === bottom ? top + 1 : top, bottom),
-			);
-			const last = values.findLastIndex(known);
-			setAttr(
-				end,
-				"d",
-				path(
-					values.map((value, index) => (index === last ? value : null)),
-					100,
-					20,
-					top === bottom ? top + 1 : top,
-					bottom,
-				),
-			);
-		},
-	};
-}
-
-/** The next number up that people like on an axis. */
-function ceiling(value) {
-	if (!(value > 0)) return 1;
-	const power = 10 ** Math.floor(Math.log10(value));
-	return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]
-		.map((step) => step * power)
-		.find((step) => step >= value * 0.999);
-}
-
-const TICKS_MS = [60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000];
-/** Half of what a time under the charts takes, in pixels: "10:41", and "10:41:07" under the cursor. */
-const TICK_ROOM = 20;
-const HAIR_ROOM = 34;
-const SHORTEST_MS = 600_000;
-const MARK_WORDS = {
+/** Half the width of "10:41" below the charts, and of "10:41:07" at the cursor, in pixels. */
+const TICK_HALF_WIDTH = 20;
+const HAIR_HALF_WIDTH = 34;
+/** Without a cursor a value counts as the newest for this many steps. */
+const NEWEST_STEPS = 6;
+const MARKS_MAX = 50;
+/** @type {Record<string, string>} */
+const MARK_KINDS = {
 	started: "started",
 	assigned: "partitions assigned",
 	revoked: "partitions revoked",
@@ -102,89 +44,152 @@ const MARK_WORDS = {
 	checkpoint_failed: "checkpoint failed",
 };
 
-/** The history with nothing known before it, so that all series have the same length and at least `least` moments. */
-function padded(history, least) {
-	const series = Object.entries(history).filter(([, values]) =>
-		Array.isArray(values),
-	);
-	const longest = Math.max(least, ...series.map(([, values]) => values.length));
-	const known = Math.max(0, ...series.map(([, values]) => values.length));
+/** @param {Mark} mark */
+const markText = ({ text, kind }) => text || (MARK_KINDS[kind] ?? kind);
+
+/**
+ * Creates a label with the value at the cursor.
+ * @param {Chart} chart
+ * @param {Chart["lines"][number]} line
+ */
+function createReading(chart, { name, dashed }) {
+	const value = h("span", { class: "chart-value" });
+	const keyClass = dashed ? "chart-key dashed" : "chart-key";
+	const key = name ? h("span", { class: keyClass, text: name }) : null;
+	const element = h("span", { class: "chart-reading" }, key, value);
 	return {
-		...history,
-		from_ms: history.from_ms - (longest - known) * (history.step_ms || 10_000),
-		...Object.fromEntries(
-			series.map(([name, values]) => [
-				name,
-				[...Array(longest - values.length).fill(null), ...values],
-			]),
-		),
+		element,
+		/** @param {Num} number */
+		update(number) {
+			setText(value, chart.format(number));
+			const label = name ? `${chart.label} ${name}` : chart.label;
+			setAttr(element, "title", `${label}: ${chart.exact(number)}`);
+		},
 	};
 }
 
 /**
- * `charts`: `[{ label, lines: [{ series, name, dashed }], format, exact }]`, where `series` names one in the history.
- * Returns `{ element, update(history, marks) }`.
+ * Returns the path of the area under a series without gaps, or null.
+ * @param {(number | null)[]} values
+ * @param {string} line the path of the series
  */
-export function timeCharts(charts) {
-	let shown = null; // what is drawn: { from, step, length, history, marks }
-	let cursor = null; // an index into it
-	let following = false; // the cursor was put by pointer
+function areaPath(values, line) {
+	const first = values.findIndex(isNumber);
+	const last = values.findLastIndex(isNumber);
+	if (last <= first || !values.slice(first, last + 1).every(isNumber))
+		return null;
+	const x = [last, first].map((index) => (index * 1000) / (values.length - 1));
+	return `${line}L${x[0].toFixed(2)} 100L${x[1].toFixed(2)} 100Z`;
+}
 
-	const rows = charts.map((chart) => {
-		const values = chart.lines.map((line) => {
-			const value = h("span", { class: "chart-value" });
-			const name = line.name
-				? h("span", {
-						class: `chart-key${line.dashed ? " dashed" : ""}`,
-						text: line.name,
-					})
-				: null;
+/**
+ * Creates one chart: its label with readings, and its plot.
+ * @param {Chart} chart
+ */
+function createChart(chart) {
+	const readings = chart.lines.map((line) => createReading(chart, line));
+	const lines = chart.lines.map(({ dashed }) =>
+		s("path", {
+			class: dashed ? "chart-line dashed" : "chart-line",
+			"vector-effect": "non-scaling-stroke",
+		}),
+	);
+	const area =
+		lines.length === 1 ? s("path", { class: "chart-area" }) : undefined;
+	const topLabel = h("span", { class: "chart-most" });
+	const label = h(
+		"div",
+		{ class: "chart-label" },
+		h("span", { class: "muted tiny", text: chart.label }),
+		h(
+			"div",
+			{ class: "chart-readings" },
+			readings.map(({ element }) => element),
+		),
+	);
+	const box = {
+		viewBox: "0 0 1000 100",
+		preserveAspectRatio: "none",
+		"aria-hidden": "true",
+	};
+	const plot = h("div", { class: "chart-plot" }, s("svg", box, area, lines));
+	plot.append(topLabel);
+	/** @param {ChartWindow} window */
+	const seriesOf = ({ series }) =>
+		chart.lines.map((line) => series.get(line.series) ?? []);
+	return {
+		elements: [label, plot],
+		/** @param {ChartWindow} window */
+		draw(window) {
+			const all = seriesOf(window);
+			const known = all.flat().filter(isNumber);
+			const top = roundUp(Math.max(0, ...known));
+			const paths = all.map((values) => seriesPath(values, 1000, 100, top));
+			for (const [i, path] of paths.entries()) setAttr(lines[i], "d", path);
+			if (area) setAttr(area, "d", areaPath(all[0], paths[0]));
+			setText(topLabel, known.length ? chart.format(top) : "");
+		},
+		/**
+		 * Shows the values at the cursor, or the newest, and returns them in words.
+		 * @param {ChartWindow} window
+		 * @param {number | null} cursor
+		 */
+		read(window, cursor) {
+			return seriesOf(window).map((values, i) => {
+				const newest = values.findLastIndex(isNumber);
+				const old = newest < values.length - 1 - NEWEST_STEPS;
+				const value = cursor === null && old ? null : values[cursor ?? newest];
+				readings[i].update(value);
+				const name = chart.lines[i].name ?? "";
+				return `${chart.label} ${name} ${chart.format(value)}`;
+			});
+		},
+	};
+}
+
+/** Creates the list of the marks in words, which opens below the charts. */
+function createMarkList() {
+	const list = h("ol", { class: "mark-list" });
+	const summary = h("summary");
+	const element = h(
+		"details",
+		{ class: "mark-box", hidden: true },
+		summary,
+		list,
+	);
+	const items = keyedList(
+		list,
+		/** @param {Mark} mark */
+		(mark, index) =>
+			`${mark.at_ms} ${mark.kind} ${mark.instance} ${mark.text} ${index}`,
+		(mark) => {
+			const title = formatExactTime(mark.at_ms);
+			const time = h("span", { class: "muted", title });
 			return {
-				value,
-				node: h("span", { class: "chart-reading" }, name, value),
+				element: h("li", null, time, h("span", { text: markText(mark) })),
+				update: () => setText(time, formatTime(mark.at_ms)),
 			};
-		});
-		const lines = chart.lines.map((line) =>
-			s("path", {
-				class: `chart-line${line.dashed ? " dashed" : ""}`,
-				"vector-effect": "non-scaling-stroke",
-			}),
-		);
-		const area =
-			chart.lines.length === 1 ? s("path", { class: "chart-area" }) : null;
-		const most = h("span", { class: "chart-most" });
-		const label = h(
-			"div",
-			{ class: "chart-label" },
-			h("span", { class: "muted tiny", text: chart.label }),
-			h(
-				"div",
-				{ class: "chart-readings" },
-				values.map((each) => each.node),
-			),
-		);
-		const plot = h(
-			"div",
-			{ class: "chart-plot" },
-			s(
-				"svg",
-				{
-					viewBox: "0 0 1000 100",
-					preserveAspectRatio: "none",
-					"aria-hidden": "true",
-				},
-				area,
-				lines,
-			),
-			most,
-		);
-		return { chart, values, lines, area, most, nodes: [label, plot] };
-	});
+		},
+	);
+	return {
+		element,
+		/** @param {Mark[]} marks */
+		update(marks) {
+			const count = plural(marks.length, "mark");
+			setText(summary, `${count}: starts, assignments, savepoints, failures`);
+			items.update(marks.slice(0, MARKS_MAX));
+			element.hidden = marks.length === 0;
+		},
+	};
+}
 
+/** Creates the layer over all charts: ticks, marks, and the cursor. */
+function createOverlay() {
 	const ticks = h("div", { class: "chart-ticks", "aria-hidden": "true" });
-	const markLines = h("div", { class: "chart-marks", "aria-hidden": "true" });
-	const hair = h("div", { class: "chart-hair", hidden: true }, h("span"));
-	const overlay = h(
+	const marks = h("div", { class: "chart-marks", "aria-hidden": "true" });
+	const hairTime = h("span");
+	const hair = h("div", { class: "chart-hair", hidden: true }, hairTime);
+	const element = h(
 		"div",
 		{
 			class: "chart-overlay",
@@ -197,270 +202,212 @@ export function timeCharts(charts) {
 			"aria-valuetext": "now",
 		},
 		ticks,
-		markLines,
+		marks,
 		hair,
 	);
-	const grid = h(
-		"div",
-		{ class: "charts" },
-		rows.map((row) => row.nodes),
-		overlay,
+	/**
+	 * Places a time. At an end of the charts it stands beside its line instead of below it, or it would be cut off.
+	 * @param {HTMLElement} node
+	 * @param {number} percent
+	 * @param {number} halfWidth
+	 */
+	function place(node, percent, halfWidth) {
+		const x = (percent * element.clientWidth) / 100;
+		node.style.left = `${percent}%`;
+		node.classList.toggle("at-start", x < halfWidth);
+		node.classList.toggle("at-end", element.clientWidth - x < halfWidth);
+	}
+	/** @type {ChartWindow} */
+	let shown;
+	const tickList = keyedList(
+		ticks,
+		/** @param {number} at */
+		(at) => at,
+		(at) => {
+			const label = h("span");
+			const tick = h("span", { class: "chart-tick" }, label);
+			return {
+				element: tick,
+				update() {
+					place(tick, percentAt(shown, at), TICK_HALF_WIDTH);
+					setText(label, formatClock(at).slice(0, 5));
+				},
+			};
+		},
 	);
-	const heading = h("h2");
-	const moment = h("span", { class: "muted", "aria-hidden": "true" });
-	const markList = h("ol", { class: "mark-list" });
-	const markCount = h("summary");
-	const markBox = h(
-		"details",
-		{ class: "mark-box", hidden: true },
-		markCount,
-		markList,
+	const markList = keyedList(
+		marks,
+		/** @param {ChartWindow["markGroups"][number]} group */
+		(group) => group.at,
+		() => {
+			const line = h("span", { class: "chart-mark" });
+			return {
+				element: line,
+				/** @param {ChartWindow["markGroups"][number]} group */
+				update(group) {
+					line.style.left = `${percentAt(shown, group.at)}%`;
+					const fault = group.marks.some((m) => m.kind === "checkpoint_failed");
+					line.classList.toggle("fault", fault);
+				},
+			};
+		},
 	);
-	const element = h(
-		"section",
-		{ class: "section", "aria-label": "Lately" },
-		h("div", { class: "section-head" }, heading, moment),
-		grid,
-		markBox,
-	);
-
-	const share = (at) =>
-		((at - shown.from) / ((shown.length - 1) * shown.step)) * 100;
-	const at = (index) => shown.from + index * shown.step;
-
-	/** A time at an end of the charts stands beside its line instead of under it, or it would stick out. */
-	function lean(node, percent, room) {
-		const x = (percent * overlay.clientWidth) / 100;
-		node.classList.toggle("at-start", x < room);
-		node.classList.toggle("at-end", overlay.clientWidth - x < room);
-	}
-
-	function draw() {
-		const { history, from, step, length, first } = shown;
-		for (const row of rows) {
-			const all = row.chart.lines.map((line) =>
-				(history[line.series] ?? []).slice(first),
-			);
-			const top = ceiling(Math.max(0, ...all.flat().filter(known)));
-			all.forEach((values, index) =>
-				setAttr(row.lines[index], "d", path(values, 1000, 100, top)),
-			);
-			if (row.area) {
-				const d = path(all[0], 1000, 100, top);
-				const lastAt = all[0].findLastIndex(known);
-				const firstAt = all[0].findIndex(known);
-				const whole =
-					lastAt > firstAt && all[0].slice(firstAt, lastAt + 1).every(known);
-				const x = (index) => round((index * 1000) / (all[0].length - 1));
-				setAttr(
-					row.area,
-					"d",
-					whole ? `${d}L${x(lastAt)} 100L${x(firstAt)} 100Z` : null,
-				);
-			}
-			setText(row.most, all.flat().some(known) ? row.chart.format(top) : "");
-		}
-		const minutes = Math.round(((length - 1) * step) / 60_000);
-		setText(heading, minutes >= 59 ? "Last hour" : `Last ${minutes} minutes`);
-		const narrow = grid.clientWidth < 560;
-		const spacing =
-			TICKS_MS.find((each) => (length * step) / each <= (narrow ? 4 : 7)) ??
-			TICKS_MS.at(-1);
-		const list = [];
-		for (
-			let tick = Math.ceil(from / spacing) * spacing;
-			tick <= at(length - 1);
-			tick += spacing
-		)
-			list.push(tick);
-		keyed(
-			ticks,
-			list,
-			(tick) => tick,
-			() => h("span", { class: "chart-tick" }, h("span")),
-			(node, tick) => {
-				node.style.left = `${share(tick)}%`;
-				lean(node, share(tick), TICK_ROOM);
-				setText(node.firstChild, clock(tick).slice(0, 5));
-			},
-		);
-		keyed(
-			markLines,
-			shown.groups,
-			(group) => `${group.at}`,
-			() => h("span", { class: "chart-mark" }),
-			(node, group) => {
-				node.style.left = `${share(group.at)}%`;
-				node.classList.toggle(
-					"fault",
-					group.marks.some((mark) => mark.kind === "checkpoint_failed"),
-				);
-			},
-		);
-		setText(
-			markCount,
-			shown.marks.length === 1
-				? "1 mark: when something happened to the job"
-				: `${shown.marks.length} marks: when something happened to the job`,
-		);
-		keyed(
-			markList,
-			shown.marks.slice(0, 50),
-			(mark, index) =>
-				`${mark.at_ms} ${mark.kind} ${mark.instance} ${mark.text} ${index}`,
-			() => h("li", null, h("span", { class: "muted" }), h("span")),
-			(node, mark) => {
-				setText(node.firstChild, time(mark.at_ms));
-				setAttr(node.firstChild, "title", timeExact(mark.at_ms));
-				setText(
-					node.lastChild,
-					mark.text || (MARK_WORDS[mark.kind] ?? mark.kind),
-				);
-			},
-		);
-		markBox.hidden = shown.marks.length === 0;
-		setAttr(overlay, "aria-valuemax", length - 1);
-	}
-
-	function read() {
-		if (!shown) return;
-		const last = shown.length - 1;
-		const index = cursor ?? last;
-		const words = [];
-		for (const row of rows) {
-			row.chart.lines.forEach((line, i) => {
-				const values = (shown.history[line.series] ?? []).slice(shown.first);
-				const place = cursor === null ? values.findLastIndex(known) : index;
-				const value =
-					place < 0 || (cursor === null && place < last - 6)
-						? null
-						: values[place];
-				setText(row.values[i].value, row.chart.format(value));
-				setAttr(
-					row.values[i].node,
-					"title",
-					`${row.chart.label}${line.name ? ` ${line.name}` : ""}: ${row.chart.exact(value)}`,
-				);
-				words.push(
-					`${row.chart.label} ${line.name ?? ""} ${row.chart.format(value)}`,
-				);
-			});
-		}
-		hair.hidden = cursor === null;
-		const near =
-			cursor === null
-				? []
-				: shown.marks.filter(
-						(mark) =>
-							Math.abs(mark.at_ms - at(index)) <=
-							Math.max(shown.step, (last * shown.step) / 100),
-					);
-		const marked = near
-			.slice(0, 2)
-			.map((mark) => mark.text || (MARK_WORDS[mark.kind] ?? mark.kind))
-			.join("; ");
-		if (cursor !== null) {
-			hair.style.left = `${(index / last) * 100}%`;
-			lean(hair, (index / last) * 100, HAIR_ROOM);
-			setText(hair.firstChild, clock(at(index)));
-		}
-		setText(
-			moment,
-			cursor === null
-				? ""
-				: `at ${time(at(index))}${marked ? ` · ${marked}` : ""}`,
-		);
-		setAttr(overlay, "aria-valuenow", index);
-		setAttr(
-			overlay,
-			"aria-valuetext",
-			`${cursor === null ? "now" : time(at(index))}: ${words.join(", ")}${marked ? `, ${marked}` : ""}`,
-		);
-	}
-
-	function put(index) {
-		cursor =
-			index === null || !shown
-				? null
-				: Math.max(0, Math.min(shown.length - 1, index));
-		read();
-	}
-
-	const follow = (event) => {
-		if (!shown) return;
-		const box = overlay.getBoundingClientRect();
-		following = true;
-		put(
-			Math.round(((event.clientX - box.left) / box.width) * (shown.length - 1)),
-		);
+	return {
+		element,
+		/** @param {ChartWindow} window */
+		draw(window) {
+			shown = window;
+			tickList.update(tickTimes(window, element.clientWidth < 560 ? 4 : 7));
+			markList.update(window.markGroups);
+			setAttr(element, "aria-valuemax", window.length - 1);
+		},
+		/** @param {number | null} cursor */
+		moveHair(cursor) {
+			hair.hidden = cursor === null;
+			if (cursor === null) return;
+			place(hair, (cursor / (shown.length - 1)) * 100, HAIR_HALF_WIDTH);
+			setText(hairTime, formatClock(timeAt(shown, cursor)));
+		},
 	};
-	overlay.addEventListener("pointermove", follow);
-	overlay.addEventListener("pointerdown", follow);
-	overlay.addEventListener(
-		"pointerleave",
-		() => following && ((following = false), put(null)),
-	);
-	overlay.addEventListener("blur", () => put(null));
-	overlay.addEventListener("keydown", (event) => {
-		if (!shown) return;
-		const last = shown.length - 1;
-		const here = cursor ?? last;
+}
+
+/** Charts with a common cursor, which pointer and arrow keys move. */
+export class TimeCharts {
+	/** @type {ChartWindow | null} */
+	#window = null;
+	/** The index of the value at the cursor; without a cursor the newest values are shown. @type {number | null} */
+	#cursor = null;
+	#cursorFollowsPointer = false;
+	#charts;
+	#series;
+	#overlay = createOverlay();
+	#markList = createMarkList();
+	#heading = h("h2");
+	#moment = h("span", { class: "muted", "aria-hidden": "true" });
+
+	/** @param {Chart[]} charts */
+	constructor(charts) {
+		this.#charts = charts.map(createChart);
+		this.#series = charts.flatMap(({ lines }) =>
+			lines.map(({ series }) => series),
+		);
+		this.element = h(
+			"section",
+			{ class: "section", "aria-label": "History" },
+			h("div", { class: "section-head" }, this.#heading, this.#moment),
+			h(
+				"div",
+				{ class: "charts" },
+				this.#charts.map(({ elements }) => elements),
+				this.#overlay.element,
+			),
+			this.#markList.element,
+		);
+		this.#listen(this.#overlay.element);
+	}
+
+	/**
+	 * @param {History} history
+	 * @param {Mark[]} marks
+	 */
+	update(history, marks) {
+		const window = chartWindow(history, marks, this.#series);
+		// A cursor set by keyboard keeps its time, one set by pointer its place.
+		if (this.#window && this.#cursor !== null && !this.#cursorFollowsPointer) {
+			const at = timeAt(this.#window, this.#cursor);
+			this.#cursor = Math.round((at - window.from) / window.step);
+		}
+		this.#window = window;
+		for (const chart of this.#charts) chart.draw(window);
+		const minutes = Math.round(((window.length - 1) * window.step) / 60_000);
+		setText(
+			this.#heading,
+			minutes >= 59 ? "Last hour" : `Last ${minutes} minutes`,
+		);
+		this.#overlay.draw(window);
+		this.#markList.update(window.marks);
+		this.#moveCursor(this.#cursor);
+	}
+
+	/** @param {number | null} index */
+	#moveCursor(index) {
+		const window = this.#window;
+		if (!window) return;
+		const last = window.length - 1;
+		const cursor = index === null ? null : Math.max(0, Math.min(last, index));
+		this.#cursor = cursor;
+		this.#overlay.moveHair(cursor);
+		const values = this.#charts.flatMap((chart) => chart.read(window, cursor));
+		const time = cursor === null ? null : formatTime(timeAt(window, cursor));
+		const marks = cursor === null ? "" : marksNear(window, cursor);
+		setText(
+			this.#moment,
+			time === null ? "" : `at ${time}${marks && ` · ${marks}`}`,
+		);
+		setAttr(this.#overlay.element, "aria-valuenow", cursor ?? last);
+		setAttr(
+			this.#overlay.element,
+			"aria-valuetext",
+			`${time ?? "now"}: ${values.join(", ")}${marks && `, ${marks}`}`,
+		);
+	}
+
+	/** @param {HTMLElement} overlay */
+	#listen(overlay) {
+		/** @param {PointerEvent} event */
+		const follow = (event) => {
+			if (!this.#window) return;
+			const { left, width } = overlay.getBoundingClientRect();
+			const share = (event.clientX - left) / width;
+			this.#cursorFollowsPointer = true;
+			this.#moveCursor(Math.round(share * (this.#window.length - 1)));
+		};
+		overlay.addEventListener("pointermove", follow);
+		overlay.addEventListener("pointerdown", follow);
+		overlay.addEventListener("pointerleave", () => {
+			if (!this.#cursorFollowsPointer) return;
+			this.#cursorFollowsPointer = false;
+			this.#moveCursor(null);
+		});
+		overlay.addEventListener("blur", () => this.#moveCursor(null));
+		overlay.addEventListener("keydown", (event) => this.#onKey(event));
+	}
+
+	/** @param {KeyboardEvent} event */
+	#onKey(event) {
+		if (!this.#window) return;
+		if (event.key === "Escape") this.#moveCursor(null);
+		const last = this.#window.length - 1;
+		const from = this.#cursor ?? last;
 		const to = {
-			ArrowLeft: here - 1,
-			ArrowRight: here + 1,
-			ArrowUp: here + 1,
-			ArrowDown: here - 1,
-			PageUp: here - 30,
-			PageDown: here + 30,
+			ArrowLeft: from - 1,
+			ArrowRight: from + 1,
+			ArrowUp: from + 1,
+			ArrowDown: from - 1,
+			PageUp: from - 30,
+			PageDown: from + 30,
 			Home: 0,
 			End: last,
 		}[event.key];
-		if (to !== undefined) {
-			event.preventDefault();
-			put(to);
-		} else if (event.key === "Escape") put(null);
-	});
+		if (to === undefined) return;
+		event.preventDefault();
+		this.#moveCursor(to);
+	}
+}
 
-	return {
-		element,
-		update(given, marks) {
-			const step = given.step_ms || 10_000;
-			const history = padded(given, Math.ceil(SHORTEST_MS / step) + 1);
-			const count = history.records_per_s.length;
-			// A job that is young fills the width with what there is, at least ten minutes.
-			const firstKnown = Math.min(
-				...charts.flatMap((chart) =>
-					chart.lines.map((line) => {
-						const index = (history[line.series] ?? []).findIndex(known);
-						return index < 0 ? count : index;
-					}),
-				),
-			);
-			const first = Math.max(
-				0,
-				Math.min(firstKnown, count - Math.ceil(SHORTEST_MS / step) - 1),
-			);
-			const from = history.from_ms + first * step;
-			const length = count - first;
-			const inside = [...marks]
-				.filter((mark) => mark.at_ms >= from)
-				.sort((a, b) => b.at_ms - a.at_ms);
-			const groups = [];
-			for (const mark of [...inside].reverse()) {
-				const last = groups.at(-1);
-				if (last && mark.at_ms - last.at < (length * step) / 120)
-					last.marks.push(mark);
-				else
-					groups.push({
-						at: Math.min(mark.at_ms, from + (length - 1) * step),
-						marks: [mark],
-					});
-			}
-			if (shown && cursor !== null && !following)
-				cursor = Math.round((at(cursor) - from) / step);
-			shown = { from, step, length, first, history, marks: inside, groups };
-			draw();
-			put(cursor);
-		},
-	};
+/**
+ * Returns the marks around the cursor in words.
+ * @param {ChartWindow} window
+ * @param {number} cursor
+ */
+function marksNear(window, cursor) {
+	const reach = Math.max(
+		window.step,
+		((window.length - 1) * window.step) / 100,
+	);
+	return window.marks
+		.filter((mark) => Math.abs(mark.at_ms - timeAt(window, cursor)) <= reach)
+		.slice(0, 2)
+		.map(markText)
+		.join("; ");
 }

@@ -1,250 +1,325 @@
 // The pipeline as a picture: source → decode → each feature view → Redis, with rates at the edges. HTML boxes on a grid,
-// SVG curves between them; one under the other where there is no room.
+// SVG curves between them; one below the other where there is no room.
 
 import {
 	h,
-	icon,
-	keyed,
+	keyedList,
 	s,
 	setAttr,
 	setLevel,
 	setText,
 } from "/assets/shared/dom.js";
 import {
-	bytes,
-	count,
-	exact,
-	middle,
-	rate,
-	span,
-	timeExact,
+	formatBytes,
+	formatCount,
+	formatDuration,
+	formatExact,
+	formatExactTime,
+	formatRate,
+	isNumber,
+	plural,
+	shorten,
 } from "/assets/shared/format.js";
+import { icon } from "/assets/shared/widgets.js";
 
-const number = (value) => typeof value === "number";
+/** @import { Num } from "/assets/shared/format.js" */
+/** @import { Stage } from "/types/job-api.js" */
 
-/** What a stage says of itself in one line. */
-function facts(stage) {
-	const of = stage.facts ?? {};
-	const said = [];
-	if (stage.kind === "source") {
-		if (number(of.lag))
-			said.push([
-				of.lag === 0 ? "caught up" : `${count(of.lag)} to read`,
-				`lag: ${exact(of.lag, "records")}`,
-			]);
-		if (number(of.behind_ms) && of.behind_ms > 0)
-			said.push([`${span(of.behind_ms)} behind`, exact(of.behind_ms, "ms")]);
-	} else if (stage.kind === "decode") {
-		if (number(of.dead_letters))
-			said.push([
-				`${count(of.dead_letters)} dead ${of.dead_letters === 1 ? "letter" : "letters"}`,
-				`${exact(of.dead_letters)} records were no events`,
-			]);
-	} else if (stage.kind === "feature_view") {
-		if (number(of.entities))
-			said.push([
-				`${count(of.entities)} users`,
-				exact(of.entities, "users with state"),
-			]);
-		if (number(of.late_events))
-			said.push([
-				`${count(of.late_events)} late`,
-				exact(of.late_events, "late events"),
-			]);
-	} else if (stage.kind === "sink") {
-		if (number(of.transaction_ms))
-			said.push([
-				`${span(of.transaction_ms)} a write`,
-				`${exact(of.transaction_ms, "ms")} for a typical transaction`,
-			]);
-		if (of.waiting_bytes > 0)
-			said.push([
-				`${bytes(of.waiting_bytes)} wait`,
-				`${exact(of.waiting_bytes)} of at most ${exact(of.waiting_bytes_limit, "bytes")}`,
-			]);
-		if (of.refused_rows > 0)
-			said.push([
-				`${count(of.refused_rows)} refused`,
-				exact(of.refused_rows, "rows refused"),
-			]);
+/** @typedef {[text: string, title: string]} Fact */
+
+const TROUBLES = {
+	source: "falling behind",
+	decode: "busy",
+	feature_view: "busy",
+	sink: "holds the rest back",
+};
+
+/**
+ * Creates a list whose items are texts with titles.
+ * @template {HTMLElement} Parent
+ * @param {Parent} parent
+ */
+function createFactLine(parent) {
+	const list = keyedList(
+		parent,
+		/** @param {Fact} _fact */
+		(_fact, index) => index,
+		() => {
+			const element = h("span");
+			return {
+				element,
+				/** @param {Fact} fact */
+				update([text, title]) {
+					setText(element, text);
+					setAttr(element, "title", title);
+				},
+			};
+		},
+	);
+	return { element: parent, update: list.update };
+}
+
+/**
+ * Returns what the box of a stage says of it in one line.
+ * @param {Stage} stage
+ * @returns {(Fact | false)[]}
+ */
+function stageFacts(stage) {
+	switch (stage.kind) {
+		case "source": {
+			const { lag, behind_ms: behind } = stage.facts;
+			return [
+				isNumber(lag) && [
+					lag === 0 ? "caught up" : `${formatCount(lag)} to read`,
+					`lag: ${formatExact(lag, "records")}`,
+				],
+				isNumber(behind) &&
+					behind > 0 && [
+						`${formatDuration(behind)} behind`,
+						formatExact(behind, "ms"),
+					],
+			];
+		}
+		case "decode": {
+			const { dead_letters: dead } = stage.facts;
+			return [
+				[
+					plural(dead, "dead letter"),
+					`${formatExact(dead)} records were no events`,
+				],
+			];
+		}
+		case "feature_view": {
+			const { entities, late_events: late } = stage.facts;
+			return [
+				[
+					`${formatCount(entities)} users`,
+					formatExact(entities, "users with state"),
+				],
+				[`${formatCount(late)} late`, formatExact(late, "late events")],
+			];
+		}
+		case "sink": {
+			const {
+				transaction_ms: ms,
+				waiting_bytes: waiting,
+				waiting_bytes_limit: limit,
+				refused_rows: refused,
+			} = stage.facts;
+			return [
+				isNumber(ms) && [
+					`${formatDuration(ms)} a write`,
+					`${formatExact(ms, "ms")} for a typical transaction`,
+				],
+				waiting > 0 && [
+					`${formatBytes(waiting)} pending`,
+					`${formatExact(waiting)} of at most ${formatExact(limit, "bytes")}`,
+				],
+				refused > 0 && [
+					`${formatCount(refused)} refused`,
+					formatExact(refused, "rows refused"),
+				],
+			];
+		}
 	}
-	return said;
 }
 
-/** Why a stage is not well, in a few words. */
-function trouble(stage, now) {
-	if (number(stage.away_since_ms))
-		return `away for ${span(now - stage.away_since_ms)}`;
-	if (stage.level === "well") return null;
-	return (
-		{
-			source: "falling behind",
-			decode: "busy",
-			feature_view: "busy",
-			sink: "holds the rest back",
-		}[stage.kind] ?? "look here"
-	);
+/**
+ * Returns in a few words why a stage needs attention, or null.
+ * @param {Stage} stage
+ * @param {number} now
+ */
+function stageTrouble(stage, now) {
+	if (isNumber(stage.away_since_ms))
+		return `unreachable for ${formatDuration(now - stage.away_since_ms)}`;
+	return stage.level === "well" ? null : TROUBLES[stage.kind];
 }
 
-function box() {
+/** Creates the chip that names a stage's trouble. */
+function createTroubleChip() {
+	const iconBox = h("span", { class: "chip-icon" });
+	const word = h("span");
+	const element = h("span", { class: "chip", hidden: true }, iconBox, word);
+	/** @type {Parameters<typeof icon>[0] | null} */
+	let shownIcon = null;
+	return {
+		element,
+		/**
+		 * @param {Stage} stage
+		 * @param {string | null} trouble
+		 */
+		update(stage, trouble) {
+			element.hidden = trouble === null;
+			if (trouble === null) return;
+			const since = stage.away_since_ms;
+			const wanted = isNumber(since) ? "unreachable" : stage.level;
+			if (shownIcon !== wanted) iconBox.replaceChildren(icon(wanted));
+			shownIcon = wanted;
+			setText(word, trouble);
+			const title = isNumber(since) ? `since\n${formatExactTime(since)}` : null;
+			setAttr(element, "title", title);
+		},
+	};
+}
+
+/** Creates the box of a stage. */
+function createStageBox() {
 	const name = h("span", { class: "stage-name" });
-	const chip = h(
-		"span",
-		{ class: "chip", hidden: true },
-		h("span", { class: "chip-icon" }),
-		h("span"),
-	);
+	const chip = createTroubleChip();
 	const detail = h("p", { class: "stage-detail muted tiny" });
-	const line = h("p", { class: "stage-facts tiny" });
+	const facts = createFactLine(h("p", { class: "stage-facts tiny" }));
 	const reason = h("p", { class: "stage-reason tiny", hidden: true });
-	const node = h(
+	const element = h(
 		"li",
 		{ class: "stage" },
-		h("div", { class: "stage-head" }, name, chip),
+		h("div", { class: "stage-head" }, name, chip.element),
 		detail,
-		line,
+		facts.element,
 		reason,
 	);
-	let icons = null;
-	node.set = (stage, now) => {
-		setText(name, middle(stage.name, 48));
-		setAttr(name, "title", stage.name);
-		setText(detail, stage.detail);
-		setAttr(detail, "title", stage.detail);
-		keyed(
-			line,
-			facts(stage),
-			(_, index) => index,
-			() => h("span"),
-			(each, [text, title]) => {
-				setText(each, text);
-				setAttr(each, "title", title);
-			},
-		);
-		const word = trouble(stage, now);
-		setLevel(node, stage.level === "well" && word ? "soon" : stage.level);
-		node.classList.toggle("troubled", Boolean(word));
-		chip.hidden = !word;
-		if (word) {
-			const wanted = number(stage.away_since_ms) ? "away" : stage.level;
-			if (icons !== wanted)
-				chip.firstChild.replaceChildren(icon((icons = wanted)));
-			setText(chip.lastChild, word);
-			setAttr(
-				chip,
-				"title",
-				number(stage.away_since_ms)
-					? `since\n${timeExact(stage.away_since_ms)}`
-					: null,
-			);
-		}
-		reason.hidden = !stage.reason;
-		setText(reason, stage.reason);
+	return {
+		element,
+		/**
+		 * @param {Stage} stage
+		 * @param {number} now
+		 */
+		update(stage, now) {
+			setText(name, shorten(stage.name, 48));
+			setAttr(name, "title", stage.name);
+			setText(detail, stage.detail);
+			setAttr(detail, "title", stage.detail);
+			facts.update(stageFacts(stage).filter((fact) => fact !== false));
+			const trouble = stageTrouble(stage, now);
+			const level = stage.level === "well" && trouble ? "soon" : stage.level;
+			setLevel(element, level);
+			element.classList.toggle("troubled", trouble !== null);
+			chip.update(stage, trouble);
+			reason.hidden = !stage.reason;
+			setText(reason, stage.reason);
+		},
 	};
-	return node;
 }
 
-/** Curves that fan out from the middle to `n` boxes, or in from them. */
-function fan(n, inwards) {
-	const ends = Array.from(
-		{ length: n },
-		(_, index) => ((index + 0.5) / n) * 100,
-	);
-	return ends
+/**
+ * Returns curves from the middle to `n` boxes, or from the boxes to the middle.
+ * @param {number} n
+ * @param {"apart" | "together"} direction
+ */
+const fanPath = (n, direction) =>
+	Array.from({ length: n }, (_, index) => ((index + 0.5) / n) * 100)
 		.map((y) =>
-			inwards ? `M0 ${y}C50 ${y} 50 50 100 50` : `M0 50C50 50 50 ${y} 100 ${y}`,
+			direction === "together"
+				? `M0 ${y}C50 ${y} 50 50 100 50`
+				: `M0 50C50 50 50 ${y} 100 ${y}`,
 		)
 		.join("");
-}
 
-function edge() {
-	const line = s("path", { "vector-effect": "non-scaling-stroke" });
+/**
+ * Creates the edge between two columns of boxes: curves, with rates beside them.
+ */
+function createEdge() {
+	const curves = s("path", { "vector-effect": "non-scaling-stroke" });
 	const labels = h("div", { class: "edge-labels" });
-	const node = h(
-		"li",
-		{ class: "edge", "aria-hidden": "true" },
-		s("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" }, line),
-		labels,
-	);
-	node.set = (d, rates) => {
-		setAttr(line, "d", d);
-		keyed(
+	const facts = createFactLine(labels);
+	return {
+		element: h(
+			"li",
+			{ class: "edge", "aria-hidden": "true" },
+			s("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" }, curves),
 			labels,
-			rates,
-			(_, index) => index,
-			() => h("span"),
-			(each, [share, value, title]) => {
-				each.style.top = `${share}%`;
-				setText(each, value);
-				setAttr(each, "title", title);
-			},
-		);
+		),
+		/**
+		 * @param {string} path
+		 * @param {Fact[]} rates from top to bottom
+		 */
+		update(path, rates) {
+			setAttr(curves, "d", path);
+			facts.update(rates);
+			for (const [index, label] of [...labels.children].entries())
+				if (label instanceof HTMLElement)
+					label.style.top = `${((index + 0.5) / rates.length) * 100}%`;
+		},
 	};
-	return node;
 }
 
-/** `{ element, update(stages, now) }`. */
-export function graph() {
-	const [source, decode, sink] = [box(), box(), box()];
-	const [in1, in2, out] = [edge(), edge(), edge()];
+/**
+ * @param {Num} rate
+ * @param {string} unit
+ * @returns {Fact}
+ */
+const rateFact = (rate, unit) => [formatRate(rate), formatExact(rate, unit)];
+
+/** Creates the picture. */
+export function createPipelineGraph() {
+	const boxes = {
+		source: createStageBox(),
+		decode: createStageBox(),
+		sink: createStageBox(),
+	};
+	const [toDecode, toViews, toSink] = [0, 1, 2].map(createEdge);
 	const views = h("ul", { class: "stage-views" });
+	let nowMs = 0;
+	const viewBoxes = keyedList(
+		views,
+		/** @param {Stage} stage */
+		(stage) => stage.id,
+		() => {
+			const box = createStageBox();
+			return {
+				element: box.element,
+				/** @param {Stage} stage */
+				update: (stage) => box.update(stage, nowMs),
+			};
+		},
+	);
 	const element = h(
 		"ul",
 		{
 			class: "graph",
 			"aria-label": "The pipeline: Kafka, decode, feature views, Redis",
 		},
-		source,
-		in1,
-		decode,
-		in2,
+		boxes.source.element,
+		toDecode.element,
+		boxes.decode.element,
+		toViews.element,
 		h("li", { class: "stage-stack" }, views),
-		out,
-		sink,
+		toSink.element,
+		boxes.sink.element,
 	);
+	/** @param {Stage[]} stages */
+	function updateEdges(stages) {
+		/** @param {Stage["kind"]} kind */
+		const rateOf = (kind) => stages.find((s) => s.kind === kind)?.rate_per_s;
+		const list = stages.filter(({ kind }) => kind === "feature_view");
+		const n = Math.max(1, list.length);
+		toDecode.update("M0 50H100", [
+			rateFact(rateOf("source"), "records per second"),
+		]);
+		toViews.update(fanPath(n, "apart"), [
+			rateFact(rateOf("decode"), "events per second, to every view"),
+		]);
+		toSink.update(
+			fanPath(n, "together"),
+			n <= 8
+				? list.map(({ rate_per_s: rate, name }) =>
+						rateFact(rate, `rows per second from ${name}`),
+					)
+				: [rateFact(rateOf("sink"), "rows per second")],
+		);
+		element.dataset.views = String(n);
+	}
 	return {
 		element,
+		/**
+		 * @param {Stage[]} stages
+		 * @param {number} now
+		 */
 		update(stages, now) {
-			const of = (kind) => stages.find((stage) => stage.kind === kind);
-			const list = stages.filter((stage) => stage.kind === "feature_view");
-			for (const [node, kind] of [
-				[source, "source"],
-				[decode, "decode"],
-				[sink, "sink"],
-			]) {
-				const stage = of(kind);
-				if (stage) node.set(stage, now);
-			}
-			keyed(
-				views,
-				list,
-				(stage) => stage.id,
-				() => box(),
-				(node, stage) => node.set(stage, now),
-			);
-			const [read, decoded, written] = [
-				of("source")?.rate_per_s,
-				of("decode")?.rate_per_s,
-				of("sink")?.rate_per_s,
-			];
-			const n = Math.max(1, list.length);
-			in1.set("M0 50H100", [
-				[50, rate(read), exact(read, "records per second")],
-			]);
-			in2.set(fan(n, false), [
-				[50, rate(decoded), exact(decoded, "events per second, to every view")],
-			]);
-			out.set(
-				fan(n, true),
-				n <= 8
-					? list.map((stage, index) => [
-							((index + 0.5) / n) * 100,
-							rate(stage.rate_per_s),
-							exact(stage.rate_per_s, `rows per second from ${stage.name}`),
-						])
-					: [[50, rate(written), exact(written, "rows per second")]],
-			);
-			element.dataset.views = String(n);
+			nowMs = now;
+			for (const stage of stages)
+				if (stage.kind !== "feature_view") boxes[stage.kind].update(stage, now);
+			viewBoxes.update(stages.filter(({ kind }) => kind === "feature_view"));
+			updateEdges(stages);
 		},
 	};
 }

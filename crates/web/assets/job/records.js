@@ -1,83 +1,57 @@
-// A record's bytes for people: as pretty JSON where it is JSON, and as they came.
+// The bytes of a record: as indented JSON where they are JSON, and as they were sent.
 
-import { copy, h, icon } from "/assets/shared/dom.js";
-import { bytes, exact } from "/assets/shared/format.js";
+import { h } from "/assets/shared/dom.js";
+import { formatBytes, formatExact, joinParts } from "/assets/shared/format.js";
+import { indentJson, isJsonContainer } from "/assets/shared/json.js";
+import { actionButton, copyText, icon } from "/assets/shared/widgets.js";
 
-const LARGEST = 64 * 1024;
+/** @import { RecordBytes } from "/types/job-api.js" */
 
-/** JSON with indents, without losing digits that a JavaScript number cannot hold; null where it is none. */
-export function pretty(text) {
-	try {
-		const value = JSON.parse(text);
-		if (value === null || typeof value !== "object") return null;
-	} catch {
-		return null;
-	}
-	let out = "";
-	let depth = 0;
-	const tokens =
-		text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
-	const line = () => `\n${"  ".repeat(depth)}`;
-	tokens.forEach((token, index) => {
-		if (token === "{" || token === "[") {
-			depth += 1;
-			out +=
-				tokens[index + 1] === "}" || tokens[index + 1] === "]"
-					? token
-					: token + line();
-		} else if (token === "}" || token === "]") {
-			depth -= 1;
-			out +=
-				tokens[index - 1] === "{" || tokens[index - 1] === "["
-					? token
-					: line() + token;
-		} else if (token === ",") out += token + line();
-		else out += token === ":" ? ": " : token;
-	});
-	return out;
+const SIZE_MAX = 64 * 1024;
+
+/**
+ * Returns what to know about the bytes beside their size.
+ * @param {RecordBytes} bytes
+ */
+function sizeNote(bytes) {
+	const kept = new TextEncoder().encode(bytes.text).length;
+	if (!bytes.utf8) return "not UTF-8: invalid bytes are shown as �";
+	return kept < bytes.bytes
+		? `only the first ${formatBytes(kept)} are kept`
+		: "";
 }
 
-/** A panel for a `Bytes` of a report. */
-export function record(of, label = "Record") {
-	if (!of)
+/**
+ * Creates the panel of a record.
+ * @param {RecordBytes | null} bytes null: Kafka's null value
+ */
+export function recordPanel(bytes) {
+	const label = "Record";
+	if (!bytes)
 		return h("p", {
 			class: "muted",
 			text: `${label}: Kafka's null value, no bytes at all.`,
 		});
-	const text = of.text ?? "";
-	const whole = text.length <= LARGEST ? text : `${text.slice(0, LARGEST)}…`;
-	const formatted = pretty(whole);
+	const { text } = bytes;
+	const sent = text.length <= SIZE_MAX ? text : `${text.slice(0, SIZE_MAX)}…`;
+	const json = isJsonContainer(sent) ? indentJson(sent) : null;
 	const code = h("pre", {
 		class: "code wrap",
 		tabindex: "0",
 		"aria-label": label,
+		text: json ?? (sent || "(empty)"),
 	});
-	const kept = new TextEncoder().encode(text).length;
-	const notes = [
-		h("span", { title: exact(of.bytes, "bytes"), text: bytes(of.bytes) }),
-		of.utf8 === false
-			? "not UTF-8: what cannot be shown is replaced by �"
-			: null,
-		of.utf8 !== false && kept < of.bytes
-			? `only the first ${bytes(kept)} are kept here`
-			: null,
-	].filter(Boolean);
-	const show = (raw) => {
-		code.textContent =
-			raw || formatted === null ? whole || "(empty)" : formatted;
-		toggle?.setAttribute("aria-pressed", String(raw));
-		if (toggle) toggle.textContent = raw ? "Show formatted" : "Show as sent";
-	};
-	let raw = formatted === null;
-	const toggle =
-		formatted === null
-			? null
-			: h("button", {
-					class: "button small",
-					type: "button",
-					on: { click: () => show((raw = !raw)) },
-				});
-	show(raw);
+	let showsJson = true;
+	const toggle = actionButton("Show as sent", toggleForm, "button small");
+	toggle.setAttribute("aria-pressed", "false");
+	function toggleForm() {
+		showsJson = !showsJson;
+		code.textContent = showsJson ? json : sent;
+		toggle.textContent = showsJson ? "Show as sent" : "Show formatted";
+		toggle.setAttribute("aria-pressed", String(!showsJson));
+	}
+	const copy = actionButton("Copy", () => copyText(text), "button small");
+	copy.prepend(icon("copy"));
 	return h(
 		"div",
 		{ class: "record" },
@@ -85,26 +59,12 @@ export function record(of, label = "Record") {
 			"div",
 			{ class: "record-head" },
 			h("h3", { text: label }),
-			h(
-				"span",
-				{ class: "muted tiny" },
-				notes.flatMap((note, index) => (index ? [" · ", note] : [note])),
-			),
-			h(
-				"span",
-				{ class: "end" },
-				toggle,
-				h(
-					"button",
-					{
-						class: "button small",
-						type: "button",
-						on: { click: () => copy(text) },
-					},
-					icon("copy"),
-					"Copy",
-				),
-			),
+			h("span", {
+				class: "muted tiny",
+				title: formatExact(bytes.bytes, "bytes"),
+				text: joinParts(formatBytes(bytes.bytes), sizeNote(bytes)),
+			}),
+			h("span", { class: "end" }, json === null ? null : toggle, copy),
 		),
 		code,
 	);

@@ -4,41 +4,40 @@ import { h } from "/assets/shared/dom.js";
 
 const TOKEN =
 	/(#.*$)|("""|'''|"(?:[^"\\]|\\.)*"|'[^']*')|([A-Za-z0-9_.-]+(?=\s*=))|(\btrue\b|\bfalse\b|[+-]?\b\d[\d_.:TZ+-]*\b)/g;
+/** The kinds of the groups of {@link TOKEN}. */
+const KINDS = ["comment", "text", "key", "value"];
 
-function pieces(line) {
-	if (/^\s*\[/.test(line)) {
-		const end = line.indexOf("]", line.indexOf("["));
-		const close =
-			end < 0 ? line.length : line.startsWith("[[") ? end + 2 : end + 1;
-		return [
-			h("span", { class: "toml-section", text: line.slice(0, close) }),
-			...pieces(` ${line.slice(close)}`.slice(1) || ""),
-		];
+/**
+ * @param {string} line
+ * @returns {(string | HTMLElement)[]}
+ */
+function highlight(line) {
+	const section = /^\s*\[\[?[^\]]*\]?\]?/.exec(line)?.[0] ?? "";
+	const parts = section
+		? [h("span", { class: "toml-section", text: section })]
+		: [];
+	const rest = line.slice(section.length);
+	/** @type {(string | HTMLElement)[]} */
+	const tokens = [];
+	let end = 0;
+	for (const match of rest.matchAll(TOKEN)) {
+		if (match.index > end) tokens.push(rest.slice(end, match.index));
+		const kind = KINDS[match.slice(1).findIndex(Boolean)];
+		tokens.push(h("span", { class: `toml-${kind}`, text: match[0] }));
+		end = match.index + match[0].length;
 	}
-	const found = [];
-	let at = 0;
-	for (const match of line.matchAll(TOKEN)) {
-		if (match.index > at) found.push(line.slice(at, match.index));
-		const kind = match[1]
-			? "comment"
-			: match[2]
-				? "text"
-				: match[3]
-					? "key"
-					: "value";
-		found.push(h("span", { class: `toml-${kind}`, text: match[0] }));
-		at = match.index + match[0].length;
-	}
-	if (at < line.length) found.push(line.slice(at));
-	return found;
+	return [...parts, ...tokens, rest.slice(end)];
 }
 
-/** The file as a list of numbered lines. */
+/**
+ * Creates the list of numbered lines.
+ * @param {string} text
+ */
 export function tomlLines(text) {
 	const lines = text.replace(/\n$/, "").split("\n");
 	return h(
 		"ol",
 		{ class: "toml" },
-		lines.map((line) => h("li", null, h("code", null, pieces(line), "\n"))),
+		lines.map((line) => h("li", null, h("code", null, highlight(line), "\n"))),
 	);
 }

@@ -1,73 +1,75 @@
-// What a feature view's window is, in words and as a small drawing.
+// The window of a feature view, in words and as a small drawing.
 
 import { s } from "/assets/shared/dom.js";
-import { setting } from "/assets/shared/format.js";
+import { formatSetting } from "/assets/shared/format.js";
 
-/** `{ sliding: { size_ms, slide_ms } }` → "sliding, 1 h every 10 min". */
-export function windowWords(window) {
-	if (window?.sliding) {
-		const { size_ms, slide_ms } = window.sliding;
-		return size_ms === slide_ms
-			? `tumbling, ${setting(size_ms)}`
-			: `sliding, ${setting(size_ms)} every ${setting(slide_ms)}`;
+/** @import { ElementProps } from "/types/components.js" */
+/** @import { WindowPlan } from "/types/job-api.js" */
+
+/**
+ * `{ sliding: { size_ms, slide_ms } }` → "sliding, 1 h every 10 min".
+ * @param {WindowPlan} window
+ */
+export function describeWindow({ sliding, session }) {
+	if (sliding) {
+		const size = formatSetting(sliding.size_ms);
+		return sliding.size_ms === sliding.slide_ms
+			? `tumbling, ${size}`
+			: `sliding, ${size} every ${formatSetting(sliding.slide_ms)}`;
 	}
-	if (window?.session)
-		return `session, ends after ${setting(window.session.gap_ms)} without an event`;
+	if (session)
+		return `session, ends after ${formatSetting(session.gap_ms)} without an event`;
 	return "window";
 }
 
-/** The drawing: overlapping bars for sliding windows; events, a gap and the end for sessions. */
+/**
+ * @param {number} x1
+ * @param {number} y1
+ * @param {number} x2
+ * @param {number} y2
+ * @param {ElementProps} [props]
+ */
+const line = (x1, y1, x2, y2, props) =>
+	s("line", { x1, x2, y1, y2, "stroke-linecap": "round", ...props });
+
+const BAR = { "stroke-width": 3 };
+const PALE_BAR = { "stroke-width": 3, opacity: 0.55 };
+
+/**
+ * Draws four windows as overlapping bars.
+ * @param {number} slideShare the slide as a share of the size
+ */
+function drawSliding(slideShare) {
+	const step = Math.max(0.08, Math.min(1, slideShare)) * 64;
+	return [0, 1, 2, 3]
+		.map((i) => ({ i, x: 6 + i * step }))
+		.filter(({ x }) => x <= 168)
+		.map(({ i, x }) =>
+			line(x, 8 + i * 9, Math.min(x + 64, 174), 8 + i * 9, i ? PALE_BAR : BAR),
+		);
+}
+
+/** Draws the events of two sessions, and the gap that ends the first. */
+function drawSessions() {
+	const events = [8, 16, 21, 34, 46, 120, 131, 138];
+	const thin = { "stroke-width": 1.5, "stroke-linecap": null };
+	return [
+		line(8, 26, 46, 26, BAR),
+		line(120, 26, 138, 26, PALE_BAR),
+		line(46, 26, 92, 26, { ...thin, "stroke-dasharray": "3 3" }),
+		line(92, 20, 92, 32, thin),
+		events.map((cx) =>
+			s("circle", { cx, cy: 12, r: 2, fill: "currentColor", stroke: "none" }),
+		),
+	];
+}
+
+/**
+ * Creates the drawing of a window.
+ * @param {WindowPlan} window
+ */
 export function windowDrawing(window) {
-	const line = (x1, x2, y, props) =>
-		s("line", {
-			x1,
-			x2,
-			y1: y,
-			y2: y,
-			"stroke-width": 3,
-			"stroke-linecap": "round",
-			...props,
-		});
-	const parts = [];
-	if (window?.sliding) {
-		const { size_ms, slide_ms } = window.sliding;
-		const ratio = Math.max(0.08, Math.min(1, slide_ms / size_ms));
-		for (let i = 0; i < 4; i++) {
-			const from = 6 + i * ratio * 64;
-			if (from > 168) break;
-			parts.push(
-				line(from, Math.min(from + 64, 174), 8 + i * 9, {
-					opacity: i === 0 ? 1 : 0.55,
-				}),
-			);
-		}
-	} else if (window?.session) {
-		const events = [8, 16, 21, 34, 46, 120, 131, 138];
-		parts.push(line(8, 46, 26, {}), line(120, 138, 26, { opacity: 0.55 }));
-		parts.push(
-			s("line", {
-				x1: 46,
-				x2: 92,
-				y1: 26,
-				y2: 26,
-				"stroke-width": 1.5,
-				"stroke-dasharray": "3 3",
-			}),
-		);
-		parts.push(
-			s("line", { x1: 92, x2: 92, y1: 20, y2: 32, "stroke-width": 1.5 }),
-		);
-		for (const x of events)
-			parts.push(
-				s("circle", {
-					cx: x,
-					cy: 12,
-					r: 2,
-					fill: "currentColor",
-					stroke: "none",
-				}),
-			);
-	}
+	const { sliding, session } = window;
 	return s(
 		"svg",
 		{
@@ -76,8 +78,9 @@ export function windowDrawing(window) {
 			fill: "none",
 			stroke: "currentColor",
 			role: "img",
-			"aria-label": windowWords(window),
+			"aria-label": describeWindow(window),
 		},
-		parts,
+		sliding ? drawSliding(sliding.slide_ms / sliding.size_ms) : null,
+		session && !sliding ? drawSessions() : null,
 	);
 }

@@ -1,48 +1,80 @@
-// The frame around the pages: which page is shown, asking for its JSON again and again, and saying so when Kafka is away.
-// Each page is a module with `title(params)`, `urls(params)` (JSON it is made of) and `mount(root, context)`, which returns
-// `{ update(answers), close() }`; `every` is how often it is asked for, in ms, 0 for once or by itself.
+// The frame around the pages: which page is shown, its JSON, and the banner while Kafka is unreachable.
 
-import { guarded, h, icon, setAttr, setText } from "/assets/shared/dom.js";
-import { sentence, time, viewerZone } from "/assets/shared/format.js";
-import { find, follow } from "/assets/shared/frame.js";
-import { fetchJson } from "/assets/shared/live.js";
-import * as home from "./pages/home.js";
-import * as topic from "./pages/topic.js";
-import * as messages from "./pages/messages.js";
-import * as groups from "./pages/groups.js";
+import { h, setAttr, setText } from "/assets/shared/dom.js";
+import {
+	fetchJson,
+	isAbort,
+	messageOf,
+	statusOf,
+} from "/assets/shared/fetch.js";
+import {
+	capitalize,
+	formatTime,
+	getBrowserZone,
+	toSentence,
+} from "/assets/shared/format.js";
+import {
+	elementById,
+	focusSearchOnSlash,
+	interceptLinks,
+	matchRoute,
+	showJsonUrl,
+} from "/assets/shared/frame.js";
+import { emptyState, icon, runOrShowFault } from "/assets/shared/widgets.js";
 import * as group from "./pages/group.js";
+import * as groups from "./pages/groups.js";
+import * as messages from "./pages/messages.js";
+import * as topic from "./pages/topic.js";
+import * as topics from "./pages/topics.js";
 
-const $ = (id) => document.getElementById(id);
-const main = $("main");
-const AGAIN_MS = 3000;
+/** @import { KafkaPage, KafkaPageContext, KafkaPageParams, PageView } from "/types/components.js" */
+/** @import { ClusterAnswer } from "/types/kafka-api.js" */
 
+/** @typedef {KafkaPage<never[]>} Page */
+
+/**
+ * @typedef {object} ShownPage
+ * @property {Page} page
+ * @property {KafkaPageParams} params
+ * @property {HTMLElement} root
+ * @property {PageView<never[]>} [view]
+ * @property {AbortController} [request]
+ * @property {boolean} [hasData]
+ */
+
+const RETRY_MS = 3000;
+
+/** @type {[pattern: RegExp, page: Page][]} */
 const ROUTES = [
-	[/^\/$/, home],
+	[/^\/$/, topics],
 	[/^\/topics\/([^/]+)\/?$/, topic],
 	[/^\/topics\/([^/]+)\/messages\/?$/, messages],
 	[/^\/groups\/?$/, groups],
 	[/^\/groups\/([^/]+)\/?$/, group],
 ];
 
-let current = null; // { page, params, root, view, asking, shown }
-let timer = null;
-let away = null; // { since, why }
+const main = elementById("main");
+/** @type {ShownPage | null} */
+let current = null;
+/** @type {number | undefined} */
+let refreshTimer;
+/** The fault that the banner shows. @type {{ since: number, fault: unknown } | null} */
+let outage = null;
 
-/** Goes to a path of these pages without loading anew. */
+/**
+ * Opens a path of these pages without a page load.
+ * @param {string} path
+ */
 function navigate(path) {
 	history.pushState(null, "", path);
-	show(true);
+	showPage();
+	scrollTo(0, 0);
+	main.focus({ preventScroll: true });
 }
 
-/** The JSON behind what is shown. */
-function twin(url) {
-	setText($("twin"), url.length > 80 ? `${url.slice(0, 79)}…` : url);
-	setAttr($("twin"), "href", url);
-}
-
-function show(moved) {
-	clearTimeout(timer);
-	current?.asking?.abort();
+function closePage() {
+	clearTimeout(refreshTimer);
+	current?.request?.abort();
 	try {
 		current?.view?.close?.();
 	} catch (fault) {
@@ -50,133 +82,151 @@ function show(moved) {
 	}
 	current = null;
 	main.replaceChildren();
-	if (moved) scrollTo(0, 0);
-	const found = find(ROUTES, location.pathname);
-	const inGroups = location.pathname.startsWith("/groups");
-	for (const link of document.querySelectorAll(".nav a")) {
-		setAttr(
-			link,
-			"aria-current",
-			found && inGroups === link.pathname.startsWith("/groups") ? "page" : null,
-		);
-	}
-	if (!found) {
-		missing("There is no such page", "");
-		document.title = "Not found · Kafka · Windrow";
-		return;
-	}
-	const { page } = found;
-	const params = { name: found.name };
-	document.title = `${page.title(params)} · Kafka · Windrow`;
-	twin(page.urls(params)[0]);
-	const root = h("div", { class: "page" });
-	main.append(root);
-	const here = { page, params, root, view: null, asking: null, shown: false };
-	current = here;
-	guarded(root, () => {
-		here.view = page.mount(root, {
-			params,
-			navigate,
-			twin,
-			trouble: (fault) => current === here && trouble(here, fault),
-			well,
-		});
-	});
-	ask(here);
-	if (moved) main.focus({ preventScroll: true });
 }
 
-function missing(title, why) {
+/** Shows the page of the address. */
+function showPage() {
+	closePage();
+	const route = matchRoute(ROUTES, location.pathname);
+	markCurrentLink(route !== null);
+	if (!route) {
+		showMissing("There is no such page");
+		setTitle("Not found");
+		return;
+	}
+	const { page, name } = route;
+	const params = { name };
+	setTitle(page.title(params));
+	showJsonUrl(page.jsonUrls(params)[0]);
+	const root = h("div", { class: "page" });
+	main.append(root);
+	/** @type {ShownPage} */
+	const shown = { page, params, root };
+	current = shown;
+	/** @type {KafkaPageContext} */
+	const context = {
+		params,
+		navigate,
+		showJsonUrl,
+		reportFault: (fault) => current === shown && reportFault(fault),
+		clearFault,
+	};
+	runOrShowFault(root, () => {
+		shown.view = page.mount(root, context);
+	});
+	refresh(shown);
+}
+
+/** @param {string} page */
+function setTitle(page) {
+	document.title = `${page} · Kafka · Windrow`;
+}
+
+/** @param {boolean} found */
+function markCurrentLink(found) {
+	const inGroups = location.pathname.startsWith("/groups");
+	for (const link of document.querySelectorAll(".nav a")) {
+		const href = link.getAttribute("href") ?? "";
+		const here = found && inGroups === href.startsWith("/groups");
+		setAttr(link, "aria-current", here ? "page" : null);
+	}
+}
+
+/**
+ * @param {string} title
+ * @param {string[]} why
+ */
+function showMissing(title, ...why) {
+	const link = h("a", { href: "/", "data-page": true, text: "topics" });
 	main.replaceChildren(
-		h(
-			"div",
-			{ class: "empty" },
-			h("strong", { text: title }),
-			why ? h("p", { text: why }) : null,
-			h(
-				"p",
-				null,
-				"Begin at the ",
-				h("a", { href: "/", "data-page": true, text: "topics" }),
-				".",
-			),
-		),
+		emptyState(title, ...why, h("p", null, "Begin at the ", link, ".")),
 	);
 }
 
-async function ask(here) {
-	clearTimeout(timer);
-	if (current !== here || document.hidden) return;
-	let wait = here.page.every;
-	here.asking = new AbortController();
+/**
+ * Requests the JSON of a page and updates it, again and again.
+ * @param {ShownPage} shown
+ */
+async function refresh(shown) {
+	clearTimeout(refreshTimer);
+	if (current !== shown || document.hidden) return;
+	const { page, params, root } = shown;
+	let delay = page.refreshMs;
+	shown.request = new AbortController();
+	const { signal } = shown.request;
 	try {
-		const signal = here.asking.signal;
 		const answers = await Promise.all(
-			here.page.urls(here.params).map((url) => fetchJson(url, { signal })),
+			page.jsonUrls(params).map((url) => fetchJson(url, { signal })),
 		);
-		if (current !== here) return;
-		well();
-		here.shown = true;
-		guarded(here.root, () => here.view?.update?.(...answers));
+		if (current !== shown) return;
+		clearFault();
+		shown.hasData = true;
+		runOrShowFault(root, () =>
+			shown.view?.update?.(.../** @type {never[]} */ (answers)),
+		);
 	} catch (fault) {
-		if (current !== here || fault.name === "AbortError") return;
-		if (trouble(here, fault)) return;
-		wait = AGAIN_MS;
+		if (current !== shown || isAbort(fault)) return;
+		if (reportFault(fault)) return;
+		delay = RETRY_MS;
 	}
-	clearTimeout(timer);
-	if (wait > 0) timer = setTimeout(() => ask(here), wait);
+	clearTimeout(refreshTimer);
+	if (delay > 0) refreshTimer = setTimeout(() => refresh(shown), delay);
 }
 
-/** Says what is wrong; whether that is the end of the page. */
-function trouble(here, fault) {
-	if (fault.status === 404) {
-		well();
-		current = null;
-		try {
-			here.view?.close?.();
-		} catch (other) {
-			console.warn("close", other);
-		}
-		missing(
+/**
+ * Shows a failed request; returns whether it is the end of the page.
+ * @param {unknown} fault
+ */
+function reportFault(fault) {
+	if (statusOf(fault) === 404) {
+		clearFault();
+		closePage();
+		showMissing(
 			"Not found",
-			`${fault.message[0].toUpperCase()}${fault.message.slice(1)}. It may have been deleted, or it is on another cluster.`,
+			`${capitalize(messageOf(fault))}. It may have been deleted, or it is on another cluster.`,
 		);
 		return true;
 	}
-	away = { since: away?.since ?? Date.now(), fault };
-	banner();
+	outage = { since: outage?.since ?? Date.now(), fault };
+	drawBanner();
 	return false;
 }
 
-function well() {
-	away = null;
-	banner();
+function clearFault() {
+	outage = null;
+	drawBanner();
 }
 
-function banner() {
-	const box = $("banners");
-	if (!away) {
-		if (box.firstChild) box.replaceChildren();
+/**
+ * Returns what a fault means, and what to check.
+ * @param {unknown} fault
+ */
+function describeFault(fault) {
+	const status = statusOf(fault);
+	if (status === 0)
+		return [
+			"The Kafka UI's server does not answer.",
+			"Is windrow kafka-ui running? Trying again …",
+		];
+	const what = toSentence(messageOf(fault));
+	return status === 503
+		? [what, "Is Kafka running there? Trying again …"]
+		: [what, "Trying again …"];
+}
+
+function drawBanner() {
+	const box = elementById("banners");
+	if (!outage) {
+		box.replaceChildren();
 		return;
 	}
-	const [what, todo] =
-		away.fault.status === 0
-			? [
-					"The Kafka UI's server does not answer.",
-					"Is windrow kafka-ui still running? Trying again …",
-				]
-			: away.fault.status === 503
-				? [
-						sentence(away.fault.message),
-						"Is Kafka running there? Trying again …",
-					]
-				: [sentence(away.fault.message), "Trying again …"];
-	if (!box.firstChild) {
+	const [what, todo] = describeFault(outage.fault);
+	if (!box.firstChild)
 		box.append(
 			h(
 				"div",
 				{ class: "banner level-act" },
-				icon("away"),
+				icon("unreachable"),
 				h(
 					"p",
 					null,
@@ -187,28 +237,32 @@ function banner() {
 				),
 			),
 		);
-	}
-	setText(box.querySelector("strong"), what);
+	const [whatText, todoText] = box.querySelectorAll("strong, .todo");
+	setText(whatText, what);
 	setText(
-		box.querySelector(".todo"),
-		current?.shown
-			? `${todo} What is below is from before ${time(away.since)}.`
+		todoText,
+		current?.hasData
+			? `${todo} The values below are from before ${formatTime(outage.since)}.`
 			: todo,
 	);
 }
 
-follow("a[data-page], td a[href^='/']", (link) =>
-	navigate(link.getAttribute("href")),
+interceptLinks("a[data-page], td a[href^='/']", (link) =>
+	navigate(link.getAttribute("href") ?? "/"),
 );
-addEventListener("popstate", () => show(false));
+focusSearchOnSlash();
+addEventListener("popstate", showPage);
 document.addEventListener("visibilitychange", () => {
-	if (!document.hidden && current && (current.page.every > 0 || away))
-		ask(current);
+	if (document.hidden || !current) return;
+	if (current.page.refreshMs > 0 || outage) refresh(current);
 });
 
-setText($("zone"), `Times in ${viewerZone()}`);
-fetchJson("/api/cluster").then(
-	(said) => setText($("where"), `Kafka at ${said.addresses}`),
-	() => {},
-);
-show(false);
+async function showAddresses() {
+	/** @type {ClusterAnswer} */
+	const { addresses } = await fetchJson("/api/cluster");
+	setText(elementById("where"), `Kafka at ${addresses}`);
+}
+
+setText(elementById("zone"), `Times in ${getBrowserZone()}`);
+showAddresses().catch((fault) => console.info("cluster", messageOf(fault)));
+showPage();

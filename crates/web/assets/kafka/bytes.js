@@ -1,84 +1,62 @@
-// Keys, values and headers as text, indented JSON or hex. What arrives is `{ bytes, whole, text | base64 }` or null.
+// Keys, values and headers in one line, as text, indented JSON, or a hex dump.
 
-const INDENT = "  ";
-const TOKENS = /"(?:[^"\\]|\\[^])*"?|[{}[\],:]|[^\s{}[\],:"]+/g;
+import { isJsonContainer } from "/assets/shared/json.js";
+
+/** @import { KafkaBytes } from "/types/kafka-api.js" */
+
 const HEX_MAX = 16_384;
+const ONE_LINE_HEX_MAX = 64;
 
-/** The bytes themselves. */
-export function raw(shown) {
-	if (shown.text !== undefined) return new TextEncoder().encode(shown.text);
-	const text = atob(shown.base64 ?? "");
-	return Uint8Array.from(text, (sign) => sign.charCodeAt(0));
+/** @param {KafkaBytes} bytes */
+function decodeBytes({ text, base64 }) {
+	if (text !== undefined) return new TextEncoder().encode(text);
+	return Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
 }
 
-/** Whether this is a JSON object or array, or the beginning of one. */
-export function isJson(shown) {
-	const text = shown?.text;
+/** @param {number} byte */
+const hexByte = (byte) => byte.toString(16).padStart(2, "0");
+
+/**
+ * Returns whether the bytes are a JSON object or array, or begin one.
+ * @param {KafkaBytes} bytes
+ */
+export function looksLikeJson({ text, whole }) {
 	if (text === undefined || !/^\s*[{[]/.test(text)) return false;
-	if (!shown.whole) return true;
-	try {
-		JSON.parse(text);
-		return true;
-	} catch {
-		return false;
-	}
+	return !whole || isJsonContainer(text);
 }
 
-/** JSON with line breaks. Only white space changes: numbers keep their digits, names their order, and doubles stay. */
-export function indented(text) {
-	const out = [];
-	let depth = 0;
-	let before = "";
-	const line = () => out.push("\n", INDENT.repeat(Math.min(depth, 40)));
-	for (const [token] of text.matchAll(TOKENS)) {
-		if (token === "{" || token === "[") {
-			if (before === "{" || before === "[") line();
-			out.push(token);
-			depth += 1;
-		} else if (token === "}" || token === "]") {
-			depth = Math.max(0, depth - 1);
-			if (before !== "{" && before !== "[") line();
-			out.push(token);
-		} else if (token === ",") {
-			out.push(token);
-			line();
-		} else if (token === ":") {
-			out.push(": ");
-		} else {
-			if (before === "{" || before === "[") line();
-			out.push(token);
-		}
-		before = token;
-	}
-	return out.join("");
-}
-
-/** A hex dump: offset, sixteen bytes, and what of them is ASCII. */
-export function hex(shown) {
-	const bytes = raw(shown);
+/**
+ * Returns a hex dump: offset, sixteen bytes, and those of them that are ASCII.
+ * @param {KafkaBytes} shown
+ */
+export function hexDump(shown) {
+	const bytes = decodeBytes(shown);
 	const lines = [];
 	for (let at = 0; at < Math.min(bytes.length, HEX_MAX); at += 16) {
 		const part = Array.from(bytes.subarray(at, at + 16));
-		const digits = part
-			.map((byte) => byte.toString(16).padStart(2, "0"))
-			.join(" ");
+		const digits = part.map(hexByte).join(" ");
 		const signs = part
 			.map((byte) =>
 				byte >= 32 && byte < 127 ? String.fromCharCode(byte) : ".",
 			)
 			.join("");
-		lines.push(
-			`${at.toString(16).padStart(6, "0")}  ${digits.padEnd(47)}  ${signs}`,
-		);
+		const offset = at.toString(16).padStart(6, "0");
+		lines.push(`${offset}  ${digits.padEnd(47)}  ${signs}`);
 	}
 	if (bytes.length > HEX_MAX) lines.push("…");
 	return lines.join("\n");
 }
 
-/** In one short line. */
-export function brief(shown, most = 200) {
-	if (!shown) return "";
-	if (shown.text !== undefined)
-		return shown.text.slice(0, most).replace(/\s+/g, " ");
-	return `0x${Array.from(raw(shown).subarray(0, Math.min(64, most / 2)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+/**
+ * Returns the bytes as one short line.
+ * @param {KafkaBytes} bytes
+ */
+export function oneLine(bytes, most = 200) {
+	if (bytes.text !== undefined)
+		return bytes.text.slice(0, most).replace(/\s+/g, " ");
+	const part = decodeBytes(bytes).subarray(
+		0,
+		Math.min(ONE_LINE_HEX_MAX, most / 2),
+	);
+	return `0x${Array.from(part, hexByte).join("")}`;
 }

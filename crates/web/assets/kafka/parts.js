@@ -1,140 +1,127 @@
-// Small things that several pages show.
+// Parts that several pages show.
 
-import { h, icon, setAttr, setLevel, setText } from "/assets/shared/dom.js";
-import { bytes, count, exact } from "/assets/shared/format.js";
+import { h, setAttr, setLevel, setText } from "/assets/shared/dom.js";
+import { createFigure, icon } from "/assets/shared/widgets.js";
 
-/** The paths of things, whatever their names are. */
+/** @import { Child, ChipLevel } from "/types/components.js" */
+/** @import { GroupSummary, KafkaRecord } from "/types/kafka-api.js" */
+
+/** @param {string} topic */
 export const topicPath = (topic) => `/topics/${encodeURIComponent(topic)}`;
+
+/** @param {string} topic */
 export const messagesPath = (topic, query = "") =>
 	`${topicPath(topic)}/messages${query && `?${query}`}`;
+
+/** @param {string} group */
 export const groupPath = (group) => `/groups/${encodeURIComponent(group)}`;
 
-/** A row of headline figures: `[{ id, label }]`; `set(id, value, note, title, level)` fills one. */
-export function figures(list, label) {
-	const nodes = new Map(
-		list.map(({ id, label: name }) => [
-			id,
-			h(
-				"div",
-				{ class: "figure" },
-				h("div", { class: "figure-label", text: name }),
-				h("div", { class: "figure-value", text: "–" }),
-				h("div", { class: "figure-note", text: "\u00a0" }),
-			),
-		]),
-	);
-	const element = h(
-		"div",
-		{ class: "figures compact", role: "group", "aria-label": label },
-		[...nodes.values()],
-	);
+/** @param {Pick<KafkaRecord, "partition" | "offset">} record */
+export const recordQuery = ({ partition, offset }) =>
+	`from=offset:${offset}&partition=${partition}`;
+
+/**
+ * Creates a row of headline figures.
+ * @template {string} Id
+ * @param {string} label
+ * @param {Record<Id, string>} labels of the figures, by id
+ */
+export function createFigures(label, labels) {
+	/** @type {Map<string, ReturnType<typeof createFigure>>} */
+	const figures = new Map();
+	for (const [id, text] of Object.entries(labels))
+		figures.set(id, createFigure(String(text)));
 	return {
-		element,
-		set(id, value, note, title, level) {
-			const node = nodes.get(id);
-			setText(node.children[1], value);
-			setText(node.children[2], note ?? "\u00a0");
-			setAttr(node.children[1], "title", title);
-			setLevel(node.children[2], level ?? "");
-			node.children[2].classList.toggle("leveled", Boolean(level));
+		element: h(
+			"div",
+			{ class: "figures compact", role: "group", "aria-label": label },
+			[...figures.values()].map(({ element }) => element),
+		),
+		/**
+		 * @param {Id} id
+		 * @param {string} value
+		 * @param {string} [note]
+		 * @param {string | null} [title]
+		 * @param {ChipLevel | null} [level]
+		 */
+		set(id, value, note = "\u00a0", title = null, level = null) {
+			const figure = figures.get(id);
+			if (!figure) return;
+			figure.update(value, note, title);
+			setLevel(figure.note, level);
+			figure.note.classList.toggle("leveled", level !== null);
 		},
 	};
 }
 
-/** A chip that says a state in one word, with its icon. */
-export function chip(cell, level, word, title) {
-	const kind = `${level}`;
-	if (cell.dataset.level !== kind) {
-		cell.dataset.level = kind;
+/**
+ * Fills a cell with a chip: a state in one word, with its icon.
+ * @param {HTMLTableCellElement} cell
+ * @param {ChipLevel} level
+ * @param {string} word
+ * @param {string} [title]
+ */
+export function fillChip(cell, level, word, title) {
+	if (cell.dataset.level !== level) {
+		cell.dataset.level = level;
 		cell.replaceChildren(
 			h("span", { class: `chip level-${level}` }, icon(level), h("span")),
 		);
 	}
-	setText(cell.firstChild.lastChild, word);
+	const text = cell.querySelector(".chip > span");
+	if (text) setText(text, word);
 	setAttr(cell, "title", title);
 }
 
+/** @type {Record<string, { level: ChipLevel, word: string }>} */
 const GROUP_STATES = {
-	stable: "well",
-	empty: "plain",
-	dead: "act",
-	preparingrebalance: "soon",
-	completingrebalance: "soon",
-	assigning: "soon",
-	reconciling: "soon",
-	notready: "soon",
-};
-const GROUP_WORDS = {
-	preparingrebalance: "rebalancing",
-	completingrebalance: "rebalancing",
+	stable: { level: "well", word: "stable" },
+	empty: { level: "plain", word: "empty" },
+	dead: { level: "act", word: "dead" },
+	preparingrebalance: { level: "soon", word: "rebalancing" },
+	completingrebalance: { level: "soon", word: "rebalancing" },
+	assigning: { level: "soon", word: "assigning" },
+	reconciling: { level: "soon", word: "reconciling" },
+	notready: { level: "soon", word: "notready" },
 };
 
-/** A group's state, as people say it. */
-export function groupState(state) {
+/**
+ * Returns a group's state as a word and a level.
+ * @param {GroupSummary} group
+ */
+export function groupState({ state }) {
 	const id = String(state ?? "").toLowerCase();
-	return {
-		level: GROUP_STATES[id] ?? "plain",
-		word: GROUP_WORDS[id] ?? (id || "unknown"),
-	};
+	return GROUP_STATES[id] ?? { level: "plain", word: id || "unknown" };
 }
 
-/** Columns for numbers and sizes. */
-export const countColumn = (id, label, of, title) => ({
-	id,
-	label,
-	title,
-	numeric: true,
-	text: (row) => count(of(row)),
-	value: of,
-	exact: (row) => exact(of(row)),
-	copy: (row) => of(row) ?? "",
-});
-export const bytesColumn = (id, label, of, title) => ({
-	id,
-	label,
-	title,
-	numeric: true,
-	text: (row) => bytes(of(row)),
-	value: of,
-	exact: (row) => exact(of(row), "bytes"),
-	copy: (row) => of(row) ?? "",
-});
-export const exactColumn = (id, label, of, title) => ({
-	id,
-	label,
-	title,
-	numeric: true,
-	mono: false,
-	text: (row) =>
-		of(row) === null || of(row) === undefined ? "–" : exact(of(row)),
-	value: of,
-	copy: (row) => of(row) ?? "",
-});
-
-/** A section with a heading and things at its end. */
-export function section(title, ...rest) {
-	const heading = h("h2", { text: title });
-	const end = h("div", { class: "end" });
-	return {
-		element: h(
-			"section",
-			{ class: "section" },
-			h("div", { class: "section-head" }, heading, end),
-			rest,
+/**
+ * Creates a section with a heading.
+ * @param {string} title
+ * @param {Child[]} children
+ */
+export const createSection = (title, ...children) =>
+	h(
+		"section",
+		{ class: "section" },
+		h(
+			"div",
+			{ class: "section-head" },
+			h("h2", { text: title }),
+			h("div", { class: "end" }),
 		),
-		heading,
-		end,
-	};
-}
+		children,
+	);
 
-/** Where we are: links to what is above, then this. */
-export function crumbs(...parts) {
-	return h(
+/**
+ * Creates the links to the pages above this one.
+ * @param {[text: string, href: string][]} links
+ */
+export const breadcrumbs = (...links) =>
+	h(
 		"nav",
 		{ class: "crumbs tiny", "aria-label": "Where this is" },
-		parts.map(([text, href], nth) => [
-			nth > 0 ? h("span", { "aria-hidden": "true", text: "/" }) : null,
+		links.map(([text, href], index) => [
+			index > 0 ? h("span", { "aria-hidden": "true", text: "/" }) : null,
 			h("a", { href, "data-page": true, text }),
 		]),
 	);
-}

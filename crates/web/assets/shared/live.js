@@ -1,152 +1,113 @@
-// The stream of a page: server-sent events while the tab is seen, tried again with growing pauses after a loss, and one
-// look at the JSON twin to find out why (401 → the login page).
+// The stream of a page: server-sent events while the tab is visible. After a loss it connects again with growing delays,
+// and asks for the same JSON without a stream to learn the reason (401: the login page).
 
-const FIRST_MS = 1000;
-const LONGEST_MS = 15_000;
-const SILENT_MS = 10_000;
+import { redirectToLogin } from "./fetch.js";
 
-/** Goes to the login page, and comes back here afterwards. */
-export function toLogin() {
-	if (!location.pathname.startsWith("/login"))
-		location.assign(`/login?to=${encodeURIComponent(location.pathname)}`);
-}
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 15_000;
+const SILENCE_MS = 10_000;
 
 /**
- * Gets JSON, or sends it with `body`. Throws an `Error` whose message is for people; its `status` is the answer's, 0 where
- * there was none.
+ * Follows `url`, a stream of JSON messages.
+ * @template Message
  */
-export async function fetchJson(url, { body, method, signal } = {}) {
-	let answer;
-	try {
-		answer = await fetch(url, {
-			method: method ?? (body === undefined ? "GET" : "POST"),
-			headers:
-				body === undefined
-					? { accept: "application/json" }
-					: { accept: "application/json", "content-type": "application/json" },
-			body: body === undefined ? undefined : JSON.stringify(body),
-			signal,
-		});
-	} catch (fault) {
-		if (fault.name === "AbortError") throw fault;
-		throw Object.assign(
-			new Error("The server does not answer. Is it still running?"),
-			{ status: 0 },
-		);
-	}
-	if (answer.status === 401) {
-		toLogin();
-		throw Object.assign(new Error("Log in first."), { status: 401 });
-	}
-	const said = await answer.json().catch(() => null);
-	if (!answer.ok) {
-		const why =
-			Array.isArray(said?.errors) && said.errors.length > 0
-				? said.errors.join("\n")
-				: `The server answers ${answer.status} ${answer.statusText}.`;
-		throw Object.assign(new Error(why), { status: answer.status });
-	}
-	if (said === null)
-		throw Object.assign(
-			new Error(
-				"The server's answer is no JSON. Is something else on this port?",
-			),
-			{
-				status: answer.status,
-			},
-		);
-	return said;
-}
+export class LiveStream {
+	#options;
+	/** @type {EventSource | null} */
+	#source = null;
+	/** @type {number | undefined} */
+	#retryTimer;
+	/** @type {number | undefined} */
+	#silenceTimer;
+	#retryMs = FIRST_RETRY_MS;
+	#closed = false;
+	#lastMessageAt = 0;
 
-/**
- * Follows `url` (`…/live`). `onData(value)` for each message; `onState("live" | "lost" | "paused", retryAtMs)`; `twin` is the
- * URL of the same as plain JSON. `events`: names of further event types, handed to `onEvent(name, value)`.
- * Returns `{ close(), retry() }`.
- */
-export function live(
-	url,
-	{ onData, onState = () => {}, onEvent, events = [], twin },
-) {
-	let source = null;
-	let timer = null;
-	let watch = null;
-	let pause = FIRST_MS;
-	let closed = false;
-	let heard = 0;
-
-	function stop() {
-		source?.close();
-		source = null;
-		clearTimeout(timer);
-		clearInterval(watch);
+	/**
+	 * @param {{
+	 *   url: string,
+	 *   jsonUrl: string,
+	 *   onMessage: (message: Message) => void,
+	 *   onState: (state: "live" | "lost" | "paused", retryAtMs?: number) => void,
+	 * }} options `jsonUrl`: the same JSON without a stream
+	 */
+	constructor(options) {
+		this.#options = options;
+		document.addEventListener("visibilitychange", this.#onVisibility);
+		this.#open();
 	}
 
-	function open() {
-		stop();
-		if (closed || document.hidden) return;
-		const opened = new EventSource(url);
-		source = opened;
-		heard = Date.now();
-		opened.onmessage = (message) =>
-			take(() => onData(JSON.parse(message.data)));
-		for (const name of events)
-			opened.addEventListener(name, (message) =>
-				take(() => onEvent?.(name, JSON.parse(message.data))),
-			);
-		opened.onerror = () => source === opened && lost();
-		// A connection that died without a word (sleep, a cut cable) tells nothing by itself.
-		watch = setInterval(
-			() => Date.now() - heard > SILENT_MS && events.length === 0 && lost(),
-			2000,
-		);
+	close() {
+		this.#closed = true;
+		document.removeEventListener("visibilitychange", this.#onVisibility);
+		this.#disconnect();
 	}
 
-	function take(work) {
-		heard = Date.now();
-		pause = FIRST_MS;
-		onState("live");
+	/** Connects at once. */
+	retry() {
+		this.#retryMs = FIRST_RETRY_MS;
+		this.#open();
+	}
+
+	#disconnect() {
+		this.#source?.close();
+		this.#source = null;
+		clearTimeout(this.#retryTimer);
+		clearInterval(this.#silenceTimer);
+	}
+
+	#open() {
+		this.#disconnect();
+		if (this.#closed || document.hidden) return;
+		const source = new EventSource(this.#options.url);
+		this.#source = source;
+		this.#lastMessageAt = Date.now();
+		source.onmessage = (event) => this.#receive(event);
+		source.onerror = () => {
+			if (this.#source === source) this.#onLoss();
+		};
+		// Sleep or a cut cable ends a connection without an event.
+		this.#silenceTimer = setInterval(() => {
+			if (Date.now() - this.#lastMessageAt > SILENCE_MS) this.#onLoss();
+		}, 2000);
+	}
+
+	/** @param {MessageEvent<string>} event */
+	#receive(event) {
+		this.#lastMessageAt = Date.now();
+		this.#retryMs = FIRST_RETRY_MS;
+		this.#options.onState("live");
 		try {
-			work();
+			this.#options.onMessage(JSON.parse(event.data));
 		} catch (fault) {
 			console.warn("live", fault);
 		}
 	}
 
-	function lost() {
-		stop();
-		if (closed) return;
-		const wait = pause * (0.8 + Math.random() * 0.4);
-		pause = Math.min(pause * 2, LONGEST_MS);
-		onState("lost", Date.now() + wait);
-		if (twin)
-			fetch(twin, { headers: { accept: "application/json" } }).then(
-				(answer) => answer.status === 401 && toLogin(),
-				() => {},
-			);
-		timer = setTimeout(open, wait);
+	#onLoss() {
+		this.#disconnect();
+		if (this.#closed) return;
+		const delay = this.#retryMs * (0.8 + Math.random() * 0.4);
+		this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+		this.#options.onState("lost", Date.now() + delay);
+		this.#redirectIfLoggedOut();
+		this.#retryTimer = setTimeout(() => this.#open(), delay);
 	}
 
-	function seen() {
+	#redirectIfLoggedOut() {
+		const headers = { accept: "application/json" };
+		fetch(this.#options.jsonUrl, { headers }).then(
+			(answer) => {
+				if (answer.status === 401) redirectToLogin();
+			},
+			() => {},
+		);
+	}
+
+	#onVisibility = () => {
 		if (document.hidden) {
-			stop();
-			onState("paused");
-		} else if (!source) {
-			pause = FIRST_MS;
-			open();
-		}
-	}
-
-	document.addEventListener("visibilitychange", seen);
-	open();
-	return {
-		close() {
-			closed = true;
-			document.removeEventListener("visibilitychange", seen);
-			stop();
-		},
-		retry() {
-			pause = FIRST_MS;
-			open();
-		},
+			this.#disconnect();
+			this.#options.onState("paused");
+		} else if (!this.#source) this.retry();
 	};
 }

@@ -1,8 +1,11 @@
-// Fetches a page's modules once its frame can be painted: they need some time, the frame needs none of them.
+// Loads the page's modules once the browser can paint the frame, which needs none of them.
 (() => {
-	const start = () =>
-		document.head.append(document.getElementById("modules").content);
-	// In a tab that nobody sees nothing is painted, and it shall have its title.
-	if (document.hidden) start();
-	else requestAnimationFrame(start);
+	const loadModules = () => {
+		const modules = document.getElementById("modules");
+		if (modules instanceof HTMLTemplateElement)
+			document.head.append(modules.content);
+	};
+	// A hidden tab is not painted, and its title must not wait for that.
+	if (document.hidden) loadModules();
+	else requestAnimationFrame(loadModules);
 })();

@@ -1,334 +1,335 @@
-// A table that is read while it changes: sticky head, sorting, a filter, keyboard, a click copies a cell. Values change
-// in place; rows change their order only when somebody sorts, and otherwise while nobody has pointer or focus in it.
+// A table that is readable while it changes: sticky head, sorting, a filter, arrow keys, and a click that copies a cell.
+// Values change in place. Rows change their order on sorting; otherwise only while neither pointer nor focus is in the table.
 
-import { copy, h, keyed, setAttr, setText } from "./dom.js";
-import { middle } from "./format.js";
+import { h, keyedList, setAttr, setText } from "./dom.js";
+import { closestTarget } from "./frame.js";
+import { cellText, filterRows, sortRows } from "./table-rows.js";
+import { copyText } from "./widgets.js";
 
-const RESORT_MS = 5000;
+/** @import { Column, SortOrder, TableOptions } from "/types/components.js" */
 
-function compare(a, b) {
-	const [noA, noB] = [
-		a === null || a === undefined || Number.isNaN(a),
-		b === null || b === undefined || Number.isNaN(b),
-	];
-	if (noA || noB) return noA - noB; // what is not known comes last
-	return typeof a === "number" && typeof b === "number"
-		? a - b
-		: String(a).localeCompare(String(b), "en", { numeric: true });
-}
+const REORDER_MS = 5000;
+const ROWS_MAX = 500;
 
 /**
- * `columns`: `{ id, label, title, numeric, mono, wrap, sortable = true, text(row), value(row), exact(row), copy(row), href(row),
- * fill(td, row) }`. `text` is what is shown and filtered by; `value` what is sorted by (default `text`); `exact` the title;
- * `copy` what a click copies (default `text`); `href` makes it a link; `fill` draws the cell itself, in place.
- * `key(row)`: a row's identity. `mark(row)`: null, or a level (`soon`, `act`) for a highlighted row; say it in words too.
- * `sort`: `{ column, descending }`. `filter`: the filter's label, or nothing for none. `empty`: a node for no rows at all.
- * `limit`: how many rows are drawn (default 500). `stickFirst`: the first column stays while the table scrolls sideways.
- * `tools`: nodes beside the filter. `whole`: no scroll area of its own height.
- *
- * Returns `{ element, update(rows), filterBox }`.
+ * Creates the filter's box.
+ * @param {string} label
+ * @param {() => void} input
  */
-export function table({
-	caption,
-	columns,
-	key,
-	mark,
-	sort,
-	filter,
-	empty,
-	limit = 500,
-	stickFirst = false,
-	whole = false,
-	tools = [],
-}) {
-	let rows = [];
-	let order = [];
-	let sorted = sort ? { ...sort } : null;
-	let sortedAt = 0;
-	let active = { row: null, column: columns[0].id };
+const createFilterBox = (label, input) =>
+	h("input", {
+		class: "input",
+		type: "search",
+		placeholder: label,
+		"aria-label": label,
+		autocomplete: "off",
+		spellcheck: "false",
+		on: { input },
+	});
 
-	const heads = columns.map((column) => {
-		const button =
-			column.sortable === false
-				? null
-				: h(
-						"button",
-						{
-							type: "button",
-							title: column.title,
-							on: { click: () => sortBy(column) },
-						},
-						column.label,
-					);
+/**
+ * Fills a cell in place.
+ * @template Row
+ * @param {HTMLTableCellElement} cell
+ * @param {Column<Row>} column
+ * @param {Row} row
+ */
+function fillCell(cell, column, row) {
+	setAttr(cell, "title", column.exact?.(row));
+	if (column.fill) {
+		column.fill(cell, row);
+	} else if (column.href) {
+		if (!cell.firstElementChild) cell.append(h("a"));
+		const [link] = cell.children;
+		setAttr(link, "href", column.href(row));
+		setText(link, cellText(column, row));
+	} else {
+		setText(cell, cellText(column, row));
+	}
+}
+
+/** @param {Column<never>} column */
+const cellClass = ({ numeric, mono, wrap }) =>
+	[numeric && "numeric", mono && "mono", wrap && "wrap"]
+		.filter(Boolean)
+		.join(" ") || null;
+
+/** @template Row */
+export class Table {
+	/** @type {TableOptions<Row>} */
+	#options;
+	/** @type {Row[]} */
+	#rows = [];
+	/** @type {Map<string, Row>} */
+	#rowsByKey = new Map();
+	/** @type {SortOrder | null} */
+	#order;
+	#sortedAt = 0;
+	/** The cell that the Tab key reaches. */
+	#active;
+	/** @type {HTMLTableCellElement[]} */
+	#heads;
+	#body = h("tbody");
+	/** @type {HTMLInputElement | null} */
+	#filterBox;
+	#status = h("span", { class: "muted tiny", role: "status" });
+	#toolbar;
+	#scroll;
+	#empty;
+	#lines;
+
+	/** @param {TableOptions<Row>} options */
+	constructor(options) {
+		const { caption, columns, filter, tools = [] } = options;
+		this.#options = options;
+		this.#order = options.sort ?? null;
+		this.#active = { row: "", column: columns[0].id };
+		this.#heads = columns.map((column) => this.#createHead(column));
+		this.#filterBox = filter
+			? createFilterBox(filter, () => this.#draw(true))
+			: null;
+		this.#toolbar = h(
+			"div",
+			{ class: "table-tools" },
+			this.#filterBox,
+			tools,
+			this.#status,
+		);
+		this.#scroll = h(
+			"div",
+			{ class: options.whole ? "table-scroll whole" : "table-scroll" },
+			h(
+				"table",
+				{
+					role: "grid",
+					"aria-label": caption,
+					class: options.stickFirst ? "stick-first" : null,
+				},
+				h("thead", null, h("tr", null, this.#heads)),
+				this.#body,
+			),
+		);
+		this.#empty = h("div", { hidden: true }, options.empty);
+		this.element = h(
+			"div",
+			{ class: "table" },
+			filter || tools.length ? this.#toolbar : null,
+			this.#scroll,
+			this.#empty,
+		);
+		this.#lines = keyedList(this.#body, options.key, (row) =>
+			this.#createLine(row),
+		);
+		this.#body.addEventListener("click", (event) => this.#onClick(event));
+		this.#body.addEventListener("keydown", (event) => this.#onKey(event));
+	}
+
+	get filterBox() {
+		return this.#filterBox;
+	}
+
+	/** @param {Row[]} rows */
+	update(rows) {
+		this.#rows = rows;
+		this.#draw(false);
+	}
+
+	/** @param {Column<Row>} column */
+	#createHead(column) {
+		const { label, title, numeric } = column;
+		const sortByColumn = () => {
+			const same = this.#order?.column === column.id;
+			const descending = same ? !this.#order?.descending : Boolean(numeric);
+			this.#order = { column: column.id, descending };
+			this.#draw(true);
+		};
 		return h(
 			"th",
-			{
-				scope: "col",
-				class: column.numeric ? "numeric" : null,
-				title: column.title,
-			},
-			button ?? column.label,
+			{ scope: "col", class: numeric ? "numeric" : null, title },
+			h(
+				"button",
+				{ type: "button", title, on: { click: sortByColumn } },
+				label,
+			),
 		);
-	});
-	const body = h("tbody");
-	const grid = h(
-		"table",
-		{
-			role: "grid",
-			"aria-label": caption,
-			class: stickFirst ? "stick-first" : null,
-		},
-		h("thead", null, h("tr", null, heads)),
-		body,
-	);
-	const scroll = h(
-		"div",
-		{ class: whole ? "table-scroll whole" : "table-scroll" },
-		grid,
-	);
-	const said = h("span", { class: "muted tiny", role: "status" });
-	const filterBox = filter
-		? h("input", {
-				class: "input",
-				type: "search",
-				placeholder: filter,
-				"aria-label": filter,
-				autocomplete: "off",
-				spellcheck: "false",
-				on: { input: () => draw(true) },
-			})
-		: null;
-	const toolbar =
-		filterBox || tools.length
-			? h("div", { class: "table-tools" }, filterBox, tools, said)
-			: null;
-	const nothing = h("div", { hidden: true }, empty);
-	const element = h("div", { class: "table" }, toolbar, scroll, nothing);
-
-	function sortBy(column) {
-		const same = sorted?.column === column.id;
-		sorted = {
-			column: column.id,
-			descending: same ? !sorted.descending : Boolean(column.numeric),
-		};
-		draw(true);
 	}
 
-	const textOf = (column, row) => String(column.text?.(row) ?? "");
+	/** @param {Row} row */
+	#keyOf(row) {
+		return String(this.#options.key(row));
+	}
 
-	function matching() {
-		const words = (filterBox?.value ?? "")
-			.toLowerCase()
-			.split(/\s+/)
-			.filter(Boolean);
-		if (words.length === 0) return rows;
-		return rows.filter((row) => {
-			const text = columns
-				.map((column) => `${textOf(column, row)} ${column.copy?.(row) ?? ""}`)
-				.join(" ")
-				.toLowerCase();
-			return words.every((word) => text.includes(word));
+	/**
+	 * Sorts the rows, or keeps their present order while that helps to read them.
+	 * @param {Row[]} rows
+	 * @param {boolean} reorder
+	 */
+	#orderRows(rows, reorder) {
+		const places = new Map(
+			[...this.#rowsByKey.keys()].map((key, index) => [key, index]),
+		);
+		const keep =
+			!reorder &&
+			(performance.now() - this.#sortedAt < REORDER_MS ||
+				this.element.matches(":hover, :focus-within")) &&
+			rows.every((row) => places.has(this.#keyOf(row)));
+		if (keep) {
+			/** @param {Row} row */
+			const placeOf = (row) => places.get(this.#keyOf(row)) ?? 0;
+			return [...rows].sort((a, b) => placeOf(a) - placeOf(b));
+		}
+		this.#sortedAt = performance.now();
+		return sortRows(rows, this.#options.columns, this.#order);
+	}
+
+	/** @param {boolean} reorder */
+	#draw(reorder) {
+		const { columns, limit = ROWS_MAX } = this.#options;
+		const query = this.#filterBox?.value ?? "";
+		const found = filterRows(this.#rows, columns, query);
+		const visible = this.#orderRows(found, reorder).slice(0, limit);
+		this.#rowsByKey = new Map(visible.map((row) => [this.#keyOf(row), row]));
+		this.#lines.update(visible);
+		this.#drawSortOrder();
+		this.#drawActiveCell();
+		this.#drawStatus(found.length, visible.length);
+	}
+
+	#drawSortOrder() {
+		const order = this.#order;
+		const direction = order?.descending ? "descending" : "ascending";
+		this.#options.columns.forEach(({ id }, index) => {
+			const sorted = order?.column === id;
+			setAttr(this.#heads[index], "aria-sort", sorted ? direction : null);
 		});
 	}
 
-	function ordered(found, anew) {
-		const column = columns.find((each) => each.id === sorted?.column);
-		const held =
-			!anew &&
-			(performance.now() - sortedAt < RESORT_MS ||
-				element.matches(":hover, :focus-within"));
-		const places = new Map(order.map((id, index) => [id, index]));
-		if (held && found.every((row) => places.has(String(key(row))))) {
-			return [...found].sort(
-				(a, b) => places.get(String(key(a))) - places.get(String(key(b))),
-			);
-		}
-		sortedAt = performance.now();
-		if (!column) return found;
-		const value = (row) =>
-			column.value ? column.value(row) : textOf(column, row);
-		return found
-			.map((row, index) => [value(row), index, row])
-			.sort((a, b) => {
-				const none = [a, b].some(
-					([each]) => each === null || each === undefined,
-				);
-				return (
-					compare(a[0], b[0]) * (sorted.descending && !none ? -1 : 1) ||
-					a[1] - b[1]
-				);
-			})
-			.map(([, , row]) => row);
+	#drawActiveCell() {
+		if (!this.#rowsByKey.has(this.#active.row))
+			this.#active.row = this.#rowsByKey.keys().next().value ?? "";
+		const { row, column } = this.#active;
+		for (const line of this.#body.rows)
+			for (const cell of line.cells) {
+				const active =
+					line.dataset.row === row && cell.dataset.column === column;
+				setAttr(cell, "tabindex", active ? "0" : "-1");
+			}
 	}
 
-	function draw(anew = false) {
-		const found = matching();
-		const all = ordered(found, anew);
-		const shown = all.slice(0, limit);
-		order = shown.map((row) => String(key(row)));
-		heads.forEach((head, index) =>
-			setAttr(
-				head,
-				"aria-sort",
-				sorted?.column === columns[index].id
-					? sorted.descending
-						? "descending"
-						: "ascending"
-					: null,
-			),
-		);
-		keyed(body, shown, key, create, fill);
-		if (!order.includes(active.row)) active.row = order[0] ?? null;
-		for (const row of body.rows) {
-			for (const cell of row.cells) {
-				setAttr(
-					cell,
-					"tabindex",
-					row.dataset.row === active.row &&
-						cell.dataset.column === active.column
-						? "0"
-						: "-1",
-				);
-			}
-		}
-		scroll.hidden = rows.length === 0 && Boolean(empty);
-		nothing.hidden = !scroll.hidden;
-		if (toolbar) toolbar.hidden = scroll.hidden && !tools.length;
-		const hidden = found.length - shown.length;
+	/**
+	 * @param {number} found
+	 * @param {number} visible
+	 */
+	#drawStatus(found, visible) {
+		const { empty, tools } = this.#options;
+		const nothing = this.#rows.length === 0 && empty !== undefined;
+		this.#scroll.hidden = nothing;
+		this.#empty.hidden = !nothing;
+		this.#toolbar.hidden = nothing && !tools?.length;
+		const part =
+			found < this.#rows.length ? `${found} of ${this.#rows.length}` : "";
 		setText(
-			said,
-			hidden > 0
-				? `the first ${shown.length} of ${found.length}`
-				: found.length < rows.length
-					? `${found.length} of ${rows.length}`
-					: "",
+			this.#status,
+			visible < found ? `the first ${visible} of ${found}` : part,
 		);
 	}
 
-	function create(row) {
-		const id = String(key(row));
-		return h(
-			"tr",
-			{ data: { row: id } },
-			columns.map((column) =>
-				h("td", {
-					class:
-						[
-							column.numeric && "numeric",
-							column.mono && "mono",
-							column.wrap && "wrap",
-						]
-							.filter(Boolean)
-							.join(" ") || null,
-					data: { column: column.id },
-					tabindex: "-1",
-				}),
-			),
+	/** @param {Row} firstRow */
+	#createLine(firstRow) {
+		const { columns, mark } = this.#options;
+		const cells = columns.map((column) =>
+			h("td", {
+				class: cellClass(column),
+				data: { column: column.id },
+				tabindex: "-1",
+			}),
 		);
+		const element = h("tr", { data: { row: this.#keyOf(firstRow) } }, cells);
+		return {
+			element,
+			/** @param {Row} row */
+			update: (row) => {
+				const level = mark?.(row);
+				const wanted = level ? `marked level-${level}` : "";
+				if (element.className !== wanted) element.className = wanted;
+				columns.forEach((column, index) => {
+					fillCell(cells[index], column, row);
+				});
+			},
+		};
 	}
 
-	function fill(line, row) {
-		line.record = row;
-		const level = mark?.(row) ?? null;
-		const wanted = level ? `marked level-${level}` : "";
-		if (line.className !== wanted) line.className = wanted;
-		columns.forEach((column, index) => {
-			const cell = line.cells[index];
-			setAttr(cell, "title", column.exact?.(row));
-			if (column.fill) {
-				column.fill(cell, row);
-			} else if (column.href) {
-				const link = cell.firstChild ?? cell.appendChild(h("a"));
-				setAttr(link, "href", column.href(row));
-				setText(link, textOf(column, row));
-			} else {
-				setText(cell, textOf(column, row));
-			}
-		});
+	/** @param {HTMLTableCellElement} cell */
+	#copyCell(cell) {
+		const row = this.#rowsByKey.get(cell.parentElement?.dataset.row ?? "");
+		const column = this.#options.columns[cell.cellIndex];
+		if (row !== undefined)
+			copyText(String(column.copy?.(row) ?? cellText(column, row)));
 	}
 
-	function copyCell(cell) {
-		const column = columns.find((each) => each.id === cell.dataset.column);
-		const row = cell.parentNode.record;
-		copy(String(column.copy?.(row) ?? textOf(column, row)));
-	}
-
-	body.addEventListener("click", (event) => {
-		const cell = event.target.closest("td");
-		if (
-			!cell ||
-			event.target.closest("a, button") ||
-			String(getSelection()) !== ""
-		)
-			return;
-		focusCell(cell, false);
-		copyCell(cell);
-	});
-
-	function focusCell(cell, focus = true) {
-		body.querySelector('td[tabindex="0"]')?.setAttribute("tabindex", "-1");
-		active = { row: cell.parentNode.dataset.row, column: cell.dataset.column };
+	/** @param {HTMLTableCellElement} cell */
+	#activateCell(cell) {
+		this.#body
+			.querySelector('td[tabindex="0"]')
+			?.setAttribute("tabindex", "-1");
+		this.#active = {
+			row: cell.parentElement?.dataset.row ?? "",
+			column: cell.dataset.column ?? "",
+		};
 		cell.tabIndex = 0;
-		if (focus) cell.focus();
 	}
 
-	body.addEventListener("keydown", (event) => {
-		const cell = event.target.closest("td");
-		if (!cell || event.altKey) return;
-		const line = cell.parentNode;
-		if (
-			event.key === "Enter" ||
-			(event.key.toLowerCase() === "c" && !(event.ctrlKey || event.metaKey))
-		) {
+	/** @param {MouseEvent} event */
+	#onClick(event) {
+		const cell = closestTarget(event, "td");
+		if (!(cell instanceof HTMLTableCellElement)) return;
+		if (closestTarget(event, "a, button") || String(getSelection())) return;
+		this.#activateCell(cell);
+		this.#copyCell(cell);
+	}
+
+	/** @param {KeyboardEvent} event */
+	#onKey(event) {
+		const cell = closestTarget(event, "td");
+		if (!(cell instanceof HTMLTableCellElement) || event.altKey) return;
+		const copies =
+			event.key.toLowerCase() === "c" && !event.ctrlKey && !event.metaKey;
+		if (event.key === "Enter" || copies) {
 			if (event.target !== cell) return;
 			event.preventDefault();
 			const link = cell.querySelector("a, button");
-			if (link && event.key === "Enter") link.click();
-			else copyCell(cell);
+			if (copies || !(link instanceof HTMLElement)) this.#copyCell(cell);
+			else link.click();
 			return;
 		}
-		const to = {
-			ArrowLeft: cell.previousElementSibling,
-			ArrowRight: cell.nextElementSibling,
-			ArrowUp: line.previousElementSibling?.cells[cell.cellIndex],
-			ArrowDown: line.nextElementSibling?.cells[cell.cellIndex],
-			Home: event.ctrlKey ? body.rows[0].cells[0] : line.cells[0],
-			End: event.ctrlKey
-				? body.rows[body.rows.length - 1].cells[columns.length - 1]
-				: line.cells[columns.length - 1],
-		}[event.key];
-		if (to) {
-			event.preventDefault();
-			focusCell(to);
-		}
-	});
+		const next = this.#nextCell(cell, event);
+		if (!next) return;
+		event.preventDefault();
+		this.#activateCell(next);
+		next.focus();
+	}
 
-	return {
-		element,
-		filterBox,
-		update(next) {
-			rows = next;
-			draw();
-		},
-	};
-}
-
-/** Fills a cell with a main text and a smaller one beside it. */
-export function pair(cell, main, sub) {
-	if (!cell.firstChild) cell.append(h("span"), h("span", { class: "sub" }));
-	setText(cell.firstChild, main);
-	setText(cell.lastChild, sub ?? "");
-}
-
-/** A column for a long id: shortened in the middle, whole in the title and when copied. */
-export function idColumn(id, label, of, most = 24) {
-	return {
-		id,
-		label,
-		mono: true,
-		text: (row) => middle(of(row) ?? "–", most),
-		value: of,
-		exact: of,
-		copy: (row) => of(row) ?? "",
-	};
+	/**
+	 * Returns the cell that a key leads to.
+	 * @param {HTMLTableCellElement} cell
+	 * @param {KeyboardEvent} event
+	 */
+	#nextCell(cell, { key, ctrlKey }) {
+		const lines = this.#body.rows;
+		const last = this.#options.columns.length - 1;
+		const row = cell.parentElement;
+		const line = row instanceof HTMLTableRowElement ? row.sectionRowIndex : 0;
+		const column = cell.cellIndex;
+		const [nextLine, nextColumn] =
+			{
+				ArrowLeft: [line, column - 1],
+				ArrowRight: [line, column + 1],
+				ArrowUp: [line - 1, column],
+				ArrowDown: [line + 1, column],
+				Home: [ctrlKey ? 0 : line, 0],
+				End: [ctrlKey ? lines.length - 1 : line, last],
+			}[key] ?? [];
+		if (nextLine === undefined || nextColumn === undefined) return undefined;
+		return lines[nextLine]?.cells[nextColumn];
+	}
 }

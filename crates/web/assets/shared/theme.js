@@ -1,42 +1,45 @@
-// Light, dark or as the system says. A classic script in the head, so that the choice holds before the first paint.
-// Any `<button data-theme-toggle>` turns it on: system → light → dark.
+// Switches between light, dark and the system's theme. A classic script in the head: it runs before the first paint.
+// Each `<button data-theme-toggle>` moves on: system → light → dark.
 (() => {
-	const KEY = "windrow.theme";
+	const STORAGE_KEY = "windrow.theme";
+	/** @type {Record<string, string>} */
 	const NEXT = { system: "light", light: "dark", dark: "system" };
 	const root = document.documentElement;
 
-	function kept() {
+	function storedTheme() {
 		try {
-			const theme = localStorage.getItem(KEY);
+			const theme = localStorage.getItem(STORAGE_KEY);
 			return theme === "light" || theme === "dark" ? theme : "system";
 		} catch {
-			return "system"; // storage is off in this browser
+			return "system"; // the browser has no storage
 		}
 	}
 
-	function show(theme) {
+	/** @param {string} theme */
+	function applyTheme(theme) {
 		if (theme === "system") delete root.dataset.theme;
 		else root.dataset.theme = theme;
 		for (const button of document.querySelectorAll("[data-theme-toggle]")) {
-			button.setAttribute(
-				"aria-label",
-				`Theme: ${theme}. Switch to ${NEXT[theme]}`,
-			);
-			button.title = `Theme: ${theme}`;
+			const label = `Theme: ${theme}. Switch to ${NEXT[theme]}`;
+			button.setAttribute("aria-label", label);
+			button.setAttribute("title", `Theme: ${theme}`);
 		}
 	}
 
-	show(kept());
-	addEventListener("DOMContentLoaded", () => show(kept()));
-	addEventListener("storage", (event) => event.key === KEY && show(kept()));
-	document.addEventListener("click", (event) => {
-		if (!event.target.closest?.("[data-theme-toggle]")) return;
-		const theme = NEXT[kept()];
+	applyTheme(storedTheme());
+	addEventListener("DOMContentLoaded", () => applyTheme(storedTheme()));
+	addEventListener("storage", ({ key }) => {
+		if (key === STORAGE_KEY) applyTheme(storedTheme());
+	});
+	document.addEventListener("click", ({ target }) => {
+		if (!(target instanceof Element)) return;
+		if (!target.closest("[data-theme-toggle]")) return;
+		const theme = NEXT[storedTheme()];
 		try {
-			localStorage.setItem(KEY, theme);
+			localStorage.setItem(STORAGE_KEY, theme);
 		} catch {
-			// It then holds for this page only.
+			// Without storage the theme lasts until the page is left.
 		}
-		show(theme);
+		applyTheme(theme);
 	});
 })();

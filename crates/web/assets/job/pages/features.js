@@ -1,26 +1,44 @@
-// Features: what Redis holds for a user, as it changes; without a user, what is being written.
+// Features: what Redis holds for a user, as it changes; without a user, the rows as they are written.
 
-import { guarded, h, icon, keyed, setText } from "/assets/shared/dom.js";
+import { h, keyedList, setText } from "/assets/shared/dom.js";
 import {
-	middle,
-	sentence,
-	setting,
-	span,
-	time,
+	formatDuration,
+	formatSetting,
+	formatTime,
+	isNumber,
+	shorten,
+	toSentence,
 } from "/assets/shared/format.js";
-import { KINDS, entry } from "./problems.js";
-import { Written, viewSection } from "./feature-view.js";
-import { rowsTicker } from "./rows.js";
+import {
+	icon,
+	notice,
+	runOrShowFault,
+	sectionHead,
+} from "/assets/shared/widgets.js";
+import { createFeatureViewSection } from "./feature-view.js";
+import { FieldHistory } from "./field-values.js";
+import { createProblemList, deadLetters, lateEvents } from "./problem-kinds.js";
+import { createRowTicker } from "./row-ticker.js";
 
+/** @import { JobPage, JobPageContext, JobPageParams } from "/types/components.js" */
+/** @import { Features, FeatureViewPlan } from "/types/job-api.js" */
+/** @import { ViewValues } from "./feature-view.js" */
+
+const PROBLEMS_MAX = 50;
+
+/** @param {JobPageParams} params */
 export const title = ({ user }) =>
-	user ? `${middle(user, 40)} · Features` : "Features";
-export const twin = ({ user }) =>
+	user ? `${shorten(user, 40)} · Features` : "Features";
+
+/** @param {JobPageParams} params */
+export const jsonUrl = ({ user }) =>
 	user ? `/api/features?user=${encodeURIComponent(user)}` : "/api/features";
 
-export function mount(root, context) {
-	const { user } = context.params;
-	let keyField = "user_id";
-	const written = new Written();
+/**
+ * Creates the search for a user.
+ * @param {JobPageContext} context
+ */
+function createUserSearch({ params: { user }, navigate }) {
 	const box = h("input", {
 		class: "input",
 		type: "search",
@@ -32,196 +50,274 @@ export function mount(root, context) {
 		autocapitalize: "off",
 		spellcheck: "false",
 		enterkeyhint: "search",
-		on: {
-			keydown: (event) =>
-				event.key === "Escape" && (box.value ? (box.value = "") : box.blur()),
-		},
 	});
 	box.value = user;
-	const search = h(
+	box.addEventListener("keydown", ({ key }) => {
+		if (key !== "Escape") return;
+		if (box.value) box.value = "";
+		else box.blur();
+	});
+	/** @param {SubmitEvent} event */
+	function submit(event) {
+		event.preventDefault();
+		const wanted = box.value.trim() === "" ? "" : box.value;
+		if (wanted === user) {
+			if (wanted) box.blur();
+			return;
+		}
+		const path = wanted ? `/${encodeURIComponent(wanted)}` : "";
+		navigate(`/features${path}`);
+	}
+	return h(
 		"form",
-		{ class: "search", role: "search", on: { submit: look } },
+		{ class: "search", role: "search", on: { submit } },
 		icon("search"),
 		box,
 		h("kbd", { text: "/", title: "Press / to search", "aria-hidden": "true" }),
 		h("button", { class: "button", type: "submit" }, "Look up"),
 	);
-	const away = h(
-		"div",
-		{ class: "notice level-act", hidden: true },
-		icon("away"),
-		h("div", null, h("strong"), h("p", { class: "muted" })),
-	);
-	const searching = h("p", {
-		class: "muted searching",
-		role: "status",
-		hidden: true,
-	});
-	const nobody = h("div", { class: "empty", hidden: true });
-	const views = h("div", { class: user ? "views" : "views all" });
-	const ticker = user ? null : rowsTicker(() => keyField);
-	const problems = h(
-		"section",
-		{ class: "section", hidden: true, "aria-label": "Problems of this user" },
+}
+
+/** Creates the notice that Redis is unreachable. */
+function createRedisNotice() {
+	const what = h("strong");
+	const element = notice(
+		"act",
 		h(
 			"div",
-			{ class: "section-head" },
-			h("h2", { text: "Problems of this user" }),
+			null,
+			what,
+			h("p", {
+				class: "muted",
+				text: "Rows cannot be read now. Start Redis or correct sink.redis.url. Nothing is lost, and this page continues by itself.",
+			}),
+		),
+	);
+	element.hidden = true;
+	element.firstChild?.replaceWith(icon("unreachable"));
+	return {
+		element,
+		/** @param {Features} features */
+		update({ now_ms: now, redis: { away_since_ms: since, reason } }) {
+			element.hidden = !isNumber(since);
+			if (!isNumber(since)) return;
+			const duration = formatDuration(Math.max(0, now - since));
+			const why = reason ? `: ${reason}` : "";
+			setText(what, `Redis has been unreachable for ${duration}${why}.`);
+		},
+	};
+}
+
+/**
+ * Returns the line about the search through Redis for older rows.
+ * @param {string | null} failure
+ */
+function describeSearch(failure) {
+	if (!failure)
+		return "Looking through Redis for older rows: slowly, so that writing does not wait.";
+	const hint = /no permissions to run/.test(failure)
+		? " The user in sink.redis.url needs the right to SCAN."
+		: "";
+	return `Redis cannot be looked through for older rows: ${toSentence(failure)} Rows written lately are shown.${hint}`;
+}
+
+/**
+ * Returns when a window of a view closes.
+ * @param {FeatureViewPlan} plan
+ */
+function describeClosing({ name, window: { sliding, session } }) {
+	if (sliding)
+		return `${name}: at the next multiple of ${formatSetting(sliding.slide_ms)}`;
+	return session
+		? `${name}: ${formatSetting(session.gap_ms)} after the last event`
+		: null;
+}
+
+/**
+ * Returns why there may be no row for a user.
+ * @param {Features} features
+ * @param {JobPageContext} context
+ */
+function reasonsForNoRow({ feature_views }, context) {
+	const plan = context.plan();
+	const watermark = context.overview()?.totals.watermark_ms;
+	const delay = plan
+		? `, which is ${formatSetting(plan.watermark.max_out_of_orderness_ms)} behind the newest event`
+		: "";
+	const closings = (plan?.feature_views ?? [])
+		.map(describeClosing)
+		.filter(Boolean);
+	const expiries = feature_views
+		.filter(({ ttl_ms }) => ttl_ms)
+		.map(({ name, ttl_ms }) => `${name} after ${formatSetting(ttl_ms)}`);
+	return [
+		[
+			`Windows close by event time: a row comes when the watermark passes the end of a window${delay}.`,
+			closings.length ? ` ${closings.join("; ")}.` : "",
+			isNumber(watermark)
+				? ` The watermark is at ${formatTime(watermark)}.`
+				: "",
+		].join(""),
+		expiries.length
+			? `Rows expire: ${expiries.join(", ")}.`
+			: "The rows of these views do not expire.",
+		"Ids are exact: capitals, spaces and leading zeros count.",
+	];
+}
+
+/**
+ * Creates the explanation of why Redis holds no row for the user.
+ * @param {JobPageContext} context
+ */
+function createNoRowNotice(context) {
+	const reasons = h("ul");
+	const list = keyedList(
+		reasons,
+		/** @param {string} _reason */
+		(_reason, index) => index,
+		() => {
+			const element = h("li");
+			return {
+				element,
+				/** @param {string} reason */
+				update: (reason) => setText(element, reason),
+			};
+		},
+	);
+	const element = h(
+		"div",
+		{ class: "empty", hidden: true },
+		h("strong", {
+			text: `Redis holds no row for ${shorten(context.params.user, 60)}`,
+		}),
+		reasons,
+		h(
+			"p",
+			null,
+			h("a", {
+				href: "/features",
+				"data-page": true,
+				text: "See rows as they are written",
+			}),
+		),
+	);
+	return {
+		element,
+		/** @param {Features} features */
+		update: (features) => list.update(reasonsForNoRow(features, context)),
+	};
+}
+
+/**
+ * Creates the list of the user's late events and dead letters.
+ * @param {JobPageContext} context
+ */
+function createUserProblems(context) {
+	const list = createProblemList(context);
+	const element = h(
+		"section",
+		{ class: "section", hidden: true, "aria-label": "Problems of this user" },
+		sectionHead(
+			"Problems of this user",
 			h("span", {
 				class: "muted tiny",
 				text: "late events and dead letters lately",
 			}),
 		),
-		h("div", { class: "entries" }),
+		list.element,
 	);
+	return {
+		element,
+		/** @param {Features} features */
+		update({ now_ms, late_events, dead_letters }) {
+			const problems = [
+				...late_events.map(lateEvents.toProblem),
+				...dead_letters.map(deadLetters.toProblem),
+			]
+				.sort((a, b) => b.at_ms - a.at_ms)
+				.slice(0, PROBLEMS_MAX);
+			element.hidden = problems.length === 0;
+			list.update(problems);
+			list.updateAges(now_ms);
+		},
+	};
+}
+
+/**
+ * Creates the sections of the views.
+ * @param {JobPageContext} context
+ */
+function createViewSections({ params: { user }, plan }) {
+	const element = h("div", { class: user ? "views" : "views all" });
+	const history = new FieldHistory();
+	const sections = keyedList(
+		element,
+		/** @param {ViewValues} values */
+		({ view }) => view.name,
+		() => createFeatureViewSection(user, history),
+	);
+	return {
+		element,
+		/** @param {Features} features */
+		update(features) {
+			const plans = plan()?.feature_views ?? [];
+			sections.update(
+				features.feature_views.map((view) => ({
+					view,
+					features,
+					plan: plans.find(({ name }) => name === view.name),
+				})),
+			);
+		},
+	};
+}
+
+/** @type {JobPage<Features>["mount"]} */
+export function mount(root, context) {
+	const { user } = context.params;
+	const redis = createRedisNotice();
+	const searching = h("p", {
+		class: "muted searching",
+		role: "status",
+		hidden: true,
+	});
+	const noRow = createNoRowNotice(context);
+	const views = createViewSections(context);
+	const problems = createUserProblems(context);
+	const ticker = user ? null : createRowTicker();
 	root.append(
 		h("h1", {
 			class: "visually-hidden",
 			text: user ? `Features of ${user}` : "Features",
 		}),
-		search,
-		away,
+		createUserSearch(context),
+		redis.element,
 		searching,
-		nobody,
-		views,
-		problems,
+		noRow.element,
+		views.element,
+		problems.element,
 		...(ticker ? [ticker.element] : []),
 	);
 
-	function look(event) {
-		event.preventDefault();
-		const wanted = box.value.trim() === "" ? "" : box.value;
-		if (wanted !== user)
-			context.navigate(
-				wanted ? `/features/${encodeURIComponent(wanted)}` : "/features",
-			);
-		else if (wanted) box.blur();
-	}
-
-	function explain(data) {
-		const plan = context.plan();
-		const delay = plan?.watermark?.max_out_of_orderness_ms;
-		const longest = (plan?.feature_views ?? [])
-			.map((view) => {
-				const { sliding, session } = view.window ?? {};
-				return sliding
-					? `${view.name}: at the next multiple of ${setting(sliding.slide_ms)}`
-					: session
-						? `${view.name}: ${setting(session.gap_ms)} after the last event`
-						: null;
-			})
-			.filter(Boolean);
-		const watermark = context.job()?.totals?.watermark_ms;
-		const reasons = [
-			`Windows close by event time: a row comes when the watermark passes a window's end${delay ? `, which is ${setting(delay)} behind the newest event` : ""}.${longest.length ? ` ${longest.join("; ")}.` : ""}` +
-				(typeof watermark === "number"
-					? ` The watermark is at ${time(watermark)}.`
-					: ""),
-			`Rows go when their time is over: ${
-				data.feature_views
-					.filter((view) => view.ttl_ms)
-					.map((view) => `${view.name} after ${setting(view.ttl_ms)}`)
-					.join(", ") || "these views keep theirs"
-			}.`,
-			"Ids are exact: capitals, spaces and leading zeros count.",
-		];
-		const parts = {
-			head: () => h("strong"),
-			list: () => h("ul"),
-			more: () =>
-				h(
-					"p",
-					null,
-					h("a", {
-						href: "/features",
-						"data-page": true,
-						text: "See rows as they are written",
-					}),
-				),
-		};
-		keyed(
-			nobody,
-			Object.keys(parts),
-			(each) => each,
-			(each) => parts[each](),
-			(node, each) => {
-				if (each === "more") return;
-				if (each === "head")
-					setText(node, `Redis holds no row for ${middle(user, 60)}`);
-				else
-					keyed(
-						node,
-						reasons,
-						(_, index) => index,
-						() => h("li"),
-						setText,
-					);
-			},
-		);
+	/** @param {Features} features */
+	function updateUser(features) {
+		const { done, failure } = features.search;
+		const reachable = !isNumber(features.redis.away_since_ms);
+		const found = features.feature_views.some(({ current }) => current.length);
+		searching.hidden = !reachable || (done && !failure);
+		setText(searching, describeSearch(failure));
+		noRow.element.hidden = found || !reachable || !done;
+		if (!noRow.element.hidden) noRow.update(features);
+		views.element.hidden = !found;
+		runOrShowFault(problems.element, () => problems.update(features));
 	}
 
 	return {
-		update(data) {
-			keyField = data.key_field ?? keyField;
-			const gone = data.redis?.away_since_ms ?? null;
-			away.hidden = gone === null;
-			if (gone !== null) {
-				setText(
-					away.querySelector("strong"),
-					`Redis has been away for ${span(Math.max(0, data.now_ms - gone))}${data.redis.reason ? `: ${data.redis.reason}` : ""}.`,
-				);
-				setText(
-					away.querySelector("p"),
-					"Rows cannot be read now. Start Redis or correct sink.redis.url; nothing is lost, and this page goes on by itself.",
-				);
-			}
-			const { done = true, failure = null } = data.search ?? {};
-			searching.hidden = !user || gone !== null || (done && !failure);
-			setText(
-				searching,
-				failure
-					? `Redis cannot be looked through for older rows: ${sentence(failure)} Rows written lately are shown.${/no permissions to run/.test(failure) ? " The user in sink.redis.url needs the right to SCAN." : ""}`
-					: "Looking through Redis for older rows: slowly, so that writing does not wait.",
-			);
-			const list = data.feature_views ?? [];
-			const found = list.some((view) => (view.current ?? []).length > 0);
-			nobody.hidden = !user || found || gone !== null || !done;
-			if (!nobody.hidden) explain(data);
-			views.hidden = Boolean(user) && !found;
-			const plans = context.plan()?.feature_views ?? [];
-			guarded(views, () =>
-				keyed(
-					views,
-					list,
-					(view) => view.name,
-					() => viewSection(user),
-					(node, view) =>
-						node.set(
-							view,
-							data,
-							written,
-							plans.find((each) => each.name === view.name),
-						),
-				),
-			);
-			if (user)
-				guarded(problems, () => {
-					const items = [
-						...(data.late_events ?? []).map((item) => ["late_events", item]),
-						...(data.dead_letters ?? []).map((item) => ["dead_letters", item]),
-					]
-						.sort((a, b) => b[1].at_ms - a[1].at_ms)
-						.slice(0, 50);
-					problems.hidden = items.length === 0;
-					keyed(
-						problems.lastElementChild,
-						items,
-						([kind, item]) => `${kind} ${KINDS[kind].key(item)}`,
-						([kind, item]) => entry(KINDS[kind], item, context),
-					);
-					for (const node of problems.lastElementChild.children)
-						node.tick(data.now_ms);
-				});
+		update(features) {
+			redis.update(features);
+			ticker?.setKeyField(features.key_field);
+			if (user) updateUser(features);
+			runOrShowFault(views.element, () => views.update(features));
 		},
 		close: () => ticker?.close(),
 	};

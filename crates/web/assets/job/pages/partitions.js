@@ -1,191 +1,190 @@
-// Partitions: who reads what, and how far.
+// Partitions: which instance reads each of them, and how far it is.
 
-import { empty, h, setAttr, setText } from "/assets/shared/dom.js";
 import {
-	ago,
-	bytes,
-	count,
-	exact,
+	bytesColumn,
+	countColumn,
+	fillPair,
+	offsetColumn,
+	partitionColumn,
+} from "/assets/shared/columns.js";
+import { h, setText } from "/assets/shared/dom.js";
+import {
+	formatAge,
+	formatCount,
+	formatDuration,
+	formatEventZoneTime,
+	formatExact,
+	formatExactTime,
+	formatRate,
+	formatTime,
+	isNumber,
+	joinParts,
 	plural,
-	rate,
-	span,
-	time,
-	timeBeside,
-	timeExact,
+	UNKNOWN,
 } from "/assets/shared/format.js";
-import { pair, table } from "/assets/shared/table.js";
+import { Table } from "/assets/shared/table.js";
+import { emptyState } from "/assets/shared/widgets.js";
+
+/** @import { Column, JobPage } from "/types/components.js" */
+/** @import { Partition, Partitions } from "/types/job-api.js" */
 
 export const title = () => "Partitions";
-export const twin = () => "/api/partitions";
+export const jsonUrl = () => "/api/partitions";
 
-const owned = (row) => row.instance !== null && row.instance !== undefined;
+/** @typedef {Partition & { now_ms: number }} Row */
 
+const START_INSTANCE = "Start an instance, or wait for the group to assign it";
+
+/** @param {Row} row */
+const hasOwner = (row) => row.instance !== null;
+
+/** @param {Row} row */
+function describeState(row) {
+	if (!hasOwner(row)) return "no owner";
+	if (row.idle) return "idle";
+	return row.lag === 0 ? "caught up" : "reading";
+}
+
+/** @param {Row} row */
+function explainState(row) {
+	if (!hasOwner(row)) return START_INSTANCE;
+	return row.idle
+		? "All available records are read, and none came for ten seconds"
+		: null;
+}
+
+/** @type {Column<Row>[]} */
+const COLUMNS = [
+	partitionColumn(false),
+	{
+		id: "state",
+		label: "State",
+		text: describeState,
+		exact: explainState,
+	},
+	{
+		...countColumn("rate", "Events/s", (row) => row.records_per_s),
+		exact: (row) =>
+			formatExact(
+				row.records_per_s,
+				"events per second, over the last ten seconds",
+			),
+	},
+	countColumn("lag", "Lag", (row) => row.lag, undefined, "records to read"),
+	{
+		id: "watermark",
+		label: "Watermark",
+		title: "The event time up to which it is complete",
+		text: (row) => formatTime(row.watermark_ms),
+		value: (row) => row.watermark_ms,
+		exact: (row) => formatExactTime(row.watermark_ms),
+		copy: (row) => row.watermark_ms ?? "",
+		fill: (cell, { watermark_ms: at, now_ms: now }) =>
+			fillPair(
+				cell,
+				formatTime(at),
+				isNumber(at)
+					? joinParts(
+							`−${formatDuration(Math.max(0, now - at))}`,
+							formatEventZoneTime(at),
+						)
+					: "",
+			),
+	},
+	{
+		id: "owner",
+		label: "Owner",
+		text: (row) => row.host ?? UNKNOWN,
+		copy: (row) => row.instance ?? "",
+		exact: (row) =>
+			hasOwner(row)
+				? `instance ${row.instance} on ${row.host}, worker ${row.worker}, epoch ${row.epoch}`
+				: null,
+		fill: (cell, row) =>
+			fillPair(
+				cell,
+				row.host ?? UNKNOWN,
+				hasOwner(row) ? `worker ${row.worker}` : "",
+			),
+	},
+	{
+		...offsetColumn(
+			"offset",
+			"Offset",
+			(row) => row.offset,
+			"The offset of the next record",
+		),
+		exact: (row) =>
+			`next ${formatExact(row.offset)}, end of the topic ${formatExact(row.end_offset)}`,
+	},
+	countColumn(
+		"users",
+		"Users",
+		(row) => row.entities,
+		"Users with state",
+		"users with state",
+	),
+	bytesColumn(
+		"state_bytes",
+		"State size",
+		(row) => row.state_bytes,
+		"Bytes of the last checkpoint, all layers",
+	),
+	{
+		id: "checkpoint",
+		label: "Checkpoint",
+		numeric: true,
+		title: "Age of the last complete checkpoint",
+		text: (row) => formatAge(row.checkpoint_age_ms),
+		value: (row) => row.checkpoint_age_ms,
+		exact: (row) =>
+			`${formatExact(row.checkpoint_age_ms, "ms")}, at offset ${formatExact(row.checkpoint_offset)}`,
+		copy: (row) => row.checkpoint_age_ms ?? "",
+	},
+];
+
+/**
+ * Returns the numbers of partitions, of instances and of events per second in one sentence.
+ * @param {string} topic
+ * @param {Row[]} rows
+ */
+function describePartitions(topic, rows) {
+	const owned = rows.filter(hasOwner);
+	const instances = new Set(owned.map(({ instance }) => instance)).size;
+	const rate = owned.reduce((sum, row) => sum + (row.records_per_s ?? 0), 0);
+	const unowned = rows.length - owned.length;
+	const numbers = `${topic}: ${plural(rows.length, "partition")}, ${plural(instances, "instance")}, ${formatRate(rate)}`;
+	return unowned
+		? `${numbers}. Without an owner: ${formatCount(unowned)}. Start an instance, or wait for the group to assign them.`
+		: `${numbers}.`;
+}
+
+/** @type {JobPage<Partitions>["mount"]} */
 export function mount(root) {
-	let now = 0;
 	const summary = h("p", { class: "lead" });
-	const doing = (row) =>
-		!owned(row)
-			? "nobody reads it"
-			: row.idle
-				? "idle"
-				: row.lag === 0
-					? "caught up"
-					: "reading";
-	const list = table({
+	const table = new Table({
 		caption: "Partitions of the topic",
 		filter: "Filter partitions",
 		stickFirst: true,
 		sort: { column: "partition", descending: false },
 		key: (row) => row.partition,
-		mark: (row) => (owned(row) ? null : "act"),
-		empty: empty(
+		mark: (row) => (hasOwner(row) ? null : "act"),
+		empty: emptyState(
 			"No partitions known yet",
-			"The topic is looked up when the job starts. If this stays, check that Kafka is reachable and the topic exists.",
+			"The job looks up the topic when it starts. If this stays, check that Kafka is reachable and the topic exists.",
 		),
-		columns: [
-			{
-				id: "partition",
-				label: "Partition",
-				numeric: false,
-				text: (row) => row.partition,
-				value: (row) => row.partition,
-			},
-			{
-				id: "state",
-				label: "State",
-				text: doing,
-				exact: (row) =>
-					!owned(row)
-						? "Start an instance, or wait for the group to hand it out"
-						: row.idle
-							? "Everything there is was read, and nothing came for ten seconds"
-							: null,
-			},
-			{
-				id: "rate",
-				label: "Events/s",
-				numeric: true,
-				text: (row) => (owned(row) ? count(row.records_per_s) : "–"),
-				value: (row) => row.records_per_s,
-				exact: (row) =>
-					exact(
-						row.records_per_s,
-						"events per second, over the last ten seconds",
-					),
-				copy: (row) => row.records_per_s ?? "",
-			},
-			{
-				id: "lag",
-				label: "Lag",
-				numeric: true,
-				text: (row) => count(row.lag),
-				value: (row) => row.lag,
-				exact: (row) => exact(row.lag, "records to read"),
-				copy: (row) => row.lag ?? "",
-			},
-			{
-				id: "watermark",
-				label: "Watermark",
-				title: "How far its event time is complete",
-				text: (row) => time(row.watermark_ms),
-				value: (row) => row.watermark_ms,
-				exact: (row) => timeExact(row.watermark_ms),
-				copy: (row) => row.watermark_ms ?? "",
-				fill: (cell, row) =>
-					pair(
-						cell,
-						time(row.watermark_ms),
-						typeof row.watermark_ms === "number"
-							? [
-									`−${span(Math.max(0, now - row.watermark_ms))}`,
-									timeBeside(row.watermark_ms),
-								]
-									.filter(Boolean)
-									.join(" · ")
-							: "",
-					),
-			},
-			{
-				id: "owner",
-				label: "Owner",
-				text: (row) => (owned(row) ? row.host : "–"),
-				copy: (row) => row.instance ?? "",
-				exact: (row) =>
-					owned(row)
-						? `instance ${row.instance} on ${row.host}, worker ${row.worker}, epoch ${row.epoch}`
-						: null,
-				fill: (cell, row) =>
-					pair(
-						cell,
-						owned(row) ? row.host : "–",
-						owned(row) ? `worker ${row.worker}` : "",
-					),
-			},
-			{
-				id: "offset",
-				label: "Offset",
-				numeric: true,
-				title: "The offset of the next record",
-				text: (row) =>
-					(row.offset ?? null) === null ? "–" : exact(row.offset),
-				value: (row) => row.offset,
-				exact: (row) =>
-					`next ${exact(row.offset)}, end of the topic ${exact(row.end_offset)}`,
-				copy: (row) => row.offset ?? "",
-			},
-			{
-				id: "users",
-				label: "Users",
-				numeric: true,
-				title: "Users with state",
-				text: (row) => count(row.entities),
-				value: (row) => row.entities,
-				exact: (row) => exact(row.entities, "users with state"),
-				copy: (row) => row.entities ?? "",
-			},
-			{
-				id: "state_bytes",
-				label: "State size",
-				numeric: true,
-				title: "Bytes of the last checkpoint, all layers",
-				text: (row) => bytes(row.state_bytes),
-				value: (row) => row.state_bytes,
-				exact: (row) => exact(row.state_bytes, "bytes"),
-				copy: (row) => row.state_bytes ?? "",
-			},
-			{
-				id: "checkpoint",
-				label: "Checkpoint",
-				numeric: true,
-				title: "Age of the last complete checkpoint",
-				text: (row) => ago(row.checkpoint_age_ms),
-				value: (row) => row.checkpoint_age_ms,
-				exact: (row) =>
-					`${exact(row.checkpoint_age_ms, "ms")}, at offset ${exact(row.checkpoint_offset)}`,
-				copy: (row) => row.checkpoint_age_ms ?? "",
-			},
-		],
+		columns: COLUMNS,
 	});
 	root.append(
 		h("h1", { text: "Partitions" }),
 		summary,
-		h("section", { class: "section tight" }, list.element),
+		h("section", { class: "section tight" }, table.element),
 	);
 	return {
-		update(data) {
-			now = data.now_ms;
-			const rows = data.partitions ?? [];
-			const nobody = rows.filter((row) => !owned(row)).length;
-			setText(
-				summary,
-				`${data.topic}: ${plural(rows.length, "partition")}, ${plural(new Set(rows.filter(owned).map((row) => row.instance)).size, "instance")}, ` +
-					`${rate(rows.reduce((sum, row) => sum + (row.records_per_s ?? 0), 0))}` +
-					(nobody
-						? `. Nobody reads ${nobody} of them: start an instance, or wait for the group to hand them out.`
-						: "."),
-			);
-			setAttr(summary, "title", null);
-			list.update(rows);
+		update({ now_ms, topic, partitions }) {
+			const rows = partitions.map((row) => ({ ...row, now_ms }));
+			setText(summary, describePartitions(topic, rows));
+			table.update(rows);
 		},
 	};
 }

@@ -1,95 +1,151 @@
-// Pipeline: the file as it runs, and the plan in words.
+// Pipeline: the file in use, and the plan in words.
 
-import { copy, h, icon } from "/assets/shared/dom.js";
-import { setting } from "/assets/shared/format.js";
+import { h } from "/assets/shared/dom.js";
+import { formatSetting } from "/assets/shared/format.js";
+import {
+	actionButton,
+	copyText,
+	factList,
+	icon,
+	sectionHead,
+} from "/assets/shared/widgets.js";
 import { tomlLines } from "../toml.js";
-import { windowDrawing, windowWords } from "../windows.js";
+import { describeWindow, windowDrawing } from "../windows.js";
+
+/** @import { JobPage } from "/types/components.js" */
+/** @import { FeaturePlan, FeatureViewPlan, Pipeline, PipelinePlan } from "/types/job-api.js" */
 
 export const title = () => "Pipeline";
-export const twin = () => "/api/pipeline";
+export const jsonUrl = () => "/api/pipeline";
 export const live = false;
 
-const facts = (pairs) =>
-	h(
-		"dl",
-		{ class: "facts" },
-		pairs
-			.filter(
-				([, value]) => value !== null && value !== undefined && value !== "",
-			)
-			.map(([name, value]) => [h("dt", { text: name }), h("dd", null, value)]),
-	);
+/** @param {string} text */
 const code = (text) => h("code", { text });
 
-function view(each) {
-	const rows = (each.features ?? []).map((feature) =>
-		h(
-			"tr",
-			null,
-			h("th", { scope: "row", class: "mono", text: feature.name }),
-			h("td", { class: "mono", text: feature.aggregate }),
-			h("td", { class: "mono wrap", text: feature.where ?? "every event" }),
-			h("td", {
-				class: "mono",
-				text:
-					feature.default === null || feature.default === undefined
-						? "–"
-						: JSON.stringify(feature.default),
-			}),
-		),
+/** @param {FeaturePlan} feature */
+function featureRow(feature) {
+	const fallback = feature.default ?? null;
+	return h(
+		"tr",
+		null,
+		h("th", { scope: "row", class: "mono", text: feature.name }),
+		h("td", { class: "mono", text: feature.aggregate }),
+		h("td", { class: "mono wrap", text: feature.where ?? "every event" }),
+		h("td", {
+			class: "mono",
+			text: fallback === null ? "–" : JSON.stringify(fallback),
+		}),
+	);
+}
+
+/** @param {FeatureViewPlan} view */
+function featureTable(view) {
+	const heads = ["Feature", "Computes", "Of events where", "If none"].map(
+		(text) => h("th", { scope: "col", text }),
 	);
 	return h(
+		"div",
+		{
+			class: "table-scroll whole",
+			tabindex: "0",
+			role: "group",
+			"aria-label": `Features of ${view.name}`,
+		},
+		h(
+			"table",
+			null,
+			h("thead", null, h("tr", null, heads)),
+			h("tbody", null, view.features.map(featureRow)),
+		),
+	);
+}
+
+/** @param {FeatureViewPlan} view */
+function featureViewSection(view) {
+	const { sliding } = view.window;
+	return h(
 		"section",
-		{ class: "plan-view", "aria-label": each.name },
+		{ class: "plan-view", "aria-label": view.name },
 		h(
 			"div",
 			{ class: "plan-view-head" },
 			h(
 				"div",
 				null,
-				h("h3", { text: each.name }),
-				h("p", { class: "muted", text: windowWords(each.window) }),
+				h("h3", { text: view.name }),
+				h("p", { class: "muted", text: describeWindow(view.window) }),
 			),
-			windowDrawing(each.window),
+			windowDrawing(view.window),
 		),
-		facts([
-			["key in Redis", code(each.key)],
-			["kept for", each.ttl_ms ? setting(each.ttl_ms) : "ever"],
-			[
-				"panes",
-				each.window?.sliding
-					? `${setting(each.window.sliding.pane_ms)} each`
-					: null,
-			],
+		factList([
+			["key in Redis", code(view.key)],
+			["kept for", view.ttl_ms ? formatSetting(view.ttl_ms) : "ever"],
+			["panes", sliding ? `${formatSetting(sliding.pane_ms)} each` : null],
 		]),
-		h(
-			"div",
-			{
-				class: "table-scroll whole",
-				tabindex: "0",
-				role: "group",
-				"aria-label": `Features of ${each.name}`,
-			},
-			h(
-				"table",
-				null,
-				h(
-					"thead",
-					null,
-					h(
-						"tr",
-						null,
-						["Feature", "Computes", "Of events where", "If none"].map((text) =>
-							h("th", { scope: "col", text }),
-						),
-					),
-				),
-				h("tbody", null, rows),
-			),
-		),
+		featureTable(view),
 	);
 }
 
+/** @param {PipelinePlan} plan */
+function planFacts({ source, event, watermark, checkpoint, sink }) {
+	const fields = event.fields.map(({ name, type }, index) => [
+		index ? ", " : null,
+		code(name),
+		` ${type}`,
+	]);
+	return factList([
+		["reads", [code(source.topic), " at ", code(source.brokers)]],
+		["as group", [code(source.group), `, ${source.group_protocol} protocol`]],
+		["event key", code(event.key)],
+		[
+			"event time",
+			[
+				code(event.time),
+				event.time_zone ? ` (${event.time_zone} where it names no zone)` : null,
+			],
+		],
+		["fields", fields.length ? fields : null],
+		[
+			"out of order",
+			`by at most ${formatSetting(watermark.max_out_of_orderness_ms)}; an event that comes later may be late`,
+		],
+		[
+			"checkpoints",
+			[
+				`every ${formatSetting(checkpoint.every_ms)}, the last ${checkpoint.keep}, at `,
+				code(checkpoint.store),
+			],
+		],
+		["writes to", code(sink.redis)],
+		[
+			"a lost offset",
+			source.on_lost_offset === "halt"
+				? "halts the partition"
+				: "begins at the earliest record",
+		],
+	]);
+}
+
+/** @param {string} text */
+function fileParts(text) {
+	const copy = actionButton("Copy", () => copyText(text), "button small");
+	copy.prepend(icon("copy"));
+	return [
+		sectionHead("The file", h("span", { class: "end" }, copy)),
+		h(
+			"div",
+			{
+				class: "toml-scroll",
+				tabindex: "0",
+				role: "group",
+				"aria-label": "The pipeline file",
+			},
+			tomlLines(text),
+		),
+	];
+}
+
+/** @type {JobPage<Pipeline>["mount"]} */
 export function mount(root) {
 	const file = h("section", { class: "plan-file", "aria-label": "The file" });
 	const plan = h("section", { class: "plan", "aria-label": "The plan" });
@@ -98,111 +154,18 @@ export function mount(root) {
 		head,
 		h("p", {
 			class: "lead",
-			text: "The file as it runs: with overrides, without secrets; and what was made of it.",
+			text: "The file in use, with overrides and without secrets, and the plan made from it.",
 		}),
 		h("div", { class: "plan-columns" }, plan, file),
 	);
 	return {
 		update(data) {
 			head.textContent = data.name;
-			file.replaceChildren(
-				h(
-					"div",
-					{ class: "section-head" },
-					h("h2", { text: "The file" }),
-					h(
-						"span",
-						{ class: "end" },
-						h(
-							"button",
-							{
-								class: "button small",
-								type: "button",
-								on: { click: () => copy(data.text) },
-							},
-							icon("copy"),
-							"Copy",
-						),
-					),
-				),
-				h(
-					"div",
-					{
-						class: "toml-scroll",
-						tabindex: "0",
-						role: "group",
-						"aria-label": "The pipeline file",
-					},
-					tomlLines(data.text ?? ""),
-				),
-			);
-			const of = data.plan ?? {};
+			file.replaceChildren(...fileParts(data.text));
 			plan.replaceChildren(
-				h("div", { class: "section-head" }, h("h2", { text: "The plan" })),
-				facts([
-					[
-						"reads",
-						of.source
-							? [code(of.source.topic), " at ", code(of.source.brokers)]
-							: null,
-					],
-					[
-						"as group",
-						of.source
-							? [
-									code(of.source.group),
-									`, ${of.source.group_protocol} protocol`,
-								]
-							: null,
-					],
-					["event key", of.event ? code(of.event.key) : null],
-					[
-						"event time",
-						of.event
-							? [
-									code(of.event.time),
-									of.event.time_zone
-										? ` (${of.event.time_zone} where it names no zone)`
-										: null,
-								]
-							: null,
-					],
-					[
-						"fields",
-						of.event?.fields?.length
-							? of.event.fields.map((field, index) => [
-									index ? ", " : null,
-									code(field.name),
-									` ${field.type}`,
-								])
-							: null,
-					],
-					[
-						"out of order",
-						of.watermark
-							? `by at most ${setting(of.watermark.max_out_of_orderness_ms)}; what comes later may be late`
-							: null,
-					],
-					[
-						"checkpoints",
-						of.checkpoint
-							? [
-									`every ${setting(of.checkpoint.every_ms)}, the last ${of.checkpoint.keep}, at `,
-									code(of.checkpoint.store),
-								]
-							: null,
-					],
-					["writes to", of.sink ? code(of.sink.redis) : null],
-					[
-						"a lost offset",
-						of.source?.on_lost_offset === "halt"
-							? "halts the partition"
-							: of.source
-								? "begins at the earliest record"
-								: null,
-					],
-				]),
-				...(of.feature_views ?? []).map(view),
+				sectionHead("The plan"),
+				planFacts(data.plan),
+				...data.plan.feature_views.map(featureViewSection),
 			);
 		},
 	};

@@ -1,386 +1,274 @@
 // Problems: late events, dead letters, and warnings of the log; each with the record itself and what to do.
 
+import { h, keyedList, setAttr, setText } from "/assets/shared/dom.js";
+import { formatCount, formatExact } from "/assets/shared/format.js";
 import {
-	empty,
-	guarded,
-	h,
-	icon,
-	keyed,
-	setAttr,
-	setLevel,
-	setText,
-} from "/assets/shared/dom.js";
+	actionButton,
+	emptyState,
+	notice,
+	runOrShowFault,
+} from "/assets/shared/widgets.js";
 import {
-	ago,
-	count,
-	exact,
-	middle,
-	setting,
-	span,
-	time,
-	timeExact,
-} from "/assets/shared/format.js";
-import { record } from "../records.js";
-import { moment } from "../times.js";
+	createProblemList,
+	deadLetters,
+	exceptions,
+	lateEvents,
+} from "./problem-kinds.js";
+
+/** @import { JobPage, JobPageContext } from "/types/components.js" */
+/** @import { Attention, Problems } from "/types/job-api.js" */
+/** @import { Problem } from "./problem-kinds.js" */
 
 export const title = () => "Problems";
-export const twin = () => "/api/problems";
+export const jsonUrl = () => "/api/problems";
 
-const MOST = 200;
+const PROBLEMS_MAX = 200;
+/** The banners at the top of every page show this many. */
+const BANNERS_MAX = 3;
 
-const facts = (pairs) =>
-	h(
-		"dl",
-		{ class: "facts" },
-		pairs
-			.filter(([, value]) => value !== null && value !== undefined)
-			.map(([name, value]) => [h("dt", { text: name }), h("dd", null, value)]),
-	);
-const where = (item) =>
-	item.partition === null || item.partition === undefined
-		? null
-		: `partition ${item.partition}, offset ${exact(item.offset)}`;
-const who = (user) =>
-	user
-		? h("a", {
-				href: `/features/${encodeURIComponent(user)}`,
-				"data-page": true,
-				text: middle(user, 60),
-				title: user,
-			})
-		: null;
-const todo = (...parts) => h("p", { class: "todo-line muted" }, parts);
-
-/** The kinds of problem, each with how one is shown shut and open. */
-export const KINDS = {
-	late_events: {
-		label: "Late events",
-		lead: "Events whose windows had all closed when they came. They change no row.",
-		none: ["No late events", "Nothing came after its windows had closed."],
-		key: (item) => `${item.partition} ${item.offset}`,
-		what: (item) =>
-			`${typeof item.watermark_ms === "number" ? `${span(item.watermark_ms - item.event_time_ms)} behind the watermark` : "late"}, for ${(item.feature_views ?? []).join(", ")}`,
-		about: () => "",
-		who: (item) => item.key,
-		level: "soon",
-		open: (item, plan) => [
-			facts([
-				["user", who(item.key)],
-				["late for", (item.feature_views ?? []).join(", ")],
-				["event time", moment(item.event_time_ms, { beside: true })],
-				["watermark then", moment(item.watermark_ms, { beside: true })],
-				["seen", moment(item.at_ms)],
-				["in Kafka", where(item)],
-				["on", item.host],
-			]),
-			record(item.record),
-			todo(
-				"A few are normal. Where there are many, raise ",
-				h("code", { text: "watermark.max_out_of_orderness" }),
-				plan?.watermark
-					? ` (now ${setting(plan.watermark.max_out_of_orderness_ms)})`
-					: "",
-				"; rows then come that much later. Events that are hours late come from a producer's retry or a wrong clock.",
-			),
-		],
-	},
-	dead_letters: {
-		label: "Dead letters",
-		lead: "Records that were no events, and rows that Redis refused. They were skipped; the job went on.",
-		none: [
-			"No dead letters",
-			"Every record was an event, and Redis took every row.",
-		],
-		key: (item) =>
-			`${item.kind} ${item.partition} ${item.offset} ${item.at_ms} ${item.key?.text ?? ""}`,
-		what: (item) => item.reason,
-		about: (item) => (item.kind === "row" ? "refused row" : ""),
-		who: (item) => item.key?.text,
-		level: "soon",
-		open: (item) => [
-			facts([
-				["reason", item.reason],
-				[
-					item.kind === "row" ? "key in Redis" : "record key",
-					item.kind !== "row" && item.key?.utf8
-						? who(item.key.text)
-						: item.key
-							? h("code", { text: item.key.text })
-							: "none",
-				],
-				["seen", moment(item.at_ms)],
-				["in Kafka", where(item)],
-				["on", item.host],
-			]),
-			item.kind === "row" ? null : record(item.record),
-			item.kind === "row"
-				? todo(
-						"Something else uses this key in Redis: delete it there, or change the view's ",
-						h("code", { text: "key" }),
-						". The next row for it is then written again.",
-					)
-				: todo(
-						"Correct the producer and send the event again: Windrow does not read this record a second time. What an event must have is on ",
-						h("a", { href: "/pipeline", "data-page": true, text: "Pipeline" }),
-						".",
-					),
-		],
-	},
-	exceptions: {
-		label: "Log",
-		lead: "Warnings and errors of the log, from every instance.",
-		none: ["Nothing in the log", "No warnings and no errors since the start."],
-		key: (item) => `${item.at_ms} ${item.target} ${item.message}`,
-		what: (item) => item.message,
-		about: (item) => (item.level === "error" ? "error" : "warning"),
-		who: () => null,
-		level: (item) => (item.level === "error" ? "act" : "soon"),
-		open: (item) => [
-			facts([
-				["level", item.level],
-				["part", h("code", { text: item.target })],
-				["at", moment(item.at_ms)],
-				["on", item.host],
-			]),
-			h("pre", {
-				class: "code wrap",
-				tabindex: "0",
-				"aria-label": "Message",
-				text: item.message,
-			}),
-			todo(
-				item.level === "error"
-					? "An error stops something: look at the banner at the top and at Partitions for what stands still."
-					: "A warning mends itself or needs no hurry; if it comes again and again, follow what it says.",
-			),
-		],
-	},
+const KINDS = {
+	late_events: lateEvents,
+	dead_letters: deadLetters,
+	exceptions,
 };
+/** @typedef {keyof typeof KINDS} KindName */
+const NAMES = /** @type {KindName[]} */ (Object.keys(KINDS));
 
-/** One problem that opens. */
-export function entry(kind, item, context) {
-	const at = h("time", { class: "muted entry-at" });
-	const node = h(
-		"details",
-		{ class: "entry" },
-		h(
-			"summary",
-			null,
-			h(
-				"span",
-				{ class: "chip entry-icon" },
-				icon(typeof kind.level === "function" ? kind.level(item) : kind.level),
-			),
-			at,
-			h("span", { class: "entry-what", text: kind.what(item) }),
-			h("span", {
-				class: "entry-who mono muted",
-				text: kind.who(item) ? middle(kind.who(item), 28) : "",
-				title: kind.who(item) ?? null,
-			}),
-			h("span", { class: "muted tiny entry-about", text: kind.about(item) }),
-			h("span", {
-				class: "muted tiny entry-where",
-				text: where(item) ?? item.host ?? "",
-			}),
-		),
+/**
+ * Returns the problems of each kind.
+ * @param {Problems} data
+ * @returns {Record<KindName, Problem[]>}
+ */
+const problemsByKind = ({ late_events, dead_letters, exceptions: log }) => ({
+	late_events: late_events.slice(0, PROBLEMS_MAX).map(lateEvents.toProblem),
+	dead_letters: dead_letters.slice(0, PROBLEMS_MAX).map(deadLetters.toProblem),
+	exceptions: log.slice(0, PROBLEMS_MAX).map(exceptions.toProblem),
+});
+
+/** Creates the list of all notices, for a job that has more than the banners show. */
+function createAttentionList() {
+	const element = h("ul", { class: "attention" });
+	const list = keyedList(
+		element,
+		/** @param {Attention} attention */
+		({ level, what }) => `${level} ${what.replace(/\d+/g, "#")}`,
+		({ level }) => {
+			const what = h("strong");
+			const todo = h("p", { class: "muted" });
+			return {
+				element: h("li", null, notice(level, h("div", null, what, todo))),
+				/** @param {Attention} attention */
+				update(attention) {
+					setText(what, attention.what);
+					setText(todo, attention.todo);
+				},
+			};
+		},
 	);
-	setLevel(
-		node.firstChild.firstChild,
-		typeof kind.level === "function" ? kind.level(item) : kind.level,
-	);
-	setAttr(at, "title", timeExact(item.at_ms));
-	node.addEventListener("toggle", () => {
-		// The inside is made when somebody looks, and let go again.
-		if (!node.open) node.querySelector(".entry-body")?.remove();
-		else if (!node.querySelector(".entry-body"))
-			node.append(
-				h(
-					"div",
-					{ class: "entry-body stack" },
-					kind.open(item, context.plan()),
-				),
-			);
-	});
-	node.tick = (now) => {
-		const age = now - item.at_ms;
-		setText(at, age < 3_600_000 ? ago(Math.max(0, age)) : time(item.at_ms));
+	return {
+		element,
+		/** @param {Attention[]} all */
+		update: (all) => list.update(all.length > BANNERS_MAX ? all : []),
 	};
-	return node;
 }
 
-export function mount(root, context) {
-	const names = Object.keys(KINDS);
-	const counts = {};
-	let chosen = names.find((name) => `#${name}` === location.hash) ?? null;
-	let held = null; // what came while somebody reads an open entry
-	const held_ = h("button", {
-		class: "button small held",
-		type: "button",
-		hidden: true,
-		on: {
-			click: () => {
-				const data = held;
-				held = null;
-				draw(data, true);
-			},
-		},
-	});
-
-	const tabs = names.map((name) =>
-		h(
-			"button",
-			{
-				type: "button",
-				role: "tab",
-				id: `tab-${name}`,
-				"aria-controls": `panel-${name}`,
-				on: { click: () => choose(name, true) },
-			},
-			KINDS[name].label,
-			(counts[name] = h("span", { class: "count" })),
-		),
-	);
-	const panels = names.map((name) => {
-		const list = h("div", { class: "entries" });
-		const nothing = empty(...KINDS[name].none);
-		const panel = h(
-			"section",
-			{
-				role: "tabpanel",
-				id: `panel-${name}`,
-				"aria-labelledby": `tab-${name}`,
-				tabindex: "0",
-			},
-			h("p", { class: "lead tab-lead", text: KINDS[name].lead }),
-			list,
-			nothing,
-		);
-		return { name, list, nothing, panel };
-	});
-	const strip = h(
-		"div",
+/**
+ * Creates the tab of a kind and its panel.
+ * @param {KindName} name
+ * @param {JobPageContext} context
+ * @param {() => void} select
+ */
+function createKindTab(name, context, select) {
+	const { label, lead, none } = KINDS[name];
+	const count = h("span", { class: "count" });
+	const list = createProblemList(context);
+	const nothing = emptyState(...none);
+	/** @type {Set<string>} */
+	let keys = new Set();
+	const tab = h(
+		"button",
 		{
-			class: "tabs",
-			role: "tablist",
-			"aria-label": "Kinds of problem",
-			on: { keydown: turn },
+			type: "button",
+			role: "tab",
+			id: `tab-${name}`,
+			"aria-controls": `panel-${name}`,
+			on: { click: select },
 		},
-		tabs,
+		label,
+		count,
 	);
-	const attention = h("ul", { class: "attention" });
+	const panel = h(
+		"section",
+		{
+			role: "tabpanel",
+			id: `panel-${name}`,
+			"aria-labelledby": `tab-${name}`,
+			tabindex: "0",
+		},
+		h("p", { class: "lead tab-lead", text: lead }),
+		list.element,
+		nothing,
+	);
+	return {
+		name,
+		tab,
+		panel,
+		/**
+		 * @param {string} text
+		 * @param {string | null} countTitle
+		 */
+		setCount(text, countTitle) {
+			setText(count, text);
+			setAttr(count, "title", countTitle);
+		},
+		/** @param {boolean} selected */
+		setSelected(selected) {
+			setAttr(tab, "aria-selected", String(selected));
+			setAttr(tab, "tabindex", selected ? "0" : "-1");
+			panel.hidden = !selected;
+		},
+		/** @param {Problem[]} problems */
+		countNew: (problems) => problems.filter(({ key }) => !keys.has(key)).length,
+		/** @param {Problem[]} problems */
+		show(problems) {
+			list.update(problems);
+			keys = new Set(problems.map(({ key }) => key));
+			nothing.hidden = problems.length > 0;
+		},
+		updateAges: list.updateAges,
+	};
+}
+
+/**
+ * Creates the tabs of all kinds. The address names the selected one after `#`.
+ * @param {JobPageContext} context
+ */
+function createTabs(context) {
+	/** @type {KindName | undefined} */
+	let selected = NAMES.find((name) => `#${name}` === location.hash);
+	const tabs = NAMES.map((name) =>
+		createKindTab(name, context, () => selectByHand(name)),
+	);
+	/** @param {KindName} name */
+	function select(name) {
+		selected = name;
+		for (const tab of tabs) tab.setSelected(tab.name === name);
+	}
+	/** @param {KindName} name */
+	function selectByHand(name) {
+		select(name);
+		history.replaceState(null, "", `${location.pathname}#${name}`);
+	}
+	/** @param {KeyboardEvent} event */
+	function onKey(event) {
+		const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+		if (!step || !selected) return;
+		event.preventDefault();
+		const index = NAMES.indexOf(selected) + step + NAMES.length;
+		const next = tabs[index % NAMES.length];
+		selectByHand(next.name);
+		next.tab.focus();
+	}
+	if (selected) select(selected);
+	return {
+		tabs,
+		strip: h(
+			"div",
+			{
+				class: "tabs",
+				role: "tablist",
+				"aria-label": "Kinds of problem",
+				on: { keydown: onKey },
+			},
+			tabs.map(({ tab }) => tab),
+		),
+		/**
+		 * Selects the kind of the newest problem, unless one is selected.
+		 * @param {Record<KindName, Problem[]>} problems
+		 */
+		selectNewest(problems) {
+			/** @param {KindName} name */
+			const newestAt = (name) => problems[name][0]?.at_ms ?? 0;
+			if (!selected)
+				select(NAMES.reduce((a, b) => (newestAt(b) > newestAt(a) ? b : a)));
+		},
+	};
+}
+
+/**
+ * Shows how many problems of each kind there were.
+ * @param {ReturnType<typeof createTabs>["tabs"]} tabs
+ * @param {Problems} data
+ */
+function updateCounts(tabs, { counts, exceptions: log }) {
+	const { late_events: late, dead_letters: dead, refused_rows: rows } = counts;
+	const texts = {
+		late_events: [
+			formatCount(late),
+			formatExact(late, "since the start; the newest are kept"),
+		],
+		dead_letters: [
+			formatCount(dead + rows),
+			`${formatExact(dead)} records and ${formatExact(rows)} rows since the start; the newest are kept`,
+		],
+		exceptions: [formatCount(log.length), null],
+	};
+	for (const tab of tabs) {
+		const [text, countTitle] = texts[tab.name];
+		tab.setCount(text ?? "", countTitle);
+	}
+}
+
+/** @type {JobPage<Problems>["mount"]} */
+export function mount(root, context) {
+	const { tabs, strip, selectNewest } = createTabs(context);
+	const attention = createAttentionList();
+	/** The newest problems. @type {Record<KindName, Problem[]>} */
+	let newest = { late_events: [], dead_letters: [], exceptions: [] };
+	let nowMs = 0;
+	const showNew = actionButton("", showNewest, "button small held");
+	showNew.hidden = true;
 	root.append(
 		h("h1", { text: "Problems" }),
-		attention,
+		attention.element,
 		h(
 			"div",
 			{ class: "section tight" },
 			strip,
-			held_,
-			panels.map((each) => each.panel),
+			showNew,
+			tabs.map(({ panel }) => panel),
 		),
 	);
 
-	function choose(name, byHand) {
-		chosen = name;
-		names.forEach((each, index) => {
-			setAttr(tabs[index], "aria-selected", String(each === name));
-			setAttr(tabs[index], "tabindex", each === name ? "0" : "-1");
-			panels[index].panel.hidden = each !== name;
-		});
-		if (byHand) history.replaceState(null, "", `${location.pathname}#${name}`);
+	function showNewest() {
+		showNew.hidden = true;
+		for (const tab of tabs)
+			runOrShowFault(tab.panel, () => {
+				tab.show(newest[tab.name]);
+				tab.updateAges(nowMs);
+			});
 	}
-	function turn(event) {
-		const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-		if (!step) return;
-		event.preventDefault();
-		const next = (names.indexOf(chosen) + step + names.length) % names.length;
-		choose(names[next], true);
-		tabs[next].focus();
-	}
-	if (chosen) choose(chosen);
 
-	function draw(data, whole) {
-		const reading = !whole && root.querySelector(".entry[open]") !== null;
-		if (reading) {
-			const fresh = names.reduce(
-				(sum, name, index) =>
-					sum +
-					(data[name] ?? [])
-						.slice(0, MOST)
-						.filter((item) => !panels[index].keys?.has(KINDS[name].key(item)))
-						.length,
-				0,
-			);
-			held = data;
-			held_.hidden = fresh === 0;
-			setText(held_, fresh === 1 ? "Show 1 new" : `Show ${count(fresh)} new`);
-		} else {
-			held = null;
-			held_.hidden = true;
-		}
-		panels.forEach(({ name, list, nothing, panel }, index) =>
-			guarded(panel, () => {
-				const kind = KINDS[name];
-				const items = (data[name] ?? []).slice(0, MOST);
-				if (!reading) {
-					keyed(list, items, kind.key, (item) => entry(kind, item, context));
-					panels[index].keys = new Set(items.map(kind.key));
-				}
-				for (const node of list.children) node.tick(data.now_ms);
-				nothing.hidden = list.children.length > 0;
-			}),
+	/** Offers new problems with a button: an open entry must not move while it is read. */
+	function offerNewest() {
+		const fresh = tabs.reduce(
+			(sum, tab) => sum + tab.countNew(newest[tab.name]),
+			0,
 		);
+		showNew.hidden = fresh === 0;
+		setText(showNew, `Show ${formatCount(fresh)} new`);
+		for (const tab of tabs) tab.updateAges(nowMs);
 	}
 
 	return {
 		update(data) {
-			const all = data.counts ?? {};
-			setText(
-				counts.late_events,
-				count(all.late_events ?? data.late_events?.length),
-			);
-			setAttr(
-				counts.late_events,
-				"title",
-				exact(all.late_events, "since the start; the newest are kept"),
-			);
-			const dead = (all.dead_letters ?? 0) + (all.refused_rows ?? 0);
-			setText(counts.dead_letters, count(dead));
-			setAttr(
-				counts.dead_letters,
-				"title",
-				`${exact(all.dead_letters)} records and ${exact(all.refused_rows)} rows since the start; the newest are kept`,
-			);
-			setText(counts.exceptions, count((data.exceptions ?? []).length));
-			if (!chosen)
-				choose(
-					names.reduce(
-						(best, name) =>
-							(data[name]?.[0]?.at_ms ?? 0) > (data[best]?.[0]?.at_ms ?? 0)
-								? name
-								: best,
-						names[0],
-					),
-				);
-			// The banners at the top show the first three; all are here where there are more.
-			keyed(
-				attention,
-				(data.attention ?? []).length > 3 ? data.attention : [],
-				(each) => `${each.level} ${each.what.replace(/\d+/g, "#")}`,
-				(each) =>
-					h(
-						"li",
-						{ class: `notice level-${each.level}` },
-						icon(each.level),
-						h("div", null, h("strong"), h("p", { class: "muted" })),
-					),
-				(node, each) => {
-					setText(node.querySelector("strong"), each.what);
-					setText(node.querySelector("p"), each.todo);
-				},
-			);
-			draw(data, false);
+			newest = problemsByKind(data);
+			nowMs = data.now_ms;
+			updateCounts(tabs, data);
+			selectNewest(newest);
+			attention.update(data.attention);
+			if (root.querySelector(".entry[open]")) offerNewest();
+			else showNewest();
 		},
 	};
 }

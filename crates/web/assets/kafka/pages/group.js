@@ -1,150 +1,188 @@
 // One consumer group: lag by partition, and its members.
 
-import { empty, h, setText } from "/assets/shared/dom.js";
-import { count, exact, middle, plural } from "/assets/shared/format.js";
-import { idColumn, table } from "/assets/shared/table.js";
 import {
 	countColumn,
-	crumbs,
-	exactColumn,
-	figures,
+	idColumn,
+	offsetColumn,
+	partitionColumn,
+} from "/assets/shared/columns.js";
+import { h, setText } from "/assets/shared/dom.js";
+import {
+	formatCount,
+	formatExact,
+	shorten,
+	UNKNOWN,
+} from "/assets/shared/format.js";
+import { Table } from "/assets/shared/table.js";
+import { emptyState } from "/assets/shared/widgets.js";
+import {
+	breadcrumbs,
+	createFigures,
+	createSection,
 	groupState,
-	section,
 	topicPath,
 } from "../parts.js";
 
-export const every = 3000;
-export const title = ({ name }) => name;
-export const urls = ({ name }) => [`/api/groups/${encodeURIComponent(name)}`];
+/** @import { Column, KafkaPage, KafkaPageParams } from "/types/components.js" */
+/** @import { Group, GroupMember, GroupPartition } from "/types/kafka-api.js" */
 
-export function mount(root, { params: { name } }) {
-	const head = figures(
-		[
-			{ id: "state", label: "State" },
-			{ id: "lag", label: "Lag" },
-			{ id: "members", label: "Members" },
-			{ id: "partitions", label: "Partitions" },
-		],
-		"The group",
-	);
-	const lost = (row) =>
-		row.committed !== null && row.first !== null && row.committed < row.first;
-	const partitions = table({
+export const refreshMs = 3000;
+
+/** @param {KafkaPageParams} params */
+export const title = ({ name }) => name;
+
+/** @param {KafkaPageParams} params */
+export const jsonUrls = ({ name }) => [
+	`/api/groups/${encodeURIComponent(name)}`,
+];
+
+/**
+ * Returns how many records Kafka deleted before the group read them.
+ * @param {GroupPartition} row
+ */
+const deletedUnread = ({ committed, first }) =>
+	committed === null || first === null ? 0 : Math.max(0, first - committed);
+
+/** @type {Column<GroupPartition>[]} */
+const PARTITION_COLUMNS = [
+	{
+		id: "topic",
+		label: "Topic",
+		text: (row) => row.topic,
+		href: (row) => topicPath(row.topic),
+		exact: (row) => row.topic,
+	},
+	partitionColumn(),
+	{
+		...countColumn("lag", "Lag", (row) => row.lag, "Records left to read"),
+		text: (row) => {
+			const deleted = deletedUnread(row);
+			return deleted
+				? `${formatCount(row.lag)}, of these ${formatCount(deleted)} deleted unread`
+				: formatCount(row.lag);
+		},
+	},
+	offsetColumn(
+		"committed",
+		"Committed",
+		(row) => row.committed,
+		"The offset from which the group continues",
+	),
+	offsetColumn(
+		"end",
+		"End",
+		(row) => row.end,
+		"Offset after the newest record",
+	),
+	idColumn("client", "Client", (row) => row.client, 28, false),
+	{ id: "host", label: "Host", text: (row) => row.host ?? UNKNOWN },
+	idColumn("member", "Member", (row) => row.member),
+];
+
+/** @type {Column<GroupMember>[]} */
+const MEMBER_COLUMNS = [
+	idColumn("client", "Client", (row) => row.client, 32, false),
+	{ id: "host", label: "Host", text: (row) => row.host },
+	countColumn("partitions", "Partitions", (row) => row.partitions),
+	idColumn("instance", "Instance", (row) => row.instance),
+	idColumn("member", "Member", (row) => row.member, 36),
+];
+
+const createPartitionTable = () =>
+	new Table({
 		caption: "Partitions",
 		filter: "Filter partitions",
 		key: (row) => `${row.partition} ${row.topic}`,
-		sort: null,
-		mark: (row) => (lost(row) ? "act" : null),
-		empty: empty(
+		mark: (row) => (deletedUnread(row) ? "act" : null),
+		empty: emptyState(
 			"Nothing committed, nothing assigned",
 			"The group has no offsets, and no member has partitions.",
 		),
-		columns: [
-			{
-				id: "topic",
-				label: "Topic",
-				text: (row) => row.topic,
-				href: (row) => topicPath(row.topic),
-				exact: (row) => row.topic,
-			},
-			{
-				id: "partition",
-				label: "Partition",
-				numeric: true,
-				text: (row) => `${row.partition}`,
-				value: (row) => row.partition,
-			},
-			{
-				...countColumn("lag", "Lag", (row) => row.lag, "What is left to read"),
-				text: (row) =>
-					lost(row)
-						? `${count(row.lag)}, of these ${count(row.first - row.committed)} deleted unread`
-						: count(row.lag),
-			},
-			exactColumn(
-				"committed",
-				"Committed",
-				(row) => row.committed,
-				"Where the group goes on",
-			),
-			exactColumn(
-				"end",
-				"End",
-				(row) => row.end,
-				"Offset behind the newest record",
-			),
-			{ ...idColumn("client", "Client", (row) => row.client, 28), mono: false },
-			{ id: "host", label: "Host", text: (row) => row.host ?? "–" },
-			idColumn("member", "Member", (row) => row.member, 24),
-		],
+		columns: PARTITION_COLUMNS,
 	});
-	const members = table({
+
+const createMemberTable = () =>
+	new Table({
 		caption: "Members",
 		whole: true,
 		key: (row) => row.member,
 		sort: { column: "client", descending: false },
-		empty: empty(
+		empty: emptyState(
 			"No members",
-			"Nobody is in the group now. Its offsets stay until Kafka forgets them (offsets.retention.minutes, a week by default).",
+			"The group has no members now. Kafka keeps its offsets until they expire (offsets.retention.minutes, a week by default).",
 		),
-		columns: [
-			{ ...idColumn("client", "Client", (row) => row.client, 32), mono: false },
-			{ id: "host", label: "Host", text: (row) => row.host },
-			countColumn("partitions", "Partitions", (row) => row.partitions),
-			idColumn("instance", "Instance", (row) => row.instance, 24),
-			idColumn("member", "Member", (row) => row.member, 36),
-		],
+		columns: MEMBER_COLUMNS,
 	});
-	const assignor = h("p", { class: "muted tiny" });
-	const membersPart = section("Members", members.element, assignor);
-	root.append(
-		crumbs(["Groups", "/groups"]),
-		h(
-			"div",
-			{ class: "page-head" },
-			h("h1", { text: middle(name, 80), title: name }),
-		),
-		head.element,
-		section("Partitions", partitions.element).element,
-		membersPart.element,
-	);
+
+function createGroupFigures() {
+	const figures = createFigures("The group", {
+		state: "State",
+		lag: "Lag",
+		members: "Members",
+		partitions: "Partitions",
+	});
+	/** @param {Group} group */
+	function describeLag({ lag }) {
+		if (lag === null) return "nothing committed";
+		return lag === 0 ? "at the end" : "records left to read";
+	}
 	return {
+		element: figures.element,
+		/** @param {Group} group */
 		update(group) {
-			const state = groupState(group.state);
-			head.set(
+			const { members, lag, partition_list: partitions } = group;
+			const assigned = partitions.filter(({ member }) => member !== null);
+			figures.set(
 				"state",
-				state.word,
+				groupState(group).word,
 				`${group.kind || "classic"} protocol, broker ${group.coordinator}`,
 				group.state,
 			);
-			head.set(
+			figures.set(
 				"lag",
-				count(group.lag),
-				group.lag === null
-					? "nothing committed"
-					: group.lag === 0
-						? "at the end"
-						: "records left to read",
-				exact(group.lag),
+				formatCount(lag),
+				describeLag(group),
+				formatExact(lag),
 			);
-			head.set(
+			figures.set(
 				"members",
-				count(group.members),
-				group.members === 0 ? "nobody reads now" : "reading now",
+				formatCount(members),
+				members === 0 ? "none reads now" : "reading now",
 			);
-			const owned = group.partition_list.filter(
-				(row) => row.member !== null,
-			).length;
-			head.set(
+			figures.set(
 				"partitions",
-				count(group.partition_list.length),
-				group.members ? `${count(owned)} assigned` : "with an offset",
+				formatCount(partitions.length),
+				members ? `${formatCount(assigned.length)} assigned` : "with an offset",
 			);
+		},
+	};
+}
+
+/** @type {KafkaPage<[Group]>["mount"]} */
+export function mount(root, { params: { name } }) {
+	const figures = createGroupFigures();
+	const partitions = createPartitionTable();
+	const members = createMemberTable();
+	const assignor = h("p", { class: "muted tiny" });
+	root.append(
+		breadcrumbs(["Groups", "/groups"]),
+		h(
+			"div",
+			{ class: "page-head" },
+			h("h1", { text: shorten(name, 80), title: name }),
+		),
+		figures.element,
+		createSection("Partitions", partitions.element),
+		createSection("Members", members.element, assignor),
+	);
+	return {
+		update(group) {
+			figures.update(group);
 			partitions.update(group.partition_list);
 			members.update(group.member_list);
 			setText(
 				assignor,
-				group.assignor ? `Partitions are shared out by ${group.assignor}.` : "",
+				group.assignor ? `${group.assignor} assigns the partitions.` : "",
 			);
 		},
 	};
