@@ -1,20 +1,20 @@
-//! Makes a folder of state to be kept for ever: checkpoints, a savepoint, the records behind them, and the rows that a run
-//! without interruption gives.
+//! Creates a fixture of stored state: checkpoints, a savepoint, the records that follow them, and the rows of an
+//! uninterrupted run.
 //!
 //! ```console
 //! $ cargo run -p windrow --example keep_state -- crates/windrow/tests/fixtures/state-v2
 //! ```
 //!
-//! Run it with the last commit that writes a format, before another takes its place, and commit the folder.
-//! `tests/old_state` finds it there. A folder that exists is not touched.
+//! Run it with the last commit that writes a format, and commit the folder. `tests/old_state` then reads it. The example
+//! never changes a folder that exists.
 
-// It fails as tests do.
+// The example fails as tests do.
 #![allow(clippy::panic)]
 
-#[allow(dead_code)] // what only the test needs
+#[allow(dead_code)] // used by the test only
 #[path = "../tests/old_state/job.rs"]
 mod job;
-#[allow(dead_code)] // likewise
+#[allow(dead_code)] // used by the test only
 #[path = "../tests/old_state/kept.rs"]
 mod kept;
 
@@ -33,8 +33,8 @@ use windrow_engine::{CheckpointStoreOpener, Offset, Partition, StopSignal};
 use job::{PARTITIONS, Records, Rows, Step, checkpoints, folder, pipeline, run};
 use kept::Kept;
 
-/// The base holds what comes before; a layer of changes what comes up to the savepoint, and another what comes up to the
-/// newest checkpoint; behind it windows close.
+/// The base covers the offsets below this one, one layer of changes those up to the savepoint, and a second layer those up
+/// to the newest checkpoint. Windows close after that.
 const BASE: Offset = 2_700;
 const SAVEPOINT: Offset = 2_760;
 const CHECKPOINT: Offset = 2_820;
@@ -52,7 +52,7 @@ fn main() {
     kept.write_records(&records.into_iter().filter(|((_, offset), _)| *offset >= SAVEPOINT).collect());
 }
 
-/// Checkpoints, a savepoint, more checkpoints; then the process dies.
+/// Takes checkpoints, a savepoint and more checkpoints; then the worker is killed.
 fn save(kept: &Kept, records: &Records) {
     let pipeline = pipeline(&kept.pipeline());
     let (store, to) = (folder(&kept.checkpoints()), folder(&kept.savepoint()));
@@ -88,8 +88,7 @@ fn save(kept: &Kept, records: &Records) {
     run(&pipeline, Some(checkpoints), records, steps, &Rows::default());
 }
 
-/// Without checkpoints and without an interruption: by partition, the rows behind the savepoint, and how many of them lie
-/// before the checkpoint.
+/// Runs without checkpoints or interruption and returns the rows that follow the savepoint, by partition.
 fn answers(kept: &Kept, records: &Records) -> BTreeMap<Partition, (usize, Vec<Value>)> {
     let rows = Rows::default();
     let marks: Arc<Mutex<Vec<[usize; 2]>>> = Arc::default();
@@ -129,8 +128,8 @@ fn records() -> Records {
     records
 }
 
-/// Two of three events are of users who see more pages than a small distinct count holds: three up to the base, so that
-/// it is larger than the changes, and then one.
+/// Creates an event. Two of three events belong to users with more pages than a small distinct count holds. Up to the base
+/// there are three such users, so that the base is larger than the changes; then there is one.
 fn event(partition: Partition, offset: Offset, ms: i64) -> Value {
     let others = ["a", "b", "c:{d}", "e\nf", "한국어 🛒", "7"];
     let (turn, heavy) = (usize::try_from(offset / 3).expect("small"), offset % 3 != 0);
@@ -139,7 +138,7 @@ fn event(partition: Partition, offset: Offset, ms: i64) -> Value {
         (true, false) => format!("heavy-0-{partition}"),
         (false, _) => format!("{}-{partition}", others[turn % others.len()]),
     };
-    // Some are out of order, and a few too late.
+    // Some events are out of order, and a few are late.
     let back = match offset % 50 {
         7 => 9_000,
         21 => 1_200_000,

@@ -1,4 +1,4 @@
-//! The command line's grammar.
+//! The grammar of the command line: commands, flags, help.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::logging::LogFormat;
 #[derive(Parser, Debug)]
 #[command(version, after_help = exit::EXIT_CODE_HELP, arg_required_else_help = true, propagate_version = true)]
 pub(crate) struct CommandLine {
-    /// Log in detail (RUST_LOG chooses exactly)
+    /// Log in detail (RUST_LOG selects exactly)
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
-    /// How log lines look: for people, or one JSON object a line
+    /// Format of log lines: text, or one JSON object per line
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
@@ -35,7 +35,7 @@ Examples:
   windrow run my.toml --workers 4
   windrow run my.toml --set source.kafka.brokers=kafka:9092 --set sink.redis.url=redis://redis:6379
   windrow run my.toml --set source.kafka.group=backfill --bounded
-      everything that is in the topic now, then exit")]
+      up to the current end of the topic, then exit")]
     Run(RunArgs),
     /// Run a pipeline over a file: JSON lines in, JSON lines out; no Kafka, no Redis, no clock
     #[command(after_help = "\
@@ -47,67 +47,66 @@ Each window that fires is one line
   {\"feature_view\", <entity key>, \"window_start\", \"window_end\", <features>}
 and each event that was late for every window of a view
   {\"feature_view\", <entity key>, \"late\": true, \"event_time\"}
-Times are epoch milliseconds. At the end of the input everything left fires.")]
+Times are epoch milliseconds. At the end of the input all remaining windows fire.")]
     Replay(ReplayArgs),
-    /// Check a pipeline file and print its plan, or every mistake in it
+    /// Check a pipeline file and print its plan, or all its mistakes
     #[command(after_help = "\
 Examples:
   windrow check my.toml
   windrow check my.toml --json | jq .feature_views")]
     Check(CheckArgs),
-    /// Make believable shoppers' events, to Kafka or to a file
+    /// Generate realistic events of shoppers, to Kafka or to a file
     #[command(after_help = "\
 Examples:
   windrow generate --to kafka --backlog 2h --rate 20
-      two hours of history at once, then 20 events/s for as long as it runs
+      two hours of history at once, then 20 events/s until it is stopped
   windrow generate --to events.jsonl --count 4000000 --users 200000 --backlog 2h
       four million events spread over two hours
   windrow generate --to - --count 10 --disorder 9s --late 5 --malformed 1
 
 The same flags and seed give the same bytes (for Kafka: the same events, dated back from now).")]
     Generate(GenerateArgs),
-    /// See it work with nothing installed: in-process broker, generator, engine, rows in the terminal
+    /// Run a demo that needs no installation: in-process broker, generator, engine, rows in the terminal
     #[command(after_help = "\
 Examples:
   windrow demo
   windrow demo --redis redis://localhost:6379
       rows to a real Redis instead of the terminal")]
     Demo(DemoArgs),
-    /// Show what Redis holds for a user now
+    /// Show the rows of a user in Redis
     #[command(after_help = "\
 Examples:
   windrow features 111
   windrow features 111 --json | jq '.rows[] | select(.feature_view == \"user_features\")'")]
     Features(FeaturesArgs),
-    /// Look at a Kafka cluster in the browser: topics, records, consumer groups; send a record
+    /// Show a Kafka cluster in the browser: topics, records, consumer groups; send a record
     #[command(after_help = "\
 Examples:
   windrow kafka-ui
       the Kafka of the shipped pipeline, on http://127.0.0.1:8080
   windrow kafka-ui --brokers kafka-1:9092,kafka-2:9092 --listen 127.0.0.1:8180
   windrow kafka-ui my.toml --listen 0.0.0.0:8080 --token-file token
-      also for other machines: they must know the token
+      also for other machines, which need the token
 
-It needs no job and disturbs none: it joins no group and commits nothing. What pages show is also JSON: \
-docs/kafka_ui.md.")]
+It needs no job and disturbs none: it joins no group and commits nothing. All pages have JSON too: docs/kafka_ui.md.")]
     KafkaUi(KafkaUiArgs),
-    /// Save a running pipeline's state in a place of its own, to begin from or to keep
+    /// Take a savepoint of a running pipeline, to start from or to keep
     #[command(after_help = "\
 Examples:
   windrow savepoint
-      of the shipped pipeline, beside its checkpoints; prints where it is
+      of the shipped pipeline, beside its checkpoints; prints its location
   windrow savepoint my.toml --to s3://bucket/savepoints --timeout 5m
   windrow run my.toml --set source.kafka.group=second --from \"$(windrow savepoint my.toml)\"
-      another job that begins where this one is
+      another job that starts from the current state of this one
 
-All instances of the pipeline take part, on whatever machines they run, and go on working meanwhile. The place \
-must mean the same to all of them: a shared directory, or an object store. Windrow never deletes a savepoint.")]
+All instances of the pipeline take part, on all machines, and continue meanwhile. All of them must reach the \
+location: a shared directory, or an object store. Windrow never deletes a savepoint.")]
     Savepoint(SavepointArgs),
-    /// Look at checkpoints and savepoints; changes nothing
+    /// Show checkpoints and savepoints; changes nothing
     State(StateArgs),
 }
 
-/// The pipeline file and what overrides it.
+/// The pipeline file and its overrides.
 #[derive(Args, Debug)]
 pub(crate) struct PipelineArgs {
     /// The pipeline file [default: the shipped e-commerce pipeline]
@@ -131,38 +130,38 @@ pub(crate) struct RunArgs {
     /// Worker threads, each a member of the consumer group [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
-    /// A name of this process in the consumer group, the same after a restart: within the session timeout it then gets
-    /// its partitions back without a rebalance [default: a new member with every start]
+    /// Name of this process in the consumer group. After a restart within the session timeout the same name gets its
+    /// partitions back without a rebalance [default: a new member with every start]
     #[arg(long, value_name = "NAME", conflicts_with = "bounded")]
     pub(crate) instance: Option<String>,
-    /// Go on although partitions were added to the topic: windows open at that moment are split
+    /// Continue although partitions were added to the topic: windows open at that moment are split
     #[arg(long)]
     pub(crate) accept_partitions: bool,
-    /// Begin from a savepoint, or from another job's folder of checkpoints, instead of this job's own. Counts once: started
-    /// again with it, the job goes on from its own checkpoints
+    /// Start from a savepoint, or from another job's checkpoints, instead of this job's own. Applies once: after a restart
+    /// with this flag the job resumes from its own checkpoints
     #[arg(long, value_name = "DIR|URL")]
     pub(crate) from: Option<String>,
-    /// Give up the stored state of a feature view that changed or is gone; may be repeated
+    /// Discard the stored state of a feature view that changed or was removed; may be repeated
     #[arg(long, value_name = "VIEW")]
     pub(crate) drop_state: Vec<String>,
-    /// Read up to where the topic ends now, fire everything that is left, and exit
+    /// Read to the current end of the topic, fire all remaining windows, and exit
     #[arg(long)]
     pub(crate) bounded: bool,
-    /// Give up when Kafka or Redis is not there after this long [default: wait for ever]
+    /// Fail when Kafka or Redis is unreachable for this long at the start [default: wait without limit]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) start_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) web: WebArgs,
 }
 
-/// Where pages are, and who may see them.
+/// The address of the pages, and the token that protects them.
 #[derive(Args, Debug)]
 pub(crate) struct WebArgs {
-    /// Where the job's pages, JSON, metrics and Flink's REST API are [default: 127.0.0.1:8081, where that is taken the next
-    /// free port up to 8091]. An address that other machines reach needs a token
+    /// Address of the job's pages, JSON, metrics and Flink's REST API [default: 127.0.0.1:8081, or the next free port up to
+    /// 8091]. An address that other machines can reach needs a token
     #[arg(long, value_name = "ADDRESS:PORT|off")]
     pub(crate) listen: Option<ListenAddress>,
-    /// A file with the token that visitors must show [default: the variable WINDROW_TOKEN; without it, none]
+    /// File with the token that clients must send [default: the variable WINDROW_TOKEN; without it, none]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
@@ -171,13 +170,13 @@ pub(crate) struct WebArgs {
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
-    /// Events, one JSON object a line; - is standard input
+    /// Events, one JSON object per line; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
-    /// Where rows and late events go; - is standard output
+    /// Output of rows and late events; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Where lines go that are not events [default: they are only counted]
+    /// Output of lines that are not events [default: they are only counted]
     #[arg(long, value_name = "FILE")]
     pub(crate) dead_letters: Option<PathBuf>,
 }
@@ -193,37 +192,37 @@ pub(crate) struct CheckArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct GenerateArgs {
-    /// Where events go: kafka (the pipeline's topic), a file, or - for standard output
+    /// Output of events: kafka (the pipeline's topic), a file, or - for standard output
     #[arg(long, value_name = "kafka|FILE|-", default_value = "kafka")]
     pub(crate) to: String,
-    /// Events per second of event time [default: 50; with --backlog and --count, what makes them fit]
+    /// Events per second of event time [default: 50; with --backlog and --count, their quotient]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
-    /// Number of events [default: to Kafka, without end; to a file, the backlog]
+    /// Number of events [default: to Kafka, unlimited; to a file, the backlog]
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
     /// Number of shoppers
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub(crate) users: u32,
-    /// How far back the first event lies; what is in the past is sent at once
+    /// Age of the first event; events in the past are sent at once
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) backlog: Option<Duration>,
-    /// How far out of order events arrive, at most
+    /// Maximum disorder of events
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
     pub(crate) disorder: Duration,
-    /// Share of events that come 11 seconds to two hours late
+    /// Share of events that arrive 11 seconds to two hours late
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) late: f64,
     /// Share of records that are not events
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) malformed: f64,
-    /// Chooses among all possible streams
+    /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// The present, which the backlog leads up to [default: to Kafka, the clock; to a file, 2024-01-01T12:00:00Z]
+    /// End of the backlog [default: to Kafka, the current time; to a file, 2024-01-01T12:00:00Z]
     #[arg(long, value_name = "TIME")]
     pub(crate) now: Option<Timestamp>,
-    /// The pipeline file that says where Kafka is [default: the shipped e-commerce pipeline]
+    /// The pipeline file with Kafka's address [default: the shipped e-commerce pipeline]
     #[arg(long, value_name = "FILE")]
     pub(crate) pipeline: Option<PathBuf>,
     #[command(flatten)]
@@ -263,13 +262,13 @@ pub(crate) struct FeaturesArgs {
 pub(crate) struct KafkaUiArgs {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
-    /// Where Kafka is [default: as the pipeline file says]
+    /// Address of Kafka [default: as in the pipeline file]
     #[arg(long, value_name = "HOST:PORT,…", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) brokers: Option<String>,
-    /// Where to listen; other than on this machine only with a token
+    /// Address to listen on; an address that other machines can reach needs a token
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: ListenAddress,
-    /// A file that holds the token which visitors must know [default: the variable WINDROW_TOKEN, if set]
+    /// File with the token that clients must send [default: the variable WINDROW_TOKEN; without it, none]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
@@ -278,10 +277,10 @@ pub(crate) struct KafkaUiArgs {
 pub(crate) struct SavepointArgs {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
-    /// Where a folder for the savepoint is made [default: beside the pipeline's checkpoints]
+    /// Location in which to create the savepoint's folder [default: beside the pipeline's checkpoints]
     #[arg(long, value_name = "DIR|URL")]
     pub(crate) to: Option<String>,
-    /// Give up when not all partitions are saved after this long
+    /// Fail when not all partitions are saved after this long
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "60s")]
     pub(crate) timeout: Duration,
     /// Print JSON
@@ -303,25 +302,25 @@ Examples:
   windrow state list
   windrow state list my.toml --json | jq '.checkpoints[] | select(.age_ms > 300000)'")]
     List(StateListArgs),
-    /// Show what is inside a savepoint, or in the newest checkpoints of a job
+    /// Show the contents of a savepoint, or of the newest checkpoints of a job
     #[command(after_help = "\
 Examples:
   windrow state show .windrow/checkpoints/ecommerce/feature-engineering-group
   windrow state show s3://bucket/savepoints/savepoint-ecommerce-20261125T103000Z-a1b2 --json")]
     Show(StateShowArgs),
-    /// Read everything in a savepoint or a job's folder: can all of it be used?
+    /// Check that everything in a savepoint or a job's folder can be used
     #[command(after_help = "\
 Examples:
   windrow state verify /backup/savepoint-ecommerce-20261125T103000Z-a1b2
   windrow state verify /backup/savepoint-ecommerce-20261125T103000Z-a1b2 --pipeline new.toml
-      also says which feature views keep their state
+      also reports which feature views keep their state
 
 Exits with 0 only when everything can be used. Otherwise:
- 13  there is nothing, or it is another pipeline's (--pipeline)
+ 13  there is no state, or it is of another pipeline (--pipeline)
  14  feature views changed, and their state must be dropped first (--pipeline)
  15  something can be read only by a newer version of Windrow
  16  something is damaged, missing or incomplete
- 17  the store cannot be asked")]
+ 17  the store is unreachable or refuses access")]
     Verify(StateVerifyArgs),
 }
 
@@ -353,7 +352,7 @@ pub(crate) struct StateVerifyArgs {
     /// Only this partition
     #[arg(long, value_name = "N")]
     pub(crate) partition: Option<i32>,
-    /// Say which feature views of this pipeline file would keep their state, too
+    /// Also report which feature views of this pipeline file would keep their state
     #[arg(long, value_name = "FILE")]
     pub(crate) pipeline: Option<PathBuf>,
     /// Print JSON
@@ -361,7 +360,7 @@ pub(crate) struct StateVerifyArgs {
     pub(crate) json: bool,
 }
 
-/// `10s`, `500ms`, `1h 30m`.
+/// Parses `10s`, `500ms` or `1h 30m`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     text.parse::<SignedDuration>()
         .ok()

@@ -1,5 +1,6 @@
-//! Log lines: to stderr, one a line, as text (colours on a terminal only) or as JSON. Warnings and errors are remembered
-//! for people who look at the job's pages.
+//! Writes log lines to stderr, as text or JSON, with colours on a terminal only.
+//!
+//! Owns: the newest warnings and errors, which the job's pages show. They are lost with the process.
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
@@ -16,10 +17,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 use windrow_web::report::ExceptionReport;
 
-/// How many warnings and errors are remembered.
+/// How many warnings and errors are kept.
 const REMEMBERED_EXCEPTIONS: usize = 200;
 
-/// How a log line looks.
+/// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum LogFormat {
     // Not doc comments: those would make the help of every command twice as long.
@@ -28,7 +29,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts logging; `verbose` adds what librdkafka and the connectors say in detail. `RUST_LOG` overrides both.
+/// Starts logging. `RUST_LOG` overrides `verbosity`.
 pub(crate) fn start(verbose: bool, format: LogFormat) {
     let default = if verbose { "debug" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
@@ -41,12 +42,12 @@ pub(crate) fn start(verbose: bool, format: LogFormat) {
     registry().with(lines.with_filter(filter)).with(ExceptionRecorder.with_filter(LevelFilter::WARN)).init();
 }
 
-/// The newest warnings and errors, newest first.
+/// Returns the kept warnings and errors, newest first.
 pub(crate) fn recent_exceptions() -> Vec<ExceptionReport> {
     RECENT_EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
 }
 
-/// Oldest first. There is one log per process.
+/// Warnings and errors of this process, oldest first.
 static RECENT_EXCEPTIONS: Mutex<VecDeque<ExceptionReport>> = Mutex::new(VecDeque::new());
 
 struct ExceptionRecorder;
@@ -70,7 +71,7 @@ impl<S: Subscriber> Layer<S> for ExceptionRecorder {
     }
 }
 
-/// A line's message, and ` name=value` for its other fields.
+/// A log line's message, and its other fields as ` name=value`.
 #[derive(Default)]
 struct LogLineText {
     message: String,

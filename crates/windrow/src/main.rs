@@ -4,23 +4,24 @@
 
 mod cli;
 mod commands;
-mod crew;
-mod dead_letter_office;
+mod dead_letter_target;
 mod exit;
-mod live_rows;
+mod format;
+mod instance_monitor;
+mod job_state_folder;
+mod job_web_server;
 mod logging;
-mod observed;
 mod pipeline_file;
-mod plan;
+mod pipeline_plan;
 mod print;
-mod progress;
+mod progress_bar;
+mod reachability_tracking_store;
 mod signals;
-mod state_place;
-mod status;
 mod table;
-mod topic_watch;
-mod watched_store;
-mod web;
+mod terminal_rows;
+mod topic_watch_thread;
+mod worker_pool;
+mod worker_totals;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Reading a pipeline file for a command.
+//! Loads a pipeline file and derives from it what workers need.
 
 use std::fs;
 use std::io::{IsTerminal, stderr};
@@ -12,10 +12,10 @@ use windrow_web::secrets::redact_pipeline_text;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// What the compiled-in pipeline is called in messages.
+/// The name of the built-in pipeline in messages.
 const SHIPPED_PIPELINE_NAME: &str = "pipelines/ecommerce.toml (built in)";
 
-/// The pipeline in the file at `path`, or the shipped one, with `overrides` applied.
+/// Loads the pipeline file at `path`, or the built-in one, and applies `overrides`.
 pub(crate) fn load(path: Option<&Path>, overrides: &[PipelineOverride]) -> Result<Pipeline, CommandFailure> {
     load_with_redacted_text(path, overrides).map(|(pipeline, _)| pipeline)
 }
@@ -50,12 +50,12 @@ pub(crate) fn read_text(path: Option<&Path>) -> Result<(String, String), Command
     Ok((path.display().to_string(), text))
 }
 
-/// The feature views of `pipeline` as the core knows them.
+/// Returns the feature views of `pipeline` for the core.
 pub(crate) fn feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
     pipeline.views.iter().map(|view| view.feature_view.clone()).collect()
 }
 
-/// What a worker needs to know of `pipeline` when it reads from `topic`.
+/// Creates the job definition for workers that read `topic`.
 pub(crate) fn create_job(
     pipeline: &Pipeline,
     topic: &str,

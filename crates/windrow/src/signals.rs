@@ -1,4 +1,4 @@
-//! SIGTERM and Ctrl-C: the first asks everybody to stop, a second one ends the process at once.
+//! SIGTERM and Ctrl-C: the first requests a stop, the second ends the process at once.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use windrow_engine::StopSignal;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// Signals this close to the first are the same wish: a terminal and a wrapper both pass one Ctrl-C on.
+/// Signals within this time are one request: a terminal and a wrapper may both forward one Ctrl-C.
 const REPEATED_SIGNAL_WINDOW: Duration = Duration::from_millis(300);
 
 /// Requests `stop` at the first signal.
@@ -27,8 +27,8 @@ pub(crate) fn stop_on_signals(stop: &StopSignal) -> Result<(), CommandFailure> {
                     stop.request();
                 }
                 Some(first) if first.elapsed() < REPEATED_SIGNAL_WINDOW => {}
-                // Ends the process as the signal would have, so that a shell sees what it expects. Its only error is an
-                // unknown signal, and these two are known.
+                // End the process by the signal itself, so that a shell sees the usual status. The only error is an unknown
+                // signal, and these two are known.
                 Some(_) => drop(emulate_default_handler(signal)),
             }
         }

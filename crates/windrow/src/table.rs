@@ -1,8 +1,8 @@
-//! Tables for people.
+//! Tables for the terminal.
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// An empty table with this head, as wide as it needs to be and no wider than the terminal.
+/// Creates an empty table with this header, no wider than the terminal.
 pub(crate) fn table_with_header<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
@@ -10,7 +10,7 @@ pub(crate) fn table_with_header<const N: usize>(head: [&str; N]) -> Table {
     table
 }
 
-/// A table without lines, for lists inside other text.
+/// Creates a table without rulers, for lists inside other text.
 pub(crate) fn borderless_table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = table_with_header(head);
     table.load_style(presets::NOTHING);

@@ -1,6 +1,6 @@
-//! Apache Flink's own answers: every case in `tests/conformance` through `windrow replay` and the shipped pipeline.
+//! Compares `windrow replay` of the shipped pipeline with results that Apache Flink computed.
 //!
-//! A case is two files, `NAME.events.jsonl` and `NAME.flink.jsonl`; put them there and they are tested.
+//! A case is two files in `tests/conformance`: `NAME.events.jsonl` and `NAME.flink.jsonl`. Every case there is tested.
 
 #[path = "support/rows.rs"]
 mod rows;
@@ -21,7 +21,10 @@ struct Case {
     answers: PathBuf,
 }
 
-/// All cases of a folder; an error where there are none, or where a case has only one of its files.
+/// Lists the cases of a folder.
+///
+/// # Errors
+/// When there is none, or when a case lacks one of its files.
 fn cases(folder: &Path) -> Result<Vec<Case>, String> {
     let mut names: Vec<String> = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
@@ -49,7 +52,7 @@ fn shipped_cases() -> Vec<Case> {
 }
 
 impl Case {
-    /// What `windrow replay` makes of the events, from file to file.
+    /// Replays the events from file to file and returns the rows.
     fn replay(&self, folder: &TempDir) -> String {
         let output = folder.path().join(format!("{}.rows.jsonl", self.name));
         let paths = [self.events.to_string_lossy(), output.to_string_lossy()];
@@ -59,7 +62,7 @@ impl Case {
         fs::read_to_string(output).expect("the rows")
     }
 
-    /// The same from standard input to standard output.
+    /// Replays the events from standard input to standard output and returns the rows.
     fn replay_piped(&self) -> String {
         let events = fs::read(&self.events).expect("the events");
         let args = ["replay", "pipelines/ecommerce.toml", "--input", "-", "--output", "-"];
@@ -104,7 +107,7 @@ fn a_folder_without_cases_or_with_half_a_case_is_an_error() {
     assert_eq!(cases(folder.path()).expect("a case").len(), 1);
 }
 
-/// The comparer itself: if it saw no differences, nothing here would mean anything.
+/// Tests of the comparison itself, which must find every difference.
 mod comparing {
     use super::compare;
 

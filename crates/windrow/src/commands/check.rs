@@ -1,4 +1,4 @@
-//! `windrow check`: is the pipeline file right, and what would it do?
+//! `windrow check`: checks a pipeline file and prints its plan or its mistakes.
 
 use std::fmt::Write;
 use std::io::{IsTerminal, stderr};
@@ -10,8 +10,8 @@ use windrow_web::secrets::redact_url_login;
 
 use crate::cli::CheckArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::plan::{self, condition_sql, default_as_json, pane_ms};
-use crate::status::{format_duration_ms, format_plural};
+use crate::format::{format_duration_ms, format_plural};
+use crate::pipeline_plan::{self, condition_sql, default_as_json, pane_ms};
 use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
     let (name, text) = pipeline_file::read_text(path)?;
     match windrow_spec::parse(&name, &text, overrides) {
         Ok(pipeline) => {
-            print::write_stdout(&format!("{:#}\n", plan::plan_as_json(&pipeline)))?;
+            print::write_stdout(&format!("{:#}\n", pipeline_plan::plan_as_json(&pipeline)))?;
             Ok(ExitStatus::Success)
         }
         Err(mistakes) => {

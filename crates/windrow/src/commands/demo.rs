@@ -1,7 +1,7 @@
-//! `windrow demo`: the whole job in one process, with nothing installed.
+//! `windrow demo`: a complete job in one process that needs no Kafka.
 //!
-//! The broker is librdkafka's mock and the events are generated; the engine is the real one. Rows are shown in the
-//! terminal, or go to a real Redis.
+//! The broker is librdkafka's mock and the events are generated; the engine is the real one. Rows go to the terminal or to
+//! a real Redis.
 
 use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use windrow_spec::{Pipeline, PipelineOverride};
 
 use super::generate::wait_until_due;
 use crate::cli::DemoArgs;
-use crate::crew::WorkerPool;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::live_rows::TerminalRows;
-use crate::observed::InstanceMonitor;
-use crate::state_place::{JobStateFolder, random_hex_digits};
+use crate::instance_monitor::InstanceMonitor;
+use crate::job_state_folder::{JobStateFolder, random_hex_digits};
+use crate::terminal_rows::TerminalRows;
+use crate::worker_pool::WorkerPool;
 use crate::{pipeline_file, signals};
 
 const PARTITIONS: i32 = 4;
 const WORKERS: usize = 2;
-/// Few enough that two hours of them fit into the mock's 5 MB a partition.
+/// Two hours at this rate fit into the mock's 5 MB per partition.
 const EVENTS_PER_SECOND: f64 = 10.0;
 const USERS: u32 = 300;
 const BACKLOG: Duration = Duration::from_secs(2 * 60 * 60);
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
     let mut pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &overrides)?;
     let broker = DevBroker::start(&pipeline.source.topic, PARTITIONS)?;
     overrides.push(PipelineOverride { path: "source.kafka.brokers".to_owned(), value: broker.brokers() });
-    // A group of its own: the rows of a job that runs on the same Redis are not fenced off.
+    // A unique group, so that the demo does not fence off a job that uses the same Redis.
     let group = format!("windrow-demo-{}", random_hex_digits(8)?);
     overrides.push(PipelineOverride { path: "source.kafka.group".to_owned(), value: group });
     if let Some(url) = &args.redis {
@@ -136,7 +136,7 @@ fn run_to_terminal(
     run_with_deadline(
         stop,
         deadline,
-        // A terminal that cannot be written to ends the demo at its last drawing.
+        // An unwritable terminal ends the demo with an error at the last drawing.
         || drop(rows.draw_new_rows()),
         || {
             let Some(topic) =
@@ -152,7 +152,7 @@ fn run_to_terminal(
     Ok(ExitStatus::Success)
 }
 
-/// The demo's workers. Their state is kept in memory: partitions move between them as they do anywhere.
+/// Creates the demo's workers. Their state is in memory, so that partitions can move between them.
 fn create_workers<'a>(
     pipeline: &'a Pipeline,
     topic: &'a TopicIdentity,
@@ -176,7 +176,7 @@ fn create_workers<'a>(
     })
 }
 
-/// Does `work`, calling `tick` now and then and requesting a stop at `deadline`.
+/// Does `work`, calls `tick` repeatedly, and requests a stop at `deadline`.
 fn run_with_deadline<T: Send>(
     stop: &StopSignal,
     deadline: Option<Instant>,

@@ -1,4 +1,4 @@
-//! `windrow features`: what Redis holds for a user now.
+//! `windrow features`: shows the rows of a user in Redis.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use windrow_spec::Pipeline;
 
 use crate::cli::FeaturesArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::status::{format_duration, format_event_time};
+use crate::format::{format_duration, format_event_time};
 use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &FeaturesArgs) -> Result<ExitStatus, CommandFailure> {
@@ -80,7 +80,7 @@ fn format_table(pipeline: &Pipeline, user: &str, found: &[StoredRow]) -> String 
     format!("{rows}\n")
 }
 
-/// One line per field, values under each other.
+/// Formats one line per field, with aligned values.
 fn format_columns(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
     let names: Vec<String> = fields.iter().map(|(name, _)| escape_control_characters(name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
@@ -95,7 +95,7 @@ fn view_name<'p>(pipeline: &'p Pipeline, row: &StoredRow) -> &'p str {
     &pipeline.views[row.view.0].feature_view.name
 }
 
-/// Text from outside, safe for a terminal: control characters are spelled out.
+/// Decodes bytes and escapes control characters, so that the text is safe for a terminal.
 fn escape_control_characters(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()

@@ -1,4 +1,4 @@
-//! `windrow generate`: believable events, to Kafka or to a file.
+//! `windrow generate`: writes realistic events to Kafka or a file.
 
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write, stderr, stdout};
@@ -13,17 +13,17 @@ use windrow_generator::{EventGenerator, GeneratedEvent, GeneratorSettings};
 
 use crate::cli::GenerateArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::status::{format_duration, format_plural};
+use crate::format::{format_duration, format_plural};
 use crate::{pipeline_file, print, signals};
 
-/// Events per second of event time where nothing else says it.
+/// The default rate in events per second of event time.
 const DEFAULT_RATE: f64 = 50.0;
-/// The present for files, so that the same flags give the same bytes.
+/// The time at which the backlog of a file ends, so that equal flags give equal bytes.
 const FILE_NOW: Timestamp = Timestamp::constant(1_704_110_400, 0);
 const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
-/// How long Kafka may take for what was sent when the generator ends.
+/// How long Kafka may take to acknowledge the last events.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
-/// Events between two looks at the stop flag and the progress bar.
+/// Events between two checks of the stop signal and updates of the progress bar.
 const EVENTS_BETWEEN_CHECKS: u64 = 1024;
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
         "kafka" => generate_to_kafka(args, &stop),
         "-" => generate_to_writer(args, "standard output", stdout().lock(), &stop),
         path => {
-            // Whatever is wrong with the flags is said before the file is emptied.
+            // Report wrong flags before the file is truncated.
             create_generator(args, FILE_NOW.as_millisecond())?;
             event_count_for_file(args)?;
             let file = File::create(path).map_err(|error| {
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// The stream that the flags ask for, with the present at `now_ms`.
+/// Creates the generator for these flags, with a backlog that ends at `now_ms`.
 pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<EventGenerator, CommandFailure> {
     let backlog_ms = whole_milliseconds(args.backlog.unwrap_or_default());
     #[allow(clippy::cast_precision_loss)] // a rate does not need 53 bits
@@ -68,7 +68,7 @@ fn whole_milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// How many events a file gets.
+/// Returns how many events to write to a file.
 fn event_count_for_file(args: &GenerateArgs) -> Result<u64, CommandFailure> {
     match (args.count, args.backlog) {
         (Some(count), _) => Ok(count),
@@ -139,8 +139,7 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
     Ok(if args.count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::Partial })
 }
 
-/// Waits until an event is due by the wall clock; `false` when a stop was requested meanwhile. What is in the past is
-/// due at once.
+/// Waits until an event is due by the wall clock. Events in the past are due at once.
 pub(crate) fn wait_until_due(event: &GeneratedEvent<'_>, clock_offset_ms: i64, stop: &StopSignal) -> bool {
     loop {
         let early_ms = event.due_ms - (Timestamp::now().as_millisecond() + clock_offset_ms);

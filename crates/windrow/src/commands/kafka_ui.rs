@@ -1,4 +1,4 @@
-//! `windrow kafka-ui`: the topics of a cluster in the browser, beside any job and without one.
+//! `windrow kafka-ui`: serves pages about a Kafka cluster, independent of any job.
 
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use windrow_web::server::{HttpServer, ListenAddress, bind};
 
 use crate::cli::KafkaUiArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::{pipeline_file, print, signals, web};
+use crate::{job_web_server, pipeline_file, print, signals};
 
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -27,8 +27,8 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
             pipeline_file::load(pipeline.pipeline.as_deref(), &pipeline.set.overrides)?.source.brokers
         }
     };
-    let token = web::read_token(args.token_file.as_deref())?;
-    // Whether it is needed does not depend on the port, so that is said before one is taken.
+    let token = job_web_server::read_token(args.token_file.as_deref())?;
+    // Whether a token is needed does not depend on the port, so check that before binding one.
     if token.is_none() {
         ServerProtection::new(address, None).map_err(|needed| usage(needed.to_string()))?;
     }

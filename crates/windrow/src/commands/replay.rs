@@ -1,4 +1,4 @@
-//! `windrow replay`: a pipeline over a file.
+//! `windrow replay`: runs a pipeline over a file.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin, stdout};
@@ -17,7 +17,8 @@ use windrow_engine::{
 
 use crate::cli::ReplayArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::status::{WorkerTotals, format_count, format_duration, format_plural};
+use crate::format::{format_count, format_duration, format_plural};
+use crate::worker_totals::WorkerTotals;
 use crate::{pipeline_file, print, signals};
 
 const READ_BUFFER_BYTES: usize = 1024 * 1024;
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     Ok(ExitStatus::Success)
 }
 
-/// What is read, and how much of it there is where that is known.
+/// The input, with its size if that is known.
 struct ReplayInput {
     name: String,
     reader: Box<dyn BufRead>,
@@ -73,7 +74,7 @@ struct ReplayInput {
 
 fn open_input(path: &Path) -> Result<ReplayInput, CommandFailure> {
     if path.as_os_str() == "-" {
-        // Not `Stdin`, which has a buffer of its own that nobody can wait for.
+        // Not `Stdin`: its internal buffer hides from `poll` what can be read.
         let pipe = stdin().as_fd().try_clone_to_owned().map(File::from).map_err(|error| {
             CommandFailure::new(ExitStatus::Input, format!("error: cannot open standard input: {error}"))
         })?;
@@ -95,7 +96,7 @@ fn open_input(path: &Path) -> Result<ReplayInput, CommandFailure> {
     Ok(ReplayInput { name: path.display().to_string(), reader, bytes })
 }
 
-/// A slip of the fingers must not cost the events, or mix rows and dead letters.
+/// Refuses flags that name one file twice, which would destroy the events or mix rows with dead letters.
 fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), CommandFailure> {
     let files = [
         ("--input", Some(&args.input)),
@@ -105,7 +106,7 @@ fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), CommandFailure> {
     for (index, (one, first)) in files.iter().enumerate() {
         for (other, second) in &files[index + 1..] {
             let (Some(first), Some(second)) = (first, second) else { continue };
-            // A file that does not exist yet is the same as another only by its name.
+            // Files that do not exist yet can be compared by name only.
             if first == second && first.as_os_str() != "-" || same_file::is_same_file(first, second).unwrap_or(false) {
                 let path = second.display();
                 return Err(CommandFailure::new(
@@ -128,13 +129,13 @@ fn open_output(path: &Path) -> Result<(String, Box<dyn Write>), CommandFailure> 
     Ok((path.display().to_string(), Box::new(file)))
 }
 
-/// Records per second, rounded.
+/// Returns records per second, rounded down.
 fn records_per_second(records: u64, elapsed: Duration) -> u64 {
     let per_second = u128::from(records) * 1_000_000 / elapsed.as_micros().max(1);
     u64::try_from(per_second).unwrap_or(u64::MAX)
 }
 
-/// Runs `work`, showing how far the input has been read where somebody sees it.
+/// Runs `work` and shows the progress of reading on a terminal.
 fn run_with_progress_bar<T>(bytes: Option<u64>, progress: &BytesReadCounter, work: impl FnOnce() -> T) -> T {
     if !stderr().is_terminal() {
         return work();

@@ -13,14 +13,14 @@ use windrow_engine::checkpoint::inspect::{self, FolderKind};
 use windrow_engine::{Halt, StopSignal, StoreFault, WorkerOutcome};
 
 use crate::cli::RunArgs;
-use crate::crew::WorkerPool;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::observed::InstanceMonitor;
-use crate::state_place::JobStateFolder;
-use crate::web::JobWebServer;
+use crate::instance_monitor::InstanceMonitor;
+use crate::job_state_folder::JobStateFolder;
+use crate::job_web_server::JobWebServer;
+use crate::worker_pool::WorkerPool;
 use crate::{pipeline_file, signals};
 
-/// How long the last rows may take once all workers have ended.
+/// How long Redis may take for the last rows after all workers have ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     let from = args.from.as_deref().map(|from| open_restore_source(&place, from)).transpose()?;
     let web = JobWebServer::start(&args.web, &pipeline, text, &place, &stop)?;
     let Some(topic) = wait_for_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
-        return Ok(ExitStatus::Success); // stopped while waiting: nothing was begun
+        return Ok(ExitStatus::Success); // stopped before anything started
     };
     web.mark_kafka_found();
     let settings = RedisWriterSettings { start_timeout: args.start_timeout, ..RedisWriterSettings::default() };
@@ -95,16 +95,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// The place that `--from` names, which must hold something to begin from: said before the group is joined.
+/// Opens the location that `--from` names and checks that it holds state, before the job joins its group.
 fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSource, CommandFailure> {
     let store = place.open_location(from)?;
     let shown = store.place();
     let halt = match inspect::identify_folder(&*store) {
         Ok(Ok(FolderKind::Job { checkpoints: 1.. } | FolderKind::Savepoint(_))) => return Ok(RestoreSource { store }),
-        // The job asks again until the place answers.
+        // The job retries until the store responds.
         Err(StoreFault::Failed(_)) => return Ok(RestoreSource { store }),
         Err(fault) => Halt::CheckpointStore(format!("--from cannot be used: {fault}")),
-        // It began there before and goes on from its own checkpoints: what is there now does not matter.
+        // The job restored from there before and resumes from its own checkpoints, so the location may be empty by now.
         Ok(_) if was_restored_from(place, shown) => return Ok(RestoreSource { store }),
         Ok(Ok(FolderKind::Nothing | FolderKind::Job { .. })) => Halt::ForeignState(format!(
             "there is nothing to begin from in {shown} (--from): neither a savepoint nor checkpoints"
@@ -119,7 +119,7 @@ fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSour
     Err(halt.into())
 }
 
-/// Whether the job's own checkpoints go back to `from`.
+/// Returns whether the job's own checkpoints descend from `from`.
 fn was_restored_from(place: &JobStateFolder, from: &str) -> bool {
     let own = inspect::list_checkpoints(&*place.store).unwrap_or_default();
     inspect::newest_per_partition(&own).iter().any(|manifest| manifest.from.as_deref() == Some(from))

@@ -1,4 +1,4 @@
-//! `windrow savepoint`: a copy of a running pipeline's state, in a place of its own.
+//! `windrow savepoint`: copies the state of a running pipeline to its own location.
 
 use std::time::Instant;
 
@@ -10,9 +10,9 @@ use windrow_engine::checkpoint::{default_savepoint_folder, escape_name_segment, 
 
 use crate::cli::SavepointArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::state_place::{JobStateFolder, random_hex_digits};
-use crate::status::{format_byte_size, format_duration, format_plural};
-use crate::{pipeline_file, print, progress, signals};
+use crate::format::{format_byte_size, format_duration, format_plural};
+use crate::job_state_folder::{JobStateFolder, random_hex_digits};
+use crate::{pipeline_file, print, progress_bar, signals};
 
 pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_hex_digits(4)?);
     let to = match &args.to {
         None => format!("{}/{}", place.location(), default_savepoint_folder(&id)),
-        // Opened, a relative path is absolute: the processes that write there have other working directories.
+        // Opening makes a relative path absolute: the processes that write there have other working directories.
         Some(to) => {
             let to = place.open_location(to)?;
             format!("{}/savepoint-{}-{id}", to.place().trim_end_matches('/'), escape_name_segment(&pipeline.name))
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let to = place.open_location(&to)?;
 
     let began = Instant::now();
-    let bar = progress::create_progress_bar(0, "{bar:40} {pos}/{len} partitions saved {elapsed}");
+    let bar = progress_bar::create_progress_bar(0, "{bar:40} {pos}/{len} partitions saved {elapsed}");
     let taken = savepoint::take_savepoint(&*place.store, &*to, &id, args.timeout, &stop, |saved, all| {
         update_progress(&bar, saved, all)
     });

@@ -1,4 +1,4 @@
-//! `windrow state`: looking at checkpoints and savepoints. Changes nothing.
+//! `windrow state`: reads checkpoints and savepoints and changes nothing.
 
 mod list;
 mod show;
@@ -14,7 +14,7 @@ use windrow_engine::{CheckpointStore, Halt, Partition, StoreFault};
 
 use crate::cli::{StateArgs, StateCommand};
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::status::format_event_time;
+use crate::format::format_event_time;
 
 pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
     match &args.command {
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// What lies in a folder that a person named.
+/// The contents of a folder of state.
 struct StateFolder {
     store: Arc<dyn CheckpointStore>,
     kind: Result<FolderKind, UnusableObject>,
@@ -32,9 +32,9 @@ struct StateFolder {
 }
 
 impl StateFolder {
-    /// What lies at `path`, of all partitions or only one.
+    /// Reads the folder at `path`, for all partitions or only one.
     fn open(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
-        let store = crate::state_place::open_state_store(path)?;
+        let store = crate::job_state_folder::open_state_store(path)?;
         let (kind, mut found) = inspect::inspect_folder(&*store).map_err(|fault| store_unavailable(&fault))?;
         found.retain(|found| partition.is_none_or(|partition| found.partition == partition));
         if matches!(kind, Ok(FolderKind::Nothing)) || (partition.is_some() && found.is_empty()) {
@@ -58,7 +58,7 @@ impl StateFolder {
         }
     }
 
-    /// The same for scripts.
+    /// Returns the kind as a code for JSON.
     fn kind_code(&self) -> &'static str {
         match &self.kind {
             Ok(FolderKind::Savepoint(_)) => "savepoint",
@@ -69,7 +69,7 @@ impl StateFolder {
         }
     }
 
-    /// The partitions that the savepoint says it holds, and does not.
+    /// Lists the partitions that the savepoint names but does not contain.
     fn missing_partitions(&self) -> Vec<Partition> {
         let Ok(FolderKind::Savepoint(content)) = &self.kind else { return Vec::new() };
         let has = |partition: Partition| self.found.iter().any(|found| found.partition == partition);
@@ -85,7 +85,7 @@ fn store_unavailable(fault: &StoreFault) -> CommandFailure {
     Halt::CheckpointStore(format!("the state cannot be looked at: {fault}")).into()
 }
 
-/// A moment by the wall clock, in UTC.
+/// Formats a time of the wall clock in UTC.
 fn format_timestamp(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| "?".to_owned(), |time| format!("{time:.0}"))
 }

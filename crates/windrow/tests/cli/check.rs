@@ -1,12 +1,12 @@
-//! `windrow check`: the plan of a pipeline file, or every mistake in it with its place.
+//! `windrow check`: prints the plan of a pipeline file, or every mistake with its place.
 
 use serde_json::Value;
 
 use crate::windrow::{Finished, run};
 
-/// One of each: an unknown field, a type that is none, a duration that is none, a missing TTL, an undeclared field.
+/// It has an unknown field, an unknown type, an invalid duration, a missing TTL, and an undeclared field.
 const FIVE_MISTAKES: &str = "crates/spec/tests/mistakes/five.toml";
-/// Where they are.
+/// Line and column of each mistake.
 const PLACES: [(u64, u64); 5] = [(5, 1), (13, 14), (16, 24), (21, 1), (25, 41)];
 
 fn parse_json(finished: &Finished) -> Value {

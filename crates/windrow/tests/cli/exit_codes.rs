@@ -1,4 +1,4 @@
-//! Exit codes: one test for each that can be had without servers, with the sentence that goes with it.
+//! Exit codes that need no server: one test each, with its message.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ fn replay(args: &[&str]) -> Finished {
     run_with(["replay"].iter().chain(args), EVENT)
 }
 
-/// An address on this machine where nobody listens.
+/// Returns a local address without a listener.
 fn closed_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").to_string()
@@ -94,7 +94,7 @@ fn a_plan_that_cannot_be_written_is_5() {
     }
 }
 
-/// A slip of the fingers must not cost the events.
+/// A mistyped path must not overwrite the input.
 #[test]
 fn an_input_is_never_written_over() {
     let folder = TempDir::new().expect("a folder");

@@ -1,4 +1,4 @@
-//! `windrow generate`: the stream that was asked for, and what replay finds in it.
+//! `windrow generate`: its flags, and what `windrow replay` counts in its stream.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ fn generate(args: &[&str]) -> Finished {
     run(["generate", "--to", "-"].iter().chain(args)).expect(0)
 }
 
-/// The event times of a stream without flaws, as text.
+/// Returns the event times of a stream without malformed events.
 fn event_times(generated: &Finished) -> Vec<String> {
     let time = |line: &str| {
         let event: Value = serde_json::from_str(line).expect("an event");
@@ -17,7 +17,7 @@ fn event_times(generated: &Finished) -> Vec<String> {
     generated.text().lines().map(time).collect()
 }
 
-/// The number before `after` in the line of replay's summary that has `before`.
+/// Returns the number before `after` in the line of replay's summary that contains `before`.
 fn number_between(summary: &str, before: &str, after: &str) -> u64 {
     let line =
         summary.lines().find(|line| line.contains(before) && line.contains(after)).expect("a line of the summary");
@@ -85,8 +85,8 @@ fn the_shares_of_late_and_malformed_events_show_in_replays_summary() {
     let flawed = replayed(&["--late", "5", "--malformed", "2"]);
     // 2 % of 20,000 are 400, with a standard deviation of 20; the seed is fixed, the generator may change.
     assert!((300..=500).contains(&dead(&flawed)), "{flawed}");
-    // 5 % are 1,000: late for the sliding view are those that missed the last of their windows, for the sessions those
-    // that no live session takes in.
+    // 5 % are 1,000. In the sliding view those are late whose last window has closed; in the session view those
+    // that no open session can include.
     for view in ["user_features", "session_features"] {
         assert!((100..=700).contains(&late(&flawed, view)), "{flawed}");
     }

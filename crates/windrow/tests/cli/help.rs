@@ -1,4 +1,4 @@
-//! `--help`: how people find out.
+//! `--help` of the program and of every command.
 
 use crate::windrow::run;
 

@@ -1,4 +1,4 @@
-//! `kafka-ui` without Kafka: what is wrong with the flags is said before anything listens, and pages say that Kafka is away.
+//! `windrow kafka-ui` without Kafka: wrong flags are reported before it listens, and pages report that Kafka is unreachable.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -35,7 +35,7 @@ fn flags_that_cannot_be_used_are_2() {
     run(["kafka-ui", "--set", "source.kafka.borkers=x"]).expect(3).saying(&["borkers"]);
 }
 
-/// A running one, and where.
+/// A running `windrow kafka-ui`, and its address.
 struct RunningKafkaUi(Child, String);
 
 impl RunningKafkaUi {
@@ -46,12 +46,12 @@ impl RunningKafkaUi {
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let said =
             lines.find_map(|line| line.expect("text").split_once("http://").map(|(_, address)| address.to_owned()));
-        // What else it says must have a reader.
+        // Keep reading, so that the process never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self(child, said.expect("it says where it is"))
     }
 
-    /// Status line, headers and body.
+    /// Sends a GET request and returns status line, headers and body.
     fn get(&self, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(&self.1).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");

@@ -1,4 +1,4 @@
-//! The command line as its users meet it, one module per command. No Kafka, no Redis.
+//! The command line from outside, one module per command. These tests need neither Kafka nor Redis.
 
 #[path = "../support/rows.rs"]
 mod rows;

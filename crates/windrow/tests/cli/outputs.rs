@@ -1,5 +1,4 @@
-//! Standard output carries data, standard error everything that is said about it, and neither carries colours where
-//! nobody sees them.
+//! Standard output carries data, and standard error carries messages. Off a terminal neither has colour codes.
 
 use crate::windrow::{Finished, run, run_with};
 

@@ -1,4 +1,4 @@
-//! `windrow replay`: lines in, rows out.
+//! `windrow replay`: reads lines and writes rows.
 
 mod dead_letters;
 mod lines;
@@ -16,7 +16,7 @@ fn replay(input: impl Into<Vec<u8>>, flags: &[&str]) -> Finished {
     run_with(["replay", "--input", "-", "--output", "-"].iter().chain(flags), input).expect(0)
 }
 
-/// The rows of one view, in their order.
+/// Returns the rows of one view in the order in which they were written.
 fn rows_of(replayed: &Finished, view: &str) -> Vec<Value> {
     let rows = replayed.text().lines().map(|line| serde_json::from_str::<Value>(line).expect("a row"));
     rows.filter(|row| row["feature_view"] == view).collect()

@@ -1,4 +1,4 @@
-//! `windrow savepoint` where nobody answers. That somebody does is tested on real servers (`../end_to_end`).
+//! `windrow savepoint` without a running job. `../end_to_end` tests it with one.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ fn one_savepoint_is_taken_at_a_time() {
     assert!(copy.path_of(REQUEST).exists(), "it was killed, so its request stands");
 }
 
-/// What nobody waits for any more is in nobody's way.
+/// An expired request does not block a new one.
 #[test]
 fn a_request_whose_time_is_over_gives_way() {
     let copy = StateCopy::create();

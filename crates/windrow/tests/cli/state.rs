@@ -36,7 +36,7 @@ impl StateCopy {
         format!("checkpoint.store=file:{}", self.0.path().display())
     }
 
-    /// One bit of the file is another.
+    /// Flips one bit of a file.
     fn flip_bit(&self, path: &str) {
         let mut bytes = fs::read(self.path_of(path)).expect("readable");
         let middle = bytes.len() / 2;
@@ -50,7 +50,7 @@ impl StateCopy {
         files
     }
 
-    /// What was said of it, without what differs from copy to copy.
+    /// Replaces the path of this copy, which differs from run to run.
     fn redact_store(&self, text: &str) -> String {
         text.replace(&self.0.path().display().to_string(), "[STORE]")
     }
@@ -78,7 +78,7 @@ fn collect_files(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// A table's cells, without its lines and the padding, which depends on how long ages are; ages are `…`.
+/// Returns a table's cells without rulers and padding. Ages, which change, become `…`.
 fn normalize_table(text: &str) -> String {
     let mut age = None;
     let mut out = String::new();
@@ -210,7 +210,7 @@ fn damage_is_named_and_is_16() {
     let damaged = run_verify(&copy, JOB, &[]).expect(16);
     assert!(damaged.text().contains(&format!("{layer}: it is missing")), "{}", damaged.text());
 
-    // Whole, but another's.
+    // Undamaged, but the manifest of another checkpoint.
     let copy = StateCopy::create();
     let older = copy.path_of(&format!("{JOB}/partition-1/checkpoint/0000000001-0000000002"));
     fs::copy(older, copy.path_of(&format!("{JOB}/{manifest}"))).expect("copied");
@@ -279,7 +279,7 @@ fn it_is_said_which_views_keep_their_state() {
         .saying(&["the state is of pipeline `every-aggregate` over topic `visits`, not of `ecommerce`"]);
 }
 
-/// Before Kafka is looked for, let alone the group joined.
+/// The command ends before it connects to Kafka.
 #[test]
 fn a_run_from_nothing_ends_at_once() {
     let copy = StateCopy::create();

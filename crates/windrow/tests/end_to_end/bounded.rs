@@ -1,4 +1,4 @@
-//! `run --bounded`: Flink's answers, out of Kafka and into Redis.
+//! `windrow run --bounded`: computes Flink's results from Kafka into Redis.
 
 use crate::support::conformance_cases;
 use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip, key_events_by_user};
@@ -6,7 +6,7 @@ use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
 use crate::support::windrow::{TestJob, run_generate, run_replay, shipped_pipeline};
 
-/// Every conformance case, sent to one partition, leaves the last row per key of Flink's answers.
+/// For every conformance case in one partition, Redis holds the last row per key of Flink's results.
 #[test]
 fn conformance_cases_through_one_partition() {
     let kafka = kafka_or_skip!();
@@ -26,7 +26,7 @@ fn conformance_cases_through_one_partition() {
     }
 }
 
-/// With four partitions, each gives exactly what `replay` gives for its own sequence, whatever the number of workers.
+/// Each of four partitions yields the rows of `windrow replay` for its own records, with any number of workers.
 #[test]
 fn conformance_cases_through_four_partitions() {
     let kafka = kafka_or_skip!();
@@ -38,7 +38,7 @@ fn conformance_cases_through_four_partitions() {
     }
 }
 
-/// The same for generated traffic with disorder, late events and malformed records.
+/// The same holds for generated traffic with disorder, late events and malformed records.
 #[test]
 fn generated_traffic_through_four_partitions() {
     let kafka = kafka_or_skip!();
@@ -64,7 +64,7 @@ fn generated_traffic_through_four_partitions() {
     let records: Vec<OutgoingRecord> = lines
         .into_iter()
         .map(|line| {
-            // As the generator keys them: a malformed record may have any key.
+            // A malformed record may have any key.
             let event = serde_json::from_slice::<serde_json::Value>(&line).unwrap_or_default();
             let key = event["user_id"].as_str().unwrap_or("malformed").to_owned().into_bytes();
             OutgoingRecord { partition: None, key: Some(key), payload: Some(line) }
@@ -90,7 +90,7 @@ fn check_against_replay(kafka: &Kafka, topic: &str, partitions: i32, workers: &s
     assert_eq!(kafka.committed_offsets(&run.group, topic, partitions), ends, "{what}");
 }
 
-/// An empty topic, and one with nothing new, end at once.
+/// A run over an empty topic, or one without new records, ends at once.
 #[test]
 fn nothing_to_read() {
     let kafka = kafka_or_skip!();

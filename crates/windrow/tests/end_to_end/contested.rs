@@ -1,5 +1,5 @@
-//! Processes that claim partitions which are not theirs, or not any more, because they stood still or Redis did at the
-//! wrong moment: whoever the group gives a partition to has it in the end.
+//! Processes that claim partitions of others, because they or Redis were paused at the wrong moment. In the end the member
+//! that the group assigns a partition to owns it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::topic::read_log;
 
 const PARTITIONS: i32 = 4;
 
-/// While it gives partitions up and waits for Redis, Redis loses rows. Going back is for the partitions it keeps.
+/// Redis loses rows while a process waits to release partitions. It restores only the partitions that it keeps.
 #[test]
 fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     let kafka = kafka_or_skip!();
@@ -38,7 +38,7 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     assert!(!read_log(&log).contains("giving partitions up"), "it did not wait:\n{}", read_log(&log));
     redis.restart_empty();
     wait_until(30, "the newcomer has its share", || read_log(&newcomer_log).contains("INFO restored partition="));
-    // Afterwards, since what is wrong shows late.
+    // Wait, since a wrong claim shows late.
     std::thread::sleep(Duration::from_secs(3));
     kafka.produce(&topic, &closing_events(PARTITIONS));
     wait_until(30, "everything is committed", || total() == 8_000 + i64::from(PARTITIONS));
@@ -55,8 +55,8 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     running.stop(Duration::from_secs(15), &log);
 }
 
-/// A process falls asleep between being given its partitions and claiming them in Redis. When it wakes they are
-/// another's, which it learns too late: it claims them. The other gets them back and works on.
+/// A process is paused between the assignment of its partitions and their claim in Redis. When it resumes, it claims them
+/// although they belong to another by now. The other process claims them back and continues.
 #[test]
 fn partitions_claimed_by_a_sleeper_come_back() {
     let kafka = kafka_or_skip!();
@@ -92,5 +92,5 @@ fn partitions_claimed_by_a_sleeper_come_back() {
     await_same_rows(&expected.contents, &redis, 60, "after the sleeper woke");
     sleeper.stop(Duration::from_secs(15), &sleeper_log);
     running.stop(Duration::from_secs(15), &log);
-    await_same_rows(&expected.contents, &redis, 1, "after everybody left");
+    await_same_rows(&expected.contents, &redis, 1, "after all processes stopped");
 }

@@ -1,4 +1,4 @@
-//! Records that are not events: kept with their reason, and the job goes on (fault rows 1, 2, 23).
+//! Records that are not events are stored with their reason, and the job continues (fault rows 1, 2, 23).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::windrow::TestJob;
 
-/// A record and what its reason must mention.
+/// Returns malformed records, each with a part of its reason.
 fn malformed_records() -> Vec<(Option<Vec<u8>>, &'static str)> {
     let text = |text: &str| Some(text.as_bytes().to_vec());
     let long_key = format!(r#"{{"user_id":"{}","event_time":0}}"#, "k".repeat(800_000));
@@ -110,8 +110,8 @@ fn dead_letters_go_to_a_topic() {
     }
 }
 
-/// A topic that does not take a dead letter (this one is compacted, and the record has no key): the job says so and
-/// commits nothing, rather than losing the record.
+/// A compacted topic refuses a dead letter without a key. The job halts with the reason and commits nothing, rather than
+/// losing the record.
 #[test]
 fn a_topic_that_refuses_dead_letters_halts_the_job() {
     let kafka = kafka_or_skip!();
@@ -129,13 +129,13 @@ fn a_topic_that_refuses_dead_letters_halts_the_job() {
     assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [-1]);
 }
 
-/// A row whose key holds something else (fault row 20): the key is left alone and named, all other rows are written.
+/// A key that holds another type is left unchanged and is named in a dead letter; all other rows are written (fault row 20).
 #[test]
 fn rows_that_redis_refuses_are_dead_letters() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let mut connection = redis.connect();
-    let () = redis::Commands::set(&mut connection, "user_features:111", "somebody else's").expect("SET");
+    let () = redis::Commands::set(&mut connection, "user_features:111", "a string of another program").expect("SET");
     let topic = kafka.create_topic(1, &[]);
     kafka.produce(&topic, &good_and_malformed_records()[..1]);
     let folder = tempfile::tempdir().expect("a folder");
@@ -144,10 +144,10 @@ fn rows_that_redis_refuses_are_dead_letters() {
     run.set_override(&format!("dead_letters.file={}", path.display()));
     run.run_bounded(&[]);
     let left: String = redis::Commands::get(&mut connection, "user_features:111").expect("GET");
-    assert_eq!(left, "somebody else's");
+    assert_eq!(left, "a string of another program");
     assert!(redis::Commands::exists::<_, bool>(&mut connection, "session_features:111:1704103200000").expect("EXISTS"));
     let letters = std::fs::read_to_string(&path).expect("the file is there");
-    // The event is in six windows, and each has a row for that key.
+    // The event is in six windows, and each has a row for this key.
     assert_eq!(letters.matches(r#""redis_key":"user_features:111""#).count(), 6, "{letters}");
     assert!(letters.contains("WRONGTYPE"), "{letters}");
 }

@@ -1,4 +1,4 @@
-//! Flink's own command line, on a job that runs.
+//! Flink's command line against a running job.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::support::windrow::{TestJob, run_generate};
 const PARTITIONS: i32 = 2;
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// `dev/flink.sh`, which fetches the jars.
+/// Path of `dev/flink.sh`, which downloads the jars.
 struct FlinkCommandLine(PathBuf);
 
 impl FlinkCommandLine {
@@ -24,7 +24,7 @@ impl FlinkCommandLine {
         found.map(|path| Self(path.into()))
     }
 
-    /// What a command says that must succeed.
+    /// Runs a command, asserts that it succeeds, and returns its output.
     fn run(&self, arguments: &[&str]) -> String {
         let output = Command::new(&self.0).args(["run", "--"]).args(arguments).output().expect("it runs");
         let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
@@ -33,7 +33,7 @@ impl FlinkCommandLine {
     }
 }
 
-/// Where the pages of the job are that logs to `log`.
+/// Waits for the address of the job's pages in its log.
 fn await_page_address(log: &Path) -> String {
     let found = || {
         let log = std::fs::read_to_string(log).unwrap_or_default();
@@ -48,7 +48,7 @@ fn total_committed(kafka: &Kafka, run: &TestJob, topic: &str) -> i64 {
     kafka.committed_offsets(&run.group, topic, PARTITIONS).iter().filter(|offset| **offset > 0).sum()
 }
 
-/// The place in a line such as `Savepoint completed. Path: file:/…`.
+/// Returns the folder in a line such as `Savepoint completed. Path: file:/…`.
 fn savepoint_folder(said: &str) -> PathBuf {
     let path = said.split_once("Path: ").unwrap_or_else(|| panic!("no path: {said}")).1;
     PathBuf::from(path.split_whitespace().next().and_then(|path| path.strip_prefix("file:")).expect("a folder"))
@@ -84,14 +84,14 @@ fn flinks_command_line_lists_saves_stops_and_cancels() {
 
     let taken = savepoint_folder(&flink.run(&["savepoint", "-m", &server, &job, &to]));
     assert!(taken.starts_with(&saved) && taken.is_dir(), "{}", taken.display());
-    // In the default place.
+    // Without a target the savepoint is beside the checkpoints.
     assert!(savepoint_folder(&flink.run(&["savepoint", "-m", &server, &job])).starts_with(run.state.path()));
 
     let stopped = savepoint_folder(&flink.run(&["stop", "-m", &server, "-p", &to, &job]));
     assert_eq!(running.wait_for_exit(STOP_TIMEOUT), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
     assert_ne!(stopped, taken);
 
-    // Another job, with an empty Redis, goes on where that one stopped: it reads nothing that is in the savepoint.
+    // Another job with an empty Redis resumes where this one stopped, and does not read events before the savepoint again.
     all += send("2");
     let empty = Redis::start();
     let other = TestJob::new(&kafka.brokers, &empty.url(), &topic);

@@ -1,4 +1,4 @@
-//! Topics that cannot be used as they are.
+//! Topics that need a change before they can be used.
 
 use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
@@ -14,8 +14,8 @@ fn event(partition: i32, key: Option<&str>) -> OutgoingRecord {
     }
 }
 
-/// Without keys the events of a user would be spread over partitions: refused with the reason, nothing written or
-/// committed past it.
+/// Records without keys would spread the events of a user over partitions. The job halts, and nothing after the first such
+/// record is written or committed.
 #[test]
 fn records_without_a_key_on_several_partitions_are_refused() {
     let kafka = kafka_or_skip!();
@@ -31,7 +31,7 @@ fn records_without_a_key_on_several_partitions_are_refused() {
     assert!(kafka.committed_offsets(&run.group, &topic, 2)[1] < 0);
 }
 
-/// On one partition there is nothing to spread.
+/// With one partition, keys are not needed.
 #[test]
 fn records_without_a_key_on_one_partition_are_fine() {
     let kafka = kafka_or_skip!();
@@ -42,7 +42,7 @@ fn records_without_a_key_on_one_partition_are_fine() {
     assert_eq!(redis.read_rows()["user_features:111"]["avg_viewed_price_1h"], "29.99");
 }
 
-/// A malformed record without a key is a dead letter like any other: the job does not stop for one.
+/// A malformed record without a key is a dead letter, and the job continues.
 #[test]
 fn a_malformed_record_without_a_key_does_not_stop_the_job() {
     let kafka = kafka_or_skip!();

@@ -1,5 +1,5 @@
-//! `kill -9` at any moment, again and again, under load: what is in Redis in the end is what a run without it leaves, and
-//! nobody saw a row go back meanwhile.
+//! `kill -9` at random moments under load. In the end Redis holds the rows of an uninterrupted run, and no reader saw a row
+//! go back.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::support::windrow::{TestJob, telling_pipeline};
 use crate::topic::read_log;
 
 pub(crate) const PARTITIONS: i32 = 4;
-/// Per kill: two hours, so that between a checkpoint and a kill there are several windows of a user.
+/// Two hours of events per kill, so that several windows of a user close between a checkpoint and a kill.
 const EVENTS_PER_KILL: usize = 3_000;
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the kills hit.
+/// What the process was doing when it was killed.
 #[derive(Default, Debug)]
 pub(crate) struct KillStatistics {
     starting: usize,
@@ -43,7 +43,7 @@ impl KillStatistics {
     }
 }
 
-/// Kills `run`, which works on `topic`, `kills` times under load. `patience`: how long the rest may take in the end.
+/// Kills `run`, which reads `topic`, `kills` times under load.
 pub(crate) fn kill_repeatedly(
     kafka: &Kafka,
     redis: &Redis,
@@ -59,15 +59,15 @@ pub(crate) fn kill_repeatedly(
     let mut hit = KillStatistics::default();
     let time = Duration::from_millis(1_500) * u32::try_from(kills).expect("small");
     let load = EventFeeder::start(kafka, topic, events, time);
-    // With a name it gets its partitions back at once, instead of after the session timeout of the one that was killed.
+    // A named member gets its partitions back at once, without waiting for the session timeout of the killed one.
     let arguments = ["--workers", "2", "--instance", "one"];
     for kill in 0..kills {
         let log = folder.path().join(kill.to_string());
-        // Seldom too, so that there is much to do again and a row that went back would be seen.
+        // Rare checkpoints mean much repeated work, in which a row that goes back would be seen.
         let every = if dice.between(0, 2) == 0 { "checkpoint.every=250ms" } else { "checkpoint.every=2s" };
         let running = run.start(&[&arguments[..], &["--set", every]].concat(), &log);
-        // Every third one soon: while it starts, restores, or takes its first checkpoints. The others once they work, which
-        // takes seconds where the store is slow.
+        // Kill every third process early: while it starts, restores, or takes its first checkpoints. Kill the others once they
+        // process records, which takes seconds with a slow store.
         let after = if kill % 3 == 1 {
             dice.between(20, 700)
         } else {
@@ -75,7 +75,7 @@ pub(crate) fn kill_repeatedly(
             dice.between(0, 2_300)
         };
         std::thread::sleep(Duration::from_millis(after));
-        // Once in a while it is asked to stop, which it must do at any moment too.
+        // Sometimes stop it instead, which must work at any moment too.
         if dice.between(0, 5) == 0 {
             hit.stopped += 1;
             running.stop(STOP_TIMEOUT, &log);
@@ -101,7 +101,7 @@ pub(crate) fn kill_repeatedly(
     hit
 }
 
-/// Shows what a process complained about; it has no reason to halt.
+/// Prints warnings and errors of a log, and asserts that the process did not halt.
 fn assert_no_panic(log: &Path) {
     let said = read_log(log);
     for line in said.lines().filter(|line| {
@@ -112,7 +112,7 @@ fn assert_no_panic(log: &Path) {
     assert!(!said.lines().any(|line| line.starts_with("error: ")), "{said}");
 }
 
-/// `WINDROW_KILLS` and `WINDROW_SEED` make it longer, and repeatable; see `bench/kill_loop.sh`.
+/// `WINDROW_KILLS` makes it longer and `WINDROW_SEED` repeatable; see `bench/kill_loop.sh`.
 #[test]
 fn killed_at_any_moment_it_ends_like_a_run_that_was_not() {
     let kafka = kafka_or_skip!();

@@ -1,4 +1,4 @@
-//! `run` without an end: stopping, slow and absent Redis, members of one process sharing the work.
+//! Unbounded `windrow run`: stops, a slow or unreachable Redis, and several workers in one process.
 
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ fn as_offset(records: usize) -> i64 {
     i64::try_from(records).expect("small")
 }
 
-/// SIGTERM and Ctrl-C: everything read is written and committed, exit 0 within seconds, and the next run goes on behind
-/// it.
+/// After SIGTERM or Ctrl-C the job writes and commits everything it has read and exits with 0 within seconds. The next run
+/// resumes after it.
 #[test]
 fn a_signal_drains_and_commits() {
     let kafka = kafka_or_skip!();
@@ -47,13 +47,13 @@ fn a_signal_drains_and_commits() {
             as_offset(events.len() + 4),
             "{signal}"
         );
-        // Nothing is left to read.
+        // The next run has nothing to read.
         let log = run.run_bounded(&[]);
         assert!(log.contains("all workers ended records=\"0\""), "{log}");
     }
 }
 
-/// Offsets follow Redis, not reading: while Redis hangs none is committed, and what was read reaches it afterwards.
+/// Offsets are committed only after Redis has the rows. While Redis does not respond none is committed.
 #[test]
 fn offsets_are_committed_only_behind_redis() {
     let kafka = kafka_or_skip!();
@@ -71,7 +71,7 @@ fn offsets_are_committed_only_behind_redis() {
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     kafka.produce(&topic, &closing_events(1));
     std::thread::sleep(Duration::from_secs(4));
-    // Up to the first fired row nothing depends on Redis; behind it nothing may be committed.
+    // Offsets up to the first row do not depend on Redis. Later ones must not be committed.
     let frozen = kafka.committed_offsets(&run.group, &topic, 1)[0];
     assert!(frozen < as_offset(events.len()), "committed {frozen} while Redis hung");
     redis.resume();
@@ -83,7 +83,7 @@ fn offsets_are_committed_only_behind_redis() {
     assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
 }
 
-/// Asked to stop while Redis hangs: ends within seconds, says so, and what was not written is computed again.
+/// A stop while Redis does not respond ends within seconds with a warning. The next run computes the unwritten rows again.
 #[test]
 fn what_a_stop_left_unwritten_is_computed_again() {
     let kafka = kafka_or_skip!();
@@ -107,8 +107,8 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), &name);
 }
 
-/// A bounded run that is stopped commits nothing but what is behind a checkpoint: the next one goes on from there, or begins
-/// anew, and both together end with Flink's answers.
+/// A stopped bounded run commits only offsets of complete checkpoints. The next run resumes there or starts again, and the
+/// result equals Flink's.
 #[test]
 fn a_bounded_run_that_was_stopped_can_be_repeated() {
     let kafka = kafka_or_skip!();
@@ -125,9 +125,9 @@ fn a_bounded_run_that_was_stopped_can_be_repeated() {
     running.send_signal("-TERM");
     let code = running.wait_for_exit(Duration::from_secs(30));
     redis.resume();
-    // Whether it had finished in the instant before the signal is left to chance.
+    // It may have finished just before the signal.
     let committed = kafka.committed_offsets(&run.group, &topic, 1)[0];
-    // So it is whether its first checkpoint was complete.
+    // Its first checkpoint may or may not have been complete.
     assert!(
         matches!((code, committed), (Some(8 | 9), -1..6_000) | (Some(0), 6_000)),
         "{code:?}, committed {committed}"
@@ -136,7 +136,7 @@ fn a_bounded_run_that_was_stopped_can_be_repeated() {
     assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), "the second run");
 }
 
-/// "Latest" is settled at the first start: what comes while the job is away is read by the next run.
+/// `start = latest` applies to the first start only. The next run reads the events that arrived between two runs.
 #[test]
 fn what_comes_between_two_runs_is_not_skipped_by_latest() {
     let kafka = kafka_or_skip!();
@@ -156,7 +156,7 @@ fn what_comes_between_two_runs_is_not_skipped_by_latest() {
     assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), &name);
 }
 
-/// A Redis that is not there at the start is waited for.
+/// The start waits for Redis.
 #[test]
 fn redis_may_come_later() {
     let kafka = kafka_or_skip!();
@@ -177,8 +177,8 @@ fn redis_may_come_later() {
     assert_same_rows(&expected, &redis.read_rows(), "a late Redis");
 }
 
-/// Partitions that are taken from the workers of a process and come back, to the same worker or another, keep their
-/// state: a visitor joins and leaves the group while events keep arriving.
+/// Partitions keep their state when they are revoked and come back to any worker of the process. Another member joins and
+/// leaves the group while events arrive.
 #[test]
 fn partitions_move_between_workers_without_loss() {
     let kafka = kafka_or_skip!();

@@ -1,4 +1,4 @@
-//! Records that Kafka's retention deletes before they are read.
+//! Records that Kafka's retention deletes before the job reads them.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::redis::Redis;
 use crate::support::windrow::TestJob;
 use crate::topic::user_events;
 
-/// A restart behind retention: nothing is skipped unless the pipeline file says so.
+/// After a restart behind retention, records are skipped only if the pipeline file allows it.
 #[test]
 fn a_committed_offset_that_is_gone_halts_the_job() {
     let kafka = kafka_or_skip!();
@@ -38,8 +38,8 @@ fn a_committed_offset_that_is_gone_halts_the_job() {
     assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [30]);
 }
 
-/// Reads a topic that loses records 0 to 74 of partition 0 while they wait to be read: what was read, and how it ended.
-/// Its records are large, so that only the first ones fit into what is read ahead.
+/// Reads a topic that loses records 0 to 74 of partition 0 before they are read. Returns what was read and how it ended.
+/// The records are large, so that only the first ones fit into the read-ahead buffer.
 fn read_while_records_are_deleted(
     kafka: &Kafka,
     on_lost_offset: LostOffsetPolicy,
@@ -58,7 +58,7 @@ fn read_while_records_are_deleted(
         let polled = source.poll(Duration::from_millis(50), &mut |record| {
             read.push((record.partition, record.offset));
             if !deleted {
-                std::thread::sleep(Duration::from_secs(2)); // as much as fits is read ahead
+                std::thread::sleep(Duration::from_secs(2)); // by then the read-ahead buffer is full
                 kafka.delete_records(&topic, 0, 75);
                 deleted = true;
             }

@@ -1,6 +1,5 @@
-//! A Redis that loses what it had acknowledged while the job runs: emptied, started again without its data, or failed
-//! over to a replica that was behind. The job notices with the next row, and writes everything since its last checkpoint
-//! again.
+//! Redis loses acknowledged rows while the job runs: it is flushed, restarted without data, or fails over to a replica that
+//! lags. The job detects the loss with the next row and writes all rows since its last checkpoint again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,24 +14,24 @@ use crate::support::windrow::{TestJob, run_replay, telling_pipeline};
 use crate::topic::read_log;
 
 const PARTITIONS: i32 = 2;
-/// What `telling.toml` allows events to be out of order.
+/// The allowed disorder in `telling.toml`.
 const OUT_OF_ORDERNESS_MS: i64 = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum RedisAccident {
     Flushed,
     RestartedWithoutData,
-    /// Somebody copied its data after the last checkpoint and before the accident, and that is what is there now.
+    /// Redis restarts with a copy of its data that was saved after the last checkpoint.
     RestartedWithOldCopy,
 }
 
-/// The largest event time before `end` in each partition: what came before has fired once the watermark passed it.
+/// Returns the watermark of each partition after all its events.
 fn partition_watermarks(kafka: &Kafka, topic: &str) -> Vec<i64> {
     let latest = |partition| {
         let events = partition_payloads(kafka, topic, partition);
         let times = events.iter().filter_map(|line| {
             let event: serde_json::Value = serde_json::from_slice(line).ok()?;
-            // As in the pipeline: an event of another type is none.
+            // The pipeline treats an event with another type as malformed.
             event["price"].is_number().then(|| event["at"].as_i64())?
         });
         times.max().expect("events") - OUT_OF_ORDERNESS_MS
@@ -40,7 +39,7 @@ fn partition_watermarks(kafka: &Kafka, topic: &str) -> Vec<i64> {
     (0..PARTITIONS).map(latest).collect()
 }
 
-/// What is left of the rows that fire while the watermark goes from `from` to `to` in each partition.
+/// Returns the last row per key of those that fire while each partition's watermark moves from `from` to `to`.
 fn rows_fired_between(kafka: &Kafka, topic: &str, from: Option<&[i64]>, to: Option<&[i64]>) -> RowsByKey {
     let mut contents = RowsByKey::new();
     for partition in 0..PARTITIONS {
@@ -72,7 +71,7 @@ fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
     running.stop(Duration::from_secs(10), &log);
     let saved = partition_watermarks(&kafka, &topic);
 
-    // No further checkpoint from here on; one worker, since a partition that moves takes one along.
+    // No checkpoints from here on. There is one worker, since moving a partition takes a checkpoint.
     let running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], &second_log);
     kafka.produce(&topic, &events[3_000..6_000]);
     let before = partition_watermarks(&kafka, &topic);
@@ -95,7 +94,7 @@ fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
     wait_until(30, "it notices, in each partition", || {
         read_log(&second_log).matches("has lost rows that it had acknowledged").count() == 2
     });
-    // A copy from after the checkpoint has all that came before it.
+    // The copy is newer than the checkpoint, so it holds all rows before it.
     let from = if accident == RedisAccident::RestartedWithOldCopy { None } else { Some(&saved[..]) };
     let expected = rows_fired_between(&kafka, &topic, from, None);
     await_same_rows(&expected, &redis, 30, &format!("{accident:?}: {}", read_log(&second_log)));

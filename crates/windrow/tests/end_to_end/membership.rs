@@ -1,4 +1,4 @@
-//! `run` as a member of its group: processes that stall, come back, or share a name.
+//! `windrow run` as a member of its group: processes that are paused, restarted, or share a name.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use crate::support::wait_until;
 use crate::support::windrow::{RunningJob, TestJob};
 use crate::topic::{read_log, user_events};
 
-/// What makes the group miss a process soon, in either protocol (there the broker decides).
+/// Settings with which the group soon removes a paused member, for each protocol. With `consumer` the broker decides.
 const PROTOCOLS: [&str; 2] = ["source.kafka.session_timeout=\"6s\"", "source.kafka.group_protocol=consumer"];
 
 fn count_in_log(log: &Path, what: &str) -> usize {
     read_log(log).matches(what).count()
 }
 
-/// A process that reads all or its part of a topic.
+/// Starts a process and waits until it reads.
 fn start_member(run: &TestJob, arguments: &[&str], log: &Path) -> RunningJob {
     let running = run.start(&[&["--workers", "1"], arguments].concat(), log);
     wait_until(30, "it reads", || read_log(log).contains("reading partitions"));
     running
 }
 
-/// A process that is stopped for longer than the session timeout, while another takes its partitions over, notices,
-/// joins again and works on.
+/// A process is paused beyond the session timeout and another takes over its partitions. It notices, joins the group again
+/// and continues.
 #[test]
 fn a_process_that_stood_still_joins_again() {
     let kafka = kafka_or_skip!();
@@ -56,8 +56,7 @@ fn a_process_that_stood_still_joins_again() {
     }
 }
 
-/// With a name that outlives it, a process that is started again gets its partitions back, and the others notice
-/// nothing.
+/// A restarted process with the same name gets its partitions back without a rebalance of the others.
 #[test]
 fn a_process_with_a_name_restarts_without_a_rebalance() {
     let kafka = kafka_or_skip!();
@@ -89,8 +88,8 @@ fn a_process_with_a_name_restarts_without_a_rebalance() {
     }
 }
 
-/// A process with a name that is killed between being told to give partitions up and having given them up: as it comes
-/// back without a rebalance, nobody but itself can see that those partitions are nobody's.
+/// A named process is killed while it releases partitions. It comes back without a rebalance, so only the process itself can
+/// detect that these partitions have no owner.
 #[test]
 fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() {
     let kafka = kafka_or_skip!();
@@ -105,7 +104,7 @@ fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() 
     kafka.produce(&topic, &everywhere());
     wait_until(30, "it works", || kafka.committed_offsets(&run.group, &topic, 4) == [10; 4]);
 
-    // What it would have to write before it may give a partition up cannot be written.
+    // It cannot write the rows that it must write before it releases a partition.
     redis.pause();
     kafka.produce(&topic, &closing_events(4));
     std::thread::sleep(Duration::from_secs(1));
@@ -128,7 +127,7 @@ fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() 
     assert_eq!(named.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&again));
 }
 
-/// Two processes of one name would take each other's partitions: one of them ends, and says why.
+/// Two processes with one name would take each other's partitions. One of them halts with the reason.
 #[test]
 fn two_processes_must_not_have_the_same_name() {
     let kafka = kafka_or_skip!();
@@ -141,7 +140,7 @@ fn two_processes_must_not_have_the_same_name() {
         run.set_override(protocol);
         let mut first = start_member(&run, &["--instance", "one"], &log);
         let mut second = run.start(&["--workers", "1", "--instance", "one"], &second_log);
-        // The classic protocol puts the newcomer in the place of the first, the new one refuses the newcomer.
+        // The classic protocol replaces the first member by the newcomer; the new protocol refuses the newcomer.
         let (ended, ended_log, mut stays) = if protocol == PROTOCOLS[0] {
             (first.wait_for_exit(Duration::from_secs(30)), read_log(&log), second)
         } else {
@@ -154,7 +153,7 @@ fn two_processes_must_not_have_the_same_name() {
     }
 }
 
-/// What the broker does not allow is said with both settings' names.
+/// A session timeout outside the broker's range halts the job with the names of both settings.
 #[test]
 fn a_session_timeout_that_the_broker_refuses_ends_the_job() {
     let kafka: Kafka = kafka_or_skip!();

@@ -1,5 +1,5 @@
-//! Partitions that move between processes under load: one is killed, one stands still past its session timeout and wakes,
-//! one comes later, one leaves. Each event counts once, and nobody sees a row go back.
+//! Partitions move between processes under load: one process is killed, one is paused beyond its session timeout, one joins
+//! late, and one leaves. Each event counts once, and no reader sees a row go back.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::support::windrow::{RunningJob, TestJob, telling_pipeline};
 use crate::topic::read_log;
 
 const PARTITIONS: i32 = 8;
-/// One process stands still for so long: longer than the session timeout.
+/// How long one process is paused: longer than the session timeout.
 const PAUSE_DURATION: Duration = Duration::from_secs(10);
-/// What the zombie says of itself.
+/// Log lines of a process that lost its partitions while paused.
 const ZOMBIE_LOG_LINES: [&str; 2] = ["taken this partition over while we were away", "were lost to another member"];
 
 /// Processes of one job, each with its log.
@@ -38,7 +38,7 @@ impl JobProcesses<'_> {
     }
 }
 
-/// How often a process was given partitions and opened them.
+/// Counts the partitions that a process opened.
 fn count_openings(log: &Path, what: &str) -> usize {
     read_log(log).lines().filter(|line| line.contains(what) && line.contains("epoch=")).count()
 }
@@ -81,7 +81,7 @@ fn move_partitions_under_load(kafka: &Kafka, protocol: &str, seed: u64) {
     await_same_rows(&expected.contents, &redis, 60, protocol);
     zombie.stop(Duration::from_secs(15), &zombie_log);
     newcomer.stop(Duration::from_secs(15), &newcomer_log);
-    await_same_rows(&expected.contents, &redis, 1, "after everybody left");
+    await_same_rows(&expected.contents, &redis, 1, "after all processes stopped");
     let rows = watcher.assert_rows_never_went_back(&expected);
     assert!(rows > 1_000, "the reader saw next to nothing");
     for log in [&killed_log, &zombie_log, &leaving_log, &newcomer_log] {
@@ -106,7 +106,7 @@ fn partitions_move_between_processes_in_the_classic_protocol() {
     move_partitions_under_load(&kafka, "source.kafka.session_timeout=\"6s\"", read_or_create_seed());
 }
 
-/// There the broker says how long a member may stand still.
+/// With this protocol the broker decides how long a member may be silent.
 #[test]
 fn partitions_move_between_processes_in_the_consumer_protocol() {
     let kafka = kafka_or_skip!();

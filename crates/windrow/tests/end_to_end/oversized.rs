@@ -1,4 +1,4 @@
-//! Records that are far larger than an event, and small batches that unpack to something huge (fault row 24).
+//! Records that are far larger than an event, and compressed batches that expand to a huge size (fault row 24).
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ fn blank_record(bytes: usize) -> OutgoingRecord {
     OutgoingRecord { partition: Some(0), key: Some(b"bomb".to_vec()), payload: Some(vec![b' '; bytes]) }
 }
 
-/// A record of 8 MiB, and batches of under a mebibyte that unpack to 48 MiB with every codec that packs that tightly:
-/// dead letters, what stands before and behind them counts, and memory stays bounded.
+/// A record of 8 MiB, and batches of less than 1 MiB that expand to 48 MiB, become dead letters. The records before and
+/// after them count, and memory stays bounded.
 #[test]
 fn oversized_records_are_dead_letters() {
     let kafka = kafka_or_skip!();
@@ -47,8 +47,8 @@ fn oversized_records_are_dead_letters() {
     assert!(resident_max < 400 * MIB, "{} MiB", resident_max / MIB);
 }
 
-/// Batches that librdkafka refuses to unpack because they would take more than 100 MB: one dead letter each, and reading
-/// goes on right behind them, also where such a batch stands first.
+/// A batch that librdkafka refuses to decompress because it would exceed 100 MB becomes one dead letter. Reading continues
+/// right after it, also when it is the first batch.
 #[test]
 fn batches_that_unpack_to_too_much_are_passed() {
     let kafka = kafka_or_skip!();

@@ -1,5 +1,5 @@
-//! A member of the group that takes its time: what it is told is answered seconds later, once state was restored or a
-//! last checkpoint was taken. Meanwhile its other partitions go on, and the group keeps it.
+//! A member of the group that answers an announcement seconds later, as after a restore or a last checkpoint. Meanwhile its
+//! other partitions continue, and the group keeps the member.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use crate::support::member::{create_topic_guard, member_settings};
 use crate::support::wait_until;
 use crate::topic::user_events;
 
-/// The shortest that Kafka allows unless told otherwise; the test broker's own for `consumer`.
+/// The shortest timeout that Kafka allows by default. The test broker uses it for `consumer` too.
 const SESSION_TIMEOUT_MS: i64 = 6_000;
-/// How long an answer is withheld: longer than the group waits for a sign of life.
+/// How long an answer is delayed: longer than the session timeout.
 const ANSWER_DELAY: Duration = Duration::from_secs(9);
 
 const PARTITIONS: i32 = 4;
@@ -24,11 +24,11 @@ fn protocols() -> [GroupProtocol; 2] {
     [GroupProtocol::Classic { session_timeout_ms: SESSION_TIMEOUT_MS }, GroupProtocol::Consumer]
 }
 
-/// One member, driven by hand.
+/// A member of the group that the test polls and answers.
 struct ManualMember {
     source: KafkaSource,
     positions: PartitionOffsets,
-    /// Records seen since the last look.
+    /// Number of records by partition since the last reset.
     seen: BTreeMap<Partition, usize>,
 }
 
@@ -51,7 +51,7 @@ impl ManualMember {
         polled.expect("no halt")
     }
 
-    /// Answers at once.
+    /// Answers an announcement at once.
     fn answer_announcement(&mut self, polled: &PollOutcome) {
         match polled {
             PollOutcome::Assigned(partitions) => {
@@ -62,7 +62,7 @@ impl ManualMember {
         }
     }
 
-    /// Polls and answers until it is told something that `wanted` accepts, which is left without an answer.
+    /// Polls and answers until `wanted` accepts an outcome, which it returns without an answer.
     fn poll_until(&mut self, what: &str, mut wanted: impl FnMut(&PollOutcome) -> bool) -> PollOutcome {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
@@ -75,7 +75,7 @@ impl ManualMember {
         }
     }
 
-    /// Polls for `time` without answering anything, while records keep coming: those that were seen in its second half.
+    /// Polls for `time` without an answer while records arrive. Returns the records of the second half, by partition.
     fn withhold_answer(&mut self, time: Duration, kafka: &Kafka, topic: &str) -> BTreeMap<Partition, usize> {
         let (half, end) = (Instant::now() + time / 2, Instant::now() + time);
         let mut fed = Instant::now();
@@ -107,7 +107,7 @@ fn start_member(kafka: &Kafka, group_protocol: GroupProtocol) -> (Settings, Manu
     (settings, hand)
 }
 
-/// The rest of the group: joins, answers at once, and leaves with its thread.
+/// Starts another member that answers at once and leaves when its thread ends.
 fn spawn_other_member(kafka: &Kafka, settings: &Settings, stay: Duration) -> std::thread::JoinHandle<Vec<PollOutcome>> {
     let mut hand = ManualMember::join(kafka, settings);
     std::thread::spawn(move || {
@@ -125,13 +125,13 @@ fn spawn_other_member(kafka: &Kafka, settings: &Settings, stay: Duration) -> std
 }
 
 impl ManualMember {
-    /// As `poll`, wherever partitions begin.
+    /// Polls like `poll`, but accepts any offsets.
     fn poll_ignoring_offsets(&mut self) -> PollOutcome {
         self.source.poll(Duration::from_millis(20), &mut |_| Ok(())).expect("no halt")
     }
 }
 
-/// Told to give partitions up, and then to take them back, it thinks for longer than the session timeout each time.
+/// The member delays its answers to a revocation and an assignment, each longer than the session timeout.
 #[test]
 fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
     let kafka = kafka_or_skip!();
@@ -158,7 +158,7 @@ fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
         for partition in 0..PARTITIONS {
             assert!(seen.contains_key(&partition), "{protocol:?}: partition {partition} stood still: {seen:?}");
         }
-        // What it commits now counts: the group still has it.
+        // Its commit succeeds, since it is still in the group.
         hand.source.commit_offsets(&hand.positions, true).expect("committed");
         let committed = kafka.committed_offsets(&settings.group, &topic, PARTITIONS);
         for partition in given_up {
@@ -167,7 +167,7 @@ fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
         }
         hand.answer_announcement(&revoked);
 
-        // The visitor leaves, and they come back.
+        // The other member leaves, and its partitions come back.
         let back = hand.poll_until(
             "to take them back",
             |polled| matches!(polled, PollOutcome::Assigned(partitions) if !partitions.is_empty()),

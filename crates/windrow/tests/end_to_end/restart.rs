@@ -1,4 +1,4 @@
-//! `run` that is stopped and started again: it goes on where it was, or halts and says why.
+//! `windrow run`, stopped and started again: it resumes where it stopped, or halts with a reason.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::topic::read_log;
 
 const PARTITIONS: i32 = 2;
 
-/// `count` views of user 7 in each partition, a minute apart from `minute` past ten on.
+/// Returns `count` views of one user in each partition, one per minute, the first `minute` minutes after ten.
 fn view_events(minute: usize, count: usize) -> Vec<OutgoingRecord> {
     let view = |partition: i32, minute: usize| {
         let user = format!("{partition}7");
@@ -26,8 +26,8 @@ fn view_events(minute: usize, count: usize) -> Vec<OutgoingRecord> {
     (minute..minute + count).flat_map(|minute| (0..PARTITIONS).map(move |partition| view(partition, minute))).collect()
 }
 
-/// A job that has run twice and stopped as it should: 20 events per partition are in its state, all in open windows or
-/// only just out of them.
+/// A job that ran twice and stopped cleanly. Its state holds 20 events per partition, all in open windows or just outside
+/// of them.
 struct StoppedJob {
     kafka: Kafka,
     redis: Redis,
@@ -51,7 +51,7 @@ impl StoppedJob {
         self.folder.path().join("log")
     }
 
-    /// Runs until the offsets up to `end` are committed; what it said. It must end within seconds once asked to.
+    /// Runs until offset `end` is committed in all partitions, stops within seconds, and returns the log.
     fn run_until_committed(&self, arguments: &[&str], events: &[OutgoingRecord], end: i64) -> String {
         self.kafka.produce(&self.topic, events);
         let running = self.run.start(&[&["--workers", "2"], arguments].concat(), &self.log_path());
@@ -63,7 +63,7 @@ impl StoppedJob {
         read_log(&self.log_path())
     }
 
-    /// Closes all windows: Redis then holds what one run would have left.
+    /// Closes all windows and asserts that Redis holds the rows of one uninterrupted run.
     fn assert_rows_as_of_one_run(&self, arguments: &[&str]) -> String {
         let end = i64::try_from(self.kafka.read_partition(&self.topic, 0).len()).expect("small") + 1;
         let said = self.run_until_committed(arguments, &closing_events(PARTITIONS), end);
@@ -72,7 +72,7 @@ impl StoppedJob {
         said
     }
 
-    /// Does not start: the exit code, and all of `parts` are said.
+    /// Asserts that the job halts with this exit code and that its log contains all of `parts`.
     fn assert_halts(&self, code: i32, parts: &[&str]) {
         let mut running = self.run.start(&["--workers", "2"], &self.log_path());
         let ended = running.wait_for_exit(Duration::from_secs(20));
@@ -83,7 +83,7 @@ impl StoppedJob {
         }
     }
 
-    /// The files of one kind of a partition, oldest first.
+    /// Lists the files of one kind of a partition, oldest first.
     fn checkpoint_files(&self, partition: i32, kind: &str) -> Vec<PathBuf> {
         let folder = self.run.state.path().join("ecommerce").join(&self.run.group);
         let folder = folder.join(format!("partition-{partition}")).join(kind);
@@ -94,7 +94,7 @@ impl StoppedJob {
     }
 }
 
-/// Turns one bit over.
+/// Flips one bit of a file.
 fn flip_bit(file: &Path) {
     let mut bytes = fs::read(file).expect("readable");
     let middle = bytes.len() / 2;
@@ -102,7 +102,7 @@ fn flip_bit(file: &Path) {
     fs::write(file, bytes).expect("writable");
 }
 
-/// The hour of a user that spans two stops is counted whole.
+/// A window that spans two stops counts all its events.
 #[test]
 fn windows_go_on_after_a_stop() {
     let stopped = StoppedJob::new(kafka_or_skip!());
@@ -111,7 +111,7 @@ fn windows_go_on_after_a_stop() {
     assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
     let said = stopped.assert_rows_as_of_one_run(&[]);
     assert!(said.contains("all workers ended records=\"2\""), "{said}");
-    // 10:01 to 10:30 lie in the window that begins at 10:00.
+    // The window from 10:00 holds the events of 10:01 to 10:30.
     let row = &stopped.redis.read_rows()["session_features:07:1704103260000"];
     assert_eq!(row["event_count"], "30");
 }
@@ -137,7 +137,7 @@ fn a_topic_created_again_during_a_stop_halts_the_job() {
     stopped.kafka.delete_topic(&stopped.topic);
     std::thread::sleep(Duration::from_millis(500));
     stopped.kafka.create_named_topic(&stopped.topic, PARTITIONS, &[]);
-    // As many records as before: by offsets alone nobody could tell.
+    // There are as many records as before, so offsets alone do not show the difference.
     stopped.kafka.produce(&stopped.topic, &view_events(1, 30));
     stopped.assert_halts(11, &["was deleted and created again since checkpoint", "another `source.kafka.group`"]);
 }
@@ -150,7 +150,7 @@ fn partitions_added_during_a_stop_halt_the_job() {
     let said = stopped.run_until_committed(&["--accept-partitions"], &view_events(21, 10), 30);
     assert_eq!(said.matches("INFO restored partition=").count(), 2, "{said}");
     assert!(said.contains("beginning with empty state partition=2"), "{said}");
-    // Accepted once, it is how the topic is.
+    // The number of partitions has been accepted and stored.
     let said = stopped.assert_rows_as_of_one_run(&[]);
     assert!(said.contains("all workers ended records=\"2\""), "{said}");
 }
@@ -165,17 +165,17 @@ fn a_changed_view_halts_the_job() {
     );
     let said = stopped.run_until_committed(&["--drop-state", "session_features"], &view_events(21, 1), 21);
     assert!(said.contains("its state is dropped, as asked"), "{said}");
-    // The other view's hour is whole.
+    // The other view's window has all its events.
     stopped.run_until_committed(&[], &closing_events(PARTITIONS), 22);
     let contents = stopped.redis.read_rows();
     let sessions = |key: &&String| key.starts_with("session_features:07:");
     assert_eq!(contents.keys().filter(sessions).collect::<Vec<_>>(), ["session_features:07:1704104460000"]);
     assert_eq!(contents["session_features:07:1704104460000"]["event_count"], "1");
-    // The last row is that of 10:20 to 11:20; the one of 10:00 to 11:00 would say 21.
+    // The last row is of 10:20 to 11:20. The row of 10:00 to 11:00 would have the value 21.
     assert_eq!(contents["user_features:07"]["view_count_1h"], "2");
 }
 
-/// One partition's newest manifest, the other's newest state object.
+/// Damages one partition's newest manifest and the other's newest state object.
 #[test]
 fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
     let stopped = StoppedJob::new(kafka_or_skip!());

@@ -1,4 +1,4 @@
-//! Checkpoints in S3: one that works, and one whose requests go wrong, before or after they took effect.
+//! Checkpoints in S3, and in an S3 whose requests fail before or after they take effect.
 
 use crate::kill::{PARTITIONS, kill_repeatedly};
 use crate::support::kafka::{Kafka, kafka_or_skip};

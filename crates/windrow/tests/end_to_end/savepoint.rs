@@ -1,4 +1,4 @@
-//! Savepoints of a running job: taken by all its processes under load, moved elsewhere, begun from.
+//! Savepoints of a running job: taken by all processes under load, moved to another folder, and restored.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::support::wait_until;
 use crate::support::windrow::{TestJob, run_generate, run_replay, run_state_command, shipped_pipeline};
 
 const PARTITIONS: i32 = 4;
-/// Far behind the generator's present, so that it closes every window.
+/// An event time that closes all windows of the generated events.
 const CLOSING_TIME: &str = "2024-01-02T12:00:00";
 
 fn closing_events() -> Vec<OutgoingRecord> {
@@ -36,7 +36,7 @@ fn stdout_json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// What an uninterrupted run leaves of the windows that fire behind these watermarks, but for the closing events' own.
+/// Returns the rows that an uninterrupted run writes after these watermarks, except those of the closing events.
 fn expected_rows_behind(kafka: &Kafka, topic: &str, behind: &BTreeMap<i32, i64>) -> RowsByKey {
     let mut expected = RowsByKey::new();
     for partition in 0..PARTITIONS {
@@ -107,7 +107,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
         });
         wait_until(40, "a third is read", || total_committed(&kafka, &run, &topic) > all / 3);
 
-        // Asked for from somewhere else, by a relative path.
+        // The command runs in another working directory with a relative path.
         let asking = |arguments: &[&str]| {
             run.pipeline_command(&["savepoint"], arguments).current_dir(folder.path()).output().expect("windrow runs")
         };
@@ -126,7 +126,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
             assert!(log.contains(" saved partition="), "both took part:\n{log}");
         }
 
-        // In the default place; and what a job that runs has in its folder is whole at any time.
+        // Without a target it is beside the checkpoints. The folder of a running job is complete at any time.
         let second = stdout_json(&asking(&["--json"]));
         assert_eq!(second["partitions"], PARTITIONS, "{second}");
         let listed =
@@ -145,7 +145,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
         }
 
         let moved = folder.path().join("elsewhere");
-        assert_eq!(read_files(&path), before, "nobody writes to it once it is whole");
+        assert_eq!(read_files(&path), before, "a complete savepoint does not change");
         std::fs::rename(&path, &moved).expect("moved");
         let shown = stdout_json(&run_state_command(&["show", &moved.display().to_string(), "--json"]));
         let watermarks: BTreeMap<i32, i64> = shown["partitions"]
@@ -162,7 +162,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
     let verified = run_state_command(&["verify", &moved.display().to_string()]);
     assert!(verified.status.success(), "{}", stderr_text(&verified));
 
-    // The job itself goes on as if nothing had been.
+    // The job itself continues.
     wait_until(60, "everything is committed", || total_committed(&kafka, &run, &topic) == all);
     assert_same_rows(&expected_rows_behind(&kafka, &topic, &BTreeMap::new()), &redis.read_rows(), "the job itself");
     for running in &mut running {
@@ -173,7 +173,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
     assert_eq!(nobody.status.code(), Some(6), "{}", stderr_text(&nobody));
     assert!(stderr_text(&nobody).contains("did not answer. Is the pipeline running"), "{}", stderr_text(&nobody));
 
-    // Another job, with an empty Redis, begins from it.
+    // Another job with an empty Redis restores from it.
     let kept = read_files(&moved);
     let (empty, from, log) = (Redis::start(), moved.display().to_string(), folder.path().join("other"));
     let other = TestJob::new(&kafka.brokers, &empty.url(), &topic);
@@ -185,7 +185,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
     begun.send_signal("-TERM");
     assert_eq!(begun.wait_for_exit(Duration::from_secs(15)), Some(0));
 
-    // The same command again goes on, and does not go back.
+    // The same command again resumes from the job's own checkpoints.
     let log = other.run_bounded(&["--from", &from]);
     assert!(log.contains("all workers ended records=\"0\""), "{log}");
     assert_eq!(read_files(&moved), kept, "a savepoint that was begun from is as it was");

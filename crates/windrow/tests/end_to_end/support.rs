@@ -1,4 +1,4 @@
-//! What the tests share: Kafka, Redis, the binary, rows in a form that can be compared.
+//! What the tests share: Kafka, Redis, the binary, and rows in a comparable form.
 
 pub(crate) mod expected;
 pub(crate) mod kafka;
@@ -9,7 +9,7 @@ pub(crate) mod traffic;
 pub(crate) mod watcher;
 pub(crate) mod windrow;
 
-/// The events of a conformance case, line by line.
+/// Reads the conformance cases: name, events and Flink's results, line by line.
 pub(crate) fn conformance_cases() -> Vec<(String, Vec<String>, Vec<String>)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance");
     let mut names: Vec<String> = std::fs::read_dir(folder)
@@ -31,7 +31,7 @@ pub(crate) fn conformance_cases() -> Vec<(String, Vec<String>, Vec<String>)> {
         .collect()
 }
 
-/// Waits until `condition` holds, at most `seconds`.
+/// Waits until `condition` holds, and fails after `seconds`.
 pub(crate) fn wait_until(seconds: u64, what: &str, mut condition: impl FnMut() -> bool) {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
     while !condition() {

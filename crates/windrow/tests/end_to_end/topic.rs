@@ -1,4 +1,4 @@
-//! `run` while somebody changes the topic under it.
+//! `windrow run` while its topic is deleted, created again, or extended.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub(crate) fn read_log(log: &Path) -> String {
     std::fs::read_to_string(log).unwrap_or_default()
 }
 
-/// `count` events of one user, of no interest otherwise.
+/// Returns `count` equal events of one user.
 pub(crate) fn user_events(partition: i32, count: usize) -> Vec<OutgoingRecord> {
     let payload = br#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":1}"#;
     let sent =
@@ -20,7 +20,7 @@ pub(crate) fn user_events(partition: i32, count: usize) -> Vec<OutgoingRecord> {
     vec![sent; count]
 }
 
-/// A job that has read and committed what is in `topic`.
+/// Starts a job and waits until it has committed ten events.
 fn start_and_commit(kafka: &Kafka, run: &TestJob, topic: &str, arguments: &[&str], log: &Path) -> RunningJob {
     kafka.produce(topic, &user_events(0, 10));
     let running = run.start(arguments, log);
@@ -28,7 +28,7 @@ fn start_and_commit(kafka: &Kafka, run: &TestJob, topic: &str, arguments: &[&str
     running
 }
 
-/// Offsets mean other records from then on: the job halts, says so and how to go on.
+/// After a topic is created again, offsets name other records. The job halts and explains how to continue.
 #[test]
 fn a_topic_that_is_created_again_halts_the_job() {
     let kafka = kafka_or_skip!();
@@ -40,7 +40,7 @@ fn a_topic_that_is_created_again_halts_the_job() {
         let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
         let mut running = start_and_commit(&kafka, &run, &topic, &["--workers", "2"], &log);
         kafka.delete_topic(&topic);
-        // Kafka forgets a topic in its own time.
+        // Kafka deletes a topic asynchronously.
         std::thread::sleep(Duration::from_millis(500));
         kafka.create_named_topic(&topic, 1, &[]);
         if !empty {
@@ -53,7 +53,7 @@ fn a_topic_that_is_created_again_halts_the_job() {
     }
 }
 
-/// A topic that is gone for good halts the job too; it is not created behind anybody's back.
+/// A deleted topic halts the job, which does not create it again.
 #[test]
 fn a_topic_that_is_deleted_halts_the_job() {
     let kafka = kafka_or_skip!();
@@ -68,7 +68,7 @@ fn a_topic_that_is_deleted_halts_the_job() {
     assert!(read_log(&log).contains("was deleted while the job ran"), "{}", read_log(&log));
 }
 
-/// Keys move between partitions: the job halts, unless its operator accepts that.
+/// Added partitions move keys to other partitions. The job halts unless the operator accepts that.
 #[test]
 fn partitions_that_are_added_halt_the_job() {
     let kafka = kafka_or_skip!();

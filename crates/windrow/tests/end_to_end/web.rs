@@ -1,4 +1,4 @@
-//! The job's pages while it works: what is true is shown, soon, by every instance.
+//! The pages and JSON of a running job: every instance soon shows the current state.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::support::wait_until;
 use crate::support::windrow::{TestJob, shipped_pipeline};
 
 const PARTITIONS: i32 = 4;
-/// How Redis says so; the page looks for it.
+/// Redis's message without the permission to SCAN; the page looks for it.
 const SCAN_REFUSAL: &str = "no permissions to run the 'scan' command";
 
 fn view_event(partition: i32, user: &str, time: &str) -> OutgoingRecord {
@@ -25,7 +25,7 @@ fn keyed_record(partition: i32, user: &str, payload: &str) -> OutgoingRecord {
     OutgoingRecord { partition: Some(partition), key: Some(user.into()), payload: Some(payload.into()) }
 }
 
-/// Events that let the windows of those before them fire.
+/// Returns one event per partition that closes the windows of earlier events.
 fn closing_events(time: &str) -> Vec<OutgoingRecord> {
     (0..PARTITIONS).map(|partition| view_event(partition, "closing", time)).collect()
 }
@@ -98,7 +98,7 @@ fn every_instance_shows_the_whole_job() {
     second.run_bounded(&["--from", &location]);
 }
 
-/// A row is shown within a second of being in Redis.
+/// A row is shown within a second after it is in Redis.
 fn assert_rows_shown(redis: &Redis, ports: [u16; 2]) {
     wait_until(30, "the row in Redis", || redis.read_rows().contains_key("user_features:111"));
     let since = Instant::now();
@@ -114,7 +114,7 @@ fn assert_rows_shown(redis: &Redis, ports: [u16; 2]) {
     });
 }
 
-/// A dead letter and a late event are shown within two seconds by their instance, and soon by the other.
+/// Their instance shows a dead letter and a late event within two seconds, the other instance soon after.
 fn assert_problems_shown(kafka: &Kafka, topic: &str, ports: [u16; 2]) {
     let shown = |port: u16| {
         let said = get_json(port, "/api/problems");
@@ -181,7 +181,7 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     drop(redis);
 }
 
-/// The features of 80 users, asked for at the same time.
+/// Requests the features of 80 users at the same time.
 fn request_features_of_80_users(port: u16) -> Vec<Value> {
     let ask = |n: u32| move || get_json(port, &format!("/api/features?user=crowd-{n}"));
     std::thread::scope(|scope| {
@@ -190,7 +190,7 @@ fn request_features_of_80_users(port: u16) -> Vec<Value> {
     })
 }
 
-/// Where no key names its window there is nothing to look for, for any number of users.
+/// Without windows in keys no SCAN is needed, for any number of users.
 #[test]
 fn rows_whose_keys_are_known_are_not_searched_for() {
     let kafka = kafka_or_skip!();
@@ -213,13 +213,13 @@ fn rows_whose_keys_are_known_are_not_searched_for() {
     running.stop(Duration::from_secs(20), &log);
 }
 
-/// A large Redis is looked through slowly, so that a page costs the job nothing; what is known is shown meanwhile.
+/// A large Redis is scanned slowly, so that pages do not slow the job down. Known rows are shown meanwhile.
 #[test]
 fn a_large_redis_is_looked_through_without_haste() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let mut connection = redis.connect();
-    // A burst of 50,000 keys, and twelve seconds for the rest.
+    // The first 50,000 keys are scanned at once, the rest takes twelve seconds.
     let fill = redis::cmd("EVAL")
         .arg("for i = 1, 700000 do redis.call('SET', 'another:' .. i, '1') end return 1")
         .arg(0)
@@ -238,7 +238,7 @@ fn a_large_redis_is_looked_through_without_haste() {
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
     wait_until(60, "all partitions", || all_partitions_owned(&get_json(port, "/api/partitions")));
 
-    // Asked for once and left: the search ends by itself, and is not taken for one that found everything.
+    // After a single request the search ends by itself, and does not count as complete.
     assert_eq!(get_json(port, "/api/features?user=left")["search"]["done"], false);
     std::thread::sleep(Duration::from_secs(11));
     let left = scan_steps(&mut connection);
@@ -246,7 +246,7 @@ fn a_large_redis_is_looked_through_without_haste() {
     assert!(left > 0.0 && left < 700.0, "{left} steps");
     assert_eq!(scan_steps(&mut connection), left, "it is still being looked through");
     assert_eq!(get_json(port, "/api/features?user=left")["search"]["done"], false);
-    // A first search that fails, and is tried again, has found nothing yet.
+    // A search that fails and is retried is not complete.
     redis::cmd("ACL").arg(&["SETUSER", "default", "-scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
     wait_until(10, "the reason", || {
         let said = get_json(port, "/api/features?user=refused");
@@ -259,13 +259,13 @@ fn a_large_redis_is_looked_through_without_haste() {
         assert_eq!(said["search"]["done"], false, "{said}");
         said["search"]["failure"].is_null()
     });
-    // A crowd is searched for up to a number of users; the others are told so.
+    // The number of users searched at a time is limited. The others get the reason.
     let said = request_features_of_80_users(port);
     assert!(said.iter().all(|said| said["search"]["done"] == false), "{said:?}");
     let why = |said: &&Value| said["search"]["failure"].as_str().is_some_and(|why| why.contains("64 other users"));
     let refused = said.iter().filter(why).count();
     assert!((16..80).contains(&refused), "{refused} of {said:?}");
-    // All of them left.
+    // All searches have ended.
     std::thread::sleep(Duration::from_secs(12));
     redis::cmd("CONFIG").arg("RESETSTAT").query::<()>(&mut connection).expect("CONFIG RESETSTAT");
 
@@ -283,10 +283,10 @@ fn a_large_redis_is_looked_through_without_haste() {
     assert_eq!(last["feature_views"][1]["current"].as_array().map(Vec::len), Some(1), "{last}");
     assert!(last["search"]["failure"].is_null());
 
-    // A row of another's that Redis forgets is not shown any more.
+    // A row of another instance that Redis no longer holds is not shown.
     connection.del::<_, ()>("session_features:111:1704103200000").expect("DEL");
     wait_until(2, "its end", || key_of(&get_json(port, "/api/features?user=111"), 1).is_null());
-    // A user who may not SCAN sees what is known, and why there is no more.
+    // Without the permission to SCAN, the page shows known rows and the reason for missing ones.
     for refuse in ["-scan", "+scan"] {
         redis::cmd("ACL").arg(&["SETUSER", "default", refuse]).query::<()>(&mut connection).expect("ACL SETUSER");
         wait_until(10, "the reason", || {
@@ -298,7 +298,7 @@ fn a_large_redis_is_looked_through_without_haste() {
     running.stop(Duration::from_secs(20), &log);
 }
 
-/// How often Redis was asked for the next keys.
+/// Returns how often Redis executed SCAN.
 fn scan_steps(connection: &mut redis::Connection) -> f64 {
     let said: String = redis::cmd("INFO").arg("commandstats").query(connection).expect("INFO");
     let calls = said.lines().find_map(|line| line.strip_prefix("cmdstat_scan:calls=")?.split(',').next()?.parse().ok());
@@ -306,7 +306,7 @@ fn scan_steps(connection: &mut redis::Connection) -> f64 {
     calls.unwrap_or(0.0)
 }
 
-/// Before there is a Kafka the pages say so, and the job can be stopped.
+/// While the start waits for Kafka, the pages show that, and the job can be stopped.
 #[test]
 fn a_start_that_waits_is_shown() {
     let port = free_port();
@@ -320,7 +320,7 @@ fn a_start_that_waits_is_shown() {
     running.stop(Duration::from_secs(20), &log);
 }
 
-/// Who cancels the job stops those too that have not begun yet.
+/// Cancelling the job also stops instances that are still starting.
 #[test]
 fn a_cancel_reaches_instances_that_wait_for_their_start() {
     let ports = [free_port(), free_port()];

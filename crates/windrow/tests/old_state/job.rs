@@ -1,6 +1,6 @@
-//! A job over two partitions whose records are handed over step by step, and whose rows are kept in memory.
+//! A job over two partitions that reads records step by step and keeps its rows in memory.
 //!
-//! Shared by the test and by `examples/keep_state.rs`, which makes what the test restores.
+//! The test shares it with `examples/keep_state.rs`, which creates the state that the test restores.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
@@ -21,27 +21,27 @@ use windrow_engine::{
 use windrow_spec::Pipeline;
 
 pub(crate) const PARTITIONS: [Partition; 2] = [0, 1];
-/// What a killed worker halts with.
+/// The reason with which a killed worker halts.
 const KILLED: &str = "killed";
-/// No step takes longer.
+/// How long a step may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Records by partition and offset; those at the front may be missing.
+/// Records by partition and offset. The first ones may be missing.
 pub(crate) type Records = BTreeMap<(Partition, Offset), String>;
 
-/// What happens next.
+/// One step of a run.
 pub(crate) enum Step {
-    /// Every partition is read up to here.
+    /// Reads every partition up to this offset.
     Read(Offset),
-    /// Goes on once there are checkpoints of all that was read.
+    /// Waits for checkpoints of everything that was read.
     Checkpoint,
-    /// Goes on once this is true.
+    /// Waits until the condition holds.
     Until(Box<dyn FnMut() -> bool>),
-    /// The process dies.
+    /// Ends the worker as a crash does.
     Kill,
 }
 
-/// The rows of every partition, as JSON lines, in their order.
+/// The rows of every partition as JSON lines, in the order of writing.
 #[derive(Clone, Default)]
 pub(crate) struct Rows(Arc<Mutex<BTreeMap<Partition, Vec<u8>>>>);
 
@@ -65,7 +65,7 @@ pub(crate) fn folder(path: &Path) -> Arc<dyn CheckpointStore> {
     stores.open(&format!("file:{}", path.display())).expect("a folder")
 }
 
-/// How a job of `pipeline` keeps its state in `store`, as often as possible.
+/// Configures checkpoints of `pipeline` in `store`, taken as often as possible.
 pub(crate) fn checkpoints(
     pipeline: &Pipeline,
     store: Arc<dyn CheckpointStore>,
@@ -91,8 +91,8 @@ pub(crate) fn checkpoints(
     }
 }
 
-/// Runs one worker through `steps`, whose rows go to `rows`; what is read behind the last of them is everything there is,
-/// and then its windows fire, unless it is killed before.
+/// Runs one worker through `steps` and collects its rows. After the last step it reads to the end of its input, where
+/// all windows fire.
 pub(crate) fn run(
     pipeline: &Pipeline,
     checkpoints: Option<CheckpointConfig>,
@@ -144,7 +144,7 @@ pub(crate) fn run(
     assert!(as_told, "{ended:?}");
 }
 
-/// Where the records come from.
+/// Hands the records to the worker as the steps demand.
 struct Feed {
     records: Records,
     steps: VecDeque<Step>,
@@ -156,7 +156,7 @@ struct Feed {
 }
 
 impl Feed {
-    /// Hands over what a partition holds before `until`; whether there was anything.
+    /// Hands over the records of one partition before `until`. Returns `None` when all have been read.
     fn read(
         &mut self,
         until: Offset,
@@ -258,7 +258,7 @@ impl Source for Feed {
     }
 }
 
-/// Where the rows go: each partition's by themselves.
+/// Writes the rows of each partition by themselves.
 struct PerPartition(BTreeMap<Partition, JsonLinesSink<Box<dyn Write + Send>>>);
 
 impl PerPartition {

@@ -1,4 +1,4 @@
-//! What a kept state's folder holds, and how it is spelled.
+//! The files in a fixture of stored state, and their format.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,22 +14,22 @@ use crate::job::Records;
 pub(crate) struct Kept(pub(crate) PathBuf);
 
 impl Kept {
-    /// The pipeline file it was made with.
+    /// Path of the pipeline file that the state belongs to.
     pub(crate) fn pipeline(&self) -> PathBuf {
         self.0.join("pipeline.toml")
     }
 
-    /// The job's folder.
+    /// Path of the job's checkpoints.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.0.join("store/every-aggregate/kept")
     }
 
-    /// A savepoint that was taken before the newest checkpoints.
+    /// Path of a savepoint that is older than the newest checkpoints.
     pub(crate) fn savepoint(&self) -> PathBuf {
         self.checkpoints().join("savepoints/kept")
     }
 
-    /// The records behind the savepoint.
+    /// Reads the records that follow the savepoint.
     pub(crate) fn records(&self) -> Records {
         let read = |line: &Value| {
             let number = |name: &str| line[name].as_i64().expect("a number");
@@ -47,7 +47,7 @@ impl Kept {
         self.write_lines("events.jsonl", records.iter().map(line));
     }
 
-    /// By partition, the rows behind the savepoint; how many of them lie before the checkpoint is told for each.
+    /// Reads the rows that follow the savepoint, by partition.
     pub(crate) fn rows(&self) -> BTreeMap<Partition, (usize, Vec<Value>)> {
         let mut rows: BTreeMap<Partition, (usize, Vec<Value>)> = BTreeMap::new();
         for line in self.lines("rows.jsonl") {

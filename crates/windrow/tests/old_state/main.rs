@@ -1,14 +1,14 @@
-//! State that older versions wrote, restored with today's code: exactly the rows that an uninterrupted run gave then.
+//! Restores state that older versions wrote, and compares the rows with those of an uninterrupted run at that time.
 //!
-//! Every folder `tests/fixtures/state-v*` is such a state, kept for ever and never rewritten; its README says how it was
-//! made. A new version of a format adds a folder of its own beside them.
+//! Every folder `tests/fixtures/state-v*` holds such a state. They are never changed or removed, and their README says how
+//! they were created. A new version of the format adds another folder.
 
 // Helpers of tests fail as tests do.
 #![allow(clippy::panic)]
 
-#[allow(dead_code)] // what only the example needs
+#[allow(dead_code)] // used by the example only
 mod job;
-#[allow(dead_code)] // likewise
+#[allow(dead_code)] // used by the example only
 mod kept;
 
 use std::fs;
@@ -30,7 +30,7 @@ fn all_kept() -> Vec<Kept> {
     kept
 }
 
-/// Goes on over a copy, as a job that keeps its state there or as a new one that begins from there.
+/// Resumes from a copy of the state and compares the rows.
 fn assert_goes_on(kept: &Kept, from_savepoint: bool) {
     let pipeline = pipeline(&kept.pipeline());
     let place = tempfile::tempdir().expect("a folder");

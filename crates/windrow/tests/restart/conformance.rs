@@ -1,4 +1,4 @@
-//! Flink's answers, however often the job is killed or moved on the way.
+//! The job computes Flink's results, however often it is killed or moved.
 
 #[path = "../support/rows.rs"]
 mod compare;
@@ -13,7 +13,7 @@ use crate::job::{JobSetup, RunOutcome};
 use crate::script::{ScriptAction, ScriptedSource};
 use compare::compare;
 
-/// Restarts per case, at most: each one costs a checkpoint on the disk.
+/// At most so many restarts per case, since each writes a checkpoint to the disk.
 const MAX_RESTARTS: usize = 60;
 
 pub(crate) fn conformance_cases() -> Vec<(String, Arc<Vec<String>>, String)> {
@@ -41,7 +41,7 @@ pub(crate) fn assert_answers(setup: &JobSetup, answers: &str, what: &str) {
 }
 
 pub(crate) fn assert_same_rows(answers: &str, found: &str, what: &str) {
-    // Late events are not rows; a killed worker may have seen one twice.
+    // Late events are not rows. A killed worker may have reported one twice.
     let rows = |text: &str| -> String {
         text.lines().filter(|line| !line.contains("\"late\"")).map(|line| format!("{line}\n")).collect()
     };
@@ -65,7 +65,7 @@ fn straight() {
     }
 }
 
-/// A checkpoint after every k-th event, some events behind it that are in no checkpoint, a kill, a restore; and so on.
+/// Repeats: a checkpoint after k events, some more events, a kill, a restore.
 #[test]
 fn killed_and_restored_after_every_kth_event() {
     for (name, events, answers) in conformance_cases() {
@@ -83,7 +83,7 @@ fn killed_and_restored_after_every_kth_event() {
     }
 }
 
-/// What has been read to its end has fired: a second run over the same input finds nothing to do.
+/// All windows fire at the end of bounded input, so a second run has nothing to do.
 #[test]
 fn a_run_that_ended_leaves_nothing_open() {
     for (name, events, answers) in conformance_cases() {
@@ -96,7 +96,7 @@ fn a_run_that_ended_leaves_nothing_open() {
     }
 }
 
-/// Handed over properly, twice.
+/// The partition is revoked and assigned twice.
 #[test]
 fn moved_to_another_worker_midway() {
     for (name, events, answers) in conformance_cases() {
@@ -111,8 +111,8 @@ fn moved_to_another_worker_midway() {
     }
 }
 
-/// The worker sleeps, another one takes over and reads to the end; the sleeper wakes up and goes on as if nothing had
-/// happened, until it finds out. It writes neither row nor checkpoint.
+/// While a worker is paused, another claims its partition and reads to the end. The paused worker then resumes, but writes
+/// neither row nor checkpoint.
 #[test]
 fn a_sleeper_that_wakes_up_changes_nothing() {
     let mut refused = 0;
@@ -136,8 +136,8 @@ fn a_sleeper_that_wakes_up_changes_nothing() {
     assert!(refused > 0, "no sleeper had anything to write, so this shows nothing");
 }
 
-/// Somebody who is not meant to claims the partition and dies; the group says that it is still ours. It is claimed back,
-/// and nothing is lost or written twice.
+/// Another worker claims the partition and dies, although the group still assigns it to this one. This worker claims it
+/// back, and no row is lost or written twice.
 #[test]
 fn a_partition_that_was_taken_by_mistake_is_claimed_back() {
     let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");

@@ -1,4 +1,4 @@
-//! Checkpoints that are not what was written.
+//! Damaged checkpoints.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use windrow_engine::Halt;
 use crate::job::{JobSetup, RunOutcome};
 use crate::script::{ScriptAction, ScriptedSource};
 
-/// A few users, so that the objects stay small and every byte can be hit.
+/// Returns events of a few users, so that the objects stay small and every byte can be damaged.
 fn small_events() -> Arc<Vec<String>> {
     let event = |minute: u32, user: u32| {
         format!(
@@ -21,7 +21,7 @@ fn small_events() -> Arc<Vec<String>> {
     Arc::new((0..60).map(|n| event(n * 2, n % 3)).collect())
 }
 
-/// Two checkpoints, at 20 and at 40, and then the end without another.
+/// Runs a job that takes checkpoints at offsets 20 and 40 and is killed after each.
 fn run_to_two_checkpoints(folder: &Path) -> JobSetup {
     let setup = JobSetup::in_folder(folder);
     let events = small_events();
@@ -67,8 +67,8 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// Goes on over a copy of the folder in which `damage` was done: the same rows as without it, whether the checkpoint was
-/// read in spite of it or the one before was used.
+/// Resumes from a damaged copy of the folder. The rows must be the same, whether the newest checkpoint is still readable
+/// or the one before it is used.
 fn assert_resumes_after_damage(
     made: &(tempfile::TempDir, JobSetup),
     expected: &str,
@@ -89,7 +89,7 @@ fn create_two_checkpoints() -> (tempfile::TempDir, JobSetup) {
     (folder, setup)
 }
 
-/// Every byte of the newest manifest and of its newest state object, one bit of it at a time; and every length.
+/// Flips one bit in every byte of the newest manifest and the newest state object, and cuts both at many lengths.
 #[test]
 fn every_flipped_byte_and_every_cut_is_survived() {
     let (made, expected) = (create_two_checkpoints(), expected_rows());
@@ -104,7 +104,7 @@ fn every_flipped_byte_and_every_cut_is_survived() {
                 bytes[at] ^= 1 << (at % 8);
                 fs::write(folder.join(name), bytes).expect("written");
             });
-            // The object's end is what is cut off most easily; in between every third length does.
+            // Cut at every length near the end, and at every third length elsewhere.
             if at % 3 == 0 || at + 40 > bytes.len() {
                 assert_resumes_after_damage(&made, &expected, &format!("{kind}, cut at {at}"), |folder| {
                     fs::write(folder.join(name), &bytes[..at]).expect("written");
@@ -138,7 +138,7 @@ fn objects_that_changed_places_are_noticed() {
     });
 }
 
-/// Where no generation can be read, the job halts and says so: it does not begin with empty state.
+/// Without a readable generation the job halts and does not start with empty state.
 #[test]
 fn without_a_good_generation_the_job_halts() {
     let made = create_two_checkpoints();
@@ -153,7 +153,7 @@ fn without_a_good_generation_the_job_halts() {
     assert_eq!(partition_files(made.0.path(), "state"), before, "nothing was deleted");
 }
 
-/// A format of the future is no damage: there is no going back behind it.
+/// A newer format is not damage, so the generation before it is not used.
 #[test]
 fn a_newer_format_halts() {
     let made = create_two_checkpoints();
@@ -168,7 +168,7 @@ fn a_newer_format_halts() {
     assert!(halt.to_string().contains("newer than this version"), "{halt}");
 }
 
-/// Leftovers of crashes are deleted by the next complete checkpoint; the kept generations are not.
+/// The next complete checkpoint deletes leftovers of crashes, but none of the kept generations.
 #[test]
 fn what_nobody_needs_is_deleted() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -187,7 +187,7 @@ fn what_nobody_needs_is_deleted() {
     assert!(left.iter().all(|file| !file.ends_with("0000000001-0000000000-0000")), "{left:?}");
 }
 
-/// What the message says: begin from another place, whatever has become of one's own checkpoints.
+/// As the message suggests, `--from` restores from another location when the job's own checkpoints are unreadable.
 #[test]
 fn a_savepoint_helps_where_no_checkpoint_can_be_read() {
     let (made, expected) = (create_two_checkpoints(), expected_rows());
@@ -200,7 +200,7 @@ fn a_savepoint_helps_where_no_checkpoint_can_be_read() {
     assert_eq!(sorted_rows(&made.1.rows.lines()), expected);
 }
 
-/// A store that is empty although rows were written (not mounted, another bucket) is no reason to begin with empty state.
+/// A store that is empty although rows were written, for example an unmounted disk, halts the job.
 #[test]
 fn an_emptied_store_halts_the_job() {
     let made = create_two_checkpoints();

@@ -1,4 +1,4 @@
-//! A checkpoint store that fails, forgets its answers, or is full.
+//! A checkpoint store that fails, loses its responses, or is full.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use crate::job::{JobSetup, RunOutcome, open_folder_store};
 use crate::script::{ScriptAction, ScriptedSource};
 use crate::stores::FaultyStore;
 
-/// Errors before and after the deed, few and many, with kills in between: the same answers.
+/// Errors before and after a call takes effect, with kills in between, do not change the rows.
 #[test]
 fn errors_and_lost_answers_change_nothing() {
     let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
@@ -26,7 +26,7 @@ fn errors_and_lost_answers_change_nothing() {
             assert!(matches!(run, RunOutcome::Killed), "{run}");
         }
         let run = setup.run(ScriptedSource::new(&events, Vec::new()));
-        // The very last checkpoint may have met an error.
+        // The last checkpoint may have failed.
         assert!(
             matches!(run, RunOutcome::Ended(WorkerOutcome::InputExhausted | WorkerOutcome::StoppedWithoutCheckpoint)),
             "{run}"
@@ -35,7 +35,7 @@ fn errors_and_lost_answers_change_nothing() {
     }
 }
 
-/// A full disk stops no event; when there is room again, the next checkpoint is complete.
+/// A full disk does not stop processing. The next checkpoint completes when there is space again.
 #[test]
 fn a_full_disk_is_lived_with() {
     let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
@@ -55,7 +55,7 @@ fn a_full_disk_is_lived_with() {
     assert_answers(&setup, &answers, &name);
 }
 
-/// A store that is away when a partition is opened is waited for, and a stop is heard meanwhile.
+/// A worker that waits for an unreachable store before it opens a partition still stops when asked to.
 #[test]
 fn a_stop_is_heard_while_the_store_is_away() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -73,7 +73,7 @@ fn a_stop_is_heard_while_the_store_is_away() {
     });
 }
 
-/// Rows that the store lost are written again from the last checkpoint on.
+/// When the row store loses rows, the worker writes them again from its last checkpoint on.
 #[test]
 fn rows_that_were_lost_are_written_again() {
     let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "random").expect("a case");
@@ -86,7 +86,7 @@ fn rows_that_were_lost_are_written_again() {
         setup.rows.lines()
     };
     let rows = setup.rows.clone();
-    // The one checkpoint is taken as soon as there is something to keep.
+    // The only checkpoint is taken as soon as there is state.
     let then = vec![
         (1_000, ScriptAction::AwaitAnyCheckpoint),
         (3_000, ScriptAction::Run(Arc::new(move || rows.clear()))),
@@ -96,7 +96,7 @@ fn rows_that_were_lost_are_written_again() {
     let setup = JobSetup { checkpoints, ..setup };
     setup.run(ScriptedSource::new(&events, then)).expect_end();
     let found = setup.rows.lines();
-    // Whatever fired behind the last checkpoint is there; what fired before it went with the store.
+    // Rows that fired after the last checkpoint are there; earlier ones were lost with the store.
     let behind: Vec<_> = straight.lines().skip_while(|line| !found.starts_with(line)).collect();
     assert!(!behind.is_empty() && behind.len() < straight.lines().count(), "{name}: {} lines", behind.len());
     let same = behind.join("\n") == found.trim_end();
@@ -104,7 +104,7 @@ fn rows_that_were_lost_are_written_again() {
     assert!(same, "{name}: {wanted} rows wanted, {got} found, of {}", answers.lines().count());
 }
 
-/// A store in which everybody can create everything cannot tell who owns a partition: it is refused.
+/// Without conditional writes a store cannot decide who owns a partition, so it is refused.
 #[test]
 fn a_store_without_conditional_writes_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! The shipped job over a script.
+//! The shipped pipeline with scripted input and rows in memory.
 
 use std::fmt;
 use std::path::Path;
@@ -16,7 +16,7 @@ use windrow_spec::{Pipeline, PipelineOverride, SHIPPED_PIPELINE, parse};
 use crate::rows::MemoryRowStore;
 use crate::script::{KILLED, ScriptedSource};
 
-/// What every run of a job has in common.
+/// What all runs of one job share.
 #[derive(Clone)]
 pub(crate) struct JobSetup {
     pub(crate) pipeline: Arc<Pipeline>,
@@ -61,7 +61,7 @@ impl JobSetup {
         Self { pipeline: Arc::new(shipped_pipeline(&[])), rows, checkpoints }
     }
 
-    /// With the fence of its own rows, after they were replaced.
+    /// Uses the fence of the current rows, after they were replaced.
     pub(crate) fn with_fence_of_rows(mut self) -> Self {
         self.checkpoints.fence = Arc::new(self.rows.clone());
         self
@@ -80,7 +80,7 @@ impl JobSetup {
         self.run_with_metrics(script, stop, &WorkerMetrics::new(self.pipeline.views.len()))
     }
 
-    /// A run; what the worker says of itself is in `metrics`.
+    /// Runs the job with these metrics.
     pub(crate) fn run_with_metrics(
         &self,
         script: ScriptedSource,

@@ -1,9 +1,8 @@
-//! Stopping, killing and moving the real worker over real checkpoints in a folder, event by event.
+//! Stops, kills and moves the real worker, event by event, with real checkpoints in a folder.
 //!
-//! Records come from a script instead of Kafka and rows go to memory instead of Redis, so that every moment can be hit
-//! exactly; the memory keeps the promises of a fenced store and fails the test where the worker breaks its own: a row
-//! written twice, a row missing, a value that goes back in event time. What claims something about Kafka and Redis is
-//! tested on them (`../end_to_end`).
+//! A script replaces Kafka and memory replaces Redis, so that a test can choose the exact moment. The memory behaves like a
+//! fenced store. It fails the test when a row is written twice, is missing, or goes back in event time. Tests with real
+//! Kafka and Redis are in `../end_to_end`.
 
 // Helpers of tests fail as tests do.
 #![allow(clippy::panic, clippy::print_stdout)]

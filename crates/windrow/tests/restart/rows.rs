@@ -1,4 +1,4 @@
-//! A store of rows in memory, with a fence.
+//! Rows in memory with a fence, in place of Redis.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use windrow_engine::{
     RowFence, Sink, ViewRowCount,
 };
 
-/// What all workers share.
+/// The rows and fences that all workers share.
 #[derive(Clone, Default)]
 pub(crate) struct MemoryRowStore(Arc<Mutex<RowStoreState>>);
 
@@ -20,9 +20,9 @@ pub(crate) struct MemoryRowStore(Arc<Mutex<RowStoreState>>);
 struct RowStoreState {
     lines: Vec<u8>,
     fences: BTreeMap<Partition, (Epoch, Vec<ViewRowCount>)>,
-    /// Every row there is: view, entity, window.
+    /// How often each row was written, by view, entity and window.
     write_counts: BTreeMap<(usize, String, Window), u64>,
-    /// The newest window of every entity in views whose key names no window: what a reader sees last.
+    /// The newest window of every entity: what a reader sees where the key does not name the window.
     newest: BTreeMap<(Partition, usize, String), Window>,
     refused: u64,
 }
@@ -32,22 +32,22 @@ impl MemoryRowStore {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All rows as JSON lines, as they were written.
+    /// Returns all rows as JSON lines, in the order of writing.
     pub(crate) fn lines(&self) -> String {
         String::from_utf8(self.lock_state().lines.clone()).expect("JSON lines")
     }
 
-    /// Rows of former owners that were turned away.
+    /// Number of rows of former owners that the fence refused.
     pub(crate) fn refused_rows(&self) -> u64 {
         self.lock_state().refused
     }
 
-    /// A store of its own with the same content.
+    /// Copies the content to an independent store.
     pub(crate) fn copy(&self) -> Self {
         Self(Arc::new(Mutex::new(self.lock_state().clone())))
     }
 
-    /// Loses everything, as a Redis without persistence does.
+    /// Loses everything, as a restarted Redis without persistence does.
     pub(crate) fn clear(&self) {
         *self.lock_state() = RowStoreState::default();
     }
@@ -93,7 +93,7 @@ impl RowFence for MemoryRowStore {
     }
 }
 
-/// One worker's side.
+/// One worker's sink into the store.
 pub(crate) struct MemorySink {
     store: MemoryRowStore,
     json: JsonLinesSink<Box<dyn Write + Send>>,
@@ -135,7 +135,7 @@ impl Sink for MemorySink {
         *seen = row.window;
         drop(state);
         self.json.write_row(origin, row);
-        // Nothing waits in a buffer when the store is emptied.
+        // No row may stay in a buffer when a test clears the store.
         self.json.flush().expect("memory takes it");
     }
 

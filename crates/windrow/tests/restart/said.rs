@@ -1,4 +1,4 @@
-//! What a worker says of its checkpoints.
+//! Metrics of checkpoints and restores.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ fn is_complete(event: &CheckpointRecord) -> bool {
     matches!(event.state, CheckpointState::Complete { .. })
 }
 
-/// Checkpoints that are complete, one that failed, and the one that the next owner was restored from.
+/// Complete checkpoints, a failed one, and the one from which the next owner restores.
 #[test]
 fn checkpoints_are_told_one_by_one() {
     let (_, events, _) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
@@ -36,7 +36,7 @@ fn checkpoints_are_told_one_by_one() {
     let then = vec![
         (50, ScriptAction::AwaitCheckpoint),
         (50, ScriptAction::Run(Arc::new(move || full.is_full.store(true, Ordering::Relaxed)))),
-        // A snapshot is cut in the turn before the first of these, and handed to the keeper in the one after it.
+        // The turn before the first of these cuts a snapshot; the turn after it sends the snapshot to the checkpoint thread.
         (60, ScriptAction::Run(Arc::new(|| ()))),
         (60, ScriptAction::Run(Arc::new(await_attempt))),
         (200, ScriptAction::Run(Arc::new(move || room.is_full.store(false, Ordering::Relaxed)))),
@@ -84,7 +84,7 @@ fn checkpoints_are_told_one_by_one() {
     );
     assert_eq!((restored.partition, restored.offset, &restored.savepoint_place), (0, Some(last.offset), &None));
     assert_eq!(said.checkpoints.in_progress_count(), 0);
-    // Its last checkpoint, with which it stopped.
+    // The last checkpoint, taken at the stop.
     let [facts] = &said.partitions.get()[..] else { panic!("one partition is owned") };
     assert_eq!((facts.epoch, facts.offset, facts.checkpoint_offset), (2, Some(320), Some(320)));
     assert!(facts.state_bytes > 0 && facts.checkpoint_at_ms.is_some(), "{facts:?}");

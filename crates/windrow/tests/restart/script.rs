@@ -1,4 +1,4 @@
-//! Records from a script: which events are handed over, where a checkpoint is waited for, where everything ends.
+//! A source that follows a script: it waits for checkpoints, kills or revokes at chosen offsets.
 
 use std::sync::Arc;
 use std::thread;
@@ -6,38 +6,38 @@ use std::time::{Duration, Instant};
 
 use windrow_engine::{Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 
-/// The only partition.
+/// The source has only this partition.
 pub(crate) const PARTITION: Partition = 0;
-/// What a killed worker halts with.
+/// The reason with which a killed worker halts.
 pub(crate) const KILLED: &str = "killed";
 
-/// What happens when reading gets to an offset.
+/// What happens when the worker reaches an offset.
 #[derive(Clone)]
 pub(crate) enum ScriptAction {
-    /// Goes on once a checkpoint at this offset is complete.
+    /// Waits for a complete checkpoint at this offset.
     AwaitCheckpoint,
-    /// Goes on once any checkpoint is complete.
+    /// Waits for any complete checkpoint.
     AwaitAnyCheckpoint,
-    /// Goes on once the worker has gone back.
+    /// Waits until the worker seeks back.
     AwaitSeek,
-    /// The process dies.
+    /// Ends the worker as a crash does.
     Kill,
-    /// The group gives the partition to somebody else, and says so; the worker's run ends when it has let go.
+    /// Revokes the partition. The run ends when the worker has released it.
     Revoke,
-    /// The process sleeps while somebody else, here, takes the partition over; then it wakes up and goes on.
+    /// Runs this function while the worker is paused, for example another worker that claims the partition.
     Run(Arc<dyn Fn() + Send + Sync>),
 }
 
-/// A partition's records.
+/// Hands over a partition's records as the script demands.
 pub(crate) struct ScriptedSource {
     pub(crate) events: Arc<Vec<String>>,
-    /// What happens at which offset, in order.
+    /// Actions by offset, in order.
     pub(crate) actions: Vec<(Offset, ScriptAction)>,
     position: Option<Offset>,
     committed: Option<Offset>,
     announced: bool,
     has_sought: bool,
-    /// Since when a checkpoint is waited for.
+    /// Start of the wait for a checkpoint.
     waiting_since: Option<Instant>,
     ending: ScriptEnd,
 }
@@ -90,7 +90,7 @@ impl Source for ScriptedSource {
             ScriptEnd::NotYet => {}
         }
         let Some(position) = self.position else { return Self::idle() };
-        // What lies behind is done with, also where the worker began later.
+        // Drop actions before the position, also when the worker started after them.
         self.actions.retain(|(at, _)| *at >= position);
         if let Some((at, then)) = self.actions.first().cloned()
             && at == position

@@ -1,22 +1,22 @@
-//! A checkpoint store that misbehaves as told.
+//! A checkpoint store with configurable faults.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-/// Passes everything on to another store, unless told otherwise.
+/// Passes every call to another store, except for the configured faults.
 #[derive(Debug)]
 pub(crate) struct FaultyStore {
     inner: Arc<dyn CheckpointStore>,
-    /// Of a hundred calls, so many fail before they take effect, and so many after.
+    /// Of a hundred calls, so many fail before they take effect.
     pub(crate) failing_percent: AtomicU64,
     pub(crate) lost_answer_percent: AtomicU64,
-    /// Nothing can be created: the disk is full.
+    /// Every `create` fails as on a full disk.
     pub(crate) is_full: AtomicBool,
-    /// What could not be created because of that.
+    /// How many calls of `create` failed for that reason.
     pub(crate) refused_creates: AtomicU64,
-    /// What exists is created once more, as stores without conditional writes do.
+    /// `create` overwrites existing objects, as stores without conditional writes do.
     pub(crate) overwrites_existing: AtomicBool,
     calls: AtomicU64,
 }
@@ -35,7 +35,7 @@ impl FaultyStore {
     }
 
     fn call_with_faults<T>(&self, work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
-        // Scattered as if at random, and the same in every run.
+        // The faults are spread like random ones, but are the same in every run.
         let number = self.calls.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (before, after) = ((number >> 32) % 100, (number >> 40) % 100);
         if before < self.failing_percent.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Pipelines that changed between two runs, savepoints, and state that is not ours.
+//! Pipelines that change between two runs, `--from`, and state of other jobs.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ fn rows_of_view(view: &str, lines: &str) -> String {
     lines.lines().filter(|line| line.contains(view)).map(|line| format!("{line}\n")).collect()
 }
 
-/// A changed view halts with the list of what would be lost; with `--drop-state` it begins anew, and the other goes on
-/// with its state.
+/// A changed view halts the job with a list of the state that would be lost. With `--drop-state` this view starts empty,
+/// and the other keeps its state.
 #[test]
 fn a_changed_view_needs_permission_and_the_others_keep_their_state() {
     let (events, answers) = late_case();
@@ -51,7 +51,7 @@ fn a_changed_view_needs_permission_and_the_others_keep_their_state() {
     super::conformance::assert_same_rows(&wanted, &found, "user_features");
 }
 
-/// A view that is gone, and one that is new.
+/// One view is removed and another is added.
 #[test]
 fn a_view_can_go_and_another_come() {
     let (events, answers) = late_case();
@@ -107,12 +107,12 @@ fn what_is_not_ours_is_refused() {
     accepting.checkpoints.accepts_added_partitions = true;
     let then = vec![(50, ScriptAction::AwaitAnyCheckpoint), (50, ScriptAction::Kill)];
     accepting.run(ScriptedSource::new(&events, then)).expect_killed();
-    // Written down at once: the next start need not be told again, although nothing new has come.
+    // The decision is stored at once, so the next start needs no flag, even without new events.
     accepting.checkpoints.accepts_added_partitions = false;
     accepting.run(ScriptedSource::new(&events, Vec::new())).expect_end();
 }
 
-/// `--from` goes back once; the same command given again goes on.
+/// `--from` restores once. The same command again resumes from the job's own checkpoints.
 #[test]
 fn a_job_begins_from_another_place_once() {
     let (events, answers) = late_case();
@@ -134,14 +134,14 @@ fn a_job_begins_from_another_place_once() {
         "{newest:?}"
     );
 
-    // With the first place gone, only the job's own checkpoints can help.
+    // Without the first location, only the job's own checkpoints remain.
     drop(first);
     new.run(ScriptedSource::new(&events, Vec::new())).expect_end();
     assert_answers(&new, &answers, "from another place");
 }
 
-/// The order of a view's rows depends on the other views, which decide when an entity's slot is free. So numbers of rows
-/// mean the same only as long as all views are the same: with one dropped, none is taken for being there already.
+/// The order of a view's rows depends on the other views, which decide when an entity's slot is free. So row numbers are
+/// comparable only while all views stay the same. After a view is dropped, no row counts as already written.
 #[test]
 fn row_numbers_end_with_the_set_of_views() {
     let (events, _) = late_case();

@@ -1,20 +1,20 @@
-//! Replay's result files, compared as multisets of rows.
+//! Compares result files of `windrow replay` as multisets of rows.
 //!
-//! Two rows agree when they have the same members, everything that is no floating-point number is equal, and
-//! floating-point numbers agree within a relative error of 1e-9 (sums may be added up in another order). An integer never
-//! agrees with a floating-point number.
+//! Two rows agree when they have the same members and all values agree. Floating-point numbers may differ by a relative
+//! error of 1e-9, since sums may be added up in another order. All other values must be equal, and an integer never agrees
+//! with a floating-point number.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-/// Relative error that is nobody's fault.
+/// The relative error that rounding may cause.
 const TOLERANCE: f64 = 1e-9;
-/// Differences that an error lists; the rest is counted.
+/// How many differences an error lists; it counts the rest.
 const LISTED: usize = 10;
 
-/// Compares two result files; gives the number of rows, or the first differences.
+/// Compares two result files. Returns the number of rows, or a report of the first differences.
 pub(crate) fn compare(expected: &str, actual: &str) -> Result<usize, String> {
     let (mut expected, mut actual) = (Groups::read(expected)?, Groups::read(actual)?);
     let mut differences = Vec::new();
@@ -52,7 +52,7 @@ fn report(agree: usize, differences: &[String]) -> String {
     text
 }
 
-/// Rows by everything that has to be equal.
+/// Rows, grouped by everything that has to be equal.
 struct Groups(BTreeMap<String, Vec<Numbers>>);
 
 /// A row's floating-point numbers, in the order of their members' names.

@@ -1,20 +1,20 @@
-//! The built binary as a person runs it: arguments and standard input in, exit code and both outputs back.
+//! Runs the built binary: arguments and standard input go in, exit code and both outputs come back.
 //!
-//! Owns: starting it in the project's folder without the environment's influence, and a limit to how long it may take.
+//! Owns: starting it in the project's folder, independent of the environment, and the time limit.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// No command of these tests takes longer, also not on a busy machine.
+/// The time limit of a command, long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The project's root, where the commands of its documentation are run.
+/// Returns the project's root, in which the documentation runs its commands.
 pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// `windrow ARGS…`, not yet started.
+/// Prepares `windrow ARGS…` without starting it.
 pub(crate) fn windrow<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
     command.current_dir(project()).stdin(Stdio::null());
@@ -27,14 +27,14 @@ pub(crate) fn windrow<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Comma
     command
 }
 
-/// What a command left behind.
+/// The exit code and the outputs of a command that ended.
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
 }
 
-/// Runs `windrow ARGS…` with `input` on standard input until it ends.
+/// Runs `windrow ARGS…` to its end with `input` on standard input.
 pub(crate) fn run_with<S: AsRef<str>>(args: impl IntoIterator<Item = S>, input: impl Into<Vec<u8>>) -> Finished {
     let mut command = assert_cmd::Command::from_std(windrow(args));
     let output = command.write_stdin(input).timeout(PATIENCE).output().expect("windrow starts");
@@ -45,25 +45,25 @@ pub(crate) fn run_with<S: AsRef<str>>(args: impl IntoIterator<Item = S>, input: 
     }
 }
 
-/// Runs `windrow ARGS…` until it ends.
+/// Runs `windrow ARGS…` to its end.
 pub(crate) fn run<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Finished {
     run_with(args, Vec::new())
 }
 
 impl Finished {
-    /// Standard output as text.
+    /// Returns standard output as text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).expect("standard output is UTF-8")
     }
 
-    /// Itself, if it ended with `code`.
+    /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "exit code; it said:\n{}", self.stderr);
         self
     }
 
-    /// Itself, if it said all of `parts` on standard error.
+    /// Asserts that standard error contains all of `parts`.
     #[track_caller]
     pub(crate) fn saying(self, parts: &[&str]) -> Self {
         for part in parts {

@@ -1,4 +1,4 @@
-//! `windrow state list`: the checkpoints and savepoints of a pipeline's job.
+//! `windrow state list`: lists the checkpoints and savepoints of a job.
 
 use serde_json::{Value, json};
 use windrow_engine::CheckpointStore;
@@ -8,8 +8,8 @@ use windrow_engine::checkpoint::inspect::{self, StoredCheckpoint, StoredSavepoin
 use super::{age_ms, format_timestamp, format_watermark, store_unavailable};
 use crate::cli::StateListArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::state_place::JobStateFolder;
-use crate::status::{format_byte_size, format_count, format_duration_ms};
+use crate::format::{format_byte_size, format_count, format_duration_ms};
+use crate::job_state_folder::JobStateFolder;
 use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {

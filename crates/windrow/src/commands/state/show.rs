@@ -1,4 +1,4 @@
-//! `windrow state show`: what is inside a savepoint, or in the newest checkpoints of a job.
+//! `windrow state show`: shows the contents of a savepoint, or of the newest checkpoints of a job.
 
 use std::fmt::Write;
 
@@ -10,16 +10,16 @@ use windrow_engine::checkpoint::inspect::{FolderKind, StateContents, StateObject
 use super::{StateFolder, age_ms, format_timestamp, format_watermark, store_unavailable};
 use crate::cli::StateShowArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::status::{format_byte_size, format_count, format_duration_ms, format_plural};
-use crate::{print, progress, table};
+use crate::format::{format_byte_size, format_count, format_duration_ms, format_plural};
+use crate::{print, progress_bar, table};
 
-/// Characters of a view's definition in one line.
+/// Width of the column with a view's definition, in characters.
 const DEFINITION_WIDTH: u16 = 72;
 
-/// A checkpoint, and what is in its state objects.
+/// A checkpoint, and the contents of its state objects.
 type InspectedCheckpoint<'a> = (&'a CheckpointManifest, StateContents);
 
-/// A feature view, over all partitions.
+/// Rows and bytes of a feature view over all partitions.
 struct ViewTotals<'a> {
     name: &'a str,
     definition: &'a str,
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     let folder = StateFolder::open(&args.path, args.partition)?;
     let newest = folder.newest_manifests();
     let total: u64 = newest.iter().map(|manifest| manifest.bytes()).sum();
-    let bar = progress::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} read {eta}");
+    let bar = progress_bar::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} read {eta}");
     let mut objects = StateObjectReader::new(&*folder.store);
     let mut opened: Vec<InspectedCheckpoint<'_>> = Vec::with_capacity(newest.len());
     for manifest in newest {

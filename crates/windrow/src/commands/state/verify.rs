@@ -1,4 +1,4 @@
-//! `windrow state verify`: can everything in a savepoint or a job's folder be used?
+//! `windrow state verify`: checks that everything in a savepoint or a job's folder can be used.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,10 +12,10 @@ use windrow_engine::checkpoint::inspect::{
 use super::{StateFolder, store_unavailable};
 use crate::cli::StateVerifyArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::status::{format_byte_size, format_plural};
-use crate::{pipeline_file, print, progress};
+use crate::format::{format_byte_size, format_plural};
+use crate::{pipeline_file, print, progress_bar};
 
-/// A checkpoint, and what of it cannot be used.
+/// A checkpoint, and its objects that cannot be used.
 struct CheckpointVerdict<'a> {
     found: &'a StoredCheckpoint,
     unusable: Vec<UnusableObject>,
@@ -31,9 +31,9 @@ impl CheckpointVerdict<'_> {
     }
 }
 
-/// What a pipeline would do with the state.
+/// How a pipeline would use the state.
 struct PipelineCompatibility {
-    /// The state is of another pipeline or topic, for this reason.
+    /// Why the state is of another pipeline or topic.
     mismatch: Option<String>,
     fates: Vec<(String, ViewCompatibility)>,
 }
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &StateVerifyArgs) -> Result<ExitStatus, CommandFailure> 
 fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>, CommandFailure> {
     let readable = folder.found.iter().filter_map(|found| found.manifest.as_ref().ok());
     let total: u64 = readable.map(windrow_engine::checkpoint::CheckpointManifest::bytes).sum();
-    let bar = progress::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} verified {eta}");
+    let bar = progress_bar::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} verified {eta}");
     let mut objects = StateObjectReader::new(&*folder.store);
     let mut verdicts = Vec::with_capacity(folder.found.len());
     for found in &folder.found {
@@ -64,7 +64,7 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
                 objects.read(manifest, |part| bar.inc(part.bytes)).map_err(|fault| store_unavailable(&fault))?.unusable
             }
         };
-        // A job that is running deletes its older checkpoints meanwhile.
+        // A running job deletes its older checkpoints meanwhile.
         if !unusable.is_empty()
             && !inspect::checkpoint_exists(&*folder.store, found).map_err(|fault| store_unavailable(&fault))?
         {
@@ -97,7 +97,7 @@ fn check_compatibility(path: &Path, folder: &StateFolder) -> Result<PipelineComp
     Ok(plan)
 }
 
-/// `Err` is what keeps a job from using it, the worst first.
+/// Returns the most severe reason why a job cannot use the state.
 fn overall_outcome(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],

@@ -1,4 +1,4 @@
-//! Lines that are not events become dead letters: nothing else changes, and nothing of them is lost.
+//! Lines that are not events become dead letters with all their bytes. Other lines are not affected.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use super::replay;
 
 const EVENTS: &str = include_str!("../../conformance/boundaries.events.jsonl");
 
-/// One line of every kind that is no event, and a part of the reason it gets.
+/// One line for each reason why a line is not an event, and a part of that reason.
 const NO_EVENTS: &[(&[u8], &str)] = &[
     // not JSON, or not an object
     (b"", "the record is empty"),
@@ -81,7 +81,7 @@ const NO_EVENTS: &[(&[u8], &str)] = &[
     (b"{\"event_time\":\"2024-01-01T10:00:00[Asia/Seoul]\",\"user_id\":\"a\"}", "names a time zone in brackets"),
 ];
 
-/// Replays `lines` with a dead-letter file; gives the rows, what was said, and the dead letters.
+/// Replays `lines` with a dead-letter file. Returns the rows, standard error, and the dead letters.
 fn replay_with_dead_letters(lines: &[u8]) -> (String, String, Vec<Value>) {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("dead.jsonl");
@@ -91,7 +91,7 @@ fn replay_with_dead_letters(lines: &[u8]) -> (String, String, Vec<Value>) {
     (replayed.text().to_owned(), replayed.stderr, letters)
 }
 
-/// The original bytes in a dead letter.
+/// Returns the original bytes in a dead letter.
 fn payload(letter: &Value) -> Vec<u8> {
     match letter.get("payload") {
         Some(text) => text.as_str().expect("text").as_bytes().to_owned(),
@@ -145,7 +145,7 @@ fn a_dead_letter_file_is_written_anew_and_empty_where_all_is_well() {
     assert_eq!(fs::read_to_string(path).expect("it is there"), "");
 }
 
-/// Whatever is nested, and wherever: it costs neither the stack nor the rest of the rows.
+/// Deep nesting anywhere in a record neither overflows the stack nor costs other rows.
 #[test]
 fn nesting_a_hundred_thousand_deep_is_a_dead_letter() {
     const DEPTH: usize = 100_000;
@@ -169,7 +169,7 @@ fn nesting_a_hundred_thousand_deep_is_a_dead_letter() {
     }
 }
 
-/// A line may be longer than anything that is read; what is kept of it is its beginning.
+/// A line may exceed the limit for events. Its dead letter keeps the beginning.
 #[test]
 fn a_line_of_five_megabytes_is_a_dead_letter() {
     let long = format!("{{\"event_time\":0,\"user_id\":\"a\",\"x\":\"{}\"}}", "x".repeat(5_000_000));

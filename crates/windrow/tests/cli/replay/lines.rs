@@ -1,4 +1,4 @@
-//! What a file of lines may look like, and what numbers mean as times.
+//! Formats of input lines, and numbers as event times.
 
 use std::fs;
 
@@ -40,13 +40,13 @@ fn an_empty_file_gives_an_empty_file() {
     assert_eq!(fs::read_to_string(output).expect("it is there"), "");
 }
 
-/// A file's lines are numbered from 0 across buffers, whatever their length.
+/// Offsets are line numbers from 0, also where lines cross the ends of buffers.
 #[test]
 fn lines_that_span_buffers_are_whole() {
     let long = |user: &str, bytes: usize| {
         format!("{{\"event_time\":0,\"pad\":\"{}\",\"user_id\":\"{user}\"}}\n", "x".repeat(bytes))
     };
-    // Together several buffers of a mebibyte, and the third begins one byte before the end of the first buffer.
+    // The lines fill several buffers of one mebibyte. The third line begins one byte before the end of the first buffer.
     let first = long("a", 600_000);
     let second = long("b", 1024 * 1024 - 1 - first.len() - long("b", 0).len());
     let lines = format!("{first}{second}{}{}{}", long("c", 1_000_000), long("d", 0), long("e", 900_000));
@@ -55,7 +55,7 @@ fn lines_that_span_buffers_are_whole() {
     assert_eq!(users.len(), 5, "{users:?}");
 }
 
-/// Row 2 of what must not hurt: a number means milliseconds since 1970, whatever its writer meant.
+/// A number always means milliseconds since 1970 (fault row 2).
 #[test]
 fn numbers_are_milliseconds() {
     let times: [(&str, i64); 13] = [
@@ -63,7 +63,7 @@ fn numbers_are_milliseconds() {
         ("-86400000", -86_400_000),
         ("\"1969-12-31T23:59:59.9971Z\"", -3),
         ("-2", -2),
-        ("-0.5", -1), // into the past, as times in text
+        ("-0.5", -1), // rounds towards the past, as times in text do
         ("0", 0),
         ("0.9", 0),
         ("1704067200", 1_704_067_200), // seconds: the 20th of January 1970

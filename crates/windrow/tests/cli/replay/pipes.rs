@@ -1,4 +1,4 @@
-//! Replay between other programs: readers that leave, writers that stay, and signals.
+//! `windrow replay` in a pipeline of programs: closed output, open input, and signals.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::windrow::{run, windrow};
 
-/// How long a command may take to end once it has reason to.
+/// How long a command may take to end after a signal or a closed pipe.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `windrow ARGS…` with all three pipes in our hands; ended with the test.
+/// `windrow ARGS…` with all three pipes connected to the test, which kills it at its end.
 struct RunningReplay(Child);
 
 impl RunningReplay {
@@ -28,7 +28,7 @@ impl RunningReplay {
         kill_process(id, signal).expect("it is there");
     }
 
-    /// How it ended and what it said on standard error, or nothing when it does not end soon.
+    /// Returns the exit status and standard error, or `None` when the command does not end in time.
     fn wait_for_end(&mut self) -> Option<(ExitStatus, String)> {
         let start = Instant::now();
         while start.elapsed() < END_TIMEOUT {
@@ -45,7 +45,7 @@ impl RunningReplay {
 
 impl Drop for RunningReplay {
     fn drop(&mut self) {
-        // It may have ended already, which is what is wanted.
+        // The command may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -55,7 +55,7 @@ fn many_events() -> Vec<u8> {
     run(["generate", "--to", "-", "--count", "50000", "--backlog", "6h", "--users", "500"]).expect(0).stdout
 }
 
-/// As in `windrow replay … --output - | head -1`.
+/// This is `windrow replay … --output - | head -1`.
 #[test]
 fn a_reader_that_leaves_ends_replay_with_a_sentence() {
     let folder = tempfile::TempDir::new().expect("a folder");
@@ -91,7 +91,7 @@ fn a_signal_ends_replay_while_events_keep_coming() {
         let mut input = replay.0.stdin.take().expect("standard input");
         input.write_all(&events).expect("it reads");
         replay.send_signal(signal);
-        // Goes on until nobody reads any more.
+        // Writes until the reading end is closed.
         let feeding = thread::spawn(move || while input.write_all(b"no event\n").is_ok() {});
         let (status, said) = replay.wait_for_end().expect("it ends although there is more to read");
         feeding.join().expect("the writer ends");
@@ -111,7 +111,7 @@ fn a_signal_ends_replay_while_it_waits_for_events() {
         let mut replay = RunningReplay::start(&["replay", "--input", "-", "--output", "/dev/null"]);
         let mut input = replay.0.stdin.take().expect("standard input");
         input.write_all(include_bytes!("../../conformance/late.events.jsonl")).expect("it reads");
-        thread::sleep(Duration::from_millis(300)); // now it has read all and waits
+        thread::sleep(Duration::from_millis(300)); // by then it has read everything and waits
         replay.send_signal(signal);
         let (status, said) = replay.wait_for_end().expect("it ends although its input is still open");
         assert_eq!(status.code(), Some(9), "{said}");
@@ -124,20 +124,20 @@ fn a_signal_ends_replay_while_it_waits_for_events() {
 fn a_second_signal_ends_replay_at_once() {
     let mut replay = RunningReplay::start(&["replay", "--input", "-", "--output", "/dev/null"]);
     let input = replay.0.stdin.take().expect("standard input");
-    thread::sleep(Duration::from_millis(300)); // it has started and waits
+    thread::sleep(Duration::from_millis(300)); // by then it has started and waits
     for _ in 0..2 {
-        // The first may have been enough.
+        // The first signal may have ended it already.
         if replay.0.try_wait().expect("its state").is_none() {
             replay.send_signal(Signal::INT);
         }
-        thread::sleep(Duration::from_millis(500)); // closer together they would count as one
+        thread::sleep(Duration::from_millis(500)); // two signals within 300 ms count as one
     }
     let (status, said) = replay.wait_for_end().expect("it ends although its input is still open");
     assert!(status.code() == Some(9) || status.signal() == Some(Signal::INT.as_raw()), "{status}: {said}");
     drop(input);
 }
 
-/// Whoever follows a pipe sees a row when its window closes, not when the pipe does.
+/// A row is written when its window closes, not when the input ends.
 #[test]
 fn rows_appear_while_the_input_stays_open() {
     let mut replay = RunningReplay::start(&["replay", "--input", "-", "--output", "-"]);

@@ -1,4 +1,4 @@
-//! User ids are any text: they come out as they went in, and no two of them are one.
+//! User ids are arbitrary text: they are written unchanged, and different ids stay different.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ const HOSTILE: &[&str] = &[
     "🛒",
     "👩‍👩‍👧‍👦",
     "한국어",
-    "\u{1112}\u{1161}\u{11ab}", // 한 in three letters
+    "\u{1112}\u{1161}\u{11ab}", // 한, decomposed into three letters
     "한",
     "e\u{301}",
     "é",
@@ -88,7 +88,7 @@ fn a_number_as_id_is_its_text() {
     }
 }
 
-/// The key is a field like any other to aggregates and conditions, and a long number is a long key.
+/// Aggregates and conditions can use the key as a field. A long number as key keeps all digits.
 #[test]
 fn a_number_as_id_is_its_text_to_features_and_limits_too() {
     for number in ["7", "1.50"] {

@@ -1,4 +1,4 @@
-//! What windows and aggregates mean, through pipeline files of our own and answers worked out by hand.
+//! Windows and aggregates: pipeline files of these tests, and results calculated by hand.
 
 use std::fs;
 use std::path::Path;
@@ -72,7 +72,7 @@ fn its_plan_names_every_aggregate() {
     }
 }
 
-/// Replays with sessions only a millisecond long, so that each event shows its own time.
+/// Replays with a session gap of one millisecond, so that each session starts at the time of one event.
 fn session_starts(time_zone: &str, times: &[&str]) -> Vec<i64> {
     let lines: String = times
         .iter()
@@ -105,7 +105,7 @@ fn a_time_without_an_offset_is_read_in_the_pipelines_time_zone() {
     assert_eq!(session_starts("Asia/Seoul", &times), [TEN_UTC - 9 * HOUR, TEN_UTC, TEN_UTC + 3 * HOUR + HOUR / 2]);
 }
 
-/// As Java reads them: a local time that a clock change skips moves on by the gap, a repeated one takes the earlier offset.
+/// As in Java: a local time that a clock change skips moves forward by the gap. A repeated one has the earlier offset.
 #[test]
 fn local_times_around_clock_changes() {
     const MARCH_10_MIDNIGHT_UTC: i64 = 1_710_028_800_000;
@@ -131,7 +131,7 @@ fn windows_before_1970_begin_at_multiples_of_the_slide_too() {
 
 #[test]
 fn a_watermark_without_patience_makes_late_what_is_a_millisecond_behind() {
-    // Tumbling, because a sliding window has others left to go to.
+    // Tumbling, because an event that is late for one sliding window may still be in time for others.
     let event = |time: i64| format!("{{\"event_time\":{time},\"user_id\":\"a\"}}\n");
     let late = |patience: &str| {
         let patience = format!("watermark.max_out_of_orderness={patience}");
@@ -140,11 +140,11 @@ fn a_watermark_without_patience_makes_late_what_is_a_millisecond_behind() {
         let replayed = run_with(args, [event(HOUR), event(HOUR - 1)].concat()).expect(0);
         rows_of(&replayed, "user_features").iter().filter(|row| row["late"] == true).count()
     };
-    // The watermark is patience and 1 ms behind the event on the window's end.
+    // The event at the window's end puts the watermark 1 ms before the end, minus the allowed disorder.
     assert_eq!((late("0s"), late("1ms")), (1, 0));
 }
 
-/// JSON has no number for them; a line without them would be no JSON.
+/// JSON has no number for infinity and NaN, so they must not appear in a line.
 #[test]
 fn sums_beyond_all_doubles_are_text() {
     let view = |time: i64, price: &str| {

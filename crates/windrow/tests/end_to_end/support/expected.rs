@@ -1,4 +1,4 @@
-//! What a topic's content must leave in Redis, and which rows there are on the way: `windrow replay`, partition by partition.
+//! The rows that a topic's records must produce in Redis, computed by `windrow replay` for each partition.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,10 +8,10 @@ use super::redis::RowsByKey;
 use super::rows::{RowFields, last_row_per_key, parse_keyed_row};
 use super::windrow::run_replay;
 
-/// Far enough ahead of all test events to close every window of theirs.
+/// An event time that closes all windows of the test events.
 const CLOSING_TIME: &str = "2024-02-01T12:00:00";
 
-/// One event per partition that closes all windows in it.
+/// Returns one event per partition that closes all its windows.
 pub(crate) fn closing_events(partitions: i32) -> Vec<OutgoingRecord> {
     (0..partitions)
         .map(|partition| {
@@ -25,16 +25,16 @@ pub(crate) fn closing_events(partitions: i32) -> Vec<OutgoingRecord> {
         .collect()
 }
 
-/// The values in one partition.
+/// Reads the values of one partition's records.
 pub(crate) fn partition_payloads(kafka: &Kafka, topic: &str, partition: i32) -> Vec<Vec<u8>> {
     kafka.read_partition(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect()
 }
 
-/// What an uninterrupted run does.
+/// The rows of an uninterrupted run.
 pub(crate) struct ExpectedRows {
-    /// What is in Redis while the job still runs: everything but the closing events' own windows.
+    /// The content of Redis while the job still runs: all rows except those of the closing events.
     pub(crate) contents: RowsByKey,
-    /// For every key, its rows in the order they are written.
+    /// The rows of every key in the order of writing.
     pub(crate) sequences: BTreeMap<String, Vec<RowFields>>,
 }
 

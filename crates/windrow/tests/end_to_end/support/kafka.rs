@@ -1,4 +1,4 @@
-//! The real Kafka: topics, records, offsets.
+//! Topics, records and offsets of the Kafka to test on.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +16,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The Kafka to test on; a test that gets `None` says so and returns.
+/// Returns the address of Kafka. Without one it prints that the test is skipped.
 pub(crate) fn brokers(test: &str) -> Option<String> {
     let brokers = std::env::var("WINDROW_TEST_KAFKA").ok();
     if brokers.is_none() {
@@ -25,7 +25,7 @@ pub(crate) fn brokers(test: &str) -> Option<String> {
     brokers
 }
 
-/// Leaves the test where there is no Kafka.
+/// Returns from the test when there is no Kafka.
 macro_rules! kafka_or_skip {
     () => {{
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -37,7 +37,7 @@ macro_rules! kafka_or_skip {
 }
 pub(crate) use kafka_or_skip;
 
-/// A record as it is sent.
+/// A record to send.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct OutgoingRecord {
     pub(crate) partition: Option<i32>,
@@ -45,7 +45,7 @@ pub(crate) struct OutgoingRecord {
     pub(crate) payload: Option<Vec<u8>>,
 }
 
-/// A record as it is read back.
+/// A record that was read.
 #[derive(Clone, Debug)]
 pub(crate) struct ConsumedRecord {
     pub(crate) key: Option<Vec<u8>>,
@@ -62,7 +62,7 @@ impl Kafka {
         Self { brokers }
     }
 
-    /// A name that no other test, and no earlier run, uses.
+    /// Returns a name that no other test or earlier run uses.
     pub(crate) fn unique_name(prefix: &str) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let run = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_micros();
@@ -81,7 +81,7 @@ impl Kafka {
         name
     }
 
-    /// Creates a topic of that name.
+    /// Creates a topic with this name.
     pub(crate) fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         for (key, value) in settings {
@@ -123,7 +123,7 @@ impl Kafka {
         producer.flush();
     }
 
-    /// For those that produce again and again.
+    /// Creates a producer for repeated use.
     pub(crate) fn create_producer(&self, settings: &[(&str, &str)]) -> TestProducer {
         let mut config = self.config();
         config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
@@ -133,7 +133,7 @@ impl Kafka {
         TestProducer(config.create().expect("a producer"))
     }
 
-    /// Everything in one partition, in order.
+    /// Reads all records of one partition, in order.
     pub(crate) fn read_partition(&self, topic: &str, partition: i32) -> Vec<ConsumedRecord> {
         let consumer: BaseConsumer = self
             .config()
@@ -171,13 +171,13 @@ impl Kafka {
         }
     }
 
-    /// Joins `group`, takes partitions away from its members, processes and commits nothing, and leaves again.
+    /// Joins `group`, takes partitions from its members, and leaves again without processing or committing anything.
     pub(crate) fn visit_group(&self, group: &str, topic: &str) {
         let visitor = self.join_idle_member(group, topic);
         super::wait_until(40, "the visitor is given a partition", || visitor.poll_partition_count() > 0);
     }
 
-    /// Joins `group` as [`Self::visit_group`] does, and stays until dropped.
+    /// Joins `group` as [`Self::visit_group`] does, and stays until it is dropped.
     pub(crate) fn join_idle_member(&self, group: &str, topic: &str) -> IdleMember {
         let consumer: BaseConsumer = self
             .config()
@@ -191,14 +191,14 @@ impl Kafka {
         IdleMember(consumer)
     }
 
-    /// Whether a classic group has so many members, and all of them have heard what is theirs.
+    /// Returns whether a classic group is stable with this number of members.
     pub(crate) fn is_group_stable(&self, group: &str, members: usize) -> bool {
         let consumer: BaseConsumer = self.config().create().expect("a consumer");
         let groups = consumer.fetch_group_list(Some(group), TIMEOUT).expect("Kafka answers");
         groups.groups().iter().any(|group| group.state() == "Stable" && group.members().len() == members)
     }
 
-    /// The offsets a group has committed, partition by partition; −1 for none.
+    /// Returns a group's committed offsets by partition, −1 for none.
     pub(crate) fn committed_offsets(&self, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
         let consumer: BaseConsumer = self.config().set("group.id", group).create().expect("a consumer");
         let mut list = TopicPartitionList::new();
@@ -210,23 +210,23 @@ impl Kafka {
     }
 }
 
-/// A member of a group that does nothing.
+/// A member of a group that processes nothing.
 pub(crate) struct IdleMember(BaseConsumer);
 
 impl IdleMember {
-    /// Polls once, which keeps it in the group; how many partitions are its own then.
+    /// Polls once, which keeps it in the group, and returns the number of its partitions.
     pub(crate) fn poll_partition_count(&self) -> usize {
-        // Records and errors alike are of no interest.
+        // Records and errors do not matter.
         let _ = self.0.poll(Duration::from_millis(100));
         self.0.assignment().map_or(0, |assigned| assigned.count())
     }
 }
 
-/// A producer.
+/// A producer of test records.
 pub(crate) struct TestProducer(BaseProducer);
 
 impl TestProducer {
-    /// Sends `records` on their way.
+    /// Queues `records` for sending.
     pub(crate) fn send(&self, topic: &str, records: &[OutgoingRecord]) {
         for sent in records {
             let mut record = BaseRecord::<[u8], [u8]>::to(topic);
@@ -251,7 +251,7 @@ impl TestProducer {
         self.0.poll(Duration::ZERO);
     }
 
-    /// Waits until Kafka has everything.
+    /// Waits until Kafka has acknowledged everything.
     pub(crate) fn flush(&self) {
         self.0.flush(TIMEOUT).expect("everything is taken by Kafka");
     }
@@ -261,7 +261,7 @@ fn admin_options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(TIMEOUT))
 }
 
-/// One keyed record per event line.
+/// Returns one record per event line, with the user as key.
 pub(crate) fn key_events_by_user(lines: &[String], partition: Option<i32>) -> Vec<OutgoingRecord> {
     lines
         .iter()

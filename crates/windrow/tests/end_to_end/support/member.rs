@@ -1,4 +1,4 @@
-//! A source of its own, for tests that decide when an announcement of the group is answered.
+//! Settings for a `KafkaSource` outside of a job, for tests that decide when an announcement is answered.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use windrow_spec::KafkaSourceSpec as Settings;
 
 use super::kafka::Kafka;
 
-/// The shipped pipeline's settings, with another topic and a group of its own.
+/// Returns the settings of the shipped pipeline with this topic and a unique group.
 pub(crate) fn member_settings(kafka: &Kafka, topic: &str) -> Settings {
     let mut settings =
         windrow_spec::parse("p", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline").source;

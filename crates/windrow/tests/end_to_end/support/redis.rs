@@ -1,4 +1,4 @@
-//! A real Redis per test.
+//! A Redis server per test.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -12,10 +12,10 @@ pub(crate) struct Redis {
     server: Child,
 }
 
-/// What the keys of fences begin with, which are no rows.
+/// Prefix of the keys of fences, which are not rows.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
-/// Key, then field, then value.
+/// Values by key and field.
 pub(crate) type RowsByKey = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Redis {
@@ -45,7 +45,7 @@ impl Redis {
         redis::Client::open(self.url()).and_then(|client| client.get_connection()).expect("redis-server is there")
     }
 
-    /// Stops the process without killing it: a Redis that hangs.
+    /// Pauses the process, so that Redis does not respond.
     pub(crate) fn pause(&self) {
         self.send_signal("-STOP");
     }
@@ -59,7 +59,7 @@ impl Redis {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// Every row. Each must be a hash with a time to live of at most its view's.
+    /// Reads all rows. Each must be a hash whose TTL is at most that of its view.
     pub(crate) fn read_rows(&self) -> RowsByKey {
         let mut connection = self.connect();
         let keys: Vec<String> = connection.keys("*").expect("KEYS");
@@ -85,7 +85,7 @@ impl Redis {
             .collect()
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub(crate) fn row_count(&self) -> usize {
         let keys: Vec<String> = self.connect().keys("*").expect("KEYS");
         keys.iter().filter(|key| !key.starts_with(FENCE_KEY_PREFIX)).count()
@@ -94,13 +94,13 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // A server that is gone already is what we want.
+        // The server may have ended already.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
 }
 
-/// A port nobody listens on, for a server that is not there yet.
+/// Returns a free port for a server that starts later.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
@@ -115,12 +115,12 @@ fn spawn_server(port: u16, folder: &std::path::Path) -> Child {
 }
 
 impl Redis {
-    /// Loses everything.
+    /// Deletes everything.
     pub(crate) fn flush_all(&self) {
         redis::cmd("FLUSHALL").exec(&mut self.connect()).expect("FLUSHALL");
     }
 
-    /// Crashes, and starts again with nothing.
+    /// Kills the server and starts it again without data.
     pub(crate) fn restart_empty(&mut self) {
         self.server.kill().expect("it runs");
         self.server.wait().expect("it ends");
@@ -128,14 +128,14 @@ impl Redis {
         self.await_ready();
     }
 
-    /// Writes what it holds to its folder, where only [`Self::restart_with_copy`] looks for it.
+    /// Saves its data to a file that only [`Self::restart_with_copy`] reads.
     pub(crate) fn save_copy(&self) {
         redis::cmd("SAVE").exec(&mut self.connect()).expect("SAVE");
         let folder = self.folder.path();
         std::fs::rename(folder.join("dump.rdb"), folder.join("copy")).expect("a copy");
     }
 
-    /// Crashes, and starts again with the copy.
+    /// Kills the server and starts it again with the saved copy.
     pub(crate) fn restart_with_copy(&mut self) {
         let folder = self.folder.path();
         std::fs::rename(folder.join("copy"), folder.join("dump.rdb")).expect("a copy");
@@ -144,7 +144,7 @@ impl Redis {
 }
 
 impl Redis {
-    /// A server on `port`, for tests that begin without one.
+    /// Starts a server on `port`, for tests that begin without one.
     pub(crate) fn start_on(port: u16) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = spawn_server(port, folder.path());

@@ -1,4 +1,4 @@
-//! Rows as `windrow replay` and Flink print them, and what Redis must hold after them.
+//! Rows as `windrow replay` and Flink print them, compared with rows in Redis.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub(crate) struct KeyedRow {
     pub(crate) fields: RowFields,
 }
 
-/// A JSON line as a row; `None` for a late event.
+/// Parses a JSON line as a row. Returns `None` for a late event.
 pub(crate) fn parse_keyed_row(line: &str) -> Option<KeyedRow> {
     let mut row: Map<String, Value> = serde_json::from_str(line).expect("a JSON line");
     if row.contains_key("late") {
@@ -44,7 +44,7 @@ pub(crate) fn parse_keyed_row(line: &str) -> Option<KeyedRow> {
     Some(KeyedRow { key, window_end, fields })
 }
 
-/// What is left in Redis once all `rows` (JSON lines) are written: the last row of every key.
+/// Returns the last row of every key, which Redis holds after all `rows` (JSON lines) were written.
 pub(crate) fn last_row_per_key<'a>(rows: impl IntoIterator<Item = &'a str>) -> RowsByKey {
     let mut last: BTreeMap<String, (i64, RowFields)> = BTreeMap::new();
     for row in rows.into_iter().filter(|line| !line.is_empty()).filter_map(parse_keyed_row) {
@@ -56,18 +56,18 @@ pub(crate) fn last_row_per_key<'a>(rows: impl IntoIterator<Item = &'a str>) -> R
     last.into_iter().map(|(key, (_, fields))| (key, fields)).collect()
 }
 
-/// Asserts that Redis holds exactly `expected`; doubles may differ by 1e-9 relative, as sums of panes do.
+/// Asserts that Redis holds exactly `expected`. Doubles may differ by a relative error of 1e-9, as sums of panes do.
 pub(crate) fn assert_same_rows(expected: &RowsByKey, found: &RowsByKey, what: &str) {
     let only_in = |these: &RowsByKey, those: &RowsByKey| {
         these.keys().filter(|key| !those.contains_key(*key)).cloned().collect::<Vec<_>>()
     };
-    let (missing, nobodys) = (only_in(expected, found), only_in(found, expected));
+    let (missing, unexpected) = (only_in(expected, found), only_in(found, expected));
     assert!(
-        missing.is_empty() && nobodys.is_empty(),
-        "{what}: of {} keys {} are missing, {} are nobody's\nmissing: {missing:?}\nnobody's: {nobodys:?}",
+        missing.is_empty() && unexpected.is_empty(),
+        "{what}: of {} keys {} are missing, {} are unexpected\nmissing: {missing:?}\nunexpected: {unexpected:?}",
         expected.len(),
         missing.len(),
-        nobodys.len(),
+        unexpected.len(),
     );
     for (key, row) in expected {
         let got = &found[key];
@@ -91,7 +91,7 @@ fn values_match(expected: &str, found: &str) -> bool {
     }
 }
 
-/// Waits until Redis holds exactly `expected`, at most `seconds`.
+/// Waits until Redis holds exactly `expected`, and fails after `seconds`.
 pub(crate) fn await_same_rows(expected: &RowsByKey, redis: &Redis, seconds: u64, what: &str) {
     let until = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < until {
@@ -105,7 +105,7 @@ pub(crate) fn await_same_rows(expected: &RowsByKey, redis: &Redis, seconds: u64,
     assert_same_rows(expected, &redis.read_rows(), what);
 }
 
-/// Whether two rows have the same fields and values.
+/// Returns whether two rows have the same fields and values.
 pub(crate) fn rows_match(expected: &RowFields, found: &RowFields) -> bool {
     expected.len() == found.len()
         && expected.iter().all(|(field, value)| found.get(field).is_some_and(|found| values_match(value, found)))

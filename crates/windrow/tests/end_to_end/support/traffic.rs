@@ -1,7 +1,7 @@
-//! Events that keep coming while a job is disturbed.
+//! A steady stream of events for tests that disturb a job.
 //!
-//! Generated with a seed; each carries its event time and a number of its own as fields, which `telling.toml` makes rows
-//! of. All lie in one window of its tally, which [`super::expected`]'s closing events close.
+//! The events are generated with a seed. Each has its event time and a unique number as fields, from which `telling.toml`
+//! computes features. All events are in one window of its tally, which the closing events of [`super::expected`] close.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::kafka::{Kafka, OutgoingRecord};
 use super::windrow::run_generate;
 
-/// The next number of a xorshift generator, for tests that print their seed.
+/// A xorshift generator for tests that print their seed.
 pub(crate) struct SeededRandom(u64);
 
 impl SeededRandom {
@@ -22,7 +22,7 @@ impl SeededRandom {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// At least `from`, less than `to`.
+    /// Returns the next number of at least `from` and less than `to`.
     pub(crate) fn between(&mut self, from: u64, to: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -31,7 +31,7 @@ impl SeededRandom {
     }
 }
 
-/// The seed that the environment asks for, or a new one; printed.
+/// Reads the seed from the environment or makes a new one, and prints it.
 pub(crate) fn read_or_create_seed() -> u64 {
     let asked = std::env::var("WINDROW_SEED").ok();
     let seed =
@@ -40,7 +40,7 @@ pub(crate) fn read_or_create_seed() -> u64 {
     seed
 }
 
-/// `count` events of 200 users, 2.4 s apart, with disorder, late ones and some that are malformed.
+/// Generates `count` events of 200 users, 2.4 s apart, some out of order, late or malformed.
 pub(crate) fn generate_events(count: usize, seed: u64) -> Vec<OutgoingRecord> {
     let (text, seed) = (count.to_string(), seed.to_string());
     let backlog_s = count * 12 / 5;
@@ -53,7 +53,7 @@ pub(crate) fn generate_events(count: usize, seed: u64) -> Vec<OutgoingRecord> {
 
 fn add_number_and_time(line: Vec<u8>, number: u64) -> OutgoingRecord {
     let mut event: Value = serde_json::from_slice(&line).unwrap_or_default();
-    // As the generator keys them: a malformed record may have any key.
+    // A malformed record may have any key.
     let key = event["user_id"].as_str().unwrap_or("malformed").to_owned().into_bytes();
     let time = event["event_time"].as_str().and_then(|time| time.parse::<jiff::civil::DateTime>().ok());
     let payload = match (time, event.as_object_mut()) {
@@ -68,23 +68,23 @@ fn add_number_and_time(line: Vec<u8>, number: u64) -> OutgoingRecord {
     OutgoingRecord { partition: None, key: Some(key), payload: Some(payload) }
 }
 
-/// Between two pieces of a load.
+/// Time between two batches of events.
 const SEND_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The keys of the rows that `view` has of the users in `events`.
+/// Returns the keys of the rows of `view` for the users in `events`.
 pub(crate) fn row_keys(view: &str, events: &[OutgoingRecord]) -> BTreeSet<String> {
     let users = events.iter().filter_map(|event| event.key.as_deref());
     users.map(|user| format!("{view}:{}", String::from_utf8_lossy(user))).collect()
 }
 
-/// Somebody who produces events bit by bit.
+/// A thread that sends events at a steady rate.
 pub(crate) struct EventFeeder {
     thread: Option<JoinHandle<()>>,
     send_at_once: Arc<AtomicBool>,
 }
 
 impl EventFeeder {
-    /// Sends `events` over about `time`.
+    /// Starts to send `events`, spread over about `time`.
     pub(crate) fn start(kafka: &Kafka, topic: &str, events: Vec<OutgoingRecord>, time: Duration) -> Self {
         let (producer, topic) = (kafka.create_producer(&[]), topic.to_owned());
         let send_at_once = Arc::new(AtomicBool::new(false));
@@ -105,7 +105,7 @@ impl EventFeeder {
         Self { thread: Some(thread), send_at_once }
     }
 
-    /// Sends the rest at once.
+    /// Sends the remaining events at once and waits for Kafka.
     pub(crate) fn finish_at_once(mut self) {
         self.send_at_once.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {

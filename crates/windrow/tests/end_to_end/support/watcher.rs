@@ -1,4 +1,4 @@
-//! Somebody who reads Redis all the time, as a model would, and remembers what each key held.
+//! A thread that reads rows from Redis continuously, as a model would, and records each change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use super::expected::ExpectedRows;
 use super::redis::Redis;
 use super::rows::{RowFields, rows_match};
 
-/// Between two looks.
+/// Time between two reads.
 const READ_INTERVAL: Duration = Duration::from_micros(500);
 
-/// What was seen under every key, without repetitions.
+/// The rows read from every key, without repetitions.
 type SeenRows = BTreeMap<String, Vec<RowFields>>;
 
-/// A reader of some keys.
+/// A thread that reads some keys.
 pub(crate) struct RowWatcher {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<(SeenRows, usize)>,
 }
 
 impl RowWatcher {
-    /// Begins to read `keys`.
+    /// Starts to read `keys`.
     pub(crate) fn start(redis: &Redis, keys: impl IntoIterator<Item = String>) -> Self {
         let mut connection = redis.connect();
         let keys: Vec<String> = keys.into_iter().collect();
@@ -51,9 +51,8 @@ impl RowWatcher {
         Self { stop, thread }
     }
 
-    /// Asserts that under every key rows were seen in the order in which an uninterrupted run writes them, none that it
-    /// does not write, and that `latest` never fell. (Rows that are alike cannot be told apart.) Gives the number of
-    /// different rows seen.
+    /// Asserts that every key held only rows of an uninterrupted run, in the same order, and that `latest` never decreased.
+    /// Equal rows cannot be distinguished. Returns the number of different rows.
     pub(crate) fn assert_rows_never_went_back(self, expected: &ExpectedRows) -> usize {
         self.stop.store(true, Ordering::Relaxed);
         let (seen, looks) = self.thread.join().expect("the reader works");
@@ -64,7 +63,7 @@ impl RowWatcher {
             for (index, row) in seen.iter().enumerate() {
                 assert!(
                     sequence.any(|expected| rows_match(expected, row)),
-                    "{key}: a row went back, or is nobody's: {row:?}\nbefore it: {:?}\nall rows of an uninterrupted run:\n{}",
+                    "{key}: a row went back, or is in no uninterrupted run: {row:?}\nbefore it: {:?}\nall rows of an uninterrupted run:\n{}",
                     &seen[..index],
                     expected
                         .sequences

@@ -5,28 +5,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// The shipped pipeline.
+/// Returns the path of the shipped pipeline.
 pub(crate) fn shipped_pipeline() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/ecommerce.toml")
 }
 
-/// The one whose rows tell which events they are of.
+/// Returns the path of a pipeline whose rows show which events they include.
 pub(crate) fn telling_pipeline() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/pipelines/telling.toml")
 }
 
-/// `windrow run` of a pipeline with other addresses.
+/// A pipeline with overrides, for `windrow run` and other commands.
 pub(crate) struct TestJob {
     pub(crate) group: String,
     pipeline: PathBuf,
-    /// Where its checkpoints are.
+    /// The folder of its checkpoints.
     pub(crate) state: tempfile::TempDir,
     settings: Vec<String>,
     environment: Vec<(String, String)>,
 }
 
 impl TestJob {
-    /// Of the shipped pipeline.
+    /// Uses the shipped pipeline.
     pub(crate) fn new(brokers: &str, redis: &str, topic: &str) -> Self {
         Self::with_pipeline(shipped_pipeline(), brokers, redis, topic)
     }
@@ -48,19 +48,19 @@ impl TestJob {
         self.settings.push(setting.to_owned());
     }
 
-    /// A variable of its environment.
+    /// Sets an environment variable.
     pub(crate) fn set_environment(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     fn run_command(&self, arguments: &[&str]) -> Command {
-        // Many run at once; those that look at pages choose a port of their own.
+        // Many jobs run at once. Tests of pages choose a port.
         let listens = arguments.contains(&"--listen");
         let off: &[&str] = if listens { &[] } else { &["--listen", "off"] };
         self.pipeline_command(&["run"], &[arguments, off].concat())
     }
 
-    /// Another command that takes the pipeline, not yet started.
+    /// Prepares another command that takes the pipeline.
     pub(crate) fn pipeline_command(&self, command: &[&str], arguments: &[&str]) -> Command {
         let words = command;
         let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
@@ -69,17 +69,17 @@ impl TestJob {
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
-        // Last: a setting among them wins.
+        // These come last, since the last override of a value applies.
         command.args(arguments);
         command
     }
 
-    /// Runs to the end.
+    /// Runs the job to its end.
     pub(crate) fn run_to_end(&self, arguments: &[&str]) -> Output {
         self.run_command(arguments).output().expect("windrow runs")
     }
 
-    /// Runs bounded to the end, which must be a success.
+    /// Runs the job bounded, asserts that it succeeds, and returns the log.
     pub(crate) fn run_bounded(&self, arguments: &[&str]) -> String {
         let output = self.run_to_end(&[&["--bounded"], arguments].concat());
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -87,7 +87,7 @@ impl TestJob {
         log
     }
 
-    /// Starts it; its log goes to the file `log`.
+    /// Starts the job with its log in the file `log`.
     pub(crate) fn start(&self, arguments: &[&str], log: &Path) -> RunningJob {
         let file = std::fs::File::create(log).expect("a log file");
         let child = self.run_command(arguments).stderr(file).stdout(Stdio::null()).spawn().expect("windrow starts");
@@ -100,7 +100,7 @@ pub(crate) struct RunningJob {
     log: PathBuf,
 }
 
-/// How many lines of a log a failed test shows.
+/// How many lines of a log a failed test prints.
 const LOG_TAIL_LINES: usize = 100;
 
 impl RunningJob {
@@ -109,20 +109,20 @@ impl RunningJob {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// Ends it as a crash does.
+    /// Kills the process.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it is still running");
         self.child.wait().expect("it ends");
     }
 
-    /// Stops it as a person does; it must end well within `patience`.
+    /// Sends SIGTERM and asserts that the process exits with 0 within `patience`.
     pub(crate) fn stop(mut self, patience: Duration, log: &Path) {
         self.send_signal("-TERM");
         let code = self.wait_for_exit(patience);
         assert_eq!(code, Some(0), "{}", std::fs::read_to_string(log).unwrap_or_default());
     }
 
-    /// Its exit code, which must come within `patience`.
+    /// Waits for the exit code, at most for `patience`.
     pub(crate) fn wait_for_exit(&mut self, patience: Duration) -> Option<i32> {
         let until = Instant::now() + patience;
         loop {
@@ -134,7 +134,7 @@ impl RunningJob {
         }
     }
 
-    /// The most memory it ever had, in bytes; 0 once it has ended.
+    /// Returns the peak of its resident memory in bytes, or 0 when the process has ended.
     pub(crate) fn peak_resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) else { return 0 };
@@ -144,7 +144,7 @@ impl RunningJob {
 
 impl Drop for RunningJob {
     fn drop(&mut self) {
-        // Gone already is fine.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -158,12 +158,12 @@ impl Drop for RunningJob {
     }
 }
 
-/// `windrow state …`, to its end.
+/// Runs `windrow state …` to its end.
 pub(crate) fn run_state_command(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_windrow")).arg("state").args(arguments).output().expect("windrow runs")
 }
 
-/// `windrow replay` of `pipeline` over `lines`: what it prints.
+/// Runs `windrow replay` of `pipeline` over `lines` and returns its output.
 pub(crate) fn run_replay(pipeline: &Path, lines: &[Vec<u8>]) -> String {
     let mut child = Command::new(env!("CARGO_BIN_EXE_windrow"))
         .arg("replay")
@@ -183,7 +183,7 @@ pub(crate) fn run_replay(pipeline: &Path, lines: &[Vec<u8>]) -> String {
     String::from_utf8(output.stdout).expect("JSON lines")
 }
 
-/// `windrow generate` with these arguments: the events, line by line.
+/// Runs `windrow generate` with these arguments and returns the events, line by line.
 pub(crate) fn run_generate(arguments: &[&str]) -> Vec<Vec<u8>> {
     let output = Command::new(env!("CARGO_BIN_EXE_windrow"))
         .args(["generate", "--to", "-"])
@@ -192,6 +192,6 @@ pub(crate) fn run_generate(arguments: &[&str]) -> Vec<Vec<u8>> {
         .expect("windrow runs");
     assert!(output.status.success());
     let mut lines: Vec<Vec<u8>> = output.stdout.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-    lines.pop(); // behind the last newline
+    lines.pop(); // the empty rest after the last newline
     lines
 }

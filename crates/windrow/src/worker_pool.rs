@@ -1,6 +1,7 @@
-//! The workers of one process: starting them, waiting for them, saying what they did.
+//! The workers of one process: starts them, waits for them, and logs their progress.
 //!
-//! Owns: their threads, which of several ends is told. Does not own: what a worker does (the engine).
+//! Owns: their threads, and which of several outcomes is reported. Does not own: what a worker does (`windrow-engine`).
+//! Invariant: when one worker halts, all others stop, and the first halt is the one reported.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -16,34 +17,35 @@ use windrow_engine::{
 };
 use windrow_spec::{GroupProtocol, Pipeline};
 
-use crate::dead_letter_office::DeadLetterTarget;
+use crate::dead_letter_target::DeadLetterTarget;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::observed::InstanceMonitor;
+use crate::format::{format_byte_size, format_count, format_duration, format_event_time};
+use crate::instance_monitor::InstanceMonitor;
 use crate::pipeline_file;
-use crate::status::{WorkerTotals, format_byte_size, format_count, format_duration, format_event_time};
-use crate::topic_watch::TopicWatchThread;
+use crate::topic_watch_thread::TopicWatchThread;
+use crate::worker_totals::WorkerTotals;
 
-/// How often a running job says what it did.
+/// Time between two log lines on the status.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What all workers of a process have in common.
+/// What all workers of a process share.
 pub(crate) struct WorkerPool<'a> {
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) topic: &'a TopicIdentity,
     pub(crate) topic_guard: Arc<TopicMonitor>,
     pub(crate) checkpoint_config: CheckpointConfig,
-    /// Bounded reading: how far each partition is read.
+    /// The end of each partition for bounded reading.
     pub(crate) end_offsets: Option<PartitionOffsets>,
-    /// A name for static membership in the group.
+    /// The name for static membership in the group.
     pub(crate) group_instance_name: Option<&'a str>,
-    /// What they say of themselves; it knows how many there are.
+    /// The workers' metrics; there is one worker for each.
     pub(crate) monitor: Arc<InstanceMonitor>,
     pub(crate) stop: &'a StopSignal,
 }
 
 impl WorkerPool<'_> {
-    /// Runs until all workers have ended; the first that halts stops the others. With `ends`, each reads a fixed share of
-    /// the partitions up to there; without, the consumer group spreads them.
+    /// Runs until all workers have ended. With `end_offsets` each worker reads a fixed share of the partitions; without, the
+    /// consumer group assigns them.
     pub(crate) fn run<K: Sink + Send>(self, mut sink: impl FnMut(usize) -> K) -> Result<WorkerOutcome, CommandFailure> {
         let Self {
             pipeline,
@@ -74,7 +76,7 @@ impl WorkerPool<'_> {
                     KafkaSource::read_bounded(&pipeline.source, Arc::clone(&guard), share)?
                 }
                 None => {
-                    // Each worker is a member, so each needs a name of its own.
+                    // Each worker is a member of the group and needs a unique name.
                     let instance = instance.map(|name| format!("{name}-{index}"));
                     KafkaSource::join_group(&pipeline.source, Arc::clone(&guard), instance.as_deref(), group.clone())?
                 }
@@ -101,8 +103,8 @@ impl WorkerPool<'_> {
                     let first_halt = &first_halt;
                     let run = move || {
                         let guard = StopOnUnexpectedEnd { stop, ended_normally: false };
-                        // The others halt or stop because of the first: its reason is the one to tell. It is noted before the
-                        // guard lets the others go.
+                        // The others halt or stop because of the first, so report its reason. Record it before the guard stops the
+                        // others.
                         let halted = |halt| CommandFailure::from(Halt::clone(first_halt.get_or_init(|| halt)));
                         worker.run().map_err(halted).inspect(|_| guard.mark_ended())
                     };
@@ -139,18 +141,18 @@ impl WorkerPool<'_> {
                 .collect::<Vec<_>>()
         });
         log_end(all_metrics, &views, started.elapsed());
-        // All at once, since each takes a moment to leave the group, and longer where Kafka is away.
+        // Drop all at once, since each takes time to leave the group, and more when Kafka is unreachable.
         thread::scope(|scope| ready.into_iter().for_each(|worker| drop(scope.spawn(move || drop(worker)))));
         let mut worst = WorkerOutcome::InputExhausted;
         for outcome in ended {
             worst = worse_outcome(worst, outcome?);
         }
-        // Workers that were stopped because of the topic ended well.
+        // Workers that were stopped because of the topic ended without an error.
         first_halt.into_inner().map_or(Ok(worst), |halt| Err(halt.into()))
     }
 }
 
-/// Stops all workers when one halts or breaks down.
+/// Requests a stop of all workers unless this one ends normally.
 struct StopOnUnexpectedEnd {
     stop: StopSignal,
     ended_normally: bool,
@@ -180,7 +182,7 @@ fn worse_outcome(a: WorkerOutcome, b: WorkerOutcome) -> WorkerOutcome {
     if rank(b) > rank(a) { b } else { a }
 }
 
-/// Partition `p` is read by worker `p % workers`.
+/// Assigns partition `p` to worker `p % workers`.
 fn split_between_workers(ends: &PartitionOffsets, workers: usize) -> Vec<PartitionOffsets> {
     let mut shares = vec![BTreeMap::new(); workers];
     for (&partition, &end) in ends {
@@ -195,7 +197,7 @@ fn log_status(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
     info!(
         records = format_count(totals.records),
         rows = format_count(totals.total_rows()),
-        late = format_count(totals.views.iter().map(|(_, late)| late).sum()),
+        late = format_count(totals.total_late_events()),
         dead_letters = format_count(totals.dead_letters),
         refused_rows = format_count(totals.refused_rows),
         entities = format_count(totals.entities),

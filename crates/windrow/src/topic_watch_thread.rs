@@ -1,7 +1,7 @@
-//! Looks at the topic while a job runs, and at the group where a process with a name came back to it.
+//! Checks the topic while a job runs, and the group of a named member.
 //!
-//! On a thread of its own, since Kafka may take seconds to answer and a stop must not wait for that. Does not own: what a
-//! topic and a group must not do (their guards).
+//! Owns: the thread that checks. It is separate from the workers, since Kafka may take seconds to respond and a stop must not
+//! wait for that. Does not own: the conditions for a halt (`TopicGuard` and the guard of the group).
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use windrow_connectors::kafka::{GroupMonitor, TopicMonitor};
 use windrow_engine::Halt;
 
-/// How often it looks.
+/// Time between two checks.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A watch that ends with this value, or with the first thing it finds.
+/// Checks until it is dropped, or until it finds a reason to halt.
 pub(crate) struct TopicWatchThread(Arc<OnceLock<Halt>>);
 
 impl TopicWatchThread {
-    /// Begins to watch. Where no thread can be had nothing is watched, which the workers will not fare better with.
+    /// Starts the thread. If it cannot start, nothing is checked; then workers cannot start either.
     pub(crate) fn start(guard: &Arc<TopicMonitor>, group: Option<Arc<GroupMonitor>>) -> Self {
         let found = Arc::default();
         let (guard, place) = (Arc::clone(guard), Arc::downgrade(&found));
@@ -28,7 +28,7 @@ impl TopicWatchThread {
         Self(found)
     }
 
-    /// Why the job must halt, once that is known.
+    /// Returns why the job must halt, if a check found a reason.
     pub(crate) fn halt_reason(&self) -> Option<&Halt> {
         self.0.get()
     }

@@ -1,10 +1,10 @@
-//! A checkpoint store that takes note of whether it answers.
+//! A checkpoint store that records whether it is reachable.
 
 use std::sync::Arc;
 
 use windrow_engine::{CheckpointStore, ListedObject, Reachability, StoreFault};
 
-/// Hands every call on.
+/// Forwards every call and records whether the store responded.
 #[derive(Debug)]
 pub(crate) struct ReachabilityTrackingStore {
     store: Arc<dyn CheckpointStore>,
@@ -12,7 +12,7 @@ pub(crate) struct ReachabilityTrackingStore {
 }
 
 impl ReachabilityTrackingStore {
-    /// `store`, with a note in `reach`.
+    /// Wraps `store` and records its state in `reachability`.
     pub(crate) fn new(store: Arc<dyn CheckpointStore>, reach: &Reachability) -> Self {
         Self { store, reachability: reach.clone() }
     }

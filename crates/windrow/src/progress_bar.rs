@@ -1,4 +1,4 @@
-//! Progress bars: on stderr, where that is a terminal, and nowhere else.
+//! Progress bars on stderr; hidden unless stderr is a terminal.
 
 use std::io::{IsTerminal, stderr};
 

@@ -1,8 +1,8 @@
-//! The job's web server, as part of `windrow run`.
+//! The job's web server within `windrow run`.
 //!
-//! Owns: where it listens, its token, what it shows while the job waits for Kafka and Redis, its end. Does not own: pages
-//! and rules (`windrow-web`), what is measured (`observed`).
-//! Invariant: the address is taken before a record is read, so that a job that cannot show itself says so at once.
+//! Owns: the address, the token, the report while the start waits for Kafka and Redis, and the shutdown. Does not own: pages
+//! and protection (`windrow-web`), measurements (`instance_monitor`).
+//! Invariant: it binds its address before a record is read, so that a job without pages fails at its start.
 
 use std::env;
 use std::fs;
@@ -27,18 +27,18 @@ use windrow_web::{InstanceReport, JobServerContext, RecentRowSource, ReportSourc
 
 use crate::cli::WebArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::observed::InstanceMonitor;
-use crate::plan;
-use crate::state_place::{JobStateFolder, host_name, random_hex_digits};
+use crate::instance_monitor::InstanceMonitor;
+use crate::job_state_folder::{JobStateFolder, host_name, random_hex_digits};
+use crate::pipeline_plan;
 
 const DEFAULT_PORT: u16 = 8081;
-/// Where the port is taken and nobody chose it: instances on one machine, or Flink's own UI.
+/// The last port to try without `--listen`, when other instances or Flink's UI use the ports before it.
 const LAST_FALLBACK_PORT: u16 = 8091;
 const TOKEN_VARIABLE: &str = "WINDROW_TOKEN";
-/// How long the checkpoint store may take to forget this instance.
+/// How long removing this instance's report from the checkpoint store may take.
 const UNPUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The server; dropped, it ends.
+/// The running server. Dropping it ends the server.
 pub(crate) struct JobWebServer {
     console: Arc<JobServerContext>,
     reporter: Arc<StartupReporter>,
@@ -47,7 +47,7 @@ pub(crate) struct JobWebServer {
 }
 
 impl JobWebServer {
-    /// Takes the address and begins to answer. `text`: the pipeline file without secrets.
+    /// Binds the address and starts to serve.
     pub(crate) fn start(
         args: &WebArgs,
         pipeline: &Arc<Pipeline>,
@@ -61,7 +61,7 @@ impl JobWebServer {
         let console = Arc::new(JobServerContext {
             pipeline: Arc::clone(pipeline),
             pipeline_text: text,
-            plan: plan::plan_as_json(pipeline),
+            plan: pipeline_plan::plan_as_json(pipeline),
             report_source: Arc::<StartupReporter>::clone(&early),
             recent_rows: Arc::<StartupReporter>::clone(&early),
             checkpoint_store: Arc::clone(&place.store),
@@ -71,23 +71,23 @@ impl JobWebServer {
             savepoint_registry: SavepointRegistry::default(),
         });
         let server = listener.map(|listener| start_server(listener, token, &console, &early)).transpose()?;
-        // Also while the start waits: who stops the job stops those that have not begun.
+        // Publish also while the start waits, so that a stop of the job reaches instances that are still starting.
         let publishing = Some(ReportPublisher::start(&console));
         Ok(Self { console, reporter: early, server, publishing })
     }
 
-    /// Kafka has the topic.
+    /// Records that Kafka has the topic.
     pub(crate) fn mark_kafka_found(&self) {
         self.reporter.kafka_found.store(true, Ordering::Relaxed);
     }
 
-    /// Shows `instance` from now on, to visitors and to the other instances.
+    /// Shows `monitor` from now on, on pages and to other instances.
     pub(crate) fn show_monitor(&self, instance: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
         instance.set_listen_address(self.reporter.listen_address.get().map_or("", String::as_str));
         let _ = self.reporter.running_job.set((Arc::clone(instance), rows));
     }
 
-    /// Ends it, once whoever stopped the job with a savepoint has heard where that is.
+    /// Ends the server. After a stop with a savepoint it first waits until the client has fetched the savepoint's location.
     pub(crate) fn linger_and_stop(self) {
         if self.server.is_some() {
             self.console.savepoint_registry.wait_until_outcome_fetched();
@@ -131,7 +131,7 @@ fn bind_listener(listen: Option<ListenAddress>) -> Result<Option<TcpListener>, C
     }
 }
 
-/// The default address or, where it is taken, the next; nobody asked for one, so having none stops nothing.
+/// Binds the default port or, if it is in use, the next free one. Without a free port the job runs without pages.
 fn bind_default_listener() -> Option<TcpListener> {
     for port in DEFAULT_PORT..=LAST_FALLBACK_PORT {
         match server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {
@@ -154,7 +154,7 @@ fn bind_default_listener() -> Option<TcpListener> {
     None
 }
 
-/// The token in `file` or, without one, in the environment, if there is one.
+/// Reads the token from `file` or, without a file, from the environment. Returns `None` when there is none.
 pub(crate) fn read_token(file: Option<&Path>) -> Result<Option<AccessToken>, CommandFailure> {
     let (text, from) = match file {
         Some(path) => {
@@ -181,7 +181,7 @@ fn usage_error(error: &dyn std::error::Error) -> CommandFailure {
     CommandFailure::new(ExitStatus::Usage, format!("error: {error}"))
 }
 
-/// What there is to show before the job has Kafka and Redis, and the job itself from then on.
+/// Reports that the instance is starting until the job has Kafka and Redis, and then what its monitor reports.
 struct StartupReporter {
     instance_id: String,
     started_at_ms: i64,

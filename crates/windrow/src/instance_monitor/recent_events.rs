@@ -1,4 +1,4 @@
-//! The newest of what happens one by one, over all workers.
+//! The newest checkpoints, restores, marks, late events and dead letters of all workers.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -14,10 +14,10 @@ use windrow_web::report::{
 
 use super::whole_milliseconds;
 
-/// How many of each are shown.
+/// The length of each list.
 const LIST_LIMIT: usize = 50;
 
-/// The newest of all workers' lists, newest first.
+/// Merges the workers' lists, newest first.
 fn merge_newest<T>(
     workers: &[Arc<WorkerMetrics>],
     list: impl Fn(&WorkerMetrics) -> Vec<T>,
@@ -72,12 +72,12 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
     events.into_iter().map(report).collect()
 }
 
-/// Marks of all workers, and `started`.
+/// Returns the marks of all workers and `started`.
 pub(super) fn recent_marks(workers: &[Arc<WorkerMetrics>], started: ChartMark) -> Vec<ChartMark> {
     let mut savepoints = BTreeSet::new();
     let mut marks = Vec::new();
     for mark in merge_newest(workers, |worker| worker.recent_events.marks(), |mark| mark.at_ms) {
-        // Every partition is saved by itself: the last of them stands for all.
+        // Each partition is saved separately. The last one represents the savepoint.
         if mark.kind == TimelineMarkKind::Savepoint && !savepoints.insert(mark.text.clone()) {
             continue;
         }
@@ -139,7 +139,7 @@ fn bytes_report(kept: &TruncatedBytes) -> RecordExcerpt {
     let length = kept.full_length as u64;
     match std::str::from_utf8(&kept.bytes) {
         Ok(text) => RecordExcerpt { text: text.to_owned(), utf8: true, bytes: length },
-        // Cut in the middle of a character.
+        // Cut within a character.
         Err(error) if error.error_len().is_none() && kept.full_length > kept.bytes.len() => {
             let text = String::from_utf8_lossy(&kept.bytes[..error.valid_up_to()]).into_owned();
             RecordExcerpt { text, utf8: true, bytes: length }

@@ -4,9 +4,9 @@
 //! a sample of it every second, for rates and for the last hour. Does not own: the counters, and who looks.
 //! Invariant: nothing here is waited for by a worker.
 
-mod history;
-mod lists;
-mod rates;
+mod rate_samples;
+mod recent_events;
+mod recent_history;
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,10 +26,10 @@ use windrow_web::report::{
 use windrow_web::{InstanceReport, ReportSource};
 
 use crate::exit::CommandFailure;
+use crate::job_state_folder::{host_name, random_hex_digits};
 use crate::logging;
-use crate::state_place::{host_name, random_hex_digits};
-use history::{ProgressSample, RecentHistory};
-use rates::{CounterSample, CounterValues, RateSamples, WorkerCounterValues};
+use rate_samples::{CounterSample, CounterValues, RateSamples, WorkerCounterValues};
+use recent_history::{ProgressSample, RecentHistory};
 
 /// How often it is looked at what was counted.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -337,13 +337,13 @@ impl ReportSource for InstanceMonitor {
                 ),
                 append: histogram_report(&append, rates.histogram_of_last_minute(|counts| &counts.append_freshness)),
             },
-            checkpoints: lists::recent_checkpoints(&self.workers),
+            checkpoints: recent_events::recent_checkpoints(&self.workers),
             checkpoint_counts: self.checkpoint_counts(),
-            restored: lists::recent_restores(&self.workers),
+            restored: recent_events::recent_restores(&self.workers),
             history: samples.history.moments().collect(),
-            marks: lists::recent_marks(&self.workers, started),
-            late_events: lists::recent_late_events(&self.workers, &self.views),
-            dead_letters: lists::recent_dead_letters(&self.workers),
+            marks: recent_events::recent_marks(&self.workers, started),
+            late_events: recent_events::recent_late_events(&self.workers, &self.views),
+            dead_letters: recent_events::recent_dead_letters(&self.workers),
             exceptions: logging::recent_exceptions(),
             savepoints: Vec::new(), // the web server knows them
         }

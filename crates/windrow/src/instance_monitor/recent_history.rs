@@ -1,6 +1,6 @@
-//! The last hour, in steps of ten seconds.
+//! The last hour in steps of ten seconds.
 //!
-//! Invariant: a step begins at a multiple of ten seconds of the wall clock, so the steps of several instances fit.
+//! Invariant: a step starts at a multiple of ten seconds of the wall clock, so that the steps of all instances align.
 
 use std::collections::VecDeque;
 
@@ -8,41 +8,41 @@ use windrow_engine::HistogramCounts;
 use windrow_web::report::HistorySample;
 
 const STEP_MS: i64 = 10_000;
-/// An hour.
+/// Steps in an hour.
 const MAX_STEPS: usize = 360;
 
-/// Where everything stands at one moment.
+/// Progress and delay at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ProgressSample {
-    /// Since the start.
+    /// Records since the start.
     pub(super) records: u64,
-    /// Since the start.
+    /// Rows since the start.
     pub(super) rows: u64,
     pub(super) lag: Option<u64>,
     pub(super) watermark_delay_ms: Option<i64>,
-    /// Since the start: from Kafka to Redis.
+    /// Time from Kafka to Redis since the start.
     pub(super) append: HistogramCounts,
 }
 
-/// The steps that are over.
+/// The steps of the last hour.
 #[derive(Debug, Default)]
 pub(super) struct RecentHistory {
-    /// Oldest first.
+    /// Complete steps, oldest first.
     moments: VecDeque<HistorySample>,
     open_step: Option<OpenStep>,
 }
 
-/// The step under way.
+/// The current step.
 #[derive(Debug)]
 struct OpenStep {
     at_ms: i64,
-    /// At its beginning, and lately.
+    /// The last sample before it.
     at_start: ProgressSample,
     latest: ProgressSample,
 }
 
 impl RecentHistory {
-    /// Takes note of where everything stands at `now_ms`.
+    /// Adds a sample taken at `now_ms`.
     pub(super) fn add_sample(&mut self, now_ms: i64, now: ProgressSample) {
         let at_ms = now_ms.div_euclid(STEP_MS) * STEP_MS;
         match &mut self.open_step {
@@ -59,7 +59,7 @@ impl RecentHistory {
                     freshness_p99_ms: append.quantile_ms(0.99),
                 });
                 self.open_step = Some(OpenStep { at_ms, at_start: *last, latest: now });
-                // The clock may have gone back: what lies ahead of it is not known again.
+                // After the clock went back, later steps are not valid any more.
                 self.moments.retain(|moment| moment.at_ms < at_ms);
                 let excess = self.moments.len().saturating_sub(MAX_STEPS);
                 self.moments.drain(..excess);
@@ -68,7 +68,7 @@ impl RecentHistory {
         }
     }
 
-    /// The steps that are over, oldest first.
+    /// Returns the complete steps, oldest first.
     pub(super) fn moments(&self) -> impl Iterator<Item = HistorySample> {
         self.moments.iter().copied()
     }

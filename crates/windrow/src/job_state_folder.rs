@@ -1,7 +1,7 @@
-//! Where a pipeline keeps its state.
+//! The folder of the checkpoint store in which a job keeps its state.
 //!
-//! Owns: which folder of the checkpoint store belongs to a job. A job is a pipeline and a consumer group: two groups read
-//! everything twice, so each has a state of its own. Does not own: what is in the folder (the engine's checkpoints).
+//! Owns: the folder's name. A job is a pipeline with a consumer group: two groups read all records independently, so each has
+//! its own state. Does not own: what is in the folder (`windrow_engine::checkpoint`).
 
 use std::process;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use windrow_engine::{
 use windrow_spec::Pipeline;
 
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::watched_store::ReachabilityTrackingStore;
+use crate::reachability_tracking_store::ReachabilityTrackingStore;
 
 /// A job's folder in its checkpoint store.
 pub(crate) struct JobStateFolder {
     stores: Arc<ObjectStores>,
     pub(crate) store: Arc<dyn CheckpointStore>,
-    /// Whether it answers.
+    /// Whether the store responds.
     pub(crate) reachability: Reachability,
 }
 
 impl JobStateFolder {
-    /// The place that the pipeline file names for this pipeline and group.
+    /// Opens the folder of this pipeline and group in the store that the pipeline file names.
     pub(crate) fn open_for_pipeline(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
         Self::open_within(&pipeline.checkpoint.store, pipeline)
     }
 
-    /// A place that is gone with the process.
+    /// Opens a store in memory, which is lost with the process.
     pub(crate) fn in_memory(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
         Self::open_within("memory:", pipeline)
     }
@@ -52,22 +52,22 @@ impl JobStateFolder {
         Ok(Self { stores, store, reachability: reach })
     }
 
-    /// Its name, for people.
+    /// Returns the folder's location, for messages.
     pub(crate) fn location(&self) -> &str {
         self.store.place()
     }
 
-    /// Opens other places.
+    /// Returns an opener of other locations.
     pub(crate) fn stores(&self) -> Arc<dyn CheckpointStoreOpener> {
         Arc::<ObjectStores>::clone(&self.stores)
     }
 
-    /// Another place, by what a person wrote.
+    /// Opens another location from a flag.
     pub(crate) fn open_location(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
         self.stores.open(place).map_err(|fault| unusable_location(place, &fault))
     }
 
-    /// How the workers of this process keep their state here.
+    /// Configures checkpoints of this process's workers in this folder.
     pub(crate) fn checkpoint_config(
         &self,
         pipeline: &Pipeline,
@@ -100,17 +100,17 @@ impl JobStateFolder {
     }
 }
 
-/// A name that no other process has: where it runs, and something drawn at random.
+/// Creates a unique name for this process from its host, process id and random digits.
 pub(crate) fn create_owner_name() -> Result<String, CommandFailure> {
     Ok(format!("{} pid {} {}", host_name(), process::id(), random_hex_digits(8)?))
 }
 
-/// The machine's name.
+/// Returns the machine's name.
 pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-/// Hexadecimal digits drawn at random, up to eight.
+/// Returns up to eight random hexadecimal digits.
 pub(crate) fn random_hex_digits(digits: usize) -> Result<String, CommandFailure> {
     let number = getrandom::u32().map_err(|error| {
         CommandFailure::new(ExitStatus::Internal, format!("error: the system gives no random numbers: {error}"))
@@ -120,7 +120,7 @@ pub(crate) fn random_hex_digits(digits: usize) -> Result<String, CommandFailure>
     Ok(text)
 }
 
-/// The place that a person wrote, for looking at it.
+/// Opens a location from the command line for reading.
 pub(crate) fn open_state_store(place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
     let stores = ObjectStores::new().map_err(|fault| unusable_location(place, &fault))?;
     stores.open(place).map_err(|fault| unusable_location(place, &fault))

@@ -1,11 +1,11 @@
-//! Where dead letters of all workers go.
+//! The target of dead letters that all workers share: none, a file, or a topic.
 
 use windrow_connectors::file::FileDeadLetters;
 use windrow_connectors::kafka::{KafkaDeadLetters, wait_for_topic};
 use windrow_engine::{DeadLetterSink, Halt, NoDeadLetterSink, StopSignal};
 use windrow_spec::{DeadLetterSpec as DeadLetterPlace, Pipeline};
 
-/// The place that the pipeline file names.
+/// The target that the pipeline file names.
 pub(crate) enum DeadLetterTarget {
     Nowhere,
     File(FileDeadLetters),
@@ -24,7 +24,7 @@ impl DeadLetterTarget {
         }
     }
 
-    /// One worker's access to it.
+    /// Returns one worker's handle.
     pub(crate) fn worker_dead_letters(&self) -> Box<dyn DeadLetterSink + Send> {
         match self {
             Self::Nowhere => Box::new(NoDeadLetterSink),

@@ -1,4 +1,4 @@
-//! How much there was lately, from samples of what only grows.
+//! Rates and recent quantiles, computed from samples of counters.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -7,17 +7,17 @@ use windrow_engine::{Epoch, HistogramCounts, Partition};
 
 use super::count_as_f64;
 
-/// How far back rates look.
+/// The time over which rates are computed.
 const RATE_WINDOW: Duration = Duration::from_secs(10);
-/// How far back quantiles look.
+/// The time over which quantiles are computed.
 const QUANTILE_WINDOW: Duration = Duration::from_secs(60);
 
-/// What is counted since the start.
+/// Values of all counters since the start.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CounterValues {
     pub(super) workers: Vec<WorkerCounterValues>,
     pub(super) view_rows: Vec<u64>,
-    /// Records of each opening of a partition.
+    /// Records since each opening of a partition.
     pub(super) partitions: BTreeMap<(Partition, Epoch), u64>,
     pub(super) rows_written: u64,
     pub(super) transactions: u64,
@@ -26,7 +26,7 @@ pub(super) struct CounterValues {
     pub(super) append_freshness: HistogramCounts,
 }
 
-/// What is counted per worker.
+/// Values of one worker's counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WorkerCounterValues {
     pub(super) records: u64,
@@ -35,7 +35,7 @@ pub(super) struct WorkerCounterValues {
     pub(super) blocked: Duration,
 }
 
-/// What was counted at one moment.
+/// The counters at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct CounterSample {
     pub(super) at: Instant,
@@ -48,28 +48,28 @@ pub(super) struct RateSamples(VecDeque<CounterSample>);
 
 impl RateSamples {
     pub(super) fn add_sample(&mut self, sample: CounterSample) {
-        // One that is older than a minute stays, so that there is one to compare with.
+        // Keep one sample that is older than a minute, to compare with.
         while self.0.get(1).is_some_and(|second| sample.at - second.at >= QUANTILE_WINDOW) {
             self.0.pop_front();
         }
         self.0.push_back(sample);
     }
 
-    /// The newest sample, and the newest of those that are at least `age` older; the oldest where there is none.
+    /// Returns the newest sample and the newest that is at least `age` older, or the oldest.
     fn newest_and_before(&self, age: Duration) -> Option<(&CounterSample, &CounterSample)> {
         let newest = self.0.back()?;
         let before = self.0.iter().rev().find(|sample| newest.at - sample.at >= age).or(self.0.front())?;
         Some((newest, before))
     }
 
-    /// How much `count` grew per second over the last ten.
+    /// Returns the growth of `count` per second over the last ten seconds.
     pub(super) fn rate_per_second(&self, count: impl Fn(&CounterValues) -> f64) -> f64 {
         let Some((newest, before)) = self.newest_and_before(RATE_WINDOW) else { return 0.0 };
         let seconds = (newest.at - before.at).as_secs_f64();
         if seconds > 0.0 { (count(&newest.counts) - count(&before.counts)).max(0.0) / seconds } else { 0.0 }
     }
 
-    /// What a histogram counted over the last minute.
+    /// Returns what a histogram counted over the last minute.
     pub(super) fn histogram_of_last_minute(
         &self,
         histogram: impl Fn(&CounterValues) -> &HistogramCounts,
@@ -79,7 +79,7 @@ impl RateSamples {
         })
     }
 
-    /// What a transaction took on average over the last ten seconds; `None` where there was none.
+    /// Returns the mean duration of transactions over the last ten seconds, or `None` without any.
     pub(super) fn mean_transaction_ms(&self) -> Option<f64> {
         let (newest, before) = self.newest_and_before(RATE_WINDOW)?;
         let transactions = newest.counts.transactions - before.counts.transactions;
@@ -110,9 +110,9 @@ mod tests {
         assert_eq!(per_second(&rates([])), 0.0);
         assert_eq!(per_second(&rates([(0, 50)])), 0.0);
         assert_eq!(per_second(&rates([(0, 0), (1, 30), (2, 100)])), 50.0);
-        // A thousand at first, then ten a second.
+        // A thousand at first, then ten per second.
         assert_eq!(per_second(&rates((0..40).map(|second| (second, 1_000 + 10 * second)))), 10.0);
-        // A burst is forgotten after ten seconds.
+        // A burst has no effect after ten seconds.
         assert_eq!(per_second(&rates((0..30).map(|second| (second, if second < 19 { 0 } else { 500 })))), 0.0);
         assert_eq!(per_second(&rates((0..29).map(|second| (second, if second < 19 { 0 } else { 500 })))), 50.0);
     }

@@ -1,4 +1,4 @@
-//! What a pipeline would do, as JSON.
+//! The plan of a pipeline as JSON, and its parts as text.
 
 use serde_json::json;
 use windrow_core::{EventSchema, Feature, WindowKind};
@@ -27,7 +27,7 @@ pub(crate) fn default_as_json(feature: &Feature) -> Option<serde_json::Value> {
     })
 }
 
-/// What `windrow check --json` prints, and the job's pages show.
+/// Renders the plan that `windrow check --json` prints and the job's pages show.
 pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
     let schema = &pipeline.event.schema;
     let view = |view: &ViewSpec| {

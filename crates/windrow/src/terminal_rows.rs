@@ -1,4 +1,4 @@
-//! Rows shown in the terminal as they fire: the demo's sink.
+//! The demo's sink: shows rows in the terminal as they fire.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +9,13 @@ use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 use windrow_spec::Pipeline;
 
 use crate::exit::CommandFailure;
-use crate::status::{format_event_time, format_plural};
+use crate::format::{format_event_time, format_plural};
 use crate::{print, table};
 
-/// Rows of each view kept for the next look.
+/// How many rows of each view are kept for the next drawing.
 const ROWS_PER_VIEW: usize = 6;
 
-/// The newest rows of all workers.
+/// Draws the newest rows of all workers.
 pub(crate) struct TerminalRows {
     views: Vec<ViewNames>,
     recent: Arc<Mutex<RecentTerminalRows>>,
@@ -29,7 +29,7 @@ struct ViewNames {
 
 #[derive(Default)]
 struct RecentTerminalRows {
-    /// Per view, the newest last.
+    /// The newest rows of each view, newest last.
     rows: Vec<VecDeque<TerminalRow>>,
     fired: u64,
     late: u64,
@@ -37,7 +37,7 @@ struct RecentTerminalRows {
 }
 
 struct TerminalRow {
-    /// Its number among all rows.
+    /// Its number among all rows, from 1.
     number: u64,
     view: usize,
     key: String,
@@ -62,7 +62,7 @@ impl TerminalRows {
         TerminalSink { recent: Arc::clone(&self.recent), ticket: FlushTicket(0) }
     }
 
-    /// Shows what is new.
+    /// Prints new rows, or redraws the screen.
     pub(crate) fn draw_new_rows(&self) -> Result<(), CommandFailure> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let text = if self.plain { self.format_new_lines(&mut recent) } else { self.format_screen(&recent) };
@@ -91,7 +91,7 @@ impl TerminalRows {
         for row in recent.rows.iter().flatten() {
             rows.add_row([self.views[row.view].view.as_str(), &row.key, &row.window, &self.format_features(row)]);
         }
-        // Home, clear, draw: one write, so that it does not flicker.
+        // Move home, clear and draw in one write, so that the screen does not flicker.
         format!(
             "\x1b[H\x1b[2Jwindrow demo: generated shoppers, an in-process mock broker, the real engine. Ctrl-C ends \
              it.\n\n{}, {}; the newest of each view:\n{rows}\n",
@@ -106,7 +106,7 @@ impl TerminalRows {
     }
 }
 
-/// One worker's way to the terminal.
+/// One worker's sink.
 pub(crate) struct TerminalSink {
     recent: Arc<Mutex<RecentTerminalRows>>,
     ticket: FlushTicket,
