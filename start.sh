@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets everything up and runs the main job: Kafka → windows → Redis.
+# Sets up the stack and runs the job: Kafka → windows → Redis.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -29,9 +29,9 @@ usage() {
 usage: ./start.sh [--native] [--no-sample]
 
 Sets up Kafka and Redis, builds windrow, runs the job of pipelines/ecommerce.toml, sends sample traffic and shows
-the first features. With a running Docker engine everything runs in containers; without, or with --native, Redis
+the first features. With a running Docker engine all parts run in containers. Without one, or with --native, Redis
 comes from the system's packages and Apache Kafka from Maven Central, in the folder .windrow/. A Kafka or Redis that
-already answers on its port is used. Running it again is harmless. ./stop.sh stops what this started.
+already answers on its port is used. A second run is harmless. ./stop.sh stops what this started.
 
   --native      no containers, even where Docker runs
   --no-sample   no sample traffic
@@ -40,7 +40,7 @@ environment:
   WINDROW_KAFKA_PORT, WINDROW_REDIS_PORT      other ports than 9092, 6379
   WINDROW_UI_PORT, WINDROW_KAFKA_UI_PORT      other ports than 8081 (the job's web UI), 8080 (Kafka UI)
   WINDROW_HOME    another folder than .windrow/ for data and logs
-  WINDROW_BIN     a windrow that is already built (native only)
+  WINDROW_BIN     a windrow binary to run instead of a build (native only)
 EOF
 }
 
@@ -55,7 +55,7 @@ for argument; do
     esac
 done
 
-# A step that fails must leave nothing half-running: whatever this run had started is stopped again.
+# Stops what this run started if a step fails, so that no half of a stack stays behind.
 FINISHED=0
 finish() {
     local code=$?
@@ -70,9 +70,9 @@ finish() {
 }
 
 mkdir -p "$STACK_HOME"
-# Held until this script ends (processes started in the background do not inherit it).
+# The lock lasts until this script ends: background processes do not inherit it.
 exec 9>"$STACK_HOME/start.lock"
-flock --nonblock 9 || { say_error 'another ./start.sh is at work'; exit 1; }
+flock --nonblock 9 || { say_error 'another ./start.sh is running'; exit 1; }
 
 if ((NATIVE == 0)) && docker_ready; then WAY=docker; else WAY=native; fi
 case $(stack_mode)/$WAY in

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stops what ./start.sh started, and nothing else.
+# Stops what ./start.sh started, and no other process.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -18,8 +18,8 @@ usage() {
     cat <<'EOF'
 usage: ./stop.sh [--delete-data]
 
-Stops what ./start.sh started: sample traffic, windrow (which first finishes what it has read), Kafka UI, Kafka, Redis.
-A Kafka or Redis that was there before is left alone. Safe to run twice.
+Stops what ./start.sh started: sample traffic, windrow (which first writes the rows of all records it has read), Kafka UI,
+Kafka, Redis. A Kafka or Redis that ran before keeps running. Safe to run twice.
 
   --delete-data   also delete the topic, the rows, the checkpoints and the logs of the stack
                   (the fetched Kafka jars and the built binary stay)
@@ -68,5 +68,5 @@ STOPPED=0
 [[ $(stack_mode) != docker ]] || stop_docker
 stop_native
 rm -f -- "$MODE_FILE"
-((STOPPED)) && echo 'stopped' || echo 'nothing that ./start.sh started is running'
+((STOPPED)) && echo 'stopped' || echo 'nothing started by ./start.sh is running'
 ((DELETE_DATA == 0)) || delete_data

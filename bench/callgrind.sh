@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Where a replay spends its instructions: callgrind over 100,000 events. Counts do not depend on the machine's load.
+# Counts the instructions of a replay by function: callgrind over 100,000 events. The counts do not depend on the load.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -12,11 +12,11 @@ usage() {
     cat <<'EOF'
 usage: bench/callgrind.sh [--inclusive] [--count N] [--users N] [--top N]
 
-Builds the release binary and replays events under valgrind. Prints instructions per event, in all and by function.
+Builds the release binary and replays events under valgrind. Prints instructions per event, in total and by function.
 
-  --inclusive   with the functions they call; without, each function's own
+  --inclusive   count called functions too; without it, only each function's own instructions
   --count N     events (100000)
-  --users N     users (5000: as many events for each as bench/replay.sh has)
+  --users N     users (5000: as many events per user as in bench/replay.sh)
   --top N       functions shown (25)
 EOF
 }

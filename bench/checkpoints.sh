@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What checkpoints cost: a base, changes, restoring, pauses; and what a worker loses by taking them.
+# Measures the cost of checkpoints: base, changes, restore, pauses, and the loss of throughput.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -11,13 +11,13 @@ usage() {
 usage: bench/checkpoints.sh [--users N] [--events N] [--every MS] [--rounds N]
 
 Builds and runs an example program: one partition, the shipped pipeline, a checkpoint directory on this disk. First all
-panes of all users are filled, saved, 1 % of the users touched, saved, and restored three times. Then the same events run
-at full speed with checkpoints and without, in turn. About six minutes; nothing else should run meanwhile.
+panes of all users are filled and saved; then 1 % of the users change, and are saved and restored three times. Then the same
+events run at full speed with checkpoints and without, in turn. About six minutes; run no other load meanwhile.
 
   --users N    users (1000000)
   --events N   events of a run with or without checkpoints (20000000)
   --every MS   time between two checkpoints of those runs (10000: three times as often as the default)
-  --rounds N   such pairs of runs (5)
+  --rounds N   pairs of runs with and without checkpoints (5)
 EOT
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The release binary and the generated events that the benchmarks share. To be sourced from the project's root.
+# The release binary and the generated events that the benchmarks share. Source it in the project's root.
 
 TARGET=${CARGO_TARGET_DIR:-$PWD/target}
 BINARY=$TARGET/release/windrow
@@ -14,8 +14,7 @@ generate_command() {
     GENERATE=("$BINARY" generate --to "$1" --count "$2" --users "$3" --backlog "${4:-2h}" --seed 1)
 }
 
-# events_file COUNT USERS: prints the path of the events, generating them where they are not there or older than the
-# binary.
+# events_file COUNT USERS: prints the path of the events. It generates them if they are missing or older than the binary.
 events_file() {
     local file=$CACHE/events-$1-$2.jsonl
     mkdir -p "$CACHE"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kill -9 again and again: the long form of a test.
+# Repeats kill -9 on a job: the long form of a test.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -8,10 +8,10 @@ usage() {
     cat <<'EOT'
 usage: bench/kill_loop.sh [--kills N] [--seed N] [--kafka HOST:PORT]
 
-Runs a job on real Kafka and Redis under load and kills it at N random moments (50), starting it again each time. In the
-end Redis must hold what a run without that leaves, and a reader must never have seen a row go back. The seed is printed;
-with it the same events are sent and the same moments drawn. Without --kafka (or WINDROW_TEST_KAFKA) a Kafka of its own is
-started and stopped. Needs redis-server.
+Runs a job on real Kafka and Redis under load and kills it at N random moments (50), with a restart after each. In the end
+Redis must hold the rows of a run without kills, and a reader must never have seen a row go back. The printed seed repeats
+the events and the moments. Without --kafka (or WINDROW_TEST_KAFKA) it starts a Kafka and stops it at the end. Needs
+redis-server.
 EOT
 }
 

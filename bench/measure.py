@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs commands and says what they cost: CPU time, wall time, largest resident set, lines and bytes written.
+"""Runs commands and measures their cost: CPU time, wall time, largest resident set, lines and bytes written.
 
 Owns: measuring and printing. Does not own: what is measured (the scripts beside it).
 CPU time is user and system time of the process and its threads, as the kernel counts them for a child that was waited
@@ -31,17 +31,17 @@ class Run:
 
 
 def run_once(command: list[str], started: Callable[[int], None] = lambda pid: None) -> Run:
-    """Runs a command to its end, after `started` has its process id; one that fails ends the benchmark with what it said."""
+    """Runs a command to its end, after `started` has its process id; a failure ends the benchmark with its stderr."""
     began = time.monotonic()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     started(child.pid)
     # The summary on stderr is a few lines: it fits the pipe, so reading after the end cannot block the child.
     _, status, usage = os.wait4(child.pid, 0)
     wall_s = time.monotonic() - began
-    said = child.stderr.read() if child.stderr else ""
+    stderr = child.stderr.read() if child.stderr else ""
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
-        sys.exit(f"error: {' '.join(command)} ended with {child.returncode}\n{said}")
+        sys.exit(f"error: {' '.join(command)} ended with {child.returncode}\n{stderr}")
     return Run(usage.ru_utime, usage.ru_stime, wall_s, usage.ru_maxrss * 1024)
 
 

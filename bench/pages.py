@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Runs a pipeline to the end of its topic without a web server and with one, and opens pages in turns; says what that costs.
+"""Runs a pipeline to the end of its topic without and with a web server, opens pages in turns, and prints their cost.
 
-Owns: the kinds of runs, whoever looks meanwhile, and the comparison. Does not own: the servers and the topic (pages.sh),
-measuring one run (measure.py).
+Owns: the kinds of runs, the pages that are open meanwhile, and the comparison. Does not own: the servers and the topic
+(pages.sh), measuring one run (measure.py).
 
-What the machine does besides changes from run to run by more than pages cost. So pages are opened and closed in turns within
-one run, and only neighbours are compared: two seconds without, four with, two without. What the server's own threads take
-is what the kernel counts for each of them, and what pages take of Redis is what Redis counts for commands that only they send.
+Other load changes from run to run by more than the cost of pages. So pages are opened and closed in turns within one run,
+and only neighbouring turns are compared: two seconds without pages, four with, two without. The kernel counts the time of
+the server's threads. Redis counts the time of the commands that only pages send.
 """
 
 import argparse
@@ -28,12 +28,12 @@ from pathlib import Path
 
 from measure import Run, run_once
 
-NO_SERVER, NOBODY, IN_TURNS = KINDS = ("no server", "nobody looks", "pages in turns")
+NO_SERVER, NO_PAGES, IN_TURNS = KINDS = ("no server", "no open page", "pages in turns")
 PAGES = ("overview", "partitions", "checkpoints", "problems", "features")
 USER = "u1"
-# Threads that are there for pages: connections, what waits for Redis or the store, other instances, the last hour.
+# Threads that serve pages: connections, requests that wait for Redis or the store, other instances, the last hour.
 THREADS = ("http", "http-waiting", "peers", "sampler")
-# What only pages ask Redis.
+# Commands that only pages send to Redis.
 COMMANDS = ("scan", "type", "pttl", "hgetall")
 TURN_S = 2.0
 
@@ -45,15 +45,15 @@ class Threads:
         self.tasks = Path(f"/proc/{pid}/task")
         self.seen: dict[str, tuple[str, float]] = {}
 
-    def look(self) -> None:
+    def read_times(self) -> None:
         try:
             for task in self.tasks.iterdir():
                 name = (task / "comm").read_text().strip()
                 self.seen[task.name] = (name, int((task / "schedstat").read_text().split()[0]) / 1e9)
         except OSError:
-            pass  # a thread, or the process, has ended meanwhile
+            pass  # a thread or the process has ended
 
-    def of_pages(self) -> float:
+    def seconds_of_pages(self) -> float:
         return sum(seconds for name, seconds in self.seen.values() if name in THREADS)
 
 
@@ -74,7 +74,7 @@ class Visitor:
         for number in range(10_000):
             looking = number % 4 in (1, 2)
             before = self.mark(threads)
-            with self.pages() if looking else self.nobody():
+            with self.pages() if looking else self.no_pages():
                 time.sleep(TURN_S)
                 after = self.mark(threads)
             if before is None or after is None:
@@ -84,8 +84,8 @@ class Visitor:
 
     def mark(self, threads: Threads) -> tuple[float, int, float] | None:
         records = self.records()
-        threads.look()
-        return None if records is None else (time.monotonic(), records, threads.of_pages())
+        threads.read_times()
+        return None if records is None else (time.monotonic(), records, threads.seconds_of_pages())
 
     def records(self) -> int | None:
         try:
@@ -96,12 +96,12 @@ class Visitor:
         return int(sum(float(n) for n in re.findall(r"^windrow_worker_records_total\{.*\} (.*)$", text, re.MULTILINE)))
 
     @contextmanager
-    def nobody(self) -> Iterator[None]:
+    def no_pages(self) -> Iterator[None]:
         yield
 
     @contextmanager
     def pages(self) -> Iterator[None]:
-        # One thread that is mostly asleep: browsers are elsewhere, and what they cost is not the job's.
+        # One thread that is mostly asleep: the cost of browsers is not part of the measurement.
         host, port = self.listen.rsplit(":", 1)
         sockets = selectors.DefaultSelector()
         for page in PAGES:
@@ -172,7 +172,7 @@ def one_run(kind: str, number: int, arguments: argparse.Namespace) -> tuple[Run,
 
     def watch_threads(threads: Threads) -> None:
         while threads.tasks.exists():
-            threads.look()
+            threads.read_times()
             time.sleep(0.25)
 
     run = run_once(command, started)
@@ -187,7 +187,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     quads: list[tuple[float, float, float]] = []
     of_redis: list[float] = []
     messages = dict.fromkeys(PAGES, 0)
-    # The first to read finds a cold broker: it does not count.
+    # The first run reads from a cold broker: it does not count.
     one_run(NO_SERVER, arguments.rounds * len(KINDS), arguments)
     for round_number in range(arguments.rounds):
         # Each kind comes first, second and last equally often.
@@ -195,8 +195,8 @@ def measure(arguments: argparse.Namespace) -> dict:
             kind = KINDS[(round_number + turn) % len(KINDS)]
             run, threads, visitor = one_run(kind, round_number * len(KINDS) + turn, arguments)
             runs[kind].append(run)
-            if kind == NOBODY:
-                shares.append(threads.of_pages() / run.cpu_s)
+            if kind == NO_PAGES:
+                shares.append(threads.seconds_of_pages() / run.cpu_s)
             if visitor:
                 quads += visitor.quads()
                 of_redis.append(redis_seconds(arguments.redis) / visitor.open_s)
@@ -205,9 +205,9 @@ def measure(arguments: argparse.Namespace) -> dict:
     if not quads:
         sys.exit("error: no run was long enough for four turns; take more events (--count)")
     if blind := [page for page, count in messages.items() if count < len(quads) * TURN_S]:
-        sys.exit(f"error: these pages said less than every other second while they were open: {blind} of {messages}")
+        sys.exit(f"error: these open pages had less than a message every two seconds: {blind} of {messages}")
     return {
-        "runs": [whole(kind, runs, arguments.events) for kind in (NO_SERVER, NOBODY)],
+        "runs": [whole(kind, runs, arguments.events) for kind in (NO_SERVER, NO_PAGES)],
         "cpu_share_of_pages_threads_while_nobody_looks": spread(shares),
         "reading_with_five_pages_of_that_without": spread([quad[0] for quad in quads]),
         "cores_of_pages_threads_without_and_with": [spread([quad[i] for quad in quads]) for i in (1, 2)],
@@ -237,31 +237,31 @@ def whole(kind: str, runs: dict[str, list[Run]], events: int) -> dict:
 
 
 def text(figures: dict) -> str:
-    def said(value: dict, form: str) -> str:
+    def format_spread(value: dict, form: str) -> str:
         low, high = value["middle_half"]
         return f"{value['median']:{form}}  ({low:{form}} – {high:{form}})"
 
-    lines = ["medians, and between which the middle half lies", ""]
+    lines = ["medians, with the bounds of the middle half", ""]
     for run in figures["runs"]:
         lines += [
             f"{run['kind']}, whole runs",
-            f"  CPU per million events, s    {said(run['cpu_s_per_million_events'], '.3f')}",
-            f"  events per second            {said(run['events_per_second'], ',.0f')}",
-            f"  CPU, of a run without        {said(run['cpu_of_that_without'], '.1%')}",
-            f"  throughput, of a run without {said(run['throughput_of_that_without'], '.1%')}",
+            f"  CPU per million events, s    {format_spread(run['cpu_s_per_million_events'], '.3f')}",
+            f"  events per second            {format_spread(run['events_per_second'], ',.0f')}",
+            f"  CPU, of a run without        {format_spread(run['cpu_of_that_without'], '.1%')}",
+            f"  throughput, of a run without {format_spread(run['throughput_of_that_without'], '.1%')}",
             f"  largest resident set         {run['resident_bytes'] / 1e6:.0f} MB",
             "",
         ]
     without, with_ = figures["cores_of_pages_threads_without_and_with"]
     lines += [
-        "threads that are there for pages",
-        f"  nobody looks, of the CPU     {said(figures['cpu_share_of_pages_threads_while_nobody_looks'], '.3%')}",
-        f"  in turns, nobody, cores      {said(without, '.4f')}",
-        f"  in turns, five pages, cores  {said(with_, '.4f')}",
+        "threads that serve pages",
+        f"  no open page, of the CPU     {format_spread(figures['cpu_share_of_pages_threads_while_nobody_looks'], '.3%')}",
+        f"  in turns, no page, cores     {format_spread(without, '.4f')}",
+        f"  in turns, five pages, cores  {format_spread(with_, '.4f')}",
         "",
         f"five pages, in {figures['quads']} times four turns within runs",
-        f"  reading, of that without     {said(figures['reading_with_five_pages_of_that_without'], '.1%')}",
-        f"  of Redis' time               {said(figures['redis_time_for_five_pages'], '.3%')}",
+        f"  reading, of that without     {format_spread(figures['reading_with_five_pages_of_that_without'], '.1%')}",
+        f"  of Redis' time               {format_spread(figures['redis_time_for_five_pages'], '.3%')}",
         f"  messages                     {', '.join(f'{page} {count}' for page, count in figures['messages'].items())}",
     ]
     return "\n".join(lines)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the pages cost: the same topic read without a server, with one that nobody looks at, and with five pages open in turns.
+# Measures the cost of the pages: a topic read without a web server, with an idle one, and with five pages open in turns.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -14,19 +14,19 @@ usage() {
     cat <<'EOF'
 usage: bench/pages.sh [--json] [--rounds N] [--count N] [--users N] [--workers N] [--no-build]
 
-Builds the release binary, starts a Kafka and a Redis of its own, fills a topic of four partitions, and reads it to its end
-in three ways, in turn: --listen off; with the web server and nobody looking; with five live pages that are open for four
-seconds and closed for four, again and again. Each run is a group of its own with an empty Redis. Prints CPU time and events
-per second of whole runs without and with a server; what the threads that are there for pages take; and how fast the job
-reads while pages are open, beside the seconds before and after. Linux only. Needs python3, redis-server and what
-dev/kafka.sh needs. Nothing else should run meanwhile.
+Builds the release binary, starts a Kafka and a Redis, fills a topic of four partitions, and reads it to its end in three
+ways, in turn: with --listen off; with the web server and no open page; with five live pages, open for four seconds and
+closed for four, repeatedly. Each run has a new group and an empty Redis. Prints CPU time and events per second of whole
+runs without and with a server, the CPU time of the threads that serve pages, and the throughput while pages are open,
+compared with the seconds before and after. Linux only. Needs python3, redis-server and what dev/kafka.sh needs. Run no
+other load meanwhile.
 
   --json        figures as one JSON object instead of text
   --rounds N    runs of each kind (5)
   --count N     events (16000000)
   --users N     users (200000)
   --workers N   worker threads (2)
-  --no-build    the release binary is there already
+  --no-build    use the existing release binary
 EOF
 }
 
@@ -63,7 +63,7 @@ REDIS_PORT=$(port_free)
 dev/redis.sh start --port "$REDIS_PORT" --dir "$DIR/redis" >&2
 dev/kafka.sh topic --port "$KAFKA_PORT" --name ecommerce-events --partitions 4 >&2
 
-# Two days: windows fire ten times a second of the run, so that every turn has its share of rows.
+# Two days of events: windows fire ten times a second of the run, so that every turn writes rows.
 generate_command kafka "$COUNT" "$USERS" 48h
 "${GENERATE[@]}" --set "source.kafka.brokers=localhost:$KAFKA_PORT" >&2
 

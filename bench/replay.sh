@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a replay costs: 4 million generated events through the shipped pipeline, five times.
+# Measures a replay: 4 million generated events through the shipped pipeline, five times.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -12,9 +12,9 @@ usage() {
     cat <<'EOF'
 usage: bench/replay.sh [--json] [--runs N] [--count N] [--users N] [--pipeline FILE]
 
-Builds the release binary, generates events (kept in the target folder, so only the first run pays) and replays them.
+Builds the release binary, generates events (kept in the target folder for later runs) and replays them.
 Prints the median over the runs: events per CPU-second, time, largest resident set, rows written; and the same for the
-generator. Needs python3 and about 1.3 GB of disk. Nothing else should run meanwhile.
+generator. Needs python3 and about 1.3 GB of disk. Run no other load meanwhile.
 
   --json            figures as one JSON object instead of a table
   --runs N          replays (5)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what a newcomer does first: ./start.sh, a look at Redis, ./start.sh again, the notebooks, a restart, ./stop.sh.
+# Checks the first steps of a new user: ./start.sh, rows in Redis, ./start.sh again, the notebooks, a restart, ./stop.sh.
 # shellcheck source-path=SCRIPTDIR/..
 # shellcheck disable=SC2317 # the checks are called through check()
 set -euo pipefail
@@ -21,10 +21,10 @@ usage: WINDROW_HOME=DIR WINDROW_KAFKA_PORT=PORT WINDROW_REDIS_PORT=PORT \
            WINDROW_UI_PORT=PORT WINDROW_KAFKA_UI_PORT=PORT [WINDROW_BIN=PATH] \
            dev/check-stack.sh [--python PYTHON] [--browser]
 
-Runs a stack of its own there, prints one line per check, `ok …` or `FAILED …`, and stops the stack again.
+Runs a separate stack with these settings, prints a line `ok …` or `FAILED …` per check, and stops the stack.
 
   --python PYTHON   also execute the notebooks, with this interpreter (producer/requirements.txt installed)
-  --browser         also walk through all pages in Chromium (npm ci in tests/browser has been run)
+  --browser         also open all pages in Chromium (needs npm ci in tests/browser)
 EOF
 }
 
@@ -37,11 +37,11 @@ while (($#)); do
         *) say_error "unknown argument: $1"; usage >&2; exit 2 ;;
     esac
 done
-# A developer's own stack is not for experiments.
+# Without it the checks would run on the developer's own stack.
 [[ -n ${WINDROW_HOME:-} ]] || { say_error 'WINDROW_HOME is not set'; usage >&2; exit 2; }
 
 FAILURES=0
-# check NAME COMMAND…
+# check NAME COMMAND…: prints whether the command succeeded.
 check() {
     local name=$1
     shift
@@ -55,7 +55,7 @@ check() {
 
 redis() { redis-cli -p "$REDIS_PORT" "$@"; }
 
-# one_key PATTERN: any key of that form; waits up to 30 s for one: start.sh has seen one row, not one of every view.
+# one_key PATTERN: prints a key that matches. Waits up to 30 s: start.sh waits for a row of one view only.
 one_key() {
     local keys _
     for _ in {1..60}; do
@@ -66,7 +66,7 @@ one_key() {
     return 1
 }
 
-# row_is PATTERN MOST_TTL FIELD…: a row of that form has exactly these fields and a TTL of 1 to MOST_TTL seconds.
+# row_is PATTERN MOST_TTL FIELD…: checks that a row has exactly these fields and a TTL of 1 to MOST_TTL seconds.
 row_is() {
     local key ttl fields wanted most=$2
     key=$(one_key "$1") || { echo "no key $1"; return 1; }
@@ -82,12 +82,12 @@ row_is() {
 
 pids() { cat "$JOB_PID" "$SAMPLE_PID" "$KAFKA_UI_PID" "$KAFKA_DIR/kafka.pid" "$REDIS_DIR/redis.pid" 2>/dev/null; }
 
-# answers PORT PATH TEXT: a web server there answers well, and TEXT is in it.
+# answers PORT PATH TEXT: checks that a web server answers 200 with TEXT in its answer.
 answers() {
-    local said
-    said=$(http_get "$1" "$2") || { echo "nobody answers on port $1"; return 1; }
-    [[ $said == 'HTTP/1.'?' 200 '* && $said == *"$3"* ]] && return
-    head -c 2000 <<<"$said"
+    local answer
+    answer=$(http_get "$1" "$2") || { echo "no answer on port $1"; return 1; }
+    [[ $answer == 'HTTP/1.'?' 200 '* && $answer == *"$3"* ]] && return
+    head -c 2000 <<<"$answer"
     return 1
 }
 
@@ -110,14 +110,14 @@ stop_leaves_nothing() {
     return "$left"
 }
 
-# send ARGUMENT…: generated events of the future, to the stack's Kafka.
+# send ARGUMENT…: sends generated events to the stack's Kafka.
 send() { "$WINDROW" generate --to kafka --pipeline "$PIPELINE" "${SETTINGS[@]}" "$@"; }
 
 at() { date -u -d "$1" +%FT%TZ; }
 
-# A session of 30 events before ./stop.sh and 20 behind the next ./start.sh is one of 50, and its user's hour has all of
-# them: dated far enough ahead that no other event is in either.
-goes_on_where_it_was() {
+# Sends 30 events of a session before ./stop.sh and 20 after the next ./start.sh, and waits for one session of 50. Their
+# times are so far ahead that the session holds no other events.
+continues_after_restart() {
     local now key _
     now=$(date -u +%FT%TZ)
     send --users 1 --count 30 --backlog 20m --now "$(at "$now + 3 hours")" || return 1
@@ -136,9 +136,9 @@ goes_on_where_it_was() {
     return 1
 }
 
-# The spec reporter: lines of TAP would look like ours.
+# The spec reporter: lines of TAP would look like this script's own.
 pages_in_a_browser() {
-    # Records that people send by hand are not for the job's topic: one without a key stops it.
+    # Not the job's topic: the walk sends records without a key, which stop the job.
     dev/kafka.sh topic --port "$KAFKA_PORT" --name kafka-ui-walk --partitions 3 || return 1
     send --set source.kafka.topic=kafka-ui-walk --users 50 --count 500 --backlog 1h || return 1
     WINDROW_UI_URL=http://127.0.0.1:$UI_PORT KAFKA_UI_URL=http://127.0.0.1:$KAFKA_UI_PORT \
@@ -149,8 +149,8 @@ pages_in_a_browser() {
 trap './stop.sh --delete-data >/dev/null 2>&1 || true' EXIT
 trap 'exit 130' INT TERM
 
-check 'start.sh ends well' ./start.sh --native
-# Without a stack the rest would only fail again, and slowly.
+check 'start.sh succeeds' ./start.sh --native
+# Without a stack all other checks would fail slowly.
 ((FAILURES == 0)) || exit 1
 check 'user_features row in Redis' row_is 'user_features:*' 7200 \
     user_id view_count_1h cart_count_1h purchase_count_1h avg_viewed_price_1h
@@ -170,7 +170,7 @@ if [[ -n $PYTHON ]]; then
     FAILURES=$((FAILURES + code))
 fi
 check 'the job still runs' running_job
-check 'stop.sh, start.sh: goes on where it was' goes_on_where_it_was
+check 'stop.sh, start.sh: the job continues from its checkpoint' continues_after_restart
 check 'stop.sh leaves no process' stop_leaves_nothing
 check 'stop.sh again is harmless' ./stop.sh
 exit $((FAILURES > 0))

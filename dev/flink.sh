@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Flink's own command line for tests of Windrow's Flink REST: fetched once from Maven Central, without a cluster.
+# Runs Flink's own command line for the tests of Windrow's Flink REST, without a cluster. Fetched once from Maven Central.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -31,7 +31,7 @@ EOF
 
 fetch() { jars_fetch "Flink $VERSION" "$HERE/flink/pom.xml" "$LIBS" "-Dflink.version=$VERSION"; }
 
-# java_flink MAIN ARGUMENT…
+# java_flink MAIN ARGUMENT…: runs a Java program with Flink's jars.
 java_flink() {
     jars_run "$LIBS" -Dlog4j2.configurationFile="$HERE/log4j2.xml" -Dkafka.log.level=error \
         --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED "$@"
@@ -42,7 +42,7 @@ ready() {
     fetch
 }
 
-# The client wants a folder with its configuration; nothing in it matters but that it is there: -m names the server.
+# The client refuses to run without a configuration folder. Its content does not matter: -m names the server.
 run() {
     [[ ${1:-} == -- ]] && shift
     ready || return

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints a TCP port of this machine that nobody listens on.
+# Prints a free TCP port of this machine.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Apache Kafka for development and tests, without Docker: one broker in KRaft mode, fetched once from Maven Central.
+# Runs Apache Kafka for development and tests without Docker: one broker in KRaft mode, fetched once from Maven Central.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -22,10 +22,10 @@ usage() {
 usage: dev/kafka.sh fetch                              fetch the jars (once; start does it too when needed)
        dev/kafka.sh start --port PORT --dir DIR [KEY=VALUE]…
                                                        start, wait until ready (harmless when it runs already);
-                                                       KEY=VALUE: broker settings, they win over the ones here
+                                                       KEY=VALUE: broker settings, which override those of this script
        dev/kafka.sh stop  --dir DIR                    stop what `start` started in DIR (harmless when nothing runs)
        dev/kafka.sh topic --port PORT --name TOPIC --partitions N
-                                                       create a topic; one that exists is left as it is
+                                                       create a topic; an existing one stays as it is
        dev/kafka.sh version                            the Kafka version in dev/pom.xml
 
 environment:
@@ -60,7 +60,7 @@ version() { sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$HERE/pom
 
 fetch() { jars_fetch "Apache Kafka $(version)" "$HERE/pom.xml" "$LIBS"; }
 
-# kafka_tool CLASS ARGUMENT…: one of Kafka's own command line tools.
+# kafka_tool CLASS ARGUMENT…: runs one of Kafka's command line tools.
 kafka_tool() { jars_run "$LIBS" -Dkafka.log.level=error -Dlog4j2.configurationFile="$HERE/log4j2.xml" "$@"; }
 
 write_settings() {
@@ -73,7 +73,7 @@ controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:$PORT,CONTROLLER://127.0.0.1:$1
 advertised.listeners=PLAINTEXT://localhost:$PORT
 log.dirs=$DIR/data
-# As in production: a topic is made on purpose, with its number of partitions.
+# As in production: no topic appears without a command that names its number of partitions.
 auto.create.topics.enable=false
 # One broker holds every replica.
 offsets.topic.replication.factor=1
@@ -84,13 +84,13 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 # The first member of a group need not wait for others.
 group.initial.rebalance.delay.ms=0
-# With group_protocol = "consumer" the broker decides when a member counts as gone; tests need not wait 45 s for it.
+# With group_protocol = "consumer" the broker decides when a session times out: 6 s instead of 45 s keep tests short.
 group.consumer.min.session.timeout.ms=6000
 group.consumer.session.timeout.ms=6000
 group.consumer.min.heartbeat.interval.ms=1000
 group.consumer.heartbeat.interval.ms=1000
 EOF
-    ((${#SETTINGS[@]} == 0)) || printf '%s\n' '# Asked for on the command line.' "${SETTINGS[@]}"
+    ((${#SETTINGS[@]} == 0)) || printf '%s\n' '# From the command line.' "${SETTINGS[@]}"
 }
 
 start() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A Redis server of its own for development and tests: own port, own folder, nothing of the system's Redis touched.
+# Runs a Redis server for development and tests with its own port and folder, separate from the system's Redis.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -16,8 +16,8 @@ usage() {
 usage: dev/redis.sh start --port PORT --dir DIR   start, wait until it answers (harmless when it runs already)
        dev/redis.sh stop  --dir DIR               stop what `start` started in DIR (harmless when nothing runs)
 
-Redis listens on 127.0.0.1 and never saves in the background; `stop` saves once, so that the next start
-in the same DIR has the rows (and what is left of their TTL) again. Delete DIR to begin empty.
+Redis listens on 127.0.0.1. `stop` saves the rows with their remaining TTL, and the next start in the same DIR loads them.
+Delete DIR to start empty.
 EOF
 }
 

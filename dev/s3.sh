@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An S3 of its own for tests: moto in memory, fetched once from PyPI. See dev/s3_server.py.
+# Runs an S3 for tests: moto in memory, fetched once from PyPI. See dev/s3_server.py.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -20,10 +20,10 @@ usage() {
 usage: dev/s3.sh fetch                            fetch the Python packages (once; start does it too when needed)
        dev/s3.sh start --port PORT --dir DIR [--bucket NAME] [--faults SEED]
                                                   start, wait until it listens (harmless when it runs already);
-                                                  --faults: requests go wrong, drawn with that seed
+                                                  --faults: random requests fail, chosen with that seed
        dev/s3.sh stop  --dir DIR                  stop what `start` started in DIR (harmless when nothing runs)
 
-It listens on 127.0.0.1, accepts every credential, has one bucket (default: windrow) and keeps nothing.
+It listens on 127.0.0.1, accepts every credential, has one bucket (default: windrow) and loses all data when it stops.
 To use it:  AWS_ENDPOINT_URL=http://localhost:PORT AWS_ALLOW_HTTP=true AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x
 
 environment:

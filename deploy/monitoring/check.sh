@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Metrics, alert rules and dashboard, checked by Prometheus' own tool.
+# Checks metrics, alert rules and the dashboard with Prometheus' own tool.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,12 +9,12 @@ usage() {
     cat <<'EOF'
 usage: deploy/monitoring/check.sh [--token-file FILE] [URL]
 
-Without URL: checks the metrics that the tests keep, prometheus.yml, alerts.yml (and runs its tests), that every alert has a
-test in which it fires and one in which it does not, grafana-dashboard.json, and that both name only metrics there are. With
-URL (http://localhost:8081/metrics): only what that instance serves. Prints a line `ok …` or `FAILED …` for each.
-Needs promtool (Debian: apt-get install prometheus) and python3; with URL, curl.
+Without URL: checks the metrics in the snapshots of the tests, prometheus.yml, alerts.yml with its tests, and
+grafana-dashboard.json. Every alert needs a test in which it fires and one in which it does not; rules and dashboard must
+name existing metrics. With URL (http://localhost:8081/metrics): checks only the metrics of that instance. Prints a line
+`ok …` or `FAILED …` for each. Needs promtool (Debian: apt-get install prometheus) and python3; with URL, curl.
 
-  --token-file FILE   where the instance wants a token: a file that holds it
+  --token-file FILE   a file with the token of the instance, where it has one
 EOF
 }
 
@@ -33,31 +33,31 @@ if ! command -v promtool >/dev/null; then
     exit 1
 fi
 
-# What says which instance it is, and what Prometheus' own libraries tell beside the rest.
+# Metrics that identify an instance, and metrics of Prometheus' own libraries.
 NEEDS_NO_PANEL='_info$|^windrow_report_timestamp_seconds$|^process_(virtual_memory_bytes|start_time_seconds|threads)$'
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-monitoring.XXXXXX")
 trap 'rm -rf -- "$TEMP"' EXIT
 FAILED=0
 
-# check TITLE COMMAND…: what the command said is shown when it fails.
+# check TITLE COMMAND…: prints whether the command succeeded, and its output if not.
 check() {
     local title=$1
     shift
-    if "$@" >"$TEMP/said" 2>&1; then
+    if "$@" >"$TEMP/output" 2>&1; then
         echo "ok $title"
     else
         echo "FAILED $title"
-        sed 's/^/    /' "$TEMP/said"
+        sed 's/^/    /' "$TEMP/output"
         FAILED=1
     fi
 }
 
-# The text that a snapshot of the tests holds.
+# golden NAME: prints the metrics in a snapshot of the tests.
 golden() { awk 'marks < 2 && /^---$/ { marks++; next } marks >= 2' "$ROOT/crates/web/tests/metrics/snapshots/metrics__$1.snap"; }
 
 golden_metrics() { golden "$1" | promtool check metrics; }
 
-# Nothing but what goes over a socket: the token is in no process' arguments.
+# fetch: prints the metrics of the instance. The token is in no process' arguments.
 fetch() {
     if [[ -n $TOKEN_FILE ]]; then
         printf 'header = "Authorization: Bearer %s"\n' "$(tr -d '\r\n' <"$TOKEN_FILE")" | curl -fsS --config - "$URL"
@@ -68,14 +68,14 @@ fetch() {
 
 served_metrics() { fetch >"$TEMP/served" && promtool check metrics <"$TEMP/served"; }
 
-# The token's file is the user's; promtool wants to see one.
+# config: checks prometheus.yml with a made-up token file, which promtool requires.
 config() {
     cp "$HERE/prometheus.yml" "$HERE/alerts.yml" "$TEMP"
     echo token >"$TEMP/windrow-token"
     promtool check config "$TEMP/prometheus.yml"
 }
 
-# A rule without a test in which it fires may never do so.
+# tested: checks that each alert has a test in which it fires, and one in which it does not.
 tested() {
     local alert untested=0
     while read -r alert; do
@@ -94,7 +94,7 @@ dashboard() {
         promtool check rules "$TEMP/dashboard.yml"
 }
 
-# What rules and dashboard ask for, beside what docs/metrics.md lists: a test holds that list to the metrics there are.
+# names: compares the metrics in rules and dashboard with docs/metrics.md, which a test compares with the code.
 names() {
     sed -n 's/^| .\(\(windrow\|process\)_[a-z_]*\). | .*/\1/p' "$ROOT/docs/metrics.md" | sort -u >"$TEMP/there"
     grep -ohE '\b(windrow|process)_[a-z_]+' "$HERE/alerts.yml" "$TEMP/dashboard.yml" | sed -E 's/_(bucket|sum|count)$//' |
@@ -106,8 +106,8 @@ names() {
     fi
 }
 
-# A metric that nobody looks at may as well not be there; what only names things is for joins.
-shown() {
+# all_metrics_used: checks that each metric is in a rule or a panel.
+all_metrics_used() {
     if grep -vxFf "$TEMP/asked" "$TEMP/there" | grep -vE "$NEEDS_NO_PANEL" >"$TEMP/unseen"; then
         sed 's/$/ is in no rule and in no panel/' "$TEMP/unseen"
         return 1
@@ -122,9 +122,9 @@ else
     check 'prometheus.yml' config
     check 'alerts.yml' promtool check rules "$HERE/alerts.yml"
     check 'alerts_test.yml' promtool test rules "$HERE/alerts_test.yml"
-    check 'every alert fires in a test, and does not in another' tested
+    check 'every alert has a test in which it fires, and one in which it does not' tested
     check 'grafana-dashboard.json' dashboard
-    check 'rules and dashboard name metrics there are' names
-    check 'every metric is in a rule or a panel' shown
+    check 'rules and dashboard name existing metrics' names
+    check 'every metric is in a rule or a panel' all_metrics_used
 fi
 ((FAILED == 0))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Prints the dashboard's expressions as a rules file (JSON is YAML), for promtool to read; or says what is wrong with it.
+"""Prints the dashboard's expressions as a rules file for promtool (JSON is YAML), or the mistakes of the dashboard.
 
-Owns: what Grafana would complain of only when somebody looks. Does not own: whether an expression parses (promtool).
-Grafana's variables are replaced by what they stand for: a time, a name, a pattern.
+Owns: the mistakes that Grafana reports only on an open dashboard. Does not own: whether an expression parses (promtool).
+Grafana's variables are replaced by a time, a name or a pattern.
 """
 
 import json
@@ -29,12 +29,12 @@ def mistakes(dashboard: dict) -> list[str]:
         title, place = panel["title"], panel["gridPos"]
         cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
         if cells & taken or place["x"] + place["w"] > 24:
-            found.append(f"{title}: lies over another panel, or beyond the edge")
+            found.append(f"{title}: overlaps another panel or the edge")
         taken |= cells
         if panel["type"] == "row":
             continue
         if not panel["description"]:
-            found.append(f"{title}: says not what it shows")
+            found.append(f"{title}: has no description")
         if not panel["fieldConfig"]["defaults"]["unit"]:
             found.append(f"{title}: has no unit")
         if not panel["targets"]:

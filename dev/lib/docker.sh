@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# The steps of ./start.sh with Docker: docker-compose.yml, then sample traffic, then a look at Redis.
+# The steps of ./start.sh with Docker: start the services, send sample traffic, wait for features in Redis.
 #
-# Owns: nothing but the calls; what runs is written in docker-compose.yml. Uses say.sh, stack.sh, features.sh.
+# Owns: the calls; docker-compose.yml says what runs. Uses say.sh, stack.sh, features.sh.
 
 docker_ready() { docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; }
 
 docker_up() { [[ -n $(compose ps --quiet --status running 2>/dev/null) ]]; }
 
-# Compose would fight for a port; here is what to do about it instead.
+# docker_ports: fails with advice if a port is in use; the error of compose would be hard to understand.
 docker_ports() {
     local port
     docker_up && return
@@ -19,7 +19,7 @@ docker_ports() {
     done
 }
 
-# The token of the pages in the container, drawn once.
+# docker_token: generates the token of the container's pages once.
 docker_token() {
     [[ -s $STACK_HOME/token ]] ||
         (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$STACK_HOME/token") || return
@@ -78,7 +78,7 @@ docker_summary() {
     printf '  %-9s %s\n' 'logs' 'docker compose logs -f windrow'
     printf '  %-9s %s\n' 'a user' "docker compose exec windrow windrow features ${USER_SHOWN:-USER} --set sink.redis.url=redis://redis:6379"
     printf '  %-9s %s\n' 'all keys' 'docker exec -it redis redis-cli keys "*"'
-    printf '  %-9s %s\n' 'stop' './stop.sh   (--delete-data: and forget everything)'
+    printf '  %-9s %s\n' 'stop' './stop.sh   (--delete-data: also delete all data)'
 }
 
 docker_start() {

@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# Looks for features in Redis: waits until there are some, and shows a few.
-# Uses say.sh; expects CHECK, a function that fails when the features can no longer come.
+# Waits for features in Redis and prints a few.
+# Uses say.sh; expects CHECK, a function that fails when features can no longer come.
 
 FEATURES_WAIT_SECONDS=${WINDROW_FEATURES_WAIT:-90}
 USERS=()
 USER_SHOWN=''
 
-# find_users REDIS_CLI…: some users that have a row, into USERS.
+# find_users REDIS_CLI…: stores up to three users that have a row in USERS.
 find_users() {
     local keys
-    # Its last reader stops early on purpose: a broken pipe there is no failure.
+    # head closes the pipe early: that is no failure.
     keys=$("$@" --scan --pattern 'user_features:*' 2>/dev/null | head -n 3 || true)
     mapfile -t USERS < <(sed -n 's/^user_features://p' <<<"$keys")
     ((${#USERS[@]} > 0))
 }
 
-# wait_for_features REDIS_CLI…: until the first row is in Redis, for at most FEATURES_WAIT_SECONDS.
+# wait_for_features REDIS_CLI…: waits for the first row in Redis, at most FEATURES_WAIT_SECONDS.
 wait_for_features() {
     local began=$SECONDS code=0
     ticker_start 'waiting for the first windows to close and their features to reach Redis'
@@ -30,7 +30,7 @@ wait_for_features() {
     say_done "features of $("$@" --scan --pattern 'user_features:*' | wc -l) users are in Redis"
 }
 
-# show_features COMMAND…: what COMMAND USER prints for the users found.
+# show_features COMMAND…: runs COMMAND USER for each of the users found.
 show_features() {
     local user
     ((${#USERS[@]} > 0)) || return 0

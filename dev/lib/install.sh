@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# What the scripts need from the system: installed as root with apt-get, otherwise the exact command is printed.
-# Uses say.sh and java.sh. Never installs a Rust toolchain over one that is there.
+# Installs what the scripts need from the system: as root with apt-get; otherwise it prints the exact command.
+# Uses say.sh and java.sh. Never installs a Rust toolchain.
 
 MISSING_PACKAGES=()
 
-# need_package PACKAGE CHECK…: notes the package when the check command fails.
+# need_package PACKAGE CHECK…: adds the package to the missing ones if the check command fails.
 need_package() {
     local package=$1
     shift
@@ -15,7 +15,7 @@ has_command() { command -v "$1" >/dev/null 2>&1; }
 has_file() { compgen -G "$1" >/dev/null; }
 has_venv() { python3 -c 'import ensurepip, venv'; }
 
-# What each part of the project needs. Debian and Ubuntu names.
+# The packages of each part of the project, with their names in Debian and Ubuntu.
 need_redis() { need_package redis-server has_command redis-server; }
 need_kafka() {
     java_path >/dev/null || MISSING_PACKAGES+=("$(java_package)")
@@ -35,7 +35,7 @@ need_prometheus() {
     need_package python3 has_command python3
 }
 
-# For the tests of the pages; they are served without any of these.
+# For the JavaScript checks and the tests of the pages; windrow itself needs none of them.
 need_browser() {
     need_package chromium has_command chromium
     need_package nodejs has_command node
@@ -47,8 +47,8 @@ node_is_new() { (($(node --version | sed 's/^v\([0-9]*\).*/\1/') >= 20)); }
 
 has_build_tools() { has_command gcc && has_command g++ && has_command make; }
 
-# java_package: the oldest fitting JDK this release of Debian or Ubuntu has; its default one where that is not
-# known yet, because no package lists were fetched.
+# java_package: prints the oldest suitable JDK of this release of Debian or Ubuntu, or its default one if there are no
+# package lists yet.
 java_package() {
     local package
     for package in openjdk-17-jdk-headless openjdk-21-jdk-headless openjdk-25-jdk-headless; do
@@ -59,7 +59,7 @@ java_package() {
 
 has_candidate() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
 
-# install_missing LOG: installs what need_package noted and forgets it. Fails, having said why and what to do.
+# install_missing LOG: installs the missing packages and empties their list. Prints on failure why, and what to do.
 install_missing() {
     local log=$1 packages=("${MISSING_PACKAGES[@]}")
     MISSING_PACKAGES=()
@@ -84,8 +84,8 @@ install_missing() {
     say_info "installed ${packages[*]}"
 }
 
-# A fresh machine has no package lists yet; one that has them need not fetch them again. Tools are wanted, not the services
-# that Debian starts with them: policy-rc.d says so while it is there, and one that is there already stays.
+# Fetches the package lists only if the packages are not in those of this machine. policy-rc.d keeps Debian from starting
+# the services of these packages; an existing policy-rc.d stays.
 apt_install() (
     policy=/usr/sbin/policy-rc.d
     if [[ ! -e $policy ]]; then
@@ -94,13 +94,13 @@ apt_install() (
     fi
     apt-get install -y --no-install-recommends "$@" ||
         { apt-get update && apt-get install -y --no-install-recommends "$@"; } || exit
-    # Nor is Prometheus to come with the next boot.
+    # Prometheus must not start at the next boot either.
     if [[ " $* " == *' prometheus '* ]] && has_command systemctl; then
         systemctl disable prometheus.service || true
     fi
 )
 
-# find_rust WANTED: puts cargo on the PATH and checks that it is at least version WANTED (1.90).
+# find_rust WANTED: puts cargo on the PATH and checks that its version is at least WANTED.
 find_rust() {
     local wanted=$1 have
     has_command cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin

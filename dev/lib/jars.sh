@@ -1,11 +1,11 @@
-# Jars from Maven Central, fetched once. Source it after say.sh and java.sh.
+# Fetches jars from Maven Central once. Uses say.sh and java.sh.
 # shellcheck shell=bash
 
-# jars_there POM LIBS: whether LIBS holds all that POM names.
+# jars_there POM LIBS: returns whether LIBS holds all jars of POM.
 jars_there() { [[ $(cat "$2/.complete" 2>/dev/null) == "$(cksum <"$1")" ]]; }
 
-# jars_fetch NAME POM LIBS [MAVEN_OPTION]…: what POM needs at run time, into LIBS; 3 where it cannot be had. Fetches into a
-# folder beside it and renames: an interrupted fetch never looks like a finished one. Two callers at once fetch once.
+# jars_fetch NAME POM LIBS [MAVEN_OPTION]…: fetches the run-time jars of POM into LIBS; returns 3 if that fails. It fetches
+# into a folder beside LIBS and renames it: an interrupted fetch never looks complete. Of two callers one fetches.
 jars_fetch() {
     jars_there "$2" "$3" && return
     mkdir -p "$(dirname "$3")"
@@ -34,7 +34,7 @@ jars_fetch_alone() {
     mv "$out" "$libs"
 }
 
-# jars_run LIBS ARGUMENT…: a program among them; flags that make a short-lived JVM start fast.
+# jars_run LIBS ARGUMENT…: runs a program of these jars with flags that make a short-lived JVM start fast.
 jars_run() {
     local libs=$1
     shift

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Finds a Java that can run Kafka 4: version 17 or newer.
+# Finds a Java for Kafka 4: version 17 or newer.
 
-# java_major JAVA: the major version of that executable.
+# java_major JAVA: prints the major version of an executable.
 java_major() { "$1" -version 2>&1 | sed -n 's/^[a-z]* version "\([0-9]*\).*/\1/p'; }
 
-# java_path: the first fitting java of $JAVA_HOME, $PATH and the system's folder of JVMs; fails if there is none.
+# java_path: prints the first suitable java of $JAVA_HOME, $PATH and the system's folder of JVMs; fails if there is none.
 java_path() {
     local java major
     if [[ -z ${JAVA_FOUND:-} ]]; then

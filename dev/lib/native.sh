@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The steps of ./start.sh without Docker. Each runs once, in order, and says what it did.
+# The steps of ./start.sh without Docker. Each runs once, in order, and prints its result.
 #
-# Owns: what is started natively and the way back when a step fails. Uses every other file of dev/lib.
+# Owns: what runs natively, and its end when a step fails. Uses every other file of dev/lib.
 
-# What this run started, in order: exactly this is stopped again when a later step fails.
+# The parts that this run started: a failed step stops exactly these.
 STARTED=()
-# Why there is no Apache Kafka, when there cannot be one.
+# Why Apache Kafka is not available; empty where it is.
 WITHOUT_KAFKA=''
 STEP_LOG=$STACK_HOME/step.log
 
@@ -31,11 +31,11 @@ native_tools() {
     [[ -n ${WINDROW_BIN:-} ]] || find_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)" || return
     need_kafka
     if ! install_missing "$STEP_LOG"; then
-        # Somebody who is not root can act on the command just printed; for root there is nothing left to try.
+        # Without root the user can run the command just printed. As root there is nothing left to try.
         ((EUID == 0)) || return 1
         WITHOUT_KAFKA='Java and Maven, which Apache Kafka needs, could not be installed'
     fi
-    say_done 'everything needed is here'
+    say_done 'all tools are installed'
 }
 
 native_binary() {
@@ -53,7 +53,7 @@ native_binary() {
 native_redis() {
     say_step "Redis on localhost:$REDIS_PORT"
     if ! running_redis && redis_answers "$REDIS_PORT"; then
-        say_done 'one is there already: used, and left alone by ./stop.sh'
+        say_done 'already running: it is used, and ./stop.sh does not stop it'
         return
     fi
     running_redis || STARTED+=(redis)
@@ -68,7 +68,7 @@ native_redis() {
 native_kafka() {
     say_step "Kafka on localhost:$KAFKA_PORT"
     if ! running_kafka && kafka_answers "$KAFKA_PORT"; then
-        say_done 'one is there already: used, and left alone by ./stop.sh'
+        say_done 'already running: it is used, and ./stop.sh does not stop it'
         return
     fi
     [[ -n $WITHOUT_KAFKA ]] || fetch_kafka
@@ -96,25 +96,25 @@ fetch_kafka() {
 native_topic() {
     say_step "Topic $TOPIC"
     if [[ -n $WITHOUT_KAFKA ]]; then
-        say_done 'the development broker makes its own'
+        say_done 'the development broker creates it'
         return
     fi
     if ! with_ticker 'creating the topic' "$STEP_LOG" \
         dev/kafka.sh topic --port "$KAFKA_PORT" --name "$TOPIC" --partitions "$PARTITIONS"; then
         cat "$STEP_LOG" >&2
-        # A broker that somebody else runs may create topics itself, or may not let us.
+        # Another operator's broker may create topics by itself, or forbid it.
         running_kafka && return 1
-        say_warn "could not look at the topic: create it with $PARTITIONS partitions if it is not there"
+        say_warn "the topic could not be checked: create it with $PARTITIONS partitions if it does not exist"
         return
     fi
     say_done "$(tail -n 1 "$STEP_LOG")"
-    grep -q "with $PARTITIONS partitions" "$STEP_LOG" || say_warn "not the usual $PARTITIONS partitions; going on"
+    grep -q "with $PARTITIONS partitions" "$STEP_LOG" || say_warn "not the usual $PARTITIONS partitions; continuing"
 }
 
 native_kafka_ui() {
     say_step "Kafka UI on localhost:$KAFKA_UI_PORT"
     if [[ -n $WITHOUT_KAFKA ]]; then
-        say_done 'none: there is no Kafka to look at'
+        say_done 'none: there is no Kafka'
         return
     fi
     if running_kafka_ui; then
@@ -122,7 +122,7 @@ native_kafka_ui() {
         return
     fi
     if port_open "$KAFKA_UI_PORT"; then
-        say_warn "another program is on port $KAFKA_UI_PORT and is left alone: no Kafka UI"
+        say_warn "another program uses port $KAFKA_UI_PORT: no Kafka UI"
         say_hint 'another port: WINDROW_KAFKA_UI_PORT=8180 ./start.sh'
         return
     fi
@@ -136,9 +136,9 @@ native_kafka_ui() {
         running_kafka_ui || break
         sleep 0.1
     done
-    # The job does not need it: a stack without it is better than none.
+    # The job does not need the Kafka UI.
     if ! running_kafka_ui; then
-        say_warn 'the Kafka UI ended; going on without it'
+        say_warn 'the Kafka UI ended; continuing without it'
         say_log_end "$KAFKA_UI_LOG"
         return
     fi
@@ -159,7 +159,7 @@ native_job() {
     else
         local listen=127.0.0.1:$UI_PORT
         if port_open "$UI_PORT"; then
-            say_warn "another program is on port $UI_PORT and is left alone: the job runs without its web UI"
+            say_warn "another program uses port $UI_PORT: the job runs without its web UI"
             say_hint 'another port: WINDROW_UI_PORT=8181 ./start.sh (after ./stop.sh)'
             listen=off
         fi
@@ -191,19 +191,19 @@ native_sample() {
     else
         STARTED+=(sample)
         keep_old_log "$SAMPLE_LOG"
-        local backlog=(--backlog 2h) said='two hours of events at once, then 20 events/s until ./stop.sh'
+        local backlog=(--backlog 2h) result='two hours of events at once, then 20 events/s until ./stop.sh'
         if [[ -e $BACKLOG_MARK ]]; then
-            backlog=() said='20 events/s until ./stop.sh (the job has had its backlog)'
+            backlog=() result='20 events/s until ./stop.sh (the backlog was sent before)'
         fi
         process_start "$SAMPLE_PID" "$SAMPLE_LOG" "$WINDROW" generate --to kafka "${backlog[@]}" --rate 20 --users 500 \
             --pipeline "$PIPELINE" "${SETTINGS[@]}"
         : >"$BACKLOG_MARK"
-        say_done "$said"
+        say_done "$result"
     fi
     wait_for_features redis-cli -p "$REDIS_PORT"
 }
 
-# native_check: called while waiting for features; fails, having said why, when they can no longer come.
+# native_check: fails with the reason if features can no longer come. wait_for_features calls it.
 native_check() {
     job_lives || return
     [[ -n $WITHOUT_KAFKA ]] || running_sample || {
@@ -227,14 +227,14 @@ native_summary() {
     printf '  %-9s %s\n' logs "$STACK_HOME"
     printf '  %-9s %s\n' 'a user' "$bin features ${USER_SHOWN:-USER}$settings"
     printf '  %-9s %s\n' 'all keys' "redis-cli -p $REDIS_PORT keys '*'"
-    printf '  %-9s %s\n' 'stop' './stop.sh   (--delete-data: and forget everything)'
+    printf '  %-9s %s\n' 'stop' './stop.sh   (--delete-data: also delete all data)'
     [[ -z $WITHOUT_KAFKA ]] || printf '  %s(on the development broker: %s)%s\n' "$YELLOW" "$WITHOUT_KAFKA" "$PLAIN"
 }
 
 native_start() {
     mkdir -p "$STACK_HOME"
     if [[ $(stack_mode) == demo ]] && running_job; then
-        WITHOUT_KAFKA='the job was started when Apache Kafka could not be had (./stop.sh, then ./start.sh, tries again)'
+        WITHOUT_KAFKA='Apache Kafka was not available when the job was started (./stop.sh, then ./start.sh, tries again)'
     fi
     [[ -n $(stack_mode) ]] || echo native >"$MODE_FILE"
     say_steps 8

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# TCP ports of this machine: which are free, and who answers on one.
+# TCP ports of this machine: which are free, and which server answers on one.
 
-# port_open PORT: whether anything listens there.
+# port_open PORT: returns whether a program listens there.
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# ports_free N: prints N different ports nobody listens on, below the range the kernel hands out to outgoing connections.
+# ports_free N: prints N free ports below the range that the kernel uses for outgoing connections.
 ports_free() {
     local port left=$1
     while ((left > 0)) && read -r port; do
@@ -17,7 +17,7 @@ ports_free() {
 
 port_free() { ports_free 1; }
 
-# redis_answers PORT: whether a Redis answers there (also one that asks for a password).
+# redis_answers PORT: returns whether a Redis answers there, also one that requires a password.
 redis_answers() {
     local reply=''
     reply=$(
@@ -29,8 +29,8 @@ redis_answers() {
     [[ $reply == +PONG || $reply == -NOAUTH* || $reply == -LOADING* ]]
 }
 
-# kafka_answers PORT: whether a Kafka broker answers there: it sends the protocol's ApiVersions request
-# (version 0, correlation id 0x57494e44) and looks for that id in the answer.
+# kafka_answers PORT: returns whether a Kafka broker answers there. It sends the protocol's ApiVersions request (version 0,
+# correlation id 0x57494e44) and looks for that id in the answer.
 kafka_answers() {
     local reply=''
     reply=$(
@@ -41,7 +41,7 @@ kafka_answers() {
     [[ ${reply:8} == 57494e44 ]]
 }
 
-# http_get PORT PATH: prints what a web server answers there, head and body.
+# http_get PORT PATH: prints the answer of a web server, head and body.
 http_get() (
     exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
     printf 'GET %s HTTP/1.0\r\nHost: localhost:%s\r\n\r\n' "$2" "$1" >&3

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# How the scripts talk: numbered steps, results, hints. Colour and tickers only on a terminal.
+# The output of the scripts: numbered steps, results, hints. Colours and tickers only on a terminal.
 #
-# Progress goes to stdout, trouble to stderr. Does not decide anything and never exits.
+# Progress goes to stdout, warnings and errors to stderr. It decides nothing and never exits.
 
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
     BOLD=$'\e[1m' DIM=$'\e[2m' GREEN=$'\e[32m' YELLOW=$'\e[33m' RED=$'\e[31m' PLAIN=$'\e[0m'
@@ -15,13 +15,13 @@ STEP_COUNT=0
 STEP_TITLE=''
 STEP_BEGAN=$SECONDS
 
-# say_steps COUNT: how many numbered steps are to come.
+# say_steps COUNT: sets the number of steps.
 say_steps() {
     STEP_COUNT=$1
     STEP_NUMBER=0
 }
 
-# say_step TITLE: begins the next numbered step and its clock.
+# say_step TITLE: begins the next step and its clock.
 say_step() {
     STEP_NUMBER=$((STEP_NUMBER + 1))
     STEP_TITLE=$1
@@ -29,7 +29,7 @@ say_step() {
     printf '%s[%d/%d] %s%s\n' "$BOLD" "$STEP_NUMBER" "$STEP_COUNT" "$STEP_TITLE" "$PLAIN"
 }
 
-# say_done TEXT: the step's result, with the seconds it took when they are worth knowing.
+# say_done TEXT: prints the step's result, with its duration from one second on.
 say_done() {
     local took=$((SECONDS - STEP_BEGAN)) seconds=''
     ((took < 1)) || seconds=" ${DIM}(${took} s)${PLAIN}"
@@ -41,14 +41,14 @@ say_warn() { printf '      %s! %s%s\n' "$YELLOW" "$1" "$PLAIN" >&2; }
 say_error() { printf '%serror:%s %s\n' "$RED" "$PLAIN" "$1" >&2; }
 say_hint() { printf '%shint:%s %s\n' "$BOLD" "$PLAIN" "$1" >&2; }
 
-# say_log_end FILE [LINES]: the end of a log, indented, so that a failure explains itself.
+# say_log_end FILE [LINES]: prints the end of a log, indented.
 say_log_end() {
     [[ -s $1 ]] || return 0
     printf '%s      ── end of %s ──%s\n' "$DIM" "$1" "$PLAIN" >&2
     tail -n "${2:-20}" -- "$1" | sed 's/^/      │ /' >&2
 }
 
-# ticker_start TEXT: on a terminal, one line that shows the work goes on and for how long; otherwise nothing.
+# ticker_start TEXT: on a terminal, shows a line that moves, with the seconds so far.
 ticker_start() {
     [[ -t 1 ]] || return 0
     (
@@ -62,7 +62,7 @@ ticker_start() {
     TICKER_PID=$!
 }
 
-# ticker_stop: clears the ticker's line. Harmless when there is none.
+# ticker_stop: clears the ticker's line, if there is one.
 ticker_stop() {
     [[ -n $TICKER_PID ]] || return 0
     kill "$TICKER_PID" 2>/dev/null || true
@@ -71,8 +71,8 @@ ticker_stop() {
     printf '\r\e[K'
 }
 
-# with_ticker TEXT LOG COMMAND…: runs the command with its output in LOG; its exit code is the result.
-# In a subshell: a trap of ours that interrupts it must not speak into LOG.
+# with_ticker TEXT LOG COMMAND…: runs the command with its output in LOG and returns its exit code. It runs in a subshell:
+# a trap of the script must not write into LOG.
 with_ticker() {
     local text=$1 log=$2 code=0
     shift 2

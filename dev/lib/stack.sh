@@ -21,14 +21,14 @@ KAFKA_UI_PID=$STACK_HOME/kafka-ui.pid
 KAFKA_UI_LOG=$STACK_HOME/kafka-ui.log
 SAMPLE_PID=$STACK_HOME/generate.pid
 SAMPLE_LOG=$STACK_HOME/generate.log
-# There once the two hours of backlog were sent: a job that goes on from its checkpoints would find a second one late.
+# Exists once the two hours of backlog are sent: a second backlog would be late for a job that continues.
 BACKLOG_MARK=$STACK_HOME/backlog-sent
-# How the stack was started: docker, native, or demo (no Apache Kafka to be had).
+# How the stack was started: docker, native, or demo (Apache Kafka is not available).
 MODE_FILE=$STACK_HOME/mode
 
 stack_mode() { cat "$MODE_FILE" 2>/dev/null || true; }
 
-# What differs from the shipped pipeline file, as options for `windrow`: only ports and folders asked for.
+# Options for `windrow`: the ports and folders that differ from the shipped pipeline file.
 SETTINGS=()
 [[ $KAFKA_PORT == 9092 ]] || SETTINGS+=(--set "source.kafka.brokers=localhost:$KAFKA_PORT")
 [[ $REDIS_PORT == 6379 ]] || SETTINGS+=(--set "sink.redis.url=redis://localhost:$REDIS_PORT")
@@ -36,7 +36,7 @@ SETTINGS=()
 
 compose() { WINDROW_KAFKA_PORT=$KAFKA_PORT WINDROW_REDIS_PORT=$REDIS_PORT docker compose --project-directory "$ROOT" "$@"; }
 
-# The five native parts. Each is stopped only if its pid file's own process lives; otherwise nothing happens.
+# The five native parts. A stop has no effect unless the process of the pid file lives.
 running_sample() { process_alive "$SAMPLE_PID"; }
 running_job() { process_alive "$JOB_PID"; }
 running_kafka_ui() { process_alive "$KAFKA_UI_PID"; }
@@ -44,13 +44,13 @@ running_kafka() { process_alive "$KAFKA_DIR/kafka.pid"; }
 running_redis() { process_alive "$REDIS_DIR/redis.pid"; }
 
 stop_sample() { process_stop "$SAMPLE_PID" 10; }
-# The job first finishes what it has read and waits for Redis.
+# The job first writes the rows of all records it has read.
 stop_job() { process_stop "$JOB_PID" 30; }
 stop_kafka_ui() { process_stop "$KAFKA_UI_PID" 10; }
 stop_kafka() { "$ROOT/dev/kafka.sh" stop --dir "$KAFKA_DIR"; }
 stop_redis() { "$ROOT/dev/redis.sh" stop --dir "$REDIS_DIR"; }
 
-# In this order nothing ever waits for a part that is already gone.
+# In this order no part waits for one that is already stopped.
 STOP_ORDER=(sample job kafka_ui kafka redis)
 
 part_name() {

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Python packages in folders of their own: nothing of the system's Python is touched. Needs python3-venv.
+# Installs Python packages into separate folders; the system's Python stays as it is. Needs python3-venv.
 
-# venv_make VENV REQUIREMENTS: makes the folder VENV with the packages of that file; harmless when it is there and the
-# file has not changed. Two callers at once make it once.
+# venv_make VENV REQUIREMENTS: makes the folder VENV with the packages of that file, unless it holds them already. Of two
+# callers one makes it.
 venv_make() {
     local venv=$1 requirements=$2 stamp
     stamp=$(cksum <"$requirements")

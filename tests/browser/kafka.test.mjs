@@ -27,7 +27,7 @@ const MESSAGES = `/topics/${encodeURIComponent(TOPIC)}/messages`;
 /** @type {Browser} */
 let browser;
 before(async () => {
-	assert.ok(KAFKA, "KAFKA_UI_URL says where the Kafka UI is");
+	assert.ok(KAFKA, "KAFKA_UI_URL is the address of the Kafka UI");
 	browser = await startBrowser();
 });
 after(() => browser?.close());
@@ -219,7 +219,7 @@ describe("the Kafka UI", () => {
 			await mustBeFit(page, "kafka-followed-dark-1280");
 		}));
 
-	test("a search without hits says so and what to do", () =>
+	test("a search without hits shows that, and what to do", () =>
 		on(`${MESSAGES}?contains=${uniqueText()}`, async (page) => {
 			await page
 				.locator(".empty strong", { hasText: "Nothing found" })
@@ -227,7 +227,7 @@ describe("the Kafka UI", () => {
 			await mustBeFit(page, "kafka-nothing-dark-1280");
 		}));
 
-	test("names that are not there are not there, and stay text", async () => {
+	test("unknown names are reported as such, and stay text", async () => {
 		for (const path of [
 			"/topics/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E",
 			"/groups/a%2Fb%22%3E%3Cscript%3E",
@@ -241,7 +241,7 @@ describe("the Kafka UI", () => {
 		}
 	});
 
-	test("while the server is away the page says so, and it heals", () =>
+	test("a banner shows while the server is unreachable, and no longer", () =>
 		on("/", async (page) => {
 			await page.locator("tbody a").first().waitFor();
 			await page.route("**/api/**", (route) =>

@@ -310,7 +310,7 @@ describe("a Redis that is still being looked through", () => {
 		["111", true],
 		[UNKNOWN_USER, false],
 	]) {
-		test(`${user}: says so, and not that there is nothing`, () =>
+		test(`${user}: the page shows the search, and does not claim that there is no row`, () =>
 			on(
 				`/features/${user}`,
 				async (page) => {
@@ -417,7 +417,7 @@ describe("values from records", () => {
 });
 
 describe("the connection", () => {
-	test("a loss is said at the top, and heals by itself", () =>
+	test("a banner shows a loss, and goes when the connection is back", () =>
 		on("/", async (page) => {
 			mock.refusesConnections = true;
 			mock.drop();
@@ -612,7 +612,7 @@ describe("by keyboard", () => {
 });
 
 describe("the use of the pages", () => {
-	test("a savepoint: progress, its place, the command; and a failure says what to do", () =>
+	test("a savepoint: progress, its place, the command; and what to do after a failure", () =>
 		on("/checkpoints", async (page) => {
 			await page.locator("#savepoint-to").fill("/mnt/save points");
 			await page.getByRole("button", { name: "Take savepoint" }).click();

@@ -1,12 +1,12 @@
-// Both user interfaces on a stack that runs: real Kafka, real Redis, `windrow run` and `windrow kafka-ui`.
+// Both user interfaces on a running stack: real Kafka, real Redis, `windrow run` and `windrow kafka-ui`.
 //
 //   WINDROW_UI_URL   the job's pages, such as http://127.0.0.1:8081
-//   KAFKA_UI_URL     the Kafka UI, such as http://127.0.0.1:8080; without it its walk is left out
+//   KAFKA_UI_URL     the Kafka UI, such as http://127.0.0.1:8080; without it its tests are skipped
 //   WINDROW_SEND     a shell command that sends its standard input as one record to the topic, with $1 as the key; without it
-//                    records are sent through the Kafka UI; without either those tests are left out
-//   WINDROW_REDIS    host:port of the job's Redis, into which a test puts a row of its own; without it that test is left out
+//                    the Kafka UI sends the records; without both their tests are skipped
+//   WINDROW_REDIS    host:port of the job's Redis, into which a test writes a row; without it that test is skipped
 //   WINDROW_TOKEN    the token, where the servers have one
-//   WINDROW_SCREENSHOTS  a folder for pictures
+//   WINDROW_SCREENSHOTS  a folder for screenshots
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -38,7 +38,7 @@ const headers = TOKEN ? { authorization: `Bearer ${TOKEN}` } : {};
 /** @type {Browser} */
 let browser;
 before(async () => {
-	assert.ok(JOB, "WINDROW_UI_URL says where the job's pages are");
+	assert.ok(JOB, "WINDROW_UI_URL is the address of the job's pages");
 	browser = await startBrowser();
 });
 after(() => browser?.close());
@@ -185,7 +185,7 @@ describe("the job's pages", () => {
 		}
 	}
 
-	test("pages and JSON say the same", () =>
+	test("pages and JSON hold the same values", () =>
 		on(JOB, "/", async (page) => {
 			const said = await askOverview();
 			assert.equal(await page.locator("#job-name").innerText(), said.job.name);
@@ -236,7 +236,7 @@ describe("the job's pages", () => {
 		}));
 });
 
-describe("what is sent by hand", { skip: !(SEND || KAFKA) }, () => {
+describe("records sent by hand", { skip: !(SEND || KAFKA) }, () => {
 	test("a dead letter is on Problems within 2 s, and stays text", () =>
 		on(JOB, "/problems#dead_letters", async (page) => {
 			const key = `<img src=x onerror=alert(1)>${uniqueText()}`;
