@@ -1,35 +1,26 @@
-//! Kafka: events from a topic as a member of a consumer group, dead letters to a topic; and looking at any cluster.
+//! Kafka: events from a topic as a member of a consumer group, dead letters to a topic, and the Kafka UI's requests.
 //!
 //! Owns: everything that knows librdkafka. Does not own: what records mean.
+//! `source/` reads a worker's records, `group/` is its place in the consumer group, `topic/` asks about the topic,
+//! `produce/` writes, `browse/` serves the Kafka UI; the other files are shared by them.
 //! Why `BaseConsumer` and not the asynchronous ones, and why these client settings: `docs/adr/0006-kafka-client.md`.
 
-mod admin;
-mod assignment;
-mod bounds;
+mod bounded_close;
 pub mod browse;
+mod call_timeout;
 mod client;
-mod dead_letters;
-mod deliveries;
+mod client_context;
 mod dev_broker;
-mod edges;
-mod faults;
-mod group_guard;
-mod leaving;
-mod logs;
-mod membership;
+mod fault;
+mod group;
 mod outage;
-mod patience;
-mod producer;
-mod reader;
+mod produce;
 mod source;
-mod topic_guard;
-mod topic_id;
-mod unreadable;
+mod topic;
+mod unreadable_batch;
 
-pub use admin::{TopicIdentity, wait_for_topic};
-pub use dead_letters::KafkaDeadLetters;
 pub use dev_broker::DevBroker;
-pub use group_guard::GroupMonitor;
-pub use producer::EventProducer;
+pub use group::GroupMonitor;
+pub use produce::{EventProducer, KafkaDeadLetters};
 pub use source::KafkaSource;
-pub use topic_guard::TopicMonitor;
+pub use topic::{TopicIdentity, TopicMonitor, wait_for_topic};

@@ -7,6 +7,10 @@
 //! longer has is never skipped silently; (3) while an announcement of the group waits for its answer, the other
 //! partitions go on.
 
+mod bounded_partitions;
+mod read_progress;
+mod record_consumer;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,15 +22,15 @@ use tracing::{info, warn};
 use windrow_engine::{Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
 
-use super::bounds::BoundedPartitions;
-use super::faults::{self, KafkaFault};
-use super::group_guard::GroupMonitor;
-use super::membership::{GroupMembership, RebalanceEvent};
+use self::bounded_partitions::BoundedPartitions;
+use self::record_consumer::RecordConsumer;
+use super::call_timeout::run_with_timeout;
+use super::fault::{self, KafkaFault};
+use super::group::membership::{GroupMembership, RebalanceEvent};
+use super::group::monitor::GroupMonitor;
 use super::outage::OutageReporter;
-use super::patience;
-use super::reader::RecordConsumer;
-use super::topic_guard::TopicMonitor;
-use super::unreadable;
+use super::topic::monitor::TopicMonitor;
+use super::unreadable_batch::{find_batch_end, is_unreadable_batch};
 
 /// Records handed over in one poll, so that the worker looks at its clock now and then.
 const RECORDS_PER_POLL: usize = 1024;
@@ -144,9 +148,9 @@ impl KafkaSource {
         &mut self,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        for (partition, from) in self.consumer.progress.count_report() {
+        for read_progress::StuckPartition { partition, offset: from } in self.consumer.progress.count_report() {
             let Settings { brokers, topic, .. } = &self.settings;
-            let Some(end) = unreadable::find_batch_end(brokers, topic, partition, from) else { continue };
+            let Some(end) = find_batch_end(brokers, topic, partition, from) else { continue };
             let reason = format!(
                 "the records from offset {from} to {} cannot be unpacked: their batch is damaged, or unpacks to more than \
                  the Kafka client allows (100 MB)",
@@ -174,7 +178,7 @@ impl KafkaSource {
             AssignmentMode::Group(member) => member.fatal_error(),
             AssignmentMode::Fixed { .. } => None,
         };
-        match faults::classify_error(error, fatal, &self.settings, self.instance.as_deref()) {
+        match fault::classify_error(error, fatal, &self.settings, self.instance.as_deref()) {
             KafkaFault::Fatal(halt) => Err(halt),
             KafkaFault::LostOffset => {
                 self.offset_lost = true;
@@ -241,7 +245,7 @@ impl KafkaSource {
             wait: bool,
         ) -> Option<KafkaResult<()>> {
             if wait {
-                patience::run_with_timeout(COMMIT_TIMEOUT, move || consumer.commit(&list, CommitMode::Sync))
+                run_with_timeout(COMMIT_TIMEOUT, move || consumer.commit(&list, CommitMode::Sync))
             } else {
                 Some(consumer.commit(&list, CommitMode::Async))
             }
@@ -298,7 +302,7 @@ impl Source for KafkaSource {
                         bounds.finish_partition(partition);
                     }
                 }
-                Some(Err(error)) if unreadable::is_unreadable_batch(&error) => self.skip_unreadable_batches(each)?,
+                Some(Err(error)) if is_unreadable_batch(&error) => self.skip_unreadable_batches(each)?,
                 Some(Err(error)) => self.handle_error(&error)?,
             }
             wait = Duration::ZERO;

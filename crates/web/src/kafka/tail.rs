@@ -1,6 +1,7 @@
 //! New records as server-sent events.
 
 use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -28,11 +29,12 @@ pub(super) async fn follow_topic(State(ui): State<KafkaUi>, path: PathName, para
     let plan = ui.ask_brokers(ui.browser.plan_tail(&topic, request)).await?;
     let (sender, receiver) = mpsc::channel(WAITING_MESSAGES_MAX);
     spawn_blocking(move || {
-        let told = plan.follow(|tailed| {
-            // Nobody listens any more: the end of following.
-            serde_json::to_string(&tailed).is_ok_and(|data| sender.blocking_send(data).is_ok())
+        let followed = plan.follow(|batch| {
+            let sent = serde_json::to_string(&batch).is_ok_and(|data| sender.blocking_send(data).is_ok());
+            // Without a receiver there is nothing to follow the topic for.
+            if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        if let Err(error) = told {
+        if let Err(error) = followed {
             let _ = sender.blocking_send(json!({ "errors": [error.to_string()] }).to_string());
         }
         drop(turn);

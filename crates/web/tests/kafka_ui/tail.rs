@@ -131,7 +131,7 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
         assert_eq!(event["looked_at"], 0, "{event}");
         assert!(Instant::now() < until, "nothing is said");
     };
-    assert!(said.contains("Kafka went away") && said.contains(&topic), "{said}");
+    assert!(said.contains("Kafka became unreachable") && said.contains(&topic), "{said}");
     gate.open();
     let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail")).await;
     assert_eq!(events.next_event().await["looked_at"], 0, "who asks again follows from the end");

@@ -1,0 +1,52 @@
+//! Consumers that are closed in bounded time.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use tracing::warn;
+
+use super::call_timeout::run_with_timeout;
+
+/// How long closing may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// A consumer that leaves its group when dropped. While Kafka is unreachable it gives up after [`CLOSE_TIMEOUT`]; the
+/// group removes the member after the session timeout then.
+pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static>(Option<Arc<BaseConsumer<C>>>);
+
+impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
+    pub(super) fn new(consumer: BaseConsumer<C>) -> Self {
+        Self(Some(Arc::new(consumer)))
+    }
+
+    /// Returns the consumer for a call that may outlive its caller.
+    pub(super) fn share_consumer(&self) -> Arc<BaseConsumer<C>> {
+        Arc::clone(self.consumer())
+    }
+
+    fn consumer(&self) -> &Arc<BaseConsumer<C>> {
+        match &self.0 {
+            Some(consumer) => consumer,
+            None => unreachable!("the consumer is there until it is dropped"),
+        }
+    }
+}
+
+impl<C: ConsumerContext + 'static> Deref for BoundedCloseConsumer<C> {
+    type Target = BaseConsumer<C>;
+
+    fn deref(&self) -> &Self::Target {
+        self.consumer()
+    }
+}
+
+impl<C: ConsumerContext + 'static> Drop for BoundedCloseConsumer<C> {
+    fn drop(&mut self) {
+        let consumer = self.0.take();
+        if run_with_timeout(CLOSE_TIMEOUT, move || drop(consumer)).is_none() {
+            warn!("Kafka is unreachable; closed a consumer without leaving its group");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What coordinators tell about groups: which there are, their members, their committed offsets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
+use kafka_protocol::messages::{
+    ConsumerGroupDescribeRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest, OffsetFetchRequest,
+};
+
+use super::members::{GroupDescription, GroupMember};
+use crate::kafka::browse::error::BrowseError;
+use crate::kafka::browse::offsets::PartitionKey;
+use crate::kafka::browse::wire::session::ClusterSession;
+
+/// A group, and the broker that coordinates it.
+#[derive(Clone)]
+pub(super) struct CoordinatedGroup {
+    pub(super) coordinator: i32,
+    pub(super) listed: ListedGroup,
+}
+
+impl CoordinatedGroup {
+    pub(super) fn name(&self) -> &str {
+        self.listed.group_id.0.as_str()
+    }
+}
+
+/// Lists every group. A broker that does not answer hides its groups, unless none answers.
+pub(super) async fn list_groups(session: &mut ClusterSession) -> Result<Vec<CoordinatedGroup>, BrowseError> {
+    let requests = session.broker_ids().into_iter().map(|broker| (broker, ListGroupsRequest::default())).collect();
+    let mut groups = Vec::new();
+    let mut last_error = None;
+    let mut answered = false;
+    for answer in session.ask_brokers(requests).await {
+        let response = answer.result.and_then(|response| match BrowseError::from_code(response.error_code, "groups") {
+            Some(error) => Err(error),
+            None => Ok(response),
+        });
+        match response {
+            Ok(response) => {
+                answered = true;
+                let listed = response.groups.into_iter();
+                groups.extend(listed.map(|listed| CoordinatedGroup { coordinator: answer.broker, listed }));
+            }
+            Err(error) => last_error = Some(error),
+        }
+    }
+    match last_error {
+        Some(error) if !answered => Err(error),
+        _ => Ok(groups),
+    }
+}
+
+/// What is known of one group.
+#[derive(Clone, Default)]
+pub(super) struct GroupSnapshot {
+    pub(super) description: Option<GroupDescription>,
+    pub(super) committed: Option<BTreeMap<PartitionKey, i64>>,
+}
+
+impl GroupSnapshot {
+    pub(super) fn group_members(&self) -> &[GroupMember] {
+        self.description.as_ref().map_or(&[], |description| &description.members)
+    }
+
+    /// Returns the partitions with a committed offset, and the assigned ones.
+    pub(super) fn known_partitions(&self) -> BTreeSet<PartitionKey> {
+        let committed = self.committed.iter().flat_map(BTreeMap::keys);
+        committed.chain(self.group_members().iter().flat_map(|member| &member.assigned)).cloned().collect()
+    }
+}
+
+/// Returns members and offsets of `groups`, by name, with two requests to each of their coordinators.
+pub(super) async fn fetch_group_snapshots(
+    session: &mut ClusterSession,
+    groups: &[CoordinatedGroup],
+) -> BTreeMap<String, GroupSnapshot> {
+    let mut snapshots: BTreeMap<String, GroupSnapshot> = BTreeMap::new();
+    let classic = group_ids_by_coordinator(groups, is_classic);
+    let requests =
+        classic.into_iter().map(|(broker, groups)| (broker, DescribeGroupsRequest::default().with_groups(groups)));
+    for answer in session.ask_brokers(requests.collect()).await {
+        for group in answer.result.map(|response| response.groups).unwrap_or_default() {
+            if group.error_code == 0 {
+                let name = group.group_id.0.to_string();
+                snapshots.entry(name).or_default().description = Some(group.into());
+            }
+        }
+    }
+    let consumer = group_ids_by_coordinator(groups, |kind| kind.eq_ignore_ascii_case("consumer"));
+    let requests = consumer
+        .into_iter()
+        .map(|(broker, groups)| (broker, ConsumerGroupDescribeRequest::default().with_group_ids(groups)));
+    for answer in session.ask_brokers(requests.collect()).await {
+        for group in answer.result.map(|response| response.groups).unwrap_or_default() {
+            if group.error_code == 0 {
+                let name = group.group_id.0.to_string();
+                snapshots.entry(name).or_default().description = Some(group.into());
+            }
+        }
+    }
+    // Share groups keep no offsets of this kind.
+    let with_offsets = group_ids_by_coordinator(groups, |kind| !kind.eq_ignore_ascii_case("share"));
+    let requests = with_offsets.into_iter().map(|(broker, groups)| {
+        let groups =
+            groups.into_iter().map(|group| OffsetFetchRequestGroup::default().with_group_id(group).with_topics(None));
+        (broker, OffsetFetchRequest::default().with_groups(groups.collect()))
+    });
+    for answer in session.ask_brokers(requests.collect()).await {
+        // Brokers before 3.0 do not take several groups in one request: then offsets stay unknown.
+        let Ok(response) = answer.result else { continue };
+        for group in response.groups {
+            if group.error_code == 0 {
+                let name = group.group_id.0.to_string();
+                snapshots.entry(name).or_default().committed = Some(committed_offsets(group));
+            }
+        }
+    }
+    snapshots
+}
+
+/// Returns the groups whose protocol `is_kind` accepts, by coordinator.
+fn group_ids_by_coordinator(groups: &[CoordinatedGroup], is_kind: fn(&str) -> bool) -> BTreeMap<i32, Vec<GroupId>> {
+    let mut by_coordinator: BTreeMap<i32, Vec<GroupId>> = BTreeMap::new();
+    for group in groups.iter().filter(|group| is_kind(&group.listed.group_type)) {
+        by_coordinator.entry(group.coordinator).or_default().push(group.listed.group_id.clone());
+    }
+    by_coordinator
+}
+
+/// Returns whether a group uses the classic protocol. Brokers that report no protocol know no other.
+fn is_classic(kind: &str) -> bool {
+    kind.is_empty() || kind.eq_ignore_ascii_case("classic")
+}
+
+fn committed_offsets(group: OffsetFetchResponseGroup) -> BTreeMap<PartitionKey, i64> {
+    let mut committed = BTreeMap::new();
+    for topic in group.topics {
+        for partition in topic.partitions {
+            if partition.error_code == 0 && partition.committed_offset >= 0 {
+                let key = PartitionKey::new(&topic.name, partition.partition_index);
+                committed.insert(key, partition.committed_offset);
+            }
+        }
+    }
+    committed
+}

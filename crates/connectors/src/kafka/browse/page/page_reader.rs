@@ -1,0 +1,230 @@
+//! Reads a page: pieces of all partitions, merged by timestamp until the page is full, time is up or nothing is left.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use memchr::memmem::Finder;
+use rdkafka::message::Message;
+
+use super::backward::BackwardCursor;
+use super::cursor::{PartitionCursor, PartitionFront, PieceSize};
+use super::forward::ForwardCursor;
+use super::plan::PagePlan;
+use super::record_buffer::BufferLimits;
+use super::record_page::{PageEnd, RecordPage};
+use super::request::PageStart;
+use crate::kafka::browse::error::BrowseError;
+use crate::kafka::browse::records::consumer::{BrowseConsumer, FetchMode, OffsetRanges};
+use crate::kafka::browse::records::record::message_contains;
+use crate::kafka::browse::records::{BrowsedRecord, PartitionPositions};
+
+/// The most bytes of records that wait to be merged, all partitions together.
+const BUFFERED_BYTES_MAX: usize = 32 << 20;
+/// The most offsets of one round of pieces, all partitions together.
+const PIECE_OFFSETS_MAX: i64 = 16_384;
+/// The first piece of a partition where only matching records count.
+const SEARCH_PIECE_OFFSETS: i64 = 512;
+/// The smallest first piece of a partition.
+const PIECE_OFFSETS_MIN: i64 = 8;
+/// How long reading one round of pieces may take.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
+
+impl PagePlan {
+    /// Reads the page. Blocks; after `cancelled` is set, for at most one more round of pieces.
+    ///
+    /// # Errors
+    /// When Kafka becomes unreachable or refuses.
+    pub fn read(self, cancelled: &AtomicBool) -> Result<RecordPage, BrowseError> {
+        match self.request.start {
+            PageStart::Newest | PageStart::Before(_) => PageReader::<BackwardCursor>::new(self).read(cancelled),
+            PageStart::Oldest | PageStart::Offset(_) | PageStart::Time(_) | PageStart::After(_) => {
+                PageReader::<ForwardCursor>::new(self).read(cancelled)
+            }
+        }
+    }
+}
+
+/// A page that is being read in the direction of its cursors.
+struct PageReader<C> {
+    plan: PagePlan,
+    search: Option<Finder<'static>>,
+    cursors: BTreeMap<i32, C>,
+    records: Vec<BrowsedRecord>,
+    records_examined: u64,
+}
+
+/// Why the page is not read any further.
+struct StopReason {
+    end: PageEnd,
+    trouble: Option<String>,
+}
+
+impl From<PageEnd> for StopReason {
+    fn from(end: PageEnd) -> Self {
+        Self { end, trouble: None }
+    }
+}
+
+/// How the reading of one round of pieces went.
+enum PieceOutcome {
+    /// Every record was delivered.
+    Complete,
+    /// Something in it cannot be read; the next round is smaller.
+    RetrySmaller,
+    /// Time was up.
+    TimedOut,
+    /// Something cannot be read: only what comes before it on the page was delivered.
+    Unreadable(String),
+}
+
+impl<C: PartitionCursor> PageReader<C> {
+    fn new(plan: PagePlan) -> Self {
+        let ranges = &plan.readable.ranges;
+        let partition_count = ranges.len().max(1);
+        let limits = BufferLimits { records: plan.request.limit, bytes: (BUFFERED_BYTES_MAX / partition_count).max(1) };
+        let piece = first_piece_size(&plan, i64::try_from(partition_count).unwrap_or(i64::MAX));
+        let new_cursor = |partition: i32, readable: &std::ops::Range<i64>| {
+            C::new(plan.start_offset(partition, readable), readable.clone(), piece, limits)
+        };
+        let cursors =
+            ranges.iter().map(|(&partition, readable)| (partition, new_cursor(partition, readable))).collect();
+        let search = plan.request.contains.as_deref().map(|text| Finder::new(text.as_bytes()).into_owned());
+        Self { plan, search, cursors, records: Vec::new(), records_examined: 0 }
+    }
+
+    fn read(mut self, cancelled: &AtomicBool) -> Result<RecordPage, BrowseError> {
+        let stop_reason = self.fill_page(cancelled)?;
+        Ok(self.into_page(stop_reason))
+    }
+
+    fn fill_page(&mut self, cancelled: &AtomicBool) -> Result<StopReason, BrowseError> {
+        let deadline = Instant::now() + self.plan.request.timeout;
+        let mut consumer = None;
+        while !self.is_full() {
+            let unread = self.partitions_to_read();
+            if unread.is_empty() {
+                if !self.move_next_record() {
+                    return Ok(PageEnd::Edge.into());
+                }
+                continue;
+            }
+            if Instant::now() >= deadline || cancelled.load(Ordering::Relaxed) {
+                return Ok(PageEnd::Time.into());
+            }
+            let consumer = match &mut consumer {
+                Some(consumer) => consumer,
+                none => none.insert(BrowseConsumer::new(&self.plan.brokers, &self.plan.topic, FetchMode::Page)?),
+            };
+            match self.read_pieces(consumer, &unread)? {
+                PieceOutcome::Complete => self.grow_pieces(&unread),
+                PieceOutcome::RetrySmaller => {}
+                PieceOutcome::TimedOut => return Ok(PageEnd::Time.into()),
+                PieceOutcome::Unreadable(trouble) => {
+                    while !self.is_full() && self.move_next_record() {}
+                    return Ok(StopReason { end: PageEnd::Trouble, trouble: Some(trouble) });
+                }
+            }
+        }
+        Ok(PageEnd::Full.into())
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= self.plan.request.limit
+    }
+
+    /// Returns the partitions whose next record is not known yet.
+    fn partitions_to_read(&self) -> Vec<i32> {
+        let unread = self.cursors.iter().filter(|(_, cursor)| cursor.buffer().is_empty() && cursor.offsets_left() > 0);
+        unread.map(|(partition, _)| *partition).collect()
+    }
+
+    /// Moves the next record onto the page. Returns whether there was one.
+    fn move_next_record(&mut self) -> bool {
+        let fronts = self.cursors.iter().filter_map(|(&partition, cursor)| {
+            let timestamp_ms = cursor.buffer().front()?.timestamp_ms;
+            Some(PartitionFront { partition, timestamp_ms })
+        });
+        let next = C::choose_partition(fronts)
+            .and_then(|partition| self.cursors.get_mut(&partition))
+            .and_then(|cursor| cursor.buffer_mut().pop_front());
+        let found = next.is_some();
+        self.records.extend(next);
+        found
+    }
+
+    /// Reads the next piece of each of `partitions`.
+    fn read_pieces(&mut self, consumer: &BrowseConsumer, partitions: &[i32]) -> Result<PieceOutcome, BrowseError> {
+        let pieces: OffsetRanges = partitions
+            .iter()
+            .filter_map(|partition| self.cursors.get(partition).map(|cursor| (*partition, cursor.next_piece())))
+            .collect();
+        let value_bytes_max = self.plan.request.value_bytes_max;
+        let read = consumer.read_ranges(&pieces, Instant::now() + PIECE_TIMEOUT, |message| {
+            self.records_examined += 1;
+            let Some(cursor) = self.cursors.get_mut(&message.partition()) else { return };
+            let matches = |search: &Finder<'_>| message_contains(message, search);
+            if cursor.wants_records() && self.search.as_ref().is_none_or(matches) {
+                cursor.push_record(BrowsedRecord::from_message(message, value_bytes_max));
+            }
+        })?;
+        for (partition, piece) in &pieces {
+            let Some(cursor) = self.cursors.get_mut(partition) else { continue };
+            match read.unfinished.get(partition) {
+                None => cursor.finish_piece(piece),
+                Some(&reached) => cursor.interrupt_piece(reached),
+            }
+        }
+        if read.unfinished.is_empty() {
+            return Ok(PieceOutcome::Complete);
+        }
+        let Some(trouble) = read.trouble else { return Ok(PieceOutcome::TimedOut) };
+        let mut smaller = false;
+        for partition in read.unfinished.keys() {
+            smaller |= self.cursors.get_mut(partition).is_some_and(PartitionCursor::leave_out_unreadable);
+        }
+        Ok(if smaller { PieceOutcome::RetrySmaller } else { PieceOutcome::Unreadable(trouble) })
+    }
+
+    fn grow_pieces(&mut self, partitions: &[i32]) {
+        for partition in partitions {
+            if let Some(cursor) = self.cursors.get_mut(partition) {
+                cursor.piece_size_mut().grow();
+            }
+        }
+    }
+
+    fn into_page(self, stop_reason: StopReason) -> RecordPage {
+        let mut page = RecordPage {
+            records: self.records,
+            going_back: C::GOING_BACK,
+            ended: stop_reason.end,
+            looked_at: self.records_examined,
+            left: 0,
+            older: PartitionPositions::default(),
+            newer: PartitionPositions::default(),
+            has_older: false,
+            has_newer: false,
+            trouble: stop_reason.trouble,
+        };
+        for (&partition, cursor) in &self.cursors {
+            let span = cursor.page_span();
+            page.older.0.insert(partition, span.older);
+            page.newer.0.insert(partition, span.newer);
+            page.has_older |= span.has_older;
+            page.has_newer |= span.has_newer;
+            page.left += cursor.offsets_left();
+        }
+        page
+    }
+}
+
+/// Returns how many offsets each partition reads first. Without a search, a partition holds about its share of the page.
+fn first_piece_size(plan: &PagePlan, partition_count: i64) -> PieceSize {
+    let limit = i64::try_from(plan.request.limit).unwrap_or(i64::MAX);
+    let wanted = match plan.request.contains {
+        Some(_) => SEARCH_PIECE_OFFSETS,
+        None => (2 * limit / partition_count).max(PIECE_OFFSETS_MIN),
+    };
+    PieceSize::new(wanted, (PIECE_OFFSETS_MAX / partition_count).max(1))
+}

@@ -1,0 +1,123 @@
+//! A record as the Kafka UI shows it: as much of it as was requested, as text where it is text.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use memchr::memmem::Finder;
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message, Timestamp};
+use serde::Serialize;
+
+use super::preview::BytePreview;
+
+/// Headers of a record beyond these are only counted.
+const HEADERS_MAX: usize = 64;
+/// Bytes of a header's value, and of a key, that are shown.
+const SMALL_BYTES_MAX: usize = 1024;
+/// Bytes of a header's name that are shown.
+const NAME_BYTES_MAX: usize = 256;
+/// About what a record takes in memory beside its content.
+const RECORD_OVERHEAD_BYTES: usize = 256;
+/// About what a header takes in memory beside its content.
+const HEADER_OVERHEAD_BYTES: usize = 128;
+
+/// A record.
+#[derive(Clone, Debug, Serialize)]
+pub struct BrowsedRecord {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset in the partition.
+    pub offset: i64,
+    /// Its timestamp in epoch milliseconds.
+    pub timestamp_ms: Option<i64>,
+    /// What set the timestamp: `create` (the producer) or `append` (the broker).
+    pub timestamp_by: &'static str,
+    /// Its key; `None` where it has none.
+    pub key: Option<BytePreview>,
+    /// Its value; `None` for a tombstone.
+    pub value: Option<BytePreview>,
+    /// Its first 64 headers.
+    pub headers: Vec<RecordHeader>,
+    /// The number of all headers.
+    pub header_count: usize,
+    /// Bytes of key, value and headers.
+    pub bytes: usize,
+}
+
+/// A header of a record.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecordHeader {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Option<BytePreview>,
+}
+
+impl BrowsedRecord {
+    /// Copies from `message`, and at most `value_bytes_max` bytes of its value.
+    pub(crate) fn from_message(message: &BorrowedMessage<'_>, value_bytes_max: usize) -> Self {
+        let (timestamp_ms, timestamp_by) = match message.timestamp() {
+            Timestamp::CreateTime(ms) => (Some(ms), "create"),
+            Timestamp::LogAppendTime(ms) => (Some(ms), "append"),
+            Timestamp::NotAvailable => (None, "create"),
+        };
+        let (key, value) = (message.key(), message.payload());
+        let mut headers = Vec::new();
+        let mut header_bytes = 0;
+        for (name, value) in header_entries(message) {
+            header_bytes += name.len() + value.map_or(0, <[u8]>::len);
+            if headers.len() < HEADERS_MAX {
+                headers.push(RecordHeader::truncate(name, value, value_bytes_max.min(SMALL_BYTES_MAX)));
+            }
+        }
+        Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_ms,
+            timestamp_by,
+            key: key.map(|key| BytePreview::truncate(key, value_bytes_max.max(SMALL_BYTES_MAX))),
+            value: value.map(|value| BytePreview::truncate(value, value_bytes_max)),
+            headers,
+            header_count: message.headers().map_or(0, Headers::count),
+            bytes: key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + header_bytes,
+        }
+    }
+
+    /// Returns about how much memory the record takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let preview_bytes = |preview: &Option<BytePreview>| preview.as_ref().map_or(0, BytePreview::memory_bytes);
+        let header_bytes =
+            |header: &RecordHeader| HEADER_OVERHEAD_BYTES + header.name.len() + preview_bytes(&header.value);
+        let headers: usize = self.headers.iter().map(header_bytes).sum();
+        RECORD_OVERHEAD_BYTES + preview_bytes(&self.key) + preview_bytes(&self.value) + headers
+    }
+}
+
+impl RecordHeader {
+    fn truncate(name: &str, value: Option<&[u8]>, value_bytes_max: usize) -> Self {
+        let escaped = || name.escape_debug().take(NAME_BYTES_MAX).collect();
+        Self {
+            name: BytePreview::truncate(name.as_bytes(), NAME_BYTES_MAX).text.unwrap_or_else(escaped),
+            value: value.map(|value| BytePreview::truncate(value, value_bytes_max)),
+        }
+    }
+}
+
+/// Returns the names and values of all headers. rdkafka panics on a name that is not UTF-8; here such a name is replaced.
+fn header_entries<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
+    let headers: Option<&'a BorrowedHeaders> = message.headers();
+    let count = headers.map_or(0, Headers::count);
+    (0..count).filter_map(move |nth| {
+        let header = catch_unwind(AssertUnwindSafe(|| headers.and_then(|headers| headers.try_get(nth))));
+        match header {
+            Ok(header) => header.map(|header| (header.key, header.value)),
+            Err(_) => Some(("(a name that is not text)", None)),
+        }
+    })
+}
+
+/// Returns whether `needle` occurs in the key, the value or a header of `message`.
+pub(crate) fn message_contains(message: &BorrowedMessage<'_>, needle: &Finder<'_>) -> bool {
+    let contains = |bytes: &[u8]| needle.find(bytes).is_some();
+    message.key().is_some_and(contains)
+        || message.payload().is_some_and(contains)
+        || header_entries(message).any(|(name, value)| contains(name.as_bytes()) || value.is_some_and(contains))
+}

@@ -1,0 +1,179 @@
+//! Sending one record by hand.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, Timestamp};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use serde::Serialize;
+
+use crate::kafka::browse::browser::KafkaBrowser;
+use crate::kafka::browse::error::BrowseError;
+use crate::kafka::browse::wire::session::ClusterSession;
+use crate::kafka::client::base_config;
+
+const DELIVERY_TIMEOUT_MS: &str = "8000";
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A record to send.
+#[derive(Clone, Debug, Default)]
+pub struct NewRecord {
+    /// Its key, if it has one.
+    pub key: Option<Vec<u8>>,
+    /// Its value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Its headers, by name.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Its partition. Without one the key decides as in other producers, or chance where there is no key.
+    pub partition: Option<i32>,
+}
+
+/// Where a record was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WrittenRecord {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset in the partition.
+    pub offset: i64,
+    /// The timestamp that the record got, in epoch milliseconds.
+    pub timestamp_ms: Option<i64>,
+    /// Number of partitions of the topic.
+    pub partitions: usize,
+}
+
+impl KafkaBrowser {
+    /// Returns the number of partitions of `topic`, if a record can be sent to it, and to `partition` where that is given.
+    /// This comes before sending, since a producer would create a topic that does not exist.
+    ///
+    /// # Errors
+    /// When there is no such topic or partition, or Kafka is unreachable or refuses.
+    pub async fn fetch_writable_partition_count(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+    ) -> Result<usize, BrowseError> {
+        let mut session = ClusterSession::open(self).await?;
+        let metadata = session.fetch_metadata(Some(&[topic])).await?;
+        let not_found = || BrowseError::NotFound(format!("there is no topic `{topic}`"));
+        let found = metadata.topics.first().ok_or_else(not_found)?;
+        if let Some(error) = BrowseError::from_code(found.error_code, &format!("topic `{topic}`")) {
+            return Err(error);
+        }
+        if found.is_internal {
+            return Err(BrowseError::InvalidRequest(format!(
+                "topic `{topic}` is internal to Kafka: only Kafka may write to it"
+            )));
+        }
+        let count = found.partitions.len();
+        match partition {
+            Some(partition) if !found.partitions.iter().any(|one| one.partition_index == partition) => {
+                Err(BrowseError::InvalidRequest(format!(
+                    "topic `{topic}` has no partition {partition}: its {count} are numbered from 0"
+                )))
+            }
+            _ => Ok(count),
+        }
+    }
+
+    /// Sends `record` to `topic`, which has `partition_count` partitions, and waits until Kafka has stored it. Blocks.
+    ///
+    /// # Errors
+    /// When Kafka does not accept it.
+    pub fn produce_record(
+        &self,
+        topic: &str,
+        partition_count: usize,
+        record: &NewRecord,
+    ) -> Result<WrittenRecord, BrowseError> {
+        let failed = |error: KafkaError| send_error(topic, &error);
+        let producer: BaseProducer<DeliveryOutcome> = base_config(self.brokers())
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "0")
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", DELIVERY_TIMEOUT_MS)
+            .create_with_context(DeliveryOutcome::default())
+            .map_err(failed)?;
+        producer.send(librdkafka_record(topic, record)).map_err(|(error, _)| failed(error))?;
+        producer.flush(FLUSH_TIMEOUT).map_err(failed)?;
+        match producer.context().result.get() {
+            Some(Ok(place)) => Ok(WrittenRecord {
+                topic: topic.to_owned(),
+                partition: place.partition,
+                offset: place.offset,
+                timestamp_ms: place.timestamp_ms,
+                partitions: partition_count,
+            }),
+            Some(Err(error)) => Err(failed(error.clone())),
+            None => Err(BrowseError::Unreachable("Kafka did not confirm the record".to_owned())),
+        }
+    }
+}
+
+fn librdkafka_record<'a>(topic: &'a str, record: &'a NewRecord) -> BaseRecord<'a, [u8], [u8]> {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    for (name, value) in &record.headers {
+        headers = headers.insert(Header { key: name, value: value.as_deref() });
+    }
+    let mut sent = BaseRecord::<[u8], [u8]>::to(topic).headers(headers);
+    if let Some(key) = &record.key {
+        sent = sent.key(key);
+    }
+    if let Some(value) = &record.value {
+        sent = sent.payload(value);
+    }
+    if let Some(partition) = record.partition {
+        sent = sent.partition(partition);
+    }
+    sent
+}
+
+fn send_error(topic: &str, error: &KafkaError) -> BrowseError {
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord | RDKafkaErrorCode::PolicyViolation,
+        ) => BrowseError::InvalidRequest(format!("topic `{topic}` does not take this record: {error}")),
+        Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::AllBrokersDown) => BrowseError::Unreachable(
+            format!("Kafka did not confirm the record in time; it may still be written: {error}"),
+        ),
+        _ => BrowseError::Refused(format!("Kafka did not accept the record: {error}")),
+    }
+}
+
+/// Where Kafka stored the record.
+struct RecordPlace {
+    partition: i32,
+    offset: i64,
+    timestamp_ms: Option<i64>,
+}
+
+/// What became of the record.
+#[derive(Default)]
+struct DeliveryOutcome {
+    result: OnceLock<Result<RecordPlace, KafkaError>>,
+}
+
+impl ClientContext for DeliveryOutcome {}
+
+impl ProducerContext for DeliveryOutcome {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let result = match result {
+            Ok(message) => Ok(RecordPlace {
+                partition: message.partition(),
+                offset: message.offset(),
+                timestamp_ms: match message.timestamp() {
+                    Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => Some(ms),
+                    Timestamp::NotAvailable => None,
+                },
+            }),
+            Err((error, _)) => Err(error.clone()),
+        };
+        // One record is sent, so there is one result.
+        let _ = self.result.set(result);
+    }
+}

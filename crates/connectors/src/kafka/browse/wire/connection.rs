@@ -1,0 +1,129 @@
+//! One connection to a broker, for requests that librdkafka does not make or does not expose in Rust.
+//!
+//! Owns: one TCP connection, the frames on it, and which version of a request both sides know. Does not own: which
+//! broker gets which request (`session.rs`). Invariants: an answer longer than [`ANSWER_BYTES_MAX`] is not read; one
+//! request is in flight at a time, so an answer belongs to the request before it. Plain TCP, as all of Windrow's Kafka
+//! clients so far.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{
+    Decodable, HeaderVersion, Message, Request, StrBytes, VersionRange, encode_request_header_into_buffer,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::kafka::browse::error::BrowseError;
+
+/// The longest answer that is read: far above the metadata of thousands of partitions.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// A connection to one broker.
+pub(super) struct BrokerConnection {
+    address: String,
+    stream: TcpStream,
+    versions: HashMap<i16, VersionRange>,
+    last_correlation_id: i32,
+}
+
+impl BrokerConnection {
+    /// Connects to `address` and asks which versions of each request the broker knows.
+    pub(super) async fn connect(address: &str) -> Result<Self, BrowseError> {
+        let unreachable =
+            |reason: String| BrowseError::Unreachable(format!("Kafka at {address} does not answer: {reason}"));
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
+            .await
+            .map_err(|_| unreachable("no connection in time".to_owned()))?
+            .map_err(|error| unreachable(error.to_string()))?;
+        // Without this setting answers come a few milliseconds later; nothing else depends on it.
+        let _ = stream.set_nodelay(true);
+        let mut connection =
+            Self { address: address.to_owned(), stream, versions: HashMap::new(), last_correlation_id: 0 };
+        // Every broker knows version 0.
+        let known = connection.send_request_version(&ApiVersionsRequest::default(), 0).await?;
+        connection.versions = known
+            .api_keys
+            .iter()
+            .map(|api| (api.api_key, VersionRange { min: api.min_version, max: api.max_version }))
+            .collect();
+        Ok(connection)
+    }
+
+    /// Sends `request` in the newest version that both sides know, and waits for its answer.
+    pub(super) async fn send_request<R: Request>(&mut self, request: &R) -> Result<R::Response, BrowseError> {
+        let broker_versions = self.versions.get(&R::KEY);
+        let common = broker_versions.map(|versions| versions.intersect(&R::VERSIONS)).filter(|both| !both.is_empty());
+        // The library may not know a request and its answer up to the same version.
+        let answer_versions = <R::Response as Message>::VERSIONS;
+        let common = common.map(|both| both.intersect(&answer_versions)).filter(|both| !both.is_empty());
+        let Some(common) = common else {
+            let name = ApiKey::try_from(R::KEY).map_or_else(|()| R::KEY.to_string(), |key| format!("{key:?}"));
+            return Err(BrowseError::Unsupported(format!("the broker at {} does not offer {name}", self.address)));
+        };
+        self.send_request_version(request, common.max).await
+    }
+
+    async fn send_request_version<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+    ) -> Result<R::Response, BrowseError> {
+        let answer = timeout(ANSWER_TIMEOUT, self.exchange_frames(request, version)).await;
+        answer.unwrap_or_else(|_| {
+            Err(BrowseError::Unreachable(format!("Kafka at {} did not answer within {ANSWER_TIMEOUT:?}", self.address)))
+        })
+    }
+
+    async fn exchange_frames<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, BrowseError> {
+        self.last_correlation_id += 1;
+        let correlation_id = self.last_correlation_id;
+        let frame = encode_frame(request, version, correlation_id).map_err(|error| {
+            BrowseError::Refused(format!("a request to Kafka at {} cannot be encoded: {error}", self.address))
+        })?;
+        let address = &self.address;
+        let broken = |error: std::io::Error| {
+            BrowseError::Unreachable(format!("the connection to Kafka at {address} broke: {error}"))
+        };
+        self.stream.write_all(&frame).await.map_err(broken)?;
+        let length = self.stream.read_i32().await.map_err(broken)?;
+        let length = usize::try_from(length).ok().filter(|length| (4..=ANSWER_BYTES_MAX).contains(length));
+        let length = length.ok_or_else(|| {
+            BrowseError::Refused(format!(
+                "the server at {address} is not Kafka, or its answer is longer than {ANSWER_BYTES_MAX} bytes"
+            ))
+        })?;
+        let mut answer = vec![0; length];
+        self.stream.read_exact(&mut answer).await.map_err(broken)?;
+        let garbled = |reason: String| {
+            BrowseError::Refused(format!("the answer of Kafka at {address} cannot be decoded: {reason}"))
+        };
+        let mut answer = Bytes::from(answer);
+        let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
+            .map_err(|error| garbled(error.to_string()))?;
+        if header.correlation_id != correlation_id {
+            return Err(garbled("it belongs to another request".to_owned()));
+        }
+        R::Response::decode(&mut answer, version).map_err(|error| garbled(error.to_string()))
+    }
+}
+
+/// Encodes a request as it is sent: its length, its header, its content.
+fn encode_frame<R: Request>(request: &R, version: i16, correlation_id: i32) -> Result<BytesMut, String> {
+    let mut frame = BytesMut::zeroed(4);
+    let header = RequestHeader::default()
+        .with_request_api_key(R::KEY)
+        .with_request_api_version(version)
+        .with_correlation_id(correlation_id)
+        .with_client_id(Some(StrBytes::from_static_str("windrow")));
+    encode_request_header_into_buffer(&mut frame, &header).map_err(|error| error.to_string())?;
+    request.encode(&mut frame, version).map_err(|error| error.to_string())?;
+    let length = i32::try_from(frame.len() - 4).map_err(|_| "it is too long".to_owned())?;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    Ok(frame)
+}

@@ -1,0 +1,52 @@
+//! librdkafka's log lines and errors among Windrow's own.
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use tracing::{debug, error, info, warn};
+
+/// The context of clients whose callbacks only log.
+pub(super) struct LoggingContext;
+
+impl ConsumerContext for LoggingContext {
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        log_commit_result(result);
+    }
+}
+
+impl ClientContext for LoggingContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_librdkafka_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_client_error(&error, reason);
+    }
+}
+
+/// Logs a commit that failed.
+pub(super) fn log_commit_result(result: KafkaResult<()>) {
+    if let Err(error) = result {
+        warn!(%error, "offsets were not committed; the next commit includes them");
+    }
+}
+
+/// Logs an error that librdkafka reports outside of a poll.
+pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
+    debug!(target: "librdkafka", %error, reason);
+}
+
+/// Logs a line of librdkafka. Its errors are mostly unreachable brokers, which the source reports once by itself.
+pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            error!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => info!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Debug => {
+            debug!(target: "librdkafka", facility, "{message}");
+        }
+    }
+}

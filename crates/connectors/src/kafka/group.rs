@@ -1,0 +1,7 @@
+//! The consumer group: a worker's membership, and whether every partition is assigned to a member.
+
+pub(super) mod assignment;
+pub(super) mod membership;
+pub(super) mod monitor;
+
+pub use monitor::GroupMonitor;

@@ -1,0 +1,8 @@
+//! Writing to topics: generated events, and dead letters.
+
+mod dead_letters;
+mod delivery_errors;
+mod events;
+
+pub use dead_letters::KafkaDeadLetters;
+pub use events::EventProducer;

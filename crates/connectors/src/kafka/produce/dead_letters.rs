@@ -1,0 +1,123 @@
+//! Dead letters to a topic: the original key and bytes, with where they came from and why in headers.
+//!
+//! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`, and `windrow.original-bytes` with
+//! the full length where the payload had to be cut to fit into a record. A row that the store refused has its key as
+//! record key, no payload, and only `windrow.reason`.
+//! After a crash: everything before the last committed offsets is in the topic; a record read again is sent again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use tracing::warn;
+use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
+
+use super::delivery_errors::DeliveryErrors;
+use crate::kafka::client;
+use crate::kafka::outage::OutageReporter;
+
+/// The longest key and payload sent, together: what fits into a record under Kafka's default limits, with room for the
+/// headers.
+const RECORD_BYTES_MAX: usize = 900_000;
+/// The longest key sent.
+const KEY_BYTES_MAX: usize = 100_000;
+/// How long one wait for Kafka takes before a stop request is looked for.
+const FLUSH_STEP: Duration = Duration::from_millis(500);
+
+/// A topic of dead letters that any number of workers send to.
+#[derive(Clone)]
+pub struct KafkaDeadLetters {
+    producer: Arc<ThreadedProducer<DeliveryErrors>>,
+    topic: Arc<str>,
+    stop: StopSignal,
+}
+
+impl KafkaDeadLetters {
+    /// Sends to `topic` on `brokers`.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub fn new(brokers: &str, topic: &str, stop: StopSignal) -> Result<Self, Halt> {
+        let producer = client::base_config(brokers)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "20")
+            // Kafka that is away delays dead letters; it does not lose them.
+            .set("message.timeout.ms", "0")
+            .create_with_context(DeliveryErrors::default())
+            .map_err(|error| Halt::Refused(format!("cannot create a Kafka producer: {error}")))?;
+        Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop })
+    }
+
+    fn send(&self, key: Option<&[u8]>, payload: Option<&[u8]>, headers: &[(&str, &str)]) -> Result<(), Halt> {
+        loop {
+            let headers = headers
+                .iter()
+                .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
+            let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).headers(headers);
+            if let Some(key) = key {
+                record = record.key(key);
+            }
+            if let Some(payload) = payload {
+                record = record.payload(payload);
+            }
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err((error, _)) => return Err(self.send_failure(&error)),
+            }
+        }
+    }
+
+    fn send_failure(&self, error: &KafkaError) -> Halt {
+        Halt::Output(format!(
+            "cannot keep dead letters in topic `{}`: {error}. Nothing behind them is committed; correct the topic or \
+             `dead_letters.topic` and start again.",
+            self.topic
+        ))
+    }
+}
+
+impl DeadLetterSink for KafkaDeadLetters {
+    fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
+        let (partition, offset) = (letter.record.partition.to_string(), letter.record.offset.to_string());
+        let mut headers = vec![
+            ("windrow.topic", letter.topic),
+            ("windrow.partition", &partition),
+            ("windrow.offset", &offset),
+            ("windrow.reason", letter.reason),
+        ];
+        let payload = letter.record.payload;
+        let original_bytes = payload.unwrap_or_default().len();
+        let original_bytes_text = original_bytes.to_string();
+        let key = letter.record.key.map(|key| &key[..key.len().min(KEY_BYTES_MAX)]);
+        let room = RECORD_BYTES_MAX - key.unwrap_or_default().len();
+        if original_bytes > room {
+            headers.push(("windrow.original-bytes", &original_bytes_text));
+        }
+        self.send(key, payload.map(|payload| &payload[..payload.len().min(room)]), &headers)
+    }
+
+    fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
+        self.send(Some(&row.key), None, &[("windrow.reason", &row.reason)])
+    }
+
+    fn flush(&mut self) -> Result<(), Halt> {
+        let mut outage = OutageReporter::default();
+        loop {
+            match self.producer.flush(FLUSH_STEP) {
+                Ok(()) => break,
+                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.is_requested() => {
+                    if outage.should_report() {
+                        warn!(topic = &*self.topic, "waiting for Kafka to take dead letters; reading waits too");
+                    }
+                }
+                Err(error) => return Err(self.send_failure(&error)),
+            }
+        }
+        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.send_failure(error)))
+    }
+}

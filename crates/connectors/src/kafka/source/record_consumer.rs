@@ -1,0 +1,101 @@
+//! The consumer that records come through: it reads what it is told to, and belongs to no group.
+//!
+//! Owns: which partitions are read, and where. Does not own: who decides that (the group, or a fixed share).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use windrow_engine::{Halt, Offset, Partition};
+use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
+
+use super::read_progress::ReadProgress;
+use crate::kafka::bounded_close::BoundedCloseConsumer;
+use crate::kafka::client;
+use crate::kafka::client_context::LoggingContext;
+use crate::kafka::topic::partition_bounds::{self, PartitionBounds};
+
+/// One worker's consumer of records.
+pub(super) struct RecordConsumer {
+    consumer: BoundedCloseConsumer<LoggingContext>,
+    topic: String,
+    /// The partitions being read, and what is known of their progress.
+    pub(super) progress: ReadProgress,
+    reading: BTreeSet<Partition>,
+}
+
+impl RecordConsumer {
+    /// A reader of nothing yet.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub(super) fn new(settings: &Settings) -> Result<Self, Halt> {
+        let consumer = client::record_consumer_config(settings)
+            .create_with_context(LoggingContext)
+            .map(BoundedCloseConsumer::new)
+            .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
+        Ok(Self {
+            consumer,
+            topic: settings.topic.clone(),
+            progress: ReadProgress::default(),
+            reading: BTreeSet::new(),
+        })
+    }
+
+    pub(super) fn poll(&self, wait: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
+        self.consumer.poll(wait)
+    }
+
+    /// What Kafka holds of `partitions` now.
+    pub(super) fn fetch_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, PartitionBounds> {
+        partition_bounds::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
+    }
+
+    /// Starts reading `partitions`, each at its offset in `starts`, or by `start` where it has none there.
+    pub(super) fn start_reading(
+        &mut self,
+        partitions: &[Partition],
+        starts: &BTreeMap<Partition, Offset>,
+        start: StartPosition,
+    ) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            let offset = match (starts.get(partition), start) {
+                (Some(&offset), _) => KafkaOffset::Offset(offset),
+                (None, StartPosition::Earliest) => KafkaOffset::Beginning,
+                (None, StartPosition::Latest) => KafkaOffset::End,
+            };
+            list.add_partition_offset(&self.topic, *partition, offset)?;
+        }
+        self.consumer.incremental_assign(&list)?;
+        self.reading.extend(partitions);
+        starts.iter().for_each(|(&partition, &offset)| self.progress.set_position(partition, offset));
+        Ok(())
+    }
+
+    /// Stops reading those of `partitions` that are read.
+    pub(super) fn stop_reading(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            self.progress.remove(*partition);
+            if self.reading.remove(partition) {
+                list.add_partition(&self.topic, *partition);
+            }
+        }
+        if list.count() == 0 { Ok(()) } else { self.consumer.incremental_unassign(&list) }
+    }
+
+    /// Goes on at `offset`. (Not by `seek`, which librdkafka refuses for a partition whose offset was lost.)
+    pub(super) fn restart_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
+        self.stop_reading(&[partition])?;
+        self.start_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)
+    }
+
+    pub(super) fn share_consumer(&self) -> Arc<BaseConsumer<LoggingContext>> {
+        self.consumer.share_consumer()
+    }
+}

@@ -1,0 +1,189 @@
+//! Looking at a topic before workers start: is Kafka there, does the topic exist, how many partitions, where do they end.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tracing::{info, warn};
+use windrow_engine::{Halt, Partition, PartitionOffsets, StopSignal};
+
+use super::description::{self, TopicMetadata};
+use crate::kafka::client;
+use crate::kafka::outage::OutageReporter;
+
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+/// How long Kafka may take to tell a topic's id, having told everything else.
+const ID_TIMEOUT: Duration = Duration::from_secs(1);
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// What is known of a topic.
+#[derive(Clone, Debug)]
+pub struct TopicIdentity {
+    /// Its name.
+    pub name: String,
+    /// Number of its partitions, numbered from 0.
+    pub partition_count: Partition,
+    /// Its id, which no other topic ever has, also not one of the same name; in base64, as Kafka's tools print it.
+    /// `None` where the broker is too old (before 2.8) to have ids.
+    pub id: Option<String>,
+}
+
+/// Waits until Kafka at `brokers` answers and has topic `name`, and creates the topic where it does not exist and the
+/// broker allows that. `None` when a stop was requested meanwhile.
+///
+/// # Errors
+/// [`Halt::NotReachable`] when Kafka is not there within `timeout`; [`Halt::Input`] when there is no such topic and it
+/// cannot be created; [`Halt::Refused`] when Kafka does not let us look at it.
+pub fn wait_for_topic(
+    brokers: &str,
+    name: &str,
+    timeout: Option<Duration>,
+    stop: &StopSignal,
+) -> Result<Option<TopicIdentity>, Halt> {
+    let consumer: BaseConsumer = client::base_config(brokers)
+        .create()
+        .map_err(|error| Halt::Input(format!("`source.kafka.brokers = \"{brokers}\"` cannot be used: {error}")))?;
+    let started = Instant::now();
+    let mut outage = OutageReporter::default();
+    let mut backoff = BACKOFF_MIN;
+    let mut created = false;
+    while !stop.is_requested() {
+        let left = timeout.map_or(REQUEST_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
+        match look_up_topic(&consumer, name, left.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT)) {
+            Ok(TopicMetadata { partition_count: partitions, id }) => {
+                if outage.take_recovery() {
+                    info!(brokers, "Kafka is there");
+                }
+                return Ok(Some(TopicIdentity { name: name.to_owned(), partition_count: partitions, id }));
+            }
+            Err(TopicLookupError::Missing) if created => {} // the brokers are still telling each other
+            Err(TopicLookupError::Missing) => {
+                create_topic(brokers, name)?;
+                created = true;
+                backoff = BACKOFF_MIN;
+            }
+            Err(TopicLookupError::Refused(why)) => {
+                return Err(Halt::Refused(format!("Kafka at {brokers} does not show topic `{name}`: {why}")));
+            }
+            Err(TopicLookupError::NotReachable(why)) => {
+                if outage.should_report() {
+                    warn!(brokers, why, "waiting for Kafka");
+                }
+                if let Some(timeout) = timeout
+                    && started.elapsed() >= timeout
+                {
+                    return Err(Halt::NotReachable(format!(
+                        "Kafka at {brokers} did not answer within {:.1} s ({why}). Is it running, and is \
+                         `source.kafka.brokers` right?",
+                        started.elapsed().as_secs_f64()
+                    )));
+                }
+            }
+        }
+        thread::sleep(backoff);
+        backoff = (backoff * 2).min(BACKOFF_MAX);
+    }
+    Ok(None)
+}
+
+enum TopicLookupError {
+    Missing,
+    Refused(String),
+    NotReachable(String),
+}
+
+fn look_up_topic(consumer: &BaseConsumer, name: &str, timeout: Duration) -> Result<TopicMetadata, TopicLookupError> {
+    match fetch_partition_count(consumer, name, timeout) {
+        Ok(0) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            Err(TopicLookupError::Missing)
+        }
+        Ok(partitions) => Ok(TopicMetadata { partition_count: partitions, id: fetch_topic_id(consumer, name) }),
+        Err(code) if is_refusal(code) => Err(TopicLookupError::Refused(code.to_string())),
+        Err(code) => Err(TopicLookupError::NotReachable(code.to_string())),
+    }
+}
+
+/// The topic's id, where there is one. The mock broker has none and does not even answer.
+fn fetch_topic_id(consumer: &BaseConsumer, name: &str) -> Option<String> {
+    let id = description::describe_topic(consumer.client(), name, ID_TIMEOUT).ok().and_then(|described| described.id);
+    if id.is_none() {
+        info!(topic = name, "Kafka does not tell the topic's id; were it created anew, that would not be noticed");
+    }
+    id
+}
+
+/// How many partitions `name` has.
+pub(crate) fn fetch_partition_count<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    name: &str,
+    timeout: Duration,
+) -> Result<Partition, RDKafkaErrorCode> {
+    let unknown = RDKafkaErrorCode::UnknownTopicOrPartition;
+    let metadata = consumer
+        .fetch_metadata(Some(name), timeout)
+        .map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))?;
+    let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or(unknown)?;
+    match topic.error() {
+        None => Ok(Partition::try_from(topic.partitions().len()).unwrap_or(Partition::MAX)),
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// Errors that time does not mend.
+fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::InvalidTopic
+    )
+}
+
+fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
+    let refused = |why: String| {
+        Halt::Input(format!(
+            "topic `{name}` does not exist on Kafka at {brokers} and could not be created: {why}. Create it with the \
+             number of partitions you want, or correct `source.kafka.topic`."
+        ))
+    };
+    let admin: AdminClient<DefaultClientContext> =
+        client::base_config(brokers).create().map_err(|error| refused(error.to_string()))?;
+    let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT)).request_timeout(Some(REQUEST_TIMEOUT));
+    // -1: the broker's own defaults.
+    let topic = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
+    let results = futures_executor::block_on(admin.create_topics([&topic], &options))
+        .map_err(|error| refused(error.to_string()))?;
+    for result in results {
+        match result {
+            Ok(_) => warn!(topic = name, "the topic did not exist; it was created with the broker's default settings"),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) => return Err(refused(code.to_string())),
+        }
+    }
+    Ok(())
+}
+
+impl TopicIdentity {
+    /// The offset after the last record of each partition, as of now.
+    ///
+    /// # Errors
+    /// When Kafka cannot be asked.
+    pub fn fetch_end_offsets(&self, brokers: &str) -> Result<PartitionOffsets, Halt> {
+        let failed = |error: KafkaError| {
+            Halt::NotReachable(format!("cannot ask Kafka at {brokers} where topic `{}` ends: {error}", self.name))
+        };
+        let consumer: BaseConsumer = client::base_config(brokers).create().map_err(failed)?;
+        (0..self.partition_count)
+            .map(|partition| {
+                let (_, end) = consumer.fetch_watermarks(&self.name, partition, REQUEST_TIMEOUT).map_err(failed)?;
+                Ok((partition, end))
+            })
+            .collect()
+    }
+}

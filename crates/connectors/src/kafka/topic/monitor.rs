@@ -1,0 +1,183 @@
+//! Whether the topic is still the one the job began with.
+//!
+//! Offsets mean records only within one topic: one that was deleted and created again has the same name and other
+//! records. And a partition means users only while their number stays: where one is added, keys move.
+//! Owns: the comparison, and how long a topic may be missing. Does not own: how often it is made.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use tracing::{info, warn};
+use windrow_engine::{Halt, Partition, PartitionOffsets, Reachability};
+
+use super::description::{self, TopicMetadata};
+use super::lookup::{self, TopicIdentity};
+use super::partition_bounds;
+use crate::kafka::client;
+use crate::kafka::client_context::LoggingContext;
+
+/// How long one look may take; a Kafka that does not answer by then says nothing about the topic.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a topic may be missing before it counts as deleted: brokers learn of each other's changes one by one.
+const MISSING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Watches one topic. Threads may share it.
+pub struct TopicMonitor {
+    expected: TopicIdentity,
+    consumer: BaseConsumer<LoggingContext>,
+    observation: Mutex<TopicObservation>,
+    reachability: Reachability,
+    end_offsets: Mutex<PartitionOffsets>,
+}
+
+struct TopicObservation {
+    /// More than this many partitions are too many; `None` where any number is accepted.
+    partition_limit: Option<Partition>,
+    /// The number last seen.
+    partition_count: Partition,
+    missing_since: Option<Instant>,
+}
+
+impl TopicMonitor {
+    /// A guard that compares with `topic`, which may be what a checkpoint says of it. Where `accept_partitions`, more
+    /// partitions than `topic` has are only mentioned.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub fn new(topic: &TopicIdentity, brokers: &str, accept_partitions: bool) -> Result<Self, Halt> {
+        let consumer = client::base_config(brokers)
+            .create_with_context(LoggingContext)
+            .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
+        let seen = TopicObservation {
+            partition_limit: (!accept_partitions).then_some(topic.partition_count),
+            partition_count: topic.partition_count,
+            missing_since: None,
+        };
+        let (reach, ends) = (Reachability::default(), Mutex::default());
+        Ok(Self {
+            expected: topic.clone(),
+            consumer,
+            observation: Mutex::new(seen),
+            reachability: reach,
+            end_offsets: ends,
+        })
+    }
+
+    /// Looks at the topic again; takes at most some 2 s. A Kafka that does not answer is no reason to halt.
+    ///
+    /// # Errors
+    /// [`Halt::TopicRecreated`], [`Halt::PartitionsAdded`], or [`Halt::Input`] where the topic has been gone for 10 s.
+    pub fn check(&self) -> Result<(), Halt> {
+        // What the client reports of itself is of no interest here, but must not pile up.
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+        let name = &self.expected.name;
+        let described = if self.expected.id.is_some() {
+            description::describe_topic(self.consumer.client(), name, LOOKUP_TIMEOUT)
+        } else {
+            lookup::fetch_partition_count(&self.consumer, name, LOOKUP_TIMEOUT)
+                .map(|partitions| TopicMetadata { partition_count: partitions, id: None })
+        };
+        match &described {
+            Ok(_) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                self.reachability.mark_reachable();
+            }
+            Err(code) => self.reachability.mark_unreachable(&format!("no answer: {code}")),
+        }
+        match described {
+            Ok(described) => self.compare_metadata(&described),
+            Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                self.handle_missing_topic()
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Asks Kafka where the topic's partitions end: one request to each broker, and some seconds where none answers. What it
+    /// does not tell stays as it was.
+    pub fn refresh_end_offsets(&self) {
+        let partitions: Vec<Partition> = (0..self.partition_count()).collect();
+        let found =
+            partition_bounds::fetch_end_offsets(&self.consumer, &self.expected.name, &partitions, LOOKUP_TIMEOUT);
+        self.end_offsets.lock().unwrap_or_else(PoisonError::into_inner).extend(found.unwrap_or_default());
+    }
+
+    /// How many partitions the topic had when it was looked at last.
+    #[must_use]
+    pub fn partition_count(&self) -> Partition {
+        self.observation.lock().unwrap_or_else(PoisonError::into_inner).partition_count
+    }
+
+    /// Where partitions ended when that was asked last.
+    #[must_use]
+    pub fn end_offsets(&self) -> PartitionOffsets {
+        self.end_offsets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether Kafka answers. Found out by [`Self::add_fence_check`], and by those who read and write.
+    #[must_use]
+    pub fn reachability(&self) -> &Reachability {
+        &self.reachability
+    }
+
+    /// The check as a function, for those that know nothing of Kafka.
+    #[must_use]
+    pub fn to_check_fn(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
+        let guard = Arc::clone(self);
+        Arc::new(move || guard.check())
+    }
+
+    fn compare_metadata(&self, described: &TopicMetadata) -> Result<(), Halt> {
+        let mut seen = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.missing_since.take().is_some() {
+            info!(topic = self.expected.name, "the topic is there again");
+        }
+        let name = &self.expected.name;
+        if let (Some(known), Some(found)) = (&self.expected.id, &described.id)
+            && known != found
+        {
+            return Err(Halt::TopicRecreated(format!(
+                "topic `{name}` was deleted and created again (its id was {known} and is {found}): its offsets mean other \
+                 records now, so nothing this job knows fits them. Stop it, then start it with a new \
+                 `source.kafka.group`, or delete this job's checkpoints and \
+                 its keys `windrow:fence:…` in Redis."
+            )));
+        }
+        let (known, found) = (self.expected.partition_count, described.partition_count);
+        if seen.partition_limit.is_some_and(|limit| found > limit) {
+            return Err(Halt::PartitionsAdded(format!(
+                "topic `{name}` has {found} partitions now, and had {known}: keys have moved between partitions, so the \
+                 windows open at that moment would count only a part of a user's events. Start with \
+                 `--accept-partitions` to accept that those windows are split, or with a new `source.kafka.group` to \
+                 read everything anew."
+            )));
+        }
+        if found > seen.partition_count {
+            warn!(
+                topic = name,
+                partitions = found,
+                before = seen.partition_count,
+                "partitions were added, which is accepted: windows open now are split"
+            );
+            seen.partition_count = found;
+        }
+        Ok(())
+    }
+
+    fn handle_missing_topic(&self) -> Result<(), Halt> {
+        let mut seen = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *seen.missing_since.get_or_insert_with(|| {
+            warn!(topic = self.expected.name, "the topic is not there");
+            Instant::now()
+        });
+        if since.elapsed() < MISSING_TIMEOUT {
+            return Ok(());
+        }
+        Err(Halt::Input(format!(
+            "topic `{}` does not exist any more: it was deleted while the job ran. What was computed stays in the store. \
+             Create the topic and start with a new `source.kafka.group`, or correct `source.kafka.topic`.",
+            self.expected.name
+        )))
+    }
+}
