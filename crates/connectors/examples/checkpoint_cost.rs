@@ -183,10 +183,11 @@ impl Sink for DiscardingSink {
 fn job(pipeline: &Pipeline) -> JobDefinition {
     let event = &pipeline.event;
     JobDefinition {
-        views: pipeline.views.iter().map(|view| view.feature_view.clone()).collect(),
+        views: pipeline.views.iter().cloned().collect(),
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
         decoder: EventDecoder::new(
+            event.format,
             event.schema.clone(),
             &event.time_field,
             event.time_zone.clone(),

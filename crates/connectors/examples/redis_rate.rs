@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
 use windrow_core::{Event, EventTime, LateEvent, Row, Shard, ShardOutput, Value};
 use windrow_engine::{FenceToken, Partition, PartitionClaim, RowFence, Sink, StopSignal, ViewRowCount};
-use windrow_spec::Pipeline;
+use windrow_spec::{Pipeline, SinkSpec};
 
 const PIPELINE: &str = r#"
 name = "rate"
@@ -70,7 +70,7 @@ impl ShardOutput for RowTarget<'_> {
 }
 
 fn feed_events(pipeline: &Pipeline, rows: usize, users: &[String], out: &mut RowTarget<'_>) {
-    let views = pipeline.views.iter().map(|view| &view.feature_view);
+    let views = pipeline.views.iter();
     let mut shard = Shard::new(views, &pipeline.event.schema, 0, [7; 16]);
     for (user, n) in users.iter().cycle().take(rows).zip(0_u32..) {
         let round = i64::from(n) / i64::try_from(users.len()).unwrap_or(i64::MAX);
@@ -107,7 +107,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let partitions: Partition = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let users: Vec<String> = (0..users).map(|n| format!("user-{n}")).collect();
     let mut pipeline = windrow_spec::parse("rate.toml", PIPELINE, &[])?;
-    pipeline.sink.url.clone_from(&url);
+    let SinkSpec::Redis(redis) = &mut pipeline.sink;
+    redis.url.clone_from(&url);
 
     let before = own_cpu()?;
     feed_events(&pipeline, rows, &users, &mut RowTarget::Nowhere);

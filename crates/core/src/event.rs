@@ -2,6 +2,13 @@
 
 use crate::{EventTime, FieldType, Value};
 
+/// How the bytes of a record encode an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EventFormat {
+    /// One JSON object with a member for every field.
+    Json,
+}
+
 /// Position of a field in a [`EventSchema`] and in [`Event::fields`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FieldId(pub usize);

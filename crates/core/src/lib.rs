@@ -22,12 +22,12 @@ mod watermark;
 
 pub use condition::{ComparisonOperator, Condition, Operand};
 pub use entities::HashKey;
-pub use event::{Event, EventField, EventSchema, FieldId, KEY_FIELD};
+pub use event::{Event, EventField, EventFormat, EventSchema, FieldId, KEY_FIELD};
 pub use row::{LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::restore::ShardRestore;
 pub use snapshot::{DamagedSnapshot, ShardMetadata, SnapshotScope, measure_snapshot_tables};
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};
-pub use view::{Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES, MAX_WINDOW_MS, WindowKind};
+pub use view::{Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES, MAX_WINDOW_MS, WindowKind, pane_size_ms};
 pub(crate) use watermark::Watermark;

@@ -17,7 +17,7 @@ use crate::snapshot::restore::read_slot_records;
 use crate::snapshot::saver::SnapshotWriter;
 use crate::snapshot::wire::SnapshotReader;
 use crate::strip::{AccumulatorTable, RowSpan};
-use crate::{Event, EventTime, Row, ShardOutput, ViewId, Window};
+use crate::{Event, EventTime, Row, ShardOutput, ViewId, Window, pane_size_ms};
 
 /// Beyond every pane that an event can be in.
 const MAX_PANE_START_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
@@ -32,7 +32,7 @@ struct WindowGrid {
 
 impl WindowGrid {
     fn new(size_ms: i64, slide_ms: i64) -> Self {
-        Self { size_ms, slide_ms, pane_ms: greatest_common_divisor(size_ms, slide_ms) }
+        Self { size_ms, slide_ms, pane_ms: pane_size_ms(size_ms, slide_ms) }
     }
 
     fn pane_at(self, time: i64) -> i64 {
@@ -55,10 +55,6 @@ impl WindowGrid {
     fn next_window_end(self, time: i64) -> i64 {
         (time - self.size_ms).div_euclid(self.slide_ms) * self.slide_ms + self.slide_ms + self.size_ms
     }
-}
-
-fn greatest_common_divisor(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// One sliding view's state in one shard.

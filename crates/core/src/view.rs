@@ -23,8 +23,14 @@ pub enum WindowKind {
 /// arithmetic far from overflow, and a longer window is a mistake in practice.
 pub const MAX_WINDOW_MS: i64 = 1_000 * 24 * 60 * 60 * 1_000;
 
-/// The most panes a sliding window may consist of (`size / gcd(size, slide)`): state per entity is O(panes).
+/// The most panes of a sliding window (its size divided by [`pane_size_ms`]): state per entity is O(panes).
 pub const MAX_PANES: i64 = 10_000;
+
+/// Returns the length of the panes that windows of `size_ms` every `slide_ms` share: the greatest common divisor of both.
+#[must_use]
+pub const fn pane_size_ms(size_ms: i64, slide_ms: i64) -> i64 {
+    if slide_ms == 0 { size_ms } else { pane_size_ms(slide_ms, size_ms % slide_ms) }
+}
 
 /// Unit of a `duration` aggregate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

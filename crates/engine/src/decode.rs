@@ -10,7 +10,7 @@ mod time;
 
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
-use windrow_core::{Event, EventSchema};
+use windrow_core::{Event, EventFormat, EventSchema};
 
 /// The largest record that is decoded, in bytes: Kafka's own default limit for a batch. Larger ones are dead letters.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
@@ -21,6 +21,7 @@ pub const MAX_DEPTH: usize = 128;
 /// Turns records into events of one schema.
 #[derive(Clone, Debug)]
 pub struct EventDecoder {
+    format: EventFormat,
     schema: EventSchema,
     time_field: Box<str>,
     time_zone: TimeZone,
@@ -28,11 +29,17 @@ pub struct EventDecoder {
 }
 
 impl EventDecoder {
-    /// A decoder for JSON objects holding the fields of `schema` and an event time in `time_field`, which is read in
-    /// `time_zone` where it says none; keys longer than `max_key_bytes` are refused.
+    /// Creates a decoder for records in `format` with the fields of `schema` and an event time in `time_field`. A time
+    /// without an offset is read in `time_zone`. Keys longer than `max_key_bytes` are refused.
     #[must_use]
-    pub fn new(schema: EventSchema, time_field: &str, time_zone: TimeZone, max_key_bytes: usize) -> Self {
-        Self { schema, time_field: time_field.into(), time_zone, max_key_bytes }
+    pub fn new(
+        format: EventFormat,
+        schema: EventSchema,
+        time_field: &str,
+        time_zone: TimeZone,
+        max_key_bytes: usize,
+    ) -> Self {
+        Self { format, schema, time_field: time_field.into(), time_zone, max_key_bytes }
     }
 
     /// What it makes of records, in words: the same words, the same events.
@@ -40,7 +47,15 @@ impl EventDecoder {
         let zone = self.time_zone.iana_name().map_or_else(|| format!("{:?}", self.time_zone), str::to_owned);
         let fields = self.schema.fields().iter().map(|field| format!("{} {}", field.name, field.field_type.name()));
         let fields: Vec<_> = fields.collect();
-        format!("json, {} in {zone}, keys up to {} bytes, [{}]", self.time_field, self.max_key_bytes, fields.join(", "))
+        let format = match self.format {
+            EventFormat::Json => "json",
+        };
+        format!(
+            "{format}, {} in {zone}, keys up to {} bytes, [{}]",
+            self.time_field,
+            self.max_key_bytes,
+            fields.join(", ")
+        )
     }
 
     /// Decodes one record. The event borrows from `payload` and, for text that had to be unescaped, from `arena`.
@@ -56,7 +71,9 @@ impl EventDecoder {
         if text.trim_ascii().is_empty() {
             return Err(DecodeError::EmptyPayload);
         }
-        json::decode_json_event(self, text, arena)
+        match self.format {
+            EventFormat::Json => json::decode_json_event(self, text, arena),
+        }
     }
 }
 

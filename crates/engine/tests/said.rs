@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use windrow_core::{Aggregate, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
+use windrow_core::{Aggregate, EventFormat, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
 use windrow_engine::{
     Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition,
     PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord, StopSignal, SystemClock, TimelineMarkKind,
@@ -146,7 +146,7 @@ fn test_job() -> JobDefinition {
             view("session", WindowKind::Session { gap_ms: 60_000 }),
         ]
         .into(),
-        decoder: EventDecoder::new(schema.clone(), "at", jiff::tz::TimeZone::UTC, 1_024),
+        decoder: EventDecoder::new(EventFormat::Json, schema.clone(), "at", jiff::tz::TimeZone::UTC, 1_024),
         schema,
         max_out_of_orderness_ms: 10,
         topic: "events".into(),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
+use windrow_core::{Aggregate, EventFormat, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
     EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition, PartitionOffsets,
     PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
@@ -105,7 +105,7 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
     let view = FeatureView { name: "v".into(), window, features: vec![count] };
     let job = JobDefinition {
         views: [view].into(),
-        decoder: EventDecoder::new(schema.clone(), "event_time", jiff::tz::TimeZone::UTC, 1_024),
+        decoder: EventDecoder::new(EventFormat::Json, schema.clone(), "event_time", jiff::tz::TimeZone::UTC, 1_024),
         schema,
         max_out_of_orderness_ms: 0,
         topic: "events".into(),

@@ -21,7 +21,7 @@ pub use key_template::{KeySegment, KeyTemplate, KeyWindow};
 pub use overrides::{OverrideSyntaxError, PipelineOverride};
 pub use pipeline::{
     CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline,
-    RedisSinkSpec, StartPosition, ViewSpec, WatermarkSpec,
+    RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 
 /// The shipped pipeline, used where no file is named.

@@ -1,33 +1,58 @@
-//! What a pipeline file says, validated: the shape everything else is built from.
+//! The content of a valid pipeline file: the model that all other crates build on.
 //!
 //! Owns: the types only. Does not own: reading them from TOML ([`crate::parse`]).
+//! Room for more: sources, sinks and formats are enums. A new variant is a compile error wherever the choice matters.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
-use windrow_core::{EventSchema, FeatureView};
+use windrow_core::{EventFormat, EventSchema, FeatureView};
 
 use crate::KeyTemplate;
 
-/// A whole pipeline: one source, one event type, its feature views, one sink.
+/// A whole pipeline: one source, one type of event, its feature views, one sink.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    /// Its name: ASCII letters, digits, `_` and `-`, so it is safe in a path and in a metric's label.
+    /// The name: ASCII letters, digits, `_` and `-`, so it is safe in a path and in a metric's label.
     pub name: String,
     /// Where events come from.
-    pub source: KafkaSourceSpec,
-    /// What an event is.
+    pub source: SourceSpec,
+    /// The format and the fields of an event.
     pub event: EventSpec,
-    /// How event time moves on.
+    /// How far events may be out of order.
     pub watermark: WatermarkSpec,
-    /// When state is saved, and where.
+    /// When and where state is saved.
     pub checkpoint: CheckpointSpec,
     /// Where rows go.
-    pub sink: RedisSinkSpec,
+    pub sink: SinkSpec,
     /// Where records go that are not events; `None`: they are only counted.
     pub dead_letters: Option<DeadLetterSpec>,
     /// The feature views in the order of the file; at least one.
-    pub views: Vec<ViewSpec>,
+    pub views: Vec<FeatureView>,
+}
+
+impl Pipeline {
+    /// Returns every feature view with its settings in Redis, in the order of the file.
+    pub fn redis_views(&self) -> impl ExactSizeIterator<Item = (&FeatureView, &RedisViewSpec)> {
+        self.views.iter().zip(&self.sink.redis().views)
+    }
+}
+
+/// `[source]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SourceSpec {
+    /// A Kafka topic.
+    Kafka(KafkaSourceSpec),
+}
+
+impl SourceSpec {
+    /// Returns the Kafka topic that the pipeline reads.
+    #[must_use]
+    pub const fn kafka(&self) -> &KafkaSourceSpec {
+        let Self::Kafka(kafka) = self;
+        kafka
+    }
 }
 
 /// `[source.kafka]`
@@ -41,59 +66,61 @@ pub struct KafkaSourceSpec {
     pub group: String,
     /// Where to begin without a checkpoint.
     pub start: StartPosition,
-    /// What to do where Kafka no longer has the offset to go on at.
+    /// What to do where Kafka no longer has the next offset.
     pub on_lost_offset: LostOffsetPolicy,
     /// How workers are members of the group.
     pub group_protocol: GroupProtocol,
 }
 
-/// Where a partition is read from when no checkpoint and no committed offset says it.
+/// Where a partition is read from without a checkpoint and without a committed offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StartPosition {
-    /// At the oldest record still kept.
+    /// At the oldest retained record.
     Earliest,
     /// At records that arrive from now on.
     Latest,
 }
 
-/// What to do where the offset to go on at is no longer in Kafka.
+/// What to do where the next offset of a partition is no longer in Kafka.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LostOffsetPolicy {
-    /// Stop, so that somebody decides.
+    /// Halt, so that an operator decides.
     Halt,
-    /// Go on at the oldest record still kept; the windows miss what is gone.
+    /// Continue at the oldest retained record; the windows miss the lost records.
     Earliest,
 }
 
 /// The protocol by which the members of a consumer group share partitions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GroupProtocol {
-    /// The one that every broker knows; the members say when one of them counts as gone.
+    /// The protocol of every broker. Members set the timeout after which they count as failed.
     Classic {
-        /// Without a sign of life for this long, a member counts as gone; 1 s to 30 min, within the broker's own bounds.
+        /// Without a heartbeat for this long, a member counts as failed. 1 s to 30 min, within the broker's own bounds.
         session_timeout_ms: i64,
     },
-    /// Kafka 4's (KIP-848); the broker says when a member counts as gone.
+    /// The protocol of Kafka 4 (KIP-848). The broker sets the timeout.
     Consumer,
 }
 
 /// `[event]` and `[event.fields]`
 #[derive(Clone, Debug)]
 pub struct EventSpec {
+    /// How a record encodes an event.
+    pub format: EventFormat,
     /// The entity key and the declared fields.
     pub schema: EventSchema,
     /// The JSON member that holds the event time.
     pub time_field: String,
-    /// The zone of event times written without an offset. From the bundled database, so it is the same everywhere.
+    /// The zone of event times without an offset. It comes from the bundled database, so it is the same on all machines.
     pub time_zone: TimeZone,
-    /// The longest entity key, in bytes of UTF-8; records with a longer one are dead letters.
+    /// The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.
     pub max_key_bytes: usize,
 }
 
 /// `[watermark]`
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WatermarkSpec {
-    /// How far an event's time may lie behind the latest one seen in its partition; at least 0.
+    /// How far an event's time may lie behind the latest one of its partition; at least 0.
     pub max_out_of_orderness_ms: i64,
 }
 
@@ -108,20 +135,47 @@ pub struct CheckpointSpec {
     pub kept_generations: usize,
 }
 
-/// `[sink.redis]`
+/// `[sink]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SinkSpec {
+    /// Hashes in a Redis.
+    Redis(RedisSinkSpec),
+}
+
+impl SinkSpec {
+    /// Returns the Redis that the pipeline writes to.
+    #[must_use]
+    pub const fn redis(&self) -> &RedisSinkSpec {
+        let Self::Redis(redis) = self;
+        redis
+    }
+}
+
+/// `[sink.redis]`, and what every feature view says about its rows in Redis.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisSinkSpec {
     /// `redis://…`, `rediss://…` or `unix://…`; may hold a password, which [`fmt::Debug`] leaves out.
     pub url: String,
+    /// The settings of the pipeline's feature views, in the same order.
+    pub views: Vec<RedisViewSpec>,
+}
+
+/// `key` and `ttl` of `[feature_view.NAME]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RedisViewSpec {
+    /// The Redis key of a row.
+    pub key: KeyTemplate,
+    /// Time from the write of a row to its expiry; at least 1.
+    pub ttl_ms: i64,
 }
 
 impl fmt::Debug for RedisSinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = match (self.url.split_once("://"), self.url.rsplit_once('@')) {
+        let redacted = match (self.url.split_once("://"), self.url.rsplit_once('@')) {
             (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
             _ => self.url.clone(),
         };
-        f.debug_struct("RedisSink").field("url", &shown).finish()
+        f.debug_struct("RedisSinkSpec").field("url", &redacted).field("views", &self.views).finish()
     }
 }
 
@@ -132,15 +186,4 @@ pub enum DeadLetterSpec {
     Topic(String),
     /// Appended to this file.
     File(PathBuf),
-}
-
-/// `[feature_view.NAME]`
-#[derive(Clone, Debug)]
-pub struct ViewSpec {
-    /// Its name, windows and features.
-    pub feature_view: FeatureView,
-    /// The Redis key of a row.
-    pub key: KeyTemplate,
-    /// How long a row lives after it was written; at least 1.
-    pub ttl_ms: i64,
 }

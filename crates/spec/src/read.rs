@@ -21,7 +21,7 @@ mod window;
 
 pub(crate) use suggestion::suggest_name;
 
-use crate::{Pipeline, diagnostics::DiagnosticCollector, document::DocumentNode};
+use crate::{Pipeline, RedisSinkSpec, SinkSpec, diagnostics::DiagnosticCollector, document::DocumentNode};
 use fields::{PipelineSetting, TableReader};
 
 /// Reads the whole document.
@@ -33,19 +33,20 @@ pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCo
     let (event, vocabulary) = event::read_event(&mut root, mistakes);
     let watermark = watermark::read_watermark(&mut root, mistakes);
     let checkpoint = checkpoint::read_checkpoint(&mut root, mistakes);
-    let sink = sink::read_sink(&mut root, mistakes);
-    let source_topic = source.as_ref().map(|source| source.topic.as_str());
+    let redis_url = sink::read_sink(&mut root, mistakes);
+    let source_topic = source.as_ref().map(|source| source.kafka().topic.as_str());
     let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
     let views = view::read_views(&mut root, &vocabulary, mistakes);
     root.report_unknown_and_missing(mistakes);
+    let (views, redis_views) = views?.into_iter().map(|view| (view.feature_view, view.redis)).unzip();
     Some(Pipeline {
         name: name?,
         source: source?,
         event: event?,
         watermark: watermark?,
         checkpoint: checkpoint?,
-        sink: sink?,
+        sink: SinkSpec::Redis(RedisSinkSpec { url: redis_url?, views: redis_views }),
         dead_letters: dead_letters?,
-        views: views?,
+        views,
     })
 }

@@ -171,7 +171,7 @@ fn compile_condition(condition: &str) -> Condition {
     let more = format!("more = {{ count = \"*\", where = \"{condition}\" }}\n");
     let text = SHIPPED_PIPELINE.replace(declared, fields) + &more;
     let pipeline = parse("p.toml", &text, &[]).unwrap_or_else(|mistakes| panic!("{condition}\n{mistakes}"));
-    pipeline.views[1].feature_view.features[2].condition.clone().expect("a condition")
+    pipeline.views[1].features[2].condition.clone().expect("a condition")
 }
 
 proptest! {

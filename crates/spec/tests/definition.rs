@@ -24,7 +24,7 @@ fn a_condition_reads_back_as_the_same() {
 fn definitions_are_for_ever() {
     let definitions = |pipeline: Pipeline| -> Vec<String> {
         let schema = &pipeline.event.schema;
-        pipeline.views.iter().map(|view| view.feature_view.definition(schema)).collect()
+        pipeline.views.iter().map(|view| view.definition(schema)).collect()
     };
     let shipped = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
     let all =
@@ -59,6 +59,6 @@ fn definitions_are_for_ever() {
 fn compile_condition(text: &str) -> (Condition, EventSchema) {
     let feature = format!("feature_view.user_features.features.view_count_1h={{ count = \"*\", where = {text:?} }}");
     let pipeline = parse("test", SHIPPED_PIPELINE, &[feature.parse().expect("an override")]).expect(text);
-    let condition = pipeline.views[0].feature_view.features[0].condition.clone();
+    let condition = pipeline.views[0].features[0].condition.clone();
     (condition.expect("a condition"), pipeline.event.schema)
 }

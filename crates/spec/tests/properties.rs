@@ -107,7 +107,7 @@ fn accepted_templates(keys: &[String]) -> Option<Vec<KeyTemplate>> {
         text.push_str(&format!("feature_view.v{index} = {{ {view} }}\n"));
     }
     let pipeline = parse("p.toml", &text, &[]).ok()?;
-    Some(pipeline.views.into_iter().map(|view| view.key).collect())
+    Some(pipeline.redis_views().map(|(_, redis)| redis.key.clone()).collect())
 }
 
 /// What a template makes of a user and a window, apart from the key itself: the parts that the key has to keep apart.

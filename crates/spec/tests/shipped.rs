@@ -21,10 +21,10 @@ fn event_type_is(value: &str) -> Option<Condition> {
 fn source_event_and_sink() {
     let pipeline = shipped_pipeline();
     assert_eq!(pipeline.name, "ecommerce");
-    assert_eq!(pipeline.source.brokers, "localhost:9092");
-    assert_eq!(pipeline.source.topic, "ecommerce-events");
-    assert_eq!(pipeline.source.group, "feature-engineering-group");
-    assert_eq!(pipeline.source.start, StartPosition::Earliest);
+    assert_eq!(pipeline.source.kafka().brokers, "localhost:9092");
+    assert_eq!(pipeline.source.kafka().topic, "ecommerce-events");
+    assert_eq!(pipeline.source.kafka().group, "feature-engineering-group");
+    assert_eq!(pipeline.source.kafka().start, StartPosition::Earliest);
     let fields: Vec<_> = pipeline.event.schema.fields().iter().map(|field| (&*field.name, field.field_type)).collect();
     assert_eq!(
         fields,
@@ -37,19 +37,19 @@ fn source_event_and_sink() {
     let checkpoint =
         CheckpointSpec { interval_ms: 30_000, store: "file:./.windrow/checkpoints".to_owned(), kept_generations: 3 };
     assert_eq!(pipeline.checkpoint, checkpoint);
-    assert_eq!(pipeline.sink.url, "redis://localhost:6379");
+    assert_eq!(pipeline.sink.redis().url, "redis://localhost:6379");
     assert_eq!(pipeline.dead_letters, None);
 }
 
 #[test]
 fn user_features() {
     let pipeline = shipped_pipeline();
-    let view = &pipeline.views[0];
-    assert_eq!(&*view.feature_view.name, "user_features");
-    assert_eq!(view.feature_view.window, WindowKind::Sliding { size_ms: 3_600_000, slide_ms: 600_000 });
-    assert_eq!(view.ttl_ms, 7_200_000);
-    assert!(!view.key.names_window());
-    assert_eq!(view.key.to_string(), "user_features:{user_id}");
+    let (view, redis) = pipeline.redis_views().next().expect("a view");
+    assert_eq!(&*view.name, "user_features");
+    assert_eq!(view.window, WindowKind::Sliding { size_ms: 3_600_000, slide_ms: 600_000 });
+    assert_eq!(redis.ttl_ms, 7_200_000);
+    assert!(!redis.key.names_window());
+    assert_eq!(redis.key.to_string(), "user_features:{user_id}");
     let count = |name: &str, value| Feature {
         name: name.into(),
         aggregate: Aggregate::Count,
@@ -63,7 +63,7 @@ fn user_features() {
         default: Some(Literal::Double(0.0)),
     };
     assert_eq!(
-        view.feature_view.features,
+        view.features,
         [
             count("view_count_1h", "view"),
             count("cart_count_1h", "cart"),
@@ -77,17 +77,17 @@ fn user_features() {
 fn session_features() {
     let pipeline = shipped_pipeline();
     assert_eq!(pipeline.views.len(), 2);
-    let view = &pipeline.views[1];
-    assert_eq!(&*view.feature_view.name, "session_features");
-    assert_eq!(view.feature_view.window, WindowKind::Session { gap_ms: 600_000 });
-    assert_eq!(view.ttl_ms, 3_600_000);
-    let names: Vec<_> = view.feature_view.features.iter().map(|one| (&*one.name, one.aggregate)).collect();
+    let (view, redis) = pipeline.redis_views().nth(1).expect("two views");
+    assert_eq!(&*view.name, "session_features");
+    assert_eq!(view.window, WindowKind::Session { gap_ms: 600_000 });
+    assert_eq!(redis.ttl_ms, 3_600_000);
+    let names: Vec<_> = view.features.iter().map(|one| (&*one.name, one.aggregate)).collect();
     assert_eq!(
         names,
         [("event_count", Aggregate::Count), ("duration_seconds", Aggregate::Duration(DurationUnit::Seconds))]
     );
     assert_eq!(
-        view.key.segments(),
+        redis.key.segments(),
         [
             KeySegment::Literal("session_features:".to_owned()),
             KeySegment::EntityKey,
@@ -96,7 +96,7 @@ fn session_features() {
         ]
     );
     let mut key = Vec::new();
-    view.key.append_key(
+    redis.key.append_key(
         &mut key,
         "111",
         Window { start: EventTime::from_ms(1_704_103_200_000), end: EventTime::from_ms(0) },
@@ -116,20 +116,20 @@ fn what_is_left_out_has_its_default() {
     "#;
     let pipeline = parse("p.toml", text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let full = shipped_pipeline();
-    assert_eq!(pipeline.source.start, full.source.start);
+    assert_eq!(pipeline.source.kafka().start, full.source.kafka().start);
     assert_eq!(pipeline.checkpoint, full.checkpoint);
     assert_eq!(pipeline.event.time_zone, full.event.time_zone);
     assert_eq!(pipeline.event.max_key_bytes, full.event.max_key_bytes);
     assert_eq!(pipeline.watermark.max_out_of_orderness_ms, 0);
     let day = 86_400_000;
-    assert_eq!(pipeline.views[0].feature_view.window, WindowKind::Sliding { size_ms: day, slide_ms: day });
+    assert_eq!(pipeline.views[0].window, WindowKind::Sliding { size_ms: day, slide_ms: day });
 }
 
 #[test]
 fn a_password_is_not_in_debug_output() {
     let text = SHIPPED_PIPELINE.replace("redis://localhost", "redis://:hunter2@localhost");
     let pipeline = parse("p.toml", &text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    assert_eq!(pipeline.sink.url, "redis://:hunter2@localhost:6379");
+    assert_eq!(pipeline.sink.redis().url, "redis://:hunter2@localhost:6379");
     let shown = format!("{pipeline:?}");
     assert!(shown.contains("redis://***@localhost:6379") && !shown.contains("hunter2"), "{shown}");
 }

@@ -136,7 +136,7 @@ async fn render_partitions(console: &JobServerContext) -> Value {
             None => json!({ "partition": partition.partition, "instance": null, "host": null }),
         })
         .collect();
-    json!({ "now_ms": job.now_ms, "topic": console.pipeline.source.topic, "partitions": all })
+    json!({ "now_ms": job.now_ms, "topic": console.pipeline.source.kafka().topic, "partitions": all })
 }
 
 async fn stream_partitions(State(console): SharedContext, Extension(feeds): Extension<LiveFeeds>) -> impl IntoResponse {
@@ -180,7 +180,7 @@ async fn stream_rows(
 fn render_recent_rows(console: &JobServerContext, limit: usize) -> Value {
     let rows = console.recent_rows.newest_rows(limit.min(ROWS_PER_ANSWER_MAX), None);
     let row = |row: windrow_connectors::redis::WrittenRow| {
-        let view = console.pipeline.views.get(row.view.0).map(|view| view.feature_view.name.to_string());
+        let view = console.pipeline.views.get(row.view.0).map(|view| view.name.to_string());
         json!({
             "at_ms": row.acknowledged_at_ms, "feature_view": view, "redis_key": row.redis_key, "fields": row.fields,
             "ttl_ms": row.ttl_ms,

@@ -64,7 +64,7 @@ impl JobServerContext {
     /// The job's id: the same for all instances, and after a restart.
     #[must_use]
     pub fn job_id(&self) -> String {
-        job_id(&self.pipeline.name, &self.pipeline.source.group)
+        job_id(&self.pipeline.name, &self.pipeline.source.kafka().group)
     }
 
     /// The whole job: this process as it is now, the others as they last said (about five seconds ago; looked for at most

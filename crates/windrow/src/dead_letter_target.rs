@@ -18,8 +18,8 @@ impl DeadLetterTarget {
             None => Ok(Self::Nowhere),
             Some(DeadLetterPlace::File(path)) => FileDeadLetters::append(path).map(Self::File),
             Some(DeadLetterPlace::Topic(topic)) => {
-                wait_for_topic(&pipeline.source.brokers, topic, None, stop)?;
-                KafkaDeadLetters::new(&pipeline.source.brokers, topic, stop.clone()).map(Self::Topic)
+                wait_for_topic(&pipeline.source.kafka().brokers, topic, None, stop)?;
+                KafkaDeadLetters::new(&pipeline.source.kafka().brokers, topic, stop.clone()).map(Self::Topic)
             }
         }
     }

@@ -78,7 +78,7 @@ impl InstanceMonitor {
         workers: usize,
         stop: &StopSignal,
     ) -> Result<Arc<Self>, CommandFailure> {
-        let views: Vec<_> = pipeline.views.iter().map(|view| view.feature_view.name.to_string()).collect();
+        let views: Vec<_> = pipeline.views.iter().map(|view| view.name.to_string()).collect();
         let (now, now_ms) = (Instant::now(), Timestamp::now().as_millisecond());
         let samples = RecentSamples {
             rates: RateSamples::default(),

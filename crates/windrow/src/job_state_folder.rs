@@ -39,7 +39,7 @@ impl JobStateFolder {
 
     fn open_within(store: &str, pipeline: &Pipeline) -> Result<Self, CommandFailure> {
         let stores = Arc::new(ObjectStores::new().map_err(|fault| unusable_location("checkpoint.store", &fault))?);
-        let (name, group) = (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.group));
+        let (name, group) = (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.kafka().group));
         let place = match store {
             "memory:" => store.to_owned(),
             store => format!("{}/{name}/{group}", store.trim_end_matches('/')),

@@ -34,7 +34,7 @@ pub(crate) fn load_with_redacted_text(
         format!("# --set {}={value}\n", one.path)
     };
     let whole: String = overrides.iter().map(set).chain([text]).collect();
-    let shown = redact_pipeline_text(&whole, &pipeline.sink.url);
+    let shown = redact_pipeline_text(&whole, &pipeline.sink.redis().url);
     Ok((pipeline, shown))
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn read_text(path: Option<&Path>) -> Result<(String, String), Command
 
 /// Returns the feature views of `pipeline` for the core.
 pub(crate) fn feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
-    pipeline.views.iter().map(|view| view.feature_view.clone()).collect()
+    pipeline.views.iter().cloned().collect()
 }
 
 /// Creates the job definition for workers that read `topic`.
@@ -67,6 +67,7 @@ pub(crate) fn create_job(
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
         decoder: EventDecoder::new(
+            event.format,
             event.schema.clone(),
             &event.time_field,
             event.time_zone.clone(),

@@ -1,17 +1,9 @@
 //! The plan of a pipeline as JSON, and its parts as text.
 
 use serde_json::json;
-use windrow_core::{EventSchema, Feature, WindowKind};
-use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, ViewSpec};
+use windrow_core::{EventSchema, Feature, FeatureView, WindowKind, pane_size_ms};
+use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
 use windrow_web::secrets::redact_url_login;
-
-pub(crate) fn pane_ms(size_ms: i64, slide_ms: i64) -> i64 {
-    let (mut a, mut b) = (size_ms, slide_ms);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
 
 pub(crate) fn condition_sql(feature: &Feature, schema: &EventSchema) -> Option<String> {
     feature.condition.as_ref().map(|condition| condition.to_sql(schema))
@@ -30,10 +22,10 @@ pub(crate) fn default_as_json(feature: &Feature) -> Option<serde_json::Value> {
 /// Renders the plan that `windrow check --json` prints and the job's pages show.
 pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
     let schema = &pipeline.event.schema;
-    let view = |view: &ViewSpec| {
-        let window = match view.feature_view.window {
+    let view = |(view, redis): (&FeatureView, &RedisViewSpec)| {
+        let window = match view.window {
             WindowKind::Sliding { size_ms, slide_ms } => {
-                json!({ "sliding": { "size_ms": size_ms, "slide_ms": slide_ms, "pane_ms": pane_ms(size_ms, slide_ms) } })
+                json!({ "sliding": { "size_ms": size_ms, "slide_ms": slide_ms, "pane_ms": pane_size_ms(size_ms, slide_ms) } })
             }
             WindowKind::Session { gap_ms } => json!({ "session": { "gap_ms": gap_ms } }),
         };
@@ -46,29 +38,29 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             })
         };
         json!({
-            "name": view.feature_view.name,
+            "name": view.name,
             "window": window,
-            "key": view.key.to_string(),
-            "ttl_ms": view.ttl_ms,
-            "features": view.feature_view.features.iter().map(feature).collect::<Vec<_>>(),
+            "key": redis.key.to_string(),
+            "ttl_ms": redis.ttl_ms,
+            "features": view.features.iter().map(feature).collect::<Vec<_>>(),
         })
     };
     let field = |field: &windrow_core::EventField| json!({ "name": field.name, "type": field.field_type.name() });
     json!({
         "name": pipeline.name,
         "source": {
-            "brokers": pipeline.source.brokers,
-            "topic": pipeline.source.topic,
-            "group": pipeline.source.group,
-            "on_lost_offset": match pipeline.source.on_lost_offset {
+            "brokers": pipeline.source.kafka().brokers,
+            "topic": pipeline.source.kafka().topic,
+            "group": pipeline.source.kafka().group,
+            "on_lost_offset": match pipeline.source.kafka().on_lost_offset {
                 LostOffsetPolicy::Halt => "halt",
                 LostOffsetPolicy::Earliest => "earliest",
             },
-            "group_protocol": match pipeline.source.group_protocol {
+            "group_protocol": match pipeline.source.kafka().group_protocol {
                 GroupProtocol::Classic { .. } => "classic",
                 GroupProtocol::Consumer => "consumer",
             },
-            "session_timeout_ms": match pipeline.source.group_protocol {
+            "session_timeout_ms": match pipeline.source.kafka().group_protocol {
                 GroupProtocol::Classic { session_timeout_ms } => Some(session_timeout_ms),
                 GroupProtocol::Consumer => None,
             },
@@ -85,7 +77,7 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             "store": pipeline.checkpoint.store,
             "keep": pipeline.checkpoint.kept_generations,
         },
-        "sink": { "redis": redact_url_login(&pipeline.sink.url) },
-        "feature_views": pipeline.views.iter().map(view).collect::<Vec<_>>(),
+        "sink": { "redis": redact_url_login(&pipeline.sink.redis().url) },
+        "feature_views": pipeline.redis_views().map(view).collect::<Vec<_>>(),
     })
 }

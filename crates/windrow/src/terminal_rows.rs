@@ -47,9 +47,9 @@ struct TerminalRow {
 
 impl TerminalRows {
     pub(crate) fn new(pipeline: &Pipeline, plain: bool) -> Self {
-        let names = |view: &windrow_spec::ViewSpec| ViewNames {
-            view: view.feature_view.name.to_string(),
-            features: view.feature_view.features.iter().map(|feature| feature.name.to_string()).collect(),
+        let names = |view: &windrow_core::FeatureView| ViewNames {
+            view: view.name.to_string(),
+            features: view.features.iter().map(|feature| feature.name.to_string()).collect(),
         };
         let recent = RecentTerminalRows {
             rows: pipeline.views.iter().map(|_| VecDeque::new()).collect(),

@@ -61,9 +61,9 @@ impl WorkerPool<'_> {
         let job = pipeline_file::create_job(pipeline, &topic.name, topic.partition_count > 1)?;
         let views = Arc::clone(&job.views);
         let dead_letters = DeadLetterTarget::open(pipeline, stop)?;
-        let classic = matches!(pipeline.source.group_protocol, GroupProtocol::Classic { .. });
+        let classic = matches!(pipeline.source.kafka().group_protocol, GroupProtocol::Classic { .. });
         let group = match instance {
-            Some(_) if ends.is_none() && classic => Some(Arc::new(GroupMonitor::new(&pipeline.source)?)),
+            Some(_) if ends.is_none() && classic => Some(Arc::new(GroupMonitor::new(pipeline.source.kafka())?)),
             _ => None,
         };
         let mut shares = ends.map(|ends| split_between_workers(&ends, workers));
@@ -73,12 +73,17 @@ impl WorkerPool<'_> {
             let source = match &mut shares {
                 Some(shares) => {
                     let share = std::mem::take(&mut shares[index]);
-                    KafkaSource::read_bounded(&pipeline.source, Arc::clone(&guard), share)?
+                    KafkaSource::read_bounded(pipeline.source.kafka(), Arc::clone(&guard), share)?
                 }
                 None => {
                     // Each worker is a member of the group and needs a unique name.
                     let instance = instance.map(|name| format!("{name}-{index}"));
-                    KafkaSource::join_group(&pipeline.source, Arc::clone(&guard), instance.as_deref(), group.clone())?
+                    KafkaSource::join_group(
+                        pipeline.source.kafka(),
+                        Arc::clone(&guard),
+                        instance.as_deref(),
+                        group.clone(),
+                    )?
                 }
             };
             ready.push(Worker::new(WorkerParts {

@@ -3,9 +3,9 @@
 //! Owns: the commands of a row and the text of its values. Does not own: transactions (the link).
 //! Invariant: no allocation per row or value once the buffers have grown.
 
-use windrow_core::{EventSchema, Row, Value};
+use windrow_core::{Row, Value};
 use windrow_engine::FenceToken;
-use windrow_spec::{KeyTemplate, ViewSpec};
+use windrow_spec::{KeyTemplate, Pipeline};
 
 use super::batch::{EncodedRow, RowBatch};
 use crate::text::{write_double, write_integer};
@@ -30,19 +30,14 @@ pub(super) struct RowEncoder {
 }
 
 impl RowEncoder {
-    pub(super) fn new(views: &[ViewSpec], schema: &EventSchema) -> Self {
-        let shapes = views.iter().map(|view| ViewEncoding {
-            key_template: view.key.clone(),
-            encoded_fields: view
-                .feature_view
-                .features
-                .iter()
-                .map(|feature| encode_bulk_string(feature.name.as_bytes()))
-                .collect(),
-            encoded_ttl: encode_bulk_string(view.ttl_ms.to_string().as_bytes()),
+    pub(super) fn new(pipeline: &Pipeline) -> Self {
+        let shapes = pipeline.redis_views().map(|(view, redis)| ViewEncoding {
+            key_template: redis.key.clone(),
+            encoded_fields: view.features.iter().map(|feature| encode_bulk_string(feature.name.as_bytes())).collect(),
+            encoded_ttl: encode_bulk_string(redis.ttl_ms.to_string().as_bytes()),
         });
         Self {
-            entity_field: encode_bulk_string(schema.key_name().as_bytes()),
+            entity_field: encode_bulk_string(pipeline.event.schema.key_name().as_bytes()),
             view_encodings: shapes.collect(),
             redis_key: Vec::new(),
             present_fields: Vec::new(),

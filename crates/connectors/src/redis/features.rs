@@ -5,8 +5,8 @@
 //! scanned: fine for a person who asks; whoever asks often paces it.
 
 use redis::{Connection, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
-use windrow_core::{EventSchema, EventTime, ViewId, Window};
-use windrow_spec::{KeyWindow, ViewSpec};
+use windrow_core::{EventSchema, EventTime, FeatureView, ViewId, Window};
+use windrow_spec::{KeyWindow, RedisViewSpec};
 
 use super::RedisWriterSettings;
 use super::address::RedisAddress;
@@ -75,24 +75,24 @@ pub struct RowKey {
 impl RowKey {
     /// `redis_key`, where it is the key of a row of `view` for the entity `key`.
     #[must_use]
-    pub fn parse(views: &[ViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
+    pub fn parse(views: &[RedisViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
         let window = views.get(view.0)?.key.parse_key(key, redis_key)?;
         // A fence is never a row, see the link.
         (!is_fence_key(redis_key)).then(|| Self { view, window, redis_key: redis_key.to_vec() })
     }
 }
 
-/// The rows that the Redis at `url` holds for the entity `key`: for each of `views` in their order, oldest window first.
+/// Reads the rows of `pipeline` that the Redis at `url` holds for the entity `key`: by view in the pipeline's order, oldest
+/// window first.
 ///
 /// # Errors
 /// When Redis cannot be reached or refuses. Nothing is tried twice.
 pub fn read_features(
     url: &str,
-    views: &[ViewSpec],
-    schema: &EventSchema,
+    pipeline: &windrow_spec::Pipeline,
     key: &str,
 ) -> Result<Vec<StoredRow>, ReadFeaturesError> {
-    let mut reader = FeatureReader::open(url, views, schema, key)?;
+    let mut reader = FeatureReader::open(url, pipeline, key)?;
     let mut keys = reader.fixed_row_keys();
     reader.scan_windowed_row_keys(|found| {
         keys.extend(found);
@@ -107,8 +107,7 @@ pub fn read_features(
 pub struct FeatureReader<'a> {
     connection: Connection,
     address: RedisAddress,
-    views: &'a [ViewSpec],
-    schema: &'a EventSchema,
+    pipeline: &'a windrow_spec::Pipeline,
     key: &'a str,
 }
 
@@ -117,16 +116,11 @@ impl<'a> FeatureReader<'a> {
     ///
     /// # Errors
     /// When Redis cannot be reached or refuses.
-    pub fn open(
-        url: &str,
-        views: &'a [ViewSpec],
-        schema: &'a EventSchema,
-        key: &'a str,
-    ) -> Result<Self, ReadFeaturesError> {
+    pub fn open(url: &str, pipeline: &'a windrow_spec::Pipeline, key: &'a str) -> Result<Self, ReadFeaturesError> {
         let address = RedisAddress::parse(url).map_err(ReadFeaturesError::Address)?;
         let settings = RedisWriterSettings::default();
         match address.connect(settings.connect_timeout, settings.response_timeout) {
-            Ok(connection) => Ok(Self { connection, address, views, schema, key }),
+            Ok(connection) => Ok(Self { connection, address, pipeline, key }),
             Err(error) => Err(read_error(&address, &error)),
         }
     }
@@ -135,11 +129,12 @@ impl<'a> FeatureReader<'a> {
     #[must_use]
     pub fn fixed_row_keys(&self) -> Vec<RowKey> {
         let nowhere = EventTime::from_ms(0);
-        let own = self.views.iter().enumerate().filter(|(_, view)| !view.key.names_window());
+        let views = &self.pipeline.sink.redis().views;
+        let own = views.iter().enumerate().filter(|(_, view)| !view.key.names_window());
         own.filter_map(|(index, view)| {
             let mut redis_key = Vec::new();
             view.key.append_key(&mut redis_key, self.key, Window { start: nowhere, end: nowhere });
-            RowKey::parse(self.views, ViewId(index), self.key, &redis_key)
+            RowKey::parse(views, ViewId(index), self.key, &redis_key)
         })
         .collect()
     }
@@ -153,7 +148,8 @@ impl<'a> FeatureReader<'a> {
         &mut self,
         mut found: impl FnMut(Vec<RowKey>) -> bool,
     ) -> Result<(), ReadFeaturesError> {
-        for (index, view) in self.views.iter().enumerate().filter(|(_, view)| view.key.names_window()) {
+        let views = &self.pipeline.sink.redis().views;
+        for (index, view) in views.iter().enumerate().filter(|(_, view)| view.key.names_window()) {
             let pattern = view.key.scan_pattern(self.key);
             let mut cursor = 0_u64;
             loop {
@@ -161,7 +157,7 @@ impl<'a> FeatureReader<'a> {
                 step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP_KEYS);
                 let (next, keys): (u64, Vec<Vec<u8>>) =
                     step.query(&mut self.connection).map_err(|error| read_error(&self.address, &error))?;
-                let parse = |redis_key: &Vec<u8>| RowKey::parse(self.views, ViewId(index), self.key, redis_key);
+                let parse = |redis_key: &Vec<u8>| RowKey::parse(views, ViewId(index), self.key, redis_key);
                 if !found(keys.iter().filter_map(parse).collect()) {
                     return Ok(());
                 }
@@ -206,7 +202,7 @@ impl<'a> FeatureReader<'a> {
     /// What is at `key`; `None` where nothing is (any more).
     fn decode_row(&self, key: &RowKey, kind: Value, ttl: Value, fields: Value) -> RedisResult<Option<StoredRow>> {
         let RowKey { view: id, window, redis_key } = key.clone();
-        let Some(view) = self.views.get(id.0) else { return Ok(None) };
+        let Some((view, redis_view)) = self.pipeline.redis_views().nth(id.0) else { return Ok(None) };
         let kind = String::from_redis_value(kind.extract_error()?)?;
         let ttl = i64::from_redis_value(ttl.extract_error()?)?;
         let contents = match kind.as_str() {
@@ -214,12 +210,12 @@ impl<'a> FeatureReader<'a> {
             "hash" => StoredRowContents::Fields(sort_fields(
                 Vec::from_redis_value(fields.extract_error()?)?,
                 view,
-                self.schema,
+                &self.pipeline.event.schema,
             )),
             _ => StoredRowContents::OtherType(kind),
         };
         let ttl_left_ms = (ttl >= 0).then_some(ttl);
-        let age_ms = ttl_left_ms.map(|left| view.ttl_ms - left).filter(|age| *age >= 0);
+        let age_ms = ttl_left_ms.map(|left| redis_view.ttl_ms - left).filter(|age| *age >= 0);
         Ok(Some(StoredRow { view: id, redis_key, window, contents, ttl_left_ms, age_ms }))
     }
 }
@@ -228,9 +224,13 @@ fn read_error(address: &RedisAddress, error: &RedisError) -> ReadFeaturesError {
     ReadFeaturesError::Redis { address: address.to_string(), reason: fault::classify_error(error).reason().to_owned() }
 }
 
-fn sort_fields(mut fields: Vec<(Vec<u8>, Vec<u8>)>, view: &ViewSpec, schema: &EventSchema) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn sort_fields(
+    mut fields: Vec<(Vec<u8>, Vec<u8>)>,
+    view: &FeatureView,
+    schema: &EventSchema,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
     let names = || {
-        let features = view.feature_view.features.iter().map(|feature| feature.name.as_bytes());
+        let features = view.features.iter().map(|feature| feature.name.as_bytes());
         std::iter::once(schema.key_name().as_bytes()).chain(features)
     };
     fields.sort_unstable_by(|(a, _), (b, _)| {

@@ -9,7 +9,7 @@
 use redis::{Connection, ServerError, Value};
 use windrow_core::{EventSchema, EventTime, Window};
 use windrow_engine::{Epoch, FenceToken, LostPartition, PartitionClaim};
-use windrow_spec::ViewSpec;
+use windrow_spec::RedisViewSpec;
 
 use super::RedisWriterSettings;
 use super::address::RedisAddress;
@@ -96,13 +96,13 @@ impl RedisConnection {
     /// Asks whether Redis would take rows of `views` behind the fence `fence_key`, without writing anything.
     pub(super) fn check_accepts_rows(
         &mut self,
-        views: &[ViewSpec],
+        views: &[RedisViewSpec],
         schema: &EventSchema,
         fence_key: &str,
     ) -> Result<(), RedisFault> {
         let epoch = EventTime::from_ms(0);
         let nowhere = Window { start: epoch, end: epoch };
-        let redis_key = |view: &ViewSpec, key: &str| {
+        let redis_key = |view: &RedisViewSpec, key: &str| {
             let mut out = Vec::new();
             view.key.append_key(&mut out, key, nowhere);
             out

@@ -57,12 +57,11 @@ impl RedisWriter {
     /// [`Halt::NotReachable`] when the time is over. [`Halt::Refused`] when the URL is none, or Redis refuses the login,
     /// a command or a key, or cannot do what is needed. [`Halt::ShardOutput`] when no thread can be started.
     pub fn start(pipeline: &Pipeline, settings: RedisWriterSettings, stop: StopSignal) -> Result<Self, Halt> {
-        let address = RedisAddress::parse(&pipeline.sink.url).map_err(Halt::Refused)?;
-        let holdings = GrantedFences::new(FenceKeys::new(&pipeline.name, &pipeline.source.group));
+        let address = RedisAddress::parse(&pipeline.sink.redis().url).map_err(Halt::Refused)?;
+        let holdings = GrantedFences::new(FenceKeys::new(&pipeline.name, &pipeline.source.kafka().group));
         let link = connect_when_ready(&address, pipeline, &holdings.fence_key(0), &settings, &stop)?;
         let queue = Arc::new(WriteQueue::new(settings.queue_bytes, RecentRows::default()));
-        let (encoder, stop_patience) =
-            (RowEncoder::new(&pipeline.views, &pipeline.event.schema), settings.stop_timeout);
+        let (encoder, stop_patience) = (RowEncoder::new(pipeline), settings.stop_timeout);
         let pause = settings.min_retry_pause;
         let writer = WriterThread {
             address,
@@ -146,7 +145,7 @@ fn connect_when_ready(
     loop {
         attempts += 1;
         let link = RedisConnection::open(address, settings, &mut None).and_then(|mut link| {
-            link.check_accepts_rows(&pipeline.views, &pipeline.event.schema, fence_key)?;
+            link.check_accepts_rows(&pipeline.sink.redis().views, &pipeline.event.schema, fence_key)?;
             Ok(link)
         });
         let reason = match link {

@@ -10,7 +10,7 @@ use crate::server::{RedisServer, run_command};
 
 fn read_rows(server: &RedisServer, key: &str) -> Vec<StoredRow> {
     let pipeline = windowed_pipeline();
-    read_features(&server.url(), &pipeline.views, &pipeline.event.schema, key).expect("Redis answers")
+    read_features(&server.url(), &pipeline, key).expect("Redis answers")
 }
 
 fn format_contents(contents: &StoredRowContents) -> String {
@@ -74,8 +74,7 @@ fn a_large_database_is_scanned_to_its_end() {
     flush_and_wait(&mut sink);
     assert_eq!(read_rows(&server, "u7777").len(), 2);
 
-    let mut reader =
-        FeatureReader::open(&server.url(), &pipeline.views, &pipeline.event.schema, "u7777").expect("Redis answers");
+    let mut reader = FeatureReader::open(&server.url(), &pipeline, "u7777").expect("Redis answers");
     let (mut steps, mut keys) = (0, reader.fixed_row_keys());
     let mut all = |found: Vec<RowKey>| {
         steps += 1;
@@ -101,7 +100,7 @@ fn a_large_database_is_scanned_to_its_end() {
 fn without_redis_the_message_names_the_setting() {
     let (server, pipeline) = (RedisServer::prepare(&[]), windowed_pipeline());
     let url = format!("redis://:hunter2@127.0.0.1:{}", server.port);
-    let error = read_features(&url, &pipeline.views, &pipeline.event.schema, "u").expect_err("nobody is there");
+    let error = read_features(&url, &pipeline, "u").expect_err("nobody is there");
     assert!(matches!(error, ReadFeaturesError::Redis { .. }));
     let message = error.to_string();
     assert!(message.contains("sink.redis.url") && message.contains("refused"), "{message}");

@@ -8,7 +8,7 @@ use windrow_engine::{
     ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, Partition, PartitionClaim, RowFence, Sink, StopSignal,
     ViewRowCount,
 };
-use windrow_spec::Pipeline;
+use windrow_spec::{Pipeline, SinkSpec};
 
 /// Windows of one second, so that the events of round `n` give their rows when round `n + 1` begins.
 pub(crate) const PIPELINE: &str = r#"
@@ -90,7 +90,8 @@ pub(crate) fn start_writer(
     stop: StopSignal,
 ) -> Result<RedisWriter, Halt> {
     let mut pipeline = pipeline.clone();
-    url.clone_into(&mut pipeline.sink.url);
+    let SinkSpec::Redis(redis) = &mut pipeline.sink;
+    url.clone_into(&mut redis.url);
     RedisWriter::start(&pipeline, settings, stop)
 }
 
@@ -146,7 +147,7 @@ impl RowFeed {
     }
 
     pub(crate) fn with_token(pipeline: &Pipeline, fence_token: FenceToken) -> Self {
-        let views = pipeline.views.iter().map(|view| &view.feature_view);
+        let views = pipeline.views.iter();
         Self { shard: Shard::new(views, &pipeline.event.schema, 0, [7; 16]), second: 0, fence_token }
     }
 

@@ -179,7 +179,8 @@ fn a_user_who_is_named_like_the_fence() {
     let (server, mut pipeline) = (RedisServer::start(&[]), pipeline());
     // A template without text of its own: users choose the key.
     let text = crate::feed::PIPELINE.replace("latest:{user_id}", "{user_id}");
-    pipeline.views = windrow_spec::parse("test.toml", &text, &[]).expect("the test's pipeline").views;
+    let other = windrow_spec::parse("test.toml", &text, &[]).expect("the test's pipeline");
+    (pipeline.views, pipeline.sink) = (other.views, other.sink);
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
     let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
     // The first one exists, the second one does not yet.
@@ -195,7 +196,7 @@ fn a_user_who_is_named_like_the_fence() {
         redis::pipe().cmd("GET").arg(hostile[0]).cmd("PTTL").arg(hostile[0]).query(&mut client).expect("GET");
     assert_eq!((fence.as_str(), ttl), ("1 epoch=1 latest=1:3", -1), "unharmed, and refused rows are counted");
     assert_eq!(read_hash(&mut client, "u")["count"], "1");
-    let rows = read_features(&server.url(), &pipeline.views, &pipeline.event.schema, hostile[0]).expect("an answer");
+    let rows = read_features(&server.url(), &pipeline, hostile[0]).expect("an answer");
     assert_eq!(rows, [], "a fence is no row");
     assert_eq!(
         claim(&writer, &new_claim(1, 1, &[("latest", 1, 0)])),

@@ -1,5 +1,5 @@
 use super::*;
-use windrow_core::{EventField, EventTime, FieldType, Value};
+use windrow_core::{EventField, EventFormat, EventTime, FieldType, Value};
 
 fn decoder() -> EventDecoder {
     let field = |name: &str, field_type| EventField { name: name.into(), field_type };
@@ -12,7 +12,7 @@ fn decoder() -> EventDecoder {
             field("member", FieldType::Boolean),
         ],
     );
-    EventDecoder::new(schema, "event_time", TimeZone::UTC, 1024)
+    EventDecoder::new(EventFormat::Json, schema, "event_time", TimeZone::UTC, 1024)
 }
 
 /// An event with the members in `rest` added, decoded and shown; the key and the time are well-formed.
@@ -141,7 +141,7 @@ fn what_cannot_be_a_time_is_refused_by_name() {
 fn a_local_time_is_read_in_the_pipelines_zone() {
     let schema = EventSchema::new("user_id", []);
     let zone = TimeZone::get("Europe/Berlin").expect("the time zone database is compiled in");
-    let decoder = EventDecoder::new(schema, "event_time", zone, 1024);
+    let decoder = EventDecoder::new(EventFormat::Json, schema, "event_time", zone, 1024);
     let ms = |text: &str| {
         let record = format!(r#"{{"user_id":"u","event_time":"{text}"}}"#);
         let arena = Bump::new();

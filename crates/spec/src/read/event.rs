@@ -1,7 +1,7 @@
 //! `[event]` and `[event.fields]`: what an event is, and the words that features and conditions may use.
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use windrow_core::{EventField, EventSchema, FieldId, FieldType, KEY_FIELD};
+use windrow_core::{EventField, EventFormat, EventSchema, FieldId, FieldType, KEY_FIELD};
 
 use super::{
     PipelineSetting, TableReader, fields, name,
@@ -75,9 +75,10 @@ pub(super) fn read_event(
     let Some(mut event) = root.required_table("event", "[event]", mistakes) else {
         return (None, EventFields::default());
     };
-    if let Some(setting) = event.optional("format") {
-        check_format(&setting, mistakes);
-    }
+    let format = match event.optional("format") {
+        Some(setting) => read_format(&setting, mistakes),
+        None => Some(EventFormat::Json),
+    };
     let key_setting = event.required("key", "key = \"user_id\"");
     let key = key_setting.as_ref().and_then(|setting| read_key_name(setting, mistakes));
     let time = event.required("time", "time = \"event_time\"").and_then(|setting| {
@@ -112,12 +113,13 @@ pub(super) fn read_event(
         declared: declared.unwrap_or_default(),
         is_complete: complete,
     };
-    let spec = build_event_spec(&vocabulary, time_zone, max_key_bytes);
+    let spec = build_event_spec(&vocabulary, format, time_zone, max_key_bytes);
     (spec, vocabulary)
 }
 
 fn build_event_spec(
     words: &EventFields,
+    format: Option<EventFormat>,
     time_zone: Option<TimeZone>,
     max_key_bytes: Option<usize>,
 ) -> Option<EventSpec> {
@@ -127,6 +129,7 @@ fn build_event_spec(
         .map(|(name, field_type)| field_type.map(|field_type| EventField { name: name.as_str().into(), field_type }));
     let fields: Vec<EventField> = fields.collect::<Option<_>>()?;
     Some(EventSpec {
+        format: format?,
         schema: EventSchema::new(words.key_name.as_deref()?, fields),
         time_field: words.time_name.clone()?,
         time_zone: time_zone?,
@@ -134,14 +137,14 @@ fn build_event_spec(
     })
 }
 
-fn check_format(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) {
+fn read_format(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<EventFormat> {
     const EXPECTED: &str = "\"json\"";
-    if let Some(text) = setting.read_text(EXPECTED, mistakes)
-        && text != "json"
-    {
-        let message = format!("`{}` is not a format that can be read", setting.path);
-        mistakes.report(Code::BadValue, setting.location, message, EXPECTED);
+    if setting.read_text(EXPECTED, mistakes)? == "json" {
+        return Some(EventFormat::Json);
     }
+    let message = format!("`{}` is not a format that can be read", setting.path);
+    mistakes.report(Code::BadValue, setting.location, message, EXPECTED);
+    None
 }
 
 fn read_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {

@@ -1,12 +1,10 @@
 //! `[sink.redis]`: where rows go.
 
 use super::{PipelineSetting, TableReader};
-use crate::{
-    RedisSinkSpec,
-    diagnostics::{Code, DiagnosticCollector},
-};
+use crate::diagnostics::{Code, DiagnosticCollector};
 
-pub(super) fn read_sink(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<RedisSinkSpec> {
+/// Reads the URL of the Redis. The settings of each view stand in the view's own section.
+pub(super) fn read_sink(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     let mut sink = root.required_table("sink", "[sink.redis]", mistakes)?;
     let redis = sink.required_table("redis", "[sink.redis]", mistakes);
     sink.report_unknown_and_missing(mistakes);
@@ -14,7 +12,7 @@ pub(super) fn read_sink(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCol
     let url = redis.required("url", "url = \"redis://localhost:6379\"");
     let url = url.and_then(|setting| read_url(&setting, mistakes));
     redis.report_unknown_and_missing(mistakes);
-    Some(RedisSinkSpec { url: url? })
+    url
 }
 
 fn read_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::{PipelineSetting, TableReader, duration, name, suggestion::suggest_name};
 use crate::{
-    GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, StartPosition,
+    GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, SourceSpec, StartPosition,
     diagnostics::{Code, DiagnosticCollector},
 };
 
@@ -11,10 +11,7 @@ const MIN_SESSION_TIMEOUT_MS: i64 = 1_000;
 /// What brokers allow at most, unless told otherwise.
 const MAX_SESSION_TIMEOUT_MS: i64 = 30 * 60 * 1_000;
 
-pub(super) fn read_source(
-    root: &mut TableReader<'_>,
-    mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<KafkaSourceSpec> {
+pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<SourceSpec> {
     let mut source = root.required_table("source", "[source.kafka]", mistakes)?;
     let kafka = source.required_table("kafka", "[source.kafka]", mistakes);
     source.report_unknown_and_missing(mistakes);
@@ -41,14 +38,14 @@ pub(super) fn read_source(
     };
     let group_protocol = read_group_protocol(&mut kafka, mistakes);
     kafka.report_unknown_and_missing(mistakes);
-    Some(KafkaSourceSpec {
+    Some(SourceSpec::Kafka(KafkaSourceSpec {
         brokers: brokers?,
         topic: topic?,
         group: group?.to_owned(),
         start: start?,
         on_lost_offset: on_lost_offset?,
         group_protocol: group_protocol?,
-    })
+    }))
 }
 
 fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<GroupProtocol> {

@@ -10,16 +10,22 @@ use super::{
     name, window,
 };
 use crate::{
-    ViewSpec,
+    RedisViewSpec,
     diagnostics::{Code, DiagnosticCollector},
 };
+
+/// What one section says: a view, and its settings in Redis.
+pub(super) struct ReadView {
+    pub(super) feature_view: FeatureView,
+    pub(super) redis: RedisViewSpec,
+}
 
 /// All views; `None` where one of them has a mistake.
 pub(super) fn read_views(
     root: &mut TableReader<'_>,
     words: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<Vec<ViewSpec>> {
+) -> Option<Vec<ReadView>> {
     let setting = root.required("feature_view", "[feature_view.NAME]")?;
     let table = setting.read_table("a table for each view: `[feature_view.NAME]`", mistakes)?;
     if table.table.entries.is_empty() {
@@ -46,7 +52,7 @@ fn read_view<'a>(
     setting: &PipelineSetting<'a>,
     words: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> (Option<ViewSpec>, Option<ViewKey<'a>>) {
+) -> (Option<ReadView>, Option<ViewKey<'a>>) {
     let Some(mut view) = setting.read_table("a table with `window`, `key`, `ttl` and `features`", mistakes) else {
         return (None, None);
     };
@@ -63,7 +69,7 @@ fn read_view<'a>(
     let template = key.as_ref().map(|key| key.template.clone());
     let view = || {
         let feature_view = FeatureView { name: name.into(), window: window?, features: features? };
-        Some(ViewSpec { feature_view, key: template?, ttl_ms: ttl? })
+        Some(ReadView { feature_view, redis: RedisViewSpec { key: template?, ttl_ms: ttl? } })
     };
     (view(), key)
 }

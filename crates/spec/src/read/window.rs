@@ -1,6 +1,6 @@
 //! `window.sliding`, `window.tumbling` or `window.session`: how a view cuts events into windows.
 
-use windrow_core::{MAX_PANES, MAX_WINDOW_MS, WindowKind};
+use windrow_core::{MAX_PANES, MAX_WINDOW_MS, WindowKind, pane_size_ms};
 
 use super::{PipelineSetting, TableReader, duration};
 use crate::diagnostics::{Code, DiagnosticCollector};
@@ -70,7 +70,7 @@ fn check_pane_count(
     slide_ms: i64,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<WindowKind> {
-    let panes = size_ms / greatest_common_divisor(size_ms, slide_ms);
+    let panes = size_ms / pane_size_ms(size_ms, slide_ms);
     if panes > MAX_PANES {
         let message = format!("a window of this size and slide has {panes} panes");
         mistakes
@@ -84,8 +84,4 @@ fn check_pane_count(
         return None;
     }
     Some(WindowKind::Sliding { size_ms, slide_ms })
-}
-
-fn greatest_common_divisor(left: i64, right: i64) -> i64 {
-    if right == 0 { left } else { greatest_common_divisor(right, left % right) }
 }

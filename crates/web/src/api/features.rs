@@ -11,7 +11,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use windrow_connectors::redis::{StoredRow, StoredRowContents};
-use windrow_core::{EventTime, WindowKind};
+use windrow_core::{EventTime, FeatureView, WindowKind};
 
 use super::{message_builder, newest_items};
 use crate::answers::{QueryParameters, to_json_text};
@@ -72,8 +72,8 @@ async fn render_features(console: &Arc<JobServerContext>, lookups: &UserRowLooku
         }
     }
     let views = job.views();
-    let view = |(index, view): (usize, &windrow_spec::ViewSpec)| {
-        let name = &*view.feature_view.name;
+    let view = |(index, (view, redis)): (usize, (&FeatureView, &windrow_spec::RedisViewSpec))| {
+        let name = &*view.name;
         let report = views.iter().find(|report| report.name == name).cloned().unwrap_or_default();
         let current = current.iter().filter(|row| row.view.0 == index).map(render_found_row);
         let recent =
@@ -82,10 +82,10 @@ async fn render_features(console: &Arc<JobServerContext>, lookups: &UserRowLooku
             );
         json!({
             "name": name,
-            "window": format_window(view.feature_view.window),
-            "session": matches!(view.feature_view.window, WindowKind::Session { .. }),
+            "window": format_window(view.window),
+            "session": matches!(view.window, WindowKind::Session { .. }),
             "rows": report.rows, "rows_per_s": report.rows_per_s, "late_events": report.late_events,
-            "entities": report.entities, "ttl_ms": view.ttl_ms,
+            "entities": report.entities, "ttl_ms": redis.ttl_ms,
             "current": current.collect::<Vec<_>>(), "recent": recent.collect::<Vec<_>>(),
         })
     };
@@ -95,7 +95,7 @@ async fn render_features(console: &Arc<JobServerContext>, lookups: &UserRowLooku
         "now_ms": job.now_ms, "user": user, "key_field": pipeline.event.schema.key_name(),
         "redis": reach,
         "search": { "done": searched, "failure": failure },
-        "feature_views": pipeline.views.iter().enumerate().map(view).collect::<Vec<_>>(),
+        "feature_views": pipeline.redis_views().enumerate().map(view).collect::<Vec<_>>(),
         "late_events": newest_items(&of_user, |one| &one.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX),
         "dead_letters": newest_items(&of_user, |one| &one.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX),
     })

@@ -25,8 +25,8 @@ pub(super) fn render_overview(console: &JobServerContext, job: &JobReport, with_
     let mut overview = json!({
         "now_ms": job.now_ms,
         "job": {
-            "id": console.job_id(), "name": pipeline.name, "topic": pipeline.source.topic,
-            "group": pipeline.source.group, "state": job.state(), "started_at_ms": job.started_at_ms(),
+            "id": console.job_id(), "name": pipeline.name, "topic": pipeline.source.kafka().topic,
+            "group": pipeline.source.kafka().group, "state": job.state(), "started_at_ms": job.started_at_ms(),
             "version": job.instances.first().map(|here| here.version.as_str()),
         },
         "instances": instances.collect::<Vec<_>>(),

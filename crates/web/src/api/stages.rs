@@ -21,7 +21,7 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
     let mut stages = vec![
         json!({
             "id": "source", "kind": "source", "name": "Kafka",
-            "detail": format!("{}, {partitions}", pipeline.source.topic),
+            "detail": format!("{}, {partitions}", pipeline.source.kafka().topic),
             "rate_per_s": totals.records_per_s, "level": level(&kafka, job.is_falling_behind()),
             "facts": { "lag": totals.lag, "behind_ms": totals.behind_ms },
             "away_since_ms": kafka.away_since_ms, "reason": kafka.reason,
@@ -33,11 +33,11 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
     ];
     let known = job.views();
     stages.extend(pipeline.views.iter().map(|view| {
-        let name = &*view.feature_view.name;
+        let name = &*view.name;
         let report = known.iter().find(|report| report.name == name).cloned().unwrap_or_default();
         json!({
             "id": format!("view-{name}"), "kind": "feature_view", "name": name,
-            "detail": format_window(view.feature_view.window), "rate_per_s": report.rows_per_s, "level": busy,
+            "detail": format_window(view.window), "rate_per_s": report.rows_per_s, "level": busy,
             "facts": { "rows": report.rows, "late_events": report.late_events, "entities": report.entities },
         })
     }));
@@ -45,7 +45,7 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
         |of: fn(&crate::report::RedisReport) -> u64| -> u64 { job.instances.iter().map(|one| of(&one.redis)).sum() };
     let slowest = job.instances.iter().map(|one| one.redis.transaction_ms).fold(0.0, f64::max);
     stages.push(json!({
-        "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_login(&pipeline.sink.url),
+        "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_login(&pipeline.sink.redis().url),
         "rate_per_s": totals.rows_per_s, "level": level(&redis, totals.backpressured > BACKPRESSURE_SHARE_MAX),
         "facts": {
             "transaction_ms": slowest,

@@ -65,7 +65,7 @@ impl FlinkJob<'_> {
                 .collect()
             }
             Vertex::View(number) => {
-                let name = self.pipeline.views.get(number).map(|view| &*view.feature_view.name);
+                let name = self.pipeline.views.get(number).map(|view| &*view.name);
                 let of = |one: &'_ InstanceReport| one.views.iter().position(|view| Some(view.name.as_str()) == name);
                 let each = self.instances.iter().map(|one| (one, of(one)));
                 each.map(|(one, view)| (Some(one), SubtaskWork::View(view.and_then(|view| one.views.get(view)))))
@@ -95,11 +95,9 @@ impl Vertex {
     /// For people.
     pub(super) fn name(self, pipeline: &Pipeline) -> String {
         match self {
-            Self::Source => format!("Source: Kafka {}", pipeline.source.topic),
+            Self::Source => format!("Source: Kafka {}", pipeline.source.kafka().topic),
             Self::Decode => "Decode".to_owned(),
-            Self::View(number) => {
-                pipeline.views.get(number).map(|view| view.feature_view.name.to_string()).unwrap_or_default()
-            }
+            Self::View(number) => pipeline.views.get(number).map(|view| view.name.to_string()).unwrap_or_default(),
             Self::Sink => "Sink: Redis".to_owned(),
         }
     }
@@ -108,11 +106,11 @@ impl Vertex {
     pub(super) fn description(self, pipeline: &Pipeline) -> String {
         let Self::View(number) = self else { return self.name(pipeline) };
         let Some(view) = pipeline.views.get(number) else { return self.name(pipeline) };
-        let window = match &view.feature_view.window {
+        let window = match &view.window {
             WindowKind::Sliding { .. } => "sliding windows",
             WindowKind::Session { .. } => "session windows",
         };
-        format!("{}: {} features of {window}", view.feature_view.name, view.feature_view.features.len())
+        format!("{}: {} features of {window}", view.name, view.features.len())
     }
 }
 

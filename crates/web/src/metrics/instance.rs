@@ -18,8 +18,8 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
         [MetricSample::new(
             [
                 ("pipeline", pipeline.name.clone()),
-                ("topic", pipeline.source.topic.clone()),
-                ("group", pipeline.source.group.clone()),
+                ("topic", pipeline.source.kafka().topic.clone()),
+                ("group", pipeline.source.kafka().group.clone()),
             ],
             1.0,
         )],

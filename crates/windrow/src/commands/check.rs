@@ -4,14 +4,14 @@ use std::fmt::Write;
 use std::io::{IsTerminal, stderr};
 
 use serde_json::json;
-use windrow_core::WindowKind;
+use windrow_core::{WindowKind, pane_size_ms};
 use windrow_spec::{DeadLetterSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline, StartPosition};
 use windrow_web::secrets::redact_url_login;
 
 use crate::cli::CheckArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_duration_ms, format_plural};
-use crate::pipeline_plan::{self, condition_sql, default_as_json, pane_ms};
+use crate::pipeline_plan::{self, condition_sql, default_as_json};
 use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
 }
 
 fn format_plan(pipeline: &Pipeline) -> String {
-    let (source, schema) = (&pipeline.source, &pipeline.event.schema);
+    let (source, schema) = (pipeline.source.kafka(), &pipeline.event.schema);
     let start = match source.start {
         StartPosition::Earliest => "earliest",
         StartPosition::Latest => "latest",
@@ -67,7 +67,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
                 format_plural(pipeline.checkpoint.kept_generations as u64, "generation")
             ),
         ),
-        ("sink", format!("Redis at {}", redact_url_login(&pipeline.sink.url))),
+        ("sink", format!("Redis at {}", redact_url_login(&pipeline.sink.redis().url))),
         ("dead letters", dead_letters),
     ];
     let mut out = String::new();
@@ -75,13 +75,13 @@ fn format_plan(pipeline: &Pipeline) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(out, "{name:<13} {what}");
     }
-    for view in &pipeline.views {
-        let _ = writeln!(out, "\nfeature view {}", view.feature_view.name);
-        let _ = writeln!(out, "{:<13} {}", "  window", format_window(view.feature_view.window));
-        let _ = writeln!(out, "{:<13} {}", "  key", view.key);
-        let _ = writeln!(out, "{:<13} {}", "  ttl", format_duration_ms(view.ttl_ms));
+    for (view, redis) in pipeline.redis_views() {
+        let _ = writeln!(out, "\nfeature view {}", view.name);
+        let _ = writeln!(out, "{:<13} {}", "  window", format_window(view.window));
+        let _ = writeln!(out, "{:<13} {}", "  key", redis.key);
+        let _ = writeln!(out, "{:<13} {}", "  ttl", format_duration_ms(redis.ttl_ms));
         let mut features = table::borderless_table(["  feature", "aggregate", "where", "default"]);
-        for feature in &view.feature_view.features {
+        for feature in &view.features {
             features.add_row([
                 format!("  {}", feature.name),
                 feature.aggregate.describe(schema),
@@ -111,7 +111,7 @@ fn format_membership(source: &KafkaSourceSpec) -> String {
 fn format_window(window: WindowKind) -> String {
     match window {
         WindowKind::Sliding { size_ms, slide_ms } => {
-            let pane_ms = pane_ms(size_ms, slide_ms);
+            let pane_ms = pane_size_ms(size_ms, slide_ms);
             let kind = if size_ms == slide_ms {
                 format!("tumbling {}", format_duration_ms(size_ms))
             } else {

@@ -39,7 +39,7 @@ const REDRAW_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
     let mut overrides = args.pipeline.set.overrides.clone();
     let mut pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &overrides)?;
-    let broker = DevBroker::start(&pipeline.source.topic, PARTITIONS)?;
+    let broker = DevBroker::start(&pipeline.source.kafka().topic, PARTITIONS)?;
     overrides.push(PipelineOverride { path: "source.kafka.brokers".to_owned(), value: broker.brokers() });
     // A unique group, so that the demo does not fence off a job that uses the same Redis.
     let group = format!("windrow-demo-{}", random_hex_digits(8)?);
@@ -87,7 +87,7 @@ fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFail
     };
     let mut generator = EventGenerator::new(stream)
         .map_err(|error| CommandFailure::new(ExitStatus::Internal, format!("error: {error}")))?;
-    let producer = EventProducer::new(&pipeline.source.brokers, &pipeline.source.topic, stop.clone())?;
+    let producer = EventProducer::new(&pipeline.source.kafka().brokers, &pipeline.source.kafka().topic, stop.clone())?;
     while !stop.is_requested() {
         let event = generator.next();
         if wait_until_due(&event, 0, stop) {
@@ -109,12 +109,16 @@ fn run_to_redis(
         deadline,
         || {},
         || {
-            let Some(topic) =
-                wait_for_topic(&pipeline.source.brokers, &pipeline.source.topic, Some(START_TIMEOUT), stop)?
+            let Some(topic) = wait_for_topic(
+                &pipeline.source.kafka().brokers,
+                &pipeline.source.kafka().topic,
+                Some(START_TIMEOUT),
+                stop,
+            )?
             else {
                 return Ok(WorkerOutcome::Stopped);
             };
-            let guard = Arc::new(TopicMonitor::new(&topic, &pipeline.source.brokers, true)?);
+            let guard = Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, true)?);
             let redis = Some(writer.observer());
             create_workers(pipeline, &topic, guard, Arc::new(writer.fence()), redis, stop)?.run(|_| writer.sink())
         },
@@ -139,12 +143,16 @@ fn run_to_terminal(
         // An unwritable terminal ends the demo with an error at the last drawing.
         || drop(rows.draw_new_rows()),
         || {
-            let Some(topic) =
-                wait_for_topic(&pipeline.source.brokers, &pipeline.source.topic, Some(START_TIMEOUT), stop)?
+            let Some(topic) = wait_for_topic(
+                &pipeline.source.kafka().brokers,
+                &pipeline.source.kafka().topic,
+                Some(START_TIMEOUT),
+                stop,
+            )?
             else {
                 return Ok(WorkerOutcome::Stopped);
             };
-            let guard = Arc::new(TopicMonitor::new(&topic, &pipeline.source.brokers, true)?);
+            let guard = Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, true)?);
             create_workers(pipeline, &topic, guard, Arc::new(NoRowFence), None, stop)?.run(|_| rows.sink())
         },
     )?;

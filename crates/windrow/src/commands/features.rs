@@ -13,17 +13,10 @@ use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &FeaturesArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?;
-    let found =
-        read_features(&pipeline.sink.url, &pipeline.views, &pipeline.event.schema, &args.user).map_err(|error| {
-            match error {
-                ReadFeaturesError::Address(message) => {
-                    CommandFailure::new(ExitStatus::Pipeline, format!("error: {message}"))
-                }
-                ReadFeaturesError::Redis { .. } => {
-                    CommandFailure::new(ExitStatus::NotReachable, format!("error: {error}"))
-                }
-            }
-        })?;
+    let found = read_features(&pipeline.sink.redis().url, &pipeline, &args.user).map_err(|error| match error {
+        ReadFeaturesError::Address(message) => CommandFailure::new(ExitStatus::Pipeline, format!("error: {message}")),
+        ReadFeaturesError::Redis { .. } => CommandFailure::new(ExitStatus::NotReachable, format!("error: {error}")),
+    })?;
     if args.json {
         let rows: Vec<_> = found.iter().map(|row| row_as_json(&pipeline, row)).collect();
         print::write_stdout(&format!("{:#}\n", json!({ "user": args.user, "rows": rows })))?;
@@ -92,7 +85,7 @@ fn format_columns(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
 }
 
 fn view_name<'p>(pipeline: &'p Pipeline, row: &StoredRow) -> &'p str {
-    &pipeline.views[row.view.0].feature_view.name
+    &pipeline.views[row.view.0].name
 }
 
 /// Decodes bytes and escapes control characters, so that the text is safe for a terminal.

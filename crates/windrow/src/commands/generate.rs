@@ -112,7 +112,8 @@ fn generate_to_writer(
 }
 
 fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatus, CommandFailure> {
-    let source = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?.source;
+    let pipeline = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?;
+    let source = pipeline.source.kafka();
     let mut generator = create_generator(args, args.now.unwrap_or_else(Timestamp::now).as_millisecond())?;
     if wait_for_topic(&source.brokers, &source.topic, None, stop)?.is_none() {
         return Ok(ExitStatus::Success);

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
         Some(brokers) => brokers.clone(),
         None => {
             let pipeline = &args.pipeline;
-            pipeline_file::load(pipeline.pipeline.as_deref(), &pipeline.set.overrides)?.source.brokers
+            pipeline_file::load(pipeline.pipeline.as_deref(), &pipeline.set.overrides)?.source.kafka().brokers.clone()
         }
     };
     let token = job_web_server::read_token(args.token_file.as_deref())?;

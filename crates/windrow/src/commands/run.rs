@@ -30,7 +30,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     let stop = StopSignal::default();
     signals::stop_on_signals(&stop)?;
 
-    let source = &pipeline.source;
+    let source = pipeline.source.kafka();
     let place = JobStateFolder::open_for_pipeline(&pipeline)?;
     let from = args.from.as_deref().map(|from| open_restore_source(&place, from)).transpose()?;
     let web = JobWebServer::start(&args.web, &pipeline, text, &place, &stop)?;

@@ -74,7 +74,7 @@ pub(crate) fn checkpoints(
     CheckpointConfig {
         identity: StateIdentity {
             pipeline: pipeline.name.clone(),
-            topic: pipeline.source.topic.clone(),
+            topic: pipeline.source.kafka().topic.clone(),
             topic_id: Some("kept".to_owned()),
             partitions: 2,
         },
@@ -102,16 +102,17 @@ pub(crate) fn run(
 ) {
     let event = &pipeline.event;
     let job = JobDefinition {
-        views: pipeline.views.iter().map(|view| view.feature_view.clone()).collect(),
+        views: pipeline.views.iter().cloned().collect(),
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
         decoder: EventDecoder::new(
+            event.format,
             event.schema.clone(),
             &event.time_field,
             event.time_zone.clone(),
             event.max_key_bytes,
         ),
-        topic: pipeline.source.topic.as_str().into(),
+        topic: pipeline.source.kafka().topic.as_str().into(),
         hash_key: [7; 16],
         keys_required: false,
     };

@@ -89,10 +89,11 @@ impl JobSetup {
     ) -> RunOutcome {
         let (event, views) = (&self.pipeline.event, &self.pipeline.views);
         let job = JobDefinition {
-            views: views.iter().map(|view| view.feature_view.clone()).collect(),
+            views: views.iter().cloned().collect(),
             schema: event.schema.clone(),
             max_out_of_orderness_ms: self.pipeline.watermark.max_out_of_orderness_ms,
             decoder: EventDecoder::new(
+                event.format,
                 event.schema.clone(),
                 &event.time_field,
                 event.time_zone.clone(),

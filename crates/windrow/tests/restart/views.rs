@@ -63,7 +63,7 @@ fn a_view_can_go_and_another_come() {
     let mut other = shipped_pipeline(&[
         r#"feature_view.more={ window.tumbling = { size = "1h" }, key = "more:{user_id}", ttl = "1h", features = { n = { count = "*" } } }"#,
     ]);
-    other.views.retain(|view| &*view.feature_view.name != "session_features");
+    other.views.retain(|view| &*view.name != "session_features");
     let mut changed = JobSetup { pipeline: Arc::new(other), ..setup };
     let text = changed.run(ScriptedSource::new(&events, Vec::new())).expect_halt().to_string();
     assert!(text.contains("`session_features` is not in the pipeline file any more"), "{text}");
@@ -159,7 +159,7 @@ fn row_numbers_end_with_the_set_of_views() {
     let first = beginning(&setup, 100);
     assert_eq!(beginning(&setup, 150), first, "nothing has changed");
     let mut one = shipped_pipeline(&[]);
-    one.views.retain(|view| &*view.feature_view.name == "user_features");
+    one.views.retain(|view| &*view.name == "user_features");
     setup.pipeline = Arc::new(one);
     setup.checkpoints.droppable_views = ["session_features".to_owned()].into();
     let second = beginning(&setup, 200);

@@ -116,7 +116,7 @@ impl UserRowLookup {
         written: &[WrittenRow],
         keeps_up: bool,
     ) -> Result<UserRows, String> {
-        let views = &console.pipeline.views;
+        let views = &console.pipeline.sink.redis().views;
         // A view whose key names no window has one row, whose key is known.
         let (keys, searched, failure) = if views.iter().any(|view| view.key.names_window()) {
             self.lock_budget().set_rate(keeps_up);
@@ -147,7 +147,7 @@ impl UserRowLookup {
         user: &str,
         written: &[WrittenRow],
     ) -> (Vec<RowKey>, bool, Option<String>) {
-        let views = &console.pipeline.views;
+        let views = &console.pipeline.sink.redis().views;
         let written: Vec<RowKey> =
             written.iter().filter_map(|row| RowKey::parse(views, row.view, user, row.redis_key.as_bytes())).collect();
         if let Some(mut progress) = self.note_interest(console, user, &written) {
@@ -218,7 +218,7 @@ impl UserRowLookup {
             return Ok(false);
         }
         let pipeline = &console.pipeline;
-        let reader = FeatureReader::open(&pipeline.sink.url, &pipeline.views, &pipeline.event.schema, user);
+        let reader = FeatureReader::open(&pipeline.sink.redis().url, pipeline, user);
         let mut reader = reader.map_err(|error| error.to_string())?;
         let mut wanted = true;
         let step = |keys: Vec<RowKey>| {
@@ -334,7 +334,7 @@ impl UserSearchState {
 /// Reads the rows of `keys`, and of the views that have one row per user.
 fn read_user_rows(console: &JobServerContext, user: &str, mut keys: Vec<RowKey>) -> Result<Vec<StoredRow>, String> {
     let pipeline = &console.pipeline;
-    let reader = FeatureReader::open(&pipeline.sink.url, &pipeline.views, &pipeline.event.schema, user);
+    let reader = FeatureReader::open(&pipeline.sink.redis().url, pipeline, user);
     let mut reader = reader.map_err(|error| error.to_string())?;
     keys.extend(reader.fixed_row_keys());
     keys.sort_unstable();

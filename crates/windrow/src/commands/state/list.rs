@@ -20,7 +20,7 @@ pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
     if args.json {
         let listed = json!({
             "pipeline": pipeline.name,
-            "group": pipeline.source.group,
+            "group": pipeline.source.kafka().group,
             "place": place.location(),
             "checkpoints": found.iter().map(checkpoint_as_json).collect::<Vec<_>>(),
             "savepoints": savepoints.iter().map(|found| savepoint_as_json(&*place.store, found)).collect::<Vec<_>>(),
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
         print::write_stdout(&format!("{listed:#}\n"))?;
         return Ok(ExitStatus::Success);
     }
-    let (name, group) = (&pipeline.name, &pipeline.source.group);
+    let (name, group) = (&pipeline.name, &pipeline.source.kafka().group);
     let mut out = format!("pipeline {name}, group {group}, in {}\n\n", place.location());
     out += &if found.is_empty() { "no checkpoints\n".to_owned() } else { format_checkpoints(&found) };
     out.push('\n');

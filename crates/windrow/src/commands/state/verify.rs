@@ -81,7 +81,7 @@ fn check_compatibility(path: &Path, folder: &StateFolder) -> Result<PipelineComp
     let views = pipeline_file::feature_views(&pipeline);
     let mut plan = PipelineCompatibility { mismatch: None, fates: Vec::new() };
     for manifest in folder.newest_manifests() {
-        let (name, topic) = (&pipeline.name, &pipeline.source.topic);
+        let (name, topic) = (&pipeline.name, &pipeline.source.kafka().topic);
         if (name, topic) != (&manifest.pipeline, &manifest.topic) {
             plan.mismatch = Some(format!(
                 "the state is of pipeline `{}` over topic `{}`, not of `{name}` over `{topic}`",

@@ -10,8 +10,8 @@ use super::kafka::Kafka;
 
 /// Returns the settings of the shipped pipeline with this topic and a unique group.
 pub(crate) fn member_settings(kafka: &Kafka, topic: &str) -> Settings {
-    let mut settings =
-        windrow_spec::parse("p", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline").source;
+    let pipeline = windrow_spec::parse("p", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
+    let mut settings = pipeline.source.kafka().clone();
     settings.brokers.clone_from(&kafka.brokers);
     topic.clone_into(&mut settings.topic);
     settings.group = Kafka::unique_name("group");
