@@ -8,7 +8,6 @@ use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
-use jiff::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -16,6 +15,8 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 use windrow_web::report::ExceptionReport;
+
+use crate::wall_clock::now_ms;
 
 /// How many warnings and errors are kept.
 const REMEMBERED_EXCEPTIONS: usize = 200;
@@ -29,9 +30,20 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// How much is logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LogVerbosity {
+    Normal,
+    /// Includes details of librdkafka and the connectors.
+    Detailed,
+}
+
 /// Starts logging. `RUST_LOG` overrides `verbosity`.
-pub(crate) fn start(verbose: bool, format: LogFormat) {
-    let default = if verbose { "debug" } else { "info" };
+pub(crate) fn start(verbosity: LogVerbosity, format: LogFormat) {
+    let default = match verbosity {
+        LogVerbosity::Normal => "info",
+        LogVerbosity::Detailed => "debug",
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let lines = match format {
         LogFormat::Text => {
@@ -58,7 +70,7 @@ impl<S: Subscriber> Layer<S> for ExceptionRecorder {
         let mut words = LogLineText::default();
         event.record(&mut words);
         let exception = ExceptionReport {
-            at_ms: Timestamp::now().as_millisecond(),
+            at_ms: now_ms(),
             level: if *metadata.level() == Level::ERROR { "error" } else { "warn" }.to_owned(),
             target: metadata.target().to_owned(),
             message: words.message + &words.fields,

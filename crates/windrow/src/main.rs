@@ -1,7 +1,24 @@
-//! `windrow`: the command line.
+//! The binary `windrow`: it connects the crates to commands, and it alone prints, exits and handles signals.
 //!
-//! Owns: flags, printing, signals, exit codes, and wiring the crates together. The only place that prints or exits.
+//! A command parses its flags (`cli`), loads the pipeline (`pipeline_file`), runs, and ends with an exit status or a failure
+//! (`exit`). The command `run` starts a pool of workers between Kafka and Redis, monitors them, and serves pages.
+//!
+//! ```text
+//!  command line ──► cli ──► commands/run ──► pipeline_file ──► Pipeline
+//!                                │
+//!        Kafka ──► KafkaSource ──► worker_pool: one Worker per thread ──► RedisSink ──► Redis
+//!                                │         │
+//!                                │         └──► job_state_folder: checkpoints in a directory or bucket
+//!                                │
+//!                                ├──► instance_monitor: metrics ──► InstanceReport ──► job_web_server: pages, JSON, REST
+//!                                └──► exit: ExitStatus or CommandFailure ──► stderr and the exit code
+//! ```
+//!
+//! Read these first: [`commands/run.rs`](../src/windrow/commands/run.rs.html), the start and end of a job;
+//! [`worker_pool.rs`](../src/windrow/worker_pool.rs.html), its workers;
+//! [`instance_monitor.rs`](../src/windrow/instance_monitor.rs.html), what is known about them.
 
+mod access_token;
 mod cli;
 mod commands;
 mod dead_letter_target;
@@ -20,6 +37,8 @@ mod signals;
 mod table;
 mod terminal_rows;
 mod topic_watch_thread;
+mod units;
+mod wall_clock;
 mod worker_pool;
 mod worker_totals;
 
@@ -28,10 +47,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{CommandLine, WindrowCommand};
+use logging::LogVerbosity;
 
 fn main() -> ExitCode {
     let cli = CommandLine::parse();
-    logging::start(cli.verbose, cli.log_format);
+    let verbosity = if cli.verbose { LogVerbosity::Detailed } else { LogVerbosity::Normal };
+    logging::start(verbosity, cli.log_format);
     let outcome = match cli.command {
         WindrowCommand::Run(args) => commands::run::run(&args),
         WindrowCommand::Replay(args) => commands::replay::run(&args),

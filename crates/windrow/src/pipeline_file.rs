@@ -15,39 +15,62 @@ use crate::exit::{CommandFailure, ExitStatus};
 /// The name of the built-in pipeline in messages.
 const SHIPPED_PIPELINE_NAME: &str = "pipelines/ecommerce.toml (built in)";
 
-/// Loads the pipeline file at `path`, or the built-in one, and applies `overrides`.
-pub(crate) fn load(path: Option<&Path>, overrides: &[PipelineOverride]) -> Result<Pipeline, CommandFailure> {
-    load_with_redacted_text(path, overrides).map(|(pipeline, _)| pipeline)
+/// A pipeline, and its file for pages.
+pub(crate) struct LoadedPipeline {
+    pub(crate) pipeline: Pipeline,
+    /// The overrides as comments, and the file without logins.
+    pub(crate) redacted_text: String,
 }
 
-/// Likewise, and what the file says without logins; overrides stand before it.
+/// The text of a pipeline file, and its name in messages.
+pub(crate) struct PipelineText {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// Whether records must have keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RecordKeys {
+    Required,
+    Optional,
+}
+
+/// Loads the pipeline file at `path`, or the built-in one, and applies `overrides`.
+pub(crate) fn load(path: Option<&Path>, overrides: &[PipelineOverride]) -> Result<Pipeline, CommandFailure> {
+    load_with_redacted_text(path, overrides).map(|loaded| loaded.pipeline)
+}
+
+/// Loads a pipeline as [`load`] does, with its text for pages.
 pub(crate) fn load_with_redacted_text(
     path: Option<&Path>,
     overrides: &[PipelineOverride],
-) -> Result<(Pipeline, String), CommandFailure> {
-    let (name, text) = read_text(path)?;
+) -> Result<LoadedPipeline, CommandFailure> {
+    let PipelineText { name, text } = read_text(path)?;
     let pipeline = windrow_spec::parse(&name, &text, overrides)
         .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, mistakes.render(stderr().is_terminal())))?;
-    let set = |one: &PipelineOverride| {
+    let comment = |set: &PipelineOverride| {
         // A line break would end the comment.
-        let value = if one.value.contains(char::is_control) { format!("{:?}", one.value) } else { one.value.clone() };
-        format!("# --set {}={value}\n", one.path)
+        let value = if set.value.contains(char::is_control) { format!("{:?}", set.value) } else { set.value.clone() };
+        format!("# --set {}={value}\n", set.path)
     };
-    let whole: String = overrides.iter().map(set).chain([text]).collect();
-    let shown = redact_pipeline_text(&whole, &pipeline.sink.redis().url);
-    Ok((pipeline, shown))
+    let commented: String = overrides.iter().map(comment).chain([text]).collect();
+    let redacted_text = redact_pipeline_text(&commented, &pipeline.sink.redis().url);
+    Ok(LoadedPipeline { pipeline, redacted_text })
 }
 
-/// The name and the text of the pipeline file at `path`, or of the shipped one.
-pub(crate) fn read_text(path: Option<&Path>) -> Result<(String, String), CommandFailure> {
-    let Some(path) = path else { return Ok((SHIPPED_PIPELINE_NAME.to_owned(), SHIPPED_PIPELINE.to_owned())) };
-    let text = fs::read_to_string(path).map_err(|error| {
-        CommandFailure::new(
-            ExitStatus::Pipeline,
-            format!("error: cannot read the pipeline file {}: {error}", path.display()),
-        )
-    })?;
-    Ok((path.display().to_string(), text))
+/// Reads the pipeline file at `path`, or the built-in one.
+pub(crate) fn read_text(path: Option<&Path>) -> Result<PipelineText, CommandFailure> {
+    let Some(path) = path else {
+        return Ok(PipelineText { name: SHIPPED_PIPELINE_NAME.to_owned(), text: SHIPPED_PIPELINE.to_owned() });
+    };
+    let name = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(PipelineText { name, text }),
+        Err(error) => {
+            let message = format!("error: cannot read the pipeline file {name}: {error}");
+            Err(CommandFailure::new(ExitStatus::Pipeline, message))
+        }
+    }
 }
 
 /// Returns the feature views of `pipeline` for the core.
@@ -59,7 +82,7 @@ pub(crate) fn feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
 pub(crate) fn create_job(
     pipeline: &Pipeline,
     topic: &str,
-    keys_required: bool,
+    record_keys: RecordKeys,
 ) -> Result<JobDefinition, CommandFailure> {
     let event = &pipeline.event;
     Ok(JobDefinition {
@@ -75,7 +98,7 @@ pub(crate) fn create_job(
         ),
         topic: topic.into(),
         hash_key: random_hash_key()?,
-        keys_required,
+        keys_required: record_keys == RecordKeys::Required,
     })
 }
 

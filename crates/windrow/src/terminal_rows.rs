@@ -15,11 +15,20 @@ use crate::{print, table};
 /// How many rows of each view are kept for the next drawing.
 const ROWS_PER_VIEW: usize = 6;
 
+/// How [`TerminalRows`] writes to the terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DrawingStyle {
+    /// One line per row.
+    Lines,
+    /// A table that is redrawn.
+    Screen,
+}
+
 /// Draws the newest rows of all workers.
 pub(crate) struct TerminalRows {
     views: Vec<ViewNames>,
     recent: Arc<Mutex<RecentTerminalRows>>,
-    plain: bool,
+    style: DrawingStyle,
 }
 
 struct ViewNames {
@@ -46,7 +55,7 @@ struct TerminalRow {
 }
 
 impl TerminalRows {
-    pub(crate) fn new(pipeline: &Pipeline, plain: bool) -> Self {
+    pub(crate) fn new(pipeline: &Pipeline, style: DrawingStyle) -> Self {
         let names = |view: &windrow_core::FeatureView| ViewNames {
             view: view.name.to_string(),
             features: view.features.iter().map(|feature| feature.name.to_string()).collect(),
@@ -55,7 +64,7 @@ impl TerminalRows {
             rows: pipeline.views.iter().map(|_| VecDeque::new()).collect(),
             ..RecentTerminalRows::default()
         };
-        Self { views: pipeline.views.iter().map(names).collect(), recent: Arc::new(Mutex::new(recent)), plain }
+        Self { views: pipeline.views.iter().map(names).collect(), recent: Arc::new(Mutex::new(recent)), style }
     }
 
     pub(crate) fn sink(&self) -> TerminalSink {
@@ -65,7 +74,10 @@ impl TerminalRows {
     /// Prints new rows, or redraws the screen.
     pub(crate) fn draw_new_rows(&self) -> Result<(), CommandFailure> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = if self.plain { self.format_new_lines(&mut recent) } else { self.format_screen(&recent) };
+        let text = match self.style {
+            DrawingStyle::Lines => self.format_new_lines(&mut recent),
+            DrawingStyle::Screen => self.format_screen(&recent),
+        };
         drop(recent);
         print::write_stdout(&text)
     }
@@ -74,9 +86,9 @@ impl TerminalRows {
         let mut rows: Vec<_> = recent.rows.iter().flatten().filter(|row| row.number > recent.printed).collect();
         rows.sort_by_key(|row| row.number);
         let mut lines = String::new();
-        let untold = recent.fired - recent.printed - rows.len() as u64;
-        if untold > 0 {
-            lines.push_str(&format!("… {} more\n", format_plural(untold, "row")));
+        let skipped = recent.fired - recent.printed - rows.len() as u64;
+        if skipped > 0 {
+            lines.push_str(&format!("… {} more\n", format_plural(skipped, "row")));
         }
         for row in rows {
             let view = &self.views[row.view].view;

@@ -4,16 +4,17 @@
 //! Invariant: when one worker halts, all others stop, and the first halt is the one reported.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use tracing::info;
 use windrow_connectors::kafka::{GroupMonitor, KafkaSource, TopicIdentity, TopicMonitor};
 use windrow_core::FeatureView;
 use windrow_engine::{
-    CheckpointConfig, Halt, JobDefinition, PartitionOffsets, Sink, StopSignal, SystemClock, Worker, WorkerMetrics,
-    WorkerOutcome, WorkerParts,
+    CheckpointConfig, DeadLetterSink, Halt, JobDefinition, PartitionOffsets, Sink, StopSignal, SystemClock, Worker,
+    WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::{GroupProtocol, Pipeline};
 
@@ -21,18 +22,20 @@ use crate::dead_letter_target::DeadLetterTarget;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count, format_duration, format_event_time};
 use crate::instance_monitor::InstanceMonitor;
-use crate::pipeline_file;
+use crate::pipeline_file::{self, RecordKeys};
 use crate::topic_watch_thread::TopicWatchThread;
 use crate::worker_totals::WorkerTotals;
 
 /// Time between two log lines on the status.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
+/// Time between two checks whether all workers have ended.
+const END_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What all workers of a process share.
 pub(crate) struct WorkerPool<'a> {
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) topic: &'a TopicIdentity,
-    pub(crate) topic_guard: Arc<TopicMonitor>,
+    pub(crate) topic_monitor: Arc<TopicMonitor>,
     pub(crate) checkpoint_config: CheckpointConfig,
     /// The end of each partition for bounded reading.
     pub(crate) end_offsets: Option<PartitionOffsets>,
@@ -43,118 +46,136 @@ pub(crate) struct WorkerPool<'a> {
     pub(crate) stop: &'a StopSignal,
 }
 
+/// A worker that reads Kafka.
+type KafkaWorker<RowSink> = Worker<KafkaSource, RowSink, Box<dyn DeadLetterSink + Send>>;
+
+/// The result of a worker's thread; the outer error is a panic.
+type WorkerThread<'scope> = ScopedJoinHandle<'scope, Result<WorkerOutcome, CommandFailure>>;
+
 impl WorkerPool<'_> {
     /// Runs until all workers have ended. With `end_offsets` each worker reads a fixed share of the partitions; without, the
     /// consumer group assigns them.
-    pub(crate) fn run<K: Sink + Send>(self, mut sink: impl FnMut(usize) -> K) -> Result<WorkerOutcome, CommandFailure> {
-        let Self {
-            pipeline,
-            topic,
-            topic_guard: guard,
-            checkpoint_config: checkpoints,
-            end_offsets: ends,
-            group_instance_name: instance,
-            monitor: observed,
-            stop,
-        } = self;
-        let workers = observed.workers.len();
-        let job = pipeline_file::create_job(pipeline, &topic.name, topic.partition_count > 1)?;
-        let views = Arc::clone(&job.views);
-        let dead_letters = DeadLetterTarget::open(pipeline, stop)?;
-        let classic = matches!(pipeline.source.kafka().group_protocol, GroupProtocol::Classic { .. });
-        let group = match instance {
-            Some(_) if ends.is_none() && classic => Some(Arc::new(GroupMonitor::new(pipeline.source.kafka())?)),
-            _ => None,
-        };
-        let mut shares = ends.map(|ends| split_between_workers(&ends, workers));
-        let all_metrics = &observed.workers;
-        let mut ready = Vec::with_capacity(workers);
-        for index in 0..workers {
-            let source = match &mut shares {
-                Some(shares) => {
-                    let share = std::mem::take(&mut shares[index]);
-                    KafkaSource::read_bounded(pipeline.source.kafka(), Arc::clone(&guard), share)?
-                }
-                None => {
-                    // Each worker is a member of the group and needs a unique name.
-                    let instance = instance.map(|name| format!("{name}-{index}"));
-                    KafkaSource::join_group(
-                        pipeline.source.kafka(),
-                        Arc::clone(&guard),
-                        instance.as_deref(),
-                        group.clone(),
-                    )?
-                }
-            };
-            ready.push(Worker::new(WorkerParts {
-                job: JobDefinition::clone(&job),
-                source,
-                sink: sink(index),
-                dead_letters: dead_letters.worker_dead_letters(),
-                clock: SystemClock::shared(),
-                checkpoints: Some(checkpoints.clone()),
-                stop_signal: stop.clone(),
-                metrics: Arc::clone(&all_metrics[index]),
-            }));
-        }
+    pub(crate) fn run<RowSink: Sink + Send>(
+        self,
+        create_sink: impl FnMut(usize) -> RowSink,
+    ) -> Result<WorkerOutcome, CommandFailure> {
+        let job = pipeline_file::create_job(self.pipeline, &self.topic.name, self.record_keys())?;
+        let group_monitor = self.create_group_monitor()?;
+        let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_sink)?;
         let started = Instant::now();
         let first_halt = OnceLock::new();
-        let ended = thread::scope(|scope| {
-            let threads: Vec<_> = ready
+        let outcomes = thread::scope(|scope| {
+            let threads: Vec<_> = workers
                 .iter_mut()
                 .enumerate()
                 .map(|(index, worker)| {
-                    let stop = stop.clone();
-                    let first_halt = &first_halt;
-                    let run = move || {
-                        let guard = StopOnUnexpectedEnd { stop, ended_normally: false };
-                        // The others halt or stop because of the first, so report its reason. Record it before the guard stops the
-                        // others.
-                        let halted = |halt| CommandFailure::from(Halt::clone(first_halt.get_or_init(|| halt)));
-                        worker.run().map_err(halted).inspect(|_| guard.mark_ended())
-                    };
+                    let (stop, first_halt) = (self.stop.clone(), &first_halt);
+                    let run = move || run_worker(worker, stop, first_halt);
                     thread::Builder::new().name(format!("worker-{index}")).spawn_scoped(scope, run)
                 })
                 .collect();
-            let topic_watch = TopicWatchThread::start(&guard, group);
-            observed.start_sampling();
-            let mut said = Instant::now();
+            let topic_watch = TopicWatchThread::start(&self.topic_monitor, group_monitor);
+            self.monitor.start_sampling();
+            let mut last_status = Instant::now();
             while threads.iter().flatten().any(|thread| !thread.is_finished()) {
-                thread::sleep(Duration::from_millis(20));
+                thread::sleep(END_POLL_INTERVAL);
                 if let Some(halt) = topic_watch.halt_reason() {
                     first_halt.get_or_init(|| halt.clone());
-                    stop.request();
+                    self.stop.request();
                 }
-                if said.elapsed() >= STATUS_INTERVAL {
-                    said = Instant::now();
-                    log_status(all_metrics, &views);
+                if last_status.elapsed() >= STATUS_INTERVAL {
+                    last_status = Instant::now();
+                    log_status(&self.monitor.workers, &job.views);
                 }
             }
-            threads
-                .into_iter()
-                .map(|thread| match thread.map(thread::ScopedJoinHandle::join) {
-                    Ok(Ok(outcome)) => outcome,
-                    Ok(Err(_panic)) => Err(CommandFailure::new(
-                        ExitStatus::Internal,
-                        "error: a worker broke down; this is a bug in Windrow",
-                    )),
-                    Err(error) => Err(CommandFailure::new(
-                        ExitStatus::Internal,
-                        format!("error: cannot start a worker thread: {error}"),
-                    )),
-                })
-                .collect::<Vec<_>>()
+            threads.into_iter().map(join_worker).collect::<Vec<_>>()
         });
-        log_end(all_metrics, &views, started.elapsed());
+        log_end(&self.monitor.workers, &job.views, started.elapsed());
         // Drop all at once, since each takes time to leave the group, and more when Kafka is unreachable.
-        thread::scope(|scope| ready.into_iter().for_each(|worker| drop(scope.spawn(move || drop(worker)))));
+        thread::scope(|scope| workers.into_iter().for_each(|worker| drop(scope.spawn(move || drop(worker)))));
         let mut worst = WorkerOutcome::InputExhausted;
-        for outcome in ended {
+        for outcome in outcomes {
             worst = worse_outcome(worst, outcome?);
         }
         // Workers that were stopped because of the topic ended without an error.
         first_halt.into_inner().map_or(Ok(worst), |halt| Err(halt.into()))
     }
+
+    /// With one partition, events of a user are in order without keys too.
+    fn record_keys(&self) -> RecordKeys {
+        if self.topic.partition_count > 1 { RecordKeys::Required } else { RecordKeys::Optional }
+    }
+
+    /// A named member of a classic group can come back to partitions that no member is assigned to, which must be detected.
+    fn create_group_monitor(&self) -> Result<Option<Arc<GroupMonitor>>, CommandFailure> {
+        let is_classic = matches!(self.pipeline.source.kafka().group_protocol, GroupProtocol::Classic { .. });
+        if self.group_instance_name.is_none() || self.end_offsets.is_some() || !is_classic {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(GroupMonitor::new(self.pipeline.source.kafka())?)))
+    }
+
+    fn create_workers<RowSink: Sink>(
+        &self,
+        job: &JobDefinition,
+        group_monitor: Option<&Arc<GroupMonitor>>,
+        mut create_sink: impl FnMut(usize) -> RowSink,
+    ) -> Result<Vec<KafkaWorker<RowSink>>, CommandFailure> {
+        let dead_letters = DeadLetterTarget::open(self.pipeline, self.stop)?;
+        let all_metrics = &self.monitor.workers;
+        let shares = self.end_offsets.as_ref().map(|ends| split_between_workers(ends, all_metrics.len()));
+        let create = |(index, metrics): (usize, &Arc<WorkerMetrics>)| {
+            let share = shares.as_ref().map(|shares| shares[index].clone());
+            Ok(Worker::new(WorkerParts {
+                job: job.clone(),
+                source: self.create_source(index, share, group_monitor)?,
+                sink: create_sink(index),
+                dead_letters: dead_letters.worker_dead_letters(),
+                clock: SystemClock::shared(),
+                checkpoints: Some(self.checkpoint_config.clone()),
+                stop_signal: self.stop.clone(),
+                metrics: Arc::clone(metrics),
+            }))
+        };
+        all_metrics.iter().enumerate().map(create).collect()
+    }
+
+    fn create_source(
+        &self,
+        index: usize,
+        share: Option<PartitionOffsets>,
+        group_monitor: Option<&Arc<GroupMonitor>>,
+    ) -> Result<KafkaSource, CommandFailure> {
+        let (settings, topic_monitor) = (self.pipeline.source.kafka(), Arc::clone(&self.topic_monitor));
+        let source = match share {
+            Some(share) => KafkaSource::read_bounded(settings, topic_monitor, share)?,
+            None => {
+                // Each worker is a member of the group and needs a unique name.
+                let name = self.group_instance_name.map(|name| format!("{name}-{index}"));
+                KafkaSource::join_group(settings, topic_monitor, name.as_deref(), group_monitor.cloned())?
+            }
+        };
+        Ok(source)
+    }
+}
+
+fn run_worker<RowSink: Sink>(
+    worker: &mut KafkaWorker<RowSink>,
+    stop: StopSignal,
+    first_halt: &OnceLock<Halt>,
+) -> Result<WorkerOutcome, CommandFailure> {
+    let guard = StopOnUnexpectedEnd { stop, ended_normally: false };
+    // The others halt or stop because of the first, so report its reason. Record it before the guard stops the others.
+    let first = |halt| CommandFailure::from(first_halt.get_or_init(|| halt).clone());
+    worker.run().map_err(first).inspect(|_| guard.mark_ended())
+}
+
+fn join_worker(thread: io::Result<WorkerThread<'_>>) -> Result<WorkerOutcome, CommandFailure> {
+    let internal = |message: String| CommandFailure::new(ExitStatus::Internal, message);
+    let thread = thread.map_err(|error| internal(format!("error: cannot start a worker thread: {error}")))?;
+    thread
+        .join()
+        .unwrap_or_else(|_panic| Err(internal("error: a worker panicked; this is a bug in Windrow".to_owned())))
 }
 
 /// Requests a stop of all workers unless this one ends normally.

@@ -11,8 +11,9 @@ use windrow_web::secrets::redact_url_login;
 use crate::cli::CheckArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_duration_ms, format_plural};
+use crate::pipeline_file::{self, PipelineText};
 use crate::pipeline_plan::{self, condition_sql, default_as_json};
-use crate::{pipeline_file, print, table};
+use crate::{print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
     let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
         print::write_stdout(&format_plan(&pipeline_file::load(path, overrides)?))?;
         return Ok(ExitStatus::Success);
     }
-    let (name, text) = pipeline_file::read_text(path)?;
+    let PipelineText { name, text } = pipeline_file::read_text(path)?;
     match windrow_spec::parse(&name, &text, overrides) {
         Ok(pipeline) => {
             print::write_stdout(&format!("{:#}\n", pipeline_plan::plan_as_json(&pipeline)))?;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tracing::warn;
 use windrow_connectors::kafka::{DevBroker, EventProducer, TopicIdentity, TopicMonitor, wait_for_topic};
 use windrow_connectors::redis::{CloseOutcome, RedisWriter, RedisWriterObserver, RedisWriterSettings};
@@ -16,12 +15,14 @@ use windrow_engine::{NoRowFence, RowFence, StopSignal, WorkerOutcome};
 use windrow_generator::{EventGenerator, GeneratorSettings as Stream};
 use windrow_spec::{Pipeline, PipelineOverride};
 
-use super::generate::wait_until_due;
+use super::generate::{WaitOutcome, wait_until_due};
 use crate::cli::DemoArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::instance_monitor::InstanceMonitor;
+use crate::instance_monitor::{InstanceMonitor, MonitoredInstance};
 use crate::job_state_folder::{JobStateFolder, random_hex_digits};
-use crate::terminal_rows::TerminalRows;
+use crate::terminal_rows::{DrawingStyle, TerminalRows};
+use crate::units::signed_milliseconds;
+use crate::wall_clock::now_ms;
 use crate::worker_pool::WorkerPool;
 use crate::{pipeline_file, signals};
 
@@ -63,23 +64,23 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
         let ended = if args.redis.is_some() {
             run_to_redis(&pipeline, &stop, deadline)
         } else {
-            run_to_terminal(&pipeline, &stop, deadline, args.plain || !stdout().is_terminal())
+            let plain = args.plain || !stdout().is_terminal();
+            let style = if plain { DrawingStyle::Lines } else { DrawingStyle::Screen };
+            run_to_terminal(&pipeline, &stop, deadline, style)
         };
         stop.request();
         let sent = events.join().unwrap_or_else(|_| {
-            Err(CommandFailure::new(ExitStatus::Internal, "error: the generator broke down; this is a bug in Windrow"))
+            Err(CommandFailure::new(ExitStatus::Internal, "error: the generator panicked; this is a bug in Windrow"))
         });
         ended.and_then(|exit| sent.map(|()| exit))
     })
 }
 
 fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFailure> {
-    let now_ms = Timestamp::now().as_millisecond();
-    let backlog_ms = i64::try_from(BACKLOG.as_millis()).unwrap_or(i64::MAX);
     let stream = Stream {
         users: USERS,
         seed: 1,
-        start_ms: now_ms - backlog_ms,
+        start_ms: now_ms() - signed_milliseconds(BACKLOG),
         rate: EVENTS_PER_SECOND,
         disorder_ms: DISORDER_MS,
         late_percent: 0.1,
@@ -90,7 +91,7 @@ fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFail
     let producer = EventProducer::new(&pipeline.source.kafka().brokers, &pipeline.source.kafka().topic, stop.clone())?;
     while !stop.is_requested() {
         let event = generator.next();
-        if wait_until_due(&event, 0, stop) {
+        if wait_until_due(&event, 0, stop) == WaitOutcome::Due {
             producer.send(event.key, event.payload)?;
         }
     }
@@ -118,9 +119,10 @@ fn run_to_redis(
             else {
                 return Ok(WorkerOutcome::Stopped);
             };
-            let guard = Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, true)?);
+            let topic_monitor = Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, true)?);
             let redis = Some(writer.observer());
-            create_workers(pipeline, &topic, guard, Arc::new(writer.fence()), redis, stop)?.run(|_| writer.sink())
+            create_workers(pipeline, &topic, topic_monitor, Arc::new(writer.fence()), redis, stop)?
+                .run(|_| writer.sink())
         },
     )?;
     if ended == WorkerOutcome::StoppedWithUnwrittenRows || writer.close(CLOSE_TIMEOUT) != CloseOutcome::Drained {
@@ -134,9 +136,9 @@ fn run_to_terminal(
     pipeline: &Pipeline,
     stop: &StopSignal,
     deadline: Option<Instant>,
-    plain: bool,
+    style: DrawingStyle,
 ) -> Result<ExitStatus, CommandFailure> {
-    let rows = TerminalRows::new(pipeline, plain);
+    let rows = TerminalRows::new(pipeline, style);
     run_with_deadline(
         stop,
         deadline,
@@ -152,8 +154,8 @@ fn run_to_terminal(
             else {
                 return Ok(WorkerOutcome::Stopped);
             };
-            let guard = Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, true)?);
-            create_workers(pipeline, &topic, guard, Arc::new(NoRowFence), None, stop)?.run(|_| rows.sink())
+            let topic_monitor = Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, true)?);
+            create_workers(pipeline, &topic, topic_monitor, Arc::new(NoRowFence), None, stop)?.run(|_| rows.sink())
         },
     )?;
     rows.draw_new_rows()?;
@@ -164,22 +166,30 @@ fn run_to_terminal(
 fn create_workers<'a>(
     pipeline: &'a Pipeline,
     topic: &'a TopicIdentity,
-    guard: Arc<TopicMonitor>,
+    topic_monitor: Arc<TopicMonitor>,
     fence: Arc<dyn RowFence>,
     redis: Option<RedisWriterObserver>,
     stop: &'a StopSignal,
 ) -> Result<WorkerPool<'a>, CommandFailure> {
     let place = JobStateFolder::in_memory(pipeline)?;
-    let checkpoints = place.checkpoint_config(pipeline, topic, &guard, fence, stop)?;
-    let observed = InstanceMonitor::new(pipeline, topic, &guard, &place.reachability, redis, WORKERS, stop)?;
+    let checkpoints = place.checkpoint_config(pipeline, topic, &topic_monitor, fence, stop)?;
+    let monitor = InstanceMonitor::new(MonitoredInstance {
+        pipeline,
+        topic,
+        topic_monitor: Arc::clone(&topic_monitor),
+        store_reachability: place.reachability,
+        redis,
+        workers: WORKERS,
+        stop: stop.clone(),
+    })?;
     Ok(WorkerPool {
         pipeline,
         topic,
-        topic_guard: guard,
+        topic_monitor,
         checkpoint_config: checkpoints,
         end_offsets: None,
         group_instance_name: None,
-        monitor: observed,
+        monitor,
         stop,
     })
 }

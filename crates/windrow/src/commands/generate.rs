@@ -1,11 +1,11 @@
 //! `windrow generate`: writes realistic events to Kafka or a file.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write, stderr, stdout};
+use std::io::{BufWriter, Write, stdout};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use windrow_connectors::kafka::{EventProducer, wait_for_topic};
 use windrow_engine::StopSignal;
@@ -14,6 +14,9 @@ use windrow_generator::{EventGenerator, GeneratedEvent, GeneratorSettings};
 use crate::cli::GenerateArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_duration, format_plural};
+use crate::progress_bar::{create_progress_bar, create_spinner};
+use crate::units::signed_milliseconds;
+use crate::wall_clock::now_ms;
 use crate::{pipeline_file, print, signals};
 
 /// The default rate in events per second of event time.
@@ -46,7 +49,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
 
 /// Creates the generator for these flags, with a backlog that ends at `now_ms`.
 pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<EventGenerator, CommandFailure> {
-    let backlog_ms = whole_milliseconds(args.backlog.unwrap_or_default());
+    let backlog_ms = signed_milliseconds(args.backlog.unwrap_or_default());
     #[allow(clippy::cast_precision_loss)] // a rate does not need 53 bits
     let rate = args.rate.unwrap_or_else(|| match (args.backlog, args.count) {
         (Some(backlog), Some(count)) if !backlog.is_zero() => count as f64 / backlog.as_secs_f64(),
@@ -57,15 +60,11 @@ pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<Event
         seed: args.seed,
         start_ms: now_ms - backlog_ms,
         rate,
-        disorder_ms: whole_milliseconds(args.disorder),
+        disorder_ms: signed_milliseconds(args.disorder),
         late_percent: args.late,
         malformed_percent: args.malformed,
     })
     .map_err(|error| CommandFailure::new(ExitStatus::Usage, format!("error: {error}")))
-}
-
-fn whole_milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Returns how many events to write to a file.
@@ -92,7 +91,7 @@ fn generate_to_writer(
     let mut generator = create_generator(args, now_ms)?;
     let failed = |error| CommandFailure::new(ExitStatus::Output, format!("error: cannot write {name}: {error}"));
     let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, writer);
-    let bar = progress_bar(Some(events));
+    let bar = create_event_progress(Some(events));
     let started = Instant::now();
     let mut written = 0;
     while written < events {
@@ -119,13 +118,13 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
         return Ok(ExitStatus::Success);
     }
     let producer = EventProducer::new(&source.brokers, &source.topic, stop.clone())?;
-    let bar = progress_bar(args.count);
+    let bar = create_event_progress(args.count);
     let started = Instant::now();
-    let clock_offset_ms = args.now.map_or(0, |now| now.as_millisecond() - Timestamp::now().as_millisecond());
+    let clock_offset_ms = args.now.map_or(0, |now| now.as_millisecond() - now_ms());
     let mut sent = 0;
     while args.count.is_none_or(|count| sent < count) && !stop.is_requested() {
         let event = generator.next();
-        if !wait_until_due(&event, clock_offset_ms, stop) {
+        if wait_until_due(&event, clock_offset_ms, stop) == WaitOutcome::Stopped {
             break;
         }
         producer.send(event.key, event.payload)?;
@@ -140,31 +139,31 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
     Ok(if args.count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::Partial })
 }
 
+/// How a wait for an event ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WaitOutcome {
+    Due,
+    Stopped,
+}
+
 /// Waits until an event is due by the wall clock. Events in the past are due at once.
-pub(crate) fn wait_until_due(event: &GeneratedEvent<'_>, clock_offset_ms: i64, stop: &StopSignal) -> bool {
+pub(crate) fn wait_until_due(event: &GeneratedEvent<'_>, clock_offset_ms: i64, stop: &StopSignal) -> WaitOutcome {
     loop {
-        let early_ms = event.due_ms - (Timestamp::now().as_millisecond() + clock_offset_ms);
+        let early_ms = event.due_ms - (now_ms() + clock_offset_ms);
         if stop.is_requested() {
-            return false;
+            return WaitOutcome::Stopped;
         }
         if early_ms <= 0 {
-            return true;
+            return WaitOutcome::Due;
         }
         thread::sleep(Duration::from_millis(early_ms.unsigned_abs().min(200)));
     }
 }
 
-fn progress_bar(events: Option<u64>) -> ProgressBar {
-    if !stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let (bar, template) = match events {
-        Some(events) => (ProgressBar::new(events), "{bar:40} {human_pos}/{human_len} events {per_sec} {eta}"),
-        None => (ProgressBar::no_length(), "{spinner} {human_pos} events {per_sec}"),
-    };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+fn create_event_progress(events: Option<u64>) -> ProgressBar {
+    match events {
+        Some(events) => create_progress_bar(events, "{bar:40} {human_pos}/{human_len} events {per_sec} {eta}"),
+        None => create_spinner("{spinner} {human_pos} events {per_sec}"),
     }
 }
 

@@ -11,7 +11,7 @@ use windrow_web::server::{HttpServer, ListenAddress, bind};
 
 use crate::cli::KafkaUiArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::{job_web_server, pipeline_file, print, signals};
+use crate::{access_token, pipeline_file, print, signals};
 
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
             pipeline_file::load(pipeline.pipeline.as_deref(), &pipeline.set.overrides)?.source.kafka().brokers.clone()
         }
     };
-    let token = job_web_server::read_token(args.token_file.as_deref())?;
+    let token = access_token::read_token(args.token_file.as_deref())?;
     // Whether a token is needed does not depend on the port, so check that before binding one.
     if token.is_none() {
         ServerProtection::new(address, None).map_err(|needed| usage(needed.to_string()))?;

@@ -1,7 +1,7 @@
 //! `windrow replay`: runs a pipeline over a file.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin, stdout};
+use std::io::{BufRead, BufReader, Write, stdin, stdout};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use windrow_connectors::file::{BytesReadCounter, FileDeadLetters, FileSource, JsonLinesSink, TimeoutReader};
 use windrow_engine::{
     DeadLetterSink, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
@@ -18,8 +17,10 @@ use windrow_engine::{
 use crate::cli::ReplayArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_count, format_duration, format_plural};
+use crate::pipeline_file::{self, RecordKeys};
+use crate::progress_bar::{create_progress_bar, create_spinner};
 use crate::worker_totals::WorkerTotals;
-use crate::{pipeline_file, print, signals};
+use crate::{print, signals};
 
 const READ_BUFFER_BYTES: usize = 1024 * 1024;
 
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
     let input = open_input(&args.input)?;
     refuse_to_overwrite(args)?;
-    let (output_name, output) = open_output(&args.output)?;
+    let output = open_output(&args.output)?;
     let dead_letters: Box<dyn DeadLetterSink> = match &args.dead_letters {
         Some(path) => Box::new(FileDeadLetters::replace(path)?),
         None => Box::new(NoDeadLetterSink),
@@ -35,11 +36,11 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let stop = StopSignal::default();
     signals::stop_on_signals(&stop)?;
 
-    let job = pipeline_file::create_job(&pipeline, &input.name, false)?;
+    let job = pipeline_file::create_job(&pipeline, &input.name, RecordKeys::Optional)?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
     let progress = BytesReadCounter::default();
-    let sink = JsonLinesSink::new(output, output_name, &views, pipeline.event.schema.key_name());
+    let sink = JsonLinesSink::new(output.writer, output.name, &views, pipeline.event.schema.key_name());
     let source = FileSource::new(input.reader, input.name, Arc::clone(&progress));
     let started = Instant::now();
     let mut worker = Worker::new(WorkerParts {
@@ -119,14 +120,20 @@ fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-fn open_output(path: &Path) -> Result<(String, Box<dyn Write>), CommandFailure> {
+/// The output, and its name in messages.
+struct ReplayOutput {
+    name: String,
+    writer: Box<dyn Write>,
+}
+
+fn open_output(path: &Path) -> Result<ReplayOutput, CommandFailure> {
     if path.as_os_str() == "-" {
-        return Ok(("standard output".to_owned(), Box::new(stdout().lock())));
+        return Ok(ReplayOutput { name: "standard output".to_owned(), writer: Box::new(stdout().lock()) });
     }
     let file = File::create(path).map_err(|error| {
         CommandFailure::new(ExitStatus::Output, format!("error: cannot write {}: {error}", path.display()))
     })?;
-    Ok((path.display().to_string(), Box::new(file)))
+    Ok(ReplayOutput { name: path.display().to_string(), writer: Box::new(file) })
 }
 
 /// Returns records per second, rounded down.
@@ -137,16 +144,15 @@ fn records_per_second(records: u64, elapsed: Duration) -> u64 {
 
 /// Runs `work` and shows the progress of reading on a terminal.
 fn run_with_progress_bar<T>(bytes: Option<u64>, progress: &BytesReadCounter, work: impl FnOnce() -> T) -> T {
-    if !stderr().is_terminal() {
+    let bar = match bytes {
+        Some(bytes) => {
+            create_progress_bar(bytes, "{bar:40} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}")
+        }
+        None => create_spinner("{spinner}"),
+    };
+    if bar.is_hidden() {
         return work();
     }
-    let bar = match bytes {
-        Some(bytes) => ProgressBar::new(bytes).with_style(
-            ProgressStyle::with_template("{bar:40} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        ),
-        None => ProgressBar::new_spinner(),
-    };
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {

@@ -14,18 +14,19 @@ use windrow_engine::{Halt, StopSignal, StoreFault, WorkerOutcome};
 
 use crate::cli::RunArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::instance_monitor::InstanceMonitor;
+use crate::instance_monitor::{InstanceMonitor, MonitoredInstance};
 use crate::job_state_folder::JobStateFolder;
 use crate::job_web_server::JobWebServer;
+use crate::pipeline_file::{self, LoadedPipeline};
+use crate::signals;
 use crate::worker_pool::WorkerPool;
-use crate::{pipeline_file, signals};
 
 /// How long Redis may take for the last rows after all workers have ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
-    let (pipeline, text) = pipeline_file::load_with_redacted_text(path, overrides)?;
+    let LoadedPipeline { pipeline, redacted_text } = pipeline_file::load_with_redacted_text(path, overrides)?;
     let pipeline = Arc::new(pipeline);
     let stop = StopSignal::default();
     signals::stop_on_signals(&stop)?;
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     let source = pipeline.source.kafka();
     let place = JobStateFolder::open_for_pipeline(&pipeline)?;
     let from = args.from.as_deref().map(|from| open_restore_source(&place, from)).transpose()?;
-    let web = JobWebServer::start(&args.web, &pipeline, text, &place, &stop)?;
+    let web = JobWebServer::start(&args.web, &pipeline, redacted_text, &place, &stop)?;
     let Some(topic) = wait_for_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
         return Ok(ExitStatus::Success); // stopped before anything started
     };
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         Err(_) if stop.is_requested() => return Ok(ExitStatus::Success),
         writer => writer?,
     };
-    let ends = if args.bounded { Some(topic.fetch_end_offsets(&source.brokers)?) } else { None };
+    let end_offsets = if args.bounded { Some(topic.fetch_end_offsets(&source.brokers)?) } else { None };
     let workers = args.workers.map_or_else(default_workers, usize::from);
     info!(
         pipeline = pipeline.name,
@@ -55,26 +56,33 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         checkpoints = place.location(),
         "running"
     );
-    let guard = Arc::new(TopicMonitor::new(&topic, &source.brokers, args.accept_partitions)?);
-    let mut checkpoints = place.checkpoint_config(&pipeline, &topic, &guard, Arc::new(writer.fence()), &stop)?;
-    checkpoints.restore_source = from;
-    checkpoints.droppable_views = args.drop_state.iter().cloned().collect();
-    checkpoints.accepts_added_partitions = args.accept_partitions;
-    let instance = args.instance.as_deref();
-    let observed =
-        InstanceMonitor::new(&pipeline, &topic, &guard, &place.reachability, Some(writer.observer()), workers, &stop)?;
-    web.show_monitor(&observed, writer.observer().recent_rows());
-    let crew = WorkerPool {
+    let topic_monitor = Arc::new(TopicMonitor::new(&topic, &source.brokers, args.accept_partitions)?);
+    let mut checkpoint_config =
+        place.checkpoint_config(&pipeline, &topic, &topic_monitor, Arc::new(writer.fence()), &stop)?;
+    checkpoint_config.restore_source = from;
+    checkpoint_config.droppable_views = args.drop_state.iter().cloned().collect();
+    checkpoint_config.accepts_added_partitions = args.accept_partitions;
+    let monitor = InstanceMonitor::new(MonitoredInstance {
         pipeline: &pipeline,
         topic: &topic,
-        topic_guard: guard,
-        checkpoint_config: checkpoints,
-        end_offsets: ends,
-        group_instance_name: instance,
-        monitor: observed,
+        topic_monitor: Arc::clone(&topic_monitor),
+        store_reachability: place.reachability.clone(),
+        redis: Some(writer.observer()),
+        workers,
+        stop: stop.clone(),
+    })?;
+    web.show_monitor(&monitor, writer.observer().recent_rows());
+    let worker_pool = WorkerPool {
+        pipeline: &pipeline,
+        topic: &topic,
+        topic_monitor,
+        checkpoint_config,
+        end_offsets,
+        group_instance_name: args.instance.as_deref(),
+        monitor,
         stop: &stop,
     };
-    let ended = crew.run(|_| writer.sink())?;
+    let ended = worker_pool.run(|_| writer.sink())?;
     let closed = writer.close(CLOSE_TIMEOUT);
     web.linger_and_stop();
     match (closed, ended) {

@@ -12,6 +12,7 @@ use crate::cli::SavepointArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_duration, format_plural};
 use crate::job_state_folder::{JobStateFolder, random_hex_digits};
+use crate::units::whole_milliseconds;
 use crate::{pipeline_file, print, progress_bar, signals};
 
 pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
@@ -43,16 +44,16 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let took = began.elapsed();
     let partitions = content.partitions.len() as u64;
     if args.json {
-        let said = json!({
+        let report = json!({
             "id": content.id,
             "location": to.place(),
             "pipeline": content.pipeline,
             "topic": content.topic,
             "partitions": partitions,
             "bytes": content.bytes,
-            "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "took_ms": whole_milliseconds(took),
         });
-        print::write_stdout(&format!("{said:#}\n"))?;
+        print::write_stdout(&format!("{report:#}\n"))?;
     } else {
         print::write_stdout(&format!("{}\n", to.place()))?;
     }

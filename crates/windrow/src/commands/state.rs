@@ -15,6 +15,7 @@ use windrow_engine::{CheckpointStore, Halt, Partition, StoreFault};
 use crate::cli::{StateArgs, StateCommand};
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::format_event_time;
+use crate::wall_clock::now_ms;
 
 pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
     match &args.command {
@@ -91,7 +92,7 @@ fn format_timestamp(ms: i64) -> String {
 }
 
 fn age_ms(taken_at_ms: i64) -> i64 {
-    Timestamp::now().as_millisecond().saturating_sub(taken_at_ms).max(0)
+    now_ms().saturating_sub(taken_at_ms).max(0)
 }
 
 fn format_watermark(ms: Option<i64>) -> String {

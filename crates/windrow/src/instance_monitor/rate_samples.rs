@@ -1,45 +1,29 @@
 //! Rates and recent quantiles, computed from samples of counters.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use windrow_engine::{Epoch, HistogramCounts, Partition};
+use windrow_engine::HistogramCounts;
 
-use super::count_as_f64;
+use super::counter_values::CounterValues;
+use crate::units::{count_as_f64, fractional_milliseconds};
 
 /// The time over which rates are computed.
 const RATE_WINDOW: Duration = Duration::from_secs(10);
 /// The time over which quantiles are computed.
 const QUANTILE_WINDOW: Duration = Duration::from_secs(60);
 
-/// Values of all counters since the start.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CounterValues {
-    pub(super) workers: Vec<WorkerCounterValues>,
-    pub(super) view_rows: Vec<u64>,
-    /// Records since each opening of a partition.
-    pub(super) partitions: BTreeMap<(Partition, Epoch), u64>,
-    pub(super) rows_written: u64,
-    pub(super) transactions: u64,
-    pub(super) transaction_time: Duration,
-    pub(super) event_time_freshness: HistogramCounts,
-    pub(super) append_freshness: HistogramCounts,
-}
-
-/// Values of one worker's counters.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct WorkerCounterValues {
-    pub(super) records: u64,
-    pub(super) busy: Duration,
-    pub(super) idle: Duration,
-    pub(super) blocked: Duration,
-}
-
 /// The counters at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct CounterSample {
     pub(super) at: Instant,
     pub(super) counts: CounterValues,
+}
+
+/// Two samples whose difference is wanted.
+struct SampleInterval<'a> {
+    newest: &'a CounterSample,
+    before: &'a CounterSample,
 }
 
 /// The samples of the last minute, oldest first.
@@ -55,16 +39,16 @@ impl RateSamples {
         self.0.push_back(sample);
     }
 
-    /// Returns the newest sample and the newest that is at least `age` older, or the oldest.
-    fn newest_and_before(&self, age: Duration) -> Option<(&CounterSample, &CounterSample)> {
+    /// Returns the newest sample, and the newest of those at least `age` older or else the oldest.
+    fn last_interval(&self, age: Duration) -> Option<SampleInterval<'_>> {
         let newest = self.0.back()?;
         let before = self.0.iter().rev().find(|sample| newest.at - sample.at >= age).or(self.0.front())?;
-        Some((newest, before))
+        Some(SampleInterval { newest, before })
     }
 
     /// Returns the growth of `count` per second over the last ten seconds.
     pub(super) fn rate_per_second(&self, count: impl Fn(&CounterValues) -> f64) -> f64 {
-        let Some((newest, before)) = self.newest_and_before(RATE_WINDOW) else { return 0.0 };
+        let Some(SampleInterval { newest, before }) = self.last_interval(RATE_WINDOW) else { return 0.0 };
         let seconds = (newest.at - before.at).as_secs_f64();
         if seconds > 0.0 { (count(&newest.counts) - count(&before.counts)).max(0.0) / seconds } else { 0.0 }
     }
@@ -74,22 +58,24 @@ impl RateSamples {
         &self,
         histogram: impl Fn(&CounterValues) -> &HistogramCounts,
     ) -> HistogramCounts {
-        self.newest_and_before(QUANTILE_WINDOW).map_or_else(HistogramCounts::default, |(newest, before)| {
-            histogram(&newest.counts).since(histogram(&before.counts))
-        })
+        self.last_interval(QUANTILE_WINDOW)
+            .map_or_else(HistogramCounts::default, |SampleInterval { newest, before }| {
+                histogram(&newest.counts).since(histogram(&before.counts))
+            })
     }
 
     /// Returns the mean duration of transactions over the last ten seconds, or `None` without any.
     pub(super) fn mean_transaction_ms(&self) -> Option<f64> {
-        let (newest, before) = self.newest_and_before(RATE_WINDOW)?;
+        let SampleInterval { newest, before } = self.last_interval(RATE_WINDOW)?;
         let transactions = newest.counts.transactions - before.counts.transactions;
         let took = newest.counts.transaction_time.saturating_sub(before.counts.transaction_time);
-        (transactions > 0).then(|| took.as_secs_f64() * 1e3 / count_as_f64(transactions))
+        (transactions > 0).then(|| fractional_milliseconds(took) / count_as_f64(transactions))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::counter_values::FreshnessCounts;
     use super::*;
 
     fn rates(rows: impl IntoIterator<Item = (u64, u64)>) -> RateSamples {
@@ -130,10 +116,13 @@ mod tests {
         let histogram = windrow_engine::Histogram::default();
         for second in 0..200_u64 {
             histogram.observe(if second < 100 { 80_000 } else { 40 }, 5);
-            let counts = CounterValues { append_freshness: histogram.counts(), ..CounterValues::default() };
+            let counts = CounterValues {
+                freshness: FreshnessCounts { since_append: histogram.counts(), ..FreshnessCounts::default() },
+                ..CounterValues::default()
+            };
             rates.add_sample(CounterSample { at: start + Duration::from_secs(second), counts });
         }
-        let lately = rates.histogram_of_last_minute(|counts| &counts.append_freshness);
+        let lately = rates.histogram_of_last_minute(|counts| &counts.freshness.since_append);
         assert_eq!(lately.total(), 300);
         assert!(lately.quantile_ms(0.99).is_some_and(|p99| p99 <= 50.0), "{lately:?}");
     }

@@ -12,7 +12,7 @@ use windrow_web::report::{
     ChartMark, CheckpointReport, CheckpointStatus, DeadLetterReport, LateEventReport, RecordExcerpt, RestoreReport,
 };
 
-use super::whole_milliseconds;
+use crate::units::whole_milliseconds;
 
 /// The length of each list.
 const LIST_LIMIT: usize = 50;
@@ -35,27 +35,32 @@ pub(super) fn recent_checkpoints(workers: &[Arc<WorkerMetrics>]) -> Vec<Checkpoi
 }
 
 fn checkpoint_report(event: CheckpointRecord) -> CheckpointReport {
-    let (status, bytes, failure) = match event.state {
-        CheckpointState::InProgress => (CheckpointStatus::InProgress, (0, 0), None),
-        CheckpointState::Complete { added_bytes, state_bytes } => {
-            (CheckpointStatus::Completed, (added_bytes, state_bytes), None)
-        }
-        CheckpointState::Failed(reason) => (CheckpointStatus::Failed, (0, 0), Some(reason)),
-    };
-    CheckpointReport {
+    let mut report = CheckpointReport {
         partition: event.partition,
         epoch: event.epoch,
         number: event.number.unwrap_or(0),
         savepoint: event.savepoint,
-        status,
+        status: CheckpointStatus::InProgress,
         began_at_ms: event.started_at_ms,
         ended_at_ms: event.ended_at_ms,
         offset: event.offset,
-        added_bytes: bytes.0,
-        state_bytes: bytes.1,
-        failure,
+        added_bytes: 0,
+        state_bytes: 0,
+        failure: None,
         place: event.place,
+    };
+    match event.state {
+        CheckpointState::InProgress => {}
+        CheckpointState::Complete { added_bytes, state_bytes } => {
+            report.status = CheckpointStatus::Completed;
+            (report.added_bytes, report.state_bytes) = (added_bytes, state_bytes);
+        }
+        CheckpointState::Failed(reason) => {
+            report.status = CheckpointStatus::Failed;
+            report.failure = Some(reason);
+        }
     }
+    report
 }
 
 pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreReport> {

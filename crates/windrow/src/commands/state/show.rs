@@ -17,7 +17,10 @@ use crate::{print, progress_bar, table};
 const DEFINITION_WIDTH: u16 = 72;
 
 /// A checkpoint, and the contents of its state objects.
-type InspectedCheckpoint<'a> = (&'a CheckpointManifest, StateContents);
+struct InspectedCheckpoint<'a> {
+    manifest: &'a CheckpointManifest,
+    contents: StateContents,
+}
 
 /// Rows and bytes of a feature view over all partitions.
 struct ViewTotals<'a> {
@@ -36,7 +39,7 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     let mut opened: Vec<InspectedCheckpoint<'_>> = Vec::with_capacity(newest.len());
     for manifest in newest {
         let contents = objects.read(manifest, |part| bar.inc(part.bytes)).map_err(|fault| store_unavailable(&fault))?;
-        opened.push((manifest, contents));
+        opened.push(InspectedCheckpoint { manifest, contents });
     }
     bar.finish_and_clear();
     let views = sum_views(&opened);
@@ -46,7 +49,7 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
         print::write_stdout(&format_text(&folder, &opened, &views))?;
     }
     let unreadable = folder.found.iter().filter_map(|found| found.manifest.as_ref().err());
-    let unusable = opened.iter().flat_map(|(_, contents)| &contents.unusable);
+    let unusable = opened.iter().flat_map(|checkpoint| &checkpoint.contents.unusable);
     for reason in folder.kind.as_ref().err().into_iter().chain(unreadable).chain(unusable) {
         print::write_stderr_line(&format!("cannot be used: {reason}"));
     }
@@ -55,7 +58,7 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
 
 fn sum_views<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<'a>> {
     let mut sums: Vec<ViewTotals<'_>> = Vec::new();
-    for (manifest, contents) in opened {
+    for InspectedCheckpoint { manifest, contents } in opened {
         for (view, &bytes) in manifest.views.iter().zip(&contents.view_bytes) {
             let same = |sum: &&mut ViewTotals<'_>| (sum.name, sum.definition) == (&*view.name, &*view.definition);
             match sums.iter_mut().find(same) {
@@ -80,7 +83,7 @@ fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: 
     for missing in folder.missing_partitions() {
         lines.push(("missing", format!("partition {missing}")));
     }
-    if let Some((manifest, _)) = opened.last() {
+    if let Some(InspectedCheckpoint { manifest, .. }) = opened.last() {
         let id = manifest.topic_id.as_ref().map_or_else(String::new, |id| format!(" (id {id})"));
         let partitions = format_plural(u64::from(manifest.partitions.unsigned_abs()), "partition");
         lines.push(("pipeline", manifest.pipeline.clone()));
@@ -109,7 +112,7 @@ fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: 
         "size",
         "unpacked",
     ]);
-    for (manifest, contents) in opened {
+    for InspectedCheckpoint { manifest, contents } in opened {
         rows.add_row([
             manifest.partition.to_string(),
             manifest.id.number.to_string(),
@@ -140,8 +143,8 @@ fn as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[Vi
         Ok(FolderKind::Savepoint(content)) => Some(content),
         _ => None,
     };
-    let job = opened.last().map(|(manifest, _)| *manifest);
-    let partition = |(manifest, contents): &InspectedCheckpoint<'_>| {
+    let job = opened.last().map(|checkpoint| checkpoint.manifest);
+    let partition = |InspectedCheckpoint { manifest, contents }: &InspectedCheckpoint<'_>| {
         json!({
             "partition": manifest.partition,
             "number": manifest.id.number,

@@ -1,0 +1,34 @@
+//! The access token of a web server, from a file or the environment.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use windrow_web::guard::AccessToken;
+
+use crate::exit::{CommandFailure, ExitStatus};
+
+const TOKEN_VARIABLE: &str = "WINDROW_TOKEN";
+
+/// Reads the token from `file` or, without a file, from the environment. Returns `None` when there is none.
+pub(crate) fn read_token(file: Option<&Path>) -> Result<Option<AccessToken>, CommandFailure> {
+    let (text, from) = match file {
+        Some(path) => {
+            let unreadable = |error| {
+                CommandFailure::new(
+                    ExitStatus::Usage,
+                    format!("error: cannot read --token-file {}: {error}", path.display()),
+                )
+            };
+            (fs::read_to_string(path).map_err(unreadable)?, format!("--token-file {}", path.display()))
+        }
+        None => match env::var(TOKEN_VARIABLE) {
+            Ok(text) => (text, TOKEN_VARIABLE.to_owned()),
+            Err(env::VarError::NotPresent) => return Ok(None),
+            Err(env::VarError::NotUnicode(_)) => (String::new(), TOKEN_VARIABLE.to_owned()),
+        },
+    };
+    AccessToken::new(&text)
+        .map(Some)
+        .map_err(|fault| CommandFailure::new(ExitStatus::Usage, format!("error: {from} holds no token: {fault}")))
+}

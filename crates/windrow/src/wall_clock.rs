@@ -1,0 +1,8 @@
+//! The wall clock, for reports and for what people read.
+
+use jiff::Timestamp;
+
+/// Returns the time in epoch milliseconds.
+pub(crate) fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
