@@ -183,10 +183,91 @@ function createMarkList() {
 	};
 }
 
-/** Creates the layer over all charts: ticks, marks, and the cursor. */
+/**
+ * Places a time on the charts. At an end it stands beside its line instead of below it, or it would be cut off.
+ * @param {HTMLElement} node
+ * @param {HTMLElement} overlay
+ * @param {number} percent
+ * @param {number} halfWidth
+ */
+function placeTime(node, overlay, percent, halfWidth) {
+	const x = (percent * overlay.clientWidth) / 100;
+	node.style.left = `${percent}%`;
+	node.classList.toggle("at-start", x < halfWidth);
+	node.classList.toggle("at-end", overlay.clientWidth - x < halfWidth);
+}
+
+/** Creates the times of the axis, with a line through all charts each. */
+function createTicks() {
+	const element = h("div", { class: "chart-ticks", "aria-hidden": "true" });
+	const ticks = keyedList(
+		element,
+		/** @param {{ at: number, percent: number, overlay: HTMLElement }} tick */
+		({ at }) => at,
+		({ at }) => {
+			const label = h("span", { text: formatClock(at).slice(0, 5) });
+			const tick = h("span", { class: "chart-tick" }, label);
+			return {
+				element: tick,
+				/** @param {{ percent: number, overlay: HTMLElement }} values */
+				update: ({ percent, overlay }) =>
+					placeTime(tick, overlay, percent, TICK_HALF_WIDTH),
+			};
+		},
+	);
+	return {
+		element,
+		/**
+		 * @param {ChartWindow} window
+		 * @param {HTMLElement} overlay
+		 */
+		draw(window, overlay) {
+			const times = tickTimes(window, overlay.clientWidth < 560 ? 4 : 7);
+			ticks.update(
+				times.map((at) => ({ at, percent: percentAt(window, at), overlay })),
+			);
+		},
+	};
+}
+
+/** Creates the lines of the marks. */
+function createMarkLines() {
+	const element = h("div", { class: "chart-marks", "aria-hidden": "true" });
+	const lines = keyedList(
+		element,
+		/** @param {{ at: number, percent: number, marks: Mark[] }} group */
+		({ at }) => at,
+		() => {
+			const line = h("span", { class: "chart-mark" });
+			return {
+				element: line,
+				/** @param {{ percent: number, marks: Mark[] }} group */
+				update({ percent, marks }) {
+					line.style.left = `${percent}%`;
+					const fault = marks.some(({ kind }) => kind === "checkpoint_failed");
+					line.classList.toggle("fault", fault);
+				},
+			};
+		},
+	);
+	return {
+		element,
+		/** @param {ChartWindow} window */
+		draw: (window) =>
+			lines.update(
+				window.markGroups.map(({ at, marks }) => ({
+					at,
+					percent: percentAt(window, at),
+					marks,
+				})),
+			),
+	};
+}
+
+/** Creates the layer over all charts: ticks, marks, and the line at the cursor. */
 function createOverlay() {
-	const ticks = h("div", { class: "chart-ticks", "aria-hidden": "true" });
-	const marks = h("div", { class: "chart-marks", "aria-hidden": "true" });
+	const ticks = createTicks();
+	const marks = createMarkLines();
 	const hairTime = h("span");
 	const hair = h("div", { class: "chart-hair", hidden: true }, hairTime);
 	const element = h(
@@ -201,72 +282,28 @@ function createOverlay() {
 			"aria-valuenow": "0",
 			"aria-valuetext": "now",
 		},
-		ticks,
-		marks,
+		ticks.element,
+		marks.element,
 		hair,
-	);
-	/**
-	 * Places a time. At an end of the charts it stands beside its line instead of below it, or it would be cut off.
-	 * @param {HTMLElement} node
-	 * @param {number} percent
-	 * @param {number} halfWidth
-	 */
-	function place(node, percent, halfWidth) {
-		const x = (percent * element.clientWidth) / 100;
-		node.style.left = `${percent}%`;
-		node.classList.toggle("at-start", x < halfWidth);
-		node.classList.toggle("at-end", element.clientWidth - x < halfWidth);
-	}
-	/** @type {ChartWindow} */
-	let shown;
-	const tickList = keyedList(
-		ticks,
-		/** @param {number} at */
-		(at) => at,
-		(at) => {
-			const label = h("span");
-			const tick = h("span", { class: "chart-tick" }, label);
-			return {
-				element: tick,
-				update() {
-					place(tick, percentAt(shown, at), TICK_HALF_WIDTH);
-					setText(label, formatClock(at).slice(0, 5));
-				},
-			};
-		},
-	);
-	const markList = keyedList(
-		marks,
-		/** @param {ChartWindow["markGroups"][number]} group */
-		(group) => group.at,
-		() => {
-			const line = h("span", { class: "chart-mark" });
-			return {
-				element: line,
-				/** @param {ChartWindow["markGroups"][number]} group */
-				update(group) {
-					line.style.left = `${percentAt(shown, group.at)}%`;
-					const fault = group.marks.some((m) => m.kind === "checkpoint_failed");
-					line.classList.toggle("fault", fault);
-				},
-			};
-		},
 	);
 	return {
 		element,
 		/** @param {ChartWindow} window */
 		draw(window) {
-			shown = window;
-			tickList.update(tickTimes(window, element.clientWidth < 560 ? 4 : 7));
-			markList.update(window.markGroups);
+			ticks.draw(window, element);
+			marks.draw(window);
 			setAttr(element, "aria-valuemax", window.length - 1);
 		},
-		/** @param {number | null} cursor */
-		moveHair(cursor) {
+		/**
+		 * @param {ChartWindow} window
+		 * @param {number | null} cursor
+		 */
+		moveHair(window, cursor) {
 			hair.hidden = cursor === null;
 			if (cursor === null) return;
-			place(hair, (cursor / (shown.length - 1)) * 100, HAIR_HALF_WIDTH);
-			setText(hairTime, formatClock(timeAt(shown, cursor)));
+			const percent = (cursor / (window.length - 1)) * 100;
+			placeTime(hair, element, percent, HAIR_HALF_WIDTH);
+			setText(hairTime, formatClock(timeAt(window, cursor)));
 		},
 	};
 }
@@ -336,7 +373,7 @@ export class TimeCharts {
 		const last = window.length - 1;
 		const cursor = index === null ? null : Math.max(0, Math.min(last, index));
 		this.#cursor = cursor;
-		this.#overlay.moveHair(cursor);
+		this.#overlay.moveHair(window, cursor);
 		const values = this.#charts.flatMap((chart) => chart.read(window, cursor));
 		const time = cursor === null ? null : formatTime(timeAt(window, cursor));
 		const marks = cursor === null ? "" : marksNear(window, cursor);

@@ -27,6 +27,8 @@ import { icon } from "/assets/shared/widgets.js";
 
 /** @typedef {[text: string, title: string]} Fact */
 
+/** More views than this share one rate to the sink. */
+const RATES_MAX = 8;
 const TROUBLES = {
 	source: "falling behind",
 	decode: "busy",
@@ -179,11 +181,8 @@ function createStageBox() {
 	);
 	return {
 		element,
-		/**
-		 * @param {Stage} stage
-		 * @param {number} now
-		 */
-		update(stage, now) {
+		/** @param {{ stage: Stage, now: number }} values */
+		update({ stage, now }) {
 			setText(name, shorten(stage.name, 48));
 			setAttr(name, "title", stage.name);
 			setText(detail, stage.detail);
@@ -249,6 +248,37 @@ function createEdge() {
  */
 const rateFact = (rate, unit) => [formatRate(rate), formatExact(rate, unit)];
 
+/** Creates the three edges between the columns of boxes. */
+function createEdges() {
+	const [toDecode, toViews, toSink] = [0, 1, 2].map(createEdge);
+	return {
+		toDecode: toDecode.element,
+		toViews: toViews.element,
+		toSink: toSink.element,
+		/** @param {Stage[]} stages */
+		update(stages) {
+			/** @param {Stage["kind"]} kind */
+			const rateOf = (kind) => stages.find((s) => s.kind === kind)?.rate_per_s;
+			const views = stages.filter(({ kind }) => kind === "feature_view");
+			const n = Math.max(1, views.length);
+			toDecode.update("M0 50H100", [
+				rateFact(rateOf("source"), "records per second"),
+			]);
+			toViews.update(fanPath(n, "apart"), [
+				rateFact(rateOf("decode"), "events per second, to every view"),
+			]);
+			toSink.update(
+				fanPath(n, "together"),
+				n <= RATES_MAX
+					? views.map(({ rate_per_s: rate, name }) =>
+							rateFact(rate, `rows per second from ${name}`),
+						)
+					: [rateFact(rateOf("sink"), "rows per second")],
+			);
+		},
+	};
+}
+
 /** Creates the picture. */
 export function createPipelineGraph() {
 	const boxes = {
@@ -256,21 +286,13 @@ export function createPipelineGraph() {
 		decode: createStageBox(),
 		sink: createStageBox(),
 	};
-	const [toDecode, toViews, toSink] = [0, 1, 2].map(createEdge);
+	const edges = createEdges();
 	const views = h("ul", { class: "stage-views" });
-	let nowMs = 0;
 	const viewBoxes = keyedList(
 		views,
-		/** @param {Stage} stage */
-		(stage) => stage.id,
-		() => {
-			const box = createStageBox();
-			return {
-				element: box.element,
-				/** @param {Stage} stage */
-				update: (stage) => box.update(stage, nowMs),
-			};
-		},
+		/** @param {{ stage: Stage, now: number }} values */
+		({ stage }) => stage.id,
+		createStageBox,
 	);
 	const element = h(
 		"ul",
@@ -279,35 +301,13 @@ export function createPipelineGraph() {
 			"aria-label": "The pipeline: Kafka, decode, feature views, Redis",
 		},
 		boxes.source.element,
-		toDecode.element,
+		edges.toDecode,
 		boxes.decode.element,
-		toViews.element,
+		edges.toViews,
 		h("li", { class: "stage-stack" }, views),
-		toSink.element,
+		edges.toSink,
 		boxes.sink.element,
 	);
-	/** @param {Stage[]} stages */
-	function updateEdges(stages) {
-		/** @param {Stage["kind"]} kind */
-		const rateOf = (kind) => stages.find((s) => s.kind === kind)?.rate_per_s;
-		const list = stages.filter(({ kind }) => kind === "feature_view");
-		const n = Math.max(1, list.length);
-		toDecode.update("M0 50H100", [
-			rateFact(rateOf("source"), "records per second"),
-		]);
-		toViews.update(fanPath(n, "apart"), [
-			rateFact(rateOf("decode"), "events per second, to every view"),
-		]);
-		toSink.update(
-			fanPath(n, "together"),
-			n <= 8
-				? list.map(({ rate_per_s: rate, name }) =>
-						rateFact(rate, `rows per second from ${name}`),
-					)
-				: [rateFact(rateOf("sink"), "rows per second")],
-		);
-		element.dataset.views = String(n);
-	}
 	return {
 		element,
 		/**
@@ -315,11 +315,13 @@ export function createPipelineGraph() {
 		 * @param {number} now
 		 */
 		update(stages, now) {
-			nowMs = now;
 			for (const stage of stages)
-				if (stage.kind !== "feature_view") boxes[stage.kind].update(stage, now);
-			viewBoxes.update(stages.filter(({ kind }) => kind === "feature_view"));
-			updateEdges(stages);
+				if (stage.kind !== "feature_view")
+					boxes[stage.kind].update({ stage, now });
+			const list = stages.filter(({ kind }) => kind === "feature_view");
+			viewBoxes.update(list.map((stage) => ({ stage, now })));
+			edges.update(stages);
+			element.dataset.views = String(Math.max(1, list.length));
 		},
 	};
 }

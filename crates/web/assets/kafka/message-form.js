@@ -1,6 +1,6 @@
 // The form that chooses records. The address holds the choice, so a link leads to the same records.
 
-import { h } from "/assets/shared/dom.js";
+import { h, setText } from "/assets/shared/dom.js";
 import { actionButton } from "/assets/shared/widgets.js";
 
 /** A direction and the positions to go from, as an answer named them. @typedef {{ way: "before" | "after", positions: string }} Direction */
@@ -149,96 +149,94 @@ function directionOf(asked) {
 	return after === null ? null : { way: "after", positions: after };
 }
 
-/**
- * Creates the form.
- * @param {() => void} show shows the chosen records
- * @param {() => void} toggleTail begins or ends following
- */
-export function createMessageForm(show, toggleTail) {
+/** The form. */
+export class MessageForm {
 	/** Pages before or after those first shown. @type {Direction | null} */
-	let direction = null;
-	const start = createStartSelect();
-	const partition = createPartitionSelect();
-	const contains = createContainsInput();
-	const limit = createLimitSelect();
-	const tailButton = actionButton("Follow live", toggleTail);
-
-	/** Returns the filter: partition and text. */
-	function filterQuery() {
-		const query = new URLSearchParams();
-		if (partition.select.value) query.set("partition", partition.select.value);
-		if (contains.value) query.set("contains", contains.value);
-		return query;
-	}
-
-	/** Returns the whole choice. */
-	function query() {
-		const filter = filterQuery();
-		const chosen = new URLSearchParams();
-		if (direction) chosen.set(direction.way, direction.positions);
-		else chosen.set("from", start.read());
-		for (const [name, value] of filter) chosen.set(name, value);
-		chosen.set("limit", limit.value);
-		return chosen;
-	}
-
-	/** Writes the choice into the address, as a step of the browser's history. */
-	function rememberQuery() {
-		const search = `?${query()}`;
-		if (search !== location.search)
-			history.pushState(null, "", `${location.pathname}${search}`);
-	}
+	#direction = null;
+	#start = createStartSelect();
+	#partition = createPartitionSelect();
+	#contains = createContainsInput();
+	#limit = createLimitSelect();
+	#tailButton;
 
 	/**
-	 * Goes from the shown records to those before or after them, or back to the choice of the form.
-	 * @param {Direction | null} next
+	 * @param {() => void} show shows the chosen records
+	 * @param {() => void} toggleTail begins or ends following
 	 */
-	function setDirection(next) {
-		direction = next;
-		rememberQuery();
-	}
-
-	/** Reads the choice from the address. */
-	function readAddress() {
-		const asked = new URLSearchParams(location.search);
-		start.show(asked.get("from") ?? "newest");
-		partition.show(asked.get("partition") ?? "");
-		contains.value = asked.get("contains") ?? "";
-		const wanted = asked.get("limit") ?? "";
-		if (LIMITS.includes(Number(wanted))) limit.value = wanted;
-		direction = directionOf(asked);
-	}
-
-	/** @param {SubmitEvent} event */
-	function submit(event) {
-		event.preventDefault();
-		setDirection(null);
-		show();
-	}
-
-	return {
-		element: h(
+	constructor(show, toggleTail) {
+		this.#tailButton = actionButton("Follow live", toggleTail);
+		/** @param {SubmitEvent} event */
+		const submit = (event) => {
+			event.preventDefault();
+			this.setDirection(null);
+			show();
+		};
+		this.element = h(
 			"form",
 			{ class: "message-form", on: { submit } },
-			start.element,
-			field("Partition", partition.select),
-			field("Contains", contains, "field grow"),
-			field("A page", limit),
+			this.#start.element,
+			field("Partition", this.#partition.select),
+			field("Contains", this.#contains, "field grow"),
+			field("A page", this.#limit),
 			h(
 				"div",
 				{ class: "form-buttons" },
 				h("button", { class: "button primary", type: "submit" }, "Show"),
-				tailButton,
+				this.#tailButton,
 			),
-		),
-		filterQuery,
-		query,
-		setDirection,
-		readAddress,
-		setPartitionCount: partition.setCount,
-		/** @param {boolean} following */
-		setFollowing(following) {
-			tailButton.textContent = following ? "Stop following" : "Follow live";
-		},
-	};
+		);
+	}
+
+	/** Returns the filter: partition and text. */
+	filterQuery() {
+		const query = new URLSearchParams();
+		const partition = this.#partition.select.value;
+		if (partition) query.set("partition", partition);
+		if (this.#contains.value) query.set("contains", this.#contains.value);
+		return query;
+	}
+
+	/** Returns the whole choice. */
+	query() {
+		const query = new URLSearchParams();
+		if (this.#direction)
+			query.set(this.#direction.way, this.#direction.positions);
+		else query.set("from", this.#start.read());
+		for (const [name, value] of this.filterQuery()) query.set(name, value);
+		query.set("limit", this.#limit.value);
+		return query;
+	}
+
+	/**
+	 * Goes from the shown records to those before or after them, or back to the choice of the form. The address gets the
+	 * choice as a step of the browser's history.
+	 * @param {Direction | null} direction
+	 */
+	setDirection(direction) {
+		this.#direction = direction;
+		const search = `?${this.query()}`;
+		if (search !== location.search)
+			history.pushState(null, "", `${location.pathname}${search}`);
+	}
+
+	/** Reads the choice from the address. */
+	readAddress() {
+		const asked = new URLSearchParams(location.search);
+		this.#start.show(asked.get("from") ?? "newest");
+		this.#partition.show(asked.get("partition") ?? "");
+		this.#contains.value = asked.get("contains") ?? "";
+		const limit = asked.get("limit") ?? "";
+		if (LIMITS.includes(Number(limit))) this.#limit.value = limit;
+		this.#direction = directionOf(asked);
+	}
+
+	/** @param {number} count */
+	setPartitionCount(count) {
+		this.#partition.setCount(count);
+	}
+
+	/** @param {boolean} following */
+	setFollowing(following) {
+		setText(this.#tailButton, following ? "Stop following" : "Follow live");
+	}
 }

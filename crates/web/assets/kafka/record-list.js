@@ -64,16 +64,10 @@ function createMoveButtons(move, classes) {
 }
 
 /**
- * Creates the list.
+ * Creates the lines of records below their heads, and the box in their place.
  * @param {string} topic
- * @param {(way: "before" | "after") => void} move
  */
-export function createRecordList(topic, move) {
-	const line = createStatusLine();
-	const progress = createProgressBar();
-	const text = h("p");
-	const warning = notice("soon", text);
-	warning.hidden = true;
+function createRecordLines(topic) {
 	const list = h("div", { class: "records" });
 	const lines = keyedList(
 		list,
@@ -87,6 +81,45 @@ export function createRecordList(topic, move) {
 		{ class: "record-columns muted tiny", "aria-hidden": "true", hidden: true },
 		COLUMNS.map((label) => h("span", { text: label })),
 	);
+	return {
+		columns,
+		list,
+		/**
+		 * @param {KafkaRecord[]} records
+		 * @param {"newest first" | "oldest first"} order
+		 */
+		update(records, order) {
+			lines.update(records.map((record) => ({ record, order })));
+			columns.hidden = records.length === 0;
+		},
+	};
+}
+
+/** Creates the hidden notice of a warning. */
+function createWarning() {
+	const text = h("p");
+	const element = notice("soon", text);
+	element.hidden = true;
+	return {
+		element,
+		/** @param {string} why */
+		show(why) {
+			setText(text, capitalize(why));
+			element.hidden = false;
+		},
+	};
+}
+
+/**
+ * Creates the list.
+ * @param {string} topic
+ * @param {(way: "before" | "after") => void} move
+ */
+export function createRecordList(topic, move) {
+	const { element: statusLine, status, setButtons } = createStatusLine();
+	const progress = createProgressBar();
+	const warning = createWarning();
+	const { columns, list, update: showRecords } = createRecordLines(topic);
 	const emptyBox = h("div");
 	const topButtons = createMoveButtons(move, "button small");
 	const bottomButtons = createMoveButtons(move, "button");
@@ -97,44 +130,33 @@ export function createRecordList(topic, move) {
 	);
 	return {
 		elements: [
-			line.element,
+			statusLine,
 			progress.element,
-			warning,
+			warning.element,
 			columns,
 			list,
 			emptyBox,
 			pager,
 		],
-		status: line.status,
-		setButtons: line.setButtons,
+		status,
+		setButtons,
 		setProgress: progress.set,
-		/** @param {string} why */
-		showWarning(why) {
-			setText(text, capitalize(why));
-			warning.hidden = false;
-		},
-		/** Removes all that belongs to the records shown before. */
+		showWarning: warning.show,
+		showRecords,
+		/** Removes the parts that belong to the records shown before. */
 		reset() {
-			warning.hidden = true;
+			warning.element.hidden = true;
 			pager.hidden = true;
 			emptyBox.replaceChildren();
 		},
-		/**
-		 * @param {KafkaRecord[]} records
-		 * @param {"newest first" | "oldest first"} order
-		 */
-		showRecords(records, order) {
-			lines.update(records.map((record) => ({ record, order })));
-			columns.hidden = records.length === 0;
-		},
 		isEmpty: () => list.childElementCount === 0,
-		/** @param {HTMLElement[]} nodes what stands in the place of records */
+		/** @param {HTMLElement[]} nodes the content shown in the place of records */
 		showEmpty: (...nodes) => emptyBox.replaceChildren(...nodes),
 		/** @param {Edges} edges */
 		showMoveButtons(edges) {
 			topButtons.update(edges);
 			bottomButtons.update(edges);
-			line.setButtons(...topButtons.elements);
+			setButtons(...topButtons.elements);
 			pager.hidden = list.childElementCount < PAGER_FROM;
 		},
 		scrollIntoView: () => list.scrollIntoView({ block: "nearest" }),

@@ -51,6 +51,45 @@ function stateSize(completed) {
 	return { partitions: bytes.size, total };
 }
 
+/** @typedef {ReturnType<typeof createFigure>} Figure */
+
+/**
+ * @param {Figure} figure
+ * @param {number} now
+ * @param {Checkpoint | undefined} newest
+ */
+function updateLast(figure, now, newest) {
+	const at = newest?.ended_at_ms;
+	if (!newest || !isNumber(at)) {
+		figure.update("none yet", "the first comes after the interval");
+		return;
+	}
+	const age = formatAge(Math.max(0, now - at));
+	figure.update(age, `partition ${newest.partition}`, formatExactTime(at));
+}
+
+/**
+ * @param {Figure} figure
+ * @param {Checkpoint[]} completed
+ */
+function updateSize(figure, completed) {
+	const { partitions, total } = stateSize(completed);
+	figure.update(
+		partitions ? formatBytes(total) : UNKNOWN,
+		partitions ? `in ${plural(partitions, "partition")}` : "",
+		formatExact(total, "bytes"),
+	);
+}
+
+/**
+ * Updates the figure of a count; `note` says more.
+ * @param {Figure} figure
+ * @param {number} count
+ * @param {string} note
+ */
+const updateCount = (figure, count, note) =>
+	figure.update(formatCount(count), note, formatExact(count));
+
 /** Creates the row of figures. */
 function createCheckpointFigures() {
 	const last = createFigure("last completed");
@@ -59,58 +98,6 @@ function createCheckpointFigures() {
 	const size = createFigure("state");
 	const restored = createFigure("restored");
 	const all = [last, completed, failed, size, restored];
-
-	/**
-	 * @param {number} now
-	 * @param {Checkpoint | undefined} newest
-	 */
-	function updateLast(now, newest) {
-		const at = newest?.ended_at_ms;
-		if (!newest || !isNumber(at))
-			last.update("none yet", "the first comes after the interval");
-		else
-			last.update(
-				formatAge(Math.max(0, now - at)),
-				`partition ${newest.partition}`,
-				formatExactTime(at),
-			);
-	}
-
-	/** @param {Checkpoint[]} list */
-	function updateSize(list) {
-		const { partitions, total } = stateSize(list);
-		const note = partitions ? `in ${plural(partitions, "partition")}` : "";
-		const text = partitions ? formatBytes(total) : UNKNOWN;
-		size.update(text, note, formatExact(total, "bytes"));
-	}
-
-	/**
-	 * @param {Checkpoints["counts"]} counts
-	 * @param {number | undefined} typicalMs
-	 */
-	function updateCounts(counts, typicalMs) {
-		completed.update(
-			formatCount(counts.completed),
-			isNumber(typicalMs) ? `typically ${formatDuration(typicalMs)}` : "",
-			formatExact(counts.completed),
-		);
-		failed.update(
-			formatCount(counts.failed),
-			counts.in_progress > 0
-				? `${formatCount(counts.in_progress)} in progress now`
-				: "none in progress now",
-			formatExact(counts.failed),
-		);
-		setLevel(failed.element, counts.failed > 0 ? "soon" : "plain");
-		restored.update(
-			formatCount(counts.restored),
-			counts.fenced > 0
-				? `${formatCount(counts.fenced)} taken over by another instance`
-				: "partitions since the start",
-			formatExact(counts.restored),
-		);
-	}
-
 	return {
 		element: h(
 			"section",
@@ -122,12 +109,27 @@ function createCheckpointFigures() {
 			const done = checkpoints.filter(
 				({ status, savepoint }) => status === "completed" && !savepoint,
 			);
-			updateLast(now, done[0]);
-			updateCounts(
-				counts,
-				median(done.map(checkpointDuration).filter(isNumber)),
+			const typicalMs = median(done.map(checkpointDuration).filter(isNumber));
+			const typical = isNumber(typicalMs)
+				? `typically ${formatDuration(typicalMs)}`
+				: "";
+			const { in_progress: running, fenced } = counts;
+			updateLast(last, now, done[0]);
+			updateCount(completed, counts.completed, typical);
+			updateCount(
+				failed,
+				counts.failed,
+				`${running > 0 ? formatCount(running) : "none"} in progress now`,
 			);
-			updateSize(done);
+			setLevel(failed.element, counts.failed > 0 ? "soon" : "plain");
+			updateSize(size, done);
+			updateCount(
+				restored,
+				counts.restored,
+				fenced > 0
+					? `${formatCount(fenced)} taken over by another instance`
+					: "partitions since the start",
+			);
 		},
 	};
 }

@@ -18,7 +18,7 @@ import {
 import { createFeatureViewSection } from "./feature-view.js";
 import { FieldHistory } from "./field-values.js";
 import { createProblemList, deadLetters, lateEvents } from "./problem-kinds.js";
-import { createRowTicker } from "./row-ticker.js";
+import { RowTicker } from "./row-ticker.js";
 
 /** @import { JobPage, JobPageContext, JobPageParams } from "/types/components.js" */
 /** @import { Features, FeatureViewPlan } from "/types/job-api.js" */
@@ -284,7 +284,7 @@ export function mount(root, context) {
 	const noRow = createNoRowNotice(context);
 	const views = createViewSections(context);
 	const problems = createUserProblems(context);
-	const ticker = user ? null : createRowTicker();
+	const ticker = user ? null : new RowTicker();
 	root.append(
 		h("h1", {
 			class: "visually-hidden",
@@ -315,7 +315,7 @@ export function mount(root, context) {
 	return {
 		update(features) {
 			redis.update(features);
-			ticker?.setKeyField(features.key_field);
+			if (ticker) ticker.keyField = features.key_field;
 			if (user) updateUser(features);
 			runOrShowFault(views.element, () => views.update(features));
 		},

@@ -81,75 +81,78 @@ function identifyRows(rows) {
 	});
 }
 
-/** Creates the list, which asks for the newest rows until it is closed. */
-export function createRowTicker() {
-	let keyField = "user_id";
-	let paused = false;
-	let closed = false;
+/** The list. It requests the newest rows until it is closed. */
+export class RowTicker {
+	/** The field that holds the user. */
+	keyField = "user_id";
+	#paused = false;
+	#closed = false;
 	/** @type {number | undefined} */
-	let timer;
-	const list = h("ol", { class: "ticker" });
-	const lines = keyedList(
-		list,
+	#timer;
+	#list = h("ol", { class: "ticker" });
+	#lines = keyedList(
+		this.#list,
 		/** @param {ReturnType<typeof identifyRows>[number]} item */
 		({ key }) => key,
-		({ row }) => ({ element: createRowLine(row, keyField) }),
+		({ row }) => ({ element: createRowLine(row, this.keyField) }),
 	);
-	const note = h("p", { class: "muted", text: NO_ROWS });
-	const toggle = actionButton("", () => setPaused(!paused), "button small");
+	#note = h("p", { class: "muted", text: NO_ROWS });
+	#toggle = actionButton(
+		"",
+		() => this.#setPaused(!this.#paused),
+		"button small",
+	);
+	element = h(
+		"section",
+		{ class: "section", "aria-label": "Rows as they are written" },
+		sectionHead(
+			"Rows as they are written",
+			h("span", {
+				class: "muted tiny",
+				text: "by this instance, newest first",
+			}),
+			h("span", { class: "end" }, this.#toggle),
+		),
+		this.#note,
+		this.#list,
+	);
 
-	async function refresh() {
-		clearTimeout(timer);
-		if (closed || paused || document.hidden) return;
+	constructor() {
+		document.addEventListener("visibilitychange", this.#refresh);
+		this.#setPaused(false);
+	}
+
+	close() {
+		this.#closed = true;
+		clearTimeout(this.#timer);
+		document.removeEventListener("visibilitychange", this.#refresh);
+	}
+
+	#refresh = async () => {
+		clearTimeout(this.#timer);
+		if (this.#closed || this.#paused || document.hidden) return;
 		try {
 			/** @type {WrittenRows} */
 			const { rows } = await fetchJson(`/api/rows?limit=${ROWS_MAX}`);
-			if (closed || paused) return;
-			lines.update(identifyRows(rows).slice(0, ROWS_MAX));
-			note.hidden = rows.length > 0;
-			setText(note, NO_ROWS);
+			if (this.#closed || this.#paused) return;
+			this.#lines.update(identifyRows(rows).slice(0, ROWS_MAX));
+			this.#note.hidden = rows.length > 0;
+			setText(this.#note, NO_ROWS);
 		} catch (fault) {
-			if (list.children.length === 0) setText(note, messageOf(fault));
+			if (this.#list.children.length === 0)
+				setText(this.#note, messageOf(fault));
 		}
-		clearTimeout(timer);
-		timer = setTimeout(refresh, REFRESH_MS);
-	}
+		clearTimeout(this.#timer);
+		if (!this.#closed) this.#timer = setTimeout(this.#refresh, REFRESH_MS);
+	};
 
-	/** @param {boolean} wanted */
-	function setPaused(wanted) {
-		paused = wanted;
-		toggle.replaceChildren(
+	/** @param {boolean} paused */
+	#setPaused(paused) {
+		this.#paused = paused;
+		this.#toggle.replaceChildren(
 			icon(paused ? "play" : "pause"),
 			paused ? "Continue" : "Pause",
 		);
-		refresh();
+		this.#refresh();
 	}
-
-	document.addEventListener("visibilitychange", refresh);
-	setPaused(false);
-	return {
-		element: h(
-			"section",
-			{ class: "section", "aria-label": "Rows as they are written" },
-			sectionHead(
-				"Rows as they are written",
-				h("span", {
-					class: "muted tiny",
-					text: "by this instance, newest first",
-				}),
-				h("span", { class: "end" }, toggle),
-			),
-			note,
-			list,
-		),
-		/** @param {string} name */
-		setKeyField(name) {
-			keyField = name;
-		},
-		close() {
-			closed = true;
-			clearTimeout(timer);
-			document.removeEventListener("visibilitychange", refresh);
-		},
-	};
 }

@@ -1,7 +1,7 @@
 // The records of a topic: a page of them, a search through many, or new ones as they come.
 
 import { h } from "/assets/shared/dom.js";
-import { createMessageForm } from "../message-form.js";
+import { MessageForm } from "../message-form.js";
 import { breadcrumbs, topicPath } from "../parts.js";
 import { createRecordList } from "../record-list.js";
 import { RecordSearch } from "../record-search.js";
@@ -29,7 +29,7 @@ export function mount(root, context) {
 	/** @type {number | null} */
 	let partitionCount = null;
 	const send = createSendDialog(name, () => partitionCount);
-	const form = createMessageForm(show, toggleTail);
+	const form = new MessageForm(show, toggleTail);
 	const list = createRecordList(name, move);
 	const search = new RecordSearch(topicUrl(name), list, context);
 	const tail = new RecordTail(topicUrl(name), list, context, () =>
