@@ -15,6 +15,7 @@ mod shard;
 mod sliding;
 mod snapshot;
 mod strip;
+pub mod text;
 mod time;
 mod value;
 mod view;

@@ -1,7 +1,8 @@
-//! The files of the pages, which are part of the binary.
+//! The files of the pages, compiled into the binary.
 //!
-//! Owns: what lies in `assets/`, under `/assets/…`. Invariant: only what was built in is answered; a path is a name in a
-//! list, never a path of this machine.
+//! Owns: the files of `assets/`, served under `/assets/…`.
+//! Invariant: a path is looked up in a list of compiled files; it never reaches the file system.
+//! After a crash: nothing survives or needs to.
 
 use std::collections::HashMap;
 use std::hash::Hasher;
@@ -34,17 +35,15 @@ static ASSETS_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLock::ne
             if let Some(name) = file.path().to_str() {
                 let bytes =
                     if name.ends_with(".js") { without_comment_lines(file.contents()) } else { file.contents() };
-                all.insert(
-                    name,
-                    AssetFile { bytes, content_type: content_type_of_name(name), etag: compute_etag(bytes) },
-                );
+                let (content_type, etag) = (content_type_of_name(name), compute_etag(bytes));
+                all.insert(name, AssetFile { bytes, content_type, etag });
             }
         }
     }
     all
 });
 
-/// `/assets/…`, for any server.
+/// Returns the route `/assets/…`, for any server.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{*name}", get(serve_asset))
 }
@@ -53,20 +52,20 @@ async fn serve_asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     answer_with_asset(&name, &headers)
 }
 
-/// The file `name` (`job/index.html`), or that it is what the visitor has already.
+/// Answers with the file `name`, such as `job/index.html`, or with 304 if the visitor has the same file already.
 pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
     let Some(asset) = ASSETS_BY_NAME.get(name) else {
         return HttpFault::new(StatusCode::NOT_FOUND, "there is no such file").into_response();
     };
-    let about: [(HeaderName, &str); 2] = [(header::ETAG, &asset.etag), (header::CACHE_CONTROL, "no-cache")];
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.etag)) {
-        return (StatusCode::NOT_MODIFIED, about).into_response();
+    let caching: [(HeaderName, &str); 2] = [(header::ETAG, &asset.etag), (header::CACHE_CONTROL, "no-cache")];
+    let known_tags = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    if known_tags.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.etag)) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    (about, [(header::CONTENT_TYPE, asset.content_type)], asset.bytes).into_response()
+    (caching, [(header::CONTENT_TYPE, asset.content_type)], asset.bytes).into_response()
 }
 
-/// The text of a page, to be changed before it is sent.
+/// Returns the text of a page that is completed before it is sent.
 pub(crate) fn asset_text(name: &str) -> &'static str {
     ASSETS_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.bytes).ok()).unwrap_or_default()
 }

@@ -1,16 +1,40 @@
-//! Everything of Windrow that speaks HTTP: the pages of a job, their JSON twins, Flink's REST subset, metrics, and the
-//! Kafka UI.
+//! The HTTP side of Windrow: the pages of a job, their JSON, a subset of Flink's REST API, Prometheus metrics, and the Kafka
+//! UI.
 //!
-//! Owns: routes, pages, who may ask. Does not own: what is measured (the engine and the connectors count, the binary hands
-//! it over as an [`InstanceReport`]), starting and stopping (the binary).
-//! Invariants: (1) nothing here is waited for by a worker; (2) what a page shows follows from reports alone, so every
-//! instance can show the whole job; (3) no request names a file that is read, or an address that is asked.
-//! After a crash: nothing here survives or needs to; what an instance published of itself is swept by the others.
+//! Each instance of a job describes itself in an [`InstanceReport`] and publishes it in the checkpoint store. A server
+//! assembles the reports of all instances into a [`JobReport`], so every instance can answer for the whole job. Handlers only
+//! read reports; the few calls that block (Redis, the checkpoint store, Kafka) run beside them, within bounds.
+//!
+//! ```text
+//!  workers ─► counters ─► ReportSource (binary)              checkpoint store, folder instances/
+//!                              │ InstanceReport                    ▲             │
+//!                              ▼                                   │             ▼
+//!                       JobServerContext ─► peers::ReportPublisher ┘   peers::PeerInstances
+//!                              │ ▲                                               │
+//!                              │ └────────────── reports of the others ──────────┘
+//!                              ▼
+//!                          JobReport ─┬─► api, live    JSON, server-sent events
+//!                                     ├─► flink        Flink's REST
+//!                                     ├─► health       /healthz, /readyz
+//!                                     └─► metrics      /metrics (this instance only)
+//!
+//!  browser ─► server (socket, bounds) ─► guard (who may ask) ─► routes ─► the handlers above
+//! ```
+//!
+//! Files to read first:
+//! [`server_context.rs`](../src/windrow_web/server_context.rs.html) (what handlers share),
+//! [`job/job_report.rs`](../src/windrow_web/job/job_report.rs.html) (the job, assembled from reports),
+//! [`api.rs`](../src/windrow_web/api.rs.html) (the routes of the JSON API).
+//!
+//! Owns: routes, pages, who may ask. Does not own: measuring (the engine and the connectors count, the binary makes the
+//! report), starting and stopping (the binary).
+//! Invariants: (1) no worker waits for this crate; (2) what a page shows depends on reports alone, so every instance can show
+//! the whole job; (3) no request names a file to read or an address to ask.
+//! After a crash: nothing here survives or needs to; the other instances delete the published report.
 
 pub mod answers;
 pub mod api;
 pub mod assets;
-pub mod console;
 pub mod controls;
 pub mod flink;
 pub mod guard;
@@ -20,13 +44,16 @@ pub mod kafka;
 pub mod live;
 pub mod metrics;
 pub mod peers;
+pub mod query;
+pub mod random;
 pub mod report;
 pub mod routes;
 pub mod secrets;
 pub mod server;
+pub mod server_context;
 mod words;
 
-pub use console::{JobServerContext, RecentRowSource, ReportSource};
-pub use controls::{SavepointRefusal, SavepointState};
+pub use controls::{AfterSavepoint, SavepointOrder, SavepointRefusal, SavepointState};
 pub use job::{JobReport, job_id};
 pub use report::InstanceReport;
+pub use server_context::{JobServerContext, RecentRowSource, ReportSource};

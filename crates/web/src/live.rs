@@ -1,8 +1,9 @@
-//! Pages that stay up to date: server-sent events, one build per second and page, not per visitor.
+//! Pages that stay up to date: server-sent events. A message is built once a second per page, not per visitor.
 //!
-//! Owns: who listens to what. Does not own: what is said.
-//! Invariants: (1) nothing is built while nobody listens; (2) a listener that reads slowly skips messages, none are kept
-//! for it; (3) when the last listener is gone, so is the task that built for it.
+//! Owns: which pages have listeners. Does not own: the content of messages.
+//! Invariants: (1) nothing is built without a listener; (2) a listener that reads slowly skips messages, and none are kept
+//! for it; (3) when the last listener has left, the task that builds its messages ends.
+//! After a crash: browsers reconnect by themselves.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -10,34 +11,49 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, unfold};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Between two messages.
+use crate::server_context::JobServerContext;
+
+/// The time between two messages of a page.
 pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds a message. It is told the number of the message since it was first asked: 0 is a listener's first message.
+/// Builds a message from its number. Number 0 is the first message of a listener, whichever message that is of the page.
 pub type MessageBuilder = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
 
-/// What is being listened to. A handle: clones are the same.
+/// Returns a builder that makes messages from the shared context.
+pub(crate) fn message_builder<F>(
+    context: &Arc<JobServerContext>,
+    build: impl Fn(Arc<JobServerContext>, u64) -> F + Send + Sync + 'static,
+) -> MessageBuilder
+where
+    F: Future<Output = String> + Send + 'static,
+{
+    let context = Arc::clone(context);
+    Arc::new(move |number| build(Arc::clone(&context), number).boxed())
+}
+
+/// The pages that have listeners. A handle: clones share the same pages.
 #[derive(Clone, Default)]
 pub struct LiveFeeds(Arc<Mutex<HashMap<String, watch::Sender<Arc<str>>>>>);
 
 impl LiveFeeds {
-    /// Listens to `page` (with its parameters: what is built for one listener goes to all of that name). The first message
-    /// comes at once, the others after `every`, usually [`EVERY`].
+    /// Follows `page`. The name includes its parameters, because all listeners of a name receive the same messages. The first
+    /// message is sent at once, the others every `period`, usually [`MESSAGE_INTERVAL`].
     pub fn follow(
         &self,
         page: String,
         period: Duration,
-        build: MessageBuilder,
+        builder: MessageBuilder,
     ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + Send + use<>> {
-        let messages = self.subscribe_page(page, period, Arc::clone(&build));
-        let stream = unfold((messages, Some(build)), async |(mut messages, first)| {
-            let text: Arc<str> = match first {
-                Some(build) => build(0).await.into(),
+        let messages = self.subscribe_page(page, period, Arc::clone(&builder));
+        let stream = unfold((messages, Some(builder)), async |(mut messages, first_builder)| {
+            let text: Arc<str> = match first_builder {
+                Some(builder) => builder(0).await.into(),
                 None => {
                     messages.changed().await.ok()?;
                     messages.borrow_and_update().clone()
@@ -48,20 +64,20 @@ impl LiveFeeds {
         Sse::new(stream).keep_alive(KeepAlive::default())
     }
 
-    /// How many pages are being built; for tests.
+    /// Returns the number of pages for which messages are built; for tests.
     #[must_use]
     pub fn active_page_count(&self) -> usize {
         self.lock_feeds().len()
     }
 
-    fn subscribe_page(&self, page: String, every: Duration, build: MessageBuilder) -> watch::Receiver<Arc<str>> {
+    fn subscribe_page(&self, page: String, period: Duration, builder: MessageBuilder) -> watch::Receiver<Arc<str>> {
         let mut feeds = self.lock_feeds();
         if let Some(sender) = feeds.get(&page) {
             return sender.subscribe();
         }
         let (sender, receiver) = watch::channel(Arc::from(""));
         feeds.insert(page.clone(), sender.clone());
-        tokio::spawn(self.clone().build_messages(page, sender, every, build));
+        tokio::spawn(self.clone().build_messages(page, sender, period, builder));
         receiver
     }
 
@@ -69,13 +85,13 @@ impl LiveFeeds {
         self,
         page: String,
         sender: watch::Sender<Arc<str>>,
-        every: Duration,
-        build: MessageBuilder,
+        period: Duration,
+        builder: MessageBuilder,
     ) {
-        let mut ticks = interval(every);
+        let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await; // at once: each listener has built its own first message
-        for second in 1.. {
+        ticks.tick().await; // at once: each listener builds its own first message
+        for number in 1.. {
             tokio::select! {
                 () = sender.closed() => {}
                 _ = ticks.tick() => {}
@@ -87,7 +103,7 @@ impl LiveFeeds {
                     return;
                 }
             }
-            sender.send_replace(build(second).await.into());
+            sender.send_replace(builder(number).await.into());
         }
     }
 

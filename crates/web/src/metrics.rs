@@ -1,11 +1,11 @@
-//! `/metrics`: what this process says of itself, in Prometheus' text format.
+//! `/metrics`: the report of this process in Prometheus' text format.
 //!
-//! Owns: names, units and help texts. Does not own: what is measured (an [`InstanceReport`]), nor other instances:
-//! Prometheus asks each for its own.
-//! Invariants: (1) units are seconds, bytes and ratios; a counter's name ends with `_total`; (2) what is not known has no
-//! sample, rather than one that lies; (3) what Prometheus computes itself (rates, quantiles) is not there; (4) a label's
-//! values are bounded by the pipeline, the workers and the partitions: nothing that comes from a record is one.
-//! After a crash: counters begin at zero again, which Prometheus takes into account.
+//! Owns: names, units and help texts. Does not own: what is measured (an [`InstanceReport`]), nor other instances: Prometheus
+//! asks each of them.
+//! Invariants: (1) units are seconds, bytes and ratios, and the name of a counter ends with `_total`; (2) an unknown value has
+//! no sample; (3) what Prometheus computes itself (rates, quantiles) is left out; (4) pipeline, workers and partitions bound
+//! the values of labels: no label holds data from a record.
+//! After a crash: counters start at zero again, which Prometheus takes into account.
 
 mod checkpoints;
 mod dependencies;
@@ -30,19 +30,19 @@ use prometheus::{Result, TextEncoder};
 use windrow_spec::Pipeline;
 
 use self::families::MetricFamilies;
-use crate::report::PartitionReport;
-use crate::{InstanceReport, JobServerContext};
+use crate::report::{InstanceReport, PartitionReport};
+use crate::server_context::{JobServerContext, SharedContext};
 
-/// The version of the format, and that labels may hold any character.
+/// The version of the text format, and its encoding: labels may hold any character.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The route `/metrics`.
+/// Returns the route `/metrics`.
 pub fn router() -> Router<Arc<JobServerContext>> {
     Router::new().route("/metrics", get(get_metrics))
 }
 
-async fn get_metrics(State(console): State<Arc<JobServerContext>>) -> Response {
-    let mut families = collect_families(&console.report_source.report(), &console.pipeline);
+async fn get_metrics(State(context): SharedContext) -> Response {
+    let mut families = collect_families(&context.report_source.report(), &context.pipeline);
     process::add_process_metrics(&mut families);
     match encode_families(&families) {
         Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
@@ -50,10 +50,10 @@ async fn get_metrics(State(console): State<Arc<JobServerContext>>) -> Response {
     }
 }
 
-/// What `report` says, in Prometheus' text format; the process's own figures (`process_…`) are only in `/metrics`.
+/// Renders `report` in Prometheus' text format. The metrics of the process itself (`process_…`) are only in `/metrics`.
 ///
 /// # Errors
-/// When a metric cannot be written, which no report brings about.
+/// When a metric cannot be encoded, which no report causes.
 pub fn render(report: &InstanceReport, pipeline: &Pipeline) -> Result<String> {
     encode_families(&collect_families(report, pipeline))
 }
@@ -72,7 +72,7 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
     families
 }
 
-/// Its partitions, each once: while one moves from worker to worker both may speak of it, and the larger epoch is right.
+/// Returns each partition once. While a partition moves between workers, both may report it; the larger epoch is right.
 fn newest_partitions(report: &InstanceReport) -> Vec<&PartitionReport> {
     let mut latest = BTreeMap::new();
     for one in &report.partitions {

@@ -7,14 +7,15 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use crate::{JobServerContext, api, assets, flink, health, metrics};
+use crate::server_context::JobServerContext;
+use crate::{api, assets, flink, health, metrics};
 
-/// Where people are; the page itself finds out what to show.
+/// The paths of pages. All have the same file, which reads its own path to decide what to show.
 const PAGES: [&str; 7] =
     ["/", "/partitions", "/checkpoints", "/features", "/features/{user}", "/problems", "/pipeline"];
 
-/// The job's pages, their JSON, health, and what other parts answer; [`crate::guard::protect`] belongs around it.
-pub fn build_job_router(console: Arc<JobServerContext>) -> Router {
+/// Returns the job's pages, their JSON, health, Flink's REST and metrics. Apply [`crate::guard::protect`] to the result.
+pub fn build_job_router(context: Arc<JobServerContext>) -> Router {
     let mut router = Router::new();
     for page in PAGES {
         router = router.route(page, get(serve_job_page));
@@ -25,7 +26,7 @@ pub fn build_job_router(console: Arc<JobServerContext>) -> Router {
         .merge(flink::router())
         .merge(health::router())
         .merge(metrics::router())
-        .with_state(console)
+        .with_state(context)
 }
 
 async fn serve_job_page(headers: HeaderMap) -> impl IntoResponse {

@@ -1,6 +1,6 @@
-//! Leaving logins out of what people are shown.
+//! Removing logins from what is shown.
 
-/// `url` without user and password, which may also stand in what follows its `?`.
+/// Returns `url` without user and password, and without the parameters behind its `?`, which may hold them, too.
 #[must_use]
 pub fn redact_url_login(url: &str) -> String {
     let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?***"));
@@ -14,25 +14,26 @@ fn redact_url_user(url: &str) -> String {
     }
 }
 
-/// The text of a pipeline file without the logins in it; `redis` is the URL of Redis that was read from it. Rather leaves
-/// out too much: in each line everything between the first `://` and the last `@`.
+/// Returns the text of a pipeline file without logins. `redis_url` is the URL of Redis in that file. Redacts too much rather
+/// than too little: in each line everything between the first `://` and the last `@`. Returns a comment instead of the text if
+/// a login would stay in it.
 #[must_use]
-pub fn redact_pipeline_text(text: &str, redis: &str) -> String {
-    let lines: String = text.split_inclusive('\n').map(redact_url_user).collect();
-    let login = redis.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
-    let left = |login: &str| {
+pub fn redact_pipeline_text(text: &str, redis_url: &str) -> String {
+    let redacted: String = text.split_inclusive('\n').map(redact_url_user).collect();
+    let login = redis_url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
+    let password_remains = |login: &str| {
         let password = login.split_once(':').map_or(login, |(_, password)| password);
-        !password.is_empty() && lines.contains(password)
+        !password.is_empty() && redacted.contains(password)
     };
-    let query = redis.split_once('?').map_or("", |(_, query)| query);
-    let in_query = query.split('&').any(|pair| pair.starts_with("pass=") || pair.starts_with("user="));
-    // Written so that it was not recognised.
-    let disguised = login.is_some_and(|login| lines == text || left(login));
-    if in_query || disguised {
-        return "# The pipeline file holds a login that cannot be left out of its text, so it is not shown; the plan is.\n"
+    let query = redis_url.split_once('?').map_or("", |(_, query)| query);
+    let login_is_in_query = query.split('&').any(|pair| pair.starts_with("pass=") || pair.starts_with("user="));
+    // The URL may be written with escapes or over several lines, and is then not recognised.
+    let login_is_hidden = login.is_some_and(|login| redacted == text || password_remains(login));
+    if login_is_in_query || login_is_hidden {
+        return "# The pipeline file holds a login that cannot be removed from its text, so only the plan is shown.\n"
             .to_owned();
     }
-    lines
+    redacted
 }
 
 #[cfg(test)]
@@ -42,8 +43,8 @@ mod tests {
     #[test]
     fn logins_are_left_out() {
         let text = "[sink.redis]\nurl = \"redis://user:hunter2@host:6379\" # mine\n# a@b\n";
-        let shown = redact_pipeline_text(text, "redis://user:hunter2@host:6379");
-        assert_eq!(shown, "[sink.redis]\nurl = \"redis://***@host:6379\" # mine\n# a@b\n");
+        let redacted = redact_pipeline_text(text, "redis://user:hunter2@host:6379");
+        assert_eq!(redacted, "[sink.redis]\nurl = \"redis://***@host:6379\" # mine\n# a@b\n");
         assert_eq!(redact_pipeline_text("url = 'redis://h'\n", "redis://h"), "url = 'redis://h'\n");
     }
 
@@ -62,8 +63,8 @@ mod tests {
             "url = \"\"\"redis://u:\\\n hunter2@h\"\"\"\n",
             "# hunter2\nurl = \"redis://u:hunter2@h\"\n",
         ] {
-            let shown = redact_pipeline_text(text, "redis://u:hunter2@h");
-            assert!(!shown.contains("hunter2"), "{shown}");
+            let redacted = redact_pipeline_text(text, "redis://u:hunter2@h");
+            assert!(!redacted.contains("hunter2"), "{redacted}");
         }
     }
 }

@@ -1,47 +1,100 @@
-//! `/api/overview`.
+//! `/api/overview`: the job at a glance.
 
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{is_own_instance, stages};
-use crate::{JobReport, JobServerContext};
+use super::instance_item::is_own_instance;
+use super::stages::render_stages;
+use crate::answers::to_json_text;
+use crate::job::{JobReport, ReportedItem};
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::query::QueryParameters;
+use crate::report::{ChartMark, InstanceReport};
+use crate::server_context::{JobServerContext, SharedContext};
 
 /// Marks that a chart can show.
 const MARKS_MAX: usize = 200;
+/// A live message holds the history once in this many messages, because the history changes every ten seconds.
+const MESSAGES_PER_HISTORY: u64 = 10;
 
-/// The job at a glance.
-pub(super) fn render_overview(console: &JobServerContext, job: &JobReport, with_history: bool) -> Value {
-    let (pipeline, every_ms) = (&console.pipeline, console.pipeline.checkpoint.interval_ms);
-    let instances = job.instances.iter().map(|one| {
-        json!({
-            "instance": one.instance, "host": one.host, "pid": one.pid, "version": one.version, "listen": one.listen,
-            "here": is_own_instance(job, one), "state": one.state, "started_at_ms": one.started_at_ms,
-            "reported_at_ms": one.reported_at_ms, "workers": one.workers.len(), "partitions": one.partitions.len(),
+#[derive(Deserialize)]
+pub(super) struct OverviewQuery {
+    #[serde(default = "include_history")]
+    history: bool,
+}
+
+const fn include_history() -> bool {
+    true
+}
+
+pub(super) async fn get_overview(
+    State(context): SharedContext,
+    QueryParameters(query): QueryParameters<OverviewQuery>,
+) -> impl IntoResponse {
+    let job = context.assemble_job().await;
+    Json(if query.history { render_with_history(&context, &job) } else { render_overview(&context, &job) })
+}
+
+pub(super) async fn stream_overview(
+    State(context): SharedContext,
+    Extension(feeds): Extension<LiveFeeds>,
+) -> impl IntoResponse {
+    let message = async |context: Arc<JobServerContext>, number: u64| {
+        let job = context.assemble_job().await;
+        to_json_text(&if number.is_multiple_of(MESSAGES_PER_HISTORY) {
+            render_with_history(&context, &job)
+        } else {
+            render_overview(&context, &job)
         })
-    });
-    let marks = job.newest_items(|one| &one.marks, |mark| mark.at_ms).into_iter().take(MARKS_MAX).map(
-        |(one, mark)| json!({ "at_ms": mark.at_ms, "kind": mark.kind, "text": mark.text, "instance": one.instance }),
-    );
-    let quantiles = |(p50, p99): (Option<f64>, Option<f64>)| json!({ "p50_ms": p50, "p99_ms": p99 });
-    let mut overview = json!({
+    };
+    feeds.follow("overview".to_owned(), MESSAGE_INTERVAL, message_builder(&context, message))
+}
+
+fn render_with_history(context: &JobServerContext, job: &JobReport) -> Value {
+    let mut overview = render_overview(context, job);
+    overview["history"] = json!(job.history());
+    overview
+}
+
+fn render_overview(context: &JobServerContext, job: &JobReport) -> Value {
+    let (pipeline, every_ms) = (&context.pipeline, context.pipeline.checkpoint.interval_ms);
+    let instances: Vec<Value> = job.instances.iter().map(|instance| render_instance(job, instance)).collect();
+    let marks = job.newest_items(|instance| &instance.marks, |mark| mark.at_ms);
+    json!({
         "now_ms": job.now_ms,
         "job": {
-            "id": console.job_id(), "name": pipeline.name, "topic": pipeline.source.kafka().topic,
+            "id": context.job_id(), "name": pipeline.name, "topic": pipeline.source.kafka().topic,
             "group": pipeline.source.kafka().group, "state": job.state(), "started_at_ms": job.started_at_ms(),
-            "version": job.instances.first().map(|here| here.version.as_str()),
+            "version": job.instances.first().map(|own| own.version.as_str()),
         },
-        "instances": instances.collect::<Vec<_>>(),
+        "instances": instances,
         "totals": job.totals(),
         "checkpoint": job.last_checkpoint(every_ms),
         "freshness": {
-            "append": quantiles(job.freshness(|freshness| &freshness.append)),
-            "event_time": quantiles(job.freshness(|freshness| &freshness.event_time)),
+            "append": job.freshness(|freshness| &freshness.append),
+            "event_time": job.freshness(|freshness| &freshness.event_time),
         },
-        "stages": stages::render_stages(pipeline, job),
+        "stages": render_stages(pipeline, job),
         "attention": job.attention_items(every_ms),
-        "marks": marks.collect::<Vec<_>>(),
-    });
-    if with_history {
-        overview["history"] = json!(job.history());
-    }
-    overview
+        "marks": marks.iter().take(MARKS_MAX).map(render_mark).collect::<Vec<_>>(),
+    })
+}
+
+fn render_instance(job: &JobReport, instance: &InstanceReport) -> Value {
+    json!({
+        "instance": instance.instance, "host": instance.host, "pid": instance.pid, "version": instance.version,
+        "listen": instance.listen, "here": is_own_instance(job, instance), "state": instance.state,
+        "started_at_ms": instance.started_at_ms, "reported_at_ms": instance.reported_at_ms,
+        "workers": instance.workers.len(), "partitions": instance.partitions.len(),
+    })
+}
+
+fn render_mark(mark: &ReportedItem<'_, ChartMark>) -> Value {
+    let ReportedItem { instance, item } = *mark;
+    json!({ "at_ms": item.at_ms, "kind": item.kind, "text": item.text, "instance": instance.instance })
 }

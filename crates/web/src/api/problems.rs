@@ -1,24 +1,48 @@
-//! `/api/problems`.
+//! `/api/problems`: late events, dead letters, warnings and errors, and what needs attention.
 
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::newest_items;
-use crate::JobServerContext;
+use super::instance_item::newest_items;
+use crate::answers::to_json_text;
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::server_context::{JobServerContext, SharedContext};
 
-/// Of each kind, newest first.
+/// Items of each kind in one answer.
 const PROBLEMS_SHOWN_MAX: usize = 500;
 
-pub(super) async fn render_problems(console: &JobServerContext) -> Value {
-    let job = console.assemble_job().await;
+pub(super) async fn get_problems(State(context): SharedContext) -> impl IntoResponse {
+    Json(render_problems(&context).await)
+}
+
+pub(super) async fn stream_problems(
+    State(context): SharedContext,
+    Extension(feeds): Extension<LiveFeeds>,
+) -> impl IntoResponse {
+    let message = async |context: Arc<JobServerContext>, _| to_json_text(&render_problems(&context).await);
+    feeds.follow("problems".to_owned(), MESSAGE_INTERVAL, message_builder(&context, message))
+}
+
+async fn render_problems(context: &JobServerContext) -> Value {
+    let job = context.assemble_job().await;
     let totals = job.totals();
+    let (late_events, dead_letters, exceptions) = (
+        newest_items(&job, |instance| &instance.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX),
+        newest_items(&job, |instance| &instance.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX),
+        newest_items(&job, |instance| &instance.exceptions, |exception| exception.at_ms, PROBLEMS_SHOWN_MAX),
+    );
     json!({
         "now_ms": job.now_ms,
         "counts": {
             "late_events": totals.late_events, "dead_letters": totals.dead_letters, "refused_rows": totals.refused_rows,
         },
-        "late_events": newest_items(&job, |one| &one.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX),
-        "dead_letters": newest_items(&job, |one| &one.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX),
-        "exceptions": newest_items(&job, |one| &one.exceptions, |exception| exception.at_ms, PROBLEMS_SHOWN_MAX),
-        "attention": job.attention_items(console.pipeline.checkpoint.interval_ms),
+        "late_events": late_events,
+        "dead_letters": dead_letters,
+        "exceptions": exceptions,
+        "attention": job.attention_items(context.pipeline.checkpoint.interval_ms),
     })
 }

@@ -1,6 +1,4 @@
-//! `/api/savepoints`.
-
-use std::sync::Arc;
+//! `/api/savepoints`: beginning a savepoint, and its state.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -11,7 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answers::{HttpFault, JsonAnswer};
-use crate::{JobServerContext, SavepointState};
+use crate::controls::{SavepointOrder, SavepointState};
+use crate::server_context::SharedContext;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,26 +20,24 @@ pub(super) struct SavepointRequestBody {
 }
 
 pub(super) async fn begin_savepoint(
-    State(console): State<Arc<JobServerContext>>,
-    wish: Result<Json<SavepointRequestBody>, JsonRejection>,
+    State(context): SharedContext,
+    body: Result<Json<SavepointRequestBody>, JsonRejection>,
 ) -> Result<impl IntoResponse, HttpFault> {
-    let Json(wish) = wish.map_err(|rejection| HttpFault::new(rejection.status(), rejection.body_text()))?;
-    let request = console.begin_savepoint(wish.to.as_deref(), None, false)?;
+    let Json(body) = body.map_err(|rejection| HttpFault::new(rejection.status(), rejection.body_text()))?;
+    let order = SavepointOrder { target_directory: body.to.as_deref(), ..SavepointOrder::default() };
+    let request = context.begin_savepoint(order)?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "request": request }))))
 }
 
-pub(super) async fn get_savepoint(
-    State(console): State<Arc<JobServerContext>>,
-    Path(request): Path<String>,
-) -> JsonAnswer<Value> {
-    let mut state = console.savepoint_state(&request);
+pub(super) async fn get_savepoint(State(context): SharedContext, Path(request): Path<String>) -> JsonAnswer<Value> {
+    let mut state = context.savepoint_state(&request);
     if state.is_none() {
-        // Perhaps another instance was asked.
-        console.assemble_job().await;
-        state = console.savepoint_state(&request);
+        // It may have been requested from another instance: read the newest reports.
+        context.assemble_job().await;
+        state = context.savepoint_state(&request);
     }
-    let nothing = || HttpFault::new(StatusCode::NOT_FOUND, "no savepoint was asked for by that name, or long ago");
-    Ok(Json(match state.ok_or_else(nothing)? {
+    let unknown = || HttpFault::new(StatusCode::NOT_FOUND, "no savepoint request has that name, or it is forgotten");
+    Ok(Json(match state.ok_or_else(unknown)? {
         SavepointState::InProgress { saved, partitions } => json!({
             "status": "in_progress", "saved": saved, "partitions": partitions, "location": null, "failure": null,
         }),

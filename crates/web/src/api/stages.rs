@@ -1,52 +1,60 @@
-//! The pipeline as a picture: Kafka, decoding, each feature view, Redis.
+//! The pipeline as stages: Kafka, decoding, each feature view, Redis.
 
 use serde_json::{Value, json};
+use windrow_core::text::format_plural;
 use windrow_spec::Pipeline;
 
-use crate::JobReport;
-use crate::job::{AttentionLevel, BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
-use crate::report::ReachabilityReport;
+use crate::job::thresholds::{BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
+use crate::job::{AttentionLevel, JobReport};
+use crate::report::{ReachabilityReport, RedisReport};
 use crate::secrets::redact_url_login;
-use crate::words::{format_count, format_window};
+use crate::words::format_window;
 
+/// Returns the stages in the order of the data.
 pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {
     let totals = job.totals();
-    let (kafka, redis) = (job.kafka_reachability(), job.redis_reachability());
-    let soon = |soon: bool| if soon { AttentionLevel::Soon } else { AttentionLevel::Well };
-    let level = |reach: &ReachabilityReport, held: bool| {
-        if reach.away_since_ms.is_some() { AttentionLevel::Act } else { soon(held) }
-    };
-    let busy = soon(totals.busy > BUSY_SHARE_MAX);
-    let partitions = format_count(totals.partitions, "partition");
-    let mut stages = vec![
-        json!({
-            "id": "source", "kind": "source", "name": "Kafka",
-            "detail": format!("{}, {partitions}", pipeline.source.kafka().topic),
-            "rate_per_s": totals.records_per_s, "level": level(&kafka, job.is_falling_behind()),
-            "facts": { "lag": totals.lag, "behind_ms": totals.behind_ms },
-            "away_since_ms": kafka.away_since_ms, "reason": kafka.reason,
-        }),
-        json!({
-            "id": "decode", "kind": "decode", "name": "decode", "detail": "json", "rate_per_s": totals.records_per_s,
-            "level": busy, "facts": { "dead_letters": totals.dead_letters },
-        }),
-    ];
-    let known = job.views();
+    let busy_level = if totals.busy > BUSY_SHARE_MAX { AttentionLevel::Soon } else { AttentionLevel::Well };
+    let decode = json!({
+        "id": "decode", "kind": "decode", "name": "decode", "detail": "json", "rate_per_s": totals.records_per_s,
+        "level": busy_level, "facts": { "dead_letters": totals.dead_letters },
+    });
+    let mut stages = vec![render_source(pipeline, job), decode];
+    let view_reports = job.views();
     stages.extend(pipeline.views.iter().map(|view| {
         let name = &*view.name;
-        let report = known.iter().find(|report| report.name == name).cloned().unwrap_or_default();
+        let report = view_reports.iter().find(|report| report.name == name).cloned().unwrap_or_default();
         json!({
             "id": format!("view-{name}"), "kind": "feature_view", "name": name,
-            "detail": format_window(view.window), "rate_per_s": report.rows_per_s, "level": busy,
+            "detail": format_window(view.window), "rate_per_s": report.rows_per_s, "level": busy_level,
             "facts": { "rows": report.rows, "late_events": report.late_events, "entities": report.entities },
         })
     }));
+    stages.push(render_sink(pipeline, job));
+    stages
+}
+
+fn render_source(pipeline: &Pipeline, job: &JobReport) -> Value {
+    let (totals, kafka) = (job.totals(), job.kafka_reachability());
+    let partitions = format_plural(totals.partitions as u64, "partition");
+    let level = dependency_level(&kafka, job.is_falling_behind());
+    json!({
+        "id": "source", "kind": "source", "name": "Kafka",
+        "detail": format!("{}, {partitions}", pipeline.source.kafka().topic),
+        "rate_per_s": totals.records_per_s, "level": level,
+        "facts": { "lag": totals.lag, "behind_ms": totals.behind_ms },
+        "away_since_ms": kafka.away_since_ms, "reason": kafka.reason,
+    })
+}
+
+fn render_sink(pipeline: &Pipeline, job: &JobReport) -> Value {
+    let (totals, redis) = (job.totals(), job.redis_reachability());
     let sum =
-        |of: fn(&crate::report::RedisReport) -> u64| -> u64 { job.instances.iter().map(|one| of(&one.redis)).sum() };
-    let slowest = job.instances.iter().map(|one| one.redis.transaction_ms).fold(0.0, f64::max);
-    stages.push(json!({
+        |select: fn(&RedisReport) -> u64| -> u64 { job.instances.iter().map(|instance| select(&instance.redis)).sum() };
+    let slowest = job.instances.iter().map(|instance| instance.redis.transaction_ms).fold(0.0, f64::max);
+    json!({
         "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_login(&pipeline.sink.redis().url),
-        "rate_per_s": totals.rows_per_s, "level": level(&redis, totals.backpressured > BACKPRESSURE_SHARE_MAX),
+        "rate_per_s": totals.rows_per_s,
+        "level": dependency_level(&redis, totals.backpressured > BACKPRESSURE_SHARE_MAX),
         "facts": {
             "transaction_ms": slowest,
             "waiting_bytes": sum(|redis| redis.waiting_bytes),
@@ -54,6 +62,15 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
             "refused_rows": totals.refused_rows,
         },
         "away_since_ms": redis.away_since_ms, "reason": redis.reason,
-    }));
-    stages
+    })
+}
+
+fn dependency_level(dependency: &ReachabilityReport, slows_the_job: bool) -> AttentionLevel {
+    if dependency.is_unreachable() {
+        AttentionLevel::Act
+    } else if slows_the_job {
+        AttentionLevel::Soon
+    } else {
+        AttentionLevel::Well
+    }
 }

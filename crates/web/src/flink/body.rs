@@ -1,12 +1,19 @@
-//! What a POST says.
+//! The bodies of POST requests.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::fault::{self, HttpFault};
-use super::look::is_flink_id;
+use super::fault::bad_request;
+use super::flink_job::is_flink_id;
+use crate::answers::HttpFault;
 
-/// `/jobs/:id/savepoints`
+/// A body that may be left out.
+pub(super) trait RequestBody: DeserializeOwned + Default {
+    /// Flink's name of the body, for error messages.
+    const FLINK_NAME: &str;
+}
+
+/// The body of `/jobs/:id/savepoints`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct SavepointBody {
@@ -20,7 +27,7 @@ pub(super) struct SavepointBody {
     pub(super) trigger_id: Option<String>,
 }
 
-/// `/jobs/:id/stop`
+/// The body of `/jobs/:id/stop`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct StopBody {
@@ -33,7 +40,7 @@ pub(super) struct StopBody {
     pub(super) trigger_id: Option<String>,
 }
 
-/// `/jobs/:id/checkpoints`
+/// The body of `/jobs/:id/checkpoints`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CheckpointBody {
@@ -43,7 +50,7 @@ pub(super) struct CheckpointBody {
     pub(super) trigger_id: Option<String>,
 }
 
-/// Both are written as Windrow writes them.
+/// Flink's formats of savepoints. Windrow accepts both and writes its own.
 #[derive(Deserialize)]
 enum SavepointFormat {
     #[serde(rename = "CANONICAL")]
@@ -52,7 +59,7 @@ enum SavepointFormat {
     Native,
 }
 
-/// Which of them it is, Windrow decides.
+/// Flink's kinds of checkpoints. Windrow accepts all and decides by itself.
 #[derive(Deserialize)]
 enum CheckpointKind {
     #[serde(rename = "CONFIGURED")]
@@ -63,36 +70,35 @@ enum CheckpointKind {
     Incremental,
 }
 
-impl SavepointBody {
-    pub(super) const FLINK_NAME: &str = "SavepointTriggerRequestBody";
+impl RequestBody for SavepointBody {
+    const FLINK_NAME: &str = "SavepointTriggerRequestBody";
 }
 
-impl StopBody {
-    pub(super) const FLINK_NAME: &str = "StopWithSavepointRequestBody";
+impl RequestBody for StopBody {
+    const FLINK_NAME: &str = "StopWithSavepointRequestBody";
 }
 
-impl CheckpointBody {
-    pub(super) const FLINK_NAME: &str = "CheckpointTriggerRequestBody";
+impl RequestBody for CheckpointBody {
+    const FLINK_NAME: &str = "CheckpointTriggerRequestBody";
 }
 
-/// Reads a body; without one all is left to Windrow.
-pub(super) fn parse_body<T: DeserializeOwned + Default>(name: &str, bytes: &[u8]) -> Result<T, HttpFault> {
+/// Parses a body. An empty body stands for the defaults.
+pub(super) fn parse_body<B: RequestBody>(bytes: &[u8]) -> Result<B, HttpFault> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(T::default());
+        return Ok(B::default());
     }
-    let wrong =
-        |error: serde_json::Error| fault::bad_request(format!("Request did not match expected format {name}: {error}"));
-    // A sequence would be taken field by field otherwise.
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(wrong)?;
-    serde_json::from_value(object.into()).map_err(wrong)
+    let malformed = |error: serde_json::Error| {
+        bad_request(format!("Request did not match expected format {}: {error}", B::FLINK_NAME))
+    };
+    // Through an object, because a JSON array would be taken field by field.
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(malformed)?;
+    serde_json::from_value(object.into()).map_err(malformed)
 }
 
-/// A trigger id, as it is compared.
+/// Returns a trigger id in lower case.
 pub(super) fn parse_trigger_id(id: Option<String>) -> Result<Option<String>, HttpFault> {
     match id {
-        Some(id) if !is_flink_id(&id) => {
-            Err(fault::bad_request(format!("triggerId: \"{id}\" is not 32 hexadecimal digits")))
-        }
+        Some(id) if !is_flink_id(&id) => Err(bad_request(format!("triggerId: \"{id}\" is not 32 hexadecimal digits"))),
         id => Ok(id.map(|id| id.to_ascii_lowercase())),
     }
 }

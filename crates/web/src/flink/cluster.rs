@@ -4,24 +4,25 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::look::FlinkJob;
+use super::flink_job::FlinkJob;
 use crate::report::{InstanceReport, InstanceState};
 
-/// The version of Flink whose API this is; clients choose what they send by it.
+/// The version of Flink whose API is answered. Clients decide by it what they send.
 const FLINK_VERSION: &str = "2.3.0";
 /// How often Flink's own pages ask, in milliseconds.
 const REFRESH_INTERVAL_MS: i64 = 3_000;
 
-/// `/config`
-pub(super) fn render_config(look: &FlinkJob<'_>) -> Value {
-    let zone = &look.pipeline.event.time_zone;
-    let offset = Timestamp::from_millisecond(look.now_ms).map(|now| zone.to_offset(now).seconds()).unwrap_or_default();
+/// Renders `/config`.
+pub(super) fn render_config(job: &FlinkJob<'_>) -> Value {
+    let zone = &job.pipeline.event.time_zone;
+    let now = Timestamp::from_millisecond(job.now_ms);
+    let offset_s = now.map(|now| zone.to_offset(now).seconds()).unwrap_or_default();
     json!({
         "refresh-interval": REFRESH_INTERVAL_MS,
         "timezone-name": zone_name(zone),
-        "timezone-offset": i64::from(offset) * 1_000,
+        "timezone-offset": i64::from(offset_s) * 1_000,
         "flink-version": FLINK_VERSION,
-        "flink-revision": windrow_revision(look),
+        "flink-revision": windrow_revision(job),
         "features": { "web-submit": false, "web-cancel": true, "web-rescale": false, "web-history": false },
     })
 }
@@ -30,62 +31,61 @@ fn zone_name(zone: &TimeZone) -> String {
     zone.iana_name().map_or_else(|| "UTC".to_owned(), str::to_owned)
 }
 
-/// Says that it is Windrow that answers.
-fn windrow_revision(look: &FlinkJob<'_>) -> String {
-    format!("windrow {}", look.instances.first().map_or("", |one| one.version.as_str()))
+/// Returns the version of Windrow, where Flink has its revision.
+fn windrow_revision(job: &FlinkJob<'_>) -> String {
+    format!("windrow {}", job.instances.first().map_or("", |instance| instance.version.as_str()))
 }
 
-/// `/overview`
-pub(super) fn render_cluster_overview(look: &FlinkJob<'_>) -> Value {
-    let running = look.status() == "RUNNING";
+/// Renders `/overview`.
+pub(super) fn render_cluster_overview(job: &FlinkJob<'_>) -> Value {
+    let is_running = job.status() == "RUNNING";
     json!({
-        "taskmanagers": look.instances.len(),
-        "slots-total": look.instances.iter().map(|one| one.workers.len()).sum::<usize>(),
-        "slots-available": look.instances.iter().map(count_free_slots).sum::<usize>(),
-        "jobs-running": usize::from(running),
+        "taskmanagers": job.instances.len(),
+        "slots-total": job.instances.iter().map(|instance| instance.workers.len()).sum::<usize>(),
+        "slots-available": job.instances.iter().map(count_free_slots).sum::<usize>(),
+        "jobs-running": usize::from(is_running),
         "jobs-finished": 0,
         "jobs-cancelled": 0,
         "jobs-failed": 0,
         "flink-version": FLINK_VERSION,
-        "flink-commit": windrow_revision(look),
+        "flink-commit": windrow_revision(job),
     })
 }
 
-/// Workers without a partition.
-fn count_free_slots(one: &InstanceReport) -> usize {
-    let idle = |worker: &usize| !one.partitions.iter().any(|partition| partition.worker == *worker);
-    (0..one.workers.len()).filter(idle).count()
+/// Returns the number of workers without a partition.
+fn count_free_slots(instance: &InstanceReport) -> usize {
+    let is_free = |worker: &usize| !instance.partitions.iter().any(|partition| partition.worker == *worker);
+    (0..instance.workers.len()).filter(is_free).count()
 }
 
-/// `/taskmanagers`
-pub(super) fn render_task_managers(look: &FlinkJob<'_>) -> Value {
-    let each: Vec<Value> = look.instances.iter().map(render_task_manager).collect();
-    json!({ "taskmanagers": each })
+/// Renders `/taskmanagers`.
+pub(super) fn render_task_managers(job: &FlinkJob<'_>) -> Value {
+    let task_managers: Vec<Value> = job.instances.iter().map(render_task_manager).collect();
+    json!({ "taskmanagers": task_managers })
 }
 
-/// What Flink tells of a machine and Windrow does not is 0.
-fn render_task_manager(one: &InstanceReport) -> Value {
-    let nothing = json!({
+/// Renders an instance as a task manager. Resources that Windrow does not report are 0.
+fn render_task_manager(instance: &InstanceReport) -> Value {
+    let no_resources = json!({
         "cpuCores": 0.0, "taskHeapMemory": 0, "taskOffHeapMemory": 0, "managedMemory": 0, "networkMemory": 0,
         "extendedResources": {},
     });
-
     json!({
-        "id": one.instance,
-        "path": if one.listen.is_empty() { one.host.clone() } else { one.listen.clone() },
+        "id": instance.instance,
+        "path": if instance.listen.is_empty() { &instance.host } else { &instance.listen },
         "dataPort": 0,
         "jmxPort": -1,
-        "timeSinceLastHeartbeat": one.reported_at_ms,
-        "slotsNumber": one.workers.len(),
-        "freeSlots": count_free_slots(one),
-        "assignedTasks": one.partitions.len(),
-        "totalResource": nothing,
-        "freeResource": nothing,
-        "hardware": { "cpuCores": one.workers.len(), "physicalMemory": 0, "freeMemory": 0, "managedMemory": 0 },
+        "timeSinceLastHeartbeat": instance.reported_at_ms,
+        "slotsNumber": instance.workers.len(),
+        "freeSlots": count_free_slots(instance),
+        "assignedTasks": instance.partitions.len(),
+        "totalResource": no_resources,
+        "freeResource": no_resources,
+        "hardware": { "cpuCores": instance.workers.len(), "physicalMemory": 0, "freeMemory": 0, "managedMemory": 0 },
         "memoryConfiguration": {
             "frameworkHeap": 0, "taskHeap": 0, "frameworkOffHeap": 0, "taskOffHeap": 0, "networkMemory": 0,
             "managedMemory": 0, "jvmMetaspace": 0, "jvmOverhead": 0, "totalFlinkMemory": 0, "totalProcessMemory": 0,
         },
-        "blocked": one.state == InstanceState::Stopping,
+        "blocked": instance.state == InstanceState::Stopping,
     })
 }

@@ -1,52 +1,54 @@
 //! `/jobs/:id/exceptions`: the warnings and errors of all instances' logs.
 
+use std::cmp::Reverse;
+
 use serde_json::{Value, json};
 
-use super::fault::{self, HttpFault};
-use super::look::FlinkJob;
+use super::fault::bad_query_parameter;
+use super::flink_job::FlinkJob;
+use crate::answers::HttpFault;
 
-/// Flink's default.
+/// The number of exceptions in an answer if the request names none; Flink's default.
 const EXCEPTIONS_DEFAULT: usize = 20;
 
-/// Newest first, at most `max` of them.
-pub(super) fn render_exceptions(look: &FlinkJob<'_>, max: Option<&str>) -> Result<Value, HttpFault> {
-    let max = match max.map(|max| (max, max.parse::<usize>())) {
+/// Renders at most `max` exceptions, newest first.
+pub(super) fn render_exceptions(job: &FlinkJob<'_>, max: Option<&str>) -> Result<Value, HttpFault> {
+    let max = match max {
         None => EXCEPTIONS_DEFAULT,
-        Some((_, Ok(max))) if max > 0 => max,
-        Some((text, _)) => {
-            return Err(fault::bad_request(format!(
-                "Cannot resolve query parameter (maxExceptions) from value \"{text}\"."
-            )));
-        }
+        Some(text) => match text.parse::<usize>() {
+            Ok(max) if max > 0 => max,
+            _ => return Err(bad_query_parameter("maxExceptions", text)),
+        },
     };
-    let mut all: Vec<_> =
-        look.instances.iter().flat_map(|one| one.exceptions.iter().map(move |exception| (one, exception))).collect();
-    all.sort_by_key(|(_, exception)| std::cmp::Reverse(exception.at_ms));
-    let entries: Vec<Value> = all
+    let all = job.instances.iter().flat_map(|instance| instance.exceptions.iter().map(move |it| (instance, it)));
+    let mut newest_first: Vec<_> = all.collect();
+    newest_first.sort_by_key(|(_, exception)| Reverse(exception.at_ms));
+    let entries: Vec<Value> = newest_first
         .iter()
         .take(max)
-        .map(|(one, exception)| {
+        .map(|(instance, exception)| {
             json!({
                 "exceptionName": format!("{} {}", exception.level, exception.target),
                 "stacktrace": exception.message,
                 "timestamp": exception.at_ms,
                 "failureLabels": {},
                 "taskName": exception.target,
-                "endpoint": one.host,
-                "location": one.host,
-                "taskManagerId": one.instance,
+                "endpoint": instance.host,
+                "location": instance.host,
+                "taskManagerId": instance.instance,
                 "concurrentExceptions": [],
             })
         })
         .collect();
-    let truncated = all.len() > max;
-    let newest = all.iter().map(|(_, exception)| *exception).find(|exception| exception.level == "error");
+    let is_truncated = newest_first.len() > max;
+    let newest_error =
+        newest_first.iter().map(|(_, exception)| *exception).find(|exception| exception.level == "error");
     Ok(json!({
-        "exceptionHistory": { "entries": entries, "truncated": truncated },
-        // Flink up to 1.20 says the same once more, and its client misses what is left out.
-        "root-exception": newest.map(|exception| exception.message.as_str()),
-        "timestamp": newest.map(|exception| exception.at_ms),
+        "exceptionHistory": { "entries": entries, "truncated": is_truncated },
+        // Flink up to 1.20 repeats the root exception, and its client requires these fields.
+        "root-exception": newest_error.map(|exception| exception.message.as_str()),
+        "timestamp": newest_error.map(|exception| exception.at_ms),
         "all-exceptions": [],
-        "truncated": truncated,
+        "truncated": is_truncated,
     }))
 }

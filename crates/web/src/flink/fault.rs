@@ -1,27 +1,37 @@
-//! What a request has instead of its answer, with the statuses that Flink gives.
+//! Faults with the statuses that Flink gives, and Flink's content type.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-pub(super) use crate::answers::HttpFault;
+use crate::answers::HttpFault;
 
-/// The request is wrong.
+/// Returns a fault for a malformed request.
 pub(super) fn bad_request(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::BAD_REQUEST, reason)
 }
 
-/// What it names is not there.
+/// Returns a fault for a request that names something unknown.
 pub(super) fn not_found(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::NOT_FOUND, reason)
 }
 
-/// It cannot be done as things stand.
+/// Returns a fault for a request that the state of the job does not allow.
 pub(super) fn conflict(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::CONFLICT, reason)
 }
 
-/// An answer as Flink gives it.
+/// Returns a fault for a path parameter that cannot be read, in Flink's words.
+pub(super) fn bad_path_parameter(name: &str, value: &str) -> HttpFault {
+    bad_request(format!("Cannot resolve path parameter ({name}) from value \"{value}\"."))
+}
+
+/// Returns a fault for a query parameter that cannot be read, in Flink's words.
+pub(super) fn bad_query_parameter(name: &str, value: &str) -> HttpFault {
+    bad_request(format!("Cannot resolve query parameter ({name}) from value \"{value}\"."))
+}
+
+/// Returns an answer with Flink's content type.
 pub(super) fn json_answer(status: StatusCode, value: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json; charset=UTF-8")], value.to_string()).into_response()
 }

@@ -1,14 +1,16 @@
-//! `/jobs` and what is below it of the job as a whole.
+//! `/jobs`, `/jobs/overview` and `/jobs/:id`.
 
 use serde_json::{Map, Value, json};
 
-use super::io::SubtaskIo;
-use super::look::FlinkJob;
-use super::plan;
-use super::stage::{Subtask, Vertex, count_per_state};
+use super::flink_job::FlinkJob;
+use super::plan::render_plan;
+use super::subtask::{Subtask, count_per_state};
+use super::subtask_io::SubtaskIo;
+use super::vertex::Vertex;
+use crate::report::ChartMark;
 
-/// A vertex's largest parallelism; Flink's default, since a topic may grow.
-pub(super) const MAX_PARALLELISM: usize = 128;
+/// The largest parallelism of a vertex: Flink's default, because a topic may grow.
+const MAX_PARALLELISM: usize = 128;
 /// Flink's states of a job.
 const JOB_STATES: [&str; 11] = [
     "INITIALIZING",
@@ -24,107 +26,111 @@ const JOB_STATES: [&str; 11] = [
     "RECONCILING",
 ];
 
-/// `/jobs`
-pub(super) fn render_jobs(look: &FlinkJob<'_>) -> Value {
-    json!({ "jobs": [{ "id": look.id, "status": look.status() }] })
+/// Renders `/jobs`.
+pub(super) fn render_jobs(job: &FlinkJob<'_>) -> Value {
+    json!({ "jobs": [{ "id": job.id, "status": job.status() }] })
 }
 
-/// `/jobs/overview`
-pub(super) fn render_jobs_overview(look: &FlinkJob<'_>) -> Value {
-    let mut tasks = count_per_state(all_subtasks(look).iter().map(Subtask::status), str::to_lowercase);
+/// Renders `/jobs/overview`.
+pub(super) fn render_jobs_overview(job: &FlinkJob<'_>) -> Value {
+    let subtasks: Vec<Subtask<'_>> = job.vertices().into_iter().flat_map(|vertex| job.subtasks(vertex)).collect();
+    let mut tasks = count_per_state(subtasks.iter().map(Subtask::status), str::to_lowercase);
     if let Value::Object(tasks) = &mut tasks {
-        tasks.insert("total".to_owned(), json!(all_subtasks(look).len()));
+        tasks.insert("total".to_owned(), json!(subtasks.len()));
     }
     json!({ "jobs": [{
-        "jid": look.id,
-        "name": look.pipeline.name,
+        "jid": job.id,
+        "name": job.pipeline.name,
         "job-type": "STREAMING",
         "schedulerType": "Default",
-        "start-time": look.started_at_ms(),
+        "start-time": job.started_at_ms(),
         "end-time": -1,
-        "duration": look.now_ms - look.started_at_ms(),
-        "state": look.status(),
-        "last-modification": last_modification_ms(look),
+        "duration": job.now_ms - job.started_at_ms(),
+        "state": job.status(),
+        "last-modification": last_modification_ms(job),
         "tasks": tasks,
         "pending-operators": 0,
     }] })
 }
 
-/// `/jobs/:id/status`
-pub(super) fn render_status(look: &FlinkJob<'_>) -> Value {
-    json!({ "status": look.status() })
+/// Renders `/jobs/:id/status`.
+pub(super) fn render_status(job: &FlinkJob<'_>) -> Value {
+    json!({ "status": job.status() })
 }
 
-/// `/jobs/:id`
-pub(super) fn render_job(look: &FlinkJob<'_>) -> Value {
-    let vertices: Vec<Value> = look.vertices().into_iter().map(|stage| render_vertex(look, stage)).collect();
-    let states = look.vertices().into_iter().map(|stage| vertex_status(&look.subtasks(stage)));
+/// Renders `/jobs/:id`.
+pub(super) fn render_job(job: &FlinkJob<'_>) -> Value {
+    let vertices: Vec<Value> = job.vertices().into_iter().map(|vertex| render_vertex(job, vertex)).collect();
+    let states = job.vertices().into_iter().map(|vertex| vertex_status(&job.subtasks(vertex)));
     json!({
-        "jid": look.id,
-        "name": look.pipeline.name,
+        "jid": job.id,
+        "name": job.pipeline.name,
         "isStoppable": true,
-        "state": look.status(),
+        "state": job.status(),
         "job-type": "STREAMING",
         "schedulerType": "Default",
-        "start-time": look.started_at_ms(),
+        "start-time": job.started_at_ms(),
         "end-time": -1,
-        "duration": look.now_ms - look.started_at_ms(),
-        "maxParallelism": MAX_PARALLELISM.max(look.partition_count()),
-        "now": look.now_ms,
-        "timestamps": render_timestamps(look),
+        "duration": job.now_ms - job.started_at_ms(),
+        "maxParallelism": max_parallelism(job),
+        "now": job.now_ms,
+        "timestamps": render_timestamps(job),
         "vertices": vertices,
         "status-counts": count_per_state(states, str::to_owned),
-        "plan": plan::render_plan(look),
+        "plan": render_plan(job),
         "pending-operators": 0,
     })
 }
 
-/// When the job came into each state; 0 where it never was or it is not known.
-fn render_timestamps(look: &FlinkJob<'_>) -> Value {
-    let at = |state: &str| match state {
-        "INITIALIZING" | "CREATED" => look.started_at_ms(),
-        "RUNNING" if look.status() == "RUNNING" => last_modification_ms(look),
-        "CANCELLING" if look.status() == "CANCELLING" => look.now_ms,
+/// Returns the largest parallelism that a vertex may have.
+pub(super) fn max_parallelism(job: &FlinkJob<'_>) -> usize {
+    MAX_PARALLELISM.max(job.partition_count())
+}
+
+/// Renders when the job entered each state; 0 if it never did, or that is unknown.
+fn render_timestamps(job: &FlinkJob<'_>) -> Value {
+    let entered_at_ms = |state: &str| match state {
+        "INITIALIZING" | "CREATED" => job.started_at_ms(),
+        "RUNNING" if job.status() == "RUNNING" => last_modification_ms(job),
+        "CANCELLING" if job.status() == "CANCELLING" => job.now_ms,
         _ => 0,
     };
-    JOB_STATES.into_iter().map(|state| (state.to_owned(), json!(at(state)))).collect::<Map<_, _>>().into()
+    JOB_STATES.into_iter().map(|state| (state.to_owned(), json!(entered_at_ms(state)))).collect::<Map<_, _>>().into()
 }
 
-/// The newest start, or change of owners.
-fn last_modification_ms(look: &FlinkJob<'_>) -> i64 {
-    let marks = look.instances.iter().flat_map(|one| &one.marks);
-    let changes = marks.filter(|mark| ["started", "assigned", "revoked"].contains(&mark.kind.as_str()));
-    changes.map(|mark| mark.at_ms).max().unwrap_or_default().max(look.started_at_ms())
+/// Returns the time of the newest start or change of owners.
+fn last_modification_ms(job: &FlinkJob<'_>) -> i64 {
+    let marks = job.instances.iter().flat_map(|instance| &instance.marks);
+    let changes = marks.filter(|mark| ChartMark::changes_owners(mark));
+    changes.map(|mark| mark.at_ms).max().unwrap_or_default().max(job.started_at_ms())
 }
 
-fn all_subtasks<'a>(look: &'a FlinkJob<'_>) -> Vec<Subtask<'a>> {
-    look.vertices().into_iter().flat_map(|stage| look.subtasks(stage)).collect()
+/// Returns the state of a vertex: that of its subtask that is furthest from running.
+fn vertex_status(subtasks: &[Subtask<'_>]) -> &'static str {
+    let furthest_first = ["CANCELING", "SCHEDULED", "INITIALIZING"];
+    let has = |state: &&str| subtasks.iter().any(|subtask| subtask.status() == *state);
+    furthest_first.into_iter().find(has).unwrap_or("RUNNING")
 }
 
-/// A vertex is what the least of its subtasks is.
-pub(super) fn vertex_status(subtasks: &[Subtask<'_>]) -> &'static str {
-    let least = ["CANCELING", "SCHEDULED", "INITIALIZING"];
-    least.into_iter().find(|state| subtasks.iter().any(|one| one.status() == *state)).unwrap_or("RUNNING")
-}
-
-fn render_vertex(look: &FlinkJob<'_>, stage: Vertex) -> Value {
-    let subtasks = look.subtasks(stage);
-    let start = subtasks.iter().filter_map(Subtask::started_at_ms).min();
-    let io: Vec<SubtaskIo> = subtasks.iter().map(Subtask::io).collect();
+fn render_vertex(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
+    let subtasks = job.subtasks(vertex);
+    let start_ms = subtasks.iter().filter_map(Subtask::started_at_ms).min();
+    let io: Vec<SubtaskIo> = subtasks.iter().map(SubtaskIo::from_subtask).collect();
     let mut io = SubtaskIo::sum(&io);
-    if stage == Vertex::Source {
-        io.bytes_read = Some(look.instances.iter().flat_map(|one| &one.workers).map(|worker| worker.bytes).sum());
+    if vertex == Vertex::Source {
+        let workers = job.instances.iter().flat_map(|instance| &instance.workers);
+        io.bytes_read = Some(workers.map(|worker| worker.bytes).sum());
     }
     json!({
-        "id": look.vertex_id(&stage),
-        "slotSharingGroupId": look.id,
-        "name": stage.name(look.pipeline),
-        "maxParallelism": MAX_PARALLELISM.max(look.partition_count()),
+        "id": job.vertex_id(vertex),
+        "slotSharingGroupId": job.id,
+        "name": vertex.name(job.pipeline),
+        "maxParallelism": max_parallelism(job),
         "parallelism": subtasks.len(),
         "status": vertex_status(&subtasks),
-        "start-time": start.unwrap_or(-1),
+        "start-time": start_ms.unwrap_or(-1),
         "end-time": -1,
-        "duration": start.map_or(-1, |start| look.now_ms - start),
+        "duration": start_ms.map_or(-1, |start| job.now_ms - start),
         "tasks": count_per_state(subtasks.iter().map(Subtask::status), str::to_owned),
         "metrics": io.to_json(),
     })

@@ -1,10 +1,16 @@
-//! `/jobs/:id/vertices/:vid/metrics` and their aggregates over the subtasks.
+//! `/jobs/:id/vertices/:vid/metrics`, and aggregates of metrics over the subtasks.
+
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value, json};
 
-use super::fault::{self, HttpFault};
-use super::look::FlinkJob;
-use super::stage::{Subtask, SubtaskWork, Vertex};
+use super::fault::bad_query_parameter;
+use super::flink_job::FlinkJob;
+use super::metric_number::MetricNumber;
+use super::subtask::{Subtask, SubtaskWork};
+use super::subtask_io::SubtaskIo;
+use super::vertex::Vertex;
+use crate::answers::HttpFault;
 
 const COMMON_METRICS: [&str; 9] = [
     "numRecordsIn",
@@ -21,63 +27,46 @@ const SOURCE_METRICS: [&str; 4] = ["watermarkLag", "pendingRecords", "currentEmi
 const DECODE_METRICS: [&str; 2] = ["numBytesIn", "numRecordsInErrors"];
 const VIEW_METRICS: [&str; 1] = ["numLateRecordsDropped"];
 const SINK_METRICS: [&str; 2] = ["numRecordsSend", "numRecordsSendErrors"];
+const AGGREGATES: [&str; 5] = ["min", "max", "avg", "sum", "skew"];
 
-/// What a watermark is before there is one.
+/// Flink's watermark before there is one.
 const NO_WATERMARK: i64 = i64::MIN;
 
-/// Where its watermark stands.
+/// The query of an aggregated metric.
+pub(super) struct AggregateQuery<'a> {
+    /// Names of metrics; none asks for all names.
+    pub(super) get: Option<&'a str>,
+    /// Names of aggregates; none asks for all.
+    pub(super) agg: Option<&'a str>,
+    /// Ranges of subtasks; none asks for all.
+    pub(super) subtasks: Option<&'a str>,
+}
+
+/// Returns the watermark of a subtask; Flink's smallest one if there is none yet.
 pub(super) fn watermark_or_minimum(subtask: &Subtask<'_>) -> i64 {
     subtask.watermark_ms().unwrap_or(NO_WATERMARK)
 }
 
-fn metric_names(stage: Vertex) -> impl Iterator<Item = &'static str> {
-    let own: &[&str] = match stage {
+fn metric_names(vertex: Vertex) -> impl Iterator<Item = &'static str> {
+    let special: &[&str] = match vertex {
         Vertex::Source => &SOURCE_METRICS,
         Vertex::Decode => &DECODE_METRICS,
         Vertex::View(_) => &VIEW_METRICS,
         Vertex::Sink => &SINK_METRICS,
     };
-    COMMON_METRICS.into_iter().chain(own.iter().copied())
+    COMMON_METRICS.into_iter().chain(special.iter().copied())
 }
 
-/// A number, exact where it is a count.
-#[derive(Clone, Copy)]
-enum MetricNumber {
-    Integer(i64),
-    Float(f64),
-}
-
-impl MetricNumber {
-    fn from_count(count: u64) -> Self {
-        Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
-    }
-
-    fn to_text(self) -> String {
-        match self {
-            Self::Integer(number) => number.to_string(),
-            Self::Float(number) => format!("{number:?}"),
-        }
-    }
-
-    #[allow(clippy::cast_precision_loss)] // as Flink does
-    fn to_float(self) -> f64 {
-        match self {
-            Self::Integer(number) => number as f64,
-            Self::Float(number) => number,
-        }
-    }
-}
-
-/// The metric `name` of a subtask; absent where it has none, or it is not known yet.
-fn metric_value(look: &FlinkJob<'_>, stage: Vertex, subtask: &Subtask<'_>, name: &str) -> Option<MetricNumber> {
-    let one = subtask.instance?;
-    let io = subtask.io();
-    let since = |at_ms: i64| MetricNumber::Integer((look.now_ms - at_ms).max(0));
+/// Returns a metric of a subtask; none if it has no such metric, or the value is unknown.
+fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name: &str) -> Option<MetricNumber> {
+    let instance = subtask.instance?;
+    let io = SubtaskIo::from_subtask(subtask);
+    let since = |at_ms: i64| MetricNumber::Integer((job.now_ms - at_ms).max(0));
     let owned = match &subtask.work {
         SubtaskWork::Partition(owned) => *owned,
         _ => None,
     };
-    Some(match (stage, name) {
+    Some(match (vertex, name) {
         (_, "numRecordsIn") => MetricNumber::from_count(io.read),
         (_, "numRecordsOut") => MetricNumber::from_count(io.written),
         (_, "numRecordsInPerSecond") => MetricNumber::Float(io.read_per_s),
@@ -89,117 +78,107 @@ fn metric_value(look: &FlinkJob<'_>, stage: Vertex, subtask: &Subtask<'_>, name:
         (Vertex::Source, "watermarkLag") => since(owned?.watermark_ms?),
         (Vertex::Source, "pendingRecords") => MetricNumber::from_count(owned?.lag?),
         (Vertex::Source, "currentEmitEventTimeLag") => since(owned?.event_time_ms?),
-        (Vertex::Source, "sourceIdleTime") => {
-            if owned?.idle {
-                since(owned?.last_record_at_ms?)
-            } else {
-                MetricNumber::Integer(0)
-            }
-        }
+        (Vertex::Source, "sourceIdleTime") if owned?.idle => since(owned?.last_record_at_ms?),
+        (Vertex::Source, "sourceIdleTime") => MetricNumber::Integer(0),
         (Vertex::Decode, "numBytesIn") => MetricNumber::from_count(io.bytes_read?),
         (Vertex::Decode, "numRecordsInErrors") => match &subtask.work {
-            SubtaskWork::Worker(_, worker) => MetricNumber::from_count(worker.dead_letters),
+            SubtaskWork::Worker { report, .. } => MetricNumber::from_count(report.dead_letters),
             _ => return None,
         },
         (Vertex::View(_), "numLateRecordsDropped") => match &subtask.work {
             SubtaskWork::View(Some(view)) => MetricNumber::from_count(view.late_events),
             _ => return None,
         },
-        (Vertex::Sink, "numRecordsSend") => MetricNumber::from_count(one.redis.rows_written),
-        (Vertex::Sink, "numRecordsSendErrors") => MetricNumber::from_count(one.redis.rows_refused),
+        (Vertex::Sink, "numRecordsSend") => MetricNumber::from_count(instance.redis.rows_written),
+        (Vertex::Sink, "numRecordsSendErrors") => MetricNumber::from_count(instance.redis.rows_refused),
         _ => return None,
     })
 }
 
-/// `/jobs/:id/vertices/:vid/metrics[?get=0.numRecordsIn,…]`: names, or the values of those asked for. Unknown names are
+/// Renders `/jobs/:id/vertices/:vid/metrics[?get=0.numRecordsIn,…]`: all names, or the requested values. Unknown names are
 /// left out, as in Flink.
-pub(super) fn render_vertex_metrics(look: &FlinkJob<'_>, stage: Vertex, get: Option<&str>) -> Value {
-    let subtasks = look.subtasks(stage);
+pub(super) fn render_vertex_metrics(job: &FlinkJob<'_>, vertex: Vertex, get: Option<&str>) -> Value {
+    let subtasks = job.subtasks(vertex);
     let Some(get) = get else {
-        let names =
-            || subtasks.iter().flat_map(|subtask| metric_names(stage).map(|name| format!("{}.{name}", subtask.index)));
-        return names().map(|id| json!({ "id": id })).collect();
+        let ids =
+            subtasks.iter().flat_map(|subtask| metric_names(vertex).map(|name| format!("{}.{name}", subtask.index)));
+        return ids.map(|id| json!({ "id": id })).collect();
     };
-    let asked = |id: &str| {
+    let render = |id: &str| {
         let (index, name) = id.split_once('.')?;
         let subtask = subtasks.get(index.parse::<usize>().ok()?)?;
-        Some(json!({ "id": id, "value": metric_value(look, stage, subtask, name)?.to_text() }))
+        Some(json!({ "id": id, "value": metric_value(job, vertex, subtask, name)?.to_text() }))
     };
-    get.split(',').filter_map(asked).collect()
+    get.split(',').filter_map(render).collect()
 }
 
-/// `/jobs/:id/vertices/:vid/subtasks/metrics?get=…[&agg=min,max][&subtasks=0,2-3]`
+/// Renders `/jobs/:id/vertices/:vid/subtasks/metrics?get=…[&agg=min,max][&subtasks=0,2-3]`.
 pub(super) fn render_subtask_metrics(
-    look: &FlinkJob<'_>,
-    stage: Vertex,
-    get: Option<&str>,
-    agg: Option<&str>,
-    which: Option<&str>,
+    job: &FlinkJob<'_>,
+    vertex: Vertex,
+    query: &AggregateQuery<'_>,
 ) -> Result<Value, HttpFault> {
-    let aggregates = parse_aggregates(agg)?;
-    let chosen = parse_subtask_ranges(which)?;
-    let Some(get) = get else {
-        return Ok(metric_names(stage).map(|name| json!({ "id": name })).collect());
+    let aggregates = parse_aggregates(query.agg)?;
+    let ranges = parse_subtask_ranges(query.subtasks)?;
+    let Some(get) = query.get else {
+        return Ok(metric_names(vertex).map(|name| json!({ "id": name })).collect());
     };
-    let mut subtasks = look.subtasks(stage);
-    subtasks.retain(|subtask| chosen.is_empty() || chosen.iter().any(|range| range.contains(&subtask.index)));
-    let asked = |name: &str| {
-        let known =
-            subtasks.iter().filter_map(|subtask| metric_value(look, stage, subtask, name)).map(MetricNumber::to_float);
-        let known: Vec<f64> = known.collect();
-        if known.is_empty() { None } else { Some(render_aggregate(name, &known, &aggregates)) }
+    let mut subtasks = job.subtasks(vertex);
+    subtasks.retain(|subtask| ranges.is_empty() || ranges.iter().any(|range| range.contains(&subtask.index)));
+    let render = |name: &str| {
+        let known = subtasks.iter().filter_map(|subtask| metric_value(job, vertex, subtask, name));
+        let values: Vec<f64> = known.map(MetricNumber::to_float).collect();
+        (!values.is_empty()).then(|| render_aggregate(name, &values, &aggregates))
     };
-    Ok(get.split(',').filter_map(asked).collect())
+    Ok(get.split(',').filter_map(render).collect())
 }
 
-const AGGREGATES: [&str; 5] = ["min", "max", "avg", "sum", "skew"];
-
-fn parse_aggregates(asked: Option<&str>) -> Result<Vec<&'static str>, HttpFault> {
-    let Some(asked) = asked else { return Ok(AGGREGATES.to_vec()) };
-    let known = |word: &str| {
+fn parse_aggregates(agg: Option<&str>) -> Result<Vec<&'static str>, HttpFault> {
+    let Some(agg) = agg else { return Ok(AGGREGATES.to_vec()) };
+    let parse = |word: &str| {
         let found = AGGREGATES.into_iter().find(|name| word.eq_ignore_ascii_case(name));
-        found.ok_or_else(|| fault::bad_request(format!("Cannot resolve query parameter (agg) from value \"{word}\".")))
+        found.ok_or_else(|| bad_query_parameter("agg", word))
     };
-    asked.split(',').map(known).collect()
+    agg.split(',').map(parse).collect()
 }
 
-fn parse_subtask_ranges(which: Option<&str>) -> Result<Vec<std::ops::RangeInclusive<usize>>, HttpFault> {
-    let Some(which) = which else { return Ok(Vec::new()) };
-    let range = |text: &str| {
+fn parse_subtask_ranges(subtasks: Option<&str>) -> Result<Vec<RangeInclusive<usize>>, HttpFault> {
+    let Some(subtasks) = subtasks else { return Ok(Vec::new()) };
+    let parse = |text: &str| {
         let (from, to) = text.split_once('-').unwrap_or((text, text));
         match (from.trim().parse(), to.trim().parse()) {
             (Ok(from), Ok(to)) => Ok(from..=to),
-            _ => Err(fault::bad_request(format!("Cannot resolve query parameter (subtasks) from value \"{text}\"."))),
+            _ => Err(bad_query_parameter("subtasks", text)),
         }
     };
-    which.split(',').map(range).collect()
+    subtasks.split(',').map(parse).collect()
 }
 
 #[allow(clippy::cast_precision_loss)] // a number of subtasks
-fn render_aggregate(name: &str, known: &[f64], wanted: &[&str]) -> Value {
-    let sum: f64 = known.iter().sum();
-    let avg = sum / known.len() as f64;
+fn render_aggregate(name: &str, values: &[f64], aggregates: &[&str]) -> Value {
+    let sum: f64 = values.iter().sum();
+    let avg = sum / values.len() as f64;
     let mut fields = Map::new();
     fields.insert("id".to_owned(), json!(name));
-    for wanted in wanted {
-        let value = match *wanted {
-            "min" => known.iter().copied().fold(f64::INFINITY, f64::min),
-            "max" => known.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    for aggregate in aggregates {
+        let value = match *aggregate {
+            "min" => values.iter().copied().fold(f64::INFINITY, f64::min),
+            "max" => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             "avg" => avg,
             "sum" => sum,
-            _ => compute_skew(known, avg),
+            _ => compute_skew(values, avg),
         };
-        fields.insert((*wanted).to_owned(), json!(value));
+        fields.insert((*aggregate).to_owned(), json!(value));
     }
     fields.into()
 }
 
-/// How far the values lie from their mean, on average, in percent of it.
+/// Returns the mean distance of the values from their mean, in percent of the mean.
 #[allow(clippy::cast_precision_loss)] // a number of subtasks
-fn compute_skew(known: &[f64], avg: f64) -> f64 {
+fn compute_skew(values: &[f64], avg: f64) -> f64 {
     if avg == 0.0 {
         return 0.0;
     }
-    let away = known.iter().map(|value| (value - avg).abs()).sum::<f64>() / known.len() as f64;
-    (away / avg.abs() * 100.0).min(100.0)
+    let mean_distance = values.iter().map(|value| (value - avg).abs()).sum::<f64>() / values.len() as f64;
+    (mean_distance / avg.abs() * 100.0).min(100.0)
 }

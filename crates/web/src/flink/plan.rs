@@ -1,40 +1,40 @@
-//! The plan: what feeds what.
+//! The plan: which vertex feeds which.
 
 use serde_json::{Value, json};
 
-use super::look::FlinkJob;
-use super::stage::Vertex;
+use super::flink_job::FlinkJob;
+use super::vertex::Vertex;
 
-/// As in `/jobs/:id`.
-pub(super) fn render_plan(look: &FlinkJob<'_>) -> Value {
-    let nodes: Vec<Value> = look.vertices().into_iter().map(|stage| render_node(look, stage)).collect();
-    json!({ "jid": look.id, "name": look.pipeline.name, "type": "STREAMING", "nodes": nodes })
+/// Renders the plan in `/jobs/:id`.
+pub(super) fn render_plan(job: &FlinkJob<'_>) -> Value {
+    let nodes: Vec<Value> = job.vertices().into_iter().map(|vertex| render_node(job, vertex)).collect();
+    json!({ "jid": job.id, "name": job.pipeline.name, "type": "STREAMING", "nodes": nodes })
 }
 
-fn render_node(look: &FlinkJob<'_>, stage: Vertex) -> Value {
-    let inputs: Vec<Value> = vertex_inputs(look, stage)
-        .iter()
+fn render_node(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
+    let inputs: Vec<Value> = vertex_inputs(job, vertex)
+        .into_iter()
         .enumerate()
         .map(|(num, from)| {
-            json!({ "num": num, "id": look.vertex_id(from), "ship_strategy": "FORWARD", "exchange": "pipelined_bounded" })
+            json!({ "num": num, "id": job.vertex_id(from), "ship_strategy": "FORWARD", "exchange": "pipelined_bounded" })
         })
         .collect();
     json!({
-        "id": look.vertex_id(&stage),
-        "parallelism": look.subtasks(stage).len(),
+        "id": job.vertex_id(vertex),
+        "parallelism": job.subtasks(vertex).len(),
         "operator": "",
         "operator_strategy": "",
-        "description": stage.description(look.pipeline),
+        "description": vertex.description(job.pipeline),
         "inputs": inputs,
         "optimizer_properties": {},
     })
 }
 
-fn vertex_inputs(look: &FlinkJob<'_>, stage: Vertex) -> Vec<Vertex> {
-    match stage {
+fn vertex_inputs(job: &FlinkJob<'_>, vertex: Vertex) -> Vec<Vertex> {
+    match vertex {
         Vertex::Source => Vec::new(),
         Vertex::Decode => vec![Vertex::Source],
         Vertex::View(_) => vec![Vertex::Decode],
-        Vertex::Sink => (0..look.pipeline.views.len()).map(Vertex::View).collect(),
+        Vertex::Sink => (0..job.pipeline.views.len()).map(Vertex::View).collect(),
     }
 }

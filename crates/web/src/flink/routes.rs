@@ -1,32 +1,36 @@
-//! The URLs.
+//! The URLs and their handlers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-
 use serde_json::{Value, json};
 
-use super::fault::{self, HttpFault, json_answer};
-use super::look::FlinkJob;
-use super::operations::CheckpointTriggers;
-use super::{body, checkpoints, cluster, exceptions, job, metrics, operations, vertex};
-use crate::answers::method_not_allowed;
-use crate::{JobReport, JobServerContext};
+use super::body::parse_body;
+use super::checkpoint_triggers::{CheckpointTriggers, render_checkpoint_status, request_checkpoint};
+use super::checkpoints::{render_checkpoint_config, render_checkpoint_details, render_checkpoint_statistics};
+use super::cluster::{render_cluster_overview, render_config, render_task_managers};
+use super::exceptions::render_exceptions;
+use super::fault::{bad_query_parameter, bad_request, json_answer};
+use super::flink_job::FlinkJob;
+use super::flink_request::FlinkRequest;
+use super::job::{render_job, render_jobs, render_jobs_overview, render_status};
+use super::metrics::{AggregateQuery, render_subtask_metrics, render_vertex_metrics};
+use super::savepoint_operations::{begin_savepoint, render_savepoint_status, stop_with_savepoint};
+use super::vertex::Vertex;
+use super::vertex_details::{render_backpressure, render_vertex_details, render_watermarks};
+use crate::answers::{HttpFault, method_not_allowed};
+use crate::job::JobReport;
+use crate::server_context::{JobServerContext, SharedContext};
 
-type Shared = State<Arc<JobServerContext>>;
-
-/// Flink's REST API, as far as it is answered, as `/…` and `/v1/…`.
+/// Returns the answered part of Flink's REST API, as `/…` and as `/v1/…`.
 pub fn router() -> Router<Arc<JobServerContext>> {
     let mut router = Router::new();
-    // Not nested: who asks wrongly is told the whole path.
+    // Not nested, so that a fault names the whole path.
     for prefix in ["", "/v1"] {
         let at = |path: &str| format!("{prefix}{path}");
         router = router
@@ -54,66 +58,56 @@ pub fn router() -> Router<Arc<JobServerContext>> {
     router.method_not_allowed_fallback(method_not_allowed).layer(Extension(CheckpointTriggers::default()))
 }
 
-/// What a path and its query name.
-struct FlinkRequest {
-    path: HashMap<String, String>,
-    query: HashMap<String, String>,
+/// Answers with what `render` makes of the job.
+async fn answer_from_job(context: &JobServerContext, render: impl FnOnce(&FlinkJob<'_>) -> Value) -> Response {
+    let report = context.assemble_job().await;
+    json_answer(StatusCode::OK, &render(&flink_job(context, &report)))
 }
 
-impl FlinkRequest {
-    fn path_parameter(&self, name: &str) -> &str {
-        self.path.get(name).map_or("", String::as_str)
-    }
-
-    fn query_parameter(&self, name: &str) -> Option<&str> {
-        self.query.get(name).map(String::as_str)
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for FlinkRequest {
-    type Rejection = HttpFault;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpFault> {
-        let wrong = |reason: String| fault::bad_request(format!("Bad request, could not parse parameters: {reason}"));
-        let path: Result<Path<HashMap<String, String>>, PathRejection> = Path::from_request_parts(parts, state).await;
-        let query: Result<Query<HashMap<String, String>>, QueryRejection> =
-            Query::from_request_parts(parts, state).await;
-        let query = query.map_err(|rejection| wrong(rejection.body_text()))?.0;
-        // A path without parameters has none to give.
-        let path = match path {
-            Ok(Path(path)) => path,
-            Err(PathRejection::MissingPathParams(_)) => HashMap::new(),
-            Err(rejection) => return Err(wrong(rejection.body_text())),
-        };
-        Ok(Self { path, query })
-    }
-}
-
-/// Looks at the job and answers with what `of` makes of it.
-async fn answer_from_job(
-    console: &JobServerContext,
-    of: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
-) -> Response {
-    let job = console.assemble_job().await;
-    answer_outcome(StatusCode::OK, of(&flink_job(console, &job)))
-}
-
-/// The same of the job that is asked for.
+/// Answers with what `render` makes of the job, if the path names this job.
 async fn answer_from_named_job(
-    console: &JobServerContext,
-    asked: &FlinkRequest,
-    of: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
+    context: &JobServerContext,
+    request: &FlinkRequest,
+    render: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
 ) -> Response {
-    answer_from_job(console, |look| look.check_job_id(asked.path_parameter("jobid")).and_then(|()| of(look))).await
+    let report = context.assemble_job().await;
+    let job = flink_job(context, &report);
+    let outcome = job.check_job_id(request.path_parameter("jobid")).and_then(|()| render(&job));
+    answer_outcome(StatusCode::OK, outcome)
 }
 
-fn flink_job<'a>(console: &'a JobServerContext, job: &'a JobReport) -> FlinkJob<'a> {
+/// Answers with what `render` makes of the vertex that the path names.
+async fn answer_from_vertex(
+    context: &JobServerContext,
+    request: &FlinkRequest,
+    render: impl FnOnce(&FlinkJob<'_>, Vertex) -> Result<Value, HttpFault>,
+) -> Response {
+    let render_vertex = |job: &FlinkJob<'_>| {
+        let vertex = job.find_vertex(request.path_parameter("vertexid"))?;
+        render(job, vertex)
+    };
+    answer_from_named_job(context, request, render_vertex).await
+}
+
+/// Begins an operation on the job, if the path names this job, and answers that it was accepted.
+async fn accept_operation(
+    context: &JobServerContext,
+    request: &FlinkRequest,
+    begin: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
+) -> Response {
+    let report = context.assemble_job().await;
+    let job = flink_job(context, &report);
+    let outcome = job.check_job_id(request.path_parameter("jobid")).and_then(|()| begin(&job));
+    answer_outcome(StatusCode::ACCEPTED, outcome)
+}
+
+fn flink_job<'a>(context: &'a JobServerContext, report: &'a JobReport) -> FlinkJob<'a> {
     FlinkJob {
-        id: console.job_id(),
-        pipeline: &console.pipeline,
-        checkpoint_place: console.checkpoint_store.place(),
-        now_ms: job.now_ms,
-        instances: &job.instances,
+        id: context.job_id(),
+        pipeline: &context.pipeline,
+        checkpoint_place: context.checkpoint_store.place(),
+        now_ms: report.now_ms,
+        instances: &report.instances,
     }
 }
 
@@ -121,173 +115,123 @@ fn answer_outcome(status: StatusCode, outcome: Result<Value, HttpFault>) -> Resp
     outcome.map_or_else(IntoResponse::into_response, |value| json_answer(status, &value))
 }
 
-async fn get_config(State(console): Shared) -> Response {
-    answer_from_job(&console, |look| Ok(cluster::render_config(look))).await
+async fn get_config(State(context): SharedContext) -> Response {
+    answer_from_job(&context, render_config).await
 }
 
-async fn get_overview(State(console): Shared) -> Response {
-    answer_from_job(&console, |look| Ok(cluster::render_cluster_overview(look))).await
+async fn get_overview(State(context): SharedContext) -> Response {
+    answer_from_job(&context, render_cluster_overview).await
 }
 
-async fn get_task_managers(State(console): Shared) -> Response {
-    answer_from_job(&console, |look| Ok(cluster::render_task_managers(look))).await
+async fn get_task_managers(State(context): SharedContext) -> Response {
+    answer_from_job(&context, render_task_managers).await
 }
 
-async fn get_jobs(State(console): Shared) -> Response {
-    answer_from_job(&console, |look| Ok(job::render_jobs(look))).await
+async fn get_jobs(State(context): SharedContext) -> Response {
+    answer_from_job(&context, render_jobs).await
 }
 
-async fn get_jobs_overview(State(console): Shared) -> Response {
-    answer_from_job(&console, |look| Ok(job::render_jobs_overview(look))).await
+async fn get_jobs_overview(State(context): SharedContext) -> Response {
+    answer_from_job(&context, render_jobs_overview).await
 }
 
-async fn get_job(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| Ok(job::render_job(look))).await
+async fn get_job(State(context): SharedContext, request: FlinkRequest) -> Response {
+    answer_from_named_job(&context, &request, |job| Ok(render_job(job))).await
 }
 
-async fn get_status(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| Ok(job::render_status(look))).await
+async fn get_status(State(context): SharedContext, request: FlinkRequest) -> Response {
+    answer_from_named_job(&context, &request, |job| Ok(render_status(job))).await
 }
 
-async fn get_exceptions(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| {
-        exceptions::render_exceptions(look, asked.query_parameter("maxExceptions"))
-    })
-    .await
+async fn get_exceptions(State(context): SharedContext, request: FlinkRequest) -> Response {
+    let render = |job: &FlinkJob<'_>| render_exceptions(job, request.query_parameter("maxExceptions"));
+    answer_from_named_job(&context, &request, render).await
 }
 
-async fn get_checkpoints(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| Ok(checkpoints::render_checkpoint_statistics(look))).await
+async fn get_checkpoints(State(context): SharedContext, request: FlinkRequest) -> Response {
+    answer_from_named_job(&context, &request, |job| Ok(render_checkpoint_statistics(job))).await
 }
 
-async fn get_checkpoint_config(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| Ok(checkpoints::render_checkpoint_config(look))).await
+async fn get_checkpoint_config(State(context): SharedContext, request: FlinkRequest) -> Response {
+    answer_from_named_job(&context, &request, |job| Ok(render_checkpoint_config(job))).await
 }
 
-async fn get_checkpoint_details(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| {
-        checkpoints::render_checkpoint_details(look, asked.path_parameter("checkpointid"))
-    })
-    .await
+async fn get_checkpoint_details(State(context): SharedContext, request: FlinkRequest) -> Response {
+    let render = |job: &FlinkJob<'_>| render_checkpoint_details(job, request.path_parameter("checkpointid"));
+    answer_from_named_job(&context, &request, render).await
 }
 
-async fn get_vertex(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| {
-        Ok(vertex::render_vertex_details(look, look.find_vertex(asked.path_parameter("vertexid"))?))
-    })
-    .await
+async fn get_vertex(State(context): SharedContext, request: FlinkRequest) -> Response {
+    answer_from_vertex(&context, &request, |job, vertex| Ok(render_vertex_details(job, vertex))).await
 }
 
-async fn get_watermarks(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| {
-        Ok(vertex::render_watermarks(look, look.find_vertex(asked.path_parameter("vertexid"))?))
-    })
-    .await
+async fn get_watermarks(State(context): SharedContext, request: FlinkRequest) -> Response {
+    answer_from_vertex(&context, &request, |job, vertex| Ok(render_watermarks(job, vertex))).await
 }
 
-async fn get_backpressure(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| {
-        Ok(vertex::render_backpressure(look, look.find_vertex(asked.path_parameter("vertexid"))?))
-    })
-    .await
+async fn get_backpressure(State(context): SharedContext, request: FlinkRequest) -> Response {
+    answer_from_vertex(&context, &request, |job, vertex| Ok(render_backpressure(job, vertex))).await
 }
 
-async fn get_vertex_metrics(State(console): Shared, asked: FlinkRequest) -> Response {
-    let of = |look: &FlinkJob<'_>| {
-        Ok(metrics::render_vertex_metrics(
-            look,
-            look.find_vertex(asked.path_parameter("vertexid"))?,
-            asked.query_parameter("get"),
-        ))
+async fn get_vertex_metrics(State(context): SharedContext, request: FlinkRequest) -> Response {
+    let render = |job: &FlinkJob<'_>, vertex| Ok(render_vertex_metrics(job, vertex, request.query_parameter("get")));
+    answer_from_vertex(&context, &request, render).await
+}
+
+async fn get_subtask_metrics(State(context): SharedContext, request: FlinkRequest) -> Response {
+    let query = AggregateQuery {
+        get: request.query_parameter("get"),
+        agg: request.query_parameter("agg"),
+        subtasks: request.query_parameter("subtasks"),
     };
-    answer_from_named_job(&console, &asked, of).await
+    answer_from_vertex(&context, &request, |job, vertex| render_subtask_metrics(job, vertex, &query)).await
 }
 
-async fn get_subtask_metrics(State(console): Shared, asked: FlinkRequest) -> Response {
-    let of = |look: &FlinkJob<'_>| {
-        let stage = look.find_vertex(asked.path_parameter("vertexid"))?;
-        metrics::render_subtask_metrics(
-            look,
-            stage,
-            asked.query_parameter("get"),
-            asked.query_parameter("agg"),
-            asked.query_parameter("subtasks"),
-        )
-    };
-    answer_from_named_job(&console, &asked, of).await
+async fn post_savepoint(State(context): SharedContext, request: FlinkRequest, body: Bytes) -> Response {
+    let begin = |_: &FlinkJob<'_>| begin_savepoint(&context, parse_body(&body)?);
+    accept_operation(&context, &request, begin).await
 }
 
-/// Looks whether it is this job that is meant, then does what is asked and answers that it was accepted.
-async fn accept_operation(
-    console: &JobServerContext,
-    asked: &FlinkRequest,
-    act: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
-) -> Response {
-    let job = console.assemble_job().await;
-    let look = flink_job(console, &job);
-    answer_outcome(StatusCode::ACCEPTED, look.check_job_id(asked.path_parameter("jobid")).and_then(|()| act(&look)))
+async fn post_stop(State(context): SharedContext, request: FlinkRequest, body: Bytes) -> Response {
+    let begin = |_: &FlinkJob<'_>| stop_with_savepoint(&context, parse_body(&body)?);
+    accept_operation(&context, &request, begin).await
 }
 
-async fn post_savepoint(State(console): Shared, asked: FlinkRequest, bytes: Bytes) -> Response {
-    let act = |_: &FlinkJob<'_>| {
-        let body = body::parse_body(body::SavepointBody::FLINK_NAME, &bytes)?;
-        operations::begin_savepoint(&console, body)
-    };
-    accept_operation(&console, &asked, act).await
-}
-
-async fn post_stop(State(console): Shared, asked: FlinkRequest, bytes: Bytes) -> Response {
-    let act = |_: &FlinkJob<'_>| {
-        let body = body::parse_body(body::StopBody::FLINK_NAME, &bytes)?;
-        operations::stop_with_savepoint(&console, body)
-    };
-    accept_operation(&console, &asked, act).await
-}
-
-async fn get_savepoint_status(State(console): Shared, asked: FlinkRequest) -> Response {
-    answer_from_named_job(&console, &asked, |look| {
-        operations::render_savepoint_status(&console, &look.id, asked.path_parameter("triggerid"))
-    })
-    .await
+async fn get_savepoint_status(State(context): SharedContext, request: FlinkRequest) -> Response {
+    let render = |job: &FlinkJob<'_>| render_savepoint_status(&context, &job.id, request.path_parameter("triggerid"));
+    answer_from_named_job(&context, &request, render).await
 }
 
 async fn post_checkpoint(
-    State(console): Shared,
+    State(context): SharedContext,
     Extension(triggers): Extension<CheckpointTriggers>,
-    asked: FlinkRequest,
-    bytes: Bytes,
+    request: FlinkRequest,
+    body: Bytes,
 ) -> Response {
-    let act = |look: &FlinkJob<'_>| {
-        let body = body::parse_body(body::CheckpointBody::FLINK_NAME, &bytes)?;
-        operations::request_checkpoint(look, &triggers, body)
-    };
-    accept_operation(&console, &asked, act).await
+    let begin = |job: &FlinkJob<'_>| request_checkpoint(job, &triggers, parse_body(&body)?);
+    accept_operation(&context, &request, begin).await
 }
 
 async fn get_checkpoint_status(
-    State(console): Shared,
+    State(context): SharedContext,
     Extension(triggers): Extension<CheckpointTriggers>,
-    asked: FlinkRequest,
+    request: FlinkRequest,
 ) -> Response {
-    answer_from_named_job(&console, &asked, |look| {
-        operations::render_checkpoint_status(look, &triggers, asked.path_parameter("triggerid"))
-    })
-    .await
+    let render = |job: &FlinkJob<'_>| render_checkpoint_status(job, &triggers, request.path_parameter("triggerid"));
+    answer_from_named_job(&context, &request, render).await
 }
 
-/// PATCH `/jobs/:id?mode=cancel`, which is also what it means without a mode.
-async fn patch_cancel(State(console): Shared, asked: FlinkRequest) -> Response {
-    let act = |_: &FlinkJob<'_>| match asked.query_parameter("mode") {
+/// Answers PATCH `/jobs/:id?mode=cancel`; without a mode the same is meant.
+async fn patch_cancel(State(context): SharedContext, request: FlinkRequest) -> Response {
+    let begin = |_: &FlinkJob<'_>| match request.query_parameter("mode") {
         None | Some("cancel" | "CANCEL") => {
-            console.stop_job();
+            context.stop_job();
             Ok(json!({}))
         }
-        Some("stop" | "STOP") => Err(fault::bad_request(
-            "The termination mode \"stop\" is no longer there; POST to /jobs/:jobid/stop stops with a savepoint.",
+        Some("stop" | "STOP") => Err(bad_request(
+            "The termination mode \"stop\" was removed; POST to /jobs/:jobid/stop stops with a savepoint.",
         )),
-        Some(other) => {
-            Err(fault::bad_request(format!("Cannot resolve query parameter (mode) from value \"{other}\".")))
-        }
+        Some(other) => Err(bad_query_parameter("mode", other)),
     };
-    accept_operation(&console, &asked, act).await
+    accept_operation(&context, &request, begin).await
 }

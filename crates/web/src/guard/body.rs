@@ -1,4 +1,4 @@
-//! A request's body comes whole, small and soon, or the request goes no further.
+//! The body of a request: read whole, within bounds of size and time, before the request goes further.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use tokio::time::timeout;
 
 use crate::answers::HttpFault;
 
-/// Bytes of a request's body.
+/// Bytes in the body of a request.
 pub const BODY_MAX: usize = 64 * 1024;
-/// How long it may take to arrive.
+/// How long the body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Reads the body, or refuses the request. A GET or HEAD loses its body.
 pub(super) async fn read_bounded_body(request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        let (parts, _) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    if matches!(parts.method, Method::GET | Method::HEAD) {
         return next.run(Request::from_parts(parts, Body::empty())).await;
     }
-    let (parts, body) = request.into_parts();
     match timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(_)) => {

@@ -1,4 +1,4 @@
-//! Only names of this machine: against pages whose own name is made to mean `127.0.0.1` (DNS rebinding).
+//! Only names of this machine: against pages whose own name resolves to `127.0.0.1` (DNS rebinding).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::answers::HttpFault;
 
+/// Refuses a request whose target or `Host` header does not name this machine.
 pub(super) async fn require_local_host(request: Request, next: Next) -> Response {
-    let named_by_target = request.uri().authority().is_none_or(names_this_machine);
-    if named_by_target && requested_host(request.headers()).is_some_and(|host| names_this_machine(&host)) {
+    let target_is_local = request.uri().authority().is_none_or(names_this_machine);
+    if target_is_local && requested_host(request.headers()).is_some_and(|host| names_this_machine(&host)) {
         return next.run(request).await;
     }
     let reason = "this server answers only to localhost, 127.0.0.1 and [::1]; for other names start it with --listen and a \
@@ -20,7 +21,7 @@ pub(super) async fn require_local_host(request: Request, next: Next) -> Response
     HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 
-/// The one host that the request names.
+/// Returns the host that the request names; none if it names several, or none that is valid.
 pub(super) fn requested_host(headers: &HeaderMap) -> Option<Authority> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?;
@@ -33,9 +34,9 @@ pub(super) fn requested_host(headers: &HeaderMap) -> Option<Authority> {
 
 fn names_this_machine(authority: &Authority) -> bool {
     let host = authority.host();
-    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    match v6 {
-        Some(v6) => v6.parse() == Ok(Ipv6Addr::LOCALHOST),
+    let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match ipv6 {
+        Some(ipv6) => ipv6.parse() == Ok(Ipv6Addr::LOCALHOST),
         None => host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
     }
 }
@@ -46,14 +47,14 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_are_taken() {
-        let this = |host: &str| host.parse().is_ok_and(|authority| names_this_machine(&authority));
+        let is_local = |host: &str| host.parse().is_ok_and(|authority| names_this_machine(&authority));
         for good in ["localhost", "LOCALHOST:8081", "127.0.0.1", "127.0.0.1:1", "127.9.9.9:80", "[::1]", "[::1]:8081"] {
-            assert!(this(good), "{good}");
+            assert!(is_local(good), "{good}");
         }
         for bad in
             ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "0.0.0.0", "[::]", "10.0.0.1:8081", ""]
         {
-            assert!(!this(bad), "{bad}");
+            assert!(!is_local(bad), "{bad}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The gate of a server with a token: a header, or a cookie that the login page gives.
+//! The login of a server with a token: the token in a header, or a cookie that the login page sets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,76 +13,80 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use super::AccessToken;
+use super::session::{SessionCookie, is_valid_session, new_session};
+use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
 
-/// A wrong token is answered after this long, and only so many at a time.
+/// A wrong token is answered after this time.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
+/// Wrong tokens that may wait at a time; more are refused at once.
 const WRONG_TOKENS_MAX: usize = 4;
-/// For whoever looks whether the process is well: they say nothing of the data.
+/// Health checks need no token, because they show nothing of the data.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
-
-/// What the login page needs; there is nothing of the job in it.
+/// The files of the login page, which show nothing of the job.
 const OPEN_FOLDERS: [&str; 2] = ["/assets/login/", "/assets/shared/"];
+/// The longest path to which a login leads back.
+const RETURN_PATH_BYTES_MAX: usize = 2_048;
 
+/// Checks tokens and session cookies.
 pub(super) struct LoginGate {
     token: Arc<AccessToken>,
-    /// Browsers send cookies to every port of a machine, so its name holds the port.
+    /// Contains the port, because browsers send cookies to all ports of a machine.
     cookie_name: String,
     wrong_token_permits: Semaphore,
 }
 
 impl LoginGate {
     pub(super) fn new(token: Arc<AccessToken>, port: u16) -> Self {
-        Self {
-            token,
-            cookie_name: format!("windrow_session_{port}"),
-            wrong_token_permits: Semaphore::new(WRONG_TOKENS_MAX),
-        }
+        let wrong_token_permits = Semaphore::new(WRONG_TOKENS_MAX);
+        Self { token, cookie_name: format!("windrow_session_{port}"), wrong_token_permits }
     }
 
     fn has_session(&self, headers: &HeaderMap) -> bool {
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
         let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-        pairs.filter(|(name, _)| *name == self.cookie_name).any(|(_, value)| self.token.is_valid_session(value))
+        pairs.filter(|(name, _)| *name == self.cookie_name).any(|(_, value)| is_valid_session(&self.token, value))
     }
 
-    fn set_cookie(&self, value: &str, seconds: i64) -> Option<HeaderValue> {
-        let cookie = &self.cookie_name;
-        HeaderValue::from_str(&format!("{cookie}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict")).ok()
+    fn set_cookie(&self, cookie: &SessionCookie) -> Option<HeaderValue> {
+        let SessionCookie { value, max_age_s } = cookie;
+        let name = &self.cookie_name;
+        HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict")).ok()
+    }
+
+    /// Delays a wrong token, and refuses it at once if too many wait. Many connections therefore make hardly more guesses than
+    /// one, and a right token never waits for them.
+    async fn delay_wrong_token(&self) -> Result<(), HttpFault> {
+        let Ok(_permit) = self.wrong_token_permits.try_acquire() else {
+            return Err(HttpFault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a second"));
+        };
+        sleep(WRONG_TOKEN_DELAY).await;
+        Ok(())
     }
 }
 
-/// Lets nobody in who shows neither token nor cookie.
+/// Refuses a request without a token or session, except to open paths.
 pub(super) async fn require_login(State(gate): State<Arc<LoginGate>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let path = request.uri().path();
-    let open = OPEN_PATHS.contains(&path) || OPEN_FOLDERS.iter().any(|folder| path.starts_with(folder));
+    let is_open = OPEN_PATHS.contains(&path) || OPEN_FOLDERS.iter().any(|folder| path.starts_with(folder));
     if gate.has_session(headers) {
         return next.run(request).await;
     }
-    if open {
+    if is_open {
         return close_connection(next.run(request).await).await;
     }
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token)
-    });
-    let reason = match bearer {
+    let reason = match bearer_token(headers) {
         Some(token) if gate.token.matches(token) => return next.run(request).await,
-        Some(_) => {
-            let Ok(_permit) = gate.wrong_token_permits.try_acquire() else {
-                return HttpFault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a second")
-                    .into_response();
-            };
-            sleep(WRONG_TOKEN_DELAY).await;
-            "this is not the token"
-        }
+        Some(_) => match gate.delay_wrong_token().await {
+            Ok(()) => "this is not the token",
+            Err(fault) => return fault.into_response(),
+        },
         None => "a token is needed: send `Authorization: Bearer TOKEN`, or log in on /login",
     };
-    let wants_page = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if *request.method() == Method::GET && wants_page.is_some_and(|accept| accept.contains("text/html")) {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if *request.method() == Method::GET && accepted.is_some_and(|accepted| accepted.contains("text/html")) {
         return Redirect::to(&format!("/login?to={}", local_path_or_root(request.uri().path()))).into_response();
     }
     let mut response = HttpFault::new(StatusCode::UNAUTHORIZED, reason).into_response();
@@ -90,13 +94,18 @@ pub(super) async fn require_login(State(gate): State<Arc<LoginGate>>, request: R
     response
 }
 
-/// Strangers keep no connection.
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// Closes the connection after the answer: visitors without a login keep none.
 async fn close_connection(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// The login page, and what it needs.
+/// Returns the routes of the login page.
 pub(super) fn router(gate: Arc<LoginGate>) -> Router {
     Router::new()
         .route("/login", get(get_login_page).post(log_in))
@@ -107,6 +116,7 @@ pub(super) fn router(gate: Arc<LoginGate>) -> Router {
 
 #[derive(Deserialize)]
 struct LoginQuery {
+    /// The path to which a login leads back.
     #[serde(default)]
     to: String,
 }
@@ -117,51 +127,57 @@ struct LoginForm {
     token: String,
 }
 
-async fn get_login_page(Query(back): Query<LoginQuery>) -> Html<String> {
-    render_login_page(&back.to, false)
+/// What the login page says about the last attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LoginNotice {
+    Nothing,
+    WrongToken,
+}
+
+async fn get_login_page(Query(query): Query<LoginQuery>) -> Html<String> {
+    render_login_page(&query.to, LoginNotice::Nothing)
 }
 
 async fn log_in(
     State(gate): State<Arc<LoginGate>>,
-    Query(back): Query<LoginQuery>,
-    Form(attempt): Form<LoginForm>,
+    Query(query): Query<LoginQuery>,
+    Form(form): Form<LoginForm>,
 ) -> Response {
-    if !gate.token.matches(&attempt.token) {
-        // Who is wrong waits, and few may at a time, so that many connections make hardly more attempts than one. Who is
-        // right never waits for them.
-        let Ok(_permit) = gate.wrong_token_permits.try_acquire() else {
-            return HttpFault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a second")
-                .into_response();
+    if !gate.token.matches(&form.token) {
+        return match gate.delay_wrong_token().await {
+            Ok(()) => (StatusCode::UNAUTHORIZED, render_login_page(&query.to, LoginNotice::WrongToken)).into_response(),
+            Err(fault) => fault.into_response(),
         };
-        sleep(WRONG_TOKEN_DELAY).await;
-        return (StatusCode::UNAUTHORIZED, render_login_page(&back.to, true)).into_response();
     }
-    let (session, seconds) = gate.token.new_session();
-    let cookie = gate.set_cookie(&session, seconds);
-    let mut response = Redirect::to(local_path_or_root(&back.to)).into_response();
+    let cookie = gate.set_cookie(&new_session(&gate.token));
+    let mut response = Redirect::to(local_path_or_root(&query.to)).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }
 
 async fn log_out(State(gate): State<Arc<LoginGate>>) -> Response {
+    let expired = SessionCookie { value: String::new(), max_age_s: 0 };
     let mut response = Redirect::to("/login").into_response();
-    response.headers_mut().extend(gate.set_cookie("", 0).map(|cookie| (header::SET_COOKIE, cookie)));
+    response.headers_mut().extend(gate.set_cookie(&expired).map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }
 
-/// The page, which says where it leads back to, and that a token was wrong; without script.
-fn render_login_page(to: &str, failed: bool) -> Html<String> {
-    let mut page = assets::asset_text("login/login.html")
-        .replace("action=\"/login\"", &format!("action=\"/login?to={}\"", local_path_or_root(to)));
-    if failed {
+/// Returns the login page, which needs no script: the path to return to and the notice are part of its HTML.
+fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
+    let action = format!("action=\"/login?to={}\"", local_path_or_root(to));
+    let mut page = assets::asset_text("login/login.html").replace("action=\"/login\"", &action);
+    if notice == LoginNotice::WrongToken {
         page = page.replace(" role=\"alert\" hidden", " role=\"alert\"");
     }
     Html(page)
 }
 
-/// `to` where it is a path of this server without anything that means something in HTML; else the first page.
+/// Returns `to` if it is a path of this server without characters that have a meaning in HTML; otherwise `/`.
 fn local_path_or_root(to: &str) -> &str {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte);
-    let inside = to.starts_with('/') && !to.starts_with("//") && to.bytes().all(good) && to.len() <= 2_048;
-    if inside && !to.starts_with("/login") { to } else { "/" }
+    let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte);
+    let is_local = to.starts_with('/')
+        && !to.starts_with("//")
+        && to.bytes().all(is_harmless)
+        && to.len() <= RETURN_PATH_BYTES_MAX;
+    if is_local && !to.starts_with("/login") { to } else { "/" }
 }

@@ -1,23 +1,24 @@
-//! What is asked must come from a page of this server, or from what is no browser; links may lead here from anywhere.
+//! The origin of a request: a page of this server, or not a browser. Links may lead here from anywhere.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::host;
+use super::host::requested_host;
 use crate::answers::HttpFault;
 
+/// Refuses a request from a page of another origin, unless it follows a link.
 pub(super) async fn require_same_origin(request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
-    let allowed = match *method {
-        // Following a link is fine; asking again and again from another page, which costs Redis and Kafka, is not.
+    let is_allowed = match *method {
+        // A link is harmless. A page elsewhere that asks again and again would cost Redis and Kafka.
         Method::GET | Method::HEAD => {
             is_same_site_request(headers) || (*method == Method::GET && is_navigation(headers))
         }
         _ => comes_from_this_server(headers),
     };
-    if allowed {
+    if is_allowed {
         return next.run(request).await;
     }
     let reason = "a page of another origin must not ask or change anything here";
@@ -33,11 +34,11 @@ fn is_navigation(headers: &HeaderMap) -> bool {
 }
 
 fn comes_from_this_server(headers: &HeaderMap) -> bool {
-    let host = host::requested_host(headers);
-    let from_here = |origin: &str| {
+    let host = requested_host(headers);
+    let is_this_server = |origin: &str| {
         let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         place.zip(host.as_ref()).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host.as_str()))
     };
     let origins = headers.get_all(header::ORIGIN).iter();
-    is_same_site_request(headers) && origins.map(|origin| origin.to_str().unwrap_or_default()).all(from_here)
+    is_same_site_request(headers) && origins.map(|origin| origin.to_str().unwrap_or_default()).all(is_this_server)
 }

@@ -1,72 +1,60 @@
-//! Checkpoints and freshness over all instances.
+//! Checkpoints over all instances.
 
 use serde::Serialize;
 
-use super::{JobReport, history};
-use crate::report::{CheckpointCounts, CheckpointStatus, HistogramReport};
+use super::job_report::JobReport;
+use crate::report::{CheckpointCounts, CheckpointReport, CheckpointStatus, InstanceReport};
 
-/// What the last checkpoints of all partitions were like.
+/// The newest complete checkpoints of all partitions, in sum.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Debug)]
 pub struct LastCheckpoint {
-    /// Age of the oldest among the partitions' newest: what a restart would go back by.
+    /// The age of the oldest of them, in milliseconds: as far a restart would go back.
     pub age_ms: Option<u64>,
-    /// How often they are to be taken.
+    /// The configured interval of checkpoints, in milliseconds.
     pub every_ms: i64,
-    /// Bytes of all of them.
+    /// Bytes of all of them, with all layers.
     pub state_bytes: u64,
-    /// Bytes that the newest of each partition added.
+    /// Bytes that they added.
     pub added_bytes: u64,
-    /// How long the longest of these took.
+    /// How long the longest of them took, in milliseconds.
     pub duration_ms: Option<i64>,
-    /// Failed since the instances started.
+    /// Checkpoints that failed since the instances started.
     pub failed: u64,
 }
 
 impl JobReport {
-    /// Counts over all instances.
+    /// Returns the counts, added up over all instances.
     #[must_use]
     pub fn checkpoint_counts(&self) -> CheckpointCounts {
-        let mut sum = CheckpointCounts::default();
-        for counts in self.instances.iter().map(|one| one.checkpoint_counts) {
-            sum.completed += counts.completed;
-            sum.failed += counts.failed;
-            sum.in_progress += counts.in_progress;
-            sum.restored += counts.restored;
-            sum.fenced += counts.fenced;
-        }
-        sum
+        let counts = self.instances.iter().map(|instance| instance.checkpoint_counts);
+        counts.fold(CheckpointCounts::default(), CheckpointCounts::plus)
     }
 
-    /// The last checkpoints.
+    /// Returns the newest complete checkpoints of all partitions, in sum.
     #[must_use]
     pub fn last_checkpoint(&self, every_ms: i64) -> LastCheckpoint {
-        let mut last =
-            LastCheckpoint { every_ms, failed: self.checkpoint_counts().failed, ..LastCheckpoint::default() };
-        for (instance, partition) in self.owned_partitions() {
-            last.age_ms = last.age_ms.max(partition.checkpoint_age_ms);
-            last.state_bytes += partition.state_bytes;
-            let newest = instance.checkpoints.iter().find(|one| {
-                one.partition == partition.partition
-                    && one.status == CheckpointStatus::Completed
-                    && one.savepoint.is_none()
-            });
-            if let Some(newest) = newest {
+        let failed = self.checkpoint_counts().failed;
+        let mut last = LastCheckpoint { every_ms, failed, ..LastCheckpoint::default() };
+        for owner in self.owned_partitions() {
+            last.age_ms = last.age_ms.max(owner.report.checkpoint_age_ms);
+            last.state_bytes += owner.report.state_bytes;
+            let completed = |checkpoint: &CheckpointReport| checkpoint.status == CheckpointStatus::Completed;
+            if let Some(newest) = newest_checkpoint(owner.instance, owner.report.partition, completed) {
                 last.added_bytes += newest.added_bytes;
                 last.duration_ms = last.duration_ms.max(newest.ended_at_ms.map(|ended| ended - newest.began_at_ms));
             }
         }
         last
     }
+}
 
-    /// Recent median and 99th percentile, in milliseconds, of the instance where they are worst.
-    #[must_use]
-    pub fn freshness(
-        &self,
-        of: impl Fn(&crate::report::FreshnessReport) -> &HistogramReport,
-    ) -> (Option<f64>, Option<f64>) {
-        let all = || self.instances.iter().map(|one| of(&one.freshness));
-        let worst =
-            |quantile: fn(&HistogramReport) -> Option<f64>| all().map(quantile).fold(None, history::larger_quantile);
-        (worst(|histogram| histogram.p50_ms), worst(|histogram| histogram.p99_ms))
-    }
+/// Returns the newest checkpoint of a partition that `matches`; savepoints are left out.
+pub(super) fn newest_checkpoint(
+    instance: &InstanceReport,
+    partition: i32,
+    matches: impl Fn(&CheckpointReport) -> bool,
+) -> Option<&CheckpointReport> {
+    let is_checkpoint =
+        |report: &&CheckpointReport| report.partition == partition && report.savepoint.is_none() && matches(report);
+    instance.checkpoints.iter().find(is_checkpoint)
 }

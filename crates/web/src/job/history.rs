@@ -1,21 +1,21 @@
-//! The last hour of a job, out of the last hours of its instances.
+//! The last hour of a job, added up over its instances.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::JobReport;
+use super::job_report::JobReport;
 use crate::report::HistorySample;
 
 /// The length of a [`HistorySample`].
 const STEP_MS: i64 = 10_000;
-/// An hour of them.
+/// An hour of samples.
 const STEPS: i64 = 360;
 
-/// Series of one length, oldest first; `None` where nothing is known.
+/// Series of equal length, oldest first; `None` stands for an unknown value.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobHistory {
-    /// Between two values.
+    /// The time between two values.
     pub step_ms: i64,
     /// When the first step begins.
     pub from_ms: i64,
@@ -23,55 +23,59 @@ pub struct JobHistory {
     pub records_per_s: Vec<Option<f64>>,
     /// Rows fired per second.
     pub rows_per_s: Vec<Option<f64>>,
-    /// Records that waited.
+    /// Lag in records.
     pub lag: Vec<Option<u64>>,
-    /// Wall clock less watermark, of the partition furthest behind.
+    /// Wall clock minus watermark; the largest over all partitions.
     pub watermark_delay_ms: Vec<Option<i64>>,
-    /// From Kafka to Redis; the worst instance's.
+    /// The median delay from Kafka to Redis; the largest over all instances.
     pub freshness_p50_ms: Vec<Option<f64>>,
-    /// See [`Self::freshness_p50_ms`].
+    /// The 99th percentile of the same delay; the largest over all instances.
     pub freshness_p99_ms: Vec<Option<f64>>,
 }
 
 impl JobReport {
-    /// The last hour.
+    /// Returns the last hour.
     #[must_use]
     pub fn history(&self) -> JobHistory {
-        let mut moments: BTreeMap<i64, HistorySample> = BTreeMap::new();
-        for moment in self.instances.iter().flat_map(|one| &one.history) {
-            moments.entry(moment.at_ms).and_modify(|sum| add_sample(sum, moment)).or_insert(*moment);
+        let mut sums: BTreeMap<i64, HistorySample> = BTreeMap::new();
+        for sample in self.instances.iter().flat_map(|instance| &instance.history) {
+            sums.entry(sample.at_ms).and_modify(|sum| add_sample(sum, sample)).or_insert(*sample);
         }
-        // The newest step is still growing, where an instance reported in the middle of it: it is left out. Others tell of
-        // a step some seconds after it is over.
-        let heard_ms = if self.instances.len() > 1 { self.now_ms - STEP_MS } else { self.now_ms };
-        let end = heard_ms.div_euclid(STEP_MS) * STEP_MS;
-        let first = end - STEPS * STEP_MS;
-        let Some((&from, _)) = moments.range(first..end).next() else {
+        // The step in progress is left out. Other instances report a step some seconds after its end, so with several
+        // instances the step before is left out, too.
+        let reported_until_ms = if self.instances.len() > 1 { self.now_ms - STEP_MS } else { self.now_ms };
+        let end = reported_until_ms.div_euclid(STEP_MS) * STEP_MS;
+        let hour = end - STEPS * STEP_MS..end;
+        let (Some((&from_ms, _)), Some((&last_ms, _))) =
+            (sums.range(hour.clone()).next(), sums.range(hour).next_back())
+        else {
             return JobHistory { step_ms: STEP_MS, from_ms: end, ..JobHistory::default() };
         };
-        let mut history = JobHistory { step_ms: STEP_MS, from_ms: from, ..JobHistory::default() };
-        let Some((&last, _)) = moments.range(first..end).next_back() else { return history };
-        let mut at = from;
-        while at <= last {
-            let moment = moments.get(&at);
-            history.records_per_s.push(moment.map(|moment| count_per_second(moment.records)));
-            history.rows_per_s.push(moment.map(|moment| count_per_second(moment.rows)));
-            history.lag.push(moment.and_then(|moment| moment.lag));
-            history.watermark_delay_ms.push(moment.and_then(|moment| moment.watermark_delay_ms));
-            history.freshness_p50_ms.push(moment.and_then(|moment| moment.freshness_p50_ms));
-            history.freshness_p99_ms.push(moment.and_then(|moment| moment.freshness_p99_ms));
-            at += STEP_MS;
+        let mut history = JobHistory { step_ms: STEP_MS, from_ms, ..JobHistory::default() };
+        let mut at_ms = from_ms;
+        while at_ms <= last_ms {
+            history.push(sums.get(&at_ms));
+            at_ms += STEP_MS;
         }
         history
     }
 }
 
 impl JobHistory {
-    /// The end of the last step without lag.
+    /// Returns the end of the last step without lag.
     #[must_use]
     pub fn last_without_lag_ms(&self) -> Option<i64> {
         let step = self.lag.iter().rposition(|lag| *lag == Some(0))?;
         Some(self.from_ms + (i64::try_from(step).ok()? + 1) * self.step_ms)
+    }
+
+    fn push(&mut self, sample: Option<&HistorySample>) {
+        self.records_per_s.push(sample.map(|sample| count_per_second(sample.records)));
+        self.rows_per_s.push(sample.map(|sample| count_per_second(sample.rows)));
+        self.lag.push(sample.and_then(|sample| sample.lag));
+        self.watermark_delay_ms.push(sample.and_then(|sample| sample.watermark_delay_ms));
+        self.freshness_p50_ms.push(sample.and_then(|sample| sample.freshness_p50_ms));
+        self.freshness_p99_ms.push(sample.and_then(|sample| sample.freshness_p99_ms));
     }
 }
 
@@ -84,7 +88,7 @@ fn add_sample(sum: &mut HistorySample, other: &HistorySample) {
     sum.freshness_p99_ms = larger_quantile(sum.freshness_p99_ms, other.freshness_p99_ms);
 }
 
-/// Quantiles of several instances cannot be put together; the worst is the one to look at.
+/// Returns the larger of two quantiles, because quantiles of several instances cannot be combined.
 pub(super) fn larger_quantile(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     [a, b].into_iter().flatten().reduce(f64::max)
 }

@@ -1,34 +1,45 @@
-//! Who owns which partition.
+//! Which instance owns which partition.
 
-use super::JobReport;
-use crate::InstanceReport;
-use crate::report::PartitionReport;
+use super::job_report::JobReport;
+use crate::report::{InstanceReport, PartitionReport};
 
-/// A partition of the topic.
+/// A partition of the topic, and its owner.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PartitionOwnership<'a> {
-    /// Its number.
+    /// The number of the partition.
     pub partition: i32,
-    /// Its owner, and what that one says of it.
-    pub owner: Option<(&'a InstanceReport, &'a PartitionReport)>,
+    /// The owner, if there is one.
+    pub owner: Option<PartitionOwner<'a>>,
+}
+
+/// The owner of a partition.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PartitionOwner<'a> {
+    /// The instance that owns the partition.
+    pub instance: &'a InstanceReport,
+    /// What that instance reports about the partition.
+    pub report: &'a PartitionReport,
 }
 
 impl JobReport {
-    /// All partitions of the topic, by number.
+    /// Returns all partitions of the topic, by number.
     #[must_use]
     pub fn partitions(&self) -> Vec<PartitionOwnership<'_>> {
-        let owned =
-            || self.instances.iter().flat_map(|one| one.partitions.iter().map(move |partition| (one, partition)));
-        let of = |partition| {
-            let claims = owned().filter(|(_, claim)| claim.partition == partition);
-            PartitionOwnership { partition, owner: claims.max_by_key(|(_, claim)| claim.epoch) }
+        let claims = || {
+            self.instances
+                .iter()
+                .flat_map(|instance| instance.partitions.iter().map(move |report| PartitionOwner { instance, report }))
         };
-        let beyond = owned().map(|(_, claim)| claim.partition + 1).max().unwrap_or_default();
-        (0..self.topic_partitions().max(beyond)).map(of).collect()
+        let ownership = |partition| {
+            let of_partition = claims().filter(|claim| claim.report.partition == partition);
+            PartitionOwnership { partition, owner: of_partition.max_by_key(|claim| claim.report.epoch) }
+        };
+        let claimed = claims().map(|claim| claim.report.partition + 1).max().unwrap_or_default();
+        (0..self.topic_partitions().max(claimed)).map(ownership).collect()
     }
 
-    /// The partitions that have an owner.
-    pub fn owned_partitions(&self) -> impl Iterator<Item = (&InstanceReport, &PartitionReport)> {
+    /// Returns the owner of each partition that has one.
+    pub fn owned_partitions(&self) -> impl Iterator<Item = PartitionOwner<'_>> {
         self.partitions().into_iter().filter_map(|partition| partition.owner)
     }
 }

@@ -2,22 +2,27 @@
 
 use serde::Serialize;
 
-use super::{BACKPRESSURE_SHARE_MAX, JobReport};
+use super::job_report::JobReport;
+use super::thresholds::BACKPRESSURE_SHARE_MAX;
+use crate::report::PartitionReport;
 
-/// Sums over all instances; see `docs/api.md`.
+/// A job that is further behind does not keep up.
+const KEEPING_UP_MAX_MS: i64 = 5_000;
+
+/// Sums over all instances; see `docs/api.md`. Counts are since the instances started.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobTotals {
     /// Records read per second, over the last ten seconds.
     pub records_per_s: f64,
-    /// Rows written to Redis per second.
+    /// Rows written to Redis per second, over the last ten seconds.
     pub rows_per_s: f64,
-    /// Records read since the instances started.
+    /// Records read.
     pub records: u64,
     /// Rows written to Redis.
     pub rows: u64,
-    /// Events that were late for a view; once per view.
+    /// Events that were late for a view, counted once per view.
     pub late_events: u64,
-    /// Records that were no events.
+    /// Records that were not events.
     pub dead_letters: u64,
     /// Rows that Redis refused.
     pub refused_rows: u64,
@@ -25,43 +30,70 @@ pub struct JobTotals {
     pub entities: u64,
     /// Records that wait in Kafka; absent while unknown.
     pub lag: Option<u64>,
-    /// How long ago the record now being read was produced, at most how old the lag is.
+    /// The age of the record being read now, at most the age of the lag.
     pub behind_ms: Option<i64>,
     /// The smallest watermark of the partitions that are not idle.
     pub watermark_ms: Option<i64>,
-    /// Wall clock less that.
+    /// Wall clock minus that watermark.
     pub watermark_delay_ms: Option<i64>,
-    /// Partitions with an owner, and all.
+    /// Partitions with an owner.
     pub partitions_owned: usize,
-    /// See [`Self::partitions_owned`].
+    /// All partitions.
     pub partitions: usize,
-    /// Shares of the workers' time.
+    /// The share of the workers' time spent on records.
     pub busy: f64,
-    /// See [`Self::too_many_requests`].
+    /// The share of the workers' time spent waiting for records.
     pub idle: f64,
-    /// See [`Self::too_many_requests`].
+    /// The share of the workers' time spent waiting for Redis.
     pub backpressured: f64,
 }
 
-/// A job that is further behind than this, in milliseconds, does not keep up.
-const KEEPING_UP_MAX_MS: i64 = 5_000;
+/// Whether a job processes records as fast as they arrive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JobPace {
+    /// Records are read as fast as they arrive, and Redis accepts rows as fast as they are made.
+    KeepingUp,
+    /// Records or rows wait.
+    Behind,
+}
 
 impl JobTotals {
-    /// Whether records are read as fast as they come, and Redis takes rows as fast as they are made.
+    /// Returns whether the job keeps up. A job that is behind needs all that Redis can do.
     #[must_use]
-    pub fn is_keeping_up(&self) -> bool {
-        self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_MAX_MS) && self.backpressured <= BACKPRESSURE_SHARE_MAX
+    pub fn pace(&self) -> JobPace {
+        let keeps_up = self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_MAX_MS)
+            && self.backpressured <= BACKPRESSURE_SHARE_MAX;
+        if keeps_up { JobPace::KeepingUp } else { JobPace::Behind }
     }
 }
 
 impl JobReport {
-    /// The sums.
+    /// Returns the sums over all instances.
     #[must_use]
     pub fn totals(&self) -> JobTotals {
-        let all = self.partitions();
-        let owned: Vec<_> = all.iter().filter_map(|partition| partition.owner).map(|(_, owned)| owned).collect();
-        let workers = || self.instances.iter().flat_map(|one| &one.workers);
-        let mut totals = JobTotals { partitions_owned: owned.len(), partitions: all.len(), ..JobTotals::default() };
+        let partitions = self.partitions();
+        let owned: Vec<&PartitionReport> =
+            partitions.iter().filter_map(|partition| partition.owner).map(|owner| owner.report).collect();
+        let mut totals =
+            JobTotals { partitions_owned: owned.len(), partitions: partitions.len(), ..JobTotals::default() };
+        self.add_workers(&mut totals);
+        for instance in &self.instances {
+            totals.rows_per_s += instance.redis.rows_per_s;
+            totals.rows += instance.redis.rows_written;
+            totals.late_events += instance.views.iter().map(|view| view.late_events).sum::<u64>();
+        }
+        totals.lag = owned.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b);
+        totals.behind_ms = self.time_behind_ms(totals.lag);
+        let active = owned.iter().filter(|partition| !partition.idle);
+        let smallest_active = active.filter_map(|partition| partition.watermark_ms).min();
+        totals.watermark_ms =
+            smallest_active.or_else(|| owned.iter().filter_map(|partition| partition.watermark_ms).min());
+        totals.watermark_delay_ms = totals.watermark_ms.map(|watermark| self.now_ms - watermark);
+        totals
+    }
+
+    fn add_workers(&self, totals: &mut JobTotals) {
+        let workers = || self.instances.iter().flat_map(|instance| &instance.workers);
         for worker in workers() {
             totals.records_per_s += worker.records_per_s;
             totals.records += worker.records;
@@ -77,29 +109,19 @@ impl JobReport {
         for share in [&mut totals.busy, &mut totals.idle, &mut totals.backpressured] {
             *share /= count;
         }
-        for one in &self.instances {
-            totals.rows_per_s += one.redis.rows_per_s;
-            totals.rows += one.redis.rows_written;
-            totals.late_events += one.views.iter().map(|view| view.late_events).sum::<u64>();
-        }
-        totals.lag = owned.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b);
-        totals.behind_ms = self.time_behind_ms(totals.lag);
-        let active = owned.iter().filter(|partition| !partition.idle);
-        let smallest = active.filter_map(|partition| partition.watermark_ms).min();
-        totals.watermark_ms = smallest.or_else(|| owned.iter().filter_map(|partition| partition.watermark_ms).min());
-        totals.watermark_delay_ms = totals.watermark_ms.map(|watermark| self.now_ms - watermark);
-        totals
     }
 
-    /// The age of the record read last, in the partition that lags most in time; no older than the last moment without lag.
+    /// Returns the age of the record read last, in the partition that lags most in time. The lag cannot be older than the last
+    /// moment without lag.
     fn time_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);
         }
-        let lagging = self.owned_partitions().filter(|(_, partition)| partition.lag.is_some_and(|lag| lag > 0));
-        let oldest = lagging.filter_map(|(_, partition)| partition.last_appended_ms.or(partition.event_time_ms)).min();
-        let since = self.history().last_without_lag_ms();
-        let behind = |since: i64| (self.now_ms - since).max(0);
-        [oldest, since].into_iter().flatten().map(behind).min()
+        let lagging =
+            self.owned_partitions().map(|owner| owner.report).filter(|report| report.lag.is_some_and(|lag| lag > 0));
+        let oldest_record_ms = lagging.filter_map(|report| report.last_appended_ms.or(report.event_time_ms)).min();
+        let lag_began_ms = self.history().last_without_lag_ms();
+        let age_ms = |since_ms: i64| (self.now_ms - since_ms).max(0);
+        [oldest_record_ms, lag_began_ms].into_iter().flatten().map(age_ms).min()
     }
 }

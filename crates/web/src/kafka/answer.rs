@@ -1,20 +1,33 @@
-//! What the Kafka UI answers: JSON, and which status a question without an answer has.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! The answers of the Kafka UI: JSON with the time, and the status of each fault.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Serialize;
 use windrow_connectors::kafka::browse::BrowseError;
 
 use crate::answers::HttpFault;
 
-/// What a handler gives back.
+/// The result of a handler.
 pub(super) type KafkaAnswer = Result<Response, HttpFault>;
 
+/// Content, and when it was answered.
+#[derive(Serialize)]
+struct TimedAnswer<T> {
+    now_ms: i64,
+    #[serde(flatten)]
+    content: T,
+}
+
+/// Returns `content` as JSON, with the time.
+pub(super) fn answer_json(content: impl Serialize) -> Response {
+    Json(TimedAnswer { now_ms: Timestamp::now().as_millisecond(), content }).into_response()
+}
+
+/// Returns the fault for a request whose turn does not come.
 pub(super) fn too_many_requests() -> HttpFault {
-    HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once; ask again in a moment")
+    HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once; ask again in a moment")
 }
 
 impl From<BrowseError> for HttpFault {
@@ -27,13 +40,4 @@ impl From<BrowseError> for HttpFault {
         };
         Self::new(status, error.to_string())
     }
-}
-
-pub(super) fn answer_json(what: &impl Serialize) -> Response {
-    Json(what).into_response()
-}
-
-pub(super) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! How much is done for visitors at a time.
+//! How many requests are processed at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use windrow_connectors::kafka::browse::BrowseError;
 use super::answer::too_many_requests;
 use crate::answers::HttpFault;
 
-/// Questions to brokers under way at a time.
+/// Questions to brokers at a time.
 const QUESTIONS_MAX: usize = 8;
-/// A question ends after this, whatever the brokers do.
+/// A question ends after this time, whatever the brokers do.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(12);
-/// Readings and sendings of records under way at a time, each with a Kafka client of its own.
+/// Readings and sendings of records at a time, each with a Kafka client of its own.
 const READINGS_MAX: usize = 3;
-/// Topics followed at a time. With the readings one fewer than the server has threads for what blocks: looking up names
-/// needs one, too.
+/// Topics followed at a time. Readings and followers together take one thread fewer than the server has for blocking calls,
+/// because looking up names needs one, too.
 const TAILS_MAX: usize = 4;
-/// How long a visitor waits for a turn.
+/// How long a request waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Turns at asking Kafka.
@@ -39,35 +39,37 @@ impl Default for KafkaLimits {
 }
 
 impl KafkaLimits {
-    /// Does `question` when it is its turn.
+    /// Runs `question` when it is its turn.
     pub(super) async fn run_question<T>(
         &self,
         question: impl Future<Output = Result<T, BrowseError>>,
     ) -> Result<T, HttpFault> {
         let _turn = wait_for_turn(&self.questions).await?;
-        let late = || BrowseError::Unreachable(format!("Kafka did not answer within {} s", QUESTION_TIMEOUT.as_secs()));
-        Ok(timeout(QUESTION_TIMEOUT, question).await.unwrap_or_else(|_| Err(late()))?)
+        let timed_out = |_| {
+            let reason = format!("Kafka did not answer within {} s", QUESTION_TIMEOUT.as_secs());
+            HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+        };
+        Ok(timeout(QUESTION_TIMEOUT, question).await.map_err(timed_out)??)
     }
 
-    /// Does `work`, which blocks, on a thread where that is allowed, when it is its turn. The turn lasts until the work is
-    /// done, also when nobody waits for it any more.
+    /// Runs `work` on a blocking thread when it is its turn. The turn lasts until the work ends, also without a waiting
+    /// visitor.
     pub(super) async fn run_reading<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, BrowseError> + Send + 'static,
     ) -> Result<T, HttpFault> {
         let turn = wait_for_turn(&self.readings).await?;
-        let done = spawn_blocking(move || {
-            let done = work();
+        let finished = spawn_blocking(move || {
+            let finished = work();
             drop(turn);
-            done
+            finished
         });
-        let done = done.await.map_err(|error| {
-            HttpFault::new(StatusCode::INTERNAL_SERVER_ERROR, format!("reading from Kafka broke off: {error}"))
-        })?;
-        Ok(done?)
+        let panicked =
+            |error| HttpFault::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the work with Kafka failed: {error}"));
+        Ok(finished.await.map_err(panicked)??)
     }
 
-    /// A turn at following a topic, if there is one.
+    /// Returns a turn at following a topic, if one is free.
     pub(super) fn try_begin_tail(&self) -> Result<OwnedSemaphorePermit, HttpFault> {
         Arc::clone(&self.tails).try_acquire_owned().map_err(|_| too_many_requests())
     }

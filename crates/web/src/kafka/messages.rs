@@ -5,28 +5,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 
-use super::answer::{KafkaAnswer, answer_json, now_ms};
-use super::question::{self, RawQuery};
-use super::{KafkaUi, PathName, TimedAnswer, parse_path_name};
+use super::answer::{KafkaAnswer, answer_json};
+use super::path_name::{PathName, parse_path_name};
+use super::query::{RawParameters, parse_page_request};
+use super::ui::KafkaUi;
 
-pub(super) async fn get_messages(State(ui): State<KafkaUi>, path: PathName, parameters: RawQuery) -> KafkaAnswer {
+pub(super) async fn get_messages(State(ui): State<KafkaUi>, path: PathName, parameters: RawParameters) -> KafkaAnswer {
     let topic = parse_path_name(path)?;
-    let request = question::parse_page_request(parameters)?;
+    let request = parse_page_request(parameters)?;
     let plan = ui.ask_brokers(ui.browser.plan_page(&topic, request)).await?;
-    let visit = VisitorGoneSignal::default();
-    let gone = Arc::clone(&visit.gone);
-    let page = ui.limits.run_reading(move || plan.read(&gone)).await?;
-    Ok(answer_json(&TimedAnswer { now_ms: now_ms(), content: page }))
+    let visitor_gone = VisitorGoneSignal::default();
+    let cancelled = Arc::clone(&visitor_gone.0);
+    let page = ui.limits.run_reading(move || plan.read(&cancelled)).await?;
+    Ok(answer_json(page))
 }
 
-/// Says so when the visitor is gone: then this is dropped.
+/// Becomes true when it is dropped, which happens when the visitor closes the connection.
 #[derive(Default)]
-struct VisitorGoneSignal {
-    gone: Arc<AtomicBool>,
-}
+struct VisitorGoneSignal(Arc<AtomicBool>);
 
 impl Drop for VisitorGoneSignal {
     fn drop(&mut self) {
-        self.gone.store(true, Ordering::Relaxed);
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! The Kafka UI's pages: one HTML file that shows whatever its path names.
+//! The pages of the Kafka UI: one HTML file, which reads its own path to decide what to show.
 
 use axum::Router;
 use axum::http::HeaderMap;

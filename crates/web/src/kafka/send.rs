@@ -1,4 +1,4 @@
-//! Sending one record that somebody typed.
+//! Sending one record that a visitor typed.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,10 +6,12 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use windrow_connectors::kafka::browse::{BrowseError, NewRecord, WrittenRecord};
+use windrow_connectors::kafka::browse::{NewRecord, WrittenRecord};
 
 use super::answer::KafkaAnswer;
-use super::{KafkaUi, PathName, parse_path_name};
+use super::path_name::{PathName, parse_path_name};
+use super::ui::KafkaUi;
+use crate::answers::HttpFault;
 
 const HEADERS_MAX: usize = 100;
 
@@ -27,7 +29,7 @@ pub(super) struct TypedRecord {
     partition: Option<i32>,
 }
 
-/// What became of it.
+/// A record that was sent.
 #[derive(Serialize)]
 struct SentRecord {
     #[serde(flatten)]
@@ -41,16 +43,10 @@ pub(super) async fn send_record(
     typed: Result<Json<TypedRecord>, JsonRejection>,
 ) -> KafkaAnswer {
     let topic = parse_path_name(path)?;
-    let Json(typed) = typed.map_err(|rejection| BrowseError::InvalidRequest(rejection.body_text()))?;
-    if typed.headers.len() > HEADERS_MAX {
-        return Err(BrowseError::InvalidRequest(format!("at most {HEADERS_MAX} headers can be sent from here")).into());
-    }
-    // Names end where librdkafka's C strings end.
-    if typed.headers.iter().any(|(name, _)| name.is_empty() || name.contains('\0')) {
-        return Err(BrowseError::InvalidRequest("a header needs a name, without a NUL character".to_owned()).into());
-    }
-    let keyless = typed.key.as_ref().is_none_or(String::is_empty) && typed.partition.is_none();
-    let partitions = ui.ask_brokers(ui.browser.fetch_writable_partition_count(&topic, typed.partition)).await?;
+    let Json(typed) = typed.map_err(|rejection| bad_record(rejection.body_text()))?;
+    check_headers(&typed.headers)?;
+    let partition_is_random = typed.key.as_ref().is_none_or(String::is_empty) && typed.partition.is_none();
+    let partition_count = ui.ask_brokers(ui.browser.fetch_writable_partition_count(&topic, typed.partition)).await?;
     let record = NewRecord {
         key: typed.key.map(String::into_bytes),
         value: typed.value.map(String::into_bytes),
@@ -58,11 +54,25 @@ pub(super) async fn send_record(
         partition: typed.partition,
     };
     let browser = ui.browser.clone();
-    let written = ui.limits.run_reading(move || browser.produce_record(&topic, partitions, &record)).await?;
+    let written = ui.limits.run_reading(move || browser.produce_record(&topic, partition_count, &record)).await?;
     let mut warnings = Vec::new();
-    if keyless && partitions > 1 {
-        warnings
-            .push("The record has no key: the partition was left to chance, and no order with other records is kept.");
+    if partition_is_random && partition_count > 1 {
+        warnings.push("The record has no key: its partition is random, and its order with other records is not kept.");
     }
     Ok((StatusCode::CREATED, Json(SentRecord { written, warnings })).into_response())
+}
+
+fn check_headers(headers: &[(String, Option<String>)]) -> Result<(), HttpFault> {
+    if headers.len() > HEADERS_MAX {
+        return Err(bad_record(format!("at most {HEADERS_MAX} headers can be sent from here")));
+    }
+    // A name ends at the first NUL, because librdkafka uses C strings.
+    if headers.iter().any(|(name, _)| name.is_empty() || name.contains('\0')) {
+        return Err(bad_record("a header needs a name, without a NUL character"));
+    }
+    Ok(())
+}
+
+fn bad_record(reason: impl Into<String>) -> HttpFault {
+    HttpFault::new(StatusCode::BAD_REQUEST, reason)
 }

@@ -13,18 +13,20 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::answer::KafkaAnswer;
-use super::question::{self, RawQuery};
-use super::{KafkaUi, PathName, parse_path_name};
+use super::path_name::{PathName, parse_path_name};
+use super::query::{RawParameters, parse_tail_request};
+use super::ui::KafkaUi;
 
-/// Hand-overs that wait for a slow visitor; then reading waits too.
+/// Messages that wait for a slow visitor; beyond that, reading waits.
 const WAITING_MESSAGES_MAX: usize = 4;
-/// How long a browser waits before it asks again after an end.
+/// How long a browser waits before it reconnects.
 const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
-/// Each `data:` line is what came within some hundred milliseconds, or `{"errors": […]}` and the end.
-pub(super) async fn follow_topic(State(ui): State<KafkaUi>, path: PathName, parameters: RawQuery) -> KafkaAnswer {
+/// Answers with a stream. Each `data:` line holds the records of some hundred milliseconds, or `{"errors": […]}` as the last
+/// line.
+pub(super) async fn follow_topic(State(ui): State<KafkaUi>, path: PathName, parameters: RawParameters) -> KafkaAnswer {
     let topic = parse_path_name(path)?;
-    let request = question::parse_tail_request(parameters)?;
+    let request = parse_tail_request(parameters)?;
     let turn = ui.limits.try_begin_tail()?;
     let plan = ui.ask_brokers(ui.browser.plan_tail(&topic, request)).await?;
     let (sender, receiver) = mpsc::channel(WAITING_MESSAGES_MAX);

@@ -1,10 +1,9 @@
-//! What became of checkpoints, and of what was restored from them.
+//! Checkpoints and restored partitions.
 
 use windrow_spec::Pipeline;
 
 use super::families::{MetricFamilies, MetricSample, count_as_f64, ms_as_seconds};
-use crate::InstanceReport;
-use crate::report::{CheckpointReport, CheckpointStatus, PartitionReport, RestoreReport};
+use crate::report::{CheckpointReport, CheckpointStatus, InstanceReport, PartitionReport, RestoreReport};
 
 pub(super) fn add_checkpoint_metrics(
     families: &mut MetricFamilies,
@@ -40,14 +39,14 @@ pub(super) fn add_checkpoint_metrics(
     );
     families.counter(
         "windrow_partitions_fenced_total",
-        "Partitions that somebody else took over while this instance believed to own them.",
+        "Partitions that another owner claimed while this instance still owned them.",
         [count_as_f64(counts.fenced).into()],
     );
     add_last_checkpoints(families, report, owned);
     add_last_restores(families, report, owned);
 }
 
-/// Of the partitions it owns now: what an instance no longer owns would stay as it was for ever.
+/// Adds the last checkpoints of owned partitions. Metrics of a partition that is no longer owned would never change again.
 fn add_last_checkpoints(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
     let completed = |partition: i32| {
         report.checkpoints.iter().find(|one| {
@@ -61,7 +60,7 @@ fn add_last_checkpoints(families: &mut MetricFamilies, report: &InstanceReport, 
     };
     families.gauge(
         "windrow_partition_checkpoint_duration_seconds",
-        "How long the partition's last complete checkpoint took, from the cut until it counted.",
+        "How long the partition's last complete checkpoint took, from its cut to its completion.",
         each(|one| Some(ms_as_seconds(one.ended_at_ms? - one.began_at_ms))),
     );
     families.gauge(

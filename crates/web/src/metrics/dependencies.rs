@@ -1,8 +1,7 @@
-//! Whether Kafka, Redis and the checkpoint store are there.
+//! Whether Kafka, Redis and the checkpoint store are reachable.
 
 use super::families::{MetricFamilies, MetricSample, ms_as_seconds};
-use crate::InstanceReport;
-use crate::report::ReachabilityReport;
+use crate::report::{InstanceReport, ReachabilityReport};
 
 pub(super) fn add_dependency_metrics(families: &mut MetricFamilies, report: &InstanceReport) {
     let each = |value: &dyn Fn(&ReachabilityReport) -> f64| {
@@ -11,12 +10,12 @@ pub(super) fn add_dependency_metrics(families: &mut MetricFamilies, report: &Ins
     };
     families.gauge(
         "windrow_dependency_up",
-        "1 while the instance can use Kafka, Redis or the checkpoint store, 0 while that is away.",
+        "1 while the instance can use Kafka, Redis or the checkpoint store, 0 while that is unreachable.",
         each(&|reach| if reach.away_since_ms.is_none() { 1.0 } else { 0.0 }),
     );
     families.gauge(
         "windrow_dependency_away_seconds",
-        "How long Kafka, Redis or the checkpoint store has been away; 0 while it is there.",
+        "How long Kafka, Redis or the checkpoint store has been unreachable; 0 while it is reachable.",
         each(&|reach| reach.away_since_ms.map_or(0.0, |since| ms_as_seconds((report.reported_at_ms - since).max(0)))),
     );
 }

@@ -1,6 +1,6 @@
-//! Metrics as the encoder wants them: a family is a name, what it means, and its samples.
+//! Metrics as the encoder needs them: a family is a name, a help text and samples.
 //!
-//! Invariant: a family without samples is left out, since the format has no way to say it.
+//! Invariant: a family without samples is left out, because the text format cannot express it.
 
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
 

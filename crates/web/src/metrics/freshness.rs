@@ -1,4 +1,4 @@
-//! How long it takes from an event to its row.
+//! Delays from an event to its row.
 
 use super::families::MetricFamilies;
 use crate::report::FreshnessReport;

@@ -1,20 +1,19 @@
-//! Which process this is, of which job, and what it is doing.
+//! The process, its job and its state.
 
 use windrow_spec::Pipeline;
 
 use super::families::{MetricFamilies, MetricSample, ms_as_seconds};
-use crate::InstanceReport;
-use crate::report::InstanceState;
+use crate::report::{InstanceReport, InstanceState};
 
 pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &InstanceReport, pipeline: &Pipeline) {
     families.gauge(
         "windrow_build_info",
-        "1; the label says which version of Windrow runs.",
+        "1; the label holds the version of Windrow.",
         [MetricSample::new([("version", report.version.clone())], 1.0)],
     );
     families.gauge(
         "windrow_pipeline_info",
-        "1; the labels say which pipeline runs, which topic it reads, and as which consumer group.",
+        "1; the labels hold the pipeline, its topic and its consumer group.",
         [MetricSample::new(
             [
                 ("pipeline", pipeline.name.clone()),
@@ -26,7 +25,7 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
     );
     families.gauge(
         "windrow_instance_info",
-        "1; the labels say which instance of the job this is and where its pages are.",
+        "1; the labels hold the id of the instance, its process and the address of its pages.",
         [MetricSample::new(
             [
                 ("id", report.instance.clone()),
@@ -44,7 +43,7 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
     ];
     families.gauge(
         "windrow_instance_state",
-        "1 for what the instance is doing, 0 for everything else.",
+        "1 for the state of the instance, 0 for all other states.",
         states.map(|(name, state)| {
             MetricSample::new([("state", name.to_owned())], if report.state == state { 1.0 } else { 0.0 })
         }),
@@ -56,7 +55,7 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
     );
     families.gauge(
         "windrow_report_timestamp_seconds",
-        "When the instance looked at itself for these figures, as Unix time.",
+        "When the instance measured these values, as Unix time.",
         [ms_as_seconds(report.reported_at_ms).into()],
     );
 }

@@ -1,4 +1,4 @@
-//! How far each partition is that this instance owns.
+//! The progress of each partition that this instance owns.
 
 use super::families::{MetricFamilies, MetricSample, count_as_f64, ms_as_seconds};
 use crate::report::PartitionReport;
@@ -6,12 +6,12 @@ use crate::report::PartitionReport;
 pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partitions: i32, owned: &[&PartitionReport]) {
     families.gauge(
         "windrow_topic_partitions",
-        "Partitions that the topic has, whoever owns them.",
+        "Partitions of the topic, with or without an owner.",
         [f64::from(topic_partitions).into()],
     );
     families.gauge(
         "windrow_partition_owned",
-        "1 for each partition that the instance owns; the label worker says which of its threads has it.",
+        "1 for each partition that the instance owns; the label worker holds the number of its thread.",
         owned.iter().map(|one| {
             MetricSample::new([("partition", one.partition.to_string()), ("worker", one.worker.to_string())], 1.0)
         }),
@@ -23,7 +23,7 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
     };
     families.gauge(
         "windrow_partition_epoch",
-        "The epoch the partition is owned under; of two owners, the one with the larger epoch is right.",
+        "The epoch under which the partition is owned; of two owners, the one with the larger epoch is right.",
         each(|one| Some(count_as_f64(one.epoch))),
     );
     families.gauge(
@@ -38,7 +38,7 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
     );
     families.gauge(
         "windrow_partition_lag_records",
-        "Records in Kafka that were not read yet.",
+        "Records in Kafka that have not been read yet.",
         each(|one| one.lag.map(count_as_f64)),
     );
     families.gauge(
@@ -53,7 +53,7 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
     );
     families.gauge(
         "windrow_partition_idle",
-        "1 while everything there is was read and nothing came for ten seconds, otherwise 0.",
+        "1 while all records are read and none has arrived for ten seconds, otherwise 0.",
         each(|one| Some(if one.idle { 1.0 } else { 0.0 })),
     );
     families.gauge(
@@ -68,7 +68,7 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
     );
     families.counter(
         "windrow_partition_records_total",
-        "Records read since the partition came to this instance.",
+        "Records read since this instance opened the partition.",
         each(|one| Some(count_as_f64(one.records))),
     );
     families.gauge(
@@ -78,12 +78,12 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
     );
     families.gauge(
         "windrow_partition_state_bytes",
-        "Bytes of the partition's last checkpoint, with everything it builds on.",
+        "Bytes of the partition's last checkpoint, all layers together.",
         each(|one| Some(count_as_f64(one.state_bytes))),
     );
     families.gauge(
         "windrow_partition_checkpoint_offset",
-        "The offset that the partition's last complete checkpoint holds the state of; a restart reads again from there.",
+        "The offset up to which the partition's last complete checkpoint holds the state; a restart reads again from there.",
         each(|one| one.checkpoint_offset.map(|offset| offset as f64)),
     );
     families.gauge(

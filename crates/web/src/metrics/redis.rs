@@ -1,4 +1,4 @@
-//! What is written to Redis, and what waits for it.
+//! Rows written to Redis, and rows that wait for it.
 
 use super::families::{MetricFamilies, count_as_f64};
 use crate::report::RedisReport;
@@ -16,12 +16,12 @@ pub(super) fn add_redis_metrics(families: &mut MetricFamilies, redis: &RedisRepo
     );
     families.counter(
         "windrow_redis_rows_dropped_total",
-        "Rows dropped because their partition belongs to somebody else by now, who writes them.",
+        "Rows discarded because another owner has claimed their partition and writes them.",
         [count_as_f64(redis.rows_dropped).into()],
     );
     families.summary(
         "windrow_redis_transaction_seconds",
-        "Transactions with Redis, and how long they took together.",
+        "Transactions with Redis, and the time they took together.",
         redis.transactions,
         redis.transaction_seconds,
     );

@@ -1,4 +1,4 @@
-//! What fired, and what came too late, per feature view.
+//! Rows and late events of each feature view.
 
 use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::ViewReport;
@@ -14,7 +14,7 @@ pub(super) fn add_view_metrics(families: &mut MetricFamilies, views: &[ViewRepor
     );
     families.counter(
         "windrow_feature_view_late_events_total",
-        "Events that came after all their windows in the view had closed, and so are in none of its rows.",
+        "Events that arrived after all their windows in the view had closed, so no row contains them.",
         each(|view| count_as_f64(view.late_events)),
     );
     families.gauge(

@@ -1,4 +1,4 @@
-//! What each worker thread did.
+//! The work of each worker thread.
 
 use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::WorkerReport;
@@ -22,7 +22,7 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
     );
     families.counter(
         "windrow_worker_dead_letters_total",
-        "Records that were no events and became dead letters.",
+        "Records that were not events and became dead letters.",
         each(|worker| count_as_f64(worker.dead_letters)),
     );
     families.counter(
@@ -32,7 +32,7 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
     );
     families.counter(
         "windrow_worker_rows_there_total",
-        "Rows computed again after a restart that were in Redis already, and so were not written again.",
+        "Rows computed again after a restart that were already in Redis and were not written again.",
         each(|worker| count_as_f64(worker.rows_there)),
     );
     families.gauge(
@@ -67,7 +67,7 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
     );
     families.gauge(
         "windrow_worker_beat_age_seconds",
-        "Time since the worker's loop last came round; a large one says that it hangs.",
+        "Time since the worker's loop last completed a turn; a large value means that it hangs.",
         each(|worker| count_as_f64(worker.beat_age_ms) / 1_000.0),
     );
 }

@@ -1,4 +1,4 @@
-//! Asking wrongly: each answer has the status and the form that Flink gives, and says what is wrong.
+//! Malformed requests: each answer has the status and the form that Flink gives, and a reason.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn what_is_not_there_is_404() {
     for (verb, rest) in [("POST", "/savepoints"), ("POST", "/stop"), ("POST", "/checkpoints"), ("PATCH", "")] {
         assert_refused(&job, verb, &format!("/jobs/{UNKNOWN_ID}{rest}"), "{}", 404, "not found");
     }
-    assert!(!job.console.stop_signal.is_requested(), "nobody was stopped by mistake");
+    assert!(!job.context.stop_signal.is_requested(), "no job was stopped by mistake");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn what_is_malformed_is_400() {
         400,
         "expected format",
     );
-    assert!(!job.console.stop_signal.is_requested(), "nobody was stopped by mistake");
+    assert!(!job.context.stop_signal.is_requested(), "no job was stopped by mistake");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn draining_is_refused_with_the_way_out() {
     let job = TestJob::new();
     let body = "{\"targetDirectory\": \"/tmp/never\", \"drain\": true}";
     assert_refused(&job, "POST", &format!("/jobs/{}/stop", job.id()), body, 400, "they stay in the savepoint");
-    assert!(!job.console.stop_signal.is_requested());
+    assert!(!job.context.stop_signal.is_requested());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn another_verb_is_405() {
 #[test]
 fn while_the_job_stops_nothing_new_is_begun() {
     let job = TestJob::new();
-    job.console.stop_signal.request();
+    job.context.stop_signal.request();
     assert_refused(&job, "POST", &format!("/jobs/{}/savepoints", job.id()), "{}", 409, "stopping");
     assert_refused(&job, "POST", &format!("/jobs/{}/stop", job.id()), "{}", 409, "stopping");
 }

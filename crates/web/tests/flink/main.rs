@@ -1,5 +1,4 @@
-//! Flink's REST API over reports that are written down here: every answer, every way to ask wrongly, and what is asked of
-//! the job. That Flink's own client reads these answers is shown by `reads.rs`, and by the end-to-end tests of the binary.
+//! Flink's REST API over fixed reports: every answer, every malformed request, and operations on the job. That Flink's own client reads these answers is shown by `reads.rs`, and by the end-to-end tests of the binary.
 
 // Helpers of tests fail and report as tests do.
 #![allow(clippy::panic, clippy::print_stdout)]

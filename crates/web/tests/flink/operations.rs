@@ -24,11 +24,11 @@ fn a_savepoint_is_accepted_once_and_can_be_polled() {
         assert_eq!((status, value), (StatusCode::ACCEPTED, json!({ "request-id": TRIGGER })));
     }
     assert_eq!(
-        job.console.savepoint_registry.savepoint_reports().len(),
+        job.context.savepoint_registry.savepoint_reports().len(),
         1,
         "asked again by the same name, nothing new is begun"
     );
-    // Nobody has a checkpoint in this store, so there is nothing to take a savepoint of; it says so at the next look.
+    // No partition has a checkpoint in this store, so there is nothing to take a savepoint of.
     let until = Instant::now() + Duration::from_secs(10);
     let failed = loop {
         let polled = job.get(&format!("/v1{path}/{TRIGGER}"));
@@ -53,7 +53,7 @@ fn without_a_trigger_id_one_is_drawn() {
     let drawn = value["request-id"].as_str().expect("an id");
     assert!(drawn.len() == 32 && drawn.bytes().all(|byte| byte.is_ascii_hexdigit()), "{drawn}");
     job.get(&format!("{path}/{drawn}"));
-    job.console.stop_signal.request();
+    job.context.stop_signal.request();
 }
 
 #[test]
@@ -62,11 +62,11 @@ fn cancel_stops_every_instance() {
     let (status, _, value) = job.request("PATCH", &format!("/v1/jobs/{}?mode=cancel", job.id()), "");
     assert_eq!((status, value), (StatusCode::ACCEPTED, json!({})));
     let until = Instant::now() + Duration::from_secs(10);
-    while !job.console.stop_signal.is_requested() {
+    while !job.context.stop_signal.is_requested() {
         assert!(Instant::now() < until, "it was not asked to stop");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let told = job.console.checkpoint_store.list("instances").expect("a list");
+    let told = job.context.checkpoint_store.list("instances").expect("a list");
     assert!(told.iter().any(|object| object.name == "instances/bbbbbbbbbbbbbbbb-stop"), "{told:?}");
 }
 
@@ -75,7 +75,7 @@ fn a_stopping_job_says_so() {
     let mut here = reports::own_report();
     here.state = InstanceState::Stopping;
     let job = TestJob::with_reports(here.clone(), &[reports::other_report()]);
-    assert_eq!(job.get("/jobs")["jobs"][0]["status"], "RUNNING", "one goes on");
+    assert_eq!(job.get("/jobs")["jobs"][0]["status"], "RUNNING", "one instance keeps running");
     let job = TestJob::with_reports(here.clone(), &[]);
     assert_eq!(job.get("/jobs")["jobs"][0]["status"], "CANCELLING");
     here.state = InstanceState::Starting;
@@ -91,7 +91,7 @@ fn a_checkpoint_that_was_asked_for_is_the_next_of_every_partition() {
     assert_eq!((status, value), (StatusCode::ACCEPTED, json!({ "request-id": TRIGGER })));
     let polled = || job.get(&format!("{path}/{TRIGGER}"));
     let advance = |checkpoint: CheckpointReport| {
-        let mut says = job.report_source.0.lock().expect("nobody panicked");
+        let mut says = job.report_source.0.lock().expect("unpoisoned");
         says.reported_at_ms = checkpoint.began_at_ms + 1_000;
         says.checkpoints.insert(0, checkpoint);
     };
@@ -116,7 +116,7 @@ fn a_checkpoint_that_fails_says_why() {
         failure: Some("the store is full".to_owned()),
         ..checkpoint_report(0, 10, NOW + 18_000)
     };
-    job.report_source.0.lock().expect("nobody panicked").checkpoints.insert(0, failed);
+    job.report_source.0.lock().expect("unpoisoned").checkpoints.insert(0, failed);
     let polled = job.get(&format!("{path}/{trigger}"));
     let why = polled["operation"]["failureCause"]["stack-trace"].as_str().expect("a reason");
     assert!(why.contains("partition 0: the store is full"), "{polled}");

@@ -30,7 +30,7 @@ fn flinks_own_client_reads_every_answer() {
     }
     assert!(read.contains("partition 3 has no owner"), "the reason of a failure comes through: {read}");
     let listed = run(&["run", "--", "list", "-m", &address]);
-    assert!(listed.contains(&format!("{} : {} (RUNNING)", job.id(), job.console.pipeline.name)), "{listed}");
+    assert!(listed.contains(&format!("{} : {} (RUNNING)", job.id(), job.context.pipeline.name)), "{listed}");
     server.shut_down();
 }
 

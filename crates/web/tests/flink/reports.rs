@@ -1,14 +1,14 @@
-//! Two instances of a job, as they might say of themselves.
+//! The reports of two instances of a job.
 
 use windrow_web::report::{
     ChartMark, CheckpointCounts, CheckpointReport, CheckpointStatus, ExceptionReport, InstanceReport, InstanceState,
     PartitionReport, ReachabilityReport, RedisReport, RestoreReport, SavepointReport, ViewReport, WorkerReport,
 };
 
-/// All times hang on this one, far enough ahead that no report counts as old: 2100-01-01T00:00:00Z.
+/// All times depend on this one, far enough in the future that no report counts as old: 2100-01-01T00:00:00Z.
 pub(crate) const NOW: i64 = 4_102_444_800_000;
 pub(crate) const CHECKPOINT_INTERVAL_MS: i64 = 30_000;
-/// Savepoints that the other instance was asked for.
+/// Savepoints requested from the other instance.
 pub(crate) const TAKEN_SAVEPOINT: &str = "00000000000000000000000000000001";
 pub(crate) const BROKEN_SAVEPOINT: &str = "00000000000000000000000000000002";
 pub(crate) const UNFINISHED_SAVEPOINT: &str = "00000000000000000000000000000003";
@@ -84,7 +84,7 @@ fn view_reports(rows: u64) -> Vec<ViewReport> {
         .to_vec()
 }
 
-/// Partitions 0 and 1, on two workers; the one that is asked.
+/// Returns the report of the instance that answers: partitions 0 and 1 on two workers.
 pub(crate) fn own_report() -> InstanceReport {
     InstanceReport {
         instance: "aaaaaaaaaaaaaaaa".to_owned(),

@@ -14,25 +14,25 @@ use windrow_web::{InstanceReport, JobServerContext, ReportSource};
 
 use crate::reports;
 
-/// What the instance says that is asked; it can be changed.
+/// The report of the instance that answers; a test can change it.
 #[derive(Clone)]
 pub(crate) struct ChangeableReport(pub(crate) Arc<Mutex<InstanceReport>>);
 
 impl ReportSource for ChangeableReport {
     fn report(&self) -> InstanceReport {
-        self.0.lock().expect("nobody panicked").clone()
+        self.0.lock().expect("unpoisoned").clone()
     }
 }
 
 pub(crate) struct TestJob {
-    pub(crate) console: Arc<JobServerContext>,
+    pub(crate) context: Arc<JobServerContext>,
     pub(crate) report_source: ChangeableReport,
     router: Router,
     runtime: Runtime,
 }
 
 impl TestJob {
-    /// Of the two instances of [`savepoint_reports`].
+    /// Returns a job of the two instances in `reports`.
     pub(crate) fn new() -> Self {
         Self::with_reports(reports::own_report(), &[reports::other_report()])
     }
@@ -47,7 +47,7 @@ impl TestJob {
         }
         let pipeline =
             windrow_spec::parse("ecommerce.toml", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
-        let console = Arc::new(JobServerContext {
+        let context = Arc::new(JobServerContext {
             pipeline: Arc::new(pipeline),
             pipeline_text: String::new(),
             plan: Value::Null,
@@ -59,9 +59,9 @@ impl TestJob {
             peers: windrow_web::peers::PeerInstances::default(),
             savepoint_registry: windrow_web::controls::SavepointRegistry::default(),
         });
-        let router = windrow_web::flink::router().with_state(Arc::clone(&console));
+        let router = windrow_web::flink::router().with_state(Arc::clone(&context));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Self { console, report_source, router, runtime }
+        Self { context, report_source, router, runtime }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -69,7 +69,7 @@ impl TestJob {
     }
 
     pub(crate) fn id(&self) -> String {
-        self.console.job_id()
+        self.context.job_id()
     }
 
     /// Ids of the vertices, in the order of the data.

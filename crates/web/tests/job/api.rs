@@ -9,7 +9,7 @@ use crate::support::{TestServer, instance_report, now_ms};
 
 const HOSTILE: &str = "<script>alert(1)</script>\u{0}\n\"'\u{1F600}";
 
-/// The names of an object's members, and of those within.
+/// Returns the names of an object's members.
 fn member_names(value: &Value) -> Vec<String> {
     match value {
         Value::Object(members) => members.keys().cloned().collect(),
@@ -17,7 +17,7 @@ fn member_names(value: &Value) -> Vec<String> {
     }
 }
 
-/// The JSON examples of the documentation, by the URL they stand under.
+/// Returns the JSON example of the documentation for a URL.
 fn documented_example(url: &str) -> Value {
     let docs = include_str!("../../../../docs/api.md");
     let after = docs.split_once(&format!("## `{url}`")).expect(url).1;
@@ -79,7 +79,7 @@ fn partitions_without_an_owner_are_there() {
     let overview = site.json("/api/overview");
     assert_eq!(overview["job"]["state"], "degraded");
     let said = &overview["attention"][0];
-    assert_eq!(said["what"], "Nobody reads partitions 1, 3");
+    assert_eq!(said["what"], "No instance reads partitions 1, 3");
     assert_eq!(said["level"], "act");
 }
 
@@ -106,7 +106,7 @@ fn hostile_users_and_records_are_only_text() {
         ttl_ms: 7_200_000,
     };
     let rows = vec![row(3, HOSTILE), row(2, "other"), row(1, HOSTILE)];
-    // Nobody is at that port: what Redis holds is not known, all the rest is.
+    // No server listens at that port: the rows in Redis are unknown, everything else is known.
     let site = TestServer::with_rows_and_overrides(
         "memory:",
         said,
@@ -159,15 +159,15 @@ fn health_tells_stuck_from_waiting() {
         report.redis.reach = away("refused");
     });
     assert_eq!(site.get("/healthz").status, 200);
-    assert_eq!(site.get("/readyz").errors(), "Redis away: refused");
-    // Nor is one that waits for Kafka to take a dead letter.
+    assert_eq!(site.get("/readyz").errors(), "Redis is unreachable: refused");
+    // Nor is a worker that waits for Kafka to accept a dead letter.
     change(&|report| {
         report.workers[0].beat_age_ms = 40_000;
         report.kafka = away("no broker");
     });
     assert_eq!(site.get("/healthz").status, 200);
     change(&|report| report.kafka = away("no broker"));
-    assert_eq!(site.get("/readyz").errors(), "Kafka away: no broker");
+    assert_eq!(site.get("/readyz").errors(), "Kafka is unreachable: no broker");
     change(&|report| report.state = InstanceState::Starting);
     assert_eq!((site.get("/readyz").status, site.get("/readyz").errors()), (503, "starting".to_owned()));
 }

@@ -1,8 +1,8 @@
-//! Savepoints and stops over HTTP. That a savepoint is whole and can be begun from is tested end to end.
+//! Savepoints and stops over HTTP. End-to-end tests show that a savepoint is complete and that a job starts from it.
 
 use std::time::{Duration, Instant};
 
-use windrow_web::{SavepointRefusal, SavepointState};
+use windrow_web::{AfterSavepoint, SavepointOrder, SavepointRefusal, SavepointState};
 
 use crate::support::{TestServer, eventually, instance_report};
 
@@ -23,7 +23,7 @@ fn a_savepoint_that_cannot_be_taken_says_why() {
     assert_eq!(outcome["status"], "failed");
     assert!(outcome["failure"].as_str().expect("a reason").contains("there is no checkpoint"), "{outcome}");
     assert_eq!(site.get("/api/savepoints/unknown").status, 404);
-    assert!(!site.console.stop_signal.is_requested());
+    assert!(!site.context.stop_signal.is_requested());
 }
 
 #[test]
@@ -31,20 +31,24 @@ fn asked_again_by_the_same_name_nothing_new_begins() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = format!("file:{}", folder.path().display());
     let site = TestServer::with(&place, instance_report("00000000000000aa", &[0]), None);
-    let ask = |name: &str| site.console.begin_savepoint(None, Some(name.to_owned()), true);
-    assert_eq!(ask("mine"), Ok("mine".to_owned()));
-    assert_eq!(ask("mine"), Ok("mine".to_owned()));
-    assert_eq!(site.console.savepoint_registry.savepoint_reports().len(), 1);
+    let ask = |name: &str| {
+        let request_name = Some(name.to_owned());
+        let afterwards = AfterSavepoint::StopJob;
+        site.context.begin_savepoint(SavepointOrder { request_name, afterwards, ..SavepointOrder::default() })
+    };
+    assert_eq!(ask("mine").expect("begun"), "mine");
+    assert_eq!(ask("mine").expect("known"), "mine");
+    assert_eq!(site.context.savepoint_registry.savepoint_reports().len(), 1);
     for bad in ["", "a b", "../x", &"x".repeat(65)] {
-        assert!(ask(bad).is_err(), "{bad}");
+        assert!(matches!(ask(bad), Err(SavepointRefusal::InvalidRequestName)), "{bad}");
     }
     eventually("the end", || {
-        matches!(site.console.savepoint_state("mine"), Some(SavepointState::Failed { .. })).then_some(())
+        matches!(site.context.savepoint_state("mine"), Some(SavepointState::Failed { .. })).then_some(())
     });
-    assert!(!site.console.stop_signal.is_requested(), "without a savepoint the job goes on");
+    assert!(!site.context.stop_signal.is_requested(), "without a savepoint the job keeps running");
     let began = Instant::now();
-    site.console.savepoint_registry.wait_until_outcome_fetched();
-    assert!(began.elapsed() < Duration::from_secs(1), "nobody waits for a stop that did not come");
+    site.context.savepoint_registry.wait_until_outcome_fetched();
+    assert!(began.elapsed() < Duration::from_secs(1), "there is no stop whose outcome could be fetched");
 }
 
 #[test]
@@ -53,36 +57,45 @@ fn only_so_many_are_remembered() {
     let site =
         TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
     for n in 0..80 {
-        eventually("room", || site.console.begin_savepoint(None, Some(format!("n{n}")), false).ok());
+        let order = || SavepointOrder { request_name: Some(format!("n{n}")), ..SavepointOrder::default() };
+        eventually("room", || site.context.begin_savepoint(order()).ok());
     }
-    assert_eq!(site.console.savepoint_registry.savepoint_reports().len(), windrow_web::controls::REMEMBERED_REQUESTS);
-    assert_eq!(site.console.savepoint_state("n0"), None);
+    assert_eq!(site.context.savepoint_registry.savepoint_reports().len(), windrow_web::controls::REMEMBERED_REQUESTS);
+    assert_eq!(site.context.savepoint_state("n0"), None);
 }
 
-/// It would keep all owners trying, and every other savepoint waiting, until its time is over.
+/// Otherwise all owners would retry, and block every other savepoint, until the timeout.
 #[test]
 fn a_place_that_takes_nothing_is_said_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let site =
         TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
-    let request = site.console.begin_savepoint(Some("/proc/self/nowhere"), None, true).expect("begun");
-    let reason = eventually("the end", || match site.console.savepoint_state(&request) {
+    let order = SavepointOrder {
+        target_directory: Some("/proc/self/nowhere"),
+        afterwards: AfterSavepoint::StopJob,
+        ..SavepointOrder::default()
+    };
+    let request = site.context.begin_savepoint(order).expect("begun");
+    let reason = eventually("the end", || match site.context.savepoint_state(&request) {
         Some(SavepointState::Failed { reason }) => Some(reason),
         _ => None,
     });
     assert!(reason.contains("cannot be written to"), "{reason}");
-    assert!(!site.console.stop_signal.is_requested());
+    assert!(!site.context.stop_signal.is_requested());
 }
 
 #[test]
 fn state_is_sent_nowhere_else() {
     let site = TestServer::start();
-    let begin = |to: Option<&str>| site.console.begin_savepoint(to, None, false);
+    let begin = |target_directory: Option<&str>| {
+        site.context.begin_savepoint(SavepointOrder { target_directory, ..SavepointOrder::default() })
+    };
     for to in ["s3://elsewhere/a", "https://u:hunter2@evil.example/", "relative", "gs://a"] {
-        let Err(SavepointRefusal(reason)) = begin(Some(to)) else { panic!("{to} was taken") };
+        let Err(refusal) = begin(Some(to)) else { panic!("{to} was taken") };
+        let reason = refusal.to_string();
         assert!(reason.contains("windrow savepoint --to") && !reason.contains("hunter2"), "{to}: {reason}");
     }
-    assert!(begin(None).is_err(), "there is nothing beside checkpoints in memory");
+    assert!(matches!(begin(None), Err(SavepointRefusal::NoDefaultLocation)), "there is no folder beside memory");
 }
 
 #[test]
@@ -91,11 +104,11 @@ fn a_job_stops_everywhere() {
     let place = format!("file:{}", folder.path().display());
     let one = TestServer::with(&place, instance_report("00000000000000aa", &[0, 1]), None);
     let two = TestServer::with(&place, instance_report("00000000000000bb", &[2, 3]), None);
-    let publishing = [&one, &two].map(|site| windrow_web::peers::ReportPublisher::start(&site.console));
+    let publishing = [&one, &two].map(|site| windrow_web::peers::ReportPublisher::start(&site.context));
     eventually("both", || (one.json("/api/overview")["instances"].as_array()?.len() == 2).then_some(()));
-    one.console.stop_job();
-    eventually("the end of this one", || one.console.stop_signal.is_requested().then_some(()));
-    eventually("the end of the other", || two.console.stop_signal.is_requested().then_some(()));
+    one.context.stop_job();
+    eventually("the end of this one", || one.context.stop_signal.is_requested().then_some(()));
+    eventually("the end of the other", || two.context.stop_signal.is_requested().then_some(()));
     for one in publishing {
         one.withdraw_and_join(Duration::from_secs(5));
     }

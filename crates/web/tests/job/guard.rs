@@ -1,4 +1,4 @@
-//! Whose requests are taken.
+//! Which requests are accepted.
 
 use std::net::SocketAddr;
 
@@ -51,7 +51,7 @@ fn what_changes_anything_comes_from_here() {
     }
 }
 
-/// A page elsewhere could have Redis scanned again and again.
+/// Otherwise a page elsewhere could make this server scan Redis again and again.
 #[test]
 fn other_pages_may_link_here_and_no_more() {
     let site = TestServer::start();
@@ -138,7 +138,7 @@ fn what_nobody_answers_says_so() {
 fn others_are_let_in_only_with_a_token() {
     for address in ["0.0.0.0:8081", "[::]:8081", "10.1.2.3:8081"] {
         let address: SocketAddr = address.parse().expect("an address");
-        let said = ServerProtection::new(address, None).expect_err("nobody may").to_string();
+        let said = ServerProtection::new(address, None).expect_err("a token is needed").to_string();
         assert!(said.contains("--token-file") && said.contains("WINDROW_TOKEN"), "{said}");
         assert!(ServerProtection::new(address, AccessToken::new(ACCESS_TOKEN).ok()).is_ok());
     }

@@ -18,8 +18,8 @@ fn each_instance_shows_the_whole_job_until_one_is_gone() {
     let place = format!("file:{}", folder.path().display());
     let one = TestServer::with(&place, instance_report("00000000000000aa", &[0, 1]), None);
     let two = TestServer::with(&place, instance_report("00000000000000bb", &[2, 3]), None);
-    let first = ReportPublisher::start(&one.console);
-    let second = ReportPublisher::start(&two.console);
+    let first = ReportPublisher::start(&one.context);
+    let second = ReportPublisher::start(&two.context);
     for site in [&one, &two] {
         eventually("the whole job", || {
             let said = site.json("/api/partitions");
@@ -44,7 +44,7 @@ fn each_instance_shows_the_whole_job_until_one_is_gone() {
     first.withdraw_and_join(Duration::from_secs(5));
 }
 
-/// One that was killed leaves its report behind, and is gone all the same.
+/// A killed instance leaves its report behind, and counts as gone all the same.
 #[test]
 fn a_silent_instance_counts_as_gone() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -53,10 +53,10 @@ fn a_silent_instance_counts_as_gone() {
     let mut dead = instance_report("00000000000000bb", &[1]);
     dead.reported_at_ms = now_ms() - i64::try_from(GONE_AFTER.as_millis()).expect("short") + 3_000;
     let put = |name: &str, bytes: Vec<u8>| {
-        site.console.checkpoint_store.create(&format!("instances/{name}"), bytes).expect("room")
+        site.context.checkpoint_store.create(&format!("instances/{name}"), bytes).expect("room")
     };
     put("00000000000000bb-0000000007", serde_json::to_vec(&dead).expect("JSON"));
-    // Of a newer version, of nobody, damaged.
+    // Of a newer version, of a wrong name, damaged.
     put(
         "00000000000000cc-0000000001",
         b"{\"instance\": \"00000000000000cc\", \"new\": [1], \"reported_at_ms\": 0}".to_vec(),
@@ -71,7 +71,7 @@ fn a_silent_instance_counts_as_gone() {
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
-/// A store whose answers do not come.
+/// A store that does not answer.
 #[derive(Default, Debug)]
 struct HangingStore {
     savepoint_lists: AtomicUsize,
@@ -104,7 +104,7 @@ impl CheckpointStore for HangingStore {
 fn pages_do_not_wait_for_a_store_that_hangs_and_do_not_pile_up_in_it() {
     let store = Arc::new(HangingStore::default());
     let site = TestServer::with_store(Arc::<HangingStore>::clone(&store));
-    // Longer than what is found in the store is shown for.
+    // Longer than a list of savepoints is reused.
     for _ in 0..7 {
         let began = Instant::now();
         for page in ["overview", "partitions", "checkpoints", "problems"] {
@@ -122,7 +122,7 @@ fn a_store_that_hangs_does_not_keep_a_cancelled_job_going() {
     let job = site.json("/jobs")["jobs"][0]["id"].as_str().expect("an id").to_owned();
     let began = Instant::now();
     assert_eq!(site.request("PATCH", &format!("/jobs/{job}?mode=cancel"), &[], "").status, 202);
-    eventually("the stop", || site.console.stop_signal.is_requested().then_some(()));
+    eventually("the stop", || site.context.stop_signal.is_requested().then_some(()));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
@@ -132,7 +132,8 @@ fn a_partition_belongs_to_the_larger_epoch() {
     b.partitions.push(PartitionReport { partition: 3, epoch: 8, lag: Some(70), ..PartitionReport::default() });
     a.workers.clear();
     let job = JobReport { now_ms: now_ms(), instances: vec![a, b] };
-    let owners: Vec<_> = job.partitions().iter().map(|one| one.owner.expect("an owner").0.instance.clone()).collect();
+    let owners: Vec<_> =
+        job.partitions().iter().map(|one| one.owner.expect("an owner").instance.instance.clone()).collect();
     assert_eq!(owners, ["a", "a", "a", "b"]);
     assert_eq!(job.totals().lag, Some(85));
     assert_eq!(job.totals().partitions, 4);
@@ -145,7 +146,7 @@ fn what_is_away_for_one_is_away_for_the_job() {
     let job = JobReport { now_ms: 12_005, instances: vec![a, b] };
     assert_eq!(job.state(), JobState::Degraded);
     let attention = job.attention_items(30_000);
-    assert_eq!(attention[0].what, "Redis has been away for 12 s: gone");
+    assert_eq!(attention[0].what, "Redis has been unreachable for 12 s: gone");
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn the_last_hour_is_added_up() {
     };
     let (mut a, mut b) = (instance_report("a", &[]), instance_report("b", &[]));
     a.history = vec![moment(999_970_000, 0), moment(999_980_000, 5), moment(1_000_000_000, 9)];
-    // Without lag, but the other has not told of these ten seconds yet.
+    // Without lag, but the other instance has not reported these ten seconds yet.
     a.history.insert(2, moment(999_990_000, 0));
     b.history = vec![moment(999_980_000, 7), moment(100, 1)];
     b.freshness.append = HistogramReport { p99_ms: Some(9.0), ..HistogramReport::default() };
@@ -170,10 +171,11 @@ fn the_last_hour_is_added_up() {
     assert_eq!(history.records_per_s, [Some(10.0), Some(20.0)]);
     assert_eq!(history.lag, [Some(0), Some(12)]);
     assert_eq!(history.last_without_lag_ms(), Some(999_980_000));
-    assert_eq!(job.freshness(|freshness| &freshness.append), (None, Some(9.0)));
+    let append = job.freshness(|freshness| &freshness.append);
+    assert_eq!((append.p50_ms, append.p99_ms), (None, Some(9.0)));
 }
 
-/// Scripts keep it.
+/// Scripts store it.
 #[test]
 fn the_job_id_never_changes() {
     let id = windrow_web::job_id("ecommerce", "feature-engineering-group");

@@ -40,7 +40,7 @@ fn bad_bodies_say_what_is_wrong() {
     assert_eq!(site.post("/api/savepoints", &[], "{}").status, 415);
 }
 
-/// Who sends a head one byte at a time, or never, is let go, and the others are answered meanwhile.
+/// A visitor that sends a head slowly, or never, is disconnected. Others are answered meanwhile.
 #[test]
 fn slow_visitors_take_nothing_from_others() {
     let site = TestServer::start();
@@ -51,7 +51,7 @@ fn slow_visitors_take_nothing_from_others() {
     let began = Instant::now();
     assert_eq!(site.get("/api/overview").status, 200);
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    // With the last place taken, others wait until the slow ones are let go.
+    // With all connections taken, others wait until the slow ones are disconnected.
     let mut last = site.connect();
     last.write_all(b"G").expect("it listens");
     std::thread::sleep(Duration::from_millis(100));

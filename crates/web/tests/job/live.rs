@@ -67,13 +67,13 @@ async fn a_message_is_built_once_for_everybody_and_not_at_all_for_nobody() {
         listener.abort();
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(feeds.active_page_count(), 0, "nobody listens");
+    assert_eq!(feeds.active_page_count(), 0, "no page has a listener");
     let before = built.load(Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(built.load(Ordering::Relaxed), before);
 }
 
-/// Browsers that go away leave no connection behind: otherwise the places would run out.
+/// A browser that leaves must free its connection: otherwise all connections would be taken.
 #[test]
 fn visitors_who_leave_free_their_place() {
     let site = TestServer::start();
@@ -87,7 +87,7 @@ fn visitors_who_leave_free_their_place() {
     assert_eq!(site.get("/api/overview").status, 200);
 }
 
-/// A page that stays open has no answer that could be waited for.
+/// A live page has no end that the shutdown could wait for.
 #[test]
 fn open_pages_do_not_hold_up_the_end_and_hear_of_it() {
     let site = TestServer::start();

@@ -74,7 +74,7 @@ fn browsers_log_in_once_and_come_back() {
     let cookie = session_cookie(&in_now);
     assert_eq!(site.request("GET", "/features/111", &[&cookie], "").status, 200);
     assert_eq!(site.request("GET", "/api/overview", &[&format!("{cookie}0")], "").status, 401);
-    // The cookie is sent along by every page of this machine: other origins change nothing with it.
+    // Browsers send the cookie for every page of this machine: another origin must change nothing with it.
     let elsewhere = site.post("/api/savepoints", &[&cookie, "Origin: http://127.0.0.1:1"], "{}");
     assert_eq!(elsewhere.status, 403);
     let out = site.post("/logout", &[&cookie], "");
@@ -101,7 +101,7 @@ fn guesses_are_slow_and_few_and_hold_nobody_up() {
         let guesses: Vec<_> = (0..12).map(|_| scope.spawn(|| log_in(&site, "/login", "guess").status)).collect();
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(log_in(&site, "/login", ACCESS_TOKEN).status, 303);
-        assert!(began.elapsed() < Duration::from_millis(900), "who is right waited {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_millis(900), "the right token waited {:?}", began.elapsed());
         guesses.into_iter().map(|guess| guess.join().expect("an answer")).collect()
     });
     assert!(began.elapsed() >= Duration::from_secs(1), "12 guesses took {:?}", began.elapsed());
@@ -112,7 +112,7 @@ fn guesses_are_slow_and_few_and_hold_nobody_up() {
     assert!(began.elapsed() >= Duration::from_secs(1));
 }
 
-/// Connections are bounded, so whoever is not let in must not keep one.
+/// Connections are bounded, so a visitor without a login must not keep one.
 #[test]
 fn strangers_keep_no_connection() {
     let site = server_with_token();

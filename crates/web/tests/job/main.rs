@@ -1,4 +1,4 @@
-//! The job's server over real sockets: who may ask, what is answered, several instances, savepoints and stops.
+//! The job's server over real sockets: access, answers, several instances, savepoints and stops.
 
 #![allow(clippy::panic)] // an answer that is no JSON fails the test, and is shown
 

@@ -1,4 +1,4 @@
-//! A server with a job that says what a test wants it to, and a client that sends exactly what a test writes.
+//! A server whose job reports what a test sets, and a client that sends exactly what a test writes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,13 +18,13 @@ use windrow_web::{InstanceReport, JobServerContext, RecentRowSource, ReportSourc
 
 pub(crate) const ACCESS_TOKEN: &str = "a-token-that-is-long-enough";
 
-/// A process that says whatever was last put into it.
+/// A process with the report that a test set last.
 #[derive(Default)]
 pub(crate) struct FixedReport(pub(crate) Mutex<InstanceReport>);
 
 impl ReportSource for FixedReport {
     fn report(&self) -> InstanceReport {
-        let mut report = self.0.lock().expect("nobody panics here").clone();
+        let mut report = self.0.lock().expect("unpoisoned").clone();
         report.reported_at_ms = now_ms();
         report
     }
@@ -42,7 +42,7 @@ impl RecentRowSource for FixedRows {
 
 /// One instance with its server.
 pub(crate) struct TestServer {
-    pub(crate) console: Arc<JobServerContext>,
+    pub(crate) context: Arc<JobServerContext>,
     pub(crate) report_source: Arc<FixedReport>,
     pub(crate) address: SocketAddr,
     server: HttpServer,
@@ -110,7 +110,7 @@ impl TestServer {
         let overrides: Vec<_> = overrides.iter().map(|one| one.parse().expect("an override")).collect();
         let pipeline = windrow_spec::parse("shipped", windrow_spec::SHIPPED_PIPELINE, &overrides).expect("it is valid");
         let report_source = Arc::new(FixedReport(Mutex::new(said)));
-        let console = Arc::new(JobServerContext {
+        let context = Arc::new(JobServerContext {
             pipeline: Arc::new(pipeline),
             pipeline_text: "name = \"<script>\"\n".to_owned(),
             plan: serde_json::json!({ "name": "ecommerce" }),
@@ -126,9 +126,9 @@ impl TestServer {
         let address = listener.local_addr().expect("an address");
         let token = token.map(|token| AccessToken::new(token).expect("a token"));
         let protection = ServerProtection::new(address, token).expect("loopback");
-        let router = protect(routes::build_job_router(Arc::clone(&console)), &protection);
+        let router = protect(routes::build_job_router(Arc::clone(&context)), &protection);
         let server = HttpServer::start(listener, router).expect("a thread");
-        Self { console, report_source, address, server }
+        Self { context, report_source, address, server }
     }
 
     pub(crate) fn get(&self, path: &str) -> HttpAnswer {
@@ -160,7 +160,7 @@ impl TestServer {
     /// Sends exactly this.
     pub(crate) fn send(&self, request: &str) -> HttpAnswer {
         let mut stream = self.connect();
-        // The server may have had enough before everything is sent.
+        // The server may close the connection before everything is sent.
         let _ = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
@@ -204,7 +204,7 @@ impl HttpAnswer {
         })
     }
 
-    /// The reasons of an answer that says what is wrong.
+    /// Returns the reasons of a fault.
     pub(crate) fn errors(&self) -> String {
         let said: Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"));
         said["errors"].as_array().expect("errors").iter().map(|one| one.as_str().expect("text")).collect()

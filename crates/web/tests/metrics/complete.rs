@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{render_report, reports};
 
-/// What is no metric, by the path of its field in the report's JSON.
+/// Fields without a metric, by their path in the report's JSON.
 const FIELDS_WITHOUT_METRIC: &[&str] = &[
     // Prometheus computes rates from counters and quantiles from buckets, over any time.
     "workers.records_per_s",
@@ -19,7 +19,7 @@ const FIELDS_WITHOUT_METRIC: &[&str] = &[
     "freshness.event_time.p99_ms",
     "freshness.append.p50_ms",
     "freshness.append.p99_ms",
-    // They say which checkpoint it was; the last one's offset and size are those of its partition.
+    // They identify the checkpoint; the offset and size of the last one are those of its partition.
     "checkpoints.epoch",
     "checkpoints.number",
     "checkpoints.offset",
@@ -83,7 +83,7 @@ fn every_number_of_a_report_is_a_metric() {
     assert_eq!(hidden, left_out, "fields that no metric shows, and those that may be left out");
 }
 
-/// The hand-made report is a good witness only while it has every field that holds a number.
+/// The test above is complete only while the report sets every field that holds a number.
 #[test]
 fn the_full_report_leaves_nothing_at_its_default() {
     let report = serde_json::to_value(reports::full_report()).expect("a report is JSON");

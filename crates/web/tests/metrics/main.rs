@@ -1,4 +1,4 @@
-//! `/metrics`: golden outputs, that nothing measured is missing, that the documentation lists the same, and the route.
+//! `/metrics`: golden outputs, completeness, the documentation, and the route.
 //!
 //! `deploy/monitoring/check.sh` runs `promtool check metrics` over the golden outputs.
 
@@ -72,7 +72,7 @@ fn buckets_hold_everything_up_to_their_bound() {
     );
 }
 
-/// Whoever had a partition before may have taken its checkpoints: what is said of one that is gone never changes again.
+/// Metrics of a partition that is no longer owned would never change again.
 #[test]
 fn partitions_that_are_gone_have_no_samples() {
     let mut report = reports::full_report();

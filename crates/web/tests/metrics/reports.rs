@@ -1,4 +1,4 @@
-//! A report in which everything is set, each number once where that is possible.
+//! A report with every field set, each to another number if possible.
 
 use windrow_web::InstanceReport;
 use windrow_web::report::{

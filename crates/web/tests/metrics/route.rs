@@ -33,7 +33,7 @@ pub(crate) async fn get_metrics(report: InstanceReport) -> MetricsAnswer {
 
 async fn request_metrics(method: Method, report: InstanceReport) -> MetricsAnswer {
     let stores = Arc::new(ObjectStores::new().expect("a runtime"));
-    let console = JobServerContext {
+    let context = JobServerContext {
         pipeline: Arc::new(shipped_pipeline()),
         pipeline_text: String::new(),
         plan: serde_json::Value::Null,
@@ -46,7 +46,7 @@ async fn request_metrics(method: Method, report: InstanceReport) -> MetricsAnswe
         savepoint_registry: SavepointRegistry::default(),
     };
     let request = Request::builder().method(method).uri("/metrics").body(Body::empty()).expect("a request");
-    let app = windrow_web::metrics::router().with_state(Arc::new(console));
+    let app = windrow_web::metrics::router().with_state(Arc::new(context));
     let response = app.oneshot(request).await.expect("an answer");
     let content_type =
         response.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().expect("text").to_owned());

@@ -19,7 +19,7 @@ fn flags_that_cannot_be_used_are_2() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = taken.local_addr().expect("its address").to_string();
     for (args, said) in [
-        (vec!["--listen", "8080"], "`8080` is no address; write for example 127.0.0.1:8081"),
+        (vec!["--listen", "8080"], "`8080` is not an address; write for example 127.0.0.1:8081"),
         (vec!["--listen", "off"], "a Kafka UI that listens nowhere shows nothing"),
         (vec!["--listen", "0.0.0.0:0"], "0.0.0.0:0 can be reached from other machines, so a token is needed"),
         (vec!["--listen", &taken], "Another program is there: choose another port"),

@@ -165,14 +165,14 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     wait_until(30, "Redis away", || {
         get_json(port, "/api/overview")["attention"][0]["what"]
             .as_str()
-            .is_some_and(|what| what.starts_with("Redis has been away"))
+            .is_some_and(|what| what.starts_with("Redis has been unreachable"))
     });
     assert_eq!(get_json(port, "/api/overview")["job"]["state"], "degraded");
     let features = get_json(port, "/api/features?user=111");
     assert!(features["redis"]["away_since_ms"].is_i64(), "{features}");
     assert_eq!(features["search"]["done"], false, "nothing was looked through: {features}");
     let (status, body) = send_request(port, "GET", "/readyz", "").expect("an answer");
-    assert!(status == 503 && body.contains("Redis away"), "{status} {body}");
+    assert!(status == 503 && body.contains("Redis is unreachable"), "{status} {body}");
     assert_eq!(send_request(port, "GET", "/healthz", "").map(|(status, _)| status), Some(200));
     let redis = Redis::start_on(redis_port);
     wait_until(30, "all well", || get_json(port, "/api/overview")["job"]["state"] == "running");
@@ -316,7 +316,7 @@ fn a_start_that_waits_is_shown() {
     let running = run.start(&["--listen", &format!("127.0.0.1:{port}")], &log);
     wait_until(20, "an answer", || get_json(port, "/api/overview")["job"]["state"] == "starting");
     let (status, body) = send_request(port, "GET", "/readyz", "").expect("an answer");
-    assert!(status == 503 && body.contains("Kafka away"), "{status} {body}");
+    assert!(status == 503 && body.contains("Kafka is unreachable"), "{status} {body}");
     running.stop(Duration::from_secs(20), &log);
 }
 
@@ -353,7 +353,7 @@ fn addresses_that_cannot_be_used_say_what_to_do() {
         (&["--listen", "0.0.0.0:0"], "a token is needed: set --token-file"),
         (&["--listen", "127.0.0.1:0", "--token-file", &short], "holds no token"),
         (&["--listen", "127.0.0.1:0", "--token-file", "/nowhere"], "cannot read --token-file /nowhere"),
-        (&["--listen", "here"], "`here` is no address"),
+        (&["--listen", "here"], "`here` is not an address"),
     ] {
         let output = TestJob::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere").run_to_end(arguments);
         let log = String::from_utf8_lossy(&output.stderr).into_owned();

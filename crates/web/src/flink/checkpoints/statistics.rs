@@ -1,66 +1,61 @@
-//! Rounds as JSON, and what they are like together.
+//! Rounds as JSON.
 
 use serde_json::{Value, json};
 
-use super::history::{CheckpointRound, checkpoint_rounds};
-use crate::flink::fault::{self, HttpFault};
-use crate::flink::look::FlinkJob;
-use crate::flink::stage::Vertex;
+use super::round::{CheckpointRound, checkpoint_rounds};
+use super::summary::render_summary;
+use crate::answers::HttpFault;
+use crate::flink::fault::{bad_path_parameter, not_found};
+use crate::flink::flink_job::FlinkJob;
+use crate::flink::vertex::Vertex;
 use crate::report::{CheckpointCounts, CheckpointStatus};
 
-/// `/jobs/:id/checkpoints`
-pub(in crate::flink) fn render_checkpoint_statistics(look: &FlinkJob<'_>) -> Value {
-    let rounds = checkpoint_rounds(look);
-    let completed: Vec<&CheckpointRound<'_>> =
-        rounds.iter().filter(|one| one.status() == CheckpointStatus::Completed).collect();
-    let spread =
-        |of: fn(&CheckpointRound<'_>) -> u64| render_summary(&completed.iter().map(|one| of(one)).collect::<Vec<_>>());
-    let newest = |status, savepoint| {
-        let found = rounds.iter().find(|one| one.status() == status && one.savepoint.is_some() == savepoint);
-        found.map_or(Value::Null, |one| render_round(look, one, false))
+/// Renders `/jobs/:id/checkpoints`.
+pub(crate) fn render_checkpoint_statistics(job: &FlinkJob<'_>) -> Value {
+    let rounds = checkpoint_rounds(job);
+    let completed: Vec<_> = rounds.iter().filter(|round| round.status() == CheckpointStatus::Completed).collect();
+    let summary = |select: fn(&CheckpointRound<'_>) -> u64| {
+        render_summary(&completed.iter().map(|round| select(round)).collect::<Vec<_>>())
     };
-    let failed = rounds.iter().find(|one| one.status() == CheckpointStatus::Failed);
+    let render = |round: Option<&CheckpointRound<'_>>| round.map_or(Value::Null, |round| render_round(job, round));
+    let newest_checkpoint = completed.iter().copied().find(|round| round.savepoint.is_none());
+    let newest_savepoint = completed.iter().copied().find(|round| round.savepoint.is_some());
+    let newest_failed = rounds.iter().find(|round| round.status() == CheckpointStatus::Failed);
     json!({
-        "counts": render_counts(look),
+        "counts": render_counts(job),
         "summary": {
-            "checkpointed_size": spread(|one| one.added_bytes()),
-            "state_size": spread(|one| one.state_bytes()),
-            "end_to_end_duration": spread(|one| one.duration_ms()),
-            "alignment_buffered": spread(|_| 0),
-            "processed_data": spread(|_| 0),
-            "persisted_data": spread(|_| 0),
+            "checkpointed_size": summary(|round| round.added_bytes()),
+            "state_size": summary(|round| round.state_bytes()),
+            "end_to_end_duration": summary(|round| round.duration_ms()),
+            "alignment_buffered": summary(|_| 0),
+            "processed_data": summary(|_| 0),
+            "persisted_data": summary(|_| 0),
         },
         "latest": {
-            "completed": newest(CheckpointStatus::Completed, false),
-            "savepoint": newest(CheckpointStatus::Completed, true),
-            "failed": failed.map_or(Value::Null, |one| render_round(look, one, false)),
-            "restored": render_last_restore(look),
+            "completed": render(newest_checkpoint),
+            "savepoint": render(newest_savepoint),
+            "failed": render(newest_failed),
+            "restored": render_last_restore(job),
         },
-        "history": rounds.iter().map(|one| render_round(look, one, false)).collect::<Vec<_>>(),
+        "history": rounds.iter().map(|round| render_round(job, round)).collect::<Vec<_>>(),
     })
 }
 
-/// `/jobs/:id/checkpoints/details/:cid`
-pub(in crate::flink) fn render_checkpoint_details(look: &FlinkJob<'_>, id: &str) -> Result<Value, HttpFault> {
-    let parsed: i64 = id.parse().map_err(|_| {
-        fault::bad_request(format!("Cannot resolve path parameter (checkpointid) from value \"{id}\"."))
-    })?;
-    let rounds = checkpoint_rounds(look);
-    let found = rounds.iter().find(|one| one.id == parsed);
-    let found = found
-        .ok_or_else(|| fault::not_found(format!("Could not find checkpointing statistics for checkpoint {id}.")))?;
-    Ok(render_round(look, found, true))
+/// Renders `/jobs/:id/checkpoints/details/:cid`.
+pub(crate) fn render_checkpoint_details(job: &FlinkJob<'_>, id: &str) -> Result<Value, HttpFault> {
+    let parsed: i64 = id.parse().map_err(|_| bad_path_parameter("checkpointid", id))?;
+    let rounds = checkpoint_rounds(job);
+    let unknown = || not_found(format!("Could not find checkpointing statistics for checkpoint {id}."));
+    let round = rounds.iter().find(|round| round.id == parsed).ok_or_else(unknown)?;
+    let mut details = render_round(job, round);
+    details["tasks"] = json!({ job.vertex_id(Vertex::Source): render_common_fields(round) });
+    Ok(details)
 }
 
-/// These count what Windrow counts: checkpoints of partitions, since the instances started.
-fn render_counts(look: &FlinkJob<'_>) -> Value {
-    let mut sum = CheckpointCounts::default();
-    for counts in look.instances.iter().map(|one| one.checkpoint_counts) {
-        sum.completed += counts.completed;
-        sum.failed += counts.failed;
-        sum.in_progress += counts.in_progress;
-        sum.restored += counts.restored;
-    }
+/// Renders Windrow's counts: checkpoints of partitions, since the instances started.
+fn render_counts(job: &FlinkJob<'_>) -> Value {
+    let counts = job.instances.iter().map(|instance| instance.checkpoint_counts);
+    let sum = counts.fold(CheckpointCounts::default(), CheckpointCounts::plus);
     json!({
         "restored": sum.restored,
         "total": sum.completed + sum.failed + sum.in_progress,
@@ -70,56 +65,53 @@ fn render_counts(look: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// The partition restored last.
-fn render_last_restore(look: &FlinkJob<'_>) -> Value {
-    let newest = look.instances.iter().flat_map(|one| &one.restored).max_by_key(|restored| restored.at_ms);
-    let Some(newest) = newest else { return Value::Null };
+/// Renders the partition that was restored last.
+fn render_last_restore(job: &FlinkJob<'_>) -> Value {
+    let restored = job.instances.iter().flat_map(|instance| &instance.restored);
+    let Some(newest) = restored.max_by_key(|restore| restore.at_ms) else { return Value::Null };
     json!({
         "id": newest.number,
         "restore_timestamp": newest.at_ms,
         "is_savepoint": newest.savepoint.is_some(),
-        "external_path": newest.savepoint.as_deref().unwrap_or(look.checkpoint_place),
+        "external_path": newest.savepoint.as_deref().unwrap_or(job.checkpoint_place),
     })
 }
 
-/// One checkpoint; `tasks` are told only in its details, as in Flink.
-fn render_round(look: &FlinkJob<'_>, round: &CheckpointRound<'_>, tasks: bool) -> Value {
+/// Renders a round. As in Flink, only the details of a round have tasks.
+fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     let status = round.status();
-    let savepoint = round.savepoint.is_some();
-    let mut value = render_common_fields(round);
-    let place = match savepoint {
-        true => round.parts.values().map(|part| part.place.as_str()).find(|place| !place.is_empty()),
-        false => None,
-    };
-    let more = match status {
+    let is_savepoint = round.savepoint.is_some();
+    let by_kind = json!({
+        // The class of the answer; Flink's client requires it.
+        "className": class_name(status),
+        "is_savepoint": is_savepoint,
+        "savepointFormat": if is_savepoint { json!("CANONICAL") } else { Value::Null },
+        "trigger_timestamp": round.began_at_ms(),
+        "checkpoint_type": if is_savepoint { "SAVEPOINT" } else { "CHECKPOINT" },
+        "tasks": {},
+    });
+    let by_status = match status {
         CheckpointStatus::InProgress => json!({}),
         CheckpointStatus::Completed => {
-            json!({ "external_path": place.unwrap_or(look.checkpoint_place), "discarded": false })
+            let mut places = round.parts.values().map(|part| part.place.as_str());
+            let savepoint_place = places.find(|place| is_savepoint && !place.is_empty());
+            json!({ "external_path": savepoint_place.unwrap_or(job.checkpoint_place), "discarded": false })
         }
         CheckpointStatus::Failed => json!({
             "failure_timestamp": round.ended_at_ms().unwrap_or_else(|| round.began_at_ms()),
             "failure_message": round.describe_failure(),
         }),
     };
-    let tasks = if tasks { json!({ look.vertex_id(&Vertex::Source): render_common_fields(round) }) } else { json!({}) };
-    let full = json!({
-        // Which of Flink's classes it is; Flink's client asks for it.
-        "className": class_name(status),
-        "is_savepoint": savepoint,
-        "savepointFormat": if savepoint { json!("CANONICAL") } else { Value::Null },
-        "trigger_timestamp": round.began_at_ms(),
-        "checkpoint_type": if savepoint { "SAVEPOINT" } else { "CHECKPOINT" },
-        "tasks": tasks,
-    });
-    for part in [full, more] {
-        if let (Value::Object(value), Value::Object(part)) = (&mut value, part) {
-            value.extend(part);
+    let mut value = render_common_fields(round);
+    for fields in [by_kind, by_status] {
+        if let (Value::Object(value), Value::Object(fields)) = (&mut value, fields) {
+            value.extend(fields);
         }
     }
     value
 }
 
-/// What a checkpoint and its part in a vertex are both said by.
+/// Renders the fields that a round and its part in a vertex share.
 fn render_common_fields(round: &CheckpointRound<'_>) -> Value {
     json!({
         "id": round.id,
@@ -150,31 +142,4 @@ fn class_name(status: CheckpointStatus) -> &'static str {
         CheckpointStatus::Completed => "completed",
         CheckpointStatus::Failed => "failed",
     }
-}
-
-/// Smallest, largest, mean and quantiles (linear between two values); all 0 without values.
-#[allow(clippy::cast_precision_loss)] // bytes and milliseconds
-pub(in crate::flink) fn render_summary(values: &[u64]) -> Value {
-    let mut values = values.to_vec();
-    values.sort_unstable();
-    let avg = values.iter().map(|value| u128::from(*value)).sum::<u128>() / values.len().max(1) as u128;
-    json!({
-        "min": values.first().copied().unwrap_or_default(),
-        "max": values.last().copied().unwrap_or_default(),
-        "avg": u64::try_from(avg).unwrap_or(u64::MAX),
-        "p50": quantile(&values, 0.5),
-        "p90": quantile(&values, 0.9),
-        "p95": quantile(&values, 0.95),
-        "p99": quantile(&values, 0.99),
-        "p999": quantile(&values, 0.999),
-    })
-}
-
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // within the values
-fn quantile(sorted: &[u64], share: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
-    let at = share * last as f64;
-    let below = at.floor() as usize;
-    let (low, high) = (sorted[below] as f64, sorted[(below + 1).min(last)] as f64);
-    low + (high - low) * (at - at.floor())
 }

@@ -1,20 +1,31 @@
-//! How fast pages may look through Redis, all together.
+//! How fast all lookups together may scan Redis.
 
 use std::time::{Duration, Instant};
 
-/// Steps that may be taken at once, after a pause: 50,000 keys, so that a small database is looked through in no time.
+use crate::job::JobPace;
+
+/// Steps that may be taken at once after a pause: 50,000 keys, so that a small database is searched without a delay.
 const BURST_STEPS: f64 = 50.0;
-/// Steps a second from then on, while the job keeps up: about five percent of what a Redis can do (a step was measured at
-/// one millisecond).
+/// Steps per second after the burst, while the job keeps up: about five percent of what a Redis can do. A step was measured
+/// at one millisecond.
 const STEPS_PER_SECOND: f64 = 50.0;
-/// And while it does not: what Redis can do is the job's.
+/// Steps per second while the job is behind, because it needs all that Redis can do.
 const STEPS_PER_SECOND_BEHIND: f64 = 5.0;
 
-/// What is left to spend (a token bucket).
+/// A token bucket of scan steps.
 pub(super) struct ScanBudget {
     available_steps: f64,
     steps_per_second: f64,
     updated_at: Instant,
+}
+
+/// Whether a step may be taken now.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum ScanStep {
+    /// The step is taken from the budget.
+    Taken,
+    /// The budget is empty; try again after this time.
+    Wait(Duration),
 }
 
 impl ScanBudget {
@@ -22,21 +33,22 @@ impl ScanBudget {
         Self { available_steps: BURST_STEPS, steps_per_second: STEPS_PER_SECOND, updated_at: now }
     }
 
-    /// Whether the job keeps up.
-    pub(super) const fn set_rate(&mut self, keeps_up: bool) {
-        self.steps_per_second = if keeps_up { STEPS_PER_SECOND } else { STEPS_PER_SECOND_BEHIND };
+    pub(super) const fn set_rate(&mut self, pace: JobPace) {
+        self.steps_per_second = match pace {
+            JobPace::KeepingUp => STEPS_PER_SECOND,
+            JobPace::Behind => STEPS_PER_SECOND_BEHIND,
+        };
     }
 
-    /// Spends a step. Where there is none left: after how long to ask again.
-    pub(super) fn try_take_step(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(super) fn try_take_step(&mut self, now: Instant) -> ScanStep {
         let earned = now.saturating_duration_since(self.updated_at).as_secs_f64() * self.steps_per_second;
         self.available_steps = (self.available_steps + earned).min(BURST_STEPS);
         self.updated_at = now;
         if self.available_steps < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - self.available_steps) / self.steps_per_second));
+            return ScanStep::Wait(Duration::from_secs_f64((1.0 - self.available_steps) / self.steps_per_second));
         }
         self.available_steps -= 1.0;
-        Ok(())
+        ScanStep::Taken
     }
 }
 
@@ -44,13 +56,13 @@ impl ScanBudget {
 mod tests {
     use super::*;
 
-    /// Steps taken within `length` by somebody who waits as told.
+    /// Returns the steps taken within `length` by a caller that waits as long as it must.
     fn count_steps(budget: &mut ScanBudget, mut now: Instant, length: Duration) -> u32 {
         let (end, mut steps) = (now + length, 0);
         while now < end {
             match budget.try_take_step(now) {
-                Ok(()) => steps += 1,
-                Err(wait) => now += wait.max(Duration::from_micros(1)),
+                ScanStep::Taken => steps += 1,
+                ScanStep::Wait(wait) => now += wait.max(Duration::from_micros(1)),
             }
         }
         steps
@@ -63,9 +75,9 @@ mod tests {
         assert_eq!(count_steps(&mut budget, began, Duration::from_micros(1)), 50);
         let minute = Duration::from_secs(60);
         assert!((2_998..=3_001).contains(&count_steps(&mut budget, began, minute)));
-        budget.set_rate(false);
+        budget.set_rate(JobPace::Behind);
         assert!((298..=301).contains(&count_steps(&mut budget, began + minute, minute)));
-        // An hour later there is a burst again, not an hour's worth.
+        // An hour later there is one burst again, not an hour's worth of steps.
         let later = began + 60 * minute;
         assert_eq!(count_steps(&mut budget, later, Duration::from_micros(1)), 50);
     }

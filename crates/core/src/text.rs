@@ -1,0 +1,98 @@
+//! Counts, sizes and spans of time as messages and pages show them.
+//!
+//! Owns: one function for each kind of number. Does not own: numbers that a machine reads (JSON, metrics, state).
+
+use std::time::Duration;
+
+/// Returns a count with separators: `1,234,567`.
+#[must_use]
+pub fn format_count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns a count with its noun: `1 row`, `2,000 rows`.
+#[must_use]
+pub fn format_plural(count: u64, noun: &str) -> String {
+    format!("{} {}", format_count(count), pluralize(count, noun))
+}
+
+/// Returns the noun for a count: `row`, `rows`.
+#[must_use]
+pub fn pluralize(count: u64, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+/// Returns a size: `512 B`, `41 kB`, `1.3 MB`.
+#[must_use]
+pub fn format_byte_size(bytes: u64) -> String {
+    #[allow(clippy::cast_precision_loss)] // three digits are shown
+    let bytes_f = bytes as f64;
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.0} kB", bytes_f / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes_f / 1e6),
+        _ => format!("{:.2} GB", bytes_f / 1e9),
+    }
+}
+
+/// Returns a span of time in at most two units: `2 h 0 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`.
+#[must_use]
+pub fn format_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 if duration.as_millis() < 100 => format!("{} ms", duration.as_millis()),
+        0..60 if duration.subsec_millis() > 0 => format!("{:.1} s", duration.as_secs_f64()),
+        0..60 => format!("{seconds} s"),
+        60..3_600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 if seconds.is_multiple_of(3_600) => format!("{} h", seconds / 3_600),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ if seconds.is_multiple_of(86_400) => format!("{} d", seconds / 86_400),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// Returns a span of time in milliseconds, without its sign, as [`format_duration`] does.
+#[must_use]
+pub fn format_duration_ms(ms: i64) -> String {
+    format_duration(Duration::from_millis(ms.unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 12, 123, 1_234, 1_234_567].map(format_count), ["0", "12", "123", "1,234", "1,234,567"]);
+        assert_eq!(format_plural(1, "row"), "1 row");
+        assert_eq!(format_plural(2_000, "row"), "2,000 rows");
+    }
+
+    #[test]
+    fn spans_are_said_shortly() {
+        for (ms, expected) in [
+            (0, "0 ms"),
+            (40, "40 ms"),
+            (500, "0.5 s"),
+            (10_000, "10 s"),
+            (12_345, "12.3 s"),
+            (90_000, "1 min 30 s"),
+            (600_000, "10 min"),
+            (605_000, "10 min 5 s"),
+            (7_200_000, "2 h"),
+            (-5_400_000, "1 h 30 min"),
+            (90_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(format_duration_ms(ms), expected);
+        }
+    }
+}

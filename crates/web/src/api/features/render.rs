@@ -1,0 +1,105 @@
+//! The JSON of `/api/features`.
+
+use serde_json::{Value, json};
+use windrow_connectors::redis::{StoredRow, StoredRowContents, WrittenRow};
+use windrow_core::{EventTime, FeatureView, WindowKind};
+use windrow_spec::RedisViewSpec;
+
+use crate::api::instance_item::newest_items;
+use crate::job::JobReport;
+use crate::report::{ReachabilityReport, ViewReport};
+use crate::server_context::JobServerContext;
+use crate::words::format_window;
+
+/// Late events, and dead letters, of a user in one answer.
+const PROBLEMS_SHOWN_MAX: usize = 100;
+
+/// What is known of a user at one moment.
+pub(super) struct UserSnapshot<'a> {
+    /// The entity key; none if the page shows no user.
+    pub(super) user: Option<&'a str>,
+    /// The rows that this instance wrote recently, newest first.
+    pub(super) recent_rows: Vec<WrittenRow>,
+    /// The rows in Redis, by view, oldest window first.
+    pub(super) stored_rows: Vec<StoredRow>,
+    /// Whether all keys of Redis were searched for this user.
+    pub(super) is_search_complete: bool,
+    /// Why the last search failed.
+    pub(super) search_failure: Option<String>,
+    /// Whether Redis is reachable.
+    pub(super) redis: ReachabilityReport,
+}
+
+pub(super) fn render_features(context: &JobServerContext, job: &JobReport, snapshot: &UserSnapshot<'_>) -> Value {
+    let (pipeline, user) = (&context.pipeline, snapshot.user);
+    let view_reports = job.views();
+    let views = pipeline.redis_views().enumerate().map(|(index, (view, redis))| {
+        let report = view_reports.iter().find(|report| report.name == *view.name).cloned().unwrap_or_default();
+        let of_view = ViewSnapshot { index, view, redis, report };
+        render_view(&of_view, snapshot)
+    });
+    let of_user = keep_problems_of_user(job, user);
+    let late_events = newest_items(&of_user, |instance| &instance.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX);
+    let dead_letters =
+        newest_items(&of_user, |instance| &instance.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX);
+    json!({
+        "now_ms": job.now_ms, "user": user, "key_field": pipeline.event.schema.key_name(),
+        "redis": snapshot.redis,
+        "search": { "done": snapshot.is_search_complete, "failure": snapshot.search_failure },
+        "feature_views": views.collect::<Vec<_>>(),
+        "late_events": late_events,
+        "dead_letters": dead_letters,
+    })
+}
+
+/// What is known of a feature view at one moment.
+struct ViewSnapshot<'a> {
+    index: usize,
+    view: &'a FeatureView,
+    redis: &'a RedisViewSpec,
+    report: ViewReport,
+}
+
+fn render_view(of_view: &ViewSnapshot<'_>, snapshot: &UserSnapshot<'_>) -> Value {
+    let ViewSnapshot { index, view, redis, report } = of_view;
+    let stored = snapshot.stored_rows.iter().filter(|row| row.view.0 == *index);
+    let oldest_first = snapshot.recent_rows.iter().rev().filter(|row| row.view.0 == *index);
+    json!({
+        "name": &*view.name,
+        "window": format_window(view.window),
+        "session": matches!(view.window, WindowKind::Session { .. }),
+        "rows": report.rows, "rows_per_s": report.rows_per_s, "late_events": report.late_events,
+        "entities": report.entities, "ttl_ms": redis.ttl_ms,
+        "current": stored.map(render_stored_row).collect::<Vec<_>>(),
+        "recent": oldest_first.map(render_recent_row).collect::<Vec<_>>(),
+    })
+}
+
+fn render_recent_row(row: &WrittenRow) -> Value {
+    json!({ "at_ms": row.acknowledged_at_ms, "redis_key": row.redis_key, "fields": row.fields })
+}
+
+fn render_stored_row(row: &StoredRow) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (fields, other_type) = match &row.contents {
+        StoredRowContents::Fields(fields) => {
+            (fields.iter().map(|(name, value)| (text(name), text(value))).collect::<Vec<_>>(), None)
+        }
+        StoredRowContents::OtherType(other) => (Vec::new(), Some(other)),
+    };
+    json!({
+        "redis_key": text(&row.redis_key),
+        "window_start_ms": row.window.start.map(EventTime::ms), "window_end_ms": row.window.end.map(EventTime::ms),
+        "fields": fields, "age_ms": row.age_ms, "ttl_left_ms": row.ttl_left_ms, "other_type": other_type,
+    })
+}
+
+/// Returns the same job with only the late events and dead letters of `user`.
+fn keep_problems_of_user(job: &JobReport, user: Option<&str>) -> JobReport {
+    let mut job = job.clone();
+    for instance in &mut job.instances {
+        instance.late_events.retain(|late| Some(late.key.as_str()) == user);
+        instance.dead_letters.retain(|letter| letter.key.as_ref().is_some_and(|key| Some(key.text.as_str()) == user));
+    }
+    job
+}

@@ -1,0 +1,38 @@
+//! `/api/partitions`: all partitions of the topic and their owners.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+
+use super::instance_item::attribute_to_instance;
+use crate::answers::to_json_text;
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::server_context::{JobServerContext, SharedContext};
+
+pub(super) async fn get_partitions(State(context): SharedContext) -> impl IntoResponse {
+    Json(render_partitions(&context).await)
+}
+
+pub(super) async fn stream_partitions(
+    State(context): SharedContext,
+    Extension(feeds): Extension<LiveFeeds>,
+) -> impl IntoResponse {
+    let message = async |context: Arc<JobServerContext>, _| to_json_text(&render_partitions(&context).await);
+    feeds.follow("partitions".to_owned(), MESSAGE_INTERVAL, message_builder(&context, message))
+}
+
+async fn render_partitions(context: &JobServerContext) -> Value {
+    let job = context.assemble_job().await;
+    let partitions: Vec<Value> = job
+        .partitions()
+        .into_iter()
+        .map(|partition| match partition.owner {
+            Some(owner) => json!(attribute_to_instance(&job, owner.instance, owner.report)),
+            None => json!({ "partition": partition.partition, "instance": null, "host": null }),
+        })
+        .collect();
+    json!({ "now_ms": job.now_ms, "topic": context.pipeline.source.kafka().topic, "partitions": partitions })
+}

@@ -1,0 +1,60 @@
+//! `/api/rows`: the rows that this instance wrote recently.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use windrow_connectors::redis::WrittenRow;
+
+use crate::answers::to_json_text;
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::query::QueryParameters;
+use crate::server_context::{JobServerContext, SharedContext};
+
+/// Rows in one answer.
+const ROWS_PER_ANSWER_MAX: usize = 1_000;
+
+#[derive(Deserialize)]
+pub(super) struct RowsQuery {
+    #[serde(default = "default_limit")]
+    limit: usize,
+}
+
+const fn default_limit() -> usize {
+    50
+}
+
+pub(super) async fn get_rows(
+    State(context): SharedContext,
+    QueryParameters(query): QueryParameters<RowsQuery>,
+) -> impl IntoResponse {
+    Json(render_recent_rows(&context, query.limit))
+}
+
+pub(super) async fn stream_rows(
+    State(context): SharedContext,
+    QueryParameters(query): QueryParameters<RowsQuery>,
+    Extension(feeds): Extension<LiveFeeds>,
+) -> impl IntoResponse {
+    let limit = query.limit.min(ROWS_PER_ANSWER_MAX);
+    let message =
+        move |context: Arc<JobServerContext>, _| async move { to_json_text(&render_recent_rows(&context, limit)) };
+    feeds.follow(format!("rows {limit}"), MESSAGE_INTERVAL, message_builder(&context, message))
+}
+
+fn render_recent_rows(context: &JobServerContext, limit: usize) -> Value {
+    let rows = context.recent_rows.newest_rows(limit.min(ROWS_PER_ANSWER_MAX), None);
+    let render_row = |row: WrittenRow| {
+        let view = context.pipeline.views.get(row.view.0).map(|view| view.name.to_string());
+        json!({
+            "at_ms": row.acknowledged_at_ms, "feature_view": view, "redis_key": row.redis_key, "fields": row.fields,
+            "ttl_ms": row.ttl_ms,
+        })
+    };
+    let rows: Vec<Value> = rows.into_iter().map(render_row).collect();
+    json!({ "now_ms": Timestamp::now().as_millisecond(), "rows": rows })
+}

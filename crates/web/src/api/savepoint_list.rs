@@ -1,0 +1,77 @@
+//! The savepoints beside the checkpoints, listed in the background.
+
+use std::cmp::Reverse;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use windrow_engine::checkpoint::savepoint::SavepointContent;
+use windrow_engine::checkpoint::{default_savepoint_folder, inspect};
+
+use crate::server_context::JobServerContext;
+
+/// Savepoints in one answer, newest first.
+const SAVEPOINTS_SHOWN_MAX: usize = 500;
+/// The store is listed again after this time.
+const SAVEPOINT_LIST_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a page waits for the list.
+const SAVEPOINT_LIST_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The savepoints beside the checkpoints, as they were listed last. A handle: clones share the same list.
+#[derive(Clone, Default)]
+pub(super) struct SavepointListCache(Arc<Mutex<SavepointList>>);
+
+#[derive(Default)]
+struct SavepointList {
+    listed_at: Option<Instant>,
+    /// One listing at a time: a store that does not answer is not asked again.
+    is_listing: bool,
+    savepoints: Vec<Value>,
+}
+
+impl SavepointListCache {
+    /// Returns the list, refreshed if it is due and the store answers in time.
+    pub(super) async fn get_or_refresh(&self, context: &Arc<JobServerContext>) -> Vec<Value> {
+        if self.try_begin_listing() {
+            let (cache, context) = (self.clone(), Arc::clone(context));
+            let refresh = tokio::task::spawn_blocking(move || cache.refresh(&context));
+            let _ = tokio::time::timeout(SAVEPOINT_LIST_TIMEOUT, refresh).await;
+        }
+        self.lock_list().savepoints.clone()
+    }
+
+    fn try_begin_listing(&self) -> bool {
+        let mut list = self.lock_list();
+        let is_due =
+            !list.is_listing && list.listed_at.is_none_or(|listed| listed.elapsed() >= SAVEPOINT_LIST_INTERVAL);
+        list.is_listing |= is_due;
+        is_due
+    }
+
+    fn refresh(&self, context: &JobServerContext) {
+        let found = inspect::list_savepoints(&*context.checkpoint_store);
+        let savepoints = found.ok().map(|found| {
+            let mut readable: Vec<_> = found.into_iter().filter_map(|found| found.content.ok().flatten()).collect();
+            readable.sort_by_key(|savepoint| Reverse(savepoint.taken_at_ms));
+            let location = context.checkpoint_store.place().trim_end_matches('/');
+            readable.iter().take(SAVEPOINTS_SHOWN_MAX).map(|savepoint| render_savepoint(location, savepoint)).collect()
+        });
+        let mut list = self.lock_list();
+        (list.is_listing, list.listed_at) = (false, Some(Instant::now()));
+        if let Some(savepoints) = savepoints {
+            list.savepoints = savepoints;
+        }
+    }
+
+    fn lock_list(&self) -> MutexGuard<'_, SavepointList> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn render_savepoint(checkpoint_location: &str, savepoint: &SavepointContent) -> Value {
+    json!({
+        "id": savepoint.id,
+        "place": format!("{checkpoint_location}/{}", default_savepoint_folder(&savepoint.id)),
+        "taken_at_ms": savepoint.taken_at_ms, "bytes": savepoint.bytes, "partitions": savepoint.partitions.len(),
+    })
+}

@@ -1,0 +1,43 @@
+//! The savepoint requests of this process, shared between handlers and the threads that take savepoints.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::remembered_savepoints::{RememberedSavepoints, ServingTimes};
+use crate::report::SavepointReport;
+
+/// How long a process stopped with a savepoint still answers, so that the caller can fetch the outcome.
+const OUTCOME_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// After the outcome was fetched: the time for the answer to be sent.
+const ANSWER_FLUSH_TIME: Duration = Duration::from_millis(200);
+
+/// The savepoint requests of this process. A handle: clones share the same requests.
+#[derive(Clone, Default)]
+pub struct SavepointRegistry(Arc<Mutex<RememberedSavepoints>>);
+
+impl SavepointRegistry {
+    /// Returns the state of each request, newest first.
+    #[must_use]
+    pub fn savepoint_reports(&self) -> Vec<SavepointReport> {
+        self.lock_requests().reports()
+    }
+
+    /// Waits until the outcome of a savepoint that stopped the job has been fetched, for at most ten seconds.
+    pub fn wait_until_outcome_fetched(&self) {
+        const TIMES: ServingTimes =
+            ServingTimes { until_fetched: OUTCOME_FETCH_TIMEOUT, after_fetch: ANSWER_FLUSH_TIME };
+        loop {
+            let Some(until) = self.lock_requests().keep_serving_until(TIMES) else { return };
+            let now = Instant::now();
+            if until <= now {
+                return;
+            }
+            thread::sleep((until - now).min(Duration::from_millis(50)));
+        }
+    }
+
+    pub(super) fn lock_requests(&self) -> MutexGuard<'_, RememberedSavepoints> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

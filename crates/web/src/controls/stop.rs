@@ -1,0 +1,38 @@
+//! Stopping the job.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::server_context::JobServerContext;
+
+/// How long telling the other instances may take before this instance stops anyway.
+const STOP_OTHERS_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl JobServerContext {
+    /// Stops all instances of the job. The others read the request from the checkpoint store within about two seconds.
+    pub fn stop_job(&self) {
+        let (store, peers) = (Arc::clone(&self.checkpoint_store), self.peers.clone());
+        let own_instance = self.report_source.report().instance;
+        let stop_signal = self.stop_signal.clone();
+        let stop_all = move || {
+            // On a thread of its own: an unreachable store must not keep this process running.
+            let (done, wait) = channel();
+            let stop_others = move || {
+                peers.request_stop_of_others(&*store, &own_instance);
+                let _ = done.send(());
+            };
+            drop(thread::Builder::new().name("stop-others".to_owned()).spawn(stop_others));
+            let _ = wait.recv_timeout(STOP_OTHERS_TIMEOUT);
+            info!("job stopped over HTTP");
+            stop_signal.request();
+        };
+        if thread::Builder::new().name("stop-job".to_owned()).spawn(stop_all).is_err() {
+            warn!("cannot start a thread to stop the other instances; only this one stops");
+            self.stop_signal.request();
+        }
+    }
+}

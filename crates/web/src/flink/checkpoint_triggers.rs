@@ -1,0 +1,127 @@
+//! Checkpoints requested over HTTP.
+//!
+//! A requested checkpoint is Windrow's next one: each partition takes its own when it is due, at most one interval later. The
+//! request is complete once every owned partition has a checkpoint that was cut after the request, or nothing new to save.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::body::CheckpointBody;
+use super::checkpoints::{CheckpointRound, checkpoint_rounds};
+use super::fault::{conflict, not_found};
+use super::flink_job::FlinkJob;
+use super::savepoint_operations::{parse_trigger_path, render_operation, trigger_id_or_random};
+use super::throwable::render_failure_cause;
+use crate::answers::HttpFault;
+use crate::report::CheckpointStatus;
+
+/// Requests that are remembered.
+const REMEMBERED_TRIGGERS: usize = 50;
+/// How long a checkpoint may take beyond the interval; `/checkpoints/config` shows the same.
+const CHECKPOINT_TIMEOUT_MS: i64 = 600_000;
+
+/// The checkpoints requested from this instance. A handle: clones share the same requests.
+#[derive(Clone, Default)]
+pub(super) struct CheckpointTriggers(Arc<Mutex<VecDeque<CheckpointTrigger>>>);
+
+/// A requested checkpoint.
+struct CheckpointTrigger {
+    id: String,
+    requested_at_ms: i64,
+}
+
+/// What became of a requested checkpoint.
+enum TriggerOutcome {
+    Pending,
+    /// All that was read before the request is saved with this round.
+    Completed {
+        round_id: i64,
+    },
+    Failed {
+        reason: String,
+    },
+}
+
+impl CheckpointTriggers {
+    /// Oldest first.
+    fn lock_triggers(&self) -> MutexGuard<'_, VecDeque<CheckpointTrigger>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers POST `/jobs/:id/checkpoints`.
+pub(super) fn request_checkpoint(
+    job: &FlinkJob<'_>,
+    triggers: &CheckpointTriggers,
+    body: CheckpointBody,
+) -> Result<Value, HttpFault> {
+    let id = trigger_id_or_random(body.trigger_id)?;
+    if job.status() == "CANCELLING" {
+        return Err(conflict("The job is stopping; it takes its last checkpoint by itself."));
+    }
+    let mut known = triggers.lock_triggers();
+    if !known.iter().any(|trigger| trigger.id == id) {
+        if known.len() == REMEMBERED_TRIGGERS {
+            known.pop_front();
+        }
+        known.push_back(CheckpointTrigger { id: id.clone(), requested_at_ms: job.now_ms });
+    }
+    Ok(json!({ "request-id": id }))
+}
+
+/// Answers GET `/jobs/:id/checkpoints/:triggerid`.
+pub(super) fn render_checkpoint_status(
+    job: &FlinkJob<'_>,
+    triggers: &CheckpointTriggers,
+    trigger_id: &str,
+) -> Result<Value, HttpFault> {
+    let id = parse_trigger_path(trigger_id)?;
+    let requested_at_ms =
+        triggers.lock_triggers().iter().find(|trigger| trigger.id == id).map(|trigger| trigger.requested_at_ms);
+    let requested_at_ms = requested_at_ms.ok_or_else(|| {
+        not_found(format!("There is no checkpoint operation with triggerId={id} for job {}.", job.id))
+    })?;
+    Ok(match checkpoint_outcome(job, requested_at_ms) {
+        TriggerOutcome::Pending => render_operation("IN_PROGRESS", &Value::Null),
+        TriggerOutcome::Completed { round_id } => render_operation("COMPLETED", &json!({ "checkpointId": round_id })),
+        TriggerOutcome::Failed { reason } => {
+            render_operation("COMPLETED", &json!({ "failureCause": render_failure_cause(&reason) }))
+        }
+    })
+}
+
+fn checkpoint_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerOutcome {
+    let rounds = checkpoint_rounds(job);
+    let checkpoints = || rounds.iter().filter(|round| round.savepoint.is_none());
+    let has_part = |round: &CheckpointRound<'_>, partition: i32, status: CheckpointStatus| {
+        let part = round.parts.get(&partition);
+        part.is_some_and(|part| part.status == status && part.began_at_ms >= requested_at_ms)
+    };
+    let mut newest_id = checkpoints().next().map_or(requested_at_ms, |round| round.id);
+    let owned: Vec<_> = job.instances.iter().flat_map(|instance| &instance.partitions).collect();
+    let mut failure = None;
+    let mut is_pending = owned.is_empty();
+    for owned in owned {
+        let has_nothing_new = owned.offset.is_some() && owned.offset == owned.checkpoint_offset;
+        let find = |status| checkpoints().find(|round| has_part(round, owned.partition, status));
+        if let Some(round) = find(CheckpointStatus::Completed) {
+            newest_id = newest_id.max(round.id);
+        } else if let Some(round) = find(CheckpointStatus::Failed) {
+            failure = Some(round.describe_failure());
+        } else if !has_nothing_new {
+            is_pending = true;
+        }
+    }
+    if let Some(reason) = failure {
+        return TriggerOutcome::Failed { reason };
+    }
+    if !is_pending {
+        return TriggerOutcome::Completed { round_id: newest_id };
+    }
+    if job.now_ms - requested_at_ms > CHECKPOINT_TIMEOUT_MS + job.pipeline.checkpoint.interval_ms {
+        return TriggerOutcome::Failed { reason: "not every partition took a checkpoint in time".to_owned() };
+    }
+    TriggerOutcome::Pending
+}

@@ -1,0 +1,156 @@
+//! The subtasks of a vertex.
+//!
+//! A subtask is what is counted by itself: a partition of the source, a worker that decodes, an instance with its part of a
+//! feature view, an instance that writes to Redis.
+
+use serde_json::{Map, Value, json};
+
+use super::flink_job::FlinkJob;
+use super::vertex::Vertex;
+use crate::report::{InstanceReport, InstanceState, PartitionReport, ViewReport, WorkerReport};
+
+/// Flink's states of a task.
+const TASK_STATES: [&str; 10] = [
+    "CREATED",
+    "SCHEDULED",
+    "DEPLOYING",
+    "RUNNING",
+    "FINISHED",
+    "CANCELING",
+    "CANCELED",
+    "FAILED",
+    "RECONCILING",
+    "INITIALIZING",
+];
+
+/// A subtask of a vertex.
+pub(super) struct Subtask<'a> {
+    pub(super) index: usize,
+    /// The instance that runs it; none for a partition without an owner.
+    pub(super) instance: Option<&'a InstanceReport>,
+    pub(super) work: SubtaskWork<'a>,
+}
+
+/// What a subtask works on.
+pub(super) enum SubtaskWork<'a> {
+    Partition(Option<&'a PartitionReport>),
+    Worker { index: usize, report: &'a WorkerReport },
+    View(Option<&'a ViewReport>),
+    Sink,
+}
+
+impl FlinkJob<'_> {
+    /// Returns the subtasks of `vertex`; at least one.
+    pub(super) fn subtasks(&self, vertex: Vertex) -> Vec<Subtask<'_>> {
+        let mut subtasks = match vertex {
+            Vertex::Source => self.source_subtasks(),
+            Vertex::Decode => self.decode_subtasks(),
+            Vertex::View(index) => self.view_subtasks(index),
+            Vertex::Sink => self.instances.iter().map(|instance| Subtask::new(instance, SubtaskWork::Sink)).collect(),
+        };
+        if subtasks.is_empty() {
+            subtasks.push(Subtask { index: 0, instance: None, work: SubtaskWork::View(None) });
+        }
+        for (index, subtask) in subtasks.iter_mut().enumerate() {
+            subtask.index = index;
+        }
+        subtasks
+    }
+
+    fn source_subtasks(&self) -> Vec<Subtask<'_>> {
+        let owners = (0..self.partition_count()).map(|partition| self.partition_owner(partition));
+        owners
+            .map(|owner| match owner {
+                Some(owner) => Subtask::new(owner.instance, SubtaskWork::Partition(Some(owner.report))),
+                None => Subtask { index: 0, instance: None, work: SubtaskWork::Partition(None) },
+            })
+            .collect()
+    }
+
+    fn decode_subtasks(&self) -> Vec<Subtask<'_>> {
+        let mut subtasks = Vec::new();
+        for instance in self.instances {
+            for (index, report) in instance.workers.iter().enumerate() {
+                subtasks.push(Subtask::new(instance, SubtaskWork::Worker { index, report }));
+            }
+        }
+        subtasks
+    }
+
+    fn view_subtasks(&self, index: usize) -> Vec<Subtask<'_>> {
+        let name = self.pipeline.views.get(index).map(|view| &*view.name);
+        let mut subtasks = Vec::new();
+        for instance in self.instances {
+            let view = instance.views.iter().find(|view| Some(view.name.as_str()) == name);
+            subtasks.push(Subtask::new(instance, SubtaskWork::View(view)));
+        }
+        subtasks
+    }
+}
+
+impl<'a> Subtask<'a> {
+    /// Returns a subtask of `instance`, not numbered yet.
+    const fn new(instance: &'a InstanceReport, work: SubtaskWork<'a>) -> Self {
+        Self { index: 0, instance: Some(instance), work }
+    }
+}
+
+impl Subtask<'_> {
+    /// Returns Flink's state of the task.
+    pub(super) fn status(&self) -> &'static str {
+        match self.instance.map(|instance| instance.state) {
+            None => "SCHEDULED",
+            Some(InstanceState::Starting) => "INITIALIZING",
+            Some(InstanceState::Running) => "RUNNING",
+            Some(InstanceState::Stopping) => "CANCELING",
+        }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.instance.map_or("(unassigned)", |instance| &instance.host)
+    }
+
+    pub(super) fn task_manager_id(&self) -> &str {
+        self.instance.map_or("(unassigned)", |instance| &instance.instance)
+    }
+
+    /// Returns when the instance started, because its workers started with it.
+    pub(super) fn started_at_ms(&self) -> Option<i64> {
+        self.instance.map(|instance| instance.started_at_ms)
+    }
+
+    /// Returns the workers whose time the subtask takes.
+    pub(super) fn workers(&self) -> Vec<&WorkerReport> {
+        let Some(instance) = self.instance else { return Vec::new() };
+        match &self.work {
+            SubtaskWork::Partition(owned) => {
+                owned.and_then(|owned| instance.workers.get(owned.worker)).into_iter().collect()
+            }
+            SubtaskWork::Worker { report, .. } => vec![report],
+            SubtaskWork::View(_) => instance.workers.iter().collect(),
+            SubtaskWork::Sink => Vec::new(),
+        }
+    }
+
+    /// Returns the smallest watermark of the subtask's partitions. Idle partitions count only if all are idle.
+    pub(super) fn watermark_ms(&self) -> Option<i64> {
+        let instance = self.instance?;
+        let belongs_here = |partition: &&PartitionReport| match &self.work {
+            SubtaskWork::Partition(owned) => owned.is_some_and(|owned| owned.partition == partition.partition),
+            SubtaskWork::Worker { index, .. } => partition.worker == *index,
+            SubtaskWork::View(_) | SubtaskWork::Sink => true,
+        };
+        let smallest = |idle: bool| {
+            let partitions = instance.partitions.iter().filter(belongs_here);
+            partitions.filter(|partition| partition.idle == idle).filter_map(|partition| partition.watermark_ms).min()
+        };
+        smallest(false).or_else(|| smallest(true))
+    }
+}
+
+/// Returns the number of tasks in each of Flink's states, under the name that `rename` makes of the state.
+pub(super) fn count_per_state(states: impl Iterator<Item = &'static str>, rename: fn(&str) -> String) -> Value {
+    let states: Vec<_> = states.collect();
+    let count = |state: &str| states.iter().filter(|found| **found == state).count();
+    TASK_STATES.into_iter().map(|state| (rename(state), json!(count(state)))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,137 @@
+//! `/jobs/:id/vertices/:vid`, its watermarks and its back-pressure.
+
+use serde_json::{Map, Value, json};
+
+use super::checkpoints::render_summary;
+use super::flink_job::FlinkJob;
+use super::job::max_parallelism;
+use super::metrics::watermark_or_minimum;
+use super::subtask::{Subtask, count_per_state};
+use super::subtask_io::SubtaskIo;
+use super::vertex::Vertex;
+
+/// The states whose durations Flink's client requires.
+const DURATION_STATES: [&str; 5] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
+/// Flink's threshold between no and low back-pressure: a share of time.
+const LOW_BACKPRESSURE: f64 = 0.1;
+/// Flink's threshold between low and high back-pressure: a share of time.
+const HIGH_BACKPRESSURE: f64 = 0.5;
+
+/// Renders `/jobs/:id/vertices/:vid`.
+pub(super) fn render_vertex_details(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
+    let subtasks = job.subtasks(vertex);
+    let rendered: Vec<Value> = subtasks.iter().map(|subtask| render_subtask(job, subtask)).collect();
+    json!({
+        "id": job.vertex_id(vertex),
+        "name": vertex.name(job.pipeline),
+        "parallelism": subtasks.len(),
+        "maxParallelism": max_parallelism(job),
+        "now": job.now_ms,
+        "subtasks": rendered,
+        "aggregated": render_aggregated(job, &subtasks),
+    })
+}
+
+fn render_subtask(job: &FlinkJob<'_>, subtask: &Subtask<'_>) -> Value {
+    let start_ms = subtask.started_at_ms();
+    let duration_ms = start_ms.map_or(-1, |start| job.now_ms - start);
+    let in_state = |state: &str| json!(if subtask.status() == state { duration_ms.max(0) } else { 0 });
+    json!({
+        "subtask": subtask.index,
+        "status": subtask.status(),
+        "attempt": 0,
+        "endpoint": subtask.host(),
+        "host": subtask.host(),
+        "start-time": start_ms.unwrap_or(-1),
+        "start_time": start_ms.unwrap_or(-1),
+        "end-time": -1,
+        "duration": duration_ms,
+        "metrics": SubtaskIo::from_subtask(subtask).to_json(),
+        "taskmanager-id": subtask.task_manager_id(),
+        "status-duration": render_durations(in_state),
+    })
+}
+
+/// Renders distributions over the subtasks.
+fn render_aggregated(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Value {
+    let all: Vec<SubtaskIo> = subtasks.iter().map(SubtaskIo::from_subtask).collect();
+    let summary = |select: fn(&SubtaskIo) -> u64| render_summary(&all.iter().map(select).collect::<Vec<_>>());
+    let metrics: Map<String, Value> = [
+        ("read-bytes", summary(|io| io.bytes_read.unwrap_or_default())),
+        ("write-bytes", summary(|_| 0)),
+        ("read-records", summary(|io| io.read)),
+        ("write-records", summary(|io| io.written)),
+        ("accumulated-backpressured-time", summary(|io| io.backpressured_ms)),
+        ("accumulated-idle-time", summary(|io| io.idle_ms)),
+        ("accumulated-busy-time", summary(|io| io.busy_ms)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    let uptime_ms = |subtask: &Subtask<'_>| {
+        let start_ms = subtask.started_at_ms().unwrap_or(job.now_ms);
+        u64::try_from(job.now_ms - start_ms).unwrap_or_default()
+    };
+    let durations = render_durations(|state| {
+        let in_state = subtasks.iter().filter(|subtask| subtask.status() == state);
+        render_summary(&in_state.map(uptime_ms).collect::<Vec<_>>())
+    });
+    json!({
+        "metrics": metrics,
+        "status-duration": durations,
+        "subtasks": count_per_state(subtasks.iter().map(Subtask::status), str::to_owned),
+    })
+}
+
+fn render_durations(duration_in_state: impl Fn(&str) -> Value) -> Value {
+    let durations = DURATION_STATES.into_iter().map(|state| (state.to_owned(), duration_in_state(state)));
+    durations.collect::<Map<_, _>>().into()
+}
+
+/// Renders `/jobs/:id/vertices/:vid/watermarks`.
+pub(super) fn render_watermarks(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
+    let render = |subtask: &Subtask<'_>| {
+        json!({
+            "id": format!("{}.currentInputWatermark", subtask.index),
+            "value": watermark_or_minimum(subtask).to_string(),
+        })
+    };
+    job.subtasks(vertex).iter().map(render).collect()
+}
+
+/// Renders `/jobs/:id/vertices/:vid/backpressure`.
+pub(super) fn render_backpressure(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
+    let render = |subtask: &Subtask<'_>| {
+        let io = SubtaskIo::from_subtask(subtask);
+        let level = backpressure_level(io.backpressured_per_s / 1e3);
+        json!({
+            "subtask": subtask.index,
+            "attempt-number": 0,
+            "backpressureLevel": level,
+            "backpressure-level": level,
+            "ratio": io.backpressured_per_s / 1e3,
+            "idleRatio": io.idle_per_s / 1e3,
+            "busyRatio": io.busy_per_s / 1e3,
+        })
+    };
+    let subtasks = job.subtasks(vertex);
+    let ratios = subtasks.iter().map(|subtask| SubtaskIo::from_subtask(subtask).backpressured_per_s / 1e3);
+    let worst_level = backpressure_level(ratios.fold(0.0, f64::max));
+    json!({
+        "status": "ok",
+        "backpressureLevel": worst_level,
+        "backpressure-level": worst_level,
+        "end-timestamp": job.now_ms,
+        "subtasks": subtasks.iter().map(render).collect::<Vec<_>>(),
+    })
+}
+
+fn backpressure_level(ratio: f64) -> &'static str {
+    if ratio <= LOW_BACKPRESSURE {
+        "ok"
+    } else if ratio <= HIGH_BACKPRESSURE {
+        "low"
+    } else {
+        "high"
+    }
+}

@@ -1,0 +1,64 @@
+//! The value of the cookie that stands for a token after a login.
+
+use jiff::Timestamp;
+
+use super::token::AccessToken;
+
+/// How long a login lasts.
+const SESSION_SECONDS: i64 = 7 * 24 * 3_600;
+
+/// The value of a session cookie, and the seconds for which it is valid.
+pub(super) struct SessionCookie {
+    pub(super) value: String,
+    pub(super) max_age_s: i64,
+}
+
+/// Returns a new session. The token cannot be derived from it, and it ends when the token is changed.
+pub(super) fn new_session(token: &AccessToken) -> SessionCookie {
+    let until_s = Timestamp::now().as_second() + SESSION_SECONDS;
+    let signature = token.sign(&signed_session_text(until_s));
+    let hex: String = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    SessionCookie { value: format!("{until_s}.{hex}"), max_age_s: SESSION_SECONDS }
+}
+
+/// Returns whether `value` is the value of a session of this token that has not expired.
+pub(super) fn is_valid_session(token: &AccessToken, value: &str) -> bool {
+    let parse = || {
+        let (until_s, hex) = value.split_once('.')?;
+        let until_s: i64 = until_s.parse().ok()?;
+        let pairs = hex.as_bytes().chunks(2);
+        let signature: Option<Vec<u8>> =
+            pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
+        Some((until_s, signature?))
+    };
+    parse().is_some_and(|(until_s, signature)| {
+        token.has_signed(&signed_session_text(until_s), &signature) && until_s > Timestamp::now().as_second()
+    })
+}
+
+fn signed_session_text(until_s: i64) -> String {
+    format!("windrow session until {until_s}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_only_of_its_token() {
+        let (token, other) = (AccessToken::new("0123456789abcdef"), AccessToken::new("fedcba9876543210"));
+        let (token, other) = (token.expect("long enough"), other.expect("long enough"));
+        let session = new_session(&token).value;
+        assert!(is_valid_session(&token, &session));
+        assert!(!is_valid_session(&other, &session));
+        let (until, tag) = session.split_once('.').expect("two parts");
+        let later = until.parse::<i64>().expect("a time") + 1;
+        for forged in [format!("{later}.{tag}"), format!("{until}.{}", "0".repeat(64)), format!("{until}."), "x".into()]
+        {
+            assert!(!is_valid_session(&token, &forged), "{forged}");
+        }
+        assert!(!session.contains("0123456789abcdef"));
+        assert!(token.matches(" 0123456789abcdef\n") && !token.matches("0123456789abcde"));
+        assert!(!format!("{token:?}").contains("0123"));
+    }
+}

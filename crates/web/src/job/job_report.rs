@@ -1,0 +1,65 @@
+//! The reports of all instances at one moment.
+
+use std::cmp::Reverse;
+use std::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::report::InstanceReport;
+
+/// The reports of all instances of a job.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct JobReport {
+    /// When the reports were put together.
+    pub now_ms: i64,
+    /// This process first, then the others by name. Never empty if a [`crate::JobServerContext`] assembled it.
+    pub instances: Vec<InstanceReport>,
+}
+
+/// An item of a report, with the instance that reported it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ReportedItem<'a, T> {
+    /// The instance that reported the item.
+    pub instance: &'a InstanceReport,
+    /// The reported item.
+    pub item: &'a T,
+}
+
+/// Returns the id of a job: 32 hexadecimal digits. The result must never change, because scripts store it.
+#[must_use]
+pub fn job_id(pipeline: &str, group: &str) -> String {
+    let mut hasher = SipHasher13::new();
+    hasher.write(pipeline.as_bytes());
+    hasher.write(&[0]);
+    hasher.write(group.as_bytes());
+    format!("{:032x}", u128::from(hasher.finish128()))
+}
+
+impl JobReport {
+    /// Returns when the oldest instance started.
+    #[must_use]
+    pub fn started_at_ms(&self) -> i64 {
+        self.instances.iter().map(|instance| instance.started_at_ms).min().unwrap_or_default()
+    }
+
+    /// Returns the number of partitions of the topic.
+    #[must_use]
+    pub fn topic_partitions(&self) -> i32 {
+        self.instances.iter().map(|instance| instance.topic_partitions).max().unwrap_or_default()
+    }
+
+    /// Returns the items that `select` takes from each report, newest first by `time_ms`.
+    pub fn newest_items<'a, T: 'a>(
+        &'a self,
+        select: impl Fn(&'a InstanceReport) -> &'a [T],
+        time_ms: impl Fn(&T) -> i64,
+    ) -> Vec<ReportedItem<'a, T>> {
+        let mut items: Vec<_> = self
+            .instances
+            .iter()
+            .flat_map(|instance| select(instance).iter().map(move |item| ReportedItem { instance, item }))
+            .collect();
+        items.sort_by_key(|reported| Reverse(time_ms(reported.item)));
+        items
+    }
+}

@@ -1,0 +1,24 @@
+//! Feature views over all instances.
+
+use super::job_report::JobReport;
+use crate::report::ViewReport;
+
+impl JobReport {
+    /// Returns the feature views, added up over all instances, in the pipeline's order.
+    #[must_use]
+    pub fn views(&self) -> Vec<ViewReport> {
+        let mut views: Vec<ViewReport> = Vec::new();
+        for view in self.instances.iter().flat_map(|instance| &instance.views) {
+            match views.iter_mut().find(|sum| sum.name == view.name) {
+                None => views.push(view.clone()),
+                Some(sum) => {
+                    sum.rows += view.rows;
+                    sum.rows_per_s += view.rows_per_s;
+                    sum.late_events += view.late_events;
+                    sum.entities += view.entities;
+                }
+            }
+        }
+        views
+    }
+}

@@ -1,0 +1,83 @@
+//! The other instances of the job, as this process knows them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::warn;
+use windrow_engine::{CheckpointStore, StoreFault};
+
+use super::known_instances::KnownInstances;
+use super::object_names::{INSTANCES_FOLDER, stop_object_name};
+use crate::report::{InstanceReport, SavepointReport};
+
+/// The store is read again after this time.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a page waits for the store.
+const PAGE_WAIT_MAX: Duration = Duration::from_millis(300);
+
+/// The other instances of the job. A handle: clones share the same knowledge.
+#[derive(Clone, Default)]
+pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
+
+impl PeerInstances {
+    /// Returns the reports of all live instances by name, including the one of this process.
+    pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
+        if self.lock_known().try_begin_refresh(REFRESH_INTERVAL) {
+            let (peers, store) = (self.clone(), Arc::clone(store));
+            // Continues behind the page if the store takes longer.
+            let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh(&*store)));
+            let _ = timeout(PAGE_WAIT_MAX, refresh).await;
+        }
+        self.lock_known().live_reports()
+    }
+
+    /// Returns what another instance reported about the savepoint with this request name.
+    pub(crate) fn find_savepoint(&self, request_name: &str) -> Option<SavepointReport> {
+        let live = self.lock_known().live_reports();
+        live.into_iter().flat_map(|report| report.savepoints).find(|savepoint| savepoint.request == request_name)
+    }
+
+    /// Requests all live instances to stop, except `own_instance`.
+    pub(crate) fn request_stop_of_others(&self, store: &dyn CheckpointStore, own_instance: &str) {
+        if let Err(fault) = self.refresh(store) {
+            warn!(%fault, "cannot list the other instances; only those already known are asked to stop");
+        }
+        // Copied first, so that the lock is free while the store is written.
+        let live = self.lock_known().live_reports();
+        for other in live.iter().filter(|report| report.instance != own_instance) {
+            Self::request_stop(store, &other.instance);
+        }
+    }
+
+    fn request_stop(store: &dyn CheckpointStore, instance: &str) {
+        match store.create(&stop_object_name(instance), b"stop\n".to_vec()) {
+            Ok(()) | Err(StoreFault::Exists) => {}
+            Err(fault) => warn!(instance, %fault, "cannot ask an instance to stop"),
+        }
+    }
+
+    /// Lists the instances and reads the reports that are new.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub(super) fn refresh(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
+        let listed = store.list(INSTANCES_FOLDER);
+        let new_reports = match &listed {
+            Ok(listed) => self.lock_known().note_listed_objects(listed),
+            Err(_) => Vec::new(),
+        };
+        for name in new_reports {
+            // An object deleted meanwhile was replaced by a newer one, which the next refresh finds.
+            if let Ok(Some(object)) = store.read(&name) {
+                self.lock_known().record_report(&name, &object);
+            }
+        }
+        self.lock_known().end_refresh();
+        listed.map(drop)
+    }
+
+    pub(super) fn lock_known(&self) -> MutexGuard<'_, KnownInstances> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

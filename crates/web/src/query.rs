@@ -1,0 +1,21 @@
+//! The query of a URL, for all parts of the server.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::answers::HttpFault;
+
+/// The parameters behind the `?` of a URL. A query that cannot be read is answered with an [`HttpFault`].
+pub struct QueryParameters<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParameters<T> {
+    type Rejection = HttpFault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpFault> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(rejection) => Err(HttpFault::new(rejection.status(), rejection.body_text())),
+        }
+    }
+}

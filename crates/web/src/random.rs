@@ -1,0 +1,13 @@
+//! Random names.
+
+/// Returns `count` random hexadecimal digits, at most 32.
+///
+/// # Errors
+/// When the operating system gives no random numbers.
+pub fn random_hex_digits(count: usize) -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    let mut digits = format!("{:032x}", u128::from_be_bytes(bytes));
+    digits.truncate(count);
+    Ok(digits)
+}
