@@ -15,7 +15,7 @@ use windrow_connectors::object_store::ObjectStores;
 use windrow_core::Row;
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::{
-    CheckpointStore, CheckpointStoreOpener, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
+    CheckpointStore, CheckpointStoreOpener, CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
     NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord,
     StopSignal, SystemClock, Worker, WorkerMetrics, WorkerParts,
 };
@@ -144,7 +144,7 @@ impl Source for TrafficSource {
         Ok(())
     }
 
-    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
         if let Some(&position) = positions.get(&0) {
             self.committed.store(position, Ordering::Relaxed);
         }
@@ -299,7 +299,7 @@ fn measure_state(folder: &Path, users: i64) {
     for _ in 0..3 {
         let again = checkpoints(store("second"), Duration::from_secs(3_600));
         let metrics = run(&pipeline, users, vec![], full + touched, Some(again));
-        let (_, took) = metrics.checkpoints.last_restored().expect("restored");
+        let took = metrics.checkpoints.recent_restores().first().expect("restored").duration;
         println!("restored in {:.2} s", took.as_secs_f64());
     }
 }

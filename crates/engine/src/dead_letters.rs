@@ -1,7 +1,7 @@
-//! Dead letters: records that are not events and rows that the store refused, kept with the reason instead of stopping
+//! Dead letters: records that are not events and rows that the store refused, written with the reason instead of stopping
 //! the job.
 //!
-//! Owns: what a dead letter says. Does not own: where it is kept (the connectors).
+//! Owns: what a dead letter contains, and the contract of its store. Does not own: any particular store (the connectors).
 
 use crate::{Halt, SourceRecord};
 
@@ -25,28 +25,28 @@ pub struct RefusedRow {
     pub reason: String,
 }
 
-/// A place where dead letters are kept.
+/// A store of dead letters, as one worker sees it.
 pub trait DeadLetterSink {
-    /// Keeps one.
+    /// Writes a record that is not an event.
     ///
     /// # Errors
-    /// When it cannot be kept: losing it silently is not an option.
+    /// When it cannot be written: it must not be lost silently.
     fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt>;
 
-    /// Keeps a row that the store refused.
+    /// Writes a row that the store refused.
     ///
     /// # Errors
-    /// As [`Self::keep`].
+    /// As [`Self::write_record`].
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
 
-    /// Returns once all that was kept so far will survive a crash of this process.
+    /// Returns once everything written so far survives a crash of this process.
     ///
     /// # Errors
-    /// As [`Self::keep`].
+    /// As [`Self::write_record`].
     fn flush(&mut self) -> Result<(), Halt>;
 }
 
-/// Keeps none: they are only counted and logged, because the pipeline file names no place for them.
+/// Writes nothing: dead letters are only counted and logged, because the pipeline file names no place for them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDeadLetterSink;
 

@@ -1,10 +1,10 @@
-//! The fence: how a store of rows tells the worker that owns a partition from one that only believes so.
+//! The fence: how a store of rows tells the owner of a partition from a worker that has lost it without knowing.
 //!
 //! Owns: the contract. Does not own: epochs (the checkpoint store hands them out), any particular store.
 //! Invariants: (1) once a claim was granted, the store takes no row of that partition under a smaller epoch; (2) with the
-//! rows of a partition the store keeps, in the same transaction, how many of them there are, so a worker that goes on
-//! from a checkpoint knows which of its rows are there already. A row's number means the same in every run
-//! ([`windrow_core::RefusedRow::number`]), hence those need not be written again and nobody sees a value go back.
+//! rows of a partition the store keeps, in the same transaction, how many of them there are. So a worker that resumes from a
+//! checkpoint knows which of its rows are written already. The number of a row means the same in every run
+//! ([`windrow_core::Row::number`]): those rows are not written again, and no reader sees a value go back.
 
 use crate::Halt;
 use crate::identifiers::{Epoch, FenceToken, Partition};
@@ -14,43 +14,42 @@ use crate::identifiers::{Epoch, FenceToken, Partition};
 pub struct ViewRowCount {
     /// The view's name.
     pub view: String,
-    /// Stands for where counting began and what is counted. Counts with different beginnings have nothing to do with each
-    /// other.
+    /// Identifies where counting began and what is counted. Counts with different beginnings cannot be compared.
     pub beginning: u64,
     /// The number of the last row; 0 before the first.
     pub rows: u64,
 }
 
-/// The wish of a worker to write the rows of a partition.
+/// The request of a worker to write the rows of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartitionClaim {
     /// The partition.
     pub partition: Partition,
-    /// The epoch it was given for it.
+    /// The epoch under which the worker owns it.
     pub epoch: Epoch,
-    /// Where its checkpoint stands, for every view in the pipeline's order.
+    /// The row counts of its checkpoint, for every view in the pipeline's order.
     pub row_counts: Vec<ViewRowCount>,
 }
 
-/// The answer to a [`Claim`].
+/// The answer to a [`PartitionClaim`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClaimOutcome {
     /// For every view of the claim, the number of the last row that is in the store already: at least the claim's own.
     Granted(Vec<u64>),
-    /// Somebody claimed the partition under this epoch, which is not smaller.
+    /// The partition is claimed under this epoch already, which is not smaller.
     Stale(Epoch),
 }
 
 /// A store's side of the contract.
 pub trait RowFence: Send + Sync {
-    /// Takes a partition over. Waits while the store is away.
+    /// Claims a partition. Waits while the store is unreachable.
     ///
     /// # Errors
-    /// A fault of the store that no retry mends, or [`Halt::NotReachable`] when a stop was requested meanwhile.
+    /// A fault of the store that no retry resolves, or that it was unreachable until a stop was requested.
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt>;
 }
 
-/// For output that only this process can write to (a file, the terminal).
+/// The fence of output that only this process can write to (a file, the terminal).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRowFence;
 
@@ -60,21 +59,21 @@ impl RowFence for NoRowFence {
     }
 }
 
-/// A partition whose rows the store no longer takes from this worker; the rows handed over since are dropped.
+/// A partition whose rows the store no longer takes from this worker; it discards those written since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LostPartition {
-    /// What was lost.
+    /// The partition, and the epoch that no longer counts.
     pub fence_token: FenceToken,
-    /// Why.
+    /// Why the store takes no more rows.
     pub reason: PartitionLossReason,
 }
 
 /// Why a store no longer takes a worker's rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PartitionLossReason {
-    /// Somebody claimed the partition under this larger epoch.
+    /// The partition is claimed under this larger epoch.
     Fenced(Epoch),
-    /// The store holds fewer rows than it has acknowledged (it was emptied, or failed over to a replica that lagged): they
-    /// must be computed and written again, from the last checkpoint on.
+    /// The store holds fewer rows than it has acknowledged, because it was emptied, or failed over to a replica that lagged.
+    /// They must be computed and written again, from the last checkpoint on.
     StoreRewound,
 }

@@ -15,11 +15,11 @@ pub struct JobDefinition {
     pub schema: EventSchema,
     /// How far event times may be out of order, in milliseconds.
     pub max_out_of_orderness_ms: i64,
-    /// How records become events.
+    /// Turns records into events.
     pub decoder: EventDecoder,
     /// The topic (or file) the records come from, for dead letters.
     pub topic: Arc<str>,
-    /// Key of the hash tables.
+    /// The key of the hash tables.
     pub hash_key: HashKey,
     /// Whether a record without a key must be refused: true for topics of several partitions, where it would scatter an
     /// entity's events.
@@ -27,12 +27,12 @@ pub struct JobDefinition {
 }
 
 impl JobDefinition {
-    /// A shard without state.
+    /// Returns a shard without state.
     pub(crate) fn new_shard(&self) -> Shard {
         Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.hash_key)
     }
 
-    /// How records are read: everything beside the views that decides which rows events give.
+    /// Describes everything besides the views that decides which rows events give. Checkpoints keep it.
     pub(crate) fn describe_decoding_rules(&self) -> String {
         let late = self.max_out_of_orderness_ms;
         format!(
@@ -42,6 +42,7 @@ impl JobDefinition {
         )
     }
 
+    /// Halts at a record without a key where the topic needs keys.
     pub(crate) fn check_record_key(&self, record: &SourceRecord<'_>) -> Result<(), Halt> {
         if self.keys_required && record.key.is_none() {
             return Err(Halt::Input(format!(

@@ -14,11 +14,11 @@ mod identifiers;
 mod job;
 mod manual_clock;
 mod metrics;
-mod reach;
+mod reachability;
 mod retry_backoff;
 mod sink;
 mod source;
-mod stop;
+mod stop_signal;
 mod worker;
 
 pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
@@ -36,9 +36,9 @@ pub use metrics::{
     LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark, TimelineMarkKind,
     TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
 };
-pub use reach::{DependencyOutage, Reachability};
+pub use reachability::{DependencyOutage, Reachability};
 pub use retry_backoff::RetryBackoff;
 pub use sink::{FlushTicket, Sink, TriggerRecord};
-pub use source::{PollOutcome, Source, SourceRecord};
-pub use stop::StopSignal;
+pub use source::{CommitWait, PollOutcome, Source, SourceRecord};
+pub use stop_signal::StopSignal;
 pub use worker::{Worker, WorkerOutcome, WorkerParts};

@@ -20,78 +20,83 @@ pub struct SourceRecord<'a> {
     pub payload: Option<&'a [u8]>,
     /// When it was produced or appended, in epoch milliseconds, where the input knows.
     pub timestamp_ms: Option<i64>,
-    /// Why the input could not give the bytes of this record and those after it up to the next that is handed over.
+    /// Why the input could not read this record and those before the next record that it delivers.
     pub unreadable_reason: Option<&'a str>,
 }
 
-/// What a call of [`Source::poll_source`] came back for.
+/// Why a call of [`Source::poll`] returned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PollOutcome {
-    /// Records were handed over, and there may be more at once.
+    /// Records were delivered, and there may be more at once.
     Records,
-    /// Nothing came within the time given.
+    /// Nothing came in time.
     Idle,
-    /// These partitions are this worker's from now on; it answers with [`Source::start_partitions`].
+    /// These partitions belong to this worker from now on. It answers with [`Source::start_partitions`].
     Assigned(Vec<Partition>),
-    /// These partitions are to be given up; it answers with [`Source::release_partitions`]. Where `lost`, they already belong to
-    /// somebody else, and nothing may be committed for them.
-    Revoked {
-        /// The partitions.
-        partitions: Vec<Partition>,
-        /// Whether they are gone already.
-        lost: bool,
-    },
-    /// Reading of these partitions goes on at other offsets than the last record said: those between are gone, and the
-    /// pipeline says to go on.
+    /// These partitions are taken from this worker. It answers with [`Source::release_partitions`].
+    Revoked(Vec<Partition>),
+    /// These partitions belong to another worker already, and nothing may be committed for them. The answer is
+    /// [`Source::release_partitions`].
+    Lost(Vec<Partition>),
+    /// In these partitions offsets are gone, and reading resumes behind them, as the pipeline says.
     OffsetsSkipped(Vec<Partition>),
-    /// Bounded input: this partition has been read to the end it had when the job started.
+    /// Bounded input: this partition was read to the end that it had when the job started.
     PartitionFinished(Partition),
-    /// Bounded input: no partition of this worker will bring anything more.
+    /// Bounded input: no partition of this worker delivers anything more.
     InputExhausted,
+}
+
+/// Whether a commit of offsets waits for its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CommitWait {
+    /// It does not wait.
+    Background,
+    /// It waits for the answer, in bounded time.
+    AwaitAnswer,
 }
 
 /// A stream of records from the partitions that belong to one worker.
 pub trait Source {
-    /// Hands records to `each` as they come, waiting at most `wait` for the first. Between two calls, or while `each`
-    /// runs, nothing is lost and nothing is read on beyond a bounded buffer.
+    /// Delivers records to `on_record` as they come, and waits at most `timeout` for the first. Between two calls, and
+    /// while `on_record` runs, nothing is lost, and no more than a bounded buffer is read ahead.
     ///
     /// # Errors
-    /// What `each` returned, or a fault of the input that no retry mends.
+    /// What `on_record` returned, or a fault of the input that no retry resolves.
     fn poll(
         &mut self,
-        wait: Duration,
-        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+        timeout: Duration,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt>;
 
-    /// Where reading of `partitions` would begin, as far as that is known: at its offset in `positions`, or where the
-    /// pipeline says when it has none there. An offset that is gone is not passed over unless the pipeline says so.
+    /// Returns where reading of `partitions` would start, as far as that is known: at the partition's offset in `offsets`,
+    /// or where the pipeline says when it has none there. An offset that is gone is skipped only if the pipeline says so.
     ///
     /// # Errors
-    /// [`Halt::LostOffset`], or when the input refuses.
+    /// When an offset is gone, or the input refuses.
     fn resolve_start_offsets(
         &mut self,
         partitions: &[Partition],
-        positions: &PartitionOffsets,
+        offsets: &PartitionOffsets,
     ) -> Result<PartitionOffsets, Halt>;
 
-    /// Starts reading newly assigned `partitions` at `starts`; those that are not in there where the pipeline says.
+    /// Starts reading newly assigned `partitions` at `start_offsets`; those without one start where the pipeline says.
     ///
     /// # Errors
     /// When the input refuses.
-    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt>;
+    fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt>;
 
-    /// Goes back, or on, to `positions` in partitions that are being read.
+    /// Continues reading at `offsets` in partitions that are being read.
     ///
     /// # Errors
     /// When the input refuses.
-    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt>;
+    fn seek_partitions(&mut self, offsets: &PartitionOffsets) -> Result<(), Halt>;
 
-    /// Commits `positions` and waits for the answer: whether whoever assigns partitions still knows this reader as the one
-    /// of these.
+    /// Commits `offsets`, waits for the answer, and returns whether the group still knows this reader as the owner of these
+    /// partitions.
     ///
     /// # Errors
     /// When the input refuses.
-    fn confirm_ownership(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt>;
+    fn confirm_ownership(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt>;
 
     /// Stops reading `partitions`.
     ///
@@ -99,9 +104,10 @@ pub trait Source {
     /// When the input refuses.
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
 
-    /// Records that everything before `positions` is done with. Where `wait`, waits a moment until that is recorded.
+    /// Commits that all records before `offsets` are processed.
     ///
     /// # Errors
-    /// When it was refused for a reason no retry mends; a commit that merely failed is logged and repeated by the next.
-    fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: bool) -> Result<(), Halt>;
+    /// When it was refused for a reason that no retry resolves. A commit that merely failed is logged, and the next one
+    /// repeats it.
+    fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt>;
 }

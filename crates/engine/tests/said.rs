@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use windrow_core::{Aggregate, EventFormat, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
 use windrow_engine::{
-    Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition,
-    PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord, StopSignal, SystemClock, TimelineMarkKind,
-    TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerParts,
+    CommitWait, Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
+    NoDeadLetterSink, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord, StopSignal,
+    SystemClock, TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerParts,
 };
 
 /// What happens next in a script.
@@ -85,7 +85,7 @@ impl Source for ScriptedSource {
         Ok(())
     }
 
-    fn commit_offsets(&mut self, _: &PartitionOffsets, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, _: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
         Ok(())
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use windrow_core::{Aggregate, EventFormat, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
-    EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition, PartitionOffsets,
-    PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
-    WorkerParts,
+    CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition,
+    PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics,
+    WorkerOutcome, WorkerParts,
 };
 
 /// Ten events of one window; somebody asks to stop in front of the one at `stop_at`, and the source, which knows nothing
@@ -69,7 +69,7 @@ impl Source for TenEventSource {
         Ok(())
     }
 
-    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
         self.committed.lock().expect("one thread").push(positions.clone());
         Ok(())
     }

@@ -7,7 +7,9 @@ use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_engine::{Counter, Halt, MAX_RECORD_BYTES, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+use windrow_engine::{
+    CommitWait, Counter, Halt, MAX_RECORD_BYTES, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord,
+};
 
 /// The only partition a file has.
 const PARTITION: Partition = 0;
@@ -187,7 +189,7 @@ impl<R: BufRead> Source for FileSource<R> {
         Ok(())
     }
 
-    fn commit_offsets(&mut self, _positions: &PartitionOffsets, _wait: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, _positions: &PartitionOffsets, _wait: CommitWait) -> Result<(), Halt> {
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
-use windrow_engine::{Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
 
 use self::bounded_partitions::BoundedPartitions;
@@ -108,7 +108,8 @@ impl KafkaSource {
                 let error = member.poll_error();
                 let announced = member.next_rebalance().map(|announcement| match announcement {
                     RebalanceEvent::Assigned(partitions) => PollOutcome::Assigned(partitions),
-                    RebalanceEvent::Revoked { partitions, lost } => PollOutcome::Revoked { partitions, lost },
+                    RebalanceEvent::Revoked { partitions, lost: false } => PollOutcome::Revoked(partitions),
+                    RebalanceEvent::Revoked { partitions, lost: true } => PollOutcome::Lost(partitions),
                 });
                 if let Some(error) = error {
                     self.handle_error(&error)?;
@@ -238,16 +239,17 @@ impl KafkaSource {
     }
 
     /// Does `work` with the consumer that speaks for this worker in the group, for at most `patience`.
-    fn commit_with(&self, list: TopicPartitionList, wait: bool) -> Option<KafkaResult<()>> {
+    fn commit_with(&self, list: TopicPartitionList, wait: CommitWait) -> Option<KafkaResult<()>> {
         fn commit<C: ConsumerContext + 'static>(
             consumer: Arc<BaseConsumer<C>>,
             list: TopicPartitionList,
-            wait: bool,
+            wait: CommitWait,
         ) -> Option<KafkaResult<()>> {
-            if wait {
-                run_with_timeout(COMMIT_TIMEOUT, move || consumer.commit(&list, CommitMode::Sync))
-            } else {
-                Some(consumer.commit(&list, CommitMode::Async))
+            match wait {
+                CommitWait::AwaitAnswer => {
+                    run_with_timeout(COMMIT_TIMEOUT, move || consumer.commit(&list, CommitMode::Sync))
+                }
+                CommitWait::Background => Some(consumer.commit(&list, CommitMode::Async)),
             }
         }
         match &self.assignment {
@@ -375,10 +377,10 @@ impl Source for KafkaSource {
 
     fn confirm_ownership(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
         let list = self.offset_list(positions)?;
-        Ok(matches!(self.commit_with(list, true), Some(Ok(()))))
+        Ok(matches!(self.commit_with(list, CommitWait::AwaitAnswer), Some(Ok(()))))
     }
 
-    fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
         let list = self.offset_list(positions)?;
         let error = match self.commit_with(list, wait) {
             Some(Ok(())) => return Ok(()),

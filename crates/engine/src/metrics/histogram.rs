@@ -1,8 +1,8 @@
-//! How long things took, in buckets: a millisecond up to a day.
+//! Counts of durations in buckets, from a millisecond to a day.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Upper bounds in milliseconds, ascending. What is beyond the last has a bucket of its own.
+/// Upper bounds in milliseconds, ascending. Durations beyond the last have a bucket of their own.
 const BOUNDS_MS: [u64; BOUND_COUNT] = [
     1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 86_400_000,
@@ -10,24 +10,24 @@ const BOUNDS_MS: [u64; BOUND_COUNT] = [
 const BOUND_COUNT: usize = 25;
 const BUCKET_COUNT: usize = BOUND_COUNT + 1;
 
-/// Counts spans of time by how long they are. Anybody may count and read, without a lock.
+/// Counts durations. Any thread may count and read, without a lock.
 #[derive(Debug, Default)]
 pub struct Histogram {
     counts: [AtomicU64; BUCKET_COUNT],
     sum_ms: AtomicU64,
 }
 
-/// What a histogram held at some moment, or between two.
+/// The content of a histogram at one moment, or between two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct HistogramCounts {
-    /// How many were at most as long as each bound and longer than the one before; the last, longer than all.
+    /// How many durations were at most as long as each bound and longer than the one before; the last, longer than all.
     pub counts: [u64; BUCKET_COUNT],
-    /// All of them together, in milliseconds.
+    /// The sum of all durations, in milliseconds.
     pub sum_ms: u64,
 }
 
 impl Histogram {
-    /// Counts `times` spans of `ms` milliseconds; one that is negative, since two clocks differ, counts as 0.
+    /// Counts `times` durations of `ms` milliseconds. A negative one, which two clocks that differ can give, counts as 0.
     pub fn observe(&self, ms: i64, times: u64) {
         let ms = u64::try_from(ms).unwrap_or(0);
         let bucket = BOUNDS_MS.partition_point(|&bound| bound < ms);
@@ -35,7 +35,7 @@ impl Histogram {
         self.sum_ms.fetch_add(ms.saturating_mul(times), Ordering::Relaxed);
     }
 
-    /// What it holds now.
+    /// Returns the content now.
     #[must_use]
     pub fn counts(&self) -> HistogramCounts {
         HistogramCounts {
@@ -46,13 +46,13 @@ impl Histogram {
 }
 
 impl HistogramCounts {
-    /// The buckets' upper bounds in milliseconds, without the last bucket's, which has none.
+    /// Returns the upper bounds of the buckets in milliseconds, except the last bucket's, which has none.
     #[must_use]
     pub fn bounds_ms() -> &'static [u64] {
         &BOUNDS_MS
     }
 
-    /// What was counted since `earlier`.
+    /// Returns what was counted since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
@@ -61,14 +61,14 @@ impl HistogramCounts {
         }
     }
 
-    /// How many there are.
+    /// Returns how many durations were counted.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The length in milliseconds that the share `q` of them does not exceed, as far as buckets tell: within a bucket they
-    /// are taken to be spread evenly. `None` where there are none. What is longer than all bounds counts as the last one.
+    /// Estimates the duration in milliseconds that the share `q` of all does not exceed, as if durations were spread evenly
+    /// within a bucket. Returns `None` without any. A duration beyond all bounds counts as the last bound.
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // an estimate
     pub fn quantile_ms(&self, q: f64) -> Option<f64> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use windrow_connectors::kafka::KafkaSource;
-use windrow_engine::{Partition, PartitionOffsets, PollOutcome, Source};
+use windrow_engine::{CommitWait, Partition, PartitionOffsets, PollOutcome, Source};
 use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
 
 use crate::support::kafka::{Kafka, kafka_or_skip};
@@ -57,7 +57,9 @@ impl ManualMember {
             PollOutcome::Assigned(partitions) => {
                 self.source.start_partitions(partitions, &self.positions).expect("begun");
             }
-            PollOutcome::Revoked { partitions, .. } => self.source.release_partitions(partitions).expect("released"),
+            PollOutcome::Revoked(partitions) | PollOutcome::Lost(partitions) => {
+                self.source.release_partitions(partitions).expect("released");
+            }
             _ => {}
         }
     }
@@ -116,7 +118,7 @@ fn spawn_other_member(kafka: &Kafka, settings: &Settings, stay: Duration) -> std
         while Instant::now() < until {
             let polled = hand.poll_ignoring_offsets();
             hand.answer_announcement(&polled);
-            if matches!(polled, PollOutcome::Assigned(_) | PollOutcome::Revoked { .. }) {
+            if matches!(polled, PollOutcome::Assigned(_) | PollOutcome::Revoked(_) | PollOutcome::Lost(_)) {
                 told.push(polled);
             }
         }
@@ -148,10 +150,9 @@ fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
         let visitor = spawn_other_member(&kafka, &settings, ANSWER_DELAY * 2 + Duration::from_secs(8));
         let revoked = hand.poll_until(
             "to give some up",
-            |polled| matches!(polled, PollOutcome::Revoked { partitions, .. } if !partitions.is_empty()),
+            |polled| matches!(polled, PollOutcome::Revoked(partitions) if !partitions.is_empty()),
         );
-        let PollOutcome::Revoked { partitions: given_up, lost } = &revoked else { panic!("{revoked:?}") };
-        assert!(!lost);
+        let PollOutcome::Revoked(given_up) = &revoked else { panic!("{revoked:?}") };
         println!("{protocol:?}: thinking about {revoked:?}");
         let seen = hand.withhold_answer(ANSWER_DELAY, &kafka, &topic);
         println!("{protocol:?}: seen meanwhile: {seen:?}");
@@ -159,7 +160,7 @@ fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
             assert!(seen.contains_key(&partition), "{protocol:?}: partition {partition} stood still: {seen:?}");
         }
         // Its commit succeeds, since it is still in the group.
-        hand.source.commit_offsets(&hand.positions, true).expect("committed");
+        hand.source.commit_offsets(&hand.positions, CommitWait::AwaitAnswer).expect("committed");
         let committed = kafka.committed_offsets(&settings.group, &topic, PARTITIONS);
         for partition in given_up {
             let index = usize::try_from(*partition).expect("small");

@@ -14,7 +14,7 @@ use windrow_connectors::object_store::ObjectStores;
 use windrow_core::{FeatureView, Row};
 use windrow_engine::checkpoint::{RestoreSource, SavepointRequests, StateIdentity};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, EventDecoder, FenceToken, FlushTicket, Halt,
+    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, CommitWait, EventDecoder, FenceToken, FlushTicket, Halt,
     JobDefinition, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source,
     SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
@@ -253,7 +253,7 @@ impl Source for Feed {
         Ok(())
     }
 
-    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
         self.committed.extend(positions);
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windrow_engine::{Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 
 /// The source has only this partition.
 pub(crate) const PARTITION: Partition = 0;
@@ -109,7 +109,7 @@ impl Source for ScriptedSource {
                 ScriptAction::Kill => return Err(Halt::Input(KILLED.to_owned())),
                 ScriptAction::Revoke => {
                     self.ending = ScriptEnd::Revoked;
-                    return Ok(PollOutcome::Revoked { partitions: vec![PARTITION], lost: false });
+                    return Ok(PollOutcome::Revoked(vec![PARTITION]));
                 }
                 ScriptAction::Run(meanwhile) => meanwhile(),
             }
@@ -166,7 +166,7 @@ impl Source for ScriptedSource {
         Ok(())
     }
 
-    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: bool) -> Result<(), Halt> {
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
         self.committed = positions.get(&PARTITION).copied().max(self.committed);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Where a worker's partitions stand.
+//! The status of a worker's partitions.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,7 +6,8 @@ use windrow_core::EventTime;
 
 use crate::{Epoch, Offset, Partition};
 
-/// A partition, as its worker published it last: some tenths of a second ago.
+/// A partition, as its worker published it last: some tenths of a second ago. Times of the wall clock are in epoch
+/// milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartitionStatus {
     /// Its number.
@@ -19,9 +20,9 @@ pub struct PartitionStatus {
     pub watermark: Option<EventTime>,
     /// The largest event time so far.
     pub max_event_time: Option<EventTime>,
-    /// When it was opened here, and when a record came last: wall clock, in epoch milliseconds.
+    /// When it was opened here, by the wall clock.
     pub opened_at_ms: i64,
-    /// See [`Self::opened_at_ms`].
+    /// When a record came last, by the wall clock.
     pub last_record_at_ms: Option<i64>,
     /// When that record was produced or appended, where its source knows.
     pub last_record_timestamp_ms: Option<i64>,
@@ -29,15 +30,15 @@ pub struct PartitionStatus {
     pub records: u64,
     /// Entities with state.
     pub entities: u64,
-    /// Of its last complete checkpoint: bytes of all layers, offset, and when it was cut by the wall clock.
+    /// Bytes of all layers of its last complete checkpoint.
     pub state_bytes: u64,
-    /// See [`Self::state_bytes`].
+    /// The offset that its last complete checkpoint leads up to.
     pub checkpoint_offset: Option<Offset>,
-    /// See [`Self::state_bytes`].
+    /// When its last complete checkpoint was cut, by the wall clock.
     pub checkpoint_at_ms: Option<i64>,
 }
 
-/// The partitions of a worker.
+/// The status of all partitions of a worker.
 #[derive(Debug, Default)]
 pub struct PartitionStatuses(Mutex<Vec<PartitionStatus>>);
 
@@ -48,7 +49,7 @@ impl PartitionStatuses {
         published.extend(statuses);
     }
 
-    /// What was published last.
+    /// Returns what was published last.
     #[must_use]
     pub fn get(&self) -> Vec<PartitionStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,19 +1,19 @@
-//! Asking all workers to stop.
+//! The request to stop, shared by all workers of a process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that is raised once, by a signal or by a worker that halts, and seen by every worker.
+/// A flag that a signal, or a worker that halts, raises once; every worker sees it.
 #[derive(Clone, Debug, Default)]
 pub struct StopSignal(Arc<AtomicBool>);
 
 impl StopSignal {
-    /// Asks everybody to stop.
+    /// Asks all workers to stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether somebody asked.
+    /// Returns whether a stop was requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Acquire)

@@ -1,4 +1,4 @@
-//! What became of checkpoints: counts, the last one's size and time, and the newest as a list.
+//! What became of the checkpoints of a worker: counts, size and duration of the last one, and the newest as a list.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -6,37 +6,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Counter;
+use super::counter::Counter;
 use crate::checkpoint::CheckpointId;
 use crate::{Epoch, Offset, Partition};
 
-/// Checkpoints, and restored partitions, remembered per worker.
+/// Checkpoints, and restored partitions, that are remembered per worker.
 const MAX_REMEMBERED: usize = 50;
 
-/// A checkpoint of one partition, or its part of a savepoint.
+/// A checkpoint of one partition, or the partition's part of a savepoint. Times are in epoch milliseconds of the wall
+/// clock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointRecord {
     /// The partition.
     pub partition: Partition,
     /// The epoch in which it is taken.
     pub epoch: Epoch,
-    /// Its number; `None` while it is under way.
+    /// Its number; `None` while it is in progress.
     pub number: Option<u64>,
     /// The savepoint it is part of.
     pub savepoint: Option<String>,
-    /// How it stands.
+    /// Whether it is complete.
     pub state: CheckpointState,
-    /// When it was cut, in epoch milliseconds of the wall clock; and when it ended.
+    /// When it was cut.
     pub started_at_ms: i64,
-    /// See [`Self::started_at_ms`].
+    /// When it was completed, or failed.
     pub ended_at_ms: Option<i64>,
-    /// The offset it holds the state of.
+    /// The offset that it leads up to.
     pub offset: Offset,
-    /// Where it lies.
+    /// The store that it is written to.
     pub place: String,
 }
 
-/// How a checkpoint stands.
+/// The state of a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CheckpointState {
     /// It is being taken.
@@ -48,8 +49,17 @@ pub enum CheckpointState {
         /// Bytes of all its layers.
         state_bytes: u64,
     },
-    /// It does not, for this reason.
+    /// It does not count, for this reason.
     Failed(String),
+}
+
+/// The size of a complete checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CheckpointSize {
+    /// Bytes of its newest layer.
+    pub(crate) added_bytes: u64,
+    /// Bytes of all its layers.
+    pub(crate) state_bytes: u64,
 }
 
 /// A partition that was restored.
@@ -57,7 +67,7 @@ pub enum CheckpointState {
 pub struct RestoreRecord {
     /// The partition.
     pub partition: Partition,
-    /// From which checkpoint.
+    /// The checkpoint it was restored from.
     pub checkpoint_id: CheckpointId,
     /// When, in epoch milliseconds of the wall clock.
     pub restored_at_ms: i64,
@@ -65,7 +75,7 @@ pub struct RestoreRecord {
     pub duration: Duration,
     /// The place of the savepoint that this job began from.
     pub savepoint_place: Option<String>,
-    /// Where reading goes on.
+    /// The offset that reading resumes at.
     pub offset: Option<Offset>,
 }
 
@@ -78,43 +88,41 @@ struct CheckpointHistory {
     restored: VecDeque<RestoreRecord>,
 }
 
-fn push_bounded<T>(list: &mut VecDeque<T>, event: T) {
+fn push_bounded<T>(list: &mut VecDeque<T>, record: T) {
     if list.len() == MAX_REMEMBERED {
         list.pop_front();
     }
-    list.push_back(event);
+    list.push_back(record);
 }
 
-/// What became of one worker's checkpoints.
+/// What became of the checkpoints of one worker.
 #[derive(Debug, Default)]
 pub struct CheckpointMetrics {
     /// Checkpoints that are complete.
     pub completed: Counter,
-    /// Those that failed.
+    /// Checkpoints that failed.
     pub failed: Counter,
-    /// Partitions that somebody else took over while this worker believed to own them.
+    /// Partitions that another worker claimed while this worker still took itself for the owner.
     pub partitions_fenced: Counter,
     /// Partitions restored from a checkpoint.
     pub restores: Counter,
-    /// Bytes of what the last checkpoint added, and of everything it consists of.
-    bytes: [AtomicU64; 2],
+    last_added_bytes: AtomicU64,
+    last_state_bytes: AtomicU64,
     /// From the cut of the last checkpoint to its completion, in milliseconds.
     last_duration_ms: AtomicU64,
     /// The longest that saving has kept the worker from its records, in microseconds.
     max_pause_us: AtomicU64,
     /// Age of the oldest last good checkpoint among the worker's partitions, in milliseconds; `u64::MAX` without any.
     oldest_age_ms: AtomicU64,
-    /// Epoch and number of the checkpoint restored last, and how long that took in milliseconds.
-    restored: [AtomicU64; 3],
     history: Mutex<CheckpointHistory>,
 }
 
 impl CheckpointMetrics {
-    pub(crate) fn record_completed(&self, bytes: (u64, u64), took: Duration) {
+    pub(crate) fn record_completed(&self, size: CheckpointSize, duration: Duration) {
         self.completed.add(1);
-        self.bytes[0].store(bytes.0, Ordering::Relaxed);
-        self.bytes[1].store(bytes.1, Ordering::Relaxed);
-        self.last_duration_ms.store(to_millis(took), Ordering::Relaxed);
+        self.last_added_bytes.store(size.added_bytes, Ordering::Relaxed);
+        self.last_state_bytes.store(size.state_bytes, Ordering::Relaxed);
+        self.last_duration_ms.store(to_millis(duration), Ordering::Relaxed);
     }
 
     pub(crate) fn record_pause(&self, pause: Duration) {
@@ -126,51 +134,47 @@ impl CheckpointMetrics {
         self.oldest_age_ms.store(age.map_or(u64::MAX, to_millis), Ordering::Relaxed);
     }
 
-    pub(crate) fn record_restored(&self, event: RestoreRecord) {
-        let RestoreRecord { checkpoint_id: id, duration: took, .. } = event;
+    pub(crate) fn record_restored(&self, record: RestoreRecord) {
         self.restores.add(1);
-        push_bounded(&mut self.lock_history().restored, event);
-        for (place, number) in self.restored.iter().zip([id.epoch, id.number, to_millis(took)]) {
-            place.store(number, Ordering::Relaxed);
+        push_bounded(&mut self.lock_history().restored, record);
+    }
+
+    /// Records that a checkpoint, or a partition's part of a savepoint, was begun.
+    pub(crate) fn record_started(&self, record: CheckpointRecord) {
+        self.lock_history().in_progress.insert(record.partition, record);
+    }
+
+    /// Records that the checkpoint of `partition` in progress has ended; `complete` fills in how.
+    pub(crate) fn record_ended(&self, partition: Partition, complete: impl FnOnce(&mut CheckpointRecord)) {
+        let mut history = self.lock_history();
+        if let Some(mut record) = history.in_progress.remove(&partition) {
+            complete(&mut record);
+            push_bounded(&mut history.ended, record);
         }
     }
 
-    /// A checkpoint, or a partition's part of a savepoint, is begun.
-    pub(crate) fn record_started(&self, event: CheckpointRecord) {
-        self.lock_history().in_progress.insert(event.partition, event);
-    }
-
-    /// The one of `partition` that is under way has ended, as `end` says.
-    pub(crate) fn record_ended(&self, partition: Partition, end: impl FnOnce(&mut CheckpointRecord)) {
-        let mut log = self.lock_history();
-        if let Some(mut event) = log.in_progress.remove(&partition) {
-            end(&mut event);
-            push_bounded(&mut log.ended, event);
-        }
-    }
-
-    /// The one of `partition` that is under way, if there is one, is given up: neither complete nor failed.
+    /// Forgets the checkpoint of `partition` in progress, if there is one: it is neither complete nor failed.
     pub(crate) fn record_abandoned(&self, partition: Partition) {
         self.lock_history().in_progress.remove(&partition);
     }
 
-    /// Checkpoints under way, and the newest that have ended: newest first.
+    /// Returns the checkpoints in progress and the last that have ended, newest first.
     #[must_use]
     pub fn recent_checkpoints(&self) -> Vec<CheckpointRecord> {
-        let log = self.lock_history();
-        let mut events: Vec<_> = log.in_progress.values().chain(&log.ended).cloned().collect();
-        drop(log);
-        events.sort_by_key(|event| Reverse(event.started_at_ms));
-        events
+        let history = self.lock_history();
+        let mut records: Vec<_> = history.in_progress.values().chain(&history.ended).cloned().collect();
+        drop(history);
+        records.sort_by_key(|record| Reverse(record.started_at_ms));
+        records
     }
 
-    /// How many are under way.
+    /// Returns how many checkpoints are in progress.
     #[must_use]
     pub fn in_progress_count(&self) -> usize {
         self.lock_history().in_progress.len()
     }
 
-    /// Partitions restored lately, newest first.
+    /// Returns the partitions restored last, newest first.
     #[must_use]
     pub fn recent_restores(&self) -> Vec<RestoreRecord> {
         self.lock_history().restored.iter().rev().cloned().collect()
@@ -180,44 +184,38 @@ impl CheckpointMetrics {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes that the last complete checkpoint added.
+    /// Returns the bytes that the last complete checkpoint added.
     #[must_use]
     pub fn added_bytes(&self) -> u64 {
-        self.bytes[0].load(Ordering::Relaxed)
+        self.last_added_bytes.load(Ordering::Relaxed)
     }
 
-    /// Bytes that the last complete checkpoint consists of.
+    /// Returns the bytes that the last complete checkpoint consists of.
     #[must_use]
     pub fn state_bytes(&self) -> u64 {
-        self.bytes[1].load(Ordering::Relaxed)
+        self.last_state_bytes.load(Ordering::Relaxed)
     }
 
-    /// How long the last complete checkpoint took, from its cut.
+    /// Returns how long the last complete checkpoint took, from its cut.
     #[must_use]
     pub fn last_duration(&self) -> Duration {
         Duration::from_millis(self.last_duration_ms.load(Ordering::Relaxed))
     }
 
-    /// The longest that saving has kept the worker from its records.
+    /// Returns the longest that saving has kept the worker from its records.
     #[must_use]
     pub fn max_pause(&self) -> Duration {
         Duration::from_micros(self.max_pause_us.load(Ordering::Relaxed))
     }
 
-    /// How long ago the last good checkpoint was cut, for the partition where that is longest; `None` without partitions.
+    /// Returns how long ago the last good checkpoint was cut, for the partition where that is longest; `None` without
+    /// partitions.
     #[must_use]
     pub fn oldest_age(&self) -> Option<Duration> {
         match self.oldest_age_ms.load(Ordering::Relaxed) {
             u64::MAX => None,
             ms => Some(Duration::from_millis(ms)),
         }
-    }
-
-    /// The checkpoint restored last and how long that took.
-    #[must_use]
-    pub fn last_restored(&self) -> Option<(CheckpointId, Duration)> {
-        let [epoch, number, ms] = [0, 1, 2].map(|at: usize| self.restored[at].load(Ordering::Relaxed));
-        (epoch > 0).then_some((CheckpointId { epoch, number }, Duration::from_millis(ms)))
     }
 }
 

@@ -1,29 +1,27 @@
-//! The newest of what a person wants to see one by one: late events, dead letters, and moments worth a mark.
+//! The newest late events, dead letters and marks, one by one, for pages that list them.
 //!
-//! Invariant: under a flood only some are taken note of ([`RecordingBudget`]); the counters count all.
+//! Invariant: in a flood only some are recorded ([`RecordingBudget`]); the counters count all.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
 use windrow_core::ViewId;
 
-use crate::{Offset, Partition, RefusedRow, SourceRecord};
+use crate::{DeadLetter, Offset, Partition, RefusedRow, SourceRecord};
 
 /// How many of each kind are remembered per worker.
 const MAX_REMEMBERED: usize = 50;
-/// What is kept of a record.
+/// Bytes kept of a record.
 const MAX_SAMPLE_BYTES: usize = 8 * 1024;
-/// How many of each kind are taken note of between two times that the worker publishes where it stands: some tenth of a
-/// second.
+/// How many of each kind are recorded between two times that the worker publishes its metrics: about a tenth of a second.
 const RECORDED_PER_PUBLISH: u32 = 2;
 
-/// Bytes of a record, cut where they are many.
+/// The first bytes of a record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TruncatedBytes {
-    /// What is kept.
+    /// The bytes kept.
     pub bytes: Vec<u8>,
-    /// How many there were.
+    /// How many bytes there were.
     pub full_length: usize,
 }
 
@@ -33,22 +31,22 @@ impl TruncatedBytes {
     }
 }
 
-/// An event that came too late for at least one feature view.
+/// An event that came too late for at least one feature view. Times are in epoch milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LateEventRecord {
-    /// When it was seen, in epoch milliseconds of the wall clock.
+    /// When it was processed, by the wall clock.
     pub at_ms: i64,
     /// The views it was late for.
     pub views: Vec<ViewId>,
     /// The entity.
     pub key: String,
-    /// Its event time and the partition's watermark before it, in epoch milliseconds.
+    /// Its event time.
     pub event_time_ms: i64,
-    /// See [`Self::event_time_ms`].
+    /// The partition's watermark before it.
     pub watermark_ms: Option<i64>,
-    /// Where it lies.
+    /// The partition of its record.
     pub partition: Partition,
-    /// See [`Self::partition_folder`].
+    /// The offset of its record.
     pub offset: Offset,
     /// The record.
     pub record: TruncatedBytes,
@@ -57,15 +55,15 @@ pub struct LateEventRecord {
 /// What became a dead letter.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeadLetterRecord {
-    /// A record that was no event.
+    /// A record that was not an event.
     Record {
-        /// When it was seen, in epoch milliseconds of the wall clock.
+        /// When it was processed, in epoch milliseconds of the wall clock.
         at_ms: i64,
-        /// Why.
+        /// Why it was not an event.
         reason: String,
-        /// Where it lies.
+        /// The record's partition.
         partition: Partition,
-        /// See `partition`.
+        /// The record's offset.
         offset: Offset,
         /// The record's key.
         key: Option<TruncatedBytes>,
@@ -74,9 +72,9 @@ pub enum DeadLetterRecord {
     },
     /// A row that the store refused.
     RefusedRow {
-        /// When it was seen, in epoch milliseconds of the wall clock.
+        /// When it was reported, in epoch milliseconds of the wall clock.
         at_ms: i64,
-        /// Why.
+        /// Why it was refused.
         reason: String,
         /// The row's key in the store.
         key: TruncatedBytes,
@@ -84,7 +82,7 @@ pub enum DeadLetterRecord {
 }
 
 impl DeadLetterRecord {
-    /// When it was seen.
+    /// Returns when it was recorded, in epoch milliseconds of the wall clock.
     #[must_use]
     pub fn at_ms(&self) -> i64 {
         match self {
@@ -93,23 +91,23 @@ impl DeadLetterRecord {
     }
 }
 
-/// A moment worth a mark on a chart.
+/// A moment that charts mark.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimelineMark {
     /// When, in epoch milliseconds of the wall clock.
     pub at_ms: i64,
-    /// What kind of moment.
+    /// What happened.
     pub kind: TimelineMarkKind,
-    /// For people.
+    /// The label of the mark.
     pub text: String,
 }
 
 /// What a mark stands for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum TimelineMarkKind {
-    /// Partitions came.
+    /// Partitions were assigned.
     Assigned,
-    /// Partitions went.
+    /// Partitions were revoked or lost.
     Revoked,
     /// A savepoint holds a partition.
     Savepoint,
@@ -117,7 +115,7 @@ pub enum TimelineMarkKind {
     CheckpointFailed,
 }
 
-/// The newest of each kind, of one worker.
+/// The newest events of each kind, of one worker.
 #[derive(Debug, Default)]
 pub struct RecentEvents {
     late_events: BoundedHistory<LateEventRecord>,
@@ -126,88 +124,95 @@ pub struct RecentEvents {
 }
 
 impl RecentEvents {
-    /// Late events, newest first.
+    /// Returns the late events, newest first.
     #[must_use]
     pub fn late_events(&self) -> Vec<LateEventRecord> {
         self.late_events.newest_first()
     }
 
-    /// Dead letters, newest first.
+    /// Returns the dead letters, newest first.
     #[must_use]
     pub fn dead_letters(&self) -> Vec<DeadLetterRecord> {
         self.dead_letters.newest_first()
     }
 
-    /// Marks, newest first.
+    /// Returns the marks, newest first.
     #[must_use]
     pub fn marks(&self) -> Vec<TimelineMark> {
         self.marks.newest_first()
     }
 
-    pub(crate) fn add_mark(&self, kind: TimelineMarkKind, text: String) {
-        self.marks.push(TimelineMark { at_ms: now_ms(), kind, text });
+    pub(crate) fn add_mark(&self, mark: TimelineMark) {
+        self.marks.push(mark);
     }
 }
 
-/// A worker's pen: how much it may still take note of until it publishes next.
-#[derive(Clone, Copy, Debug, Default)]
+/// How many events of each kind may still be recorded until the worker publishes its metrics.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingBudget {
     late_events: u32,
     dead_letters: u32,
     refused_rows: u32,
 }
 
+/// An event that came too late for some views.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LateArrival<'a> {
+    pub(crate) record: &'a SourceRecord<'a>,
+    pub(crate) entity_key: &'a str,
+    pub(crate) event_time_ms: i64,
+    /// The partition's watermark before the event.
+    pub(crate) watermark_ms: Option<i64>,
+    /// The views it was late for.
+    pub(crate) views: &'a [ViewId],
+}
+
 impl RecordingBudget {
-    pub(crate) fn refill(&mut self) {
-        *self = Self {
+    pub(crate) const fn full() -> Self {
+        Self {
             late_events: RECORDED_PER_PUBLISH,
             dead_letters: RECORDED_PER_PUBLISH,
             refused_rows: RECORDED_PER_PUBLISH,
-        };
+        }
     }
 
-    /// Takes note of `record`, whose event of `key` was late for `views`.
-    pub(crate) fn record_late_event(
-        &mut self,
-        notes: &RecentEvents,
-        record: &SourceRecord<'_>,
-        key: &str,
-        (event_time_ms, watermark_ms): (i64, Option<i64>),
-        views: &[ViewId],
-    ) {
+    pub(crate) fn record_late_event(&mut self, events: &RecentEvents, late: LateArrival<'_>, at_ms: impl Fn() -> i64) {
         if take_one(&mut self.late_events) {
-            notes.late_events.push(LateEventRecord {
-                at_ms: now_ms(),
-                views: views.to_vec(),
-                key: key.to_owned(),
-                event_time_ms,
-                watermark_ms,
-                partition: record.partition,
-                offset: record.offset,
-                record: TruncatedBytes::truncate(record.payload.unwrap_or_default()),
+            events.late_events.push(LateEventRecord {
+                at_ms: at_ms(),
+                views: late.views.to_vec(),
+                key: late.entity_key.to_owned(),
+                event_time_ms: late.event_time_ms,
+                watermark_ms: late.watermark_ms,
+                partition: late.record.partition,
+                offset: late.record.offset,
+                record: TruncatedBytes::truncate(late.record.payload.unwrap_or_default()),
             });
         }
     }
 
-    /// Takes note of `record`, which is no event.
-    pub(crate) fn record_dead_letter(&mut self, notes: &RecentEvents, record: &SourceRecord<'_>, reason: &str) {
+    pub(crate) fn record_dead_letter(
+        &mut self,
+        events: &RecentEvents,
+        letter: &DeadLetter<'_>,
+        at_ms: impl Fn() -> i64,
+    ) {
         if take_one(&mut self.dead_letters) {
-            notes.dead_letters.push(DeadLetterRecord::Record {
-                at_ms: now_ms(),
-                reason: reason.to_owned(),
-                partition: record.partition,
-                offset: record.offset,
-                key: record.key.map(TruncatedBytes::truncate),
-                record: record.payload.map(TruncatedBytes::truncate),
+            events.dead_letters.push(DeadLetterRecord::Record {
+                at_ms: at_ms(),
+                reason: letter.reason.to_owned(),
+                partition: letter.record.partition,
+                offset: letter.record.offset,
+                key: letter.record.key.map(TruncatedBytes::truncate),
+                record: letter.record.payload.map(TruncatedBytes::truncate),
             });
         }
     }
 
-    /// Takes note of a refused row.
-    pub(crate) fn record_refused_row(&mut self, notes: &RecentEvents, row: &RefusedRow) {
+    pub(crate) fn record_refused_row(&mut self, events: &RecentEvents, row: &RefusedRow, at_ms: impl Fn() -> i64) {
         if take_one(&mut self.refused_rows) {
-            notes.dead_letters.push(DeadLetterRecord::RefusedRow {
-                at_ms: now_ms(),
+            events.dead_letters.push(DeadLetterRecord::RefusedRow {
+                at_ms: at_ms(),
                 reason: row.reason.clone(),
                 key: TruncatedBytes::truncate(&row.key),
             });
@@ -216,13 +221,9 @@ impl RecordingBudget {
 }
 
 fn take_one(left: &mut u32) -> bool {
-    let some = *left > 0;
+    let available = *left > 0;
     *left = left.saturating_sub(1);
-    some
-}
-
-pub(crate) fn now_ms() -> i64 {
-    Timestamp::now().as_millisecond()
+    available
 }
 
 #[derive(Debug)]

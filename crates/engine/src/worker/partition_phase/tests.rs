@@ -1,0 +1,169 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use windrow_core::{EventSchema, SnapshotScope};
+
+use super::*;
+use crate::checkpoint::SnapshotPurpose;
+use crate::worker::owned_partition::ClockReading;
+use crate::{EventDecoder, FenceToken, FlushTicket, JobDefinition};
+
+const ALL: [PhaseName; 8] = [
+    PhaseName::Assigned,
+    PhaseName::Opening,
+    PhaseName::Claiming,
+    PhaseName::Running,
+    PhaseName::Snapshotting,
+    PhaseName::Draining,
+    PhaseName::Released,
+    PhaseName::Fenced,
+];
+
+/// Every legal transition; all others are illegal.
+const LEGAL: [(PhaseName, PhaseName); 23] = [
+    (PhaseName::Assigned, PhaseName::Opening),
+    (PhaseName::Assigned, PhaseName::Running),
+    (PhaseName::Assigned, PhaseName::Released),
+    (PhaseName::Opening, PhaseName::Claiming),
+    (PhaseName::Opening, PhaseName::Released),
+    (PhaseName::Claiming, PhaseName::Running),
+    (PhaseName::Claiming, PhaseName::Fenced),
+    (PhaseName::Claiming, PhaseName::Released),
+    (PhaseName::Running, PhaseName::Snapshotting),
+    (PhaseName::Running, PhaseName::Draining),
+    (PhaseName::Running, PhaseName::Released),
+    (PhaseName::Running, PhaseName::Fenced),
+    (PhaseName::Running, PhaseName::Assigned),
+    (PhaseName::Snapshotting, PhaseName::Running),
+    (PhaseName::Snapshotting, PhaseName::Draining),
+    (PhaseName::Snapshotting, PhaseName::Released),
+    (PhaseName::Snapshotting, PhaseName::Fenced),
+    (PhaseName::Snapshotting, PhaseName::Assigned),
+    (PhaseName::Draining, PhaseName::Released),
+    (PhaseName::Draining, PhaseName::Fenced),
+    (PhaseName::Draining, PhaseName::Assigned),
+    (PhaseName::Fenced, PhaseName::Assigned),
+    (PhaseName::Fenced, PhaseName::Released),
+];
+
+fn owned() -> Box<OwnedPartition> {
+    let schema = EventSchema::new("user_id", []);
+    let job = JobDefinition {
+        views: Arc::new([]),
+        decoder: EventDecoder::new(
+            windrow_core::EventFormat::Json,
+            schema.clone(),
+            "at",
+            jiff::tz::TimeZone::UTC,
+            1_024,
+        ),
+        schema,
+        max_out_of_orderness_ms: 0,
+        topic: "events".into(),
+        hash_key: [0; 16],
+        keys_required: false,
+    };
+    let fence_token = FenceToken { partition: 3, epoch: 1 };
+    let clock = ClockReading { now: Duration::ZERO, wall_now_ms: 0 };
+    Box::new(OwnedPartition::without_checkpoints(job.new_shard(), fence_token, None, clock))
+}
+
+fn snapshot() -> ActiveSnapshot {
+    ActiveSnapshot {
+        purpose: SnapshotPurpose::Checkpoint,
+        scope: SnapshotScope::Everything,
+        ticket: FlushTicket(0),
+        offset: 7,
+        shard_metadata: owned().shard.metadata(),
+        taken_at_ms: 0,
+        started_at: Duration::ZERO,
+        bytes: Vec::new(),
+        stage: SnapshotStage::Saving,
+    }
+}
+
+fn sample_phase(name: PhaseName) -> PartitionPhase {
+    let reason = OpenReason::NewAssignment;
+    match name {
+        PhaseName::Assigned => PartitionPhase::Assigned { reason },
+        PhaseName::Opening => PartitionPhase::Opening { reason, progress: RestoreProgress::Pending },
+        PhaseName::Claiming => PartitionPhase::Claiming { reason, start_offset: None, claimed: None },
+        PhaseName::Running => PartitionPhase::Running(owned()),
+        PhaseName::Snapshotting => PartitionPhase::Snapshotting(owned(), snapshot()),
+        PhaseName::Draining => PartitionPhase::Draining(owned(), PartitionDrain::default()),
+        PhaseName::Released => PartitionPhase::Released,
+        PhaseName::Fenced => PartitionPhase::Fenced { since: Duration::ZERO },
+    }
+}
+
+fn partition_in(phase: PartitionPhase) -> TrackedPartition {
+    TrackedPartition { phase, ..TrackedPartition::assigned(3, Duration::ZERO) }
+}
+
+#[test]
+fn of_all_pairs_of_phases_exactly_the_legal_ones_are_entered() {
+    let now = Duration::from_secs(5);
+    for from in ALL {
+        for to in ALL {
+            let mut tracked = partition_in(sample_phase(from));
+            let outcome = tracked.transition(to, now, |_| (sample_phase(to), ()));
+            if LEGAL.contains(&(from, to)) {
+                assert_eq!((outcome, tracked.phase.name(), tracked.entered_at), (Ok(()), to, now), "{from} to {to}");
+            } else {
+                assert_eq!(outcome, Err(IllegalTransition { partition: 3, from, to }), "{from} to {to}");
+                assert_eq!((tracked.phase.name(), tracked.entered_at), (from, Duration::ZERO), "{from} to {to}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_diagram_in_architecture_md_shows_the_legal_transitions() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ARCHITECTURE.md");
+    let text = std::fs::read_to_string(path).expect("ARCHITECTURE.md can be read");
+    let drawn: BTreeSet<(String, String)> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("stateDiagram-v2"))
+        .take_while(|line| !line.starts_with("```"))
+        .filter_map(|line| line.split(':').next()?.split_once("-->"))
+        .map(|(from, to)| (from.trim().to_owned(), to.trim().to_owned()))
+        .collect();
+    let mut legal: BTreeSet<(String, String)> =
+        LEGAL.iter().map(|(from, to)| (from.to_string(), to.to_string())).collect();
+    legal.insert(("[*]".to_owned(), PhaseName::Assigned.to_string()));
+    legal.insert((PhaseName::Released.to_string(), "[*]".to_owned()));
+    assert_eq!(drawn, legal);
+}
+
+#[test]
+fn an_illegal_transition_halts_the_worker() {
+    let mut tracked = partition_in(PartitionPhase::Released);
+    let illegal = tracked.start_draining(Duration::ZERO).expect_err("nothing follows");
+    let halt = Halt::from(illegal).to_string();
+    assert!(halt.contains("partition 3 cannot go from released to draining"), "{halt}");
+}
+
+#[test]
+fn a_snapshot_goes_on_while_its_partition_is_drained() {
+    let mut tracked = partition_in(PartitionPhase::Running(owned()));
+    let now = Duration::ZERO;
+    tracked.start_snapshot(snapshot(), now).expect("running");
+    assert!(tracked.has_snapshot_in(SnapshotStage::Saving) && tracked.running_mut().is_some());
+    tracked.start_draining(now).expect("snapshotting");
+    assert!(tracked.has_snapshot_in(SnapshotStage::Saving) && tracked.running_mut().is_none());
+    assert_eq!(tracked.end_snapshot(now).expect("draining").map(|ended| ended.offset), Some(7));
+    assert_eq!(tracked.phase.name(), PhaseName::Draining);
+    assert!(tracked.release(now).expect("draining").is_some());
+}
+
+#[test]
+fn a_partition_that_is_fenced_again_keeps_the_offset_that_can_be_confirmed() {
+    let mut tracked = partition_in(PartitionPhase::Running(owned()));
+    let now = Duration::ZERO;
+    tracked.fence(Some(40), now).expect("running");
+    tracked.assign_again(OpenReason::Restart, now).expect("fenced");
+    tracked.start_opening(OpenReason::Restart, now).expect("assigned");
+    tracked.start_claiming(OpenReason::Restart, None, now).expect("opening");
+    tracked.fence(None, now).expect("claiming");
+    assert_eq!((tracked.fence_history.times, tracked.fence_history.confirm_offset), (2, Some(40)));
+}
