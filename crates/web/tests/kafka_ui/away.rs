@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
+use windrow_test_support::kafka::OutgoingRecord;
+use windrow_test_support::kafka_or_skip;
 
 use crate::support::gate::SwitchableProxy;
-use crate::support::kafka::{OutgoingRecord, kafka_or_skip};
 use crate::support::ui::{KafkaUiServer, read_error};
 
 const PATHS: [&str; 6] =

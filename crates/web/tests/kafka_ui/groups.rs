@@ -1,9 +1,10 @@
 //! Consumer groups of both protocols.
 
 use serde_json::{Value, json};
+use windrow_test_support::kafka::{OutgoingRecord, TestKafka};
+use windrow_test_support::kafka_or_skip;
 
 use crate::support::eventually;
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::ui::{KafkaUiServer, percent_encode};
 
 fn find_group(list: &Value, group: &str) -> Value {
@@ -17,7 +18,7 @@ async fn a_group_without_members_has_offsets_and_lag() {
     let topic = kafka.create_topic(3, &[]);
     kafka.produce(&topic, &[vec![OutgoingRecord::at(0, 1, "v"); 10], vec![OutgoingRecord::at(1, 1, "v"); 4]].concat());
     // Slashes, markup, percent signs and other scripts are all allowed in a group's name.
-    let group = Kafka::unique_name("<b>Gruppe</b>/ä %2F ?#");
+    let group = TestKafka::unique_name("<b>Gruppe</b>/ä %2F ?#");
     kafka.commit_offsets(&group, &topic, &[(0, 7), (1, 4)]);
     let listed = find_group(&ui.get_json("/api/groups").await, &group);
     assert_eq!((&listed["state"], &listed["kind"]), (&"Empty".into(), &"classic".into()));
@@ -41,15 +42,16 @@ async fn a_group_without_members_has_offsets_and_lag() {
 async fn members_are_shown_with_what_is_assigned_to_them() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
+    let client = ("client.id", "a <b>member</b>");
     for (protocol, settings) in [
-        ("classic", vec![("partition.assignment.strategy", "cooperative-sticky")]),
-        ("consumer", vec![("group.protocol", "consumer")]),
+        ("classic", [client, ("partition.assignment.strategy", "cooperative-sticky")]),
+        ("consumer", [client, ("group.protocol", "consumer")]),
     ] {
         let topic = kafka.create_topic(2, &[]);
         kafka.produce(&topic, &vec![OutgoingRecord::at(1, 1, "v"); 5]);
-        let group = Kafka::unique_name(protocol);
-        let member = kafka.join_member(&group, &topic, &settings);
-        commit_offset_two(&member, &topic);
+        let group = TestKafka::unique_name(protocol);
+        let member = kafka.join_assigned_member(&group, &topic, &settings);
+        member.commit_offsets(&topic, &[(1, 2)]);
         let path = format!("/api/groups/{group}");
         eventually(20, "the group is stable", async || ui.get_json(&path).await["state"] == "Stable").await;
         let one = ui.get_json(&path).await;
@@ -70,14 +72,6 @@ async fn members_are_shown_with_what_is_assigned_to_them() {
         );
         drop(member);
     }
-}
-
-/// Commits offset 2 of partition 1.
-fn commit_offset_two(member: &rdkafka::consumer::BaseConsumer, topic: &str) {
-    use rdkafka::consumer::{CommitMode, Consumer};
-    let mut list = rdkafka::TopicPartitionList::new();
-    list.add_partition_offset(topic, 1, rdkafka::Offset::Offset(2)).expect("a valid offset");
-    member.commit(&list, CommitMode::Sync).expect("committed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

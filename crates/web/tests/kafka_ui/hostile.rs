@@ -1,6 +1,8 @@
 //! Names and records that somebody made to do harm.
 
-use crate::support::kafka::{OutgoingRecord, kafka_or_skip};
+use windrow_test_support::kafka::OutgoingRecord;
+use windrow_test_support::kafka_or_skip;
+
 use crate::support::ui::{KafkaUiServer, percent_encode};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,11 +27,7 @@ async fn markup_in_a_record_is_text() {
     let markup = "</script><img src=x onerror=alert(1)>\u{2028}";
     kafka.produce(
         &topic,
-        &[OutgoingRecord {
-            key: Some(markup.as_bytes()),
-            headers: vec![(markup, Some(markup.as_bytes()))],
-            ..OutgoingRecord::at(0, 1, markup)
-        }],
+        &[OutgoingRecord::at(0, 1, markup).with_key(markup).with_header(markup, Some(markup.as_bytes()))],
     );
     let response = ui.get_response(&format!("/api/topics/{topic}/messages")).await;
     assert_eq!(response.headers()["content-type"], "application/json");
@@ -52,8 +50,8 @@ async fn many_headers_are_counted_and_the_first_are_shown() {
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
     let long = "n".repeat(5_000);
-    let mut headers: Vec<(&str, Option<&[u8]>)> = vec![("h", Some(b"v")); 3_000];
-    headers[0] = (&long, Some(long.as_bytes()));
+    let mut headers = vec![("h".to_owned(), Some(b"v".to_vec())); 3_000];
+    headers[0] = (long.clone(), Some(long.into_bytes()));
     kafka.produce(&topic, &[OutgoingRecord { headers, ..OutgoingRecord::at(0, 1, "v") }]);
     let page = ui.get_json(&format!("/api/topics/{topic}/messages")).await;
     let record = &page["records"][0];

@@ -1,8 +1,9 @@
 //! Pages of records.
 
 use serde_json::{Value, json};
+use windrow_test_support::kafka::{OutgoingRecord, TestTransaction, TransactionEnd};
+use windrow_test_support::kafka_or_skip;
 
-use crate::support::kafka::{OutgoingRecord, kafka_or_skip};
 use crate::support::ui::KafkaUiServer;
 
 /// Partition and offset of the records of a page, in order.
@@ -122,30 +123,17 @@ async fn keys_values_and_headers_are_shown_as_what_they_are() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
-    let headers: Vec<(&str, Option<&[u8]>)> =
-        vec![("trace", Some(b"\x01\x02")), ("empty", Some(b"")), ("null", None), ("trace", Some("값".as_bytes()))];
     kafka.produce(
         &topic,
         &[
-            OutgoingRecord {
-                key: Some(&[0, 255, 128]),
-                value: Some("{\"n\": 9007199254740993}".as_bytes()),
-                headers,
-                timestamp_ms: Some(1_700_000_000_123),
-                ..OutgoingRecord::default()
-            },
-            OutgoingRecord {
-                key: Some(b"tombstone"),
-                value: None,
-                timestamp_ms: Some(1_700_000_000_124),
-                ..OutgoingRecord::default()
-            },
-            OutgoingRecord {
-                key: None,
-                value: Some(b""),
-                timestamp_ms: Some(1_700_000_000_125),
-                ..OutgoingRecord::default()
-            },
+            OutgoingRecord::at(0, 1_700_000_000_123, "{\"n\": 9007199254740993}")
+                .with_key([0, 255, 128])
+                .with_header("trace", Some(b"\x01\x02"))
+                .with_header("empty", Some(b""))
+                .with_header("null", None)
+                .with_header("trace", Some("값".as_bytes())),
+            OutgoingRecord { payload: None, ..OutgoingRecord::at(0, 1_700_000_000_124, "").with_key("tombstone") },
+            OutgoingRecord::at(0, 1_700_000_000_125, ""),
         ],
     );
     let page = ui.get_json(&format!("/api/topics/{topic}/messages?from=oldest")).await;
@@ -169,19 +157,23 @@ async fn keys_values_and_headers_are_shown_as_what_they_are() {
     assert_eq!((&page["records"][2]["key"], &page["records"][2]["value"]["text"]), (&Value::Null, &"".into()));
 }
 
-/// Offsets without a record: marks of transactions, records of those that were given up, and what compaction removed.
+/// Offsets without a record: transaction markers, records of aborted transactions, and what compaction removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn holes_between_offsets_are_passed_over() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
-    let given_up: Vec<OutgoingRecord<'_>> = vec![OutgoingRecord::at(0, 5, "given up"); 200];
+    let committed = |records| TestTransaction { records, end: TransactionEnd::Commit };
+    let aborted = |records| TestTransaction { records, end: TransactionEnd::Abort };
     kafka.produce_transactions(
         &topic,
         &[
-            (&[OutgoingRecord::at(0, 1, "a"), OutgoingRecord::at(0, 2, "b")], true), // offsets 0, 1, and a mark at 2
-            (&given_up, false),                                                      // 3 to 202, and a mark at 203
-            (&[OutgoingRecord::at(0, 9, "c")], true),                                // 204, and a mark at 205
+            // Offsets 0 and 1, and a marker at 2.
+            committed(vec![OutgoingRecord::at(0, 1, "a"), OutgoingRecord::at(0, 2, "b")]),
+            // Offsets 3 to 202, and a marker at 203.
+            aborted(vec![OutgoingRecord::at(0, 5, "aborted"); 200]),
+            // Offset 204, and a marker at 205.
+            committed(vec![OutgoingRecord::at(0, 9, "c")]),
         ],
     );
     let get = async |query: &str| ui.get_json(&format!("/api/topics/{topic}/messages?{query}")).await;
@@ -250,10 +242,10 @@ async fn a_search_finds_text_in_keys_values_and_headers() {
     let mut records: Vec<_> = (0..5_000)
         .map(|n| OutgoingRecord::at(n % 2, 1_000 + i64::from(n), &texts[usize::try_from(n).expect("small")]))
         .collect();
-    records[10].value = Some(b"a needle <&>");
-    records[2_500].key = Some(b"needle <&>");
-    records[4_999].headers = vec![("needle <&>", None)];
-    records[4_000].headers = vec![("h", Some(b"needle <&>"))];
+    records[10].payload = Some(b"a needle <&>".to_vec());
+    records[2_500].key = Some(b"needle <&>".to_vec());
+    records[4_999].headers = vec![("needle <&>".to_owned(), None)];
+    records[4_000].headers = vec![("h".to_owned(), Some(b"needle <&>".to_vec()))];
     kafka.produce(&topic, &records);
     let path = format!("/api/topics/{topic}/messages");
     let page = ui.get_json(&format!("{path}?contains=needle%20%3C%26%3E&limit=3")).await;

@@ -1,8 +1,9 @@
 //! Sending one record.
 
 use serde_json::{Value, json};
+use windrow_test_support::kafka::ConsumedRecord;
+use windrow_test_support::kafka_or_skip;
 
-use crate::support::kafka::{ConsumedRecord, kafka_or_skip};
 use crate::support::ui::{KafkaUiServer, read_error};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +29,7 @@ async fn a_record_is_written_and_the_answer_says_where() {
     let headers = [("h".to_owned(), Some("값".as_bytes().to_vec())), ("none".to_owned(), None)];
     assert_eq!(
         back,
-        ConsumedRecord { key: Some(b"k <1>".to_vec()), value: Some(b"{\"a\": 1}".to_vec()), headers: headers.into() }
+        ConsumedRecord { key: Some(b"k <1>".to_vec()), payload: Some(b"{\"a\": 1}".to_vec()), headers: headers.into() }
     );
 }
 

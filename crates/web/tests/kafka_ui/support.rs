@@ -1,7 +1,6 @@
 //! What the tests share: a server over a real Kafka, and the records in it.
 
 pub(crate) mod gate;
-pub(crate) mod kafka;
 pub(crate) mod own_kafka;
 pub(crate) mod raw;
 pub(crate) mod ui;

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
+use windrow_test_support::kafka::{OutgoingRecord, TestKafka};
+use windrow_test_support::kafka_or_skip;
 
 use crate::support::gate::SwitchableProxy;
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
 use crate::support::own_kafka::{DedicatedKafka, free_port};
 use crate::support::ui::KafkaUiServer;
 
@@ -104,7 +105,7 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
     let port = free_port();
     let gate = SwitchableProxy::start(&format!("127.0.0.1:{port}")).await;
     let _own = DedicatedKafka::start(port, &gate.address);
-    let kafka = Kafka { brokers: gate.address.clone() };
+    let kafka = TestKafka::at(gate.address.clone());
     let topic = kafka.create_topic(1, &[]);
     let ui = KafkaUiServer::start(&gate.address).await;
     let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail")).await;

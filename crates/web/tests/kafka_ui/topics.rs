@@ -1,6 +1,8 @@
 //! The cluster, the list of topics, one topic.
 
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use windrow_test_support::kafka::{OutgoingRecord, TestKafka};
+use windrow_test_support::kafka_or_skip;
+
 use crate::support::ui::KafkaUiServer;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -9,8 +11,7 @@ async fn a_topic_has_partitions_offsets_and_real_sizes() {
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(3, &[("retention.ms", "7770000000000"), ("cleanup.policy", "compact,delete")]);
     let value = "v".repeat(10_000);
-    let records: Vec<_> =
-        (0..40).map(|n| OutgoingRecord { key: Some(b"k"), ..OutgoingRecord::at(n % 2, 1000, &value) }).collect();
+    let records: Vec<_> = (0..40).map(|n| OutgoingRecord::at(n % 2, 1000, &value).with_key("k")).collect();
     kafka.produce(&topic, &records);
     kafka.delete_records(&topic, 1, 5);
 
@@ -59,7 +60,7 @@ async fn kafkas_own_topics_are_told_apart() {
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
     kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
-    kafka.commit_offsets(&Kafka::unique_name("group"), &topic, &[(0, 1)]);
+    kafka.commit_offsets(&TestKafka::unique_name("group"), &topic, &[(0, 1)]);
     let all = ui.get_json("/api/topics").await;
     let offsets = all["topics"].as_array().expect("topics").iter().find(|one| one["topic"] == "__consumer_offsets");
     assert_eq!(offsets.expect("offsets were committed")["internal"], true);

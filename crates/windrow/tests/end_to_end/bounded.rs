@@ -1,7 +1,7 @@
 //! `windrow run --bounded`: computes Flink's results from Kafka into Redis.
 
 use crate::support::conformance_cases;
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip, key_events_by_user};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
 use crate::support::windrow::{TestJob, run_generate, run_replay, shipped_pipeline};
@@ -67,14 +67,14 @@ fn generated_traffic_through_four_partitions() {
             // A malformed record may have any key.
             let event = serde_json::from_slice::<serde_json::Value>(&line).unwrap_or_default();
             let key = event["user_id"].as_str().unwrap_or("malformed").to_owned().into_bytes();
-            OutgoingRecord { partition: None, key: Some(key), payload: Some(line) }
+            OutgoingRecord { partition: None, key: Some(key), payload: Some(line), ..OutgoingRecord::default() }
         })
         .collect();
     kafka.produce(&topic, &records);
     check_against_replay(&kafka, &topic, 4, "2", "generated traffic");
 }
 
-fn check_against_replay(kafka: &Kafka, topic: &str, partitions: i32, workers: &str, what: &str) {
+fn check_against_replay(kafka: &TestKafka, topic: &str, partitions: i32, workers: &str, what: &str) {
     let redis = Redis::start();
     let run = TestJob::new(&kafka.brokers, &redis.url(), topic);
     run.run_bounded(&["--workers", workers]);

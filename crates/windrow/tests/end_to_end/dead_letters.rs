@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::windrow::TestJob;
 
@@ -38,7 +38,12 @@ fn malformed_records() -> Vec<(Option<Vec<u8>>, &'static str)> {
 
 fn good_and_malformed_records() -> Vec<OutgoingRecord> {
     let good = r#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":29.99}"#;
-    let sent = |payload| OutgoingRecord { partition: Some(0), key: Some(b"111".to_vec()), payload };
+    let sent = |payload| OutgoingRecord {
+        partition: Some(0),
+        key: Some(b"111".to_vec()),
+        payload,
+        ..OutgoingRecord::default()
+    };
     let bad = malformed_records().into_iter().map(|(payload, _)| sent(payload));
     let good = || std::iter::once(sent(Some(good.as_bytes().to_vec())));
     good().chain(bad).chain(good()).collect()
@@ -87,7 +92,7 @@ fn dead_letters_go_to_a_topic() {
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
     kafka.produce(&topic, &good_and_malformed_records());
-    let dead = Kafka::unique_name("dead");
+    let dead = TestKafka::unique_name("dead");
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.set_override(&format!("dead_letters.topic={dead}"));
     run.run_bounded(&[]);
@@ -97,7 +102,7 @@ fn dead_letters_go_to_a_topic() {
     for (index, (letter, (payload, reason))) in letters.iter().zip(malformed_records()).enumerate() {
         assert_eq!(letter.payload, payload, "{reason}");
         assert_eq!(letter.key.as_deref(), Some(&b"111"[..]));
-        let headers = &letter.headers;
+        let headers = letter.text_headers();
         assert!(headers["windrow.reason"].contains(reason), "{headers:?}");
         let expected: BTreeMap<&str, String> = BTreeMap::from([
             ("windrow.topic", topic.clone()),
@@ -119,7 +124,7 @@ fn a_topic_that_refuses_dead_letters_halts_the_job() {
     let topic = kafka.create_topic(1, &[]);
     let dead = kafka.create_topic(1, &[("cleanup.policy", "compact")]);
     let payload = Some(b"no event".to_vec());
-    kafka.produce(&topic, &[OutgoingRecord { partition: Some(0), key: None, payload }]);
+    kafka.produce(&topic, &[OutgoingRecord { partition: Some(0), key: None, payload, ..OutgoingRecord::default() }]);
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.set_override(&format!("dead_letters.topic={dead}"));
     let output = run.run_to_end(&["--bounded"]);

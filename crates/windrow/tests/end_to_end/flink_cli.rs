@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::kafka::{Kafka, kafka_or_skip, key_events_by_user};
+use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::Redis;
 use crate::support::wait_until;
 use crate::support::windrow::{TestJob, run_generate};
@@ -44,7 +44,7 @@ fn await_page_address(log: &Path) -> String {
     found().expect("just seen")
 }
 
-fn total_committed(kafka: &Kafka, run: &TestJob, topic: &str) -> i64 {
+fn total_committed(kafka: &TestKafka, run: &TestJob, topic: &str) -> i64 {
     kafka.committed_offsets(&run.group, topic, PARTITIONS).iter().filter(|offset| **offset > 0).sum()
 }
 

@@ -1,6 +1,6 @@
 //! Topics that need a change before they can be used.
 
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::windrow::TestJob;
 
@@ -11,6 +11,7 @@ fn event(partition: i32, key: Option<&str>) -> OutgoingRecord {
         partition: Some(partition),
         key: key.map(|key| key.as_bytes().to_vec()),
         payload: Some(EVENT.as_bytes().to_vec()),
+        ..OutgoingRecord::default()
     }
 }
 
@@ -59,7 +60,7 @@ fn a_malformed_record_without_a_key_does_not_stop_the_job() {
 fn an_unknown_topic_is_created() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = Kafka::unique_name("unknown");
+    let topic = TestKafka::unique_name("unknown");
     let log = TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
     assert!(log.contains("the topic did not exist; it was created"), "{log}");
     assert!(kafka.read_partition(&topic, 0).is_empty());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::expected::{closing_events, replay_expected_rows};
-use crate::support::kafka::{Kafka, kafka_or_skip};
+use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
 use crate::support::traffic::{EventFeeder, SeededRandom, generate_events, read_or_create_seed, row_keys};
@@ -45,7 +45,7 @@ impl KillStatistics {
 
 /// Kills `run`, which reads `topic`, `kills` times under load.
 pub(crate) fn kill_repeatedly(
-    kafka: &Kafka,
+    kafka: &TestKafka,
     redis: &Redis,
     topic: &str,
     run: &TestJob,

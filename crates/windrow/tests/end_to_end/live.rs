@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::support::expected::{closing_events, replay_expected_rows};
-use crate::support::kafka::{Kafka, kafka_or_skip, key_events_by_user};
+use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey, free_port};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
 use crate::support::windrow::{TestJob, run_generate, shipped_pipeline};
 use crate::support::{conformance_cases, wait_until};
 
-fn replay_rows(kafka: &Kafka, topic: &str, partitions: i32) -> RowsByKey {
+fn replay_rows(kafka: &TestKafka, topic: &str, partitions: i32) -> RowsByKey {
     replay_expected_rows(kafka, topic, partitions, &shipped_pipeline()).contents
 }
 

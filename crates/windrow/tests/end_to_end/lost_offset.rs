@@ -6,7 +6,7 @@ use windrow_connectors::kafka::KafkaSource;
 use windrow_engine::{Halt, PartitionOffsets, PollOutcome, Source};
 use windrow_spec::LostOffsetPolicy;
 
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::member::{create_topic_guard, member_settings};
 use crate::support::redis::Redis;
 use crate::support::windrow::TestJob;
@@ -41,11 +41,16 @@ fn a_committed_offset_that_is_gone_halts_the_job() {
 /// Reads a topic that loses records 0 to 74 of partition 0 before they are read. Returns what was read and how it ended.
 /// The records are large, so that only the first ones fit into the read-ahead buffer.
 fn read_while_records_are_deleted(
-    kafka: &Kafka,
+    kafka: &TestKafka,
     on_lost_offset: LostOffsetPolicy,
 ) -> (Vec<(i32, i64)>, Result<(), Halt>) {
     let topic = kafka.create_topic(2, &[]);
-    let large = OutgoingRecord { partition: Some(0), key: Some(b"111".to_vec()), payload: Some(vec![b'x'; 500_000]) };
+    let large = OutgoingRecord {
+        partition: Some(0),
+        key: Some(b"111".to_vec()),
+        payload: Some(vec![b'x'; 500_000]),
+        ..OutgoingRecord::default()
+    };
     kafka.produce(&topic, &vec![large; 80]);
     kafka.produce(&topic, &user_events(1, 5));
     let mut settings = member_settings(kafka, &topic);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::expected::{closing_events, partition_payloads};
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{await_same_rows, last_row_per_key, parse_keyed_row};
 use crate::support::traffic::{generate_events, read_or_create_seed};
@@ -26,7 +26,7 @@ enum RedisAccident {
 }
 
 /// Returns the watermark of each partition after all its events.
-fn partition_watermarks(kafka: &Kafka, topic: &str) -> Vec<i64> {
+fn partition_watermarks(kafka: &TestKafka, topic: &str) -> Vec<i64> {
     let latest = |partition| {
         let events = partition_payloads(kafka, topic, partition);
         let times = events.iter().filter_map(|line| {
@@ -40,7 +40,7 @@ fn partition_watermarks(kafka: &Kafka, topic: &str) -> Vec<i64> {
 }
 
 /// Returns the last row per key of those that fire while each partition's watermark moves from `from` to `to`.
-fn rows_fired_between(kafka: &Kafka, topic: &str, from: Option<&[i64]>, to: Option<&[i64]>) -> RowsByKey {
+fn rows_fired_between(kafka: &TestKafka, topic: &str, from: Option<&[i64]>, to: Option<&[i64]>) -> RowsByKey {
     let mut contents = RowsByKey::new();
     for partition in 0..PARTITIONS {
         let at = |bounds: Option<&[i64]>, open| {
@@ -57,7 +57,7 @@ fn rows_fired_between(kafka: &Kafka, topic: &str, from: Option<&[i64]>, to: Opti
 }
 
 fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
-    let kafka = Kafka::at(std::env::var("WINDROW_TEST_KAFKA").expect("checked by the caller"));
+    let kafka = TestKafka::at(std::env::var("WINDROW_TEST_KAFKA").expect("checked by the caller"));
     let mut redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::expected::closing_events;
-use crate::support::kafka::{Kafka, kafka_or_skip};
+use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::wait_until;
 use crate::support::windrow::{RunningJob, TestJob};
@@ -156,7 +156,7 @@ fn two_processes_must_not_have_the_same_name() {
 /// A session timeout outside the broker's range halts the job with the names of both settings.
 #[test]
 fn a_session_timeout_that_the_broker_refuses_ends_the_job() {
-    let kafka: Kafka = kafka_or_skip!();
+    let kafka: TestKafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::support::expected::{closing_events, replay_expected_rows};
-use crate::support::kafka::{Kafka, kafka_or_skip};
+use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
 use crate::support::traffic::{EventFeeder, SeededRandom, generate_events, read_or_create_seed, row_keys};
@@ -43,7 +43,7 @@ fn count_openings(log: &Path, what: &str) -> usize {
     read_log(log).lines().filter(|line| line.contains(what) && line.contains("epoch=")).count()
 }
 
-fn move_partitions_under_load(kafka: &Kafka, protocol: &str, seed: u64) {
+fn move_partitions_under_load(kafka: &TestKafka, protocol: &str, seed: u64) {
     let redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);

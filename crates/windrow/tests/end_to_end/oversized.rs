@@ -11,11 +11,21 @@ const MIB: u64 = 1024 * 1024;
 
 fn event(user: &str) -> OutgoingRecord {
     let payload = format!(r#"{{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"{user}","price":1}}"#);
-    OutgoingRecord { partition: Some(0), key: Some(user.as_bytes().to_vec()), payload: Some(payload.into_bytes()) }
+    OutgoingRecord {
+        partition: Some(0),
+        key: Some(user.as_bytes().to_vec()),
+        payload: Some(payload.into_bytes()),
+        ..OutgoingRecord::default()
+    }
 }
 
 fn blank_record(bytes: usize) -> OutgoingRecord {
-    OutgoingRecord { partition: Some(0), key: Some(b"bomb".to_vec()), payload: Some(vec![b' '; bytes]) }
+    OutgoingRecord {
+        partition: Some(0),
+        key: Some(b"bomb".to_vec()),
+        payload: Some(vec![b' '; bytes]),
+        ..OutgoingRecord::default()
+    }
 }
 
 /// A record of 8 MiB, and batches of less than 1 MiB that expand to 48 MiB, become dead letters. The records before and

@@ -8,7 +8,7 @@ use windrow_connectors::kafka::KafkaSource;
 use windrow_engine::{CommitWait, Partition, PartitionOffsets, PollOutcome, Source};
 use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
 
-use crate::support::kafka::{Kafka, kafka_or_skip};
+use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::member::{create_topic_guard, member_settings};
 use crate::support::wait_until;
 use crate::topic::user_events;
@@ -33,7 +33,7 @@ struct ManualMember {
 }
 
 impl ManualMember {
-    fn join(kafka: &Kafka, settings: &Settings) -> Self {
+    fn join(kafka: &TestKafka, settings: &Settings) -> Self {
         let guard = create_topic_guard(kafka, &settings.topic);
         let source = KafkaSource::join_group(settings, guard, None, None).expect("a member");
         Self { source, positions: PartitionOffsets::new(), seen: BTreeMap::new() }
@@ -78,7 +78,7 @@ impl ManualMember {
     }
 
     /// Polls for `time` without an answer while records arrive. Returns the records of the second half, by partition.
-    fn withhold_answer(&mut self, time: Duration, kafka: &Kafka, topic: &str) -> BTreeMap<Partition, usize> {
+    fn withhold_answer(&mut self, time: Duration, kafka: &TestKafka, topic: &str) -> BTreeMap<Partition, usize> {
         let (half, end) = (Instant::now() + time / 2, Instant::now() + time);
         let mut fed = Instant::now();
         let mut cleared = false;
@@ -101,7 +101,7 @@ impl ManualMember {
     }
 }
 
-fn start_member(kafka: &Kafka, group_protocol: GroupProtocol) -> (Settings, ManualMember) {
+fn start_member(kafka: &TestKafka, group_protocol: GroupProtocol) -> (Settings, ManualMember) {
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let mut settings = member_settings(kafka, &topic);
     settings.group_protocol = group_protocol;
@@ -110,7 +110,11 @@ fn start_member(kafka: &Kafka, group_protocol: GroupProtocol) -> (Settings, Manu
 }
 
 /// Starts another member that answers at once and leaves when its thread ends.
-fn spawn_other_member(kafka: &Kafka, settings: &Settings, stay: Duration) -> std::thread::JoinHandle<Vec<PollOutcome>> {
+fn spawn_other_member(
+    kafka: &TestKafka,
+    settings: &Settings,
+    stay: Duration,
+) -> std::thread::JoinHandle<Vec<PollOutcome>> {
     let mut hand = ManualMember::join(kafka, settings);
     std::thread::spawn(move || {
         let until = Instant::now() + stay;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::expected::{closing_events, replay_expected_rows};
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
 use crate::support::wait_until;
@@ -21,7 +21,12 @@ fn view_events(minute: usize, count: usize) -> Vec<OutgoingRecord> {
         let payload = format!(
             r#"{{"event_time":"2024-01-01T10:{minute:02}:00","event_type":"view","user_id":"{user}","price":2}}"#
         );
-        OutgoingRecord { partition: Some(partition), key: Some(user.into_bytes()), payload: Some(payload.into_bytes()) }
+        OutgoingRecord {
+            partition: Some(partition),
+            key: Some(user.into_bytes()),
+            payload: Some(payload.into_bytes()),
+            ..OutgoingRecord::default()
+        }
     };
     (minute..minute + count).flat_map(|minute| (0..PARTITIONS).map(move |partition| view(partition, minute))).collect()
 }
@@ -29,7 +34,7 @@ fn view_events(minute: usize, count: usize) -> Vec<OutgoingRecord> {
 /// A job that ran twice and stopped cleanly. Its state holds 20 events per partition, all in open windows or just outside
 /// of them.
 struct StoppedJob {
-    kafka: Kafka,
+    kafka: TestKafka,
     redis: Redis,
     topic: String,
     run: TestJob,
@@ -37,7 +42,7 @@ struct StoppedJob {
 }
 
 impl StoppedJob {
-    fn new(kafka: Kafka) -> Self {
+    fn new(kafka: TestKafka) -> Self {
         let redis = Redis::start();
         let topic = kafka.create_topic(PARTITIONS, &[]);
         let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);

@@ -1,7 +1,7 @@
 //! Checkpoints in S3, and in an S3 whose requests fail before or after they take effect.
 
 use crate::kill::{PARTITIONS, kill_repeatedly};
-use crate::support::kafka::{Kafka, kafka_or_skip};
+use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::traffic::read_or_create_seed;
 use crate::support::windrow::{TestJob, telling_pipeline};
@@ -11,7 +11,7 @@ const KILLS: usize = 5;
 /// The bucket of `dev/s3.sh`.
 const BUCKET: &str = "windrow";
 
-fn kill_with_state_in_s3(kafka: &Kafka, variable: &str) {
+fn kill_with_state_in_s3(kafka: &TestKafka, variable: &str) {
     let Ok(endpoint) = std::env::var(variable) else {
         println!("skipped: checkpoints in S3 need one ({variable}=http://host:port)");
         return;
@@ -19,7 +19,7 @@ fn kill_with_state_in_s3(kafka: &Kafka, variable: &str) {
     let redis = Redis::start();
     let topic = kafka.create_topic(PARTITIONS, &[]);
     let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
-    run.set_override(&format!("checkpoint.store=s3://{BUCKET}/{}", Kafka::unique_name("state")));
+    run.set_override(&format!("checkpoint.store=s3://{BUCKET}/{}", TestKafka::unique_name("state")));
     for (name, value) in [
         ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ("AWS_ALLOW_HTTP", "true"),

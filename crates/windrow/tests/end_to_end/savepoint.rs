@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip, key_events_by_user};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
 use crate::support::wait_until;
@@ -23,6 +23,7 @@ fn closing_events() -> Vec<OutgoingRecord> {
         partition: Some(partition),
         key: Some(b"closing".to_vec()),
         payload: Some(payload.clone().into_bytes()),
+        ..OutgoingRecord::default()
     };
     (0..PARTITIONS).map(event).collect()
 }
@@ -37,7 +38,7 @@ fn stdout_json(output: &Output) -> Value {
 }
 
 /// Returns the rows that an uninterrupted run writes after these watermarks, except those of the closing events.
-fn expected_rows_behind(kafka: &Kafka, topic: &str, behind: &BTreeMap<i32, i64>) -> RowsByKey {
+fn expected_rows_behind(kafka: &TestKafka, topic: &str, behind: &BTreeMap<i32, i64>) -> RowsByKey {
     let mut expected = RowsByKey::new();
     for partition in 0..PARTITIONS {
         let lines: Vec<_> = kafka
@@ -72,7 +73,7 @@ fn read_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn total_committed(kafka: &Kafka, run: &TestJob, topic: &str) -> i64 {
+fn total_committed(kafka: &TestKafka, run: &TestJob, topic: &str) -> i64 {
     kafka.committed_offsets(&run.group, topic, PARTITIONS).iter().filter(|offset| **offset > 0).sum()
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::wait_until;
 use crate::support::windrow::{RunningJob, TestJob};
@@ -15,13 +15,17 @@ pub(crate) fn read_log(log: &Path) -> String {
 /// Returns `count` equal events of one user.
 pub(crate) fn user_events(partition: i32, count: usize) -> Vec<OutgoingRecord> {
     let payload = br#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":1}"#;
-    let sent =
-        OutgoingRecord { partition: Some(partition), key: Some(b"111".to_vec()), payload: Some(payload.to_vec()) };
+    let sent = OutgoingRecord {
+        partition: Some(partition),
+        key: Some(b"111".to_vec()),
+        payload: Some(payload.to_vec()),
+        ..OutgoingRecord::default()
+    };
     vec![sent; count]
 }
 
 /// Starts a job and waits until it has committed ten events.
-fn start_and_commit(kafka: &Kafka, run: &TestJob, topic: &str, arguments: &[&str], log: &Path) -> RunningJob {
+fn start_and_commit(kafka: &TestKafka, run: &TestJob, topic: &str, arguments: &[&str], log: &Path) -> RunningJob {
     kafka.produce(topic, &user_events(0, 10));
     let running = run.start(arguments, log);
     wait_until(60, "the events are committed", || kafka.committed_offsets(&run.group, topic, 1) == [10]);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redis::Commands;
 use serde_json::Value;
 
-use crate::support::kafka::{Kafka, OutgoingRecord, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::{Redis, free_port};
 use crate::support::wait_until;
 use crate::support::windrow::{TestJob, shipped_pipeline};
@@ -22,7 +22,12 @@ fn view_event(partition: i32, user: &str, time: &str) -> OutgoingRecord {
 }
 
 fn keyed_record(partition: i32, user: &str, payload: &str) -> OutgoingRecord {
-    OutgoingRecord { partition: Some(partition), key: Some(user.into()), payload: Some(payload.into()) }
+    OutgoingRecord {
+        partition: Some(partition),
+        key: Some(user.into()),
+        payload: Some(payload.into()),
+        ..OutgoingRecord::default()
+    }
 }
 
 /// Returns one event per partition that closes the windows of earlier events.
@@ -115,7 +120,7 @@ fn assert_rows_shown(redis: &Redis, ports: [u16; 2]) {
 }
 
 /// Their instance shows a dead letter and a late event within two seconds, the other instance soon after.
-fn assert_problems_shown(kafka: &Kafka, topic: &str, ports: [u16; 2]) {
+fn assert_problems_shown(kafka: &TestKafka, topic: &str, ports: [u16; 2]) {
     let shown = |port: u16| {
         let said = get_json(port, "/api/problems");
         let dead = said["dead_letters"][0]["record"]["text"] == "<script>no JSON";

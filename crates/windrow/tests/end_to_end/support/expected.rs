@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::kafka::{Kafka, OutgoingRecord};
+use super::kafka::{OutgoingRecord, TestKafka};
 use super::redis::RowsByKey;
 use super::rows::{RowFields, last_row_per_key, parse_keyed_row};
 use super::windrow::run_replay;
@@ -20,13 +20,14 @@ pub(crate) fn closing_events(partitions: i32) -> Vec<OutgoingRecord> {
                 partition: Some(partition),
                 key: Some(b"closing".to_vec()),
                 payload: Some(payload.into_bytes()),
+                ..OutgoingRecord::default()
             }
         })
         .collect()
 }
 
 /// Reads the values of one partition's records.
-pub(crate) fn partition_payloads(kafka: &Kafka, topic: &str, partition: i32) -> Vec<Vec<u8>> {
+pub(crate) fn partition_payloads(kafka: &TestKafka, topic: &str, partition: i32) -> Vec<Vec<u8>> {
     kafka.read_partition(topic, partition).into_iter().map(|record| record.payload.unwrap_or_default()).collect()
 }
 
@@ -39,7 +40,7 @@ pub(crate) struct ExpectedRows {
 }
 
 /// Reads `topic` and replays it through `pipeline`.
-pub(crate) fn replay_expected_rows(kafka: &Kafka, topic: &str, partitions: i32, pipeline: &Path) -> ExpectedRows {
+pub(crate) fn replay_expected_rows(kafka: &TestKafka, topic: &str, partitions: i32, pipeline: &Path) -> ExpectedRows {
     let mut expected = ExpectedRows { contents: RowsByKey::new(), sequences: BTreeMap::new() };
     for partition in 0..partitions {
         let rows = run_replay(pipeline, &partition_payloads(kafka, topic, partition));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::kafka::{Kafka, OutgoingRecord};
+use super::kafka::{OutgoingRecord, TestKafka};
 use super::windrow::run_generate;
 
 /// A xorshift generator for tests that print their seed.
@@ -65,7 +65,7 @@ fn add_number_and_time(line: Vec<u8>, number: u64) -> OutgoingRecord {
         }
         _ => line,
     };
-    OutgoingRecord { partition: None, key: Some(key), payload: Some(payload) }
+    OutgoingRecord { partition: None, key: Some(key), payload: Some(payload), ..OutgoingRecord::default() }
 }
 
 /// Time between two batches of events.
@@ -85,7 +85,7 @@ pub(crate) struct EventFeeder {
 
 impl EventFeeder {
     /// Starts to send `events`, spread over about `time`.
-    pub(crate) fn start(kafka: &Kafka, topic: &str, events: Vec<OutgoingRecord>, time: Duration) -> Self {
+    pub(crate) fn start(kafka: &TestKafka, topic: &str, events: Vec<OutgoingRecord>, time: Duration) -> Self {
         let (producer, topic) = (kafka.create_producer(&[]), topic.to_owned());
         let send_at_once = Arc::new(AtomicBool::new(false));
         let hurried = Arc::clone(&send_at_once);

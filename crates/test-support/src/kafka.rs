@@ -1,0 +1,10 @@
+//! The Kafka that tests run on: its topics, records, groups and offsets.
+
+mod group;
+mod records;
+mod test_kafka;
+mod topics;
+
+pub use group::IdleMember;
+pub use records::{ConsumedRecord, OutgoingRecord, TestProducer, TestTransaction, TransactionEnd};
+pub use test_kafka::TestKafka;

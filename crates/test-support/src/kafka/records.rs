@@ -1,0 +1,220 @@
+//! Records of tests: sending and reading them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::test_kafka::{TIMEOUT, TestKafka};
+
+/// A record to send.
+#[derive(Clone, Default, Debug)]
+pub struct OutgoingRecord {
+    /// Its partition; without one the key decides.
+    pub partition: Option<i32>,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value; `None` is a tombstone.
+    pub payload: Option<Vec<u8>>,
+    /// Its timestamp in epoch milliseconds; without one, the time of sending.
+    pub timestamp_ms: Option<i64>,
+    /// Its headers, by name.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl OutgoingRecord {
+    /// Returns a record of `partition` with a timestamp and no key.
+    #[must_use]
+    pub fn at(partition: i32, timestamp_ms: i64, payload: &str) -> Self {
+        let payload = Some(payload.as_bytes().to_vec());
+        Self { partition: Some(partition), timestamp_ms: Some(timestamp_ms), payload, ..Self::default() }
+    }
+
+    /// Returns the record with `key`.
+    #[must_use]
+    pub fn with_key(self, key: impl Into<Vec<u8>>) -> Self {
+        Self { key: Some(key.into()), ..self }
+    }
+
+    /// Returns the record with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: Option<&[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+        self
+    }
+
+    fn to_librdkafka<'a>(&'a self, topic: &'a str) -> BaseRecord<'a, [u8], [u8]> {
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+        if let Some(partition) = self.partition {
+            record = record.partition(partition);
+        }
+        if let Some(key) = &self.key {
+            record = record.key(key);
+        }
+        if let Some(payload) = &self.payload {
+            record = record.payload(payload);
+        }
+        if let Some(timestamp_ms) = self.timestamp_ms {
+            record = record.timestamp(timestamp_ms);
+        }
+        if !self.headers.is_empty() {
+            let mut headers = OwnedHeaders::new_with_capacity(self.headers.len());
+            for (key, value) in &self.headers {
+                headers = headers.insert(Header { key, value: value.as_deref() });
+            }
+            record = record.headers(headers);
+        }
+        record
+    }
+}
+
+/// A record as a consumer reads it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumedRecord {
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub payload: Option<Vec<u8>>,
+    /// Its headers, by name.
+    pub headers: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+impl ConsumedRecord {
+    fn from_message(message: &BorrowedMessage<'_>) -> Self {
+        let headers = message.headers().map(|headers| {
+            headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
+        });
+        Self {
+            key: message.key().map(<[u8]>::to_vec),
+            payload: message.payload().map(<[u8]>::to_vec),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+
+    /// Returns the headers with their values as text.
+    #[must_use]
+    pub fn text_headers(&self) -> BTreeMap<String, String> {
+        let text = |value: &Option<Vec<u8>>| String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned();
+        self.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+}
+
+/// A producer, for tests that send again and again.
+pub struct TestProducer(BaseProducer);
+
+impl TestProducer {
+    /// Hands `records` over to librdkafka.
+    pub fn send(&self, topic: &str, records: &[OutgoingRecord]) {
+        for outgoing in records {
+            let mut record = outgoing.to_librdkafka(topic);
+            while let Err((error, returned)) = self.0.send(record) {
+                assert!(matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)), "{error}");
+                self.0.poll(Duration::from_millis(10));
+                record = returned;
+            }
+        }
+        self.0.poll(Duration::ZERO);
+    }
+
+    /// Waits until Kafka has stored everything.
+    pub fn flush(&self) {
+        self.0.flush(TIMEOUT).expect("everything is taken by Kafka");
+    }
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TransactionEnd {
+    /// Its records can be read.
+    Commit,
+    /// Its records are never seen.
+    Abort,
+}
+
+/// The records of one transaction.
+pub struct TestTransaction {
+    /// The records.
+    pub records: Vec<OutgoingRecord>,
+    /// How it ends.
+    pub end: TransactionEnd,
+}
+
+impl TestKafka {
+    /// Sends `records` to `topic`, and waits until Kafka has stored them.
+    pub fn produce(&self, topic: &str, records: &[OutgoingRecord]) {
+        self.produce_with_settings(topic, records, &[]);
+    }
+
+    /// Sends `records` with a producer that has `settings`.
+    pub fn produce_with_settings(&self, topic: &str, records: &[OutgoingRecord], settings: &[(&str, &str)]) {
+        let producer = self.create_producer(settings);
+        producer.send(topic, records);
+        producer.flush();
+    }
+
+    /// Creates a producer whose keys decide partitions as in Kafka's own clients, unless `settings` say otherwise.
+    #[must_use]
+    pub fn create_producer(&self, settings: &[(&str, &str)]) -> TestProducer {
+        let defaults = [("enable.idempotence", "true"), ("partitioner", "murmur2_random")];
+        TestProducer(self.client_config_with(&[&defaults, settings].concat()).create().expect("a producer"))
+    }
+
+    /// Sends transactions to `topic`, one after the other.
+    pub fn produce_transactions(&self, topic: &str, transactions: &[TestTransaction]) {
+        let id = Self::unique_name("transactions");
+        let producer: BaseProducer =
+            self.client_config_with(&[("transactional.id", &id)]).create().expect("a producer");
+        producer.init_transactions(TIMEOUT).expect("a transactional producer");
+        let producer = TestProducer(producer);
+        for transaction in transactions {
+            producer.0.begin_transaction().expect("begun");
+            producer.send(topic, &transaction.records);
+            producer.flush();
+            match transaction.end {
+                TransactionEnd::Commit => producer.0.commit_transaction(TIMEOUT).expect("committed"),
+                TransactionEnd::Abort => producer.0.abort_transaction(TIMEOUT).expect("aborted"),
+            }
+        }
+    }
+
+    /// Returns everything in one partition, in order.
+    #[must_use]
+    pub fn read_partition(&self, topic: &str, partition: i32) -> Vec<ConsumedRecord> {
+        let consumer = self.assigned_consumer(topic, partition, Offset::Beginning);
+        let mut records = Vec::new();
+        loop {
+            match consumer.poll(TIMEOUT).expect("Kafka answers") {
+                Ok(message) => records.push(ConsumedRecord::from_message(&message)),
+                Err(KafkaError::PartitionEOF(_)) => return records,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Returns the record at `offset`.
+    #[must_use]
+    pub fn read_record(&self, topic: &str, partition: i32, offset: i64) -> ConsumedRecord {
+        let consumer = self.assigned_consumer(topic, partition, Offset::Offset(offset));
+        let message = consumer.poll(TIMEOUT).expect("in time").expect("a record");
+        assert_eq!(message.offset(), offset);
+        ConsumedRecord::from_message(&message)
+    }
+
+    fn assigned_consumer(&self, topic: &str, partition: i32, offset: Offset) -> BaseConsumer {
+        let settings = [
+            ("group.id", "reader"),
+            ("enable.auto.commit", "false"),
+            ("enable.partition.eof", "true"),
+            ("fetch.wait.max.ms", "10"),
+        ];
+        let consumer: BaseConsumer = self.client_config_with(&settings).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, offset).expect("a valid offset");
+        consumer.assign(&list).expect("assigned");
+        consumer
+    }
+}

@@ -1,0 +1,60 @@
+//! Topics of tests.
+
+use futures_executor::block_on;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::test_kafka::{TIMEOUT, TestKafka};
+
+impl TestKafka {
+    /// Creates a topic with a name of its own, and returns the name.
+    #[must_use]
+    pub fn create_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
+        let name = Self::unique_name("test.events_");
+        self.create_named_topic(&name, partitions, settings);
+        name
+    }
+
+    /// Creates topic `name`. Unless `settings` say otherwise it keeps all records: tests write some with a timestamp of
+    /// 1970, and Kafka looks for expired records at any time.
+    pub fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        if settings.iter().all(|(key, _)| *key != "retention.ms") {
+            topic = topic.set("retention.ms", "-1");
+        }
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let results = block_on(self.admin().create_topics([&topic], &admin_options())).expect("Kafka answers");
+        results[0].as_ref().expect("the topic is created");
+    }
+
+    /// Deletes topic `name`.
+    pub fn delete_topic(&self, name: &str) {
+        let results = block_on(self.admin().delete_topics(&[name], &admin_options())).expect("Kafka answers");
+        results[0].as_ref().expect("the topic is deleted");
+    }
+
+    /// Adds partitions to topic `name`, up to `partition_count`.
+    pub fn add_partitions(&self, name: &str, partition_count: usize) {
+        let partitions = NewPartitions::new(name, partition_count);
+        let results = block_on(self.admin().create_partitions([&partitions], &admin_options())).expect("Kafka answers");
+        results[0].as_ref().expect("the partitions are added");
+    }
+
+    /// Deletes the records before `offset`, as retention does.
+    pub fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
+        block_on(self.admin().delete_records(&list, &admin_options())).expect("Kafka answers");
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client_config().create().expect("an admin client")
+    }
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(TIMEOUT))
+}
