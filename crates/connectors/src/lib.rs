@@ -5,5 +5,6 @@
 pub mod file;
 pub mod kafka;
 pub mod object_store;
+pub mod outage;
 pub mod redis;
 mod text;

@@ -1,7 +1,8 @@
-//! Counts, sizes and spans of time as messages and pages show them.
+//! Counts, sizes, spans of time and long text as messages and pages show them.
 //!
-//! Owns: one function for each kind of number. Does not own: numbers that a machine reads (JSON, metrics, state).
+//! Owns: one function for each kind of number, and for cutting text. Does not own: numbers that a machine reads (JSON, metrics, state).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Returns a count with separators: `1,234,567`.
@@ -66,6 +67,22 @@ pub fn format_duration_ms(ms: i64) -> String {
     format_duration(Duration::from_millis(ms.unsigned_abs()))
 }
 
+/// Returns the first `max_chars` characters of `text`.
+#[must_use]
+pub fn first_chars(text: &str, max_chars: usize) -> &str {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
+/// Returns `text`, cut to `max_chars` characters with an ellipsis behind them where it is longer.
+#[must_use]
+pub fn shorten(text: &str, max_chars: usize) -> Cow<'_, str> {
+    let first = first_chars(text, max_chars);
+    if first.len() < text.len() { Cow::Owned(format!("{first}…")) } else { Cow::Borrowed(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +111,14 @@ mod tests {
         ] {
             assert_eq!(format_duration_ms(ms), expected);
         }
+    }
+
+    #[test]
+    fn only_longer_text_is_cut() {
+        assert_eq!(first_chars("한국어", 2), "한국");
+        assert_eq!(first_chars("한국어", 3), "한국어");
+        assert_eq!(shorten("한국어", 3), "한국어");
+        assert_eq!(shorten("한국어", 2), "한국…");
+        assert_eq!(shorten("", 0), "");
     }
 }

@@ -14,7 +14,6 @@ mod identifiers;
 mod job;
 mod manual_clock;
 mod metrics;
-mod reachability;
 mod retry_backoff;
 mod sink;
 mod source;
@@ -36,7 +35,6 @@ pub use metrics::{
     LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark, TimelineMarkKind,
     TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
 };
-pub use reachability::{DependencyOutage, Reachability};
 pub use retry_backoff::RetryBackoff;
 pub use sink::{FlushTicket, Sink, TriggerRecord};
 pub use source::{CommitWait, PollOutcome, Source, SourceRecord};

@@ -24,8 +24,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use windrow_connectors::kafka::{TopicIdentity, TopicMonitor};
+use windrow_connectors::outage::Reachability;
 use windrow_connectors::redis::RedisWriterObserver;
-use windrow_engine::{Reachability, StopSignal, WorkerMetrics};
+use windrow_engine::{StopSignal, WorkerMetrics};
 use windrow_spec::Pipeline;
 use windrow_web::report::{ChartMark, InstanceState, PartitionReport, RedisReport};
 use windrow_web::{InstanceReport, ReportSource};

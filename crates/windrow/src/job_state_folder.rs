@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use windrow_connectors::kafka::{TopicIdentity, TopicMonitor};
 use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::outage::Reachability;
 use windrow_engine::checkpoint::{SavepointRequests, StateIdentity, escape_name_segment};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, Halt, Reachability, RowFence, StopSignal, StoreFault,
+    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, Halt, RowFence, StopSignal, StoreFault,
 };
 use windrow_spec::Pipeline;
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use windrow_engine::{CheckpointStore, ListedObject, Reachability, StoreFault};
+use windrow_connectors::outage::Reachability;
+use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
 /// Forwards every call and records whether the store responded.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
-//! Where Redis is, and how to name that without its secrets.
+//! The address of Redis, shown without its login.
 //!
-//! Owns: reading the URL, opening a connection to it. Does not own: what is said over the connection.
+//! Owns: parsing the URL, opening a connection to it. Does not own: what is sent over the connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use redis::{Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Redi
 
 /// A Redis server's address and login. Shown as `host:port` or a socket's path, never with the login.
 #[derive(Clone)]
-pub(super) struct RedisAddress(ConnectionInfo);
+pub(crate) struct RedisAddress(ConnectionInfo);
 
 impl RedisAddress {
-    /// Reads `sink.redis.url`; the error says what is wrong with it without repeating it.
-    pub(super) fn parse(url: &str) -> Result<Self, String> {
+    /// Parses `sink.redis.url`. The error says what is wrong with it without repeating it.
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let info = url.into_connection_info().map_err(|error| {
             format!(
                 "sink.redis.url is not the address of a Redis ({error}): it looks like redis://localhost:6379, \
@@ -21,17 +21,16 @@ impl RedisAddress {
             )
         })?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-            // Named here because a process in which several are compiled has none unless told. An error means that one
-            // was named already.
-            let _already = rustls::crypto::ring::default_provider().install_default();
+            // A process with several compiled providers has no default one. An error means that one is installed already.
+            let _already_installed = rustls::crypto::ring::default_provider().install_default();
         }
         let tcp = info.tcp_settings().clone().set_nodelay(true);
         let login = info.redis_settings().clone().set_skip_set_lib_name();
         Ok(Self(info.set_tcp_settings(tcp).set_redis_settings(login)))
     }
 
-    /// Connects and logs in within `connect_timeout`; afterwards nothing takes longer than `response_timeout`.
-    pub(super) fn connect(&self, connect_timeout: Duration, response_timeout: Duration) -> RedisResult<Connection> {
+    /// Connects and logs in within `connect_timeout`. Afterwards no read or write takes longer than `response_timeout`.
+    pub(crate) fn connect(&self, connect_timeout: Duration, response_timeout: Duration) -> RedisResult<Connection> {
         let client = redis::Client::open(self.0.clone())?;
         let connection = client.get_connection_with_timeout(connect_timeout)?;
         connection.set_read_timeout(Some(response_timeout))?;

@@ -1,30 +1,47 @@
-//! What an error of Redis means for the rows at hand.
+//! What an error of Redis means.
 //!
-//! Owns: which errors pass, which need a person, which concern one row only. Does not own: waiting and retrying.
+//! Owns: which errors are transient, which need an operator, which concern one row only. Does not own: waiting and
+//! retrying.
 
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerError};
+use windrow_engine::{FaultClass, Halt};
 
-/// Why a flight did not arrive. The rows are kept in any case.
+use super::address::RedisAddress;
+
+/// Why a batch was not written. Its rows are kept in any case.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum RedisFault {
-    /// Redis is not there, or does not take writes for now.
+pub(crate) enum RedisFault {
+    /// Redis does not answer, or does not take writes for now. The writer retries.
     Unreachable(String),
-    /// Redis does not let this user in, or not do this. Fatal at the start; later it is waited for like the others, since
-    /// a password that is being changed is no reason to lose the state of a running job.
+    /// Redis refuses the login or a command. The start halts. A running writer retries, because a password that is being
+    /// changed is no reason to lose the state of a running job.
     AccessDenied(String),
-    /// This Redis cannot do what is needed at all, or a person has to look at what it holds.
+    /// This Redis lacks what Windrow needs, or an operator must look at what it holds. The writer halts.
     Unusable(String),
-    /// Windrow itself is wrong.
+    /// A bug in Windrow. The writer halts.
     Bug(String),
 }
 
 impl RedisFault {
-    /// The reason, for people.
-    pub(super) fn reason(&self) -> &str {
+    /// Returns what can end the fault.
+    pub(crate) fn class(&self) -> FaultClass {
+        match self {
+            Self::Unreachable(_) => FaultClass::Transient,
+            Self::AccessDenied(_) | Self::Unusable(_) => FaultClass::NeedsOperator,
+            Self::Bug(_) => FaultClass::Bug,
+        }
+    }
+
+    /// Whether a running writer retries after it.
+    pub(crate) fn is_retried_while_running(&self) -> bool {
+        self.class().may_retry() || matches!(self, Self::AccessDenied(_))
+    }
+
+    pub(crate) fn reason(&self) -> &str {
         match self {
             Self::Unreachable(reason) | Self::AccessDenied(reason) | Self::Unusable(reason) | Self::Bug(reason) => {
                 reason
@@ -33,8 +50,21 @@ impl RedisFault {
     }
 }
 
-/// An error of the connection, or of logging in.
-pub(super) fn classify_error(error: &RedisError) -> RedisFault {
+/// Returns the halt for a fault that ends the writer or its start.
+pub(crate) fn halt_for_fault(address: &RedisAddress, fault: &RedisFault) -> Halt {
+    let reason = fault.reason();
+    match fault {
+        RedisFault::Bug(_) => Halt::Output(reason.to_owned()),
+        RedisFault::AccessDenied(_) => Halt::Refused(format!(
+            "Redis at {address} refuses: {reason}. Correct the address, user and password in sink.redis.url, or what \
+             Redis allows that user (ACL)"
+        )),
+        _ => Halt::Refused(format!("Redis at {address} (sink.redis.url) cannot be used: {reason}")),
+    }
+}
+
+/// Classifies an error of the connection or of the login.
+pub(crate) fn classify_error(error: &RedisError) -> RedisFault {
     // The crate hands out the pointer it keeps the cause in.
     let cause = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     let io_kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
@@ -51,15 +81,15 @@ pub(super) fn classify_error(error: &RedisError) -> RedisFault {
     }
 }
 
-/// An error in reply to something else than a row's command inside `EXEC`.
-pub(super) fn classify_reply(error: &ServerError) -> RedisFault {
+/// Classifies an error reply to anything but a row's question or command.
+pub(crate) fn classify_reply(error: &ServerError) -> RedisFault {
     classify_server_error(error.code(), error.details().unwrap_or_default(), &format_server_error(error))
 }
 
-/// An error in reply to a row's question or to one of its commands inside `EXEC`: the reason to refuse that row, or a
-/// fault that concerns all rows.
-pub(super) fn classify_row_reply(error: &ServerError) -> Result<String, RedisFault> {
-    const OF_THE_SERVER: [&str; 13] = [
+/// Classifies an error reply to a row's question or to one of its commands inside `EXEC`. Returns the reason to refuse
+/// that row, or a fault that concerns all rows.
+pub(crate) fn classify_row_reply(error: &ServerError) -> Result<String, RedisFault> {
+    const SERVER_WIDE_CODES: [&str; 13] = [
         "ASK",
         "BUSY",
         "CLUSTERDOWN",
@@ -75,7 +105,10 @@ pub(super) fn classify_row_reply(error: &ServerError) -> Result<String, RedisFau
         "READONLY",
     ];
     let code = error.code();
-    if OF_THE_SERVER.contains(&code) || code == "TRYAGAIN" || is_unknown_command(error.details().unwrap_or_default()) {
+    if SERVER_WIDE_CODES.contains(&code)
+        || code == "TRYAGAIN"
+        || is_unknown_command(error.details().unwrap_or_default())
+    {
         Err(classify_reply(error))
     } else {
         Ok(format_server_error(error))
@@ -83,7 +116,7 @@ pub(super) fn classify_row_reply(error: &ServerError) -> Result<String, RedisFau
 }
 
 fn classify_server_error(code: &str, detail: &str, text: &str) -> RedisFault {
-    // EXEC itself was not allowed: the error stands inside.
+    // EXEC itself was not allowed; the details hold the error.
     if let Some(inner) = detail.strip_prefix("Transaction discarded because of: ") {
         let (code, detail) = inner.split_once(' ').unwrap_or((inner, ""));
         return classify_server_error(code, detail, inner);

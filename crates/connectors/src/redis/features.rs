@@ -1,21 +1,21 @@
-//! What Redis holds for an entity now.
+//! Reads back the rows that Redis holds for an entity now.
 //!
-//! Owns: finding and reading an entity's rows. Does not own: showing them (the binary).
-//! A view whose key names no window has one row per entity, read directly. For the others all keys of the database are
-//! scanned: fine for a person who asks; whoever asks often paces it.
+//! Owns: finding and reading an entity's rows. Does not own: rendering them (the binary).
+//! A view whose key names no window has one row per entity, which is read directly. For the other views all keys of the
+//! database are scanned. That is fine for a single request; a caller with many requests limits their rate.
 
 use redis::{Connection, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 use windrow_core::{EventSchema, EventTime, FeatureView, ViewId, Window};
 use windrow_spec::{KeyWindow, RedisViewSpec};
 
-use super::RedisWriterSettings;
 use super::address::RedisAddress;
-use super::fault;
-use super::fence::is_fence_key;
+use super::fault::classify_error;
+use super::fence::key::is_fence_key;
+use super::settings::RedisWriterSettings;
 
-/// Keys looked at per step of a scan.
+/// Keys that one step of a scan examines.
 pub const SCAN_STEP_KEYS: usize = 1_000;
-/// Rows read in one transaction; Redis does nothing else meanwhile.
+/// Rows read in one transaction. Redis serves no other client meanwhile.
 const ROWS_PER_TRANSACTION: usize = 50;
 
 /// A row as Redis holds it.
@@ -73,11 +73,11 @@ pub struct RowKey {
 }
 
 impl RowKey {
-    /// `redis_key`, where it is the key of a row of `view` for the entity `key`.
+    /// Parses `redis_key`, if it is the key of a row of `view` for the entity `key`.
     #[must_use]
     pub fn parse(views: &[RedisViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
         let window = views.get(view.0)?.key.parse_key(key, redis_key)?;
-        // A fence is never a row, see the link.
+        // Such a row is never written.
         (!is_fence_key(redis_key)).then(|| Self { view, window, redis_key: redis_key.to_vec() })
     }
 }
@@ -86,7 +86,7 @@ impl RowKey {
 /// window first.
 ///
 /// # Errors
-/// When Redis cannot be reached or refuses. Nothing is tried twice.
+/// When Redis is unreachable or refuses. Nothing is retried.
 pub fn read_features(
     url: &str,
     pipeline: &windrow_spec::Pipeline,
@@ -112,10 +112,10 @@ pub struct FeatureReader<'a> {
 }
 
 impl<'a> FeatureReader<'a> {
-    /// Connects to the Redis at `url`, to ask about the entity `key`.
+    /// Connects to the Redis at `url`, to read the rows of the entity `key`.
     ///
     /// # Errors
-    /// When Redis cannot be reached or refuses.
+    /// When Redis is unreachable or refuses.
     pub fn open(url: &str, pipeline: &'a windrow_spec::Pipeline, key: &'a str) -> Result<Self, ReadFeaturesError> {
         let address = RedisAddress::parse(url).map_err(ReadFeaturesError::Address)?;
         let settings = RedisWriterSettings::default();
@@ -125,22 +125,24 @@ impl<'a> FeatureReader<'a> {
         }
     }
 
-    /// The keys of the rows whose views have one row per entity.
+    /// Returns the row keys of the views that have one row per entity.
     #[must_use]
     pub fn fixed_row_keys(&self) -> Vec<RowKey> {
-        let nowhere = EventTime::from_ms(0);
+        let epoch = EventTime::from_ms(0);
+        let no_window = Window { start: epoch, end: epoch };
         let views = &self.pipeline.sink.redis().views;
-        let own = views.iter().enumerate().filter(|(_, view)| !view.key.names_window());
-        own.filter_map(|(index, view)| {
-            let mut redis_key = Vec::new();
-            view.key.append_key(&mut redis_key, self.key, Window { start: nowhere, end: nowhere });
-            RowKey::parse(views, ViewId(index), self.key, &redis_key)
-        })
-        .collect()
+        let fixed = views.iter().enumerate().filter(|(_, view)| !view.key.names_window());
+        fixed
+            .filter_map(|(index, view)| {
+                let mut redis_key = Vec::new();
+                view.key.append_key(&mut redis_key, self.key, no_window);
+                RowKey::parse(views, ViewId(index), self.key, &redis_key)
+            })
+            .collect()
     }
 
-    /// Looks at all keys of the database for those of the other views' rows. `found` takes what each step of at most about
-    /// [`SCAN_STEP_KEYS`] keys brought (often nothing) and says whether to go on; a key may come twice.
+    /// Scans all keys of the database for row keys of the other views. Each step examines about [`SCAN_STEP_KEYS`] keys and
+    /// hands the row keys among them, often none, to `found`, which returns whether to continue. A key may come twice.
     ///
     /// # Errors
     /// When Redis fails or refuses.
@@ -170,7 +172,7 @@ impl<'a> FeatureReader<'a> {
         Ok(())
     }
 
-    /// Reads the rows of `keys`, in their order; where there is none (any more), it is left out.
+    /// Reads the rows of `keys`, in their order, and leaves out keys without a row.
     ///
     /// # Errors
     /// When Redis fails or refuses.
@@ -186,29 +188,29 @@ impl<'a> FeatureReader<'a> {
     fn read_rows_atomically(&mut self, keys: &[RowKey]) -> RedisResult<Vec<StoredRow>> {
         let mut pipeline = Pipeline::new();
         pipeline.atomic().ignore_errors();
-        for RowKey { redis_key, .. } in keys {
-            pipeline.cmd("TYPE").arg(redis_key).cmd("PTTL").arg(redis_key).cmd("HGETALL").arg(redis_key);
+        for key in keys {
+            RowReplies::push_commands(&mut pipeline, key);
         }
-        let answers: Vec<Value> = pipeline.query(&mut self.connection)?;
-        let mut answers = answers.into_iter();
+        let replies: Vec<Value> = pipeline.query(&mut self.connection)?;
+        let mut replies = replies.into_iter();
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
-            let (Some(kind), Some(ttl), Some(fields)) = (answers.next(), answers.next(), answers.next()) else { break };
-            rows.extend(self.decode_row(key, kind, ttl, fields)?);
+            let Some(row_replies) = RowReplies::take(&mut replies) else { break };
+            rows.extend(self.decode_row(key, row_replies)?);
         }
         Ok(rows)
     }
 
-    /// What is at `key`; `None` where nothing is (any more).
-    fn decode_row(&self, key: &RowKey, kind: Value, ttl: Value, fields: Value) -> RedisResult<Option<StoredRow>> {
+    /// Decodes the row at `key`; `None` if there is none.
+    fn decode_row(&self, key: &RowKey, replies: RowReplies) -> RedisResult<Option<StoredRow>> {
         let RowKey { view: id, window, redis_key } = key.clone();
         let Some((view, redis_view)) = self.pipeline.redis_views().nth(id.0) else { return Ok(None) };
-        let kind = String::from_redis_value(kind.extract_error()?)?;
-        let ttl = i64::from_redis_value(ttl.extract_error()?)?;
+        let kind = String::from_redis_value(replies.kind.extract_error()?)?;
+        let ttl = i64::from_redis_value(replies.ttl.extract_error()?)?;
         let contents = match kind.as_str() {
             "none" => return Ok(None),
             "hash" => StoredRowContents::Fields(sort_fields(
-                Vec::from_redis_value(fields.extract_error()?)?,
+                Vec::from_redis_value(replies.fields.extract_error()?)?,
                 view,
                 &self.pipeline.event.schema,
             )),
@@ -220,8 +222,26 @@ impl<'a> FeatureReader<'a> {
     }
 }
 
+/// The replies to the commands that read one row.
+struct RowReplies {
+    kind: Value,
+    ttl: Value,
+    fields: Value,
+}
+
+impl RowReplies {
+    fn push_commands(pipeline: &mut Pipeline, RowKey { redis_key, .. }: &RowKey) {
+        pipeline.cmd("TYPE").arg(redis_key).cmd("PTTL").arg(redis_key).cmd("HGETALL").arg(redis_key);
+    }
+
+    /// Takes the replies to what one call of [`Self::push_commands`] has pushed.
+    fn take(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
+        Some(Self { kind: replies.next()?, ttl: replies.next()?, fields: replies.next()? })
+    }
+}
+
 fn read_error(address: &RedisAddress, error: &RedisError) -> ReadFeaturesError {
-    ReadFeaturesError::Redis { address: address.to_string(), reason: fault::classify_error(error).reason().to_owned() }
+    ReadFeaturesError::Redis { address: address.to_string(), reason: classify_error(error).reason().to_owned() }
 }
 
 fn sort_fields(

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use windrow_connectors::outage::Reachability;
 use windrow_connectors::redis::RedisWriterObserver;
-use windrow_engine::{HistogramCounts, PartitionOffsets, PartitionStatus, Reachability, WorkerMetrics};
+use windrow_engine::{HistogramCounts, PartitionOffsets, PartitionStatus, WorkerMetrics};
 use windrow_web::report::{
     CheckpointCounts, FreshnessReport, HistogramReport, PartitionReport, ReachabilityReport, RedisReport, ViewReport,
     WorkerReport,

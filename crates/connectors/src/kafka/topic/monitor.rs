@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use tracing::{info, warn};
-use windrow_engine::{Halt, Partition, PartitionOffsets, Reachability};
+use windrow_engine::{Halt, Partition, PartitionOffsets};
 
 use super::description::{self, TopicMetadata};
 use super::lookup::{self, TopicIdentity};
 use super::partition_bounds;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
+use crate::outage::Reachability;
 
 /// How long one look may take; a Kafka that does not answer by then says nothing about the topic.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,0 +1,181 @@
+//! One connection to Redis: round trips and transactions, with every reply handed to the command it answers.
+//!
+//! Owns: sending, reading, and the order of `MULTI`, `EXEC` and `DISCARD`. Does not own: which commands are sent, and when to
+//! retry.
+//! Invariants: (1) the commands of a transaction are sent only after `MULTI` was answered with OK, so Redis never executes
+//! them one by one; (2) a connection is ready only after the connection used before can execute nothing any more.
+
+use redis::{Connection, ServerError, Value};
+
+use super::command_list::CommandList;
+use crate::redis::address::RedisAddress;
+use crate::redis::fault::{RedisFault, classify_error, classify_reply};
+use crate::redis::settings::RedisWriterSettings;
+use crate::redis::wire::CommandBuffer;
+
+/// How the server names a connection, so that another connection can kill it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ConnectionIdentity {
+    client_id: String,
+    /// The client's address as the server sees it. Client ids start again with the server, so the same id alone could be
+    /// a connection of another process.
+    client_address: String,
+}
+
+/// An open connection.
+pub(crate) struct RedisConnection {
+    connection: Connection,
+    identity: Option<ConnectionIdentity>,
+}
+
+/// A transaction that Redis has opened. It is ended by [`Self::execute`] or [`Self::discard`]; after an error in between
+/// the connection must not be used again.
+pub(crate) struct OpenTransaction<'a> {
+    connection: &'a mut RedisConnection,
+}
+
+/// What `EXEC` did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Execution {
+    Executed,
+    /// A watched key has changed; Redis executed nothing.
+    WatchedKeyChanged,
+}
+
+impl RedisConnection {
+    /// Connects and logs in. `abandoned` is the connection used before, if it may still have commands on their way; it
+    /// is killed and taken.
+    pub(crate) fn open(
+        address: &RedisAddress,
+        settings: &RedisWriterSettings,
+        abandoned: &mut Option<ConnectionIdentity>,
+    ) -> Result<Self, RedisFault> {
+        let connection = address
+            .connect(settings.connect_timeout, settings.response_timeout)
+            .map_err(|error| classify_error(&error))?;
+        let mut opened = Self { connection, identity: None };
+        if let Some(ConnectionIdentity { client_id, client_address }) = abandoned {
+            let kill = ["CLIENT", "KILL", "ID", client_id.as_str(), "ADDR", client_address.as_str()];
+            if let Value::ServerError(error) = opened.run_command(&kill)? {
+                tracing::debug!(error = error.code(), "Redis does not let this user kill its own lost connection");
+            }
+        }
+        *abandoned = None;
+        if let Value::BulkString(info) = opened.run_command(&["CLIENT", "INFO"])? {
+            opened.identity = parse_client_info(&String::from_utf8_lossy(&info));
+        }
+        Ok(opened)
+    }
+
+    /// Returns what to kill should this connection be lost.
+    pub(crate) fn into_identity(self) -> Option<ConnectionIdentity> {
+        self.identity
+    }
+
+    /// Sends `questions` and opens a transaction behind them. Hands each reply to `handle_reply`.
+    pub(crate) fn open_transaction<R: Copy>(
+        &mut self,
+        questions: &mut CommandList<R>,
+        mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
+    ) -> Result<OpenTransaction<'_>, RedisFault> {
+        self.send(questions.bytes_ending_with(b"MULTI"))?;
+        for meaning in questions.expected_replies() {
+            handle_reply(meaning, self.read_reply()?)?;
+        }
+        self.expect_success()?;
+        Ok(OpenTransaction { connection: self })
+    }
+
+    fn run_command(&mut self, words: &[&str]) -> Result<Value, RedisFault> {
+        let mut commands = CommandBuffer::default();
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        commands.append_command(&words);
+        self.send(commands.bytes())?;
+        self.read_reply()
+    }
+
+    fn send(&mut self, commands: &[u8]) -> Result<(), RedisFault> {
+        self.connection.send_packed_command(commands).map_err(|error| classify_error(&error))
+    }
+
+    /// Reads the next reply. The pipelines of the `redis` crate are not used: after a timeout they would wait as long
+    /// again for every reply that is still missing.
+    fn read_reply(&mut self) -> Result<Value, RedisFault> {
+        loop {
+            match self.connection.recv_response() {
+                Ok(Value::Push { .. }) => {}
+                Ok(reply) => return Ok(reply),
+                Err(error) => return Err(classify_error(&error)),
+            }
+        }
+    }
+
+    /// Reads the next reply, which must not be an error.
+    fn expect_success(&mut self) -> Result<(), RedisFault> {
+        expect_success(self.read_reply()?)
+    }
+}
+
+impl OpenTransaction<'_> {
+    /// Sends `commands` and executes them. Hands the reply to each of them to `handle_reply`, if they were executed.
+    pub(crate) fn execute<R: Copy>(
+        self,
+        commands: &mut CommandList<R>,
+        mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
+    ) -> Result<Execution, RedisFault> {
+        let connection = self.connection;
+        connection.send(commands.bytes_ending_with(b"EXEC"))?;
+        (0..commands.reply_count()).try_for_each(|_| connection.expect_success())?;
+        match connection.read_reply()? {
+            Value::Nil => Ok(Execution::WatchedKeyChanged),
+            Value::Array(replies) if replies.len() == commands.reply_count() => {
+                for (meaning, reply) in commands.expected_replies().zip(replies) {
+                    handle_reply(meaning, reply)?;
+                }
+                Ok(Execution::Executed)
+            }
+            Value::ServerError(error) => Err(classify_reply(&error)),
+            _ => Err(RedisFault::Unreachable("the reply to EXEC does not fit the commands".to_owned())),
+        }
+    }
+
+    /// Sends `commands`, which Redis checks but does not execute.
+    pub(crate) fn discard<R: Copy>(self, commands: &mut CommandList<R>) -> Result<(), RedisFault> {
+        let connection = self.connection;
+        connection.send(commands.bytes_ending_with(b"DISCARD"))?;
+        (0..=commands.reply_count()).try_for_each(|_| connection.expect_success())
+    }
+}
+
+/// Returns the fault of a reply that must not be an error.
+pub(crate) fn expect_success(reply: Value) -> Result<(), RedisFault> {
+    find_server_error(reply).map_or(Ok(()), |error| Err(classify_reply(&error)))
+}
+
+pub(crate) fn find_server_error(reply: Value) -> Option<ServerError> {
+    match reply {
+        Value::ServerError(error) => Some(error),
+        _ => None,
+    }
+}
+
+/// Parses the reply to `CLIENT INFO`: `id=3 addr=127.0.0.1:60052 …`.
+fn parse_client_info(info: &str) -> Option<ConnectionIdentity> {
+    let value = |name: &str| {
+        info.split_ascii_whitespace().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+    };
+    Some(ConnectionIdentity { client_id: value("id")?, client_address: value("addr")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_tells_who_we_are() {
+        let info = "id=3 addr=127.0.0.1:60052 laddr=127.0.0.1:6379 fd=8 name= user=default";
+        let expected = ConnectionIdentity { client_id: "3".to_owned(), client_address: "127.0.0.1:60052".to_owned() };
+        assert_eq!(parse_client_info(info), Some(expected));
+        assert_eq!(parse_client_info("laddr=127.0.0.1:6379"), None);
+    }
+}

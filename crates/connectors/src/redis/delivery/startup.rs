@@ -1,0 +1,76 @@
+//! The first connection of a writer: waits until Redis would take rows of the pipeline.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use windrow_engine::{Halt, StopSignal};
+use windrow_spec::Pipeline;
+
+use super::connection::RedisConnection;
+use super::retry_pause::RetryPause;
+use super::transaction::TransactionClient;
+use crate::outage::OutageTracker;
+use crate::redis::address::RedisAddress;
+use crate::redis::fault::halt_for_fault;
+use crate::redis::observe::outage_log::{log_outage, log_recovery};
+use crate::redis::settings::RedisWriterSettings;
+
+/// How often the start, while it waits, checks for a stop request.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Connects to Redis, and retries until it would take rows of `pipeline` behind the fence `fence_key`.
+///
+/// # Errors
+/// A fault that no retry mends; [`Halt::NotReachable`] after the start timeout or a stop request.
+pub(crate) fn connect_when_ready(
+    address: &RedisAddress,
+    pipeline: &Pipeline,
+    fence_key: &str,
+    settings: &RedisWriterSettings,
+    stop: &StopSignal,
+) -> Result<TransactionClient, Halt> {
+    let began = Instant::now();
+    let mut outage = OutageTracker::default();
+    let mut retry_pause = RetryPause::new(settings);
+    let mut attempts = 0_u32;
+    loop {
+        attempts += 1;
+        let client = RedisConnection::open(address, settings, &mut None).and_then(|connection| {
+            let mut client = TransactionClient::new(connection);
+            client.check_accepts_rows(&pipeline.sink.redis().views, &pipeline.event.schema, fence_key)?;
+            Ok(client)
+        });
+        let fault = match client {
+            Ok(client) => {
+                log_recovery(outage.record_success(), address);
+                return Ok(client);
+            }
+            Err(fault) => fault,
+        };
+        if !fault.class().may_retry() {
+            return Err(halt_for_fault(address, &fault));
+        }
+        let reason = fault.reason();
+        log_outage(outage.record_failure(reason), address, reason);
+        let resume = Instant::now() + retry_pause.next_pause();
+        loop {
+            let waited = began.elapsed();
+            if stop.is_requested() {
+                return Err(Halt::NotReachable(format!(
+                    "stopped while waiting for Redis at {address} (sink.redis.url): {reason}"
+                )));
+            }
+            if settings.start_timeout.is_some_and(|timeout| waited >= timeout) {
+                return Err(Halt::NotReachable(format!(
+                    "Redis at {address} (sink.redis.url) was not ready within {:.0} s; {attempts} attempts, the last one: \
+                     {reason}. Start Redis, correct sink.redis.url, or allow more time with --start-timeout",
+                    waited.as_secs_f64()
+                )));
+            }
+            if Instant::now() >= resume {
+                break;
+            }
+            thread::sleep(STOP_POLL_INTERVAL.min(resume.saturating_duration_since(Instant::now())));
+        }
+    }
+}

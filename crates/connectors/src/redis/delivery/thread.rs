@@ -1,0 +1,179 @@
+//! The thread that writes to Redis.
+//!
+//! Owns: reconnecting, retrying, ending. Does not own: what is sent (transactions), memory and order (the queue).
+//! After a crash: nothing here survives or needs to; what was not acknowledged is computed again.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use windrow_engine::{ClaimOutcome, Halt};
+
+use super::connection::{ConnectionIdentity, RedisConnection};
+use super::queue::{WriteQueue, WriterTask};
+use super::retry_pause::RetryPause;
+use super::transaction::{ClaimResult, FencedAttempt, TransactionClient};
+use crate::redis::address::RedisAddress;
+use crate::redis::fault::{RedisFault, halt_for_fault};
+use crate::redis::fence::claim::PendingClaim;
+use crate::redis::fence::granted::GrantedFences;
+use crate::redis::observe::outage_log::{log_outage, log_recovery};
+use crate::redis::observe::refused_row_log::RefusedRowLog;
+use crate::redis::rows::batch::InFlightBatch;
+use crate::redis::settings::RedisWriterSettings;
+
+/// Everything that the thread owns.
+pub(crate) struct WriterThread {
+    address: RedisAddress,
+    settings: RedisWriterSettings,
+    queue: Arc<WriteQueue>,
+    granted_fences: GrantedFences,
+    client: Option<TransactionClient>,
+    /// The connection closed last, while it may still have commands on their way.
+    abandoned_connection: Option<ConnectionIdentity>,
+    retry_pause: RetryPause,
+    refused_row_log: RefusedRowLog,
+}
+
+/// The time to retry is over, or Redis turned out to be unusable: the writer ends.
+struct WriterClosed;
+
+impl WriterThread {
+    pub(crate) fn new(
+        address: RedisAddress,
+        settings: RedisWriterSettings,
+        queue: Arc<WriteQueue>,
+        granted_fences: GrantedFences,
+        client: TransactionClient,
+    ) -> Self {
+        let retry_pause = RetryPause::new(&settings);
+        Self {
+            address,
+            settings,
+            queue,
+            granted_fences,
+            client: Some(client),
+            abandoned_connection: None,
+            retry_pause,
+            refused_row_log: RefusedRowLog::default(),
+        }
+    }
+
+    /// Works until the queue is closed or Redis turns out to be unusable.
+    pub(crate) fn run(mut self) {
+        let _end_queue = EndQueueOnDrop(Arc::clone(&self.queue));
+        while let Some(task) = self.queue.next_task(self.settings.idle_check_interval) {
+            let done = match task {
+                WriterTask::Write(batch) => self.write_batch(batch),
+                WriterTask::Claim(pending) => self.claim_partition(&pending),
+            };
+            if done.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn write_batch(&mut self, batch: InFlightBatch) -> Result<(), WriterClosed> {
+        let mut duration = Duration::ZERO;
+        let write = |client: &mut TransactionClient, fences: &mut GrantedFences| {
+            let began = Instant::now();
+            let attempt = client.write_batch(&batch, fences);
+            duration = began.elapsed();
+            attempt
+        };
+        let Some(outcome) = self.retry_until_done(|| true, write)? else { return Ok(()) };
+        let mut refusals = outcome.refusals.iter().peekable();
+        for row in batch.rows() {
+            if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.index) {
+                self.refused_row_log.log_refused_row(row.redis_key(), &refusal.reason);
+            }
+        }
+        self.queue.complete_batch(batch, outcome, duration);
+        Ok(())
+    }
+
+    fn claim_partition(&mut self, pending: &PendingClaim) -> Result<(), WriterClosed> {
+        let claim = &pending.claim;
+        let key = self.granted_fences.fence_key(claim.partition);
+        let mut sent_text = None;
+        let attempt =
+            |client: &mut TransactionClient, _: &mut GrantedFences| client.claim_fence(claim, &key, &mut sent_text);
+        let outcome = match self.retry_until_done(|| pending.is_awaited(), attempt)? {
+            None => return Ok(()),
+            Some(ClaimResult::Stale(epoch)) => ClaimOutcome::Stale(epoch),
+            Some(ClaimResult::Granted(value)) => {
+                let rows = value.row_counts.iter().map(|count| count.rows).collect();
+                self.granted_fences.record_granted(claim.partition, value);
+                ClaimOutcome::Granted(rows)
+            }
+        };
+        self.queue.answer_claim(pending, outcome);
+        Ok(())
+    }
+
+    /// Repeats `attempt` until it is done. Returns `None` if the result is no longer `awaited`.
+    fn retry_until_done<T>(
+        &mut self,
+        awaited: impl Fn() -> bool,
+        mut attempt: impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttempt<T>, RedisFault>,
+    ) -> Result<Option<T>, WriterClosed> {
+        while awaited() {
+            let pause = match self.attempt_once(&mut attempt) {
+                Ok(attempt) => {
+                    log_recovery(self.queue.statistics().record_success(), &self.address);
+                    self.retry_pause.reset();
+                    match attempt {
+                        FencedAttempt::Done(result) => return Ok(Some(result)),
+                        FencedAttempt::FenceChanged => Duration::ZERO,
+                    }
+                }
+                Err(fault) if !fault.is_retried_while_running() => {
+                    self.queue.set_halt(halt_for_fault(&self.address, &fault));
+                    return Err(WriterClosed);
+                }
+                Err(fault) => {
+                    // A new connection may lead to another server, and has no half-open transaction.
+                    if let Some(client) = self.client.take() {
+                        self.abandoned_connection = client.into_connection().into_identity();
+                    }
+                    let reason = fault.reason();
+                    log_outage(self.queue.statistics().record_failure(reason), &self.address, reason);
+                    self.retry_pause.next_pause()
+                }
+            };
+            if !self.queue.pause_unless_closed(pause) {
+                return Err(WriterClosed);
+            }
+        }
+        Ok(None)
+    }
+
+    fn attempt_once<T>(
+        &mut self,
+        attempt: &mut impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttempt<T>, RedisFault>,
+    ) -> Result<FencedAttempt<T>, RedisFault> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            None => {
+                let connection = RedisConnection::open(&self.address, &self.settings, &mut self.abandoned_connection)?;
+                self.queue.statistics().record_reconnect();
+                self.client.insert(TransactionClient::new(connection))
+            }
+        };
+        attempt(client, &mut self.granted_fences)
+    }
+}
+
+/// Wakes all workers that wait for the writer when it ends, also by a panic.
+struct EndQueueOnDrop(Arc<WriteQueue>);
+
+impl Drop for EndQueueOnDrop {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.set_halt(Halt::Output(
+                "the thread that writes to Redis panicked; this is a bug in Windrow".to_owned(),
+            ));
+        }
+        self.0.mark_writer_ended();
+    }
+}

@@ -1,0 +1,107 @@
+//! A worker's claim to a partition, and what it does to the stored fence.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use windrow_engine::{ClaimOutcome, Epoch, PartitionClaim, ViewRowCount};
+
+use super::value::FenceValue;
+
+/// A claim that waits in the queue, shared by the worker that made it and the writer thread.
+#[derive(Debug)]
+pub(crate) struct PendingClaim {
+    pub(crate) claim: PartitionClaim,
+    outcome: Mutex<Option<ClaimOutcome>>,
+    abandoned: AtomicBool,
+}
+
+impl PendingClaim {
+    pub(crate) fn new(claim: PartitionClaim) -> Self {
+        Self { claim, outcome: Mutex::new(None), abandoned: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn set_outcome(&self, outcome: ClaimOutcome) {
+        *self.outcome.lock() = Some(outcome);
+    }
+
+    pub(crate) fn take_outcome(&self) -> Option<ClaimOutcome> {
+        self.outcome.lock().take()
+    }
+
+    /// Records that the worker no longer waits for the outcome.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    /// Whether the worker still waits for the outcome.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.abandoned.load(Ordering::Acquire)
+    }
+}
+
+/// What a claim does to a stored fence.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum ClaimDecision {
+    /// The claim is granted and this value is written.
+    Grant(FenceValue),
+    /// The stored fence has this epoch, which is not smaller than the claim's.
+    Stale(Epoch),
+}
+
+/// Applies `claim` to the fence `stored`. Rows counted there from the same beginning stay counted.
+pub(crate) fn apply_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
+    if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
+        return ClaimDecision::Stale(stored.epoch);
+    }
+    let mut row_counts = claim.row_counts.clone();
+    for count in &mut row_counts {
+        if let Some(known) = stored.and_then(|stored| find_same_count(stored, count)) {
+            count.rows = count.rows.max(known.rows);
+        }
+    }
+    ClaimDecision::Grant(FenceValue { epoch: claim.epoch, row_counts })
+}
+
+/// Returns how many rows that `claim` counts are missing in the fence `stored`: 0 where all are there or the counts have
+/// different beginnings.
+pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionClaim) -> u64 {
+    let missing = claim.row_counts.iter().map(|count| match stored {
+        None => count.rows,
+        Some(stored) => find_same_count(stored, count).map_or(0, |known| count.rows.saturating_sub(known.rows)),
+    });
+    missing.sum()
+}
+
+/// Finds the count of the same view with the same beginning.
+fn find_same_count<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
+    let known = stored.row_counts.iter().find(|known| known.view == count.view);
+    known.filter(|known| known.beginning == count.beginning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(view: &str, beginning: u64, rows: u64) -> ViewRowCount {
+        ViewRowCount { view: view.to_owned(), beginning, rows }
+    }
+
+    #[test]
+    fn a_claim_keeps_what_was_counted_since_the_same_epoch() {
+        let stored =
+            FenceValue { epoch: 5, row_counts: vec![count("a", 1, 10), count("b", 1, 10), count("gone", 1, 10)] };
+        let row_counts = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 7)];
+        let mut claim = PartitionClaim { partition: 0, epoch: 6, row_counts };
+        let granted = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 10)];
+        assert_eq!(
+            apply_claim(Some(&stored), &claim),
+            ClaimDecision::Grant(FenceValue { epoch: 6, row_counts: granted })
+        );
+        let unowned = FenceValue { epoch: 6, row_counts: claim.row_counts.clone() };
+        assert_eq!(apply_claim(None, &claim), ClaimDecision::Grant(unowned));
+        for epoch in [4, 5] {
+            claim.epoch = epoch;
+            assert_eq!(apply_claim(Some(&stored), &claim), ClaimDecision::Stale(5));
+        }
+    }
+}

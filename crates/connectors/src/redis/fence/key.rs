@@ -1,0 +1,49 @@
+//! The Redis keys of fences.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use windrow_engine::Partition;
+
+/// The beginning of all fence keys. No row may have such a key.
+const FENCE_KEY_PREFIX: &str = "windrow:fence:";
+
+/// The characters that are percent-encoded in the names of a key or a value.
+pub(crate) const ESCAPED_CHARS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
+
+/// Whether `redis_key` is reserved for fences.
+pub(crate) fn is_fence_key(redis_key: &[u8]) -> bool {
+    redis_key.starts_with(FENCE_KEY_PREFIX.as_bytes())
+}
+
+/// The fence keys of a job. Another pipeline or consumer group has other keys.
+#[derive(Clone, Debug)]
+pub(crate) struct FenceKeys {
+    prefix: String,
+}
+
+impl FenceKeys {
+    pub(crate) fn new(pipeline: &str, group: &str) -> Self {
+        let [pipeline, group] = [pipeline, group].map(|part| utf8_percent_encode(part, ESCAPED_CHARS));
+        Self { prefix: format!("{FENCE_KEY_PREFIX}{pipeline}:{group}:") }
+    }
+
+    pub(crate) fn key_of(&self, partition: Partition) -> String {
+        format!("{}{partition}", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_different_jobs_differ() {
+        let key = |pipeline, group| FenceKeys::new(pipeline, group).key_of(7);
+        assert_eq!(
+            key("ecommerce", "feature-engineering-group"),
+            "windrow:fence:ecommerce:feature-engineering-group:7"
+        );
+        assert_eq!(key("a", "b:c 한\n%"), "windrow:fence:a:b%3Ac%20%ED%95%9C%0A%25:7");
+        assert_ne!(key("a", "b:c"), key("a:b", "c"));
+        assert!(is_fence_key(key("a", "b").as_bytes()) && !is_fence_key(b"windrow:"));
+    }
+}

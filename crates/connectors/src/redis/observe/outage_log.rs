@@ -1,0 +1,28 @@
+//! The log lines about outages of Redis.
+
+use std::time::Duration;
+
+use crate::outage::OutageNotice;
+use crate::redis::address::RedisAddress;
+
+/// Logs that Redis at `address` does not take rows, where a log line is due.
+pub(crate) fn log_outage(notice: Option<OutageNotice>, address: &RedisAddress, reason: &str) {
+    match notice {
+        None => {}
+        Some(OutageNotice::Began) => {
+            tracing::warn!(%address, reason, "waiting for Redis (sink.redis.url)");
+        }
+        Some(OutageNotice::Continues(duration)) => {
+            let seconds = duration.as_secs();
+            tracing::warn!(%address, reason, seconds, "still waiting for Redis (sink.redis.url)");
+        }
+    }
+}
+
+/// Logs that Redis at `address` takes rows again, if an outage has ended.
+pub(crate) fn log_recovery(ended: Option<Duration>, address: &RedisAddress) {
+    if let Some(duration) = ended {
+        let seconds = format_args!("{:.1}", duration.as_secs_f64());
+        tracing::info!(%address, seconds, "Redis is reachable again");
+    }
+}

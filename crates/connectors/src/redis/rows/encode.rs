@@ -1,0 +1,134 @@
+//! From a row to the commands that write it.
+//!
+//! Owns: the commands of a row and the text of its values. Does not own: transactions.
+//! Invariant: no allocation per row or value once the buffers have grown.
+
+use windrow_core::{Row, Value};
+use windrow_engine::FenceToken;
+use windrow_spec::{KeyTemplate, Pipeline};
+
+use super::batch::{EncodedRow, RowBatch};
+use crate::redis::wire::append_bulk_string;
+use crate::text::{write_double, write_integer};
+
+/// The parts of a view's rows that are the same in every row, encoded once.
+#[derive(Clone, Debug)]
+struct ViewEncoding {
+    key_template: KeyTemplate,
+    encoded_fields: Vec<Vec<u8>>,
+    encoded_ttl: Vec<u8>,
+}
+
+/// Encodes the rows of a pipeline. All fields but the first two are buffers that one call fills and the next reuses.
+#[derive(Clone, Debug)]
+pub(crate) struct RowEncoder {
+    entity_field: Vec<u8>,
+    view_encodings: Vec<ViewEncoding>,
+    redis_key: Vec<u8>,
+    present_fields: Vec<u8>,
+    absent_fields: Vec<u8>,
+    value_text: Vec<u8>,
+}
+
+impl RowEncoder {
+    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+        let view_encodings = pipeline.redis_views().map(|(view, redis)| ViewEncoding {
+            key_template: redis.key.clone(),
+            encoded_fields: view.features.iter().map(|feature| encode_bulk_string(feature.name.as_bytes())).collect(),
+            encoded_ttl: encode_bulk_string(redis.ttl_ms.to_string().as_bytes()),
+        });
+        Self {
+            entity_field: encode_bulk_string(pipeline.event.schema.key_name().as_bytes()),
+            view_encodings: view_encodings.collect(),
+            redis_key: Vec::new(),
+            present_fields: Vec::new(),
+            absent_fields: Vec::new(),
+            value_text: Vec::new(),
+        }
+    }
+
+    /// Appends `row` to `batch`: `HSET` with every feature that has a value, `HDEL` with those that have none,
+    /// `PEXPIRE`.
+    pub(crate) fn encode_row(&mut self, fence_token: FenceToken, row: &Row<'_>, batch: &mut RowBatch) {
+        let Self { entity_field, view_encodings, redis_key, present_fields, absent_fields, value_text } = self;
+        let Some(encoding) = view_encodings.get(row.view.0) else { return };
+        redis_key.clear();
+        encoding.key_template.append_key(redis_key, row.key, row.window);
+        present_fields.clear();
+        absent_fields.clear();
+        let (mut present_count, mut absent_count) = (0, 0);
+        for (field, value) in encoding.encoded_fields.iter().zip(row.features()) {
+            if append_field(present_fields, value_text, field, value) {
+                present_count += 1;
+            } else {
+                absent_fields.extend_from_slice(field);
+                absent_count += 1;
+            }
+        }
+
+        let commands = batch.commands_mut();
+        let start = commands.position();
+        commands.start_command(b"HSET", 1 + 2 + 2 * present_count);
+        let redis_key_range = commands.append_argument(redis_key);
+        commands.append_encoded_arguments(entity_field);
+        commands.append_argument(row.key.as_bytes());
+        commands.append_encoded_arguments(present_fields);
+        if absent_count > 0 {
+            commands.start_command(b"HDEL", 1 + absent_count);
+            commands.append_argument(redis_key);
+            commands.append_encoded_arguments(absent_fields);
+        }
+        commands.start_command(b"PEXPIRE", 2);
+        commands.append_argument(redis_key);
+        commands.append_encoded_arguments(&encoding.encoded_ttl);
+        let encoded = EncodedRow { redis_key_range, commands: commands.span_since(start) };
+        batch.push(encoded, fence_token, row.view, row.number);
+    }
+}
+
+/// Appends `field` and the text of `value`, and returns whether it did: a NULL has no field.
+fn append_field(out: &mut Vec<u8>, scratch: &mut Vec<u8>, field: &[u8], value: Value<'_>) -> bool {
+    scratch.clear();
+    let text = match value {
+        Value::Null => return false,
+        Value::String(text) => text.as_bytes(),
+        Value::Boolean(truth) => if truth { "true" } else { "false" }.as_bytes(),
+        Value::Long(number) => {
+            write_integer(scratch, number);
+            scratch
+        }
+        Value::Double(number) => {
+            write_double(scratch, number);
+            scratch
+        }
+    };
+    out.extend_from_slice(field);
+    append_bulk_string(out, text);
+    true
+}
+
+fn encode_bulk_string(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    append_bulk_string(&mut out, text);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_one_text_each_and_null_has_none() {
+        let encoded = |value| {
+            let (mut out, mut scratch) = (Vec::new(), b"left over".to_vec());
+            append_field(&mut out, &mut scratch, b"", value).then(|| String::from_utf8(out).expect("UTF-8"))
+        };
+        assert_eq!(encoded(Value::Null), None);
+        assert_eq!(encoded(Value::Double(29.99)).as_deref(), Some("$5\r\n29.99\r\n"));
+        assert_eq!(encoded(Value::Double(0.0)).as_deref(), Some("$3\r\n0.0\r\n"));
+        assert_eq!(encoded(Value::Long(-7)).as_deref(), Some("$2\r\n-7\r\n"));
+        assert_eq!(encoded(Value::Boolean(true)).as_deref(), Some("$4\r\ntrue\r\n"));
+        assert_eq!(encoded(Value::String("한")).as_deref(), Some("$3\r\n한\r\n"));
+        assert_eq!(encoded(Value::String("")).as_deref(), Some("$0\r\n\r\n"));
+    }
+}

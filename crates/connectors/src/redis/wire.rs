@@ -1,0 +1,172 @@
+//! Redis' wire format for commands: an array of length-prefixed strings.
+//!
+//! Owns: encoding and decoding commands, and counting them. Does not own: which commands are sent, and replies.
+//! Invariant: [`CommandBuffer`] counts each command as it is encoded, so bytes and count always agree.
+
+use std::ops::Range;
+
+/// Encoded commands, back to back, and how many they are.
+#[derive(Default, Debug)]
+pub(crate) struct CommandBuffer {
+    bytes: Vec<u8>,
+    command_count: usize,
+}
+
+/// Some neighbouring commands of a [`CommandBuffer`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct CommandSpan {
+    pub(crate) bytes: Range<usize>,
+    pub(crate) command_count: usize,
+}
+
+/// The end of a [`CommandBuffer`] at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferPosition {
+    byte: usize,
+    command: usize,
+}
+
+impl CommandBuffer {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), command_count: 0 }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn command_count(&self) -> usize {
+        self.command_count
+    }
+
+    /// Returns the bytes allocated, used or not.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Removes all commands and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.command_count = 0;
+    }
+
+    /// Returns where the next command will start.
+    pub(crate) fn position(&self) -> BufferPosition {
+        BufferPosition { byte: self.bytes.len(), command: self.command_count }
+    }
+
+    /// Returns the commands appended since `start`.
+    pub(crate) fn span_since(&self, start: BufferPosition) -> CommandSpan {
+        CommandSpan { bytes: start.byte..self.bytes.len(), command_count: self.command_count - start.command }
+    }
+
+    /// Starts a command with `argument_count` arguments after its name; the caller appends exactly that many.
+    pub(crate) fn start_command(&mut self, name: &[u8], argument_count: usize) {
+        self.bytes.push(b'*');
+        append_length(&mut self.bytes, 1 + argument_count);
+        append_bulk_string(&mut self.bytes, name);
+        self.command_count += 1;
+    }
+
+    /// Appends one argument and returns where it lies in the bytes, without its length.
+    pub(crate) fn append_argument(&mut self, argument: &[u8]) -> Range<usize> {
+        append_bulk_string(&mut self.bytes, argument);
+        let end = self.bytes.len() - 2;
+        end - argument.len()..end
+    }
+
+    /// Appends arguments that [`append_bulk_string`] has encoded.
+    pub(crate) fn append_encoded_arguments(&mut self, arguments: &[u8]) {
+        self.bytes.extend_from_slice(arguments);
+    }
+
+    /// Appends a whole command: its name, then its arguments.
+    pub(crate) fn append_command(&mut self, words: &[&[u8]]) {
+        if let Some((name, arguments)) = words.split_first() {
+            self.start_command(name, arguments.len());
+            for argument in arguments {
+                append_bulk_string(&mut self.bytes, argument);
+            }
+        }
+    }
+
+    /// Appends the commands in `span` of `source`.
+    pub(crate) fn append_span(&mut self, source: &Self, span: &CommandSpan) {
+        self.bytes.extend_from_slice(&source.bytes[span.bytes.clone()]);
+        self.command_count += span.command_count;
+    }
+}
+
+/// Appends one length-prefixed string, as arguments are encoded.
+pub(crate) fn append_bulk_string(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'$');
+    append_length(out, text.len());
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn append_length(out: &mut Vec<u8>, length: usize) {
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Decodes commands that a [`CommandBuffer`] has encoded.
+pub(crate) struct CommandParser<'a>(&'a [u8]);
+
+impl<'a> CommandParser<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the next command with its arguments, or `None` at the end and where the bytes are no command.
+    pub(crate) fn next_command(&mut self) -> Option<Vec<&'a [u8]>> {
+        let count = self.next_length(b'*')?;
+        (0..count).map(|_| self.next_bulk_string()).collect()
+    }
+
+    fn next_bulk_string(&mut self) -> Option<&'a [u8]> {
+        let length = self.next_length(b'$')?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest.strip_prefix(b"\r\n")?;
+        Some(text)
+    }
+
+    fn next_length(&mut self, mark: u8) -> Option<usize> {
+        let rest = self.0.strip_prefix(&[mark])?;
+        let end = memchr::memchr(b'\r', rest)?;
+        self.0 = rest.get(end + 2..)?;
+        std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_length_prefixed_and_binary_safe() {
+        let mut out = CommandBuffer::default();
+        out.start_command(b"HLEN", 1);
+        let argument = out.append_argument(b"a\r\n\0$3");
+        assert_eq!(out.bytes(), b"*2\r\n$4\r\nHLEN\r\n$6\r\na\r\n\0$3\r\n");
+        assert_eq!(&out.bytes()[argument], b"a\r\n\0$3");
+    }
+
+    #[test]
+    fn a_span_holds_and_counts_its_commands() {
+        let mut source = CommandBuffer::default();
+        source.append_command(&[b"MULTI"]);
+        let start = source.position();
+        source.append_command(&[b"GET", b"a"]);
+        source.append_command(&[b"GET", b"b"]);
+        let span = source.span_since(start);
+        assert_eq!(span.command_count, 2);
+        let mut copy = CommandBuffer::default();
+        copy.append_span(&source, &span);
+        assert_eq!((copy.command_count(), source.command_count()), (2, 3));
+        let mut parser = CommandParser::new(copy.bytes());
+        assert_eq!(parser.next_command(), Some(vec![&b"GET"[..], b"a"]));
+        assert_eq!(parser.next_command(), Some(vec![&b"GET"[..], b"b"]));
+        assert_eq!(parser.next_command(), None);
+    }
+}
