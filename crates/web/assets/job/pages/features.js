@@ -142,7 +142,7 @@ function reasonsForNoRow({ feature_views }, context) {
 	const plan = context.plan();
 	const watermark = context.overview()?.totals.watermark_ms;
 	const delay = plan
-		? `, which is ${formatSetting(plan.watermark.max_out_of_orderness_ms)} behind the newest event`
+		? `, ${formatSetting(plan.watermark.max_out_of_orderness_ms)} behind the newest event,`
 		: "";
 	const closings = (plan?.feature_views ?? [])
 		.map(describeClosing)
@@ -152,7 +152,7 @@ function reasonsForNoRow({ feature_views }, context) {
 		.map(({ name, ttl_ms }) => `${name} after ${formatSetting(ttl_ms)}`);
 	return [
 		[
-			`Windows close by event time: a row comes when the watermark passes the end of a window${delay}.`,
+			`Windows close by event time: a row comes when the watermark${delay} passes the end of a window.`,
 			closings.length ? ` ${closings.join("; ")}.` : "",
 			isNumber(watermark)
 				? ` The watermark is at ${formatTime(watermark)}.`
