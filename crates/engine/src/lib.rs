@@ -1,7 +1,27 @@
-//! The engine: turns records into rows with one worker per thread.
+//! The engine: turns the records of partitions into rows of features, with one worker per thread.
 //!
-//! Owns: decoding, the worker loop, the interfaces to input and output, counters. Does not own: the meaning of windows
-//! (core), Kafka, Redis or files (connectors), flags and printing (the binary).
+//! A [`Worker`] polls its [`Source`], decodes each record, drives the shard of the record's partition and hands the rows to
+//! its [`Sink`]. A thread of its own claims partitions, restores their shards and writes their checkpoints, so that the
+//! loop never waits for the [`CheckpointStore`]. What a worker does is counted in [`WorkerMetrics`], for anyone to read.
+//!
+//! ```text
+//!             records                events                 rows
+//!   Source ─────────────► decoder ─────────────► shard ─────────────► Sink
+//!     ▲                      │                (windrow-core)            │
+//!     │                      │ not an event        │ snapshot           │ acknowledged
+//!     │                      ▼                     ▼                    ▼
+//!     │               DeadLetterSink        checkpoint thread ◄── the checkpoint may count
+//!     │                                            │
+//!     │                                            ▼
+//!     └─────── offsets are committed ◄────── CheckpointStore
+//! ```
+//!
+//! Owns: decoding, the worker, checkpoints, the interfaces to input, output and time, counters. Does not own: the meaning of
+//! windows (`windrow-core`); Kafka, Redis, files and object stores (`windrow-connectors`); flags and printing (the binary).
+//!
+//! Read first: the loop in [`worker/run_loop.rs`](../src/windrow_engine/worker/run_loop.rs.html), the life of a partition
+//! in [`worker/partition_phase.rs`](../src/windrow_engine/worker/partition_phase.rs.html), and what a checkpoint is in
+//! [`checkpoint.rs`](../src/windrow_engine/checkpoint.rs.html).
 
 pub mod checkpoint;
 mod clock;

@@ -1,5 +1,8 @@
+use bumpalo::Bump;
+use jiff::tz::TimeZone;
+
 use super::*;
-use windrow_core::{EventField, EventFormat, EventTime, FieldType, Value};
+use windrow_core::{EventField, EventFormat, EventSchema, EventTime, FieldType, Value};
 
 fn decoder() -> EventDecoder {
     let field = |name: &str, field_type| EventField { name: name.into(), field_type };

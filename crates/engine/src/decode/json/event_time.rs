@@ -5,8 +5,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use windrow_core::EventTime;
 
-use super::JsonDecodeContext;
-use crate::decode::{DecodeError, time, truncate_quoted};
+use super::context::JsonDecodeContext;
+use crate::decode::error::{DecodeError, truncate_quoted};
+use crate::decode::event_time_text;
 
 /// Reads the event time.
 #[derive(Clone, Copy)]
@@ -17,9 +18,9 @@ impl EventTimeReader<'_, '_> {
         "a time as text or a number of milliseconds"
     }
 
-    fn refuse<E: Error>(&self, found: &str) -> E {
+    fn wrong_type<E: Error>(&self, found: &str) -> E {
         self.0.report_decode_error(DecodeError::WrongType {
-            field: self.0.decoder.time_field.clone(),
+            field: self.0.rules.time_field.clone(),
             expected: self.expected(),
             found: truncate_quoted(found),
         })
@@ -28,7 +29,7 @@ impl EventTimeReader<'_, '_> {
     fn accept_event_time<E: Error>(&self, time: Result<EventTime, String>) -> Result<Option<EventTime>, E> {
         time.map(Some).map_err(|reason| {
             self.0.report_decode_error(DecodeError::InvalidEventTime {
-                field: self.0.decoder.time_field.clone(),
+                field: self.0.rules.time_field.clone(),
                 reason: reason.into(),
             })
         })
@@ -53,18 +54,18 @@ impl<'a> Visitor<'a> for EventTimeReader<'a, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.accept_event_time(time::parse_event_time(text, &self.0.decoder.time_zone))
+        self.accept_event_time(event_time_text::parse_event_time(text, &self.0.rules.time_zone))
     }
 
     fn visit_i64<E: Error>(self, ms: i64) -> Result<Self::Value, E> {
-        self.accept_event_time(time::event_time_from_integer(ms))
+        self.accept_event_time(event_time_text::event_time_from_integer(ms))
     }
 
     fn visit_u64<E: Error>(self, ms: u64) -> Result<Self::Value, E> {
-        self.accept_event_time(time::event_time_from_integer(i64::try_from(ms).unwrap_or(i64::MAX)))
+        self.accept_event_time(event_time_text::event_time_from_integer(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
     fn visit_f64<E: Error>(self, ms: f64) -> Result<Self::Value, E> {
-        self.accept_event_time(time::event_time_from_double(ms))
+        self.accept_event_time(event_time_text::event_time_from_double(ms))
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use windrow_core::{FieldType, Value};
 
-use super::JsonDecodeContext;
-use crate::decode::{DecodeError, truncate_quoted};
+use super::context::JsonDecodeContext;
+use crate::decode::error::{DecodeError, truncate_quoted};
 
 /// The value of a declared field.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ impl FieldValueReader<'_, '_> {
         }
     }
 
-    fn refuse<E: Error>(&self, found: &str) -> E {
+    fn wrong_type<E: Error>(&self, found: &str) -> E {
         self.context.report_decode_error(DecodeError::WrongType {
             field: self.name.into(),
             expected: self.expected(),
@@ -56,7 +56,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::String => Ok(Value::String(text)),
-            _ => Err(self.refuse(&Unexpected::Str(text).to_string())),
+            _ => Err(self.wrong_type(&Unexpected::Str(text).to_string())),
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     fn visit_bool<E: Error>(self, truth: bool) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::Boolean => Ok(Value::Boolean(truth)),
-            _ => Err(self.refuse(&Unexpected::Bool(truth).to_string())),
+            _ => Err(self.wrong_type(&Unexpected::Bool(truth).to_string())),
         }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
         match self.field_type {
             FieldType::Long => Ok(Value::Long(number)),
             FieldType::Double => Ok(Value::Double(number as f64)),
-            _ => Err(self.refuse(&Unexpected::Signed(number).to_string())),
+            _ => Err(self.wrong_type(&Unexpected::Signed(number).to_string())),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
         match (self.field_type, i64::try_from(number)) {
             (FieldType::Double, _) => Ok(Value::Double(number as f64)),
             (FieldType::Long, Ok(number)) => Ok(Value::Long(number)),
-            _ => Err(self.refuse(&Unexpected::Unsigned(number).to_string())),
+            _ => Err(self.wrong_type(&Unexpected::Unsigned(number).to_string())),
         }
     }
 
@@ -92,7 +92,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
             FieldType::Double => Ok(Value::Double(number)),
             // What `serde_json` makes of `-0`, which is an integer (and of `-0.0`, which it cannot tell from it).
             FieldType::Long if number == 0.0 && number.is_sign_negative() => Ok(Value::Long(0)),
-            _ => Err(self.refuse(&Unexpected::Float(number).to_string())),
+            _ => Err(self.wrong_type(&Unexpected::Float(number).to_string())),
         }
     }
 }

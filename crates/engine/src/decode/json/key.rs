@@ -5,13 +5,14 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
-use super::JsonDecodeContext;
-use crate::decode::{DecodeError, EventDecoder, truncate_quoted};
+use super::context::JsonDecodeContext;
+use crate::decode::error::{DecodeError, truncate_quoted};
+use crate::decode::rules::DecodeRules;
 
 pub(super) enum EntityKeyText<'a> {
     Text(&'a str),
     Null,
-    /// A number whose text serde does not hand on.
+    /// A number whose text serde does not pass on.
     Fraction,
 }
 
@@ -24,9 +25,9 @@ impl EntityKeyReader<'_, '_> {
         "a string or a number"
     }
 
-    fn refuse<E: Error>(&self, found: &str) -> E {
+    fn wrong_type<E: Error>(&self, found: &str) -> E {
         self.0.report_decode_error(DecodeError::WrongType {
-            field: self.0.decoder.schema.key_name().into(),
+            field: self.0.rules.schema.key_name().into(),
             expected: self.expected(),
             found: truncate_quoted(found),
         })
@@ -72,7 +73,7 @@ impl<'a> Visitor<'a> for EntityKeyReader<'a, '_> {
 }
 
 /// The text of a numeric key as the record spells it. The record is known to be well-formed JSON with one such member.
-pub(super) fn find_numeric_key_text<'a>(decoder: &EventDecoder, text: &'a str) -> Result<&'a str, DecodeError> {
+pub(super) fn find_numeric_key_text<'a>(rules: &DecodeRules, text: &'a str) -> Result<&'a str, DecodeError> {
     struct KeyTextFinder<'d>(&'d str);
     impl<'a> Visitor<'a> for KeyTextFinder<'_> {
         type Value = Option<&'a RawValue>;
@@ -91,7 +92,7 @@ pub(super) fn find_numeric_key_text<'a>(decoder: &EventDecoder, text: &'a str) -
             Ok(found)
         }
     }
-    let name = decoder.schema.key_name();
+    let name = rules.schema.key_name();
     serde_json::Deserializer::from_str(text)
         .deserialize_map(KeyTextFinder(name))
         .map_err(|error| DecodeError::InvalidJson(truncate_quoted(&error.to_string())))?

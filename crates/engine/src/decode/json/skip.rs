@@ -1,13 +1,13 @@
-//! Values that nobody declared.
+//! Members that the schema does not declare.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::decode::MAX_DEPTH;
+use crate::decode::limits::MAX_DEPTH;
 
 /// Walks over a value of any shape. Goes through `deserialize_any` because that, unlike serde's own way of ignoring a
-/// value, counts the depth ([`MAX_DEPTH`] is `serde_json`'s limit) and so also bounds what is only skipped.
+/// value, counts the depth ([`MAX_DEPTH`] is `serde_json`'s limit), and so bounds what is only skipped.
 pub(super) struct IgnoredValueReader;
 
 const _: () = assert!(MAX_DEPTH == 128, "serde_json's recursion limit is fixed at 128");

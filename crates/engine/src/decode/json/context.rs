@@ -1,0 +1,39 @@
+//! What the readers of one record share.
+
+use std::cell::Cell;
+
+use bumpalo::Bump;
+use serde::de::Error;
+use windrow_core::Value;
+
+use crate::decode::error::DecodeError;
+use crate::decode::rules::DecodeRules;
+
+/// What the readers of one record share. The decode error travels beside serde's errors, which carry only text.
+#[derive(Clone, Copy)]
+pub(super) struct JsonDecodeContext<'a, 'c> {
+    pub(super) rules: &'a DecodeRules,
+    pub(super) arena: &'a Bump,
+    pub(super) decode_error: &'c Cell<Option<DecodeError>>,
+}
+
+impl<'a> JsonDecodeContext<'a, '_> {
+    /// Keeps `error`, and returns an error of serde's that stands for it.
+    pub(super) fn report_decode_error<E: Error>(&self, error: DecodeError) -> E {
+        self.decode_error.set(Some(error));
+        E::custom("")
+    }
+
+    pub(super) fn set_field_once<E: Error>(
+        &self,
+        place: &mut Option<Value<'a>>,
+        value: Value<'a>,
+        name: &str,
+    ) -> Result<(), E> {
+        if place.is_some() {
+            return Err(self.report_decode_error(DecodeError::DuplicateField(name.into())));
+        }
+        *place = Some(value);
+        Ok(())
+    }
+}
