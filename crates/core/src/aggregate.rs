@@ -1,30 +1,33 @@
 //! Accumulators: how a view's features are folded event by event, merged pane by pane, and read as a row.
 //!
 //! Owns: the layout of accumulators and their arithmetic. Does not own: which events meet (panes and sessions decide).
-//! Invariants: (1) all-zero words and [`Held::Empty`] are the empty accumulator; (2) the first word of every
-//! accumulator counts the values folded into it, so "is it NULL" is "is it zero"; (3) merging is associative, and
-//! merging older into newer state in time order gives the value that folding the events in that order would give, up
-//! to the rounding of floating-point sums.
-//! Why this way: one flat array of words per entity and view is a quarter of the memory of a tree of boxed
-//! accumulators, is cleared and copied with `memcpy`, and is its own snapshot format. Only text and sketches, whose
-//! size varies, are held outside it.
+//! Invariants: (1) all-zero words and [`VariableAccumulator::Empty`] are the empty accumulator; (2) the first word of every
+//! fixed-size accumulator counts the values folded into it, so it is NULL where that word is zero; (3) merging is
+//! associative. Merging older and newer state in time order gives the value that folding the events in that order would
+//! give, up to the rounding of floating-point sums.
+//! Why this way: one flat array of words per entity and view takes a quarter of the memory of a tree of boxed
+//! accumulators. It is cleared and copied with `memcpy`, and is its own snapshot format. Only text and sketches, whose
+//! size varies, lie outside it.
 
-mod held;
-mod numeric;
+mod fixed_size;
+mod variable_size;
 
-pub(crate) use held::VariableAccumulator;
+pub(crate) use variable_size::VariableAccumulator;
 
-use crate::{Aggregate, Condition, Event, EventSchema, Feature, FieldId, FieldType, Literal, Value};
-use held::VariableSizeAggregator;
-use numeric::FixedSizeAggregator;
+use crate::condition::Condition;
+use crate::event::{Event, EventSchema, FieldId};
+use crate::value::{FieldType, Literal, Value};
+use crate::view::{Aggregate, Feature};
+use fixed_size::FixedSizeAggregator;
+use variable_size::VariableSizeAggregator;
 
-/// The accumulators of one pane or session, to be changed.
+/// The accumulators of one pane or session, for writing.
 pub(crate) struct RowAccumulatorsMut<'a> {
     pub(crate) words: &'a mut [u64],
     pub(crate) variable: &'a mut [VariableAccumulator],
 }
 
-/// The accumulators of one pane or session, to be read.
+/// The accumulators of one pane or session, for reading.
 #[derive(Clone, Copy)]
 pub(crate) struct RowAccumulators<'a> {
     pub(crate) words: &'a [u64],
@@ -39,7 +42,7 @@ pub(crate) struct FeatureAggregators {
     variable_count: usize,
 }
 
-/// One feature, compiled: where its accumulator lives and what happens to it.
+/// One feature, compiled.
 #[derive(Debug)]
 struct FeatureAggregator {
     condition: Option<Condition>,
@@ -47,11 +50,12 @@ struct FeatureAggregator {
     aggregator: PlacedAggregator,
 }
 
+/// What happens to a feature's accumulator, and where the accumulator lies in its row.
 #[derive(Debug)]
 enum PlacedAggregator {
-    /// Words `at .. at + fold.width()`.
+    /// In the words from index `at`.
     FixedSize { fold: FixedSizeAggregator, at: usize },
-    /// The held value at this index.
+    /// In the variable accumulator at index `at`.
     VariableSize { fold: VariableSizeAggregator, at: usize },
 }
 
@@ -61,7 +65,7 @@ impl FeatureAggregators {
         let features = features
             .iter()
             .map(|feature| {
-                let place = match compile_aggregate(feature.aggregate, schema) {
+                let aggregator = match compile_aggregate(feature.aggregate, schema) {
                     CompiledAggregate::FixedSize(fold) => {
                         let at = word_count;
                         word_count += fold.word_count();
@@ -72,64 +76,59 @@ impl FeatureAggregators {
                         PlacedAggregator::VariableSize { fold, at: variable_count - 1 }
                     }
                 };
-                FeatureAggregator {
-                    condition: feature.condition.clone(),
-                    default: feature.default.clone(),
-                    aggregator: place,
-                }
+                FeatureAggregator { condition: feature.condition.clone(), default: feature.default.clone(), aggregator }
             })
             .collect();
         Self { features, word_count, variable_count }
     }
 
-    /// Words one pane or session needs.
+    /// Returns the number of words of one pane or session.
     pub(crate) fn word_count(&self) -> usize {
         self.word_count
     }
 
-    /// Held values one pane or session needs.
+    /// Returns the number of variable accumulators of one pane or session.
     pub(crate) fn variable_count(&self) -> usize {
         self.variable_count
     }
 
-    /// Number of features.
     pub(crate) fn feature_count(&self) -> usize {
         self.features.len()
     }
 
-    /// Folds one event into `cells`.
-    pub(crate) fn fold_event(&self, cells: &mut RowAccumulatorsMut<'_>, event: &Event<'_>) {
-        for fold in &self.features {
-            if fold.condition.as_ref().is_some_and(|condition| !condition.matches(event.fields)) {
+    /// Folds one event into `row`.
+    pub(crate) fn fold_event(&self, row: &mut RowAccumulatorsMut<'_>, event: &Event<'_>) {
+        for feature in &self.features {
+            if feature.condition.as_ref().is_some_and(|condition| !condition.matches(event.fields)) {
                 continue;
             }
-            match &fold.aggregator {
-                PlacedAggregator::FixedSize { fold, at } => fold.fold(&mut cells.words[*at..], event),
-                PlacedAggregator::VariableSize { fold, at } => fold.fold(&mut cells.variable[*at], event),
+            match &feature.aggregator {
+                PlacedAggregator::FixedSize { fold, at } => fold.fold(&mut row.words[*at..], event),
+                PlacedAggregator::VariableSize { fold, at } => fold.fold(&mut row.variable[*at], event),
             }
         }
     }
 
-    /// Adds the accumulators of `newer` (later panes, or the later of two sessions) to `cells`.
-    pub(crate) fn merge_newer(&self, cells: &mut RowAccumulatorsMut<'_>, newer: RowAccumulators<'_>) {
-        for fold in &self.features {
-            match &fold.aggregator {
-                PlacedAggregator::FixedSize { fold, at } => fold.merge(&mut cells.words[*at..], &newer.words[*at..]),
+    /// Adds the accumulators of `newer` (a later pane, or the later of two sessions) to `row`.
+    pub(crate) fn merge_newer(&self, row: &mut RowAccumulatorsMut<'_>, newer: RowAccumulators<'_>) {
+        for feature in &self.features {
+            match &feature.aggregator {
+                PlacedAggregator::FixedSize { fold, at } => fold.merge(&mut row.words[*at..], &newer.words[*at..]),
                 PlacedAggregator::VariableSize { fold, at } => {
-                    fold.merge(&mut cells.variable[*at], &newer.variable[*at]);
+                    fold.merge(&mut row.variable[*at], &newer.variable[*at]);
                 }
             }
         }
     }
 
-    /// Feature `index`'s value, or its default where that is NULL.
-    pub(crate) fn feature_value<'a>(&'a self, index: usize, cells: RowAccumulators<'a>) -> Value<'a> {
-        let fold = &self.features[index];
-        let value = match &fold.aggregator {
-            PlacedAggregator::FixedSize { fold, at } => fold.value(&cells.words[*at..]),
-            PlacedAggregator::VariableSize { fold, at } => fold.value(&cells.variable[*at]),
+    /// Returns the value of feature `index`, or its default where the value is NULL.
+    pub(crate) fn feature_value<'a>(&'a self, index: usize, row: RowAccumulators<'a>) -> Value<'a> {
+        let feature = &self.features[index];
+        let value = match &feature.aggregator {
+            PlacedAggregator::FixedSize { fold, at } => fold.value(&row.words[*at..]),
+            PlacedAggregator::VariableSize { fold, at } => fold.value(&row.variable[*at]),
         };
-        match (value, &fold.default) {
+        match (value, &feature.default) {
             (Value::Null, Some(default)) => default.as_value(),
             (value, _) => value,
         }
@@ -143,10 +142,12 @@ enum CompiledAggregate {
 
 fn compile_aggregate(aggregate: Aggregate, schema: &EventSchema) -> CompiledAggregate {
     let by_type = |field: FieldId,
-                   words: fn(FieldId, FieldType) -> FixedSizeAggregator,
-                   held: fn(FieldId) -> VariableSizeAggregator| match schema.field_type(field) {
-        FieldType::String => CompiledAggregate::VariableSize(held(field)),
-        scalar => CompiledAggregate::FixedSize(words(field, scalar)),
+                   fixed_size: fn(FieldId, FieldType) -> FixedSizeAggregator,
+                   variable_size: fn(FieldId) -> VariableSizeAggregator| {
+        match schema.field_type(field) {
+            FieldType::String => CompiledAggregate::VariableSize(variable_size(field)),
+            scalar => CompiledAggregate::FixedSize(fixed_size(field, scalar)),
+        }
     };
     match aggregate {
         Aggregate::Count => CompiledAggregate::FixedSize(FixedSizeAggregator::Count),

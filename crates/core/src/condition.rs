@@ -1,11 +1,12 @@
 //! `where` conditions, compiled: a small tree evaluated once per event and feature.
 //!
-//! Owns: SQL's three-valued logic over an event's fields. Does not own: SQL text (the spec crate parses and type-checks
-//! it, so both sides of every comparison are of comparable types here).
+//! Owns: SQL's three-valued logic over an event's fields. Does not own: SQL text. The spec crate parses and type-checks it,
+//! so both sides of every comparison have comparable types here.
 
 use std::cmp::Ordering;
 
-use crate::{FieldId, Literal, Value};
+use crate::event::FieldId;
+use crate::value::{Literal, Value};
 
 /// A comparison operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +41,7 @@ impl ComparisonOperator {
 /// One side of a comparison.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Operand {
-    /// The event's field.
+    /// A field of the event.
     Field(FieldId),
     /// A constant; `None` is `NULL`.
     Literal(Option<Literal>),
@@ -64,24 +65,24 @@ pub enum Condition {
     In(Operand, Vec<Operand>),
     /// `operand IS NULL`; never unknown.
     IsNull(Operand),
-    /// A boolean field or constant standing alone.
+    /// A boolean field or constant on its own.
     IsTrue(Operand),
-    /// All of them.
+    /// Both sides.
     And(Box<Condition>, Box<Condition>),
-    /// Any of them.
+    /// At least one side.
     Or(Box<Condition>, Box<Condition>),
     /// The opposite; unknown stays unknown.
     Not(Box<Condition>),
 }
 
 impl Condition {
-    /// Whether the condition is true for an event with these `fields`; SQL's "unknown" is not true.
+    /// Returns whether the condition is true for an event with these `fields`. SQL's "unknown" is not true.
     #[must_use]
     pub fn matches(&self, fields: &[Value<'_>]) -> bool {
         self.evaluate(fields) == Some(true)
     }
 
-    /// SQL's three truth values: `None` is "unknown".
+    /// Returns one of SQL's three truth values: `None` is "unknown".
     fn evaluate(&self, fields: &[Value<'_>]) -> Option<bool> {
         match self {
             Self::Compare(left, comparison, right) => {
@@ -119,7 +120,7 @@ impl Condition {
     }
 }
 
-/// How two values compare, or `None` when SQL says "unknown".
+/// Compares two values; `None` where SQL says "unknown".
 pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
         (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
@@ -132,7 +133,7 @@ pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Orderi
     }
 }
 
-/// Exact, also where a `long` has no `double` of its own (beyond 2⁵³).
+/// Compares exactly, also where no `double` equals the `long` (beyond 2⁵³).
 #[allow(clippy::cast_possible_truncation)] // the range is checked first
 fn compare_long_double(long: i64, double: f64) -> Option<Ordering> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;

@@ -1,16 +1,16 @@
-//! Views in words: what is shown to people, and what a view's state is recognised by.
+//! Views as text: what pages show, and what a view's stored state is recognised by.
 //!
-//! Invariant: the texts never change for the same view. State is kept across a restart only where its view's
-//! [`FeatureView::definition`] is still the same to the letter, so another wording here would lose it; a test holds them.
+//! Invariant: the text of a view never changes. A restart keeps state only where the view's [`FeatureView::definition`] is
+//! identical, so a reworded definition would lose that state. A test holds the texts.
 
-use crate::{
-    Aggregate, ComparisonOperator, Condition, DurationUnit, EventSchema, FeatureView, FieldId, Literal, Operand,
-    WindowKind,
-};
+use crate::condition::{ComparisonOperator, Condition, Operand};
+use crate::event::{EventSchema, FieldId};
+use crate::value::Literal;
+use crate::view::{Aggregate, DurationUnit, FeatureView, WindowKind};
 
 impl FeatureView {
-    /// Everything about the view that its state depends on: entity key, window, and each feature's name, aggregate with
-    /// the type of its field, and condition. Not its own name, defaults, Redis key or TTL: they may change freely.
+    /// Returns everything that the view's state depends on: entity key, window, and every feature's name, aggregate with
+    /// the type of its field, and condition. The view's own name, defaults and sink settings are not part of it.
     #[must_use]
     pub fn definition(&self, schema: &EventSchema) -> String {
         let window = match self.window {
@@ -19,13 +19,13 @@ impl FeatureView {
         };
         let features = self.features.iter().map(|feature| {
             let aggregate = feature.aggregate.describe(schema);
-            let of = feature
+            let field_type = feature
                 .aggregate
                 .field()
                 .map(|field| format!("{} ", schema.field_type(field).name()))
                 .unwrap_or_default();
             let condition = feature.condition.as_ref().map(|condition| format!(" where {}", condition.to_sql(schema)));
-            format!("{}: {}{aggregate}{}", feature.name, of, condition.unwrap_or_default())
+            format!("{}: {field_type}{aggregate}{}", feature.name, condition.unwrap_or_default())
         });
         let features: Vec<_> = features.collect();
         format!("{window} of {} [{}]", quote_identifier(schema.key_name()), features.join("; "))
@@ -33,29 +33,29 @@ impl FeatureView {
 }
 
 impl Aggregate {
-    /// The aggregate as a person writes it: `count(*)`, `avg(price)`, `duration in seconds`.
+    /// Returns the aggregate as SQL would call it: `count(*)`, `avg(price)`, `duration in seconds`.
     #[must_use]
     pub fn describe(self, schema: &EventSchema) -> String {
-        let of = |aggregate: &str, field: FieldId| {
+        let call = |aggregate: &str, field: FieldId| {
             format!("{aggregate}({})", quote_identifier(&schema.fields()[field.0].name))
         };
         match self {
             Self::Count => "count(*)".to_owned(),
-            Self::CountField(field) => of("count", field),
-            Self::Sum(field) => of("sum", field),
-            Self::Avg(field) => of("avg", field),
-            Self::Min(field) => of("min", field),
-            Self::Max(field) => of("max", field),
-            Self::First(field) => of("first", field),
-            Self::Last(field) => of("last", field),
-            Self::CountDistinct(field) => of("count_distinct", field),
+            Self::CountField(field) => call("count", field),
+            Self::Sum(field) => call("sum", field),
+            Self::Avg(field) => call("avg", field),
+            Self::Min(field) => call("min", field),
+            Self::Max(field) => call("max", field),
+            Self::First(field) => call("first", field),
+            Self::Last(field) => call("last", field),
+            Self::CountDistinct(field) => call("count_distinct", field),
             Self::Duration(DurationUnit::Milliseconds) => "duration in milliseconds".to_owned(),
             Self::Duration(DurationUnit::Seconds) => "duration in seconds".to_owned(),
             Self::Duration(DurationUnit::Minutes) => "duration in minutes".to_owned(),
         }
     }
 
-    /// The field it is computed from.
+    /// Returns the field that the aggregate reads.
     const fn field(self) -> Option<FieldId> {
         match self {
             Self::Count | Self::Duration(_) => None,
@@ -72,7 +72,7 @@ impl Aggregate {
 }
 
 impl Condition {
-    /// The condition in SQL, as it was understood; every AND and OR inside another operator stands in parentheses.
+    /// Returns the condition as SQL. Every AND and OR inside another operator stands in parentheses.
     #[must_use]
     pub fn to_sql(&self, schema: &EventSchema) -> String {
         let operand = |operand: &Operand| operand_to_sql(operand, schema);
@@ -128,7 +128,7 @@ fn operand_to_sql(operand: &Operand, schema: &EventSchema) -> String {
     }
 }
 
-/// A field's name, in double quotes where SQL wants it so.
+/// Returns `name`, in double quotes where SQL requires them.
 fn quote_identifier(name: &str) -> String {
     let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if plain(name) && name.starts_with(|c: char| !c.is_ascii_digit()) {

@@ -1,6 +1,7 @@
-//! What a record says once it is decoded: an entity, a time, and the declared fields.
+//! A decoded record: an entity, a time, and the declared fields.
 
-use crate::{EventTime, FieldType, Value};
+use crate::time::EventTime;
+use crate::value::{FieldType, Value};
 
 /// How the bytes of a record encode an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -9,19 +10,19 @@ pub enum EventFormat {
     Json,
 }
 
-/// Position of a field in a [`EventSchema`] and in [`Event::fields`].
+/// Position of a field in an [`EventSchema`] and in [`Event::fields`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FieldId(pub usize);
 
 /// The entity key's position: always the first field, always text.
 pub const KEY_FIELD: FieldId = FieldId(0);
 
-/// A declared field.
+/// A declared field of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventField {
-    /// The JSON member it is read from.
+    /// The JSON member that the value is read from.
     pub name: Box<str>,
-    /// What its values must be.
+    /// The type that every value must have.
     pub field_type: FieldType,
 }
 
@@ -34,32 +35,32 @@ pub struct EventSchema {
 }
 
 impl EventSchema {
-    /// A schema with the entity key `key`, followed by `fields` in their declared order.
+    /// Creates a schema with the entity key `key`, followed by `fields` in their declared order.
     #[must_use]
     pub fn new(key: &str, fields: impl IntoIterator<Item = EventField>) -> Self {
         let key = EventField { name: key.into(), field_type: FieldType::String };
         Self { fields: std::iter::once(key).chain(fields).collect() }
     }
 
-    /// All fields; a field's position is its [`FieldId`].
+    /// Returns all fields; a field's position is its [`FieldId`].
     #[must_use]
     pub fn fields(&self) -> &[EventField] {
         &self.fields
     }
 
-    /// The entity key's name.
+    /// Returns the entity key's name.
     #[must_use]
     pub fn key_name(&self) -> &str {
         &self.fields[KEY_FIELD.0].name
     }
 
-    /// The field called `name`.
+    /// Returns the field called `name`.
     #[must_use]
     pub fn find_field(&self, name: &str) -> Option<FieldId> {
         self.fields.iter().position(|field| *field.name == *name).map(FieldId)
     }
 
-    /// The type of field `id`.
+    /// Returns the type of field `id`.
     #[must_use]
     pub fn field_type(&self, id: FieldId) -> FieldType {
         self.fields[id.0].field_type
@@ -69,9 +70,9 @@ impl EventSchema {
 /// One decoded event, borrowed from the record's bytes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Event<'a> {
-    /// The entity it belongs to (the user).
+    /// The entity that the event belongs to (the user).
     pub key: &'a str,
-    /// When it happened.
+    /// The event time.
     pub time: EventTime,
     /// One value per field of the [`EventSchema`], in its order; the first is the key again.
     pub fields: &'a [Value<'a>],

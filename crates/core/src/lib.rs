@@ -1,20 +1,44 @@
 //! Windrow's pure state machine: events of one partition in, rows of features out.
 //!
-//! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks,
+//! A [`Shard`] holds the state of one partition. It takes decoded [`Event`]s one by one, adds each to its windows, moves the
+//! watermark, and emits a [`Row`] for every window that the watermark closes. The crate has no clock, no I/O, no threads
+//! and no randomness: the same events in the same order give the same rows.
+//!
+//! ```text
+//!              ┌─ Shard: one partition ───────────────────────────────┐
+//!   Event ────►│ EntityTable           entity key ──► slot            │
+//!              │     │                                                │
+//!              │     ▼ for every view                                 │
+//!              │ SlidingState,         slot ──► panes or sessions     │
+//!              │ SessionState                   (AccumulatorTable)    │
+//!              │     │                                                │
+//!              │     ▼ Watermark: fires every window it has reached   │──► Row, LateEvent
+//!              └─────┬────────────────────────────────────────▲───────┘    (ShardOutput)
+//!                    │ begin_snapshot, continue_snapshot      │ ShardRestore
+//!                    ▼                                        │
+//!                 bytes of a snapshot ────────────────────────┘
+//! ```
+//!
+//! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks and
 //! threads (the engine), or what a pipeline file says (the spec crate).
 //! The rules that comments cite by number ("window rule 3", "fault row 22") are in `docs/rules.md`.
+//!
+//! Read first: [`shard.rs`](../src/windrow_core/shard.rs.html), the state machine;
+//! [`sliding.rs`](../src/windrow_core/sliding.rs.html), one kind of window from first event to last row;
+//! [`snapshot.rs`](../src/windrow_core/snapshot.rs.html), how state is saved while events keep arriving.
 
+mod accumulator_table;
 mod aggregate;
 mod condition;
 mod definition;
-mod entities;
+mod entity_slot;
+mod entity_table;
 mod event;
 mod row;
 mod session;
 mod shard;
 mod sliding;
 mod snapshot;
-mod strip;
 pub mod text;
 mod time;
 mod value;
@@ -22,13 +46,13 @@ mod view;
 mod watermark;
 
 pub use condition::{ComparisonOperator, Condition, Operand};
-pub use entities::HashKey;
+pub use entity_table::HashKey;
 pub use event::{Event, EventField, EventFormat, EventSchema, FieldId, KEY_FIELD};
 pub use row::{LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
+pub use snapshot::encoding::DamagedSnapshot;
+pub use snapshot::format::{ShardMetadata, SnapshotResult, SnapshotScope, measure_snapshot_tables};
 pub use snapshot::restore::ShardRestore;
-pub use snapshot::{DamagedSnapshot, ShardMetadata, SnapshotScope, measure_snapshot_tables};
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};
 pub use view::{Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES, MAX_WINDOW_MS, WindowKind, pane_size_ms};
-pub(crate) use watermark::Watermark;

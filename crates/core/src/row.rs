@@ -1,13 +1,14 @@
-//! What a shard tells the world: rows of features that fired, and events that came too late.
+//! What a shard emits: a row of features for every window that fires, and every event that came too late.
 
 use crate::aggregate::{FeatureAggregators, RowAccumulators};
-use crate::{EventTime, Value, Window};
+use crate::time::{EventTime, Window};
+use crate::value::Value;
 
 /// A feature view's position in its pipeline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ViewId(pub usize);
 
-/// The features of one entity in one window, borrowed from the state for the time of the call.
+/// The features of one entity in one window, borrowed from the state for the duration of the call.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     /// The view that fired.
@@ -16,19 +17,19 @@ pub struct Row<'a> {
     pub key: &'a str,
     /// The window that closed.
     pub window: Window,
-    /// Which of its view's rows in this partition it is, counted from 1. The same events give the same numbers in every
-    /// run, also in one that goes on from a checkpoint. 0 for what the end of bounded input fires: those rows depend on
-    /// where that end was, so they are not counted.
+    /// The row's number among the rows of its view in this partition, counted from 1. The same events give the same
+    /// numbers in every run, also in one that resumes from a checkpoint. Rows fired by the end of bounded input have
+    /// number 0: they depend on where that end was.
     pub number: u64,
     pub(crate) aggregators: &'a FeatureAggregators,
     pub(crate) accumulators: RowAccumulators<'a>,
 }
 
 impl<'a> Row<'a> {
-    /// The features' values in the view's order, defaults applied.
+    /// Returns the features' values in the view's order, with defaults applied.
     pub fn features(&self) -> impl ExactSizeIterator<Item = Value<'a>> + 'a {
-        let (folds, cells) = (self.aggregators, self.accumulators);
-        (0..folds.feature_count()).map(move |index| folds.feature_value(index, cells))
+        let (aggregators, accumulators) = (self.aggregators, self.accumulators);
+        (0..aggregators.feature_count()).map(move |index| aggregators.feature_value(index, accumulators))
     }
 }
 
@@ -39,14 +40,14 @@ pub struct LateEvent<'a> {
     pub view: ViewId,
     /// The entity.
     pub key: &'a str,
-    /// When it happened.
+    /// The event time.
     pub time: EventTime,
 }
 
-/// Where a shard puts what it produces. Called in a fixed order for the same events.
+/// Receives what a shard emits. The same events cause the same calls in the same order.
 pub trait ShardOutput {
-    /// A window fired.
+    /// Takes the row of a window that fired.
     fn emit_row(&mut self, row: Row<'_>);
-    /// An event was late for a view.
+    /// Takes an event that was late for a view.
     fn emit_late_event(&mut self, late: LateEvent<'_>);
 }

@@ -1,44 +1,45 @@
-//! Session windows: they grow with the events of an entity and end with its silence.
+//! Session windows: they grow with the events of an entity, and end after a gap without events.
 //!
-//! Owns: merging, and the timers that close sessions. Does not own: the arithmetic of accumulators, the watermark.
+//! Owns: merging sessions, and the timers that close them. Does not own: the arithmetic of accumulators, the watermark.
 //! Invariants: (1) an entity's live sessions are sorted and neither overlap nor touch (window rule 5); (2) a live
 //! session's end lies beyond the watermark, so an event that reaches one is never late; (3) an entity with sessions has
-//! a timer at or before the earliest of their ends, and one timer only that counts; (4) sessions fire in the order of
-//! their ends, those that end together in the order of their slots, whatever timers were set on the way.
+//! one valid timer, at or before the earliest of their ends; (4) sessions fire in the order of their ends, and those with
+//! the same end in the order of their slots, whatever timers were set before.
 //! Why this way: an event usually moves its session's end, so a timer per end would cost two queue operations per event.
-//! One lazy timer per entity costs one per gap: when it rings too early, it is set again.
+//! One lazy timer per entity costs one per gap: when it is due too early, it is set again.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::accumulator_table::{AccumulatorTable, RowSpan};
 use crate::aggregate::FeatureAggregators;
-use crate::entities::{EntitySlot, EntityTable};
-use crate::snapshot::DamagedSnapshot;
-use crate::snapshot::restore::read_slot_records;
-use crate::snapshot::saver::SnapshotWriter;
-use crate::snapshot::wire::SnapshotReader;
-use crate::strip::{AccumulatorTable, RowSpan};
-use crate::{Event, EventTime, Row, ShardOutput, ViewId, Window};
+use crate::entity_slot::EntitySlot;
+use crate::entity_table::EntityTable;
+use crate::event::Event;
+use crate::row::{Row, ShardOutput, ViewId};
+use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
+use crate::snapshot::slots::{DerivedState, RestorePermit, SlotRecords, SlotState, SnapshotSlots};
+use crate::time::{EventTime, Window};
 
-/// "No timer is set."
+/// The value of [`EntitySessions::timer_ms`] while no timer is set.
 const NO_TIMER: i64 = i64::MAX;
 
 /// One session view's state in one shard.
 #[derive(Debug)]
 pub(crate) struct SessionState {
     gap_ms: i64,
-    entities: Vec<EntitySessions>,
+    /// The sessions of every entity.
+    pub(crate) slots: SnapshotSlots<EntitySessions>,
     timers: BinaryHeap<Reverse<(i64, EntitySlot)>>,
-    /// Entities that have sessions.
+    /// Number of entities with sessions.
     entity_count: usize,
-    pub(crate) snapshot_writer: SnapshotWriter,
 }
 
 #[derive(Debug)]
-struct EntitySessions {
+pub(crate) struct EntitySessions {
     /// Rows span `[first event time, last event time]`.
     table: AccumulatorTable,
-    /// When its timer rings, in watermark time.
+    /// The watermark at which the entity's timer is due.
     timer_ms: i64,
 }
 
@@ -48,68 +49,82 @@ impl Default for EntitySessions {
     }
 }
 
-impl SessionState {
-    pub(crate) fn new(gap_ms: i64) -> Self {
-        Self {
-            gap_ms,
-            entities: Vec::new(),
-            timers: BinaryHeap::new(),
-            entity_count: 0,
-            snapshot_writer: SnapshotWriter::default(),
-        }
+impl SlotState for EntitySessions {
+    type Layout = FeatureAggregators;
+
+    fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
-    /// Folds `event` into the session it belongs to, merging those it joins; `false` if it is late for this view.
+    fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
+        self.table.save(aggregators, out);
+    }
+
+    fn load(aggregators: &FeatureAggregators, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
+        Ok(Self { table: AccumulatorTable::load(aggregators, reader)?, timer_ms: NO_TIMER })
+    }
+}
+
+impl DerivedState for EntitySessions {
+    /// The timer.
+    type Derived = i64;
+
+    fn derived_mut(&mut self) -> &mut i64 {
+        &mut self.timer_ms
+    }
+}
+
+impl SessionState {
+    pub(crate) fn new(gap_ms: i64) -> Self {
+        Self { gap_ms, slots: SnapshotSlots::default(), timers: BinaryHeap::new(), entity_count: 0 }
+    }
+
+    /// Folds `event` into its session, and merges the sessions that it joins. Returns `false` where the event is late for
+    /// this view.
     pub(crate) fn add_event(
         &mut self,
-        folds: &FeatureAggregators,
+        aggregators: &FeatureAggregators,
         entities: &mut EntityTable,
         slot: EntitySlot,
         event: &Event<'_>,
         watermark: EventTime,
     ) -> bool {
-        let (time, gap) = (event.time.ms(), self.gap_ms);
-        if slot.index() >= self.entities.len() {
-            self.entities.resize_with(slot.index() + 1, EntitySessions::default);
-        }
-        let sessions = &mut self.entities[slot.index()];
-        let strip = &mut sessions.table;
-        if self.snapshot_writer.mark_changed(slot) && !strip.is_empty() {
-            self.snapshot_writer.write_record(slot, |out| strip.save(folds, out));
-        }
-        // Rows `from..to` overlap or touch [time, time + gap).
-        let to = strip.first_row_from(folds, time.saturating_add(gap).saturating_add(1));
+        let (time, gap_ms) = (event.time.ms(), self.gap_ms);
+        self.slots.grow_to(slot);
+        let EntitySessions { table, timer_ms } = self.slots.change(slot, aggregators);
+        // Rows `from..to` overlap or touch [time, time + gap_ms).
+        let to = table.first_row_from(aggregators, time.saturating_add(gap_ms).saturating_add(1));
         let mut from = to;
-        while from > 0 && strip.span(folds, from - 1).to + gap >= time {
+        while from > 0 && table.span(aggregators, from - 1).to + gap_ms >= time {
             from -= 1;
         }
         if from == to {
-            if time + gap - 1 <= watermark.ms() {
+            if time + gap_ms - 1 <= watermark.ms() {
                 return false;
             }
-            if strip.is_empty() {
+            if table.is_empty() {
                 entities.add_view(slot);
                 self.entity_count += 1;
             }
-            strip.insert_row(folds, from, RowSpan { from: time, to: time });
+            table.insert_row(aggregators, from, RowSpan { from: time, to: time });
         } else {
-            let (first, last) = (strip.span(folds, from), strip.span(folds, to - 1));
+            let (first, last) = (table.span(aggregators, from), table.span(aggregators, to - 1));
             for row in from + 1..to {
-                strip.merge_rows(folds, from, row);
+                table.merge_rows(aggregators, from, row);
             }
-            strip.remove_rows(folds, from + 1, to);
-            strip.set_span(folds, from, RowSpan { from: first.from.min(time), to: last.to.max(time) });
+            table.remove_rows(aggregators, from + 1, to);
+            table.set_span(aggregators, from, RowSpan { from: first.from.min(time), to: last.to.max(time) });
         }
-        folds.fold_event(&mut strip.accumulators_mut(folds, from), event);
-        let due = strip.span(folds, from).to + gap - 1;
-        if due < sessions.timer_ms {
-            sessions.timer_ms = due;
+        aggregators.fold_event(&mut table.accumulators_mut(aggregators, from), event);
+        let due = table.span(aggregators, from).to + gap_ms - 1;
+        if due < *timer_ms {
+            *timer_ms = due;
             self.timers.push(Reverse((due, slot)));
         }
         true
     }
 
-    /// The watermark at which a timer rings next.
+    /// Returns the watermark at which a timer is due next.
     pub(crate) fn next_due(&self) -> EventTime {
         EventTime::from_ms(self.timers.peek().map_or(i64::MAX, |Reverse((due, _))| *due))
     }
@@ -118,7 +133,7 @@ impl SessionState {
     pub(crate) fn fire_due_sessions(
         &mut self,
         view: ViewId,
-        folds: &FeatureAggregators,
+        aggregators: &FeatureAggregators,
         entities: &mut EntityTable,
         watermark: EventTime,
         out: &mut impl ShardOutput,
@@ -127,85 +142,68 @@ impl SessionState {
             && due <= watermark.ms()
         {
             self.timers.pop();
-            let sessions = &mut self.entities[slot.index()];
-            if sessions.timer_ms != due {
+            let EntitySessions { table, timer_ms } = &self.slots[slot];
+            if *timer_ms != due {
                 continue; // replaced by an earlier timer
             }
-            let strip = &mut sessions.table;
-            let span = strip.span(folds, 0);
+            let span = table.span(aggregators, 0);
             if span.to + self.gap_ms - 1 == due {
                 let window =
                     Window { start: EventTime::from_ms(span.from), end: EventTime::from_ms(span.to + self.gap_ms) };
-                let (key, cells) = (entities.key(slot), strip.accumulators(folds, 0));
-                out.emit_row(Row { view, key, window, number: 0, aggregators: folds, accumulators: cells });
-                if self.snapshot_writer.take_pending(slot) {
-                    self.snapshot_writer.write_record(slot, |out| strip.save(folds, out));
-                }
-                strip.remove_rows(folds, 0, 1);
+                let (key, accumulators) = (entities.key(slot), table.accumulators(aggregators, 0));
+                out.emit_row(Row { view, key, window, number: 0, aggregators, accumulators });
+                self.slots.expire(slot, aggregators).table.remove_rows(aggregators, 0, 1);
             }
-            if strip.is_empty() {
-                sessions.timer_ms = NO_TIMER;
-                entities.remove_view(slot);
-                self.entity_count -= 1;
-            } else {
-                let due = strip.span(folds, 0).to + self.gap_ms - 1;
-                sessions.timer_ms = due;
-                self.timers.push(Reverse((due, slot)));
+            let table = &self.slots[slot].table;
+            let next_due = (!table.is_empty()).then(|| table.span(aggregators, 0).to + self.gap_ms - 1);
+            *self.slots.derived_mut(slot) = next_due.unwrap_or(NO_TIMER);
+            match next_due {
+                Some(due) => self.timers.push(Reverse((due, slot))),
+                None => {
+                    entities.remove_view(slot);
+                    self.entity_count -= 1;
+                }
             }
         }
     }
 
-    /// Saves the next slot of the snapshot under way; its bytes, or `None` when all are saved.
-    pub(crate) fn save_next_slot(&mut self, folds: &FeatureAggregators) -> Option<usize> {
-        let slot = self.snapshot_writer.next_pending_slot()?;
-        let strip = self.entities.get(slot.index()).map(|sessions| &sessions.table).filter(|strip| !strip.is_empty());
-        Some(strip.map_or(0, |strip| self.snapshot_writer.write_record(slot, |out| strip.save(folds, out))))
-    }
-
+    /// Returns the number of entities with sessions.
     pub(crate) fn entity_count(&self) -> usize {
         self.entity_count
     }
 
-    pub(crate) fn slot_count(&self) -> usize {
-        self.entities.len()
-    }
-
-    /// Takes over the sessions of a block of a snapshot of `slots` slots.
+    /// Loads the sessions of a block of a snapshot.
     pub(crate) fn load_sessions(
         &mut self,
-        folds: &FeatureAggregators,
-        slots: u32,
-        reader: SnapshotReader<'_>,
+        aggregators: &FeatureAggregators,
+        records: SlotRecords<'_>,
     ) -> Result<(), DamagedSnapshot> {
-        read_slot_records(slots, reader, |slot, reader| {
-            if slot >= self.entities.len() {
-                self.entities.resize_with(slot + 1, EntitySessions::default);
-            }
-            self.entities[slot].table = AccumulatorTable::load(folds, reader)?;
-            Ok(())
-        })
+        self.slots.load(aggregators, records, |_, _| Ok(()))
     }
 
-    /// Everything is loaded: drops the sessions that the watermark has passed, and sets the timers.
+    /// Ends a restore: drops the sessions that the watermark has passed, and sets the timers.
     pub(crate) fn finish_restore(
         &mut self,
-        folds: &FeatureAggregators,
+        aggregators: &FeatureAggregators,
         entities: &mut EntityTable,
         watermark: EventTime,
+        permit: &RestorePermit,
     ) {
         let mut timers = Vec::new();
-        for (slot, sessions) in self.entities.iter_mut().enumerate().filter(|(_, sessions)| !sessions.table.is_empty())
-        {
-            let strip = &mut sessions.table;
-            let due = |strip: &AccumulatorTable, row| strip.span(folds, row).to + self.gap_ms - 1;
-            let done = (0..strip.row_count(folds)).take_while(|&row| due(strip, row) <= watermark.ms()).count();
-            strip.remove_rows(folds, 0, done);
-            if !strip.is_empty() {
+        let gap_ms = self.gap_ms;
+        let due = |table: &AccumulatorTable, row| table.span(aggregators, row).to + gap_ms - 1;
+        for (slot, EntitySessions { table, timer_ms }) in self.slots.iter_restored(permit) {
+            if table.is_empty() {
+                continue;
+            }
+            let rows = 0..table.row_count(aggregators);
+            let passed = rows.take_while(|&row| due(table, row) <= watermark.ms()).count();
+            table.remove_rows(aggregators, 0, passed);
+            if !table.is_empty() {
                 entities.add_loaded_view(slot);
                 self.entity_count += 1;
-                sessions.timer_ms = due(strip, 0);
-                #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
-                timers.push(Reverse((sessions.timer_ms, EntitySlot(slot as u32))));
+                *timer_ms = due(table, 0);
+                timers.push(Reverse((*timer_ms, slot)));
             }
         }
         self.timers = timers.into();

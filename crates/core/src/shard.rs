@@ -1,21 +1,24 @@
 //! The shard: the state machine of one partition.
 //!
 //! Owns: the watermark and every view's state for the entities of one partition. Does not own: offsets, records, rows
-//! once they are handed over, or time other than event time.
-//! Invariants: (1) events are looked at one by one; whatever the watermark closes fires before the next event is looked
-//! at (window rule 3); (2) the same events in the same order give the same rows in the same order, in every run.
-//! After a crash: a shard is restored from the last snapshot that was kept ([`crate::ShardRestore`]) and the events behind it.
+//! once they are emitted, or any time but event time.
+//! Invariants: (1) events are processed one by one; the windows that an event closes fire before the next event (window
+//! rule 3); (2) the same events in the same order give the same rows in the same order, in every run.
+//! After a crash: a shard is restored from the last snapshot that was kept ([`crate::ShardRestore`]), and processes the events
+//! behind it again.
 
 use crate::aggregate::FeatureAggregators;
-use crate::entities::{EntityTable, HashKey};
+use crate::entity_table::{EntityTable, HashKey};
+use crate::event::{Event, EventSchema};
 use crate::row::{LateEvent, Row, ShardOutput, ViewId};
 use crate::session::SessionState;
 use crate::sliding::SlidingState;
-use crate::snapshot::saver::SnapshotWriter;
-use crate::snapshot::wire::SnapshotReader;
-use crate::snapshot::{DamagedSnapshot, ENTITY_KEY_TABLE, ShardMetadata, SnapshotScope, view_table};
+use crate::snapshot::encoding::DamagedSnapshot;
+use crate::snapshot::format::{ENTITY_KEY_TABLE, ShardMetadata, SnapshotResult, SnapshotScope, view_table};
+use crate::snapshot::slots::{RestorePermit, SlotRecords};
+use crate::time::EventTime;
+use crate::view::{FeatureView, WindowKind};
 use crate::watermark::Watermark;
-use crate::{Event, EventSchema, EventTime, FeatureView, WindowKind};
 
 /// The state of one partition.
 #[derive(Debug)]
@@ -29,7 +32,7 @@ pub struct Shard {
 pub(crate) struct ViewState {
     aggregators: FeatureAggregators,
     windows: WindowState,
-    /// Rows it has produced.
+    /// Number of rows emitted so far.
     emitted_rows: u64,
 }
 
@@ -40,7 +43,7 @@ enum WindowState {
 }
 
 impl Shard {
-    /// An empty shard for `views` over events of `schema`, with the watermark `max_out_of_orderness_ms` behind the
+    /// Creates an empty shard for `views` over events of `schema`. Its watermark is `max_out_of_orderness_ms` behind the
     /// latest event time.
     #[must_use]
     pub fn new<'a>(
@@ -52,28 +55,28 @@ impl Shard {
         let views = views
             .into_iter()
             .map(|view| {
-                let folds = FeatureAggregators::new(&view.features, schema);
+                let aggregators = FeatureAggregators::new(&view.features, schema);
                 let windows = match view.window {
                     WindowKind::Sliding { size_ms, slide_ms } => {
-                        WindowState::Sliding(SlidingState::new(size_ms, slide_ms, &folds))
+                        WindowState::Sliding(SlidingState::new(size_ms, slide_ms, &aggregators))
                     }
                     WindowKind::Session { gap_ms } => WindowState::Session(SessionState::new(gap_ms)),
                 };
-                ViewState { aggregators: folds, windows, emitted_rows: 0 }
+                ViewState { aggregators, windows, emitted_rows: 0 }
             })
             .collect();
         Self { watermark: Watermark::new(max_out_of_orderness_ms), entities: EntityTable::new(hash_key), views }
     }
 
-    /// Takes one event in: joins it to its windows, moves the watermark, fires what that closes.
+    /// Processes one event: adds it to its windows, moves the watermark, and fires the windows that this closes.
     pub fn process_event(&mut self, event: &Event<'_>, out: &mut impl ShardOutput) {
         let slot = self.entities.find_or_assign_slot(event.key);
         let watermark = self.watermark.time();
         for (index, view) in self.views.iter_mut().enumerate() {
-            let (folds, entities) = (&view.aggregators, &mut self.entities);
+            let (aggregators, entities) = (&view.aggregators, &mut self.entities);
             let on_time = match &mut view.windows {
-                WindowState::Sliding(state) => state.add_event(folds, entities, slot, event, watermark),
-                WindowState::Session(state) => state.add_event(folds, entities, slot, event, watermark),
+                WindowState::Sliding(state) => state.add_event(aggregators, entities, slot, event, watermark),
+                WindowState::Session(state) => state.add_event(aggregators, entities, slot, event, watermark),
             };
             if !on_time {
                 out.emit_late_event(LateEvent { view: ViewId(index), key: event.key, time: event.time });
@@ -84,7 +87,7 @@ impl Shard {
         self.fire_due_windows(out);
     }
 
-    /// Ends bounded input: the watermark moves to +∞ and everything left fires (window rule 6).
+    /// Ends bounded input: the watermark moves to +∞ and all remaining windows fire (window rule 6).
     pub fn finish_input(&mut self, out: &mut impl ShardOutput) {
         self.watermark.advance_to_end();
         let counted: Vec<u64> = self.views.iter().map(|view| view.emitted_rows).collect();
@@ -92,25 +95,25 @@ impl Shard {
         self.views.iter_mut().zip(counted).for_each(|(view, rows)| view.emitted_rows = rows);
     }
 
-    /// After [`Self::finish`]: the events that follow are the beginning of new input. Rows are numbered on. The next
-    /// snapshot must hold everything: with the watermark goes what tells which state of older layers is gone.
+    /// Prepares for new input after [`Self::finish_input`]. Row numbers continue. The next snapshot must hold everything: the
+    /// watermark that says which state of older layers has gone is reset.
     pub fn restart_input(&mut self) {
         self.watermark.restore(Watermark::BEFORE_ALL);
     }
 
-    /// The watermark, or `None` before the first event.
+    /// Returns the watermark, or `None` before the first event.
     #[must_use]
     pub fn watermark(&self) -> Option<EventTime> {
         (self.watermark.time() != Watermark::BEFORE_ALL).then_some(self.watermark.time())
     }
 
-    /// Number of entities with state.
+    /// Returns the number of entities with state.
     #[must_use]
     pub fn entity_count(&self) -> usize {
         self.entities.len()
     }
 
-    /// Number of entities that have state in each view.
+    /// Returns the number of entities with state in each view.
     pub fn entity_counts_by_view(&self) -> impl Iterator<Item = usize> {
         self.views.iter().map(|view| match &view.windows {
             WindowState::Sliding(state) => state.entity_count(),
@@ -118,39 +121,42 @@ impl Shard {
         })
     }
 
-    /// What is to be remembered beside the slots.
+    /// Returns the state outside the slots, which belongs to a snapshot that begins now.
     #[must_use]
     pub fn metadata(&self) -> ShardMetadata {
         #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
         ShardMetadata {
             watermark: self.watermark(),
-            slot_count: self.entities.slot_count() as u32,
+            slot_count: self.entities.slots.len() as u32,
             entity_count: self.entity_count(),
             emitted_rows: self.views.iter().map(|view| view.emitted_rows).collect(),
         }
     }
 
-    /// Begins a snapshot of the state as it is now, of which [`Self::metadata`] are a part. One that is still under way is
-    /// given up.
+    /// Begins a snapshot of the state as it is now, of which [`Self::metadata`] is a part. Discards one that is still running.
     pub fn begin_snapshot(&mut self, scope: SnapshotScope) {
-        self.end_snapshot(false);
-        let slots = self.entities.slot_count();
-        self.entities.snapshot_writer.begin(scope, slots);
+        self.end_snapshot(SnapshotResult::Discarded);
+        self.entities.slots.begin_snapshot(scope);
         for view in &mut self.views {
-            let slots = view.slot_count();
-            view.snapshot_writer().begin(scope, slots);
+            match &mut view.windows {
+                WindowState::Sliding(state) => state.slots.begin_snapshot(scope),
+                WindowState::Session(state) => state.slots.begin_snapshot(scope),
+            }
         }
     }
 
-    /// Goes on with the snapshot under way, until everything is saved or about `limit` bytes wait to be collected; whether
-    /// everything is.
+    /// Continues the running snapshot until everything is saved, or about `limit` bytes are saved and not yet taken. Returns
+    /// whether everything is saved.
     pub fn continue_snapshot(&mut self, limit: usize) -> bool {
-        let mut room = limit.saturating_sub(self.entities.snapshot_writer.buffered_bytes());
-        for view in &mut self.views {
-            room = room.saturating_sub(view.snapshot_writer().buffered_bytes());
+        let mut room = limit.saturating_sub(self.entities.slots.buffered_bytes());
+        for view in &self.views {
+            room = room.saturating_sub(match &view.windows {
+                WindowState::Sliding(state) => state.slots.buffered_bytes(),
+                WindowState::Session(state) => state.slots.buffered_bytes(),
+            });
         }
         while room > 0 {
-            let Some(saved) = self.entities.save_next_key() else {
+            let Some(saved) = self.entities.slots.save_next_slot(&()) else {
                 return self.views.iter_mut().all(|view| view.save_slots(&mut room));
             };
             room = room.saturating_sub(saved);
@@ -158,31 +164,39 @@ impl Shard {
         false
     }
 
-    /// Moves what has been saved so far to the end of `out`.
+    /// Moves the bytes saved so far to the end of `out`.
     pub fn take_snapshot_bytes(&mut self, out: &mut Vec<u8>) {
-        self.entities.snapshot_writer.take_block(ENTITY_KEY_TABLE, out);
+        self.entities.slots.take_snapshot_block(ENTITY_KEY_TABLE, out);
         for (index, view) in self.views.iter_mut().enumerate() {
-            view.snapshot_writer().take_block(view_table(index), out);
+            match &mut view.windows {
+                WindowState::Sliding(state) => state.slots.take_snapshot_block(view_table(index), out),
+                WindowState::Session(state) => state.slots.take_snapshot_block(view_table(index), out),
+            }
         }
     }
 
-    /// Ends the snapshot under way. Where it was not `kept`, the next one of changes holds its slots too.
-    pub fn end_snapshot(&mut self, kept: bool) {
-        self.entities.snapshot_writer.end(kept);
-        self.views.iter_mut().for_each(|view| view.snapshot_writer().end(kept));
+    /// Ends the running snapshot, whether complete or not.
+    pub fn end_snapshot(&mut self, result: SnapshotResult) {
+        self.entities.slots.end_snapshot(result);
+        for view in &mut self.views {
+            match &mut view.windows {
+                WindowState::Sliding(state) => state.slots.end_snapshot(result),
+                WindowState::Session(state) => state.slots.end_snapshot(result),
+            }
+        }
     }
 
     fn fire_due_windows(&mut self, out: &mut impl ShardOutput) {
         let watermark = self.watermark.time();
         for (index, view) in self.views.iter_mut().enumerate() {
-            let (folds, entities) = (&view.aggregators, &mut self.entities);
+            let (aggregators, entities) = (&view.aggregators, &mut self.entities);
             let out = &mut NumberingOutput { inner: out, emitted_rows: &mut view.emitted_rows };
             match &mut view.windows {
                 WindowState::Sliding(state) if state.next_due() <= watermark => {
-                    state.fire_due_windows(ViewId(index), folds, entities, watermark, out);
+                    state.fire_due_windows(ViewId(index), aggregators, entities, watermark, out);
                 }
                 WindowState::Session(state) if state.next_due() <= watermark => {
-                    state.fire_due_sessions(ViewId(index), folds, entities, watermark, out);
+                    state.fire_due_sessions(ViewId(index), aggregators, entities, watermark, out);
                 }
                 WindowState::Sliding(_) | WindowState::Session(_) => {}
             }
@@ -191,26 +205,12 @@ impl Shard {
 }
 
 impl ViewState {
-    fn snapshot_writer(&mut self) -> &mut SnapshotWriter {
-        match &mut self.windows {
-            WindowState::Sliding(state) => &mut state.snapshot_writer,
-            WindowState::Session(state) => &mut state.snapshot_writer,
-        }
-    }
-
-    fn slot_count(&self) -> usize {
-        match &self.windows {
-            WindowState::Sliding(state) => state.slot_count(),
-            WindowState::Session(state) => state.slot_count(),
-        }
-    }
-
-    /// Saves slots while there is `room`; whether all are saved.
+    /// Saves slots while there is `room`. Returns whether all slots are saved.
     fn save_slots(&mut self, room: &mut usize) -> bool {
         while *room > 0 {
             let saved = match &mut self.windows {
-                WindowState::Sliding(state) => state.save_next_slot(&self.aggregators),
-                WindowState::Session(state) => state.save_next_slot(&self.aggregators),
+                WindowState::Sliding(state) => state.slots.save_next_slot(&self.aggregators),
+                WindowState::Session(state) => state.slots.save_next_slot(&self.aggregators),
             };
             let Some(saved) = saved else { return true };
             *room = room.saturating_sub(saved);
@@ -218,18 +218,26 @@ impl ViewState {
         false
     }
 
-    pub(crate) fn load_records(&mut self, slots: u32, reader: SnapshotReader<'_>) -> Result<(), DamagedSnapshot> {
+    /// Loads the records of a block of a snapshot.
+    pub(crate) fn load_records(&mut self, records: SlotRecords<'_>) -> Result<(), DamagedSnapshot> {
         match &mut self.windows {
-            WindowState::Sliding(state) => state.load_panes(&self.aggregators, slots, reader),
-            WindowState::Session(state) => state.load_sessions(&self.aggregators, slots, reader),
+            WindowState::Sliding(state) => state.load_panes(&self.aggregators, records),
+            WindowState::Session(state) => state.load_sessions(&self.aggregators, records),
         }
     }
 
-    pub(crate) fn finish_restore(&mut self, entities: &mut EntityTable, rows: u64, watermark: EventTime) {
-        self.emitted_rows = rows;
+    /// Ends a restore, once all records are loaded.
+    pub(crate) fn finish_restore(
+        &mut self,
+        entities: &mut EntityTable,
+        emitted_rows: u64,
+        watermark: EventTime,
+        permit: &RestorePermit,
+    ) {
+        self.emitted_rows = emitted_rows;
         match &mut self.windows {
-            WindowState::Sliding(state) => state.finish_restore(&self.aggregators, entities, watermark),
-            WindowState::Session(state) => state.finish_restore(&self.aggregators, entities, watermark),
+            WindowState::Sliding(state) => state.finish_restore(&self.aggregators, entities, watermark, permit),
+            WindowState::Session(state) => state.finish_restore(&self.aggregators, entities, watermark, permit),
         }
     }
 }
@@ -251,7 +259,7 @@ impl<O: ShardOutput> ShardOutput for NumberingOutput<'_, O> {
     }
 }
 
-/// The rows of the end of bounded input.
+/// Marks the rows of the end of bounded input.
 struct UnnumberedOutput<'a, O>(&'a mut O);
 
 impl<O: ShardOutput> ShardOutput for UnnumberedOutput<'_, O> {

@@ -1,8 +1,8 @@
 //! Event time: points in epoch milliseconds and half-open windows over them.
 //!
-//! Owns: the representation of time in the whole engine. Does not own: how a record spells its time (the decoder).
-//! Invariants: (1) an [`EventTime`] that enters a shard lies within [`EventTime::EARLIEST`] and [`EventTime::LATEST`],
-//! so adding or subtracting any window size cannot overflow.
+//! Owns: the representation of event time in all crates. Does not own: how a record encodes its time (the decoder).
+//! Invariant: an [`EventTime`] that enters a shard lies within [`EventTime::EARLIEST`] and [`EventTime::LATEST`], so adding
+//! or subtracting any window size cannot overflow.
 
 use std::fmt;
 
@@ -11,25 +11,25 @@ use std::fmt;
 pub struct EventTime(i64);
 
 impl EventTime {
-    /// The earliest time an event may carry: −9999-01-02T01:59:59Z, the first that every offset can spell.
+    /// The earliest time of an event: −9999-01-02T01:59:59Z, the first that can be written with every UTC offset.
     pub const EARLIEST: Self = Self(-377_705_023_201_000);
-    /// The latest time an event may carry: 9999-12-30T22:00:00.999Z, the last that every offset can spell.
+    /// The latest time of an event: 9999-12-30T22:00:00.999Z, the last that can be written with every UTC offset.
     pub const LATEST: Self = Self(253_402_207_200_999);
 
-    /// The time `ms` milliseconds after the epoch, for results of arithmetic on valid times.
+    /// Returns the time `ms` milliseconds after the epoch, unchecked: for results of arithmetic on valid times.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
     }
 
-    /// The time `ms` milliseconds after the epoch, or `None` where no calendar with four-digit years reaches it
-    /// (microseconds sent as milliseconds end up there).
+    /// Returns the time `ms` milliseconds after the epoch, or `None` outside a calendar with four-digit years.
+    /// Microseconds that were sent as milliseconds end up there.
     #[must_use]
     pub const fn checked_from_ms(ms: i64) -> Option<Self> {
         if ms >= Self::EARLIEST.0 && ms <= Self::LATEST.0 { Some(Self(ms)) } else { None }
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     #[must_use]
     pub const fn ms(self) -> i64 {
         self.0
@@ -52,7 +52,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// The last millisecond inside: the window fires when the watermark reaches it (window rule 3).
+    /// Returns the last millisecond inside. The window fires when the watermark reaches it (window rule 3).
     #[must_use]
     pub const fn last_ms(self) -> EventTime {
         EventTime(self.end.0 - 1)

@@ -1,4 +1,4 @@
-//! Values of event fields and of features, and the types they are declared with.
+//! Values of event fields and of features, and the types of fields.
 
 /// The declared type of an event field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,7 +14,7 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// The name the pipeline file uses.
+    /// Returns the name that the pipeline file uses.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl FieldType {
         }
     }
 
-    /// Whether values of this type can be added up.
+    /// Returns whether values of this type can be added up.
     #[must_use]
     pub const fn is_numeric(self) -> bool {
         matches!(self, Self::Double | Self::Long)
@@ -47,7 +47,7 @@ pub enum Value<'a> {
     Boolean(bool),
 }
 
-/// A value that owns its text: a literal of a condition, a feature's default.
+/// A value that owns its text: a literal of a condition, or a feature's default.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Literal {
     /// Text.
@@ -61,7 +61,7 @@ pub enum Literal {
 }
 
 impl Literal {
-    /// The same value, borrowed.
+    /// Returns the same value, borrowed.
     #[must_use]
     pub fn as_value(&self) -> Value<'_> {
         match self {

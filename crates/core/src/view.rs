@@ -1,8 +1,10 @@
-//! What a feature view is: a window over one entity's events and the features computed in it.
+//! Feature views: a window over one entity's events, and the features computed in it.
 
-use crate::{Condition, FieldId, Literal};
+use crate::condition::Condition;
+use crate::event::FieldId;
+use crate::value::Literal;
 
-/// How a view cuts an entity's events into windows. Sizes are positive milliseconds, at most [`MAX_WINDOW_MS`].
+/// How a view divides an entity's events into windows. Sizes are positive milliseconds, at most [`MAX_WINDOW_MS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WindowKind {
     /// Windows of `size_ms` starting at every multiple of `slide_ms` since the epoch. Tumbling where both are equal.
@@ -14,13 +16,13 @@ pub enum WindowKind {
     },
     /// Windows that grow while events follow each other by at most `gap_ms`.
     Session {
-        /// Silence that ends a session.
+        /// Time without events that ends a session.
         gap_ms: i64,
     },
 }
 
 /// The longest window, slide, gap or out-of-orderness: 1,000 days. With [`crate::EventTime::LATEST`] it keeps all
-/// arithmetic far from overflow, and a longer window is a mistake in practice.
+/// arithmetic far from overflow. In practice a longer window is a mistake.
 pub const MAX_WINDOW_MS: i64 = 1_000 * 24 * 60 * 60 * 1_000;
 
 /// The most panes of a sliding window (its size divided by [`pane_size_ms`]): state per entity is O(panes).
@@ -44,7 +46,7 @@ pub enum DurationUnit {
 }
 
 impl DurationUnit {
-    /// Milliseconds in one unit.
+    /// Returns the milliseconds in one unit.
     #[must_use]
     pub const fn ms(self) -> i64 {
         match self {
@@ -55,8 +57,8 @@ impl DurationUnit {
     }
 }
 
-/// How a feature folds events into one value. NULL values are skipped; with nothing to fold the value is NULL
-/// (0 for the counts).
+/// How a feature folds events into one value. NULL values are skipped. Without a value to fold, the result is NULL
+/// (0 for counts).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Aggregate {
     /// Number of events. Long.
@@ -84,23 +86,23 @@ pub enum Aggregate {
 /// One feature of a view.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Feature {
-    /// Its field in the row.
+    /// The name of its field in the row.
     pub name: Box<str>,
-    /// What it computes.
+    /// The computation.
     pub aggregate: Aggregate,
-    /// Which events it computes that from; all of them where `None`.
+    /// The condition that an event must meet to be folded in; `None` folds all events.
     pub condition: Option<Condition>,
-    /// What stands in the row where the aggregate is NULL.
+    /// The value in the row where the aggregate is NULL.
     pub default: Option<Literal>,
 }
 
 /// A window and its features.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FeatureView {
-    /// Its name, unique in the pipeline.
+    /// The name, unique in the pipeline.
     pub name: Box<str>,
-    /// Its windows.
+    /// The windows.
     pub window: WindowKind,
-    /// Its features, in the order they stand in the row.
+    /// The features, in the order of the row.
     pub features: Vec<Feature>,
 }

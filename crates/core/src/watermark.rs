@@ -1,8 +1,8 @@
 //! The watermark of one partition: bounded out-of-orderness, moved by every event (window rule 2).
 
-use crate::EventTime;
+use crate::time::EventTime;
 
-/// How far event time is known to be complete.
+/// The time up to which a partition's events count as complete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Watermark {
     time: EventTime,
@@ -19,22 +19,21 @@ impl Watermark {
         Self { time: Self::BEFORE_ALL, max_out_of_orderness_ms }
     }
 
-    /// Where it stands.
     pub(crate) const fn time(self) -> EventTime {
         self.time
     }
 
-    /// Takes an event's time into account; it never goes back.
+    /// Takes an event's time into account. The watermark never moves back.
     pub(crate) fn observe(&mut self, time: EventTime) {
         self.time = self.time.max(EventTime::from_ms(time.ms() - self.max_out_of_orderness_ms - 1));
     }
 
-    /// Goes on from where a snapshot stood.
-    pub(crate) fn restore(&mut self, at: EventTime) {
-        self.time = at;
+    /// Sets the watermark to that of a snapshot, or back to the beginning.
+    pub(crate) fn restore(&mut self, time: EventTime) {
+        self.time = time;
     }
 
-    /// No further event comes.
+    /// Moves the watermark behind all events.
     pub(crate) fn advance_to_end(&mut self) {
         self.time = Self::AFTER_ALL;
     }

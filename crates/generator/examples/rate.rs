@@ -1,5 +1,5 @@
-//! How fast events are generated on one core: `cargo run --release -p windrow-generator --example rate [EVENTS]`.
-#![expect(clippy::print_stdout, reason = "an example that reports to a person")]
+//! Measures how fast events are generated on one core: `cargo run --release -p windrow-generator --example rate [EVENTS]`.
+#![expect(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::error::Error;
 use std::time::Instant;

@@ -1,12 +1,12 @@
-//! The products of the shop: each has one price for ever, and some are far more popular than others.
+//! The products of the shop. A product's price never changes, and some products are far more popular than others.
 
-use crate::dice::RandomStream;
+use crate::random::RandomStream;
 
-/// How many products the shop has.
+/// Number of products.
 const PRODUCT_COUNT: u32 = 4_000;
-/// Mean prices of the departments in cents: groceries, clothes, household goods, electronics.
+/// Mean prices in cents of the departments: groceries, clothes, household goods, electronics.
 const DEPARTMENT_MEAN_CENTS: [u32; 4] = [900, 3_500, 9_000, 45_000];
-/// What prices end in, in cents.
+/// The endings of prices, in cents.
 const PRICE_ENDINGS_CENTS: [u32; 6] = [99, 99, 95, 90, 49, 0];
 
 /// A product's number in the [`ProductCatalogue`].
@@ -18,14 +18,14 @@ pub(crate) struct ProductCatalogue {
 }
 
 impl ProductCatalogue {
-    pub(crate) fn new(mut dice: RandomStream) -> Self {
-        let prices_cents = (0..PRODUCT_COUNT).map(|_| draw_price_cents(&mut dice)).collect();
+    pub(crate) fn new(mut random: RandomStream) -> Self {
+        let prices_cents = (0..PRODUCT_COUNT).map(|_| draw_price_cents(&mut random)).collect();
         Self { prices_cents }
     }
 
-    /// A product as a shopper comes by it.
-    pub(crate) fn pick_product(&self, dice: &mut RandomStream) -> ProductId {
-        dice.draw_mostly_small(PRODUCT_COUNT)
+    /// Draws a product by its popularity.
+    pub(crate) fn pick_product(&self, random: &mut RandomStream) -> ProductId {
+        random.draw_mostly_small(PRODUCT_COUNT)
     }
 
     pub(crate) fn price_cents(&self, product: ProductId) -> u32 {
@@ -33,8 +33,8 @@ impl ProductCatalogue {
     }
 }
 
-fn draw_price_cents(dice: &mut RandomStream) -> u32 {
-    let department = dice.pick(&DEPARTMENT_MEAN_CENTS);
-    let dollars = (dice.draw_log_normal(department) / 100).max(1);
-    dollars * 100 + dice.pick(&PRICE_ENDINGS_CENTS)
+fn draw_price_cents(random: &mut RandomStream) -> u32 {
+    let department = random.pick(&DEPARTMENT_MEAN_CENTS);
+    let dollars = (random.draw_log_normal(department) / 100).max(1);
+    dollars * 100 + random.pick(&PRICE_ENDINGS_CENTS)
 }

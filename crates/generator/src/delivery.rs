@@ -1,27 +1,27 @@
-//! How events travel: which arrive when, which are late, which get broken on the way.
+//! The delivery of events: when each arrives, which are late, and which are malformed.
 //!
-//! Invariant: an event that is not late arrives at most `disorder_ms` after its event time. Whatever arrived before it
-//! has an event time of at most that arrival, so it is at most `disorder_ms` behind any of them.
+//! Invariant: an event that is not late arrives at most `disorder_ms` after its event time. The event times of earlier
+//! arrivals are at most that arrival, so the event is at most `disorder_ms` behind any of them.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::dice::{Probability, RandomStream};
+use crate::random::{Probability, RandomStream};
 use crate::settings::GeneratorSettings;
 use crate::shop::ShopClick;
 
-/// How far the event time of a late event lies before its arrival in ms: one of these ranges, each as likely. The
-/// first is late for few windows, the last for most.
+/// Ranges for the age of a late event on arrival, in ms, with equal probability. An event of the first range is late for few
+/// windows, one of the last for most.
 const LATE_RANGES_MS: [(u32, u32); 3] = [(11_000, 60_000), (60_000, 600_000), (600_000, 7_200_000)];
 
-/// An event on its way.
+/// An event that was sent and has not arrived.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventInTransit {
-    /// When it arrives, in ms since the start.
+    /// The time of arrival, in ms since the start.
     pub(crate) due_ms: u64,
-    /// Settles the order of those that arrive in the same millisecond, as it was sent.
+    /// Orders arrivals in the same millisecond as they were sent.
     send_number: u64,
-    /// How far its event time lies before its arrival.
+    /// Time from the event time to the arrival.
     pub(crate) age_ms: u32,
     pub(crate) click: ShopClick,
     pub(crate) malformed: bool,
@@ -30,7 +30,7 @@ pub(crate) struct EventInTransit {
 #[derive(Debug)]
 pub(crate) struct DeliverySimulator {
     random: RandomStream,
-    /// One more than the longest delay.
+    /// The longest delay plus 1.
     delays_ms: u32,
     malformed: Probability,
     malformed_or_late: Probability,
@@ -52,7 +52,7 @@ impl DeliverySimulator {
     }
 
     pub(crate) fn send(&mut self, click: ShopClick, now_ms: u64) {
-        // Always the same number of draws: who is delayed must not depend on who is late or malformed.
+        // The number of draws is always the same, so delays do not depend on which events are late or malformed.
         let delay_ms = self.random.draw_mostly_small(self.delays_ms);
         let fate = self.random.next_bits();
         let (band, within) = (self.random.draw_below(3), self.random.next_bits());
@@ -68,7 +68,7 @@ impl DeliverySimulator {
         self.sent_count += 1;
     }
 
-    /// The next to arrive, if it is due at this moment.
+    /// Returns the next arrival, if it is due by `now_ms`.
     pub(crate) fn take_arrived(&mut self, now_ms: u64) -> Option<EventInTransit> {
         if self.in_transit.peek()?.due_ms > now_ms { None } else { self.in_transit.pop() }
     }
@@ -80,7 +80,7 @@ impl EventInTransit {
     }
 }
 
-/// The first to arrive is the greatest, as the heap wants it.
+/// Orders the first arrival as the greatest, because the heap returns the greatest first.
 impl Ord for EventInTransit {
     fn cmp(&self, other: &Self) -> Ordering {
         other.arrival_order().cmp(&self.arrival_order())

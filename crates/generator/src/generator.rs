@@ -1,22 +1,22 @@
-//! The endless stream: clicks happen at the rate, travel, arrive, and become bytes.
+//! The endless stream: clicks happen at the given rate, are delivered, and become bytes.
 
 use crate::catalogue::ProductCatalogue;
 use crate::delivery::{DeliverySimulator, EventInTransit};
-use crate::dice::RandomStream;
-use crate::flaws::write_malformed;
+use crate::malformed::write_malformed;
 use crate::pace::ClickPace;
 use crate::payload::PayloadParts;
+use crate::random::RandomStream;
 use crate::settings::{GeneratorSettings, GeneratorSettingsError};
 use crate::shop::ShopSimulator;
 
-/// One event as it arrives. Borrows the generator's buffers until the next one.
+/// One event on arrival. Borrows the generator's buffers until the next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeneratedEvent<'a> {
-    /// When the event arrives, on the clock of event time: epoch ms. Never less than that of the event before.
+    /// The time of arrival on the clock of event time, in epoch ms. Never less than that of the event before.
     pub due_ms: i64,
-    /// The record key: the bytes of the `user_id`. Malformed events have one too, as the producer knew its user.
+    /// The record key: the bytes of the `user_id`. A malformed event has one too, because its producer knew the user.
     pub key: Option<&'a [u8]>,
-    /// One JSON object without a newline, or, where the event is malformed, what became of it.
+    /// One JSON object without a newline, or the payload of a malformed event.
     pub payload: &'a [u8],
 }
 
@@ -25,7 +25,7 @@ pub struct GeneratedEvent<'a> {
 pub struct EventGenerator {
     start_ms: i64,
     pace: ClickPace,
-    /// When the next click happens, in ms since the start.
+    /// The time of the next click, in ms since the start.
     now_ms: u64,
     shop: ShopSimulator,
     delivery: DeliverySimulator,
@@ -35,7 +35,7 @@ pub struct EventGenerator {
 }
 
 impl EventGenerator {
-    /// A generator at its first event.
+    /// Creates a generator at its first event.
     ///
     /// # Errors
     /// When a setting is outside its limits.
@@ -55,7 +55,7 @@ impl EventGenerator {
         })
     }
 
-    /// The next event to arrive.
+    /// Returns the next event to arrive.
     #[expect(clippy::should_implement_trait, reason = "what it returns borrows the generator, no Iterator can do that")]
     pub fn next(&mut self) -> GeneratedEvent<'_> {
         let sent = self.next_arrival();
@@ -71,7 +71,7 @@ impl EventGenerator {
         GeneratedEvent { due_ms, key: Some(&self.pieces.user_id), payload: &self.payload }
     }
 
-    /// Lets clicks happen until one has arrived that none of the clicks to come can overtake.
+    /// Sends clicks until one has arrived that no later click can overtake.
     fn next_arrival(&mut self) -> EventInTransit {
         loop {
             if let Some(sent) = self.delivery.take_arrived(self.now_ms) {

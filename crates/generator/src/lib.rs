@@ -1,41 +1,61 @@
-//! Believable e-commerce events without end: the library behind `windrow generate`.
+//! Plausible e-commerce events without end: the library behind `windrow generate`.
 //!
-//! Owns: who shops when, what they look at and buy, the order in which their events arrive, which of them are late or
-//! malformed, and the bytes of each event. Does not own: where the bytes go, the wall clock, pacing, the command line
-//! (the binary).
+//! An [`EventGenerator`] simulates a shop. Users start sessions, view products, fill carts and purchase; each click is
+//! delivered with a delay, and becomes a JSON payload. All randomness comes from the seed in [`GeneratorSettings`].
+//!
+//! ```text
+//!   GeneratorSettings (seed)
+//!        │
+//!        ▼
+//!   ClickPace ──► ShopSimulator ──► DeliverySimulator ──► PayloadParts ──► GeneratedEvent
+//!   when           which user        when it arrives,      JSON bytes,
+//!                  clicks on what    late or not           malformed or not
+//!                    │
+//!                    ├─ UserPool: which user starts a session
+//!                    ├─ ShoppingRhythms: pauses and lengths of sessions
+//!                    └─ ProductCatalogue: products and prices
+//! ```
+//!
+//! Owns: who shops when, what they view and buy, the order in which events arrive, which events are late or malformed,
+//! and the bytes of each event. Does not own: where the bytes go, the wall clock, pacing, the command line (the binary).
 //!
 //! Invariants:
-//! 1. The same [`GeneratorSettings`] give the same bytes, on any machine and in any later run. All chance comes from seeded
-//!    xoshiro256++ streams, arithmetic is on integers or on the IEEE-exact operations of floats (no `ln`, `exp`, `pow`).
+//! 1. The same [`GeneratorSettings`] give the same bytes, on any machine and in any later run. All randomness comes from seeded
+//!    xoshiro256++ streams. Arithmetic is on integers, or uses the IEEE-exact operations of floats (no `ln`, `exp`, `pow`).
 //! 2. [`GeneratedEvent::due_ms`] never decreases.
 //! 3. The event time of an event that is neither late nor malformed is never more than `disorder_ms` below the
 //!    largest event time sent before it.
-//! 4. Shopping does not depend on delivery: other values of `disorder_ms`, `late_percent` and `malformed_percent`
-//!    leave who clicks on what, and in which order they do, as it is.
+//! 4. Shopping does not depend on delivery: `disorder_ms`, `late_percent` and `malformed_percent` do not change the clicks
+//!    or their order.
 //! 5. Nothing is allocated per event; memory is O(users) + O(rate × disorder).
 //!
-//! ```
-//! use windrow_generator::{Generator, Settings};
+//! Read first: [`generator.rs`](../src/windrow_generator/generator.rs.html), the loop;
+//! [`shop.rs`](../src/windrow_generator/shop.rs.html), the sessions;
+//! [`delivery.rs`](../src/windrow_generator/delivery.rs.html), disorder and lateness.
 //!
-//! let settings = Settings { users: 500, seed: 7, start_ms: 1_704_103_200_000, rate: 20.0, ..Settings::default() };
-//! let mut generator = Generator::new(settings)?;
+//! ```
+//! use windrow_generator::{EventGenerator, GeneratorSettings};
+//!
+//! let settings =
+//!     GeneratorSettings { users: 500, seed: 7, start_ms: 1_704_103_200_000, rate: 20.0, ..GeneratorSettings::default() };
+//! let mut generator = EventGenerator::new(settings)?;
 //! let event = generator.next();
 //! assert_eq!(event.due_ms, 1_704_103_200_000);
 //! assert!(event.payload.starts_with(br#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"u"#));
-//! # Ok::<(), windrow_generator::SettingsError>(())
+//! # Ok::<(), windrow_generator::GeneratorSettingsError>(())
 //! ```
 
 mod catalogue;
-mod crowd;
 mod delivery;
-mod dice;
-mod flaws;
 mod generator;
+mod malformed;
 mod pace;
 mod payload;
+mod random;
 mod rhythm;
 mod settings;
 mod shop;
+mod user_pool;
 
 pub use generator::{EventGenerator, GeneratedEvent};
 pub use settings::{

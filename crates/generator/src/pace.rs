@@ -1,7 +1,7 @@
-//! When clicks happen: click `i` within the `i`-th slot of `1 / rate` seconds, anywhere in it, so that the rate is exact
-//! at every moment and times are not all round.
+//! The times of clicks: click `i` happens at a random time within the `i`-th slot of `1 / rate` seconds. So the rate is exact
+//! at all times, and times are not round.
 
-use crate::dice::RandomStream;
+use crate::random::RandomStream;
 
 #[derive(Debug)]
 pub(crate) struct ClickPace {
@@ -17,7 +17,7 @@ impl ClickPace {
         Self { random, rate, slot: 0, slot_ms: 0 }
     }
 
-    /// When the next click happens, in ms since the start; the first one does at 0.
+    /// Returns the time of the next click, in ms since the start. The first one happens at 0.
     pub(crate) fn next_click_ms(&mut self) -> u64 {
         let from_ms = self.slot_ms;
         self.slot += 1;
@@ -30,7 +30,7 @@ impl ClickPace {
     }
 }
 
-/// When a slot begins. From its number, not from the slot before: rounding does not add up.
+/// Returns the start of a slot, computed from its number so that rounding errors do not add up.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! An event as bytes: the JSON of the pipeline's event schema, written piece by piece into buffers that are kept.
+//! An event as bytes: the JSON of the pipeline's event schema, written part by part into buffers that are reused.
 
 use std::io::Write;
 
@@ -8,19 +8,19 @@ use crate::shop::ShopEventType;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The pieces of one event as text.
+/// The parts of one event as text.
 #[derive(Debug)]
 pub(crate) struct PayloadParts {
-    /// `2024-01-01T10:00:00.123`; whole seconds have no fraction.
+    /// `2024-01-01T10:00:00.123`; a whole second has no fraction.
     pub(crate) time: Vec<u8>,
     pub(crate) event_type: &'static str,
-    /// The record key too.
+    /// Also the record key.
     pub(crate) user_id: Vec<u8>,
     /// `29.99`
     pub(crate) price: Vec<u8>,
-    /// The day that `date` is about, in days since the epoch.
+    /// The day of `date`, in days since the epoch.
     day: i64,
-    /// `2024-01-01T`: the same for many events in a row.
+    /// `2024-01-01T`, cached because many successive events have the same date.
     date: Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ impl PayloadParts {
         self.price.extend_from_slice(&[b'.', tens, ones]);
     }
 
-    /// The event as JSON.
+    /// Appends the event as JSON to `payload`.
     pub(crate) fn write(&self, payload: &mut Vec<u8>) {
         payload.extend_from_slice(b"{\"event_time\":\"");
         payload.extend_from_slice(&self.time);
@@ -82,7 +82,7 @@ impl PayloadParts {
         }
     }
 
-    /// After the last day that has a date (in the year 9999) the date stands still.
+    /// Sets the date. After the last day of the calendar, in the year 9999, the date no longer changes.
     fn set_day(&mut self, day: i64) {
         let midnight = Timestamp::from_second(day * (DAY_MS / 1000)).unwrap_or(Timestamp::MAX);
         let date = Offset::UTC.to_datetime(midnight).date();
@@ -93,7 +93,7 @@ impl PayloadParts {
     }
 }
 
-/// Of a number below 1000.
+/// Returns the digits of a number below 1000.
 #[expect(clippy::cast_possible_truncation, reason = "a digit fits")]
 fn three_digits(number: u32) -> [u8; 3] {
     [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)

@@ -1,22 +1,22 @@
-//! How fast shoppers click, how long they stay and how long they stay away.
+//! The rhythm of shoppers: the pause between clicks, the length of sessions, and the rest between sessions.
 //!
-//! The rate and the number of users leave only so much room: at 20 events per second, 500 users click every 25 s on
-//! average, day and night. So the human rhythm below bends to what is asked for: pauses shrink until at most a fifth of
-//! the users shop at once, and sessions grow until the users have time to rest between them.
+//! The rate and the number of users limit the rhythm: at 20 events per second, 500 users must click every 25 s on average.
+//! So the human rhythm below adapts to the settings. Pauses shrink until at most a fifth of the users shop at once, and
+//! sessions grow until users have time to rest between them.
 
 use crate::settings::GeneratorSettings;
 
-/// Mean pause between two clicks where there is room for it.
+/// Mean pause between two clicks, where the settings allow it.
 const MAX_MEAN_PAUSE_MS: f64 = 35_000.0;
-/// Mean number of views in a session where there is room for so few.
+/// Mean number of views in a session, where the settings allow so few.
 const MIN_MEAN_VIEWS: f64 = 6.0;
-/// Most views that the mean session may grow to.
+/// The largest mean number of views in a session.
 const MAX_MEAN_VIEWS: f64 = 100.0;
-/// Shortest rest after a session where there is room for it: just over the 10 minutes that close a session window.
+/// Shortest rest after a session, where the settings allow it: just over the 10 minutes that close a session window.
 const MAX_SHORTEST_REST_MS: f64 = 630_000.0;
-/// Share of the users that may shop at the same time.
+/// The largest share of users in a session at the same time.
 const MAX_BUSY_SHARE: f64 = 0.2;
-/// Share of its time that a user may spend on shopping and the shortest rest together.
+/// The largest share of a user's time for sessions and the shortest rests together.
 const MAX_TAKEN_SHARE: f64 = 0.5;
 
 /// The rhythm of one group of users.
@@ -28,7 +28,7 @@ pub(crate) struct ShoppingRhythm {
     pub(crate) views: u32,
 }
 
-/// The rhythms of all users: the lower its number, the more devoted a user is.
+/// The rhythms of all users. A user with a lower number is more active.
 #[derive(Debug)]
 pub(crate) struct ShoppingRhythms {
     devoted: (u32, ShoppingRhythm),
@@ -38,12 +38,12 @@ pub(crate) struct ShoppingRhythms {
 }
 
 impl ShoppingRhythms {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "all are held between small bounds")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "all are clamped to small bounds")]
     pub(crate) fn new(settings: &GeneratorSettings) -> Self {
         let users = settings.users;
         let per_user_ms = settings.rate / 1000.0 / f64::from(users);
         let pause_ms = (MAX_BUSY_SHARE / per_user_ms).clamp(1.0, MAX_MEAN_PAUSE_MS);
-        // A cycle of views × pause + rest has views ÷ cycle clicks per ms; twice as many must fit as are asked for.
+        // A cycle of views × pause + rest has views ÷ cycle clicks per ms. Twice the requested clicks must fit.
         let room = MAX_TAKEN_SHARE / per_user_ms - pause_ms;
         let views = (MAX_SHORTEST_REST_MS / room).clamp(MIN_MEAN_VIEWS, MAX_MEAN_VIEWS);
         let rest_ms = (views * room).clamp(0.0, MAX_SHORTEST_REST_MS);
@@ -63,7 +63,7 @@ impl ShoppingRhythms {
         [self.devoted, self.keen].into_iter().find(|(end, _)| user < *end).map_or(self.common, |(_, rhythm)| rhythm)
     }
 
-    /// Shortest time between two sessions of a user.
+    /// Returns the shortest time between two sessions of a user.
     pub(crate) fn shortest_rest_ms(&self) -> u32 {
         self.rest_ms
     }

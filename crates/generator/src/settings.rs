@@ -1,38 +1,38 @@
-//! What a person may ask of the generator, and the limits of it.
+//! The settings of the generator, and their limits.
 
 use thiserror::Error;
 
-/// Most users: each takes 12 bytes for as long as the generator lives.
+/// Most users: each takes 12 bytes during the generator's lifetime.
 pub const MAX_USERS: u32 = 100_000_000;
 /// Fewest events per second of event time: one in 1,000 s.
 pub const MIN_RATE: f64 = 0.001;
-/// Most events per second of event time: 10,000 within one millisecond, the grain of event time.
+/// Most events per second of event time: 10,000 within one millisecond, the resolution of event time.
 pub const MAX_RATE: f64 = 10_000_000.0;
 /// Longest disorder: 24 hours.
 pub const MAX_DISORDER_MS: i64 = 24 * 60 * 60 * 1000;
-/// Earliest start: 0001-01-02T00:00:00, so that late events still have a year of four digits.
+/// Earliest start: 0001-01-02T00:00:00. Late events before it still have a year of four digits.
 pub const MIN_START_MS: i64 = -62_135_510_400_000;
-/// Latest start: 9000-01-01T00:00:00, so that a thousand years of events still have a year of four digits.
+/// Latest start: 9000-01-01T00:00:00. A thousand years of events after it still have a year of four digits.
 pub const MAX_START_MS: i64 = 221_845_392_000_000;
 
-/// What to generate. The same settings give the same bytes.
+/// The events to generate. The same settings give the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratorSettings {
-    /// How many distinct users shop: `u1` (the most active) to `u{users}`. 1 to [`MAX_USERS`].
+    /// Number of distinct users: `u1` (the most active) to `u{users}`. 1 to [`MAX_USERS`].
     pub users: u32,
-    /// Chooses the stream among all streams of these settings.
+    /// The seed of all randomness.
     pub seed: u64,
     /// Event time of the first event, epoch ms. [`MIN_START_MS`] to [`MAX_START_MS`].
     pub start_ms: i64,
     /// Events per second of event time: event `i` happens `i / rate` to `(i + 1) / rate` seconds after the start.
     /// [`MIN_RATE`] to [`MAX_RATE`].
     pub rate: f64,
-    /// Longest time between an event and its arrival in ms, 0 to [`MAX_DISORDER_MS`]. 0 sends the events in order.
+    /// Longest time from an event to its arrival in ms, 0 to [`MAX_DISORDER_MS`]. With 0, events arrive in order.
     pub disorder_ms: i64,
-    /// Share of events sent with an event time 11 s to 2 h before their arrival, 0 to 100. (Never less before it than
-    /// the disorder allows to every event.)
+    /// Share of events with an event time 11 s to 2 h before their arrival, 0 to 100. A late event is never less late than
+    /// `disorder_ms` allows to every event.
     pub late_percent: f64,
-    /// Share of events whose payload is broken in one of many ways, 0 to 100.
+    /// Share of events with a malformed payload, 0 to 100.
     pub malformed_percent: f64,
 }
 
@@ -51,7 +51,7 @@ impl Default for GeneratorSettings {
     }
 }
 
-/// A setting outside its limits: which, what it was, what it may be.
+/// A setting outside its limits, with its value.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum GeneratorSettingsError {
@@ -73,7 +73,7 @@ pub enum GeneratorSettingsError {
     /// Not a number, or outside 0 to 100.
     #[error("{0} % malformed events cannot be generated: give a percentage from 0 to 100")]
     Malformed(f64),
-    /// Late and malformed events are distinct, so that their shares add up.
+    /// Late and malformed events are distinct, so their shares must not exceed 100 together.
     #[error(
         "{late} % late and {malformed} % malformed events are more than all events together: \
          give percentages whose sum is at most 100"

@@ -1,9 +1,9 @@
-//! The sessions in progress: who clicks next, on what.
+//! The sessions in progress: which user clicks next, and on what.
 //!
-//! The clicks come at a given rate, yet each shopper has a pace of their own. The two meet in [`ShopSimulator::next_click`]: at each
-//! tick the shopper whose pause ended first clicks; when all are still looking, somebody new comes in. So sessions
-//! start as fast as it takes to keep the rate, and pauses stay what they were drawn as. Should nobody new be there, the
-//! shopper whose pause ends first cuts it short.
+//! Clicks come at a given rate, but every shopper has an individual pace. [`ShopSimulator::next_click`] reconciles both. At
+//! each tick the shopper whose pause ended first clicks. While all pauses still run, a new user starts a session instead.
+//! So sessions start often enough to keep the rate, and pauses keep the lengths they were drawn with. Where no user is
+//! available, the shopper whose pause ends first ends it early.
 //!
 //! Invariant: within a session a product is viewed before it goes into the cart, and is in the cart before it is
 //! purchased, always at the same price.
@@ -13,16 +13,16 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
 use crate::catalogue::{ProductCatalogue, ProductId};
-use crate::crowd::UserPool;
-use crate::dice::{Probability, RandomStream};
+use crate::random::{Probability, RandomStream};
 use crate::rhythm::ShoppingRhythms;
 use crate::settings::GeneratorSettings;
+use crate::user_pool::UserPool;
 
-/// Most products in a cart.
+/// The capacity of a cart.
 const MAX_CART_PRODUCTS: usize = 4;
-/// Share of the views after which the product goes into the cart.
+/// The share of views after which the product goes into the cart.
 const CART_PROBABILITY: Probability = Probability::from_percent(12.0);
-/// Share of the carts that are purchased rather than left behind, once full or at the end of the session.
+/// The share of carts that are purchased, once full or at the end of the session.
 const PURCHASE_PROBABILITY: Probability = Probability::from_percent(45.0);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum ShopEventType {
     Purchase,
 }
 
-/// One event as it happens.
+/// One event when it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShopClick {
     pub(crate) user: u32,
@@ -57,11 +57,11 @@ pub(crate) struct ShopSimulator {
     catalogue: ProductCatalogue,
     users: UserPool,
     rhythms: ShoppingRhythms,
-    /// Sessions in progress, and ended ones whose slots are in `free`.
+    /// Sessions in progress, and ended ones whose slots are in `free_slots`.
     sessions: Vec<ShoppingSession>,
     free_slots: Vec<usize>,
-    /// When which session's pause ends, in ms since the start. The slot makes each entry unique, so that the order does
-    /// not depend on how the heap treats equals.
+    /// The end of every session's pause, in ms since the start. The slot makes each entry unique, so the order does not
+    /// depend on how the heap treats equal entries.
     pauses: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -78,10 +78,10 @@ impl ShopSimulator {
         }
     }
 
-    /// The click of this moment, in ms since the start.
+    /// Returns the click at `now_ms`, in ms since the start.
     pub(crate) fn next_click(&mut self, now_ms: u64) -> ShopClick {
-        let everybody_looks = self.pauses.peek().is_none_or(|Reverse((pause_end, _))| *pause_end > now_ms);
-        if everybody_looks && let Some(user) = self.users.start_session(now_ms, &mut self.random) {
+        let all_pause = self.pauses.peek().is_none_or(|Reverse((pause_end, _))| *pause_end > now_ms);
+        if all_pause && let Some(user) = self.users.start_session(now_ms, &mut self.random) {
             return self.start_session(user, now_ms);
         }
         let Some(mut first) = self.pauses.peek_mut() else {
@@ -102,7 +102,7 @@ impl ShopSimulator {
         click
     }
 
-    /// The first click of a new session.
+    /// Starts a session and returns its first click.
     fn start_session(&mut self, user: u32, now_ms: u64) -> ShopClick {
         let mut session = ShoppingSession::new(user, &self.rhythms, &mut self.random);
         let click = session.click(&self.catalogue, &mut self.random);
@@ -128,12 +128,12 @@ impl ShopSimulator {
 }
 
 impl ShoppingSession {
-    fn new(user: u32, rhythms: &ShoppingRhythms, dice: &mut RandomStream) -> Self {
+    fn new(user: u32, rhythms: &ShoppingRhythms, random: &mut RandomStream) -> Self {
         let rhythm = rhythms.for_user(user);
         Self {
             user,
             pause_ms: rhythm.pause_ms,
-            views_left: dice.draw_log_normal(rhythm.views).max(1),
+            views_left: random.draw_log_normal(rhythm.views).max(1),
             next: ShopEventType::View,
             cart_size: 0,
             product: 0,
@@ -141,11 +141,11 @@ impl ShoppingSession {
         }
     }
 
-    fn click(&mut self, catalogue: &ProductCatalogue, dice: &mut RandomStream) -> ShopClick {
+    fn click(&mut self, catalogue: &ProductCatalogue, random: &mut RandomStream) -> ShopClick {
         let product = match self.next {
             ShopEventType::View => {
                 self.views_left -= 1;
-                self.product = catalogue.pick_product(dice);
+                self.product = catalogue.pick_product(random);
                 self.product
             }
             ShopEventType::Cart => {
@@ -161,13 +161,13 @@ impl ShoppingSession {
         ShopClick { user: self.user, price_cents: catalogue.price_cents(product), event_type: self.next }
     }
 
-    /// Decides on the next click; the time until then, or `None` when the shopper leaves.
-    /// A full cart is settled before the next view, so there is always room for one more product after it.
-    fn plan_next_click(&mut self, dice: &mut RandomStream) -> Option<u64> {
+    /// Decides on the session's next click. Returns the time until then, or `None` where the session ends. A full cart is
+    /// purchased or emptied before the next view, so the product of that view fits.
+    fn plan_next_click(&mut self, random: &mut RandomStream) -> Option<u64> {
         let (next, mean_ms) = match self.next {
-            ShopEventType::View if dice.draw_bool(CART_PROBABILITY) => (ShopEventType::Cart, self.pause_ms / 2),
+            ShopEventType::View if random.draw_bool(CART_PROBABILITY) => (ShopEventType::Cart, self.pause_ms / 2),
             ShopEventType::View | ShopEventType::Cart
-                if self.is_ready_to_pay() && dice.draw_bool(PURCHASE_PROBABILITY) =>
+                if self.is_ready_to_pay() && random.draw_bool(PURCHASE_PROBABILITY) =>
             {
                 (ShopEventType::Purchase, self.pause_ms)
             }
@@ -181,7 +181,7 @@ impl ShoppingSession {
             _ => return None,
         };
         self.next = next;
-        Some(u64::from(dice.draw_log_normal(mean_ms)))
+        Some(u64::from(random.draw_log_normal(mean_ms)))
     }
 
     fn is_ready_to_pay(&self) -> bool {

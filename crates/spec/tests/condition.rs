@@ -1,12 +1,12 @@
-//! `where` means what SQL means: random conditions against an evaluation that follows the standard's words.
+//! `where` has the meaning of SQL: random conditions against an evaluation that follows the standard.
 
-#![allow(clippy::panic)] // a refused pipeline fails the test with its mistakes as people see them
+#![allow(clippy::panic)] // a refused pipeline fails the test with its rendered mistakes
 
 use proptest::prelude::*;
 use windrow_core::{Condition, Value};
 use windrow_spec::{SHIPPED_PIPELINE, parse};
 
-/// A condition as a person would think of it.
+/// A condition before it is written as SQL.
 #[derive(Clone, Debug)]
 enum SqlCondition {
     Compare(SqlTerm, &'static str, SqlTerm),
@@ -69,7 +69,7 @@ impl SqlCondition {
         }
     }
 
-    /// Truth in thirds: 0 false, 1 unknown, 2 true; AND is the least, OR the greatest, NOT the other end.
+    /// Returns 0 for false, 1 for unknown, 2 for true. AND is the minimum, OR the maximum, NOT the distance from 2.
     fn truth_value(&self, fields: &[Value<'_>]) -> u8 {
         match self {
             Self::Compare(left, sign, right) => compare(left.value(fields), sign, right.value(fields)),

@@ -1,9 +1,9 @@
-//! Views and conditions in words: what the core says of what was read.
+//! Views and conditions as text: the core's text for what the reader has read.
 
 use windrow_core::{Condition, EventSchema};
 use windrow_spec::{Pipeline, SHIPPED_PIPELINE, parse};
 
-/// What is shown, read again, is the same condition.
+/// A condition's SQL, read again, is the same condition.
 #[test]
 fn a_condition_reads_back_as_the_same() {
     for text in [
@@ -18,8 +18,8 @@ fn a_condition_reads_back_as_the_same() {
     }
 }
 
-/// State outlives versions only as long as these stay as they are. A test that fails here is not to be mended by writing
-/// down the new text: it means that every user's state would be dropped.
+/// State survives an upgrade only while these texts do not change. Do not fix a failure here by updating the texts: the
+/// failure means that an upgrade would drop the state of all users.
 #[test]
 fn definitions_are_for_ever() {
     let definitions = |pipeline: Pipeline| -> Vec<String> {

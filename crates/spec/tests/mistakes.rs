@@ -1,7 +1,7 @@
-//! What people see for every kind of mistake: one snapshot for each file of `tests/mistakes`.
+//! The rendered text of every kind of mistake: one snapshot for each file of `tests/mistakes`.
 //!
-//! A new mistake belongs into the file of its section; `INSTA_UPDATE=always cargo test -p windrow-spec` rewrites the
-//! snapshots, and the diff is what to review.
+//! A new mistake belongs in the file of its section. `INSTA_UPDATE=always cargo test -p windrow-spec` rewrites the
+//! snapshots; review their diff.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! `--set path.to.field=value`, from the text to what the pipeline says.
+//! `--set path.to.field=value`, from the text to the pipeline.
 
 use windrow_core::Literal;
 use windrow_spec::{

@@ -1,4 +1,4 @@
-//! What holds for every text and every key, tried on many.
+//! Properties that hold for every text and every key.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use windrow_core::{EventTime, Window};
 use windrow_spec::{KeyTemplate, PipelineOverride, SHIPPED_PIPELINE, parse};
 
-/// Parses and renders; both have to come back.
+/// Parses and renders `text`; neither may panic.
 fn assert_no_panic(text: &str, overrides: &[PipelineOverride]) {
     if let Err(mistakes) = parse("p.toml", text, overrides) {
         assert!(mistakes.len() > 0);
@@ -16,7 +16,7 @@ fn assert_no_panic(text: &str, overrides: &[PipelineOverride]) {
     }
 }
 
-/// The shipped file with parts of it removed, doubled or replaced.
+/// Generates the shipped file with parts of it removed, doubled or replaced.
 fn mutated_shipped_file() -> impl Strategy<Value = String> {
     const SCRAPS: [&str; 24] = [
         "\"",
@@ -56,14 +56,14 @@ fn mutated_shipped_file() -> impl Strategy<Value = String> {
     })
 }
 
-/// Pieces of key templates: enough to be ambiguous now and then, and to be fine now and then.
+/// Generates key templates, some of them ambiguous and some valid.
 fn template() -> impl Strategy<Value = String> {
     let piece =
         prop::sample::select(vec!["{u}", "{window_start}", "{window_end}", ":", "-", "1", "a", "ab", "b:", "{{"]);
     prop::collection::vec(piece, 1..7).prop_map(|pieces| pieces.concat())
 }
 
-/// Keys that are fine on their own, and of which many pairs are not.
+/// Generates keys that are valid alone, while many pairs of them collide.
 fn neighbouring_key() -> impl Strategy<Value = String> {
     let own: [&str; 12] = [
         "{u}",
@@ -82,7 +82,7 @@ fn neighbouring_key() -> impl Strategy<Value = String> {
     prop::sample::select(own.to_vec()).prop_map(str::to_owned)
 }
 
-/// Users out of few characters, so that they look like pieces of keys.
+/// Generates users from few characters, so that they resemble parts of keys.
 fn user() -> impl Strategy<Value = String> {
     "[-:1ab{]{0,5}"
 }
@@ -92,7 +92,7 @@ fn window() -> impl Strategy<Value = Window> {
         .prop_map(|(start, end)| Window { start: EventTime::from_ms(start), end: EventTime::from_ms(end) })
 }
 
-/// The templates of a pipeline with one view for each of `keys`, if it is accepted.
+/// Returns the templates of a pipeline with one view for each of `keys`, if it is accepted.
 fn accepted_templates(keys: &[String]) -> Option<Vec<KeyTemplate>> {
     let mut text = r#"
         name = "p"
@@ -110,7 +110,7 @@ fn accepted_templates(keys: &[String]) -> Option<Vec<KeyTemplate>> {
     Some(pipeline.redis_views().map(|(_, redis)| redis.key.clone()).collect())
 }
 
-/// What a template makes of a user and a window, apart from the key itself: the parts that the key has to keep apart.
+/// Returns what the key of a user and a window must distinguish: view, user, and the named parts of the window.
 fn expected_reading(
     index: usize,
     key: &KeyTemplate,
@@ -154,7 +154,7 @@ proptest! {
     ) {
         let path = "feature_view.user_features.features.view_count_1h.where".to_owned();
         assert_no_panic(SHIPPED_PIPELINE, &[PipelineOverride { path, value: text.clone() }]);
-        // In the file itself, where mistakes point into the text.
+        // In the file, where mistakes point into the text.
         assert_no_panic(&SHIPPED_PIPELINE.replace("event_type = 'view'", &text.replace(['"', '\\'], "")), &[]);
     }
 

@@ -1,25 +1,25 @@
-//! Event times once more, with the calendar's arithmetic written out.
+//! A second reader of event times, with the calendar's arithmetic written out.
 //!
-//! Owns: `YYYY-MM-DDTHH:MM:SS[.fraction][Z|±HH:MM]`, read as UTC where no offset stands, and numbers of milliseconds.
-//! Every other spelling is left to the decoder.
+//! Owns: `YYYY-MM-DDTHH:MM:SS[.fraction][Z|±HH:MM]`, read as UTC without an offset, and numbers of milliseconds. It does not
+//! judge any other format.
 
 use windrow_core::EventTime;
 
-/// A day before the decoder's library runs out of timestamps, 26 hours before the end of the year 9999.
+/// The latest time that is judged. The decoder's library has no timestamps beyond the next day.
 const LAST_JUDGED_MS: i64 = EventTime::LATEST.ms() - 26 * 60 * 60 * 1_000;
 
-/// What a text says as a time.
+/// A text read as a time.
 #[derive(Debug)]
 pub(crate) enum Reading {
     /// Milliseconds since the epoch.
     Time(i64),
-    /// Spelled as a time that does not exist.
+    /// In the format of a time, but no such time exists.
     NoTime,
-    /// Another spelling.
+    /// Another format.
     Unjudged,
 }
 
-/// Reads a text.
+/// Reads a text as a time.
 pub(crate) fn read(text: &str) -> Reading {
     let Some((parts, rest)) = date_and_time(text) else { return Reading::Unjudged };
     let [year, month, day, hour, minute, second] = parts;
@@ -41,7 +41,7 @@ pub(crate) fn read(text: &str) -> Reading {
     if ms > LAST_JUDGED_MS { Reading::Unjudged } else { Reading::Time(ms) }
 }
 
-/// A JSON number as milliseconds, fractions dropped towards the past; `None` outside what an event time may be.
+/// Reads a JSON number as milliseconds, rounded down. Returns `None` outside the range of event times.
 pub(crate) fn from_number(text: &str) -> Option<i64> {
     let range = EventTime::EARLIEST.ms()..=EventTime::LATEST.ms();
     if !text.contains(['.', 'e', 'E']) {
@@ -52,7 +52,7 @@ pub(crate) fn from_number(text: &str) -> Option<i64> {
     (floor >= *range.start() as f64 && floor <= *range.end() as f64).then_some(floor as i64)
 }
 
-/// `YYYY-MM-DDTHH:MM:SS` and what follows.
+/// Reads `YYYY-MM-DDTHH:MM:SS`, and returns the rest.
 fn date_and_time(text: &str) -> Option<([i64; 6], &str)> {
     const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
     let (start, rest) = text.split_at_checked(SHAPE.len())?;
@@ -64,7 +64,7 @@ fn date_and_time(text: &str) -> Option<([i64; 6], &str)> {
     Some(([number(0..4)?, number(5..7)?, number(8..10)?, number(11..13)?, number(14..16)?, number(17..19)?], rest))
 }
 
-/// Whole milliseconds of a fraction of up to nine digits, and what follows.
+/// Reads a fraction of up to nine digits as whole milliseconds, and returns the rest.
 fn fraction(text: &str) -> Option<(i64, &str)> {
     let Some(digits) = text.strip_prefix('.') else { return Some((0, text)) };
     let length = digits.bytes().take_while(u8::is_ascii_digit).count();
@@ -73,7 +73,7 @@ fn fraction(text: &str) -> Option<(i64, &str)> {
     (1..=9).contains(&length).then_some((millis, rest))
 }
 
-/// Minutes that local time is ahead of UTC.
+/// Reads an offset: the minutes that local time is ahead of UTC.
 fn offset(text: &str) -> Option<i64> {
     let sign = match text.as_bytes() {
         [] | [b'Z'] => return Some(0),
@@ -100,7 +100,7 @@ fn leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
-/// Days from 1970-01-01 to a date, counted year by year and month by month.
+/// Returns the days from 1970-01-01 to a date, counted year by year and month by month.
 fn days_before(year: i64, month: i64, day: i64) -> i64 {
     let length = |year| if leap(year) { 366 } else { 365 };
     let years: i64 = if year >= 1970 { (1970..year).map(length).sum() } else { -(year..1970).map(length).sum::<i64>() };

@@ -1,8 +1,8 @@
 //! Any bytes as a record.
 //!
-//! Laws: the decoder never panics; an event it gives is consistent with its schema; it agrees with the slow decoder on
-//! what is an event and on every value; decoding twice gives the same; the time zone moves times without an offset only;
-//! memory stays a small multiple of the record.
+//! Laws: the decoder never panics. A decoded event is consistent with its schema. The decoder agrees with the slow decoder
+//! on which records are events, and on every value. Decoding twice gives the same result. The time zone moves only times
+//! without an offset. Memory stays a small multiple of the record.
 
 #![no_main]
 
@@ -19,10 +19,10 @@ use windrow_engine::{Decoder, Malformed};
 
 use slow_decoder::{Fault, Judgement};
 
-/// Low, so that short inputs get beyond it.
+/// Low, so that short inputs exceed it.
 const MAX_KEY_BYTES: usize = 24;
 const TIME_FIELD: &str = "event_time";
-/// No two zones are further apart.
+/// The largest distance between two time zones.
 const A_DAY_AND_A_BIT_MS: u64 = 26 * 60 * 60 * 1_000;
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
@@ -66,7 +66,7 @@ fuzz_target!(|record: &[u8]| {
     }
 });
 
-/// What every event promises, whatever record it came from.
+/// Checks the guarantees of every decoded event.
 fn assert_consistent(event: &Event<'_>) {
     assert!((EventTime::EARLIEST..=EventTime::LATEST).contains(&event.time), "{}", event.time);
     assert!(event.key.len() <= MAX_KEY_BYTES);
@@ -84,7 +84,7 @@ fn assert_consistent(event: &Event<'_>) {
     }
 }
 
-/// Holds the decoder's answer against the slow decoder's.
+/// Compares the decoder's result with the slow decoder's.
 fn agrees(decoded: &Result<Event<'_>, Malformed>, record: &[u8]) {
     let judgement = slow_decoder::judge(record, &SCHEMA, TIME_FIELD, MAX_KEY_BYTES);
     match (judgement, decoded) {
@@ -97,13 +97,12 @@ fn agrees(decoded: &Result<Event<'_>, Malformed>, record: &[u8]) {
                 assert_eq!(event.time.ms(), ms);
             }
         }
-        // The slow decoder does not read every spelling of a time.
+        // The slow decoder does not read every format of a time.
         (Judgement::Event(expected), Err(Malformed::BadTime { .. })) if expected.time_ms.is_none() => {}
         (Judgement::Event(expected), Err(malformed)) => panic!("refused: {malformed}; expected {expected:?}"),
         (Judgement::Faults(faults), Ok(event)) => panic!("accepted: {event:?}; expected {faults:?}"),
-        // Which of several faults is reported depends on which comes first; it has to be one of those that are there.
-        // Not judged are members that stand twice, of which only the first is looked at here, and what precedes a fault
-        // in the JSON itself.
+        // Which of several faults is reported depends on their order; it must be one of those that exist. Duplicate members
+        // are not judged, because only the first is read here. Neither are faults in front of a fault in the JSON itself.
         (Judgement::Faults(faults), Err(malformed)) => {
             let reported = fault(malformed);
             let any = |fault: &Fault| matches!(fault, Fault::NotJson | Fault::Duplicate(_));

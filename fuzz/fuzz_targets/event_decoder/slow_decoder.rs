@@ -1,9 +1,8 @@
-//! The decoder again, slowly and in another way: the whole record as a tree, its members as texts, every value from its
-//! text.
+//! A second decoder, slow and built differently: it reads the whole record as a tree, and every value from its raw text.
 //!
-//! Owns: what the record should give, for the classes it can judge. Does not own: how it is compared.
-//! Why texts: `serde_json::Value` keeps the last of two members and no number's spelling, so members are gathered as raw
-//! texts, and numbers go through the standard library's own parsers.
+//! Owns: the expected result, for the records it can judge. Does not own: the comparison.
+//! Why raw texts: `serde_json::Value` keeps the last of two equal members and not the text of numbers. So members are
+//! collected as raw texts, and the standard library parses numbers.
 
 use std::fmt;
 
@@ -13,13 +12,13 @@ use windrow_core::{FieldType, Schema, Value};
 
 use crate::calendar;
 
-/// What a record should give.
+/// The expected result of decoding a record.
 #[derive(Debug)]
 pub(crate) enum Judgement {
     Event(Expected),
-    /// Not an event, for any of these reasons.
+    /// Not an event, for one of these reasons.
     Faults(Vec<Fault>),
-    /// `serde_json` gives a name of its own a meaning of its own.
+    /// The record holds a name with a special meaning in `serde_json`.
     Unjudged,
 }
 
@@ -27,7 +26,7 @@ pub(crate) enum Judgement {
 #[derive(Debug)]
 pub(crate) struct Expected {
     pub(crate) key: String,
-    /// `None` for spellings of a time that are not judged.
+    /// `None` for formats of a time that are not judged.
     pub(crate) time_ms: Option<i64>,
     pub(crate) fields: Vec<Field>,
 }
@@ -145,7 +144,7 @@ pub(crate) fn judge(record: &[u8], schema: &Schema, time_field: &str, max_key_by
         }
     }
     if !faults.is_empty() && time_ms.is_none() {
-        // A spelling that is not judged may be a fault as well.
+        // A format that is not judged may be a fault as well.
         faults.push(Fault::BadTime);
     }
     match key {
@@ -154,13 +153,13 @@ pub(crate) fn judge(record: &[u8], schema: &Schema, time_field: &str, max_key_by
     }
 }
 
-/// A declared field's value; `None` where it is of another type.
+/// Returns a declared field's value, or `None` where it is of another type.
 fn typed(value: Option<&Json>, field_type: FieldType) -> Option<Field> {
     match (value, field_type) {
         (None | Some(Json::Null), _) => Some(Field::Null),
         (Some(Json::String(text)), FieldType::String) => Some(Field::String(text.clone())),
         (Some(Json::Number(text)), FieldType::Double) => text.parse().ok().map(Field::Double),
-        // A fraction or an exponent makes it no integer; but every spelling of minus zero is taken as one.
+        // A number with a fraction or an exponent is not an integer, except for minus zero in any form.
         (Some(Json::Number(text)), FieldType::Long) => match text.parse::<f64>() {
             Ok(number) if number == 0.0 && number.is_sign_negative() => Some(Field::Long(0)),
             _ => text.parse().ok().map(Field::Long),
@@ -170,7 +169,7 @@ fn typed(value: Option<&Json>, field_type: FieldType) -> Option<Field> {
     }
 }
 
-/// Every member of the object in its order, those that occur twice as often as they do.
+/// Returns every member of the object in order, including duplicates.
 fn members(record: &[u8]) -> Option<Vec<(String, Json)>> {
     struct Members;
     impl<'a> Visitor<'a> for Members {

@@ -1,7 +1,7 @@
 //! Any text as a pipeline file.
 //!
-//! Laws: reading and rendering never panic; every mistake has a message and lies inside the file; an accepted pipeline is
-//! one that the core can run.
+//! Laws: reading and rendering never panic. Every mistake has a message and lies inside the file. The core can run every
+//! accepted pipeline.
 
 #![no_main]
 
@@ -33,7 +33,7 @@ fn assert_shown(mistakes: &Diagnostics, text: &str) {
         assert!(!mistake.message.is_empty());
         let Place::File { line, column } = &mistake.place else { panic!("there are no overrides: {mistake:?}") };
         assert!((1..=lines.len()).contains(line), "line {line} of {}", lines.len());
-        // One beyond the last character is where something is missing.
+        // The column after the last character is where something is missing.
         let columns = lines[line - 1].chars().count() + 1;
         assert!((1..=columns).contains(column), "column {column} of {columns} in line {line}");
     }
@@ -43,7 +43,7 @@ fn assert_shown(mistakes: &Diagnostics, text: &str) {
     assert!(mistakes.render(true).contains("\u{1b}["));
 }
 
-/// What the core's types ask for.
+/// Checks the requirements of the core's types.
 fn assert_sound(pipeline: &Pipeline) {
     assert!(!pipeline.views.is_empty());
     assert!((0..=MAX_WINDOW_MS).contains(&pipeline.watermark.max_out_of_orderness_ms));
@@ -69,7 +69,7 @@ fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// Every condition, fold and default, tried on one event with all fields and one without.
+/// Runs every condition, aggregate and default on one event with all fields and one without.
 fn assert_runs(pipeline: &Pipeline) {
     let schema = &pipeline.event.schema;
     let views = pipeline.views.iter().map(|view| &view.feature_view);
@@ -89,7 +89,7 @@ fn assert_runs(pipeline: &Pipeline) {
     let time = EventTime::from_ms(1_704_103_200_000);
     shard.step(&Event { key: "u", time, fields: &whole }, &mut Ignore);
     shard.step(&Event { key: "u", time, fields: &bare }, &mut Ignore);
-    // An event can be in ten thousand windows, which is fine but slow.
+    // An event can be in ten thousand windows, which is valid but slow.
     let windows: i64 = pipeline
         .views
         .iter()
@@ -104,7 +104,7 @@ fn assert_runs(pipeline: &Pipeline) {
     }
 }
 
-/// Reads every row and forgets it.
+/// Reads every row and discards it.
 struct Ignore;
 
 impl Output for Ignore {

@@ -1,8 +1,8 @@
-//! What holds for a shard whatever it is fed.
+//! Laws that hold for a shard with any events.
 //!
-//! The watermark is the greatest event time less the out-of-orderness and never goes back; a window fires once, with at
-//! least one event, exactly when the watermark reaches its last millisecond; a window lies on its view's grid; only what
-//! the watermark has passed is late; and in views whose windows share no event, every event is in one row or late.
+//! The watermark is the greatest event time less the out-of-orderness, and never moves back. A window fires once, with at
+//! least one event, exactly when the watermark reaches its last millisecond. A window lies on its view's grid. Only an event
+//! that the watermark has passed is late. In views whose windows share no event, every event is in one row or late.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,15 @@ use windrow_core::{Event, EventTime, FeatureView, Late, Output, Row, Value, Wind
 
 use crate::stream;
 
-/// Looks at everything a shard says.
+/// Checks everything that a shard emits.
 pub(crate) struct Watcher {
     views: Vec<Counted>,
     max_out_of_orderness_ms: i64,
     latest: Option<i64>,
-    /// The watermark rows have to have reached; what was reached before the event may not fire with it.
+    /// The watermark that every fired window must have reached. A window that was reached before the event must not fire now.
     watermark: i64,
     before: i64,
-    /// Everything said, as text.
+    /// Everything emitted, as text.
     pub(crate) seen: Vec<String>,
 }
 
@@ -84,7 +84,7 @@ impl Output for Watcher {
         let Window { start, end } = row.window;
         let view = &mut self.views[row.view.0];
         assert!(row.window.last_ms().ms() <= self.watermark, "fired too early");
-        // A session may be made late by the very event that joins it to an older one; a window on a grid may not.
+        // An event that merges a session with an older one may delay it; a window on a grid is never delayed.
         let grid = matches!(view.window, WindowKind::Sliding { .. });
         assert!(row.window.last_ms().ms() > self.before || !grid, "fired too late");
         match view.window {

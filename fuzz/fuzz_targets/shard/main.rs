@@ -1,6 +1,6 @@
-//! Any pipeline the core accepts over any events, through one shard.
+//! Any pipeline that the core accepts, over any events, through one shard.
 //!
-//! Laws: see [`laws`]; and the hash key never shows in what comes out.
+//! Laws: see [`laws`]. The hash key never changes the output.
 
 #![no_main]
 
@@ -19,7 +19,7 @@ fuzz_target!(|input: Input| {
     assert_eq!(seen, with_another_key, "the hash key shows");
 });
 
-/// Everything the shard says, as text.
+/// Returns everything that the shard emits, as text.
 fn run(input: &Input, hash_key: [u8; 16]) -> Vec<String> {
     let views = input.views();
     let schema = stream::schema();

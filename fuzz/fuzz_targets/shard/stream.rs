@@ -1,7 +1,7 @@
-//! Views and events made of the fuzzer's bytes.
+//! Views and events from the fuzzer's bytes.
 //!
-//! Invariant: only what the pipeline file and the decoder can give: sizes and times within the core's limits, aggregates
-//! of fields they fit, finite doubles.
+//! Invariant: the pipeline file and the decoder could produce all of them. Sizes and times are within the core's limits,
+//! aggregates fit the types of their fields, doubles are finite.
 
 use arbitrary::Arbitrary;
 use windrow_core::{
@@ -9,7 +9,7 @@ use windrow_core::{
     Literal, MAX_WINDOW_MS, Operand, Schema, Value, WindowKind,
 };
 
-/// The entities; the empty key is one like any other.
+/// The entities; the empty key is valid.
 pub(crate) const KEYS: [&str; 5] = ["", "111", "한국", "u:1", "b"];
 const KINDS: [&str; 4] = ["", "view", "cart", "v"];
 const KIND: FieldId = FieldId(1);
@@ -17,12 +17,12 @@ const PRICE: FieldId = FieldId(2);
 const QUANTITY: FieldId = FieldId(3);
 const MEMBER: FieldId = FieldId(4);
 
-/// More are only slower.
+/// More events are slower, and find no more.
 const MOST_EVENTS: usize = 128;
-/// Windows an event can be in: more are only slower.
+/// The most windows that share an event; more are slower, and find no more.
 const MOST_OVERLAP: i64 = 48;
 
-/// What the fuzzer chooses.
+/// The fuzzer's choices.
 #[derive(Arbitrary, Debug)]
 pub(crate) struct Input {
     out_of_orderness: Span,
@@ -30,7 +30,7 @@ pub(crate) struct Input {
     steps: Vec<Step>,
 }
 
-/// A length of time; small ones make events meet.
+/// A length of time; small ones put events into the same window.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Span {
     Small(u8),
@@ -39,7 +39,7 @@ enum Span {
 }
 
 impl Span {
-    /// From `least` to the longest window there is.
+    /// Returns the length, from `least` to the longest window.
     fn ms(self, least: i64) -> i64 {
         let ms = match self {
             Self::Small(ms) => i64::from(ms),
@@ -58,9 +58,9 @@ struct ViewChoice {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum WindowChoice {
-    /// Slide, and how many of them a window is long.
+    /// The slide, and the size as a multiple of it.
     Multiple(Span, u8),
-    /// Size and slide as they come.
+    /// Size and slide, independently.
     Free(Span, Span),
     Session(Span),
 }
@@ -154,7 +154,7 @@ pub(crate) fn schema() -> Schema {
 }
 
 impl ViewChoice {
-    /// The first feature always counts all events, so that they can be counted again.
+    /// The first feature always counts all events, so that the laws can compare counts.
     fn view(&self) -> FeatureView {
         let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default: None };
         let features = std::iter::once(count).chain(self.features.iter().map(FeatureChoice::feature)).collect();
@@ -168,7 +168,7 @@ impl WindowChoice {
             Self::Multiple(slide, times) => {
                 let slide_ms = slide.ms(1);
                 let size_ms = (slide_ms * i64::from(times).clamp(1, MOST_OVERLAP)).min(MAX_WINDOW_MS);
-                // Cut to a multiple again, so that there are no more panes than slides.
+                // Rounded down to a multiple again, so that there are no more panes than slides.
                 WindowKind::Sliding { size_ms: size_ms - size_ms % slide_ms, slide_ms }
             }
             Self::Free(size, slide) => {

@@ -1,11 +1,12 @@
-//! Any bytes as a layer of a snapshot, and as a manifest: refused or read, never a panic, never more memory than they have.
+//! Any bytes as a layer of a snapshot, and as a manifest.
 //!
-//! Checksums keep damaged bytes away from the reader of layers; here nothing does.
+//! Laws: the bytes are refused or read, without a panic, and without more memory than their length. In production, checksums
+//! keep damaged bytes away from the reader of layers; here they reach it.
 
 #![no_main]
 
 #[path = "../shard/stream.rs"]
-#[allow(dead_code)] // events are of no interest here
+#[allow(dead_code)] // events are not used here
 mod stream;
 
 use arbitrary::Arbitrary;

@@ -1,8 +1,8 @@
-//! Any text as the `where` of a feature in an otherwise fine pipeline file.
+//! Any text as the `where` of a feature in an otherwise valid pipeline file.
 //!
-//! Laws: reading never panics; every mistake lies on the condition's line; an accepted condition is true exactly where the
-//! slow evaluation says so, for every mixture of values and NULLs; `NOT (c)` and `c` are never both true, and `(c)`,
-//! `c AND c` and `c OR c` are true exactly where `c` is.
+//! Laws: reading never panics. Every mistake lies on the condition's line. An accepted condition agrees with the slow
+//! evaluation for every mixture of values and NULLs. `NOT (c)` and `c` are never both true. `(c)`, `c AND c` and `c OR c`
+//! are true exactly where `c` is.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use windrow_core::{Condition, Value};
 use windrow_spec::{Diagnostics, Place, parse};
 
-/// A short pipeline with a field of each type, up to where its only feature's condition goes.
+/// A short pipeline with a field of each type, up to the condition of its only feature.
 const PIPELINE: &str = r#"
 name = "p"
 source.kafka = { brokers = "b:9092", topic = "t", group = "g" }
@@ -33,7 +33,7 @@ key = "v:{user_id}"
 ttl = "1h"
 features.n = { count = "*", where = ""#;
 
-/// What fields of each type are given.
+/// The values of fields of each type.
 const STRINGS: [Value<'_>; 3] = [Value::Null, Value::String("view"), Value::String("")];
 const LONGS: [Value<'_>; 3] = [Value::Null, Value::Long(1), Value::Long(i64::MIN)];
 const BOOLEANS: [Value<'_>; 3] = [Value::Null, Value::Boolean(true), Value::Boolean(false)];
@@ -48,7 +48,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     Corpus::Keep
 });
 
-/// The line of the condition in the pipeline file, counted from 1.
+/// Returns the line of the condition in the pipeline file, counted from 1.
 fn its_line() -> usize {
     PIPELINE.matches('\n').count() + 1
 }
@@ -59,7 +59,7 @@ fn compiled(condition: &str) -> Result<Condition, Box<Diagnostics>> {
     Ok(pipeline.views[0].feature_view.features[0].condition.clone().expect("the feature has a condition"))
 }
 
-/// As TOML spells it between quotes.
+/// Escapes `text` for a quoted TOML string.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -82,7 +82,7 @@ fn assert_placed(mistakes: &Diagnostics) {
 }
 
 fn assert_laws(text: &str, condition: &Condition) {
-    // Longer or deeper ones may be refused for just that.
+    // A longer or deeper condition may be refused for its size.
     let negated = compiled(&format!("NOT ({text})")).ok();
     let nested = compiled(&format!("({text})")).ok();
     let twice = compiled(&format!("({text}) AND ({text})")).ok();

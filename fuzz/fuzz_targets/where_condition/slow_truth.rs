@@ -1,5 +1,5 @@
-//! SQL's three truth values the way the standard words them: false, unknown and true are 0, 1 and 2; AND is the least,
-//! OR the greatest, NOT the other end.
+//! SQL's three truth values as the standard defines them. False, unknown and true are 0, 1 and 2. AND is the minimum, OR the
+//! maximum, NOT the distance from 2.
 
 use std::cmp::Ordering;
 
@@ -9,7 +9,7 @@ const FALSE: u8 = 0;
 const UNKNOWN: u8 = 1;
 const TRUE: u8 = 2;
 
-/// Whether `condition` is true, and not merely unknown.
+/// Returns whether `condition` is true, and not merely unknown.
 pub(crate) fn is_true(condition: &Condition, fields: &[Value<'_>]) -> bool {
     truth(condition, fields) == TRUE
 }
@@ -60,7 +60,7 @@ fn value<'a>(operand: &'a Operand, fields: &[Value<'a>]) -> Value<'a> {
     }
 }
 
-/// Doubles and longs compare exactly: a double is split at its point, and its whole part fits 128 bits or is beyond all
+/// Compares doubles and longs exactly. A double is split at its decimal point; its whole part fits 128 bits or is beyond all
 /// longs.
 fn compare(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
@@ -74,7 +74,7 @@ fn compare(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     }
 }
 
-/// The greatest integer that is not above, and what is left.
+/// Returns the greatest integer that is not above `value`, and the remainder.
 fn number(value: Value<'_>) -> Option<(i128, f64)> {
     match value {
         Value::Long(number) => Some((number.into(), 0.0)),

@@ -1,7 +1,7 @@
 //! The shard against a naive reference that keeps every event and every window.
 //!
-//! The reference is written from the window rules the way Flink's operators work: a copy of the event in every window it
-//! belongs to, a scan over all windows after every event. It shares no code with the shard but the vocabulary.
+//! The reference follows the window rules as Flink's operators do: a copy of the event in every window it belongs to, and a
+//! scan over all windows after every event. It shares only the vocabulary types with the shard.
 
 mod reference;
 mod snapshots;
@@ -90,7 +90,7 @@ proptest! {
         prop_assert_eq!(got, want);
     }
 
-    /// The hash key decides where keys lie in memory and nothing else: not even the order of rows.
+    /// The hash key decides only where keys lie in memory. It does not even change the order of rows.
     #[test]
     fn hash_key_does_not_reach_results((views, max_out_of_orderness_ms) in views(), events in stream()) {
         let schema = streams::schema();

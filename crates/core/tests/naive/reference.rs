@@ -1,4 +1,4 @@
-//! The naive reference: every event kept in every window it belongs to, every window looked at after every event.
+//! The naive reference: it keeps every event in every window it belongs to, and checks every window after every event.
 
 use std::collections::BTreeSet;
 

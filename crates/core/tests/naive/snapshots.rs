@@ -1,9 +1,11 @@
-//! Snapshots taken in pieces while events go on, kept or lost, and shards put together from them.
+//! Snapshots saved in pieces between events, kept or lost, and shards restored from them.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use windrow_core::{FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotScope};
+use windrow_core::{
+    FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotResult, SnapshotScope,
+};
 
 use crate::reference::ObservedOutput;
 use crate::streams::{SampleEvent, schema, stream, views};
@@ -25,17 +27,17 @@ impl ShardOutput for NumberedOutput {
     }
 }
 
-/// What happens after an event.
+/// The action after an event.
 #[derive(Clone, Copy, Debug)]
 enum SnapshotAction {
     Nothing,
     Cut(SnapshotScope),
     Save(usize),
-    /// The snapshot under way is finished and kept.
+    /// Completes the running snapshot and keeps it.
     Keep,
-    /// The snapshot under way cannot be kept.
+    /// Discards the running snapshot.
     Fail,
-    /// The shard is gone; the next one begins where the last kept snapshot was cut.
+    /// Loses the shard; the next one resumes where the last kept snapshot began.
     Crash,
 }
 
@@ -52,7 +54,7 @@ fn snapshot_actions() -> impl Strategy<Value = Vec<SnapshotAction>> {
     prop::collection::vec(then, 1..400)
 }
 
-/// Layers that are kept, and where reading goes on behind them.
+/// The layers of the kept snapshots, and the position of the next event behind them.
 #[derive(Clone)]
 struct KeptSnapshot {
     layers: Vec<Vec<u8>>,
@@ -79,8 +81,8 @@ fn restore_shard(kept: Option<&KeptSnapshot>, empty: Shard, views: usize) -> Sha
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
-    /// However snapshots are cut, saved in pieces, kept, lost and restored: the same rows with the same numbers in the
-    /// same order as without any of it.
+    /// Snapshots may begin, be saved in pieces, kept, lost and restored in any order. The rows, their numbers and their order
+    /// are those of a run without snapshots.
     #[test]
     fn a_restored_shard_goes_on_as_if_nothing_had_happened(
         (views, max_out_of_orderness_ms) in views(),
@@ -107,7 +109,7 @@ proptest! {
             position += 1;
             match thens.next().expect("without end") {
                 SnapshotAction::Cut(scope) => {
-                    // Changes are changes since a layer that was kept.
+                    // A snapshot of changes needs a kept layer that it builds on.
                     let scope = if kept.is_some() { scope } else { SnapshotScope::Everything };
                     shard.begin_snapshot(scope);
                     taking = Some(ActiveSnapshot { scope, bytes: Vec::new(), facts: shard.metadata(), position });
@@ -124,7 +126,7 @@ proptest! {
                             shard.take_snapshot_bytes(&mut done.bytes);
                         }
                         shard.take_snapshot_bytes(&mut done.bytes);
-                        shard.end_snapshot(true);
+                        shard.end_snapshot(SnapshotResult::Kept);
                         let mut layers = match (done.scope, kept.take()) {
                             (SnapshotScope::Changes, Some(before)) => before.layers,
                             _ => Vec::new(),
@@ -135,7 +137,7 @@ proptest! {
                 }
                 SnapshotAction::Fail => {
                     taking = None;
-                    shard.end_snapshot(false);
+                    shard.end_snapshot(SnapshotResult::Discarded);
                 }
                 SnapshotAction::Crash if crashes < 20 => {
                     crashes += 1;
@@ -155,7 +157,7 @@ proptest! {
         prop_assert_eq!(got, straight);
     }
 
-    /// Views that are dropped leave the others as they were.
+    /// Dropping a view does not change the others.
     #[test]
     fn a_view_can_be_dropped((views, max_out_of_orderness_ms) in views(), events in stream(), dropped in 0_usize..3) {
         let schema = schema();

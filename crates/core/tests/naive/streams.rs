@@ -35,8 +35,8 @@ pub(crate) fn schema() -> EventSchema {
     )
 }
 
-/// Streams around the epoch (so that negative times occur) or in 2024: mostly forward, partly disordered, with
-/// stragglers, leaps, exact repeats of times, and whole duplicates.
+/// Generates streams around the epoch, where negative times occur, or in 2024. Most steps go forward; some are disordered,
+/// far behind, leaps, repeated times, or whole duplicates.
 pub(crate) fn stream() -> impl Strategy<Value = Vec<SampleEvent>> {
     let step = prop_oneof![
         6 => 0_i64..40,
@@ -49,7 +49,7 @@ pub(crate) fn stream() -> impl Strategy<Value = Vec<SampleEvent>> {
         step,
         0_u8..6,
         prop::option::weighted(0.9, 0_u8..3),
-        // Quarters add up exactly in any order, so values can be compared for equality.
+        // Sums of quarters are exact in any order, so values can be compared for equality.
         prop::option::weighted(0.8, (-400_i32..4_000).prop_map(|quarters| f64::from(quarters) / 4.0)),
         prop::option::weighted(0.7, prop_oneof![-5_i64..5, Just(i64::MAX), Just(i64::MIN)]),
         prop::option::weighted(0.7, any::<bool>()),
@@ -80,7 +80,7 @@ pub(crate) fn stream() -> impl Strategy<Value = Vec<SampleEvent>> {
     })
 }
 
-/// One sliding (also tumbling, also with gaps between windows), one session view, every aggregate in both.
+/// Generates a sliding view (also with gaps between windows), a tumbling view and a session view, with every aggregate.
 pub(crate) fn views() -> impl Strategy<Value = (Vec<FeatureView>, i64)> {
     let features = || prop::collection::vec(feature(), 1..6);
     (1_i64..400, 1_i64..120, 1_i64..150, features(), features(), 0_i64..80).prop_map(

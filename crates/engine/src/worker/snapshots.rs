@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_core::SnapshotScope;
+use windrow_core::{SnapshotResult, SnapshotScope};
 
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::LastCheckpoint;
@@ -235,7 +235,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         match (outcome, purpose) {
             (SnapshotOutcome::Complete { bytes, next_scope, .. }, SnapshotPurpose::Checkpoint) => {
                 let size = CheckpointSize { added_bytes: bytes.0, state_bytes: bytes.1 };
-                owned.shard.end_snapshot(true);
+                owned.shard.end_snapshot(SnapshotResult::Kept);
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
                 let Some(owned) = tracked.owned_mut() else { return Ok(()) };
                 owned.last_checkpoint = LastCheckpoint {
@@ -251,13 +251,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 self.source.commit_offsets(&offsets, CommitWait::Background)?;
             }
             (SnapshotOutcome::Complete { id, bytes, .. }, SnapshotPurpose::Savepoint(request)) => {
-                owned.shard.end_snapshot(false);
+                owned.shard.end_snapshot(SnapshotResult::Discarded);
                 owned.snapshot_schedule.completed_savepoint = Some(request.id.as_str().into());
                 tracked.end_snapshot(now)?;
                 self.events.savepoint_completed(partition, request, id, bytes.0);
             }
             (SnapshotOutcome::Failed(reason), SnapshotPurpose::Checkpoint) => {
-                owned.shard.end_snapshot(false);
+                owned.shard.end_snapshot(SnapshotResult::Discarded);
                 owned.snapshot_schedule.checkpoint_due = now + interval;
                 tracked.end_snapshot(now)?;
                 if let Some(drain) = tracked.drain_mut() {
@@ -266,7 +266,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 self.events.checkpoint_failed(partition, &reason);
             }
             (SnapshotOutcome::Failed(reason), SnapshotPurpose::Savepoint(request)) => {
-                owned.shard.end_snapshot(false);
+                owned.shard.end_snapshot(SnapshotResult::Discarded);
                 owned.snapshot_schedule.savepoint_due = now + SAVEPOINT_RETRY_DELAY;
                 tracked.end_snapshot(now)?;
                 self.events.savepoint_failed(partition, request, &reason);
@@ -282,7 +282,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let now = self.clock.now();
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Some(owned) = tracked.owned_mut() else { return Ok(()) };
-        owned.shard.end_snapshot(false);
+        owned.shard.end_snapshot(SnapshotResult::Discarded);
         self.events.snapshot_abandoned(partition);
         if tracked.end_snapshot(now)?.is_some()
             && let Some(thread) = &self.checkpoint_thread

@@ -21,7 +21,7 @@ fn any_settings() -> impl Strategy<Value = GeneratorSettings> {
     )
 }
 
-/// What the next `count` events are due at, and they themselves.
+/// Returns the next `count` events with their times of arrival.
 fn take(generator: &mut EventGenerator, count: usize) -> Vec<(i64, Event)> {
     (0..count)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! The strictest reading of the event schema: what it refuses is malformed.
+//! The strictest reader of the event schema: what it refuses is malformed.
 
 use jiff::{civil::DateTime, tz::Offset};
 use serde::Deserialize;
@@ -27,13 +27,13 @@ struct Json<'a> {
     event_time: &'a str,
     event_type: EventType,
     user_id: &'a str,
-    /// As it is written, so that its two decimals can be seen.
+    /// The raw text, in which the two decimals are visible.
     #[serde(borrow)]
     price: &'a RawValue,
 }
 
 impl Event {
-    /// `None` for a malformed event.
+    /// Returns `None` for a malformed event.
     pub(crate) fn parse(generated: GeneratedEvent<'_>) -> Option<Self> {
         let json: Json<'_> = serde_json::from_slice(generated.payload).ok()?;
         let time: DateTime = json.event_time.parse().ok()?;

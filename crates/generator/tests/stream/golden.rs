@@ -1,4 +1,4 @@
-//! The same settings give the same bytes for ever: a failure here breaks everybody's reproducible streams.
+//! The same settings always give the same bytes. A failure here breaks reproducible streams.
 
 use std::fmt::Write;
 use std::hash::Hasher;

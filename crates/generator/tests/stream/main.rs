@@ -1,4 +1,4 @@
-//! What the generator promises, seen from outside: through the settings and the bytes alone.
+//! The generator's guarantees, tested through its settings and its bytes alone.
 
 mod delivery;
 mod event;

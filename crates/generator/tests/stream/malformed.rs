@@ -1,4 +1,4 @@
-//! Malformed events: as many as asked for, broken in many ways, and never more than one line.
+//! Malformed events: as many as requested, malformed in many ways, and never more than one line.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Settings outside their limits are refused in words.
+//! Settings outside their limits give an error with a suggestion.
 
 use windrow_generator::{
     EventGenerator, GeneratorSettings, MAX_DISORDER_MS, MAX_RATE, MAX_START_MS, MIN_RATE, MIN_START_MS,

@@ -1,4 +1,4 @@
-//! The shoppers: believable one by one and as a crowd. Without disorder, so that order is what happened.
+//! The shoppers: plausible one by one and together. All streams here are in order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::generator;
 
 const GAP_MS: i64 = 10 * 60 * 1000;
 
-/// The sessions of each user, as a session window with a gap of 10 minutes sees them.
+/// Returns the sessions of each user, as a session window with a gap of 10 minutes defines them.
 fn sessions(settings: GeneratorSettings, count: usize) -> HashMap<String, Vec<Vec<Event>>> {
     let mut generator = generator(settings);
     let mut users: HashMap<String, Vec<Vec<Event>>> = HashMap::new();

@@ -1,10 +1,20 @@
-//! Numbers and texts as a snapshot spells them.
+//! Numbers, texts and bytes in a snapshot.
 //!
-//! Unsigned numbers are LEB128: seven bits a byte, the lowest first. Signed ones are zigzag-coded before. Texts and other
-//! bytes come behind their length.
-//! Invariant: no bytes make the reader panic or take memory beyond their own length.
+//! Unsigned numbers are LEB128: seven bits per byte, the lowest first. Signed numbers are zigzag-coded first. Texts and
+//! other bytes follow their length.
+//! Invariant: no input makes the reader panic, or allocate more memory than the input's own length.
 
-use super::DamagedSnapshot;
+/// Why a snapshot's bytes cannot be read. Behind checksums, the cause is a bug or another format.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DamagedSnapshot(pub &'static str);
+
+impl std::fmt::Display for DamagedSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for DamagedSnapshot {}
 
 pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {

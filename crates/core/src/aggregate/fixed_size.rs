@@ -1,15 +1,18 @@
-//! Accumulators of fixed size, kept as plain words: counts, sums, means, numeric extremes, first, last, duration.
+//! Accumulators of fixed size, stored as plain words: counts, sums, means, numeric extremes, first, last, duration.
 //!
 //! Word 0 is always the number of values folded. Doubles are stored as their bits, signed integers as two's complement.
-//! Sums of longs wrap around on overflow, as Flink's do; that keeps merging associative, and the result is right
+//! Sums of longs wrap around on overflow, as Flink's do. That keeps merging associative, and the result is right
 //! whenever the true sum fits.
 
 use std::cmp::Ordering;
 
 use crate::condition::compare_values;
-use crate::{DurationUnit, Event, EventTime, FieldId, FieldType, Value};
+use crate::event::{Event, FieldId};
+use crate::time::EventTime;
+use crate::value::{FieldType, Value};
+use crate::view::DurationUnit;
 
-/// How one feature's words are folded.
+/// How the words of one feature are folded. Each variant names its words.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FixedSizeAggregator {
     /// `[count]`
@@ -35,7 +38,7 @@ pub(super) enum FixedSizeAggregator {
 }
 
 impl FixedSizeAggregator {
-    /// Number of words this accumulator takes.
+    /// Returns the number of words of this accumulator.
     pub(super) const fn word_count(self) -> usize {
         match self {
             Self::Count | Self::CountField(_) => 1,
@@ -119,14 +122,14 @@ fn add_double(words: &mut [u64], count: u64, number: f64) {
     words[1] = (f64::from_bits(words[1]) + number).to_bits();
 }
 
-/// Keeps whichever of the held and the new value compares as `wanted` to the other.
+/// Replaces the stored value where the new one compares to it as `wanted`.
 fn keep_extreme(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
     let Some(bits) = value_to_bits(value) else { return };
-    let held = match value {
+    let stored = match value {
         Value::Double(_) => Value::Double(f64::from_bits(words[1])),
         _ => Value::Long(words[1].cast_signed()),
     };
-    if words[0] == 0 || compare_values(value, held) == Some(wanted) {
+    if words[0] == 0 || compare_values(value, stored) == Some(wanted) {
         words[1] = bits;
     }
     words[0] += 1;

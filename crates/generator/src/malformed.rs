@@ -1,16 +1,16 @@
-//! Malformed events: what real producers get wrong, each of them a dead letter for the pipeline.
+//! Malformed events, as real producers send them. Each one is a dead letter for the pipeline.
 
 use std::io::Write;
 
-use crate::dice::RandomStream;
 use crate::payload::PayloadParts;
+use crate::random::RandomStream;
 
-/// Times that are none.
+/// Values that are not a time.
 const INVALID_TIMES: [&str; 5] =
     ["2024-13-45T99:00:00", "yesterday", "01/02/2024 10:00", "2024-01-01T10:00:0O", "0000-00-00T00:00:00"];
-/// Prices of a wrong type; the last is not even JSON.
+/// Values that are not a price; the last is not JSON.
 const INVALID_PRICES: [&str; 6] = [r#""free""#, r#""29.99""#, "true", "[29.99]", r#"{"amount":29.99}"#, "NaN"];
-/// What ends up in a topic beside events.
+/// Payloads in a topic that are not events.
 const FOREIGN_PAYLOADS: [&str; 7] = [
     "not json at all",
     "<event type=\"view\"/>",
@@ -52,16 +52,16 @@ const FLAWS: [PayloadFlaw; 12] = [
     PayloadFlaw::DuplicatePrice,
 ];
 
-/// Writes the event with one flaw into the empty payload. It has no newline.
-pub(crate) fn write_malformed(event: &PayloadParts, dice: &mut RandomStream, payload: &mut Vec<u8>) {
+/// Writes the event with one flaw into the empty payload. The result has no newline.
+pub(crate) fn write_malformed(event: &PayloadParts, random: &mut RandomStream, payload: &mut Vec<u8>) {
     let (time, event_type) = (as_text(&event.time), event.event_type);
     let (user_id, price) = (as_text(&event.user_id), as_text(&event.price));
     // Writing to memory cannot fail.
-    let _ = match dice.pick(&FLAWS) {
+    let _ = match random.pick(&FLAWS) {
         PayloadFlaw::Empty => Ok(()),
         PayloadFlaw::Truncated => {
             event.write(payload);
-            payload.truncate(1 + dice.draw_index(payload.len() - 1));
+            payload.truncate(1 + random.draw_index(payload.len() - 1));
             Ok(())
         }
         PayloadFlaw::TrailingBrace => {
@@ -75,9 +75,9 @@ pub(crate) fn write_malformed(event: &PayloadParts, dice: &mut RandomStream, pay
             payload[event.time.len() + 31] = 0xff;
             Ok(())
         }
-        PayloadFlaw::ForeignPayload => write!(payload, "{}", dice.pick(&FOREIGN_PAYLOADS)),
+        PayloadFlaw::ForeignPayload => write!(payload, "{}", random.pick(&FOREIGN_PAYLOADS)),
         PayloadFlaw::InvalidTime => {
-            let time = dice.pick(&INVALID_TIMES);
+            let time = random.pick(&INVALID_TIMES);
             write!(
                 payload,
                 r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#
@@ -87,7 +87,7 @@ pub(crate) fn write_malformed(event: &PayloadParts, dice: &mut RandomStream, pay
             write!(payload, r#"{{"event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#)
         }
         PayloadFlaw::InvalidPrice => {
-            let price = dice.pick(&INVALID_PRICES);
+            let price = random.pick(&INVALID_PRICES);
             write!(
                 payload,
                 r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#

@@ -1,51 +1,52 @@
-//! Accumulators of varying size, held outside the words: text extremes, first and last text, and distinct counts.
+//! Accumulators of varying size, stored outside the words: text extremes, first and last text, and distinct counts.
 //!
-//! Distinct counts are HyperLogLog sketches of the Apache DataSketches library: a list of hashes while small (exact in
-//! practice up to a few dozen values), then 2 KiB with a standard error of about 1.6 %. Their hash is fixed by the
-//! library and the estimate is the one that does not depend on the order of insertion, so the same values give the same
-//! count in every run and however they were split into panes.
+//! Distinct counts are HyperLogLog sketches of the Apache DataSketches library. A small sketch is a list of hashes, exact in
+//! practice up to a few dozen values. A large one takes 2 KiB and has a standard error of about 1.6 %. The library fixes
+//! the hash, and the composite estimate does not depend on the order of insertion. So the same values give the same count
+//! in every run, however panes divide them.
 
 use std::hash::{Hash, Hasher};
 
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
-use crate::snapshot::DamagedSnapshot;
-use crate::snapshot::wire::{self, SnapshotReader};
-use crate::{Event, EventTime, FieldId, Value};
+use crate::event::{Event, FieldId};
+use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_bytes, write_number, write_signed};
+use crate::time::EventTime;
+use crate::value::Value;
 
 /// log₂ of the registers of a distinct-count sketch: 4,096 registers of 4 bits.
 const SKETCH_LG_K: u8 = 12;
 
-/// One accumulator that is not words.
+/// One accumulator outside the words.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum VariableAccumulator {
-    /// Nothing folded yet.
+    /// No value was folded yet.
     #[default]
     Empty,
-    /// A text and, where it decides, the event time it came with.
+    /// A text and the event time of the event it came from.
     Text(Box<str>, EventTime),
     /// A distinct-count sketch.
     Sketch(Box<HllSketch>),
 }
 
 impl VariableAccumulator {
-    /// Appends it to a snapshot: its kind, and then a text with its event time, or the sketch as its library spells it.
+    /// Appends the accumulator to a snapshot: its tag, then a text with its event time, or the sketch in its library's format.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Empty => wire::write_number(out, EMPTY_TAG),
+            Self::Empty => write_number(out, EMPTY_TAG),
             Self::Text(text, time) => {
-                wire::write_number(out, TEXT_TAG);
-                wire::write_signed(out, time.ms());
-                wire::write_bytes(out, text.as_bytes());
+                write_number(out, TEXT_TAG);
+                write_signed(out, time.ms());
+                write_bytes(out, text.as_bytes());
             }
             Self::Sketch(sketch) => {
-                wire::write_number(out, SKETCH_TAG);
-                wire::write_bytes(out, &sketch.serialize());
+                write_number(out, SKETCH_TAG);
+                write_bytes(out, &sketch.serialize());
             }
         }
     }
 
-    /// Reads what [`Self::save`] wrote.
+    /// Reads the bytes that [`Self::save`] wrote.
     pub(crate) fn load(reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
         match reader.read_number()? {
             EMPTY_TAG => Ok(Self::Empty),
@@ -65,7 +66,7 @@ const EMPTY_TAG: u64 = 0;
 const TEXT_TAG: u64 = 1;
 const SKETCH_TAG: u64 = 2;
 
-/// How one feature's held value is folded.
+/// How the variable accumulator of one feature is folded.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum VariableSizeAggregator {
     Min(FieldId),
@@ -76,17 +77,17 @@ pub(super) enum VariableSizeAggregator {
 }
 
 impl VariableSizeAggregator {
-    pub(super) fn fold(self, held: &mut VariableAccumulator, event: &Event<'_>) {
+    pub(super) fn fold(self, accumulator: &mut VariableAccumulator, event: &Event<'_>) {
         match self {
             Self::Min(field) | Self::Max(field) | Self::First(field) | Self::Last(field) => {
                 if let Value::String(text) = event.fields[field.0] {
-                    self.keep_text(held, text, event.time);
+                    self.keep_text(accumulator, text, event.time);
                 }
             }
             Self::Distinct(field) => {
                 let value = event.fields[field.0];
                 if value != Value::Null
-                    && let Some(sketch) = get_or_create_sketch(held)
+                    && let Some(sketch) = get_or_create_sketch(accumulator)
                 {
                     sketch.update(DistinctValue(value));
                 }
@@ -94,11 +95,11 @@ impl VariableSizeAggregator {
         }
     }
 
-    pub(super) fn merge(self, held: &mut VariableAccumulator, newer: &VariableAccumulator) {
+    pub(super) fn merge(self, accumulator: &mut VariableAccumulator, newer: &VariableAccumulator) {
         match newer {
             VariableAccumulator::Empty => {}
-            VariableAccumulator::Text(text, time) => self.keep_text(held, text, *time),
-            VariableAccumulator::Sketch(newer) => match held {
+            VariableAccumulator::Text(text, time) => self.keep_text(accumulator, text, *time),
+            VariableAccumulator::Sketch(newer) => match accumulator {
                 VariableAccumulator::Sketch(older) => {
                     if let Ok(mut union) = HllUnion::new(SKETCH_LG_K) {
                         union.update(older);
@@ -106,13 +107,13 @@ impl VariableSizeAggregator {
                         **older = union.to_sketch(HllType::Hll4);
                     }
                 }
-                _ => *held = VariableAccumulator::Sketch(newer.clone()),
+                _ => *accumulator = VariableAccumulator::Sketch(newer.clone()),
             },
         }
     }
 
-    pub(super) fn value(self, held: &VariableAccumulator) -> Value<'_> {
-        match held {
+    pub(super) fn value(self, accumulator: &VariableAccumulator) -> Value<'_> {
+        match accumulator {
             VariableAccumulator::Text(text, _) => Value::String(text),
             #[allow(clippy::cast_possible_truncation)] // an estimate of distinct values is far below 2⁶³
             VariableAccumulator::Sketch(sketch) => Value::Long(sketch.composite_estimate().round() as i64),
@@ -121,8 +122,8 @@ impl VariableSizeAggregator {
         }
     }
 
-    fn keep_text(self, held: &mut VariableAccumulator, text: &str, time: EventTime) {
-        let keep = match held {
+    fn keep_text(self, accumulator: &mut VariableAccumulator, text: &str, time: EventTime) {
+        let keep = match accumulator {
             VariableAccumulator::Text(current, at) => match self {
                 Self::Min(_) => text < &**current,
                 Self::Max(_) => text > &**current,
@@ -132,24 +133,24 @@ impl VariableSizeAggregator {
             _ => true,
         };
         if keep {
-            *held = VariableAccumulator::Text(text.into(), time);
+            *accumulator = VariableAccumulator::Text(text.into(), time);
         }
     }
 }
 
-/// The sketch in `held`, made on first use.
-fn get_or_create_sketch(held: &mut VariableAccumulator) -> Option<&mut HllSketch> {
-    if let VariableAccumulator::Empty = held {
-        // The only error is a size outside the library's range, and ours is a constant inside it.
-        *held = VariableAccumulator::Sketch(Box::new(HllSketch::new(SKETCH_LG_K, HllType::Hll4).ok()?));
+/// Returns the sketch in `accumulator`, which is created on first use.
+fn get_or_create_sketch(accumulator: &mut VariableAccumulator) -> Option<&mut HllSketch> {
+    if let VariableAccumulator::Empty = accumulator {
+        // The only error is a size outside the library's range; this constant lies inside.
+        *accumulator = VariableAccumulator::Sketch(Box::new(HllSketch::new(SKETCH_LG_K, HllType::Hll4).ok()?));
     }
-    match held {
+    match accumulator {
         VariableAccumulator::Sketch(sketch) => Some(sketch),
         _ => None,
     }
 }
 
-/// A value as the sketch hashes it: its own bytes, without Rust's length prefixes, which are not promised to last.
+/// A value as the sketch hashes it: its bytes without Rust's length prefixes, whose format may change.
 struct DistinctValue<'a>(Value<'a>);
 
 impl Hash for DistinctValue<'_> {

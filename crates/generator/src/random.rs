@@ -1,7 +1,8 @@
-//! All chance in one place: seeded streams, and the few distributions drawn from them.
+//! All randomness: seeded streams, and the distributions drawn from them.
 //!
-//! Invariant: the same seed gives the same draws for ever. Hence xoshiro256++ (a published algorithm with one fixed
-//! stream) and integer arithmetic; the log-normal distribution is a table, as `exp` differs between platforms.
+//! Invariant: the same seed always gives the same draws. Therefore the generator is xoshiro256++, a published algorithm with
+//! one fixed stream, and arithmetic is on integers. The log-normal distribution is a table, as `exp` differs between
+//! platforms.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -11,7 +12,7 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 pub(crate) struct Probability(u64);
 
 impl Probability {
-    /// From 0 to 100.
+    /// Creates a probability from a percentage of 0 to 100.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -30,8 +31,8 @@ impl Probability {
     }
 }
 
-/// Boundaries of the 64 equally likely slices of a log-normal distribution (sigma 1, its ends cut at 0.4 % and 99.6 %),
-/// in 1/1024 of its mean.
+/// Boundaries of the 64 equally likely slices of a log-normal distribution, in 1/1024 of its mean. Its sigma is 1, and its
+/// ends are cut at 0.4 % and 99.6 %.
 const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
     44, 73, 98, 118, 136, 153, 169, 184, 199, 214, 229, 244, 259, 274, 290, 305, 321, 337, 353, 369, 386, 403, 421,
     439, 458, 477, 497, 517, 538, 560, 582, 605, 630, 655, 681, 708, 737, 767, 798, 831, 866, 903, 941, 983, 1027,
@@ -39,12 +40,12 @@ const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
     8930,
 ];
 
-/// One stream of chance.
+/// One stream of random draws.
 #[derive(Debug, Clone)]
 pub(crate) struct RandomStream(Xoshiro256PlusPlus);
 
 impl RandomStream {
-    /// `N` streams from one seed that do not overlap (each may be drawn from 2¹²⁸ times).
+    /// Derives `N` streams from one seed. They do not overlap within 2¹²⁸ draws each.
     pub(crate) fn split_seed<const N: usize>(seed: u64) -> [Self; N] {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         std::array::from_fn(|_| {
@@ -62,26 +63,26 @@ impl RandomStream {
         share.includes(self.next_bits())
     }
 
-    /// Uniform in `0..n`; 0 for an `n` of 0.
+    /// Draws uniformly from `0..n`; 0 for an `n` of 0.
     pub(crate) fn draw_below(&mut self, n: u32) -> u32 {
         scale_fraction(self.next_bits(), n)
     }
 
-    /// In `0..n`, small numbers more often: the product of two uniform draws.
+    /// Draws from `0..n`, small numbers more often: the product of two uniform draws.
     pub(crate) fn draw_mostly_small(&mut self, n: u32) -> u32 {
         let (a, b) = (self.next_bits(), self.next_bits());
         scale_fraction(scale_fraction(a, b), n)
     }
 
-    /// In `0..n` by a power law: the fourth power of a uniform draw, so that the first 1 % of the range gets 32 % of the
-    /// draws and the first thousandth 18 %.
+    /// Draws from `0..n` by a power law: the fourth power of a uniform draw. The first 1 % of the range gets 32 % of the draws,
+    /// the first thousandth 18 %.
     pub(crate) fn draw_power_law(&mut self, n: u32) -> u32 {
         let bits = self.next_bits();
         let square = scale_fraction(bits, bits);
         scale_fraction(scale_fraction(square, square), n)
     }
 
-    /// Log-normal with this mean: most draws below it, some several times it, never above nine times it.
+    /// Draws from a log-normal distribution with this mean. Most draws are below it, none above nine times it.
     pub(crate) fn draw_log_normal(&mut self, mean: u32) -> u32 {
         let bits = self.next_bits();
         let slice = (bits >> 26) as usize;
@@ -91,18 +92,18 @@ impl RandomStream {
         u32::try_from(((factor >> 10) * u64::from(mean)) >> 26).unwrap_or(u32::MAX)
     }
 
-    /// One of them, each as likely.
-    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.draw_index(of.len())]
+    /// Picks one of `choices`, with equal probability.
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.draw_index(choices.len())]
     }
 
-    /// Uniform in `0..len`.
+    /// Draws uniformly from `0..len`.
     pub(crate) fn draw_index(&mut self, len: usize) -> usize {
         self.draw_below(u32::try_from(len).unwrap_or(u32::MAX)) as usize
     }
 }
 
-/// `n` times the fraction `bits` / 2³².
+/// Returns `n` times the fraction `bits` / 2³².
 fn scale_fraction(bits: u32, n: u32) -> u32 {
     ((u64::from(bits) * u64::from(n)) >> 32) as u32
 }
@@ -111,15 +112,15 @@ fn scale_fraction(bits: u32, n: u32) -> u32 {
 mod tests {
     use super::*;
 
-    fn dice() -> RandomStream {
-        let [dice] = RandomStream::split_seed(1);
-        dice
+    fn random() -> RandomStream {
+        let [random] = RandomStream::split_seed(1);
+        random
     }
 
     #[test]
     fn log_normal_draws_have_the_mean_asked_for_and_a_long_tail() {
-        let mut dice = dice();
-        let mut draws: Vec<u32> = (0..100_000).map(|_| dice.draw_log_normal(35_000)).collect();
+        let mut random = random();
+        let mut draws: Vec<u32> = (0..100_000).map(|_| random.draw_log_normal(35_000)).collect();
         draws.sort_unstable();
         let mean = draws.iter().map(|&draw| u64::from(draw)).sum::<u64>() / 100_000;
         assert!((34_000..36_000).contains(&mean), "mean {mean}");
@@ -129,8 +130,8 @@ mod tests {
 
     #[test]
     fn the_power_law_favours_the_first_but_reaches_the_last() {
-        let mut dice = dice();
-        let draws: Vec<u32> = (0..100_000).map(|_| dice.draw_power_law(1_000)).collect();
+        let mut random = random();
+        let draws: Vec<u32> = (0..100_000).map(|_| random.draw_power_law(1_000)).collect();
         let first = draws.iter().filter(|&&draw| draw < 10).count();
         assert!((30_000..33_500).contains(&first), "{first} of 100,000 in the first percent");
         assert_eq!(draws.iter().max(), Some(&999));
