@@ -1,19 +1,21 @@
-//! The file as a tree of values that know their place; `--set` changes it before anything is validated.
+//! The pipeline file as a tree of values with their locations. `--set` changes the tree before validation.
 //!
 //! Owns: TOML syntax (through the `toml` crate) and its mistakes. Does not own: what any value means.
 
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostics::{Code, DiagnosticCollector, DocumentLocation};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::diagnostics::location::DocumentLocation;
 
-/// A value and where it stands. A table's place is its header.
+/// A value and its location. A table's location is its header.
 #[derive(Clone, Debug)]
 pub(crate) struct DocumentNode {
     pub(crate) location: DocumentLocation,
     pub(crate) value: DocumentValue,
 }
 
-/// What a TOML value can be, as far as pipelines use it.
+/// A TOML value of one of the types that pipelines use.
 #[derive(Clone, Debug)]
 pub(crate) enum DocumentValue {
     Text(String),
@@ -21,14 +23,14 @@ pub(crate) enum DocumentValue {
     Float(f64),
     Boolean(bool),
     Table(DocumentTable),
-    /// A TOML type that no field of a pipeline has: its name.
+    /// A value of a type that no field of a pipeline has: the type's name.
     Other(&'static str),
-    /// Already reported.
+    /// A value that has already been reported as a mistake.
     Invalid,
 }
 
 impl DocumentValue {
-    /// Its type, in words.
+    /// Returns the type as a noun with its article.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
@@ -62,11 +64,11 @@ impl DocumentTable {
     }
 }
 
-/// Reads `text`; what is not TOML is noted and left out, or guessed where the parser can.
+/// Reads `text`. Reports what is not TOML and leaves it out, or takes the parser's guess.
 pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> DocumentNode {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
-    // The parser recovers from everything but a name without a value, where it stops: what stands after such lines is
-    // read by leaving them out.
+    // The parser recovers from every error but a name without a value, where it stops. A second run without those lines
+    // reads what follows them.
     let readable =
         blank_error_lines(text, errors.iter().filter(|error| error.message().starts_with("key with no value")));
     if readable != text {
@@ -77,13 +79,13 @@ pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> Docum
     for error in errors {
         report_syntax_error(&error, mistakes);
     }
-    // The root has no header; its place is the file's first character.
+    // The root has no header; its location is the file's first character.
     let at = DocumentLocation::from_range(0..0);
     let value = DocumentValue::Table(read_table(document.get_ref(), &LocationSource::File, mistakes));
     DocumentNode { location: at, value }
 }
 
-/// The text with the lines of `errors` blank; everything else stays where it is.
+/// Returns the text with the lines of `errors` blanked; all other bytes keep their offsets.
 fn blank_error_lines<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::Error>) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let length = bytes.len();
@@ -95,7 +97,7 @@ fn blank_error_lines<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Reads one value, all of it placed at `at`; `None` where `text` is not exactly one value.
+/// Reads one value and locates all of it at `at`. Returns `None` where `text` is not exactly one value.
 pub(crate) fn parse_value(
     text: &str,
     at: &DocumentLocation,
@@ -142,7 +144,7 @@ fn read_node(
             Ok(integer) => DocumentValue::Integer(integer),
             Err(_) => {
                 mistakes.report(
-                    Code::OutOfRange,
+                    DiagnosticCode::OutOfRange,
                     &at,
                     "this integer does not fit 64 bits",
                     format!("at most {} and at least {}", i64::MAX, i64::MIN),
@@ -164,18 +166,23 @@ fn report_syntax_error(error: &toml::de::Error, mistakes: &mut DiagnosticCollect
     let (message, expected) = error.message().rsplit_once(", expected ").unwrap_or((error.message(), ""));
     if message.starts_with("duplicate key") {
         mistakes
-            .report(Code::DuplicateKey, &at, "this name stands twice in one table", "every name once")
+            .report(DiagnosticCode::DuplicateKey, &at, "this name stands twice in one table", "every name once")
             .set_hint("keep one of the two".to_owned());
     } else if message.contains("must be quoted") {
         mistakes
-            .report(Code::Syntax, &at, "this is not a TOML value", "a value, text in quotes")
+            .report(DiagnosticCode::Syntax, &at, "this is not a TOML value", "a value, text in quotes")
             .set_hint("write text in quotes: \"…\"".to_owned());
     } else if message.starts_with("invalid unquoted key") {
         mistakes
-            .report(Code::Syntax, &at, "this name needs quotes", "letters, digits, `_` and `-`, or a name in quotes")
+            .report(
+                DiagnosticCode::Syntax,
+                &at,
+                "this name needs quotes",
+                "letters, digits, `_` and `-`, or a name in quotes",
+            )
             .set_hint("names with other characters are quoted: \"이름\" = …".to_owned());
     } else {
         let expected = if expected.is_empty() { "TOML" } else { expected };
-        mistakes.report(Code::Syntax, &at, format!("this is not TOML: {message}"), expected);
+        mistakes.report(DiagnosticCode::Syntax, &at, format!("this is not TOML: {message}"), expected);
     }
 }

@@ -1,18 +1,18 @@
-//! The set of Redis keys a template can produce, as a small automaton: decides whether a key has one reading only, and
-//! whether two templates can produce the same key.
+//! The set of Redis keys that a template can produce, as a small automaton. It decides whether every key has one reading
+//! only, and whether two templates can produce the same key.
 //!
-//! Owns: both decisions and the example that proves them. Does not own: telling people (the reader does).
+//! Owns: both decisions and the example that proves them. Does not own: reporting the mistake (the reader of keys).
 //!
-//! Why this way: comparing templates as text cannot see that `f:{user}` and `f:{user}:{window_start}` meet at the user
-//! `a:1`. A user is any sequence of bytes, also an empty one; a window's time is `-?[0-9]+`. Every state of the automaton
-//! is one byte of one segment, so two different runs over a key are two different readings of it, and both questions are
-//! a search through pairs of states.
+//! Why this way: comparing templates as text does not show that `f:{user}` and `f:{user}:{window_start}` both produce
+//! `f:a:1`, for the users `a:1` and `a`. A user is any sequence of bytes, also an empty one. A window's time is
+//! `-?[0-9]+`. Every state of the automaton is one byte of one segment, so two different runs over a key are two different
+//! readings of it. Both decisions are a search through pairs of states.
 
 use std::collections::VecDeque;
 
-use crate::{KeySegment, KeyTemplate};
+use crate::key_template::{KeySegment, KeyTemplate};
 
-/// The bytes a state takes.
+/// The bytes that lead into a state.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum ByteClass {
     Exact(u8),
@@ -21,7 +21,7 @@ enum ByteClass {
 }
 
 impl ByteClass {
-    /// A byte both take.
+    /// Returns a byte that is in both classes.
     fn common_byte(self, other: Self) -> Option<u8> {
         match (self, other) {
             (Self::Any, Self::Any) => Some(b'a'),
@@ -36,9 +36,9 @@ impl ByteClass {
 }
 
 struct AutomatonState {
-    /// What it took to get here.
+    /// The bytes that lead here.
     bytes: ByteClass,
-    /// The segment that byte belongs to.
+    /// The segment that these bytes belong to.
     segment: usize,
     successors: Vec<usize>,
     is_accepting: bool,
@@ -55,7 +55,7 @@ impl<'a> KeyAutomaton<'a> {
         let start =
             AutomatonState { bytes: ByteClass::Any, segment: usize::MAX, successors: Vec::new(), is_accepting: false };
         let mut automaton = Self { template, states: vec![start] };
-        let mut frontier = vec![0]; // the states that everything before the next segment can end in
+        let mut frontier = vec![0]; // the states in which the segments so far can end
         for (index, segment) in template.segments().iter().enumerate() {
             match segment {
                 KeySegment::Literal(text) => {
@@ -92,7 +92,7 @@ impl<'a> KeyAutomaton<'a> {
         state
     }
 
-    /// What a run over `key` takes for the user and the window, in words.
+    /// Describes the user and the window that a run reads from `key`.
     fn describe_reading(&self, run: &[usize], key: &[u8]) -> String {
         let part = |segment: usize| {
             let bytes: Vec<u8> = run
@@ -116,27 +116,36 @@ impl<'a> KeyAutomaton<'a> {
 /// A key with two readings.
 #[derive(Debug)]
 pub(crate) struct KeyConflict {
-    /// The key, printable.
+    /// The key, with special characters escaped.
     pub(crate) key: String,
-    /// What it means by the first template.
+    /// Its user and window by the first template.
     pub(crate) first_reading: String,
-    /// What else it means, or what it means by the second template.
+    /// Its other user and window, or those by the second template.
     pub(crate) second_reading: String,
 }
 
-/// A key that `template` produces for two different (user, window) pairs.
+/// Returns a key that `template` produces for two different pairs of user and window.
 pub(crate) fn find_ambiguity(template: &KeyTemplate) -> Option<KeyConflict> {
     let automaton = KeyAutomaton::new(template);
-    find_shared_key(&automaton, &automaton, true)
+    find_shared_key(&automaton, &automaton, RunPairs::Different)
 }
 
-/// A key that both templates can produce.
+/// Returns a key that both templates can produce.
 pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyConflict> {
-    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), false)
+    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), RunPairs::All)
 }
 
-/// The shortest key both accept; with `differing`, only by two different runs.
-fn find_shared_key(left: &KeyAutomaton<'_>, right: &KeyAutomaton<'_>, differing: bool) -> Option<KeyConflict> {
+/// Which pairs of runs count as a shared key.
+#[derive(Clone, Copy, PartialEq)]
+enum RunPairs {
+    All,
+    /// Only runs that differ: two readings of one template.
+    Different,
+}
+
+/// Returns the shortest key that both automata accept by such a pair of runs.
+fn find_shared_key(left: &KeyAutomaton<'_>, right: &KeyAutomaton<'_>, pairs: RunPairs) -> Option<KeyConflict> {
+    let differing = pairs == RunPairs::Different;
     type Pair = (usize, usize, bool); // a state of each, and whether the runs have differed so far
     let width = right.states.len();
     let index = |(l, r, differed): Pair| (l * width + r) * 2 + usize::from(differed);

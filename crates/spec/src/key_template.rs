@@ -1,9 +1,9 @@
-//! The Redis key of a row: literal text around the user and, where wanted, the window.
+//! The Redis key of a row: literal text around the user and, optionally, the window.
 //!
-//! Owns: writing a key, finding a user's keys, reading one back. Does not own: whether a template is acceptable (the
-//! reader refuses ambiguous ones with [`crate::key_language`]). Invariants: (1) the key placeholder stands exactly once,
-//! each part of the window at most once; (2) within an accepted template two different (user, window) pairs give
-//! different keys, for all users, also empty ones and such with `:`, `{` or digits.
+//! Owns: writing a key, finding a user's keys, parsing one. Does not own: whether a template is acceptable (the reader
+//! refuses ambiguous ones with [`crate::key_language`]). Invariants: (1) the key placeholder occurs exactly once, each part
+//! of the window at most once; (2) within an accepted template, different pairs of user and window give different keys.
+//! That holds for all users, also empty ones and those with `:`, `{` or digits.
 
 use std::{fmt, ops::Range};
 
@@ -12,7 +12,7 @@ use windrow_core::{EventTime, Window};
 /// A piece of a key template.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KeySegment {
-    /// Text as it stands.
+    /// Literal text.
     Literal(String),
     /// The user: the entity key's bytes.
     EntityKey,
@@ -29,7 +29,7 @@ pub struct KeyTemplate {
     text: String,
 }
 
-/// What a Redis key says about the window of its row; `None` where the template does not name it.
+/// The parts of a row's window that its Redis key names; `None` where the template does not name them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct KeyWindow {
     /// The window's start.
@@ -38,22 +38,22 @@ pub struct KeyWindow {
     pub end: Option<EventTime>,
 }
 
-/// What is wrong with a template, and where in it.
+/// A mistake in a template, and its range of bytes there.
 #[derive(Debug)]
 pub(crate) enum TemplateMistake {
-    /// A `{` or `}` without its partner.
+    /// A `{` or `}` without its counterpart.
     UnmatchedBrace(Range<usize>),
-    /// `{name}` with a name that means nothing here.
+    /// `{name}` with an unknown name.
     UnknownPlaceholder(Range<usize>, String),
-    /// A placeholder that stands a second time.
+    /// A placeholder that occurs a second time.
     RepeatedPlaceholder(Range<usize>),
     /// No placeholder for the user.
     MissingEntityKey,
 }
 
 impl KeyTemplate {
-    /// Reads `text`. Where the entity key's name is not known (its declaration is a mistake), every name that is not a
-    /// part of the window stands for it.
+    /// Reads `text`. Where the entity key's name is unknown because its declaration is a mistake, every name that is not a
+    /// part of the window counts as the entity key.
     pub(crate) fn parse(text: &str, key_name: Option<&str>) -> Result<Self, Vec<TemplateMistake>> {
         let mut segments = Vec::new();
         let mut literal = String::new();
@@ -101,13 +101,13 @@ impl KeyTemplate {
         if mistakes.is_empty() { Ok(Self { segments, text: text.to_owned() }) } else { Err(mistakes) }
     }
 
-    /// Its pieces, in order; no two literals follow each other.
+    /// Returns the pieces in order; no two literals follow each other.
     #[must_use]
     pub fn segments(&self) -> &[KeySegment] {
         &self.segments
     }
 
-    /// Whether every window has its own key; otherwise a window's row takes the place of the last one.
+    /// Returns whether every window has its own key. Otherwise the row of a window replaces that of the window before.
     #[must_use]
     pub fn names_window(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, KeySegment::WindowStart | KeySegment::WindowEnd))
@@ -127,8 +127,8 @@ impl KeyTemplate {
         }
     }
 
-    /// A pattern for Redis `SCAN … MATCH` that finds every key of `key`'s rows. It may find more (`*` is any text):
-    /// [`KeyTemplate::parse_key`] tells them apart.
+    /// Returns a pattern for Redis `SCAN … MATCH` that finds every key of `key`'s rows. It may find more, as `*` is any text;
+    /// [`KeyTemplate::parse_key`] selects them.
     #[must_use]
     pub fn scan_pattern(&self, key: &str) -> String {
         let mut pattern = String::new();
@@ -151,7 +151,7 @@ impl KeyTemplate {
         pattern
     }
 
-    /// Reads `redis_key` back: `None` unless it is the key of one of `key`'s rows, else what it says of the window.
+    /// Parses `redis_key`. Returns the window it names, or `None` where it is not the key of one of `key`'s rows.
     #[must_use]
     pub fn parse_key(&self, key: &str, redis_key: &[u8]) -> Option<KeyWindow> {
         parse_segments(&self.segments, key, redis_key, KeyWindow::default())
@@ -182,7 +182,7 @@ fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: KeyWi
     }
 }
 
-/// The number that is written exactly like this: no plus sign, no leading zeros.
+/// Parses a number that is written as [`KeyTemplate::append_key`] writes it: no plus sign, no leading zeros.
 fn parse_canonical_integer(text: &[u8]) -> Option<i64> {
     let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (itoa::Buffer::new().format(number).as_bytes() == text).then_some(number)

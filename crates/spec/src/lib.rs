@@ -1,12 +1,27 @@
-//! The pipeline file: TOML text in, every mistake with its place out, or a validated [`Pipeline`].
+//! The pipeline file: TOML text in; out comes a validated [`Pipeline`], or every mistake with its place.
 //!
-//! Owns: the grammar of the pipeline file, `--set` overrides, and the rules that make a Redis key belong to exactly one
-//! user, window and feature view. Does not own: what windows and aggregates mean (the core), connecting to anything.
+//! [`parse`] reads the text into a tree of values with locations, applies the `--set` overrides to it, and reads the tree
+//! section by section. A section with a mistake is reported and skipped, so one call finds all mistakes.
 //!
-//! Invariants: (1) a [`Pipeline`] satisfies everything the core's types ask for: sizes within their limits, conditions
-//! and defaults of the right types, fields that exist. (2) Two different (user, window) pairs never share a Redis key
-//! within a view whose key names the window, and two views never share one at all. (3) No text makes [`parse`] panic;
-//! one call reports every mistake it can find.
+//! ```text
+//!   text ──► document ──► overrides ──► read (one reader per section) ──► Pipeline
+//!               │             │            │     ├─ condition: SQL ──► windrow_core::Condition
+//!               │             │            │     └─ key: key_template, key_language
+//!               ▼             ▼            ▼
+//!             DiagnosticCollector ──► Diagnostics ──► rendered text
+//! ```
+//!
+//! Owns: the grammar of the pipeline file, `--set` overrides, and the rules by which a Redis key belongs to exactly one
+//! user, window and feature view. Does not own: what windows and aggregates mean (the core), connections.
+//!
+//! Invariants: (1) a [`Pipeline`] meets all requirements of the core's types: sizes within their limits, conditions and
+//! defaults of the right types, fields that exist. (2) Within a view whose key names the window, two different pairs of user
+//! and window never share a Redis key; two views never share one at all. (3) No text makes [`parse`] panic, and one call
+//! reports every mistake that it can find.
+//!
+//! Read first: [`pipeline.rs`](../src/windrow_spec/pipeline.rs.html), the model;
+//! [`read.rs`](../src/windrow_spec/read.rs.html), the sections in their order;
+//! [`read/fields.rs`](../src/windrow_spec/read/fields.rs.html), how a section is read field by field.
 
 mod diagnostics;
 mod document;
@@ -15,8 +30,13 @@ mod key_template;
 mod overrides;
 mod pipeline;
 mod read;
+mod suggestion;
 
-pub use diagnostics::{Code, Diagnostic, DiagnosticPlace, Diagnostics};
+pub use diagnostics::code::DiagnosticCode;
+pub use diagnostics::diagnostic::Diagnostic;
+pub use diagnostics::list::Diagnostics;
+pub use diagnostics::location::DiagnosticPlace;
+pub use diagnostics::render::RenderStyle;
 pub use key_template::{KeySegment, KeyTemplate, KeyWindow};
 pub use overrides::{OverrideSyntaxError, PipelineOverride};
 pub use pipeline::{
@@ -24,16 +44,16 @@ pub use pipeline::{
     RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 
-/// The shipped pipeline, used where no file is named.
+/// The shipped pipeline, used where no file is given.
 pub const SHIPPED_PIPELINE: &str = include_str!("../../../pipelines/ecommerce.toml");
 
-/// Reads the pipeline file `text`; `file_name` is only what mistakes are reported under. `overrides` replace values of
-/// the document before it is validated, in their order.
+/// Reads the pipeline file `text`. Mistakes are reported under `file_name`. `overrides` replace values of the document, in
+/// their order, before it is validated.
 ///
 /// # Errors
 /// All mistakes of the file and of the overrides, sorted by their place.
 pub fn parse(file_name: &str, text: &str, overrides: &[PipelineOverride]) -> Result<Pipeline, Diagnostics> {
-    let mut mistakes = diagnostics::DiagnosticCollector::new(text);
+    let mut mistakes = diagnostics::collector::DiagnosticCollector::new(text);
     let mut document = document::parse(text, &mut mistakes);
     overrides::apply_overrides(overrides, &mut document, &mut mistakes);
     let pipeline = read::read_pipeline(&document, &mut mistakes);

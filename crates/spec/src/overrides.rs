@@ -1,17 +1,17 @@
 //! `--set path.to.field=value`: values of the file replaced from the command line.
 //!
-//! Owns: how an override is written and where it goes. Does not own: whether the field exists and the value fits; the
-//! readers judge an overridden value like any other, and report it under its `--set`.
+//! Owns: the syntax of an override and its place in the document. Does not own: whether the field exists and the value
+//! fits. The readers check an overridden value like any other, and report it under its `--set`.
 
 use std::str::FromStr;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::{
-    diagnostics::{Code, DiagnosticCollector, DocumentLocation},
-    document::{self, DocumentNode, DocumentTable, DocumentValue, TableEntry},
-    read::suggest_name,
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::diagnostics::location::DocumentLocation;
+use crate::document::{DocumentNode, DocumentTable, DocumentValue, TableEntry, parse_value};
+use crate::suggestion::suggest_name;
 
 /// One `--set path.to.field=value`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,12 +19,12 @@ pub struct PipelineOverride {
     /// Names from the file's root, joined by dots; names with other characters than letters, digits, `_` and `-` are
     /// quoted as in TOML.
     pub path: String,
-    /// The new value: a TOML boolean, number, quoted text, array or inline table; anything else is text as it stands.
-    /// What is text in the file stays text.
+    /// The new value: a TOML boolean, number, quoted text, array or inline table. Anything else is text without quotes. A
+    /// field that is text in the file stays text.
     pub value: String,
 }
 
-/// What is wrong with the text of an override.
+/// The text of an override that has no path or no value.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("`{0}` is not of the form path.to.field=value, for example source.kafka.brokers=kafka:9092")]
 pub struct OverrideSyntaxError(String);
@@ -42,7 +42,7 @@ impl FromStr for PipelineOverride {
     }
 }
 
-/// The names of a path, read as TOML reads a dotted key.
+/// Splits a path into its names, as TOML splits a dotted key.
 fn split_path(path: &str) -> Option<Vec<String>> {
     let line = format!("{path} = 0");
     let document = DeTable::parse(&line).ok()?;
@@ -54,7 +54,7 @@ fn split_path(path: &str) -> Option<Vec<String>> {
         names.push(name.get_ref().to_string());
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,
-            // The last thing in the line has to be our own 0, or the path was more than a path.
+            // The 0 from above must end the line; otherwise the path holds more than names.
             DeValue::Integer(_) if value.span().end == line.len() => return Some(names),
             _ => return None,
         }
@@ -73,7 +73,12 @@ pub(crate) fn apply_overrides(
             Some(names) => apply_override(document, &names, one, &at, mistakes),
             None => {
                 mistakes
-                    .report(Code::BadOverride, &at, format!("`{}` is not a path", one.path), "names joined by dots")
+                    .report(
+                        DiagnosticCode::BadOverride,
+                        &at,
+                        format!("`{}` is not a path", one.path),
+                        "names joined by dots",
+                    )
                     .set_hint("for example --set source.kafka.brokers=kafka:9092".to_owned());
             }
         }
@@ -93,11 +98,16 @@ fn apply_override(
     for (depth, name) in parents.iter().enumerate() {
         let index = match table.entries.iter().position(|entry| entry.name == *name) {
             Some(index) => index,
-            // A feature view comes into being as a whole or in the file: here it can only be a slip of the pen.
+            // A feature view is added as a whole or in the file, so here its name can only be misspelt.
             None if depth == 1 && names[0] == "feature_view" => {
                 let known: Vec<&str> = table.entries.iter().map(|entry| entry.name.as_str()).collect();
                 mistakes
-                    .report(Code::BadOverride, at, format!("there is no feature view `{name}`"), "one in the file")
+                    .report(
+                        DiagnosticCode::BadOverride,
+                        at,
+                        format!("there is no feature view `{name}`"),
+                        "one in the file",
+                    )
                     .set_hint(suggest_name(name, known));
                 return;
             }
@@ -111,7 +121,7 @@ fn apply_override(
             DocumentValue::Table(inner) => table = inner,
             other => {
                 let message = format!("`{}` is {}, not a table", names[..=depth].join("."), other.type_name());
-                mistakes.report(Code::BadOverride, at, message, "a path through tables");
+                mistakes.report(DiagnosticCode::BadOverride, at, message, "a path through tables");
                 return;
             }
         }
@@ -119,7 +129,7 @@ fn apply_override(
     let existing = table.entries.iter().position(|entry| entry.name == *leaf);
     let was_text = existing.is_some_and(|index| matches!(table.entries[index].node.value, DocumentValue::Text(_)));
     let text = || DocumentNode { location: at.clone(), value: DocumentValue::Text(one.value.clone()) };
-    let node = match document::parse_value(&one.value, at, mistakes) {
+    let node = match parse_value(&one.value, at, mistakes) {
         Some(node) if matches!(node.value, DocumentValue::Text(_)) => node,
         Some(DocumentNode { value: DocumentValue::Other("a date or time"), .. }) | None => text(),
         Some(_) if was_text => text(),

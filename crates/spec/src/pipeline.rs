@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use windrow_core::{EventFormat, EventSchema, FeatureView};
 
-use crate::KeyTemplate;
+use crate::key_template::KeyTemplate;
 
 /// A whole pipeline: one source, one type of event, its feature views, one sink.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! From the document to a validated pipeline: one reader per section of the file.
 //!
-//! Owns: going on after every mistake. Every reader returns `None` where its section is not usable, having noted why;
-//! nothing is judged by what could not be read, so one mistake is one report.
+//! Owns: continuing after every mistake. A reader that returns `None` has reported why its section is not usable. No check
+//! depends on a value that could not be read, so one mistake gives one report.
 
 mod checkpoint;
 mod condition;
@@ -14,15 +14,14 @@ mod key;
 mod name;
 mod sink;
 mod source;
-mod suggestion;
 mod view;
 mod watermark;
 mod window;
 
-pub(crate) use suggestion::suggest_name;
-
-use crate::{Pipeline, RedisSinkSpec, SinkSpec, diagnostics::DiagnosticCollector, document::DocumentNode};
-use fields::{PipelineSetting, TableReader};
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::document::DocumentNode;
+use crate::pipeline::{Pipeline, RedisSinkSpec, SinkSpec};
+use crate::read::fields::PipelineSetting;
 
 /// Reads the whole document.
 pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCollector<'_>) -> Option<Pipeline> {
@@ -30,13 +29,13 @@ pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCo
     let name = root.required("name", "name = \"ecommerce\"");
     let name = name.and_then(|setting| name::read_pipeline_name(&setting, mistakes));
     let source = source::read_source(&mut root, mistakes);
-    let (event, vocabulary) = event::read_event(&mut root, mistakes);
+    let (event, event_fields) = event::read_event(&mut root, mistakes);
     let watermark = watermark::read_watermark(&mut root, mistakes);
     let checkpoint = checkpoint::read_checkpoint(&mut root, mistakes);
     let redis_url = sink::read_sink(&mut root, mistakes);
     let source_topic = source.as_ref().map(|source| source.kafka().topic.as_str());
     let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
-    let views = view::read_views(&mut root, &vocabulary, mistakes);
+    let views = view::read_views(&mut root, &event_fields, mistakes);
     root.report_unknown_and_missing(mistakes);
     let (views, redis_views) = views?.into_iter().map(|view| (view.feature_view, view.redis)).unzip();
     Some(Pipeline {
@@ -46,7 +45,7 @@ pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCo
         watermark: watermark?,
         checkpoint: checkpoint?,
         sink: SinkSpec::Redis(RedisSinkSpec { url: redis_url?, views: redis_views }),
-        dead_letters: dead_letters?,
+        dead_letters: dead_letters.ok()?,
         views,
     })
 }

@@ -2,7 +2,8 @@
 
 use windrow_core::Literal;
 use windrow_spec::{
-    DeadLetterSpec, DiagnosticPlace, Diagnostics, Pipeline, PipelineOverride, SHIPPED_PIPELINE, StartPosition, parse,
+    DeadLetterSpec, DiagnosticPlace, Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE,
+    StartPosition, parse,
 };
 
 fn parse_with_overrides(overrides: &[&str]) -> Result<Pipeline, Diagnostics> {
@@ -11,7 +12,7 @@ fn parse_with_overrides(overrides: &[&str]) -> Result<Pipeline, Diagnostics> {
 }
 
 fn render_mistakes(overrides: &[&str]) -> String {
-    parse_with_overrides(overrides).expect_err("a mistake").render(false)
+    parse_with_overrides(overrides).expect_err("a mistake").render(RenderStyle::Plain)
 }
 
 #[test]
@@ -69,6 +70,6 @@ fn all_mistakes_of_overrides_are_shown() {
 #[test]
 fn a_path_given_by_hand_is_checked_too() {
     let one = PipelineOverride { path: "a b".to_owned(), value: "1".to_owned() };
-    let rendered = parse("p.toml", SHIPPED_PIPELINE, &[one]).expect_err("a mistake").render(false);
+    let rendered = parse("p.toml", SHIPPED_PIPELINE, &[one]).expect_err("a mistake").render(RenderStyle::Plain);
     assert!(rendered.contains("bad-override") && rendered.contains("--set a b"), "{rendered}");
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use windrow_core::{EventTime, Window};
-use windrow_spec::{KeyTemplate, PipelineOverride, SHIPPED_PIPELINE, parse};
+use windrow_spec::{KeyTemplate, PipelineOverride, RenderStyle, SHIPPED_PIPELINE, parse};
 
 /// Parses and renders `text`; neither may panic.
 fn assert_no_panic(text: &str, overrides: &[PipelineOverride]) {
     if let Err(mistakes) = parse("p.toml", text, overrides) {
         assert!(mistakes.len() > 0);
-        let rendered = mistakes.render(false);
+        let rendered = mistakes.render(RenderStyle::Plain);
         assert!(rendered.ends_with("in p.toml\n"), "{rendered}");
-        assert!(mistakes.render(true).contains("error"));
+        assert!(mistakes.render(RenderStyle::Colored).contains("error"));
     }
 }
 

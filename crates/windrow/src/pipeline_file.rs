@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use windrow_core::{FeatureView, HashKey};
 use windrow_engine::{EventDecoder, JobDefinition};
-use windrow_spec::{Pipeline, PipelineOverride, SHIPPED_PIPELINE};
+use windrow_spec::{Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE};
 use windrow_web::secrets::redact_pipeline_text;
 
 use crate::exit::{CommandFailure, ExitStatus};
@@ -47,7 +47,7 @@ pub(crate) fn load_with_redacted_text(
 ) -> Result<LoadedPipeline, CommandFailure> {
     let PipelineText { name, text } = read_text(path)?;
     let pipeline = windrow_spec::parse(&name, &text, overrides)
-        .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, mistakes.render(stderr().is_terminal())))?;
+        .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, render_mistakes(&mistakes)))?;
     let comment = |set: &PipelineOverride| {
         // A line break would end the comment.
         let value = if set.value.contains(char::is_control) { format!("{:?}", set.value) } else { set.value.clone() };
@@ -74,6 +74,11 @@ pub(crate) fn read_text(path: Option<&Path>) -> Result<PipelineText, CommandFail
 }
 
 /// Returns the feature views of `pipeline` for the core.
+/// Renders mistakes for stderr, in colour where it is a terminal.
+pub(crate) fn render_mistakes(mistakes: &Diagnostics) -> String {
+    mistakes.render(if stderr().is_terminal() { RenderStyle::Colored } else { RenderStyle::Plain })
+}
+
 pub(crate) fn feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
     pipeline.views.iter().cloned().collect()
 }

@@ -7,15 +7,15 @@ macro_rules! codes {
         /// The kind of a mistake. Its name (kebab-case) is stable: scripts may rely on it.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[non_exhaustive]
-        pub enum Code {
+        pub enum DiagnosticCode {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Code {
+        impl DiagnosticCode {
             /// Every code.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Its stable name.
+            /// Returns the stable name.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -29,25 +29,25 @@ macro_rules! codes {
 codes! {
     /// Not TOML.
     Syntax = "syntax",
-    /// A name that stands twice in one table.
+    /// A name that occurs twice in one table.
     DuplicateKey = "duplicate-key",
     /// A `--set` that names no place in the file.
     BadOverride = "bad-override",
     /// A field or table that a pipeline file does not have.
     UnknownField = "unknown-field",
-    /// A required field or table that is not there.
+    /// A required field or table that is missing.
     MissingField = "missing-field",
-    /// Fields of which exactly one may stand.
+    /// Fields of which exactly one is allowed.
     ConflictingFields = "conflicting-fields",
     /// Another TOML type than expected.
     WrongType = "wrong-type",
     /// Text that is empty.
     EmptyText = "empty-text",
-    /// A value that is none of the possible ones.
+    /// A value that is not one of the possible ones.
     BadValue = "bad-value",
     /// A name with characters that are not allowed in it.
     BadName = "bad-name",
-    /// A name that already means something else in a row.
+    /// A name that has another meaning in a row.
     ReservedName = "reserved-name",
     /// Not a duration.
     BadDuration = "bad-duration",
@@ -55,11 +55,11 @@ codes! {
     OutOfRange = "out-of-range",
     /// A sliding window of too many panes.
     TooManyPanes = "too-many-panes",
-    /// A time zone that the database does not know.
+    /// A time zone that is not in the database.
     UnknownTimeZone = "unknown-time-zone",
     /// A field of the event that is not declared.
     UndeclaredField = "undeclared-field",
-    /// Values whose types do not go together.
+    /// Values whose types cannot be combined.
     TypeMismatch = "type-mismatch",
     /// A `where` that is not a SQL condition.
     BadCondition = "bad-condition",
@@ -73,14 +73,14 @@ codes! {
     KeyCollision = "key-collision",
 }
 
-impl Code {
-    /// Whether it says that the text around it could not be read as TOML.
+impl DiagnosticCode {
+    /// Returns whether the text around the mistake could not be read as TOML.
     pub(crate) const fn is_syntax(self) -> bool {
         matches!(self, Self::Syntax | Self::DuplicateKey)
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for DiagnosticCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

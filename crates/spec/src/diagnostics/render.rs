@@ -1,76 +1,105 @@
-//! Mistakes as people see them.
+//! Mistakes as text.
 //!
-//! Owns: the look. Invariant: only the lines a mistake points at are handed to the renderer, so the work grows with the
+//! Owns: their appearance. Invariant: the renderer gets only the lines that a mistake points at, so the work grows with the
 //! number of mistakes and not with the size of the file.
+
+use std::fmt;
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
-use super::{ByteRange, Diagnostic, DiagnosticPlace, Diagnostics, DocumentLocation};
+use super::diagnostic::Diagnostic;
+use super::list::Diagnostics;
+use super::location::{ByteRange, DiagnosticPlace, DocumentLocation};
 
-pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let mut out = String::new();
-    for diagnostic in diagnostics {
-        let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
-        let mut group = title.elements(render_location(diagnostics, diagnostic));
-        if let Some(hint) = &diagnostic.hint {
-            group = group.element(Level::HELP.with_name("hint").message(hint.as_str()));
-        }
-        out.push_str(&renderer.render(&[group]));
-        out.push_str("\n\n");
-    }
-    let noun = if diagnostics.len() == 1 { "mistake" } else { "mistakes" };
-    out.push_str(&format!("{} {noun} in {}\n", diagnostics.len(), diagnostics.file_name));
-    out
-}
-
-/// The place and what was expected there.
-fn render_location<'a>(all: &'a Diagnostics, one: &'a Diagnostic) -> Vec<Element<'a>> {
-    let expected = format!("expected {}", one.expected);
-    match (&one.location, &one.place) {
-        (DocumentLocation::File(range), _) if !one.redacted => vec![render_snippet(all, one, *range, expected)],
-        (_, DiagnosticPlace::File { line, column }) => {
-            let origin = Origin::path(all.file_name.as_str()).line(*line).char_column(*column);
-            vec![origin.into(), Level::NOTE.message(expected).into()]
-        }
-        (_, place @ DiagnosticPlace::Override { .. }) => {
-            let mut elements = vec![Origin::path(place.to_string()).into(), Level::NOTE.message(expected).into()];
-            if let Some((at, label)) = &one.related {
-                elements.push(Level::NOTE.message(format!("{label} ({})", all.describe_location(at))).into());
-            }
-            elements
-        }
-    }
-}
-
-fn render_snippet<'a>(all: &'a Diagnostics, one: &'a Diagnostic, range: ByteRange, expected: String) -> Element<'a> {
-    let related = match &one.related {
-        Some((DocumentLocation::File(range), label)) => Some((*range, label.as_str())),
-        _ => None,
-    };
-    let text = all.text.as_str();
-    let from = related.map_or(range.start, |(other, _)| other.start.min(range.start));
-    let to = related.map_or(range.end, |(other, _)| other.end.max(range.end));
-    let from = text[..from].rfind('\n').map_or(0, |newline| newline + 1);
-    let to = text[to..].find('\n').map_or(text.len(), |newline| to + newline);
-    let inside = |range: ByteRange| range.start - from..range.end - from;
-    let mut annotations: Vec<Annotation<'a>> = vec![AnnotationKind::Primary.span(inside(range)).label(expected)];
-    annotations.extend(related.map(|(range, label)| AnnotationKind::Context.span(inside(range)).label(label)));
-    Snippet::source(&text[from..to])
-        .path(all.file_name.as_str())
-        .line_start(text[..from].matches('\n').count() + 1)
-        .annotations(annotations)
-        .into()
+/// How mistakes are rendered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RenderStyle {
+    /// Stable plain text.
+    Plain,
+    /// The same text with ANSI colours.
+    Colored,
 }
 
 impl Diagnostics {
-    /// A second place, in words.
-    fn describe_location(&self, at: &DocumentLocation) -> String {
-        match at {
-            DocumentLocation::File(range) => format!("line {}", self.text[..range.start].matches('\n').count() + 1),
+    /// Renders all mistakes: each with its code, place, line, what was expected and a hint, then one line with their number.
+    #[must_use]
+    pub fn render(&self, style: RenderStyle) -> String {
+        let renderer = match style {
+            RenderStyle::Plain => Renderer::plain(),
+            RenderStyle::Colored => Renderer::styled(),
+        };
+        let mut out = String::new();
+        for diagnostic in self {
+            let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
+            let mut group = title.elements(self.render_location(diagnostic));
+            if let Some(hint) = &diagnostic.hint {
+                group = group.element(Level::HELP.with_name("hint").message(hint.as_str()));
+            }
+            out.push_str(&renderer.render(&[group]));
+            out.push_str("\n\n");
+        }
+        let noun = if self.len() == 1 { "mistake" } else { "mistakes" };
+        out.push_str(&format!("{} {noun} in {}\n", self.len(), self.file_name));
+        out
+    }
+
+    /// Renders the place, and what was expected there.
+    fn render_location<'a>(&'a self, one: &'a Diagnostic) -> Vec<Element<'a>> {
+        let expected = format!("expected {}", one.expected);
+        match (&one.location, &one.place) {
+            (DocumentLocation::File(range), _) if !one.redacted => vec![self.render_snippet(one, *range, expected)],
+            (_, DiagnosticPlace::File { line, column }) => {
+                let origin = Origin::path(self.file_name.as_str()).line(*line).char_column(*column);
+                vec![origin.into(), Level::NOTE.message(expected).into()]
+            }
+            (_, place @ DiagnosticPlace::Override { .. }) => {
+                let mut elements = vec![Origin::path(place.to_string()).into(), Level::NOTE.message(expected).into()];
+                if let Some(related) = &one.related {
+                    let text = format!("{} ({})", related.label, self.describe_location(&related.location));
+                    elements.push(Level::NOTE.message(text).into());
+                }
+                elements
+            }
+        }
+    }
+
+    fn render_snippet<'a>(&'a self, one: &'a Diagnostic, range: ByteRange, expected: String) -> Element<'a> {
+        let related = one.related.as_ref().and_then(|related| match &related.location {
+            DocumentLocation::File(range) => Some((*range, related.label.as_str())),
+            DocumentLocation::Override(_) => None,
+        });
+        let text = self.text.as_str();
+        let from = related.map_or(range.start, |(other, _)| other.start.min(range.start));
+        let to = related.map_or(range.end, |(other, _)| other.end.max(range.end));
+        let from = text[..from].rfind('\n').map_or(0, |newline| newline + 1);
+        let to = text[to..].find('\n').map_or(text.len(), |newline| to + newline);
+        let inside = |range: ByteRange| range.start - from..range.end - from;
+        let mut annotations: Vec<Annotation<'a>> = vec![AnnotationKind::Primary.span(inside(range)).label(expected)];
+        annotations.extend(related.map(|(range, label)| AnnotationKind::Context.span(inside(range)).label(label)));
+        Snippet::source(&text[from..to])
+            .path(self.file_name.as_str())
+            .line_start(text[..from].matches('\n').count() + 1)
+            .annotations(annotations)
+            .into()
+    }
+
+    /// Describes a second location.
+    fn describe_location(&self, location: &DocumentLocation) -> String {
+        match location {
+            DocumentLocation::File(range) => {
+                format!("line {}", self.text[..range.start].matches('\n').count() + 1)
+            }
             DocumentLocation::Override(index) => {
                 format!("--set {}", self.overrides.get(*index).map_or("", String::as_str))
             }
         }
     }
 }
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(RenderStyle::Plain))
+    }
+}
+
+impl std::error::Error for Diagnostics {}

@@ -1,12 +1,12 @@
-//! `[checkpoint]`: when state is saved, and where. All of it has defaults.
+//! `[checkpoint]`: when state is saved, and where. Every field has a default.
 
 use windrow_core::MAX_WINDOW_MS;
 
-use super::{PipelineSetting, TableReader, duration};
-use crate::{
-    CheckpointSpec,
-    diagnostics::{Code, DiagnosticCollector},
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::pipeline::CheckpointSpec;
+use crate::read::duration::read_duration_ms;
+use crate::read::fields::{PipelineSetting, TableReader};
 
 const DEFAULT_INTERVAL_MS: i64 = 30_000;
 const DEFAULT_KEPT_GENERATIONS: usize = 3;
@@ -26,7 +26,7 @@ pub(super) fn read_checkpoint(
     };
     let mut checkpoint = setting.read_table("a table: `[checkpoint]`", mistakes)?;
     let every = match checkpoint.optional("every") {
-        Some(setting) => duration::read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes),
+        Some(setting) => read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes),
         None => Some(DEFAULT_INTERVAL_MS),
     };
     let store = match checkpoint.optional("store") {
@@ -48,7 +48,7 @@ fn read_kept_generations(setting: &PipelineSetting<'_>, mistakes: &mut Diagnosti
         return usize::try_from(number).ok();
     }
     let message = format!("`{}` is {number}", setting.path);
-    mistakes.report(Code::OutOfRange, setting.location, message, expected);
+    mistakes.report(DiagnosticCode::OutOfRange, setting.location, message, expected);
     None
 }
 
@@ -62,7 +62,7 @@ fn read_store(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<
     let message = format!("`{}` is not a place for checkpoints", setting.path);
     let a_path = !text.contains(':');
     mistakes
-        .report(Code::BadValue, setting.location, message, EXPECTED)
+        .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED)
         .set_hint(a_path.then(|| format!("for a directory write \"file:{text}\"")));
     None
 }

@@ -1,36 +1,47 @@
-//! `[dead_letters]`: where records go that are not events. Optional; with it, exactly one place.
+//! `[dead_letters]`: where records go that are not events. Optional; if present, exactly one destination.
 
-use super::{PipelineSetting, TableReader, name};
-use crate::{
-    DeadLetterSpec,
-    diagnostics::{Code, DiagnosticCollector},
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::pipeline::DeadLetterSpec;
+use crate::read::fields::{AlreadyReported, PipelineSetting, TableReader};
+use crate::read::name::read_topic_name;
 
-/// `Some(None)`: not configured. `None`: configured by mistake.
+/// Reads the destination of dead letters; `None` where the file has no such section.
 pub(super) fn read_dead_letters(
     root: &mut TableReader<'_>,
     source_topic: Option<&str>,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<Option<DeadLetterSpec>> {
+) -> Result<Option<DeadLetterSpec>, AlreadyReported> {
     const EXPECTED: &str = "`topic = \"…\"` or `file = \"…\"`";
-    let Some(setting) = root.optional("dead_letters") else { return Some(None) };
-    let mut table = setting.read_table("a table: `[dead_letters]`", mistakes)?;
-    let place = match (table.optional("topic"), table.optional("file")) {
+    let Some(setting) = root.optional("dead_letters") else { return Ok(None) };
+    let table = setting.read_table("a table: `[dead_letters]`", mistakes);
+    let mut table = table.ok_or(AlreadyReported)?;
+    let destination = match (table.optional("topic"), table.optional("file")) {
         (Some(topic), None) => read_topic(&topic, source_topic, mistakes),
         (None, Some(file)) => file.read_text("a path", mistakes).map(|path| DeadLetterSpec::File(path.into())),
         (Some(topic), Some(file)) => {
             mistakes
-                .report(Code::ConflictingFields, file.location, "dead letters go to one place, these are two", EXPECTED)
+                .report(
+                    DiagnosticCode::ConflictingFields,
+                    file.location,
+                    "dead letters go to one place, these are two",
+                    EXPECTED,
+                )
                 .set_related(topic.location, "the other one".to_owned());
             None
         }
         (None, None) => {
-            mistakes.report(Code::MissingField, setting.location, "`[dead_letters]` does not say where to", EXPECTED);
+            mistakes.report(
+                DiagnosticCode::MissingField,
+                setting.location,
+                "`[dead_letters]` does not say where to",
+                EXPECTED,
+            );
             None
         }
     };
     table.report_unknown_and_missing(mistakes);
-    place.map(Some)
+    destination.map(Some).ok_or(AlreadyReported)
 }
 
 fn read_topic(
@@ -38,11 +49,11 @@ fn read_topic(
     source_topic: Option<&str>,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<DeadLetterSpec> {
-    let topic = name::read_topic_name(setting, mistakes)?;
+    let topic = read_topic_name(setting, mistakes)?;
     if source_topic == Some(topic.as_str()) {
         mistakes
             .report(
-                Code::BadValue,
+                DiagnosticCode::BadValue,
                 setting.location,
                 "dead letters would go back into the source's topic",
                 "another topic",

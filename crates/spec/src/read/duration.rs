@@ -1,17 +1,16 @@
 //! Durations: `10s`, `500ms`, `1h 30m`, `7d`.
 //!
-//! Owns: their bounds and their unit (whole milliseconds; a day is 24 hours). Does not own: the notation, which is
-//! jiff's. Why not months and years: they have no fixed length.
+//! Owns: the bounds and the unit (whole milliseconds; a day is 24 hours). Does not own: the notation (jiff). Months and
+//! years are refused because they have no fixed length.
 
 use jiff::{Span, SpanRelativeTo};
 
-use super::fields::PipelineSetting;
-use crate::{
-    diagnostics::{Code, DiagnosticCollector},
-    document::DocumentValue,
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::document::DocumentValue;
+use crate::read::fields::PipelineSetting;
 
-/// The longest TTL: 100 years of 365 days, far from where Redis overflows.
+/// The longest TTL: 100 years of 365 days, far below the overflow of Redis.
 pub(crate) const MAX_TTL_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 
 /// Reads a duration of `min_ms` to `max_ms` milliseconds.
@@ -25,7 +24,7 @@ pub(crate) fn read_duration_ms(
     if let DocumentValue::Integer(number) = setting.value {
         let message = format!("`{}` must be a duration with a unit, not a bare number", setting.path);
         mistakes
-            .report(Code::WrongType, setting.location, message, EXPECTED)
+            .report(DiagnosticCode::WrongType, setting.location, message, EXPECTED)
             .set_hint(format!("for seconds: \"{number}s\""));
         return None;
     }
@@ -35,12 +34,12 @@ pub(crate) fn read_duration_ms(
         Ok(ms) => {
             let message = format!("`{}` is too {}", setting.path, if ms < min_ms { "short" } else { "long" });
             let expected = format!("at least {} and at most {}", format_duration(min_ms), format_duration(max_ms));
-            mistakes.report(Code::OutOfRange, setting.location, message, expected);
+            mistakes.report(DiagnosticCode::OutOfRange, setting.location, message, expected);
             None
         }
         Err(reason) => {
             let message = format!("`{}` is not a duration that can be used: {reason}", setting.path);
-            mistakes.report(Code::BadDuration, setting.location, message, EXPECTED);
+            mistakes.report(DiagnosticCode::BadDuration, setting.location, message, EXPECTED);
             None
         }
     }
@@ -59,7 +58,7 @@ fn parse_duration_ms(text: &str) -> Result<i64, &'static str> {
     i64::try_from(duration.as_millis()).map_err(|_| "it is longer than can be counted")
 }
 
-/// A bound, in the largest unit that divides it.
+/// Formats a bound in the largest unit that divides it.
 fn format_duration(ms: i64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     units.iter().find(|(unit, _)| ms != 0 && ms % unit == 0).map_or_else(

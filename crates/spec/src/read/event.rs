@@ -1,47 +1,46 @@
-//! `[event]` and `[event.fields]`: what an event is, and the words that features and conditions may use.
+//! `[event]` and `[event.fields]`: the format of an event, and the fields that features and conditions may name.
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use windrow_core::{EventField, EventFormat, EventSchema, FieldId, FieldType, KEY_FIELD};
 
-use super::{
-    PipelineSetting, TableReader, fields, name,
-    suggestion::{list_names, suggest_name},
-};
-use crate::{
-    EventSpec,
-    diagnostics::{Code, DiagnosticCollector, DocumentLocation},
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::diagnostics::location::DocumentLocation;
+use crate::pipeline::EventSpec;
+use crate::read::fields::{PipelineSetting, TableReader, join_path};
+use crate::read::name::{check_field_name, check_not_reserved};
+use crate::suggestion::{list_names, suggest_name};
 
 const DEFAULT_MAX_KEY_BYTES: i64 = 1_024;
-/// Beyond this a key is no identity: Kafka refuses records of that size by default.
+/// Kafka refuses records with a larger key by default.
 const LARGEST_MAX_KEY_BYTES: i64 = 1_024 * 1_024;
 const FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, FieldType::Long, FieldType::Boolean];
 
-/// The fields of an event as far as they could be read, so that views are checked even where the event has mistakes.
+/// The fields of an event as far as they could be read. With them, views are checked even where the event has mistakes.
 #[derive(Debug, Default)]
 pub(super) struct EventFields {
     /// The entity key's name.
     pub(super) key_name: Option<String>,
     /// The name of the JSON member with the event time.
     time_name: Option<String>,
-    /// The declared fields; `None`: declared with something that is no type.
+    /// The declared fields; the type is `None` where the declaration is a mistake.
     declared: Vec<(String, Option<FieldType>)>,
-    /// Whether all of it could be read; otherwise an unknown name is nobody's mistake.
+    /// Whether all fields could be read. Otherwise an unknown name is not reported.
     is_complete: bool,
 }
 
-/// A field that is named by a feature or a condition.
+/// The result of looking up a field that a feature or a condition names.
 pub(super) enum FieldLookup {
-    /// Its position, and its type where it has one.
+    /// The field's position, and its type where the declaration is valid.
     Found(FieldId, Option<FieldType>),
     /// There is no such field.
     Undeclared {
-        /// What would have been right.
+        /// The fields that exist.
         expected: String,
-        /// The way out.
+        /// A suggestion.
         hint: Option<String>,
     },
-    /// Nobody knows: the event's own section has mistakes.
+    /// The field may exist: the event's own section has mistakes.
     Unknown,
 }
 
@@ -60,9 +59,8 @@ impl EventFields {
         let hint = if self.time_name.as_deref() == Some(name) {
             Some("the event time is not a field: windows, `first`, `last` and `duration` look at it".to_owned())
         } else {
-            suggest_name(name, names()).or_else(|| {
-                Some(format!("declare it: `{} = \"string\"` under [event.fields]", fields::join_path("", name)))
-            })
+            suggest_name(name, names())
+                .or_else(|| Some(format!("declare it: `{} = \"string\"` under [event.fields]", join_path("", name))))
         };
         FieldLookup::Undeclared { expected: list_names(names()), hint }
     }
@@ -85,10 +83,10 @@ pub(super) fn read_event(
         let name = setting.read_text("the name of the JSON member with the event time", mistakes)?;
         if key == Some(name) {
             let message = format!("`{name}` cannot be both the entity key and the event time");
-            mistakes.report(Code::ConflictingFields, setting.location, message, "two different JSON members");
+            mistakes.report(DiagnosticCode::ConflictingFields, setting.location, message, "two different JSON members");
             return None;
         }
-        name::check_field_name("the event time", name, setting.location, mistakes).then_some(name)
+        check_field_name("the event time", name, setting.location, mistakes).then_some(name)
     });
     let time_zone = match event.optional("time_zone") {
         Some(setting) => read_time_zone(&setting, mistakes),
@@ -106,32 +104,32 @@ pub(super) fn read_event(
     };
     event.report_unknown_and_missing(mistakes);
 
-    let complete = key.is_some() && declared.is_some();
-    let vocabulary = EventFields {
+    let is_complete = key.is_some() && declared.is_some();
+    let event_fields = EventFields {
         key_name: key.map(str::to_owned),
         time_name: time.map(str::to_owned),
         declared: declared.unwrap_or_default(),
-        is_complete: complete,
+        is_complete,
     };
-    let spec = build_event_spec(&vocabulary, format, time_zone, max_key_bytes);
-    (spec, vocabulary)
+    let spec = build_event_spec(&event_fields, format, time_zone, max_key_bytes);
+    (spec, event_fields)
 }
 
 fn build_event_spec(
-    words: &EventFields,
+    event_fields: &EventFields,
     format: Option<EventFormat>,
     time_zone: Option<TimeZone>,
     max_key_bytes: Option<usize>,
 ) -> Option<EventSpec> {
-    let fields = words
+    let fields = event_fields
         .declared
         .iter()
         .map(|(name, field_type)| field_type.map(|field_type| EventField { name: name.as_str().into(), field_type }));
     let fields: Vec<EventField> = fields.collect::<Option<_>>()?;
     Some(EventSpec {
         format: format?,
-        schema: EventSchema::new(words.key_name.as_deref()?, fields),
-        time_field: words.time_name.clone()?,
+        schema: EventSchema::new(event_fields.key_name.as_deref()?, fields),
+        time_field: event_fields.time_name.clone()?,
         time_zone: time_zone?,
         max_key_bytes: max_key_bytes?,
     })
@@ -143,7 +141,7 @@ fn read_format(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector
         return Some(EventFormat::Json);
     }
     let message = format!("`{}` is not a format that can be read", setting.path);
-    mistakes.report(Code::BadValue, setting.location, message, EXPECTED);
+    mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED);
     None
 }
 
@@ -151,11 +149,11 @@ fn read_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut DiagnosticCol
     let name = setting.read_text("the name of the JSON member with the entity key", mistakes)?;
     if name.contains(['{', '}']) {
         let message = "the entity key cannot have a brace in its name: Redis keys name it in braces";
-        mistakes.report(Code::BadName, setting.location, message, "a name without braces");
+        mistakes.report(DiagnosticCode::BadName, setting.location, message, "a name without braces");
         return None;
     }
-    let fine = name::check_field_name("the entity key", name, setting.location, mistakes)
-        && name::check_not_reserved("the entity key", name, None, setting.location, mistakes);
+    let fine = check_field_name("the entity key", name, setting.location, mistakes)
+        && check_not_reserved("the entity key", name, None, setting.location, mistakes);
     fine.then_some(name)
 }
 
@@ -169,7 +167,12 @@ fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollec
         Err(_) => {
             let names: Vec<_> = database.available().map(|known| known.to_string()).collect();
             mistakes
-                .report(Code::UnknownTimeZone, setting.location, format!("there is no time zone `{name}`"), EXPECTED)
+                .report(
+                    DiagnosticCode::UnknownTimeZone,
+                    setting.location,
+                    format!("there is no time zone `{name}`"),
+                    EXPECTED,
+                )
                 .set_hint(suggest_name(name, names.iter().map(String::as_str)));
             None
         }
@@ -180,7 +183,12 @@ fn read_max_key_bytes(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCo
     let expected = format!("1 to {LARGEST_MAX_KEY_BYTES} bytes");
     let bytes = setting.read_integer(&expected, mistakes)?;
     if !(1..=LARGEST_MAX_KEY_BYTES).contains(&bytes) {
-        mistakes.report(Code::OutOfRange, setting.location, format!("`{}` cannot be {bytes}", setting.path), expected);
+        mistakes.report(
+            DiagnosticCode::OutOfRange,
+            setting.location,
+            format!("`{}` cannot be {bytes}", setting.path),
+            expected,
+        );
         return None;
     }
     usize::try_from(bytes).ok()
@@ -199,7 +207,7 @@ fn read_declared_fields(
             report_implied_field(name, Some(name) == key, &entry.name_location, mistakes);
             continue;
         }
-        name::check_field_name("a field", name, &entry.name_location, mistakes);
+        check_field_name("a field", name, &entry.name_location, mistakes);
         declared.push((name.to_owned(), read_field_type(&table.setting.child(name, &entry.node), mistakes)));
     }
     declared
@@ -213,7 +221,7 @@ fn report_implied_field(name: &str, is_key: bool, at: &DocumentLocation, mistake
     } else {
         "leave this line out"
     };
-    mistakes.report(Code::ReservedName, at, message, "the event's other fields").set_hint(hint.to_owned());
+    mistakes.report(DiagnosticCode::ReservedName, at, message, "the event's other fields").set_hint(hint.to_owned());
 }
 
 fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<FieldType> {
@@ -233,7 +241,12 @@ fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticColle
             None => suggest_name(text, FIELD_TYPES.map(FieldType::name)),
         };
         mistakes
-            .report(Code::BadValue, setting.location, format!("`{}` is not a type of field", setting.path), EXPECTED)
+            .report(
+                DiagnosticCode::BadValue,
+                setting.location,
+                format!("`{}` is not a type of field", setting.path),
+                EXPECTED,
+            )
             .set_hint(hint);
     }
     found

@@ -1,41 +1,44 @@
-//! `[feature_view.NAME.features]`: what is computed in a window.
+//! `[feature_view.NAME.features]`: the features of a window.
 //!
-//! Owns: which aggregate takes which type of field, and what a default must be. Does not own: `where`
-//! ([`super::compile_condition`]).
+//! Owns: which aggregate takes which type of field, and the type of a default. Does not own: `where`
+//! ([`crate::read::condition`]).
 
 use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, FieldType, Literal};
 
-use super::{
-    PipelineSetting, condition,
-    event::{EventFields, FieldLookup},
-    name,
-    suggestion::suggest_name,
-};
-use crate::{
-    diagnostics::{Code, DiagnosticCollector},
-    document::DocumentValue,
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::document::DocumentValue;
+use crate::read::condition::read_condition;
+use crate::read::event::{EventFields, FieldLookup};
+use crate::read::fields::{AlreadyReported, PipelineSetting};
+use crate::read::name::{check_field_name, check_not_reserved};
+use crate::suggestion::suggest_name;
 
 const AGGREGATE_NAMES: [&str; 9] = ["count", "sum", "avg", "min", "max", "first", "last", "count_distinct", "duration"];
 const EXPECTED: &str = "one aggregate, for example `{ count = \"*\" }` or `{ avg = \"price\" }`";
 
-/// All features of a view; `None` where one of them has a mistake.
+/// Reads all features of a view. Returns `None` where one of them has a mistake.
 pub(super) fn read_features(
     setting: &PipelineSetting<'_>,
-    words: &EventFields,
+    event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<Vec<Feature>> {
     let table = setting.read_table("a table with a line for each feature", mistakes)?;
     if table.table.entries.is_empty() {
-        mistakes.report(Code::MissingField, setting.location, "the view has no features", "`NAME = { count = \"*\" }`");
+        mistakes.report(
+            DiagnosticCode::MissingField,
+            setting.location,
+            "the view has no features",
+            "`NAME = { count = \"*\" }`",
+        );
         return None;
     }
     let mut features = Vec::new();
     for entry in &table.table.entries {
         let at = &entry.name_location;
-        let named = name::check_field_name("a feature", &entry.name, at, mistakes)
-            && name::check_not_reserved("a feature", &entry.name, words.key_name.as_deref(), at, mistakes);
-        let feature = read_feature(&entry.name, &table.setting.child(&entry.name, &entry.node), words, mistakes);
+        let named = check_field_name("a feature", &entry.name, at, mistakes)
+            && check_not_reserved("a feature", &entry.name, event_fields.key_name.as_deref(), at, mistakes);
+        let feature = read_feature(&entry.name, &table.setting.child(&entry.name, &entry.node), event_fields, mistakes);
         features.push(feature.filter(|_| named));
     }
     features.into_iter().collect()
@@ -44,47 +47,57 @@ pub(super) fn read_features(
 fn read_feature(
     name: &str,
     setting: &PipelineSetting<'_>,
-    words: &EventFields,
+    event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<Feature> {
     let mut table = setting.read_table(EXPECTED, mistakes)?;
     let present: Vec<(&str, PipelineSetting<'_>)> =
         AGGREGATE_NAMES.into_iter().filter_map(|one| table.optional(one).map(|setting| (one, setting))).collect();
     let condition = match table.optional("where") {
-        Some(setting) => condition::read_condition(&setting, words, mistakes).map(Some),
-        None => Some(None),
+        Some(setting) => read_condition(&setting, event_fields, mistakes).map(Some).ok_or(AlreadyReported),
+        None => Ok(None),
     };
     let default = table.optional("default");
     let misspelt = table.table.entries.iter().any(|entry| suggest_name(&entry.name, AGGREGATE_NAMES).is_some());
     table.report_unknown_and_missing(mistakes);
 
     let aggregate = match present.as_slice() {
-        [(kind, setting)] => read_aggregate(kind, setting, words, mistakes),
+        [(kind, setting)] => read_aggregate(kind, setting, event_fields, mistakes),
         [] if misspelt => None,
         [] => {
-            mistakes.report(Code::MissingField, setting.location, format!("`{name}` computes nothing"), EXPECTED);
+            mistakes.report(
+                DiagnosticCode::MissingField,
+                setting.location,
+                format!("`{name}` computes nothing"),
+                EXPECTED,
+            );
             None
         }
         [(_, first), (_, second), ..] => {
             mistakes
-                .report(Code::ConflictingFields, second.location, format!("`{name}` computes several things"), EXPECTED)
+                .report(
+                    DiagnosticCode::ConflictingFields,
+                    second.location,
+                    format!("`{name}` computes several things"),
+                    EXPECTED,
+                )
                 .set_related(first.location, "the first one".to_owned());
             None
         }
     };
     let output = aggregate.and_then(|(_, output)| output);
     let default = match default {
-        Some(setting) => read_default(&setting, output, mistakes).map(Some),
-        None => Some(None),
+        Some(setting) => read_default(&setting, output, mistakes).map(Some).ok_or(AlreadyReported),
+        None => Ok(None),
     };
-    Some(Feature { name: name.into(), aggregate: aggregate?.0, condition: condition?, default: default? })
+    Some(Feature { name: name.into(), aggregate: aggregate?.0, condition: condition.ok()?, default: default.ok()? })
 }
 
-/// The aggregate, and the type of what it computes where that is known.
+/// Reads the aggregate, and the type of its result where that is known.
 fn read_aggregate(
     kind: &str,
     setting: &PipelineSetting<'_>,
-    words: &EventFields,
+    event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<(Aggregate, Option<FieldType>)> {
     if kind == "duration" {
@@ -97,18 +110,23 @@ fn read_aggregate(
             return Some((Aggregate::Count, Some(FieldType::Long)));
         }
         let message = format!("`{kind}` needs a field; only `count` takes \"*\"");
-        mistakes.report(Code::BadValue, setting.location, message, expected);
+        mistakes.report(DiagnosticCode::BadValue, setting.location, message, expected);
         return None;
     }
-    let (field, field_type) = match words.find_field(name) {
+    let (field, field_type) = match event_fields.find_field(name) {
         FieldLookup::Found(field, field_type) => (field, field_type),
         FieldLookup::Undeclared { expected, hint } => {
             mistakes
-                .report(Code::UndeclaredField, setting.location, format!("events have no field `{name}`"), expected)
+                .report(
+                    DiagnosticCode::UndeclaredField,
+                    setting.location,
+                    format!("events have no field `{name}`"),
+                    expected,
+                )
                 .set_hint(hint);
             return None;
         }
-        // A stand-in: the pipeline is refused for the event's own mistakes.
+        // A placeholder: the pipeline is refused for the event's own mistakes.
         FieldLookup::Unknown => (FieldId(0), None),
     };
     let accepted: &[FieldType] = match kind {
@@ -119,7 +137,7 @@ fn read_aggregate(
     if let Some(field_type) = field_type.filter(|one| !accepted.contains(one)) {
         let message = format!("`{kind}` cannot take `{name}`, which is a {}", field_type.name());
         let expected = if accepted.len() == 2 { "a double or a long" } else { "a double, a long or a string" };
-        mistakes.report(Code::TypeMismatch, setting.location, message, expected);
+        mistakes.report(DiagnosticCode::TypeMismatch, setting.location, message, expected);
         return None;
     }
     let (aggregate, output) = match kind {
@@ -144,15 +162,15 @@ fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCo
         other => {
             let message = format!("`{}` is not a unit of durations", setting.path);
             mistakes
-                .report(Code::BadValue, setting.location, message, EXPECTED)
+                .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED)
                 .set_hint(suggest_name(other, ["milliseconds", "seconds", "minutes"]));
             None
         }
     }
 }
 
-/// `output`: the type of the feature, `None` where its own mistakes hide it.
-#[allow(clippy::cast_precision_loss)] // as in TOML itself, where 1 and 1.0 are one number to people
+/// Reads a default for a feature of type `output`; `None` where the feature's own mistakes hide the type.
+#[allow(clippy::cast_precision_loss)] // in a default, 1 means 1.0
 fn read_default(
     setting: &PipelineSetting<'_>,
     output: Option<FieldType>,
@@ -174,7 +192,7 @@ fn read_default(
                 FieldType::String => "text such as \"none\"",
                 FieldType::Boolean => "true or false",
             };
-            mistakes.report(Code::TypeMismatch, setting.location, message, expected);
+            mistakes.report(DiagnosticCode::TypeMismatch, setting.location, message, expected);
             None
         }
     }

@@ -1,14 +1,18 @@
-//! Tables read field by field: what is required, what is optional, and what is neither.
+//! Reading a table field by field: required fields, optional fields, and fields that the table does not have.
 //!
-//! Owns: the mistakes every table can have (missing, unknown, wrongly typed fields). Does not own: what a value means.
+//! Owns: the mistakes that every table can have (missing, unknown, wrongly typed fields). Does not own: what a value means.
 
-use super::suggestion::{closest_name, list_names};
-use crate::{
-    diagnostics::{Code, DiagnosticCollector, DocumentLocation},
-    document::{DocumentNode, DocumentTable, DocumentValue},
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::diagnostics::location::DocumentLocation;
+use crate::document::{DocumentNode, DocumentTable, DocumentValue};
+use crate::suggestion::{closest_name, list_names};
 
-/// A value with the path that people know it by.
+/// A part of the file has a mistake, which has been reported.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AlreadyReported;
+
+/// A value with its path in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct PipelineSetting<'a> {
     /// Names from the root, joined by dots.
@@ -26,11 +30,16 @@ impl<'a> PipelineSetting<'a> {
         Self { path: join_path(&self.path, name), location: &node.location, value: &node.value }
     }
 
-    /// Its text, which must not be blank; `expected` reads on after "expected".
+    /// Reads the value as text that is not blank. `expected` completes a sentence after "expected".
     pub(crate) fn read_text(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
         match self.value {
             DocumentValue::Text(text) if text.trim().is_empty() => {
-                mistakes.report(Code::EmptyText, self.location, format!("`{}` is empty", self.path), expected);
+                mistakes.report(
+                    DiagnosticCode::EmptyText,
+                    self.location,
+                    format!("`{}` is empty", self.path),
+                    expected,
+                );
                 None
             }
             DocumentValue::Text(text) => Some(text),
@@ -41,7 +50,7 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
-    /// Its integer.
+    /// Reads the value as an integer.
     pub(crate) fn read_integer(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<i64> {
         match self.value {
             DocumentValue::Integer(integer) => Some(*integer),
@@ -52,7 +61,7 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
-    /// Its fields.
+    /// Reads the value as a table.
     pub(crate) fn read_table(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<TableReader<'a>> {
         match self.value {
             DocumentValue::Table(table) => {
@@ -74,7 +83,7 @@ impl<'a> PipelineSetting<'a> {
             matches!(self.value, DocumentValue::Integer(_) | DocumentValue::Float(_) | DocumentValue::Boolean(_));
         let quote = wanted == "text" && scalar && matches!(self.location, DocumentLocation::Override(_));
         mistakes
-            .report(Code::WrongType, self.location, message, expected)
+            .report(DiagnosticCode::WrongType, self.location, message, expected)
             .set_hint(quote.then(|| format!("quote it: --set '{}=\"…\"'", self.path)));
     }
 }
@@ -89,7 +98,7 @@ pub(crate) struct TableReader<'a> {
 }
 
 impl<'a> TableReader<'a> {
-    /// A field that has to be there; `example` is a line (or header) that would do.
+    /// Returns a field that must exist. `example` is a valid line or header for it.
     pub(crate) fn required(&mut self, name: &'static str, example: &'static str) -> Option<PipelineSetting<'a>> {
         let setting = self.optional(name);
         if setting.is_none() {
@@ -103,7 +112,7 @@ impl<'a> TableReader<'a> {
         self.table.get(name).map(|entry| self.setting.child(name, &entry.node))
     }
 
-    /// A table inside a table (`source.kafka`) that has to be there; `example` is its header.
+    /// Returns a table inside this table (`source.kafka`) that must exist. `example` is its header.
     pub(crate) fn required_table(
         &mut self,
         name: &'static str,
@@ -113,7 +122,7 @@ impl<'a> TableReader<'a> {
         self.required(name, example)?.read_table(&format!("a table: `{example}`"), mistakes)
     }
 
-    /// Notes what is missing, and every field that nobody asked for.
+    /// Reports missing fields, and fields that no reader asked for.
     pub(crate) fn report_unknown_and_missing(mut self, mistakes: &mut DiagnosticCollector<'_>) {
         for entry in self.table.entries.iter().filter(|entry| !self.known_fields.contains(&entry.name.as_str())) {
             let suggestion = closest_name(&entry.name, self.known_fields.iter().copied());
@@ -122,7 +131,7 @@ impl<'a> TableReader<'a> {
             let message = format!("there is no `{}` {}", entry.name, self.describe_table());
             mistakes
                 .report(
-                    Code::UnknownField,
+                    DiagnosticCode::UnknownField,
                     &entry.name_location,
                     message,
                     list_names(self.known_fields.iter().copied()),
@@ -131,11 +140,11 @@ impl<'a> TableReader<'a> {
         }
         for (name, example) in &self.missing_fields {
             let message = format!("`{name}` is missing {}", self.describe_table());
-            mistakes.report(Code::MissingField, self.setting.location, message, format!("`{example}`"));
+            mistakes.report(DiagnosticCode::MissingField, self.setting.location, message, format!("`{example}`"));
         }
     }
 
-    /// Where this table is, in words.
+    /// Describes where this table is.
     fn describe_table(&self) -> String {
         if self.setting.path.is_empty() {
             "in the pipeline file".to_owned()
@@ -145,7 +154,7 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// A path one name longer; names that TOML would quote are quoted.
+/// Returns `path` extended by `name`. Quotes a name where TOML requires it.
 pub(crate) fn join_path(path: &str, name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let name = if bare { name.to_owned() } else { format!("{name:?}") };

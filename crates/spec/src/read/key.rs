@@ -1,20 +1,20 @@
-//! `key`: the Redis key of a view's rows, and that it is nobody else's.
+//! `key`: the Redis key of a view's rows. No other user, window or view may have the same key.
 
-use super::{PipelineSetting, suggestion::closest_name};
-use crate::{
-    KeySegment, KeyTemplate,
-    diagnostics::{Code, DiagnosticCollector, DocumentLocation},
-    key_language,
-    key_template::TemplateMistake,
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::diagnostics::location::DocumentLocation;
+use crate::key_language::{find_ambiguity, find_collision};
+use crate::key_template::{KeySegment, KeyTemplate, TemplateMistake};
+use crate::read::fields::PipelineSetting;
+use crate::suggestion::closest_name;
 
-/// Comparing two templates takes time in proportion to the product of their lengths.
+/// Limits the comparison of two templates, whose time grows with the product of their lengths.
 const MAX_TEMPLATE_BYTES: usize = 256;
 
-/// What the keys of the fences begin with that keep stale workers from writing.
+/// The prefix of the keys of fences, which keep stale workers from writing.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
-/// A view's key and where it stands.
+/// The key template of one view, and its location.
 pub(super) struct ViewKey<'a> {
     view: &'a str,
     location: &'a DocumentLocation,
@@ -32,12 +32,17 @@ pub(super) fn read_key<'a>(
     let text = setting.read_text(&example, mistakes)?;
     if text.len() > MAX_TEMPLATE_BYTES {
         let message = format!("`{}` is {} bytes long", setting.path, text.len());
-        mistakes.report(Code::OutOfRange, setting.location, message, format!("at most {MAX_TEMPLATE_BYTES} bytes"));
+        mistakes.report(
+            DiagnosticCode::OutOfRange,
+            setting.location,
+            message,
+            format!("at most {MAX_TEMPLATE_BYTES} bytes"),
+        );
         return None;
     }
     if text.starts_with(FENCE_KEY_PREFIX) {
         let message = format!("keys that begin with `{FENCE_KEY_PREFIX}` are Windrow's own");
-        mistakes.report(Code::BadKey, setting.location, message, example);
+        mistakes.report(DiagnosticCode::BadKey, setting.location, message, example);
         return None;
     }
     let template = match KeyTemplate::parse(text, key_name) {
@@ -49,10 +54,15 @@ pub(super) fn read_key<'a>(
             return None;
         }
     };
-    if let Some(example) = key_language::find_ambiguity(&template) {
+    if let Some(example) = find_ambiguity(&template) {
         let message = format!("`{}` is both ({}) and ({})", example.key, example.first_reading, example.second_reading);
         mistakes
-            .report(Code::AmbiguousKey, setting.location, message, "a key that belongs to one user and window only")
+            .report(
+                DiagnosticCode::AmbiguousKey,
+                setting.location,
+                message,
+                "a key that belongs to one user and window only",
+            )
             .set_hint(format!(
                 "put text that no number holds between the parts: \"{view}:{{{user}}}:{{window_start}}\""
             ));
@@ -73,7 +83,7 @@ fn report_template_mistake(
         TemplateMistake::UnmatchedBrace(range) => {
             let at = mistakes.locate_within(setting.location, text, range.clone());
             mistakes
-                .report(Code::BadKey, &at, "this brace has no partner", placeholders)
+                .report(DiagnosticCode::BadKey, &at, "this brace has no partner", placeholders)
                 .set_hint("a brace itself is written twice: {{ or }}".to_owned());
         }
         TemplateMistake::UnknownPlaceholder(range, name) => {
@@ -81,17 +91,27 @@ fn report_template_mistake(
             let known = [user, "window_start", "window_end"];
             let hint = if name.trim() == "timestamp" { Some("window_start") } else { closest_name(name.trim(), known) };
             mistakes
-                .report(Code::BadKey, &at, format!("a key cannot hold {{{}}}", name.escape_debug()), placeholders)
+                .report(
+                    DiagnosticCode::BadKey,
+                    &at,
+                    format!("a key cannot hold {{{}}}", name.escape_debug()),
+                    placeholders,
+                )
                 .set_hint(hint.map(|name| format!("did you mean {{{name}}}?")));
         }
         TemplateMistake::RepeatedPlaceholder(range) => {
             let at = mistakes.locate_within(setting.location, text, range.clone());
-            mistakes.report(Code::BadKey, &at, "this stands twice in the key", "every placeholder at most once");
+            mistakes.report(
+                DiagnosticCode::BadKey,
+                &at,
+                "this stands twice in the key",
+                "every placeholder at most once",
+            );
         }
         TemplateMistake::MissingEntityKey => {
             mistakes
                 .report(
-                    Code::BadKey,
+                    DiagnosticCode::BadKey,
                     setting.location,
                     "all users would share this key",
                     format!("{{{user}}} in the key"),
@@ -101,12 +121,12 @@ fn report_template_mistake(
     }
 }
 
-/// Notes every view whose rows could take the place of an earlier view's rows.
+/// Reports every view whose rows could overwrite those of an earlier view.
 pub(super) fn report_collisions(keys: &[ViewKey<'_>], mistakes: &mut DiagnosticCollector<'_>) {
     for (index, later) in keys.iter().enumerate() {
-        let met = keys[..index].iter().find_map(|earlier| {
-            key_language::find_collision(&earlier.template, &later.template).map(|example| (earlier, example))
-        });
+        let met = keys[..index]
+            .iter()
+            .find_map(|earlier| find_collision(&earlier.template, &later.template).map(|example| (earlier, example)));
         let Some((earlier, example)) = met else { continue };
         let message = format!(
             "`{}` and `{}` could both write `{}`: ({}) and ({})",
@@ -122,7 +142,7 @@ pub(super) fn report_collisions(keys: &[ViewKey<'_>], mistakes: &mut DiagnosticC
             "let the keys begin with different text, neither the beginning of the other"
         };
         mistakes
-            .report(Code::KeyCollision, later.location, message, "a key that no other view can write")
+            .report(DiagnosticCode::KeyCollision, later.location, message, "a key that no other view can write")
             .set_hint(hint.to_owned())
             .set_related(earlier.location, format!("the key of `{}`", earlier.view));
     }

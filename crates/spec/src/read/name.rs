@@ -1,18 +1,20 @@
-//! What things may be called.
+//! Rules for names.
 //!
-//! Owns: the rules for names that end up in paths, metrics and Kafka. Source of the topic rule: Kafka's own check of
-//! topic names (249 characters of `[a-zA-Z0-9._-]`, neither `.` nor `..`).
+//! Owns: which names are legal in paths, metrics and Kafka. The rule for topics is Kafka's own: 249 characters of
+//! `[a-zA-Z0-9._-]`, neither `.` nor `..`.
 
-use super::fields::PipelineSetting;
-use crate::diagnostics::{Code, DiagnosticCollector, DocumentLocation};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::diagnostics::location::DocumentLocation;
+use crate::read::fields::PipelineSetting;
 
 const MAX_NAME_LENGTH: usize = 100;
 const MAX_TOPIC_LENGTH: usize = 249;
 
-/// A name that stands beside the features in a row of JSON.
+/// Names with a meaning of their own beside the features in a row of JSON.
 const RESERVED_ROW_FIELDS: [&str; 5] = ["feature_view", "window_start", "window_end", "late", "event_time"];
 
-/// The pipeline's name.
+/// Reads the pipeline's name.
 pub(crate) fn read_pipeline_name(
     setting: &PipelineSetting<'_>,
     mistakes: &mut DiagnosticCollector<'_>,
@@ -21,7 +23,7 @@ pub(crate) fn read_pipeline_name(
     check_safe_name("the pipeline", name, setting.location, mistakes).then(|| name.to_owned())
 }
 
-/// Whether `name` is safe in a path and in a metric.
+/// Returns whether `name` is safe in a path and in a metric. Reports it otherwise.
 pub(crate) fn check_safe_name(
     what: &str,
     name: &str,
@@ -33,12 +35,12 @@ pub(crate) fn check_safe_name(
     if !fine {
         let message = format!("{what} cannot be called `{}`", shorten_name(name));
         let expected = format!("1 to {MAX_NAME_LENGTH} ASCII letters, digits, `_` or `-`");
-        mistakes.report(Code::BadName, at, message, expected);
+        mistakes.report(DiagnosticCode::BadName, at, message, expected);
     }
     fine
 }
 
-/// A Kafka topic.
+/// Reads the name of a Kafka topic.
 pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     let name = setting.read_text("the name of a Kafka topic", mistakes)?;
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -47,7 +49,7 @@ pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut Diag
     }
     let expected = format!("1 to {MAX_TOPIC_LENGTH} ASCII letters, digits, `.`, `_` or `-`");
     mistakes.report(
-        Code::BadName,
+        DiagnosticCode::BadName,
         setting.location,
         format!("Kafka allows no topic called `{}`", shorten_name(name)),
         expected,
@@ -55,7 +57,7 @@ pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut Diag
     None
 }
 
-/// Whether `name` can be the name of an event field or a feature.
+/// Returns whether `name` can be the name of an event field or a feature. Reports it otherwise.
 pub(crate) fn check_field_name(
     what: &str,
     name: &str,
@@ -66,7 +68,7 @@ pub(crate) fn check_field_name(
     if !fine {
         let message = format!("{what} cannot be called `{}`", shorten_name(name));
         mistakes.report(
-            Code::BadName,
+            DiagnosticCode::BadName,
             at,
             message,
             "a name of at least one character, none of them a control character",
@@ -75,7 +77,8 @@ pub(crate) fn check_field_name(
     fine
 }
 
-/// Whether `name` is free to stand in a row; `key` is the entity key's name, where it is another one.
+/// Returns whether `name` has no other meaning in a row. Reports it otherwise. `key` is the entity key's name, unless that
+/// is the name to check.
 pub(crate) fn check_not_reserved(
     what: &str,
     name: &str,
@@ -91,11 +94,11 @@ pub(crate) fn check_not_reserved(
         return true;
     };
     let message = format!("{what} cannot be called `{name}`: in a row that is {meaning}");
-    mistakes.report(Code::ReservedName, at, message, "another name");
+    mistakes.report(DiagnosticCode::ReservedName, at, message, "another name");
     false
 }
 
-/// A name as it can stand in a message.
+/// Escapes a name for a message, and truncates it.
 fn shorten_name(name: &str) -> String {
     let mut shown: String = name.chars().take(MAX_NAME_LENGTH).collect::<String>().escape_debug().to_string();
     if name.chars().count() > MAX_NAME_LENGTH {

@@ -1,7 +1,8 @@
 //! `[sink.redis]`: where rows go.
 
-use super::{PipelineSetting, TableReader};
-use crate::diagnostics::{Code, DiagnosticCollector};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::read::fields::{PipelineSetting, TableReader};
 
 /// Reads the URL of the Redis. The settings of each view stand in the view's own section.
 pub(super) fn read_sink(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
@@ -22,7 +23,7 @@ fn read_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_
     let fine = server.is_some_and(|server| !server.is_empty()) && !text.contains(char::is_whitespace);
     if !fine {
         let message = format!("`{}` is not the address of a Redis", setting.path);
-        mistakes.report(Code::BadValue, setting.location, message, EXPECTED).redact_line();
+        mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED).redact_line();
     }
     fine.then(|| text.to_owned())
 }

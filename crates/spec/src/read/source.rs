@@ -1,14 +1,16 @@
 //! `[source.kafka]`: where events come from.
 
-use super::{PipelineSetting, TableReader, duration, name, suggestion::suggest_name};
-use crate::{
-    GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, SourceSpec, StartPosition,
-    diagnostics::{Code, DiagnosticCollector},
-};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::pipeline::{GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, SourceSpec, StartPosition};
+use crate::read::duration::read_duration_ms;
+use crate::read::fields::{PipelineSetting, TableReader};
+use crate::read::name::read_topic_name;
+use crate::suggestion::suggest_name;
 
 const DEFAULT_SESSION_TIMEOUT_MS: i64 = 45_000;
 const MIN_SESSION_TIMEOUT_MS: i64 = 1_000;
-/// What brokers allow at most, unless told otherwise.
+/// The brokers' own default limit.
 const MAX_SESSION_TIMEOUT_MS: i64 = 30 * 60 * 1_000;
 
 pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<SourceSpec> {
@@ -19,7 +21,7 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
     let brokers = kafka.required("brokers", "brokers = \"localhost:9092\"");
     let brokers = brokers.and_then(|setting| read_brokers(&setting, mistakes));
     let topic = kafka.required("topic", "topic = \"ecommerce-events\"");
-    let topic = topic.and_then(|setting| name::read_topic_name(&setting, mistakes));
+    let topic = topic.and_then(|setting| read_topic_name(&setting, mistakes));
     let group = kafka.required("group", "group = \"feature-engineering-group\"");
     let group = group.and_then(|setting| setting.read_text("the name of a consumer group", mistakes));
     let start = match kafka.optional("start") {
@@ -57,12 +59,12 @@ fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCol
     if let (Some(true), Some(setting)) = (consumer, &session_timeout) {
         let message = format!("`{}` means nothing with `group_protocol = \"consumer\"`", setting.path);
         mistakes
-            .report(Code::ConflictingFields, setting.location, message, "one of the two")
+            .report(DiagnosticCode::ConflictingFields, setting.location, message, "one of the two")
             .set_hint("there the broker decides: its group.consumer.session.timeout.ms, or the group's own".to_owned());
         return None;
     }
     let session_timeout_ms = match session_timeout {
-        Some(setting) => duration::read_duration_ms(&setting, MIN_SESSION_TIMEOUT_MS, MAX_SESSION_TIMEOUT_MS, mistakes),
+        Some(setting) => read_duration_ms(&setting, MIN_SESSION_TIMEOUT_MS, MAX_SESSION_TIMEOUT_MS, mistakes),
         None => Some(DEFAULT_SESSION_TIMEOUT_MS),
     };
     Some(if consumer? {
@@ -77,13 +79,13 @@ fn read_brokers(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollecto
     let text = setting.read_text(EXPECTED, mistakes)?;
     if text.split(',').any(|broker| broker.trim().is_empty() || broker.trim().contains(char::is_whitespace)) {
         let message = format!("`{}` is not a list of brokers", setting.path);
-        mistakes.report(Code::BadValue, setting.location, message, EXPECTED);
+        mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED);
         return None;
     }
     Some(text.to_owned())
 }
 
-/// A word out of two.
+/// Reads one of two words.
 fn read_choice<T>(
     setting: &PipelineSetting<'_>,
     words: [(&str, T); 2],
@@ -97,7 +99,7 @@ fn read_choice<T>(
         text => {
             let message = format!("`{}` is neither {first} nor {second}", setting.path);
             mistakes
-                .report(Code::BadValue, setting.location, message, expected)
+                .report(DiagnosticCode::BadValue, setting.location, message, expected)
                 .set_hint(suggest_name(text, [first, second]));
             None
         }

@@ -1,9 +1,11 @@
-//! `[watermark]`: how event time moves on.
+//! `[watermark]`: how far event times may be out of order.
 
 use windrow_core::MAX_WINDOW_MS;
 
-use super::{TableReader, duration};
-use crate::{WatermarkSpec, diagnostics::DiagnosticCollector};
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::pipeline::WatermarkSpec;
+use crate::read::duration::read_duration_ms;
+use crate::read::fields::TableReader;
 
 pub(super) fn read_watermark(
     root: &mut TableReader<'_>,
@@ -11,7 +13,7 @@ pub(super) fn read_watermark(
 ) -> Option<WatermarkSpec> {
     let mut watermark = root.required_table("watermark", "[watermark]", mistakes)?;
     let bound = watermark.required("max_out_of_orderness", "max_out_of_orderness = \"10s\"");
-    let bound = bound.and_then(|setting| duration::read_duration_ms(&setting, 0, MAX_WINDOW_MS, mistakes));
+    let bound = bound.and_then(|setting| read_duration_ms(&setting, 0, MAX_WINDOW_MS, mistakes));
     watermark.report_unknown_and_missing(mistakes);
     Some(WatermarkSpec { max_out_of_orderness_ms: bound? })
 }

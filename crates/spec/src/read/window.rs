@@ -1,9 +1,11 @@
-//! `window.sliding`, `window.tumbling` or `window.session`: how a view cuts events into windows.
+//! `window.sliding`, `window.tumbling` or `window.session`: how a view divides events into windows.
 
 use windrow_core::{MAX_PANES, MAX_WINDOW_MS, WindowKind, pane_size_ms};
 
-use super::{PipelineSetting, TableReader, duration};
-use crate::diagnostics::{Code, DiagnosticCollector};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::diagnostics::collector::DiagnosticCollector;
+use crate::read::duration::read_duration_ms;
+use crate::read::fields::{PipelineSetting, TableReader};
 
 const EXPECTED: &str =
     "one of `window.sliding = { size, slide }`, `window.tumbling = { size }` and `window.session = { gap }`";
@@ -14,19 +16,24 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
         .into_iter()
         .filter_map(|kind| table.optional(kind).map(|setting| (kind, setting)))
         .collect();
-    // A misspelt kind is reported as such; that none is left follows from it.
+    // A misspelt kind is reported as unknown, so it is not also reported as missing.
     let misspelt = present.is_empty() && !table.table.entries.is_empty();
     table.report_unknown_and_missing(mistakes);
     match present.as_slice() {
         [(kind, setting)] => read_window_kind(kind, setting, mistakes),
         [] if misspelt => None,
         [] => {
-            mistakes.report(Code::MissingField, setting.location, "the view's window is missing", EXPECTED);
+            mistakes.report(DiagnosticCode::MissingField, setting.location, "the view's window is missing", EXPECTED);
             None
         }
         [(_, first), (_, second), ..] => {
             mistakes
-                .report(Code::ConflictingFields, second.location, "a view has one window, these are several", EXPECTED)
+                .report(
+                    DiagnosticCode::ConflictingFields,
+                    second.location,
+                    "a view has one window, these are several",
+                    EXPECTED,
+                )
                 .set_related(first.location, "the first one".to_owned());
             None
         }
@@ -59,11 +66,11 @@ fn read_length_ms(
     example: &'static str,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<i64> {
-    table.required(name, example).and_then(|setting| duration::read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes))
+    table.required(name, example).and_then(|setting| read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes))
 }
 
-/// State per entity is one pane for each common divisor of size and slide: too many is a mistake. A slide longer than
-/// the size is fine: events in the gaps belong to no window.
+/// Reports a window with too many panes, because state per entity grows with them. A slide longer than the size is valid:
+/// events in the gaps belong to no window.
 fn check_pane_count(
     setting: &PipelineSetting<'_>,
     size_ms: i64,
@@ -75,7 +82,7 @@ fn check_pane_count(
         let message = format!("a window of this size and slide has {panes} panes");
         mistakes
             .report(
-                Code::TooManyPanes,
+                DiagnosticCode::TooManyPanes,
                 setting.location,
                 message,
                 format!("at most {MAX_PANES} panes (size ÷ common divisor)"),

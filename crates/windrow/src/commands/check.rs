@@ -1,7 +1,6 @@
 //! `windrow check`: checks a pipeline file and prints its plan or its mistakes.
 
 use std::fmt::Write;
-use std::io::{IsTerminal, stderr};
 
 use serde_json::json;
 use windrow_core::{WindowKind, pane_size_ms};
@@ -30,7 +29,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
         Err(mistakes) => {
             let listed: Vec<_> = mistakes.iter().map(mistake_as_json).collect();
             print::write_stdout(&format!("{:#}\n", json!({ "file": name, "mistakes": listed })))?;
-            Err(CommandFailure::new(ExitStatus::Pipeline, mistakes.render(stderr().is_terminal())))
+            Err(CommandFailure::new(ExitStatus::Pipeline, pipeline_file::render_mistakes(&mistakes)))
         }
     }
 }

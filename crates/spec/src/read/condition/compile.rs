@@ -1,21 +1,22 @@
-//! SQL's syntax tree to the core's [`Condition`], with the types checked.
+//! From SQL's syntax tree to the core's [`Condition`], with the types checked.
 //!
-//! Owns: what can be compared with what. Invariant: the depth of a compiled condition grows with the logarithm of a
-//! chain of ANDs or ORs, so evaluating one never runs deep.
+//! Owns: which types can be compared. Invariant: a compiled chain of ANDs or ORs is as deep as the logarithm of its length,
+//! so evaluating it never recurses deeply.
 
 use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
 use windrow_core::{ComparisonOperator, Condition, FieldId, FieldType, Literal, Operand};
 
-use super::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
-use crate::{diagnostics::Code, read::event::FieldLookup};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
+use crate::read::event::FieldLookup;
 
-/// What an operand holds, as far as comparing goes.
+/// The type of an operand, as far as comparisons distinguish types.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum OperandKind {
     Text,
     Number,
     Boolean,
-    /// NULL, or a field whose declaration is a mistake: goes with everything.
+    /// NULL, or a field whose declaration is a mistake: comparable with everything.
     Unknown,
 }
 
@@ -42,7 +43,7 @@ impl OperandKind {
     }
 }
 
-/// Compiles `expression`, noting every mistake in it.
+/// Compiles `expression`, and reports every mistake in it.
 pub(super) fn compile_condition(
     expression: &Expr,
     depth: usize,
@@ -88,7 +89,7 @@ pub(super) fn compile_condition(
             if !kind.is_comparable_with(OperandKind::Boolean) {
                 let range = reader.byte_range(expression.span());
                 let message = format!("this is {}, which is neither true nor false", kind.describe());
-                reader.report(Code::TypeMismatch, range, &message, "a comparison or a boolean field");
+                reader.report(DiagnosticCode::TypeMismatch, range, &message, "a comparison or a boolean field");
                 return None;
             }
             Some(Condition::IsTrue(single))
@@ -101,7 +102,7 @@ fn negate(condition: Condition) -> Condition {
     Condition::Not(Box::new(condition))
 }
 
-/// All members of a chain such as `a AND b AND c`, which the parser nests to the left, joined as a balanced tree.
+/// Compiles a chain such as `a AND b AND c`, which the parser nests to the left, into a balanced tree.
 fn compile_chain(
     expression: &Expr,
     operator: &BinaryOperator,
@@ -171,11 +172,11 @@ fn check_comparable(
         _ => None,
     };
     let message = format!("this is {}, but it is compared with {}", kind.describe(), other.describe());
-    reader.report(Code::TypeMismatch, range, &message, other.describe()).set_hint(hint);
+    reader.report(DiagnosticCode::TypeMismatch, range, &message, other.describe()).set_hint(hint);
     None
 }
 
-/// A field or a literal, and what it holds.
+/// Compiles a field or a literal, and returns its type.
 fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) -> Option<(Operand, OperandKind)> {
     let mut expression = expression;
     while let Expr::Nested(inner) = expression {
@@ -187,13 +188,13 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
                 FieldLookup::Found(field, field_type) => {
                     (Operand::Field(field), field_type.map_or(OperandKind::Unknown, OperandKind::from_field_type))
                 }
-                // A stand-in: the pipeline is refused for the event's own mistakes.
+                // A placeholder: the pipeline is refused for the event's own mistakes.
                 FieldLookup::Unknown => (Operand::Field(FieldId(0)), OperandKind::Unknown),
-                // Undeclared words are noted before; this is a keyword where the parser takes it for a name.
+                // Undeclared words are reported before; this is a keyword that the parser takes for a name.
                 FieldLookup::Undeclared { .. } => {
                     let range = reader.byte_range(name.span);
                     let message = format!("`{}` cannot stand here", name.value);
-                    reader.report(Code::BadCondition, range, &message, "a field or a value");
+                    reader.report(DiagnosticCode::BadCondition, range, &message, "a field or a value");
                     return None;
                 }
             });
@@ -217,7 +218,12 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
     match literal {
         Some((Some(Literal::Double(number)), _)) if !number.is_finite() => {
             let range = reader.byte_range(expression.span());
-            reader.report(Code::OutOfRange, range, "this number is too large", "a number that a double can hold");
+            reader.report(
+                DiagnosticCode::OutOfRange,
+                range,
+                "this number is too large",
+                "a number that a double can hold",
+            );
             None
         }
         Some((literal, kind)) => Some((Operand::Literal(literal), kind)),
@@ -225,7 +231,7 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
     }
 }
 
-/// An integer where it is one and fits, else a double.
+/// Parses an integer where it fits 64 bits, and a double otherwise.
 fn parse_number(digits: &str) -> (Option<Literal>, OperandKind) {
     let integer = digits.parse().map(Literal::Long);
     let literal = integer.unwrap_or_else(|_| Literal::Double(digits.parse().unwrap_or(f64::INFINITY)));
@@ -247,6 +253,8 @@ fn report_unsupported<T>(expression: &Expr, reader: &mut ConditionReader<'_, '_,
     };
     let message =
         if hint.is_some() { format!("{what} not offered here") } else { format!("`{what}` is not offered here") };
-    reader.report(Code::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.map(str::to_owned));
+    reader
+        .report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL)
+        .set_hint(hint.map(str::to_owned));
     None
 }

@@ -1,6 +1,6 @@
-//! The words and signs a condition may consist of.
+//! The words and symbols that a condition may contain.
 //!
-//! Owns: refusing everything else by name, and telling fields from keywords. Does not own: their order (the parser).
+//! Owns: refusing all others by name, and distinguishing fields from keywords. Does not own: their order (the parser).
 
 use std::ops::Range;
 
@@ -9,14 +9,15 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan, Whitespace, Word},
 };
 
-use super::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
-use crate::{diagnostics::Code, read::event::FieldLookup};
+use crate::diagnostics::code::DiagnosticCode;
+use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
+use crate::read::event::FieldLookup;
 
 const SUPPORTED_KEYWORDS: [Keyword; 8] =
     [Keyword::AND, Keyword::OR, Keyword::NOT, Keyword::IN, Keyword::IS, Keyword::NULL, Keyword::TRUE, Keyword::FALSE];
 
-/// Checks every token; the ones that remain are fields, literals and what is offered of SQL. `None`: there were others,
-/// and all of them are noted.
+/// Checks every token. Returns fields, literals and supported SQL. Returns `None` where there were other tokens, and
+/// reports all of them.
 pub(super) fn check_tokens(
     tokens: Vec<TokenWithSpan>,
     reader: &mut ConditionReader<'_, '_, '_>,
@@ -32,7 +33,7 @@ pub(super) fn check_tokens(
         let dotted = next == Some(&Token::Period)
             || vetted.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
         match &mut token.token {
-            // `a.b` is one mistake, at the dot.
+            // `a.b` gives one mistake, at the dot.
             Token::Word(_) if dotted => {}
             Token::Word(word) => fine &= check_word(word, range, next == Some(&Token::LParen), reader),
             other => fine &= check_symbol(other, range, reader),
@@ -46,7 +47,7 @@ pub(super) fn check_tokens(
     fine.then_some(vetted)
 }
 
-/// Whether NOT, `-` and `(` follow each other too often: the parser takes a NOT it refuses for a name instead.
+/// Returns whether NOT, `-` and `(` follow each other too often. Beyond its own limit, the parser would read NOT as a name.
 fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     let nests = |token: &Token| match token {
         Token::Word(word) => word.keyword == Keyword::NOT,
@@ -55,7 +56,8 @@ fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > MAX_NESTING / 2)
 }
 
-/// A word is a keyword on offer, a field, or a mistake. A field's word loses what SQL would see in it.
+/// Checks that a word is a supported keyword or a field. Marks a field as no keyword, so that SQL reads a plain name.
+/// `called` says whether a parenthesis follows.
 fn check_word(word: &mut Word, range: Range<usize>, called: bool, reader: &mut ConditionReader<'_, '_, '_>) -> bool {
     let quoted = word.quote_style.is_some();
     if !quoted && SUPPORTED_KEYWORDS.contains(&word.keyword) {
@@ -70,26 +72,26 @@ fn check_word(word: &mut Word, range: Range<usize>, called: bool, reader: &mut C
     if quoted && word.quote_style == Some('"') {
         let message = format!("events have no field `{name}`");
         let hint = format!("double quotes are for fields; text stands in single quotes: '{name}'");
-        reader.report(Code::UndeclaredField, range, &message, &expected).set_hint(hint);
+        reader.report(DiagnosticCode::UndeclaredField, range, &message, &expected).set_hint(hint);
     } else if let Some(hint) = suggest_alternative(name) {
         let message = format!("`{}` is not offered here", name.to_uppercase());
-        reader.report(Code::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.to_owned());
+        reader.report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.to_owned());
     } else if called {
         reader.report(
-            Code::UnsupportedCondition,
+            DiagnosticCode::UnsupportedCondition,
             range,
             &format!("`{name}` is not offered here: no functions are"),
             SUPPORTED_SQL,
         );
     } else {
         reader
-            .report(Code::UndeclaredField, range, &format!("events have no field `{name}`"), &expected)
+            .report(DiagnosticCode::UndeclaredField, range, &format!("events have no field `{name}`"), &expected)
             .set_hint(hint);
     }
     false
 }
 
-/// SQL that people will try, and how to do without it.
+/// Returns how to write a condition without a common SQL word that is not supported.
 fn suggest_alternative(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_uppercase().as_str() {
         "BETWEEN" => "write `field >= 1 AND field <= 2`",
@@ -131,7 +133,7 @@ fn check_symbol(token: &Token, range: Range<usize>, reader: &mut ConditionReader
     };
     let shown = reader.text[range.clone()].escape_debug().to_string();
     reader
-        .report(Code::UnsupportedCondition, range, &format!("`{shown}` is not offered here"), SUPPORTED_SQL)
+        .report(DiagnosticCode::UnsupportedCondition, range, &format!("`{shown}` is not offered here"), SUPPORTED_SQL)
         .set_hint(hint.map(str::to_owned));
     false
 }

@@ -1,9 +1,9 @@
-//! "Did you mean": the closest of the names that would have been right.
+//! "Did you mean": the valid name that is closest to a misspelt one.
 
-/// Longer names are not typed but generated; comparing them only costs time.
+/// Longer names are generated, not typed, so comparing them costs time without use.
 const MAX_COMPARED_CHARS: usize = 64;
 
-/// The name closest to `written`, if it is close enough to be meant.
+/// Returns the name closest to `written`, where it is close enough to be a misspelling.
 pub(crate) fn closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = written.chars().count();
     if length > MAX_COMPARED_CHARS {
@@ -18,12 +18,12 @@ pub(crate) fn closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'
         .map(|(_, name)| name)
 }
 
-/// The hint that names it.
+/// Returns a hint with the closest name.
 pub(crate) fn suggest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     closest_name(written, known).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// `a, b or c`, for lists of what is possible.
+/// Joins names to `a, b or c`.
 pub(crate) fn list_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.pop() {

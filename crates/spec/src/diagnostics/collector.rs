@@ -1,0 +1,86 @@
+//! Collecting mistakes while a pipeline file is read.
+
+use std::ops::Range;
+
+use super::code::DiagnosticCode;
+use super::diagnostic::Diagnostic;
+use super::location::{DiagnosticPlace, DocumentLocation};
+
+/// The mistakes found so far.
+#[derive(Debug)]
+pub(crate) struct DiagnosticCollector<'a> {
+    text: &'a str,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> DiagnosticCollector<'a> {
+    /// Creates a collector for mistakes in the file `text`.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, diagnostics: Vec::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// Returns all mistakes, in the order in which they were reported.
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.diagnostics
+    }
+
+    /// Reports a mistake; `expected` completes a sentence after "expected".
+    pub(crate) fn report(
+        &mut self,
+        code: DiagnosticCode,
+        location: &DocumentLocation,
+        message: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.diagnostics.push(Diagnostic {
+            code,
+            message: message.into(),
+            place: DiagnosticPlace::File { line: 1, column: 1 }, // computed once all mistakes are there
+            expected: expected.into(),
+            hint: None,
+            location: self.clamp_to_text(location),
+            related: None,
+            redacted: false,
+        });
+        let last = self.diagnostics.len() - 1;
+        &mut self.diagnostics[last]
+    }
+
+    /// Locates `part` (bytes of `value`) within the TOML string at `location`. That is exact where the file writes the string
+    /// literally, and the whole string where it uses escapes.
+    pub(crate) fn locate_within(
+        &self,
+        location: &DocumentLocation,
+        value: &str,
+        part: Range<usize>,
+    ) -> DocumentLocation {
+        let DocumentLocation::File(range) = location else { return location.clone() };
+        let written = self.text.get(range.start..range.end).unwrap_or_default();
+        let content_start = ["\"\"\"", "'''", "\"", "'"].iter().find_map(|quote| {
+            let rest = written.strip_prefix(quote)?;
+            let rest = if quote.len() == 3 { rest.trim_start_matches("\r\n").trim_start_matches('\n') } else { rest };
+            (rest.strip_suffix(quote)? == value).then(|| written.len() - rest.len())
+        });
+        match content_start {
+            Some(offset) => {
+                DocumentLocation::from_range(range.start + offset + part.start..range.start + offset + part.end)
+            }
+            None => location.clone(),
+        }
+    }
+
+    /// Moves a location into the text. Libraries report ranges, and one outside the text would panic while rendering.
+    fn clamp_to_text(&self, location: &DocumentLocation) -> DocumentLocation {
+        match location {
+            DocumentLocation::File(range) => {
+                let start = self.text.floor_char_boundary(range.start);
+                DocumentLocation::from_range(start..self.text.ceil_char_boundary(range.end).max(start))
+            }
+            DocumentLocation::Override(_) => location.clone(),
+        }
+    }
+}

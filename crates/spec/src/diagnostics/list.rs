@@ -1,0 +1,82 @@
+//! All mistakes of a pipeline file, in order and with lines and columns.
+
+use super::code::DiagnosticCode;
+use super::collector::DiagnosticCollector;
+use super::diagnostic::Diagnostic;
+use super::location::{DiagnosticPlace, DocumentLocation};
+use crate::overrides::PipelineOverride;
+
+/// All mistakes of a pipeline file: those in the file by position, then those of the overrides.
+#[derive(Clone, Debug)]
+pub struct Diagnostics {
+    pub(super) file_name: String,
+    pub(super) text: String,
+    /// The paths of the overrides.
+    pub(super) overrides: Vec<String>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    pub(crate) fn new(
+        file_name: &str,
+        text: &str,
+        overrides: &[PipelineOverride],
+        mistakes: DiagnosticCollector<'_>,
+    ) -> Self {
+        let overrides: Vec<String> = overrides.iter().map(|one| one.path.clone()).collect();
+        let mut diagnostics = mistakes.into_diagnostics();
+        let line_of = |location: &DocumentLocation| match location {
+            DocumentLocation::File(range) => Some(text[..range.start].matches('\n').count()),
+            DocumentLocation::Override(_) => None,
+        };
+        // The TOML parser guesses at a broken line or skips it, so mistakes that follow from it say nothing new.
+        let is_syntax = |one: &&Diagnostic| one.code.is_syntax();
+        let broken: Vec<_> = diagnostics.iter().filter(is_syntax).map(|one| line_of(&one.location)).collect();
+        if !broken.is_empty() {
+            let follows = |one: &Diagnostic| {
+                matches!(one.code, DiagnosticCode::MissingField | DiagnosticCode::UndeclaredField)
+                    || broken.contains(&line_of(&one.location))
+            };
+            diagnostics.retain(|one| one.code.is_syntax() || !follows(one));
+        }
+        diagnostics.sort_by(|left, right| (&left.location, left.code).cmp(&(&right.location, right.code)));
+        diagnostics.dedup_by(|left, right| left.location == right.location && left.message == right.message);
+        for diagnostic in &mut diagnostics {
+            diagnostic.place = match &diagnostic.location {
+                DocumentLocation::File(range) => {
+                    let before = &text[..range.start];
+                    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+                    DiagnosticPlace::File {
+                        line: before.matches('\n').count() + 1,
+                        column: before[line_start..].chars().count() + 1,
+                    }
+                }
+                DocumentLocation::Override(index) => {
+                    DiagnosticPlace::Override { path: overrides.get(*index).cloned().unwrap_or_default() }
+                }
+            };
+        }
+        Self { file_name: file_name.to_owned(), text: text.to_owned(), overrides, diagnostics }
+    }
+
+    /// Returns every mistake, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.diagnostics.iter()
+    }
+
+    /// Returns the number of mistakes, which is never 0.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // it is never empty
+    pub fn len(&self) -> usize {
+        self.diagnostics.len()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
