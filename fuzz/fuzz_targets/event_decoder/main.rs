@@ -14,10 +14,10 @@ use std::sync::LazyLock;
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
-use windrow_core::{Event, EventTime, Field, FieldType, Schema, Value};
-use windrow_engine::{Decoder, Malformed};
+use windrow_core::{Event, EventField, EventFormat, EventSchema, EventTime, FieldType, Value};
+use windrow_engine::{DecodeError, EventDecoder};
 
-use slow_decoder::{Fault, Judgement};
+use slow_decoder::{DecodeFault, ExpectedResult};
 
 /// Low, so that short inputs exceed it.
 const MAX_KEY_BYTES: usize = 24;
@@ -25,9 +25,9 @@ const TIME_FIELD: &str = "event_time";
 /// The largest distance between two time zones.
 const A_DAY_AND_A_BIT_MS: u64 = 26 * 60 * 60 * 1_000;
 
-static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let field = |name: &str, field_type| Field { name: name.into(), field_type };
-    Schema::new(
+static SCHEMA: LazyLock<EventSchema> = LazyLock::new(|| {
+    let field = |name: &str, field_type| EventField { name: name.into(), field_type };
+    EventSchema::new(
         "user_id",
         [
             field("event_type", FieldType::String),
@@ -37,12 +37,12 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
         ],
     )
 });
-static UTC: LazyLock<Decoder> = LazyLock::new(|| decoder(TimeZone::UTC));
-static BERLIN: LazyLock<Decoder> =
+static UTC: LazyLock<EventDecoder> = LazyLock::new(|| decoder(TimeZone::UTC));
+static BERLIN: LazyLock<EventDecoder> =
     LazyLock::new(|| decoder(TimeZone::get("Europe/Berlin").expect("the time zone database is compiled in")));
 
-fn decoder(zone: TimeZone) -> Decoder {
-    Decoder::new(SCHEMA.clone(), TIME_FIELD, zone, MAX_KEY_BYTES)
+fn decoder(zone: TimeZone) -> EventDecoder {
+    EventDecoder::new(EventFormat::Json, SCHEMA.clone(), TIME_FIELD, zone, MAX_KEY_BYTES)
 }
 
 fuzz_target!(|record: &[u8]| {
@@ -54,7 +54,7 @@ fuzz_target!(|record: &[u8]| {
         Ok(event) => assert_consistent(event),
         Err(malformed) => assert!(!malformed.to_string().is_empty()),
     }
-    agrees(&decoded, record);
+    assert_agrees(&decoded, record);
 
     let again = Bump::new();
     assert_eq!(decoded, UTC.decode(Some(record), &again), "decoding twice");
@@ -85,42 +85,44 @@ fn assert_consistent(event: &Event<'_>) {
 }
 
 /// Compares the decoder's result with the slow decoder's.
-fn agrees(decoded: &Result<Event<'_>, Malformed>, record: &[u8]) {
-    let judgement = slow_decoder::judge(record, &SCHEMA, TIME_FIELD, MAX_KEY_BYTES);
+fn assert_agrees(decoded: &Result<Event<'_>, DecodeError>, record: &[u8]) {
+    let judgement = slow_decoder::decode_slowly(record, &SCHEMA, TIME_FIELD, MAX_KEY_BYTES);
     match (judgement, decoded) {
-        (Judgement::Unjudged, _) => {}
-        (Judgement::Event(expected), Ok(event)) => {
+        (ExpectedResult::Unjudged, _) => {}
+        (ExpectedResult::Event(expected), Ok(event)) => {
             assert_eq!(event.key, expected.key);
-            let fields: Vec<Value<'_>> = expected.fields.iter().map(slow_decoder::Field::as_value).collect();
+            let fields: Vec<Value<'_>> = expected.fields.iter().map(slow_decoder::OwnedValue::as_value).collect();
             assert_eq!(event.fields, fields);
             if let Some(ms) = expected.time_ms {
                 assert_eq!(event.time.ms(), ms);
             }
         }
         // The slow decoder does not read every format of a time.
-        (Judgement::Event(expected), Err(Malformed::BadTime { .. })) if expected.time_ms.is_none() => {}
-        (Judgement::Event(expected), Err(malformed)) => panic!("refused: {malformed}; expected {expected:?}"),
-        (Judgement::Faults(faults), Ok(event)) => panic!("accepted: {event:?}; expected {faults:?}"),
+        (ExpectedResult::Event(expected), Err(DecodeError::InvalidEventTime { .. })) if expected.time_ms.is_none() => {}
+        (ExpectedResult::Event(expected), Err(malformed)) => panic!("refused: {malformed}; expected {expected:?}"),
+        (ExpectedResult::Faults(faults), Ok(event)) => panic!("accepted: {event:?}; expected {faults:?}"),
         // Which of several faults is reported depends on their order; it must be one of those that exist. Duplicate members
         // are not judged, because only the first is read here. Neither are faults in front of a fault in the JSON itself.
-        (Judgement::Faults(faults), Err(malformed)) => {
-            let reported = fault(malformed);
-            let any = |fault: &Fault| matches!(fault, Fault::NotJson | Fault::Duplicate(_));
+        (ExpectedResult::Faults(faults), Err(malformed)) => {
+            let reported = to_fault(malformed);
+            let any = |fault: &DecodeFault| matches!(fault, DecodeFault::NotJson | DecodeFault::Duplicate(_));
             let there = faults.contains(&reported) || faults.iter().any(any);
             assert!(there, "reported {malformed} ({reported:?}); there are {faults:?}");
         }
     }
 }
 
-fn fault(malformed: &Malformed) -> Fault {
+fn to_fault(malformed: &DecodeError) -> DecodeFault {
     match malformed {
-        Malformed::Null | Malformed::Empty | Malformed::TooLarge(_) | Malformed::NotUtf8(_) | Malformed::Json(_) => {
-            Fault::NotJson
-        }
-        Malformed::Missing(field) => Fault::Missing(field.to_string()),
-        Malformed::Duplicate(field) => Fault::Duplicate(field.to_string()),
-        Malformed::WrongType { field, .. } => Fault::WrongType(field.to_string()),
-        Malformed::BadTime { .. } => Fault::BadTime,
-        Malformed::KeyTooLong { .. } => Fault::KeyTooLong,
+        DecodeError::NullPayload
+        | DecodeError::EmptyPayload
+        | DecodeError::TooLarge(_)
+        | DecodeError::NotUtf8(_)
+        | DecodeError::InvalidJson(_) => DecodeFault::NotJson,
+        DecodeError::MissingField(field) => DecodeFault::Missing(field.to_string()),
+        DecodeError::DuplicateField(field) => DecodeFault::Duplicate(field.to_string()),
+        DecodeError::WrongType { field, .. } => DecodeFault::WrongType(field.to_string()),
+        DecodeError::InvalidEventTime { .. } => DecodeFault::BadTime,
+        DecodeError::KeyTooLong { .. } => DecodeFault::KeyTooLong,
     }
 }

@@ -8,32 +8,32 @@ use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use windrow_core::{FieldType, Schema, Value};
+use windrow_core::{EventSchema, FieldType, Value};
 
 use crate::calendar;
 
 /// The expected result of decoding a record.
 #[derive(Debug)]
-pub(crate) enum Judgement {
-    Event(Expected),
+pub(crate) enum ExpectedResult {
+    Event(ExpectedEvent),
     /// Not an event, for one of these reasons.
-    Faults(Vec<Fault>),
+    Faults(Vec<DecodeFault>),
     /// The record holds a name with a special meaning in `serde_json`.
     Unjudged,
 }
 
 /// An event that owns its values.
 #[derive(Debug)]
-pub(crate) struct Expected {
+pub(crate) struct ExpectedEvent {
     pub(crate) key: String,
     /// `None` for formats of a time that are not judged.
     pub(crate) time_ms: Option<i64>,
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<OwnedValue>,
 }
 
 /// A field's value.
 #[derive(Debug)]
-pub(crate) enum Field {
+pub(crate) enum OwnedValue {
     Null,
     String(String),
     Double(f64),
@@ -41,7 +41,7 @@ pub(crate) enum Field {
     Boolean(bool),
 }
 
-impl Field {
+impl OwnedValue {
     pub(crate) fn as_value(&self) -> Value<'_> {
         match self {
             Self::Null => Value::Null,
@@ -55,7 +55,7 @@ impl Field {
 
 /// A reason why a record is not an event; the fields by name.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Fault {
+pub(crate) enum DecodeFault {
     NotJson,
     Missing(String),
     Duplicate(String),
@@ -65,7 +65,7 @@ pub(crate) enum Fault {
 }
 
 /// A member's value: its kind and, for numbers, its text.
-enum Json {
+enum MemberValue {
     Null,
     Boolean(bool),
     Number(String),
@@ -73,16 +73,21 @@ enum Json {
     Nested,
 }
 
-/// Judges `record`.
-pub(crate) fn judge(record: &[u8], schema: &Schema, time_field: &str, max_key_bytes: usize) -> Judgement {
+/// Returns what decoding `record` must give.
+pub(crate) fn decode_slowly(
+    record: &[u8],
+    schema: &EventSchema,
+    time_field: &str,
+    max_key_bytes: usize,
+) -> ExpectedResult {
     if record.windows(13).any(|part| part == b"$serde_json::") {
-        return Judgement::Unjudged;
+        return ExpectedResult::Unjudged;
     }
     let Ok(serde_json::Value::Object(_)) = serde_json::from_slice(record) else {
-        return Judgement::Faults(vec![Fault::NotJson]);
+        return ExpectedResult::Faults(vec![DecodeFault::NotJson]);
     };
-    let Some(members) = members(record) else {
-        return Judgement::Faults(vec![Fault::NotJson]);
+    let Some(members) = read_members(record) else {
+        return ExpectedResult::Faults(vec![DecodeFault::NotJson]);
     };
 
     let mut faults = Vec::new();
@@ -90,7 +95,7 @@ pub(crate) fn judge(record: &[u8], schema: &Schema, time_field: &str, max_key_by
         let mut found = members.iter().filter(|(member, _)| member == name).map(|(_, value)| value);
         let first = found.next();
         if found.next().is_some() {
-            faults.push(Fault::Duplicate(name.to_owned()));
+            faults.push(DecodeFault::Duplicate(name.to_owned()));
         }
         first
     };
@@ -98,79 +103,79 @@ pub(crate) fn judge(record: &[u8], schema: &Schema, time_field: &str, max_key_by
     let time = only(time_field);
 
     let key = match values[0] {
-        Some(Json::String(text) | Json::Number(text)) => Some(text.clone()),
-        Some(Json::Null) | None => {
-            faults.push(Fault::Missing(schema.key_name().to_owned()));
+        Some(MemberValue::String(text) | MemberValue::Number(text)) => Some(text.clone()),
+        Some(MemberValue::Null) | None => {
+            faults.push(DecodeFault::Missing(schema.key_name().to_owned()));
             None
         }
-        Some(Json::Boolean(_) | Json::Nested) => {
-            faults.push(Fault::WrongType(schema.key_name().to_owned()));
+        Some(MemberValue::Boolean(_) | MemberValue::Nested) => {
+            faults.push(DecodeFault::WrongType(schema.key_name().to_owned()));
             None
         }
     };
     if key.as_ref().is_some_and(|key| key.len() > max_key_bytes) {
-        faults.push(Fault::KeyTooLong);
+        faults.push(DecodeFault::KeyTooLong);
     }
     let time_ms = match time {
-        Some(Json::String(text)) => match calendar::read(text) {
+        Some(MemberValue::String(text)) => match calendar::read(text) {
             calendar::Reading::Time(ms) => Some(ms),
             calendar::Reading::NoTime => {
-                faults.push(Fault::BadTime);
+                faults.push(DecodeFault::BadTime);
                 None
             }
             calendar::Reading::Unjudged => None,
         },
-        Some(Json::Number(text)) => {
+        Some(MemberValue::Number(text)) => {
             let ms = calendar::from_number(text);
             if ms.is_none() {
-                faults.push(Fault::BadTime);
+                faults.push(DecodeFault::BadTime);
             }
             ms
         }
-        Some(Json::Null) | None => {
-            faults.push(Fault::Missing(time_field.to_owned()));
+        Some(MemberValue::Null) | None => {
+            faults.push(DecodeFault::Missing(time_field.to_owned()));
             None
         }
-        Some(Json::Boolean(_) | Json::Nested) => {
-            faults.push(Fault::WrongType(time_field.to_owned()));
+        Some(MemberValue::Boolean(_) | MemberValue::Nested) => {
+            faults.push(DecodeFault::WrongType(time_field.to_owned()));
             None
         }
     };
-    let mut fields = vec![key.clone().map_or(Field::Null, Field::String)];
+    let mut fields = vec![key.clone().map_or(OwnedValue::Null, OwnedValue::String)];
     for (field, value) in schema.fields().iter().zip(&values).skip(1) {
-        match typed(*value, field.field_type) {
+        match typed_value(*value, field.field_type) {
             Some(value) => fields.push(value),
-            None => faults.push(Fault::WrongType(field.name.to_string())),
+            None => faults.push(DecodeFault::WrongType(field.name.to_string())),
         }
     }
     if !faults.is_empty() && time_ms.is_none() {
         // A format that is not judged may be a fault as well.
-        faults.push(Fault::BadTime);
+        faults.push(DecodeFault::BadTime);
     }
     match key {
-        Some(key) if faults.is_empty() => Judgement::Event(Expected { key, time_ms, fields }),
-        _ => Judgement::Faults(faults),
+        Some(key) if faults.is_empty() => ExpectedResult::Event(ExpectedEvent { key, time_ms, fields }),
+        _ => ExpectedResult::Faults(faults),
     }
 }
 
 /// Returns a declared field's value, or `None` where it is of another type.
-fn typed(value: Option<&Json>, field_type: FieldType) -> Option<Field> {
+fn typed_value(value: Option<&MemberValue>, field_type: FieldType) -> Option<OwnedValue> {
     match (value, field_type) {
-        (None | Some(Json::Null), _) => Some(Field::Null),
-        (Some(Json::String(text)), FieldType::String) => Some(Field::String(text.clone())),
-        (Some(Json::Number(text)), FieldType::Double) => text.parse().ok().map(Field::Double),
+        (None | Some(MemberValue::Null), _) => Some(OwnedValue::Null),
+        (Some(MemberValue::String(text)), FieldType::String) => Some(OwnedValue::String(text.clone())),
+        (Some(MemberValue::Number(text)), FieldType::Double) => text.parse().ok().map(OwnedValue::Double),
         // A number with a fraction or an exponent is not an integer, except for minus zero in any form.
-        (Some(Json::Number(text)), FieldType::Long) => match text.parse::<f64>() {
-            Ok(number) if number == 0.0 && number.is_sign_negative() => Some(Field::Long(0)),
-            _ => text.parse().ok().map(Field::Long),
+        (Some(MemberValue::Number(text)), FieldType::Long) => match text.parse::<f64>() {
+            Ok(number) if number == 0.0 && number.is_sign_negative() => Some(OwnedValue::Long(0)),
+            _ => text.parse().ok().map(OwnedValue::Long),
         },
-        (Some(Json::Boolean(truth)), FieldType::Boolean) => Some(Field::Boolean(*truth)),
+        (Some(MemberValue::Boolean(truth)), FieldType::Boolean) => Some(OwnedValue::Boolean(*truth)),
         _ => None,
     }
 }
 
 /// Returns every member of the object in order, including duplicates.
-fn members(record: &[u8]) -> Option<Vec<(String, Json)>> {
+fn read_members(record: &[u8]) -> Option<Vec<(String, MemberValue)>> {
     struct Members;
     impl<'a> Visitor<'a> for Members {
         type Value = Vec<(String, &'a RawValue)>;
@@ -186,15 +191,15 @@ fn members(record: &[u8]) -> Option<Vec<(String, Json)>> {
         }
     }
     let members = serde_json::Deserializer::from_slice(record).deserialize_map(Members).ok()?;
-    members.into_iter().map(|(name, raw)| Some((name, json(raw.get())?))).collect()
+    members.into_iter().map(|(name, raw)| Some((name, read_member_value(raw.get())?))).collect()
 }
 
-fn json(text: &str) -> Option<Json> {
+fn read_member_value(text: &str) -> Option<MemberValue> {
     Some(match text.as_bytes().first()? {
-        b'n' => Json::Null,
-        b't' | b'f' => Json::Boolean(text == "true"),
-        b'"' => Json::String(serde_json::from_str(text).ok()?),
-        b'{' | b'[' => Json::Nested,
-        _ => Json::Number(text.to_owned()),
+        b'n' => MemberValue::Null,
+        b't' | b'f' => MemberValue::Boolean(text == "true"),
+        b'"' => MemberValue::String(serde_json::from_str(text).ok()?),
+        b'{' | b'[' => MemberValue::Nested,
+        _ => MemberValue::Number(text.to_owned()),
     })
 }

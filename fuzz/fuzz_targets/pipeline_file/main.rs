@@ -7,9 +7,10 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use windrow_core::{
-    Event, EventTime, FieldType, Late, MAX_PANES, MAX_WINDOW_MS, Output, Row, Shard, Value, Window, WindowKind,
+    Event, EventTime, FieldType, LateEvent, MAX_PANES, MAX_WINDOW_MS, Row, Shard, ShardOutput, Value, Window,
+    WindowKind, pane_size_ms,
 };
-use windrow_spec::{Diagnostics, Pipeline, Place, parse};
+use windrow_spec::{DiagnosticPlace, Diagnostics, Pipeline, RenderStyle, parse};
 
 const FILE: &str = "p.toml";
 
@@ -31,48 +32,46 @@ fn assert_shown(mistakes: &Diagnostics, text: &str) {
     let lines: Vec<&str> = text.split('\n').collect();
     for mistake in mistakes {
         assert!(!mistake.message.is_empty());
-        let Place::File { line, column } = &mistake.place else { panic!("there are no overrides: {mistake:?}") };
+        let DiagnosticPlace::File { line, column } = &mistake.place else {
+            panic!("there are no overrides: {mistake:?}")
+        };
         assert!((1..=lines.len()).contains(line), "line {line} of {}", lines.len());
         // The column after the last character is where something is missing.
         let columns = lines[line - 1].chars().count() + 1;
         assert!((1..=columns).contains(column), "column {column} of {columns} in line {line}");
     }
-    let plain = mistakes.render(false);
+    let plain = mistakes.render(RenderStyle::Plain);
     let noun = if mistakes.len() == 1 { "mistake" } else { "mistakes" };
     assert!(plain.ends_with(&format!("{} {noun} in {FILE}\n", mistakes.len())), "{plain}");
-    assert!(mistakes.render(true).contains("\u{1b}["));
+    assert!(mistakes.render(RenderStyle::Colored).contains("\u{1b}["));
 }
 
 /// Checks the requirements of the core's types.
 fn assert_sound(pipeline: &Pipeline) {
     assert!(!pipeline.views.is_empty());
     assert!((0..=MAX_WINDOW_MS).contains(&pipeline.watermark.max_out_of_orderness_ms));
-    assert!(pipeline.checkpoint.every_ms >= 1);
-    for view in &pipeline.views {
-        assert!(view.ttl_ms >= 1);
-        assert!(!view.feature_view.features.is_empty());
-        match view.feature_view.window {
+    assert!(pipeline.checkpoint.interval_ms >= 1);
+    for (view, redis) in pipeline.redis_views() {
+        assert!(redis.ttl_ms >= 1);
+        assert!(!view.features.is_empty());
+        match view.window {
             WindowKind::Sliding { size_ms, slide_ms } => {
                 assert!((1..=MAX_WINDOW_MS).contains(&size_ms) && (1..=MAX_WINDOW_MS).contains(&slide_ms));
-                assert!(size_ms / gcd(size_ms, slide_ms) <= MAX_PANES);
+                assert!(size_ms / pane_size_ms(size_ms, slide_ms) <= MAX_PANES);
             }
             WindowKind::Session { gap_ms } => assert!((1..=MAX_WINDOW_MS).contains(&gap_ms)),
         }
         let window = Window { start: EventTime::from_ms(-1), end: EventTime::from_ms(10) };
         let mut key = Vec::new();
-        view.key.write(&mut key, "u:1", window);
-        assert!(view.key.matches("u:1", &key).is_some(), "a key is read back");
+        redis.key.append_key(&mut key, "u:1", window);
+        assert!(redis.key.parse_key("u:1", &key).is_some(), "a key is read back");
     }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Runs every condition, aggregate and default on one event with all fields and one without.
 fn assert_runs(pipeline: &Pipeline) {
     let schema = &pipeline.event.schema;
-    let views = pipeline.views.iter().map(|view| &view.feature_view);
+    let views = pipeline.views.iter();
     let mut shard = Shard::new(views, schema, pipeline.watermark.max_out_of_orderness_ms, [0; 16]);
     let whole: Vec<Value<'_>> = schema
         .fields()
@@ -87,30 +86,30 @@ fn assert_runs(pipeline: &Pipeline) {
     let mut bare = vec![Value::Null; whole.len()];
     bare[0] = Value::String("u");
     let time = EventTime::from_ms(1_704_103_200_000);
-    shard.step(&Event { key: "u", time, fields: &whole }, &mut Ignore);
-    shard.step(&Event { key: "u", time, fields: &bare }, &mut Ignore);
+    shard.process_event(&Event { key: "u", time, fields: &whole }, &mut DiscardingOutput);
+    shard.process_event(&Event { key: "u", time, fields: &bare }, &mut DiscardingOutput);
     // An event can be in ten thousand windows, which is valid but slow.
     let windows: i64 = pipeline
         .views
         .iter()
-        .map(|view| match view.feature_view.window {
+        .map(|view| match view.window {
             WindowKind::Sliding { size_ms, slide_ms } => size_ms / slide_ms,
             WindowKind::Session { .. } => 1,
         })
         .sum();
     if windows < 1_000 {
-        shard.finish(&mut Ignore);
-        assert_eq!(shard.entities(), 0);
+        shard.finish_input(&mut DiscardingOutput);
+        assert_eq!(shard.entity_count(), 0);
     }
 }
 
 /// Reads every row and discards it.
-struct Ignore;
+struct DiscardingOutput;
 
-impl Output for Ignore {
-    fn row(&mut self, row: Row<'_>) {
+impl ShardOutput for DiscardingOutput {
+    fn emit_row(&mut self, row: Row<'_>) {
         row.features().for_each(drop);
     }
 
-    fn late(&mut self, _late: Late<'_>) {}
+    fn emit_late_event(&mut self, _late: LateEvent<'_>) {}
 }

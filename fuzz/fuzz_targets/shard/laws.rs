@@ -6,23 +6,23 @@
 
 use std::collections::BTreeSet;
 
-use windrow_core::{Event, EventTime, FeatureView, Late, Output, Row, Value, Window, WindowKind};
+use windrow_core::{Event, EventTime, FeatureView, LateEvent, Row, ShardOutput, Value, Window, WindowKind};
 
 use crate::stream;
 
 /// Checks everything that a shard emits.
-pub(crate) struct Watcher {
-    views: Vec<Counted>,
+pub(crate) struct LawChecker {
+    views: Vec<ViewCounts>,
     max_out_of_orderness_ms: i64,
     latest: Option<i64>,
     /// The watermark that every fired window must have reached. A window that was reached before the event must not fire now.
     watermark: i64,
-    before: i64,
+    watermark_before: i64,
     /// Everything emitted, as text.
-    pub(crate) seen: Vec<String>,
+    pub(crate) emitted: Vec<String>,
 }
 
-struct Counted {
+struct ViewCounts {
     window: WindowKind,
     events: i64,
     in_rows: i64,
@@ -30,9 +30,9 @@ struct Counted {
     fired: BTreeSet<(String, i64)>,
 }
 
-impl Watcher {
+impl LawChecker {
     pub(crate) fn new(views: &[FeatureView], max_out_of_orderness_ms: i64) -> Self {
-        let counted = |view: &FeatureView| Counted {
+        let counted = |view: &FeatureView| ViewCounts {
             window: view.window,
             events: 0,
             in_rows: 0,
@@ -44,32 +44,32 @@ impl Watcher {
             max_out_of_orderness_ms,
             latest: None,
             watermark: i64::MIN,
-            before: i64::MIN,
-            seen: Vec::new(),
+            watermark_before: i64::MIN,
+            emitted: Vec::new(),
         }
     }
 
-    pub(crate) fn before(&mut self, event: &Event<'_>) {
+    pub(crate) fn before_event(&mut self, event: &Event<'_>) {
         let latest = self.latest.map_or(event.time.ms(), |latest| latest.max(event.time.ms()));
         self.latest = Some(latest);
-        self.before = self.watermark;
+        self.watermark_before = self.watermark;
         self.watermark = latest - self.max_out_of_orderness_ms - 1;
         self.views.iter_mut().for_each(|view| view.events += 1);
     }
 
-    pub(crate) fn after(&self, watermark: Option<EventTime>, entities: usize) {
+    pub(crate) fn after_event(&self, watermark: Option<EventTime>, entities: usize) {
         assert_eq!(watermark.map(EventTime::ms), Some(self.watermark));
         assert!(entities <= stream::KEYS.len());
     }
 
     pub(crate) fn before_finish(&mut self) {
-        self.before = self.watermark;
+        self.watermark_before = self.watermark;
         self.watermark = i64::MAX;
     }
 
     pub(crate) fn assert_conserved(&self) {
         for view in &self.views {
-            let Counted { window, events, in_rows, late, .. } = view;
+            let ViewCounts { window, events, in_rows, late, .. } = view;
             match window {
                 WindowKind::Sliding { size_ms, slide_ms } if slide_ms > size_ms => assert!(in_rows + late <= *events),
                 WindowKind::Sliding { size_ms, slide_ms } if slide_ms < size_ms => assert!(in_rows + late >= *events),
@@ -79,14 +79,14 @@ impl Watcher {
     }
 }
 
-impl Output for Watcher {
-    fn row(&mut self, row: Row<'_>) {
+impl ShardOutput for LawChecker {
+    fn emit_row(&mut self, row: Row<'_>) {
         let Window { start, end } = row.window;
         let view = &mut self.views[row.view.0];
         assert!(row.window.last_ms().ms() <= self.watermark, "fired too early");
         // An event that merges a session with an older one may delay it; a window on a grid is never delayed.
         let grid = matches!(view.window, WindowKind::Sliding { .. });
-        assert!(row.window.last_ms().ms() > self.before || !grid, "fired too late");
+        assert!(row.window.last_ms().ms() > self.watermark_before || !grid, "fired too late");
         match view.window {
             WindowKind::Sliding { size_ms, slide_ms } => {
                 assert_eq!(end.ms() - start.ms(), size_ms);
@@ -99,13 +99,13 @@ impl Output for Watcher {
         let Value::Long(count) = features[0] else { panic!("the first feature counts events: {features:?}") };
         assert!(count >= 1, "a window without events");
         view.in_rows += count;
-        self.seen.push(format!("{} {} {start} {end} {features:?}", row.view.0, row.key));
+        self.emitted.push(format!("{} {} {start} {end} {features:?}", row.view.0, row.key));
     }
 
-    fn late(&mut self, late: Late<'_>) {
+    fn emit_late_event(&mut self, late: LateEvent<'_>) {
         let view = &mut self.views[late.view.0];
-        assert!(late.time.ms() <= self.before, "late without having been passed");
+        assert!(late.time.ms() <= self.watermark_before, "late without having been passed");
         view.late += 1;
-        self.seen.push(format!("late {} {} {}", late.view.0, late.key, late.time));
+        self.emitted.push(format!("late {} {} {}", late.view.0, late.key, late.time));
     }
 }

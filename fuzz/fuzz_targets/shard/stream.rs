@@ -5,8 +5,8 @@
 
 use arbitrary::Arbitrary;
 use windrow_core::{
-    Aggregate, Comparison, Condition, DurationUnit, Event, EventTime, Feature, FeatureView, Field, FieldId, FieldType,
-    Literal, MAX_WINDOW_MS, Operand, Schema, Value, WindowKind,
+    Aggregate, ComparisonOperator, Condition, DurationUnit, Event, EventField, EventSchema, EventTime, Feature,
+    FeatureView, FieldId, FieldType, Literal, MAX_WINDOW_MS, Operand, Value, WindowKind, pane_size_ms,
 };
 
 /// The entities; the empty key is valid.
@@ -24,21 +24,21 @@ const MOST_OVERLAP: i64 = 48;
 
 /// The fuzzer's choices.
 #[derive(Arbitrary, Debug)]
-pub(crate) struct Input {
-    out_of_orderness: Span,
+pub(crate) struct FuzzedInput {
+    out_of_orderness: FuzzedLength,
     views: [ViewChoice; 2],
-    steps: Vec<Step>,
+    steps: Vec<EventChoice>,
 }
 
 /// A length of time; small ones put events into the same window.
 #[derive(Arbitrary, Clone, Copy, Debug)]
-enum Span {
+enum FuzzedLength {
     Small(u8),
     Medium(u16),
     Any(u64),
 }
 
-impl Span {
+impl FuzzedLength {
     /// Returns the length, from `least` to the longest window.
     fn ms(self, least: i64) -> i64 {
         let ms = match self {
@@ -59,10 +59,10 @@ struct ViewChoice {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum WindowChoice {
     /// The slide, and the size as a multiple of it.
-    Multiple(Span, u8),
+    Multiple(FuzzedLength, u8),
     /// Size and slide, independently.
-    Free(Span, Span),
-    Session(Span),
+    Free(FuzzedLength, FuzzedLength),
+    Session(FuzzedLength),
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ struct FeatureChoice {
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-struct Step {
+struct EventChoice {
     key: u8,
     time: TimeChoice,
     kind: Option<u8>,
@@ -92,12 +92,12 @@ enum TimeChoice {
 
 /// An event that owns its values.
 #[derive(Debug)]
-pub(crate) struct Sample {
-    step: Step,
+pub(crate) struct SampleEvent {
+    step: EventChoice,
     time: EventTime,
 }
 
-impl Input {
+impl FuzzedInput {
     pub(crate) fn max_out_of_orderness_ms(&self) -> i64 {
         self.out_of_orderness.ms(0)
     }
@@ -106,7 +106,7 @@ impl Input {
         self.views.iter().map(ViewChoice::view).collect()
     }
 
-    pub(crate) fn samples(&self) -> Vec<Sample> {
+    pub(crate) fn samples(&self) -> Vec<SampleEvent> {
         let mut clock = 0_i64;
         let samples = self.steps.iter().take(MOST_EVENTS).map(|step| {
             let wished = match step.time {
@@ -116,13 +116,13 @@ impl Input {
                 TimeChoice::At(ms) => ms,
             };
             clock = wished.clamp(EventTime::EARLIEST.ms(), EventTime::LATEST.ms());
-            Sample { step: *step, time: EventTime::checked_from_ms(clock).expect("within the limits") }
+            SampleEvent { step: *step, time: EventTime::checked_from_ms(clock).expect("within the limits") }
         });
         samples.collect()
     }
 }
 
-impl Sample {
+impl SampleEvent {
     pub(crate) fn fields(&self) -> [Value<'static>; 5] {
         let kind = self.step.kind.map(|kind| Value::String(KINDS[usize::from(kind) % KINDS.len()]));
         let price = self.step.price.filter(|price| price.is_finite()).map(Value::Double);
@@ -140,9 +140,9 @@ impl Sample {
     }
 }
 
-pub(crate) fn schema() -> Schema {
-    let field = |name: &str, field_type| Field { name: name.into(), field_type };
-    Schema::new(
+pub(crate) fn schema() -> EventSchema {
+    let field = |name: &str, field_type| EventField { name: name.into(), field_type };
+    EventSchema::new(
         "user_id",
         [
             field("event_type", FieldType::String),
@@ -174,7 +174,7 @@ impl WindowChoice {
             Self::Free(size, slide) => {
                 let size_ms = size.ms(1);
                 let slide_ms = slide.ms(1).max(size_ms / MOST_OVERLAP);
-                let panes = size_ms / gcd(size_ms, slide_ms);
+                let panes = size_ms / pane_size_ms(size_ms, slide_ms);
                 // The pipeline file refuses more.
                 let slide_ms = if panes > windrow_core::MAX_PANES { size_ms } else { slide_ms };
                 WindowKind::Sliding { size_ms, slide_ms }
@@ -182,10 +182,6 @@ impl WindowChoice {
             Self::Session(gap) => WindowKind::Session { gap_ms: gap.ms(1) },
         }
     }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl FeatureChoice {
@@ -228,11 +224,14 @@ impl FeatureChoice {
     fn condition(&self) -> Option<Condition> {
         let is_view = Condition::Compare(
             Operand::Field(KIND),
-            Comparison::Equal,
+            ComparisonOperator::Equal,
             Operand::Literal(Some(Literal::String("view".into()))),
         );
-        let dear =
-            Condition::Compare(Operand::Field(PRICE), Comparison::Greater, Operand::Literal(Some(Literal::Long(5))));
+        let dear = Condition::Compare(
+            Operand::Field(PRICE),
+            ComparisonOperator::Greater,
+            Operand::Literal(Some(Literal::Long(5))),
+        );
         Some(match self.condition % 8 {
             0 => is_view,
             1 => Condition::Not(Box::new(is_view)),

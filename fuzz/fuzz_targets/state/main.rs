@@ -11,14 +11,14 @@ mod stream;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use windrow_core::{EventTime, Restoring, Shard, ShardFacts, survey};
-use windrow_engine::checkpoint::Manifest;
+use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore, measure_snapshot_tables};
+use windrow_engine::checkpoint::CheckpointManifest;
 
-use stream::Input;
+use stream::FuzzedInput;
 
 #[derive(Arbitrary, Debug)]
 struct State {
-    views: Input,
+    views: FuzzedInput,
     slots: u16,
     watermark: Option<i32>,
     layers: Vec<Vec<u8>>,
@@ -27,19 +27,19 @@ struct State {
 fuzz_target!(|state: State| {
     let views = state.views.views();
     let empty = Shard::new(&views, &stream::schema(), 0, [0; 16]);
-    let facts = ShardFacts {
+    let metadata = ShardMetadata {
         watermark: state.watermark.map(|ms| EventTime::from_ms(i64::from(ms))),
-        slots: u32::from(state.slots),
-        entities: 0,
-        rows: vec![0; views.len()],
+        slot_count: u32::from(state.slots),
+        entity_count: 0,
+        emitted_rows: vec![0; views.len()],
     };
-    let mut restoring = Restoring::new(empty, facts.slots, (0..views.len()).map(Some).collect());
+    let mut restore = ShardRestore::new(empty, metadata.slot_count, (0..views.len()).map(Some).collect());
     let whole = state.layers.iter().all(|layer| {
-        let _ = survey(layer);
-        let _ = Manifest::read(layer);
-        restoring.apply(layer).is_ok()
+        let _ = measure_snapshot_tables(layer);
+        let _ = CheckpointManifest::decode(layer);
+        restore.apply_piece(layer).is_ok()
     });
-    if whole && let Ok(shard) = restoring.finish(&facts) {
-        assert!(shard.entities() <= usize::from(state.slots), "more entities than slots");
+    if whole && let Ok(shard) = restore.finish(&metadata) {
+        assert!(shard.entity_count() <= usize::from(state.slots), "more entities than slots");
     }
 });

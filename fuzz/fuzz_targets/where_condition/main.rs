@@ -10,7 +10,7 @@ mod slow_truth;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use windrow_core::{Condition, Value};
-use windrow_spec::{Diagnostics, Place, parse};
+use windrow_spec::{DiagnosticPlace, Diagnostics, RenderStyle, parse};
 
 /// A short pipeline with a field of each type, up to the condition of its only feature.
 const PIPELINE: &str = r#"
@@ -56,7 +56,7 @@ fn its_line() -> usize {
 fn compiled(condition: &str) -> Result<Condition, Box<Diagnostics>> {
     let text = format!("{PIPELINE}{}\" }}\n", escaped(condition));
     let pipeline = parse("p.toml", &text, &[])?;
-    Ok(pipeline.views[0].feature_view.features[0].condition.clone().expect("the feature has a condition"))
+    Ok(pipeline.views[0].features[0].condition.clone().expect("the feature has a condition"))
 }
 
 /// Escapes `text` for a quoted TOML string.
@@ -74,11 +74,11 @@ fn escaped(text: &str) -> String {
 
 fn assert_placed(mistakes: &Diagnostics) {
     for mistake in mistakes {
-        let Place::File { line, .. } = mistake.place else { panic!("there are no overrides: {mistake:?}") };
+        let DiagnosticPlace::File { line, .. } = mistake.place else { panic!("there are no overrides: {mistake:?}") };
         assert_eq!(line, its_line(), "{mistake:?}");
         assert!(!mistake.message.is_empty() && !mistake.expected.is_empty(), "{mistake:?}");
     }
-    assert!(mistakes.render(false).contains("mistake"));
+    assert!(mistakes.render(RenderStyle::Plain).contains("mistake"));
 }
 
 fn assert_laws(text: &str, condition: &Condition) {

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use windrow_core::{Comparison, Condition, Literal, Operand, Value};
+use windrow_core::{ComparisonOperator, Condition, Literal, Operand, Value};
 
 const FALSE: u8 = 0;
 const UNKNOWN: u8 = 1;
@@ -19,12 +19,12 @@ fn truth(condition: &Condition, fields: &[Value<'_>]) -> u8 {
         Condition::Compare(left, comparison, right) => {
             compare(value(left, fields), value(right, fields)).map_or(UNKNOWN, |ordering| {
                 known(match comparison {
-                    Comparison::Equal => ordering == Ordering::Equal,
-                    Comparison::NotEqual => ordering != Ordering::Equal,
-                    Comparison::Less => ordering == Ordering::Less,
-                    Comparison::LessOrEqual => ordering != Ordering::Greater,
-                    Comparison::Greater => ordering == Ordering::Greater,
-                    Comparison::GreaterOrEqual => ordering != Ordering::Less,
+                    ComparisonOperator::Equal => ordering == Ordering::Equal,
+                    ComparisonOperator::NotEqual => ordering != Ordering::Equal,
+                    ComparisonOperator::Less => ordering == Ordering::Less,
+                    ComparisonOperator::LessOrEqual => ordering != Ordering::Greater,
+                    ComparisonOperator::Greater => ordering == Ordering::Greater,
+                    ComparisonOperator::GreaterOrEqual => ordering != Ordering::Less,
                 })
             })
         }
