@@ -73,12 +73,12 @@ pub(crate) fn read_text(path: Option<&Path>) -> Result<PipelineText, CommandFail
     }
 }
 
-/// Returns the feature views of `pipeline` for the core.
 /// Renders mistakes for stderr, in colour where it is a terminal.
 pub(crate) fn render_mistakes(mistakes: &Diagnostics) -> String {
     mistakes.render(if stderr().is_terminal() { RenderStyle::Colored } else { RenderStyle::Plain })
 }
 
+/// Returns the feature views of `pipeline` for the core.
 pub(crate) fn feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
     pipeline.views.iter().cloned().collect()
 }

@@ -23,10 +23,17 @@ pub(super) struct EventFields {
     pub(super) key_name: Option<String>,
     /// The name of the JSON member with the event time.
     time_name: Option<String>,
-    /// The declared fields; the type is `None` where the declaration is a mistake.
-    declared: Vec<(String, Option<FieldType>)>,
+    declared: Vec<DeclaredField>,
     /// Whether all fields could be read. Otherwise an unknown name is not reported.
     is_complete: bool,
+}
+
+/// A field of `[event.fields]`.
+#[derive(Debug)]
+struct DeclaredField {
+    name: String,
+    /// `None` where the declaration is a mistake.
+    field_type: Option<FieldType>,
 }
 
 /// The result of looking up a field that a feature or a condition names.
@@ -49,13 +56,13 @@ impl EventFields {
         if self.key_name.as_deref() == Some(name) {
             return FieldLookup::Found(KEY_FIELD, Some(FieldType::String));
         }
-        if let Some(index) = self.declared.iter().position(|(field, _)| field == name) {
-            return FieldLookup::Found(FieldId(KEY_FIELD.0 + 1 + index), self.declared[index].1);
+        if let Some(index) = self.declared.iter().position(|field| field.name == name) {
+            return FieldLookup::Found(FieldId(KEY_FIELD.0 + 1 + index), self.declared[index].field_type);
         }
         if !self.is_complete {
             return FieldLookup::Unknown;
         }
-        let names = || self.key_name.iter().chain(self.declared.iter().map(|(name, _)| name)).map(String::as_str);
+        let names = || self.key_name.iter().chain(self.declared.iter().map(|field| &field.name)).map(String::as_str);
         let hint = if self.time_name.as_deref() == Some(name) {
             Some("the event time is not a field: windows, `first`, `last` and `duration` look at it".to_owned())
         } else {
@@ -124,7 +131,7 @@ fn build_event_spec(
     let fields = event_fields
         .declared
         .iter()
-        .map(|(name, field_type)| field_type.map(|field_type| EventField { name: name.as_str().into(), field_type }));
+        .map(|field| Some(EventField { name: field.name.as_str().into(), field_type: field.field_type? }));
     let fields: Vec<EventField> = fields.collect::<Option<_>>()?;
     Some(EventSpec {
         format: format?,
@@ -199,7 +206,7 @@ fn read_declared_fields(
     key: Option<&str>,
     time: Option<&str>,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Vec<(String, Option<FieldType>)> {
+) -> Vec<DeclaredField> {
     let mut declared = Vec::new();
     for entry in &table.table.entries {
         let name = entry.name.as_str();
@@ -208,7 +215,8 @@ fn read_declared_fields(
             continue;
         }
         check_field_name("a field", name, &entry.name_location, mistakes);
-        declared.push((name.to_owned(), read_field_type(&table.setting.child(name, &entry.node), mistakes)));
+        let field_type = read_field_type(&table.setting.child(name, &entry.node), mistakes);
+        declared.push(DeclaredField { name: name.to_owned(), field_type });
     }
     declared
 }

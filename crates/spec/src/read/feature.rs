@@ -85,29 +85,49 @@ fn read_feature(
             None
         }
     };
-    let output = aggregate.and_then(|(_, output)| output);
+    let output = aggregate.as_ref().and_then(|aggregate| aggregate.output);
     let default = match default {
         Some(setting) => read_default(&setting, output, mistakes).map(Some).ok_or(AlreadyReported),
         None => Ok(None),
     };
-    Some(Feature { name: name.into(), aggregate: aggregate?.0, condition: condition.ok()?, default: default.ok()? })
+    Some(Feature {
+        name: name.into(),
+        aggregate: aggregate?.aggregate,
+        condition: condition.ok()?,
+        default: default.ok()?,
+    })
 }
 
-/// Reads the aggregate, and the type of its result where that is known.
+/// An aggregate, and the type of its result where that is known.
+struct TypedAggregate {
+    aggregate: Aggregate,
+    output: Option<FieldType>,
+}
+
+impl TypedAggregate {
+    const fn new(aggregate: Aggregate, output: Option<FieldType>) -> Self {
+        Self { aggregate, output }
+    }
+
+    const fn long(aggregate: Aggregate) -> Self {
+        Self::new(aggregate, Some(FieldType::Long))
+    }
+}
+
 fn read_aggregate(
     kind: &str,
     setting: &PipelineSetting<'_>,
     event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<(Aggregate, Option<FieldType>)> {
+) -> Option<TypedAggregate> {
     if kind == "duration" {
-        return read_duration_unit(setting, mistakes).map(|unit| (Aggregate::Duration(unit), Some(FieldType::Long)));
+        return read_duration_unit(setting, mistakes).map(|unit| TypedAggregate::long(Aggregate::Duration(unit)));
     }
     let expected = if kind == "count" { "\"*\" or the name of a field" } else { "the name of a field" };
     let name = setting.read_text(expected, mistakes)?;
     if name == "*" {
         if kind == "count" {
-            return Some((Aggregate::Count, Some(FieldType::Long)));
+            return Some(TypedAggregate::long(Aggregate::Count));
         }
         let message = format!("`{kind}` needs a field; only `count` takes \"*\"");
         mistakes.report(DiagnosticCode::BadValue, setting.location, message, expected);
@@ -140,17 +160,16 @@ fn read_aggregate(
         mistakes.report(DiagnosticCode::TypeMismatch, setting.location, message, expected);
         return None;
     }
-    let (aggregate, output) = match kind {
-        "count" => (Aggregate::CountField(field), Some(FieldType::Long)),
-        "sum" => (Aggregate::Sum(field), field_type),
-        "avg" => (Aggregate::Avg(field), Some(FieldType::Double)),
-        "min" => (Aggregate::Min(field), field_type),
-        "max" => (Aggregate::Max(field), field_type),
-        "first" => (Aggregate::First(field), field_type),
-        "last" => (Aggregate::Last(field), field_type),
-        _ => (Aggregate::CountDistinct(field), Some(FieldType::Long)),
-    };
-    Some((aggregate, output))
+    Some(match kind {
+        "count" => TypedAggregate::long(Aggregate::CountField(field)),
+        "sum" => TypedAggregate::new(Aggregate::Sum(field), field_type),
+        "avg" => TypedAggregate::new(Aggregate::Avg(field), Some(FieldType::Double)),
+        "min" => TypedAggregate::new(Aggregate::Min(field), field_type),
+        "max" => TypedAggregate::new(Aggregate::Max(field), field_type),
+        "first" => TypedAggregate::new(Aggregate::First(field), field_type),
+        "last" => TypedAggregate::new(Aggregate::Last(field), field_type),
+        _ => TypedAggregate::long(Aggregate::CountDistinct(field)),
+    })
 }
 
 fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<DurationUnit> {
