@@ -11,6 +11,9 @@
 // The example fails as tests do.
 #![allow(clippy::panic)]
 
+#[path = "../tests/support/job.rs"]
+mod shared_job;
+
 #[allow(dead_code)] // used by the test only
 #[path = "../tests/old_state/job.rs"]
 mod job;
@@ -30,8 +33,9 @@ use windrow_connectors::object_store::ObjectStores;
 use windrow_engine::checkpoint::{SavepointRequests, savepoint};
 use windrow_engine::{CheckpointStoreOpener, Offset, Partition, StopSignal};
 
-use job::{PARTITIONS, Records, Rows, Step, checkpoints, folder, pipeline, run};
-use kept::Kept;
+use job::{PARTITIONS, PartitionRows, Records, Step, checkpoint_config, read_pipeline, run_steps};
+use kept::{KeptRows, KeptState};
+use shared_job::open_folder_store;
 
 /// The base covers the offsets below this one, one layer of changes those up to the savepoint, and a second layer those up
 /// to the newest checkpoint. Windows close after that.
@@ -43,36 +47,36 @@ const END: Offset = 2_860;
 fn main() {
     let to = std::env::args_os().nth(1).map(PathBuf::from).expect("where to: tests/fixtures/state-vN");
     std::fs::create_dir(&to).expect("a folder that does not exist yet");
-    let kept = Kept(to);
+    let kept = KeptState(to);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/old_state/pipeline.toml");
     std::fs::copy(source, kept.pipeline()).expect("copied");
-    let records = records();
-    save(&kept, &records);
-    kept.write_rows(&answers(&kept, &records));
+    let records = generate_records();
+    save_state(&kept, &records);
+    kept.write_rows(&uninterrupted_rows(&kept, &records));
     kept.write_records(&records.into_iter().filter(|((_, offset), _)| *offset >= SAVEPOINT).collect());
 }
 
 /// Takes checkpoints, a savepoint and more checkpoints; then the worker is killed.
-fn save(kept: &Kept, records: &Records) {
-    let pipeline = pipeline(&kept.pipeline());
-    let (store, to) = (folder(&kept.checkpoints()), folder(&kept.savepoint()));
-    let stores: Arc<dyn CheckpointStoreOpener> = Arc::new(ObjectStores::new().expect("a place for stores"));
-    let mut checkpoints = checkpoints(&pipeline, Arc::clone(&store), None);
+fn save_state(kept: &KeptState, records: &Records) {
+    let pipeline = read_pipeline(&kept.pipeline());
+    let (store, to) = (open_folder_store(&kept.checkpoints()), open_folder_store(&kept.savepoint()));
+    let stores: Arc<dyn CheckpointStoreOpener> = Arc::new(ObjectStores::new().expect("object stores"));
+    let mut checkpoints = checkpoint_config(&pipeline, Arc::clone(&store), None);
     checkpoints.savepoint_requests =
         SavepointRequests::watch(Arc::clone(&store), stores, StopSignal::default()).expect("a thread");
-    let mut asking = None;
+    let mut savepoint_thread = None;
     let saved = move || {
-        let ask = || {
+        let take = || {
             let (store, to) = (Arc::clone(&store), Arc::clone(&to));
-            let patience = Duration::from_secs(20);
+            let timeout = Duration::from_secs(20);
             thread::spawn(move || {
-                savepoint::take_savepoint(&*store, &*to, "kept", patience, &StopSignal::default(), |_, _| {})
+                savepoint::take_savepoint(&*store, &*to, "kept", timeout, &StopSignal::default(), |_, _| {})
             })
         };
-        if !asking.get_or_insert_with(ask).is_finished() {
+        if !savepoint_thread.get_or_insert_with(take).is_finished() {
             return false;
         }
-        asking.take().expect("it was asked").join().expect("no panic").expect("a savepoint");
+        savepoint_thread.take().expect("started before").join().expect("no panic").expect("a savepoint");
         true
     };
     let steps = vec![
@@ -85,12 +89,12 @@ fn save(kept: &Kept, records: &Records) {
         Step::Checkpoint,
         Step::Kill,
     ];
-    run(&pipeline, Some(checkpoints), records, steps, &Rows::default());
+    run_steps(&pipeline, Some(checkpoints), records, steps, &PartitionRows::default());
 }
 
 /// Runs without checkpoints or interruption and returns the rows that follow the savepoint, by partition.
-fn answers(kept: &Kept, records: &Records) -> BTreeMap<Partition, (usize, Vec<Value>)> {
-    let rows = Rows::default();
+fn uninterrupted_rows(kept: &KeptState, records: &Records) -> BTreeMap<Partition, KeptRows> {
+    let rows = PartitionRows::default();
     let marks: Arc<Mutex<Vec<[usize; 2]>>> = Arc::default();
     let mark = || {
         let (rows, marks) = (rows.clone(), Arc::clone(&marks));
@@ -102,17 +106,18 @@ fn answers(kept: &Kept, records: &Records) -> BTreeMap<Partition, (usize, Vec<Va
         Step::Until(Box::new(now))
     };
     let steps = vec![Step::Read(SAVEPOINT), mark(), Step::Read(CHECKPOINT), mark()];
-    run(&pipeline(&kept.pipeline()), None, records, steps, &rows);
+    run_steps(&read_pipeline(&kept.pipeline()), None, records, steps, &rows);
     let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
-    let of = |(index, partition): (usize, Partition)| {
+    let rows_of = |(index, partition): (usize, Partition)| {
         let (saved, kept) = (marks[0][index], marks[1][index]);
         let read = |line: &String| serde_json::from_str(line).expect("a row");
-        (partition, (kept - saved, rows.lines(partition)[saved..].iter().map(read).collect()))
+        let rows = rows.lines(partition)[saved..].iter().map(read).collect();
+        (partition, KeptRows { before_checkpoint: kept - saved, rows })
     };
-    PARTITIONS.into_iter().enumerate().map(of).collect()
+    PARTITIONS.into_iter().enumerate().map(rows_of).collect()
 }
 
-fn records() -> Records {
+fn generate_records() -> Records {
     let mut records = Records::new();
     for partition in PARTITIONS {
         let mut ms = 1_767_261_600_000_i64; // 2026-01-01T10:00:00Z
@@ -122,7 +127,7 @@ fn records() -> Records {
                 BASE..CHECKPOINT => 5_000,
                 _ => 60_000,
             };
-            records.insert((partition, offset), event(partition, offset, ms).to_string());
+            records.insert((partition, offset), create_event(partition, offset, ms).to_string());
         }
     }
     records
@@ -130,7 +135,7 @@ fn records() -> Records {
 
 /// Creates an event. Two of three events belong to users with more pages than a small distinct count holds. Up to the base
 /// there are three such users, so that the base is larger than the changes; then there is one.
-fn event(partition: Partition, offset: Offset, ms: i64) -> Value {
+fn create_event(partition: Partition, offset: Offset, ms: i64) -> Value {
     let others = ["a", "b", "c:{d}", "e\nf", "한국어 🛒", "7"];
     let (turn, heavy) = (usize::try_from(offset / 3).expect("small"), offset % 3 != 0);
     let user = match (heavy, offset < BASE) {

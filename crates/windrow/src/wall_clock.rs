@@ -1,4 +1,4 @@
-//! The wall clock, for reports and for what people read.
+//! The wall clock, for reports, log lines and names.
 
 use jiff::Timestamp;
 

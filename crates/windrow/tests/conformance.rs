@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use rows::compare;
-use windrow::{run, run_with};
+use rows::compare_rows;
+use windrow::{run, run_with_input};
 
 struct Case {
     name: String,
@@ -58,7 +58,7 @@ impl Case {
         let paths = [self.events.to_string_lossy(), output.to_string_lossy()];
         run(["replay", "pipelines/ecommerce.toml", "--input", &paths[0], "--output", &paths[1]])
             .expect(0)
-            .saying(&[" 0 dead letter"]);
+            .expect_stderr(&[" 0 dead letter"]);
         fs::read_to_string(output).expect("the rows")
     }
 
@@ -66,7 +66,7 @@ impl Case {
     fn replay_piped(&self) -> String {
         let events = fs::read(&self.events).expect("the events");
         let args = ["replay", "pipelines/ecommerce.toml", "--input", "-", "--output", "-"];
-        run_with(args, events).expect(0).text().to_owned()
+        run_with_input(args, events).expect(0).text().to_owned()
     }
 
     fn answers(&self) -> String {
@@ -78,7 +78,7 @@ impl Case {
 fn every_case_agrees_with_flink() {
     let folder = TempDir::new().expect("a folder");
     for case in shipped_cases() {
-        match compare(&case.answers(), &case.replay(&folder)) {
+        match compare_rows(&case.answers(), &case.replay(&folder)) {
             Ok(rows) => println!("{}: {rows} rows agree", case.name),
             Err(differences) => panic!("case {}: {differences}", case.name),
         }
@@ -109,10 +109,10 @@ fn a_folder_without_cases_or_with_half_a_case_is_an_error() {
 
 /// Tests of the comparison itself, which must find every difference.
 mod comparing {
-    use super::compare;
+    use super::compare_rows;
 
     fn differences(expected: &str, actual: &str) -> String {
-        compare(expected, actual).expect_err("they differ")
+        compare_rows(expected, actual).expect_err("they differ")
     }
 
     #[test]
@@ -120,14 +120,14 @@ mod comparing {
         let expected = "{\"u\":\"a\",\"n\":1,\"avg\":0.3}\n{\"u\":\"b\",\"n\":2,\"avg\":1e300}\n";
         let actual =
             "{\"n\":2,\"u\":\"b\",\"avg\":1.0000000001e300}\n{\"u\":\"a\",\"n\":1,\"avg\":0.30000000000000004}\n";
-        assert_eq!(compare(expected, actual), Ok(2));
+        assert_eq!(compare_rows(expected, actual), Ok(2));
         assert!(differences("{\"avg\":1.0}", "{\"avg\":1.00000001}").contains("1.00000001"));
     }
 
     #[test]
     fn how_often_a_row_comes_counts() {
         let (once, twice) = ("{\"n\":1}\n", "{\"n\":1}\n{\"n\":1}\n");
-        assert_eq!(compare(twice, twice), Ok(2));
+        assert_eq!(compare_rows(twice, twice), Ok(2));
         assert!(differences(twice, once).contains("1 rows agree, 1 differ:\n  missing: {\"n\":1}"));
         assert!(differences(once, twice).contains("line 2: not expected: {\"n\":1}"));
     }

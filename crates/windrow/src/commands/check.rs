@@ -97,15 +97,15 @@ fn format_plan(pipeline: &Pipeline) -> String {
 fn format_membership(source: &KafkaSourceSpec) -> String {
     let protocol = match source.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
-            format!("a process counts as gone after {}", format_duration_ms(session_timeout_ms))
+            format!("session timeout {}", format_duration_ms(session_timeout_ms))
         }
-        GroupProtocol::Consumer => "group protocol consumer, the broker says when a process counts as gone".to_owned(),
+        GroupProtocol::Consumer => "group protocol consumer, session timeout of the broker".to_owned(),
     };
     let lost = match source.on_lost_offset {
         LostOffsetPolicy::Halt => "halt",
-        LostOffsetPolicy::Earliest => "go on at the earliest",
+        LostOffsetPolicy::Earliest => "continue at the earliest",
     };
-    format!("{protocol}; offset lost: {lost}")
+    format!("{protocol}; lost offset: {lost}")
 }
 
 fn format_window(window: WindowKind) -> String {

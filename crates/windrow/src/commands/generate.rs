@@ -75,7 +75,7 @@ fn event_count_for_file(args: &GenerateArgs) -> Result<u64, CommandFailure> {
         (None, Some(backlog)) => Ok((args.rate.unwrap_or(DEFAULT_RATE) * backlog.as_secs_f64()) as u64),
         (None, None) => Err(CommandFailure::new(
             ExitStatus::Usage,
-            "error: how many events? Give --count N, or --backlog with --rate. (Only --to kafka goes on without end.)",
+            "error: how many events? Give --count N, or --backlog with --rate. (Only --to kafka is unlimited.)",
         )),
     }
 }

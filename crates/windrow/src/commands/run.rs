@@ -88,12 +88,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     match (closed, ended) {
         (CloseOutcome::Drained, WorkerOutcome::InputExhausted) => Ok(ExitStatus::Success),
         (CloseOutcome::Drained, WorkerOutcome::Stopped) if args.bounded => {
-            warn!("stopped before the end of the input; the next run goes on from here");
+            warn!("stopped before the end of the input; the next run resumes from here");
             Ok(ExitStatus::Partial)
         }
         (CloseOutcome::Drained, WorkerOutcome::Stopped) => Ok(ExitStatus::Success),
         (CloseOutcome::Drained, WorkerOutcome::StoppedWithoutCheckpoint) => {
-            warn!("stopped before the last checkpoints were complete; what follows the ones before is read again");
+            warn!("stopped before the last checkpoints were complete; records after the previous ones are read again");
             Ok(ExitStatus::CheckpointStore)
         }
         _ => {

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::windrow::{Finished, run};
+use crate::windrow::{FinishedCommand, run};
 
 /// It has an unknown field, an unknown type, an invalid duration, a missing TTL, and an undeclared field.
 const FIVE_MISTAKES: &str = "crates/spec/tests/mistakes/five.toml";
 /// Line and column of each mistake.
 const PLACES: [(u64, u64); 5] = [(5, 1), (13, 14), (16, 24), (21, 1), (25, 41)];
 
-fn parse_json(finished: &Finished) -> Value {
+fn parse_json(finished: &FinishedCommand) -> Value {
     serde_json::from_slice(&finished.stdout).expect("standard output is JSON")
 }
 

@@ -5,13 +5,13 @@ use std::net::TcpListener;
 
 use tempfile::TempDir;
 
-use crate::windrow::{Finished, run, run_with, windrow};
+use crate::windrow::{FinishedCommand, run, run_with_input, windrow_command};
 
 const EVENT: &str =
     "{\"event_time\":\"2024-01-01T10:00:00\",\"event_type\":\"view\",\"user_id\":\"a\",\"price\":1.5}\n";
 
-fn replay(args: &[&str]) -> Finished {
-    run_with(["replay"].iter().chain(args), EVENT)
+fn replay(args: &[&str]) -> FinishedCommand {
+    run_with_input(["replay"].iter().chain(args), EVENT)
 }
 
 /// Returns a local address without a listener.
@@ -38,7 +38,7 @@ fn a_wrong_command_line_is_2() {
         (vec!["check", "--set", "watermark"], "path.to.field=value"),
         (vec!["features"], "<USER>"),
     ] {
-        let refused = run(&args).expect(2).saying(&[said]);
+        let refused = run(&args).expect(2).expect_stderr(&[said]);
         assert_eq!(refused.text(), "", "{args:?}");
     }
 }
@@ -50,7 +50,7 @@ fn a_pipeline_file_that_cannot_be_used_is_3() {
     fs::write(&no_text, b"name = \"\xff\"").expect("a file");
     let (no_text, a_folder) = (no_text.to_string_lossy(), folder.path().to_string_lossy());
     for path in ["no/such/pipeline.toml", &no_text, &a_folder] {
-        run(["check", path]).expect(3).saying(&["error: cannot read the pipeline file", path]);
+        run(["check", path]).expect(3).expect_stderr(&["error: cannot read the pipeline file", path]);
     }
 }
 
@@ -58,8 +58,8 @@ fn a_pipeline_file_that_cannot_be_used_is_3() {
 fn an_input_that_cannot_be_read_is_4() {
     replay(&["--input", "no/such/events.jsonl", "--output", "-"])
         .expect(4)
-        .saying(&["error: cannot open no/such/events.jsonl: No such file or directory"]);
-    replay(&["--input", "pipelines", "--output", "-"]).expect(4).saying(&["error: pipelines is a directory"]);
+        .expect_stderr(&["error: cannot open no/such/events.jsonl: No such file or directory"]);
+    replay(&["--input", "pipelines", "--output", "-"]).expect(4).expect_stderr(&["error: pipelines is a directory"]);
 }
 
 #[test]
@@ -74,21 +74,21 @@ fn an_input_that_cannot_be_read_costs_no_output_file() {
 #[test]
 fn an_output_that_cannot_be_written_is_5() {
     let full = "error: cannot write /dev/full: No space left on device";
-    replay(&["--input", "-", "--output", "/dev/full"]).expect(5).saying(&[full]);
+    replay(&["--input", "-", "--output", "/dev/full"]).expect(5).expect_stderr(&[full]);
     replay(&["--input", "-", "--output", "no/such/rows.jsonl"])
         .expect(5)
-        .saying(&["error: cannot write no/such/rows.jsonl: No such file or directory"]);
-    run(["generate", "--count", "1", "--to", "/dev/full"]).expect(5).saying(&[full]);
+        .expect_stderr(&["error: cannot write no/such/rows.jsonl: No such file or directory"]);
+    run(["generate", "--count", "1", "--to", "/dev/full"]).expect(5).expect_stderr(&[full]);
     run(["generate", "--count", "1", "--to", "no/such/events.jsonl"])
         .expect(5)
-        .saying(&["error: cannot write no/such/events.jsonl: No such file or directory"]);
+        .expect_stderr(&["error: cannot write no/such/events.jsonl: No such file or directory"]);
 }
 
 #[test]
 fn a_plan_that_cannot_be_written_is_5() {
     for args in [vec!["check"], vec!["check", "--json"]] {
         let full = File::options().write(true).open("/dev/full").expect("Linux has it");
-        let output = windrow(&args).stdout(full).output().expect("windrow starts");
+        let output = windrow_command(&args).stdout(full).output().expect("windrow starts");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(5) && said.contains("No space left on device"), "{args:?}: {said}");
     }
@@ -117,16 +117,16 @@ fn an_input_is_never_written_over() {
 fn dead_letters_that_cannot_be_kept_are_5() {
     replay(&["--input", "-", "--output", "-", "--dead-letters", "no/such/dead.jsonl"])
         .expect(5)
-        .saying(&["error: cannot open the dead-letter file no/such/dead.jsonl: No such file or directory"]);
-    run_with(["replay", "--input", "-", "--output", "-", "--dead-letters", "/dev/full"], "no event")
+        .expect_stderr(&["error: cannot open the dead-letter file no/such/dead.jsonl: No such file or directory"]);
+    run_with_input(["replay", "--input", "-", "--output", "-", "--dead-letters", "/dev/full"], "no event")
         .expect(5)
-        .saying(&["error: cannot write the dead-letter file /dev/full: No space left on device"]);
+        .expect_stderr(&["error: cannot write the dead-letter file /dev/full: No space left on device"]);
 }
 
 #[test]
 fn kafka_that_is_not_there_is_6() {
     let brokers = format!("source.kafka.brokers={}", closed_address());
-    run(["run", "--start-timeout", "1s", "--set", &brokers]).expect(6).saying(&[
+    run(["run", "--start-timeout", "1s", "--set", &brokers]).expect(6).expect_stderr(&[
         "waiting for Kafka",
         "did not answer within 1.",
         "is `source.kafka.brokers` right?",
@@ -137,5 +137,5 @@ fn kafka_that_is_not_there_is_6() {
 fn redis_that_is_not_there_is_6() {
     let address = closed_address();
     let url = format!("sink.redis.url=redis://{address}");
-    run(["features", "111", "--set", &url]).expect(6).saying(&["error: ", &address, "sink.redis.url"]);
+    run(["features", "111", "--set", &url]).expect(6).expect_stderr(&["error: ", &address, "sink.redis.url"]);
 }

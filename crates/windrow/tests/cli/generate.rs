@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::windrow::{Finished, run, run_with};
+use crate::windrow::{FinishedCommand, run, run_with_input};
 
-fn generate(args: &[&str]) -> Finished {
+fn generate(args: &[&str]) -> FinishedCommand {
     run(["generate", "--to", "-"].iter().chain(args)).expect(0)
 }
 
 /// Returns the event times of a stream without malformed events.
-fn event_times(generated: &Finished) -> Vec<String> {
+fn event_times(generated: &FinishedCommand) -> Vec<String> {
     let time = |line: &str| {
         let event: Value = serde_json::from_str(line).expect("an event");
         event["event_time"].as_str().expect("a time").to_owned()
@@ -38,7 +38,7 @@ fn the_seed_chooses_the_bytes() {
 fn a_file_gets_the_same_bytes_as_standard_output() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let path = folder.path().join("events.jsonl");
-    run(["generate", "--count", "100", "--to", &path.to_string_lossy()]).expect(0).saying(&["100 events to "]);
+    run(["generate", "--count", "100", "--to", &path.to_string_lossy()]).expect(0).expect_stderr(&["100 events to "]);
     assert!(std::fs::read(path).expect("the events") == generate(&["--count", "100"]).stdout);
 }
 
@@ -73,7 +73,7 @@ fn the_shares_of_late_and_malformed_events_show_in_replays_summary() {
     let replayed = |flags: &[&str]| {
         let base = ["--seed", SEED, "--count", "20000", "--users", "200", "--backlog", "4h", "--disorder", "9s"];
         let events = generate(&[&base[..], flags].concat()).stdout;
-        run_with(["replay", "--input", "-", "--output", "-"], events).expect(0).stderr
+        run_with_input(["replay", "--input", "-", "--output", "-"], events).expect(0).stderr
     };
     let dead = |summary: &str| number_between(summary, "records in", " dead letter");
     let late = |summary: &str, view: &str| number_between(summary, view, " late event");
@@ -104,12 +104,13 @@ fn settings_outside_their_limits_are_refused_with_the_limit() {
         let refused = run(["generate", "--to", "-", "--count", "1", flag, value]);
         assert_eq!(refused.code, Some(2), "{flag} {value}");
         assert_eq!(refused.text(), "", "{flag} {value}");
-        refused.saying(&[said]);
+        refused.expect_stderr(&[said]);
     }
 }
 
 #[test]
 fn a_file_needs_an_end() {
-    let refused = run(["generate", "--to", "-"]).saying(&["how many events? Give --count N, or --backlog with --rate"]);
+    let refused =
+        run(["generate", "--to", "-"]).expect_stderr(&["how many events? Give --count N, or --backlog with --rate"]);
     assert_eq!(refused.code, Some(2));
 }

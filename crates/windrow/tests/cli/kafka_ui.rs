@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::windrow::{run, windrow};
+use crate::windrow::{run, windrow_command};
 
 #[test]
 fn flags_that_cannot_be_used_are_2() {
@@ -18,7 +18,7 @@ fn flags_that_cannot_be_used_are_2() {
     let short = short.to_string_lossy();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = taken.local_addr().expect("its address").to_string();
-    for (args, said) in [
+    for (args, stderr) in [
         (vec!["--listen", "8080"], "`8080` is not an address; write for example 127.0.0.1:8081"),
         (vec!["--listen", "off"], "a Kafka UI that listens nowhere shows nothing"),
         (vec!["--listen", "0.0.0.0:0"], "0.0.0.0:0 can be reached from other machines, so a token is needed"),
@@ -28,11 +28,11 @@ fn flags_that_cannot_be_used_are_2() {
         (vec!["--brokers", ""], "a value is required for '--brokers"),
         (vec!["--broker", "x"], "unexpected argument '--broker'"),
     ] {
-        let refused = run(["kafka-ui"].iter().chain(&args)).expect(2).saying(&[said]);
+        let refused = run(["kafka-ui"].iter().chain(&args)).expect(2).expect_stderr(&[stderr]);
         assert!(!refused.stderr.contains("http://"), "{args:?}: nothing listens");
     }
-    run(["kafka-ui", "no/such/pipeline.toml"]).expect(3).saying(&["cannot read the pipeline file"]);
-    run(["kafka-ui", "--set", "source.kafka.borkers=x"]).expect(3).saying(&["borkers"]);
+    run(["kafka-ui", "no/such/pipeline.toml"]).expect(3).expect_stderr(&["cannot read the pipeline file"]);
+    run(["kafka-ui", "--set", "source.kafka.borkers=x"]).expect(3).expect_stderr(&["borkers"]);
 }
 
 /// A running `windrow kafka-ui`, and its address.
@@ -42,13 +42,13 @@ impl RunningKafkaUi {
     fn start(args: &[&str]) -> Self {
         let all = ["kafka-ui", "--listen", "127.0.0.1:0"].iter().chain(args);
         let mut child =
-            windrow(all).env_remove("WINDROW_TOKEN").stderr(Stdio::piped()).spawn().expect("windrow starts");
+            windrow_command(all).env_remove("WINDROW_TOKEN").stderr(Stdio::piped()).spawn().expect("windrow starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let said =
+        let stderr =
             lines.find_map(|line| line.expect("text").split_once("http://").map(|(_, address)| address.to_owned()));
         // Keep reading, so that the process never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self(child, said.expect("it says where it is"))
+        Self(child, stderr.expect("it says where it is"))
     }
 
     /// Sends a GET request and returns status line, headers and body.

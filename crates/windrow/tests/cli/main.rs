@@ -1,5 +1,7 @@
 //! The command line from outside, one module per command. These tests need neither Kafka nor Redis.
 
+#[path = "../support/folders.rs"]
+mod folders;
 #[path = "../support/rows.rs"]
 mod rows;
 #[path = "../support/windrow.rs"]

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::windrow::{Finished, run};
+use crate::folders::{copy_folder, read_files};
+use crate::windrow::{FinishedCommand, run};
 
 const PIPELINE: &str = "crates/windrow/tests/fixtures/state-v1/pipeline.toml";
 const JOB: &str = "every-aggregate/kept";
@@ -45,36 +46,12 @@ impl StateCopy {
     }
 
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        collect_files(self.0.path(), &mut files);
-        files
+        read_files(self.0.path())
     }
 
     /// Replaces the path of this copy, which differs from run to run.
     fn redact_store(&self, text: &str) -> String {
         text.replace(&self.0.path().display().to_string(), "[STORE]")
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
-}
-
-fn collect_files(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        if entry.is_dir() {
-            collect_files(&entry, files);
-        } else {
-            files.insert(entry.clone(), fs::read(&entry).expect("readable"));
-        }
     }
 }
 
@@ -100,15 +77,15 @@ fn normalize_table(text: &str) -> String {
     out
 }
 
-fn parse_json(finished: &Finished) -> Value {
+fn parse_json(finished: &FinishedCommand) -> Value {
     serde_json::from_slice(&finished.stdout).expect("standard output is JSON")
 }
 
-fn run_list(copy: &StateCopy, more: &[&str]) -> Finished {
+fn run_list(copy: &StateCopy, more: &[&str]) -> FinishedCommand {
     run(["state", "list", PIPELINE, "--set", &copy.store_setting()].iter().chain(more))
 }
 
-fn run_verify(copy: &StateCopy, path: &str, more: &[&str]) -> Finished {
+fn run_verify(copy: &StateCopy, path: &str, more: &[&str]) -> FinishedCommand {
     run(["state", "verify", &copy.path_text(path)].iter().chain(more))
 }
 
@@ -170,7 +147,9 @@ fn one_partition_is_shown_alone() {
     let shown = parse_json(&run(["state", "show", &copy.path_text(JOB), "--partition", "1", "--json"]).expect(0));
     assert_eq!(shown["partitions"].as_array().map(Vec::len), Some(1));
     assert_eq!(shown["partitions"][0]["partition"], 1);
-    run(["state", "show", &copy.path_text(JOB), "--partition", "2"]).expect(13).saying(&["no state of partition 2"]);
+    run(["state", "show", &copy.path_text(JOB), "--partition", "2"])
+        .expect(13)
+        .expect_stderr(&["no state of partition 2"]);
 }
 
 #[test]
@@ -199,7 +178,7 @@ fn damage_is_named_and_is_16() {
     let copy = StateCopy::create();
     copy.flip_bit(&format!("{JOB}/{layer}"));
     copy.flip_bit(&format!("{JOB}/{manifest}"));
-    let damaged = run_verify(&copy, JOB, &[]).expect(16).saying(&["of 4 checkpoints in ", ", 3 cannot be used"]);
+    let damaged = run_verify(&copy, JOB, &[]).expect(16).expect_stderr(&["of 4 checkpoints in ", ", 3 cannot be used"]);
     insta::assert_snapshot!(copy.redact_store(damaged.text()));
     let damaged = parse_json(&run_verify(&copy, JOB, &["--json"]).expect(16));
     assert_eq!(damaged["usable"], false);
@@ -222,7 +201,8 @@ fn damage_is_named_and_is_16() {
 fn a_savepoint_without_its_last_object_is_incomplete() {
     let copy = StateCopy::create();
     fs::remove_file(copy.path_of(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
-    let incomplete = run_verify(&copy, SAVEPOINT, &[]).expect(16).saying(&["is incomplete", "no object `savepoint`"]);
+    let incomplete =
+        run_verify(&copy, SAVEPOINT, &[]).expect(16).expect_stderr(&["is incomplete", "no object `savepoint`"]);
     assert!(incomplete.text().starts_with("incomplete savepoint in "), "{}", incomplete.text());
 }
 
@@ -230,7 +210,7 @@ fn a_savepoint_without_its_last_object_is_incomplete() {
 fn a_savepoint_without_one_of_its_partitions_is_16() {
     let copy = StateCopy::create();
     fs::remove_dir_all(copy.path_of(&format!("{SAVEPOINT}/partition-1"))).expect("removed");
-    let missing = run_verify(&copy, SAVEPOINT, &[]).expect(16).saying(&["partitions [1] are missing"]);
+    let missing = run_verify(&copy, SAVEPOINT, &[]).expect(16).expect_stderr(&["partitions [1] are missing"]);
     assert!(missing.text().contains("missing  partition 1\n"), "{}", missing.text());
 }
 
@@ -246,7 +226,7 @@ fn a_newer_format_is_15() {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(format!("2\n{body}").as_bytes());
         fs::write(copy.path_of(&path), format!("{title} 2 {:08x}\n{body}", hasher.finalize())).expect("written");
-        run_verify(&copy, verified, &[]).expect(15).saying(&["newer"]);
+        run_verify(&copy, verified, &[]).expect(15).expect_stderr(&["newer"]);
     }
 }
 
@@ -254,9 +234,11 @@ fn a_newer_format_is_15() {
 fn what_cannot_be_asked_is_17() {
     let copy = StateCopy::create();
     for command in ["show", "verify"] {
-        run(["state", command, PIPELINE]).expect(17).saying(&["not a directory"]);
-        run(["state", command, "hdfs://host/a"]).expect(17).saying(&["is no kind of checkpoint store"]);
-        run(["state", command, &copy.path_text("nowhere")]).expect(13).saying(&["there is no state in ", "nowhere"]);
+        run(["state", command, PIPELINE]).expect(17).expect_stderr(&["not a directory"]);
+        run(["state", command, "hdfs://host/a"]).expect(17).expect_stderr(&["is no kind of checkpoint store"]);
+        run(["state", command, &copy.path_text("nowhere")])
+            .expect(13)
+            .expect_stderr(&["there is no state in ", "nowhere"]);
     }
 }
 
@@ -264,19 +246,19 @@ fn what_cannot_be_asked_is_17() {
 fn it_is_said_which_views_keep_their_state() {
     let copy = StateCopy::create();
     let changed = copy.path_of("changed.toml");
-    let text = fs::read_to_string(crate::windrow::project().join(PIPELINE)).expect("a pipeline");
+    let text = fs::read_to_string(crate::windrow::project_root().join(PIPELINE)).expect("a pipeline");
     let text = text.replace("gap = \"2m\"", "gap = \"3m\"").replace("feature_view.sliding", "feature_view.other");
     fs::write(&changed, text).expect("written");
     let changed = changed.display().to_string();
-    let said = run_verify(&copy, JOB, &["--pipeline", &changed])
+    let verified = run_verify(&copy, JOB, &["--pipeline", &changed])
         .expect(14)
-        .saying(&["`windrow run` needs --drop-state sliding --drop-state session"]);
-    insta::assert_snapshot!(copy.redact_store(said.text()));
+        .expect_stderr(&["`windrow run` needs --drop-state sliding --drop-state session"]);
+    insta::assert_snapshot!(copy.redact_store(verified.text()));
     let views = parse_json(&run_verify(&copy, JOB, &["--pipeline", &changed, "--json"]).expect(14))["views"].clone();
     assert_eq!(views[2]["needs_drop_state"], true, "{views}");
     run_verify(&copy, JOB, &["--pipeline", "pipelines/ecommerce.toml"])
         .expect(13)
-        .saying(&["the state is of pipeline `every-aggregate` over topic `visits`, not of `ecommerce`"]);
+        .expect_stderr(&["the state is of pipeline `every-aggregate` over topic `visits`, not of `ecommerce`"]);
 }
 
 /// The command ends before it connects to Kafka.
@@ -290,11 +272,11 @@ fn a_run_from_nothing_ends_at_once() {
     };
     from(&copy.path_text("nowhere"))
         .expect(13)
-        .saying(&["there is nothing to begin from in file:/", "nowhere (--from)"]);
+        .expect_stderr(&["there is nothing to begin from in file:/", "nowhere (--from)"]);
     from(&copy.path_text(SAVEPOINT)).expect(6);
     from(&copy.path_text(JOB)).expect(6);
     copy.flip_bit(&format!("{SAVEPOINT}/savepoint"));
-    from(&copy.path_text(SAVEPOINT)).expect(16).saying(&["savepoint: its checksum does not fit"]);
+    from(&copy.path_text(SAVEPOINT)).expect(16).expect_stderr(&["savepoint: its checksum does not fit"]);
     fs::remove_file(copy.path_of(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
-    from(&copy.path_text(SAVEPOINT)).expect(16).saying(&["is incomplete", "windrow savepoint"]);
+    from(&copy.path_text(SAVEPOINT)).expect(16).expect_stderr(&["is incomplete", "windrow savepoint"]);
 }

@@ -1,6 +1,6 @@
 //! `windrow run --bounded`: computes Flink's results from Kafka into Redis.
 
-use crate::support::conformance_cases;
+use crate::conformance_cases::{ConformanceCase, read_conformance_case, read_conformance_cases};
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
@@ -10,13 +10,13 @@ use crate::support::windrow::{TestJob, run_generate, run_replay, shipped_pipelin
 #[test]
 fn conformance_cases_through_one_partition() {
     let kafka = kafka_or_skip!();
-    for (name, events, answers) in conformance_cases() {
+    for ConformanceCase { name, events, results: answers } in read_conformance_cases() {
         let redis = Redis::start();
         let topic = kafka.create_topic(1, &[]);
         kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
         let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
         run.run_bounded(&[]);
-        let expected = last_row_per_key(answers.iter().map(String::as_str));
+        let expected = last_row_per_key(answers.lines());
         assert_same_rows(&expected, &redis.read_rows(), &name);
         assert_eq!(
             kafka.committed_offsets(&run.group, &topic, 1),
@@ -30,7 +30,7 @@ fn conformance_cases_through_one_partition() {
 #[test]
 fn conformance_cases_through_four_partitions() {
     let kafka = kafka_or_skip!();
-    for (index, (name, events, _)) in conformance_cases().into_iter().enumerate() {
+    for (index, ConformanceCase { name, events, .. }) in read_conformance_cases().into_iter().enumerate() {
         let topic = kafka.create_topic(4, &[]);
         kafka.produce(&topic, &key_events_by_user(&events, None));
         let workers = (index % 5 + 1).to_string();
@@ -99,7 +99,7 @@ fn nothing_to_read() {
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.run_bounded(&[]);
     assert_eq!(redis.row_count(), 0);
-    let (_, events, _) = conformance_cases().swap_remove(0);
+    let ConformanceCase { events, .. } = read_conformance_case("boundaries");
     kafka.produce(&topic, &key_events_by_user(&events, None));
     run.run_bounded(&[]);
     let once = redis.read_rows();

@@ -43,14 +43,17 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     kafka.produce(&topic, &closing_events(PARTITIONS));
     wait_until(30, "everything is committed", || total() == 8_000 + i64::from(PARTITIONS));
 
-    let said = read_log(&log);
-    assert!(said.contains("has lost rows that it had acknowledged"), "{said}");
-    let (_, after) = said.split_once("giving partitions up").expect("it gave some up");
+    let log_text = read_log(&log);
+    assert!(log_text.contains("has lost rows that it had acknowledged"), "{log_text}");
+    let (_, after) = log_text.split_once("giving partitions up").expect("it gave some up");
     let (given_up, after) = after.split_once("partitions=[").and_then(|(_, rest)| rest.split_once(']')).expect("which");
     for partition in given_up.split(", ") {
-        assert!(!after.contains(&format!("restored partition={partition} ")), "{partition} was taken back:\n{said}");
+        assert!(
+            !after.contains(&format!("restored partition={partition} ")),
+            "{partition} was taken back:\n{log_text}"
+        );
     }
-    assert!(!said.contains("taken this partition over"), "{said}");
+    assert!(!log_text.contains("taken this partition over"), "{log_text}");
     newcomer.stop(Duration::from_secs(15), &newcomer_log);
     running.stop(Duration::from_secs(15), &log);
 }

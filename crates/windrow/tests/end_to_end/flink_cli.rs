@@ -27,9 +27,11 @@ impl FlinkCommandLine {
     /// Runs a command, asserts that it succeeds, and returns its output.
     fn run(&self, arguments: &[&str]) -> String {
         let output = Command::new(&self.0).args(["run", "--"]).args(arguments).output().expect("it runs");
-        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
-        assert!(output.status.success(), "{arguments:?}\n{said}");
-        said
+        let output_text = [output.stdout, output.stderr]
+            .map(|output_text| String::from_utf8_lossy(&output_text).into_owned())
+            .concat();
+        assert!(output.status.success(), "{arguments:?}\n{output_text}");
+        output_text
     }
 }
 
@@ -49,8 +51,8 @@ fn total_committed(kafka: &TestKafka, run: &TestJob, topic: &str) -> i64 {
 }
 
 /// Returns the folder in a line such as `Savepoint completed. Path: file:/…`.
-fn savepoint_folder(said: &str) -> PathBuf {
-    let path = said.split_once("Path: ").unwrap_or_else(|| panic!("no path: {said}")).1;
+fn savepoint_folder(output_text: &str) -> PathBuf {
+    let path = output_text.split_once("Path: ").unwrap_or_else(|| panic!("no path: {output_text}")).1;
     PathBuf::from(path.split_whitespace().next().and_then(|path| path.strip_prefix("file:")).expect("a folder"))
 }
 

@@ -103,13 +103,13 @@ pub(crate) fn kill_repeatedly(
 
 /// Prints warnings and errors of a log, and asserts that the process did not halt.
 fn assert_no_panic(log: &Path) {
-    let said = read_log(log);
-    for line in said.lines().filter(|line| {
+    let log_text = read_log(log);
+    for line in log_text.lines().filter(|line| {
         line.contains("ERROR") || line.contains("WARN") && !line.contains("dead letter") || line.contains("panicked")
     }) {
         println!("{line}");
     }
-    assert!(!said.lines().any(|line| line.starts_with("error: ")), "{said}");
+    assert!(!log_text.lines().any(|line| line.starts_with("error: ")), "{log_text}");
 }
 
 /// `WINDROW_KILLS` makes it longer and `WINDROW_SEED` repeatable; see `bench/kill_loop.sh`.

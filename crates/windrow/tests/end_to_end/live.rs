@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use crate::conformance_cases::{ConformanceCase, read_conformance_case};
 use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey, free_port};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
+use crate::support::wait_until;
 use crate::support::windrow::{TestJob, run_generate, shipped_pipeline};
-use crate::support::{conformance_cases, wait_until};
 
 fn replay_rows(kafka: &TestKafka, topic: &str, partitions: i32) -> RowsByKey {
     replay_expected_rows(kafka, topic, partitions, &shipped_pipeline()).contents
@@ -26,7 +27,7 @@ fn as_offset(records: usize) -> i64 {
 #[test]
 fn a_signal_drains_and_commits() {
     let kafka = kafka_or_skip!();
-    let (_, events, _) = conformance_cases().into_iter().find(|(name, ..)| name == "random").expect("a case");
+    let ConformanceCase { events, .. } = read_conformance_case("random");
     for signal in ["-TERM", "-INT"] {
         let redis = Redis::start();
         let topic = kafka.create_topic(4, &[]);
@@ -67,7 +68,7 @@ fn offsets_are_committed_only_behind_redis() {
     wait_until(60, "the first event is committed", || kafka.committed_offsets(&run.group, &topic, 1) == [1]);
 
     redis.pause();
-    let (_, events, _) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let ConformanceCase { events, .. } = read_conformance_case("late");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     kafka.produce(&topic, &closing_events(1));
     std::thread::sleep(Duration::from_secs(4));
@@ -95,7 +96,7 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     let mut running = run.start(&["--workers", "1"], &log);
     wait_until(60, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
     redis.pause();
-    let (name, events, answers) = conformance_cases().swap_remove(0);
+    let ConformanceCase { name, events, results: answers } = read_conformance_case("boundaries");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     std::thread::sleep(Duration::from_secs(2));
     running.send_signal("-TERM");
@@ -104,7 +105,7 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     let text = std::fs::read_to_string(&log).expect("a log");
     assert!(text.contains("stopped before Redis took the last rows"), "{text}");
     run.run_bounded(&[]);
-    assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), &name);
+    assert_same_rows(&last_row_per_key(answers.lines()), &redis.read_rows(), &name);
 }
 
 /// A stopped bounded run commits only offsets of complete checkpoints. The next run resumes there or starts again, and the
@@ -114,7 +115,7 @@ fn a_bounded_run_that_was_stopped_can_be_repeated() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = kafka.create_topic(1, &[]);
-    let (_, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "random").expect("a case");
+    let ConformanceCase { events, results: answers, .. } = read_conformance_case("random");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
@@ -133,7 +134,7 @@ fn a_bounded_run_that_was_stopped_can_be_repeated() {
         "{code:?}, committed {committed}"
     );
     run.run_bounded(&[]);
-    assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), "the second run");
+    assert_same_rows(&last_row_per_key(answers.lines()), &redis.read_rows(), "the second run");
 }
 
 /// `start = latest` applies to the first start only. The next run reads the events that arrived between two runs.
@@ -150,10 +151,10 @@ fn what_comes_between_two_runs_is_not_skipped_by_latest() {
     wait_until(30, "its start is committed", || kafka.committed_offsets(&run.group, &topic, 1) == [0]);
     running.send_signal("-TERM");
     assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
-    let (name, events, answers) = conformance_cases().swap_remove(0);
+    let ConformanceCase { name, events, results: answers } = read_conformance_case("boundaries");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     run.run_bounded(&[]);
-    assert_same_rows(&last_row_per_key(answers.iter().map(String::as_str)), &redis.read_rows(), &name);
+    assert_same_rows(&last_row_per_key(answers.lines()), &redis.read_rows(), &name);
 }
 
 /// The start waits for Redis.
@@ -162,7 +163,7 @@ fn redis_may_come_later() {
     let kafka = kafka_or_skip!();
     let port = free_port();
     let topic = kafka.create_topic(1, &[]);
-    let (_, events, answers) = conformance_cases().swap_remove(0);
+    let ConformanceCase { events, results: answers, .. } = read_conformance_case("boundaries");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
@@ -173,7 +174,7 @@ fn redis_may_come_later() {
     });
     let redis = Redis::start_on(port);
     assert_eq!(running.wait_for_exit(Duration::from_secs(30)), Some(0));
-    let expected = last_row_per_key(answers.iter().map(String::as_str));
+    let expected = last_row_per_key(answers.lines());
     assert_same_rows(&expected, &redis.read_rows(), "a late Redis");
 }
 

@@ -6,6 +6,12 @@
 // Helpers of tests fail and report as tests do.
 #![allow(clippy::panic, clippy::print_stdout)]
 
+#[path = "../support/conformance_cases.rs"]
+mod conformance_cases;
+#[path = "../support/folders.rs"]
+#[allow(dead_code)] // other tests copy folders
+mod folders;
+
 mod bounded;
 mod contested;
 mod dead_letters;

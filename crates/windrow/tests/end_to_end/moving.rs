@@ -85,8 +85,8 @@ fn move_partitions_under_load(kafka: &TestKafka, protocol: &str, seed: u64) {
     let rows = watcher.assert_rows_never_went_back(&expected);
     assert!(rows > 1_000, "the reader saw next to nothing");
     for log in [&killed_log, &zombie_log, &leaving_log, &newcomer_log] {
-        let said = read_log(log);
-        let notes = said.lines().filter(|line| {
+        let log_text = read_log(log);
+        let notes = log_text.lines().filter(|line| {
             ["ERROR", "WARN", "error:", "panicked"].iter().any(|what| line.contains(what))
                 && !line.contains("dead letter")
         });

@@ -71,20 +71,20 @@ impl StoppedJob {
     /// Closes all windows and asserts that Redis holds the rows of one uninterrupted run.
     fn assert_rows_as_of_one_run(&self, arguments: &[&str]) -> String {
         let end = i64::try_from(self.kafka.read_partition(&self.topic, 0).len()).expect("small") + 1;
-        let said = self.run_until_committed(arguments, &closing_events(PARTITIONS), end);
+        let log_text = self.run_until_committed(arguments, &closing_events(PARTITIONS), end);
         let expected = replay_expected_rows(&self.kafka, &self.topic, PARTITIONS, &shipped_pipeline());
-        await_same_rows(&expected.contents, &self.redis, 5, &said);
-        said
+        await_same_rows(&expected.contents, &self.redis, 5, &log_text);
+        log_text
     }
 
     /// Asserts that the job halts with this exit code and that its log contains all of `parts`.
     fn assert_halts(&self, code: i32, parts: &[&str]) {
         let mut running = self.run.start(&["--workers", "2"], &self.log_path());
         let ended = running.wait_for_exit(Duration::from_secs(20));
-        let said = read_log(&self.log_path());
-        assert_eq!(ended, Some(code), "{said}");
+        let log_text = read_log(&self.log_path());
+        assert_eq!(ended, Some(code), "{log_text}");
         for part in parts {
-            assert!(said.contains(part), "it should say {part:?}:\n{said}");
+            assert!(log_text.contains(part), "it should say {part:?}:\n{log_text}");
         }
     }
 
@@ -111,11 +111,11 @@ fn flip_bit(file: &Path) {
 #[test]
 fn windows_go_on_after_a_stop() {
     let stopped = StoppedJob::new(kafka_or_skip!());
-    let said = stopped.run_until_committed(&[], &view_events(21, 10), 30);
-    assert_eq!(said.matches("INFO restored partition=").count(), 2, "{said}");
-    assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
-    let said = stopped.assert_rows_as_of_one_run(&[]);
-    assert!(said.contains("all workers ended records=\"2\""), "{said}");
+    let log_text = stopped.run_until_committed(&[], &view_events(21, 10), 30);
+    assert_eq!(log_text.matches("INFO restored partition=").count(), 2, "{log_text}");
+    assert!(!log_text.contains("WARN") && !log_text.contains("ERROR"), "{log_text}");
+    let log_text = stopped.assert_rows_as_of_one_run(&[]);
+    assert!(log_text.contains("all workers ended records=\"2\""), "{log_text}");
     // The window from 10:00 holds the events of 10:01 to 10:30.
     let row = &stopped.redis.read_rows()["session_features:07:1704103260000"];
     assert_eq!(row["event_count"], "30");
@@ -131,9 +131,9 @@ fn a_checkpoint_behind_retention_halts_the_job() {
         &["offset 20, where reading of partition 1 goes on, is no longer in topic", "`source.kafka.on_lost_offset"],
     );
     stopped.run.set_override("source.kafka.on_lost_offset=earliest");
-    let said = stopped.run_until_committed(&[], &[], 30);
-    assert!(said.contains("going on at offset 25"), "{said}");
-    assert!(said.contains("all workers ended records=\"15\""), "{said}");
+    let log_text = stopped.run_until_committed(&[], &[], 30);
+    assert!(log_text.contains("going on at offset 25"), "{log_text}");
+    assert!(log_text.contains("all workers ended records=\"15\""), "{log_text}");
 }
 
 #[test]
@@ -152,12 +152,12 @@ fn partitions_added_during_a_stop_halt_the_job() {
     let stopped = StoppedJob::new(kafka_or_skip!());
     stopped.kafka.add_partitions(&stopped.topic, 3);
     stopped.assert_halts(12, &["had 2 partitions at checkpoint", "has 3 now", "--accept-partitions"]);
-    let said = stopped.run_until_committed(&["--accept-partitions"], &view_events(21, 10), 30);
-    assert_eq!(said.matches("INFO restored partition=").count(), 2, "{said}");
-    assert!(said.contains("beginning with empty state partition=2"), "{said}");
+    let log_text = stopped.run_until_committed(&["--accept-partitions"], &view_events(21, 10), 30);
+    assert_eq!(log_text.matches("INFO restored partition=").count(), 2, "{log_text}");
+    assert!(log_text.contains("beginning with empty state partition=2"), "{log_text}");
     // The number of partitions has been accepted and stored.
-    let said = stopped.assert_rows_as_of_one_run(&[]);
-    assert!(said.contains("all workers ended records=\"2\""), "{said}");
+    let log_text = stopped.assert_rows_as_of_one_run(&[]);
+    assert!(log_text.contains("all workers ended records=\"2\""), "{log_text}");
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn a_changed_view_halts_the_job() {
         14,
         &["`session_features` was", "The state of user_features is kept", "--drop-state session_features"],
     );
-    let said = stopped.run_until_committed(&["--drop-state", "session_features"], &view_events(21, 1), 21);
-    assert!(said.contains("its state is dropped, as asked"), "{said}");
+    let log_text = stopped.run_until_committed(&["--drop-state", "session_features"], &view_events(21, 1), 21);
+    assert!(log_text.contains("its state is dropped, as asked"), "{log_text}");
     // The other view's window has all its events.
     stopped.run_until_committed(&[], &closing_events(PARTITIONS), 22);
     let contents = stopped.redis.read_rows();
@@ -188,9 +188,9 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
         let files = stopped.checkpoint_files(partition, kind);
         flip_bit(files.last().expect("a file"));
     }
-    let said = stopped.assert_rows_as_of_one_run(&[]);
-    assert_eq!(said.matches("a checkpoint cannot be read; using the one before it").count(), 2, "{said}");
-    assert_eq!(said.matches("INFO restored partition=").count(), 2, "{said}");
+    let log_text = stopped.assert_rows_as_of_one_run(&[]);
+    assert_eq!(log_text.matches("a checkpoint cannot be read; using the one before it").count(), 2, "{log_text}");
+    assert_eq!(log_text.matches("INFO restored partition=").count(), 2, "{log_text}");
 }
 
 #[test]

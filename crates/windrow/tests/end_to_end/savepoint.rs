@@ -1,12 +1,13 @@
 //! Savepoints of a running job: taken by all processes under load, moved to another folder, and restored.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::folders::read_files;
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
@@ -55,22 +56,6 @@ fn expected_rows_behind(kafka: &TestKafka, topic: &str, behind: &BTreeMap<i32, i
     }
     expected.retain(|key, _| !key.contains(":closing"));
     expected
-}
-
-fn collect_files(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        if entry.is_dir() {
-            collect_files(&entry, into);
-        } else {
-            into.insert(entry.clone(), std::fs::read(&entry).expect("readable"));
-        }
-    }
-}
-
-fn read_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    collect_files(folder, &mut found);
-    found
 }
 
 fn total_committed(kafka: &TestKafka, run: &TestJob, topic: &str) -> i64 {

@@ -56,9 +56,9 @@ fn get_json(port: u16, path: &str) -> Value {
     answer.and_then(|(_, body)| serde_json::from_str(&body).ok()).unwrap_or(Value::Null)
 }
 
-fn all_partitions_owned(said: &Value) -> bool {
+fn all_partitions_owned(answer: &Value) -> bool {
     let owned = |all: &Vec<Value>| all.len() == 4 && all.iter().all(|one| one["instance"].is_string());
-    said["partitions"].as_array().is_some_and(owned)
+    answer["partitions"].as_array().is_some_and(owned)
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn every_instance_shows_the_whole_job() {
         .zip(&logs)
         .map(|(port, log)| run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], log))
         .collect();
-    let both = |said: &Value| said["instances"].as_array().is_some_and(|all| all.len() == 2);
+    let both = |answer: &Value| answer["instances"].as_array().is_some_and(|all| all.len() == 2);
     for port in ports {
         wait_until(60, "both instances and all partitions", || {
             both(&get_json(port, "/api/instances")) && all_partitions_owned(&get_json(port, "/api/partitions"))
@@ -108,10 +108,10 @@ fn assert_rows_shown(redis: &Redis, ports: [u16; 2]) {
     wait_until(30, "the row in Redis", || redis.read_rows().contains_key("user_features:111"));
     let since = Instant::now();
     for port in ports {
-        let said = get_json(port, "/api/features?user=111");
-        let row = &said["feature_views"][0]["current"][0];
-        assert_eq!(row["redis_key"], "user_features:111", "{said}");
-        assert!(row["ttl_left_ms"].is_i64(), "{said}");
+        let answer = get_json(port, "/api/features?user=111");
+        let row = &answer["feature_views"][0]["current"][0];
+        assert_eq!(row["redis_key"], "user_features:111", "{answer}");
+        assert!(row["ttl_left_ms"].is_i64(), "{answer}");
     }
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
     wait_until(5, "the row among those written", || {
@@ -122,9 +122,9 @@ fn assert_rows_shown(redis: &Redis, ports: [u16; 2]) {
 /// Their instance shows a dead letter and a late event within two seconds, the other instance soon after.
 fn assert_problems_shown(kafka: &TestKafka, topic: &str, ports: [u16; 2]) {
     let shown = |port: u16| {
-        let said = get_json(port, "/api/problems");
-        let dead = said["dead_letters"][0]["record"]["text"] == "<script>no JSON";
-        dead && said["late_events"][0]["key"] == "too late"
+        let answer = get_json(port, "/api/problems");
+        let dead = answer["dead_letters"][0]["record"]["text"] == "<script>no JSON";
+        dead && answer["late_events"][0]["key"] == "too late"
     };
     let letter = keyed_record(1, "111", "<script>no JSON");
     kafka.produce(topic, &[letter, view_event(1, "too late", "2024-01-01T01:00:00")]);
@@ -136,8 +136,8 @@ fn assert_problems_shown(kafka: &TestKafka, topic: &str, ports: [u16; 2]) {
 
 fn take_savepoint(port: u16) -> String {
     wait_until(30, "checkpoints of everything", || {
-        let said = get_json(port, "/api/partitions");
-        let all = said["partitions"].as_array().cloned().unwrap_or_default();
+        let answer = get_json(port, "/api/partitions");
+        let all = answer["partitions"].as_array().cloned().unwrap_or_default();
         all.iter().all(|one| one["checkpoint_age_ms"].is_i64())
     });
     let (status, body) = send_request(port, "POST", "/api/savepoints", "{\"to\": null}").expect("an answer");
@@ -146,12 +146,12 @@ fn take_savepoint(port: u16) -> String {
     let request = request["request"].as_str().expect("a name").to_owned();
     let path = format!("/api/savepoints/{request}");
     wait_until(60, "the savepoint", || get_json(port, &path)["status"] != "in_progress");
-    let said = get_json(port, &path);
-    assert_eq!((&said["status"], &said["partitions"]), (&"completed".into(), &4.into()), "{said}");
+    let answer = get_json(port, &path);
+    assert_eq!((&answer["status"], &answer["partitions"]), (&"completed".into(), &4.into()), "{answer}");
     wait_until(10, "the savepoint in the list", || {
         get_json(port, "/api/checkpoints")["savepoints"][0]["id"].is_string()
     });
-    said["location"].as_str().expect("a place").to_owned()
+    answer["location"].as_str().expect("a place").to_owned()
 }
 
 #[test]
@@ -211,8 +211,8 @@ fn rows_whose_keys_are_known_are_not_searched_for() {
     let run = TestJob::with_pipeline(pipeline, &kafka.brokers, &redis.url(), &topic);
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
     wait_until(60, "a running job", || get_json(port, "/api/overview")["job"]["state"] == "running");
-    for said in request_features_of_80_users(port) {
-        assert_eq!(said["search"], serde_json::json!({ "done": true, "failure": null }), "{said}");
+    for answer in request_features_of_80_users(port) {
+        assert_eq!(answer["search"], serde_json::json!({ "done": true, "failure": null }), "{answer}");
     }
     assert_eq!(scan_steps(&mut redis.connect()), 0.0);
     running.stop(Duration::from_secs(20), &log);
@@ -254,29 +254,29 @@ fn a_large_redis_is_looked_through_without_haste() {
     // A search that fails and is retried is not complete.
     redis::cmd("ACL").arg(&["SETUSER", "default", "-scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
     wait_until(10, "the reason", || {
-        let said = get_json(port, "/api/features?user=refused");
-        assert_eq!(said["search"]["done"], false, "{said}");
-        said["search"]["failure"].as_str().is_some_and(|why| why.contains(SCAN_REFUSAL))
+        let answer = get_json(port, "/api/features?user=refused");
+        assert_eq!(answer["search"]["done"], false, "{answer}");
+        answer["search"]["failure"].as_str().is_some_and(|why| why.contains(SCAN_REFUSAL))
     });
     redis::cmd("ACL").arg(&["SETUSER", "default", "+scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
     wait_until(10, "that it is searched", || {
-        let said = get_json(port, "/api/features?user=refused");
-        assert_eq!(said["search"]["done"], false, "{said}");
-        said["search"]["failure"].is_null()
+        let answer = get_json(port, "/api/features?user=refused");
+        assert_eq!(answer["search"]["done"], false, "{answer}");
+        answer["search"]["failure"].is_null()
     });
     // The number of users searched at a time is limited. The others get the reason.
-    let said = request_features_of_80_users(port);
-    assert!(said.iter().all(|said| said["search"]["done"] == false), "{said:?}");
-    let why = |said: &&Value| said["search"]["failure"].as_str().is_some_and(|why| why.contains("64 other users"));
-    let refused = said.iter().filter(why).count();
-    assert!((16..80).contains(&refused), "{refused} of {said:?}");
+    let answer = request_features_of_80_users(port);
+    assert!(answer.iter().all(|answer| answer["search"]["done"] == false), "{answer:?}");
+    let why = |answer: &&Value| answer["search"]["failure"].as_str().is_some_and(|why| why.contains("64 other users"));
+    let refused = answer.iter().filter(why).count();
+    assert!((16..80).contains(&refused), "{refused} of {answer:?}");
     // All searches have ended.
     std::thread::sleep(Duration::from_secs(12));
     redis::cmd("CONFIG").arg("RESETSTAT").query::<()>(&mut connection).expect("CONFIG RESETSTAT");
 
     let began = Instant::now();
     let first = get_json(port, "/api/features?user=111");
-    let key_of = |said: &Value, view: usize| said["feature_views"][view]["current"][0]["redis_key"].clone();
+    let key_of = |answer: &Value, view: usize| answer["feature_views"][view]["current"][0]["redis_key"].clone();
     assert_eq!(first["search"]["done"], false, "{first}");
     assert_eq!(key_of(&first, 0), "user_features:111", "known without a search");
     wait_until(60, "the end of the search", || get_json(port, "/api/features?user=111")["search"]["done"] == true);
@@ -295,9 +295,9 @@ fn a_large_redis_is_looked_through_without_haste() {
     for refuse in ["-scan", "+scan"] {
         redis::cmd("ACL").arg(&["SETUSER", "default", refuse]).query::<()>(&mut connection).expect("ACL SETUSER");
         wait_until(10, "the reason", || {
-            let said = get_json(port, "/api/features?user=111");
-            assert_eq!(key_of(&said, 0), "user_features:111", "{said}");
-            said["search"]["failure"].as_str().is_some_and(|why| why.contains(SCAN_REFUSAL)) == (refuse == "-scan")
+            let answer = get_json(port, "/api/features?user=111");
+            assert_eq!(key_of(&answer, 0), "user_features:111", "{answer}");
+            answer["search"]["failure"].as_str().is_some_and(|why| why.contains(SCAN_REFUSAL)) == (refuse == "-scan")
         });
     }
     running.stop(Duration::from_secs(20), &log);
@@ -305,9 +305,10 @@ fn a_large_redis_is_looked_through_without_haste() {
 
 /// Returns how often Redis executed SCAN.
 fn scan_steps(connection: &mut redis::Connection) -> f64 {
-    let said: String = redis::cmd("INFO").arg("commandstats").query(connection).expect("INFO");
-    let calls = said.lines().find_map(|line| line.strip_prefix("cmdstat_scan:calls=")?.split(',').next()?.parse().ok());
-    println!("{}", said.lines().find(|line| line.starts_with("cmdstat_scan")).unwrap_or("no scan"));
+    let answer: String = redis::cmd("INFO").arg("commandstats").query(connection).expect("INFO");
+    let calls =
+        answer.lines().find_map(|line| line.strip_prefix("cmdstat_scan:calls=")?.split(',').next()?.parse().ok());
+    println!("{}", answer.lines().find(|line| line.starts_with("cmdstat_scan")).unwrap_or("no scan"));
     calls.unwrap_or(0.0)
 }
 

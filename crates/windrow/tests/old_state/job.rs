@@ -10,21 +10,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use windrow_connectors::file::JsonLinesSink;
-use windrow_connectors::object_store::ObjectStores;
 use windrow_core::{FeatureView, Row};
 use windrow_engine::checkpoint::{RestoreSource, SavepointRequests, StateIdentity};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, CommitWait, EventDecoder, FenceToken, FlushTicket, Halt,
-    JobDefinition, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source,
-    SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    CheckpointConfig, CheckpointStore, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence, Offset,
+    Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker,
+    WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::Pipeline;
+
+use crate::shared_job::{define_job, open_folder_store};
 
 pub(crate) const PARTITIONS: [Partition; 2] = [0, 1];
 /// The reason with which a killed worker halts.
 const KILLED: &str = "killed";
 /// How long a step may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Records by partition and offset. The first ones may be missing.
 pub(crate) type Records = BTreeMap<(Partition, Offset), String>;
@@ -43,9 +44,9 @@ pub(crate) enum Step {
 
 /// The rows of every partition as JSON lines, in the order of writing.
 #[derive(Clone, Default)]
-pub(crate) struct Rows(Arc<Mutex<BTreeMap<Partition, Vec<u8>>>>);
+pub(crate) struct PartitionRows(Arc<Mutex<BTreeMap<Partition, Vec<u8>>>>);
 
-impl Rows {
+impl PartitionRows {
     pub(crate) fn lines(&self, partition: Partition) -> Vec<String> {
         let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = rows.get(&partition).cloned().unwrap_or_default();
@@ -54,19 +55,13 @@ impl Rows {
 }
 
 /// Reads the pipeline file at `path`.
-pub(crate) fn pipeline(path: &Path) -> Pipeline {
+pub(crate) fn read_pipeline(path: &Path) -> Pipeline {
     let text = std::fs::read_to_string(path).expect("a pipeline file");
     windrow_spec::parse("pipeline.toml", &text, &[]).expect("a pipeline")
 }
 
-/// Opens the folder at `path`.
-pub(crate) fn folder(path: &Path) -> Arc<dyn CheckpointStore> {
-    let stores = ObjectStores::new().expect("a place for stores");
-    stores.open(&format!("file:{}", path.display())).expect("a folder")
-}
-
 /// Configures checkpoints of `pipeline` in `store`, taken as often as possible.
-pub(crate) fn checkpoints(
+pub(crate) fn checkpoint_config(
     pipeline: &Pipeline,
     store: Arc<dyn CheckpointStore>,
     from: Option<&Path>,
@@ -84,7 +79,7 @@ pub(crate) fn checkpoints(
         topic_check: Arc::new(|| Ok(())),
         interval: Duration::ZERO,
         kept_generations: 2,
-        restore_source: from.map(|from| RestoreSource { store: folder(from) }),
+        restore_source: from.map(|from| RestoreSource { store: open_folder_store(from) }),
         droppable_views: Default::default(),
         accepts_added_partitions: false,
         process_name: "kept".to_owned(),
@@ -93,31 +88,16 @@ pub(crate) fn checkpoints(
 
 /// Runs one worker through `steps` and collects its rows. After the last step it reads to the end of its input, where
 /// all windows fire.
-pub(crate) fn run(
+pub(crate) fn run_steps(
     pipeline: &Pipeline,
     checkpoints: Option<CheckpointConfig>,
     records: &Records,
     steps: Vec<Step>,
-    rows: &Rows,
+    rows: &PartitionRows,
 ) {
-    let event = &pipeline.event;
-    let job = JobDefinition {
-        views: pipeline.views.iter().cloned().collect(),
-        schema: event.schema.clone(),
-        max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: EventDecoder::new(
-            event.format,
-            event.schema.clone(),
-            &event.time_field,
-            event.time_zone.clone(),
-            event.max_key_bytes,
-        ),
-        topic: pipeline.source.kafka().topic.as_str().into(),
-        hash_key: [7; 16],
-        keys_required: false,
-    };
-    let sink = PerPartition::new(rows, &job.views, event.schema.key_name());
-    let feed = Feed {
+    let job = define_job(pipeline, &pipeline.source.kafka().topic);
+    let sink = PartitionSinks::new(rows, &job.views, pipeline.event.schema.key_name());
+    let source = StepSource {
         records: records.clone(),
         steps: steps.into(),
         positions: PartitionOffsets::new(),
@@ -129,7 +109,7 @@ pub(crate) fn run(
     let metrics = WorkerMetrics::new(job.views.len());
     let parts = WorkerParts {
         job,
-        source: feed,
+        source: source,
         sink,
         dead_letters: NoDeadLetterSink,
         clock: SystemClock::shared(),
@@ -138,15 +118,15 @@ pub(crate) fn run(
         metrics,
     };
     let ended = Worker::new(parts).run();
-    let as_told = match &ended {
+    let as_expected = match &ended {
         Ok(ended) => *ended == WorkerOutcome::InputExhausted,
         Err(halt) => halt.to_string() == KILLED,
     };
-    assert!(as_told, "{ended:?}");
+    assert!(as_expected, "{ended:?}");
 }
 
 /// Hands the records to the worker as the steps demand.
-struct Feed {
+struct StepSource {
     records: Records,
     steps: VecDeque<Step>,
     positions: PartitionOffsets,
@@ -156,7 +136,7 @@ struct Feed {
     began: Instant,
 }
 
-impl Feed {
+impl StepSource {
     /// Hands over the records of one partition before `until`. Returns `None` when all have been read.
     fn read(
         &mut self,
@@ -187,7 +167,7 @@ impl Feed {
     }
 }
 
-impl Source for Feed {
+impl Source for StepSource {
     fn poll(
         &mut self,
         _: Duration,
@@ -221,7 +201,7 @@ impl Source for Feed {
                 self.began = Instant::now();
             }
         }
-        assert!(self.began.elapsed() < PATIENCE, "{} steps are left", self.steps.len());
+        assert!(self.began.elapsed() < STEP_TIMEOUT, "{} steps are left", self.steps.len());
         thread::sleep(Duration::from_millis(1));
         Ok(PollOutcome::Idle)
     }
@@ -260,21 +240,21 @@ impl Source for Feed {
 }
 
 /// Writes the rows of each partition by themselves.
-struct PerPartition(BTreeMap<Partition, JsonLinesSink<Box<dyn Write + Send>>>);
+struct PartitionSinks(BTreeMap<Partition, JsonLinesSink<Box<dyn Write + Send>>>);
 
-impl PerPartition {
-    fn new(rows: &Rows, views: &[FeatureView], key: &str) -> Self {
+impl PartitionSinks {
+    fn new(rows: &PartitionRows, views: &[FeatureView], key: &str) -> Self {
         let sink = |partition| {
-            let lines = Box::new(Lines(rows.clone(), partition)) as Box<dyn Write + Send>;
+            let lines = Box::new(PartitionWriter(rows.clone(), partition)) as Box<dyn Write + Send>;
             (partition, JsonLinesSink::new(lines, "memory".to_owned(), views, key))
         };
         Self(PARTITIONS.into_iter().map(sink).collect())
     }
 }
 
-struct Lines(Rows, Partition);
+struct PartitionWriter(PartitionRows, Partition);
 
-impl Write for Lines {
+impl Write for PartitionWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rows = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         rows.entry(self.1).or_default().extend_from_slice(bytes);
@@ -286,7 +266,7 @@ impl Write for Lines {
     }
 }
 
-impl Sink for PerPartition {
+impl Sink for PartitionSinks {
     fn write_row(&mut self, origin: FenceToken, row: Row<'_>) {
         let sink = self.0.get_mut(&origin.partition).expect("a partition of ours");
         sink.write_row(origin, row);

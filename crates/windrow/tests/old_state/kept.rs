@@ -3,17 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use windrow_engine::Partition;
 
 use crate::job::Records;
 
-/// `tests/fixtures/state-vN`.
-pub(crate) struct Kept(pub(crate) PathBuf);
+/// The rows of one partition that follow the savepoint.
+#[derive(Default)]
+pub(crate) struct KeptRows {
+    /// How many of them precede the newest checkpoint.
+    pub(crate) before_checkpoint: usize,
+    pub(crate) rows: Vec<Value>,
+}
 
-impl Kept {
+/// A fixture `tests/fixtures/state-vN`.
+pub(crate) struct KeptState(pub(crate) PathBuf);
+
+impl KeptState {
     /// Path of the pipeline file that the state belongs to.
     pub(crate) fn pipeline(&self) -> PathBuf {
         self.0.join("pipeline.toml")
@@ -48,23 +56,23 @@ impl Kept {
     }
 
     /// Reads the rows that follow the savepoint, by partition.
-    pub(crate) fn rows(&self) -> BTreeMap<Partition, (usize, Vec<Value>)> {
-        let mut rows: BTreeMap<Partition, (usize, Vec<Value>)> = BTreeMap::new();
+    pub(crate) fn rows(&self) -> BTreeMap<Partition, KeptRows> {
+        let mut rows: BTreeMap<Partition, KeptRows> = BTreeMap::new();
         for line in self.lines("rows.jsonl") {
             let partition = Partition::try_from(line["partition"].as_i64().expect("a number")).expect("small");
-            let (between, rows) = rows.entry(partition).or_default();
+            let of_partition = rows.entry(partition).or_default();
             if line["behind"] == "savepoint" {
-                *between += 1;
+                of_partition.before_checkpoint += 1;
             }
-            rows.push(line["row"].clone());
+            of_partition.rows.push(line["row"].clone());
         }
         rows
     }
 
-    pub(crate) fn write_rows(&self, rows: &BTreeMap<Partition, (usize, Vec<Value>)>) {
-        let lines = rows.iter().flat_map(|(partition, (between, rows))| {
-            rows.iter().enumerate().map(move |(index, row)| {
-                let behind = if index < *between { "savepoint" } else { "checkpoint" };
+    pub(crate) fn write_rows(&self, rows: &BTreeMap<Partition, KeptRows>) {
+        let lines = rows.iter().flat_map(|(partition, of_partition)| {
+            of_partition.rows.iter().enumerate().map(move |(index, row)| {
+                let behind = if index < of_partition.before_checkpoint { "savepoint" } else { "checkpoint" };
                 json!({ "partition": partition, "behind": behind, "row": row })
             })
         });
@@ -82,18 +90,5 @@ impl Kept {
             writeln!(text, "{line}").expect("a string takes it");
         }
         fs::write(self.0.join(name), text).expect("written");
-    }
-}
-
-/// Copies the folder `from` to `to`.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
     }
 }

@@ -6,6 +6,12 @@
 // Helpers of tests fail as tests do.
 #![allow(clippy::panic)]
 
+#[path = "../support/folders.rs"]
+#[allow(dead_code)] // other tests read files
+mod folders;
+#[path = "../support/job.rs"]
+mod shared_job;
+
 #[allow(dead_code)] // used by the example only
 mod job;
 #[allow(dead_code)] // used by the example only
@@ -16,38 +22,50 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use job::{PARTITIONS, Rows, checkpoints, folder, pipeline, run};
-use kept::{Kept, copy};
+use folders::copy_folder;
+use job::{PARTITIONS, PartitionRows, checkpoint_config, read_pipeline, run_steps};
+use kept::{KeptRows, KeptState};
+use shared_job::open_folder_store;
 
-fn all_kept() -> Vec<Kept> {
+fn all_kept() -> Vec<KeptState> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let folders = fs::read_dir(folder).expect("the kept states").map(|entry| entry.expect("readable").path());
     let is_one =
         |path: &Path| path.file_name().and_then(|name| name.to_str()).is_some_and(|n| n.starts_with("state-v"));
-    let mut kept: Vec<Kept> = folders.filter(|path| is_one(path)).map(Kept).collect();
+    let mut kept: Vec<KeptState> = folders.filter(|path| is_one(path)).map(KeptState).collect();
     kept.sort_by(|a, b| a.0.cmp(&b.0));
     assert!(!kept.is_empty());
     kept
 }
 
+/// From what state a job resumes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ResumeFrom {
+    /// The job's own checkpoints.
+    Checkpoints,
+    /// A savepoint, as a new job.
+    Savepoint,
+}
+
 /// Resumes from a copy of the state and compares the rows.
-fn assert_goes_on(kept: &Kept, from_savepoint: bool) {
-    let pipeline = pipeline(&kept.pipeline());
+fn assert_resumes(kept: &KeptState, start: ResumeFrom) {
+    let from_savepoint = start == ResumeFrom::Savepoint;
+    let pipeline = read_pipeline(&kept.pipeline());
     let place = tempfile::tempdir().expect("a folder");
     let saved = kept.savepoint();
     if !from_savepoint {
-        copy(&kept.checkpoints(), place.path());
+        copy_folder(&kept.checkpoints(), place.path());
     }
-    let checkpoints = checkpoints(&pipeline, folder(place.path()), from_savepoint.then_some(&*saved));
-    let rows = Rows::default();
-    run(&pipeline, Some(checkpoints), &kept.records(), Vec::new(), &rows);
+    let checkpoints = checkpoint_config(&pipeline, open_folder_store(place.path()), from_savepoint.then_some(&*saved));
+    let rows = PartitionRows::default();
+    run_steps(&pipeline, Some(checkpoints), &kept.records(), Vec::new(), &rows);
     let expected = kept.rows();
     for partition in PARTITIONS {
-        let (between, expected) = &expected[&partition];
-        let expected = &expected[if from_savepoint { 0 } else { *between }..];
+        let KeptRows { before_checkpoint, rows: expected } = &expected[&partition];
+        let expected = &expected[if from_savepoint { 0 } else { *before_checkpoint }..];
         let found = rows.lines(partition);
         let found: Vec<Value> = found.iter().map(|line| serde_json::from_str(line).expect("a row")).collect();
-        let what = format!("{}, partition {partition}, from a savepoint: {from_savepoint}", kept.0.display());
+        let what = format!("{}, partition {partition}, from {start:?}", kept.0.display());
         assert!(expected.len() > 20, "{what}: {} rows say little", expected.len());
         for (index, (expected, found)) in expected.iter().zip(&found).enumerate() {
             assert_eq!(found, expected, "{what}, row {index}");
@@ -58,10 +76,10 @@ fn assert_goes_on(kept: &Kept, from_savepoint: bool) {
 
 #[test]
 fn checkpoints_of_older_versions_are_restored() {
-    all_kept().iter().for_each(|kept| assert_goes_on(kept, false));
+    all_kept().iter().for_each(|kept| assert_resumes(kept, ResumeFrom::Checkpoints));
 }
 
 #[test]
 fn savepoints_of_older_versions_are_restored() {
-    all_kept().iter().for_each(|kept| assert_goes_on(kept, true));
+    all_kept().iter().for_each(|kept| assert_resumes(kept, ResumeFrom::Savepoint));
 }

@@ -3,38 +3,17 @@
 #[path = "../support/rows.rs"]
 mod compare;
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use windrow_engine::{Halt, Offset};
 
+use crate::conformance_cases::{ConformanceCase, read_conformance_case, read_conformance_cases};
 use crate::job::{JobSetup, RunOutcome};
-use crate::script::{ScriptAction, ScriptedSource};
-use compare::compare;
+use crate::scripted_source::{ScriptAction, ScriptedSource};
+use compare::compare_rows;
 
 /// At most so many restarts per case, since each writes a checkpoint to the disk.
 const MAX_RESTARTS: usize = 60;
-
-pub(crate) fn conformance_cases() -> Vec<(String, Arc<Vec<String>>, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
-    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a file of the case");
-    let mut names: Vec<String> = fs::read_dir(&folder)
-        .expect("the conformance cases")
-        .filter_map(|entry| entry.expect("readable").file_name().into_string().ok())
-        .filter_map(|name| name.strip_suffix(".events.jsonl").map(str::to_owned))
-        .collect();
-    names.sort();
-    assert!(names.len() >= 6, "{names:?}");
-    names
-        .into_iter()
-        .map(|name| {
-            let events = read(&format!("{name}.events.jsonl")).lines().map(str::to_owned).collect();
-            let answers = read(&format!("{name}.flink.jsonl"));
-            (name, Arc::new(events), answers)
-        })
-        .collect()
-}
 
 pub(crate) fn assert_answers(setup: &JobSetup, answers: &str, what: &str) {
     assert_same_rows(answers, &setup.rows.lines(), what);
@@ -45,7 +24,7 @@ pub(crate) fn assert_same_rows(answers: &str, found: &str, what: &str) {
     let rows = |text: &str| -> String {
         text.lines().filter(|line| !line.contains("\"late\"")).map(|line| format!("{line}\n")).collect()
     };
-    match compare(&rows(answers), &rows(found)) {
+    match compare_rows(&rows(answers), &rows(found)) {
         Ok(count) => println!("{what}: {count} rows agree"),
         Err(differences) => panic!("{what}: {differences}"),
     }
@@ -57,7 +36,7 @@ fn as_offset(at: usize) -> Offset {
 
 #[test]
 fn straight() {
-    for (name, events, answers) in conformance_cases() {
+    for ConformanceCase { name, events, results: answers } in read_conformance_cases() {
         let folder = tempfile::tempdir().expect("a folder");
         let setup = JobSetup::in_folder(folder.path());
         setup.run(ScriptedSource::new(&events, Vec::new())).expect_end();
@@ -68,7 +47,7 @@ fn straight() {
 /// Repeats: a checkpoint after k events, some more events, a kill, a restore.
 #[test]
 fn killed_and_restored_after_every_kth_event() {
-    for (name, events, answers) in conformance_cases() {
+    for ConformanceCase { name, events, results: answers } in read_conformance_cases() {
         let k = (events.len() / MAX_RESTARTS).max(1);
         let folder = tempfile::tempdir().expect("a folder");
         let setup = JobSetup::in_folder(folder.path());
@@ -86,7 +65,7 @@ fn killed_and_restored_after_every_kth_event() {
 /// All windows fire at the end of bounded input, so a second run has nothing to do.
 #[test]
 fn a_run_that_ended_leaves_nothing_open() {
-    for (name, events, answers) in conformance_cases() {
+    for ConformanceCase { name, events, results: answers } in read_conformance_cases() {
         let folder = tempfile::tempdir().expect("a folder");
         let setup = JobSetup::in_folder(folder.path());
         let then = vec![(as_offset(events.len() / 2), ScriptAction::AwaitCheckpoint)];
@@ -99,7 +78,7 @@ fn a_run_that_ended_leaves_nothing_open() {
 /// The partition is revoked and assigned twice.
 #[test]
 fn moved_to_another_worker_midway() {
-    for (name, events, answers) in conformance_cases() {
+    for ConformanceCase { name, events, results: answers } in read_conformance_cases() {
         let folder = tempfile::tempdir().expect("a folder");
         let setup = JobSetup::in_folder(folder.path());
         for at in [events.len() / 3, events.len() / 2] {
@@ -116,7 +95,7 @@ fn moved_to_another_worker_midway() {
 #[test]
 fn a_sleeper_that_wakes_up_changes_nothing() {
     let mut refused = 0;
-    for (name, events, answers) in conformance_cases() {
+    for ConformanceCase { name, events, results: answers } in read_conformance_cases() {
         let folder = tempfile::tempdir().expect("a folder");
         let setup = JobSetup::in_folder(folder.path());
         let (early, middle) = (events.len() / 4, events.len() / 2);
@@ -140,7 +119,7 @@ fn a_sleeper_that_wakes_up_changes_nothing() {
 /// back, and no row is lost or written twice.
 #[test]
 fn a_partition_that_was_taken_by_mistake_is_claimed_back() {
-    let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let ConformanceCase { name, events, results: answers } = read_conformance_case("late");
     let folder = tempfile::tempdir().expect("a folder");
     let setup = JobSetup::in_folder(folder.path());
     let meanwhile = {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use windrow_engine::Halt;
 
+use crate::folders::copy_folder;
 use crate::job::{JobSetup, RunOutcome};
-use crate::script::{ScriptAction, ScriptedSource};
+use crate::scripted_source::{ScriptAction, ScriptedSource};
 
 /// Returns events of a few users, so that the objects stay small and every byte can be damaged.
 fn small_events() -> Arc<Vec<String>> {
@@ -53,18 +54,6 @@ fn partition_files(folder: &Path, kind: &str) -> Vec<PathBuf> {
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     files.sort();
     files
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
 }
 
 /// Resumes from a damaged copy of the folder. The rows must be the same, whether the newest checkpoint is still readable

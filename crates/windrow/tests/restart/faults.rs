@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use windrow_engine::{CheckpointConfig, Halt, StopSignal, WorkerOutcome};
 
-use crate::conformance::{assert_answers, conformance_cases};
-use crate::job::{JobSetup, RunOutcome, open_folder_store};
-use crate::script::{ScriptAction, ScriptedSource};
-use crate::stores::FaultyStore;
+use crate::conformance::assert_answers;
+use crate::conformance_cases::{ConformanceCase, read_conformance_case};
+use crate::faulty_store::FaultyStore;
+use crate::job::{JobSetup, RunOutcome};
+use crate::scripted_source::{ScriptAction, ScriptedSource};
+use crate::shared_job::open_folder_store;
 
 /// Errors before and after a call takes effect, with kills in between, do not change the rows.
 #[test]
 fn errors_and_lost_answers_change_nothing() {
-    let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let ConformanceCase { name, events, results: answers } = read_conformance_case("late");
     for (fails, forgets) in [(0, 10), (10, 0), (12, 3), (3, 12)] {
         let folder = tempfile::tempdir().expect("a folder");
         let store = FaultyStore::wrap(open_folder_store(folder.path()));
@@ -38,7 +40,7 @@ fn errors_and_lost_answers_change_nothing() {
 /// A full disk does not stop processing. The next checkpoint completes when there is space again.
 #[test]
 fn a_full_disk_is_lived_with() {
-    let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let ConformanceCase { name, events, results: answers } = read_conformance_case("late");
     let folder = tempfile::tempdir().expect("a folder");
     let store = FaultyStore::wrap(open_folder_store(folder.path()));
     let setup = JobSetup::in_store(Arc::<FaultyStore>::clone(&store));
@@ -76,7 +78,7 @@ fn a_stop_is_heard_while_the_store_is_away() {
 /// When the row store loses rows, the worker writes them again from its last checkpoint on.
 #[test]
 fn rows_that_were_lost_are_written_again() {
-    let (name, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "random").expect("a case");
+    let ConformanceCase { name, events, results: answers } = read_conformance_case("random");
     let folder = tempfile::tempdir().expect("a folder");
     let setup = JobSetup::in_folder(folder.path());
     let straight = {

@@ -5,16 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_connectors::object_store::ObjectStores;
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::{
-    CheckpointStore, CheckpointStoreOpener, EventDecoder, Halt, JobDefinition, NoDeadLetterSink, StopSignal,
-    SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    CheckpointStore, Halt, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::{Pipeline, PipelineOverride, SHIPPED_PIPELINE, parse};
 
-use crate::rows::MemoryRowStore;
-use crate::script::{KILLED, ScriptedSource};
+use crate::memory_rows::MemoryRowStore;
+use crate::scripted_source::{KILLED, ScriptedSource};
+use crate::shared_job::{define_job, open_folder_store};
 
 /// What all runs of one job share.
 #[derive(Clone)]
@@ -87,23 +86,8 @@ impl JobSetup {
         stop: &StopSignal,
         metrics: &Arc<WorkerMetrics>,
     ) -> RunOutcome {
-        let (event, views) = (&self.pipeline.event, &self.pipeline.views);
-        let job = JobDefinition {
-            views: views.iter().cloned().collect(),
-            schema: event.schema.clone(),
-            max_out_of_orderness_ms: self.pipeline.watermark.max_out_of_orderness_ms,
-            decoder: EventDecoder::new(
-                event.format,
-                event.schema.clone(),
-                &event.time_field,
-                event.time_zone.clone(),
-                event.max_key_bytes,
-            ),
-            topic: "events".into(),
-            hash_key: [7; 16],
-            keys_required: false,
-        };
-        let sink = self.rows.sink(&job.views, event.schema.key_name());
+        let job = define_job(&self.pipeline, "events");
+        let sink = self.rows.sink(&job.views, self.pipeline.event.schema.key_name());
         let (metrics, checkpoints) = (Arc::clone(metrics), Some(self.checkpoints.clone()));
         let mut worker = Worker::new(WorkerParts {
             job,
@@ -149,9 +133,4 @@ impl fmt::Display for RunOutcome {
 pub(crate) fn shipped_pipeline(overrides: &[&str]) -> Pipeline {
     let overrides: Vec<PipelineOverride> = overrides.iter().map(|text| text.parse().expect("an override")).collect();
     parse("shipped", SHIPPED_PIPELINE, &overrides).expect("a pipeline")
-}
-
-pub(crate) fn open_folder_store(folder: &Path) -> Arc<dyn CheckpointStore> {
-    let stores = ObjectStores::new().expect("a place for stores");
-    stores.open(&format!("file:{}", folder.display())).expect("a folder")
 }

@@ -7,12 +7,20 @@
 // Helpers of tests fail as tests do.
 #![allow(clippy::panic, clippy::print_stdout)]
 
+#[path = "../support/conformance_cases.rs"]
+mod conformance_cases;
+#[path = "../support/folders.rs"]
+#[allow(dead_code)] // other tests read files
+mod folders;
+#[path = "../support/job.rs"]
+mod shared_job;
+
+mod checkpoint_metrics;
 mod conformance;
 mod damage;
 mod faults;
+mod faulty_store;
 mod job;
-mod rows;
-mod said;
-mod script;
-mod stores;
+mod memory_rows;
+mod scripted_source;
 mod views;

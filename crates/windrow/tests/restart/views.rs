@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use windrow_engine::Halt;
 
-use crate::conformance::{assert_answers, conformance_cases};
-use crate::job::{JobSetup, open_folder_store, shipped_pipeline};
-use crate::script::{ScriptAction, ScriptedSource};
+use crate::conformance::assert_answers;
+use crate::conformance_cases::{ConformanceCase, read_conformance_case};
+use crate::job::{JobSetup, shipped_pipeline};
+use crate::scripted_source::{ScriptAction, ScriptedSource};
+use crate::shared_job::open_folder_store;
 
 const CHANGED_SESSION_GAP: &str = r#"feature_view.session_features.window.session={ gap = "20m" }"#;
 
 fn late_case() -> (Arc<Vec<String>>, String) {
-    let (_, events, answers) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let ConformanceCase { events, results: answers, .. } = read_conformance_case("late");
     (events, answers)
 }
 

@@ -175,7 +175,7 @@ fn format_text(
                 writeln!(out, "changed  feature view {view}\n         was {was}\n         is  {is}")
             }
             ViewCompatibility::Removed => writeln!(out, "gone     feature view {view}"),
-            ViewCompatibility::New => writeln!(out, "new      feature view {view}: its windows begin anew"),
+            ViewCompatibility::New => writeln!(out, "new      feature view {view}: its windows start empty"),
         };
     }
     out

@@ -112,7 +112,7 @@ fn every_kind_is_kept_with_its_line_and_reason_and_changes_nothing_else() {
         lines.insert(place, line);
         places.push((place, *line, *reason));
     }
-    let (rows, said, letters) = replay_with_dead_letters(&[&lines.join(&b'\n')[..], b"\n"].concat());
+    let (rows, stderr, letters) = replay_with_dead_letters(&[&lines.join(&b'\n')[..], b"\n"].concat());
 
     assert_eq!(rows, clean.text(), "the rows are as if only the events were there");
     assert_eq!(letters.len(), NO_EVENTS.len());
@@ -125,15 +125,15 @@ fn every_kind_is_kept_with_its_line_and_reason_and_changes_nothing_else() {
         assert_eq!((&letter["topic"], &letter["partition"]), (&"standard input".into(), &0.into()));
         assert_eq!(letter.get("key"), Some(&Value::Null), "a line has no key, and says so");
     }
-    assert!(said.contains(&format!(" {} dead letter", NO_EVENTS.len())), "{said}");
-    assert_eq!(said.matches(" dead letter ").count(), 10, "the first ones are shown, the rest is counted:\n{said}");
+    assert!(stderr.contains(&format!(" {} dead letter", NO_EVENTS.len())), "{stderr}");
+    assert_eq!(stderr.matches(" dead letter ").count(), 10, "the first ones are shown, the rest is counted:\n{stderr}");
 }
 
 #[test]
 fn without_a_file_they_are_counted_and_the_first_are_shown() {
     let replayed = replay("no event\n", &[]);
     assert_eq!(replayed.text(), "");
-    replayed.saying(&["1 record", " 1 dead letter", "topic=\"standard input\"", "offset=0", "malformed JSON"]);
+    replayed.expect_stderr(&["1 record", " 1 dead letter", "topic=\"standard input\"", "offset=0", "malformed JSON"]);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn nesting_a_hundred_thousand_deep_is_a_dead_letter() {
 #[test]
 fn a_line_of_five_megabytes_is_a_dead_letter() {
     let long = format!("{{\"event_time\":0,\"user_id\":\"a\",\"x\":\"{}\"}}", "x".repeat(5_000_000));
-    let (rows, said, letters) = replay_with_dead_letters(format!("{EVENTS}{long}\n{EVENTS}{long}").as_bytes());
+    let (rows, stderr, letters) = replay_with_dead_letters(format!("{EVENTS}{long}\n{EVENTS}{long}").as_bytes());
     assert_eq!(rows, replay(format!("{EVENTS}{EVENTS}"), &[]).text());
     let events = EVENTS.lines().count();
     let offsets: Vec<&Value> = letters.iter().map(|letter| &letter["offset"]).collect();
@@ -187,7 +187,7 @@ fn a_line_of_five_megabytes_is_a_dead_letter() {
         let kept = payload(letter);
         assert!(kept.len() >= 1024 * 1024 && long.as_bytes().starts_with(&kept), "{} bytes are kept", kept.len());
     }
-    assert!(said.contains(" 2 dead letter"), "{said}");
+    assert!(stderr.contains(" 2 dead letter"), "{stderr}");
 }
 
 #[test]
@@ -197,6 +197,6 @@ fn a_line_of_just_a_mebibyte_is_read() {
         format!("{{\"event_time\":0,\"user_id\":\"a\",\"x\":\"{}\"}}", "x".repeat(bytes - frame.len()))
     };
     let (longest, too_long) = (event(1024 * 1024), event(1024 * 1024 + 1));
-    let (_, said, letters) = replay_with_dead_letters(format!("{longest}\n{too_long}\n{longest}").as_bytes());
-    assert_eq!(letters.iter().map(|letter| &letter["offset"]).collect::<Vec<_>>(), [1], "{said}");
+    let (_, stderr, letters) = replay_with_dead_letters(format!("{longest}\n{too_long}\n{longest}").as_bytes());
+    assert_eq!(letters.iter().map(|letter| &letter["offset"]).collect::<Vec<_>>(), [1], "{stderr}");
 }

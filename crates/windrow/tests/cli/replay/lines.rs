@@ -22,7 +22,7 @@ fn line_ends_do_not_matter() {
     ] {
         let replayed = replay(same, &[]);
         assert_eq!(replayed.text(), rows.text(), "{kind}");
-        replayed.saying(&[" 0 dead letter"]);
+        replayed.expect_stderr(&[" 0 dead letter"]);
     }
 }
 
@@ -32,11 +32,9 @@ fn an_empty_file_gives_an_empty_file() {
     let (input, output) = (folder.path().join("events.jsonl"), folder.path().join("rows.jsonl"));
     fs::write(&input, "").expect("an empty file");
     fs::write(&output, "of last time").expect("a file");
-    run(["replay", "--input", &input.to_string_lossy(), "--output", &output.to_string_lossy()]).expect(0).saying(&[
-        "0 record",
-        " 0 dead letter",
-        "user_features: 0 rows",
-    ]);
+    run(["replay", "--input", &input.to_string_lossy(), "--output", &output.to_string_lossy()])
+        .expect(0)
+        .expect_stderr(&["0 record", " 0 dead letter", "user_features: 0 rows"]);
     assert_eq!(fs::read_to_string(output).expect("it is there"), "");
 }
 
@@ -80,5 +78,5 @@ fn numbers_are_milliseconds() {
         rows_of(&replayed, "session_features").iter().filter_map(|row| row["window_start"].as_i64()).collect();
     starts.sort_unstable();
     assert_eq!(starts, times.map(|(_, ms)| ms));
-    replayed.saying(&[" 0 dead letter", "session_features: 13 rows, 0 late event"]);
+    replayed.expect_stderr(&[" 0 dead letter", "session_features: 13 rows, 0 late event"]);
 }

@@ -1,7 +1,7 @@
 //! `--set`: values of the pipeline file replaced from the command line.
 
 use super::{replay, rows_of};
-use crate::windrow::run_with;
+use crate::windrow::run_with_input;
 
 const TWO_VIEWS_A_MINUTE_APART: &str = "\
 {\"event_time\":\"2024-01-01T10:00:00\",\"event_type\":\"view\",\"user_id\":\"a\",\"price\":1}\n\
@@ -38,7 +38,7 @@ fn mistakes_in_overrides_are_all_reported() {
     ];
     let flags = mistakes.iter().flat_map(|one| ["--set", one]);
     let args = ["replay", "--input", "-", "--output", "-"].into_iter().chain(flags);
-    let refused = run_with(args, "").expect(3);
+    let refused = run_with_input(args, "").expect(3);
     assert_eq!(refused.text(), "");
     insta::assert_snapshot!(refused.stderr);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::windrow::{run, windrow};
+use crate::windrow::{run, windrow_command};
 
 /// How long a command may take to end after a signal or a closed pipe.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ struct RunningReplay(Child);
 
 impl RunningReplay {
     fn start(args: &[&str]) -> Self {
-        let mut command = windrow(args);
+        let mut command = windrow_command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self(command.spawn().expect("windrow starts"))
     }
@@ -33,9 +33,9 @@ impl RunningReplay {
         let start = Instant::now();
         while start.elapsed() < END_TIMEOUT {
             if let Some(status) = self.0.try_wait().expect("its state") {
-                let mut said = String::new();
-                self.0.stderr.take().expect("standard error").read_to_string(&mut said).expect("text");
-                return Some((status, said));
+                let mut stderr = String::new();
+                self.0.stderr.take().expect("standard error").read_to_string(&mut stderr).expect("text");
+                return Some((status, stderr));
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -67,18 +67,18 @@ fn a_reader_that_leaves_ends_replay_with_a_sentence() {
     reader.read_line(&mut row).expect("a row");
     assert!(row.starts_with("{\"feature_view\":"), "{row}");
     drop(reader);
-    let (status, said) = replay.wait_for_end().expect("it ends");
-    assert_eq!(status.code(), Some(5), "{said}");
-    assert!(said.contains("cannot write standard output: Broken pipe") && !said.contains("panicked"), "{said}");
+    let (status, stderr) = replay.wait_for_end().expect("it ends");
+    assert_eq!(status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("cannot write standard output: Broken pipe") && !stderr.contains("panicked"), "{stderr}");
 }
 
 #[test]
 fn a_reader_that_leaves_ends_generate_with_a_sentence() {
     let mut generate = RunningReplay::start(&["generate", "--to", "-", "--count", "100000000"]);
     drop(generate.0.stdout.take());
-    let (status, said) = generate.wait_for_end().expect("it ends");
-    assert_eq!(status.code(), Some(5), "{said}");
-    assert!(said.contains("cannot write standard output: Broken pipe") && !said.contains("panicked"), "{said}");
+    let (status, stderr) = generate.wait_for_end().expect("it ends");
+    assert_eq!(status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("cannot write standard output: Broken pipe") && !stderr.contains("panicked"), "{stderr}");
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn a_signal_ends_replay_while_events_keep_coming() {
         replay.send_signal(signal);
         // Writes until the reading end is closed.
         let feeding = thread::spawn(move || while input.write_all(b"no event\n").is_ok() {});
-        let (status, said) = replay.wait_for_end().expect("it ends although there is more to read");
+        let (status, stderr) = replay.wait_for_end().expect("it ends although there is more to read");
         feeding.join().expect("the writer ends");
-        assert_eq!(status.code(), Some(9), "{said}");
-        assert!(said.contains("stopped before the end of the input"), "{said}");
+        assert_eq!(status.code(), Some(9), "{stderr}");
+        assert!(stderr.contains("stopped before the end of the input"), "{stderr}");
         let rows = std::fs::read_to_string(output).expect("the rows");
         assert!(
             rows.ends_with("}\n") && rows.lines().count() > 100,
@@ -113,9 +113,9 @@ fn a_signal_ends_replay_while_it_waits_for_events() {
         input.write_all(include_bytes!("../../conformance/late.events.jsonl")).expect("it reads");
         thread::sleep(Duration::from_millis(300)); // by then it has read everything and waits
         replay.send_signal(signal);
-        let (status, said) = replay.wait_for_end().expect("it ends although its input is still open");
-        assert_eq!(status.code(), Some(9), "{said}");
-        assert!(said.contains("stopped before the end of the input"), "{said}");
+        let (status, stderr) = replay.wait_for_end().expect("it ends although its input is still open");
+        assert_eq!(status.code(), Some(9), "{stderr}");
+        assert!(stderr.contains("stopped before the end of the input"), "{stderr}");
         drop(input);
     }
 }
@@ -132,8 +132,8 @@ fn a_second_signal_ends_replay_at_once() {
         }
         thread::sleep(Duration::from_millis(500)); // two signals within 300 ms count as one
     }
-    let (status, said) = replay.wait_for_end().expect("it ends although its input is still open");
-    assert!(status.code() == Some(9) || status.signal() == Some(Signal::INT.as_raw()), "{status}: {said}");
+    let (status, stderr) = replay.wait_for_end().expect("it ends although its input is still open");
+    assert!(status.code() == Some(9) || status.signal() == Some(Signal::INT.as_raw()), "{status}: {stderr}");
     drop(input);
 }
 

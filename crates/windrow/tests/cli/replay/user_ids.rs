@@ -101,7 +101,7 @@ fn a_number_as_id_is_its_text_to_features_and_limits_too() {
         assert_eq!((&sessions[0]["named"], &sessions[0]["same"]), (&json!(number), &json!(1)));
     }
     let long = format!("{{\"event_time\":0,\"user_id\":1.{}}}\n", "0".repeat(1023));
-    replay(long, &[]).saying(&[" 1 dead letter", "`user_id` is 1025 bytes long"]);
+    replay(long, &[]).expect_stderr(&[" 1 dead letter", "`user_id` is 1025 bytes long"]);
 }
 
 #[test]
@@ -112,13 +112,13 @@ fn an_id_of_a_megabyte_is_refused_unless_allowed() {
     let replayed = replay(lines.clone(), &[]);
     let users: Vec<Value> = rows_of(&replayed, "session_features").iter().map(|row| row["user_id"].clone()).collect();
     assert_eq!(users, ["a"]);
-    replayed.saying(&[" 1 dead letter", "`user_id` is 999999 bytes long; `max_key_bytes` allows 1024"]);
+    replayed.expect_stderr(&[" 1 dead letter", "`user_id` is 999999 bytes long; `max_key_bytes` allows 1024"]);
 
     let allowed = replay(lines, &["--set", "event.max_key_bytes=1000000"]);
     let sessions = rows_of(&allowed, "session_features");
     let out = sessions.iter().filter_map(|row| row["user_id"].as_str()).find(|user| user.len() > 1);
     assert!(out == Some(&huge), "the id comes out exactly");
-    allowed.saying(&[" 0 dead letter"]);
+    allowed.expect_stderr(&[" 0 dead letter"]);
 }
 
 #[test]
@@ -128,5 +128,5 @@ fn the_limit_counts_bytes_and_is_inclusive() {
     let sessions = rows_of(&replayed, "session_features");
     assert_eq!(sessions.len(), 1);
     assert_eq!(sessions[0]["user_id"], json!(fits));
-    replayed.saying(&["`user_id` is 1025 bytes long"]);
+    replayed.expect_stderr(&["`user_id` is 1025 bytes long"]);
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::rows_of;
-use crate::rows::compare;
-use crate::windrow::{Finished, run, run_with};
+use crate::rows::compare_rows;
+use crate::windrow::{FinishedCommand, run, run_with_input};
 
 const EVERY_AGGREGATE: &str = "crates/windrow/tests/cli/windows/every_aggregate";
 
@@ -21,8 +21,8 @@ fn every_aggregate_in_every_kind_of_window() {
     let pipeline = format!("{EVERY_AGGREGATE}.toml");
     let input = format!("{EVERY_AGGREGATE}.events.jsonl");
     let args = ["replay", &pipeline, "--input", &input, "--output", "-"];
-    let replayed = run(args).expect(0).saying(&[" 0 dead letter"]);
-    if let Err(differences) = compare(&file("every_aggregate.rows.jsonl"), replayed.text()) {
+    let replayed = run(args).expect(0).expect_stderr(&[" 0 dead letter"]);
+    if let Err(differences) = compare_rows(&file("every_aggregate.rows.jsonl"), replayed.text()) {
         panic!("{differences}");
     }
 }
@@ -82,7 +82,7 @@ fn session_starts(time_zone: &str, times: &[&str]) -> Vec<i64> {
     let zone = format!("event.time_zone={time_zone}");
     let gap = "feature_view.session_features.window.session.gap=1ms";
     let args = ["replay", "--input", "-", "--output", "-", "--set", &zone, "--set", gap];
-    let replayed: Finished = run_with(args, lines).expect(0);
+    let replayed: FinishedCommand = run_with_input(args, lines).expect(0);
     let rows = rows_of(&replayed, "session_features");
     let mut starts: Vec<(u64, i64)> = rows
         .iter()
@@ -123,7 +123,8 @@ fn local_times_around_clock_changes() {
 #[test]
 fn windows_before_1970_begin_at_multiples_of_the_slide_too() {
     let replayed =
-        run_with(["replay", "--input", "-", "--output", "-"], "{\"event_time\":-1,\"user_id\":\"a\"}\n").expect(0);
+        run_with_input(["replay", "--input", "-", "--output", "-"], "{\"event_time\":-1,\"user_id\":\"a\"}\n")
+            .expect(0);
     let rows = rows_of(&replayed, "user_features");
     let starts: Vec<i64> = rows.iter().filter_map(|row| row["window_start"].as_i64()).collect();
     assert_eq!(starts, (-6..0).map(|slides| slides * HOUR / 6).collect::<Vec<_>>());
@@ -137,7 +138,7 @@ fn a_watermark_without_patience_makes_late_what_is_a_millisecond_behind() {
         let patience = format!("watermark.max_out_of_orderness={patience}");
         let slide = "feature_view.user_features.window.sliding.slide=1h";
         let args = ["replay", "--input", "-", "--output", "-", "--set", &patience, "--set", slide];
-        let replayed = run_with(args, [event(HOUR), event(HOUR - 1)].concat()).expect(0);
+        let replayed = run_with_input(args, [event(HOUR), event(HOUR - 1)].concat()).expect(0);
         rows_of(&replayed, "user_features").iter().filter(|row| row["late"] == true).count()
     };
     // The event at the window's end puts the watermark 1 ms before the end, minus the allowed disorder.
@@ -152,7 +153,7 @@ fn sums_beyond_all_doubles_are_text() {
     };
     let average = |events: String| {
         let args = ["replay", "--input", "-", "--output", "-"];
-        rows_of(&run_with(args, events).expect(0), "user_features")[5]["avg_viewed_price_1h"].clone()
+        rows_of(&run_with_input(args, events).expect(0), "user_features")[5]["avg_viewed_price_1h"].clone()
     };
     assert_eq!(average([view(0, "1e308"), view(1, "1e308")].concat()), "Infinity");
     assert_eq!(average([view(0, "-1e308"), view(1, "-1e308")].concat()), "-Infinity");

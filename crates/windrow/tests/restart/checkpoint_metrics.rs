@@ -9,10 +9,11 @@ use windrow_engine::{
     CheckpointConfig, CheckpointRecord, CheckpointState, StopSignal, TimelineMarkKind, WorkerMetrics,
 };
 
-use crate::conformance::conformance_cases;
-use crate::job::{JobSetup, open_folder_store};
-use crate::script::{ScriptAction, ScriptedSource};
-use crate::stores::FaultyStore;
+use crate::conformance_cases::{ConformanceCase, read_conformance_case};
+use crate::faulty_store::FaultyStore;
+use crate::job::JobSetup;
+use crate::scripted_source::{ScriptAction, ScriptedSource};
+use crate::shared_job::open_folder_store;
 
 fn is_complete(event: &CheckpointRecord) -> bool {
     matches!(event.state, CheckpointState::Complete { .. })
@@ -21,7 +22,7 @@ fn is_complete(event: &CheckpointRecord) -> bool {
 /// Complete checkpoints, a failed one, and the one from which the next owner restores.
 #[test]
 fn checkpoints_are_told_one_by_one() {
-    let (_, events, _) = conformance_cases().into_iter().find(|(name, ..)| name == "late").expect("a case");
+    let ConformanceCase { events, .. } = read_conformance_case("late");
     let folder = tempfile::tempdir().expect("a folder");
     let store = FaultyStore::wrap(open_folder_store(folder.path()));
     let setup = JobSetup::in_store(Arc::<FaultyStore>::clone(&store));
@@ -43,19 +44,20 @@ fn checkpoints_are_told_one_by_one() {
         (250, ScriptAction::AwaitCheckpoint),
         (300, ScriptAction::Kill),
     ];
-    let said = WorkerMetrics::new(2);
-    setup.run_with_metrics(ScriptedSource::new(&events, then), &StopSignal::default(), &said).expect_killed();
+    let metrics = WorkerMetrics::new(2);
+    setup.run_with_metrics(ScriptedSource::new(&events, then), &StopSignal::default(), &metrics).expect_killed();
 
-    let told = said.checkpoints.recent_checkpoints();
-    assert!(told.is_sorted_by_key(|event| std::cmp::Reverse(event.started_at_ms)), "{told:?}");
-    let counts = (said.checkpoints.completed.get(), said.checkpoints.failed.get());
-    let failed: Vec<_> = told.iter().filter(|event| matches!(event.state, CheckpointState::Failed(_))).collect();
-    let completed: Vec<_> = told.iter().filter(|event| is_complete(event)).collect();
-    assert_eq!(counts, (completed.len() as u64, failed.len() as u64), "{told:?}");
+    let records = metrics.checkpoints.recent_checkpoints();
+    assert!(records.is_sorted_by_key(|event| std::cmp::Reverse(event.started_at_ms)), "{records:?}");
+    let counts = (metrics.checkpoints.completed.get(), metrics.checkpoints.failed.get());
+    let failed: Vec<_> = records.iter().filter(|event| matches!(event.state, CheckpointState::Failed(_))).collect();
+    let completed: Vec<_> = records.iter().filter(|event| is_complete(event)).collect();
+    assert_eq!(counts, (completed.len() as u64, failed.len() as u64), "{records:?}");
     let CheckpointState::Failed(reason) = &failed.last().expect("the disk was full").state else { unreachable!() };
     assert!(reason.contains("cannot be written"), "{reason}");
     assert!(
-        said.recent_events
+        metrics
+            .recent_events
             .marks()
             .iter()
             .any(|mark| mark.kind == TimelineMarkKind::CheckpointFailed && mark.text.contains(reason))
@@ -67,25 +69,25 @@ fn checkpoints_are_told_one_by_one() {
     assert_eq!(last.place, setup.checkpoints.store.place());
     let CheckpointState::Complete { added_bytes, state_bytes } = last.state else { unreachable!() };
     assert!(0 < added_bytes && added_bytes <= state_bytes, "{last:?}");
-    assert_eq!(said.checkpoints.recent_restores(), []);
+    assert_eq!(metrics.checkpoints.recent_restores(), []);
 
     // The next owner.
-    let said = WorkerMetrics::new(2);
+    let metrics = WorkerMetrics::new(2);
     let checkpoints = CheckpointConfig { interval: Duration::from_secs(3_600), ..setup.checkpoints.clone() };
     let stop = StopSignal::default();
     let asks = stop.clone();
     let then = vec![(320, ScriptAction::Run(Arc::new(move || asks.request())))];
-    let ended = JobSetup { checkpoints, ..setup }.run_with_metrics(ScriptedSource::new(&events, then), &stop, &said);
+    let ended = JobSetup { checkpoints, ..setup }.run_with_metrics(ScriptedSource::new(&events, then), &stop, &metrics);
     assert!(ended.to_string().contains("Stopped"), "{ended}");
-    let [restored] = &said.checkpoints.recent_restores()[..] else { panic!("one partition was restored") };
+    let [restored] = &metrics.checkpoints.recent_restores()[..] else { panic!("one partition was restored") };
     assert_eq!(
         (restored.checkpoint_id.epoch, restored.checkpoint_id.number),
         (last.epoch, last.number.expect("complete"))
     );
     assert_eq!((restored.partition, restored.offset, &restored.savepoint_place), (0, Some(last.offset), &None));
-    assert_eq!(said.checkpoints.in_progress_count(), 0);
+    assert_eq!(metrics.checkpoints.in_progress_count(), 0);
     // The last checkpoint, taken at the stop.
-    let [facts] = &said.partitions.get()[..] else { panic!("one partition is owned") };
+    let [facts] = &metrics.partitions.get()[..] else { panic!("one partition is owned") };
     assert_eq!((facts.epoch, facts.offset, facts.checkpoint_offset), (2, Some(320), Some(320)));
     assert!(facts.state_bytes > 0 && facts.checkpoint_at_ms.is_some(), "{facts:?}");
 }

@@ -1,0 +1,34 @@
+//! What tests need to run a worker over a pipeline without Kafka and Redis.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use windrow_connectors::object_store::ObjectStores;
+use windrow_engine::{CheckpointStore, CheckpointStoreOpener, EventDecoder, JobDefinition};
+use windrow_spec::Pipeline;
+
+/// Defines the job of `pipeline` over `topic`, with a fixed hash key.
+pub(crate) fn define_job(pipeline: &Pipeline, topic: &str) -> JobDefinition {
+    let event = &pipeline.event;
+    JobDefinition {
+        views: pipeline.views.iter().cloned().collect(),
+        schema: event.schema.clone(),
+        max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
+        decoder: EventDecoder::new(
+            event.format,
+            event.schema.clone(),
+            &event.time_field,
+            event.time_zone.clone(),
+            event.max_key_bytes,
+        ),
+        topic: topic.into(),
+        hash_key: [7; 16],
+        keys_required: false,
+    }
+}
+
+/// Opens a folder as a checkpoint store.
+pub(crate) fn open_folder_store(folder: &Path) -> Arc<dyn CheckpointStore> {
+    let stores = ObjectStores::new().expect("object stores");
+    stores.open(&format!("file:{}", folder.display())).expect("a folder")
+}
