@@ -23,4 +23,4 @@ pub use dev_broker::DevBroker;
 pub use group::GroupMonitor;
 pub use produce::{EventProducer, KafkaDeadLetters};
 pub use source::KafkaSource;
-pub use topic::{TopicIdentity, TopicMonitor, wait_for_topic};
+pub use topic::{PartitionGrowth, TopicIdentity, TopicMonitor, wait_for_topic};

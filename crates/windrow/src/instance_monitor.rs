@@ -243,6 +243,7 @@ impl ReportSource for InstanceMonitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use windrow_connectors::kafka::PartitionGrowth;
     use windrow_web::report::ReachabilityReport;
 
     use crate::pipeline_file;
@@ -251,7 +252,8 @@ mod tests {
         let pipeline = pipeline_file::load(None, &[]).expect("the shipped pipeline");
         let topic = TopicIdentity { name: "events".to_owned(), partition_count: 4, id: None };
         // It connects to Kafka only when it checks the topic.
-        let topic_monitor = Arc::new(TopicMonitor::new(&topic, "localhost:1", false).expect("valid settings"));
+        let topic_monitor =
+            Arc::new(TopicMonitor::new(&topic, "localhost:1", PartitionGrowth::Refuse).expect("valid settings"));
         InstanceMonitor::new(MonitoredInstance {
             pipeline: &pipeline,
             topic: &topic,

@@ -1,13 +1,13 @@
-//! A broker inside the process, for the demo and for machines where Apache Kafka cannot be had.
+//! A broker inside the process, for the demo and for machines without Apache Kafka.
 //!
-//! It is librdkafka's mock: it speaks the protocol and keeps the newest 5 MB of a partition in memory. Nothing that is
-//! claimed about Kafka is tested on it.
+//! It is librdkafka's mock: it speaks the protocol and keeps the newest 5 MB of a partition in memory. No test of
+//! behaviour on Kafka uses it.
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use windrow_engine::{Halt, Partition};
 
-/// A running in-process broker; it ends with this value.
+/// A running in-process broker; dropping it stops the broker.
 pub struct DevBroker(MockCluster<'static, DefaultProducerContext>);
 
 impl DevBroker {
@@ -22,7 +22,7 @@ impl DevBroker {
         Ok(Self(cluster))
     }
 
-    /// Where clients reach it.
+    /// Returns its address for clients.
     #[must_use]
     pub fn brokers(&self) -> String {
         self.0.bootstrap_servers()

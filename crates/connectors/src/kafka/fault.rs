@@ -1,21 +1,21 @@
-//! What an error of a consumer means for the job.
+//! What an error of a Kafka consumer means for the job.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use windrow_engine::Halt;
+use windrow_engine::{FaultClass, Halt};
 use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
 
 /// What to do about an error that came instead of a record.
 pub(super) enum KafkaFault {
-    /// An offset is no longer in Kafka; the error does not say of which partition.
+    /// An offset is no longer in Kafka; the error does not name the partition.
     LostOffset,
-    /// Time mends it, or an answer of the group does.
+    /// It ends by itself, or with the next answer of the group.
     Transient,
-    /// Nothing mends it.
+    /// No retry ends it: the job halts.
     Fatal(Halt),
 }
 
-/// Decides about `error`. `fatal` is why librdkafka has ended the consumer for good, if it has; `instance` is the name
-/// that this member of the group goes by.
+/// Classifies `error`. `fatal` is why librdkafka ended the consumer for good, if it did; `instance` is the name of this
+/// member of the group.
 pub(super) fn classify_error(
     error: &KafkaError,
     fatal: Option<(RDKafkaErrorCode, String)>,
@@ -71,5 +71,22 @@ pub(super) fn classify_error(
             Some((_, why)) => refused(format!("Kafka at {brokers} ended the consumer: {why}")),
             None => KafkaFault::Transient,
         },
+    }
+}
+
+/// Returns what can end an error that Kafka or librdkafka reports with `code`.
+pub(crate) const fn error_class(code: RDKafkaErrorCode) -> FaultClass {
+    match code {
+        RDKafkaErrorCode::TopicAuthorizationFailed
+        | RDKafkaErrorCode::GroupAuthorizationFailed
+        | RDKafkaErrorCode::ClusterAuthorizationFailed
+        | RDKafkaErrorCode::SaslAuthenticationFailed
+        | RDKafkaErrorCode::InvalidTopic
+        | RDKafkaErrorCode::InvalidGroupId
+        | RDKafkaErrorCode::InvalidSessionTimeout
+        | RDKafkaErrorCode::InconsistentGroupProtocol
+        | RDKafkaErrorCode::FencedInstanceId
+        | RDKafkaErrorCode::UnreleasedInstanceId => FaultClass::NeedsOperator,
+        _ => FaultClass::Transient,
     }
 }

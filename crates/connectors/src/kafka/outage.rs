@@ -1,18 +1,18 @@
-//! Telling people that something is away, without telling them a hundred times a second.
+//! How often an outage is logged.
 
 use std::time::{Duration, Instant};
 
-/// How often an outage that goes on is mentioned.
+/// The time between two log lines about the same outage.
 const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Remembers when something was last complained about.
+/// Decides which attempts of an outage are logged.
 #[derive(Debug, Default)]
 pub(super) struct OutageReporter {
     reported_at: Option<Instant>,
 }
 
 impl OutageReporter {
-    /// Whether now is the time to mention it: at the first sign of it, and now and then while it lasts.
+    /// Returns whether to log now: at the first failure, and once per interval while the outage lasts.
     pub(super) fn should_report(&mut self) -> bool {
         let due = self.reported_at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
         if due {
@@ -21,7 +21,7 @@ impl OutageReporter {
         due
     }
 
-    /// Whether an outage that was mentioned has just ended.
+    /// Ends the outage, and returns whether it was logged.
     pub(super) fn take_recovery(&mut self) -> bool {
         self.reported_at.take().is_some()
     }

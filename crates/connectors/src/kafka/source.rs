@@ -1,21 +1,20 @@
 //! Records from a Kafka topic.
 //!
-//! Two ways to get partitions: as a member of the consumer group (the live job), or by a fixed share (bounded reading,
-//! where nobody joins or leaves). Either way one reader brings the records, and nothing but the worker says where it
-//! starts.
+//! Partitions are assigned by the consumer group (a live job), or fixed at the start (a bounded job). In both cases one
+//! consumer reads the records (`source/record_consumer.rs`), and only the worker decides at which offsets it starts.
 //! Invariants: (1) records of a partition come in offset order, each once per assignment; (2) an offset that Kafka no
-//! longer has is never skipped silently; (3) while an announcement of the group waits for its answer, the other
-//! partitions go on.
+//! longer has is never skipped silently; (3) while a rebalance waits for its acknowledgement, the worker's other
+//! partitions continue.
 
 mod bounded_partitions;
+mod offset_commit;
 mod read_progress;
 mod record_consumer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
@@ -23,8 +22,9 @@ use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, Poll
 use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
 
 use self::bounded_partitions::BoundedPartitions;
+use self::offset_commit::{CommitOutcome, commit_offsets};
+use self::read_progress::StuckPartition;
 use self::record_consumer::RecordConsumer;
-use super::call_timeout::run_with_timeout;
 use super::fault::{self, KafkaFault};
 use super::group::membership::{GroupMembership, RebalanceEvent};
 use super::group::monitor::GroupMonitor;
@@ -32,12 +32,10 @@ use super::outage::OutageReporter;
 use super::topic::monitor::TopicMonitor;
 use super::unreadable_batch::{find_batch_end, is_unreadable_batch};
 
-/// Records handed over in one poll, so that the worker looks at its clock now and then.
+/// The most records of one poll, so that the worker checks its clock in between.
 const RECORDS_PER_POLL: usize = 1024;
-/// How long a commit that is waited for may take.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Where a worker's records come from.
+/// A worker's source of records.
 pub struct KafkaSource {
     consumer: RecordConsumer,
     assignment: AssignmentMode,
@@ -45,22 +43,21 @@ pub struct KafkaSource {
     instance: Option<String>,
     topic_monitor: Arc<TopicMonitor>,
     outage: OutageReporter,
-    /// Kafka said that an offset is gone, and did not yet say where its partitions begin.
+    /// Kafka reported a lost offset, and has not yet reported the bounds of its partitions.
     offset_lost: bool,
 }
 
-/// Who decides which partitions are read.
+/// What decides which partitions are read.
 enum AssignmentMode {
     /// The consumer group.
     Group(GroupMembership),
-    /// Whoever started the job.
+    /// The offsets at which the bounded job ends.
     Fixed { bounds: BoundedPartitions, assignment_sent: bool },
 }
 
 impl KafkaSource {
-    /// A member of the consumer group; the group decides which partitions it reads. A process that is started again with
-    /// the same `instance` within the session timeout gets the same partitions, without the others noticing; `group` looks
-    /// after what that leaves to nobody.
+    /// Joins the consumer group, which decides the partitions. A process that restarts with the same `instance` within the
+    /// session timeout gets the same partitions without a rebalance; `group` detects partitions that this leaves unassigned.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -74,7 +71,7 @@ impl KafkaSource {
         Self::with_mode(settings, AssignmentMode::Group(member), instance, guard)
     }
 
-    /// A reader of the partitions in `ends`, each up to its offset there.
+    /// Reads the partitions in `ends`, each up to its offset there.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -100,7 +97,7 @@ impl KafkaSource {
         })
     }
 
-    /// What the worker has to hear before it gets further records.
+    /// Returns what the worker must handle before it gets further records.
     fn next_announcement(&mut self) -> Result<Option<PollOutcome>, Halt> {
         match &mut self.assignment {
             AssignmentMode::Group(member) => {
@@ -136,7 +133,7 @@ impl KafkaSource {
         }
     }
 
-    /// The next record of `partition` has `position`, or a larger offset.
+    /// Notes that the next record of `partition` has offset `position` or a larger one.
     fn set_position(&mut self, partition: Partition, position: Offset) {
         self.consumer.progress.set_position(partition, position);
         if let Some(bounds) = self.bounded_partitions() {
@@ -144,12 +141,12 @@ impl KafkaSource {
         }
     }
 
-    /// Gets past a batch that cannot be unpacked, once it is clear which partition it holds up.
+    /// Skips an unreadable batch, once it is known which partition it holds up.
     fn skip_unreadable_batches(
         &mut self,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        for read_progress::StuckPartition { partition, offset: from } in self.consumer.progress.count_report() {
+        for StuckPartition { partition, offset: from } in self.consumer.progress.count_report() {
             let Settings { brokers, topic, .. } = &self.settings;
             let Some(end) = find_batch_end(brokers, topic, partition, from) else { continue };
             let reason = format!(
@@ -173,7 +170,7 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Decides about an error that came instead of a record.
+    /// Handles an error that came instead of a record.
     fn handle_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
         let fatal = match &self.assignment {
             AssignmentMode::Group(member) => member.fatal_error(),
@@ -190,23 +187,23 @@ impl KafkaSource {
                     self.topic_monitor.reachability().mark_unreachable("no broker answers");
                 }
                 if self.outage.should_report() {
-                    warn!(brokers = %self.settings.brokers, %error, "Kafka is away or in trouble; reading goes on when it is back");
+                    warn!(brokers = %self.settings.brokers, %error, "Kafka is unreachable or failing; reading continues when it recovers");
                 }
                 Ok(())
             }
         }
     }
 
-    /// Kafka said that it no longer has an offset, but not in which partition: the one whose position lies outside of
-    /// what Kafka holds. librdkafka has stopped reading it. The partitions that go on elsewhere.
+    /// Finds the partitions whose position Kafka no longer holds, since its error does not name them, and continues them
+    /// at another offset. librdkafka has stopped reading them. Returns these partitions.
     fn resolve_lost_offset(&mut self) -> Result<Vec<Partition>, Halt> {
-        // Of a topic that was created anew no offset fits, and that is another fault.
+        // In a topic that was created again every offset is wrong, which is another fault.
         self.topic_monitor.check()?;
         let positions = self.consumer.progress.positions();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
         let edges = self.consumer.fetch_bounds(&partitions);
         if edges.is_empty() {
-            return Ok(Vec::new()); // asked again with the next poll
+            return Ok(Vec::new()); // the next poll asks again
         }
         self.offset_lost = false;
         let refused = |error: KafkaError| Halt::Refused(format!("cannot go on reading: {error}"));
@@ -221,7 +218,7 @@ impl KafkaSource {
             self.set_position(partition, start);
         }
         if lost.is_empty() {
-            // It was a passing confusion of Kafka's, in a partition that stands still now.
+            // The error was transient, but a partition of these has stopped.
             for (&partition, &position) in &positions {
                 self.consumer.restart_at(partition, position).map_err(refused)?;
             }
@@ -238,23 +235,11 @@ impl KafkaSource {
         Ok(list)
     }
 
-    /// Does `work` with the consumer that speaks for this worker in the group, for at most `patience`.
-    fn commit_with(&self, list: TopicPartitionList, wait: CommitWait) -> Option<KafkaResult<()>> {
-        fn commit<C: ConsumerContext + 'static>(
-            consumer: Arc<BaseConsumer<C>>,
-            list: TopicPartitionList,
-            wait: CommitWait,
-        ) -> Option<KafkaResult<()>> {
-            match wait {
-                CommitWait::AwaitAnswer => {
-                    run_with_timeout(COMMIT_TIMEOUT, move || consumer.commit(&list, CommitMode::Sync))
-                }
-                CommitWait::Background => Some(consumer.commit(&list, CommitMode::Async)),
-            }
-        }
+    /// Commits with the consumer that represents this worker in the group.
+    fn commit_list(&self, offsets: TopicPartitionList, wait: CommitWait) -> CommitOutcome {
         match &self.assignment {
-            AssignmentMode::Group(member) => commit(member.share_consumer(), list, wait),
-            AssignmentMode::Fixed { .. } => commit(self.consumer.share_consumer(), list, wait),
+            AssignmentMode::Group(member) => commit_offsets(member.share_consumer(), offsets, wait),
+            AssignmentMode::Fixed { .. } => commit_offsets(self.consumer.share_consumer(), offsets, wait),
         }
     }
 }
@@ -283,7 +268,7 @@ impl Source for KafkaSource {
                 }
                 Some(Ok(message)) => {
                     if self.outage.take_recovery() {
-                        info!(brokers = %self.settings.brokers, "Kafka is back");
+                        info!(brokers = %self.settings.brokers, "Kafka is reachable again");
                         self.topic_monitor.reachability().mark_reachable();
                     }
                     let (partition, offset) = (message.partition(), message.offset());
@@ -328,7 +313,7 @@ impl Source for KafkaSource {
                     Some(edges.replacement_offset(position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),
-                // "Latest" is settled once: asked for again after a restart, it would skip what came in between.
+                // "Latest" is resolved once: resolved again after a restart, it would skip the records in between.
                 (None, Some(edges)) => Some(match self.settings.start {
                     StartPosition::Earliest => edges.first,
                     StartPosition::Latest => edges.end,
@@ -342,7 +327,7 @@ impl Source for KafkaSource {
 
     fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
         if !partitions.is_empty() {
-            info!(topic = %self.settings.topic, ?partitions, "reading partitions");
+            info!(topic = %self.settings.topic, ?partitions, "started reading partitions");
         }
         let refused = |error: KafkaError| Halt::Refused(format!("cannot start reading: {error}"));
         self.consumer.start_reading(partitions, starts, self.settings.start).map_err(refused)?;
@@ -366,7 +351,7 @@ impl Source for KafkaSource {
     }
 
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
-        info!(topic = %self.settings.topic, ?partitions, "giving partitions up");
+        info!(topic = %self.settings.topic, ?partitions, "releasing partitions");
         let refused = |error: KafkaError| Halt::Refused(format!("cannot give partitions up: {error}"));
         self.consumer.stop_reading(partitions).map_err(refused)?;
         match &mut self.assignment {
@@ -376,19 +361,17 @@ impl Source for KafkaSource {
     }
 
     fn confirm_ownership(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
-        let list = self.offset_list(positions)?;
-        Ok(matches!(self.commit_with(list, CommitWait::AwaitAnswer), Some(Ok(()))))
+        let offsets = self.offset_list(positions)?;
+        Ok(matches!(self.commit_list(offsets, CommitWait::AwaitAnswer), CommitOutcome::Committed))
     }
 
     fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
-        let list = self.offset_list(positions)?;
-        let error = match self.commit_with(list, wait) {
-            Some(Ok(())) => return Ok(()),
-            Some(Err(error)) => error.to_string(),
-            None => format!("no answer within {} s", COMMIT_TIMEOUT.as_secs()),
-        };
-        // Also from a member that the group no longer knows: whoever has the partition now commits for it.
-        warn!(error, "offsets were not committed");
+        let offsets = self.offset_list(positions)?;
+        match self.commit_list(offsets, wait) {
+            CommitOutcome::Committed => {}
+            // Also from a member that the group removed: the partition's present owner commits for it.
+            error => warn!(%error, "offsets were not committed"),
+        }
         Ok(())
     }
 }

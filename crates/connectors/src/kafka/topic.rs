@@ -6,4 +6,4 @@ pub(super) mod monitor;
 pub(super) mod partition_bounds;
 
 pub use lookup::{TopicIdentity, wait_for_topic};
-pub use monitor::TopicMonitor;
+pub use monitor::{PartitionGrowth, TopicMonitor};

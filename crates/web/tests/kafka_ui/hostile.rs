@@ -1,4 +1,4 @@
-//! Names and records that somebody made to do harm.
+//! Hostile names and records.
 
 use windrow_test_support::kafka::OutgoingRecord;
 use windrow_test_support::kafka_or_skip;

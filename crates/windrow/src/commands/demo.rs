@@ -9,7 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
-use windrow_connectors::kafka::{DevBroker, EventProducer, TopicIdentity, TopicMonitor, wait_for_topic};
+use windrow_connectors::kafka::{
+    DevBroker, EventProducer, PartitionGrowth, TopicIdentity, TopicMonitor, wait_for_topic,
+};
 use windrow_connectors::redis::{CloseOutcome, RedisWriter, RedisWriterObserver, RedisWriterSettings};
 use windrow_engine::{NoRowFence, RowFence, StopSignal, WorkerOutcome};
 use windrow_generator::{EventGenerator, GeneratorSettings as Stream};
@@ -119,7 +121,8 @@ fn run_to_redis(
             else {
                 return Ok(WorkerOutcome::Stopped);
             };
-            let topic_monitor = Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, true)?);
+            let topic_monitor =
+                Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, PartitionGrowth::Accept)?);
             let redis = Some(writer.observer());
             create_workers(pipeline, &topic, topic_monitor, Arc::new(writer.fence()), redis, stop)?
                 .run(|_| writer.sink())
@@ -154,7 +157,8 @@ fn run_to_terminal(
             else {
                 return Ok(WorkerOutcome::Stopped);
             };
-            let topic_monitor = Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, true)?);
+            let topic_monitor =
+                Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, PartitionGrowth::Accept)?);
             create_workers(pipeline, &topic, topic_monitor, Arc::new(NoRowFence), None, stop)?.run(|_| rows.sink())
         },
     )?;

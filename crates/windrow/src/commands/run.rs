@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tracing::{info, warn};
-use windrow_connectors::kafka::{TopicMonitor, wait_for_topic};
+use windrow_connectors::kafka::{PartitionGrowth, TopicMonitor, wait_for_topic};
 use windrow_connectors::redis::{CloseOutcome, RedisWriter, RedisWriterSettings};
 use windrow_engine::checkpoint::RestoreSource;
 use windrow_engine::checkpoint::inspect::{self, FolderKind};
@@ -56,7 +56,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         checkpoints = place.location(),
         "running"
     );
-    let topic_monitor = Arc::new(TopicMonitor::new(&topic, &source.brokers, args.accept_partitions)?);
+    let growth = if args.accept_partitions { PartitionGrowth::Accept } else { PartitionGrowth::Refuse };
+    let topic_monitor = Arc::new(TopicMonitor::new(&topic, &source.brokers, growth)?);
     let mut checkpoint_config =
         place.checkpoint_config(&pipeline, &topic, &topic_monitor, Arc::new(writer.fence()), &stop)?;
     checkpoint_config.restore_source = from;

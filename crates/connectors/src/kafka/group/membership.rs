@@ -1,12 +1,12 @@
-//! One worker's place in the consumer group: which partitions it gets, and commits in its name.
+//! One worker's member of the consumer group: it gets partitions assigned and commits offsets, but reads no records.
 //!
-//! A member reads nothing. Until an announcement is answered, librdkafka pauses everything its consumer is assigned; a
-//! worker restores state before it takes a partition over, and takes a checkpoint before it gives one up, while its
-//! other partitions go on. So the member's consumer is never assigned a partition, its answers are empty lists, and
-//! records come through a `RecordConsumer`. (Measured: `docs/adr/0012-member-and-reader.md`.)
-//! librdkafka announces a rebalance from inside a poll and then waits for the answer. The announcement is only noted
-//! there; the worker answers it between two polls.
-//! Invariant: every announcement is answered once, by the worker, or here once the consumer is closing.
+//! Until a rebalance is acknowledged, librdkafka pauses every partition of the consumer. But a worker restores state before
+//! it starts a partition, and takes a checkpoint before it releases one, while its other partitions continue. So the
+//! member's consumer is never assigned a partition, it acknowledges with empty lists, and records come through a
+//! `RecordConsumer`. (Measured: `docs/adr/0012-member-and-reader.md`.)
+//! librdkafka announces a rebalance from inside a poll and waits for the acknowledgement. The callback only queues the
+//! event; the worker acknowledges it between two polls.
+//! Invariant: every rebalance event is acknowledged once, by the worker, or by the callback while the consumer closes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtoc
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
-use tracing::{debug, error, warn};
+use tracing::warn;
 use windrow_engine::{Halt, Partition};
 use windrow_spec::KafkaSourceSpec as Settings;
 
@@ -28,24 +28,24 @@ use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client;
 use crate::kafka::client_context;
 
-/// An announcement that waits for its answer.
+/// A rebalance that waits for its acknowledgement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum RebalanceEvent {
     Assigned(Vec<Partition>),
     Revoked { partitions: Vec<Partition>, lost: bool },
 }
 
-/// A member of the consumer group; it leaves when dropped.
+/// A member of the consumer group; dropping it leaves the group.
 pub(crate) struct GroupMembership {
     consumer: BoundedCloseConsumer<RebalanceQueue>,
     topic: String,
     group_monitor: Option<Arc<GroupMonitor>>,
-    /// The announcement the worker was told of and has not answered yet.
+    /// The event that the worker got and has not acknowledged.
     unanswered: Option<RebalanceEvent>,
 }
 
 impl GroupMembership {
-    /// Joins the group, under a name of its own where it has an `instance`, and again where `group` says so.
+    /// Joins the group, with the name `instance` where that is given. `group` may request joining again.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -72,11 +72,10 @@ impl GroupMembership {
         self.consumer.subscribe(&[&self.topic]).map_err(refused)
     }
 
-    /// Joins the group again if its guard wants that: the worker hears that what it has was revoked, and gets its share
-    /// anew.
+    /// Joins the group again if the monitor requests it: the worker's partitions are revoked and assigned anew.
     ///
     /// # Errors
-    /// When librdkafka refuses to.
+    /// When librdkafka refuses.
     pub(crate) fn rejoin_if_requested(&self) -> Result<(), Halt> {
         if self.unanswered.is_some() || !self.group_monitor.as_ref().is_some_and(|group| group.take_rejoin_request()) {
             return Ok(());
@@ -85,16 +84,16 @@ impl GroupMembership {
         self.subscribe()
     }
 
-    /// Hears what the group has to say; an error of it, if there is one.
+    /// Polls the group's events, and returns an error if there is one.
     pub(crate) fn poll_error(&self) -> Option<KafkaError> {
         match self.consumer.poll(Duration::ZERO) {
             Some(Err(error)) => Some(error),
-            // It is assigned nothing, so there are no records.
+            // The consumer has no partitions, so there are no records.
             Some(Ok(_)) | None => None,
         }
     }
 
-    /// What the worker has to hear next, once.
+    /// Returns the next event for the worker; each one once.
     pub(crate) fn next_rebalance(&mut self) -> Option<RebalanceEvent> {
         let announced = self.consumer.context().pop_event();
         if announced.is_some() {
@@ -103,31 +102,31 @@ impl GroupMembership {
         announced
     }
 
-    /// The worker reads the partitions it was assigned.
+    /// Confirms that the worker reads the partitions it was assigned.
     pub(crate) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
         self.unanswered = None;
         self.consumer.incremental_assign(&TopicPartitionList::new())
     }
 
-    /// The worker no longer reads the partitions that were revoked.
+    /// Confirms that the worker no longer reads the partitions that were revoked.
     pub(crate) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
         self.unanswered = None;
         self.consumer.incremental_unassign(&TopicPartitionList::new())
     }
 
-    /// For commits, which count only while the group still knows this member.
+    /// Returns the consumer for commits, which Kafka accepts only from a present member of the group.
     pub(crate) fn share_consumer(&self) -> Arc<BaseConsumer<RebalanceQueue>> {
         self.consumer.share_consumer()
     }
 
-    /// Why librdkafka has ended this consumer for good, if it has.
+    /// Returns why librdkafka ended this consumer for good, if it did.
     pub(crate) fn fatal_error(&self) -> Option<(rdkafka::error::RDKafkaErrorCode, String)> {
         self.consumer.client().fatal_error()
     }
 }
 
 impl Drop for GroupMembership {
-    /// Answers an announcement that has no answer yet, or the group would wait for it; then the consumer leaves.
+    /// Acknowledges a pending event, for which the group would wait otherwise; then the consumer leaves the group.
     fn drop(&mut self) {
         self.consumer.context().closing.store(true, Ordering::Release);
         let unanswered = self.unanswered.take().or_else(|| self.next_rebalance());
@@ -137,16 +136,16 @@ impl Drop for GroupMembership {
             None => Ok(()),
         };
         if let Err(error) = answered {
-            warn!(%error, "could not answer the group");
+            warn!(%error, "could not acknowledge a rebalance");
         }
     }
 }
 
-/// Where librdkafka leaves its announcements.
+/// The rebalance events that librdkafka announced.
 #[derive(Debug, Default)]
 pub(crate) struct RebalanceQueue {
     pending: Mutex<VecDeque<RebalanceEvent>>,
-    /// From now on, announcements are answered as soon as they are made.
+    /// From now on, the callback acknowledges every event itself.
     closing: AtomicBool,
 }
 
@@ -166,7 +165,7 @@ impl ConsumerContext for RebalanceQueue {
                 consumer.incremental_unassign(&TopicPartitionList::new())
             };
             if let Err(error) = answered {
-                error!(%error, "could not give partitions up while leaving the group");
+                warn!(%error, "could not acknowledge a rebalance while leaving the group");
             }
             return;
         }
@@ -180,9 +179,7 @@ impl ConsumerContext for RebalanceQueue {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            warn!(%error, "offsets were not committed; the next commit covers them, at the latest the one at the end");
-        }
+        client_context::log_commit_result(result);
     }
 }
 
@@ -192,6 +189,6 @@ impl ClientContext for RebalanceQueue {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(target: "librdkafka", %error, reason);
+        client_context::log_client_error(&error, reason);
     }
 }

@@ -1,11 +1,11 @@
-//! Whether every partition has somebody who reads it, after a process with a name came back.
+//! Checks that every partition is assigned to a member, after a process with an instance name restarted.
 //!
 //! Such a process gets its partitions back without a rebalance (static membership, KIP-345). A cooperative rebalance has
-//! two halves (KIP-429): members are told what to give up, and once they have, they join again and it is shared out. One
-//! that ends between the two comes back to what the first half left it; nobody joins again, and what it gave up is
-//! nobody's until the next rebalance, whenever that is. So it looks at its group once it is back.
-//! Owns: that look, and asking one worker to join again, which begins a rebalance. Does not own: when it is made.
-//! Only the classic protocol needs it: in the new one (KIP-848) the broker itself knows what waits for whom.
+//! two phases (KIP-429): members revoke partitions, then join again to get them assigned. A process that dies between the
+//! phases comes back with what the first phase left it. No member joins again, and the revoked partitions stay unassigned
+//! until the next rebalance. So a restarted process checks its group.
+//! Owns: the check, and asking one worker to join again, which begins a rebalance. Does not own: when to check.
+//! Only the classic protocol needs it: in the new one (KIP-848) the broker tracks unassigned partitions itself.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,32 +22,32 @@ use super::assignment;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
 
-/// How long one look may take.
+/// How long one check may take.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long partitions may be nobody's: longer than a worker takes at most to give some up (15 s, `engine/worker/moving.rs`),
-/// so that neither a rebalance under way nor a worker of ours that joins again is disturbed.
+/// How long partitions may be unassigned. A worker takes at most 15 s to give partitions up (`LEAVE_PATIENCE` in the
+/// engine's worker); with more than that, no rebalance in progress is disturbed.
 const UNASSIGNED_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Looks after one group. Threads may share it.
+/// Checks one group until all its partitions were assigned once. Threads may share it.
 pub struct GroupMonitor {
     group: String,
     topic: String,
     consumer: BaseConsumer<LoggingContext>,
     unassigned: Mutex<Option<UnassignedPartitions>>,
-    /// Every partition was somebody's once: from then on, those who leave it to nobody look after that themselves.
+    /// Every partition was assigned once. A process that leaves partitions unassigned later checks that itself.
     fully_assigned: AtomicBool,
-    /// A worker should join again.
+    /// One worker of this process must join again.
     rejoin_requested: AtomicBool,
 }
 
-/// Partitions that are nobody's, and since when.
+/// Partitions without a member, and since when.
 struct UnassignedPartitions {
     partitions: Vec<Partition>,
     since: Instant,
 }
 
 impl GroupMonitor {
-    /// A guard of the group in `settings`, of which this process is about to become a member.
+    /// Creates a monitor of the group in `settings`, which this process is about to join.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -65,19 +65,20 @@ impl GroupMonitor {
         })
     }
 
-    /// Looks at the group, unless all is well already; takes at most some 2 s. The topic has `partitions` partitions.
+    /// Checks the group, unless all partitions were assigned before; takes at most about 2 s. The topic has
+    /// `partition_count` partitions.
     pub fn check_assignments(&self, partition_count: Partition) {
         if self.fully_assigned.load(Ordering::Relaxed) {
             return;
         }
-        // What the client reports of itself is of no interest here, but must not pile up.
+        // The client's own events are of no interest here, but must not pile up.
         while self.consumer.poll(Duration::ZERO).is_some() {}
         let assigned = self.fetch_assigned_partitions().unwrap_or_else(|error| {
-            debug!(group = self.group, %error, "the group cannot be looked at");
+            debug!(group = self.group, %error, "the group cannot be checked");
             None
         });
         let mut unread = self.unassigned.lock().unwrap_or_else(PoisonError::into_inner);
-        // A group that shares out its partitions right now, or says nothing, is looked at again.
+        // During a rebalance, or without an answer, the next check decides.
         let Some(assigned) = assigned else {
             *unread = None;
             return;
@@ -94,7 +95,7 @@ impl GroupMonitor {
                     warn!(
                         group = self.group,
                         partitions = ?missing,
-                        "partitions have been assigned to nobody for {} s; joining the group again, which shares them out",
+                        "partitions have been unassigned for {} s; joining the group again to get them assigned",
                         UNASSIGNED_TIMEOUT.as_secs()
                     );
                     self.rejoin_requested.store(true, Ordering::Relaxed);
@@ -105,12 +106,12 @@ impl GroupMonitor {
         }
     }
 
-    /// Whether the worker that asks should join again; only one is told so.
+    /// Returns whether the calling worker must join again; true once per request.
     pub(crate) fn take_rejoin_request(&self) -> bool {
         self.rejoin_requested.swap(false, Ordering::Relaxed)
     }
 
-    /// The partitions that members have; `None` while the group is sharing them out, or is not a classic one.
+    /// Returns the partitions of all members; `None` during a rebalance, or for a group that is not classic.
     fn fetch_assigned_partitions(&self) -> KafkaResult<Option<BTreeSet<Partition>>> {
         let groups = self.consumer.client().fetch_group_list(Some(&self.group), LOOKUP_TIMEOUT)?;
         let Some(group) = groups.groups().iter().find(|group| group.state() == "Stable") else { return Ok(None) };

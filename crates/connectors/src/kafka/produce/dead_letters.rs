@@ -1,9 +1,9 @@
-//! Dead letters to a topic: the original key and bytes, with where they came from and why in headers.
+//! Dead letters to a topic: the original key and bytes, with their origin and the reason in headers.
 //!
 //! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`, and `windrow.original-bytes` with
-//! the full length where the payload had to be cut to fit into a record. A row that the store refused has its key as
-//! record key, no payload, and only `windrow.reason`.
-//! After a crash: everything before the last committed offsets is in the topic; a record read again is sent again.
+//! the full length where the payload was truncated to fit into a record. A row that the sink refused has its key as record
+//! key, no payload, and only `windrow.reason`.
+//! After a crash: every dead letter before the committed offsets is in the topic; a record read again is sent again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use super::delivery_errors::DeliveryErrors;
 use crate::kafka::client;
 use crate::kafka::outage::OutageReporter;
 
-/// The longest key and payload sent, together: what fits into a record under Kafka's default limits, with room for the
+/// The most bytes of key and payload together: what fits into a record under Kafka's default limits, with room for the
 /// headers.
 const RECORD_BYTES_MAX: usize = 900_000;
-/// The longest key sent.
+/// The most bytes of a key.
 const KEY_BYTES_MAX: usize = 100_000;
-/// How long one wait for Kafka takes before a stop request is looked for.
+/// How long one wait for Kafka takes between two checks for a stop request.
 const FLUSH_STEP: Duration = Duration::from_millis(500);
 
-/// A topic of dead letters that any number of workers send to.
+/// A topic of dead letters, shared by all workers.
 #[derive(Clone)]
 pub struct KafkaDeadLetters {
     producer: Arc<ThreadedProducer<DeliveryErrors>>,
@@ -35,7 +35,7 @@ pub struct KafkaDeadLetters {
 }
 
 impl KafkaDeadLetters {
-    /// Sends to `topic` on `brokers`.
+    /// Creates a producer for `topic` on `brokers`.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -43,7 +43,7 @@ impl KafkaDeadLetters {
         let producer = client::base_config(brokers)
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
-            // Kafka that is away delays dead letters; it does not lose them.
+            // While Kafka is unreachable, dead letters are delayed and not lost.
             .set("message.timeout.ms", "0")
             .create_with_context(DeliveryErrors::default())
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka producer: {error}")))?;
@@ -112,7 +112,7 @@ impl DeadLetterSink for KafkaDeadLetters {
                 Ok(()) => break,
                 Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.is_requested() => {
                     if outage.should_report() {
-                        warn!(topic = &*self.topic, "waiting for Kafka to take dead letters; reading waits too");
+                        warn!(topic = &*self.topic, "waiting for Kafka to store dead letters; reading waits too");
                     }
                 }
                 Err(error) => return Err(self.send_failure(&error)),

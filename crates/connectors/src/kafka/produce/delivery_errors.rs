@@ -1,4 +1,4 @@
-//! What became of the records a producer sent: Kafka answers later, and only a callback hears it.
+//! Records that Kafka refused: it answers after sending, to a callback.
 
 use std::sync::OnceLock;
 
@@ -7,14 +7,14 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 
-/// Remembers the first record that Kafka refused.
+/// The first error of a delivery; later ones add nothing.
 #[derive(Debug, Default)]
 pub(super) struct DeliveryErrors {
     first: OnceLock<KafkaError>,
 }
 
 impl DeliveryErrors {
-    /// Why a record was refused, if one was.
+    /// Returns why a record was refused, if one was.
     pub(super) fn first_error(&self) -> Option<&KafkaError> {
         self.first.get()
     }
@@ -27,7 +27,7 @@ impl ProducerContext for DeliveryErrors {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            // Only the first is told; a later one has nothing to add.
+            // Fails for all errors but the first.
             let _ = self.first.set(error.clone());
         }
     }

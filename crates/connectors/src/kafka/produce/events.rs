@@ -1,4 +1,4 @@
-//! Sending events to a topic, for the generator and the demo.
+//! Sending generated events to a topic.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use windrow_engine::{Halt, StopSignal};
 use super::delivery_errors::DeliveryErrors;
 use crate::kafka::client;
 
-/// Sends keyed records; the key decides the partition as Kafka's own clients do it (murmur2).
+/// Sends keyed records; the key decides the partition as in Kafka's own clients (murmur2).
 pub struct EventProducer {
     producer: ThreadedProducer<DeliveryErrors>,
     brokers: String,
@@ -18,7 +18,7 @@ pub struct EventProducer {
 }
 
 impl EventProducer {
-    /// A producer for `topic` on `brokers`.
+    /// Creates a producer for `topic` on `brokers`.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -33,7 +33,7 @@ impl EventProducer {
         Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned(), stop })
     }
 
-    /// Hands one record over, waiting while the send buffer is full and nobody asks to stop.
+    /// Queues one record. Waits while the send buffer is full and no stop is requested.
     ///
     /// # Errors
     /// When Kafka cannot take it, or refused an earlier one.
@@ -51,13 +51,13 @@ impl EventProducer {
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => return Ok(()), // nobody waits for it
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => return Ok(()), // a stopped generator drops the record
                 Err((error, _)) => return Err(self.send_failure(&error)),
             }
         }
     }
 
-    /// Waits until everything handed over has been taken by Kafka.
+    /// Waits until Kafka has stored every record.
     ///
     /// # Errors
     /// When that takes longer than `patience`, or Kafka refused a record.

@@ -1,6 +1,6 @@
-//! The consumer that records come through: it reads what it is told to, and belongs to no group.
+//! The consumer that records come through. It belongs to no group.
 //!
-//! Owns: which partitions are read, and where. Does not own: who decides that (the group, or a fixed share).
+//! Owns: which partitions are read, and where. Does not own: the decision, which is the group's or the job's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,13 +23,13 @@ use crate::kafka::topic::partition_bounds::{self, PartitionBounds};
 pub(super) struct RecordConsumer {
     consumer: BoundedCloseConsumer<LoggingContext>,
     topic: String,
-    /// The partitions being read, and what is known of their progress.
+    /// Where reading stands in each partition.
     pub(super) progress: ReadProgress,
     reading: BTreeSet<Partition>,
 }
 
 impl RecordConsumer {
-    /// A reader of nothing yet.
+    /// Creates a consumer without partitions.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -50,12 +50,12 @@ impl RecordConsumer {
         self.consumer.poll(wait)
     }
 
-    /// What Kafka holds of `partitions` now.
+    /// Returns which offsets of `partitions` Kafka holds.
     pub(super) fn fetch_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, PartitionBounds> {
         partition_bounds::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
     }
 
-    /// Starts reading `partitions`, each at its offset in `starts`, or by `start` where it has none there.
+    /// Starts reading `partitions`, each at its offset in `starts`, or at `start` where it has none there.
     pub(super) fn start_reading(
         &mut self,
         partitions: &[Partition],
@@ -77,7 +77,7 @@ impl RecordConsumer {
         Ok(())
     }
 
-    /// Stops reading those of `partitions` that are read.
+    /// Stops reading `partitions`; those that are not read are ignored.
     pub(super) fn stop_reading(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
@@ -89,7 +89,7 @@ impl RecordConsumer {
         if list.count() == 0 { Ok(()) } else { self.consumer.incremental_unassign(&list) }
     }
 
-    /// Goes on at `offset`. (Not by `seek`, which librdkafka refuses for a partition whose offset was lost.)
+    /// Continues `partition` at `offset`. (Not by `seek`, which librdkafka refuses for a partition whose offset was lost.)
     pub(super) fn restart_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
         self.stop_reading(&[partition])?;
         self.start_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)

@@ -1,7 +1,7 @@
-//! What Kafka says of a topic, its id among it: the one call of librdkafka that `rdkafka` does not wrap.
+//! A topic's partitions and id, through DescribeTopics: the one call of librdkafka that `rdkafka` does not wrap.
 //!
 //! A topic that is deleted and created again keeps its name, not its id (KIP-516). Owns: all unsafe code of this crate.
-//! Invariant: whatever librdkafka hands out is freed once, and nothing borrowed from an event outlives it.
+//! Invariant: every object of librdkafka is freed once, and nothing borrowed from an event outlives it.
 //! Why not wait for `rdkafka` to wrap it: `docs/adr/0011-topic-identity.md`.
 
 #![allow(unsafe_code)] // DescribeTopics exists only as a C function
@@ -18,18 +18,18 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 use windrow_engine::Partition;
 
-/// How much longer than the request the answer is waited for: it comes in any case, if only to say that time is up.
+/// How much longer than the request timeout to wait: librdkafka always answers, if only that time is up.
 const ANSWER_TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
-/// A topic as it is now.
+/// What Kafka tells about a topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TopicMetadata {
     pub(crate) partition_count: Partition,
-    /// As Kafka's tools print it; `None` where the broker is too old (before 2.8) to have ids.
+    /// In base64, as Kafka's tools print it; `None` where the broker is too old (before 2.8) to have ids.
     pub(crate) id: Option<String>,
 }
 
-/// Something of librdkafka's that has to be given back.
+/// An object of librdkafka that must be freed.
 struct LibrdkafkaObject<T> {
     pointer: NonNull<T>,
     free: unsafe extern "C" fn(*mut T),
@@ -47,13 +47,13 @@ impl<T> LibrdkafkaObject<T> {
 
 impl<T> Drop for LibrdkafkaObject<T> {
     fn drop(&mut self) {
-        // SAFETY: every `Owned` is made from a fresh result of librdkafka and the function that its documentation names
-        // for giving that back; nothing else frees it.
+        // SAFETY: every `LibrdkafkaObject` is made from a fresh result of librdkafka and the function that librdkafka's
+        // documentation names for freeing it; nothing else frees it.
         unsafe { (self.free)(self.pointer.as_ptr()) }
     }
 }
 
-/// Asks the brokers of `client` about `topic`, for at most about `patience`.
+/// Asks the brokers of `client` to describe `topic`, for at most about `timeout`.
 ///
 /// # Errors
 /// Kafka's or librdkafka's reason: an unknown topic, a refusal, no answer in time.
@@ -67,18 +67,18 @@ pub(crate) fn describe_topic<C: ClientContext>(
     read_description(&event)
 }
 
-/// The answer to DescribeTopics, or `None` when there is none.
+/// Returns the answer to DescribeTopics, or `None` when there is none in time.
 fn request_description<C: ClientContext>(
     client: &Client<C>,
     topic: &CStr,
-    patience: Duration,
+    timeout: Duration,
 ) -> Option<LibrdkafkaObject<ffi::rd_kafka_event_t>> {
     let rk = client.native_ptr();
     let millis = |time: Duration| c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX);
     let mut names: [*const c_char; 1] = [topic.as_ptr()];
-    // SAFETY: `rk` is valid while `client` is borrowed. The three objects are new and freed by their guards; the names
+    // SAFETY: `rk` is valid while `client` is borrowed. The three objects are new and freed by their wrappers; the names
     // are copied by `of_topic_names`, the options and the collection by `DescribeTopics`. Refused timeouts leave the
-    // options as they were. A queue may be given back while its answer is under way: librdkafka counts references.
+    // options as they were. A queue may be freed while its answer is pending: librdkafka counts references.
     unsafe {
         let queue = LibrdkafkaObject::new(ffi::rd_kafka_queue_new(rk), ffi::rd_kafka_queue_destroy)?;
         let collection = LibrdkafkaObject::new(
@@ -90,14 +90,9 @@ fn request_description<C: ClientContext>(
             ffi::rd_kafka_AdminOptions_destroy,
         )?;
         let mut why: [c_char; 256] = [0; 256];
-        ffi::rd_kafka_AdminOptions_set_request_timeout(
-            options.pointer(),
-            millis(patience),
-            why.as_mut_ptr(),
-            why.len(),
-        );
+        ffi::rd_kafka_AdminOptions_set_request_timeout(options.pointer(), millis(timeout), why.as_mut_ptr(), why.len());
         ffi::rd_kafka_DescribeTopics(rk, collection.pointer(), options.pointer(), queue.pointer());
-        let event = ffi::rd_kafka_queue_poll(queue.pointer(), millis(patience + ANSWER_TIMEOUT_MARGIN));
+        let event = ffi::rd_kafka_queue_poll(queue.pointer(), millis(timeout + ANSWER_TIMEOUT_MARGIN));
         LibrdkafkaObject::new(event, ffi::rd_kafka_event_destroy)
     }
 }

@@ -1,4 +1,4 @@
-//! Looking at a topic before workers start: is Kafka there, does the topic exist, how many partitions, where do they end.
+//! Looks a topic up before workers start: whether Kafka is reachable and the topic exists, and where its partitions end.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,37 +8,38 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
-use windrow_engine::{Halt, Partition, PartitionOffsets, StopSignal};
+use windrow_engine::{Halt, Partition, PartitionOffsets, RetryBackoff, StopSignal};
 
 use super::description::{self, TopicMetadata};
 use crate::kafka::client;
+use crate::kafka::fault::error_class;
 use crate::kafka::outage::OutageReporter;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT_MIN: Duration = Duration::from_millis(500);
-/// How long Kafka may take to tell a topic's id, having told everything else.
+/// How long Kafka may take to answer with a topic's id, after it answered everything else.
 const ID_TIMEOUT: Duration = Duration::from_secs(1);
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 
-/// What is known of a topic.
+/// What tells a topic from others of the same name.
 #[derive(Clone, Debug)]
 pub struct TopicIdentity {
     /// Its name.
     pub name: String,
-    /// Number of its partitions, numbered from 0.
+    /// Number of its partitions; they are numbered from 0.
     pub partition_count: Partition,
-    /// Its id, which no other topic ever has, also not one of the same name; in base64, as Kafka's tools print it.
+    /// Its id, which differs between topics of the same name; in base64, as Kafka's tools print it.
     /// `None` where the broker is too old (before 2.8) to have ids.
     pub id: Option<String>,
 }
 
-/// Waits until Kafka at `brokers` answers and has topic `name`, and creates the topic where it does not exist and the
-/// broker allows that. `None` when a stop was requested meanwhile.
+/// Waits until Kafka at `brokers` answers and has topic `name`. Creates the topic where it does not exist and the broker
+/// allows that. Returns `None` when a stop was requested meanwhile.
 ///
 /// # Errors
-/// [`Halt::NotReachable`] when Kafka is not there within `timeout`; [`Halt::Input`] when there is no such topic and it
-/// cannot be created; [`Halt::Refused`] when Kafka does not let us look at it.
+/// [`Halt::NotReachable`] when Kafka does not answer within `timeout`; [`Halt::Input`] when there is no such topic and it
+/// cannot be created; [`Halt::Refused`] when Kafka denies access to it.
 pub fn wait_for_topic(
     brokers: &str,
     name: &str,
@@ -50,22 +51,22 @@ pub fn wait_for_topic(
         .map_err(|error| Halt::Input(format!("`source.kafka.brokers = \"{brokers}\"` cannot be used: {error}")))?;
     let started = Instant::now();
     let mut outage = OutageReporter::default();
-    let mut backoff = BACKOFF_MIN;
+    let mut backoff = RetryBackoff::new(RETRY_DELAY_MIN, RETRY_DELAY_MAX);
     let mut created = false;
     while !stop.is_requested() {
         let left = timeout.map_or(REQUEST_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
         match look_up_topic(&consumer, name, left.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT)) {
             Ok(TopicMetadata { partition_count: partitions, id }) => {
                 if outage.take_recovery() {
-                    info!(brokers, "Kafka is there");
+                    info!(brokers, "Kafka is reachable");
                 }
                 return Ok(Some(TopicIdentity { name: name.to_owned(), partition_count: partitions, id }));
             }
-            Err(TopicLookupError::Missing) if created => {} // the brokers are still telling each other
+            Err(TopicLookupError::Missing) if created => {} // the brokers do not all know it yet
             Err(TopicLookupError::Missing) => {
                 create_topic(brokers, name)?;
                 created = true;
-                backoff = BACKOFF_MIN;
+                backoff.reset();
             }
             Err(TopicLookupError::Refused(why)) => {
                 return Err(Halt::Refused(format!("Kafka at {brokers} does not show topic `{name}`: {why}")));
@@ -85,8 +86,7 @@ pub fn wait_for_topic(
                 }
             }
         }
-        thread::sleep(backoff);
-        backoff = (backoff * 2).min(BACKOFF_MAX);
+        thread::sleep(backoff.next_delay());
     }
     Ok(None)
 }
@@ -103,21 +103,24 @@ fn look_up_topic(consumer: &BaseConsumer, name: &str, timeout: Duration) -> Resu
             Err(TopicLookupError::Missing)
         }
         Ok(partitions) => Ok(TopicMetadata { partition_count: partitions, id: fetch_topic_id(consumer, name) }),
-        Err(code) if is_refusal(code) => Err(TopicLookupError::Refused(code.to_string())),
+        Err(code) if !error_class(code).may_retry() => Err(TopicLookupError::Refused(code.to_string())),
         Err(code) => Err(TopicLookupError::NotReachable(code.to_string())),
     }
 }
 
-/// The topic's id, where there is one. The mock broker has none and does not even answer.
+/// Returns the topic's id, where it has one. The mock broker has no ids and does not answer.
 fn fetch_topic_id(consumer: &BaseConsumer, name: &str) -> Option<String> {
     let id = description::describe_topic(consumer.client(), name, ID_TIMEOUT).ok().and_then(|described| described.id);
     if id.is_none() {
-        info!(topic = name, "Kafka does not tell the topic's id; were it created anew, that would not be noticed");
+        info!(
+            topic = name,
+            "Kafka does not report the topic's id: a topic created again with the same name would go unnoticed"
+        );
     }
     id
 }
 
-/// How many partitions `name` has.
+/// Returns how many partitions topic `name` has.
 pub(crate) fn fetch_partition_count<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     name: &str,
@@ -132,17 +135,6 @@ pub(crate) fn fetch_partition_count<C: ConsumerContext>(
         None => Ok(Partition::try_from(topic.partitions().len()).unwrap_or(Partition::MAX)),
         Some(error) => Err(error.into()),
     }
-}
-
-/// Errors that time does not mend.
-fn is_refusal(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::InvalidTopic
-    )
 }
 
 fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
@@ -170,10 +162,10 @@ fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
 }
 
 impl TopicIdentity {
-    /// The offset after the last record of each partition, as of now.
+    /// Returns the present end offset of each partition.
     ///
     /// # Errors
-    /// When Kafka cannot be asked.
+    /// When Kafka does not answer.
     pub fn fetch_end_offsets(&self, brokers: &str) -> Result<PartitionOffsets, Halt> {
         let failed = |error: KafkaError| {
             Halt::NotReachable(format!("cannot ask Kafka at {brokers} where topic `{}` ends: {error}", self.name))

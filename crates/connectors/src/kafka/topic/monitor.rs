@@ -1,8 +1,8 @@
-//! Whether the topic is still the one the job began with.
+//! Checks that the topic is still the one that the job began with.
 //!
-//! Offsets mean records only within one topic: one that was deleted and created again has the same name and other
-//! records. And a partition means users only while their number stays: where one is added, keys move.
-//! Owns: the comparison, and how long a topic may be missing. Does not own: how often it is made.
+//! An offset identifies a record only within one topic: a topic that was deleted and created again has the same name and
+//! other records. A partition holds the same users only while the number of partitions stays: when one is added, keys move.
+//! Owns: the comparison, and how long a topic may be missing. Does not own: how often to check.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,12 +19,12 @@ use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
 use crate::outage::Reachability;
 
-/// How long one look may take; a Kafka that does not answer by then says nothing about the topic.
+/// How long one request may take; without an answer the topic counts as unchanged.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a topic may be missing before it counts as deleted: brokers learn of each other's changes one by one.
+/// How long a topic may be missing before it counts as deleted: metadata reaches brokers one by one.
 const MISSING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Watches one topic. Threads may share it.
+/// Checks one topic, and whether Kafka is reachable. Threads may share it.
 pub struct TopicMonitor {
     expected: TopicIdentity,
     consumer: BaseConsumer<LoggingContext>,
@@ -33,26 +33,35 @@ pub struct TopicMonitor {
     end_offsets: Mutex<PartitionOffsets>,
 }
 
+/// What to do when the topic has more partitions than the job began with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PartitionGrowth {
+    /// Log it: the user accepts that windows open at that moment are split.
+    Accept,
+    /// Halt the job.
+    Refuse,
+}
+
+/// What the last check found.
 struct TopicObservation {
-    /// More than this many partitions are too many; `None` where any number is accepted.
+    /// The most partitions that are accepted; `None` where any number is.
     partition_limit: Option<Partition>,
-    /// The number last seen.
+    /// The number found by the last check.
     partition_count: Partition,
     missing_since: Option<Instant>,
 }
 
 impl TopicMonitor {
-    /// A guard that compares with `topic`, which may be what a checkpoint says of it. Where `accept_partitions`, more
-    /// partitions than `topic` has are only mentioned.
+    /// Creates a monitor that compares with `topic`, which may come from a checkpoint.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(topic: &TopicIdentity, brokers: &str, accept_partitions: bool) -> Result<Self, Halt> {
+    pub fn new(topic: &TopicIdentity, brokers: &str, growth: PartitionGrowth) -> Result<Self, Halt> {
         let consumer = client::base_config(brokers)
             .create_with_context(LoggingContext)
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
         let seen = TopicObservation {
-            partition_limit: (!accept_partitions).then_some(topic.partition_count),
+            partition_limit: (growth == PartitionGrowth::Refuse).then_some(topic.partition_count),
             partition_count: topic.partition_count,
             missing_since: None,
         };
@@ -66,12 +75,12 @@ impl TopicMonitor {
         })
     }
 
-    /// Looks at the topic again; takes at most some 2 s. A Kafka that does not answer is no reason to halt.
+    /// Checks the topic; takes at most about 2 s. An unreachable Kafka is no error.
     ///
     /// # Errors
     /// [`Halt::TopicRecreated`], [`Halt::PartitionsAdded`], or [`Halt::Input`] where the topic has been gone for 10 s.
     pub fn check(&self) -> Result<(), Halt> {
-        // What the client reports of itself is of no interest here, but must not pile up.
+        // The client's own events are of no interest here, but must not pile up.
         while self.consumer.poll(Duration::ZERO).is_some() {}
         let name = &self.expected.name;
         let described = if self.expected.id.is_some() {
@@ -95,8 +104,8 @@ impl TopicMonitor {
         }
     }
 
-    /// Asks Kafka where the topic's partitions end: one request to each broker, and some seconds where none answers. What it
-    /// does not tell stays as it was.
+    /// Asks Kafka where the topic's partitions end, with one request to each broker. Takes some seconds where none answers;
+    /// offsets that Kafka does not report stay as they were.
     pub fn refresh_end_offsets(&self) {
         let partitions: Vec<Partition> = (0..self.partition_count()).collect();
         let found =
@@ -104,25 +113,25 @@ impl TopicMonitor {
         self.end_offsets.lock().unwrap_or_else(PoisonError::into_inner).extend(found.unwrap_or_default());
     }
 
-    /// How many partitions the topic had when it was looked at last.
+    /// Returns the number of partitions found by the last check.
     #[must_use]
     pub fn partition_count(&self) -> Partition {
         self.observation.lock().unwrap_or_else(PoisonError::into_inner).partition_count
     }
 
-    /// Where partitions ended when that was asked last.
+    /// Returns the end offsets found by the last [`Self::refresh_end_offsets`].
     #[must_use]
     pub fn end_offsets(&self) -> PartitionOffsets {
         self.end_offsets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether Kafka answers. Found out by [`Self::add_fence_check`], and by those who read and write.
+    /// Returns whether Kafka is reachable, as [`Self::check`] and the sources found out.
     #[must_use]
     pub fn reachability(&self) -> &Reachability {
         &self.reachability
     }
 
-    /// The check as a function, for those that know nothing of Kafka.
+    /// Returns the check as a function, for callers that do not depend on Kafka.
     #[must_use]
     pub fn to_check_fn(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
         let guard = Arc::clone(self);
@@ -132,7 +141,7 @@ impl TopicMonitor {
     fn compare_metadata(&self, described: &TopicMetadata) -> Result<(), Halt> {
         let mut seen = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.missing_since.take().is_some() {
-            info!(topic = self.expected.name, "the topic is there again");
+            info!(topic = self.expected.name, "the topic exists again");
         }
         let name = &self.expected.name;
         if let (Some(known), Some(found)) = (&self.expected.id, &described.id)
@@ -169,7 +178,7 @@ impl TopicMonitor {
     fn handle_missing_topic(&self) -> Result<(), Halt> {
         let mut seen = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
         let since = *seen.missing_since.get_or_insert_with(|| {
-            warn!(topic = self.expected.name, "the topic is not there");
+            warn!(topic = self.expected.name, "the topic does not exist");
             Instant::now()
         });
         if since.elapsed() < MISSING_TIMEOUT {

@@ -1,4 +1,4 @@
-//! Where partitions begin and end in Kafka now, and positions that lie outside.
+//! Where partitions begin and end in Kafka, and positions that lie outside.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use windrow_spec::{KafkaSourceSpec as Settings, LostOffsetPolicy};
 
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What Kafka holds of one partition.
+/// The offsets of one partition that Kafka holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PartitionBounds {
     /// The offset of the oldest record still kept.
     pub(crate) first: Offset,
-    /// The offset behind the newest.
+    /// The offset behind the newest record.
     pub(crate) end: Offset,
 }
 
-/// The edges of `partitions`; those that Kafka does not tell are absent. Two requests to each broker, however many
-/// partitions there are.
+/// Returns the bounds of `partitions`, with two requests to each broker. Partitions whose leader does not answer are
+/// absent.
 pub(crate) fn fetch_partition_bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -39,7 +39,7 @@ pub(crate) fn fetch_partition_bounds<C: ConsumerContext>(
         .collect()
 }
 
-/// Where `partitions` end, as far as Kafka tells within `patience`.
+/// Returns where `partitions` end, as far as Kafka answers within `timeout`.
 pub(crate) fn fetch_end_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -49,17 +49,17 @@ pub(crate) fn fetch_end_offsets<C: ConsumerContext>(
     fetch_offsets(consumer, topic, partitions, KafkaOffset::End, timeout)
 }
 
-/// One edge of `partitions`. Looked up by time, where two times stand for the edges.
+/// Returns one bound of `partitions`. It is looked up by time, where two special times stand for the bounds.
 fn fetch_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[Partition],
-    edge: KafkaOffset,
+    bound: KafkaOffset,
     timeout: Duration,
 ) -> Option<PartitionOffsets> {
     let mut list = TopicPartitionList::new();
     for &partition in partitions {
-        list.add_partition_offset(topic, partition, edge).ok()?;
+        list.add_partition_offset(topic, partition, bound).ok()?;
     }
     let found = consumer.offsets_for_times(list, timeout).ok()?;
     let known = found.elements().into_iter().filter_map(|element| match (element.error(), element.offset()) {
@@ -74,10 +74,10 @@ impl PartitionBounds {
         (self.first..=self.end).contains(&position)
     }
 
-    /// Where a partition goes on whose next record would have been at `position`, which is not in Kafka.
+    /// Returns where reading of a partition continues whose next offset `position` is not in Kafka.
     ///
     /// # Errors
-    /// [`Halt::LostOffset`], unless the pipeline file says to go on.
+    /// [`Halt::LostOffset`], unless the pipeline file accepts the loss.
     pub(crate) fn replacement_offset(
         self,
         position: Offset,

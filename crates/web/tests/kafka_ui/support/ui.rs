@@ -10,7 +10,7 @@ pub(crate) struct KafkaUiServer {
 
 impl KafkaUiServer {
     pub(crate) async fn start(brokers: &str) -> Self {
-        // reqwest is built without one; whoever is first installs it for all tests.
+        // reqwest is built without a provider; the first test installs it for all.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));

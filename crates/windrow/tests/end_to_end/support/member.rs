@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windrow_connectors::kafka::{TopicIdentity, TopicMonitor, wait_for_topic};
+use windrow_connectors::kafka::{PartitionGrowth, TopicIdentity, TopicMonitor, wait_for_topic};
 use windrow_engine::StopSignal;
 use windrow_spec::KafkaSourceSpec as Settings;
 
@@ -23,5 +23,7 @@ pub(crate) fn await_test_topic(kafka: &TestKafka, topic: &str) -> TopicIdentity 
 }
 
 pub(crate) fn create_topic_guard(kafka: &TestKafka, name: &str) -> Arc<TopicMonitor> {
-    Arc::new(TopicMonitor::new(&await_test_topic(kafka, name), &kafka.brokers, false).expect("a guard"))
+    Arc::new(
+        TopicMonitor::new(&await_test_topic(kafka, name), &kafka.brokers, PartitionGrowth::Refuse).expect("a guard"),
+    )
 }

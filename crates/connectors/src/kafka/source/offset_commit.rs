@@ -1,0 +1,52 @@
+//! Committing offsets, in bounded time while Kafka is unreachable.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use windrow_engine::CommitWait;
+
+use crate::kafka::call_timeout::run_with_timeout;
+
+/// How long a commit may take that waits for an answer.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What became of a commit.
+pub(super) enum CommitOutcome {
+    /// Kafka stored the offsets; a commit in the background was sent.
+    Committed,
+    Failed(KafkaError),
+    TimedOut,
+}
+
+impl fmt::Display for CommitOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Committed => f.write_str("committed"),
+            Self::Failed(error) => error.fmt(f),
+            Self::TimedOut => write!(f, "no answer within {} s", COMMIT_TIMEOUT.as_secs()),
+        }
+    }
+}
+
+/// Commits `offsets` in the name of `consumer`. Waits for an answer at most [`COMMIT_TIMEOUT`], if at all.
+pub(super) fn commit_offsets<C: ConsumerContext + 'static>(
+    consumer: Arc<BaseConsumer<C>>,
+    offsets: TopicPartitionList,
+    wait: CommitWait,
+) -> CommitOutcome {
+    let result = match wait {
+        CommitWait::AwaitAnswer => {
+            run_with_timeout(COMMIT_TIMEOUT, move || consumer.commit(&offsets, CommitMode::Sync))
+        }
+        CommitWait::Background => Some(consumer.commit(&offsets, CommitMode::Async)),
+    };
+    match result {
+        Some(Ok(())) => CommitOutcome::Committed,
+        Some(Err(error)) => CommitOutcome::Failed(error),
+        None => CommitOutcome::TimedOut,
+    }
+}
