@@ -1,4 +1,4 @@
-//! Kafka that is not there, or goes away, or comes back.
+//! Kafka that is unreachable, becomes so, or recovers.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use windrow_test_support::kafka::OutgoingRecord;
 use windrow_test_support::kafka_or_skip;
 
-use crate::support::gate::SwitchableProxy;
+use crate::support::proxy::SwitchableProxy;
 use crate::support::ui::{KafkaUiServer, read_error};
 
 const PATHS: [&str; 6] =
@@ -25,7 +25,7 @@ async fn without_kafka_every_answer_says_so_soon() {
             let (status, said) = ui.get_error(path).await;
             assert!(status == 503 && said.contains(why) && said.contains(brokers), "{path}: {status} {said}");
             if brokers == &silent_address {
-                break; // each takes seconds
+                break; // every path takes seconds
             }
         }
         assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
@@ -51,19 +51,19 @@ async fn what_is_not_kafka_is_told_apart() {
     assert!(status == 502 && said.contains("is not Kafka"), "{status} {said}");
 }
 
-/// The same server answers again as soon as Kafka does.
+/// The same server answers again as soon as Kafka answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_recovers_when_kafka_comes_back() {
     let kafka = kafka_or_skip!();
     let topic = kafka.create_topic(1, &[]);
     kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
-    let gate = SwitchableProxy::start(&kafka.brokers).await;
-    let ui = KafkaUiServer::start(&gate.address).await;
+    let proxy = SwitchableProxy::start(&kafka.brokers).await;
+    let ui = KafkaUiServer::start(&proxy.address).await;
     assert_eq!(ui.get_json(&format!("/api/topics/{topic}")).await["records"], 1);
-    gate.close();
+    proxy.close();
     let (status, said) = ui.get_error(&format!("/api/topics/{topic}")).await;
-    assert!(status == 503 && said.contains(&gate.address), "{status} {said}");
-    gate.open();
+    assert!(status == 503 && said.contains(&proxy.address), "{status} {said}");
+    proxy.open();
     assert_eq!(ui.get_json(&format!("/api/topics/{topic}")).await["records"], 1);
     assert_eq!(ui.get_json(&format!("/api/topics/{topic}/messages")).await["records"][0]["value"]["text"], "v");
 }

@@ -33,7 +33,7 @@ async fn a_group_without_members_has_offsets_and_lag() {
             {"topic": topic, "partition": 1, "committed": 4, "first": 0, "end": 4, "lag": 0, "member": none, "client": none, "host": none},
         ])
     );
-    // The topic goes, the offsets do not always: nothing may break.
+    // Committed offsets may outlive their topic: every answer must still work.
     kafka.delete_topic(&topic);
     ui.get_json("/api/groups").await;
 }
@@ -81,7 +81,7 @@ async fn a_group_that_is_not_there_is_404() {
     assert_eq!(ui.get_error("/api/groups/no%2Fsuch").await, (404, "there is no group `no/such`".to_owned()));
 }
 
-/// Looking at records leaves no trace among the groups.
+/// Reading records creates no group.
 #[tokio::test(flavor = "multi_thread")]
 async fn looking_leaves_no_group_behind() {
     let kafka = kafka_or_skip!();

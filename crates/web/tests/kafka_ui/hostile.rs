@@ -43,7 +43,7 @@ async fn markup_in_a_record_is_text() {
     }
 }
 
-/// Memory for what is shown is bounded by the page, not by the records: thousands of headers are only counted.
+/// The page bounds the memory, not the record: thousands of headers are only counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_headers_are_counted_and_the_first_are_shown() {
     let kafka = kafka_or_skip!();
@@ -66,7 +66,7 @@ async fn a_header_name_that_is_not_text_does_no_harm() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[]);
-    // No client for Rust sends such a name; it is made from one of the same length, in the bytes of another protocol user.
+    // No Rust client sends such a name, so the test replaces a name of the same length in the encoded bytes.
     crate::support::raw::produce_with_header_name(&kafka.brokers, &topic, b"\xff\xfe");
     let page = ui.get_json(&format!("/api/topics/{topic}/messages?contains=after")).await;
     let record = &page["records"][0];
@@ -76,7 +76,7 @@ async fn a_header_name_that_is_not_text_does_no_harm() {
     );
 }
 
-/// Every file that a page asks for is served, as what it is; everything it asks for is listed in it.
+/// Every file that a page needs is served with its content type; modules list all their imports.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_and_their_files_are_served() {
     let ui = KafkaUiServer::start("127.0.0.1:1").await;

@@ -1,4 +1,4 @@
-//! The Kafka UI's JSON on a real Apache Kafka (`WINDROW_TEST_KAFKA=host:port`): what scripts get, and so what pages show.
+//! The Kafka UI's JSON on a real Apache Kafka (`WINDROW_TEST_KAFKA=host:port`): what scripts and pages get.
 
 // Helpers of tests fail and report as tests do.
 #![allow(clippy::panic, clippy::print_stdout)]

@@ -60,12 +60,12 @@ async fn newest_and_oldest_merge_partitions_by_time_and_page_on() {
     let second = ui.get_json(&format!("{path}?after={}&limit=60", first["newer"].as_str().expect("positions"))).await;
     let forwards: Vec<&str> = record_texts(&first).into_iter().chain(record_texts(&second)).collect();
     assert_eq!(forwards, texts, "every record once, oldest first");
-    // And back again from where the second page began.
+    // Back from where the second page began.
     let back = ui.get_json(&format!("{path}?before={}&limit=1", second["older"].as_str().expect("positions"))).await;
     assert_eq!(record_texts(&back), ["record 59"]);
 }
 
-/// Pages are read piece by piece; here most pieces are of one partition, which was read before.
+/// Pages are read piece by piece; here most pieces belong to one partition that was read before.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_many_pieces_are_read_without_a_standstill() {
     let kafka = kafka_or_skip!();
@@ -212,7 +212,7 @@ async fn of_large_records_the_beginning_is_shown_and_on_request_all() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_topic(1, &[("max.message.bytes", "8000000")]);
-    // Five megabytes that are five kilobytes on the wire: what is unpacked counts.
+    // Five megabytes that compress to five kilobytes: the unpacked size counts.
     let large = format!("{}end", "0123456789".repeat(500_000));
     let large_record = OutgoingRecord::at(0, 1, &large);
     kafka.produce_with_settings(
@@ -259,7 +259,7 @@ async fn a_search_finds_text_in_keys_values_and_headers() {
     assert_eq!(record_places(&oldest), [(0, 5), (0, 1_250)]);
 }
 
-/// Looking through a lot happens bit by bit: each answer says how far it came.
+/// A long search takes several requests: each answer says how far it came.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_runs_out_of_time_goes_on_where_it_stopped() {
     let kafka = kafka_or_skip!();
@@ -282,7 +282,7 @@ async fn a_search_that_runs_out_of_time_goes_on_where_it_stopped() {
     assert_eq!((record_places(&page), &page["ended"]), (vec![(0, 0)], &"edge".into()));
 }
 
-/// A batch that librdkafka does not unpack: the page says where, and what lies behind can be read.
+/// The page names the batch that librdkafka does not unpack, and the records behind it are readable.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_unpacks_to_too_much_is_told() {
     let kafka = kafka_or_skip!();

@@ -1,4 +1,4 @@
-//! Questions that make no sense. No Kafka is asked.
+//! Invalid requests, which are answered without Kafka.
 
 use crate::support::ui::KafkaUiServer;
 

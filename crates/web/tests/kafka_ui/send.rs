@@ -33,7 +33,7 @@ async fn a_record_is_written_and_the_answer_says_where() {
     );
 }
 
-/// The key decides the partition as with other producers: murmur2 of "111" modulo 4.
+/// The key decides the partition as in other producers: murmur2 modulo the number of partitions.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_decides_the_partition() {
     let kafka = kafka_or_skip!();

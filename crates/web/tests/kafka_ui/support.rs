@@ -1,7 +1,7 @@
-//! What the tests share: a server over a real Kafka, and the records in it.
+//! What the tests share: a server over a real Kafka.
 
-pub(crate) mod gate;
-pub(crate) mod own_kafka;
+pub(crate) mod dedicated_kafka;
+pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod ui;
 

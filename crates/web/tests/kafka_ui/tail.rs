@@ -8,11 +8,11 @@ use tokio::time::{sleep, timeout};
 use windrow_test_support::kafka::{OutgoingRecord, TestKafka};
 use windrow_test_support::kafka_or_skip;
 
-use crate::support::gate::SwitchableProxy;
-use crate::support::own_kafka::{DedicatedKafka, free_port};
+use crate::support::dedicated_kafka::{DedicatedKafka, free_port};
+use crate::support::proxy::SwitchableProxy;
 use crate::support::ui::KafkaUiServer;
 
-/// What is said in the `data:` lines, one after the other.
+/// The `data:` lines of server-sent events, in order.
 struct EventStream {
     body: futures_util::stream::BoxStream<'static, Vec<u8>>,
     read: String,
@@ -81,7 +81,7 @@ async fn of_a_flood_the_number_is_told() {
     assert!(left_out > 0);
 }
 
-/// A visitor who goes away frees the place: the limit is for those who are there.
+/// A closed connection no longer counts towards the limit of followers.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_goes_away_makes_room() {
     let kafka = kafka_or_skip!();
@@ -98,23 +98,23 @@ async fn who_goes_away_makes_room() {
     crate::support::eventually(10, "there is room again", async || ui.get_response(&path).await.status() == 200).await;
 }
 
-/// A connection that is lost for a moment is not Kafka that is away.
+/// A connection that is lost for a moment does not count as an unreachable Kafka.
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
     kafka_or_skip!();
     let port = free_port();
-    let gate = SwitchableProxy::start(&format!("127.0.0.1:{port}")).await;
-    let _own = DedicatedKafka::start(port, &gate.address);
-    let kafka = TestKafka::at(gate.address.clone());
+    let proxy = SwitchableProxy::start(&format!("127.0.0.1:{port}")).await;
+    let _kafka_process = DedicatedKafka::start(port, &proxy.address);
+    let kafka = TestKafka::at(proxy.address.clone());
     let topic = kafka.create_topic(1, &[]);
-    let ui = KafkaUiServer::start(&gate.address).await;
+    let ui = KafkaUiServer::start(&proxy.address).await;
     let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail")).await;
     events.next_event().await;
-    // Whether records come at once or after a long silence: 4 s, of which reading waits 2 s before it asks.
+    // Records come at once, or after 4 s without any; the reader checks after 2 s whether Kafka is reachable.
     for silence in [0, 10] {
-        gate.close();
+        proxy.close();
         sleep(Duration::from_millis(300)).await;
-        gate.open();
+        proxy.open();
         for _ in 0..silence {
             let event = events.next_event().await;
             assert_eq!(event["records"], serde_json::json!([]), "{event}");
@@ -122,7 +122,7 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
         kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
         eventually_read(&mut events, 1).await;
     }
-    gate.close();
+    proxy.close();
     let until = Instant::now() + Duration::from_secs(30);
     let said = loop {
         let event = events.next_event().await;
@@ -133,7 +133,7 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
         assert!(Instant::now() < until, "nothing is said");
     };
     assert!(said.contains("Kafka became unreachable") && said.contains(&topic), "{said}");
-    gate.open();
+    proxy.open();
     let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail")).await;
     assert_eq!(events.next_event().await["looked_at"], 0, "who asks again follows from the end");
 }

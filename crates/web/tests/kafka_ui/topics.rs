@@ -30,7 +30,7 @@ async fn a_topic_has_partitions_offsets_and_real_sizes() {
     assert_eq!(edges, [(0, 0, 20, 20, 1), (1, 5, 20, 15, 1), (2, 0, 0, 0, 1)]);
     assert_eq!(one["partition_list"][0]["in_sync"], serde_json::json!([1]));
 
-    // Twenty records of 10,000 bytes, uncompressed: bytes on disk, not an estimate.
+    // Twenty uncompressed records of 10,000 bytes: the size is that on disk, not an estimate.
     let bytes = |partition: usize| one["partition_list"][partition]["bytes"].as_i64().expect("bytes");
     assert!((200_000..230_000).contains(&bytes(0)), "{}", bytes(0));
     assert_eq!(bytes(2), 0);
@@ -73,7 +73,7 @@ async fn a_topic_that_is_not_there_is_404() {
     for path in ["/api/topics/no.such.topic", "/api/topics/no.such.topic/messages", "/api/topics/no.such.topic/tail"] {
         assert_eq!(ui.get_error(path).await, (404, "there is no topic `no.such.topic`".to_owned()), "{path}");
     }
-    // Looking did not create it.
+    // The requests did not create it.
     let all = ui.get_json("/api/topics").await;
     assert!(all["topics"].as_array().expect("topics").iter().all(|one| one["topic"] != "no.such.topic"));
 }

@@ -7,7 +7,7 @@ use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListO
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest, MetadataResponse, TopicName};
 
 use super::error::BrowseError;
-use super::records::PartitionPositions;
+use super::records::positions::PartitionPositions;
 use super::wire::session::{ClusterSession, topic_name};
 
 /// Stands for the end of a partition where Kafka expects a timestamp.

@@ -1,7 +1,7 @@
 //! Records for the Kafka UI: how they are read, what of them is shown, how new ones are followed, how one is sent.
 
 pub(super) mod consumer;
-mod positions;
+pub(super) mod positions;
 mod preview;
 pub(super) mod record;
 mod send;

@@ -11,10 +11,10 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes, en
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
 const VERSION: i16 = 9;
-/// Where the checksum of a batch stands, and where what it covers begins.
+/// The position of the checksum in a batch; the checksum covers everything behind it.
 const CHECKSUM: usize = 17;
 
-/// Sends a record with value `after` and a header of that name, which need not be text, to partition 0.
+/// Sends a record with value `after` and a header named `name`, which need not be text, to partition 0.
 pub(crate) fn produce_with_header_name(brokers: &str, topic: &str, name: &[u8]) {
     let stand_in = "x".repeat(name.len());
     let record = Record {

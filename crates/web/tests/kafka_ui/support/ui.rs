@@ -1,4 +1,4 @@
-//! A server of the Kafka UI's JSON, and asking it.
+//! A server of the Kafka UI's JSON, and requests to it.
 
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -23,7 +23,7 @@ impl KafkaUiServer {
         reqwest::get(format!("{}{path}", self.base)).await.expect("an answer")
     }
 
-    /// The JSON there, which must be there.
+    /// Returns the JSON at `path`, which must exist.
     pub(crate) async fn get_json(&self, path: &str) -> Value {
         let response = self.get_response(path).await;
         let status = response.status();
@@ -32,7 +32,7 @@ impl KafkaUiServer {
         serde_json::from_str(&said).expect("JSON")
     }
 
-    /// The status and the one error there.
+    /// Returns the status and the one error at `path`.
     pub(crate) async fn get_error(&self, path: &str) -> (u16, String) {
         read_error(self.get_response(path).await).await
     }
@@ -48,7 +48,7 @@ impl Drop for KafkaUiServer {
     }
 }
 
-/// The status and the one error of a refusal.
+/// Returns the status and the one error of a refused request.
 pub(crate) async fn read_error(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let body: Value = response.json().await.expect("errors are JSON");
@@ -57,7 +57,7 @@ pub(crate) async fn read_error(response: Response) -> (u16, String) {
     (status, errors[0].as_str().expect("a sentence").to_owned())
 }
 
-/// `text` as it stands in a URL.
+/// Encodes `text` for a URL.
 pub(crate) fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })

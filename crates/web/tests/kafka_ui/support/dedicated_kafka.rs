@@ -1,4 +1,4 @@
-//! A Kafka for one test alone, with its own settings; it ends with the test.
+//! A Kafka for one test, with its own settings; it stops with the test.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ pub(crate) struct DedicatedKafka {
 }
 
 impl DedicatedKafka {
-    /// Starts one that listens at `port` of this machine and tells its clients to come to `advertised`.
+    /// Starts a Kafka that listens at `port` of this machine and advertises the address `advertised` to clients.
     pub(crate) fn start(port: u16, advertised: &str) -> Self {
         let own = Self { folder: tempfile::tempdir().expect("a folder") };
         let settings = format!("advertised.listeners=PLAINTEXT://{advertised}");
@@ -34,7 +34,7 @@ impl DedicatedKafka {
 
 impl Drop for DedicatedKafka {
     fn drop(&mut self) {
-        // A panic while another unwinds would end all tests.
+        // A second panic during unwinding would abort all tests.
         let stopped = self.run_script(&["stop"], &[]);
         assert!(stopped || std::thread::panicking(), "Kafka does not stop");
     }

@@ -1,10 +1,10 @@
-//! A way to Kafka that can be shut: a Kafka that is away, and comes back.
+//! A proxy that makes Kafka unreachable, and reachable again.
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Passes connections on while it is open. Where it is shut, those there are end, and new ones end at once.
+/// Forwards connections while it is open. While it is closed, existing connections end, and new ones end at once.
 pub(crate) struct SwitchableProxy {
     pub(crate) address: String,
     open: watch::Sender<bool>,
