@@ -63,35 +63,39 @@ impl KafkaSource {
     /// When librdkafka refuses the settings.
     pub fn join_group(
         settings: &Settings,
-        guard: Arc<TopicMonitor>,
+        topic_monitor: Arc<TopicMonitor>,
         instance: Option<&str>,
         group: Option<Arc<GroupMonitor>>,
     ) -> Result<Self, Halt> {
         let member = GroupMembership::join(settings, instance, group)?;
-        Self::with_mode(settings, AssignmentMode::Group(member), instance, guard)
+        Self::with_mode(settings, AssignmentMode::Group(member), instance, topic_monitor)
     }
 
     /// Reads the partitions in `ends`, each up to its offset there.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn read_bounded(settings: &Settings, guard: Arc<TopicMonitor>, ends: PartitionOffsets) -> Result<Self, Halt> {
-        let share = AssignmentMode::Fixed { bounds: BoundedPartitions::new(ends), assignment_sent: false };
-        Self::with_mode(settings, share, None, guard)
+    pub fn read_bounded(
+        settings: &Settings,
+        topic_monitor: Arc<TopicMonitor>,
+        ends: PartitionOffsets,
+    ) -> Result<Self, Halt> {
+        let assignment = AssignmentMode::Fixed { bounds: BoundedPartitions::new(ends), assignment_sent: false };
+        Self::with_mode(settings, assignment, None, topic_monitor)
     }
 
     fn with_mode(
         settings: &Settings,
-        share: AssignmentMode,
+        assignment: AssignmentMode,
         instance: Option<&str>,
-        guard: Arc<TopicMonitor>,
+        topic_monitor: Arc<TopicMonitor>,
     ) -> Result<Self, Halt> {
         Ok(Self {
             consumer: RecordConsumer::new(settings)?,
-            assignment: share,
+            assignment,
             settings: settings.clone(),
             instance: instance.map(str::to_owned),
-            topic_monitor: guard,
+            topic_monitor,
             outage: OutageReporter::default(),
             offset_lost: false,
         })
@@ -103,19 +107,19 @@ impl KafkaSource {
             AssignmentMode::Group(member) => {
                 member.rejoin_if_requested()?;
                 let error = member.poll_error();
-                let announced = member.next_rebalance().map(|announcement| match announcement {
+                let rebalance = member.next_rebalance().map(|event| match event {
                     RebalanceEvent::Assigned(partitions) => PollOutcome::Assigned(partitions),
-                    RebalanceEvent::Revoked { partitions, lost: false } => PollOutcome::Revoked(partitions),
-                    RebalanceEvent::Revoked { partitions, lost: true } => PollOutcome::Lost(partitions),
+                    RebalanceEvent::Revoked(partitions) => PollOutcome::Revoked(partitions),
+                    RebalanceEvent::Lost(partitions) => PollOutcome::Lost(partitions),
                 });
                 if let Some(error) = error {
                     self.handle_error(&error)?;
                 }
-                Ok(announced)
+                Ok(rebalance)
             }
-            AssignmentMode::Fixed { bounds, assignment_sent: announced } => {
-                if !*announced {
-                    *announced = true;
+            AssignmentMode::Fixed { bounds, assignment_sent } => {
+                if !*assignment_sent {
+                    *assignment_sent = true;
                     return Ok(Some(PollOutcome::Assigned(bounds.partitions())));
                 }
                 if let Some(partition) = bounds.next_finished() {
@@ -201,19 +205,19 @@ impl KafkaSource {
         self.topic_monitor.check()?;
         let positions = self.consumer.progress.positions();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
-        let edges = self.consumer.fetch_bounds(&partitions);
-        if edges.is_empty() {
+        let held = self.consumer.fetch_bounds(&partitions);
+        if held.is_empty() {
             return Ok(Vec::new()); // the next poll asks again
         }
         self.offset_lost = false;
         let refused = |error: KafkaError| Halt::Refused(format!("cannot go on reading: {error}"));
         let outside = |(partition, position): (&Partition, &Offset)| {
-            let edges = edges.get(partition)?;
-            (!edges.contains(*position)).then_some((*partition, *position, *edges))
+            let held = held.get(partition)?;
+            (!held.contains(*position)).then_some((*partition, *position, *held))
         };
         let lost: Vec<_> = positions.iter().filter_map(outside).collect();
-        for &(partition, position, edges) in &lost {
-            let start = edges.replacement_offset(position, partition, &self.settings)?;
+        for &(partition, position, held) in &lost {
+            let start = held.replacement_offset(position, partition, &self.settings)?;
             self.consumer.restart_at(partition, start).map_err(refused)?;
             self.set_position(partition, start);
         }
@@ -248,22 +252,22 @@ impl Source for KafkaSource {
     fn poll(
         &mut self,
         wait: Duration,
-        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt> {
         if let Some(announcement) = self.next_announcement()? {
             return Ok(announcement);
         }
         if self.offset_lost {
-            let jumped = self.resolve_lost_offset()?;
-            if !jumped.is_empty() {
-                return Ok(PollOutcome::OffsetsSkipped(jumped));
+            let skipped = self.resolve_lost_offset()?;
+            if !skipped.is_empty() {
+                return Ok(PollOutcome::OffsetsSkipped(skipped));
             }
         }
         let mut wait = wait;
-        for handed in 0..RECORDS_PER_POLL {
+        for polls in 0..RECORDS_PER_POLL {
             match self.consumer.poll(wait) {
                 None => {
-                    let idle = if handed == 0 { PollOutcome::Idle } else { PollOutcome::Records };
+                    let idle = if polls == 0 { PollOutcome::Idle } else { PollOutcome::Records };
                     return Ok(self.next_announcement()?.unwrap_or(idle));
                 }
                 Some(Ok(message)) => {
@@ -279,7 +283,14 @@ impl Source for KafkaSource {
                     if wanted {
                         let (key, payload) = (message.key(), message.payload());
                         let timestamp_ms = message.timestamp().to_millis();
-                        each(SourceRecord { partition, offset, key, payload, timestamp_ms, unreadable_reason: None })?;
+                        on_record(SourceRecord {
+                            partition,
+                            offset,
+                            key,
+                            payload,
+                            timestamp_ms,
+                            unreadable_reason: None,
+                        })?;
                     }
                     drop(message);
                     self.set_position(partition, offset + 1);
@@ -289,7 +300,7 @@ impl Source for KafkaSource {
                         bounds.finish_partition(partition);
                     }
                 }
-                Some(Err(error)) if is_unreadable_batch(&error) => self.skip_unreadable_batches(each)?,
+                Some(Err(error)) if is_unreadable_batch(&error) => self.skip_unreadable_batches(on_record)?,
                 Some(Err(error)) => self.handle_error(&error)?,
             }
             wait = Duration::ZERO;
@@ -305,18 +316,18 @@ impl Source for KafkaSource {
         if !partitions.is_empty() {
             self.topic_monitor.check()?;
         }
-        let edges = self.consumer.fetch_bounds(partitions);
+        let held = self.consumer.fetch_bounds(partitions);
         let mut starts = PartitionOffsets::new();
         for &partition in partitions {
-            let start = match (positions.get(&partition), edges.get(&partition)) {
-                (Some(&position), Some(edges)) if !edges.contains(position) => {
-                    Some(edges.replacement_offset(position, partition, &self.settings)?)
+            let start = match (positions.get(&partition), held.get(&partition)) {
+                (Some(&position), Some(held)) if !held.contains(position) => {
+                    Some(held.replacement_offset(position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),
                 // "Latest" is resolved once: resolved again after a restart, it would skip the records in between.
-                (None, Some(edges)) => Some(match self.settings.start {
-                    StartPosition::Earliest => edges.first,
-                    StartPosition::Latest => edges.end,
+                (None, Some(held)) => Some(match self.settings.start {
+                    StartPosition::Earliest => held.first,
+                    StartPosition::Latest => held.end,
                 }),
                 (None, None) => None,
             };

@@ -31,8 +31,12 @@ use crate::kafka::client_context;
 /// A rebalance that waits for its acknowledgement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum RebalanceEvent {
+    /// The member gets these partitions.
     Assigned(Vec<Partition>),
-    Revoked { partitions: Vec<Partition>, lost: bool },
+    /// The member must give these partitions up, and still owns them.
+    Revoked(Vec<Partition>),
+    /// These partitions already belong to other members.
+    Lost(Vec<Partition>),
 }
 
 /// A member of the consumer group; dropping it leaves the group.
@@ -41,7 +45,7 @@ pub(crate) struct GroupMembership {
     topic: String,
     group_monitor: Option<Arc<GroupMonitor>>,
     /// The event that the worker got and has not acknowledged.
-    unanswered: Option<RebalanceEvent>,
+    unacknowledged: Option<RebalanceEvent>,
 }
 
 impl GroupMembership {
@@ -61,7 +65,7 @@ impl GroupMembership {
             consumer: BoundedCloseConsumer::new(consumer),
             topic: settings.topic.clone(),
             group_monitor: group,
-            unanswered: None,
+            unacknowledged: None,
         };
         member.subscribe()?;
         Ok(member)
@@ -77,7 +81,9 @@ impl GroupMembership {
     /// # Errors
     /// When librdkafka refuses.
     pub(crate) fn rejoin_if_requested(&self) -> Result<(), Halt> {
-        if self.unanswered.is_some() || !self.group_monitor.as_ref().is_some_and(|group| group.take_rejoin_request()) {
+        if self.unacknowledged.is_some()
+            || !self.group_monitor.as_ref().is_some_and(|group| group.take_rejoin_request())
+        {
             return Ok(());
         }
         self.consumer.unsubscribe();
@@ -95,22 +101,22 @@ impl GroupMembership {
 
     /// Returns the next event for the worker; each one once.
     pub(crate) fn next_rebalance(&mut self) -> Option<RebalanceEvent> {
-        let announced = self.consumer.context().pop_event();
-        if announced.is_some() {
-            self.unanswered.clone_from(&announced);
+        let event = self.consumer.context().pop_event();
+        if event.is_some() {
+            self.unacknowledged.clone_from(&event);
         }
-        announced
+        event
     }
 
     /// Confirms that the worker reads the partitions it was assigned.
     pub(crate) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
-        self.unanswered = None;
+        self.unacknowledged = None;
         self.consumer.incremental_assign(&TopicPartitionList::new())
     }
 
     /// Confirms that the worker no longer reads the partitions that were revoked.
     pub(crate) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
-        self.unanswered = None;
+        self.unacknowledged = None;
         self.consumer.incremental_unassign(&TopicPartitionList::new())
     }
 
@@ -129,10 +135,10 @@ impl Drop for GroupMembership {
     /// Acknowledges a pending event, for which the group would wait otherwise; then the consumer leaves the group.
     fn drop(&mut self) {
         self.consumer.context().closing.store(true, Ordering::Release);
-        let unanswered = self.unanswered.take().or_else(|| self.next_rebalance());
-        let answered = match unanswered {
+        let unacknowledged = self.unacknowledged.take().or_else(|| self.next_rebalance());
+        let answered = match unacknowledged {
             Some(RebalanceEvent::Assigned(_)) => self.acknowledge_assignment(),
-            Some(RebalanceEvent::Revoked { .. }) => self.acknowledge_revocation(),
+            Some(RebalanceEvent::Revoked(_) | RebalanceEvent::Lost(_)) => self.acknowledge_revocation(),
             None => Ok(()),
         };
         if let Err(error) = answered {
@@ -170,12 +176,14 @@ impl ConsumerContext for RebalanceQueue {
             return;
         }
         let partitions = list.elements().iter().map(|element| element.partition()).collect();
-        let announcement = if assigned {
+        let event = if assigned {
             RebalanceEvent::Assigned(partitions)
+        } else if consumer.assignment_lost() {
+            RebalanceEvent::Lost(partitions)
         } else {
-            RebalanceEvent::Revoked { partitions, lost: consumer.assignment_lost() }
+            RebalanceEvent::Revoked(partitions)
         };
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push_back(announcement);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {

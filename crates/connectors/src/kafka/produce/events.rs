@@ -60,7 +60,7 @@ impl EventProducer {
     /// Waits until Kafka has stored every record.
     ///
     /// # Errors
-    /// When that takes longer than `patience`, or Kafka refused a record.
+    /// When that takes longer than `timeout`, or Kafka refused a record.
     pub fn flush(&self, timeout: Duration) -> Result<(), Halt> {
         self.producer.flush(timeout).map_err(|error| self.send_failure(&error))?;
         self.producer.context().first_error().map_or(Ok(()), |error| Err(self.send_failure(error)))

@@ -60,7 +60,7 @@ impl TopicMonitor {
         let consumer = client::base_config(brokers)
             .create_with_context(LoggingContext)
             .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
-        let seen = TopicObservation {
+        let observation = TopicObservation {
             partition_limit: (growth == PartitionGrowth::Refuse).then_some(topic.partition_count),
             partition_count: topic.partition_count,
             missing_since: None,
@@ -69,7 +69,7 @@ impl TopicMonitor {
         Ok(Self {
             expected: topic.clone(),
             consumer,
-            observation: Mutex::new(seen),
+            observation: Mutex::new(observation),
             reachability: reach,
             end_offsets: ends,
         })
@@ -134,13 +134,13 @@ impl TopicMonitor {
     /// Returns the check as a function, for callers that do not depend on Kafka.
     #[must_use]
     pub fn to_check_fn(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
-        let guard = Arc::clone(self);
-        Arc::new(move || guard.check())
+        let monitor = Arc::clone(self);
+        Arc::new(move || monitor.check())
     }
 
     fn compare_metadata(&self, described: &TopicMetadata) -> Result<(), Halt> {
-        let mut seen = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.missing_since.take().is_some() {
+        let mut observation = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
+        if observation.missing_since.take().is_some() {
             info!(topic = self.expected.name, "the topic exists again");
         }
         let name = &self.expected.name;
@@ -155,7 +155,7 @@ impl TopicMonitor {
             )));
         }
         let (known, found) = (self.expected.partition_count, described.partition_count);
-        if seen.partition_limit.is_some_and(|limit| found > limit) {
+        if observation.partition_limit.is_some_and(|limit| found > limit) {
             return Err(Halt::PartitionsAdded(format!(
                 "topic `{name}` has {found} partitions now, and had {known}: keys have moved between partitions, so the \
                  windows open at that moment would count only a part of a user's events. Start with \
@@ -163,21 +163,21 @@ impl TopicMonitor {
                  read everything anew."
             )));
         }
-        if found > seen.partition_count {
+        if found > observation.partition_count {
             warn!(
                 topic = name,
                 partitions = found,
-                before = seen.partition_count,
+                before = observation.partition_count,
                 "partitions were added, which is accepted: windows open now are split"
             );
-            seen.partition_count = found;
+            observation.partition_count = found;
         }
         Ok(())
     }
 
     fn handle_missing_topic(&self) -> Result<(), Halt> {
-        let mut seen = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = *seen.missing_since.get_or_insert_with(|| {
+        let mut observation = self.observation.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *observation.missing_since.get_or_insert_with(|| {
             warn!(topic = self.expected.name, "the topic does not exist");
             Instant::now()
         });
