@@ -1,4 +1,4 @@
-//! Builds again when a file of the pages is added or gone.
+//! Rebuilds when a file of the pages is added or deleted.
 
 fn main() {
     println!("cargo::rerun-if-changed=assets");

@@ -1,9 +1,12 @@
 //! Counts, sizes, spans of time and long text as messages and pages show them.
 //!
-//! Owns: one function for each kind of number, and for cutting text. Does not own: numbers that a machine reads (JSON, metrics, state).
+//! Owns: one function for each kind of number, and for cutting text. Does not own: numbers that a machine reads (JSON,
+//! metrics, state).
 
 use std::borrow::Cow;
 use std::time::Duration;
+
+use crate::view::WindowKind;
 
 /// Returns a count with separators: `1,234,567`.
 #[must_use]
@@ -83,6 +86,27 @@ pub fn shorten(text: &str, max_chars: usize) -> Cow<'_, str> {
     if first.len() < text.len() { Cow::Owned(format!("{first}…")) } else { Cow::Borrowed(text) }
 }
 
+/// Returns the age of something in milliseconds; from one second on in whole seconds: `12 s`, `1 min 30 s`.
+#[must_use]
+pub fn format_age_ms(age_ms: u64) -> String {
+    let rounded_ms = if age_ms < 1_000 { age_ms } else { age_ms / 1_000 * 1_000 };
+    format_duration(Duration::from_millis(rounded_ms))
+}
+
+/// Returns a window: `tumbling 10 min`, `sliding 1 h every 10 min`, `session, gap 30 min`.
+#[must_use]
+pub fn format_window(window: WindowKind) -> String {
+    match window {
+        WindowKind::Sliding { size_ms, slide_ms } if size_ms == slide_ms => {
+            format!("tumbling {}", format_duration_ms(size_ms))
+        }
+        WindowKind::Sliding { size_ms, slide_ms } => {
+            format!("sliding {} every {}", format_duration_ms(size_ms), format_duration_ms(slide_ms))
+        }
+        WindowKind::Session { gap_ms } => format!("session, gap {}", format_duration_ms(gap_ms)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +135,7 @@ mod tests {
         ] {
             assert_eq!(format_duration_ms(ms), expected);
         }
+        assert_eq!(format_age_ms(12_345), "12 s");
     }
 
     #[test]

@@ -9,10 +9,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
+use windrow_core::text::format_age_ms;
 
 use crate::report::{InstanceReport, InstanceState, ReachabilityReport};
 use crate::server_context::{JobServerContext, SharedContext};
-use crate::words::format_age;
 
 /// Returns both routes.
 pub fn router() -> Router<Arc<JobServerContext>> {
@@ -44,7 +44,7 @@ pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
     }
     let stuck = report.workers.iter().enumerate().filter(|(_, worker)| worker.is_stuck());
     let describe = |(index, worker): (usize, &crate::report::WorkerReport)| {
-        format!("worker {index} has been stuck for {}", format_age(worker.beat_age_ms))
+        format!("worker {index} has been stuck for {}", format_age_ms(worker.beat_age_ms))
     };
     stuck.map(describe).collect()
 }

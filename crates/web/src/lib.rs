@@ -51,7 +51,6 @@ pub mod routes;
 pub mod secrets;
 pub mod server;
 pub mod server_context;
-mod words;
 
 pub use controls::{AfterSavepoint, SavepointOrder, SavepointRefusal, SavepointState};
 pub use job::{JobReport, job_id};

@@ -3,7 +3,7 @@
 use windrow_core::EventTime;
 
 pub(crate) use windrow_core::text::{
-    format_byte_size, format_count, format_duration, format_duration_ms, format_plural,
+    format_byte_size, format_count, format_duration, format_duration_ms, format_plural, format_window,
 };
 
 /// Formats an event time in UTC; the end of bounded input has no time.

@@ -98,7 +98,7 @@ impl InstanceMonitor {
             heartbeats: WorkerHeartbeats::new(workers, started),
         };
         Ok(Arc::new(Self {
-            id: random_hex_digits(8)? + &random_hex_digits(8)?,
+            id: random_hex_digits(16)?,
             host: host_name(),
             started_at_ms: now_ms(),
             started,

@@ -111,14 +111,11 @@ pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-/// Returns up to eight random hexadecimal digits.
-pub(crate) fn random_hex_digits(digits: usize) -> Result<String, CommandFailure> {
-    let number = getrandom::u32().map_err(|error| {
+/// Returns random hexadecimal digits, at most 32.
+pub(crate) fn random_hex_digits(count: usize) -> Result<String, CommandFailure> {
+    windrow_web::random::random_hex_digits(count).map_err(|error| {
         CommandFailure::new(ExitStatus::Internal, format!("error: the system gives no random numbers: {error}"))
-    })?;
-    let mut text = format!("{number:08x}");
-    text.truncate(digits);
-    Ok(text)
+    })
 }
 
 /// Opens a location from the command line for reading.

@@ -1,14 +1,13 @@
 //! The pipeline as stages: Kafka, decoding, each feature view, Redis.
 
 use serde_json::{Value, json};
-use windrow_core::text::format_plural;
+use windrow_core::text::{format_plural, format_window};
 use windrow_spec::Pipeline;
 
 use crate::job::thresholds::{BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
 use crate::job::{AttentionLevel, JobReport};
 use crate::report::{ReachabilityReport, RedisReport};
 use crate::secrets::redact_url_login;
-use crate::words::format_window;
 
 /// Returns the stages in the order of the data.
 pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {

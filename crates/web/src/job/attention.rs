@@ -3,13 +3,12 @@
 use std::cmp::Reverse;
 
 use serde::Serialize;
-use windrow_core::text::{format_plural, pluralize};
+use windrow_core::text::{format_age_ms, format_plural, pluralize};
 
 use super::checkpoints::newest_checkpoint;
 use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, ReachabilityReport};
-use crate::words::format_age;
 
 /// Partitions may have no owner for this long after the group changed.
 const REBALANCE_GRACE_MS: i64 = 20_000;
@@ -75,7 +74,7 @@ impl JobReport {
         let unreachable_for = |dependency: &ReachabilityReport| Some(self.now_ms - dependency.away_since_ms?);
         let describe = |name: &str, dependency: &ReachabilityReport, lasting_ms: i64| {
             let reason = dependency.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("{name} has been unreachable for {}{reason}", format_age(lasting_ms.try_into().unwrap_or(0)))
+            format!("{name} has been unreachable for {}{reason}", format_age_ms(lasting_ms.try_into().unwrap_or(0)))
         };
         let kafka = self.kafka_reachability();
         if let Some(lasting_ms) = unreachable_for(&kafka) {
@@ -125,7 +124,7 @@ impl JobReport {
         }
         for instance in &self.instances {
             for (index, worker) in instance.workers.iter().enumerate().filter(|(_, worker)| worker.is_stuck()) {
-                let lasting = format_age(worker.beat_age_ms);
+                let lasting = format_age_ms(worker.beat_age_ms);
                 let what = format!("Worker {index} of {} has been stuck for {lasting}", instance.host);
                 let todo = "Read its log, then restart it: it continues from its last checkpoint.";
                 list.add(AttentionLevel::Act, what, todo);
@@ -142,7 +141,7 @@ impl JobReport {
         }
         if self.is_falling_behind() {
             let lag = totals.lag.unwrap_or_default();
-            let age = totals.behind_ms.map(|ms| format!(", {}", format_age(ms.try_into().unwrap_or(0))));
+            let age = totals.behind_ms.map(|ms| format!(", {}", format_age_ms(ms.try_into().unwrap_or(0))));
             let age = age.unwrap_or_default();
             let what = format!("The job is falling behind: {lag} records wait{age}, and the lag is growing");
             let todo = if waits_for_redis {
@@ -182,7 +181,7 @@ impl JobReport {
         let late_ms = u64::try_from(every_ms.saturating_mul(3).saturating_add(10_000)).unwrap_or(0);
         if age_ms > late_ms {
             let level = if age_ms > late_ms.saturating_mul(3) { AttentionLevel::Act } else { AttentionLevel::Soon };
-            let what = format!("The last checkpoint is {} old", format_age(age_ms));
+            let what = format!("The last checkpoint is {} old", format_age_ms(age_ms));
             let todo = if self.redis_reachability().is_unreachable() {
                 "The next checkpoint waits for Redis."
             } else {

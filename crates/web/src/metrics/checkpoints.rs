@@ -54,36 +54,36 @@ fn add_last_checkpoints(families: &mut MetricFamilies, report: &InstanceReport, 
         })
     };
     let last: Vec<_> = owned.iter().filter_map(|one| completed(one.partition)).collect();
-    let each = |value: fn(&CheckpointReport) -> Option<f64>| {
+    let samples = |value: fn(&CheckpointReport) -> Option<f64>| {
         last.iter()
             .filter_map(move |one| Some(MetricSample::new([("partition", one.partition.to_string())], value(one)?)))
     };
     families.gauge(
         "windrow_partition_checkpoint_duration_seconds",
         "How long the partition's last complete checkpoint took, from its cut to its completion.",
-        each(|one| Some(ms_as_seconds(one.ended_at_ms? - one.began_at_ms))),
+        samples(|one| Some(ms_as_seconds(one.ended_at_ms? - one.began_at_ms))),
     );
     families.gauge(
         "windrow_partition_checkpoint_added_bytes",
         "Bytes that the partition's last complete checkpoint wrote.",
-        each(|one| Some(count_as_f64(one.added_bytes))),
+        samples(|one| Some(count_as_f64(one.added_bytes))),
     );
 }
 
 fn add_last_restores(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
     let restored = |partition: i32| report.restored.iter().find(|one| one.partition == partition);
     let last: Vec<_> = owned.iter().filter_map(|one| restored(one.partition)).collect();
-    let each = |value: fn(&RestoreReport) -> f64| {
+    let samples = |value: fn(&RestoreReport) -> f64| {
         last.iter().map(move |one| MetricSample::new([("partition", one.partition.to_string())], value(one)))
     };
     families.gauge(
         "windrow_partition_restored_timestamp_seconds",
         "When the partition was last restored by this instance, as Unix time.",
-        each(|one| ms_as_seconds(one.at_ms)),
+        samples(|one| ms_as_seconds(one.at_ms)),
     );
     families.gauge(
         "windrow_partition_restore_duration_seconds",
         "How long restoring the partition took.",
-        each(|one| count_as_f64(one.took_ms) / 1_000.0),
+        samples(|one| count_as_f64(one.took_ms) / 1_000.0),
     );
 }

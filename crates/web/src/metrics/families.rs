@@ -13,7 +13,7 @@ pub(super) struct MetricSample {
 }
 
 impl MetricSample {
-    /// `value` under the names and values of `labels`.
+    /// Returns `value` with the names and values of `labels`.
     pub(super) fn new<const N: usize>(labels: [(&str, String); N], value: f64) -> Self {
         let pair = |(name, value): (&str, String)| {
             let mut pair = LabelPair::default();
@@ -25,7 +25,7 @@ impl MetricSample {
     }
 }
 
-/// Without labels, a value is the only one of its family.
+/// A value without labels is the only one of its family.
 impl From<f64> for MetricSample {
     fn from(value: f64) -> Self {
         Self::new([], value)
@@ -37,7 +37,7 @@ impl From<f64> for MetricSample {
 pub(super) struct MetricFamilies(Vec<MetricFamily>);
 
 impl MetricFamilies {
-    /// What only grows while the process lives.
+    /// Adds values that only grow while the process lives.
     pub(super) fn counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
         let metric = |sample: MetricSample| {
             let mut counter = Counter::default();
@@ -49,7 +49,7 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::COUNTER, samples.into_iter().map(metric).collect());
     }
 
-    /// What goes up and down.
+    /// Adds values that go up and down.
     pub(super) fn gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
         let metric = |sample: MetricSample| {
             let mut gauge = Gauge::default();
@@ -61,7 +61,7 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::GAUGE, samples.into_iter().map(metric).collect());
     }
 
-    /// How many there were, and their sum.
+    /// Adds a number of values and their sum.
     pub(super) fn summary(&mut self, name: &str, help: &str, count: u64, sum: f64) {
         let mut summary = Summary::default();
         summary.set_sample_count(count);
@@ -71,7 +71,8 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::SUMMARY, vec![metric]);
     }
 
-    /// Prometheus' buckets hold everything up to their bound, the report's what lies above the one before.
+    /// Adds a histogram. Prometheus' buckets hold all values up to their bound; those of the report only the values above the
+    /// previous bound.
     pub(super) fn histogram(&mut self, name: &str, help: &str, report: &HistogramReport) {
         let mut count = 0;
         let bucket = |(&bound, &within): (&f64, &u64)| {
@@ -107,12 +108,12 @@ impl MetricFamilies {
     }
 }
 
-/// A count as the format has it; beyond 2^53 it is rounded.
+/// Returns a count as the text format has it; beyond 2^53 it is rounded.
 pub(super) fn count_as_f64(n: u64) -> f64 {
     n as f64
 }
 
-/// Milliseconds, or a time in them, in seconds.
+/// Returns milliseconds, or a time in milliseconds, in seconds.
 pub(super) fn ms_as_seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0
 }

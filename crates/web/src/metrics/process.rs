@@ -1,10 +1,10 @@
-//! What the process uses, under the names that Prometheus' own client libraries have for it. Only Linux tells.
+//! The resources of the process, under the names of Prometheus' own client libraries. Only on Linux.
 
 use super::families::MetricFamilies;
 
 #[cfg(target_os = "linux")]
 pub(super) fn add_process_metrics(families: &mut MetricFamilies) {
-    // What cannot be read is left out: a restricted /proc is no reason to be without the other metrics.
+    // A value that cannot be read is left out: a restricted /proc must not remove the other metrics.
     if let Ok(process) = procfs::process::Process::myself() {
         let _ = linux::add_times_and_memory(families, &process);
         let _ = linux::add_file_descriptors(families, &process);

@@ -4,22 +4,22 @@ use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::ViewReport;
 
 pub(super) fn add_view_metrics(families: &mut MetricFamilies, views: &[ViewReport]) {
-    let each = |value: fn(&ViewReport) -> f64| {
+    let samples = |value: fn(&ViewReport) -> f64| {
         views.iter().map(move |view| MetricSample::new([("feature_view", view.name.clone())], value(view)))
     };
     families.counter(
         "windrow_feature_view_rows_total",
         "Rows that fired, one for each entity in each window.",
-        each(|view| count_as_f64(view.rows)),
+        samples(|view| count_as_f64(view.rows)),
     );
     families.counter(
         "windrow_feature_view_late_events_total",
         "Events that arrived after all their windows in the view had closed, so no row contains them.",
-        each(|view| count_as_f64(view.late_events)),
+        samples(|view| count_as_f64(view.late_events)),
     );
     families.gauge(
         "windrow_feature_view_entities",
         "Entities (users) that have state in the view.",
-        each(|view| count_as_f64(view.entities)),
+        samples(|view| count_as_f64(view.entities)),
     );
 }

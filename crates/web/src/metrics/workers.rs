@@ -4,7 +4,7 @@ use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::WorkerReport;
 
 pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[WorkerReport]) {
-    let each = |value: fn(&WorkerReport) -> f64| {
+    let samples = |value: fn(&WorkerReport) -> f64| {
         workers
             .iter()
             .enumerate()
@@ -13,32 +13,32 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
     families.counter(
         "windrow_worker_records_total",
         "Records read from Kafka, dead letters included.",
-        each(|worker| count_as_f64(worker.records)),
+        samples(|worker| count_as_f64(worker.records)),
     );
     families.counter(
         "windrow_worker_read_bytes_total",
         "Bytes of the records read from Kafka.",
-        each(|worker| count_as_f64(worker.bytes)),
+        samples(|worker| count_as_f64(worker.bytes)),
     );
     families.counter(
         "windrow_worker_dead_letters_total",
         "Records that were not events and became dead letters.",
-        each(|worker| count_as_f64(worker.dead_letters)),
+        samples(|worker| count_as_f64(worker.dead_letters)),
     );
     families.counter(
         "windrow_worker_refused_rows_total",
         "Rows that Redis refused and the worker gave up.",
-        each(|worker| count_as_f64(worker.refused_rows)),
+        samples(|worker| count_as_f64(worker.refused_rows)),
     );
     families.counter(
         "windrow_worker_rows_there_total",
         "Rows computed again after a restart that were already in Redis and were not written again.",
-        each(|worker| count_as_f64(worker.rows_there)),
+        samples(|worker| count_as_f64(worker.rows_there)),
     );
     families.gauge(
         "windrow_worker_entities",
         "Entities (users) that have state in the worker.",
-        each(|worker| count_as_f64(worker.entities)),
+        samples(|worker| count_as_f64(worker.entities)),
     );
     families.counter(
         "windrow_worker_time_seconds_total",
@@ -58,16 +58,16 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
     families.gauge(
         "windrow_worker_decode_ratio",
         "The share of busy time that goes into decoding, between 0 and 1; the rest goes into windows.",
-        each(|worker| worker.decode_share),
+        samples(|worker| worker.decode_share),
     );
     families.gauge(
         "windrow_worker_checkpoint_pause_max_seconds",
         "The longest that saving state has kept the worker from its records since the start.",
-        each(|worker| worker.pause_ms_max / 1_000.0),
+        samples(|worker| worker.pause_ms_max / 1_000.0),
     );
     families.gauge(
         "windrow_worker_beat_age_seconds",
         "Time since the worker's loop last completed a turn; a large value means that it hangs.",
-        each(|worker| count_as_f64(worker.beat_age_ms) / 1_000.0),
+        samples(|worker| count_as_f64(worker.beat_age_ms) / 1_000.0),
     );
 }

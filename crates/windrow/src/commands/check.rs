@@ -9,7 +9,7 @@ use windrow_web::secrets::redact_url_login;
 
 use crate::cli::CheckArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::{format_duration_ms, format_plural};
+use crate::format::{format_duration_ms, format_plural, format_window};
 use crate::pipeline_file::{self, PipelineText};
 use crate::pipeline_plan::{self, condition_sql, default_as_json};
 use crate::{print, table};
@@ -77,7 +77,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
     }
     for (view, redis) in pipeline.redis_views() {
         let _ = writeln!(out, "\nfeature view {}", view.name);
-        let _ = writeln!(out, "{:<13} {}", "  window", format_window(view.window));
+        let _ = writeln!(out, "{:<13} {}", "  window", format_window_with_panes(view.window));
         let _ = writeln!(out, "{:<13} {}", "  key", redis.key);
         let _ = writeln!(out, "{:<13} {}", "  ttl", format_duration_ms(redis.ttl_ms));
         let mut features = table::borderless_table(["  feature", "aggregate", "where", "default"]);
@@ -108,22 +108,18 @@ fn format_membership(source: &KafkaSourceSpec) -> String {
     format!("{protocol}; lost offset: {lost}")
 }
 
-fn format_window(window: WindowKind) -> String {
+fn format_window_with_panes(window: WindowKind) -> String {
     match window {
         WindowKind::Sliding { size_ms, slide_ms } => {
             let pane_ms = pane_size_ms(size_ms, slide_ms);
-            let kind = if size_ms == slide_ms {
-                format!("tumbling {}", format_duration_ms(size_ms))
-            } else {
-                format!("sliding {} every {}", format_duration_ms(size_ms), format_duration_ms(slide_ms))
-            };
             format!(
-                "{kind}, {} of {} per user",
+                "{}, {} of {} per user",
+                format_window(window),
                 format_plural(size_ms.unsigned_abs() / pane_ms.unsigned_abs(), "pane"),
                 format_duration_ms(pane_ms)
             )
         }
-        WindowKind::Session { gap_ms } => format!("session, gap {}", format_duration_ms(gap_ms)),
+        WindowKind::Session { .. } => format_window(window),
     }
 }
 

@@ -35,7 +35,7 @@ impl StartupReporter {
     /// When the system provides no random numbers.
     pub(super) fn new() -> Result<Self, CommandFailure> {
         Ok(Self {
-            instance_id: random_hex_digits(8)? + &random_hex_digits(8)?,
+            instance_id: random_hex_digits(16)?,
             started_at_ms: now_ms(),
             listen_address: OnceLock::new(),
             kafka_found: AtomicBool::new(false),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use windrow_connectors::redis::{StoredRow, StoredRowContents, WrittenRow};
+use windrow_core::text::format_window;
 use windrow_core::{EventTime, FeatureView, WindowKind};
 use windrow_spec::RedisViewSpec;
 
@@ -9,7 +10,6 @@ use crate::api::instance_item::newest_items;
 use crate::job::JobReport;
 use crate::report::{ReachabilityReport, ViewReport};
 use crate::server_context::JobServerContext;
-use crate::words::format_window;
 
 /// Late events, and dead letters, of a user in one answer.
 const PROBLEMS_SHOWN_MAX: usize = 100;
