@@ -126,8 +126,8 @@ mod tests {
     fn times_before_the_epoch_and_at_the_ends_of_the_calendar_have_dates() {
         let time = |time_ms| json(time_ms, ShopEventType::Cart, 0, 0)[15..38].to_owned();
         assert_eq!(time(-1), "1969-12-31T23:59:59.999");
-        assert_eq!(time(crate::MIN_START_MS - 1), "0001-01-01T23:59:59.999");
-        assert_eq!(time(crate::MAX_START_MS + 7), "9000-01-01T00:00:00.007");
+        assert_eq!(time(crate::settings::MIN_START_MS - 1), "0001-01-01T23:59:59.999");
+        assert_eq!(time(crate::settings::MAX_START_MS + 7), "9000-01-01T00:00:00.007");
         assert_eq!(time(i64::MAX), "9999-12-30T07:12:55.807");
     }
 }
