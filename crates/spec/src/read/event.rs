@@ -210,8 +210,13 @@ fn read_declared_fields(
     let mut declared = Vec::new();
     for entry in &table.table.entries {
         let name = entry.name.as_str();
-        if Some(name) == key || Some(name) == time {
-            report_implied_field(name, Some(name) == key, &entry.name_location, mistakes);
+        let implied = match Some(name) {
+            name if name == key => Some(ImpliedField::EntityKey),
+            name if name == time => Some(ImpliedField::EventTime),
+            _ => None,
+        };
+        if let Some(implied) = implied {
+            report_implied_field(name, implied, &entry.name_location, mistakes);
             continue;
         }
         check_field_name("a field", name, &entry.name_location, mistakes);
@@ -221,14 +226,26 @@ fn read_declared_fields(
     declared
 }
 
-fn report_implied_field(name: &str, is_key: bool, at: &DocumentLocation, mistakes: &mut DiagnosticCollector<'_>) {
-    let role = if is_key { "entity key" } else { "event time" };
-    let message = format!("`{name}` is the {role} and needs no declaration");
-    let hint = if is_key {
-        "leave this line out; the key is text and can be used in `where` and features"
-    } else {
-        "leave this line out"
+/// A field that is declared in `[event]` itself.
+#[derive(Clone, Copy)]
+enum ImpliedField {
+    EntityKey,
+    EventTime,
+}
+
+fn report_implied_field(
+    name: &str,
+    implied: ImpliedField,
+    at: &DocumentLocation,
+    mistakes: &mut DiagnosticCollector<'_>,
+) {
+    let (role, hint) = match implied {
+        ImpliedField::EntityKey => {
+            ("entity key", "leave this line out; the key is text and can be used in `where` and features")
+        }
+        ImpliedField::EventTime => ("event time", "leave this line out"),
     };
+    let message = format!("`{name}` is the {role} and needs no declaration");
     mistakes.report(DiagnosticCode::ReservedName, at, message, "the event's other fields").set_hint(hint.to_owned());
 }
 

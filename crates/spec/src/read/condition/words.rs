@@ -22,8 +22,8 @@ pub(super) fn check_tokens(
     tokens: Vec<TokenWithSpan>,
     reader: &mut ConditionReader<'_, '_, '_>,
 ) -> Option<Vec<TokenWithSpan>> {
-    let mut vetted = Vec::with_capacity(tokens.len());
-    let mut fine = true;
+    let mut checked = Vec::with_capacity(tokens.len());
+    let mut valid = true;
     let blank =
         |token: &Token| matches!(token, Token::Whitespace(Whitespace::Space | Whitespace::Tab | Whitespace::Newline));
     let mut rest = tokens.into_iter().filter(|token| !blank(&token.token)).peekable();
@@ -31,20 +31,20 @@ pub(super) fn check_tokens(
         let range = reader.byte_range(token.span);
         let next = rest.peek().map(|next| &next.token);
         let dotted = next == Some(&Token::Period)
-            || vetted.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
+            || checked.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
         match &mut token.token {
             // `a.b` gives one mistake, at the dot.
             Token::Word(_) if dotted => {}
-            Token::Word(word) => fine &= check_word(word, range, next == Some(&Token::LParen), reader),
-            other => fine &= check_symbol(other, range, reader),
+            Token::Word(word) => valid &= check_word(word, range, next, reader),
+            other => valid &= check_symbol(other, range, reader),
         }
-        vetted.push(token);
+        checked.push(token);
     }
-    if fine && is_nested_too_deeply(&vetted) {
+    if valid && is_nested_too_deeply(&checked) {
         reader.report_too_deep();
-        fine = false;
+        valid = false;
     }
-    fine.then_some(vetted)
+    valid.then_some(checked)
 }
 
 /// Returns whether NOT, `-` and `(` follow each other too often. Beyond its own limit, the parser would read NOT as a name.
@@ -57,8 +57,13 @@ fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
 }
 
 /// Checks that a word is a supported keyword or a field. Marks a field as no keyword, so that SQL reads a plain name.
-/// `called` says whether a parenthesis follows.
-fn check_word(word: &mut Word, range: Range<usize>, called: bool, reader: &mut ConditionReader<'_, '_, '_>) -> bool {
+/// `next` is the token behind it.
+fn check_word(
+    word: &mut Word,
+    range: Range<usize>,
+    next: Option<&Token>,
+    reader: &mut ConditionReader<'_, '_, '_>,
+) -> bool {
     let quoted = word.quote_style.is_some();
     if !quoted && SUPPORTED_KEYWORDS.contains(&word.keyword) {
         return true;
@@ -76,7 +81,7 @@ fn check_word(word: &mut Word, range: Range<usize>, called: bool, reader: &mut C
     } else if let Some(hint) = suggest_alternative(name) {
         let message = format!("`{}` is not offered here", name.to_uppercase());
         reader.report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.to_owned());
-    } else if called {
+    } else if next == Some(&Token::LParen) {
         reader.report(
             DiagnosticCode::UnsupportedCondition,
             range,
