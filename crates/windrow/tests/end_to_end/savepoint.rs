@@ -155,9 +155,9 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
         running.send_signal("-TERM");
         assert_eq!(running.wait_for_exit(Duration::from_secs(15)), Some(0));
     }
-    let nobody = run.pipeline_command(&["savepoint"], &["--timeout", "2s"]).output().expect("windrow runs");
-    assert_eq!(nobody.status.code(), Some(6), "{}", stderr_text(&nobody));
-    assert!(stderr_text(&nobody).contains("did not answer. Is the pipeline running"), "{}", stderr_text(&nobody));
+    let unanswered = run.pipeline_command(&["savepoint"], &["--timeout", "2s"]).output().expect("windrow runs");
+    assert_eq!(unanswered.status.code(), Some(6), "{}", stderr_text(&unanswered));
+    assert!(stderr_text(&unanswered).contains("did not answer. Is the pipeline running"), "{}", stderr_text(&unanswered));
 
     // Another job with an empty Redis restores from it.
     let kept = read_files(&moved);

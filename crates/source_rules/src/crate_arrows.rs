@@ -1,0 +1,50 @@
+//! Dependencies between crates, and those that ARCHITECTURE.md draws.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::workspace::CrateFolder;
+
+/// The crates that each crate may depend on, as drawn in the first text block of ARCHITECTURE.md's section on rooms.
+///
+/// A line `web ──► connectors, engine` is an arrow from `web` to both; `everything below` means all crates of later lines.
+#[must_use]
+pub fn read_drawn_arrows(architecture: &str, crates: &[CrateFolder]) -> BTreeMap<String, BTreeSet<String>> {
+    let drawing = architecture.split("```text\n").find(|block| block.contains("──►")).unwrap_or_default();
+    let lines: Vec<&str> = drawing.split("```").next().unwrap_or_default().lines().collect();
+    let is_crate = |word: &str| crates.iter().any(|folder| folder.name == word);
+    let crates_in = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
+            .filter(|word| is_crate(word))
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (index, line) in lines.iter().enumerate() {
+        let parts: Vec<&str> = line.split('►').collect();
+        for pair in parts.windows(2) {
+            let Some(from) = crates_in(pair[0]).pop() else { continue };
+            // Two blanks end the list of crates: what follows explains the line.
+            let listed = pair[1].trim_start().split("  ").next().unwrap_or_default();
+            let mut to = crates_in(listed);
+            if listed.contains("everything below") {
+                to = lines[index + 1..].iter().flat_map(|line| crates_in(line)).collect();
+            }
+            arrows.entry(from).or_default().extend(to);
+        }
+    }
+    arrows
+}
+
+/// Describes every dependency that is not drawn.
+#[must_use]
+pub fn describe_undrawn_arrows(crates: &[CrateFolder], drawn: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    let mut undrawn = Vec::new();
+    for folder in crates {
+        for dependency in &folder.dependencies {
+            if !drawn.get(&folder.name).is_some_and(|targets| targets.contains(dependency)) {
+                undrawn.push(format!("crates/{} depends on crates/{dependency}", folder.name));
+            }
+        }
+    }
+    undrawn
+}

@@ -1,0 +1,108 @@
+//! Words that no source, document, script or page may hold.
+//!
+//! Golden files, recorded input and generated locks are no prose and are not read.
+
+use std::path::{Path, PathBuf};
+
+use crate::workspace::{SourceError, list_folder, read_text};
+
+/// What stands where a type or a component should be the subject, and phrases that need two readings.
+pub const FORBIDDEN_PHRASES: [&str; 11] = [
+    "somebody",
+    "nobody",
+    "whoever",
+    "anybody",
+    "everybody",
+    "a kafka that is away",
+    "a redis that is away",
+    "kafka is away",
+    "redis is away",
+    "store is away",
+    "broker is away",
+];
+
+const EXTENSIONS: [&str; 15] =
+    ["rs", "md", "toml", "sh", "py", "js", "mjs", "html", "css", "yml", "yaml", "json", "svg", "ipynb", "txt"];
+
+/// Folders that hold no prose of the project, by name.
+const SKIPPED_FOLDERS: [&str; 12] = [
+    "target",
+    "node_modules",
+    "fixtures",
+    "snapshots",
+    "conformance",
+    "golden",
+    "artifacts",
+    "corpus",
+    "coverage",
+    "seeds",
+    "source_rules",
+    "__pycache__",
+];
+
+/// A forbidden phrase in a file.
+#[derive(Debug)]
+pub struct ForbiddenPhrase {
+    /// The file.
+    pub path: PathBuf,
+    /// The line.
+    pub line: usize,
+    /// The phrase.
+    pub phrase: &'static str,
+}
+
+/// Searches all text files below a folder.
+///
+/// # Errors
+/// When a folder or file cannot be read.
+pub fn find_forbidden_phrases(folder: &Path) -> Result<Vec<ForbiddenPhrase>, SourceError> {
+    let mut found = Vec::new();
+    for path in list_folder(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !name.starts_with('.') && !SKIPPED_FOLDERS.contains(&name.as_str()) {
+                found.extend(find_forbidden_phrases(&path)?);
+            }
+        } else if is_prose(&name) {
+            search_file(&path, &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+fn is_prose(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    (EXTENSIONS.contains(&extension) || extension.is_empty()) && name != "package-lock.json"
+}
+
+fn search_file(path: &Path, found: &mut Vec<ForbiddenPhrase>) -> Result<(), SourceError> {
+    let text = read_text(path)?.to_lowercase();
+    for (line, text) in (1..).zip(text.lines()) {
+        let phrases = FORBIDDEN_PHRASES.iter().filter(|phrase| holds_phrase(text, phrase));
+        found.extend(phrases.map(|phrase| ForbiddenPhrase { path: path.to_owned(), line, phrase }));
+    }
+    Ok(())
+}
+
+/// Whether `text` holds `phrase` as whole words.
+fn holds_phrase(text: &str, phrase: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(phrase).any(|(start, _)| {
+        let before = text[..start].chars().next_back();
+        let behind = text[start + phrase.len()..].chars().next();
+        !before.is_some_and(is_word) && !behind.is_some_and(is_word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds_phrase;
+
+    #[test]
+    fn phrases_are_whole_words() {
+        assert!(holds_phrase("what nobody needs", "nobody"));
+        assert!(holds_phrase("(nobody)", "nobody"));
+        assert!(!holds_phrase("fn what_nobody_needs()", "nobody"));
+        assert!(holds_phrase("and nobody, and nobody_x", "nobody"));
+    }
+}
