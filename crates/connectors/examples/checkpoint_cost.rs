@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use windrow_connectors::object_store::ObjectStores;
 use windrow_core::Row;
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
+use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointStore, CheckpointStoreOpener, CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
     NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord,
@@ -100,7 +101,7 @@ impl Source for TrafficSource {
         if position == self.end {
             // As a kill would: what is measured is over.
             self.stop.request();
-            return Err(Halt::Input("done".to_owned()));
+            return Err(InputFault::NotSeekable { input: "done".to_owned() }.into());
         }
         let until = self.stops.first().copied().unwrap_or(self.end).min(position + RECORDS_PER_POLL);
         for offset in position..until {
@@ -240,7 +241,7 @@ fn run(
         metrics: Arc::clone(&metrics),
     });
     match worker.run() {
-        Err(Halt::Input(done)) if done == "done" => {}
+        Err(Halt::Input(InputFault::NotSeekable { input })) if input == "done" => {}
         other => println!("ended otherwise: {other:?}"),
     }
     metrics

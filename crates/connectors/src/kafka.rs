@@ -13,6 +13,7 @@ mod client_context;
 mod dev_broker;
 mod fault;
 mod group;
+mod halts;
 mod outage;
 mod produce;
 mod source;
@@ -20,7 +21,7 @@ mod topic;
 mod unreadable_batch;
 
 pub use dev_broker::DevBroker;
-pub use group::GroupMonitor;
+pub use group::{GroupMonitor, GroupRefusal};
 pub use produce::{EventProducer, KafkaDeadLetters};
 pub use source::KafkaSource;
 pub use topic::{PartitionGrowth, TopicIdentity, TopicMonitor, wait_for_topic};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use windrow_core::{EventSchema, FeatureView, HashKey, Shard};
 
+use crate::halt::InputFault;
 use crate::{EventDecoder, Halt, SourceRecord};
 
 /// A pipeline as its workers know it.
@@ -45,15 +46,13 @@ impl JobDefinition {
     /// Halts at a record without a key where the topic needs keys.
     pub(crate) fn check_record_key(&self, record: &SourceRecord<'_>) -> Result<(), Halt> {
         if self.keys_required && record.key.is_none() {
-            return Err(Halt::Input(format!(
-                "the record at offset {} of partition {} has no key, but topic `{}` has several partitions: without keys \
-                 the events of one entity are spread over all of them and every window would count only a part. Produce \
-                 with `{}` as the record key, or use a topic with one partition.",
-                record.offset,
-                record.partition,
-                self.topic,
-                self.schema.key_name(),
-            )));
+            return Err(InputFault::RecordWithoutKey {
+                topic: Arc::clone(&self.topic),
+                partition: record.partition,
+                offset: record.offset,
+                key_field: self.schema.key_name().to_owned(),
+            }
+            .into());
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ mod dead_letters;
 mod decode;
 mod fault_class;
 mod fence;
-mod halt;
+pub mod halt;
 mod identifiers;
 mod job;
 mod manual_clock;

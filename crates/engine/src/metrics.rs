@@ -13,7 +13,6 @@ mod recent_events;
 mod worker_metrics;
 mod worker_time_use;
 
-pub(crate) use checkpoint_metrics::CheckpointSize;
 pub use checkpoint_metrics::{CheckpointMetrics, CheckpointRecord, CheckpointState, RestoreRecord};
 pub use counter::Counter;
 pub use histogram::{Histogram, HistogramCounts};

@@ -30,8 +30,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::checkpoint::{SavepointRequests, savepoint};
-use windrow_engine::{CheckpointStoreOpener, Offset, Partition, StopSignal};
+use windrow_engine::checkpoint::{SavepointParameters, SavepointRequests, take_savepoint};
+use windrow_engine::{CheckpointStoreOpener, Offset, Partition, StopSignal, SystemClock};
 
 use job::{PARTITIONS, PartitionRows, Records, Step, checkpoint_config, read_pipeline, run_steps};
 use kept::{KeptRows, KeptState};
@@ -63,14 +63,23 @@ fn save_state(kept: &KeptState, records: &Records) {
     let stores: Arc<dyn CheckpointStoreOpener> = Arc::new(ObjectStores::new().expect("object stores"));
     let mut checkpoints = checkpoint_config(&pipeline, Arc::clone(&store), None);
     checkpoints.savepoint_requests =
-        SavepointRequests::watch(Arc::clone(&store), stores, StopSignal::default()).expect("a thread");
+        SavepointRequests::watch(Arc::clone(&store), stores, SystemClock::shared(), StopSignal::default())
+            .expect("a thread");
     let mut savepoint_thread = None;
     let saved = move || {
         let take = || {
             let (store, to) = (Arc::clone(&store), Arc::clone(&to));
             let timeout = Duration::from_secs(20);
             thread::spawn(move || {
-                savepoint::take_savepoint(&*store, &*to, "kept", timeout, &StopSignal::default(), |_, _| {})
+                let parameters = SavepointParameters {
+                    store: &*store,
+                    target: &*to,
+                    id: "kept",
+                    timeout,
+                    clock: &SystemClock::start(),
+                    stop: &StopSignal::default(),
+                };
+                take_savepoint(parameters, |_| {})
             })
         };
         if !savepoint_thread.get_or_insert_with(take).is_finished() {

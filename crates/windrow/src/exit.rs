@@ -1,10 +1,6 @@
-//! Exit codes: the promise to scripts. They are listed in `windrow --help` and never change their meaning.
+//! Exit codes. Scripts depend on them: they are listed in `windrow --help` and never change their meaning.
 
 use std::process::ExitCode;
-
-use windrow_engine::Halt;
-
-use crate::print;
 
 /// How a command ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,7 +75,7 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// Why a command ends otherwise than asked.
+/// Why a command failed: its exit code and the message for stderr.
 #[derive(Debug)]
 pub(crate) struct CommandFailure {
     exit: ExitStatus,
@@ -91,35 +87,16 @@ impl CommandFailure {
         Self { exit, message: message.into() }
     }
 
-    /// The same message with another exit code.
+    /// Replaces the exit code.
     pub(crate) fn with_exit(self, exit: ExitStatus) -> Self {
         Self { exit, ..self }
     }
 
-    /// Tells the user, and gives the code to exit with.
-    pub(crate) fn report(&self) -> ExitCode {
-        print::write_stderr_line(&self.message);
-        self.exit.into()
+    pub(crate) fn exit(&self) -> ExitStatus {
+        self.exit
     }
-}
 
-impl From<Halt> for CommandFailure {
-    fn from(halt: Halt) -> Self {
-        let exit = match halt {
-            Halt::Input(_) => ExitStatus::Input,
-            Halt::Output(_) => ExitStatus::Output,
-            Halt::NotReachable(_) => ExitStatus::NotReachable,
-            Halt::Refused(_) => ExitStatus::Refused,
-            Halt::LostOffset(_) => ExitStatus::LostOffset,
-            Halt::TopicRecreated(_) => ExitStatus::TopicRecreated,
-            Halt::PartitionsAdded(_) => ExitStatus::PartitionsAdded,
-            Halt::ForeignState(_) => ExitStatus::ForeignState,
-            Halt::ChangedViews(_) => ExitStatus::ChangedViews,
-            Halt::NewerState(_) => ExitStatus::NewerState,
-            Halt::DamagedState(_) => ExitStatus::DamagedState,
-            Halt::CheckpointStore(_) => ExitStatus::CheckpointStore,
-            Halt::Fenced(_) => ExitStatus::Fenced,
-        };
-        Self::new(exit, format!("error: {halt}"))
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 }

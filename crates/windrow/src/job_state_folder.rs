@@ -12,12 +12,13 @@ use windrow_connectors::object_store::ObjectStores;
 use windrow_connectors::outage::Reachability;
 use windrow_engine::checkpoint::{SavepointRequests, StateIdentity, escape_name_segment};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, Halt, RowFence, StopSignal, StoreFault,
+    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, RowFence, StopSignal, StoreFault, SystemClock,
 };
 use windrow_spec::Pipeline;
 
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::reachability_tracking_store::ReachabilityTrackingStore;
+use crate::state_finding::StateFinding;
 
 /// A job's folder in its checkpoint store.
 pub(crate) struct JobStateFolder {
@@ -39,7 +40,7 @@ impl JobStateFolder {
     }
 
     fn open_within(store: &str, pipeline: &Pipeline) -> Result<Self, CommandFailure> {
-        let stores = Arc::new(ObjectStores::new().map_err(|fault| unusable_location("checkpoint.store", &fault))?);
+        let stores = Arc::new(ObjectStores::new().map_err(|fault| unusable_location("checkpoint.store", fault))?);
         let (name, group) = (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.kafka().group));
         let place = match store {
             "memory:" => store.to_owned(),
@@ -47,7 +48,7 @@ impl JobStateFolder {
         };
         let store = stores
             .open(&place)
-            .map_err(|fault| unusable_location(&format!("checkpoint.store = \"{store}\""), &fault))?;
+            .map_err(|fault| unusable_location(&format!("checkpoint.store = \"{store}\""), fault))?;
         let reach = Reachability::default();
         let store = Arc::new(ReachabilityTrackingStore::new(store, &reach));
         Ok(Self { stores, store, reachability: reach })
@@ -65,7 +66,7 @@ impl JobStateFolder {
 
     /// Opens another location from a flag.
     pub(crate) fn open_location(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
-        self.stores.open(place).map_err(|fault| unusable_location(place, &fault))
+        self.stores.open(place).map_err(|fault| unusable_location(place, fault))
     }
 
     /// Configures checkpoints of this process's workers in this folder.
@@ -79,7 +80,7 @@ impl JobStateFolder {
     ) -> Result<CheckpointConfig, CommandFailure> {
         let store = Arc::clone(&self.store);
         let requests =
-            SavepointRequests::watch(Arc::clone(&store), Arc::<ObjectStores>::clone(&self.stores), stop.clone())?;
+            SavepointRequests::watch(Arc::clone(&store), self.stores(), SystemClock::shared(), stop.clone())?;
         Ok(CheckpointConfig {
             identity: StateIdentity {
                 pipeline: pipeline.name.clone(),
@@ -120,10 +121,10 @@ pub(crate) fn random_hex_digits(count: usize) -> Result<String, CommandFailure> 
 
 /// Opens a location from the command line for reading.
 pub(crate) fn open_state_store(place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
-    let stores = ObjectStores::new().map_err(|fault| unusable_location(place, &fault))?;
-    stores.open(place).map_err(|fault| unusable_location(place, &fault))
+    let stores = ObjectStores::new().map_err(|fault| unusable_location(place, fault))?;
+    stores.open(place).map_err(|fault| unusable_location(place, fault))
 }
 
-fn unusable_location(what: &str, fault: &StoreFault) -> CommandFailure {
-    Halt::CheckpointStore(format!("{what} cannot be used as a place for state: {fault}")).into()
+fn unusable_location(setting: &str, fault: StoreFault) -> CommandFailure {
+    StateFinding::InvalidPlace { setting: setting.to_owned(), fault }.into()
 }

@@ -24,6 +24,7 @@ mod commands;
 mod dead_letter_target;
 mod exit;
 mod format;
+mod halt_message;
 mod instance_monitor;
 mod job_state_folder;
 mod job_web_server;
@@ -34,6 +35,7 @@ mod print;
 mod progress_bar;
 mod reachability_tracking_store;
 mod signals;
+mod state_finding;
 mod table;
 mod terminal_rows;
 mod topic_watch_thread;
@@ -64,5 +66,5 @@ fn main() -> ExitCode {
         WindrowCommand::Savepoint(args) => commands::savepoint::run(&args),
         WindrowCommand::State(args) => commands::state::run(&args),
     };
-    outcome.map_or_else(|failure| failure.report(), ExitCode::from)
+    outcome.map_or_else(|failure| print::report_failure(&failure), ExitCode::from)
 }

@@ -1,10 +1,11 @@
-//! Writing to people: data to stdout, everything else to stderr, and no panic where nobody reads.
+//! Output of the commands: data to stdout, everything else to stderr. A closed pipe never causes a panic.
 
 use std::io::{ErrorKind, Write, stderr, stdout};
+use std::process::ExitCode;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// Writes `text` to stdout. Whoever closed it early has seen enough.
+/// Writes `text` to stdout. A pipe that its reader closed ends the output without an error.
 pub(crate) fn write_stdout(text: &str) -> Result<(), CommandFailure> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -15,8 +16,13 @@ pub(crate) fn write_stdout(text: &str) -> Result<(), CommandFailure> {
     }
 }
 
-/// Writes a line to stderr, where that is possible.
+/// Writes why a command failed to stderr, and returns the code to exit with.
+pub(crate) fn report_failure(failure: &CommandFailure) -> ExitCode {
+    write_stderr_line(failure.message());
+    failure.exit().into()
+}
+
+/// Writes a line to stderr. An error is ignored: there is no other place to report it.
 pub(crate) fn write_stderr_line(line: &str) {
-    // There is nobody left to tell.
     let _ = writeln!(stderr().lock(), "{line}");
 }

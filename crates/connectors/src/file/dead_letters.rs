@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
 
 use crate::text;
@@ -47,9 +48,10 @@ impl FileDeadLetters {
     }
 
     fn open(path: &Path, options: &OpenOptions) -> Result<Self, Halt> {
-        let file = options
-            .open(path)
-            .map_err(|error| Halt::Output(format!("cannot open the dead-letter file {}: {error}", path.display())))?;
+        let file = options.open(path).map_err(|error| OutputFault::DeadLetterFileNotOpened {
+            path: path.to_owned(),
+            source: share_error(error),
+        })?;
         let buffered = BufferedFile { writer: BufWriter::new(file), unsynced: false };
         Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(buffered)) })
     }
@@ -64,7 +66,7 @@ impl FileDeadLetters {
     fn with_file(&self, work: impl FnOnce(&mut BufferedFile) -> std::io::Result<()>) -> Result<(), Halt> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut file).map_err(|error| {
-            Halt::Output(format!("cannot write the dead-letter file {}: {error}", self.path.display()))
+            OutputFault::DeadLetterFileUnwritable { path: self.path.clone(), source: share_error(error) }.into()
         })
     }
 }

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use windrow_core::{FeatureView, LateEvent, Row, Value};
+use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
 use crate::text;
@@ -72,7 +73,8 @@ impl<W: Write> JsonLinesSink<W> {
         if self.fault.is_none()
             && let Err(error) = self.writer.write_all(&self.buffer).and_then(|()| self.writer.flush())
         {
-            self.fault = Some(Halt::Output(format!("cannot write {}: {error}", self.name)));
+            let source = share_error(error);
+            self.fault = Some(OutputFault::Unwritable { output: self.name.clone(), source }.into());
         }
         self.buffer.clear();
     }

@@ -7,6 +7,7 @@ use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::time::Duration;
 
+use windrow_engine::halt::{InputFault, share_error};
 use windrow_engine::{
     CommitWait, Counter, Halt, MAX_RECORD_BYTES, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord,
 };
@@ -74,7 +75,10 @@ impl<R: BufRead> FileSource<R> {
                 Ok(buffer) => buffer,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(LineOutcome::NoDataYet),
-                Err(error) => return Err(Halt::Input(format!("cannot read {}: {error}", self.name))),
+                Err(error) => {
+                    let source = share_error(error);
+                    return Err(InputFault::Unreadable { input: self.name.clone(), source }.into());
+                }
             };
             let end = memchr::memchr(b'\n', buffer);
             if let (Some(end), None) = (end, &self.partial) {
@@ -178,7 +182,7 @@ impl<R: BufRead> Source for FileSource<R> {
     }
 
     fn seek_partitions(&mut self, _positions: &PartitionOffsets) -> Result<(), Halt> {
-        Err(Halt::Input(format!("{} can only be read from its beginning to its end", self.name)))
+        Err(InputFault::NotSeekable { input: self.name.clone() }.into())
     }
 
     fn confirm_ownership(&mut self, _positions: &PartitionOffsets) -> Result<bool, Halt> {

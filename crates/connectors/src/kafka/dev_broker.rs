@@ -3,9 +3,13 @@
 //! It is librdkafka's mock: it speaks the protocol and keeps the newest 5 MB of a partition in memory. No test of
 //! behaviour on Kafka uses it.
 
+use rdkafka::error::KafkaError;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use windrow_engine::halt::SourceOperation;
 use windrow_engine::{Halt, Partition};
+
+use super::halts::refuse_operation;
 
 /// A running in-process broker; dropping it stops the broker.
 pub struct DevBroker(MockCluster<'static, DefaultProducerContext>);
@@ -16,7 +20,7 @@ impl DevBroker {
     /// # Errors
     /// When it cannot be started.
     pub fn start(topic: &str, partitions: Partition) -> Result<Self, Halt> {
-        let failed = |error| Halt::Refused(format!("cannot start the in-process broker: {error}"));
+        let failed = |error: KafkaError| refuse_operation("this process", SourceOperation::StartBroker, error);
         let cluster = MockCluster::new(1).map_err(failed)?;
         cluster.create_topic(topic, partitions, 1).map_err(failed)?;
         Ok(Self(cluster))

@@ -1,8 +1,12 @@
 //! What an error of a Kafka consumer means for the job.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use windrow_engine::halt::SourceOperation;
 use windrow_engine::{FaultClass, Halt};
 use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
+
+use super::group::GroupRefusal;
+use super::halts::refuse_operation;
 
 /// What to do about an error that came instead of a record.
 pub(super) enum KafkaFault {
@@ -31,44 +35,37 @@ pub(super) fn classify_error(
     let Some(code) = ended.as_ref().map(|(code, _)| *code).or_else(|| error.rdkafka_error_code()) else {
         return KafkaFault::Transient;
     };
-    let refused = |why: String| KafkaFault::Fatal(Halt::Refused(why));
+    let refused = |refusal: GroupRefusal| {
+        KafkaFault::Fatal(refuse_operation(brokers, SourceOperation::ReadTopic(topic.clone()), refusal))
+    };
     match code {
         RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => KafkaFault::LostOffset,
-        RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId => refused(format!(
-            "another process is in group `{group}` as `{}` ({code}): two must not run with the same `--instance`. Stop \
-             one of them, or give each its own name. If the other one was killed, wait until the group misses it (the \
-             session timeout), then start again.",
-            instance.unwrap_or("?")
-        )),
-        RDKafkaErrorCode::InvalidSessionTimeout => refused(format!(
-            "Kafka at {brokers} does not allow the session timeout{}: it must lie between the broker's \
-             group.min.session.timeout.ms and group.max.session.timeout.ms (6 s and 30 min unless set otherwise). Change \
-             `source.kafka.session_timeout`, or those.",
-            match settings.group_protocol {
-                GroupProtocol::Classic { session_timeout_ms } => format!(" of {session_timeout_ms} ms"),
-                GroupProtocol::Consumer => String::new(),
-            }
-        )),
+        RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId => {
+            let instance = instance.unwrap_or("?").to_owned();
+            refused(GroupRefusal::InstanceInUse { group: group.clone(), instance, code })
+        }
+        RDKafkaErrorCode::InvalidSessionTimeout => {
+            let session_timeout_ms = match settings.group_protocol {
+                GroupProtocol::Classic { session_timeout_ms } => Some(session_timeout_ms),
+                GroupProtocol::Consumer => None,
+            };
+            refused(GroupRefusal::SessionTimeout { session_timeout_ms })
+        }
         RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature
             if settings.group_protocol == GroupProtocol::Consumer =>
         {
-            refused(format!(
-                "Kafka at {brokers} does not offer `group_protocol = \"consumer\"` ({code}): that needs Kafka 4.0, and \
-                 `consumer` among the broker's group.coordinator.rebalance.protocols. Write \
-                 `source.kafka.group_protocol = \"classic\"`, which every broker offers."
-            ))
+            refused(GroupRefusal::UnsupportedProtocol { code })
         }
-        RDKafkaErrorCode::InconsistentGroupProtocol => refused(format!(
-            "group `{group}` has members that share partitions in another way ({code}): is it used by another program? \
-             Use another `source.kafka.group`, or stop those members."
-        )),
+        RDKafkaErrorCode::InconsistentGroupProtocol => {
+            refused(GroupRefusal::OtherProtocol { group: group.clone(), code })
+        }
         RDKafkaErrorCode::TopicAuthorizationFailed
         | RDKafkaErrorCode::GroupAuthorizationFailed
         | RDKafkaErrorCode::InvalidGroupId => {
-            refused(format!("Kafka at {brokers} does not let group `{group}` read topic `{topic}`: {code}"))
+            refused(GroupRefusal::NotAuthorized { group: group.clone(), topic: topic.clone(), code })
         }
         _ => match ended {
-            Some((_, why)) => refused(format!("Kafka at {brokers} ended the consumer: {why}")),
+            Some((_, reason)) => refused(GroupRefusal::ConsumerEnded { reason }),
             None => KafkaFault::Transient,
         },
     }

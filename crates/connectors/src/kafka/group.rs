@@ -3,5 +3,7 @@
 pub(super) mod assignment;
 pub(super) mod membership;
 pub(super) mod monitor;
+pub(super) mod refusal;
 
 pub use monitor::GroupMonitor;
+pub use refusal::GroupRefusal;

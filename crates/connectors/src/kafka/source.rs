@@ -18,6 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
+use windrow_engine::halt::SourceOperation;
 use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
 
@@ -28,6 +29,7 @@ use self::record_consumer::RecordConsumer;
 use super::fault::{self, KafkaFault};
 use super::group::membership::{GroupMembership, RebalanceEvent};
 use super::group::monitor::GroupMonitor;
+use super::halts::refuse_operation;
 use super::outage::OutageReporter;
 use super::topic::monitor::TopicMonitor;
 use super::unreadable_batch::{find_batch_end, is_unreadable_batch};
@@ -167,7 +169,7 @@ impl KafkaSource {
                 unreadable_reason: Some(&reason),
             })?;
             self.consumer.restart_at(partition, end).map_err(|error| {
-                Halt::Refused(format!("cannot go on behind an unreadable batch of topic `{topic}`: {error}"))
+                refuse_operation(brokers, SourceOperation::SkipUnreadableBatch(topic.clone()), error)
             })?;
             self.set_position(partition, end);
         }
@@ -210,7 +212,8 @@ impl KafkaSource {
             return Ok(Vec::new()); // the next poll asks again
         }
         self.offset_lost = false;
-        let refused = |error: KafkaError| Halt::Refused(format!("cannot go on reading: {error}"));
+        let brokers = self.settings.brokers.clone();
+        let refused = |error: KafkaError| refuse_operation(&brokers, SourceOperation::ContinueReading, error);
         let outside = |(partition, position): (&Partition, &Offset)| {
             let held = held.get(partition)?;
             (!held.contains(*position)).then_some((*partition, *position, *held))
@@ -234,7 +237,7 @@ impl KafkaSource {
         let mut list = TopicPartitionList::new();
         for (&partition, &position) in positions {
             list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position))
-                .map_err(|error| Halt::Refused(format!("cannot commit offset {position}: {error}")))?;
+                .map_err(|error| refuse_operation(&self.settings.brokers, SourceOperation::Commit(position), error))?;
         }
         Ok(list)
     }
@@ -340,7 +343,8 @@ impl Source for KafkaSource {
         if !partitions.is_empty() {
             info!(topic = %self.settings.topic, ?partitions, "started reading partitions");
         }
-        let refused = |error: KafkaError| Halt::Refused(format!("cannot start reading: {error}"));
+        let brokers = &self.settings.brokers;
+        let refused = |error: KafkaError| refuse_operation(brokers, SourceOperation::StartReading, error);
         self.consumer.start_reading(partitions, starts, self.settings.start).map_err(refused)?;
         match &mut self.assignment {
             AssignmentMode::Group(member) => member.acknowledge_assignment().map_err(refused)?,
@@ -355,7 +359,7 @@ impl Source for KafkaSource {
         for (&partition, &position) in positions {
             self.consumer
                 .restart_at(partition, position)
-                .map_err(|error| Halt::Refused(format!("cannot go back to offset {position}: {error}")))?;
+                .map_err(|error| refuse_operation(&self.settings.brokers, SourceOperation::Seek(position), error))?;
             self.set_position(partition, position);
         }
         Ok(())
@@ -363,7 +367,8 @@ impl Source for KafkaSource {
 
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         info!(topic = %self.settings.topic, ?partitions, "releasing partitions");
-        let refused = |error: KafkaError| Halt::Refused(format!("cannot give partitions up: {error}"));
+        let brokers = &self.settings.brokers;
+        let refused = |error: KafkaError| refuse_operation(brokers, SourceOperation::ReleasePartitions, error);
         self.consumer.stop_reading(partitions).map_err(refused)?;
         match &mut self.assignment {
             AssignmentMode::Group(member) => member.acknowledge_revocation().map_err(refused),

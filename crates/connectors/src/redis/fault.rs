@@ -8,12 +8,14 @@ use std::io;
 use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerError};
+use windrow_engine::halt::{OutputFault, ServiceAddress, ServiceRefusal, share_error};
 use windrow_engine::{FaultClass, Halt};
 
 use super::address::RedisAddress;
 
 /// Why a batch was not written. Its rows are kept in any case.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}", self.reason())]
 pub(crate) enum RedisFault {
     /// Redis does not answer, or does not take writes for now. The writer retries.
     Unreachable(String),
@@ -52,15 +54,19 @@ impl RedisFault {
 
 /// Returns the halt for a fault that ends the writer or its start.
 pub(crate) fn halt_for_fault(address: &RedisAddress, fault: &RedisFault) -> Halt {
-    let reason = fault.reason();
+    let (service, source) = (redis_at(address), share_error(fault.clone()));
     match fault {
-        RedisFault::Bug(_) => Halt::Output(reason.to_owned()),
-        RedisFault::AccessDenied(_) => Halt::Refused(format!(
-            "Redis at {address} refuses: {reason}. Correct the address, user and password in sink.redis.url, or what \
-             Redis allows that user (ACL)"
-        )),
-        _ => Halt::Refused(format!("Redis at {address} (sink.redis.url) cannot be used: {reason}")),
+        RedisFault::Bug(_) => OutputFault::WriterBug { source }.into(),
+        RedisFault::AccessDenied(_) => ServiceRefusal::RowStoreAccess { service, source }.into(),
+        RedisFault::Unreachable(_) | RedisFault::Unusable(_) => {
+            ServiceRefusal::RowStoreUnsuitable { service, source }.into()
+        }
     }
+}
+
+/// Returns the Redis at `address`, as halts name it.
+pub(crate) fn redis_at(address: &RedisAddress) -> ServiceAddress {
+    ServiceAddress { name: "Redis", address: address.to_string() }
 }
 
 /// Classifies an error of the connection or of the login.

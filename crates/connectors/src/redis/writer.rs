@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use windrow_engine::halt::{OutputFault, ServiceRefusal, share_error};
 use windrow_engine::{Halt, StopSignal};
 use windrow_spec::Pipeline;
 
@@ -34,10 +35,11 @@ impl RedisWriter {
     /// at most for [`RedisWriterSettings::start_timeout`], and not after a stop request.
     ///
     /// # Errors
-    /// [`Halt::NotReachable`] when the time is over. [`Halt::Refused`] when the URL is invalid, when Redis refuses the
+    /// [`Halt::Unreachable`] when the time is over. [`Halt::Refused`] when the URL is invalid, when Redis refuses the
     /// login, a command or a key, or when it lacks what is needed. [`Halt::Output`] when no thread can be started.
     pub fn start(pipeline: &Pipeline, settings: RedisWriterSettings, stop: StopSignal) -> Result<Self, Halt> {
-        let address = RedisAddress::parse(&pipeline.sink.redis().url).map_err(Halt::Refused)?;
+        let address = RedisAddress::parse(&pipeline.sink.redis().url)
+            .map_err(|reason| ServiceRefusal::RowStoreAddress { source: share_error(reason) })?;
         let granted_fences = GrantedFences::new(FenceKeys::new(&pipeline.name, &pipeline.source.kafka().group));
         let client = connect_when_ready(&address, pipeline, &granted_fences.fence_key(0), &settings, &stop)?;
         let statistics = Arc::new(WriterStatistics::new(settings.queue_bytes));
@@ -49,7 +51,7 @@ impl RedisWriter {
         let _detached = thread::Builder::new()
             .name("redis-writer".to_owned())
             .spawn(move || writer.run())
-            .map_err(|error| Halt::Output(format!("the thread that writes to Redis cannot be started: {error}")))?;
+            .map_err(|error| OutputFault::WriterNotStarted { source: share_error(error) })?;
         Ok(Self { queue, encoder, stop, stop_timeout })
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use redis::Connection;
 use windrow_connectors::redis::RedisWriterSettings;
+use windrow_engine::halt::{OutputFault, ServiceRefusal, UnreachableService, WaitEnd};
 use windrow_engine::{ClaimOutcome, Halt, RowFence, Sink, StopSignal};
 
 use crate::feed::{
@@ -71,7 +72,10 @@ fn a_fence_nobody_can_read_halts_with_the_way_out() {
         // The writer may be faster than the question.
         let row = sink.flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
         for halt in [claim.err(), row.err()] {
-            let Some(Halt::Refused(message)) = halt else { unreachable!("{spoil:?}: {halt:?}") };
+            let Some(Halt::Refused(ServiceRefusal::RowStoreUnsuitable { source, .. })) = halt else {
+                unreachable!("{spoil:?}: {halt:?}")
+            };
+            let message = source.to_string();
             for part in [KEY, shown, "delete that key", "no other Windrow"] {
                 assert!(message.contains(part), "{part} is missing: {message}");
             }
@@ -95,7 +99,7 @@ fn rows_without_a_claim_are_a_bug() {
         let waited = sink.flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
         match epoch {
             0 => assert!(waited.expect("no bug") && sink.take_lost_partitions().len() == 1),
-            _ => assert!(matches!(&waited, Err(Halt::Output(text)) if text.contains("bug")), "{waited:?}"),
+            _ => assert!(matches!(&waited, Err(Halt::Output(OutputFault::WriterBug { .. }))), "{waited:?}"),
         }
         assert!(read_hash(&mut server.connect(), "latest:u").is_empty());
     }
@@ -156,6 +160,11 @@ fn a_claim_waits_for_redis() {
     assert!(writer.status().outage.is_none());
 }
 
+fn is_stopped_claim(ended: &Result<ClaimOutcome, Halt>) -> bool {
+    let Err(Halt::Unreachable(fault)) = ended else { return false };
+    matches!(fault, UnreachableService::UnansweredClaim { partition: 0, end: WaitEnd::Stopped })
+}
+
 #[test]
 fn a_stop_ends_a_claim() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
@@ -170,12 +179,12 @@ fn a_stop_ends_a_claim() {
         let began = Instant::now();
         stop.request();
         let ended = claiming.join().expect("no panic");
-        assert!(matches!(&ended, Err(Halt::NotReachable(text)) if text.contains("partition 0")), "{ended:?}");
+        assert!(is_stopped_claim(&ended), "{ended:?}");
         assert!(began.elapsed() < Duration::from_secs(1), "only after {:?}", began.elapsed());
     });
     server.signal("CONT");
     // Closing does not wait for what nobody wants any more.
     assert_eq!(writer.close(Duration::from_secs(20)), windrow_connectors::redis::CloseOutcome::Drained);
     let ended = writer.fence().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
-    assert!(matches!(ended, Err(Halt::NotReachable(_))), "{ended:?}");
+    assert!(matches!(ended, Err(Halt::Unreachable(UnreachableService::UnansweredClaim { .. }))), "{ended:?}");
 }

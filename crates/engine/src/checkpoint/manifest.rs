@@ -6,21 +6,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::FormatFault;
-use crate::{Epoch, Offset, Partition};
+use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
+use super::format::{FormatFault, ObjectDamage};
+use super::state_object::object_checksum;
+use crate::identifiers::{Epoch, Offset, Partition};
 
 const MANIFEST_VERSION: u32 = 1;
 const MANIFEST_TITLE: &str = "windrow-checkpoint";
 
-/// Why a manifest cannot be used.
-pub type ManifestFault = FormatFault;
-
-/// Which checkpoint of a partition it is. Later ones are larger.
+/// Identifies a checkpoint of a partition. Later ones are larger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 pub struct CheckpointId {
     /// The epoch of the worker that took it.
     pub epoch: Epoch,
-    /// Counted on through all epochs.
+    /// Counted through all epochs.
     pub number: u64,
 }
 
@@ -33,10 +32,10 @@ impl std::fmt::Display for CheckpointId {
 /// A checkpoint of one partition.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct CheckpointManifest {
-    /// Which one it is.
+    /// Identifies the checkpoint.
     #[serde(flatten)]
     pub id: CheckpointId,
-    /// When it was cut, by the wall clock, in epoch milliseconds. For people only.
+    /// When the shard was cut, by the wall clock, in epoch milliseconds. Nothing is computed from it.
     pub taken_at_ms: i64,
     /// The version of Windrow that took it.
     pub windrow: String,
@@ -46,7 +45,7 @@ pub struct CheckpointManifest {
     pub pipeline: String,
     /// The topic.
     pub topic: String,
-    /// Kafka's id of the topic, where it has ids.
+    /// The topic's id, where the source knows ids.
     pub topic_id: Option<String>,
     /// The topic's number of partitions.
     pub partitions: i32,
@@ -64,9 +63,9 @@ pub struct CheckpointManifest {
     pub reading: String,
     /// The feature views, in the order of the state's tables.
     pub views: Vec<StoredView>,
-    /// The base, and behind it the changes.
+    /// The base, and behind it the deltas.
     pub layers: Vec<CheckpointLayer>,
-    /// The savepoint that this partition's job was begun from.
+    /// The savepoint that this partition's job began from.
     pub from: Option<String>,
 }
 
@@ -79,11 +78,11 @@ pub struct StoredView {
     pub definition: String,
     /// The number of its last row.
     pub rows: u64,
-    /// Where counting began ([`crate::ViewRowCount::open_restore_source`]).
+    /// Where counting began ([`crate::ViewRowCount::beginning`]).
     pub beginning: u64,
 }
 
-/// One snapshot.
+/// One snapshot: a base or a delta.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct CheckpointLayer {
     /// Its pieces, in order.
@@ -91,14 +90,14 @@ pub struct CheckpointLayer {
 }
 
 impl CheckpointLayer {
-    /// Bytes of its objects.
+    /// Returns the size of its objects in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.bytes).sum()
     }
 }
 
-/// One state object.
+/// One state object, as a manifest names it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct StatePart {
     /// Its name.
@@ -109,14 +108,26 @@ pub struct StatePart {
     pub crc32: u32,
 }
 
+impl StatePart {
+    /// Describes `object`, which is stored as `name`.
+    pub(crate) fn describe(name: String, object: &[u8]) -> Self {
+        Self { name, bytes: object.len() as u64, crc32: object_checksum(object) }
+    }
+
+    /// Whether `object` is the one that was written.
+    pub(crate) fn matches(&self, object: &[u8]) -> bool {
+        object.len() as u64 == self.bytes && object_checksum(object) == self.crc32
+    }
+}
+
 impl CheckpointManifest {
-    /// Bytes of all its state objects.
+    /// Returns the size of all its state objects in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.layers.iter().map(CheckpointLayer::bytes).sum()
     }
 
-    /// The version of the format that `bytes` say they have; `None` where they do not look like a manifest.
+    /// Returns the version of the format that `bytes` claim; `None` where they do not look like a manifest.
     pub(crate) fn format_version(bytes: &[u8]) -> Option<u32> {
         let line = bytes.split(|byte| *byte == b'\n').next()?;
         let mut words = std::str::from_utf8(line).ok()?.split(' ');
@@ -124,59 +135,20 @@ impl CheckpointManifest {
         words.next()?.parse().ok()
     }
 
-    pub(crate) fn encode(&self) -> Result<Vec<u8>, String> {
-        let body = serde_json::to_string_pretty(self).map_err(|error| format!("cannot write a manifest: {error}"))?;
+    pub(crate) fn encode(&self) -> serde_json::Result<Vec<u8>> {
+        let body = serde_json::to_string_pretty(self)?;
         Ok(encode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, &body))
     }
 
-    /// Reads what `write` wrote, in this version or an older one.
+    /// Reads what [`Self::encode`] wrote, in this version or an older one.
     ///
     /// # Errors
     /// When the bytes are damaged, or of a newer version.
-    pub fn decode(bytes: &[u8]) -> Result<Self, ManifestFault> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, FormatFault> {
         let body = decode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, bytes)?;
-        serde_json::from_str(body).map_err(|error| FormatFault::Damaged(format!("it is not a manifest: {error}")))
+        serde_json::from_str(body)
+            .map_err(|error| ObjectDamage::Content { expected: "manifest", detail: error.to_string() }.into())
     }
-}
-
-/// A text with a title line that holds its version and checksum.
-pub(super) fn encode_checksummed_text(title: &str, version: u32, body: &str) -> Vec<u8> {
-    let version = version.to_string();
-    format!("{title} {version} {:08x}\n{body}", text_checksum(&version, body.as_bytes())).into_bytes()
-}
-
-/// The body of a text that [`encode_checksummed_text`] wrote.
-pub(super) fn decode_checksummed_text<'a>(
-    title: &str,
-    known_version: u32,
-    bytes: &'a [u8],
-) -> Result<&'a str, FormatFault> {
-    let damaged = || FormatFault::Damaged("its checksum does not fit".to_owned());
-    let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
-    let (line, body) = (&bytes[..line_end], &bytes[line_end + 1..]);
-    let mut words = line.split(|byte| *byte == b' ').map(std::str::from_utf8);
-    let (Some(Ok(found)), Some(Ok(version)), Some(Ok(sum)), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(damaged());
-    };
-    // Spelled out: parsing would accept other digits for the same sum.
-    if found != title || sum != format!("{:08x}", text_checksum(version, body)) {
-        return Err(damaged());
-    }
-    match version.parse() {
-        Ok(version) if version > known_version => Err(FormatFault::Newer(version, known_version)),
-        Ok(_) => std::str::from_utf8(body).map_err(|_| damaged()),
-        Err(_) => Err(damaged()),
-    }
-}
-
-fn text_checksum(version: &str, body: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(version.as_bytes());
-    hasher.update(b"\n");
-    hasher.update(body);
-    hasher.finalize()
 }
 
 #[cfg(test)]
@@ -217,12 +189,11 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                assert!(
-                    matches!(CheckpointManifest::decode(&flipped), Err(FormatFault::Damaged(_))),
-                    "bit {bit} of byte {at}"
-                );
+                let read = CheckpointManifest::decode(&flipped);
+                assert!(matches!(read, Err(FormatFault::Damaged(_))), "bit {bit} of byte {at}");
             }
-            assert!(matches!(CheckpointManifest::decode(&bytes[..at]), Err(FormatFault::Damaged(_))), "cut at {at}");
+            let read = CheckpointManifest::decode(&bytes[..at]);
+            assert!(matches!(read, Err(FormatFault::Damaged(_))), "cut at {at}");
         }
     }
 
@@ -231,6 +202,6 @@ mod tests {
         let bytes = encode_checksummed_text(MANIFEST_TITLE, 2, "{}");
         assert_eq!(CheckpointManifest::format_version(&bytes), Some(2));
         assert_eq!(CheckpointManifest::format_version(b"nonsense"), None);
-        assert_eq!(CheckpointManifest::decode(&bytes), Err(FormatFault::Newer(2, 1)));
+        assert_eq!(CheckpointManifest::decode(&bytes), Err(FormatFault::Newer { found: 2, known: 1 }));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::counter::Counter;
-use crate::checkpoint::CheckpointId;
+use crate::checkpoint::{CheckpointId, CheckpointSize};
 use crate::{Epoch, Offset, Partition};
 
 /// Checkpoints, and restored partitions, that are remembered per worker.
@@ -51,15 +51,6 @@ pub enum CheckpointState {
     },
     /// It does not count, for this reason.
     Failed(String),
-}
-
-/// The size of a complete checkpoint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct CheckpointSize {
-    /// Bytes of its newest layer.
-    pub(crate) added_bytes: u64,
-    /// Bytes of all its layers.
-    pub(crate) state_bytes: u64,
 }
 
 /// A partition that was restored.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::change_queue::PendingChange;
 use super::partition_phase::{OpenReason, PartitionPhase, TrackedPartition};
 use super::state::Worker;
+use crate::halt::ContestedPartition;
 use crate::{
     DeadLetterSink, Epoch, FenceToken, Halt, LostPartition, Offset, Partition, PartitionLossReason, PartitionOffsets,
     Sink, Source,
@@ -89,10 +90,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let Some((&partition, tracked)) = overdue else { return Ok(()) };
         let history = tracked.fence_history;
         if history.times > MAX_RECLAIMS {
-            return Err(Halt::Fenced(format!(
-                "partition {partition} is taken over again and again by a process that is not a member of our consumer group, \
-                 but uses the same checkpoint store or Redis, pipeline name and group name. Two jobs need two groups"
-            )));
+            return Err(ContestedPartition { partition }.into());
         }
         let confirmed = match history.confirm_offset {
             Some(offset) => self.source.confirm_ownership(&PartitionOffsets::from([(partition, offset)]))?,

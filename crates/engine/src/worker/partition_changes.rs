@@ -14,8 +14,8 @@ use super::change_queue::{ActiveChange, OpeningBatch, PendingChange, ReleasingBa
 use super::owned_partition::OwnedPartition;
 use super::partition_phase::{OpenReason, PartitionPhase, RestoreProgress, TrackedPartition};
 use super::state::Worker;
-use crate::checkpoint::{CheckpointCommand, OpenedPartition};
-use crate::{CommitWait, DeadLetterSink, Epoch, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source};
+use crate::checkpoint::{CheckpointCommand, OpenOutcome};
+use crate::{CommitWait, DeadLetterSink, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source};
 
 /// How long the group waits for a last checkpoint.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -204,17 +204,17 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     pub(super) fn handle_fence_claimed(
         &mut self,
         partition: Partition,
-        claimed: Result<Result<Box<OpenedPartition>, Epoch>, Halt>,
+        claimed: Result<OpenOutcome, Halt>,
     ) -> Result<(), Halt> {
         let claimed = self.ignore_after_stop(claimed)?;
         let (Some(claimed), Some(tracked)) = (claimed, self.partitions.get_mut(&partition)) else { return Ok(()) };
         let &PartitionPhase::Claiming { start_offset, .. } = tracked.phase() else { return Ok(()) };
         match claimed {
-            Ok(opened) => {
+            OpenOutcome::Opened(opened) => {
                 tracked.set_claimed(opened);
                 Ok(())
             }
-            Err(newer_epoch) => self.fence_partition(partition, newer_epoch, start_offset),
+            OpenOutcome::Overtaken { epoch } => self.fence_partition(partition, epoch, start_offset),
         }
     }
 

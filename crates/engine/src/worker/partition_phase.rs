@@ -15,6 +15,7 @@ use tracing::debug;
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::OwnedPartition;
 use crate::checkpoint::OpenedPartition;
+use crate::halt::{CheckpointStoreFault, share_error};
 use crate::{Halt, Offset, Partition};
 
 /// The phase of a partition, with the data that has a meaning only in that phase.
@@ -131,7 +132,7 @@ pub(super) struct IllegalTransition {
 
 impl From<IllegalTransition> for Halt {
     fn from(illegal: IllegalTransition) -> Self {
-        Self::CheckpointStore(illegal.to_string())
+        CheckpointStoreFault::IllegalTransition { source: share_error(illegal) }.into()
     }
 }
 

@@ -6,6 +6,7 @@
 //! partition's shard; (2) a record that is not an event never stops the worker, and one that must stop it ([`Halt`]) is not
 //! skipped.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::partition_phase::TrackedPartition;
 use super::row_emitter::RowEmitter;
 use super::state::{Worker, WorkerOutcome};
 use crate::checkpoint::CheckpointThreadHandle;
+use crate::halt::OutputFault;
 use crate::metrics::LateArrival;
 use crate::{
     CommitWait, DeadLetter, DeadLetterSink, FlushTicket, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Sink,
@@ -60,7 +62,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     fn run_loop(&mut self) -> Result<WorkerOutcome, Halt> {
         if let Some(checkpoints) = &self.checkpoints {
             let (config, job, stop_signal) = (checkpoints.clone(), self.job.clone(), self.stop_signal.clone());
-            self.checkpoint_thread = Some(CheckpointThreadHandle::start(config, job, stop_signal)?);
+            self.checkpoint_thread =
+                Some(CheckpointThreadHandle::start(config, job, Arc::clone(&self.clock), stop_signal)?);
         }
         let started_at = self.clock.now();
         let (mut flushed_at, mut committed_at) = (started_at, started_at);
@@ -258,13 +261,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let written = self.wait_for_rows(ticket)?;
         self.write_refused_rows()?;
         self.handle_lost_partitions()?;
-        if outcome == WorkerOutcome::InputExhausted && !self.is_input_finished() {
-            return Err(Halt::Output(
-                "the input has ended, but not for every partition: the store of rows has lost some that it had acknowledged, \
-                 or another process has taken a partition over. Run the same command again: it goes on from the last \
-                 checkpoints"
-                    .to_owned(),
-            ));
+        let partitions = self.unfinished_partitions();
+        if outcome == WorkerOutcome::InputExhausted && !partitions.is_empty() {
+            return Err(OutputFault::UnfinishedPartitions { partitions }.into());
         }
         let saved = written && self.take_final_checkpoints(outcome, deadline)?;
         let now = self.clock.now();
@@ -280,8 +279,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     /// Whether every partition was read to its end by this worker.
-    fn is_input_finished(&self) -> bool {
-        self.partitions.values().all(TrackedPartition::is_input_finished)
+    fn unfinished_partitions(&self) -> Vec<Partition> {
+        let unfinished = self.partitions.iter().filter(|(_, tracked)| !tracked.is_input_finished());
+        unfinished.map(|(&partition, _)| partition).collect()
     }
 
     /// Waits until the rows before `ticket` are in the store, however long that takes; after a stop was requested, at most

@@ -16,7 +16,7 @@ use super::owned_partition::LastCheckpoint;
 use super::partition_phase::{PartitionPhase, TrackedPartition};
 use super::state::{Worker, WorkerOutcome};
 use crate::checkpoint::{CheckpointCommand, CheckpointEvent, SnapshotCompletion, SnapshotOutcome, SnapshotPurpose};
-use crate::metrics::CheckpointSize;
+use crate::halt::ErrorChain;
 use crate::{
     CheckpointRecord, CheckpointState, CommitWait, DeadLetterSink, FenceToken, Halt, Partition, PartitionOffsets, Sink,
     Source,
@@ -233,8 +233,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         };
         self.events.snapshot_ended(partition, number, describe_outcome(&outcome));
         match (outcome, purpose) {
-            (SnapshotOutcome::Complete { bytes, next_scope, .. }, SnapshotPurpose::Checkpoint) => {
-                let size = CheckpointSize { added_bytes: bytes.0, state_bytes: bytes.1 };
+            (SnapshotOutcome::Complete { size, next_scope, .. }, SnapshotPurpose::Checkpoint) => {
                 owned.shard.end_snapshot(SnapshotResult::Kept);
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
                 let Some(owned) = tracked.owned_mut() else { return Ok(()) };
@@ -250,26 +249,26 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 let offsets = PartitionOffsets::from([(partition, snapshot.offset)]);
                 self.source.commit_offsets(&offsets, CommitWait::Background)?;
             }
-            (SnapshotOutcome::Complete { id, bytes, .. }, SnapshotPurpose::Savepoint(request)) => {
+            (SnapshotOutcome::Complete { id, size, .. }, SnapshotPurpose::Savepoint(request)) => {
                 owned.shard.end_snapshot(SnapshotResult::Discarded);
                 owned.snapshot_schedule.completed_savepoint = Some(request.id.as_str().into());
                 tracked.end_snapshot(now)?;
-                self.events.savepoint_completed(partition, request, id, bytes.0);
+                self.events.savepoint_completed(partition, request, id, size.added_bytes);
             }
-            (SnapshotOutcome::Failed(reason), SnapshotPurpose::Checkpoint) => {
+            (SnapshotOutcome::Failed(failure), SnapshotPurpose::Checkpoint) => {
                 owned.shard.end_snapshot(SnapshotResult::Discarded);
                 owned.snapshot_schedule.checkpoint_due = now + interval;
                 tracked.end_snapshot(now)?;
                 if let Some(drain) = tracked.drain_mut() {
                     drain.final_checkpoint_failed = true;
                 }
-                self.events.checkpoint_failed(partition, &reason);
+                self.events.checkpoint_failed(partition, &ErrorChain(&failure).to_string());
             }
-            (SnapshotOutcome::Failed(reason), SnapshotPurpose::Savepoint(request)) => {
+            (SnapshotOutcome::Failed(failure), SnapshotPurpose::Savepoint(request)) => {
                 owned.shard.end_snapshot(SnapshotResult::Discarded);
                 owned.snapshot_schedule.savepoint_due = now + SAVEPOINT_RETRY_DELAY;
                 tracked.end_snapshot(now)?;
-                self.events.savepoint_failed(partition, request, &reason);
+                self.events.savepoint_failed(partition, request, &ErrorChain(&failure).to_string());
             }
             (SnapshotOutcome::Fenced(newer_epoch), _) => self.fence_owned_partition(fence_token, newer_epoch)?,
             (SnapshotOutcome::Halted(halt), _) => return Err(halt),
@@ -399,13 +398,13 @@ fn next_drain_step(tracked: &TrackedPartition) -> DrainStep {
 /// How `outcome` is recorded.
 fn describe_outcome(outcome: &SnapshotOutcome) -> CheckpointState {
     match outcome {
-        SnapshotOutcome::Complete { bytes, .. } => {
-            CheckpointState::Complete { added_bytes: bytes.0, state_bytes: bytes.1 }
+        SnapshotOutcome::Complete { size, .. } => {
+            CheckpointState::Complete { added_bytes: size.added_bytes, state_bytes: size.state_bytes }
         }
-        SnapshotOutcome::Failed(reason) => CheckpointState::Failed(reason.clone()),
+        SnapshotOutcome::Failed(failure) => CheckpointState::Failed(ErrorChain(failure).to_string()),
         SnapshotOutcome::Fenced(epoch) => {
             CheckpointState::Failed(format!("another worker owns the partition, in epoch {epoch}"))
         }
-        SnapshotOutcome::Halted(halt) => CheckpointState::Failed(halt.to_string()),
+        SnapshotOutcome::Halted(halt) => CheckpointState::Failed(ErrorChain(halt).to_string()),
     }
 }

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use crate::checkpoint::savepoint::SavepointRequest;
-use crate::checkpoint::{CheckpointId, OpenedPartition};
-use crate::metrics::{CheckpointSize, LateArrival, RecordingBudget};
+use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
+use crate::metrics::{LateArrival, RecordingBudget};
 use crate::{
     CheckpointRecord, CheckpointState, Clock, DeadLetter, Epoch, Partition, RefusedRow, RestoreRecord, TimelineMark,
     TimelineMarkKind, WorkerMetrics,

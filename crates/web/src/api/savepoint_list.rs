@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use windrow_engine::checkpoint::savepoint::SavepointContent;
-use windrow_engine::checkpoint::{default_savepoint_folder, inspect};
+use windrow_engine::checkpoint::{SavepointContent, default_savepoint_folder, inspect};
 
 use crate::server_context::JobServerContext;
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{info, warn};
-use windrow_engine::checkpoint::savepoint;
-use windrow_engine::{CheckpointStore, StopSignal};
+use windrow_engine::checkpoint::{SavepointParameters, SavepointProgress, take_savepoint};
+use windrow_engine::halt::ErrorChain;
+use windrow_engine::{CheckpointStore, StopSignal, SystemClock};
 
 use super::registry::SavepointRegistry;
 use super::savepoint_order::AfterSavepoint;
@@ -36,18 +37,23 @@ impl SavepointTask {
             return self.fail(format!("{} cannot be written to: {fault}", self.target.place()));
         }
         let _ = self.target.delete(&[PROBE_OBJECT.to_owned()]);
-        let progress = |saved, all| self.registry.lock_requests().record_progress(&self.request_name, saved, all);
-        let taken = savepoint::take_savepoint(
-            &*self.checkpoint_store,
-            &*self.target,
-            &self.savepoint_id,
-            SAVEPOINT_TIMEOUT,
-            &self.stop_signal,
+        let progress = |SavepointProgress { saved, partitions }| {
+            self.registry.lock_requests().record_progress(&self.request_name, saved, partitions);
+        };
+        let taken = take_savepoint(
+            SavepointParameters {
+                store: &*self.checkpoint_store,
+                target: &*self.target,
+                id: &self.savepoint_id,
+                timeout: SAVEPOINT_TIMEOUT,
+                clock: &SystemClock::start(),
+                stop: &self.stop_signal,
+            },
             progress,
         );
         match taken {
             Ok(_) => self.complete(),
-            Err(halt) => self.fail(halt.to_string()),
+            Err(halt) => self.fail(ErrorChain(&halt).to_string()),
         }
     }
 

@@ -10,7 +10,7 @@ use windrow_connectors::kafka::{PartitionGrowth, TopicMonitor, wait_for_topic};
 use windrow_connectors::redis::{CloseOutcome, RedisWriter, RedisWriterSettings};
 use windrow_engine::checkpoint::RestoreSource;
 use windrow_engine::checkpoint::inspect::{self, FolderKind};
-use windrow_engine::{Halt, StopSignal, StoreFault, WorkerOutcome};
+use windrow_engine::{StopSignal, WorkerOutcome};
 
 use crate::cli::RunArgs;
 use crate::exit::{CommandFailure, ExitStatus};
@@ -19,6 +19,7 @@ use crate::job_state_folder::JobStateFolder;
 use crate::job_web_server::JobWebServer;
 use crate::pipeline_file::{self, LoadedPipeline};
 use crate::signals;
+use crate::state_finding::StateFinding;
 use crate::worker_pool::WorkerPool;
 
 /// How long Redis may take for the last rows after all workers have ended.
@@ -107,25 +108,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
 /// Opens the location that `--from` names and checks that it holds state, before the job joins its group.
 fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSource, CommandFailure> {
     let store = place.open_location(from)?;
-    let shown = store.place();
-    let halt = match inspect::identify_folder(&*store) {
-        Ok(Ok(FolderKind::Job { checkpoints: 1.. } | FolderKind::Savepoint(_))) => return Ok(RestoreSource { store }),
+    let location = store.place().to_owned();
+    let finding = match inspect::identify_folder(&*store) {
+        Ok(FolderKind::Job { checkpoints: 1.. } | FolderKind::Savepoint(_)) => return Ok(RestoreSource { store }),
         // The job retries until the store responds.
-        Err(StoreFault::Failed(_)) => return Ok(RestoreSource { store }),
-        Err(fault) => Halt::CheckpointStore(format!("--from cannot be used: {fault}")),
+        Err(fault) if fault.class().may_retry() => return Ok(RestoreSource { store }),
+        Err(fault) => StateFinding::InvalidPlace { setting: "--from".to_owned(), fault },
         // The job restored from there before and resumes from its own checkpoints, so the location may be empty by now.
-        Ok(_) if was_restored_from(place, shown) => return Ok(RestoreSource { store }),
-        Ok(Ok(FolderKind::Nothing | FolderKind::Job { .. })) => Halt::ForeignState(format!(
-            "there is nothing to begin from in {shown} (--from): neither a savepoint nor checkpoints"
-        )),
-        Ok(Ok(FolderKind::IncompleteSavepoint)) => Halt::DamagedState(format!(
-            "the savepoint in {shown} (--from) is incomplete: it has no object `savepoint`, which is created last. Wait \
-             until it is taken, or take another with `windrow savepoint`"
-        )),
-        Ok(Err(reason)) if reason.is_newer() => Halt::NewerState(format!("{shown} (--from): {reason}")),
-        Ok(Err(reason)) => Halt::DamagedState(format!("{shown} (--from): {reason}")),
+        Ok(_) if was_restored_from(place, &location) => return Ok(RestoreSource { store }),
+        Ok(FolderKind::Nothing | FolderKind::Job { .. }) => StateFinding::NothingToRestore { place: location },
+        Ok(FolderKind::IncompleteSavepoint) => StateFinding::IncompleteSavepoint { place: location },
+        Ok(FolderKind::UnreadableSavepoint(object)) => StateFinding::UnusableSavepoint { place: location, object },
     };
-    Err(halt.into())
+    Err(finding.into())
 }
 
 /// Returns whether the job's own checkpoints descend from `from`.

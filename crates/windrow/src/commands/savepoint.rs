@@ -5,8 +5,10 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde_json::json;
-use windrow_engine::StopSignal;
-use windrow_engine::checkpoint::{default_savepoint_folder, escape_name_segment, savepoint};
+use windrow_engine::checkpoint::{
+    SavepointParameters, SavepointProgress, default_savepoint_folder, escape_name_segment, take_savepoint,
+};
+use windrow_engine::{StopSignal, SystemClock};
 
 use crate::cli::SavepointArgs;
 use crate::exit::{CommandFailure, ExitStatus};
@@ -33,9 +35,17 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
 
     let began = Instant::now();
     let bar = progress_bar::create_progress_bar(0, "{bar:40} {pos}/{len} partitions saved {elapsed}");
-    let taken = savepoint::take_savepoint(&*place.store, &*to, &id, args.timeout, &stop, |saved, all| {
-        update_progress(&bar, saved, all)
-    });
+    let taken = take_savepoint(
+        SavepointParameters {
+            store: &*place.store,
+            target: &*to,
+            id: &id,
+            timeout: args.timeout,
+            clock: &SystemClock::start(),
+            stop: &stop,
+        },
+        |progress| update_progress(&bar, progress),
+    );
     bar.finish_and_clear();
     let content = taken.map_err(|halt| {
         let failure = CommandFailure::from(halt);
@@ -69,7 +79,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     Ok(ExitStatus::Success)
 }
 
-fn update_progress(bar: &ProgressBar, saved: usize, all: usize) {
-    bar.set_length(all as u64);
-    bar.set_position(saved as u64);
+fn update_progress(bar: &ProgressBar, progress: SavepointProgress) {
+    bar.set_length(progress.partitions as u64);
+    bar.set_position(progress.saved as u64);
 }

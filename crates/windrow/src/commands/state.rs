@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use windrow_core::EventTime;
-use windrow_engine::checkpoint::CheckpointManifest;
-use windrow_engine::checkpoint::inspect::{self, FolderKind, StoredCheckpoint, UnusableObject};
-use windrow_engine::{CheckpointStore, Halt, Partition, StoreFault};
+use windrow_engine::checkpoint::inspect::{self, FolderContents, FolderKind, StoredCheckpoint};
+use windrow_engine::checkpoint::{CheckpointManifest, UnusableObject};
+use windrow_engine::{CheckpointStore, Partition, StoreFault};
 
 use crate::cli::{StateArgs, StateCommand};
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::format_event_time;
+use crate::state_finding::StateFinding;
 use crate::wall_clock::now_ms;
 
 pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
 /// The contents of a folder of state.
 struct StateFolder {
     store: Arc<dyn CheckpointStore>,
-    kind: Result<FolderKind, UnusableObject>,
+    kind: FolderKind,
     found: Vec<StoredCheckpoint>,
 }
 
@@ -36,43 +37,47 @@ impl StateFolder {
     /// Reads the folder at `path`, for all partitions or only one.
     fn open(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
         let store = crate::job_state_folder::open_state_store(path)?;
-        let (kind, mut found) = inspect::inspect_folder(&*store).map_err(|fault| store_unavailable(&fault))?;
+        let FolderContents { kind, checkpoints: mut found } =
+            inspect::inspect_folder(&*store).map_err(store_unavailable)?;
         found.retain(|found| partition.is_none_or(|partition| found.partition == partition));
-        if matches!(kind, Ok(FolderKind::Nothing)) || (partition.is_some() && found.is_empty()) {
-            let what = partition.map_or_else(String::new, |partition| format!(" of partition {partition}"));
-            return Err(Halt::ForeignState(format!(
-                "there is no state{what} in {}: neither a savepoint nor a job's checkpoints",
-                store.place()
-            ))
-            .into());
+        if kind == FolderKind::Nothing || (partition.is_some() && found.is_empty()) {
+            return Err(StateFinding::NoState { place: store.place().to_owned(), partition }.into());
         }
         Ok(Self { store, kind, found })
     }
 
     fn kind_name(&self) -> &'static str {
         match &self.kind {
-            Ok(FolderKind::Savepoint(_)) => "savepoint",
-            Ok(FolderKind::IncompleteSavepoint) => "incomplete savepoint",
-            Ok(FolderKind::Job { .. }) => "checkpoints of a job",
-            Ok(FolderKind::Nothing) => "nothing",
-            Err(_) => "savepoint that does not say what it holds",
+            FolderKind::Savepoint(_) => "savepoint",
+            FolderKind::IncompleteSavepoint => "incomplete savepoint",
+            FolderKind::Job { .. } => "checkpoints of a job",
+            FolderKind::Nothing => "nothing",
+            FolderKind::UnreadableSavepoint(_) => "savepoint that does not say what it holds",
+        }
+    }
+
+    /// The object `savepoint`, where it cannot be read.
+    fn unusable_savepoint(&self) -> Option<&UnusableObject> {
+        match &self.kind {
+            FolderKind::UnreadableSavepoint(object) => Some(object),
+            _ => None,
         }
     }
 
     /// Returns the kind as a code for JSON.
     fn kind_code(&self) -> &'static str {
         match &self.kind {
-            Ok(FolderKind::Savepoint(_)) => "savepoint",
-            Ok(FolderKind::IncompleteSavepoint) => "incomplete_savepoint",
-            Ok(FolderKind::Job { .. }) => "job",
-            Ok(FolderKind::Nothing) => "nothing",
-            Err(_) => "unreadable_savepoint",
+            FolderKind::Savepoint(_) => "savepoint",
+            FolderKind::IncompleteSavepoint => "incomplete_savepoint",
+            FolderKind::Job { .. } => "job",
+            FolderKind::Nothing => "nothing",
+            FolderKind::UnreadableSavepoint(_) => "unreadable_savepoint",
         }
     }
 
     /// Lists the partitions that the savepoint names but does not contain.
     fn missing_partitions(&self) -> Vec<Partition> {
-        let Ok(FolderKind::Savepoint(content)) = &self.kind else { return Vec::new() };
+        let FolderKind::Savepoint(content) = &self.kind else { return Vec::new() };
         let has = |partition: Partition| self.found.iter().any(|found| found.partition == partition);
         content.partitions.iter().copied().filter(|&partition| !has(partition)).collect()
     }
@@ -82,8 +87,8 @@ impl StateFolder {
     }
 }
 
-fn store_unavailable(fault: &StoreFault) -> CommandFailure {
-    Halt::CheckpointStore(format!("the state cannot be looked at: {fault}")).into()
+fn store_unavailable(fault: StoreFault) -> CommandFailure {
+    StateFinding::StoreFailed { fault }.into()
 }
 
 /// Formats a time of the wall clock in UTC.

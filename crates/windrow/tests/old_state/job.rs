@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row};
 use windrow_engine::checkpoint::{RestoreSource, SavepointRequests, StateIdentity};
+use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence, Offset,
     Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker,
@@ -179,7 +180,7 @@ impl Source for StepSource {
         }
         if self.positions.len() == PARTITIONS.len() {
             let done = match self.steps.front_mut() {
-                Some(Step::Kill) => return Err(Halt::Input(KILLED.to_owned())),
+                Some(Step::Kill) => return Err(InputFault::NotSeekable { input: KILLED.to_owned() }.into()),
                 Some(Step::Checkpoint) => self.committed == self.positions,
                 Some(Step::Until(is_so)) => is_so(),
                 Some(Step::Read(until)) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use windrow_engine::halt::CheckpointStoreFault;
 use windrow_engine::{CheckpointConfig, Halt, StopSignal, WorkerOutcome};
 
 use crate::conformance::assert_answers;
@@ -113,5 +114,6 @@ fn a_store_without_conditional_writes_is_refused() {
     let store = FaultyStore::wrap(open_folder_store(folder.path()));
     store.overwrites_existing.store(true, Ordering::Relaxed);
     let halt = JobSetup::in_store(store).run(ScriptedSource::new(&Arc::new(Vec::new()), Vec::new())).expect_halt();
-    assert!(matches!(halt, Halt::CheckpointStore(_)) && halt.to_string().contains("conditional writes"), "{halt}");
+    let Halt::CheckpointStore(CheckpointStoreFault::Refused { source, .. }) = halt else { panic!("{halt}") };
+    assert!(source.to_string().contains("conditional writes"), "{source}");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
+use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointStore, Halt, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
@@ -101,7 +102,7 @@ impl JobSetup {
         });
         match worker.run() {
             Ok(ended) => RunOutcome::Ended(ended),
-            Err(Halt::Input(reason)) if reason == KILLED => RunOutcome::Killed,
+            Err(Halt::Input(InputFault::NotSeekable { input })) if input == KILLED => RunOutcome::Killed,
             Err(halt) => RunOutcome::Halted(halt),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use windrow_engine::halt::InputFault;
 use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 
 /// The source has only this partition.
@@ -106,7 +107,7 @@ impl Source for ScriptedSource {
                 ScriptAction::AwaitCheckpoint | ScriptAction::AwaitAnyCheckpoint | ScriptAction::AwaitSeek => {
                     self.waiting_since = None
                 }
-                ScriptAction::Kill => return Err(Halt::Input(KILLED.to_owned())),
+                ScriptAction::Kill => return Err(InputFault::NotSeekable { input: KILLED.to_owned() }.into()),
                 ScriptAction::Revoke => {
                     self.ending = ScriptEnd::Revoked;
                     return Ok(PollOutcome::Revoked(vec![PARTITION]));

@@ -20,6 +20,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use tracing::warn;
+use windrow_engine::halt::SourceOperation;
 use windrow_engine::{Halt, Partition};
 use windrow_spec::KafkaSourceSpec as Settings;
 
@@ -27,6 +28,7 @@ use super::monitor::GroupMonitor;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client;
 use crate::kafka::client_context;
+use crate::kafka::halts::{refuse_client, refuse_operation};
 
 /// A rebalance that waits for its acknowledgement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +44,7 @@ pub(crate) enum RebalanceEvent {
 /// A member of the consumer group; dropping it leaves the group.
 pub(crate) struct GroupMembership {
     consumer: BoundedCloseConsumer<RebalanceQueue>,
+    brokers: String,
     topic: String,
     group_monitor: Option<Arc<GroupMonitor>>,
     /// The event that the worker got and has not acknowledged.
@@ -60,9 +63,10 @@ impl GroupMembership {
     ) -> Result<Self, Halt> {
         let consumer: BaseConsumer<RebalanceQueue> = client::member_config(settings, instance)
             .create_with_context(RebalanceQueue::default())
-            .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
+            .map_err(|error| refuse_client(&settings.brokers, error))?;
         let member = Self {
             consumer: BoundedCloseConsumer::new(consumer),
+            brokers: settings.brokers.clone(),
             topic: settings.topic.clone(),
             group_monitor: group,
             unacknowledged: None,
@@ -72,8 +76,9 @@ impl GroupMembership {
     }
 
     fn subscribe(&self) -> Result<(), Halt> {
-        let refused = |error| Halt::Refused(format!("cannot subscribe to topic `{}`: {error}", self.topic));
-        self.consumer.subscribe(&[&self.topic]).map_err(refused)
+        self.consumer
+            .subscribe(&[&self.topic])
+            .map_err(|error| refuse_operation(&self.brokers, SourceOperation::Subscribe(self.topic.clone()), error))
     }
 
     /// Joins the group again if the monitor requests it: the worker's partitions are revoked and assigned anew.

@@ -21,6 +21,7 @@ use windrow_spec::KafkaSourceSpec as Settings;
 use super::assignment;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
+use crate::kafka::halts::refuse_client;
 
 /// How long one check may take.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,7 +55,7 @@ impl GroupMonitor {
     pub fn new(settings: &Settings) -> Result<Self, Halt> {
         let consumer = client::base_config(&settings.brokers)
             .create_with_context(LoggingContext)
-            .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
+            .map_err(|error| refuse_client(&settings.brokers, error))?;
         Ok(Self {
             group: settings.group.clone(),
             topic: settings.topic.clone(),

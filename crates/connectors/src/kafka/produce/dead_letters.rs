@@ -12,10 +12,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tracing::warn;
+use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
 
 use super::delivery_errors::DeliveryErrors;
 use crate::kafka::client;
+use crate::kafka::halts::refuse_client;
 use crate::kafka::outage::OutageReporter;
 
 /// The most bytes of key and payload together: what fits into a record under Kafka's default limits, with room for the
@@ -46,7 +48,7 @@ impl KafkaDeadLetters {
             // While Kafka is unreachable, dead letters are delayed and not lost.
             .set("message.timeout.ms", "0")
             .create_with_context(DeliveryErrors::default())
-            .map_err(|error| Halt::Refused(format!("cannot create a Kafka producer: {error}")))?;
+            .map_err(|error| refuse_client(brokers, error))?;
         Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop })
     }
 
@@ -73,11 +75,8 @@ impl KafkaDeadLetters {
     }
 
     fn send_failure(&self, error: &KafkaError) -> Halt {
-        Halt::Output(format!(
-            "cannot keep dead letters in topic `{}`: {error}. Nothing behind them is committed; correct the topic or \
-             `dead_letters.topic` and start again.",
-            self.topic
-        ))
+        OutputFault::DeadLetterTopicUnwritable { topic: Arc::clone(&self.topic), source: share_error(error.clone()) }
+            .into()
     }
 }
 

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{Halt, StopSignal};
 
 use super::delivery_errors::DeliveryErrors;
 use crate::kafka::client;
+use crate::kafka::halts::{kafka_at, refuse_client};
 
 /// Sends keyed records; the key decides the partition as in Kafka's own clients (murmur2).
 pub struct EventProducer {
@@ -29,7 +31,7 @@ impl EventProducer {
             .set("compression.type", "lz4")
             .set("enable.idempotence", "true")
             .create_with_context(DeliveryErrors::default())
-            .map_err(|error| Halt::Refused(format!("cannot create a Kafka producer: {error}")))?;
+            .map_err(|error| refuse_client(brokers, error))?;
         Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned(), stop })
     }
 
@@ -67,6 +69,11 @@ impl EventProducer {
     }
 
     fn send_failure(&self, error: &KafkaError) -> Halt {
-        Halt::Output(format!("cannot send to topic `{}` on Kafka at {}: {error}", self.topic, self.brokers))
+        OutputFault::TopicUnwritable {
+            topic: self.topic.clone(),
+            service: kafka_at(&self.brokers),
+            source: share_error(error.clone()),
+        }
+        .into()
     }
 }

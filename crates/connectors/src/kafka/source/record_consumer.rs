@@ -17,6 +17,7 @@ use super::read_progress::ReadProgress;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
+use crate::kafka::halts::refuse_client;
 use crate::kafka::topic::partition_bounds::{self, PartitionBounds};
 
 /// One worker's consumer of records.
@@ -37,7 +38,7 @@ impl RecordConsumer {
         let consumer = client::record_consumer_config(settings)
             .create_with_context(LoggingContext)
             .map(BoundedCloseConsumer::new)
-            .map_err(|error| Halt::Refused(format!("cannot create a Kafka consumer: {error}")))?;
+            .map_err(|error| refuse_client(&settings.brokers, error))?;
         Ok(Self {
             consumer,
             topic: settings.topic.clone(),

@@ -8,11 +8,13 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
+use windrow_engine::halt::{InputFault, SharedError, SourceOperation, UnreachableService, share_error};
 use windrow_engine::{Halt, Partition, PartitionOffsets, RetryBackoff, StopSignal};
 
 use super::description::{self, TopicMetadata};
 use crate::kafka::client;
 use crate::kafka::fault::error_class;
+use crate::kafka::halts::{kafka_at, refuse_operation};
 use crate::kafka::outage::OutageReporter;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +40,7 @@ pub struct TopicIdentity {
 /// allows that. Returns `None` when a stop was requested meanwhile.
 ///
 /// # Errors
-/// [`Halt::NotReachable`] when Kafka does not answer within `timeout`; [`Halt::Input`] when there is no such topic and it
+/// [`Halt::Unreachable`] when Kafka does not answer within `timeout`; [`Halt::Input`] when there is no such topic and it
 /// cannot be created; [`Halt::Refused`] when Kafka denies access to it.
 pub fn wait_for_topic(
     brokers: &str,
@@ -46,9 +48,9 @@ pub fn wait_for_topic(
     timeout: Option<Duration>,
     stop: &StopSignal,
 ) -> Result<Option<TopicIdentity>, Halt> {
-    let consumer: BaseConsumer = client::base_config(brokers)
-        .create()
-        .map_err(|error| Halt::Input(format!("`source.kafka.brokers = \"{brokers}\"` cannot be used: {error}")))?;
+    let consumer: BaseConsumer = client::base_config(brokers).create().map_err(|error: KafkaError| {
+        InputFault::InvalidEndpoint { service: kafka_at(brokers), source: share_error(error) }
+    })?;
     let started = Instant::now();
     let mut outage = OutageReporter::default();
     let mut backoff = RetryBackoff::new(RETRY_DELAY_MIN, RETRY_DELAY_MAX);
@@ -68,21 +70,22 @@ pub fn wait_for_topic(
                 created = true;
                 backoff.reset();
             }
-            Err(TopicLookupError::Refused(why)) => {
-                return Err(Halt::Refused(format!("Kafka at {brokers} does not show topic `{name}`: {why}")));
+            Err(TopicLookupError::Refused(code)) => {
+                return Err(refuse_operation(brokers, SourceOperation::DescribeTopic(name.to_owned()), code));
             }
-            Err(TopicLookupError::NotReachable(why)) => {
+            Err(TopicLookupError::NotReachable(code)) => {
                 if outage.should_report() {
-                    warn!(brokers, why, "waiting for Kafka");
+                    warn!(brokers, reason = %code, "waiting for Kafka");
                 }
                 if let Some(timeout) = timeout
                     && started.elapsed() >= timeout
                 {
-                    return Err(Halt::NotReachable(format!(
-                        "Kafka at {brokers} did not answer within {:.1} s ({why}). Is it running, and is \
-                         `source.kafka.brokers` right?",
-                        started.elapsed().as_secs_f64()
-                    )));
+                    return Err(UnreachableService::Source {
+                        service: kafka_at(brokers),
+                        waited: started.elapsed(),
+                        source: share_error(code),
+                    }
+                    .into());
                 }
             }
         }
@@ -93,8 +96,8 @@ pub fn wait_for_topic(
 
 enum TopicLookupError {
     Missing,
-    Refused(String),
-    NotReachable(String),
+    Refused(RDKafkaErrorCode),
+    NotReachable(RDKafkaErrorCode),
 }
 
 fn look_up_topic(consumer: &BaseConsumer, name: &str, timeout: Duration) -> Result<TopicMetadata, TopicLookupError> {
@@ -103,8 +106,8 @@ fn look_up_topic(consumer: &BaseConsumer, name: &str, timeout: Duration) -> Resu
             Err(TopicLookupError::Missing)
         }
         Ok(partitions) => Ok(TopicMetadata { partition_count: partitions, id: fetch_topic_id(consumer, name) }),
-        Err(code) if !error_class(code).may_retry() => Err(TopicLookupError::Refused(code.to_string())),
-        Err(code) => Err(TopicLookupError::NotReachable(code.to_string())),
+        Err(code) if !error_class(code).may_retry() => Err(TopicLookupError::Refused(code)),
+        Err(code) => Err(TopicLookupError::NotReachable(code)),
     }
 }
 
@@ -138,24 +141,21 @@ pub(crate) fn fetch_partition_count<C: ConsumerContext>(
 }
 
 fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
-    let refused = |why: String| {
-        Halt::Input(format!(
-            "topic `{name}` does not exist on Kafka at {brokers} and could not be created: {why}. Create it with the \
-             number of partitions you want, or correct `source.kafka.topic`."
-        ))
+    let refused = |source: SharedError| -> Halt {
+        InputFault::TopicNotCreated { topic: name.to_owned(), service: kafka_at(brokers), source }.into()
     };
     let admin: AdminClient<DefaultClientContext> =
-        client::base_config(brokers).create().map_err(|error| refused(error.to_string()))?;
+        client::base_config(brokers).create().map_err(|error| refused(share_error(error)))?;
     let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT)).request_timeout(Some(REQUEST_TIMEOUT));
     // -1: the broker's own defaults.
     let topic = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
     let results = futures_executor::block_on(admin.create_topics([&topic], &options))
-        .map_err(|error| refused(error.to_string()))?;
+        .map_err(|error| refused(share_error(error)))?;
     for result in results {
         match result {
             Ok(_) => warn!(topic = name, "the topic did not exist; it was created with the broker's default settings"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((_, code)) => return Err(refused(code.to_string())),
+            Err((_, code)) => return Err(refused(share_error(code))),
         }
     }
     Ok(())
@@ -167,8 +167,10 @@ impl TopicIdentity {
     /// # Errors
     /// When Kafka does not answer.
     pub fn fetch_end_offsets(&self, brokers: &str) -> Result<PartitionOffsets, Halt> {
-        let failed = |error: KafkaError| {
-            Halt::NotReachable(format!("cannot ask Kafka at {brokers} where topic `{}` ends: {error}", self.name))
+        let failed = |error: KafkaError| UnreachableService::TopicEnds {
+            service: kafka_at(brokers),
+            topic: self.name.clone(),
+            source: share_error(error),
         };
         let consumer: BaseConsumer = client::base_config(brokers).create().map_err(failed)?;
         (0..self.partition_count)

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use tracing::{info, warn};
+use windrow_engine::halt::{AddedPartitions, InputFault, RecreatedTopic};
 use windrow_engine::{Halt, Partition, PartitionOffsets};
 
 use super::description::{self, TopicMetadata};
@@ -17,6 +18,7 @@ use super::lookup::{self, TopicIdentity};
 use super::partition_bounds;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
+use crate::kafka::halts::refuse_client;
 use crate::outage::Reachability;
 
 /// How long one request may take; without an answer the topic counts as unchanged.
@@ -59,7 +61,7 @@ impl TopicMonitor {
     pub fn new(topic: &TopicIdentity, brokers: &str, growth: PartitionGrowth) -> Result<Self, Halt> {
         let consumer = client::base_config(brokers)
             .create_with_context(LoggingContext)
-            .map_err(|error| Halt::Refused(format!("cannot create a Kafka client: {error}")))?;
+            .map_err(|error| refuse_client(brokers, error))?;
         let observation = TopicObservation {
             partition_limit: (growth == PartitionGrowth::Refuse).then_some(topic.partition_count),
             partition_count: topic.partition_count,
@@ -147,21 +149,17 @@ impl TopicMonitor {
         if let (Some(known), Some(found)) = (&self.expected.id, &described.id)
             && known != found
         {
-            return Err(Halt::TopicRecreated(format!(
-                "topic `{name}` was deleted and created again (its id was {known} and is {found}): its offsets mean other \
-                 records now, so nothing this job knows fits them. Stop it, then start it with a new \
-                 `source.kafka.group`, or delete this job's checkpoints and \
-                 its keys `windrow:fence:…` in Redis."
-            )));
+            return Err(RecreatedTopic {
+                topic: name.clone(),
+                known_id: known.clone(),
+                found_id: found.clone(),
+                checkpoint: None,
+            }
+            .into());
         }
         let (known, found) = (self.expected.partition_count, described.partition_count);
         if observation.partition_limit.is_some_and(|limit| found > limit) {
-            return Err(Halt::PartitionsAdded(format!(
-                "topic `{name}` has {found} partitions now, and had {known}: keys have moved between partitions, so the \
-                 windows open at that moment would count only a part of a user's events. Start with \
-                 `--accept-partitions` to accept that those windows are split, or with a new `source.kafka.group` to \
-                 read everything anew."
-            )));
+            return Err(AddedPartitions { topic: name.clone(), known, found, checkpoint: None }.into());
         }
         if found > observation.partition_count {
             warn!(
@@ -184,10 +182,6 @@ impl TopicMonitor {
         if since.elapsed() < MISSING_TIMEOUT {
             return Ok(());
         }
-        Err(Halt::Input(format!(
-            "topic `{}` does not exist any more: it was deleted while the job ran. What was computed stays in the store. \
-             Create the topic and start with a new `source.kafka.group`, or correct `source.kafka.topic`.",
-            self.expected.name
-        )))
+        Err(InputFault::TopicDeleted { topic: self.expected.name.clone() }.into())
     }
 }

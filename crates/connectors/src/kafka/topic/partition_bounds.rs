@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::warn;
+use windrow_engine::halt::LostOffset;
 use windrow_engine::{Halt, Offset, Partition, PartitionOffsets};
 use windrow_spec::{KafkaSourceSpec as Settings, LostOffsetPolicy};
 
@@ -85,32 +86,16 @@ impl PartitionBounds {
         settings: &Settings,
     ) -> Result<Offset, Halt> {
         let Self { first, end } = self;
-        let what = if position < first {
-            format!(
-                "offset {position}, where reading of partition {partition} goes on, is no longer in topic `{}`: the first \
-                 offset kept is {first}, so {} records were deleted unread",
-                settings.topic,
-                first - position
-            )
-        } else {
-            format!(
-                "offset {position}, where reading of partition {partition} goes on, lies beyond the end of topic `{}` \
-                 there ({end}): Kafka has lost records that were read already. The first offset kept is {first}",
-                settings.topic
-            )
-        };
+        let lost = LostOffset { topic: settings.topic.clone(), partition, offset: position, first, end };
         match settings.on_lost_offset {
-            LostOffsetPolicy::Halt => Err(Halt::LostOffset(format!(
-                "{what}. Windows computed without them would be wrong. Set `source.kafka.on_lost_offset = \"earliest\"` to \
-                 accept that and go on at offset {first}, or use a new `source.kafka.group` to read everything anew."
-            ))),
+            LostOffsetPolicy::Halt => Err(lost.into()),
             LostOffsetPolicy::Earliest => {
                 warn!(
                     partition,
                     position,
                     first,
                     end,
-                    "{what}; going on at offset {first}, as on_lost_offset says: windows are incomplete"
+                    "{lost}; going on at offset {first}, as on_lost_offset says: windows are incomplete"
                 );
                 Ok(first)
             }

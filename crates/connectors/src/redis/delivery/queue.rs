@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use windrow_engine::halt::{UnreachableService, WaitEnd};
 use windrow_engine::{ClaimOutcome, Counter, Halt, PartitionClaim, RefusedRow, StopSignal};
 
 use super::transaction::WriteOutcome;
@@ -132,7 +133,7 @@ impl WriteQueue {
     /// Lets the writer thread claim a partition, and waits for the outcome or for a stop request.
     pub(crate) fn claim_partition(&self, claim: PartitionClaim, stop: &StopSignal) -> Result<ClaimOutcome, Halt> {
         let partition = claim.partition;
-        let unanswered = |what| Err(Halt::NotReachable(format!("{what} before Redis granted partition {partition}")));
+        let unanswered = |end| Err(UnreachableService::UnansweredClaim { partition, end }.into());
         let pending = Arc::new(PendingClaim::new(claim));
         let mut state = self.state.lock();
         state.queued.push_back(QueuedItem::Claim(Arc::clone(&pending)));
@@ -145,11 +146,11 @@ impl WriteQueue {
                 return Err(halt.clone());
             }
             if state.writer_ended {
-                return unanswered("the Redis writer ended");
+                return unanswered(WaitEnd::ThreadEnded);
             }
             if stop.is_requested() {
                 pending.abandon();
-                return unanswered("stopped");
+                return unanswered(WaitEnd::Stopped);
             }
             self.progress_made.wait_for(&mut state, STOP_POLL_INTERVAL);
         }

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use windrow_engine::halt::{UnreachableService, share_error};
 use windrow_engine::{Halt, StopSignal};
 use windrow_spec::Pipeline;
 
@@ -11,7 +12,7 @@ use super::retry_pause::RetryPause;
 use super::transaction::TransactionClient;
 use crate::outage::OutageTracker;
 use crate::redis::address::RedisAddress;
-use crate::redis::fault::halt_for_fault;
+use crate::redis::fault::{halt_for_fault, redis_at};
 use crate::redis::observe::outage_log::{log_outage, log_recovery};
 use crate::redis::settings::RedisWriterSettings;
 
@@ -21,7 +22,7 @@ const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Connects to Redis, and retries until it would take rows of `pipeline` behind the fence `fence_key`.
 ///
 /// # Errors
-/// A fault that no retry mends; [`Halt::NotReachable`] after the start timeout or a stop request.
+/// A fault that no retry mends; [`Halt::Unreachable`] after the start timeout or a stop request.
 pub(crate) fn connect_when_ready(
     address: &RedisAddress,
     pipeline: &Pipeline,
@@ -56,16 +57,20 @@ pub(crate) fn connect_when_ready(
         loop {
             let waited = began.elapsed();
             if stop.is_requested() {
-                return Err(Halt::NotReachable(format!(
-                    "stopped while waiting for Redis at {address} (sink.redis.url): {reason}"
-                )));
+                return Err(UnreachableService::StoppedWaitingForRowStore {
+                    service: redis_at(address),
+                    source: share_error(fault),
+                }
+                .into());
             }
             if settings.start_timeout.is_some_and(|timeout| waited >= timeout) {
-                return Err(Halt::NotReachable(format!(
-                    "Redis at {address} (sink.redis.url) was not ready within {:.0} s; {attempts} attempts, the last one: \
-                     {reason}. Start Redis, correct sink.redis.url, or allow more time with --start-timeout",
-                    waited.as_secs_f64()
-                )));
+                return Err(UnreachableService::RowStore {
+                    service: redis_at(address),
+                    waited,
+                    attempts,
+                    source: share_error(fault),
+                }
+                .into());
             }
             if Instant::now() >= resume {
                 break;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windrow_engine::{ClaimOutcome, Halt};
+use windrow_engine::ClaimOutcome;
+use windrow_engine::halt::OutputFault;
 
 use super::connection::{ConnectionIdentity, RedisConnection};
 use super::queue::{WriteQueue, WriterTask};
@@ -170,9 +171,7 @@ struct EndQueueOnDrop(Arc<WriteQueue>);
 impl Drop for EndQueueOnDrop {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.set_halt(Halt::Output(
-                "the thread that writes to Redis panicked; this is a bug in Windrow".to_owned(),
-            ));
+            self.0.set_halt(OutputFault::WriterBrokeDown.into());
         }
         self.0.mark_writer_ended();
     }

@@ -15,8 +15,8 @@ use crate::{pipeline_file, print, table};
 pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
     let place = JobStateFolder::open_for_pipeline(&pipeline)?;
-    let found = inspect::list_checkpoints(&*place.store).map_err(|fault| store_unavailable(&fault))?;
-    let savepoints = inspect::list_savepoints(&*place.store).map_err(|fault| store_unavailable(&fault))?;
+    let found = inspect::list_checkpoints(&*place.store).map_err(store_unavailable)?;
+    let savepoints = inspect::list_savepoints(&*place.store).map_err(store_unavailable)?;
     if args.json {
         let listed = json!({
             "pipeline": pipeline.name,

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     let mut objects = StateObjectReader::new(&*folder.store);
     let mut opened: Vec<InspectedCheckpoint<'_>> = Vec::with_capacity(newest.len());
     for manifest in newest {
-        let contents = objects.read(manifest, |part| bar.inc(part.bytes)).map_err(|fault| store_unavailable(&fault))?;
+        let contents = objects.read(manifest, |part| bar.inc(part.bytes)).map_err(store_unavailable)?;
         opened.push(InspectedCheckpoint { manifest, contents });
     }
     bar.finish_and_clear();
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     }
     let unreadable = folder.found.iter().filter_map(|found| found.manifest.as_ref().err());
     let unusable = opened.iter().flat_map(|checkpoint| &checkpoint.contents.unusable);
-    for reason in folder.kind.as_ref().err().into_iter().chain(unreadable).chain(unusable) {
+    for reason in folder.unusable_savepoint().into_iter().chain(unreadable).chain(unusable) {
         print::write_stderr_line(&format!("cannot be used: {reason}"));
     }
     Ok(ExitStatus::Success)
@@ -74,7 +74,7 @@ fn sum_views<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<'a>> {
 
 fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> String {
     let mut lines = vec![("what", folder.kind_name().to_owned()), ("place", folder.store.place().to_owned())];
-    if let Ok(FolderKind::Savepoint(content)) = &folder.kind {
+    if let FolderKind::Savepoint(content) = &folder.kind {
         lines.push(("id", content.id.clone()));
         let (at, age) =
             (format_timestamp(content.taken_at_ms), format_duration_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000));
@@ -140,7 +140,7 @@ fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: 
 
 fn as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> Value {
     let content = match &folder.kind {
-        Ok(FolderKind::Savepoint(content)) => Some(content),
+        FolderKind::Savepoint(content) => Some(content),
         _ => None,
     };
     let job = opened.last().map(|checkpoint| checkpoint.manifest);
@@ -179,6 +179,6 @@ fn as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[Vi
         "partitions": opened.iter().map(partition).collect::<Vec<_>>(),
         "missing_partitions": folder.missing_partitions(),
         "views": views.iter().map(view).collect::<Vec<_>>(),
-        "unreadable": folder.kind.as_ref().err().into_iter().chain(unreadable).map(ToString::to_string).collect::<Vec<_>>(),
+        "unreadable": folder.unusable_savepoint().into_iter().chain(unreadable).map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

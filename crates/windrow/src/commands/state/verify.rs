@@ -4,15 +4,16 @@ use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use windrow_engine::Halt;
+use windrow_engine::checkpoint::UnusableObject;
 use windrow_engine::checkpoint::inspect::{
-    self, FolderKind, StateObjectReader, StoredCheckpoint, UnusableObject, ViewCompatibility, compare_views,
+    self, FolderKind, StateObjectReader, StoredCheckpoint, ViewCompatibility, compare_views,
 };
 
 use super::{StateFolder, store_unavailable};
 use crate::cli::StateVerifyArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_plural};
+use crate::state_finding::StateFinding;
 use crate::{pipeline_file, print, progress_bar};
 
 /// A checkpoint, and its objects that cannot be used.
@@ -60,14 +61,10 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
     for found in &folder.found {
         let unusable = match &found.manifest {
             Err(reason) => vec![reason.clone()],
-            Ok(manifest) => {
-                objects.read(manifest, |part| bar.inc(part.bytes)).map_err(|fault| store_unavailable(&fault))?.unusable
-            }
+            Ok(manifest) => objects.read(manifest, |part| bar.inc(part.bytes)).map_err(store_unavailable)?.unusable,
         };
         // A running job deletes its older checkpoints meanwhile.
-        if !unusable.is_empty()
-            && !inspect::checkpoint_exists(&*folder.store, found).map_err(|fault| store_unavailable(&fault))?
-        {
+        if !unusable.is_empty() && !inspect::checkpoint_exists(&*folder.store, found).map_err(store_unavailable)? {
             continue;
         }
         verdicts.push(CheckpointVerdict { found, unusable });
@@ -102,46 +99,30 @@ fn overall_outcome(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
     plan: Option<&PipelineCompatibility>,
-) -> Result<(), Halt> {
-    let place = folder.store.place();
-    let many = |word: &str| verdicts.iter().filter(|verdict| verdict.code() == word).count();
-    let (damaged, newer, missing) = (many("damaged"), many("newer"), folder.missing_partitions());
+) -> Result<(), StateFinding> {
+    let place = folder.store.place().to_owned();
+    let count = |code: &str| verdicts.iter().filter(|verdict| verdict.code() == code).count();
+    let (damaged, newer, missing) = (count("damaged"), count("newer"), folder.missing_partitions());
     match &folder.kind {
-        Err(reason) if reason.is_newer() => return Err(Halt::NewerState(format!("{place}: {reason}"))),
-        Err(reason) => return Err(Halt::DamagedState(format!("{place}: {reason}"))),
-        Ok(FolderKind::IncompleteSavepoint) => {
-            return Err(Halt::DamagedState(format!(
-                "the savepoint in {place} is incomplete: it has no object `savepoint`, which is created last. Take another"
-            )));
+        FolderKind::UnreadableSavepoint(object) => {
+            return Err(StateFinding::UnusableSavepoint { place, object: object.clone() });
         }
-        Ok(_) => {}
+        FolderKind::IncompleteSavepoint => return Err(StateFinding::IncompleteSavepoint { place }),
+        FolderKind::Savepoint(_) | FolderKind::Job { .. } | FolderKind::Nothing => {}
     }
     if damaged > 0 || !missing.is_empty() {
-        let missing =
-            if missing.is_empty() { String::new() } else { format!(", and partitions {missing:?} are missing") };
-        let all = format_plural(verdicts.len() as u64, "checkpoint");
-        return Err(Halt::DamagedState(format!("of {all} in {place}, {damaged} cannot be used{missing}")));
+        return Err(StateFinding::Damaged { place, checkpoints: verdicts.len(), damaged, missing });
     }
     if newer > 0 {
-        return Err(Halt::NewerState(format!(
-            "{} in {place} can be read only by a newer version of Windrow",
-            format_plural(newer as u64, "checkpoint")
-        )));
+        return Err(StateFinding::Newer { place, checkpoints: newer });
     }
     let Some(plan) = plan else { return Ok(()) };
     if let Some(reason) = &plan.mismatch {
-        return Err(Halt::ForeignState(reason.clone()));
+        return Err(StateFinding::OtherJob { reason: reason.clone() });
     }
-    let flags: Vec<_> = plan
-        .fates
-        .iter()
-        .filter(|(_, fate)| fate.needs_drop_state())
-        .map(|(view, _)| format!("--drop-state {view}"))
-        .collect();
-    if flags.is_empty() {
-        return Ok(());
-    }
-    Err(Halt::ChangedViews(format!("with this pipeline file, `windrow run` needs {}", flags.join(" "))))
+    let dropped = plan.fates.iter().filter(|(_, compatibility)| compatibility.needs_drop_state());
+    let views: Vec<String> = dropped.map(|(view, _)| view.clone()).collect();
+    if views.is_empty() { Ok(()) } else { Err(StateFinding::ChangedViews { views }) }
 }
 
 fn format_text(

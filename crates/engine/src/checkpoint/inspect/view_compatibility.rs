@@ -1,26 +1,26 @@
 //! Which views' state a pipeline would keep.
 //!
-//! Owns: the comparison by name and definition. Invariant: it says what opening a partition would do.
+//! Owns: the comparison by name and definition. Invariant: its result is what opening a partition would do.
 
 use windrow_core::{EventSchema, FeatureView};
 
-use crate::checkpoint::CheckpointManifest;
+use crate::checkpoint::manifest::CheckpointManifest;
 
 /// What becomes of a view's state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ViewCompatibility {
-    /// The pipeline goes on with it.
+    /// The pipeline continues with it.
     Kept,
-    /// The view was defined otherwise: its state must be dropped.
+    /// The pipeline defines the view otherwise: its state must be dropped.
     Changed {
         /// Its definition in the state.
         stored_definition: String,
         /// Its definition in the pipeline.
         pipeline_definition: String,
     },
-    /// The pipeline has no such view any more: its state must be dropped.
+    /// The pipeline no longer has such a view: its state must be dropped.
     Removed,
-    /// The state knows no such view: its windows begin anew.
+    /// The state has no such view: its windows begin anew.
     New,
 }
 
@@ -32,7 +32,7 @@ impl ViewCompatibility {
     }
 }
 
-/// What becomes of the state in `manifest` with these views: first what is in the state, then what is new.
+/// Returns what becomes of the state in `manifest` with these views: first the views in the state, then the new ones.
 #[must_use]
 pub fn compare_views(
     views: &[FeatureView],
@@ -40,18 +40,18 @@ pub fn compare_views(
     manifest: &CheckpointManifest,
 ) -> Vec<(String, ViewCompatibility)> {
     let stored = manifest.views.iter().map(|stored| {
-        let fate = match views.iter().find(|view| *view.name == *stored.name) {
+        let compatibility = match views.iter().find(|view| *view.name == *stored.name) {
             None => ViewCompatibility::Removed,
             Some(view) => {
-                let is = view.definition(schema);
-                if is == stored.definition {
+                let pipeline_definition = view.definition(schema);
+                if pipeline_definition == stored.definition {
                     ViewCompatibility::Kept
                 } else {
-                    ViewCompatibility::Changed { stored_definition: stored.definition.clone(), pipeline_definition: is }
+                    ViewCompatibility::Changed { stored_definition: stored.definition.clone(), pipeline_definition }
                 }
             }
         };
-        (stored.name.clone(), fate)
+        (stored.name.clone(), compatibility)
     });
     let new = views
         .iter()

@@ -1,22 +1,22 @@
-//! What objects are called.
+//! The names of objects.
 //!
 //! ```text
 //! partition-3/epoch/0000000007                        epoch 7 was claimed
 //! partition-3/checkpoint/0000000007-0000000041        the manifest of checkpoint 41, taken in epoch 7
 //! partition-3/state/0000000007-0000000041-0002        its third state object
-//! savepoint/request                                   the savepoint that is being asked for
+//! savepoint/request                                   the savepoint that is requested
 //! savepoint/ID/partition-3                            partition 3 is in it
-//! savepoints/ID/…                                     a savepoint, where no other place was asked for
-//! instances/…                                         what processes say of themselves; the web server's, not ours
+//! savepoints/ID/…                                     a savepoint without another place
+//! instances/…                                         reports of processes; the web server's, not ours
 //! ```
 //!
 //! A savepoint has the same folders for its partitions, without epochs, and an object `savepoint` that names them.
-//! Invariant: names of one kind sort as what they stand for.
+//! Invariant: names of one kind sort like what they stand for.
 
 use super::manifest::CheckpointId;
-use crate::{Epoch, Partition};
+use crate::identifiers::{Epoch, Partition};
 
-/// The savepoint that is being asked for.
+/// The savepoint that is requested.
 pub(crate) const SAVEPOINT_REQUEST_OBJECT: &str = "savepoint/request";
 /// In a savepoint: what it holds. Created last, so it marks a whole savepoint.
 pub(crate) const SAVEPOINT_OBJECT: &str = "savepoint";
@@ -24,18 +24,20 @@ pub(crate) const SAVEPOINT_OBJECT: &str = "savepoint";
 /// The folder of savepoints in a job's own place.
 pub(crate) const SAVEPOINTS_FOLDER: &str = "savepoints";
 
-/// The folder, in a job's own place, of the savepoint called `id`.
+/// Returns the folder, in a job's own place, of the savepoint called `id`.
 #[must_use]
 pub fn default_savepoint_folder(id: &str) -> String {
     format!("{SAVEPOINTS_FOLDER}/{id}")
 }
 
-/// The savepoint that the object `name` of a job's place belongs to, and its name in there.
+/// Splits the object `name` of a job's place into the savepoint it belongs to and its name there.
 pub(crate) fn split_savepoint_object(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(SAVEPOINTS_FOLDER)?.strip_prefix('/')?.split_once('/')
 }
 
-pub(crate) fn partition_folder(partition: Partition) -> String {
+/// Returns the folder of a partition.
+#[must_use]
+pub fn partition_folder(partition: Partition) -> String {
     format!("partition-{partition}")
 }
 
@@ -59,17 +61,21 @@ pub(crate) fn state_object(partition: Partition, id: CheckpointId, part: usize) 
     format!("partition-{partition}/state/{:010}-{:010}-{part:04}", id.epoch, id.number)
 }
 
+pub(crate) fn savepoint_confirmations_folder(savepoint: &str) -> String {
+    format!("savepoint/{savepoint}")
+}
+
 pub(crate) fn savepoint_confirmation_object(savepoint: &str, partition: Partition) -> String {
     format!("savepoint/{savepoint}/partition-{partition}")
 }
 
-/// What the object called `name` is.
+/// What an object is, by its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ParsedObjectName {
     Epoch(Partition, Epoch),
     Checkpoint(Partition, CheckpointId),
     State(Partition, CheckpointId),
-    /// Nothing of ours.
+    /// No object of a partition.
     Other,
 }
 
@@ -95,7 +101,7 @@ pub(crate) fn parse_object_name(name: &str) -> ParsedObjectName {
     parse().unwrap_or(ParsedObjectName::Other)
 }
 
-/// A text as one segment of a name: what is not a letter, a digit, `.`, `_` or `-` is spelled `%XX`.
+/// Escapes a text to be one segment of a name: what is not a letter, a digit, `.`, `_` or `-` becomes `%XX`.
 #[must_use]
 pub fn escape_name_segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

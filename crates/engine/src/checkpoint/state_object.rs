@@ -5,30 +5,33 @@
 //! Invariants: (1) an object that is not whole, or has any other bit, is refused; (2) unpacking takes no more memory than
 //! [`MAX_UNPACKED_BYTES`].
 
+use super::format::{FormatFault, ObjectDamage};
+
 /// The version written.
 const STATE_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"windrow\n";
 const HEADER_BYTES: usize = 20;
-/// More than any object we write unpacks to.
+/// More than any written object unpacks to.
 const MAX_UNPACKED_BYTES: usize = 256 * 1024 * 1024;
 /// Zstandard's fastest usual level: state is mostly small numbers, and higher levels gain little on them.
 const COMPRESSION_LEVEL: i32 = 1;
 
-/// Why a state object or a manifest cannot be used.
+/// Why a piece of a snapshot cannot be packed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum FormatFault {
-    /// It is not what was written.
-    #[error("{0}")]
-    Damaged(String),
-    /// It is whole, and of a format this version does not know.
-    #[error("its format {0} is newer than this version of Windrow reads ({1})")]
-    Newer(u32, u32),
+pub(crate) enum PackFault {
+    #[error("it cannot be compressed: {detail}")]
+    Compression {
+        /// What the compressor reports.
+        detail: String,
+    },
+    #[error("it is larger than 4 GiB")]
+    TooLarge,
 }
 
-pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let packed =
-        zstd::bulk::compress(bytes, COMPRESSION_LEVEL).map_err(|error| format!("cannot pack state: {error}"))?;
-    let length = u32::try_from(bytes.len()).map_err(|_| "a state object of more than 4 GiB".to_owned())?;
+pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, PackFault> {
+    let packed = zstd::bulk::compress(bytes, COMPRESSION_LEVEL)
+        .map_err(|error| PackFault::Compression { detail: error.to_string() })?;
+    let length = u32::try_from(bytes.len()).map_err(|_| PackFault::TooLarge)?;
     let mut out = Vec::with_capacity(HEADER_BYTES + packed.len());
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&STATE_VERSION.to_le_bytes());
@@ -41,27 +44,26 @@ pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, FormatFault> {
-    let damaged = |why: &str| FormatFault::Damaged(why.to_owned());
     let number = |at: usize| object.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
     let (Some(version), Some(length), Some(sum)) = (number(8), number(12), number(16)) else {
-        return Err(damaged("it is cut short"));
+        return Err(ObjectDamage::CutShort.into());
     };
     if &object[..8] != MAGIC || sum != object_checksum(object) {
-        return Err(damaged("its checksum does not fit"));
+        return Err(ObjectDamage::Checksum.into());
     }
     if version > STATE_VERSION {
-        return Err(FormatFault::Newer(version, STATE_VERSION));
+        return Err(FormatFault::Newer { found: version, known: STATE_VERSION });
     }
     let length = length as usize;
     if length > MAX_UNPACKED_BYTES {
-        return Err(damaged("it is larger than any that is written"));
+        return Err(ObjectDamage::TooLarge.into());
     }
     let bytes = zstd::bulk::decompress(&object[HEADER_BYTES..], length)
-        .map_err(|error| FormatFault::Damaged(error.to_string()))?;
-    if bytes.len() == length { Ok(bytes) } else { Err(damaged("it unpacks to another length")) }
+        .map_err(|error| ObjectDamage::Compression { detail: error.to_string() })?;
+    if bytes.len() == length { Ok(bytes) } else { Err(ObjectDamage::Length.into()) }
 }
 
-/// CRC-32 of an object, as a manifest remembers it.
+/// Returns the CRC-32 of an object, as a manifest names it: of everything but the checksum in its header.
 pub(crate) fn object_checksum(object: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&object[..16.min(object.len())]);
@@ -95,7 +97,7 @@ mod tests {
         object[8] = 2;
         let sum = object_checksum(&object);
         object[16..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(unpack_state(&object), Err(FormatFault::Newer(2, 1)));
+        assert_eq!(unpack_state(&object), Err(FormatFault::Newer { found: 2, known: 1 }));
     }
 
     #[test]

@@ -1,0 +1,60 @@
+//! Repeating a read of the checkpoint store until it answers.
+
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::config::CheckpointConfig;
+use super::store::StoreFault;
+use crate::halt::{CheckpointStoreFault, UnreachableService};
+use crate::{Clock, FaultClass, Halt, RetryBackoff, StopSignal};
+
+const SHORTEST_DELAY: Duration = Duration::from_millis(200);
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// Between two log lines about the same outage.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
+/// How often a wait looks for a stop request.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Repeats operations while the store is unreachable, until a stop is requested.
+#[derive(Clone, Copy)]
+pub(super) struct StoreRetry<'a> {
+    pub(super) config: &'a CheckpointConfig,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) stop: &'a StopSignal,
+}
+
+impl StoreRetry<'_> {
+    /// Repeats `operation` while its fault is transient.
+    ///
+    /// # Errors
+    /// [`Halt::CheckpointStore`] when the store refuses; [`Halt::Unreachable`] when a stop was requested meanwhile.
+    pub(super) fn retry<T>(&self, mut operation: impl FnMut() -> Result<T, StoreFault>) -> Result<T, Halt> {
+        let place = self.config.store.place();
+        let clock = self.clock;
+        let mut backoff = RetryBackoff::new(SHORTEST_DELAY, LONGEST_DELAY);
+        let mut logged_at = None;
+        loop {
+            let fault = match operation() {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            if fault.class() != FaultClass::Transient {
+                return Err(CheckpointStoreFault::Refused { place: place.to_owned(), source: fault }.into());
+            }
+            let now = clock.now();
+            if logged_at.is_none_or(|at| now.saturating_sub(at) >= LOG_INTERVAL) {
+                warn!(store = place, %fault, "waiting for the checkpoint store");
+                logged_at = Some(now);
+            }
+            let resume = now + backoff.next_delay();
+            while clock.now() < resume {
+                if self.stop.is_requested() {
+                    let place = place.to_owned();
+                    return Err(UnreachableService::StoppedWaitingForCheckpointStore { place, source: fault }.into());
+                }
+                clock.sleep(STOP_POLL_INTERVAL);
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What the reasons of halts have in common.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// An error of another crate or of the operating system. Shared, because the first halt of several workers is cloned.
+pub type SharedError = Arc<dyn Error + Send + Sync>;
+
+/// Shares `error`, or a text that stands for one.
+pub fn share_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> SharedError {
+    Arc::from(error.into())
+}
+
+/// Numbers as a list with commas.
+pub(super) fn join_numbers<T: ToString>(numbers: &[T]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A moment of the wall clock, in UTC.
+pub(super) fn format_utc(epoch_ms: i64) -> String {
+    Timestamp::from_millisecond(epoch_ms).map_or_else(|_| "a later time".to_owned(), |time| format!("{time:.0}"))
+}
+
+/// Renders an error and its sources in one line, separated by colons. A source that the text before it repeats already is
+/// left out.
+#[derive(Debug)]
+pub struct ErrorChain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.0.to_string();
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            let next = error.to_string();
+            if !text.contains(&next) {
+                text.push_str(": ");
+                text.push_str(&next);
+            }
+            source = error.source();
+        }
+        f.write_str(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Link {
+        text: &'static str,
+        source: Option<Box<Link>>,
+    }
+
+    #[test]
+    fn sources_follow_and_repetitions_do_not() {
+        let link = |text, source: Option<Link>| Link { text, source: source.map(Box::new) };
+        let chain = link("cannot write", Some(link("disk: full", Some(link("full", None)))));
+        assert_eq!(ErrorChain(&chain).to_string(), "cannot write: disk: full");
+        let shared = share_error(chain);
+        assert_eq!(ErrorChain(&*shared).to_string(), "cannot write: disk: full");
+        assert_eq!(ErrorChain(&*share_error("only a text")).to_string(), "only a text");
+    }
+}

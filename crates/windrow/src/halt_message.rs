@@ -1,0 +1,298 @@
+//! What a halt says to the operator.
+//!
+//! Owns: for every [`Halt`] its exit code, its text and the way out. No other file names the flags and settings that help.
+//! Does not own: the facts of a halt and how they read (the engine), printing (`print`).
+
+use std::fmt::Write;
+
+use windrow_connectors::kafka::GroupRefusal;
+use windrow_engine::Halt;
+use windrow_engine::checkpoint::partition_folder;
+use windrow_engine::halt::{
+    ChangedViews, CheckpointStoreFault, DamagedState, ErrorChain, ForeignState, InputFault, LostOffset, OutputFault,
+    RecreatedTopic, ServiceRefusal, UnreachableService, ViewChange,
+};
+
+use crate::exit::{CommandFailure, ExitStatus};
+
+/// A halt, rendered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct HaltMessage {
+    pub(crate) exit: ExitStatus,
+    /// What happened, to what, and where.
+    pub(crate) text: String,
+    /// What the operator can do; empty where the text says it.
+    pub(crate) hint: String,
+}
+
+impl From<Halt> for CommandFailure {
+    fn from(halt: Halt) -> Self {
+        let HaltMessage { exit, text, hint } = describe_halt(&halt);
+        let end = if hint.is_empty() { "" } else { ". " };
+        Self::new(exit, format!("error: {text}{end}{hint}"))
+    }
+}
+
+/// Renders `halt` for the operator.
+pub(crate) fn describe_halt(halt: &Halt) -> HaltMessage {
+    let text = match halt {
+        Halt::ChangedViews(views) => describe_changed_views(views),
+        _ => ErrorChain(halt).to_string(),
+    };
+    let (exit, hint) = match halt {
+        Halt::Input(fault) => (ExitStatus::Input, input_hint(fault)),
+        Halt::Output(fault) => (ExitStatus::Output, output_hint(fault)),
+        Halt::Unreachable(fault) => (ExitStatus::NotReachable, unreachable_hint(fault)),
+        Halt::Refused(fault) => (ExitStatus::Refused, refusal_hint(fault)),
+        Halt::LostOffset(lost) => (ExitStatus::LostOffset, lost_offset_hint(lost)),
+        Halt::TopicRecreated(topic) => (ExitStatus::TopicRecreated, recreated_topic_hint(topic)),
+        Halt::PartitionsAdded(_) => (ExitStatus::PartitionsAdded, added_partitions_hint()),
+        Halt::ForeignState(state) => (ExitStatus::ForeignState, foreign_state_hint(state)),
+        Halt::ChangedViews(views) => (ExitStatus::ChangedViews, changed_views_hint(views)),
+        Halt::NewerState(_) => {
+            (ExitStatus::NewerState, "Run the version of Windrow that wrote it, or a newer one".to_owned())
+        }
+        Halt::DamagedState(state) => (ExitStatus::DamagedState, damaged_state_hint(state)),
+        Halt::CheckpointStore(fault) => (ExitStatus::CheckpointStore, checkpoint_store_hint(fault)),
+        Halt::Fenced(_) => (ExitStatus::Fenced, "Two jobs need two groups".to_owned()),
+    };
+    HaltMessage { exit, text, hint }
+}
+
+fn input_hint(fault: &InputFault) -> String {
+    match fault {
+        InputFault::RecordWithoutKey { key_field, .. } => {
+            format!("Produce with `{key_field}` as the record key, or use a topic with one partition")
+        }
+        InputFault::TopicNotCreated { .. } => {
+            "Create it with the number of partitions you want, or correct `source.kafka.topic`".to_owned()
+        }
+        InputFault::TopicDeleted { .. } => {
+            "Create the topic and start with a new `source.kafka.group`, or correct `source.kafka.topic`".to_owned()
+        }
+        InputFault::InvalidEndpoint { .. } => "Correct `source.kafka.brokers`".to_owned(),
+        InputFault::Unreadable { .. } | InputFault::NotSeekable { .. } => String::new(),
+    }
+}
+
+fn output_hint(fault: &OutputFault) -> String {
+    match fault {
+        OutputFault::DeadLetterTopicUnwritable { .. } => {
+            "Nothing behind them is committed; correct the topic or `dead_letters.topic` and start again".to_owned()
+        }
+        OutputFault::UnfinishedPartitions { .. } => {
+            "Run the same command again: it continues from the last checkpoints".to_owned()
+        }
+        OutputFault::Unwritable { .. }
+        | OutputFault::DeadLetterFileNotOpened { .. }
+        | OutputFault::DeadLetterFileUnwritable { .. }
+        | OutputFault::TopicUnwritable { .. }
+        | OutputFault::WriterNotStarted { .. }
+        | OutputFault::WriterBrokeDown
+        | OutputFault::WriterBug { .. } => String::new(),
+    }
+}
+
+fn unreachable_hint(fault: &UnreachableService) -> String {
+    match fault {
+        UnreachableService::Source { .. } => "Is it running, and is `source.kafka.brokers` right?".to_owned(),
+        UnreachableService::RowStore { .. } => {
+            "Start Redis, correct sink.redis.url, or allow more time with --start-timeout".to_owned()
+        }
+        UnreachableService::TopicEnds { .. }
+        | UnreachableService::StoppedWaitingForRowStore { .. }
+        | UnreachableService::StoppedWaitingForCheckpointStore { .. }
+        | UnreachableService::UnansweredClaim { .. }
+        | UnreachableService::SavepointUnderWay { .. }
+        | UnreachableService::UnconfirmedSavepoint { .. } => String::new(),
+    }
+}
+
+fn refusal_hint(fault: &ServiceRefusal) -> String {
+    match fault {
+        ServiceRefusal::Source { source, .. } => source.downcast_ref().map_or_else(String::new, group_refusal_hint),
+
+        ServiceRefusal::RowStoreAccess { .. } => {
+            "Correct the address, user and password in sink.redis.url, or what Redis allows that user (ACL)".to_owned()
+        }
+        ServiceRefusal::RowStoreAddress { .. } | ServiceRefusal::RowStoreUnsuitable { .. } => String::new(),
+    }
+}
+
+fn group_refusal_hint(refusal: &GroupRefusal) -> String {
+    match refusal {
+        GroupRefusal::InstanceInUse { .. } => {
+            "Two must not run with the same `--instance`. Stop one of them, or give each its own name. If the other one \
+             was killed, wait until the group misses it (the session timeout), then start again"
+        }
+        GroupRefusal::SessionTimeout { .. } => "Change `source.kafka.session_timeout`, or those",
+        GroupRefusal::UnsupportedProtocol { .. } => {
+            "Write `source.kafka.group_protocol = \"classic\"`, which every broker offers"
+        }
+        GroupRefusal::OtherProtocol { .. } => "Use another `source.kafka.group`, or stop those members",
+        GroupRefusal::NotAuthorized { .. } | GroupRefusal::ConsumerEnded { .. } => "",
+    }
+    .to_owned()
+}
+
+fn lost_offset_hint(lost: &LostOffset) -> String {
+    format!(
+        "Windows computed without them would be wrong. Set `source.kafka.on_lost_offset = \"earliest\"` to accept that and \
+         continue at offset {}, or use a new `source.kafka.group` to read everything again",
+        lost.first
+    )
+}
+
+fn recreated_topic_hint(topic: &RecreatedTopic) -> String {
+    match &topic.checkpoint {
+        Some(checkpoint) => format!(
+            "Use another `source.kafka.group`, or delete {} and this job's keys `windrow:fence:…` in Redis to begin with the \
+             new topic",
+            checkpoint.place
+        ),
+        None => {
+            "Nothing this job knows fits them. Stop it, then start it with a new `source.kafka.group`, or delete this \
+                 job's checkpoints and its keys `windrow:fence:…` in Redis"
+                .to_owned()
+        }
+    }
+}
+
+fn added_partitions_hint() -> String {
+    "Start with `--accept-partitions` to accept that those windows are split, or with a new `source.kafka.group` to read \
+     everything again"
+        .to_owned()
+}
+
+fn foreign_state_hint(state: &ForeignState) -> String {
+    match state {
+        ForeignState::OtherJob { .. } => {
+            "Correct the pipeline file or --from; for other events use another `source.kafka.group`, which has a state of its \
+             own"
+        }
+        ForeignState::NoPartition { .. } => "Name another place with --from; `windrow state show` lists what is in one",
+        ForeignState::NoCheckpoint { .. } => {
+            "Nothing has run with this pipeline file and group, or it has not completed its first checkpoint yet"
+        }
+    }
+    .to_owned()
+}
+
+fn describe_changed_views(views: &ChangedViews) -> String {
+    let mut text = format!(
+        "feature views changed since checkpoint {} of partition {}; the state of these fits no view any more:",
+        views.checkpoint, views.partition
+    );
+    for view in &views.dropped {
+        let name = &view.name;
+        let _ = match &view.change {
+            ViewChange::Redefined { stored, current } => {
+                write!(text, "\n    `{name}` was  {stored}\n      and is {current}")
+            }
+            ViewChange::Removed => write!(text, "\n    `{name}` is not in the pipeline file any more"),
+        };
+    }
+    let kept = if views.kept.is_empty() { "none".to_owned() } else { views.kept.join(", ") };
+    let _ = write!(text, "\n  The state of {kept} is kept");
+    text
+}
+
+fn changed_views_hint(views: &ChangedViews) -> String {
+    format!(
+        "Change the pipeline file back, or give the rest up with {}: their windows then begin anew, and those that are open \
+         now will count only what comes from here on",
+        drop_state_flags(views.dropped.iter().map(|view| &*view.name))
+    )
+}
+
+/// Returns the flags that let a job drop the state of `views`.
+pub(crate) fn drop_state_flags<'a>(views: impl Iterator<Item = &'a str>) -> String {
+    views.map(|view| format!("--drop-state {view}")).collect::<Vec<_>>().join(" ")
+}
+
+fn damaged_state_hint(state: &DamagedState) -> String {
+    match state {
+        DamagedState::NoReadableCheckpoint { place, partition, .. } => format!(
+            "Nothing was changed. Put the folder back from a copy, begin from a savepoint with `--from`, or delete \
+             {place}/{} and its key `windrow:fence:…` in Redis to read this partition from its beginning",
+            partition_folder(*partition)
+        ),
+        DamagedState::MissingCheckpoint { .. } => {
+            "Is that the right place, and is it mounted? To begin with empty state all the same, use another \
+             `source.kafka.group`, or delete this job's keys `windrow:fence:…` in Redis"
+                .to_owned()
+        }
+    }
+}
+
+fn checkpoint_store_hint(fault: &CheckpointStoreFault) -> String {
+    match fault {
+        CheckpointStoreFault::Refused { .. } => "Correct `checkpoint.store`, or what it allows this user".to_owned(),
+        CheckpointStoreFault::SavepointFailed { .. }
+        | CheckpointStoreFault::UnreadableSavepoint { .. }
+        | CheckpointStoreFault::ThreadNotStarted { .. }
+        | CheckpointStoreFault::IllegalTransition { .. }
+        | CheckpointStoreFault::ThreadBrokeDown => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windrow_engine::checkpoint::{CheckpointId, FormatFault};
+    use windrow_engine::halt::{DroppedView, NewerState, ServiceAddress, share_error};
+
+    use super::*;
+
+    fn rendered(halt: impl Into<Halt>) -> (u8, String) {
+        let HaltMessage { exit, text, hint } = describe_halt(&halt.into());
+        (exit as u8, format!("{text}. {hint}"))
+    }
+
+    #[test]
+    fn changed_views_are_listed_with_the_flags_that_drop_their_state() {
+        let dropped = vec![
+            DroppedView {
+                name: "sessions".to_owned(),
+                change: ViewChange::Redefined { stored: "gap 10m".to_owned(), current: "gap 20m".to_owned() },
+            },
+            DroppedView { name: "totals".to_owned(), change: ViewChange::Removed },
+        ];
+        let checkpoint = CheckpointId { epoch: 3, number: 7 };
+        let (exit, message) =
+            rendered(ChangedViews { checkpoint, partition: 1, dropped, kept: vec!["users".to_owned()] });
+        assert_eq!(exit, 14);
+        for part in [
+            "checkpoint 7 of epoch 3 of partition 1",
+            "\n    `sessions` was  gap 10m\n      and is gap 20m",
+            "\n    `totals` is not in the pipeline file any more",
+            "The state of users is kept. Change the pipeline file back",
+            "--drop-state sessions --drop-state totals",
+        ] {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_service_is_named_with_its_fault_and_the_setting_to_correct() {
+        let service = ServiceAddress { name: "Redis", address: "localhost:1".to_owned() };
+        let waited = std::time::Duration::from_secs(3);
+        let source = share_error("connection refused");
+        let (exit, message) = rendered(UnreachableService::RowStore { service, waited, attempts: 4, source });
+        assert_eq!(exit, 6);
+        assert_eq!(
+            message,
+            "Redis at localhost:1 was not ready within 3 s; 4 attempts, the last one: connection refused. Start Redis, \
+             correct sink.redis.url, or allow more time with --start-timeout"
+        );
+    }
+
+    #[test]
+    fn state_of_a_newer_version_names_both_versions() {
+        let (object, place) = ("partition-0/checkpoint/1".to_owned(), "file:/state".to_owned());
+        let source = FormatFault::Newer { found: 2, known: 1 };
+        let (exit, message) = rendered(NewerState { object, place, source });
+        assert_eq!(exit, 15);
+        assert!(message.contains("its format 2 is newer than this version of Windrow reads (1)"), "{message}");
+        assert!(message.ends_with("Run the version of Windrow that wrote it, or a newer one"), "{message}");
+    }
+}
