@@ -1,7 +1,7 @@
 //! Checks the topic while a job runs, and the group of a named member.
 //!
 //! Owns: the thread that checks. It is separate from the workers, since Kafka may take seconds to respond and a stop must not
-//! wait for that. Does not own: the conditions for a halt (`TopicGuard` and the guard of the group).
+//! wait for that. Does not own: the conditions for a halt (`TopicMonitor` and `GroupMonitor`).
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
