@@ -3,9 +3,15 @@
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tracing::{debug, error, info, warn};
+
+/// Why librdkafka ended a client for good.
+pub(super) struct FatalClientError {
+    pub(super) code: RDKafkaErrorCode,
+    pub(super) reason: String,
+}
 
 /// The context of clients whose callbacks only log.
 pub(super) struct LoggingContext;

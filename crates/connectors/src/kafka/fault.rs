@@ -5,6 +5,7 @@ use windrow_engine::halt::SourceOperation;
 use windrow_engine::{FaultClass, Halt};
 use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
 
+use super::client_context::FatalClientError;
 use super::group::GroupRefusal;
 use super::halts::refuse_operation;
 
@@ -22,17 +23,19 @@ pub(super) enum KafkaFault {
 /// member of the group.
 pub(super) fn classify_error(
     error: &KafkaError,
-    fatal: Option<(RDKafkaErrorCode, String)>,
+    fatal: Option<FatalClientError>,
     settings: &Settings,
     instance: Option<&str>,
 ) -> KafkaFault {
     let Settings { brokers, topic, group, .. } = settings;
     let ended = match (error, fatal) {
-        (_, Some((code, why))) => Some((code, why)),
-        (KafkaError::MessageConsumptionFatal(code), None) => Some((*code, code.to_string())),
+        (_, Some(fatal)) => Some(fatal),
+        (KafkaError::MessageConsumptionFatal(code), None) => {
+            Some(FatalClientError { code: *code, reason: code.to_string() })
+        }
         _ => None,
     };
-    let Some(code) = ended.as_ref().map(|(code, _)| *code).or_else(|| error.rdkafka_error_code()) else {
+    let Some(code) = ended.as_ref().map(|ended| ended.code).or_else(|| error.rdkafka_error_code()) else {
         return KafkaFault::Transient;
     };
     let refused = |refusal: GroupRefusal| {
@@ -65,7 +68,7 @@ pub(super) fn classify_error(
             refused(GroupRefusal::NotAuthorized { group: group.clone(), topic: topic.clone(), code })
         }
         _ => match ended {
-            Some((_, reason)) => refused(GroupRefusal::ConsumerEnded { reason }),
+            Some(ended) => refused(GroupRefusal::ConsumerEnded { reason: ended.reason }),
             None => KafkaFault::Transient,
         },
     }

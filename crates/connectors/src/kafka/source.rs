@@ -6,6 +6,7 @@
 //! longer has is never skipped silently; (3) while a rebalance waits for its acknowledgement, the worker's other
 //! partitions continue.
 
+mod assignment_mode;
 mod bounded_partitions;
 mod offset_commit;
 mod read_progress;
@@ -22,12 +23,12 @@ use windrow_engine::halt::SourceOperation;
 use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
 
-use self::bounded_partitions::BoundedPartitions;
-use self::offset_commit::{CommitOutcome, commit_offsets};
+use self::assignment_mode::{AssignmentMode, FixedAssignment};
+use self::offset_commit::CommitOutcome;
 use self::read_progress::StuckPartition;
 use self::record_consumer::RecordConsumer;
 use super::fault::{self, KafkaFault};
-use super::group::membership::{GroupMembership, RebalanceEvent};
+use super::group::membership::GroupMembership;
 use super::group::monitor::GroupMonitor;
 use super::halts::refuse_operation;
 use super::outage::OutageReporter;
@@ -47,14 +48,6 @@ pub struct KafkaSource {
     outage: OutageReporter,
     /// Kafka reported a lost offset, and has not yet reported the bounds of its partitions.
     offset_lost: bool,
-}
-
-/// What decides which partitions are read.
-enum AssignmentMode {
-    /// The consumer group.
-    Group(GroupMembership),
-    /// The offsets at which the bounded job ends.
-    Fixed { bounds: BoundedPartitions, assignment_sent: bool },
 }
 
 impl KafkaSource {
@@ -82,7 +75,7 @@ impl KafkaSource {
         topic_monitor: Arc<TopicMonitor>,
         ends: PartitionOffsets,
     ) -> Result<Self, Halt> {
-        let assignment = AssignmentMode::Fixed { bounds: BoundedPartitions::new(ends), assignment_sent: false };
+        let assignment = AssignmentMode::Fixed(FixedAssignment::new(ends));
         Self::with_mode(settings, assignment, None, topic_monitor)
     }
 
@@ -105,46 +98,16 @@ impl KafkaSource {
 
     /// Returns what the worker must handle before it gets further records.
     fn next_announcement(&mut self) -> Result<Option<PollOutcome>, Halt> {
-        match &mut self.assignment {
-            AssignmentMode::Group(member) => {
-                member.rejoin_if_requested()?;
-                let error = member.poll_error();
-                let rebalance = member.next_rebalance().map(|event| match event {
-                    RebalanceEvent::Assigned(partitions) => PollOutcome::Assigned(partitions),
-                    RebalanceEvent::Revoked(partitions) => PollOutcome::Revoked(partitions),
-                    RebalanceEvent::Lost(partitions) => PollOutcome::Lost(partitions),
-                });
-                if let Some(error) = error {
-                    self.handle_error(&error)?;
-                }
-                Ok(rebalance)
-            }
-            AssignmentMode::Fixed { bounds, assignment_sent } => {
-                if !*assignment_sent {
-                    *assignment_sent = true;
-                    return Ok(Some(PollOutcome::Assigned(bounds.partitions())));
-                }
-                if let Some(partition) = bounds.next_finished() {
-                    return Ok(Some(PollOutcome::PartitionFinished(partition)));
-                }
-                Ok(bounds.is_exhausted().then_some(PollOutcome::InputExhausted))
-            }
+        if let Some(error) = self.assignment.poll_group()? {
+            self.handle_error(&error)?;
         }
-    }
-
-    fn bounded_partitions(&mut self) -> Option<&mut BoundedPartitions> {
-        match &mut self.assignment {
-            AssignmentMode::Group(_) => None,
-            AssignmentMode::Fixed { bounds, .. } => Some(bounds),
-        }
+        Ok(self.assignment.next_announcement())
     }
 
     /// Notes that the next record of `partition` has offset `position` or a larger one.
     fn set_position(&mut self, partition: Partition, position: Offset) {
         self.consumer.progress.set_position(partition, position);
-        if let Some(bounds) = self.bounded_partitions() {
-            bounds.set_position(partition, position);
-        }
+        self.assignment.set_position(partition, position);
     }
 
     /// Skips an unreadable batch, once it is known which partition it holds up.
@@ -178,10 +141,7 @@ impl KafkaSource {
 
     /// Handles an error that came instead of a record.
     fn handle_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
-        let fatal = match &self.assignment {
-            AssignmentMode::Group(member) => member.fatal_error(),
-            AssignmentMode::Fixed { .. } => None,
-        };
+        let fatal = self.assignment.fatal_error();
         match fault::classify_error(error, fatal, &self.settings, self.instance.as_deref()) {
             KafkaFault::Fatal(halt) => Err(halt),
             KafkaFault::LostOffset => {
@@ -241,14 +201,6 @@ impl KafkaSource {
         }
         Ok(list)
     }
-
-    /// Commits with the consumer that represents this worker in the group.
-    fn commit_list(&self, offsets: TopicPartitionList, wait: CommitWait) -> CommitOutcome {
-        match &self.assignment {
-            AssignmentMode::Group(member) => commit_offsets(member.share_consumer(), offsets, wait),
-            AssignmentMode::Fixed { .. } => commit_offsets(self.consumer.share_consumer(), offsets, wait),
-        }
-    }
 }
 
 impl Source for KafkaSource {
@@ -279,11 +231,7 @@ impl Source for KafkaSource {
                         self.topic_monitor.reachability().mark_reachable();
                     }
                     let (partition, offset) = (message.partition(), message.offset());
-                    let wanted = match &self.assignment {
-                        AssignmentMode::Group(_) => true,
-                        AssignmentMode::Fixed { bounds, .. } => bounds.is_within_bounds(partition, offset),
-                    };
-                    if wanted {
+                    if self.assignment.is_within_bounds(partition, offset) {
                         let (key, payload) = (message.key(), message.payload());
                         let timestamp_ms = message.timestamp().to_millis();
                         on_record(SourceRecord {
@@ -299,9 +247,7 @@ impl Source for KafkaSource {
                     self.set_position(partition, offset + 1);
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    if let Some(bounds) = self.bounded_partitions() {
-                        bounds.finish_partition(partition);
-                    }
+                    self.assignment.reach_end(partition);
                 }
                 Some(Err(error)) if is_unreadable_batch(&error) => self.skip_unreadable_batches(on_record)?,
                 Some(Err(error)) => self.handle_error(&error)?,
@@ -346,13 +292,7 @@ impl Source for KafkaSource {
         let brokers = &self.settings.brokers;
         let refused = |error: KafkaError| refuse_operation(brokers, SourceOperation::StartReading, error);
         self.consumer.start_reading(partitions, starts, self.settings.start).map_err(refused)?;
-        match &mut self.assignment {
-            AssignmentMode::Group(member) => member.acknowledge_assignment().map_err(refused)?,
-            AssignmentMode::Fixed { bounds, .. } => {
-                starts.iter().for_each(|(&partition, &start)| bounds.set_position(partition, start));
-            }
-        }
-        Ok(())
+        self.assignment.acknowledge_assignment(starts).map_err(refused)
     }
 
     fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
@@ -370,20 +310,17 @@ impl Source for KafkaSource {
         let brokers = &self.settings.brokers;
         let refused = |error: KafkaError| refuse_operation(brokers, SourceOperation::ReleasePartitions, error);
         self.consumer.stop_reading(partitions).map_err(refused)?;
-        match &mut self.assignment {
-            AssignmentMode::Group(member) => member.acknowledge_revocation().map_err(refused),
-            AssignmentMode::Fixed { .. } => Ok(()),
-        }
+        self.assignment.acknowledge_revocation().map_err(refused)
     }
 
     fn confirm_ownership(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
         let offsets = self.offset_list(positions)?;
-        Ok(matches!(self.commit_list(offsets, CommitWait::AwaitAnswer), CommitOutcome::Committed))
+        Ok(matches!(self.assignment.commit(&self.consumer, offsets, CommitWait::AwaitAnswer), CommitOutcome::Committed))
     }
 
     fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
         let offsets = self.offset_list(positions)?;
-        match self.commit_list(offsets, wait) {
+        match self.assignment.commit(&self.consumer, offsets, wait) {
             CommitOutcome::Committed => {}
             // Also from a member that the group removed: the partition's present owner commits for it.
             error => warn!(%error, "offsets were not committed"),

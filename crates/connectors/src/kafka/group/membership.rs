@@ -27,7 +27,7 @@ use windrow_spec::KafkaSourceSpec as Settings;
 use super::monitor::GroupMonitor;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client;
-use crate::kafka::client_context;
+use crate::kafka::client_context::{self, FatalClientError};
 use crate::kafka::halts::{refuse_client, refuse_operation};
 
 /// A rebalance that waits for its acknowledgement.
@@ -131,8 +131,8 @@ impl GroupMembership {
     }
 
     /// Returns why librdkafka ended this consumer for good, if it did.
-    pub(crate) fn fatal_error(&self) -> Option<(rdkafka::error::RDKafkaErrorCode, String)> {
-        self.consumer.client().fatal_error()
+    pub(crate) fn fatal_error(&self) -> Option<FatalClientError> {
+        self.consumer.client().fatal_error().map(|(code, reason)| FatalClientError { code, reason })
     }
 }
 

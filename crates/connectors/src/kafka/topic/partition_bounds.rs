@@ -95,7 +95,7 @@ impl PartitionBounds {
                     position,
                     first,
                     end,
-                    "{lost}; going on at offset {first}, as on_lost_offset says: windows are incomplete"
+                    "{lost}; reading continues at offset {first}, as on_lost_offset says: windows are incomplete"
                 );
                 Ok(first)
             }
