@@ -1,11 +1,11 @@
-//! Files: events from JSON lines, rows and dead letters to JSON lines.
+//! Files: events from JSON lines; rows, late events and dead letters to JSON lines.
 
 mod dead_letters;
-mod quiet_pipe;
 mod rows;
 mod source;
+mod timeout_reader;
 
 pub use dead_letters::FileDeadLetters;
-pub use quiet_pipe::TimeoutReader;
 pub use rows::JsonLinesSink;
 pub use source::{BytesReadCounter, FileSource};
+pub use timeout_reader::TimeoutReader;

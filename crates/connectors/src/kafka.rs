@@ -14,7 +14,6 @@ mod dev_broker;
 mod fault;
 mod group;
 mod halts;
-mod outage;
 mod produce;
 mod source;
 mod topic;

@@ -1,24 +1,24 @@
-//! Object stores: where checkpoints lie. A local directory, S3, Google Cloud Storage, Azure, or this process's memory.
+//! Object stores for checkpoints: a local directory, S3, Google Cloud Storage, Azure, or this process's memory.
 //!
-//! Owns: what a place is called, how each kind of store is opened, what its errors mean, and the only asynchronous
-//! runtime of the program. Does not own: the names of objects or what is in them (the engine's checkpoints), when to
-//! try again after a call failed (its caller).
+//! Owns: how a store's location is written, how each kind of store is opened, what its errors mean, and the runtime that its
+//! calls run on. Does not own: the names of objects and their contents (the engine's checkpoints), retries after a failed
+//! call (its caller).
 //!
 //! Invariants:
-//! 1. An object appears whole or not at all, and of several that create one name exactly one succeeds. Local: staged
-//!    beside its name and given it by a hard link. S3: `If-None-Match: *`; likewise in the other clouds.
-//! 2. What [`CheckpointStore::create`] returned for, and what it found to exist, survives a crash of the machine: file
-//!    and directories are synced before it answers.
-//! 3. Every call ends within 30 s; then its outcome is unknown. A write given up that way may still take effect
-//!    *later*: what reads it back once and finds nothing has not proved that it never will be there.
-//! 4. No message holds a secret: addresses are shown without user, password and query.
+//! 1. An object appears whole or not at all. Of several calls that create one name, exactly one succeeds. Local: a staged
+//!    file gets its name by a hard link. S3: `If-None-Match: *`; the other clouds likewise.
+//! 2. An object that [`CheckpointStore::create`] has created or found survives a crash of the machine: file and directories
+//!    are synced before the call returns.
+//! 3. Every call ends within 30 s; after a timeout its outcome is unknown. Such a write may still take effect *later*, so
+//!    a read that finds nothing does not prove that the object will never exist.
+//! 4. No message holds a secret: URLs are rendered without user, password and query.
 //!
-//! After a crash: a killed process may leave staged files (`NAME#1`) in a local directory. No list shows them, no name
-//! reaches them, and [`CheckpointStore::delete`] removes those older than an hour from every folder that it deletes from.
+//! After a crash: a killed process may leave staged files (`NAME#1`) in a local directory. They are in no list and have no
+//! valid name. [`CheckpointStore::delete`] removes those older than an hour from every folder in which it deletes.
 //!
-//! Why a runtime, and why here: the interface is blocking and is called from plain threads, but `object_store` is
-//! asynchronous. One thread waits for sockets on behalf of all stores; each call waits on the thread that made it. It
-//! must not be called from within another runtime; there is none in this program.
+//! Why a runtime: the interface is blocking and is called from plain threads, but the `object_store` crate is asynchronous.
+//! One thread polls the sockets of all stores, and each call blocks the thread that made it. A call from within another
+//! runtime would panic.
 
 mod cloud;
 mod fault;
@@ -43,8 +43,8 @@ use self::remote::RemoteStore;
 /// Opens object stores: `file:PATH` or a path, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, and
 /// `memory:` (gone with this value).
 ///
-/// A path is relative to the working directory, and its directory is made by the first write. Credentials and endpoints
-/// of the clouds come from the environment, by the names that `object_store` reads: `AWS_ACCESS_KEY_ID`,
+/// A path is relative to the working directory, and the first write creates its directory. Credentials and endpoints of
+/// the clouds come from the environment variables that the `object_store` crate reads: `AWS_ACCESS_KEY_ID`,
 /// `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, …, `GOOGLE_SERVICE_ACCOUNT`, …, `AZURE_STORAGE_ACCOUNT_NAME`, ….
 pub struct ObjectStores {
     io: Arc<StoreRuntime>,
@@ -59,12 +59,12 @@ impl ObjectStores {
     /// # Errors
     /// When its thread cannot be started.
     pub fn new() -> Result<Self, StoreFault> {
-        // The HTTP client asks for the process's default and panics without one. Where somebody chose another, theirs stays.
+        // The HTTP client panics without a default provider. An error means that one is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self { io: Arc::new(StoreRuntime::start()?), memory: Arc::new(InMemory::new()), settings: Vec::new() })
     }
 
-    /// With these settings, by the names of the environment's variables; they win over the environment's.
+    /// Adds settings under the names of environment variables. They override the environment.
     #[must_use]
     pub fn with_settings(mut self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
         self.settings.extend(settings);

@@ -72,6 +72,7 @@ impl OutageTracker {
 
     /// Records a successful attempt. Returns how long the outage that it ends has lasted.
     pub fn record_success(&mut self) -> Option<Duration> {
+        self.ongoing.as_ref()?; // called for every record
         Some(self.ongoing.take()?.began.elapsed())
     }
 

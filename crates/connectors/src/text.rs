@@ -1,7 +1,7 @@
-//! Values as text, in the one form that files, Redis and people see.
+//! Values as text, in the one form that files and Redis share.
 
-/// A double in its shortest form that reads back as the same double: `29.99`, `0.0`, `1e+300`. What is not finite is
-/// spelled as Java spells it.
+/// Appends a double in its shortest form that parses to the same double: `29.99`, `0.0`, `1e+300`. Values that are not
+/// finite are spelled as in Java.
 pub(crate) fn write_double(out: &mut Vec<u8>, number: f64) {
     let text = if number.is_nan() {
         "NaN"
@@ -14,12 +14,12 @@ pub(crate) fn write_double(out: &mut Vec<u8>, number: f64) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// An integer in decimal.
+/// Appends an integer in decimal.
 pub(crate) fn write_integer(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// A JSON string, quoted and escaped.
+/// Appends a JSON string, quoted and escaped.
 pub(crate) fn write_json_string(out: &mut Vec<u8>, text: &str) {
     let start = out.len();
     if serde_json::to_writer(&mut *out, text).is_err() {

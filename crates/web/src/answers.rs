@@ -1,5 +1,7 @@
 //! What all parts answer alike: JSON, and faults as `{"errors": […]}`.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -55,7 +57,7 @@ pub async fn method_not_allowed(uri: Uri) -> HttpFault {
     HttpFault::new(StatusCode::METHOD_NOT_ALLOWED, reason)
 }
 
-fn shorten_path(path: &str) -> String {
-    const SHOWN: usize = 200;
-    if path.chars().count() <= SHOWN { path.to_owned() } else { path.chars().take(SHOWN).chain(['…']).collect() }
+fn shorten_path(path: &str) -> Cow<'_, str> {
+    const MAX_PATH_CHARS: usize = 200;
+    windrow_core::text::shorten(path, MAX_PATH_CHARS)
 }

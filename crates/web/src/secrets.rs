@@ -1,18 +1,7 @@
 //! Removing logins from what is shown.
 
-/// Returns `url` without user and password, and without the parameters behind its `?`, which may hold them, too.
-#[must_use]
-pub fn redact_url_login(url: &str) -> String {
-    let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?***"));
-    redact_url_user(url) + query
-}
-
-fn redact_url_user(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
-        _ => url.to_owned(),
-    }
-}
+pub use windrow_connectors::url_redaction::redact_url_login;
+use windrow_connectors::url_redaction::redact_url_user;
 
 /// Returns the text of a pipeline file without logins. `redis_url` is the URL of Redis in that file. Redacts too much rather
 /// than too little: in each line everything between the first `://` and the last `@`. Returns a comment instead of the text if

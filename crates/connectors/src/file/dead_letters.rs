@@ -17,7 +17,7 @@ use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
 
 use crate::text;
 
-/// A file of dead letters that any number of workers append to.
+/// A file of dead letters, shared by all workers.
 #[derive(Clone, Debug)]
 pub struct FileDeadLetters {
     path: PathBuf,
@@ -31,7 +31,7 @@ struct BufferedFile {
 }
 
 impl FileDeadLetters {
-    /// Appends to the file at `path`, which is made where it does not exist.
+    /// Appends to the file at `path`, and creates it if it does not exist.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -39,7 +39,7 @@ impl FileDeadLetters {
         Self::open(path, OpenOptions::new().create(true).append(true))
     }
 
-    /// Writes the file at `path` anew.
+    /// Replaces the file at `path`.
     ///
     /// # Errors
     /// When it cannot be opened.

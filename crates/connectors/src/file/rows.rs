@@ -2,7 +2,7 @@
 //!
 //! A row is `{"feature_view", <entity key>, "window_start", "window_end", <features…>}`, a late event
 //! `{"feature_view", <entity key>, "late": true, "event_time"}`; times are epoch milliseconds, window ends exclusive.
-//! Doubles keep their shortest exact form; what JSON has no number for is the text `"NaN"`, `"Infinity"` or
+//! Doubles keep their shortest exact form. Values without a JSON number are the text `"NaN"`, `"Infinity"` or
 //! `"-Infinity"`.
 
 use std::io::Write;
@@ -14,7 +14,7 @@ use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
 use crate::text;
 
-/// Bytes gathered before they are written.
+/// The size of the buffer at which it is written.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Writes rows and late events to a file or a pipe.

@@ -14,10 +14,10 @@ use windrow_engine::{
 
 /// The only partition a file has.
 const PARTITION: Partition = 0;
-/// Lines handed over in one poll, so that the worker looks at its clock now and then.
+/// Lines in one poll. The worker checks its clock between polls.
 const LINES_PER_POLL: usize = 1024;
 
-/// How many bytes have been read, for a progress bar.
+/// Counts the bytes that have been read, for a progress bar.
 pub type BytesReadCounter = Arc<Counter>;
 
 /// Reads lines as records.
@@ -26,7 +26,7 @@ pub struct FileSource<R> {
     name: String,
     line: i64,
     state: ReadState,
-    /// A line that does not lie in the reader's buffer as a whole, as far as it has come.
+    /// The line so far, if it is longer than the reader's buffer.
     partial: Option<PartialLine>,
     bytes_read: BytesReadCounter,
 }
@@ -38,7 +38,7 @@ enum ReadState {
     Finished,
 }
 
-/// The beginning of a line: no more of it than shows that it is too long to decode.
+/// The beginning of a line, at most one byte longer than the longest record that is decoded.
 #[derive(Default)]
 struct PartialLine {
     kept: Vec<u8>,
@@ -53,22 +53,22 @@ impl PartialLine {
     }
 }
 
-/// What looking for a line came to.
+/// What an attempt to read a line did.
 enum LineOutcome {
     Read,
-    /// A pipe with nothing in it at the moment.
+    /// The pipe is empty at the moment.
     NoDataYet,
     End,
 }
 
 impl<R: BufRead> FileSource<R> {
-    /// Reads `reader`, which errors call `name`. A reader that answers [`io::ErrorKind::WouldBlock`] is asked again
-    /// later, so that the worker can flush and be stopped meanwhile.
+    /// Reads `reader`, which errors call `name`. After [`io::ErrorKind::WouldBlock`] the next poll reads again, so that the
+    /// worker can flush and stop meanwhile.
     pub fn new(reader: R, name: String, bytes_read: BytesReadCounter) -> Self {
         Self { reader, name, line: 0, state: ReadState::Unassigned, partial: None, bytes_read }
     }
 
-    /// Hands one line to `each`.
+    /// Reads one line and hands it to `each`.
     fn read_line(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<LineOutcome, Halt> {
         loop {
             let buffer = match self.reader.fill_buf() {
@@ -124,7 +124,7 @@ impl<R: BufRead> FileSource<R> {
     }
 }
 
-/// The line without the byte order mark that some editors put in front of the first.
+/// Returns the line without the byte order mark that some editors write before the first.
 fn strip_byte_order_mark(payload: &[u8], line: i64) -> &[u8] {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     if line == 0 { payload.strip_prefix(MARK).unwrap_or(payload) } else { payload }

@@ -31,9 +31,9 @@ use super::fault::{self, KafkaFault};
 use super::group::membership::GroupMembership;
 use super::group::monitor::GroupMonitor;
 use super::halts::refuse_operation;
-use super::outage::OutageReporter;
 use super::topic::monitor::TopicMonitor;
 use super::unreadable_batch::{find_batch_end, is_unreadable_batch};
+use crate::outage::OutageTracker;
 
 /// The most records of one poll, so that the worker checks its clock in between.
 const RECORDS_PER_POLL: usize = 1024;
@@ -45,7 +45,7 @@ pub struct KafkaSource {
     settings: Settings,
     instance: Option<String>,
     topic_monitor: Arc<TopicMonitor>,
-    outage: OutageReporter,
+    outage: OutageTracker,
     /// Kafka reported a lost offset, and has not yet reported the bounds of its partitions.
     offset_lost: bool,
 }
@@ -91,7 +91,7 @@ impl KafkaSource {
             settings: settings.clone(),
             instance: instance.map(str::to_owned),
             topic_monitor,
-            outage: OutageReporter::default(),
+            outage: OutageTracker::default(),
             offset_lost: false,
         })
     }
@@ -152,7 +152,7 @@ impl KafkaSource {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
                     self.topic_monitor.reachability().mark_unreachable("no broker answers");
                 }
-                if self.outage.should_report() {
+                if self.outage.record_failure(&error.to_string()).is_some() {
                     warn!(brokers = %self.settings.brokers, %error, "Kafka is unreachable or failing; reading continues when it recovers");
                 }
                 Ok(())
@@ -226,7 +226,7 @@ impl Source for KafkaSource {
                     return Ok(self.next_announcement()?.unwrap_or(idle));
                 }
                 Some(Ok(message)) => {
-                    if self.outage.take_recovery() {
+                    if self.outage.record_success().is_some() {
                         info!(brokers = %self.settings.brokers, "Kafka is reachable again");
                         self.topic_monitor.reachability().mark_reachable();
                     }

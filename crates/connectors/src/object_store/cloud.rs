@@ -1,7 +1,7 @@
-//! Buckets of S3, Google Cloud Storage and Azure, and of everything that speaks as they do.
+//! Buckets of S3, Google Cloud Storage, Azure and compatible services.
 //!
-//! Owns: which settings are ours and how patient requests are. Does not own: credentials, endpoints, regions; they come
-//! from the environment, read by `object_store`.
+//! Owns: timeouts, retries, conditional writes. Does not own: credentials, endpoints, regions; the `object_store` crate
+//! reads them from the environment.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use windrow_engine::StoreFault;
 use super::fault;
 use super::place::{CloudBucket, CloudProvider, StorePlace};
 
-/// After this no refused request is sent again. With one more that hangs it stays within [`super::io::CALL_TIMEOUT`].
+/// After this time no refused request is sent again. With one more that hangs, a call stays within [`super::io::CALL_TIMEOUT`].
 const RETRY_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// One request with its body, in the notation of `object_store`. An object of 64 MiB needs 27 Mbit/s.
+/// The limit for one request with its body, as the `object_store` crate writes it. An object of 64 MiB needs 27 Mbit/s.
 const REQUEST_TIMEOUT: &str = "20 seconds";
 
-/// The bucket, with `settings` that win over the environment's.
+/// Opens the bucket, with `settings` that override the environment.
 pub(super) fn open_bucket(
     bucket: &CloudBucket,
     settings: &[(String, String)],
 ) -> Result<Arc<dyn ObjectStore>, StoreFault> {
     let place = StorePlace::Cloud(bucket.clone()).to_string();
-    // Ours go through the same keys, not as a `ClientOptions`: that would undo what the environment said of it
-    // (AWS_ALLOW_HTTP, …). A key that is not known is somebody else's variable; `from_env` passes over it, too.
+    // Settings go through the same keys, not as `ClientOptions`, which would discard those of the environment
+    // (AWS_ALLOW_HTTP, …). Unknown keys belong to other programs; `from_env` ignores them, too.
     let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &str)> = match bucket.provider {
         CloudProvider::Aws => recognized_settings("AWS_", settings)
             .fold(AmazonS3Builder::from_env(), |builder, (key, value)| builder.with_config(key, value))
@@ -89,7 +89,7 @@ fn retry_config() -> RetryConfig {
             max_backoff: Duration::from_secs(2),
             base: 2.0,
         },
-        // The time decides.
+        // The timeout limits them.
         max_retries: 100,
         retry_timeout: RETRY_TIMEOUT,
     }

@@ -1,30 +1,32 @@
-//! What an error means for the caller, and how it is told.
+//! From the errors of the `object_store` crate and the file system to [`StoreFault`]s.
 //!
-//! Owns: [`StoreFault`] from the errors of `object_store` and of the file system. Invariant: no text made here holds a
-//! secret.
+//! Invariant: no message holds a secret.
 
 use std::error::Error as _;
 use std::io;
 use std::io::ErrorKind;
 
 use object_store::Error;
+use windrow_core::text::shorten;
 use windrow_engine::StoreFault;
 
-/// What a longer account is cut to.
+use crate::url_redaction::redact_url_login;
+
+/// A longer description of an error is cut to this length.
 const MESSAGE_CHARS_MAX: usize = 400;
 
-/// Whether an object was asked for that is not there (and not its bucket).
+/// Whether the object is missing, and not its bucket.
 pub(super) fn is_absent_object(error: &Error) -> bool {
     matches!(error, Error::NotFound { .. }) && !names_missing_bucket(&error.to_string())
 }
 
-/// The errors of a cloud. `doing` begins the text: "could not write NAME in PLACE".
-pub(super) fn classify_cloud_error(doing: &str, error: &Error) -> StoreFault {
+/// Classifies an error of a cloud. The message begins with `failure`: "could not write NAME in PLACE".
+pub(super) fn classify_cloud_error(failure: &str, error: &Error) -> StoreFault {
     let text = error.to_string();
-    let told = format_error_chain(error);
-    let refused = |why: &str| StoreFault::Refused(format!("{doing}: {why}: {told}"));
-    let failed = |why: &str| StoreFault::Failed(format!("{doing}: {why}: {told}"));
-    // Before the status: it is then that of another server.
+    let description = format_error_chain(error);
+    let refused = |why: &str| StoreFault::Refused(format!("{failure}: {why}: {description}"));
+    let failed = |why: &str| StoreFault::Failed(format!("{failure}: {why}: {description}"));
+    // Checked before the status, which is that of another server then.
     if looked_for_machine_credentials(&text) {
         return failed(
             "the environment holds no credentials (S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; Google: \
@@ -32,7 +34,7 @@ pub(super) fn classify_cloud_error(doing: &str, error: &Error) -> StoreFault {
         );
     }
     match (error, find_http_status(&text)) {
-        // S3 answers 409 to the loser of two writes under way at once, of which neither may come to be.
+        // S3 answers 409 to one of two simultaneous writes, of which neither may succeed.
         (Error::AlreadyExists { .. }, _) if is_write_conflict(&text) => {
             failed("another write of that name was under way")
         }
@@ -44,59 +46,59 @@ pub(super) fn classify_cloud_error(doing: &str, error: &Error) -> StoreFault {
             "the store does not accept the credentials of the environment, or they lack a right (to read, write, list \
              or delete)",
         ),
-        // One object of many that were to be deleted.
+        // One object of many in a delete request.
         _ if text.contains("AccessDenied") => refused("the credentials of the environment lack a right"),
-        // It follows no redirect to another region; the words are its own.
+        // The `object_store` crate follows no redirect to another region, and has these words for it.
         _ if text.contains("redirect without LOCATION") => refused(
             "the bucket lies in another region or at another endpoint; for S3 set AWS_REGION or AWS_ENDPOINT_URL",
         ),
-        _ => StoreFault::Failed(format!("{doing}: {told}")),
+        _ => StoreFault::Failed(format!("{failure}: {description}")),
     }
 }
 
-/// The errors of opening a cloud's bucket: settings that are missing or wrong.
+/// Returns the fault of a bucket that cannot be opened because settings are missing or wrong.
 pub(super) fn invalid_settings(place: &str, hint: &str, error: &Error) -> StoreFault {
     StoreFault::Refused(format!("the checkpoint store {place} cannot be opened: {}; {hint}", format_error_chain(error)))
 }
 
-/// The errors of a local directory.
-pub(super) fn classify_local_error(doing: &str, error: &Error) -> StoreFault {
+/// Classifies an error of a local directory.
+pub(super) fn classify_local_error(failure: &str, error: &Error) -> StoreFault {
     if matches!(error, Error::AlreadyExists { .. }) {
         return StoreFault::Exists;
     }
-    // Names the path: it may be another than the object's, such as a folder that may not be listed.
-    let told = format_error_chain(error);
+    // Holds the path, which may differ from the object's: a folder that may not be listed, for example.
+    let description = format_error_chain(error);
     match find_io_error(error) {
-        Some(found) if lacks_hard_links(&told, found) => StoreFault::Refused(format!(
-            "{doing}: this file system has no hard links, by which objects appear whole; choose another directory: {told}"
+        Some(found) if lacks_hard_links(&description, found) => StoreFault::Refused(format!(
+            "{failure}: this file system has no hard links, by which objects appear whole; choose another directory: {description}"
         )),
-        Some(found) => classify_io_error_kind(doing, found.kind(), &told),
-        None => StoreFault::Failed(format!("{doing}: {told}")),
+        Some(found) => classify_io_error_kind(failure, found.kind(), &description),
+        None => StoreFault::Failed(format!("{failure}: {description}")),
     }
 }
 
-/// The errors of a disk.
-pub(super) fn classify_disk_error(doing: &str, error: &io::Error) -> StoreFault {
-    classify_io_error_kind(doing, error.kind(), &error.to_string())
+/// Classifies an error of a file or folder.
+pub(super) fn classify_disk_error(failure: &str, error: &io::Error) -> StoreFault {
+    classify_io_error_kind(failure, error.kind(), &error.to_string())
 }
 
-fn classify_io_error_kind(doing: &str, kind: ErrorKind, told: &str) -> StoreFault {
-    let refused = |why: &str| StoreFault::Refused(format!("{doing}: {why}: {told}"));
+fn classify_io_error_kind(failure: &str, kind: ErrorKind, description: &str) -> StoreFault {
+    let refused = |why: &str| StoreFault::Refused(format!("{failure}: {why}: {description}"));
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            StoreFault::Failed(format!("{doing}: no space left on the device; free some there: {told}"))
+            StoreFault::Failed(format!("{failure}: no space left on the device; free some there: {description}"))
         }
         ErrorKind::PermissionDenied => refused("permission denied; give this user the right to read and write there"),
         ErrorKind::ReadOnlyFilesystem => refused("the file system is read-only; mount it writable"),
         ErrorKind::NotADirectory => {
             refused("part of this path is not a directory; move that file away, or choose another place")
         }
-        _ => StoreFault::Failed(format!("{doing}: {told}")),
+        _ => StoreFault::Failed(format!("{failure}: {description}")),
     }
 }
 
-/// The status that a server answered with. `object_store` tells it in words only, where an error has no variant of its
-/// own, as in lists.
+/// Finds the HTTP status in an error's text. The `object_store` crate has it in the text only where the error has no
+/// variant of its own, as in lists.
 fn find_http_status(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("non-2xx status code: ")?;
     rest.get(..3)
@@ -110,14 +112,14 @@ fn is_write_conflict(text: &str) -> bool {
     ["ConditionalRequestConflict", "OperationAborted"].iter().any(|sign| text.contains(sign))
 }
 
-/// Whether credentials were looked for at the addresses where a cloud's own machines find theirs.
+/// Whether credentials were requested from the metadata service of a cloud's machines.
 fn looked_for_machine_credentials(text: &str) -> bool {
     ["http://169.254.169.254", "http://metadata.google.internal", "http://metadata/"]
         .iter()
         .any(|sign| text.contains(sign))
 }
 
-/// `object_store` publishes a staged file by a hard link, and its error for that has these words.
+/// Whether the file system has no hard links, by which the `object_store` crate publishes a staged file.
 fn lacks_hard_links(text: &str, error: &io::Error) -> bool {
     use rustix::io::Errno;
     text.contains("Unable to rename file")
@@ -136,7 +138,7 @@ fn find_io_error(error: &Error) -> Option<&io::Error> {
     None
 }
 
-/// The error and its causes in one line that a person can read.
+/// Returns the error and its causes in one line.
 fn format_error_chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -151,7 +153,7 @@ fn format_error_chain(error: &Error) -> String {
     redact_urls(&shorten_to_one_line(&strip_xml(text)))
 }
 
-/// A store's answer in XML, as its code and message.
+/// Replaces a store's reply in XML by its code and message.
 fn strip_xml(text: &str) -> String {
     let element = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
@@ -165,25 +167,16 @@ fn strip_xml(text: &str) -> String {
     }
 }
 
+/// Returns the text in one line of at most [`MESSAGE_CHARS_MAX`] characters.
 fn shorten_to_one_line(text: &str) -> String {
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(MESSAGE_CHARS_MAX) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    shorten(&line, MESSAGE_CHARS_MAX).into_owned()
 }
 
-/// Every URL in `text` without its user, password, query and fragment.
+/// Redacts every URL in `text`.
 fn redact_urls(text: &str) -> String {
-    let clean = |word: &str| {
-        let (before, rest) = word.split_once("://")?;
-        let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-        let host = host.rsplit('@').next().unwrap_or_default();
-        Some(path.map_or_else(|| format!("{before}://{host}"), |path| format!("{before}://{host}/{path}")))
-    };
-    text.split(' ').map(|word| clean(word).unwrap_or_else(|| word.to_owned())).collect::<Vec<_>>().join(" ")
+    let redact = |word: &str| if word.contains("://") { redact_url_login(word) } else { word.to_owned() };
+    text.split(' ').map(redact).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -227,7 +220,7 @@ mod tests {
         assert_eq!(
             classify_cloud_error("could not write a in s3://b", &long),
             StoreFault::Failed(
-                "could not write a in s3://b: Generic S3 error: Error performing PUT http://host:1/b/a in 1s - 500: \
+                "could not write a in s3://b: Generic S3 error: Error performing PUT http://***@host:1/b/a?*** in 1s - 500: \
                  InternalError: try again"
                     .to_owned()
             )

@@ -1,13 +1,13 @@
-//! The runtime that object stores run on, and the bound on every call.
+//! The runtime of the object stores, and the timeout of every call.
 //!
-//! Owns: the runtime and how long a call may take. Invariant: dropping it waits for nobody.
+//! Invariant: dropping the runtime does not block.
 
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use windrow_engine::StoreFault;
 
-/// Within this a call ends. Room for a request that hangs ([`super::cloud`]) after some that were refused.
+/// The timeout of a call. It leaves room for a request that hangs ([`super::cloud`]) after some that were refused.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -30,18 +30,18 @@ impl StoreRuntime {
         Ok(Self { runtime: Some(runtime) })
     }
 
-    /// What `call` comes to, or a fault after [`CALL_TIMEOUT`] that begins with `doing`.
+    /// Runs `call` with the timeout [`CALL_TIMEOUT`]. Messages begin with `failure` ("could not write NAME in PLACE").
     pub(super) fn run_call<T>(
         &self,
-        doing: impl Fn() -> String,
+        failure: impl Fn() -> String,
         call: impl Future<Output = Result<T, StoreFault>>,
     ) -> Result<T, StoreFault> {
         let Some(runtime) = &self.runtime else {
-            return Err(StoreFault::Failed(format!("{}: the checkpoint store is closed", doing())));
+            return Err(StoreFault::Failed(format!("{}: the checkpoint store is closed", failure())));
         };
         runtime.block_on(async {
             tokio::time::timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_elapsed| {
-                Err(StoreFault::Failed(format!("{}: no answer within {} s", doing(), CALL_TIMEOUT.as_secs())))
+                Err(StoreFault::Failed(format!("{}: no answer within {} s", failure(), CALL_TIMEOUT.as_secs())))
             })
         })
     }
@@ -56,7 +56,7 @@ impl Drop for StoreRuntime {
     }
 }
 
-/// Runs `work`, which waits for the disk, where waiting holds up nobody.
+/// Runs `work`, which waits for the disk, on a thread that may block.
 pub(super) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreFault> + Send + 'static,
 ) -> Result<T, StoreFault> {

@@ -1,12 +1,12 @@
 //! A local directory as an object store.
 //!
-//! Owns: the directory's making, and what `object_store`'s local store leaves to be done: staged files that a killed
-//! process left, and the durability of what somebody else began to write.
+//! Owns: creating the directory, and what the `object_store` crate leaves open: staged files of killed processes, and the
+//! durability of an object that another process has begun to write.
 //! Invariants: (1) when a create returns or finds that the object exists, the object, and every folder on the way to it
-//! from the store's directory, has been synced; (2) nothing is created before the first write; (3) what is not a
+//! from the store's directory, has been synced; (2) nothing is created before the first write; (3) a path that is not a
 //! directory is refused, not read as an empty store.
 //!
-//! Deleting is not synced: after a power loss a deleted object may be there again.
+//! Deleting is not synced: after a power loss a deleted object may exist again.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
@@ -22,7 +22,7 @@ use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 use super::io::{StoreRuntime, run_blocking};
 use super::{fault, name, operations};
 
-/// A staged file this old belongs to nobody: writing ends within [`super::io::CALL_TIMEOUT`], or the disk hangs.
+/// No process still writes a staged file of this age: writing ends within [`super::io::CALL_TIMEOUT`], or the disk hangs.
 const STALE_STAGED_FILE_AGE: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
@@ -33,33 +33,33 @@ pub(super) struct LocalStore {
 }
 
 impl LocalStore {
-    /// The directory at the absolute path `root`.
+    /// Uses the directory at the absolute path `root`.
     pub(super) fn new(io: Arc<StoreRuntime>, root: PathBuf) -> Self {
         let place = format!("file:{}", root.display());
         let directory = StoreDirectory { root, opened: OnceLock::new(), synced_folders: Mutex::default() };
         Self { io, directory: Arc::new(directory), place }
     }
 
-    fn describe_failure(&self, what: &str) -> String {
-        format!("could not {what} in {}", self.place)
+    fn describe_failure(&self, action: &str) -> String {
+        format!("could not {action} in {}", self.place)
     }
 }
 
 impl CheckpointStore for LocalStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         let path = name::object_path(name)?;
-        let doing = || self.describe_failure(&format!("write {name}"));
-        self.io.run_call(doing, async {
-            let (directory, said, file) = (Arc::clone(&self.directory), doing(), path.clone());
-            let store = run_blocking(move || directory.open_for_writing(&said, &file)).await?;
+        let failure = || self.describe_failure(&format!("write {name}"));
+        self.io.run_call(failure, async {
+            let (directory, failure_text, file) = (Arc::clone(&self.directory), failure(), path.clone());
+            let store = run_blocking(move || directory.open_for_writing(&failure_text, &file)).await?;
             match operations::create(&store, &path, bytes).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
-                    let (directory, said) = (Arc::clone(&self.directory), doing());
-                    match fault::classify_local_error(&said, &error) {
+                    let (directory, failure_text) = (Arc::clone(&self.directory), failure());
+                    match fault::classify_local_error(&failure_text, &error) {
                         StoreFault::Exists => {
-                            // Whoever created it may have been killed before it was synced.
-                            run_blocking(move || directory.sync_object(&said, &path)).await?;
+                            // The process that created it may have been killed before it was synced.
+                            run_blocking(move || directory.sync_object(&failure_text, &path)).await?;
                             Err(StoreFault::Exists)
                         }
                         other => Err(other),
@@ -71,36 +71,42 @@ impl CheckpointStore for LocalStore {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let path = name::object_path(name)?;
-        let doing = || self.describe_failure(&format!("read {name}"));
-        self.io.run_call(doing, async {
-            let (directory, said) = (Arc::clone(&self.directory), doing());
-            let Some(store) = run_blocking(move || directory.open_existing(&said)).await? else { return Ok(None) };
+        let failure = || self.describe_failure(&format!("read {name}"));
+        self.io.run_call(failure, async {
+            let (directory, failure_text) = (Arc::clone(&self.directory), failure());
+            let Some(store) = run_blocking(move || directory.open_existing(&failure_text)).await? else {
+                return Ok(None);
+            };
             match operations::read(&store, &path).await {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if fault::is_absent_object(&error) => Ok(None),
-                Err(error) => Err(fault::classify_local_error(&doing(), &error)),
+                Err(error) => Err(fault::classify_local_error(&failure(), &error)),
             }
         })
     }
 
     fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         let path = name::folder_path(folder)?;
-        let doing = || self.describe_failure(&format!("list {folder}/"));
-        self.io.run_call(doing, async {
-            let (directory, said) = (Arc::clone(&self.directory), doing());
-            let Some(store) = run_blocking(move || directory.open_existing(&said)).await? else {
+        let failure = || self.describe_failure(&format!("list {folder}/"));
+        self.io.run_call(failure, async {
+            let (directory, failure_text) = (Arc::clone(&self.directory), failure());
+            let Some(store) = run_blocking(move || directory.open_existing(&failure_text)).await? else {
                 return Ok(Vec::new());
             };
-            operations::list(&store, path.as_ref()).await.map_err(|error| fault::classify_local_error(&doing(), &error))
+            operations::list(&store, path.as_ref())
+                .await
+                .map_err(|error| fault::classify_local_error(&failure(), &error))
         })
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
         let paths = names.iter().map(|name| name::object_path(name)).collect::<Result<BTreeSet<_>, StoreFault>>()?;
-        let doing = || self.describe_failure(&format!("delete {} objects", names.len()));
-        self.io.run_call(doing, async {
-            let (directory, said) = (Arc::clone(&self.directory), doing());
-            let Some(store) = run_blocking(move || directory.open_existing(&said)).await? else { return Ok(()) };
+        let failure = || self.describe_failure(&format!("delete {} objects", names.len()));
+        self.io.run_call(failure, async {
+            let (directory, failure_text) = (Arc::clone(&self.directory), failure());
+            let Some(store) = run_blocking(move || directory.open_existing(&failure_text)).await? else {
+                return Ok(());
+            };
             let folders: BTreeSet<PathBuf> =
                 paths.iter().filter_map(|path| self.directory.file_path(path).parent().map(Path::to_owned)).collect();
             let deleted = operations::delete(&store, paths, fault::is_absent_object).await;
@@ -109,7 +115,7 @@ impl CheckpointStore for LocalStore {
                 Ok(())
             })
             .await?;
-            deleted.map_err(|error| fault::classify_local_error(&doing(), &error))
+            deleted.map_err(|error| fault::classify_local_error(&failure(), &error))
         })
     }
 
@@ -118,12 +124,12 @@ impl CheckpointStore for LocalStore {
     }
 }
 
-/// The directory itself; all its methods wait for the disk.
+/// The directory itself. All methods block on the disk.
 #[derive(Debug)]
 struct StoreDirectory {
     root: PathBuf,
     opened: OnceLock<LocalFileSystem>,
-    /// Folders, the root among them, whose own entry in the folder above has been synced by this process.
+    /// Folders, the root among them, whose entry in the folder above this process has synced.
     synced_folders: Mutex<HashSet<PathBuf>>,
 }
 
@@ -132,33 +138,33 @@ impl StoreDirectory {
         self.root.join(path.as_ref())
     }
 
-    /// The store, where its directory is there.
-    fn open_existing(&self, doing: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
-        // Asked each time: an unmounted or replaced directory must not look like an empty store.
+    /// Opens the store; `None` if its directory does not exist.
+    fn open_existing(&self, failure: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
+        // Checked each time: an unmounted or replaced directory must not look like an empty store.
         match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => {}
             Ok(_) => {
                 return Err(StoreFault::Refused(format!(
-                    "{doing}: that path is not a directory; choose another place"
+                    "{failure}: that path is not a directory; choose another place"
                 )));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fault::classify_disk_error(doing, &error)),
+            Err(error) => return Err(fault::classify_disk_error(failure, &error)),
         }
         if let Some(store) = self.opened.get() {
             return Ok(Some(store.clone()));
         }
         let store = LocalFileSystem::new_with_prefix(&self.root)
-            .map_err(|error| fault::classify_local_error(doing, &error))?
+            .map_err(|error| fault::classify_local_error(failure, &error))?
             .with_fsync(true);
         Ok(Some(self.opened.get_or_init(|| store).clone()))
     }
 
-    /// The store, with its directory and the folder for `path` made and synced.
+    /// Opens the store, after creating and syncing its directory and the folder for `path`.
     ///
-    /// `object_store` syncs a folder only when that very call made it: one that another thread, or a process that was
-    /// killed, has just made would be taken as safe.
-    fn open_for_writing(&self, doing: &str, path: &object_store::path::Path) -> Result<LocalFileSystem, StoreFault> {
+    /// The `object_store` crate syncs a folder only if the same call has created it. It would take a folder as durable
+    /// that another thread, or a killed process, has just created.
+    fn open_for_writing(&self, failure: &str, path: &object_store::path::Path) -> Result<LocalFileSystem, StoreFault> {
         let file = self.file_path(path);
         let mut missing = Vec::new();
         for folder in file.ancestors().skip(1) {
@@ -169,49 +175,49 @@ impl StoreDirectory {
             missing.push(folder);
         }
         for folder in missing.into_iter().rev() {
-            create_and_sync_folder(folder).map_err(|error| fault::classify_disk_error(doing, &error))?;
+            create_and_sync_folder(folder).map_err(|error| fault::classify_disk_error(failure, &error))?;
             self.synced_folders.lock().insert(folder.to_owned());
         }
-        match self.open_existing(doing)? {
+        match self.open_existing(failure)? {
             Some(store) => Ok(store),
             None => {
-                // Taken away since: the next attempt makes everything again.
+                // Removed meanwhile: the next attempt creates everything again.
                 self.synced_folders.lock().clear();
-                Err(StoreFault::Failed(format!("{doing}: the directory was taken away")))
+                Err(StoreFault::Failed(format!("{failure}: the directory was removed meanwhile")))
             }
         }
     }
 
-    fn sync_object(&self, doing: &str, path: &object_store::path::Path) -> Result<(), StoreFault> {
+    fn sync_object(&self, failure: &str, path: &object_store::path::Path) -> Result<(), StoreFault> {
         let file = self.file_path(path);
         let sync = || {
             File::open(&file)?.sync_all()?;
             file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         };
-        sync().map_err(|error| fault::classify_disk_error(doing, &error))
+        sync().map_err(|error| fault::classify_disk_error(failure, &error))
     }
 }
 
-/// Makes `folder`, and makes its entry in the folder above durable.
+/// Creates `folder`, and syncs its entry in the folder above.
 fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     match std::fs::create_dir(folder) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        // Some file systems refuse to make what is there, with another reason.
+        // Some file systems report an existing folder with another error.
         Err(_) if folder.is_dir() => {}
         Err(error) => return Err(error),
     }
     let Some(above) = folder.parent() else { return Ok(()) };
     match File::open(above) {
         Ok(above) => above.sync_all(),
-        // A folder above the store that may be passed but not read: it was not made by us.
+        // A folder above the store that may be traversed but not read: Windrow has not created it.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Removes what killed processes left in `folder`: files `NAME#N`, as `object_store` stages them. What cannot be removed
-/// stays, for another time: it takes space and does nothing else.
+/// Removes stale staged files (`NAME#N`) of killed processes from `folder`. Files that cannot be removed stay until the
+/// next call: they take space and do no harm.
 fn remove_stale_staged_files(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

@@ -1,11 +1,11 @@
-//! Names of objects, as the engine gives them and as `object_store` wants them.
+//! From the engine's object names to paths of the `object_store` crate.
 //!
-//! Invariant: no name leads out of its store, and none looks like a file that is being written (`NAME#1`).
+//! Invariant: no name leads out of its store, and none can be that of a staged file (`NAME#1`).
 
 use object_store::path::Path;
 use windrow_engine::StoreFault;
 
-/// The object `name`.
+/// Returns the path of the object `name`.
 pub(super) fn object_path(name: &str) -> Result<Path, StoreFault> {
     let good = |segment: &str| {
         !matches!(segment, "" | "." | "..")
@@ -23,7 +23,7 @@ pub(super) fn object_path(name: &str) -> Result<Path, StoreFault> {
     Path::parse(name).map_err(|_| refused())
 }
 
-/// The folder `name`; `None` for all there is.
+/// Returns the path of the folder `name`; `None` for the whole store.
 pub(super) fn folder_path(name: &str) -> Result<Option<Path>, StoreFault> {
     match name.strip_suffix('/').unwrap_or(name) {
         "" => Ok(None),

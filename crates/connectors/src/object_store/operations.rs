@@ -1,4 +1,4 @@
-//! What the contract asks for, in the words of `object_store`: the same for every kind of store.
+//! The operations of a checkpoint store as calls of the `object_store` crate, for every kind of store.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub(super) async fn create(store: &dyn ObjectStore, path: &Path, bytes: Vec<u8>)
     store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await.map(|_| ())
 }
 
-/// The object's bytes. The fault of an object that is not there is left to the caller: it may be a missing bucket.
+/// Returns the object's bytes. A missing object is an error, which may also mean a missing bucket.
 pub(super) async fn read(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = store.get(path).await?.bytes().await?;
     Ok(bytes.into())
@@ -27,17 +27,17 @@ pub(super) async fn list(store: &dyn ObjectStore, folder: Option<&Path>) -> Resu
     Ok(listed)
 }
 
-/// Deletes all it can. `absent` says whether an error means that the object was not there.
+/// Deletes all objects that it can. `is_absent` tells errors of missing objects, which are ignored.
 pub(super) async fn delete(
     store: &dyn ObjectStore,
     paths: BTreeSet<Path>,
-    absent: impl Fn(&Error) -> bool,
+    is_absent: impl Fn(&Error) -> bool,
 ) -> Result<(), Error> {
     let mut failed = None;
     let mut deleted = store.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
     while let Some(result) = deleted.next().await {
         if let Err(error) = result
-            && !absent(&error)
+            && !is_absent(&error)
         {
             failed.get_or_insert(error);
         }

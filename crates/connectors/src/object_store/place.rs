@@ -1,6 +1,6 @@
-//! What a person writes to say where checkpoints are kept.
+//! The location of a checkpoint store, as written in a pipeline file or on the command line.
 //!
-//! Owns: reading it and showing it. Does not own: whether anything is there. Invariant: neither a place as shown nor a
+//! Owns: parsing and rendering it. Does not own: whether the store exists. Invariant: neither a rendered location nor a
 //! message about one holds a user, a password or a token.
 
 use std::fmt;
@@ -18,7 +18,7 @@ pub(super) enum CloudProvider {
     Azure,
 }
 
-/// A bucket (Azure: container), and what the names in it begin with.
+/// A bucket (Azure: container), and the prefix of the names in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct CloudBucket {
     pub(super) provider: CloudProvider,
@@ -63,7 +63,7 @@ impl StorePlace {
             "s3" => parse_bucket(CloudProvider::Aws, rest),
             "gs" => parse_bucket(CloudProvider::Google, rest),
             "az" => parse_bucket(CloudProvider::Azure, rest),
-            // Only the scheme is repeated: what follows may hold a password.
+            // Only the scheme is quoted: the rest may hold a password.
             other => Err(invalid_place(format!("`{other}:` is no kind of checkpoint store; {ACCEPTED_FORMS}"))),
         }
     }
@@ -82,7 +82,7 @@ impl fmt::Display for StorePlace {
     }
 }
 
-/// `scheme:rest`, where it begins like that; a path with a colon further on is a path.
+/// Splits `scheme:rest`. Returns `None` for a path, which may contain a colon, too.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let mut bytes = scheme.bytes();
@@ -115,7 +115,7 @@ fn parse_bucket(provider: CloudProvider, rest: &str) -> Result<StorePlace, Store
     };
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if name.contains('@') || rest.contains(['?', '#']) {
-        // Not repeated: this is where people put keys and tokens.
+        // Not quoted: keys and tokens are often written here.
         return Err(invalid_place(format!(
             "credentials, accounts and options do not belong into {scheme}://…: they come from the environment; {form}"
         )));

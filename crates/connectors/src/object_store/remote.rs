@@ -1,6 +1,6 @@
 //! A store that is not a directory: a cloud's bucket, or this process's memory.
 //!
-//! Owns: nothing but the calls. After a crash: what was created is there.
+//! After a crash: created objects exist.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ impl RemoteStore {
         Self { io, store, place }
     }
 
-    /// Runs `call`; `what` names it in a fault ("write NAME").
-    fn run_call<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, StoreFault> {
-        let doing = || format!("could not {what} in {}", self.place);
-        self.io.run_call(doing, async { call.await.map_err(|error| fault::classify_cloud_error(&doing(), &error)) })
+    /// Runs `call`, which messages describe as `action` ("write NAME").
+    fn run_call<T>(&self, action: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, StoreFault> {
+        let failure = || format!("could not {action} in {}", self.place);
+        self.io.run_call(failure, async { call.await.map_err(|error| fault::classify_cloud_error(&failure(), &error)) })
     }
 }
 
-/// The place only: what `object_store` shows of itself includes settings.
+/// Shows the location only: the `object_store` crate's own output includes settings.
 impl fmt::Debug for RemoteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Remote({})", self.place)

@@ -136,7 +136,7 @@ fn deleting(store: &SharedStore) {
     assert_eq!(retry_until_done(|| store.read("d/a")).as_deref(), Some(&b"again"[..]));
 }
 
-/// Eight threads create one name, each with its own bytes: one wins, and everybody agrees on who.
+/// Eight threads create one name, each with its own bytes: one wins, and all agree on the winner.
 fn one_of_many_wins(store: &SharedStore, race: usize) {
     let name = format!("race/{race}/epoch");
     let start = Barrier::new(THREADS);

@@ -39,7 +39,7 @@ fn a_file_is_no_directory() {
     assert_refused(store.create("file/a", Vec::new()), "not a directory", folder.path());
 }
 
-/// Rights bind nobody who is root: as root, the calls are made by a thread that is not.
+/// File permissions do not bind root: as root, the calls are made by a thread of another user.
 #[test]
 fn missing_rights_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -58,8 +58,9 @@ fn missing_rights_are_refused() {
     std::thread::scope(|threads| {
         let calling = threads.spawn(|| {
             if rustix::process::geteuid().is_root() {
-                let nobody = rustix::thread::Uid::from_raw(65534);
-                rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become anybody");
+                let unprivileged = rustix::thread::Uid::from_raw(65534);
+                rustix::thread::set_thread_res_uid(unprivileged, unprivileged, unprivileged)
+                    .expect("root may change its user");
             }
             calls();
         });
@@ -128,8 +129,8 @@ fn staged_files_are_no_objects_and_go_when_old() {
     store.create("p1/c", b"whole".to_vec()).expect("leftovers are not in the way");
     assert_eq!(store.read("p1/c"), Ok(Some(b"whole".to_vec())));
     store.delete(&["p1/a".to_owned()]).expect("deleted");
-    assert!(!old.exists(), "nobody writes it any more");
-    assert!(young.exists(), "somebody may be writing it");
+    assert!(!old.exists(), "no process writes it any more");
+    assert!(young.exists(), "a process may be writing it");
     assert!(foreign.exists(), "not of our making");
 }
 

@@ -22,7 +22,7 @@ fn opening_makes_and_asks_nothing() {
     let store = open_store(&format!("file:{}", root.display()));
     assert_eq!(store.list(""), Ok(Vec::new()));
     assert!(!root.exists(), "made by the first write only");
-    // Nobody listens there.
+    // No server listens there.
     open_s3_store_at("http://127.0.0.1:1", "s3://bucket/a");
 }
 

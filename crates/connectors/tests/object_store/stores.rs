@@ -16,7 +16,7 @@ pub(crate) fn open_store(place: &str) -> SharedStore {
     ObjectStores::new().and_then(|stores| stores.open(place)).unwrap_or_else(|fault| panic!("{place}: {fault}"))
 }
 
-/// S3 at `endpoint`, under a prefix that nobody else uses.
+/// S3 at `endpoint`, under a prefix of its own.
 pub(crate) fn open_s3_store(endpoint: &str) -> SharedStore {
     open_s3_store_at(endpoint, &format!("s3://windrow/{}", unique()))
 }

@@ -1,4 +1,4 @@
-//! Nobody sees half a row, or a row that never expires.
+//! No reader sees half a row, or a row that never expires.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

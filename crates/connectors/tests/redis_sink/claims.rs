@@ -183,7 +183,7 @@ fn a_stop_ends_a_claim() {
         assert!(began.elapsed() < Duration::from_secs(1), "only after {:?}", began.elapsed());
     });
     server.signal("CONT");
-    // Closing does not wait for what nobody wants any more.
+    // Closing does not wait for an abandoned claim.
     assert_eq!(writer.close(Duration::from_secs(20)), windrow_connectors::redis::CloseOutcome::Drained);
     let ended = writer.fence().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
     assert!(matches!(ended, Err(Halt::Unreachable(UnreachableService::UnansweredClaim { .. }))), "{ended:?}");

@@ -52,7 +52,7 @@ fn a_users_rows_are_found_and_nobody_elses() {
 
     assert_eq!(read_rows(&server, "b*").len(), 2, "a star is only a star");
     assert_eq!(read_rows(&server, "a:5").len(), 3);
-    assert_eq!(read_rows(&server, "nobody"), []);
+    assert_eq!(read_rows(&server, "unknown"), []);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_large_database_is_scanned_to_its_end() {
 fn without_redis_the_message_names_the_setting() {
     let (server, pipeline) = (RedisServer::prepare(&[]), windowed_pipeline());
     let url = format!("redis://:hunter2@127.0.0.1:{}", server.port);
-    let error = read_features(&url, &pipeline, "u").expect_err("nobody is there");
+    let error = read_features(&url, &pipeline, "u").expect_err("no server listens");
     assert!(matches!(error, ReadFeaturesError::Redis { .. }));
     let message = error.to_string();
     assert!(message.contains("sink.redis.url") && message.contains("refused"), "{message}");

@@ -163,7 +163,7 @@ impl RowFeed {
             self.shard.process_event(&Event { key, time, fields: &fields }, &mut SinkOutput(sink, self.fence_token));
         }
         self.second += 1;
-        // Somebody else's event brings the watermark to the round's end; its own row comes with the next round's.
+        // An event of another user brings the watermark to the round's end; its own row comes with the next round's.
         let (key, time) = ("clock", EventTime::from_ms(self.second * 1_000));
         let fields = [Value::String(key), Value::Null, Value::Null, Value::Null, Value::Null];
         self.shard.process_event(&Event { key, time, fields: &fields }, &mut SinkOutput(sink, self.fence_token));

@@ -43,7 +43,7 @@ fn write_rounds(sink: &mut RedisSink, last_acknowledged: &AtomicI64, done: &Atom
     round
 }
 
-/// Reads random users all the time: nobody may be behind what was acknowledged before the question, or go back.
+/// Reads random users all the time: no user may be behind what was acknowledged before the read, or go back.
 fn watch_rows(server_url: &str, seed: u64, last_acknowledged: &AtomicI64, done: &AtomicBool) -> u64 {
     let mut random = fastrand::Rng::with_seed(seed);
     let users = users();

@@ -30,9 +30,9 @@ fn a_foreign_key_is_left_alone_and_reported() {
     }
     let (value, ttl): (String, i64) =
         redis::pipe().cmd("GET").arg("latest:taken").cmd("PTTL").arg("latest:taken").query(&mut client).expect("GET");
-    assert_eq!((value.as_str(), ttl), ("precious", -1), "somebody else's key got a time to live");
+    assert_eq!((value.as_str(), ttl), ("precious", -1), "a foreign key got a time to live");
     let ttl: i64 = redis::cmd("PTTL").arg("latest:queue").query(&mut client).expect("PTTL");
-    assert!(ttl > 900_000_000, "somebody else's time to live became {ttl}");
+    assert!(ttl > 900_000_000, "a foreign time to live became {ttl}");
     let status = writer.status();
     assert_eq!((status.rows_written, status.rows_refused), (3, 2));
     assert!(status.outage.is_none() && status.last_error.is_none(), "{status:?}");

@@ -7,10 +7,7 @@ const MAX_QUOTED_CHARS: usize = 200;
 
 /// Returns `text`, cut after [`MAX_QUOTED_CHARS`] characters.
 pub(super) fn truncate_quoted(text: &str) -> Box<str> {
-    match text.char_indices().nth(MAX_QUOTED_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
-    }
+    windrow_core::text::shorten(text, MAX_QUOTED_CHARS).into()
 }
 
 /// Why a record is not an event.

@@ -7,6 +7,7 @@
 use jiff::fmt::temporal::{DateTimeParser, PiecesOffset};
 use jiff::tz::TimeZone;
 use windrow_core::EventTime;
+use windrow_core::text::first_chars;
 
 static EVENT_TIME_PARSER: DateTimeParser = DateTimeParser::new();
 
@@ -56,6 +57,6 @@ fn out_of_range_message(text: &str) -> String {
 
 /// The text for an error message: quoted, cut where it is long.
 fn quote_truncated(text: &str) -> String {
-    let cut: String = text.chars().take(40).collect();
+    let cut = first_chars(text, 40);
     if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }
 }

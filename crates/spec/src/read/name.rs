@@ -100,9 +100,5 @@ pub(crate) fn check_not_reserved(
 
 /// Escapes a name for a message, and truncates it.
 fn shorten_name(name: &str) -> String {
-    let mut shown: String = name.chars().take(MAX_NAME_LENGTH).collect::<String>().escape_debug().to_string();
-    if name.chars().count() > MAX_NAME_LENGTH {
-        shown.push('…');
-    }
-    shown
+    windrow_core::text::shorten(name, MAX_NAME_LENGTH).escape_debug().to_string()
 }

@@ -27,7 +27,7 @@ const STRING_TYPE_HANDLE: [u8; 4] = [0x00, 0x7e, 0x00, 0x01];
 
 /// Renders `failure-cause`.
 pub(super) fn render_failure_cause(reason: &str) -> Value {
-    let reason: String = reason.chars().take(REASON_CHARS_MAX).collect();
+    let reason = windrow_core::text::first_chars(reason, REASON_CHARS_MAX);
     let stack_trace = format!("{EXCEPTION_CLASS}: {reason}");
     let serialized = STANDARD.encode(JavaObjectStream::serialize_failure(&stack_trace));
     json!({

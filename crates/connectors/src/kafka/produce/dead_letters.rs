@@ -18,7 +18,7 @@ use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
 use super::delivery_errors::DeliveryErrors;
 use crate::kafka::client;
 use crate::kafka::halts::refuse_client;
-use crate::kafka::outage::OutageReporter;
+use crate::outage::OutageTracker;
 
 /// The most bytes of key and payload together: what fits into a record under Kafka's default limits, with room for the
 /// headers.
@@ -105,12 +105,12 @@ impl DeadLetterSink for KafkaDeadLetters {
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
-        let mut outage = OutageReporter::default();
+        let mut outage = OutageTracker::default();
         loop {
             match self.producer.flush(FLUSH_STEP) {
                 Ok(()) => break,
                 Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.is_requested() => {
-                    if outage.should_report() {
+                    if outage.record_failure("the flush timed out").is_some() {
                         warn!(topic = &*self.topic, "waiting for Kafka to store dead letters; reading waits too");
                     }
                 }

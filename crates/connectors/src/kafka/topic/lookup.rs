@@ -15,7 +15,7 @@ use super::description::{self, TopicMetadata};
 use crate::kafka::client;
 use crate::kafka::fault::error_class;
 use crate::kafka::halts::{kafka_at, refuse_operation};
-use crate::kafka::outage::OutageReporter;
+use crate::outage::OutageTracker;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT_MIN: Duration = Duration::from_millis(500);
@@ -52,14 +52,14 @@ pub fn wait_for_topic(
         InputFault::InvalidEndpoint { service: kafka_at(brokers), source: share_error(error) }
     })?;
     let started = Instant::now();
-    let mut outage = OutageReporter::default();
+    let mut outage = OutageTracker::default();
     let mut backoff = RetryBackoff::new(RETRY_DELAY_MIN, RETRY_DELAY_MAX);
     let mut created = false;
     while !stop.is_requested() {
         let left = timeout.map_or(REQUEST_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
         match look_up_topic(&consumer, name, left.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT)) {
             Ok(TopicMetadata { partition_count: partitions, id }) => {
-                if outage.take_recovery() {
+                if outage.record_success().is_some() {
                     info!(brokers, "Kafka is reachable");
                 }
                 return Ok(Some(TopicIdentity { name: name.to_owned(), partition_count: partitions, id }));
@@ -74,7 +74,7 @@ pub fn wait_for_topic(
                 return Err(refuse_operation(brokers, SourceOperation::DescribeTopic(name.to_owned()), code));
             }
             Err(TopicLookupError::NotReachable(code)) => {
-                if outage.should_report() {
+                if outage.record_failure(&code.to_string()).is_some() {
                     warn!(brokers, reason = %code, "waiting for Kafka");
                 }
                 if let Some(timeout) = timeout

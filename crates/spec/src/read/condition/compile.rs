@@ -4,6 +4,7 @@
 //! so evaluating it never recurses deeply.
 
 use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
+use windrow_core::text::first_chars;
 use windrow_core::{ComparisonOperator, Condition, FieldId, FieldType, Literal, Operand};
 
 use crate::diagnostics::code::DiagnosticCode;
@@ -240,7 +241,7 @@ fn parse_number(digits: &str) -> (Option<Literal>, OperandKind) {
 
 fn report_unsupported<T>(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) -> Option<T> {
     let range = reader.byte_range(expression.span());
-    let shown: String = reader.text[range.clone()].chars().take(60).collect();
+    let shown = first_chars(&reader.text[range.clone()], 60);
     let (what, hint) = match expression {
         Expr::IsTrue(_) | Expr::IsFalse(_) | Expr::IsNotTrue(_) | Expr::IsNotFalse(_) => {
             ("IS TRUE and IS FALSE are", Some("a boolean field stands alone: `flag` or `NOT flag`"))
@@ -249,7 +250,7 @@ fn report_unsupported<T>(expression: &Expr, reader: &mut ConditionReader<'_, '_,
             "arithmetic and comparing comparisons are",
             Some("compare a field with a value, and join comparisons with AND and OR"),
         ),
-        _ => (shown.as_str(), None),
+        _ => (shown, None),
     };
     let message =
         if hint.is_some() { format!("{what} not offered here") } else { format!("`{what}` is not offered here") };

@@ -1,4 +1,4 @@
-//! Reading from a pipe or terminal without being stuck in it while nothing comes.
+//! Reading from a pipe or terminal with a timeout.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -8,11 +8,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// How long one read waits for bytes.
 const READ_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// Reads as `R` does, but answers [`io::ErrorKind::WouldBlock`] after a moment without bytes.
+/// Reads as `R` does, but returns [`io::ErrorKind::WouldBlock`] after 50 ms without bytes.
 pub struct TimeoutReader<R>(R);
 
 impl<R: Read + AsFd> TimeoutReader<R> {
-    /// Wraps `reader`, which must not buffer: what it holds back cannot be waited for.
+    /// Wraps `reader`, which must not buffer: the timeout cannot see buffered bytes.
     pub fn new(reader: R) -> Self {
         Self(reader)
     }
@@ -23,7 +23,7 @@ impl<R: Read + AsFd> Read for TimeoutReader<R> {
         let mut sources = [PollFd::new(&self.0, PollFlags::IN)];
         match poll(&mut sources, Some(&READ_TIMEOUT)) {
             Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
-            // An interrupted wait is like a quiet one. Any other fault shows in the read itself.
+            // An interrupted wait counts as a timeout. The read itself reports any other error.
             Err(rustix::io::Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
             _ => self.0.read(buffer),
         }
