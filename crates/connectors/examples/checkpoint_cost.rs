@@ -141,6 +141,10 @@ impl Source for TrafficSource {
         Ok(true)
     }
 
+    fn pause_partitions(&mut self, _: &[Partition]) {}
+
+    fn resume_partitions(&mut self, _: &[Partition]) {}
+
     fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }

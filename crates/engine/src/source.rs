@@ -98,6 +98,14 @@ pub trait Source {
     /// When the input refuses.
     fn confirm_ownership(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt>;
 
+    /// Pauses `partitions` that are being read: nothing more is delivered from them, and their place is kept, until
+    /// [`Self::resume_partitions`], or until they are started, sought or released. A source that cannot pause one logs that
+    /// and goes on delivering.
+    fn pause_partitions(&mut self, partitions: &[Partition]);
+
+    /// Delivers the records of paused `partitions` again, from the place where they were paused.
+    fn resume_partitions(&mut self, partitions: &[Partition]);
+
     /// Stops reading `partitions`.
     ///
     /// # Errors

@@ -1,27 +1,27 @@
-//! What a worker says of itself while it works: late events, dead letters, partitions, times, checkpoints' sizes.
+//! What a worker publishes while it runs: late events, dead letters, the status of partitions, where its time goes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use windrow_core::{Aggregate, EventFormat, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
 use windrow_engine::{
-    CommitWait, Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
-    NoDeadLetterSink, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord, StopSignal,
-    SystemClock, TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerParts,
+    Clock, CommitWait, Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
+    ManualClock, NoDeadLetterSink, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord,
+    StopSignal, TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerParts,
 };
 
 /// What happens next in a script.
 enum ScriptStep {
     /// These records, from one poll; each with its timestamp.
     Records(Vec<(Vec<u8>, Option<i64>)>),
-    /// Nothing comes for so long.
+    /// Nothing comes for this long.
     Pause(Duration),
 }
 
-/// One partition, whose records are handed over as the script says; then somebody asks to stop.
+/// One partition, whose records are delivered as the script says; then a stop is requested.
 struct ScriptedSource {
+    clock: ManualClock,
     steps: VecDeque<ScriptStep>,
     offset: i64,
     assigned: bool,
@@ -55,7 +55,7 @@ impl Source for ScriptedSource {
                 Ok(PollOutcome::Records)
             }
             Some(ScriptStep::Pause(time)) => {
-                thread::sleep(time);
+                self.clock.sleep(time);
                 Ok(PollOutcome::Idle)
             }
             None => {
@@ -81,6 +81,10 @@ impl Source for ScriptedSource {
         Ok(true)
     }
 
+    fn pause_partitions(&mut self, _: &[Partition]) {}
+
+    fn resume_partitions(&mut self, _: &[Partition]) {}
+
     fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
@@ -90,9 +94,10 @@ impl Source for ScriptedSource {
     }
 }
 
-/// Notes what rows are due to, takes its time for each, and refuses one.
-#[derive(Clone, Default)]
+/// Keeps the trigger of every row, takes its time for each, and refuses one.
+#[derive(Clone)]
 struct SlowSink {
+    clock: ManualClock,
     per_row: Duration,
     trigger: Option<TriggerRecord>,
     row_triggers: Arc<Mutex<Vec<Option<TriggerRecord>>>>,
@@ -100,10 +105,23 @@ struct SlowSink {
     refuse: bool,
 }
 
+impl Default for SlowSink {
+    fn default() -> Self {
+        Self {
+            clock: ManualClock::starting_at(1_700_000_000_000),
+            per_row: Duration::ZERO,
+            trigger: None,
+            row_triggers: Arc::default(),
+            blocked_ns: Arc::default(),
+            refuse: false,
+        }
+    }
+}
+
 impl Sink for SlowSink {
     fn write_row(&mut self, _: FenceToken, _: Row<'_>) {
         self.row_triggers.lock().expect("one thread").push(self.trigger);
-        thread::sleep(self.per_row);
+        self.clock.sleep(self.per_row);
         self.blocked_ns.add(u64::try_from(self.per_row.as_nanos()).expect("short"));
     }
 
@@ -165,7 +183,14 @@ fn record_step(payloads: impl IntoIterator<Item = Vec<u8>>) -> ScriptStep {
 
 fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc<WorkerMetrics> {
     let stop = StopSignal::default();
-    let source = ScriptedSource { steps: next.into_iter().collect(), offset: 100, assigned: false, stop: stop.clone() };
+    let clock = sink.clock.clone();
+    let source = ScriptedSource {
+        clock: clock.clone(),
+        steps: next.into_iter().collect(),
+        offset: 100,
+        assigned: false,
+        stop: stop.clone(),
+    };
     let metrics = WorkerMetrics::new(2);
     let said = Arc::clone(&metrics);
     Worker::new(WorkerParts {
@@ -173,7 +198,7 @@ fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc
         source,
         sink,
         dead_letters: NoDeadLetterSink,
-        clock: SystemClock::shared(),
+        clock: Arc::new(clock),
         checkpoints: None,
         stop_signal: stop,
         metrics,
@@ -277,14 +302,14 @@ fn rows_are_due_to_the_record_that_made_their_window_fire() {
 #[test]
 fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
     let sink = SlowSink { per_row: Duration::from_millis(2), ..SlowSink::default() };
+    let clock = sink.clock.clone();
     // Each event fires the window before: a hundred rows that take two milliseconds each.
     let work = record_step((0..=100).map(|second| event_json("a", second * 1_000 + 500)));
-    let began = std::time::Instant::now();
     let said = run_worker(
         sink,
         [work, ScriptStep::Pause(Duration::from_millis(300)), ScriptStep::Pause(Duration::from_millis(1))],
     );
-    let (times, all) = (&said.time_use, began.elapsed());
+    let (times, all) = (&said.time_use, clock.now());
     assert_eq!(times.blocked(), Duration::from_millis(200));
     assert!(times.idle() >= Duration::from_millis(300), "{:?}", times.idle());
     let sum = times.busy() + times.idle() + times.blocked();

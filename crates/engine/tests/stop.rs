@@ -1,17 +1,17 @@
-//! A stop that comes while records are being handed over.
+//! A stop that is requested while records are delivered.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use windrow_core::{Aggregate, EventFormat, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
-    CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, NoDeadLetterSink, Partition,
-    PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics,
-    WorkerOutcome, WorkerParts,
+    CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, ManualClock, NoDeadLetterSink, Partition,
+    PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, Worker, WorkerMetrics, WorkerOutcome,
+    WorkerParts,
 };
 
-/// Ten events of one window; somebody asks to stop in front of the one at `stop_at`, and the source, which knows nothing
-/// of that, then says that its input has ended.
+/// Ten events of one window. A stop is requested before the event at `stop_at`; the source, which does not know of it, then
+/// says that its input has ended.
 struct TenEventSource {
     stop: StopSignal,
     stop_at: Option<i64>,
@@ -64,6 +64,10 @@ impl Source for TenEventSource {
     fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
+
+    fn pause_partitions(&mut self, _: &[Partition]) {}
+
+    fn resume_partitions(&mut self, _: &[Partition]) {}
 
     fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
@@ -120,14 +124,14 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
         source,
         sink: rows.clone(),
         dead_letters: NoDeadLetterSink,
-        clock: SystemClock::shared(),
+        clock: Arc::new(ManualClock::starting_at(0)),
         checkpoints: None,
         stop_signal: stop,
         metrics: Arc::clone(&metrics),
     });
     assert!(!metrics.time_use.ended());
     let ended = worker.run().expect("nothing halts it");
-    assert!(metrics.time_use.ended(), "whoever watches must not take it for one that is stuck");
+    assert!(metrics.time_use.ended(), "a monitor must not take it for a worker that hangs");
     let rows = rows.0.lock().expect("one thread").clone();
     let committed = committed.lock().expect("one thread").clone();
     (ended, rows, committed)

@@ -35,6 +35,7 @@ pub struct FileSource<R> {
 enum ReadState {
     Unassigned,
     Reading,
+    Paused,
     Finished,
 }
 
@@ -165,6 +166,7 @@ impl<R: BufRead> Source for FileSource<R> {
                 }
                 Ok(PollOutcome::Records)
             }
+            ReadState::Paused => Ok(PollOutcome::Idle),
             ReadState::Finished => Ok(PollOutcome::InputExhausted),
         }
     }
@@ -187,6 +189,18 @@ impl<R: BufRead> Source for FileSource<R> {
 
     fn confirm_ownership(&mut self, _positions: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
+    }
+
+    fn pause_partitions(&mut self, _partitions: &[Partition]) {
+        if self.state == ReadState::Reading {
+            self.state = ReadState::Paused;
+        }
+    }
+
+    fn resume_partitions(&mut self, _partitions: &[Partition]) {
+        if self.state == ReadState::Paused {
+            self.state = ReadState::Reading;
+        }
     }
 
     fn release_partitions(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {

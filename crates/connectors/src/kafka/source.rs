@@ -305,6 +305,18 @@ impl Source for KafkaSource {
         Ok(())
     }
 
+    fn pause_partitions(&mut self, partitions: &[Partition]) {
+        if let Err(error) = self.consumer.pause_reading(partitions) {
+            warn!(?partitions, %error, "cannot pause partitions; their records are still delivered");
+        }
+    }
+
+    fn resume_partitions(&mut self, partitions: &[Partition]) {
+        if let Err(error) = self.consumer.resume_reading(partitions) {
+            warn!(?partitions, %error, "cannot resume paused partitions");
+        }
+    }
+
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         info!(topic = %self.settings.topic, ?partitions, "releasing partitions");
         let brokers = &self.settings.brokers;

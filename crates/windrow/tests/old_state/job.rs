@@ -230,6 +230,10 @@ impl Source for StepSource {
         Ok(true)
     }
 
+    fn pause_partitions(&mut self, _: &[Partition]) {}
+
+    fn resume_partitions(&mut self, _: &[Partition]) {}
+
     fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }

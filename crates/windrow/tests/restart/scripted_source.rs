@@ -162,6 +162,10 @@ impl Source for ScriptedSource {
         Ok(true)
     }
 
+    fn pause_partitions(&mut self, _: &[Partition]) {}
+
+    fn resume_partitions(&mut self, _: &[Partition]) {}
+
     fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         self.ending = ScriptEnd::Over;
         Ok(())

@@ -90,6 +90,25 @@ impl RecordConsumer {
         if list.count() == 0 { Ok(()) } else { self.consumer.incremental_unassign(&list) }
     }
 
+    /// Stops delivering the records of those of `partitions` that are read, and keeps their place.
+    pub(super) fn pause_reading(&self, partitions: &[Partition]) -> KafkaResult<()> {
+        self.consumer.pause(&self.list_reading(partitions))
+    }
+
+    /// Delivers the records of paused partitions again.
+    pub(super) fn resume_reading(&self, partitions: &[Partition]) -> KafkaResult<()> {
+        self.consumer.resume(&self.list_reading(partitions))
+    }
+
+    /// Lists those of `partitions` that are read.
+    fn list_reading(&self, partitions: &[Partition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions.iter().filter(|partition| self.reading.contains(partition)) {
+            list.add_partition(&self.topic, *partition);
+        }
+        list
+    }
+
     /// Continues `partition` at `offset`. (Not by `seek`, which librdkafka refuses for a partition whose offset was lost.)
     pub(super) fn restart_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
         self.stop_reading(&[partition])?;
