@@ -8,7 +8,7 @@ use tracing::warn;
 use super::epoch;
 use super::find_checkpoint::find_checkpoint;
 use super::messages::OpenOutcome;
-use super::opened_partition::{GrantedFence, RestoredPartition};
+use super::opened_partition::{ClaimedFence, RestoredPartition};
 use super::row_beginning::row_counts_at_start;
 use super::store_retry::StoreRetry;
 use crate::halt::DamagedState;
@@ -44,7 +44,7 @@ pub(super) fn claim_partition(
         let stored = match config.fence.claim_partition(&claim)? {
             ClaimOutcome::Granted(rows_written) => {
                 let beginnings = claim.row_counts.iter().map(|count| count.beginning).collect();
-                let granted = GrantedFence { fence_token: FenceToken { partition, epoch }, beginnings, rows_written };
+                let granted = ClaimedFence { fence_token: FenceToken { partition, epoch }, beginnings, rows_written };
                 return Ok(OpenOutcome::Opened(Box::new(opening.into_opened(granted, start))));
             }
             ClaimOutcome::Stale(stored) => stored,

@@ -90,7 +90,7 @@ impl RestoredShard {
 
 /// What the fence grants to a restored partition.
 #[derive(Debug)]
-pub(super) struct GrantedFence {
+pub(super) struct ClaimedFence {
     pub(super) fence_token: FenceToken,
     /// Per view, where the counting of its rows began.
     pub(super) beginnings: Vec<u64>,
@@ -100,7 +100,7 @@ pub(super) struct GrantedFence {
 
 impl RestoredPartition {
     /// Returns the partition, to be read from `start` on, or from its checkpoint on where that is not known.
-    pub(super) fn into_opened(self, granted: GrantedFence, start: Option<Offset>) -> OpenedPartition {
+    pub(super) fn into_opened(self, granted: ClaimedFence, start: Option<Offset>) -> OpenedPartition {
         let Self { duration, restored, .. } = self;
         let checkpoint_offset = restored.checkpoint_offset();
         let restored_from = restored.manifest.as_ref().map(|manifest| RestoredCheckpoint {

@@ -18,7 +18,7 @@ pub(super) struct OwnedPartition {
     /// Bounded input has ended, and all windows have fired.
     pub(super) input_finished: bool,
     pub(super) row_numbering: RowNumbering,
-    pub(super) last_checkpoint: LastCheckpoint,
+    pub(super) last_checkpoint: LastTakenCheckpoint,
     pub(super) snapshot_schedule: SnapshotSchedule,
     pub(super) activity: PartitionActivity,
 }
@@ -34,7 +34,7 @@ pub(super) struct RowNumbering {
 
 /// The last complete checkpoint.
 #[derive(Debug)]
-pub(super) struct LastCheckpoint {
+pub(super) struct LastTakenCheckpoint {
     /// The offset that it leads up to; `None` before the first.
     pub(super) offset: Option<Offset>,
     /// When it was cut, or the partition opened, by the monotonic clock.
@@ -98,7 +98,7 @@ impl OwnedPartition {
         let fresh = Self::without_checkpoints(shard, fence_token, next_offset, clock);
         Self {
             row_numbering: RowNumbering { beginnings, rows_written },
-            last_checkpoint: LastCheckpoint {
+            last_checkpoint: LastTakenCheckpoint {
                 offset,
                 cut_at: clock.now,
                 cut_at_ms: restored.as_ref().map(|restored| restored.taken_at_ms),
@@ -122,7 +122,7 @@ impl OwnedPartition {
             next_offset,
             input_finished: false,
             row_numbering: RowNumbering::default(),
-            last_checkpoint: LastCheckpoint { offset: None, cut_at: clock.now, cut_at_ms: None, state_bytes: 0 },
+            last_checkpoint: LastTakenCheckpoint { offset: None, cut_at: clock.now, cut_at_ms: None, state_bytes: 0 },
             snapshot_schedule: SnapshotSchedule {
                 next_scope: SnapshotScope::Everything,
                 checkpoint_due: Duration::MAX,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use windrow_core::{SnapshotResult, SnapshotScope};
 
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
-use super::owned_partition::LastCheckpoint;
+use super::owned_partition::LastTakenCheckpoint;
 use super::partition_phase::{PartitionPhase, TrackedPartition};
 use super::state::{Worker, WorkerOutcome};
 use crate::checkpoint::{CheckpointCommand, CheckpointEvent, SnapshotCompletion, SnapshotOutcome, SnapshotPurpose};
@@ -237,7 +237,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 owned.shard.end_snapshot(SnapshotResult::Kept);
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
                 let Some(owned) = tracked.owned_mut() else { return Ok(()) };
-                owned.last_checkpoint = LastCheckpoint {
+                owned.last_checkpoint = LastTakenCheckpoint {
                     offset: Some(snapshot.offset),
                     cut_at: snapshot.started_at,
                     cut_at_ms: Some(snapshot.taken_at_ms),
