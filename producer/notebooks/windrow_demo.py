@@ -1,4 +1,4 @@
-"""What both notebooks share: where the stack is, which time its topic has reached, sending, and waiting for rows."""
+"""What both notebooks share: the addresses of the stack, the latest event time, sending events, and waiting for rows."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def _produce(payloads: Iterable[tuple[dict, int | None]]) -> set[int]:
     def delivered(error, message):
         failures.append(error) if error else partitions.add(message.partition())
 
-    # The partitioner of the Java clients and of `windrow generate`: one user, one partition, whoever sends.
+    # The partitioner of the Java clients and of `windrow generate`: one user, one partition, for every producer.
     producer = Producer(
         {"bootstrap.servers": BROKERS, "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 5}
     )
