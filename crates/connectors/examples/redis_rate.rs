@@ -1,10 +1,10 @@
-//! How many rows of five fields a second reach Redis, and what a row costs.
+//! Measures how many rows of five fields a second reach Redis, and the cost of a row.
 //!
 //! `cargo run --release -p windrow-connectors --example redis_rate -- redis://localhost:6379 [ROWS] [USERS] [PARTITIONS]`
 //!
-//! Writes to a Redis that may be filled with test data. With more than one partition each row is of another one than
-//! the row before, which is the worst case. Beside the rate it prints CPU time per row: of this process (its
-//! sink and writer thread, the shard that makes the rows taken off) and of the server.
+//! Writes test data to that Redis and empties it first. With more than one partition, neighbouring rows are of different
+//! partitions, which is the worst case. Besides the rate it prints CPU time per row: of this process (sink and writer thread,
+//! without the shard that makes the rows) and of the server.
 #![expect(clippy::print_stdout, reason = "its purpose")]
 
 use std::error::Error;
@@ -81,7 +81,7 @@ fn feed_events(pipeline: &Pipeline, rows: usize, users: &[String], out: &mut Row
     shard.finish_input(out);
 }
 
-/// CPU time of this process so far.
+/// Returns the CPU time of this process so far.
 fn own_cpu() -> Result<Duration, Box<dyn Error>> {
     let mut spent = Duration::ZERO;
     for task in std::fs::read_dir("/proc/self/task")? {
@@ -91,7 +91,7 @@ fn own_cpu() -> Result<Duration, Box<dyn Error>> {
     Ok(spent)
 }
 
-/// CPU time of the server so far.
+/// Returns the CPU time of the server so far.
 fn server_cpu(client: &mut redis::Connection) -> Result<Duration, Box<dyn Error>> {
     let info: String = redis::cmd("INFO").arg("cpu").query(client)?;
     let seconds =
@@ -115,7 +115,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let shard_cpu = own_cpu()? - before;
 
     let mut client = redis::Client::open(url.as_str())?.get_connection()?;
-    // What a run before this one left there would be of a larger epoch or not.
+    // An earlier run may have left fences with a larger epoch.
     redis::cmd("FLUSHALL").exec(&mut client)?;
     let writer = RedisWriter::start(&pipeline, RedisWriterSettings::default(), StopSignal::default())?;
     for partition in 0..partitions {

@@ -1,4 +1,4 @@
-//! Taking a partition over.
+//! Claims of partitions.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ fn a_fence_nobody_can_read_halts_with_the_way_out() {
         let claim = claimed.fence().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
         let mut sink = writing.sink();
         RowFeed::new(&pipeline()).write_round(&mut sink, [("u", only_count(1))]);
-        // The writer may be faster than the question.
+        // The writer may have halted before the flush.
         let row = sink.flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
         for halt in [claim.err(), row.err()] {
             let Some(Halt::Refused(ServiceRefusal::RowStoreUnsuitable { source, .. })) = halt else {
@@ -95,7 +95,7 @@ fn rows_without_a_claim_are_a_bug() {
         let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
         feed.fence_token.epoch = epoch;
         feed.write_round(&mut sink, [("u", only_count(1))]);
-        // The writer may be faster than the question.
+        // The writer may have halted before the flush.
         let waited = sink.flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
         match epoch {
             0 => assert!(waited.expect("no bug") && sink.take_lost_partitions().len() == 1),

@@ -1,4 +1,4 @@
-//! A network that keeps a flight's commands and delivers them much later.
+//! A network that holds a batch's commands back and delivers them much later.
 
 use std::io::Write;
 use std::thread;
@@ -27,7 +27,7 @@ fn commands_that_arrive_after_their_connection_was_given_up_do_nothing() {
 
     let (mut far, held) = network.take_held().expect("a flight was held back");
     assert!(held.ends_with(b"EXEC\r\n"), "the whole flight was held back");
-    // Whether this fails depends on how fast the end of the connection is noticed.
+    // This may fail: the server may have closed the connection already.
     let _delivered = far.write_all(&held);
     thread::sleep(Duration::from_millis(200));
     assert_eq!(read_hash(&mut client, "latest:u")["count"], "3", "an old flight was carried out late");

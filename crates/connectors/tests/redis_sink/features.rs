@@ -1,4 +1,4 @@
-//! Reading an entity's rows back.
+//! Reads an entity's rows back.
 
 use windrow_connectors::redis::{
     FeatureReader, ReadFeaturesError, RowKey, SCAN_STEP_KEYS, StoredRow, StoredRowContents, read_features,

@@ -1,4 +1,4 @@
-//! Rows with the values a test wants: events through a real shard.
+//! Rows with the values that a test needs, from events through a real shard.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ pub(crate) fn windowed_pipeline() -> Pipeline {
     parse(&format!("{PIPELINE}{WINDOWED}"))
 }
 
-/// Settings with which a fault takes milliseconds.
+/// Settings with timeouts and pauses of milliseconds.
 pub(crate) fn settings() -> RedisWriterSettings {
     RedisWriterSettings {
         start_timeout: Some(Duration::from_secs(20)),
@@ -82,7 +82,7 @@ pub(crate) fn settings() -> RedisWriterSettings {
     }
 }
 
-/// A writer of `pipeline` to `url`.
+/// Starts a writer of `pipeline` to `url`.
 pub(crate) fn start_writer(
     url: &str,
     pipeline: &Pipeline,
@@ -95,7 +95,7 @@ pub(crate) fn start_writer(
     RedisWriter::start(&pipeline, settings, stop)
 }
 
-/// A writer of `pipeline` to `url` that owns partition 0 under epoch 1.
+/// Starts a writer of `pipeline` to `url` that owns partition 0 under epoch 1.
 pub(crate) fn start_owning_writer(url: &str, pipeline: &Pipeline, settings: RedisWriterSettings) -> RedisWriter {
     let writer = start_writer(url, pipeline, settings, StopSignal::default()).expect("a writer");
     let granted = claim(&writer, &new_claim(0, 1, &[("latest", 1, 0), ("per_window", 1, 0)][..pipeline.views.len()]));
@@ -125,7 +125,6 @@ pub(crate) fn only_count(count: i64) -> EventValues<'static> {
 pub(crate) struct RowFeed {
     shard: Shard,
     second: i64,
-    /// Whose rows they are.
     pub(crate) fence_token: FenceToken,
 }
 
@@ -170,7 +169,7 @@ impl RowFeed {
     }
 }
 
-/// Flushes, and waits until everything is in Redis.
+/// Flushes, and waits until all rows are in Redis.
 pub(crate) fn flush_and_wait(sink: &mut RedisSink) -> FlushTicket {
     let ticket = sink.flush().expect("the sink works");
     assert!(sink.wait_for_ticket(ticket, Duration::from_secs(30)).expect("the sink works"), "rows do not reach Redis");

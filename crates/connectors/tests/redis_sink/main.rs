@@ -1,6 +1,6 @@
-//! The Redis sink on a real `redis-server`: what a row is, who may see what, and everything that goes wrong.
+//! The Redis sink on a real `redis-server`: rows, fences, and all kinds of faults.
 //!
-//! Needs nothing but the `redis-server` binary; every test starts its own.
+//! Needs the `redis-server` binary. Every test starts its own server.
 
 mod atomicity;
 mod claims;

@@ -1,4 +1,4 @@
-//! A network that keeps what it is given, or loses the answer.
+//! A network that holds data back or loses the reply.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What befalls the next connection that sends the second half of a flight, or of a claim.
+/// What happens to the next connection that sends the second half of a batch or of a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NetworkFault {
-    /// It is held back, with all that the connection says afterwards.
+    /// The data and all that follows on the connection are held back.
     Held,
-    /// It arrives, and the server's answers are lost from then on.
+    /// The data arrives, and from then on the server's replies are lost.
     Unanswered,
 }
 
-/// Forwards connections to a server. Trouble befalls one connection; the others are not affected.
+/// Forwards connections to a server. A fault affects one connection only.
 #[derive(Default)]
 pub(crate) struct FaultyNetwork {
     next: Mutex<Option<NetworkFault>>,
@@ -23,7 +23,7 @@ pub(crate) struct FaultyNetwork {
 }
 
 impl FaultyNetwork {
-    /// A network to the server on `port`, and its own port.
+    /// Starts a network to the server on `port`. Returns it with its own port.
     pub(crate) fn forward_to(port: u16) -> (Arc<Self>, u16) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let own_port = listener.local_addr().expect("bound").port();
@@ -42,22 +42,22 @@ impl FaultyNetwork {
         (network, own_port)
     }
 
-    /// From now on, `trouble` waits for the next connection that writes.
+    /// Applies `trouble` to the next connection that writes.
     pub(crate) fn inject(&self, trouble: NetworkFault) {
         *self.next.lock().expect("no panic") = Some(trouble);
     }
 
-    /// Whether trouble has come.
+    /// Whether the fault has been applied.
     pub(crate) fn was_injected(&self) -> bool {
         self.next.lock().expect("no panic").is_none()
     }
 
-    /// What was held back, and where it was to go; nothing more is held back.
+    /// Takes the data held back, with its destination, and stops holding data back.
     pub(crate) fn take_held(&self) -> Option<(TcpStream, Vec<u8>)> {
         self.held.lock().expect("no panic").take()
     }
 
-    /// Delivers what was held back.
+    /// Delivers the data held back.
     pub(crate) fn release(&self) {
         let mut held = self.held.lock().expect("no panic");
         let (mut far, bytes) = held.take().expect("something is held back");
@@ -100,7 +100,7 @@ fn pass_back(mut answers: TcpStream, mut back: TcpStream, lost: &AtomicBool) {
             return;
         }
     }
-    // An answer that was lost is not followed by the end of the connection.
+    // After a lost reply the connection stays open.
     if !lost.load(Ordering::Acquire) {
         let _closed = back.shutdown(std::net::Shutdown::Write);
     }

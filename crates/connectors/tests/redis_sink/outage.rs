@@ -1,4 +1,4 @@
-//! Redis away, in every way: what waits is bounded, nothing is acknowledged early, everything arrives in the end.
+//! Outages of Redis of every kind: waiting rows are bounded, no row is acknowledged early, and every row arrives.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -23,7 +23,7 @@ fn users() -> Vec<String> {
     (0..300).map(|n| format!("user-{n}")).collect()
 }
 
-/// Writes rounds for all users until told to end, and notes the last round that was acknowledged.
+/// Writes rounds for all users until `done`, and records the last acknowledged round.
 fn write_rounds(sink: &mut RedisSink, last_acknowledged: &AtomicI64, done: &AtomicBool) -> i64 {
     let (users, mut feed) = (users(), RowFeed::new(&pipeline()));
     let mut issued = VecDeque::new();
@@ -106,7 +106,7 @@ fn under_load(server: &mut RedisServer, trouble: impl FnOnce(&mut RedisServer, &
 
 #[test]
 fn killed_and_started_again() {
-    // What Redis itself forgets when it is killed is another matter: here it keeps what it acknowledged.
+    // With an append-only file, a killed Redis keeps what it has acknowledged.
     let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "no"]);
     under_load(&mut server, |server, _, random| {
         for _ in 0..4 {
@@ -144,7 +144,7 @@ fn answering_but_not_taking_rows() {
             let mut client = server.connect();
             run_command(&mut client, breaks);
             let away = eventually(reason, || writer.status().outage.filter(|away| away.reason.contains(reason)));
-            // Long enough to fill what may wait.
+            // Until the queue is full.
             eventually("back-pressure", || (writer.status().waiting_bytes > QUEUE_BYTES / 2).then_some(()));
             assert!(writer.status().last_error.is_some_and(|error| error.contains(reason)), "{away:?}");
             run_command(&mut client, mends);
@@ -167,7 +167,7 @@ fn an_outage_is_noticed_without_rows() {
 
 #[test]
 fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
-    // It keeps what it acknowledged.
+    // This Redis keeps what it has acknowledged.
     let (mut server, pipeline) = (RedisServer::start(&["--appendonly", "yes", "--appendfsync", "no"]), pipeline());
     let stop = StopSignal::default();
     let settings = RedisWriterSettings { stop_timeout: Duration::from_millis(300), ..small_queue_settings() };
@@ -203,7 +203,7 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
         "dropped rows are not waited for"
     );
 
-    // Even when Redis comes back and takes what was kept, what was dropped is not acknowledged.
+    // Redis recovers and takes the queued rows; the dropped rows are not acknowledged.
     server.start_process();
     eventually("the rows that were kept", || (writer.status().waiting_bytes == 0).then_some(()));
     feed.write_round(&mut sink, [("u", only_count(99))]);

@@ -1,4 +1,4 @@
-//! What the writer remembers of rows: the newest themselves, how fresh they were, how long transactions take.
+//! What the writer records: the newest rows, their freshness, the duration of transactions.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

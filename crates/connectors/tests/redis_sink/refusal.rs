@@ -1,4 +1,4 @@
-//! A key that holds something else.
+//! A row key that holds something other than a hash.
 
 use windrow_engine::Sink;
 

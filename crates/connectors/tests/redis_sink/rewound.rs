@@ -44,7 +44,7 @@ fn rows_are_dropped_until_a_new_claim() {
         assert_eq!(sink.take_lost_partitions(), expected);
         assert_ne!(read_hash(&mut client, "latest:u").get("count").map(String::as_str), Some("3"));
         assert_eq!(read_hash(&mut client, "latest:other").is_empty(), forgets == "FLUSHALL");
-        // Also where the fence is as it was: there is a gap now.
+        // Also where the fence has its value again, because rows are missing now.
         redis::cmd("SET").arg(FENCE).arg(acknowledged).exec(&mut client).expect("SET");
         feed.write_round(&mut sink, [("u", only_count(4))]);
         flush_and_wait(&mut sink);

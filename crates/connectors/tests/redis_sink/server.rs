@@ -16,14 +16,14 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// A server that is up.
+    /// Starts a server.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut server = Self::prepare(arguments);
         server.start_process();
         server
     }
 
-    /// A server that will be up when [`Self::start_process`] is called.
+    /// Prepares a server that [`Self::start_process`] will start.
     pub(crate) fn prepare(arguments: &[&str]) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         let folder = tempfile::tempdir().expect("a folder for redis-server");
@@ -31,7 +31,7 @@ impl RedisServer {
         Self { port: free.port(), folder, arguments, child: None }
     }
 
-    /// Starts it (again) and waits until it answers, be it with an error.
+    /// Starts the process (again) and waits until it accepts connections.
     pub(crate) fn start_process(&mut self) {
         let child = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
@@ -67,7 +67,7 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// A connection beside the sink's.
+    /// Opens a connection besides the sink's.
     pub(crate) fn connect(&self) -> Connection {
         let client = redis::Client::open(self.url()).expect("a URL");
         eventually("a connection to redis-server", || client.get_connection().ok())
@@ -94,17 +94,17 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
 
 pub(crate) type HashFields = BTreeMap<String, String>;
 
-/// All fields of a hash whose fields and values are text.
+/// Reads all fields of a hash whose fields and values are text.
 pub(crate) fn read_hash(client: &mut Connection, key: impl redis::ToRedisArgs) -> HashFields {
     redis::cmd("HGETALL").arg(key).query(client).expect("HGETALL")
 }
 
-/// Fields in the form [`read_hash`] gives.
+/// Returns fields in the form of [`read_hash`].
 pub(crate) fn hash_fields(pairs: &[(&str, &str)]) -> HashFields {
     pairs.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Runs a command whose answer does not matter.
+/// Runs a command and ignores its reply.
 pub(crate) fn run_command(client: &mut Connection, command: &str) {
     let mut words = command.split(' ');
     let mut cmd = redis::cmd(words.next().expect("a command"));
@@ -114,7 +114,7 @@ pub(crate) fn run_command(client: &mut Connection, command: &str) {
     cmd.exec(client).expect(command);
 }
 
-/// Where a test's chance begins: printed, so that a failure can be had again.
+/// Returns a random seed and prints it, so that a failure can be repeated.
 #[expect(clippy::print_stdout, reason = "the test harness shows it where the test fails")]
 pub(crate) fn print_random_seed() -> u64 {
     let seed = fastrand::u64(..);

@@ -1,4 +1,4 @@
-//! Starting, with and without a Redis that lets us.
+//! The start of a writer: Redis absent, refusing, or ready.
 
 use std::thread;
 use std::time::{Duration, Instant};

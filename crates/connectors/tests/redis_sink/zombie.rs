@@ -1,4 +1,4 @@
-//! A worker that goes on writing after its partition has moved.
+//! A worker that keeps writing after its partition has moved.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     assert_eq!(status.rows_written, 1 + 1 + 2);
     assert!(status.outage.is_none(), "{status:?}");
 
-    // Back again: what was dropped under the old epoch stays dropped, and is a loss of its own.
+    // Claimed back: rows dropped under the old epoch stay dropped, and count as another loss.
     assert_eq!(claim(&old, &new_claim(0, 3, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
     feed.write_round(&mut bystander, [("u", only_count(8))]);
     feed.fence_token.epoch = 3;
@@ -105,7 +105,7 @@ fn a_claim_between_question_and_transaction_wins() {
     other_feed.write_round(&mut sink, [("other", only_count(3))]);
     let ticket = sink.flush().expect("no fault");
     eventually("the flight", || network.was_injected().then_some(()));
-    // The fences were asked and found good; the rows are on their way.
+    // The fences have passed the check; the rows are on their way.
     let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
     assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
     let (mut new_sink, mut new_feed) =
@@ -139,7 +139,7 @@ fn whoever_claimed_last_has_the_last_word() {
     let users: Vec<String> = (0..100).map(|n| format!("user-{n}")).collect();
     let mut client = server.connect();
     let mut losses = 0;
-    // Each owner's rounds are larger than those of all owners before it; it never sees what became of them.
+    // Each owner's rounds are larger than those of all owners before it; it never learns their outcome.
     for epoch in 1..=150_u64 {
         let [first, second] = &mut sinks;
         let (owner, sink, old_sink) =
@@ -177,7 +177,7 @@ fn whoever_claimed_last_has_the_last_word() {
 #[test]
 fn a_user_who_is_named_like_the_fence() {
     let (server, mut pipeline) = (RedisServer::start(&[]), pipeline());
-    // A template without text of its own: users choose the key.
+    // A template without literal text, so a user chooses the whole key.
     let text = crate::feed::PIPELINE.replace("latest:{user_id}", "{user_id}");
     let other = windrow_spec::parse("test.toml", &text, &[]).expect("the test's pipeline");
     (pipeline.views, pipeline.sink) = (other.views, other.sink);

@@ -36,7 +36,7 @@ pub(crate) struct OpenTransaction<'a> {
 
 /// What `EXEC` did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Execution {
+pub(crate) enum ExecOutcome {
     Executed,
     /// A watched key has changed; Redis executed nothing.
     WatchedKeyChanged,
@@ -122,17 +122,17 @@ impl OpenTransaction<'_> {
         self,
         commands: &mut CommandList<R>,
         mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
-    ) -> Result<Execution, RedisFault> {
+    ) -> Result<ExecOutcome, RedisFault> {
         let connection = self.connection;
         connection.send(commands.bytes_ending_with(b"EXEC"))?;
         (0..commands.reply_count()).try_for_each(|_| connection.expect_success())?;
         match connection.read_reply()? {
-            Value::Nil => Ok(Execution::WatchedKeyChanged),
+            Value::Nil => Ok(ExecOutcome::WatchedKeyChanged),
             Value::Array(replies) if replies.len() == commands.reply_count() => {
                 for (meaning, reply) in commands.expected_replies().zip(replies) {
                     handle_reply(meaning, reply)?;
                 }
-                Ok(Execution::Executed)
+                Ok(ExecOutcome::Executed)
             }
             Value::ServerError(error) => Err(classify_reply(&error)),
             _ => Err(RedisFault::Unreachable("the reply to EXEC does not fit the commands".to_owned())),

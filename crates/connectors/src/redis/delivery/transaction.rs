@@ -11,7 +11,7 @@ use windrow_engine::{Epoch, LostPartition, PartitionClaim};
 use windrow_spec::RedisViewSpec;
 
 use super::command_list::CommandList;
-use super::connection::{Execution, RedisConnection, expect_success, find_server_error};
+use super::connection::{ExecOutcome, RedisConnection, expect_success, find_server_error};
 use crate::redis::fault::{RedisFault, classify_reply, classify_row_reply};
 use crate::redis::fence::claim::{ClaimDecision, apply_claim, count_missing_rows};
 use crate::redis::fence::granted::{FenceCheck, GrantedFences};
@@ -56,7 +56,7 @@ pub(crate) enum ClaimResult {
 
 /// What a reply to a question before a transaction is about.
 #[derive(Clone, Copy, Debug)]
-enum Question {
+enum PreflightQuestion {
     /// Nothing but success is expected.
     Success,
     /// The value of the fence at this position of the check.
@@ -67,7 +67,7 @@ enum Question {
 
 /// What a reply inside `EXEC` is about.
 #[derive(Clone, Copy, Debug)]
-enum Write {
+enum TransactionWrite {
     /// The row at this position of the in-flight batch.
     Row(usize),
     Fence,
@@ -76,8 +76,8 @@ enum Write {
 /// A connection with the buffers of its commands.
 pub(crate) struct TransactionClient {
     connection: RedisConnection,
-    questions: CommandList<Question>,
-    writes: CommandList<Write>,
+    questions: CommandList<PreflightQuestion>,
+    writes: CommandList<TransactionWrite>,
 }
 
 impl TransactionClient {
@@ -104,9 +104,9 @@ impl TransactionClient {
             view.key.append_key(&mut out, entity_key, no_window);
             out
         };
-        let expect_fence_reply = |question: Question, reply: Value| match question {
-            Question::FenceValue(_) => parse_fence_reply(fence_key, reply).map(drop),
-            Question::Success | Question::RowKey(_) => expect_success(reply),
+        let expect_fence_reply = |question: PreflightQuestion, reply: Value| match question {
+            PreflightQuestion::FenceValue(_) => parse_fence_reply(fence_key, reply).map(drop),
+            PreflightQuestion::Success | PreflightQuestion::RowKey(_) => expect_success(reply),
         };
 
         // Keys of different users in one transaction: what a cluster refuses.
@@ -126,13 +126,13 @@ impl TransactionClient {
         push_fence_questions(questions, &[fence_key]);
         let transaction = connection.open_transaction(questions, expect_fence_reply)?;
         writes.clear();
-        writes.push(Write::Fence, &[b"SET", fence_key.as_bytes(), b""]);
+        writes.push(TransactionWrite::Fence, &[b"SET", fence_key.as_bytes(), b""]);
         let field = schema.key_name().as_bytes();
         for (index, view) in views.iter().enumerate() {
             let key = redis_key(view, "a");
-            writes.push(Write::Row(index), &[b"HSET", &key, field, b""]);
-            writes.push(Write::Row(index), &[b"HDEL", &key, field]);
-            writes.push(Write::Row(index), &[b"PEXPIRE", &key, b"1"]);
+            writes.push(TransactionWrite::Row(index), &[b"HSET", &key, field, b""]);
+            writes.push(TransactionWrite::Row(index), &[b"HDEL", &key, field]);
+            writes.push(TransactionWrite::Row(index), &[b"PEXPIRE", &key, b"1"]);
         }
         transaction.discard(writes)
     }
@@ -151,20 +151,20 @@ impl TransactionClient {
         let fence_keys: Vec<&str> = check.writable.iter().map(|fenced| fenced.fence_key.as_str()).collect();
         push_fence_questions(questions, &fence_keys);
         for (position, row) in rows.iter().enumerate() {
-            questions.push_with(Question::RowKey(position), |commands| {
+            questions.push_with(PreflightQuestion::RowKey(position), |commands| {
                 commands.start_command(b"HLEN", 1);
                 commands.append_argument(row.redis_key());
             });
         }
         let mut refusals = Vec::new();
         let transaction = connection.open_transaction(questions, |question, reply| match question {
-            Question::Success => expect_success(reply),
-            Question::FenceValue(position) => {
+            PreflightQuestion::Success => expect_success(reply),
+            PreflightQuestion::FenceValue(position) => {
                 let fenced = &mut check.writable[position];
                 fenced.stored_value = parse_fence_reply(&fenced.fence_key, reply)?;
                 Ok(())
             }
-            Question::RowKey(position) => {
+            PreflightQuestion::RowKey(position) => {
                 refusals.extend(check_row_key(&rows[position], reply)?);
                 Ok(())
             }
@@ -182,19 +182,19 @@ impl TransactionClient {
         let mut refused = refusals.iter().map(|refusal| refusal.row_index).peekable();
         for row in &rows {
             if refused.next_if_eq(&row.index).is_none() {
-                writes.push_with(Write::Row(row.index), |commands| row.append_commands(commands));
+                writes.push_with(TransactionWrite::Row(row.index), |commands| row.append_commands(commands));
             }
         }
         drop(refused);
         // Refused rows count as well: the next owner need not try them again.
         for fenced in &check.writable {
-            writes.push(Write::Fence, &[b"SET", fenced.fence_key.as_bytes(), fenced.next_text.as_bytes()]);
+            writes.push(TransactionWrite::Fence, &[b"SET", fenced.fence_key.as_bytes(), fenced.next_text.as_bytes()]);
         }
         fences.record_sent(&check.writable);
         let execution = transaction.execute(writes, |write, reply| match (write, find_server_error(reply)) {
             (_, None) => Ok(()),
-            (Write::Fence, Some(error)) => Err(classify_reply(&error)),
-            (Write::Row(row_index), Some(error)) => {
+            (TransactionWrite::Fence, Some(error)) => Err(classify_reply(&error)),
+            (TransactionWrite::Row(row_index), Some(error)) => {
                 // All replies to a row are classified: a fault in any of them concerns the whole batch.
                 let reason = classify_row_reply(&error)?;
                 if refusals.last().is_none_or(|last: &RowRefusal| last.row_index != row_index) {
@@ -203,7 +203,7 @@ impl TransactionClient {
                 Ok(())
             }
         })?;
-        if execution == Execution::WatchedKeyChanged {
+        if execution == ExecOutcome::WatchedKeyChanged {
             return Ok(FencedAttempt::FenceChanged);
         }
         fences.record_acknowledged(check.writable);
@@ -223,11 +223,11 @@ impl TransactionClient {
         push_fence_questions(questions, &[key]);
         let mut stored = None;
         let transaction = connection.open_transaction(questions, |question, reply| match question {
-            Question::FenceValue(_) => {
+            PreflightQuestion::FenceValue(_) => {
                 stored = parse_fence_reply(key, reply)?;
                 Ok(())
             }
-            Question::Success | Question::RowKey(_) => expect_success(reply),
+            PreflightQuestion::Success | PreflightQuestion::RowKey(_) => expect_success(reply),
         })?;
         let was_written = sent_text.is_some() && stored.as_deref() == sent_text.as_ref().map(String::as_bytes);
         let stored = stored.map(|stored| FenceValue::parse_stored(key, &stored)).transpose()?;
@@ -256,28 +256,28 @@ impl TransactionClient {
             },
         };
         let text = granted.to_text();
-        writes.push(Write::Fence, &[b"SET", key.as_bytes(), text.as_bytes()]);
+        writes.push(TransactionWrite::Fence, &[b"SET", key.as_bytes(), text.as_bytes()]);
         *sent_text = Some(text);
         match transaction.execute(writes, |_, reply| expect_success(reply))? {
-            Execution::Executed => Ok(FencedAttempt::Done(ClaimResult::Granted(granted))),
-            Execution::WatchedKeyChanged => Ok(FencedAttempt::FenceChanged),
+            ExecOutcome::Executed => Ok(FencedAttempt::Done(ClaimResult::Granted(granted))),
+            ExecOutcome::WatchedKeyChanged => Ok(FencedAttempt::FenceChanged),
         }
     }
 }
 
 /// Watches the fences at `keys` and asks for their values.
-fn push_fence_questions(questions: &mut CommandList<Question>, keys: &[&str]) {
+fn push_fence_questions(questions: &mut CommandList<PreflightQuestion>, keys: &[&str]) {
     if keys.is_empty() {
         return;
     }
-    questions.push_with(Question::Success, |commands| {
+    questions.push_with(PreflightQuestion::Success, |commands| {
         commands.start_command(b"WATCH", keys.len());
         for key in keys {
             commands.append_argument(key.as_bytes());
         }
     });
     for (position, key) in keys.iter().enumerate() {
-        questions.push(Question::FenceValue(position), &[b"GET", key.as_bytes()]);
+        questions.push(PreflightQuestion::FenceValue(position), &[b"GET", key.as_bytes()]);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::redis::rows::batch::RowRun;
 
 /// The fence of one partition, as this process expects it in Redis.
 #[derive(Debug)]
-struct GrantedFence {
+struct ExpectedFence {
     /// What Redis acknowledged last.
     acknowledged: FenceValue,
     acknowledged_text: String,
@@ -30,7 +30,7 @@ struct GrantedFence {
 #[derive(Debug)]
 pub(crate) struct GrantedFences {
     keys: FenceKeys,
-    by_partition: BTreeMap<Partition, GrantedFence>,
+    by_partition: BTreeMap<Partition, ExpectedFence>,
 }
 
 /// The rows of one partition in an in-flight batch, with the fence value that is written together with them.
@@ -72,7 +72,7 @@ impl GrantedFences {
     /// Records that a claim was granted and that Redis holds `value`.
     pub(crate) fn record_granted(&mut self, partition: Partition, value: FenceValue) {
         let acknowledged_text = value.to_text();
-        let fence = GrantedFence { acknowledged: value, acknowledged_text, unconfirmed_text: None, loss: None };
+        let fence = ExpectedFence { acknowledged: value, acknowledged_text, unconfirmed_text: None, loss: None };
         self.by_partition.insert(partition, fence);
     }
 
