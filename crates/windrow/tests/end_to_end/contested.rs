@@ -35,7 +35,7 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     kafka.produce(&topic, &events[4_000..]);
     // Its rows wait for Redis, and so does the last checkpoint.
     std::thread::sleep(Duration::from_secs(6));
-    assert!(!read_log(&log).contains("giving partitions up"), "it did not wait:\n{}", read_log(&log));
+    assert!(!read_log(&log).contains("releasing partitions"), "it did not wait:\n{}", read_log(&log));
     redis.restart_empty();
     wait_until(30, "the newcomer has its share", || read_log(&newcomer_log).contains("INFO restored partition="));
     // Wait, since a wrong claim shows late.
@@ -45,7 +45,7 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
 
     let log_text = read_log(&log);
     assert!(log_text.contains("has lost rows that it had acknowledged"), "{log_text}");
-    let (_, after) = log_text.split_once("giving partitions up").expect("it gave some up");
+    let (_, after) = log_text.split_once("releasing partitions").expect("it gave some up");
     let (given_up, after) = after.split_once("partitions=[").and_then(|(_, rest)| rest.split_once(']')).expect("which");
     for partition in given_up.split(", ") {
         assert!(
@@ -53,7 +53,7 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
             "{partition} was taken back:\n{log_text}"
         );
     }
-    assert!(!log_text.contains("taken this partition over"), "{log_text}");
+    assert!(!log_text.contains("has claimed this partition"), "{log_text}");
     newcomer.stop(Duration::from_secs(15), &newcomer_log);
     running.stop(Duration::from_secs(15), &log);
 }

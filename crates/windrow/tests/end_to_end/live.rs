@@ -210,6 +210,6 @@ fn partitions_move_between_workers_without_loss() {
     running.send_signal("-TERM");
     assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
     let log = std::fs::read_to_string(&log).expect("a log");
-    assert!(log.contains("giving partitions up"), "no partition moved, so this shows nothing:\n{log}");
+    assert!(log.contains("releasing partitions"), "no partition moved, so this shows nothing:\n{log}");
     assert!(log.contains(&format!("all workers ended records=\"{}", &all.to_string()[..2])), "{log}");
 }

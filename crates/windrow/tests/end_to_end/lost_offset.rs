@@ -33,7 +33,7 @@ fn a_committed_offset_that_is_gone_halts_the_job() {
 
     run.set_override("source.kafka.on_lost_offset=earliest");
     let log = run.run_bounded(&[]);
-    assert!(log.contains("going on at offset 25"), "{log}");
+    assert!(log.contains("reading continues at offset 25"), "{log}");
     assert!(log.contains("all workers ended records=\"5\""), "{log}");
     assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [30]);
 }

@@ -70,7 +70,7 @@ fn a_process_with_a_name_restarts_without_a_rebalance() {
         run.set_override(protocol);
         let mut other = start_member(&run, &["--instance", "other"], &other_log);
         let mut named = start_member(&run, &["--instance", "named"], &log);
-        wait_until(30, "each has its share", || count_in_log(&other_log, "giving partitions up") == 1);
+        wait_until(30, "each has its share", || count_in_log(&other_log, "releasing partitions") == 1);
         kafka.produce(&topic, &(0..4).flat_map(|partition| user_events(partition, 10)).collect::<Vec<_>>());
         wait_until(30, "both work", || kafka.committed_offsets(&run.group, &topic, 4) == [10; 4]);
 
@@ -80,7 +80,7 @@ fn a_process_with_a_name_restarts_without_a_rebalance() {
         kafka.produce(&topic, &(0..4).flat_map(|partition| user_events(partition, 10)).collect::<Vec<_>>());
         wait_until(30, "both work again", || kafka.committed_offsets(&run.group, &topic, 4) == [20; 4]);
         let other_log_text = read_log(&other_log);
-        assert_eq!(count_in_log(&other_log, "giving partitions up"), 1, "{protocol}: {other_log_text}");
+        assert_eq!(count_in_log(&other_log, "releasing partitions"), 1, "{protocol}: {other_log_text}");
         for (running, log) in [(&mut named, &again), (&mut other, &other_log)] {
             running.send_signal("-TERM");
             assert_eq!(running.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(log));

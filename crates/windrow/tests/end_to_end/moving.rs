@@ -18,7 +18,7 @@ const PARTITIONS: i32 = 8;
 /// How long one process is paused: longer than the session timeout.
 const PAUSE_DURATION: Duration = Duration::from_secs(10);
 /// Log lines of a process that lost its partitions while paused.
-const ZOMBIE_LOG_LINES: [&str; 2] = ["taken this partition over while we were away", "were lost to another member"];
+const ZOMBIE_LOG_LINES: [&str; 2] = ["another worker has claimed this partition", "were lost to another member"];
 
 /// Processes of one job, each with its log.
 struct JobProcesses<'a> {

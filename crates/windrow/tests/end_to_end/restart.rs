@@ -132,7 +132,7 @@ fn a_checkpoint_behind_retention_halts_the_job() {
     );
     stopped.run.set_override("source.kafka.on_lost_offset=earliest");
     let log_text = stopped.run_until_committed(&[], &[], 30);
-    assert!(log_text.contains("going on at offset 25"), "{log_text}");
+    assert!(log_text.contains("reading continues at offset 25"), "{log_text}");
     assert!(log_text.contains("all workers ended records=\"15\""), "{log_text}");
 }
 
