@@ -1,7 +1,7 @@
 //! The settings of all Kafka clients, each with its reason.
 
 use rdkafka::ClientConfig;
-use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
+use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 const MAX_HEARTBEAT_MS: i64 = 3_000;
 
@@ -21,7 +21,7 @@ pub(super) fn base_config(brokers: &str) -> ClientConfig {
 
 /// Returns the settings of a worker's consumer of records. It has the group's name because librdkafka demands one, and
 /// for the commits of bounded reading; it never joins the group.
-pub(super) fn record_consumer_config(settings: &Settings) -> ClientConfig {
+pub(super) fn record_consumer_config(settings: &KafkaSourceSpec) -> ClientConfig {
     let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.group)
@@ -38,7 +38,7 @@ pub(super) fn record_consumer_config(settings: &Settings) -> ClientConfig {
 }
 
 /// Returns the settings of a worker's member of the group. An `instance` is a name that outlives the process.
-pub(super) fn member_config(settings: &Settings, instance: Option<&str>) -> ClientConfig {
+pub(super) fn member_config(settings: &KafkaSourceSpec, instance: Option<&str>) -> ClientConfig {
     let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.group)

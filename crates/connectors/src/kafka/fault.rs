@@ -3,7 +3,7 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use windrow_engine::halt::SourceOperation;
 use windrow_engine::{FaultClass, Halt};
-use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
+use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 use super::client_context::FatalClientError;
 use super::group::GroupRefusal;
@@ -24,10 +24,10 @@ pub(super) enum KafkaFault {
 pub(super) fn classify_error(
     error: &KafkaError,
     fatal: Option<FatalClientError>,
-    settings: &Settings,
+    settings: &KafkaSourceSpec,
     instance: Option<&str>,
 ) -> KafkaFault {
-    let Settings { brokers, topic, group, .. } = settings;
+    let KafkaSourceSpec { brokers, topic, group, .. } = settings;
     let ended = match (error, fatal) {
         (_, Some(fatal)) => Some(fatal),
         (KafkaError::MessageConsumptionFatal(code), None) => {

@@ -22,7 +22,7 @@ use rdkafka::types::RDKafkaRespErr;
 use tracing::warn;
 use windrow_engine::halt::SourceOperation;
 use windrow_engine::{Halt, Partition};
-use windrow_spec::KafkaSourceSpec as Settings;
+use windrow_spec::KafkaSourceSpec;
 
 use super::monitor::GroupMonitor;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
@@ -57,7 +57,7 @@ impl GroupMembership {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub(crate) fn join(
-        settings: &Settings,
+        settings: &KafkaSourceSpec,
         instance: Option<&str>,
         group: Option<Arc<GroupMonitor>>,
     ) -> Result<Self, Halt> {

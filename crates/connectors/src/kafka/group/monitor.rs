@@ -16,7 +16,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use tracing::{debug, warn};
 use windrow_engine::{Halt, Partition};
-use windrow_spec::KafkaSourceSpec as Settings;
+use windrow_spec::KafkaSourceSpec;
 
 use super::assignment;
 use crate::kafka::client;
@@ -52,7 +52,7 @@ impl GroupMonitor {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(settings: &Settings) -> Result<Self, Halt> {
+    pub fn new(settings: &KafkaSourceSpec) -> Result<Self, Halt> {
         let consumer = client::base_config(&settings.brokers)
             .create_with_context(LoggingContext)
             .map_err(|error| refuse_client(&settings.brokers, error))?;

@@ -11,7 +11,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use windrow_engine::{Halt, Offset, Partition};
-use windrow_spec::{KafkaSourceSpec as Settings, StartPosition};
+use windrow_spec::{KafkaSourceSpec, StartPosition};
 
 use super::read_progress::ReadProgress;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
@@ -34,7 +34,7 @@ impl RecordConsumer {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub(super) fn new(settings: &Settings) -> Result<Self, Halt> {
+    pub(super) fn new(settings: &KafkaSourceSpec) -> Result<Self, Halt> {
         let consumer = client::record_consumer_config(settings)
             .create_with_context(LoggingContext)
             .map(BoundedCloseConsumer::new)

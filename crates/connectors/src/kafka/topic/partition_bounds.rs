@@ -8,7 +8,7 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::warn;
 use windrow_engine::halt::LostOffset;
 use windrow_engine::{Halt, Offset, Partition, PartitionOffsets};
-use windrow_spec::{KafkaSourceSpec as Settings, LostOffsetPolicy};
+use windrow_spec::{KafkaSourceSpec, LostOffsetPolicy};
 
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -83,7 +83,7 @@ impl PartitionBounds {
         self,
         position: Offset,
         partition: Partition,
-        settings: &Settings,
+        settings: &KafkaSourceSpec,
     ) -> Result<Offset, Halt> {
         let Self { first, end } = self;
         let lost = LostOffset { topic: settings.topic.clone(), partition, offset: position, first, end };

@@ -1,0 +1,245 @@
+//! The source itself: its start, and the calls of a worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use tracing::{info, warn};
+use windrow_engine::halt::SourceOperation;
+use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+use windrow_spec::{KafkaSourceSpec, StartPosition};
+
+use super::assignment_mode::{AssignmentMode, FixedAssignment};
+use super::offset_commit::CommitOutcome;
+use super::record_consumer::RecordConsumer;
+use crate::kafka::group::membership::GroupMembership;
+use crate::kafka::group::monitor::GroupMonitor;
+use crate::kafka::halts::refuse_operation;
+use crate::kafka::topic::monitor::TopicMonitor;
+use crate::kafka::unreadable_batch::is_unreadable_batch;
+use crate::outage::OutageTracker;
+
+/// The most records of one poll, so that the worker checks its clock in between.
+const RECORDS_PER_POLL: usize = 1024;
+
+/// A worker's source of records.
+pub struct KafkaSource {
+    pub(super) consumer: RecordConsumer,
+    pub(super) assignment: AssignmentMode,
+    pub(super) settings: KafkaSourceSpec,
+    pub(super) instance: Option<String>,
+    pub(super) topic_monitor: Arc<TopicMonitor>,
+    pub(super) outage: OutageTracker,
+    /// Kafka reported a lost offset, and has not yet reported the bounds of its partitions.
+    pub(super) offset_lost: bool,
+}
+
+impl KafkaSource {
+    /// Joins the consumer group, which decides the partitions. A process that restarts with the same `instance` within the
+    /// session timeout gets the same partitions without a rebalance; `group` detects partitions that this leaves unassigned.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub fn join_group(
+        settings: &KafkaSourceSpec,
+        topic_monitor: Arc<TopicMonitor>,
+        instance: Option<&str>,
+        group: Option<Arc<GroupMonitor>>,
+    ) -> Result<Self, Halt> {
+        let member = GroupMembership::join(settings, instance, group)?;
+        Self::with_mode(settings, AssignmentMode::Group(member), instance, topic_monitor)
+    }
+
+    /// Reads the partitions in `ends`, each up to its offset there.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub fn read_bounded(
+        settings: &KafkaSourceSpec,
+        topic_monitor: Arc<TopicMonitor>,
+        ends: PartitionOffsets,
+    ) -> Result<Self, Halt> {
+        let assignment = AssignmentMode::Fixed(FixedAssignment::new(ends));
+        Self::with_mode(settings, assignment, None, topic_monitor)
+    }
+
+    fn with_mode(
+        settings: &KafkaSourceSpec,
+        assignment: AssignmentMode,
+        instance: Option<&str>,
+        topic_monitor: Arc<TopicMonitor>,
+    ) -> Result<Self, Halt> {
+        Ok(Self {
+            consumer: RecordConsumer::new(settings)?,
+            assignment,
+            settings: settings.clone(),
+            instance: instance.map(str::to_owned),
+            topic_monitor,
+            outage: OutageTracker::default(),
+            offset_lost: false,
+        })
+    }
+
+    /// Returns what the worker must handle before it gets further records.
+    fn next_announcement(&mut self) -> Result<Option<PollOutcome>, Halt> {
+        if let Some(error) = self.assignment.poll_group()? {
+            self.handle_error(&error)?;
+        }
+        Ok(self.assignment.next_announcement())
+    }
+
+    /// Notes that the next record of `partition` has offset `position` or a larger one.
+    pub(super) fn set_position(&mut self, partition: Partition, position: Offset) {
+        self.consumer.progress.set_position(partition, position);
+        self.assignment.set_position(partition, position);
+    }
+
+    fn offset_list(&self, positions: &PartitionOffsets) -> Result<TopicPartitionList, Halt> {
+        let mut list = TopicPartitionList::new();
+        for (&partition, &position) in positions {
+            list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position))
+                .map_err(|error| refuse_operation(&self.settings.brokers, SourceOperation::Commit(position), error))?;
+        }
+        Ok(list)
+    }
+}
+
+impl Source for KafkaSource {
+    fn poll(
+        &mut self,
+        wait: Duration,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
+        if let Some(announcement) = self.next_announcement()? {
+            return Ok(announcement);
+        }
+        if self.offset_lost {
+            let skipped = self.resolve_lost_offset()?;
+            if !skipped.is_empty() {
+                return Ok(PollOutcome::OffsetsSkipped(skipped));
+            }
+        }
+        let mut wait = wait;
+        for polls in 0..RECORDS_PER_POLL {
+            match self.consumer.poll(wait) {
+                None => {
+                    let idle = if polls == 0 { PollOutcome::Idle } else { PollOutcome::Records };
+                    return Ok(self.next_announcement()?.unwrap_or(idle));
+                }
+                Some(Ok(message)) => {
+                    if self.outage.record_success().is_some() {
+                        info!(brokers = %self.settings.brokers, "Kafka is reachable again");
+                        self.topic_monitor.reachability().mark_reachable();
+                    }
+                    let (partition, offset) = (message.partition(), message.offset());
+                    if self.assignment.is_within_bounds(partition, offset) {
+                        let (key, payload) = (message.key(), message.payload());
+                        let timestamp_ms = message.timestamp().to_millis();
+                        on_record(SourceRecord {
+                            partition,
+                            offset,
+                            key,
+                            payload,
+                            timestamp_ms,
+                            unreadable_reason: None,
+                        })?;
+                    }
+                    drop(message);
+                    self.set_position(partition, offset + 1);
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    self.assignment.reach_end(partition);
+                }
+                Some(Err(error)) if is_unreadable_batch(&error) => self.skip_unreadable_batches(on_record)?,
+                Some(Err(error)) => self.handle_error(&error)?,
+            }
+            wait = Duration::ZERO;
+        }
+        Ok(self.next_announcement()?.unwrap_or(PollOutcome::Records))
+    }
+
+    fn resolve_start_offsets(
+        &mut self,
+        partitions: &[Partition],
+        positions: &PartitionOffsets,
+    ) -> Result<PartitionOffsets, Halt> {
+        if !partitions.is_empty() {
+            self.topic_monitor.check()?;
+        }
+        let held = self.consumer.fetch_bounds(partitions);
+        let mut starts = PartitionOffsets::new();
+        for &partition in partitions {
+            let start = match (positions.get(&partition), held.get(&partition)) {
+                (Some(&position), Some(held)) if !held.contains(position) => {
+                    Some(held.replacement_offset(position, partition, &self.settings)?)
+                }
+                (Some(&position), _) => Some(position),
+                // "Latest" is resolved once: resolved again after a restart, it would skip the records in between.
+                (None, Some(held)) => Some(match self.settings.start {
+                    StartPosition::Earliest => held.first,
+                    StartPosition::Latest => held.end,
+                }),
+                (None, None) => None,
+            };
+            starts.extend(start.map(|start| (partition, start)));
+        }
+        Ok(starts)
+    }
+
+    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
+        if !partitions.is_empty() {
+            info!(topic = %self.settings.topic, ?partitions, "started reading partitions");
+        }
+        let brokers = &self.settings.brokers;
+        let refused = |error: KafkaError| refuse_operation(brokers, SourceOperation::StartReading, error);
+        self.consumer.start_reading(partitions, starts, self.settings.start).map_err(refused)?;
+        self.assignment.acknowledge_assignment(starts).map_err(refused)
+    }
+
+    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
+        for (&partition, &position) in positions {
+            self.consumer
+                .restart_at(partition, position)
+                .map_err(|error| refuse_operation(&self.settings.brokers, SourceOperation::Seek(position), error))?;
+            self.set_position(partition, position);
+        }
+        Ok(())
+    }
+
+    fn pause_partitions(&mut self, partitions: &[Partition]) {
+        if let Err(error) = self.consumer.pause_reading(partitions) {
+            warn!(?partitions, %error, "cannot pause partitions; their records are still delivered");
+        }
+    }
+
+    fn resume_partitions(&mut self, partitions: &[Partition]) {
+        if let Err(error) = self.consumer.resume_reading(partitions) {
+            warn!(?partitions, %error, "cannot resume paused partitions");
+        }
+    }
+
+    fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        info!(topic = %self.settings.topic, ?partitions, "releasing partitions");
+        let brokers = &self.settings.brokers;
+        let refused = |error: KafkaError| refuse_operation(brokers, SourceOperation::ReleasePartitions, error);
+        self.consumer.stop_reading(partitions).map_err(refused)?;
+        self.assignment.acknowledge_revocation().map_err(refused)
+    }
+
+    fn confirm_ownership(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
+        let offsets = self.offset_list(positions)?;
+        Ok(matches!(self.assignment.commit(&self.consumer, offsets, CommitWait::AwaitAnswer), CommitOutcome::Committed))
+    }
+
+    fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
+        let offsets = self.offset_list(positions)?;
+        match self.assignment.commit(&self.consumer, offsets, wait) {
+            CommitOutcome::Committed => {}
+            // Also from a member that the group removed: the partition's present owner commits for it.
+            error => warn!(%error, "offsets were not committed"),
+        }
+        Ok(())
+    }
+}
