@@ -7,8 +7,12 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
+use windrow_core::text::shorten;
 
 use crate::controls::refusal::SavepointRefusal;
+
+/// Characters of a path that a fault shows.
+const PATH_CHARS_SHOWN: usize = 200;
 
 /// A fault that is answered as `{"errors": […]}`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,16 +52,11 @@ pub fn to_json_text(value: &impl Serialize) -> String {
 
 /// Answers unknown paths.
 pub async fn not_found(uri: Uri) -> HttpFault {
-    HttpFault::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", shorten_path(uri.path())))
+    HttpFault::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", shorten(uri.path(), PATH_CHARS_SHOWN)))
 }
 
 /// Answers known paths with an unknown method.
 pub async fn method_not_allowed(uri: Uri) -> HttpFault {
-    let reason = format!("{} does not answer this method", shorten_path(uri.path()));
+    let reason = format!("{} does not answer this method", shorten(uri.path(), PATH_CHARS_SHOWN));
     HttpFault::new(StatusCode::METHOD_NOT_ALLOWED, reason)
-}
-
-fn shorten_path(path: &str) -> Cow<'_, str> {
-    const MAX_PATH_CHARS: usize = 200;
-    windrow_core::text::shorten(path, MAX_PATH_CHARS)
 }

@@ -167,7 +167,7 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
     wait_until(60, "a running job", || get_json(port, "/api/overview")["job"]["state"] == "running");
     drop(redis);
-    wait_until(30, "Redis away", || {
+    wait_until(30, "an unreachable Redis", || {
         get_json(port, "/api/overview")["attention"][0]["what"]
             .as_str()
             .is_some_and(|what| what.starts_with("Redis has been unreachable"))
@@ -355,7 +355,7 @@ fn addresses_that_cannot_be_used_say_what_to_do() {
     std::fs::write(&short, "short\n").expect("a file");
     let short = short.display().to_string();
     for (arguments, why) in [
-        (&["--listen", &address][..], "Another program is there"),
+        (&["--listen", &address][..], "Another program listens there"),
         (&["--listen", "0.0.0.0:0"], "a token is needed: set --token-file"),
         (&["--listen", "127.0.0.1:0", "--token-file", &short], "holds no token"),
         (&["--listen", "127.0.0.1:0", "--token-file", "/nowhere"], "cannot read --token-file /nowhere"),
