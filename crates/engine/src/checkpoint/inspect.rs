@@ -11,7 +11,7 @@ mod view_compatibility;
 use std::collections::BTreeMap;
 
 pub use state_objects::{StateContents, StateObjectReader};
-pub use view_compatibility::{ViewCompatibility, compare_views};
+pub use view_compatibility::{ComparedView, ViewCompatibility, compare_views};
 
 use super::format::{ObjectDamage, UnusableObject};
 use super::manifest::{CheckpointId, CheckpointManifest};

@@ -1,9 +1,9 @@
-//! Where checkpoints are kept: objects by name.
+//! The checkpoint store: objects by name.
 //!
-//! Owns: the contract between checkpoints and the place they lie in. Does not own: any particular place (the connectors),
-//! the names (see [`super::names`]) or what is in the objects.
-//! Invariants: (1) an object appears whole or not at all; once [`CheckpointStore::create_or_confirm`] returned, it survives a crash
-//! of the machine; (2) of two that create the same name at most one succeeds; (3) a list shows every object whose
+//! Owns: the contract between checkpoints and the store. Does not own: any particular store (the connectors), the names
+//! (`object_names`) or the content of objects.
+//! Invariants: (1) an object appears whole or not at all; once [`CheckpointStore::create`] returned, it survives a crash of
+//! the machine; (2) of two calls that create the same name at most one succeeds; (3) a list shows every object whose
 //! creation had returned before.
 
 use std::fmt::Debug;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::fault_class::FaultClass;
 
-/// An object, as a list shows it.
+/// An object in a list.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ListedObject {
     /// Its name: segments of `A–Z a–z 0–9 . _ - %`, with `/` between them.
@@ -20,16 +20,16 @@ pub struct ListedObject {
     pub bytes: u64,
 }
 
-/// Why a store did not do as asked.
+/// Why an operation of a store failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StoreFault {
-    /// There is an object of that name already.
+    /// An object of that name exists.
     #[error("it exists already")]
     Exists,
-    /// It failed, after the store's own retries; it may work later. Whether a write took effect is unknown.
+    /// The operation failed after the store's own retries, and may succeed later. Whether a write took effect is unknown.
     #[error("{0}")]
     Failed(String),
-    /// The store refuses (no such bucket, no permission, not a directory); only a person can mend that.
+    /// The store refuses (no such bucket, no permission, not a directory); only an operator can change that.
     #[error("{0}")]
     Refused(String),
 }
@@ -45,40 +45,40 @@ impl StoreFault {
     }
 }
 
-/// A place for objects. Calls block, may be made from any thread, and end in bounded time.
+/// A store of objects. Calls block, may be made from any thread, and end in bounded time.
 pub trait CheckpointStore: Send + Sync + Debug {
     /// Creates the object `name`.
     ///
     /// # Errors
-    /// [`StoreFault::Exists`] where one of that name is there, perhaps by an earlier attempt of this very call whose
-    /// outcome stayed unknown: read it back to find out.
+    /// [`StoreFault::Exists`] where one of that name exists. An earlier attempt of this very call may have created it with
+    /// an unknown outcome: reading it back tells.
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault>;
 
-    /// The whole object `name`; `None` where there is none.
+    /// Returns the whole object `name`; `None` where there is none.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store does not answer, or refuses.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault>;
 
-    /// All objects whose name begins with the segments `folder` (all there are for `""`), sorted by name.
+    /// Lists all objects whose name begins with the segments `folder` (for `""` all objects), sorted by name.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store does not answer, or refuses.
     fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault>;
 
-    /// Deletes these objects; those that are not there count as deleted.
+    /// Deletes these objects; missing ones count as deleted.
     ///
     /// # Errors
-    /// When one of them could not be deleted; the others may be gone.
+    /// When one of them could not be deleted; the others may be deleted.
     fn delete(&self, names: &[String]) -> Result<(), StoreFault>;
 
-    /// Where it is, for people: a path or a URL, without secrets.
+    /// Returns where it is, as messages name it: a path or a URL, without secrets.
     fn place(&self) -> &str;
 }
 
-/// Opens places by what a person wrote (`file:…`, a path, `s3://…`, `gs://…`, `az://…`).
+/// Opens stores by their places as configured (`file:…`, a path, `s3://…`, `gs://…`, `az://…`).
 pub trait CheckpointStoreOpener: Send + Sync + Debug {
-    /// The store at `place`. Nothing is created or asked for yet.
+    /// Opens the store at `place`, without a request to it.
     ///
     /// # Errors
     /// Why `place` names no store, or which setting is missing.

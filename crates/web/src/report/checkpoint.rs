@@ -89,7 +89,7 @@ pub struct RestoreReport {
     pub at_ms: i64,
     /// How long restoring took, in milliseconds.
     pub took_ms: u64,
-    /// The location of the savepoint (`--from`), if it was restored from one.
+    /// The location of the savepoint that it was restored from, if it was.
     pub savepoint: Option<String>,
     /// The offset of the checkpoint.
     pub offset: Option<i64>,

@@ -24,6 +24,15 @@ pub enum ViewCompatibility {
     New,
 }
 
+/// A view of a checkpoint or of the pipeline, and what becomes of its state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ComparedView {
+    /// Its name.
+    pub name: String,
+    /// What becomes of its state.
+    pub compatibility: ViewCompatibility,
+}
+
 impl ViewCompatibility {
     /// Whether the job halts until it is allowed to drop the view's state.
     #[must_use]
@@ -34,11 +43,7 @@ impl ViewCompatibility {
 
 /// Returns what becomes of the state in `manifest` with these views: first the views in the state, then the new ones.
 #[must_use]
-pub fn compare_views(
-    views: &[FeatureView],
-    schema: &EventSchema,
-    manifest: &CheckpointManifest,
-) -> Vec<(String, ViewCompatibility)> {
+pub fn compare_views(views: &[FeatureView], schema: &EventSchema, manifest: &CheckpointManifest) -> Vec<ComparedView> {
     let stored = manifest.views.iter().map(|stored| {
         let compatibility = match views.iter().find(|view| *view.name == *stored.name) {
             None => ViewCompatibility::Removed,
@@ -51,11 +56,11 @@ pub fn compare_views(
                 }
             }
         };
-        (stored.name.clone(), compatibility)
+        ComparedView { name: stored.name.clone(), compatibility }
     });
     let new = views
         .iter()
         .filter(|view| manifest.views.iter().all(|stored| *stored.name != *view.name))
-        .map(|view| (view.name.to_string(), ViewCompatibility::New));
+        .map(|view| ComparedView { name: view.name.to_string(), compatibility: ViewCompatibility::New });
     stored.chain(new).collect()
 }

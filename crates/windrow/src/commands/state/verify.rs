@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use windrow_engine::checkpoint::UnusableObject;
 use windrow_engine::checkpoint::inspect::{
-    self, FolderKind, StateObjectReader, StoredCheckpoint, ViewCompatibility, compare_views,
+    self, ComparedView, FolderKind, StateObjectReader, StoredCheckpoint, ViewCompatibility, compare_views,
 };
 
 use super::{StateFolder, store_unavailable};
@@ -36,7 +36,7 @@ impl CheckpointVerdict<'_> {
 struct PipelineCompatibility {
     /// Why the state is of another pipeline or topic.
     mismatch: Option<String>,
-    fates: Vec<(String, ViewCompatibility)>,
+    views: Vec<ComparedView>,
 }
 
 pub(crate) fn run(args: &StateVerifyArgs) -> Result<ExitStatus, CommandFailure> {
@@ -76,7 +76,7 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
 fn check_compatibility(path: &Path, folder: &StateFolder) -> Result<PipelineCompatibility, CommandFailure> {
     let pipeline = pipeline_file::load(Some(path), &[])?;
     let views = pipeline_file::feature_views(&pipeline);
-    let mut plan = PipelineCompatibility { mismatch: None, fates: Vec::new() };
+    let mut plan = PipelineCompatibility { mismatch: None, views: Vec::new() };
     for manifest in folder.newest_manifests() {
         let (name, topic) = (&pipeline.name, &pipeline.source.kafka().topic);
         if (name, topic) != (&manifest.pipeline, &manifest.topic) {
@@ -85,9 +85,9 @@ fn check_compatibility(path: &Path, folder: &StateFolder) -> Result<PipelineComp
                 manifest.pipeline, manifest.topic
             ));
         }
-        for fate in compare_views(&views, &pipeline.event.schema, manifest) {
-            if !plan.fates.contains(&fate) {
-                plan.fates.push(fate);
+        for view in compare_views(&views, &pipeline.event.schema, manifest) {
+            if !plan.views.contains(&view) {
+                plan.views.push(view);
             }
         }
     }
@@ -120,8 +120,8 @@ fn overall_outcome(
     if let Some(reason) = &plan.mismatch {
         return Err(StateFinding::OtherJob { reason: reason.clone() });
     }
-    let dropped = plan.fates.iter().filter(|(_, compatibility)| compatibility.needs_drop_state());
-    let views: Vec<String> = dropped.map(|(view, _)| view.clone()).collect();
+    let dropped = plan.views.iter().filter(|view| view.compatibility.needs_drop_state());
+    let views: Vec<String> = dropped.map(|view| view.name.clone()).collect();
     if views.is_empty() { Ok(()) } else { Err(StateFinding::ChangedViews { views }) }
 }
 
@@ -149,8 +149,8 @@ fn format_text(
     for partition in folder.missing_partitions() {
         let _ = writeln!(out, "missing  partition {partition}");
     }
-    for (view, fate) in plan.iter().flat_map(|plan| &plan.fates) {
-        let _ = match fate {
+    for ComparedView { name: view, compatibility } in plan.iter().flat_map(|plan| &plan.views) {
+        let _ = match compatibility {
             ViewCompatibility::Kept => writeln!(out, "kept     feature view {view}"),
             ViewCompatibility::Changed { stored_definition: was, pipeline_definition: is } => {
                 writeln!(out, "changed  feature view {view}\n         was {was}\n         is  {is}")
@@ -180,16 +180,16 @@ fn as_json(
             "unusable": verdict.unusable.iter().map(unusable).collect::<Vec<_>>(),
         })
     };
-    let view = |(view, fate): &(String, ViewCompatibility)| {
-        let word = match fate {
+    let view = |ComparedView { name, compatibility }: &ComparedView| {
+        let word = match compatibility {
             ViewCompatibility::Kept => "kept",
             ViewCompatibility::Changed { .. } => "changed",
             ViewCompatibility::Removed => "gone",
             ViewCompatibility::New => "new",
         };
-        json!({ "name": view, "state": word, "needs_drop_state": fate.needs_drop_state() })
+        json!({ "name": name, "state": word, "needs_drop_state": compatibility.needs_drop_state() })
     };
-    let views = plan.map(|plan| plan.fates.iter().map(view).collect::<Vec<_>>());
+    let views = plan.map(|plan| plan.views.iter().map(view).collect::<Vec<_>>());
     json!({
         "kind": folder.kind_code(),
         "place": folder.store.place(),
