@@ -97,7 +97,6 @@ fn functions_have_at_most_six_parameters() {
 }
 
 #[test]
-#[ignore = "the decoder of events nests an Option"]
 fn outcomes_are_not_nested() {
     let summary = read_summary();
     let found: Vec<_> = summary.nested_outcomes.iter().map(|one| format!("{}:{}", one.path, one.declared)).collect();
@@ -134,7 +133,6 @@ fn public_functions_take_and_return_no_tuple() {
 }
 
 #[test]
-#[ignore = "some texts still do"]
 fn no_text_holds_a_forbidden_word() {
     let root = workspace_root();
     let found = find_forbidden_phrases(&root).expect("text files");

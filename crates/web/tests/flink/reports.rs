@@ -186,7 +186,7 @@ pub(crate) fn other_report() -> InstanceReport {
             at_ms: NOW - 45_000,
             level: "warn".to_owned(),
             target: "windrow_connectors::redis".to_owned(),
-            message: "Redis is away".to_owned(),
+            message: "Redis is unreachable".to_owned(),
         }],
         savepoints: vec![
             savepoint(TAKEN_SAVEPOINT, CheckpointStatus::Completed, None),

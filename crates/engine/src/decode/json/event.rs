@@ -54,13 +54,14 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<DecodedEvent<'a>, A::Error> {
         let schema = &self.rules.schema;
         let found: &mut [Option<Value<'a>>] = self.arena.alloc_slice_fill_copy(schema.fields().len(), None);
-        let mut time: Option<Option<EventTime>> = None;
+        let mut time: Option<EventTime> = None;
+        let mut has_time_member = false;
         let mut key_is_fraction = false;
         while let Some(member) = map.next_key_seed(MemberNameReader(self))? {
             match member {
                 MemberName::Time => {
-                    let value = map.next_value_seed(EventTimeReader(self))?;
-                    if time.replace(value).is_some() {
+                    time = map.next_value_seed(EventTimeReader(self))?;
+                    if std::mem::replace(&mut has_time_member, true) {
                         return Err(
                             self.report_decode_error(DecodeError::DuplicateField(self.rules.time_field.clone()))
                         );
@@ -89,7 +90,7 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
         let Some(Value::String(key)) = found[KEY_FIELD.0] else {
             return Err(self.report_decode_error(DecodeError::MissingField(schema.key_name().into())));
         };
-        let Some(time) = time.flatten() else {
+        let Some(time) = time else {
             return Err(self.report_decode_error(DecodeError::MissingField(self.rules.time_field.clone())));
         };
         check_entity_key_length(self.rules, key).map_err(|error| self.report_decode_error(error))?;
