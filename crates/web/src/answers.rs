@@ -1,7 +1,5 @@
 //! What all parts answer alike: JSON, and faults as `{"errors": […]}`.
 
-use std::borrow::Cow;
-
 use axum::Json;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
