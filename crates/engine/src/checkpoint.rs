@@ -9,15 +9,15 @@
 //!
 //! | step | type | where |
 //! |---|---|---|
-//! | a request: a checkpoint is due, or a savepoint was requested | [`SnapshotPurpose`], [`SavepointRequest`] | worker, `savepoint_request` |
-//! | a snapshot: the shard is cut at an offset and saved piece by piece | `ActiveSnapshot`, one [`CheckpointCommand::WriteStatePart`] per piece | worker |
+//! | a request: a checkpoint is due, or a savepoint was requested | `SnapshotPurpose`, [`SavepointRequest`] | worker, `savepoint_request` |
+//! | a snapshot: the shard is cut at an offset and saved piece by piece | `ActiveSnapshot`, one `CheckpointCommand::WriteStatePart` per piece | worker |
 //! | a draft: pieces that are written as state objects | `CheckpointDraft` of [`StatePart`]s | `partition_checkpoints` |
-//! | the pieces are all there, and their rows are in the store of rows | [`SnapshotCompletion`] | worker |
+//! | the pieces are all there, and their rows are in the store of rows | `SnapshotCompletion` | worker |
 //! | a manifest that names them | [`CheckpointManifest`] of [`CheckpointLayer`]s | `manifest` |
-//! | a completed checkpoint: the manifest is created, and no larger epoch exists | [`SnapshotOutcome::Complete`] with its [`CheckpointId`] | `checkpoint_thread` |
+//! | a completed checkpoint: the manifest is created, and no larger epoch exists | `SnapshotOutcome::Complete` with its [`CheckpointId`] | `checkpoint_thread` |
 //!
 //! And back: [`StoredCheckpoint`](inspect::StoredCheckpoint) (listed) → `RestoredShard` (read, not yet claimed at the fence)
-//! → [`OpenedPartition`] (claimed, ready to read).
+//! → `OpenedPartition` (claimed, ready to read).
 //!
 //! Owns: names and formats of all objects (`object_names`, `manifest`, `state_object`), epochs (`epoch`), opening a
 //! partition (`find_checkpoint`, `restore_shard`, `claim_partition`), writing in the background (`checkpoint_thread`),

@@ -140,7 +140,7 @@ impl CheckpointManifest {
         Ok(encode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, &body))
     }
 
-    /// Reads what [`Self::encode`] wrote, in this version or an older one.
+    /// Reads what `encode` wrote, in this version or an older one.
     ///
     /// # Errors
     /// When the bytes are damaged, or of a newer version.

@@ -53,7 +53,7 @@ fn a_silent_instance_counts_as_gone() {
     let mut dead = instance_report("00000000000000bb", &[1]);
     dead.reported_at_ms = now_ms() - i64::try_from(GONE_AFTER.as_millis()).expect("short") + 3_000;
     let put = |name: &str, bytes: Vec<u8>| {
-        site.context.checkpoint_store.create(&format!("instances/{name}"), bytes).expect("room")
+        site.context.checkpoint_store.create(&format!("instances/{name}"), bytes).expect("room");
     };
     put("00000000000000bb-0000000007", serde_json::to_vec(&dead).expect("JSON"));
     // Of a newer version, of a wrong name, damaged.

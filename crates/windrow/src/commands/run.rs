@@ -68,7 +68,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         pipeline: &pipeline,
         topic: &topic,
         topic_monitor: Arc::clone(&topic_monitor),
-        store_reachability: place.reachability.clone(),
+        store_reachability: place.reachability,
         redis: Some(writer.observer()),
         workers,
         stop: stop.clone(),

@@ -110,7 +110,7 @@ pub(crate) fn run_steps(
     let metrics = WorkerMetrics::new(job.views.len());
     let parts = WorkerParts {
         job,
-        source: source,
+        source,
         sink,
         dead_letters: NoDeadLetterSink,
         clock: SystemClock::shared(),

@@ -105,7 +105,7 @@ impl Source for ScriptedSource {
                 ScriptAction::AwaitSeek if !self.has_sought => return Self::idle(),
                 ScriptAction::AwaitAnyCheckpoint if self.committed.is_none() => return Self::idle(),
                 ScriptAction::AwaitCheckpoint | ScriptAction::AwaitAnyCheckpoint | ScriptAction::AwaitSeek => {
-                    self.waiting_since = None
+                    self.waiting_since = None;
                 }
                 ScriptAction::Kill => return Err(InputFault::NotSeekable { input: KILLED.to_owned() }.into()),
                 ScriptAction::Revoke => {

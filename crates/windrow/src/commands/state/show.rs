@@ -64,7 +64,7 @@ fn sum_views<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<'a>> {
             match sums.iter_mut().find(same) {
                 Some(sum) => (sum.rows, sum.bytes) = (sum.rows + view.rows, sum.bytes + bytes),
                 None => {
-                    sums.push(ViewTotals { name: &view.name, definition: &view.definition, rows: view.rows, bytes })
+                    sums.push(ViewTotals { name: &view.name, definition: &view.definition, rows: view.rows, bytes });
                 }
             }
         }
