@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_core::Row;
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
@@ -137,7 +137,7 @@ impl Source for TrafficSource {
         self.start_partitions(&[0], positions)
     }
 
-    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
+    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
@@ -169,14 +169,14 @@ struct DiscardingSink;
 
 impl Sink for DiscardingSink {
     fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
-        std::hint::black_box(row.features().count());
+        std::hint::black_box(row.feature_values().count());
     }
 
     fn flush(&mut self) -> Result<FlushTicket, Halt> {
         Ok(FlushTicket(0))
     }
 
-    fn acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_ticket(&self) -> FlushTicket {
         FlushTicket(0)
     }
 
@@ -200,23 +200,27 @@ fn job(pipeline: &Pipeline) -> JobDefinition {
         ),
         topic: "events".into(),
         hash_key: [7; 16],
-        keys_required: false,
+        record_keys_required: false,
     }
 }
 
 fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointConfig {
-    let identity =
-        StateIdentity { pipeline: "ecommerce".to_owned(), topic: "events".to_owned(), topic_id: None, partitions: 1 };
+    let identity = StateIdentity {
+        pipeline: "ecommerce".to_owned(),
+        topic: "events".to_owned(),
+        topic_id: None,
+        partition_count: 1,
+    };
     CheckpointConfig {
         identity,
         store,
-        savepoint_requests: Default::default(),
-        fence: Arc::new(NoRowFence),
+        current_savepoint_request: Default::default(),
+        row_fence: Arc::new(NoRowFence),
         topic_check: Arc::new(|| Ok(())),
-        interval: every,
-        kept_generations: 3,
+        checkpoint_interval: every,
+        kept_checkpoints_per_partition: 3,
         restore_source: None,
-        droppable_views: Default::default(),
+        droppable_view_names: Default::default(),
         accepts_added_partitions: false,
         process_name: "bench".to_owned(),
     }
@@ -239,8 +243,8 @@ fn run(
         source: traffic,
         sink: DiscardingSink,
         dead_letters: NoDeadLetterSink,
-        clock: SystemClock::shared(),
-        checkpoints,
+        clock: SystemClock::start_shared(),
+        checkpoint_config: checkpoints,
         stop_signal: stop,
         metrics: Arc::clone(&metrics),
     });
@@ -259,7 +263,7 @@ fn to_megabytes(bytes: u64) -> f64 {
 /// Measures size and time of a base, of a delta, and of restoring both.
 fn measure_state(folder: &Path, users: i64) {
     let pipeline = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
-    let stores = ObjectStores::new().expect("a place for stores");
+    let stores = ObjectStoreOpener::new().expect("a place for stores");
     let store = |name: &str| stores.open(&format!("file:{}/{name}", folder.display())).expect("a directory");
     let full = users * PANES;
     let touched = users / 100;
@@ -272,7 +276,7 @@ fn measure_state(folder: &Path, users: i64) {
     let mut own = checkpoints(store("second"), Duration::from_millis(100));
     own.restore_source = Some(RestoreSource { store: store("first") });
     let metrics = run(&pipeline, users, vec![full], full, Some(own));
-    let (base, took) = (metrics.checkpoints.added_bytes(), metrics.checkpoints.last_duration());
+    let (base, took) = (metrics.checkpoints.last_added_bytes(), metrics.checkpoints.last_checkpoint_duration());
     println!(
         "base: {:.1} MB, {} bytes a user, complete after {:.2} s",
         to_megabytes(base),
@@ -282,7 +286,7 @@ fn measure_state(folder: &Path, users: i64) {
 
     let changes = checkpoints(store("second"), Duration::from_millis(100));
     let metrics = run(&pipeline, users, vec![full + touched], full + touched, Some(changes));
-    let (delta, took) = (metrics.checkpoints.added_bytes(), metrics.checkpoints.last_duration());
+    let (delta, took) = (metrics.checkpoints.last_added_bytes(), metrics.checkpoints.last_checkpoint_duration());
     #[allow(clippy::cast_precision_loss)]
     let share = 100.0 * delta as f64 / base as f64;
     println!(
@@ -297,14 +301,14 @@ fn measure_state(folder: &Path, users: i64) {
     let metrics = run(&pipeline, users, vec![], full + touched + 8 * users, Some(busy));
     println!(
         "longest pause of the worker: {:.1} ms ({} checkpoints under load)",
-        metrics.checkpoints.max_pause().as_secs_f64() * 1e3,
-        metrics.checkpoints.completed.get()
+        metrics.checkpoints.longest_snapshot_pause().as_secs_f64() * 1e3,
+        metrics.checkpoints.completed_checkpoints.get()
     );
 
     for _ in 0..3 {
         let again = checkpoints(store("second"), Duration::from_secs(3_600));
         let metrics = run(&pipeline, users, vec![], full + touched, Some(again));
-        let took = metrics.checkpoints.recent_restores().first().expect("restored").duration;
+        let took = metrics.checkpoints.recent_restores().first().expect("restored").restore_duration;
         println!("restored in {:.2} s", took.as_secs_f64());
     }
 }
@@ -312,7 +316,7 @@ fn measure_state(folder: &Path, users: i64) {
 /// Measures events per second and CPU time, with and without checkpoints in turn.
 fn measure_overhead(folder: &Path, users: i64, events: i64, every: Duration, rounds: u32) {
     let pipeline = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
-    let stores = ObjectStores::new().expect("a place for stores");
+    let stores = ObjectStoreOpener::new().expect("a place for stores");
     let (mut with, mut without): (Vec<[f64; 2]>, Vec<[f64; 2]>) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         for checkpointing in [true, false] {
@@ -328,7 +332,7 @@ fn measure_overhead(folder: &Path, users: i64, events: i64, every: Duration, rou
             let figures = [events as f64 / wall, (cpu_seconds() - cpu) / events as f64 * 1e6];
             println!(
                 "{} checkpoints: {:.0} events/s, {:.3} µs of CPU per event",
-                metrics.checkpoints.completed.get(),
+                metrics.checkpoints.completed_checkpoints.get(),
                 figures[0],
                 figures[1]
             );

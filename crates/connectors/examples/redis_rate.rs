@@ -61,7 +61,7 @@ impl ShardOutput for RowTarget<'_> {
                 *next = (*next + 1) % *partitions;
             }
             Self::Nowhere => {
-                std::hint::black_box(row.key);
+                std::hint::black_box(row.entity_key);
             }
         }
     }
@@ -76,7 +76,10 @@ fn feed_events(pipeline: &Pipeline, rows: usize, users: &[String], out: &mut Row
         let round = i64::from(n) / i64::try_from(users.len()).unwrap_or(i64::MAX);
         let price = f64::from(n % 10_000) / 100.0;
         let fields = [Value::String(user), Value::Double(price)];
-        shard.process_event(&Event { key: user, time: EventTime::from_ms(round * 1_000), fields: &fields }, out);
+        shard.process_event(
+            &Event { entity_key: user, time: EventTime::from_ms(round * 1_000), field_values: &fields },
+            out,
+        );
     }
     shard.finish_input(out);
 }
@@ -119,10 +122,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     redis::cmd("FLUSHALL").exec(&mut client)?;
     let writer = RedisWriter::start(&pipeline, RedisWriterSettings::default(), StopSignal::default())?;
     for partition in 0..partitions {
-        let counts = vec![ViewRowCount { view: "user_features".to_owned(), beginning: EPOCH, rows: 0 }];
+        let counts =
+            vec![ViewRowCount { view: "user_features".to_owned(), beginning_fingerprint: EPOCH, last_row_number: 0 }];
         writer.fence().claim_partition(&PartitionClaim { partition, epoch: EPOCH, row_counts: counts })?;
     }
-    let mut sink = writer.sink();
+    let mut sink = writer.create_sink();
     let (own, server, began) = (own_cpu()?, server_cpu(&mut client)?, Instant::now());
     feed_events(&pipeline, rows, &users, &mut RowTarget::Sink { sink: &mut sink, partitions, next: 0 });
     let ticket = sink.flush()?;
@@ -135,7 +139,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let status = writer.status();
     let written = f64::from(u32::try_from(status.rows_written)?);
     println!("{written} rows in {seconds:.2} s: {:.0} rows/s", written / seconds);
-    println!("{:.0} rows per transaction", written / f64::from(u32::try_from(status.transactions)?));
+    println!("{:.0} rows per transaction", written / f64::from(u32::try_from(status.transaction_count)?));
     println!(
         "CPU per row: {:.2} µs here, {:.2} µs in Redis",
         own.as_secs_f64() * 1e6 / written,

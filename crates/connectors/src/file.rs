@@ -1,4 +1,4 @@
-//! Files: events from JSON lines; rows, late events and dead letters to JSON lines.
+//! Files as source and sink: reads events from JSON lines, and writes rows, late events and dead letters as JSON lines.
 
 mod dead_letters;
 mod rows;

@@ -1,9 +1,11 @@
-//! Kafka: events from a topic as a member of a consumer group, dead letters to a topic, and the Kafka UI's requests.
+//! The Kafka connector: reads events from a topic, writes dead letters to a topic, and serves the Kafka UI.
 //!
-//! Owns: everything that knows librdkafka. Does not own: what records mean.
-//! `source/` reads a worker's records, `group/` is its place in the consumer group, `topic/` asks about the topic,
-//! `produce/` writes, `browse/` serves the Kafka UI; the other files are shared by them.
-//! Why `BaseConsumer` and not the asynchronous ones, and why these client settings: `docs/adr/0006-kafka-client.md`.
+//! Owns: all code that talks to Kafka. Does not own: the meaning of records.
+//! `source/` reads the records of a worker. `group/` is the worker's membership in the consumer group. `topic/` looks
+//! up and monitors the topic. `produce/` writes records. `browse/` serves the Kafka UI. The other files are shared by
+//! all of them.
+//! `docs/adr/0006-kafka-client.md` explains why the clients use `BaseConsumer`, and gives the reasons for their
+//! settings.
 
 mod bounded_close;
 pub mod browse;
@@ -20,7 +22,7 @@ mod topic;
 mod unreadable_batch;
 
 pub use dev_broker::DevBroker;
-pub use group::{GroupMonitor, GroupRefusal};
+pub use group::{GroupRefusal, UnassignedPartitionMonitor};
 pub use produce::{EventProducer, KafkaDeadLetters};
 pub use source::KafkaSource;
-pub use topic::{PartitionGrowth, TopicIdentity, TopicMonitor, wait_for_topic};
+pub use topic::{PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic};

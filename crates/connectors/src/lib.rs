@@ -1,7 +1,7 @@
-//! Everything that knows Kafka, Redis, files or object stores.
+//! Connectors to Kafka, Redis, files and object stores.
 //!
-//! The engine defines what a worker reads from, writes to and keeps its state in. This crate implements these interfaces:
-//! sources of records, sinks of rows, fences, dead letters, and checkpoint stores. It knows nothing of windows and features.
+//! The engine defines the interfaces: sources of records, sinks of rows, fences, dead letters and checkpoint stores.
+//! This crate implements these interfaces and knows nothing of windows and features.
 //! Each module owns the connections, retries and error classification of one system.
 //!
 //! ```text
@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Read first:
-//! - [`redis.rs`](../src/windrow_connectors/redis.rs.html): the way of a row to Redis, and what stays true on it
-//! - [`kafka/source.rs`](../src/windrow_connectors/kafka/source.rs.html): the way of a record from Kafka
+//! - [`redis.rs`](../src/windrow_connectors/redis.rs.html): how a row reaches Redis, and the invariants of the writer
+//! - [`kafka/source.rs`](../src/windrow_connectors/kafka/source.rs.html): how a record arrives from Kafka
 //! - [`object_store.rs`](../src/windrow_connectors/object_store.rs.html): where checkpoints are stored
 
 pub mod file;

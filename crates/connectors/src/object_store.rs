@@ -1,24 +1,25 @@
 //! Object stores for checkpoints: a local directory, S3, Google Cloud Storage, Azure, or this process's memory.
 //!
-//! Owns: how a store's location is written, how each kind of store is opened, what its errors mean, and the runtime that its
-//! calls run on. Does not own: the names of objects and their contents (the engine's checkpoints), retries after a failed
-//! call (its caller).
+//! Owns: the syntax of store locations, opening each kind of store, error classification, and the runtime of the calls.
+//! Does not own: names and contents of objects (the engine's checkpoints), retries of failed calls (the caller).
 //!
 //! Invariants:
-//! 1. An object appears whole or not at all. Of several calls that create one name, exactly one succeeds. Local: a staged
-//!    file gets its name by a hard link. S3: `If-None-Match: *`; the other clouds likewise.
-//! 2. An object that [`CheckpointStore::create`] has created or found survives a crash of the machine: file and directories
-//!    are synced before the call returns.
-//! 3. Every call ends within 30 s; after a timeout its outcome is unknown. Such a write may still take effect *later*, so
-//!    a read that finds nothing does not prove that the object will never exist.
+//! 1. An object appears whole or not at all. Of several calls that create one name, exactly one succeeds. A local store
+//!    publishes a staged file under its name by a hard link. S3 uses `If-None-Match: *`; Google and Azure have
+//!    equivalents.
+//! 2. An object that [`CheckpointStore::create`] has created or found survives a crash of the machine: file and
+//!    directories are synced before the call returns.
+//! 3. Every call ends within 30 s. The outcome of a timed-out call is unknown, and its write may still take effect
+//!    *later*. A read that finds nothing therefore does not prove that the object will never exist.
 //! 4. No message holds a secret: URLs are rendered without user, password and query.
 //!
-//! After a crash: a killed process may leave staged files (`NAME#1`) in a local directory. They are in no list and have no
-//! valid name. [`CheckpointStore::delete`] removes those older than an hour from every folder in which it deletes.
+//! After a crash: staged files (`NAME#1`) of a killed process may remain in a local directory. No list contains them,
+//! and no valid object name equals theirs. [`CheckpointStore::delete`] removes staged files older than an hour from
+//! every folder in which it deletes.
 //!
-//! Why a runtime: the interface is blocking and is called from plain threads, but the `object_store` crate is asynchronous.
+//! Why a runtime: the interface blocks and is called from plain threads, but the `object_store` crate is asynchronous.
 //! One thread polls the sockets of all stores, and each call blocks the thread that made it. A call from within another
-//! runtime would panic.
+//! runtime panics.
 
 mod cloud;
 mod fault;
@@ -38,56 +39,63 @@ use windrow_engine::{CheckpointStore, CheckpointStoreOpener, StoreFault};
 use self::io::StoreRuntime;
 use self::local::LocalStore;
 use self::place::StorePlace;
-use self::remote::RemoteStore;
+use self::remote::CloudOrMemoryStore;
 
 /// Opens object stores: `file:PATH` or a path, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, and
-/// `memory:` (gone with this value).
+/// `memory:`. A `memory:` store loses its objects when this value is dropped.
 ///
-/// A path is relative to the working directory, and the first write creates its directory. Credentials and endpoints of
-/// the clouds come from the environment variables that the `object_store` crate reads: `AWS_ACCESS_KEY_ID`,
-/// `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, …, `GOOGLE_SERVICE_ACCOUNT`, …, `AZURE_STORAGE_ACCOUNT_NAME`, ….
-pub struct ObjectStores {
-    io: Arc<StoreRuntime>,
-    memory: Arc<InMemory>,
-    /// May hold secrets.
-    settings: Vec<(String, String)>,
+/// A path is relative to the working directory. The first write creates the directory. Credentials and endpoints of the
+/// clouds come from environment variables that the `object_store` crate reads. Examples are `AWS_ACCESS_KEY_ID`,
+/// `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, `GOOGLE_SERVICE_ACCOUNT` and `AZURE_STORAGE_ACCOUNT_NAME`.
+pub struct ObjectStoreOpener {
+    runtime: Arc<StoreRuntime>,
+    memory_store: Arc<InMemory>,
+    /// The settings that override the environment. They may hold secrets.
+    setting_overrides: Vec<(String, String)>,
 }
 
-impl ObjectStores {
-    /// Starts the runtime.
+impl ObjectStoreOpener {
+    /// Starts the runtime of all stores.
     ///
     /// # Errors
-    /// When its thread cannot be started.
+    /// When the thread of the runtime cannot be started.
     pub fn new() -> Result<Self, StoreFault> {
-        // The HTTP client panics without a default provider. An error means that one is installed already.
+        // The HTTP client panics without a default crypto provider. An error means that a provider is already
+        // installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Self { io: Arc::new(StoreRuntime::start()?), memory: Arc::new(InMemory::new()), settings: Vec::new() })
+        Ok(Self {
+            runtime: Arc::new(StoreRuntime::start()?),
+            memory_store: Arc::new(InMemory::new()),
+            setting_overrides: Vec::new(),
+        })
     }
 
-    /// Adds settings under the names of environment variables. They override the environment.
+    /// Adds settings, named like environment variables. A setting overrides the variable of the same name.
     #[must_use]
     pub fn with_settings(mut self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
-        self.settings.extend(settings);
+        self.setting_overrides.extend(settings);
         self
     }
 }
 
-impl fmt::Debug for ObjectStores {
+impl fmt::Debug for ObjectStoreOpener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObjectStores").finish_non_exhaustive()
     }
 }
 
-impl CheckpointStoreOpener for ObjectStores {
+impl CheckpointStoreOpener for ObjectStoreOpener {
     fn open(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault> {
-        let io = Arc::clone(&self.io);
+        let io = Arc::clone(&self.runtime);
         let place = StorePlace::parse(place)?;
         let shown = place.to_string();
         Ok(match place {
             StorePlace::Local(path) => Arc::new(LocalStore::new(io, path)),
-            StorePlace::Memory => Arc::new(RemoteStore::new(io, Arc::<InMemory>::clone(&self.memory), shown)),
+            StorePlace::Memory => {
+                Arc::new(CloudOrMemoryStore::new(io, Arc::<InMemory>::clone(&self.memory_store), shown))
+            }
             StorePlace::Cloud(bucket) => {
-                Arc::new(RemoteStore::new(io, cloud::open_bucket(&bucket, &self.settings)?, shown))
+                Arc::new(CloudOrMemoryStore::new(io, cloud::open_bucket(&bucket, &self.setting_overrides)?, shown))
             }
         })
     }

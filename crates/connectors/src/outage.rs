@@ -1,7 +1,7 @@
-//! Whether something that the job depends on (Redis, Kafka, the checkpoint store) answers.
+//! Outages of the systems that a job depends on: Redis, Kafka and the checkpoint store.
 //!
-//! Owns: since when it has not answered and why, and when a log line about that is due. Does not own: finding out, and
-//! the wording of the log lines.
+//! Owns: the start and the latest reason of an outage, and the time of its next log line. Does not own: the detection
+//! of failures, and the wording of the log lines.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,86 +9,92 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use windrow_engine::{Clock, SystemClock};
 
-/// Between two log lines about the same outage.
+/// The time between two log lines about the same outage.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// An outage that is not over.
+/// An outage that has not ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DependencyOutage {
-    /// When it began, in epoch milliseconds of the wall clock.
-    pub since_ms: i64,
-    /// How long it has lasted.
+    /// The start of the outage, in epoch milliseconds of the wall clock.
+    pub began_at_ms: i64,
+    /// The time since the start of the outage.
     pub duration: Duration,
-    /// The latest reason.
-    pub reason: String,
+    /// The reason of the latest failed attempt.
+    pub latest_reason: String,
 }
 
-/// A log line that is due about an outage.
+/// The kind of log line that is due about an outage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OutageNotice {
-    /// The outage has just begun.
+    /// The outage began with this failed attempt.
     Began,
-    /// The outage has lasted this long, and the last log line is old.
+    /// The outage has lasted for this time, and the last log line is at least 30 s old.
     Continues(Duration),
 }
 
-/// Tracks the outages of one dependency.
+/// Tracks the outages of one system that the job depends on.
 #[derive(Default, Debug)]
 pub struct OutageTracker {
-    ongoing: Option<OngoingOutage>,
+    ongoing_outage: Option<OngoingOutage>,
 }
 
 #[derive(Debug)]
 struct OngoingOutage {
-    since_ms: i64,
-    began: Instant,
-    last_notice: Instant,
-    reason: String,
+    began_at_ms: i64,
+    began_instant: Instant,
+    last_notice_at: Instant,
+    latest_reason: String,
 }
 
 impl OutageTracker {
-    /// Records an attempt that failed because of `reason`. Returns the log line that is due: at the first failure, and
-    /// every 30 s while the outage lasts.
+    /// Records an attempt that failed because of `reason`. Returns the log line that is due: one at the first failure,
+    /// then one every 30 s.
     pub fn record_failure(&mut self, reason: &str) -> Option<OutageNotice> {
         let now = Instant::now();
-        match &mut self.ongoing {
+        match &mut self.ongoing_outage {
             None => {
                 let (since_ms, reason) = (SystemClock::start().wall_now_ms(), reason.to_owned());
-                self.ongoing = Some(OngoingOutage { since_ms, began: now, last_notice: now, reason });
+                self.ongoing_outage = Some(OngoingOutage {
+                    began_at_ms: since_ms,
+                    began_instant: now,
+                    last_notice_at: now,
+                    latest_reason: reason,
+                });
                 Some(OutageNotice::Began)
             }
             Some(ongoing) => {
-                if ongoing.reason != reason {
-                    reason.clone_into(&mut ongoing.reason);
+                if ongoing.latest_reason != reason {
+                    reason.clone_into(&mut ongoing.latest_reason);
                 }
-                if now - ongoing.last_notice < LOG_INTERVAL {
+                if now - ongoing.last_notice_at < LOG_INTERVAL {
                     return None;
                 }
-                ongoing.last_notice = now;
-                Some(OutageNotice::Continues(now - ongoing.began))
+                ongoing.last_notice_at = now;
+                Some(OutageNotice::Continues(now - ongoing.began_instant))
             }
         }
     }
 
-    /// Records a successful attempt. Returns how long the outage that it ends has lasted.
+    /// Records a successful attempt. Returns the duration of the outage that ends with this attempt.
     pub fn record_success(&mut self) -> Option<Duration> {
-        self.ongoing.as_ref()?; // called for every record
-        Some(self.ongoing.take()?.began.elapsed())
+        self.ongoing_outage.as_ref()?; // called for every record
+        Some(self.ongoing_outage.take()?.began_instant.elapsed())
     }
 
-    /// Returns the outage that is not over.
+    /// Returns the outage that has not ended; `None` while the system answers.
     #[must_use]
-    pub fn outage(&self) -> Option<DependencyOutage> {
-        let OngoingOutage { since_ms, began, reason, .. } = self.ongoing.as_ref()?;
-        Some(DependencyOutage { since_ms: *since_ms, duration: began.elapsed(), reason: reason.clone() })
+    pub fn ongoing_outage(&self) -> Option<DependencyOutage> {
+        let OngoingOutage { began_at_ms: since_ms, began_instant: began, latest_reason: reason, .. } =
+            self.ongoing_outage.as_ref()?;
+        Some(DependencyOutage { began_at_ms: *since_ms, duration: began.elapsed(), latest_reason: reason.clone() })
     }
 }
 
-/// An [`OutageTracker`] that is shared: clones show the same dependency.
+/// A shared [`OutageTracker`]. All clones refer to the same system.
 #[derive(Clone, Debug, Default)]
-pub struct Reachability(Arc<Mutex<OutageTracker>>);
+pub struct SharedOutageTracker(Arc<Mutex<OutageTracker>>);
 
-impl Reachability {
+impl SharedOutageTracker {
     /// Records an attempt that failed because of `reason`.
     pub fn mark_unreachable(&self, reason: &str) {
         self.0.lock().record_failure(reason);
@@ -99,10 +105,10 @@ impl Reachability {
         self.0.lock().record_success();
     }
 
-    /// Returns the outage that is not over; `None` while the dependency answers.
+    /// Returns the outage that has not ended; `None` while the system answers.
     #[must_use]
-    pub fn outage(&self) -> Option<DependencyOutage> {
-        self.0.lock().outage()
+    pub fn ongoing_outage(&self) -> Option<DependencyOutage> {
+        self.0.lock().ongoing_outage()
     }
 }
 
@@ -113,12 +119,12 @@ mod tests {
     #[test]
     fn an_outage_is_logged_when_it_begins_and_remembers_the_latest_reason() {
         let mut tracker = OutageTracker::default();
-        assert_eq!((tracker.record_success(), tracker.outage()), (None, None));
+        assert_eq!((tracker.record_success(), tracker.ongoing_outage()), (None, None));
         assert_eq!(tracker.record_failure("refused"), Some(OutageNotice::Began));
         assert_eq!(tracker.record_failure("no answer in time"), None);
-        assert_eq!(tracker.outage().expect("not over").reason, "no answer in time");
+        assert_eq!(tracker.ongoing_outage().expect("not over").latest_reason, "no answer in time");
         assert!(tracker.record_success().is_some());
-        assert_eq!((tracker.record_success(), tracker.outage()), (None, None));
+        assert_eq!((tracker.record_success(), tracker.ongoing_outage()), (None, None));
         assert_eq!(tracker.record_failure("refused"), Some(OutageNotice::Began));
     }
 }

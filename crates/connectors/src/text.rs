@@ -1,8 +1,8 @@
-//! Values as text, in the one form that files and Redis share.
+//! The text form of values, shared by files and Redis.
 
-/// Appends a double in its shortest form that parses to the same double: `29.99`, `0.0`, `1e+300`. Values that are not
-/// finite are spelled as in Java.
-pub(crate) fn write_double(out: &mut Vec<u8>, number: f64) {
+/// Appends the shortest text that parses to the same double: `29.99`, `0.0`, `1e+300`. NaN and the infinities are
+/// spelled as in Java.
+pub(crate) fn append_double_text(out: &mut Vec<u8>, number: f64) {
     let text = if number.is_nan() {
         "NaN"
     } else if number.is_infinite() {
@@ -15,12 +15,12 @@ pub(crate) fn write_double(out: &mut Vec<u8>, number: f64) {
 }
 
 /// Appends an integer in decimal.
-pub(crate) fn write_integer(out: &mut Vec<u8>, number: i64) {
+pub(crate) fn append_decimal_integer(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Appends a JSON string, quoted and escaped.
-pub(crate) fn write_json_string(out: &mut Vec<u8>, text: &str) {
+/// Appends `text` as a JSON string, quoted and escaped.
+pub(crate) fn append_json_string(out: &mut Vec<u8>, text: &str) {
     let start = out.len();
     if serde_json::to_writer(&mut *out, text).is_err() {
         out.truncate(start); // writing text to memory does not fail
@@ -35,7 +35,7 @@ mod tests {
     fn doubles_keep_their_shortest_exact_form() {
         let shown = |number| {
             let mut out = Vec::new();
-            write_double(&mut out, number);
+            append_double_text(&mut out, number);
             String::from_utf8(out).expect("digits are UTF-8")
         };
         for (number, text) in [

@@ -1,13 +1,14 @@
-//! Accumulators: how a view's features are folded event by event, merged pane by pane, and read as a row.
+//! Accumulators: they fold events into the features of a view, merge panes, and give the values of a row.
 //!
-//! Owns: the layout of accumulators and their arithmetic. Does not own: which events meet (panes and sessions decide).
-//! Invariants: (1) all-zero words and [`VariableAccumulator::Empty`] are the empty accumulator; (2) the first word of every
-//! fixed-size accumulator counts the values folded into it, so it is NULL where that word is zero; (3) merging is
-//! associative. Merging older and newer state in time order gives the value that folding the events in that order would
-//! give, up to the rounding of floating-point sums.
+//! Owns: the layout of accumulators and their arithmetic. Does not own: the choice of the events that share an
+//! accumulator (panes and sessions).
+//! Invariants: (1) all-zero words and [`VariableAccumulator::Empty`] are the empty accumulator; (2) the first word of a
+//! fixed-size accumulator counts the folded values, and a count of zero means NULL; (3) merging is associative. Merging
+//! older and newer state in time order gives the same value as folding the events in that order. Only floating-point
+//! sums can differ, by their rounding.
 //! Why this way: one flat array of words per entity and view takes a quarter of the memory of a tree of boxed
-//! accumulators. It is cleared and copied with `memcpy`, and is its own snapshot format. Only text and sketches, whose
-//! size varies, lie outside it.
+//! accumulators. The array is cleared and copied in one step, and a snapshot stores its words in their order. Only text
+//! and sketches, whose size varies, are stored outside the array.
 
 mod fixed_size;
 mod variable_size;
@@ -21,114 +22,134 @@ use crate::view::{Aggregate, Feature};
 use fixed_size::FixedSizeAggregator;
 use variable_size::VariableSizeAggregator;
 
-/// The accumulators of one pane or session, for writing.
+/// Write access to the accumulators of one pane or session.
 pub(crate) struct RowAccumulatorsMut<'a> {
-    pub(crate) words: &'a mut [u64],
-    pub(crate) variable: &'a mut [VariableAccumulator],
+    pub(crate) fixed_size_words: &'a mut [u64],
+    pub(crate) variable_accumulators: &'a mut [VariableAccumulator],
 }
 
-/// The accumulators of one pane or session, for reading.
+/// Read access to the accumulators of one pane or session.
 #[derive(Clone, Copy)]
 pub(crate) struct RowAccumulators<'a> {
-    pub(crate) words: &'a [u64],
-    pub(crate) variable: &'a [VariableAccumulator],
+    pub(crate) fixed_size_words: &'a [u64],
+    pub(crate) variable_accumulators: &'a [VariableAccumulator],
 }
 
-/// All features of a view, compiled for folding.
+/// The compiled features of a view. They fold events into rows, and give the value of each feature.
 #[derive(Debug)]
 pub(crate) struct FeatureAggregators {
-    features: Box<[FeatureAggregator]>,
-    word_count: usize,
-    variable_count: usize,
+    feature_aggregators: Box<[FeatureAggregator]>,
+    fixed_size_word_count: usize,
+    variable_accumulator_count: usize,
 }
 
-/// One feature, compiled.
+/// One compiled feature.
 #[derive(Debug)]
 struct FeatureAggregator {
     condition: Option<Condition>,
-    default: Option<Literal>,
+    default_value: Option<Literal>,
     aggregator: PlacedAggregator,
 }
 
-/// What happens to a feature's accumulator, and where the accumulator lies in its row.
+/// The aggregator of a feature, and the position of the feature's accumulator in a row.
 #[derive(Debug)]
 enum PlacedAggregator {
-    /// In the words from index `at`.
-    FixedSize { fold: FixedSizeAggregator, at: usize },
-    /// In the variable accumulator at index `at`.
-    VariableSize { fold: VariableSizeAggregator, at: usize },
+    /// Folds into the words from `word_index` on.
+    FixedSize { aggregator: FixedSizeAggregator, word_index: usize },
+    /// Folds into the variable accumulator at `accumulator_index`.
+    VariableSize { aggregator: VariableSizeAggregator, accumulator_index: usize },
 }
 
 impl FeatureAggregators {
     pub(crate) fn new(features: &[Feature], schema: &EventSchema) -> Self {
-        let (mut word_count, mut variable_count) = (0, 0);
-        let features = features
+        let (mut fixed_size_word_count, mut variable_accumulator_count) = (0, 0);
+        let feature_aggregators = features
             .iter()
             .map(|feature| {
                 let aggregator = match compile_aggregate(feature.aggregate, schema) {
                     CompiledAggregate::FixedSize(fold) => {
-                        let at = word_count;
-                        word_count += fold.word_count();
-                        PlacedAggregator::FixedSize { fold, at }
+                        let at = fixed_size_word_count;
+                        fixed_size_word_count += fold.word_count();
+                        PlacedAggregator::FixedSize { aggregator: fold, word_index: at }
                     }
                     CompiledAggregate::VariableSize(fold) => {
-                        variable_count += 1;
-                        PlacedAggregator::VariableSize { fold, at: variable_count - 1 }
+                        variable_accumulator_count += 1;
+                        PlacedAggregator::VariableSize {
+                            aggregator: fold,
+                            accumulator_index: variable_accumulator_count - 1,
+                        }
                     }
                 };
-                FeatureAggregator { condition: feature.condition.clone(), default: feature.default.clone(), aggregator }
+                FeatureAggregator {
+                    condition: feature.condition.clone(),
+                    default_value: feature.default_value.clone(),
+                    aggregator,
+                }
             })
             .collect();
-        Self { features, word_count, variable_count }
+        Self { feature_aggregators, fixed_size_word_count, variable_accumulator_count }
     }
 
     /// Returns the number of words of one pane or session.
-    pub(crate) fn word_count(&self) -> usize {
-        self.word_count
+    pub(crate) fn fixed_size_word_count(&self) -> usize {
+        self.fixed_size_word_count
     }
 
     /// Returns the number of variable accumulators of one pane or session.
-    pub(crate) fn variable_count(&self) -> usize {
-        self.variable_count
+    pub(crate) fn variable_accumulator_count(&self) -> usize {
+        self.variable_accumulator_count
     }
 
     pub(crate) fn feature_count(&self) -> usize {
-        self.features.len()
+        self.feature_aggregators.len()
     }
 
     /// Folds one event into `row`.
     pub(crate) fn fold_event(&self, row: &mut RowAccumulatorsMut<'_>, event: &Event<'_>) {
-        for feature in &self.features {
-            if feature.condition.as_ref().is_some_and(|condition| !condition.matches(event.fields)) {
+        for feature in &self.feature_aggregators {
+            if feature.condition.as_ref().is_some_and(|condition| !condition.matches(event.field_values)) {
                 continue;
             }
             match &feature.aggregator {
-                PlacedAggregator::FixedSize { fold, at } => fold.fold(&mut row.words[*at..], event),
-                PlacedAggregator::VariableSize { fold, at } => fold.fold(&mut row.variable[*at], event),
-            }
-        }
-    }
-
-    /// Adds the accumulators of `newer` (a later pane, or the later of two sessions) to `row`.
-    pub(crate) fn merge_newer(&self, row: &mut RowAccumulatorsMut<'_>, newer: RowAccumulators<'_>) {
-        for feature in &self.features {
-            match &feature.aggregator {
-                PlacedAggregator::FixedSize { fold, at } => fold.merge(&mut row.words[*at..], &newer.words[*at..]),
-                PlacedAggregator::VariableSize { fold, at } => {
-                    fold.merge(&mut row.variable[*at], &newer.variable[*at]);
+                PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
+                    fold.fold_event(&mut row.fixed_size_words[*at..], event);
+                }
+                PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
+                    fold.fold_event(&mut row.variable_accumulators[*at], event);
                 }
             }
         }
     }
 
-    /// Returns the value of feature `index`, or its default where the value is NULL.
+    /// Merges the accumulators of `newer` (a later pane, or the later of two sessions) into `row`.
+    pub(crate) fn merge_newer_row(&self, row: &mut RowAccumulatorsMut<'_>, newer: RowAccumulators<'_>) {
+        for feature in &self.feature_aggregators {
+            match &feature.aggregator {
+                PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
+                    fold.merge_newer_words(&mut row.fixed_size_words[*at..], &newer.fixed_size_words[*at..]);
+                }
+                PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
+                    fold.merge_newer_accumulator(
+                        &mut row.variable_accumulators[*at],
+                        &newer.variable_accumulators[*at],
+                    );
+                }
+            }
+        }
+    }
+
+    /// Returns the value of feature `index`, or the feature's default where the value is NULL.
     pub(crate) fn feature_value<'a>(&'a self, index: usize, row: RowAccumulators<'a>) -> Value<'a> {
-        let feature = &self.features[index];
+        let feature = &self.feature_aggregators[index];
         let value = match &feature.aggregator {
-            PlacedAggregator::FixedSize { fold, at } => fold.value(&row.words[*at..]),
-            PlacedAggregator::VariableSize { fold, at } => fold.value(&row.variable[*at]),
+            PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
+                fold.compute_value(&row.fixed_size_words[*at..])
+            }
+            PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
+                fold.compute_value(&row.variable_accumulators[*at])
+            }
         };
-        match (value, &feature.default) {
+        match (value, &feature.default_value) {
             (Value::Null, Some(default)) => default.as_value(),
             (value, _) => value,
         }
@@ -161,7 +182,9 @@ fn compile_aggregate(aggregate: Aggregate, schema: &EventSchema) -> CompiledAggr
         Aggregate::Max(field) => by_type(field, FixedSizeAggregator::Max, VariableSizeAggregator::Max),
         Aggregate::First(field) => by_type(field, FixedSizeAggregator::First, VariableSizeAggregator::First),
         Aggregate::Last(field) => by_type(field, FixedSizeAggregator::Last, VariableSizeAggregator::Last),
-        Aggregate::CountDistinct(field) => CompiledAggregate::VariableSize(VariableSizeAggregator::Distinct(field)),
+        Aggregate::CountDistinct(field) => {
+            CompiledAggregate::VariableSize(VariableSizeAggregator::CountDistinct(field))
+        }
         Aggregate::Duration(unit) => CompiledAggregate::FixedSize(FixedSizeAggregator::Duration(unit)),
     }
 }

@@ -1,7 +1,7 @@
-//! `where` conditions, compiled: a small tree evaluated once per event and feature.
+//! `where` conditions, compiled to a small tree that is evaluated once per event and feature.
 //!
-//! Owns: SQL's three-valued logic over an event's fields. Does not own: SQL text. The spec crate parses and type-checks it,
-//! so both sides of every comparison have comparable types here.
+//! Owns: SQL's three-valued logic over an event's fields. Does not own: SQL text. The spec crate parses the text and
+//! checks its types, so both sides of every comparison are comparable here.
 
 use std::cmp::Ordering;
 
@@ -26,7 +26,7 @@ pub enum ComparisonOperator {
 }
 
 impl ComparisonOperator {
-    fn accepts(self, ordering: Ordering) -> bool {
+    fn accepts_ordering(self, ordering: Ordering) -> bool {
         match self {
             Self::Equal => ordering.is_eq(),
             Self::NotEqual => ordering.is_ne(),
@@ -48,7 +48,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    fn value<'a>(&'a self, fields: &[Value<'a>]) -> Value<'a> {
+    fn resolve_value<'a>(&'a self, fields: &[Value<'a>]) -> Value<'a> {
         match self {
             Self::Field(id) => fields[id.0],
             Self::Literal(literal) => literal.as_ref().map_or(Value::Null, Literal::as_value),
@@ -65,13 +65,13 @@ pub enum Condition {
     In(Operand, Vec<Operand>),
     /// `operand IS NULL`; never unknown.
     IsNull(Operand),
-    /// A boolean field or constant on its own.
+    /// A boolean field or constant that stands alone.
     IsTrue(Operand),
-    /// Both sides.
+    /// True when both conditions are true.
     And(Box<Condition>, Box<Condition>),
-    /// At least one side.
+    /// True when at least one condition is true.
     Or(Box<Condition>, Box<Condition>),
-    /// The opposite; unknown stays unknown.
+    /// The opposite of a condition; unknown stays unknown.
     Not(Box<Condition>),
 }
 
@@ -79,20 +79,21 @@ impl Condition {
     /// Returns whether the condition is true for an event with these `fields`. SQL's "unknown" is not true.
     #[must_use]
     pub fn matches(&self, fields: &[Value<'_>]) -> bool {
-        self.evaluate(fields) == Some(true)
+        self.evaluate_three_valued(fields) == Some(true)
     }
 
     /// Returns one of SQL's three truth values: `None` is "unknown".
-    fn evaluate(&self, fields: &[Value<'_>]) -> Option<bool> {
+    fn evaluate_three_valued(&self, fields: &[Value<'_>]) -> Option<bool> {
         match self {
             Self::Compare(left, comparison, right) => {
-                compare_values(left.value(fields), right.value(fields)).map(|ordering| comparison.accepts(ordering))
+                compare_values(left.resolve_value(fields), right.resolve_value(fields))
+                    .map(|ordering| comparison.accepts_ordering(ordering))
             }
             Self::In(operand, list) => {
-                let value = operand.value(fields);
+                let value = operand.resolve_value(fields);
                 let mut unknown = false;
                 for candidate in list {
-                    match compare_values(value, candidate.value(fields)) {
+                    match compare_values(value, candidate.resolve_value(fields)) {
                         Some(Ordering::Equal) => return Some(true),
                         Some(_) => {}
                         None => unknown = true,
@@ -100,27 +101,27 @@ impl Condition {
                 }
                 if unknown { None } else { Some(false) }
             }
-            Self::IsNull(operand) => Some(operand.value(fields) == Value::Null),
-            Self::IsTrue(operand) => match operand.value(fields) {
+            Self::IsNull(operand) => Some(operand.resolve_value(fields) == Value::Null),
+            Self::IsTrue(operand) => match operand.resolve_value(fields) {
                 Value::Boolean(truth) => Some(truth),
                 _ => None,
             },
-            Self::And(left, right) => match left.evaluate(fields) {
+            Self::And(left, right) => match left.evaluate_three_valued(fields) {
                 Some(false) => Some(false),
-                Some(true) => right.evaluate(fields),
-                None => right.evaluate(fields).filter(|truth| !truth),
+                Some(true) => right.evaluate_three_valued(fields),
+                None => right.evaluate_three_valued(fields).filter(|truth| !truth),
             },
-            Self::Or(left, right) => match left.evaluate(fields) {
+            Self::Or(left, right) => match left.evaluate_three_valued(fields) {
                 Some(true) => Some(true),
-                Some(false) => right.evaluate(fields),
-                None => right.evaluate(fields).filter(|truth| *truth),
+                Some(false) => right.evaluate_three_valued(fields),
+                None => right.evaluate_three_valued(fields).filter(|truth| *truth),
             },
-            Self::Not(inner) => inner.evaluate(fields).map(|truth| !truth),
+            Self::Not(inner) => inner.evaluate_three_valued(fields).map(|truth| !truth),
         }
     }
 }
 
-/// Compares two values; `None` where SQL says "unknown".
+/// Compares two values. Returns `None` where SQL says "unknown".
 pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
         (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
@@ -133,7 +134,7 @@ pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Orderi
     }
 }
 
-/// Compares exactly, also where no `double` equals the `long` (beyond 2⁵³).
+/// Compares a `long` with a `double` exactly, also beyond 2⁵³, where some longs equal no `double`.
 #[allow(clippy::cast_possible_truncation)] // the range is checked first
 fn compare_long_double(long: i64, double: f64) -> Option<Ordering> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;

@@ -1,7 +1,7 @@
-//! Views as text: what pages show, and what a view's stored state is recognised by.
+//! Texts that describe views. Pages show these texts, and a restart recognises the stored state of a view by its text.
 //!
-//! Invariant: the text of a view never changes. A restart keeps state only where the view's [`FeatureView::definition`] is
-//! identical, so a reworded definition would lose that state. A test holds the texts.
+//! Invariant: the text of a view never changes. A restart keeps state only where the view's [`FeatureView::definition`]
+//! is identical, so a reworded definition loses that state. A test compares the texts with stored ones.
 
 use crate::condition::{ComparisonOperator, Condition, Operand};
 use crate::event::{EventSchema, FieldId};
@@ -9,8 +9,9 @@ use crate::value::Literal;
 use crate::view::{Aggregate, DurationUnit, FeatureView, WindowKind};
 
 impl FeatureView {
-    /// Returns everything that the view's state depends on: entity key, window, and every feature's name, aggregate with
-    /// the type of its field, and condition. The view's own name, defaults and sink settings are not part of it.
+    /// Describes everything that the view's state depends on: the entity key, the window, and the features. A feature
+    /// is described by its name, its aggregate with the type of its field, and its condition. The view's own name,
+    /// defaults and sink settings are left out.
     #[must_use]
     pub fn definition(&self, schema: &EventSchema) -> String {
         let window = match self.window {
@@ -18,24 +19,24 @@ impl FeatureView {
             WindowKind::Session { gap_ms } => format!("session({gap_ms})"),
         };
         let features = self.features.iter().map(|feature| {
-            let aggregate = feature.aggregate.describe(schema);
+            let aggregate = feature.aggregate.describe_as_sql(schema);
             let field_type = feature
                 .aggregate
-                .field()
+                .input_field()
                 .map(|field| format!("{} ", schema.field_type(field).name()))
                 .unwrap_or_default();
             let condition = feature.condition.as_ref().map(|condition| format!(" where {}", condition.to_sql(schema)));
             format!("{}: {field_type}{aggregate}{}", feature.name, condition.unwrap_or_default())
         });
         let features: Vec<_> = features.collect();
-        format!("{window} of {} [{}]", quote_identifier(schema.key_name()), features.join("; "))
+        format!("{window} of {} [{}]", quote_identifier(schema.entity_key_name()), features.join("; "))
     }
 }
 
 impl Aggregate {
-    /// Returns the aggregate as SQL would call it: `count(*)`, `avg(price)`, `duration in seconds`.
+    /// Returns the aggregate in the notation of SQL: `count(*)`, `avg(price)`, `duration in seconds`.
     #[must_use]
-    pub fn describe(self, schema: &EventSchema) -> String {
+    pub fn describe_as_sql(self, schema: &EventSchema) -> String {
         let call = |aggregate: &str, field: FieldId| {
             format!("{aggregate}({})", quote_identifier(&schema.fields()[field.0].name))
         };
@@ -55,8 +56,8 @@ impl Aggregate {
         }
     }
 
-    /// Returns the field that the aggregate reads.
-    const fn field(self) -> Option<FieldId> {
+    /// Returns the field that the aggregate reads, or `None` where it reads no field.
+    const fn input_field(self) -> Option<FieldId> {
         match self {
             Self::Count | Self::Duration(_) => None,
             Self::CountField(field)

@@ -1,4 +1,4 @@
-//! Slots: small numbers by which every table of a shard finds an entity's state.
+//! Slots: the indexes under which the tables of a shard store an entity's state.
 
 /// The index of an entity's state in every table of a shard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -11,7 +11,7 @@ impl EntitySlot {
 
     /// Returns the slot at `index` of a table.
     #[allow(clippy::cast_possible_truncation)] // 2³² entities do not fit in memory
-    pub(crate) const fn at(index: usize) -> Self {
+    pub(crate) const fn from_index(index: usize) -> Self {
         Self(index as u32)
     }
 }

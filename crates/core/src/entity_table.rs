@@ -1,10 +1,10 @@
-//! The entities that a shard holds state for: from key to slot and back.
+//! The entities that a shard holds state for. The table finds the slot of a key, and the key of a slot.
 //!
-//! Owns: which entity has which slot, the entities' keys, and when a slot is free again. Does not own: the views' state.
-//! Invariants: (1) a slot is in use exactly while some view holds state for it; (2) the lowest free slot is assigned first,
-//! so the slot depends on the events alone, also after a restore; all iteration is over slots, never over the hash table,
-//! so no hash order can reach a result; (3) the caller supplies the key of the hash, so keys that were built to collide do
-//! not (fault row 22).
+//! Owns: the slot of each entity, the entities' keys, and the release of unused slots. Does not own: the views' state.
+//! Invariants: (1) a slot is in use exactly while some view holds state for it; (2) the lowest free slot is assigned
+//! first, so slots depend on the events alone, also after a restore. All iteration is over slots and never over the
+//! hash table, so no result depends on the order of hashes. (3) The caller supplies a random hash key, so an attacker
+//! cannot build entity keys that collide (fault row 22).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,7 +17,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::entity_slot::EntitySlot;
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_bytes};
-use crate::snapshot::slots::{DerivedState, RestorePermit, SlotRecords, SlotState, SnapshotSlots};
+use crate::snapshot::slots::{DerivedState, RestorePermit, SlotRecordBlock, SlotState, SnapshotSlots};
 
 #[derive(Debug, Default)]
 pub(crate) struct EntityEntry {
@@ -53,30 +53,30 @@ impl DerivedState for EntityEntry {
     /// The number of views that hold state for the entity.
     type Derived = u32;
 
-    fn derived_mut(&mut self) -> &mut u32 {
+    fn derived_state_mut(&mut self) -> &mut u32 {
         &mut self.view_count
     }
 }
 
-/// The key under which entity keys are hashed: any 128 bits, best drawn at random once per process. It decides where keys
-/// lie in memory, and never changes a result.
-pub type HashKey = [u8; 16];
+/// The key of the hash function for entity keys: 128 bits, best drawn at random once per process. It decides where
+/// entity keys are stored in memory, and never changes a result.
+pub type SipHashKey = [u8; 16];
 
 #[derive(Debug)]
 pub(crate) struct EntityTable {
     slots_by_key: HashTable<EntitySlot>,
-    pub(crate) slots: SnapshotSlots<EntityEntry>,
+    pub(crate) entities_by_slot: SnapshotSlots<EntityEntry>,
     free_slots: BinaryHeap<Reverse<EntitySlot>>,
-    hash_key: HashKey,
-    /// During a restore: the slots whose key is loaded.
+    hash_key: SipHashKey,
+    /// The slots whose key has been loaded. The set is empty except during a restore.
     loaded_slots: FixedBitSet,
 }
 
 impl EntityTable {
-    pub(crate) fn new(hash_key: HashKey) -> Self {
+    pub(crate) fn new(hash_key: SipHashKey) -> Self {
         Self {
             slots_by_key: HashTable::new(),
-            slots: SnapshotSlots::default(),
+            entities_by_slot: SnapshotSlots::default(),
             free_slots: BinaryHeap::new(),
             hash_key,
             loaded_slots: FixedBitSet::new(),
@@ -88,14 +88,14 @@ impl EntityTable {
         self.slots_by_key.len()
     }
 
-    pub(crate) fn key(&self, slot: EntitySlot) -> &str {
-        self.slots[slot].key()
+    pub(crate) fn entity_key(&self, slot: EntitySlot) -> &str {
+        self.entities_by_slot[slot].key()
     }
 
-    /// Returns the slot of `key`, and assigns one where it has none. Unless a view then takes the slot, the caller must call
-    /// [`Self::release_if_unused`].
+    /// Returns the slot of `key`, and assigns one if `key` has none. Unless a view then uses the slot, the caller must
+    /// call [`Self::release_if_unused`].
     pub(crate) fn find_or_assign_slot(&mut self, key: &str) -> EntitySlot {
-        let (slots, hash_key) = (&self.slots, &self.hash_key);
+        let (slots, hash_key) = (&self.entities_by_slot, &self.hash_key);
         let entry = self.slots_by_key.entry(
             hash_entity_key(hash_key, key),
             |slot| *slots[*slot].key() == *key,
@@ -104,63 +104,63 @@ impl EntityTable {
         match entry {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
-                let next_slot = EntitySlot::at(self.slots.len());
+                let next_slot = EntitySlot::from_index(self.entities_by_slot.len());
                 let slot = self.free_slots.pop().map_or(next_slot, |Reverse(slot)| slot);
                 entry.insert(slot);
-                self.slots.grow_to(slot);
-                self.slots.change(slot, &()).key = Some(key.into());
+                self.entities_by_slot.grow_to_include(slot);
+                self.entities_by_slot.open_for_change(slot, &()).key = Some(key.into());
                 slot
             }
         }
     }
 
-    /// Notes that one more view holds state for `slot`.
-    pub(crate) fn add_view(&mut self, slot: EntitySlot) {
-        *self.slots.derived_mut(slot) += 1;
+    /// Records that one more view holds state for `slot`.
+    pub(crate) fn increment_view_count(&mut self, slot: EntitySlot) {
+        *self.entities_by_slot.derived_state_mut(slot) += 1;
     }
 
-    /// Notes that a view no longer holds state for `slot`.
-    pub(crate) fn remove_view(&mut self, slot: EntitySlot) {
-        *self.slots.derived_mut(slot) -= 1;
+    /// Records that a view no longer holds state for `slot`, and frees the slot if no other view does.
+    pub(crate) fn decrement_view_count(&mut self, slot: EntitySlot) {
+        *self.entities_by_slot.derived_state_mut(slot) -= 1;
         self.release_if_unused(slot);
     }
 
     /// Frees `slot` where no view holds state for it.
     pub(crate) fn release_if_unused(&mut self, slot: EntitySlot) {
-        let entity = &self.slots[slot];
+        let entity = &self.entities_by_slot[slot];
         if entity.view_count > 0 {
             return;
         }
         let hash = hash_entity_key(&self.hash_key, entity.key());
         if let Ok(entry) = self.slots_by_key.find_entry(hash, |stored| *stored == slot) {
             entry.remove();
-            self.slots.expire(slot, &()).key = None;
+            self.entities_by_slot.open_for_expiry(slot, &()).key = None;
             self.free_slots.push(Reverse(slot));
         }
     }
 
-    /// Loads the keys of a block of a snapshot.
-    pub(crate) fn load_keys(&mut self, records: SlotRecords<'_>) -> Result<(), DamagedSnapshot> {
+    /// Loads entity keys from a block of a snapshot.
+    pub(crate) fn load_keys(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         let loaded_slots = &mut self.loaded_slots;
-        self.slots.load(&(), records, |slot, _| {
+        self.entities_by_slot.load_block(&(), records, |slot, _| {
             loaded_slots.grow_and_insert(slot.index());
             Ok(())
         })
     }
 
-    /// Notes that a view holds state for `slot` of the snapshot that is being restored.
-    pub(crate) fn add_loaded_view(&mut self, slot: EntitySlot) {
-        self.slots.grow_to(slot);
-        self.add_view(slot);
+    /// Records that a view holds state for `slot` of the snapshot that is being restored.
+    pub(crate) fn increment_restored_view_count(&mut self, slot: EntitySlot) {
+        self.entities_by_slot.grow_to_include(slot);
+        self.increment_view_count(slot);
     }
 
-    /// Ends a restore, after all views: the slots that no view has named are free.
+    /// Ends a restore after all views have been restored. Frees the slots for which no view holds state.
     pub(crate) fn finish_restore(&mut self, slot_count: u32, permit: &RestorePermit) -> Result<(), DamagedSnapshot> {
         if let Some(last) = slot_count.checked_sub(1) {
-            self.slots.grow_to(EntitySlot(last));
+            self.entities_by_slot.grow_to_include(EntitySlot(last));
         }
         let (mut used, mut free) = (Vec::new(), Vec::new());
-        for (slot, entity) in self.slots.iter_restored(permit) {
+        for (slot, entity) in self.entities_by_slot.iter_restored(permit) {
             if entity.view_count > 0 {
                 used.push(slot);
             } else {
@@ -168,7 +168,7 @@ impl EntityTable {
                 free.push(Reverse(slot));
             }
         }
-        let (slots, hash_key) = (&self.slots, &self.hash_key);
+        let (slots, hash_key) = (&self.entities_by_slot, &self.hash_key);
         self.slots_by_key.reserve(used.len(), |_| 0);
         for slot in used {
             if !self.loaded_slots.contains(slot.index()) {
@@ -187,7 +187,7 @@ impl EntityTable {
     }
 }
 
-fn hash_entity_key(hash_key: &HashKey, key: &str) -> u64 {
+fn hash_entity_key(hash_key: &SipHashKey, key: &str) -> u64 {
     let mut hasher = SipHasher13::new_with_key(hash_key);
     hasher.write(key.as_bytes());
     hasher.finish()

@@ -3,19 +3,19 @@
 use crate::time::EventTime;
 use crate::value::{FieldType, Value};
 
-/// How the bytes of a record encode an event.
+/// The encoding of an event in the bytes of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EventFormat {
     /// One JSON object with a member for every field.
     Json,
 }
 
-/// Position of a field in an [`EventSchema`] and in [`Event::fields`].
+/// Position of a field in an [`EventSchema`] and in [`Event::field_values`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FieldId(pub usize);
 
-/// The entity key's position: always the first field, always text.
-pub const KEY_FIELD: FieldId = FieldId(0);
+/// The position of the entity key. The key is always the first field, and always text.
+pub const ENTITY_KEY_FIELD: FieldId = FieldId(0);
 
 /// A declared field of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +28,7 @@ pub struct EventField {
 
 /// The fields of an event that features and conditions may name.
 ///
-/// Invariant: the field at [`KEY_FIELD`] is the entity key and of type [`FieldType::String`].
+/// Invariant: the field at [`ENTITY_KEY_FIELD`] is the entity key and of type [`FieldType::String`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventSchema {
     fields: Box<[EventField]>,
@@ -50,8 +50,8 @@ impl EventSchema {
 
     /// Returns the entity key's name.
     #[must_use]
-    pub fn key_name(&self) -> &str {
-        &self.fields[KEY_FIELD.0].name
+    pub fn entity_key_name(&self) -> &str {
+        &self.fields[ENTITY_KEY_FIELD.0].name
     }
 
     /// Returns the field called `name`.
@@ -71,9 +71,9 @@ impl EventSchema {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Event<'a> {
     /// The entity that the event belongs to (the user).
-    pub key: &'a str,
+    pub entity_key: &'a str,
     /// The event time.
     pub time: EventTime,
-    /// One value per field of the [`EventSchema`], in its order; the first is the key again.
-    pub fields: &'a [Value<'a>],
+    /// One value per field of the [`EventSchema`], in the order of the schema. The first value repeats the key.
+    pub field_values: &'a [Value<'a>],
 }

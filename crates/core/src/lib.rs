@@ -1,8 +1,8 @@
 //! Windrow's pure state machine: events of one partition in, rows of features out.
 //!
-//! A [`Shard`] holds the state of one partition. It takes decoded [`Event`]s one by one, adds each to its windows, moves the
-//! watermark, and emits a [`Row`] for every window that the watermark closes. The crate has no clock, no I/O, no threads
-//! and no randomness: the same events in the same order give the same rows.
+//! A [`Shard`] holds the state of one partition. It takes decoded [`Event`]s one by one, adds each event to its
+//! windows, and moves the watermark. For every window that the watermark closes, it emits a [`Row`]. The crate has no
+//! clock, no I/O, no threads and no randomness: the same events in the same order give the same rows.
 //!
 //! ```text
 //!              ┌─ Shard: one partition ───────────────────────────────┐
@@ -19,9 +19,9 @@
 //!                 bytes of a snapshot ────────────────────────┘
 //! ```
 //!
-//! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks and
-//! threads (the engine), or what a pipeline file says (the spec crate).
-//! The rules that comments cite by number ("window rule 3", "fault row 22") are in `docs/rules.md`.
+//! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks
+//! and threads (the engine), or the pipeline file (the spec crate). The rules that comments cite by number ("window
+//! rule 3", "fault row 22") are in `docs/rules.md`.
 //!
 //! Read first: [`shard.rs`](../src/windrow_core/shard.rs.html), the state machine;
 //! [`sliding.rs`](../src/windrow_core/sliding.rs.html), one kind of window from first event to last row;
@@ -46,13 +46,15 @@ mod view;
 mod watermark;
 
 pub use condition::{ComparisonOperator, Condition, Operand};
-pub use entity_table::HashKey;
-pub use event::{Event, EventField, EventFormat, EventSchema, FieldId, KEY_FIELD};
+pub use entity_table::SipHashKey;
+pub use event::{ENTITY_KEY_FIELD, Event, EventField, EventFormat, EventSchema, FieldId};
 pub use row::{LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::encoding::DamagedSnapshot;
-pub use snapshot::format::{ShardMetadata, SnapshotResult, SnapshotScope, measure_snapshot_tables};
+pub use snapshot::format::{ShardMetadata, SnapshotResult, SnapshotScope, count_snapshot_bytes_by_table};
 pub use snapshot::restore::ShardRestore;
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};
-pub use view::{Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES, MAX_WINDOW_MS, WindowKind, pane_size_ms};
+pub use view::{
+    Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES_PER_WINDOW, MAX_WINDOW_MS, WindowKind, pane_size_ms,
+};

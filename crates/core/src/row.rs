@@ -1,4 +1,4 @@
-//! What a shard emits: a row of features for every window that fires, and every event that came too late.
+//! The output of a shard: a row of features for every window that fires, and every event that came too late.
 
 use crate::aggregate::{FeatureAggregators, RowAccumulators};
 use crate::time::{EventTime, Window};
@@ -8,43 +8,44 @@ use crate::value::Value;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ViewId(pub usize);
 
-/// The features of one entity in one window, borrowed from the state for the duration of the call.
+/// The features of one entity in one window. A row borrows the state, so it is valid only during the call that emits
+/// the row.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     /// The view that fired.
-    pub view: ViewId,
-    /// The entity.
-    pub key: &'a str,
+    pub view_id: ViewId,
+    /// The key of the entity.
+    pub entity_key: &'a str,
     /// The window that closed.
     pub window: Window,
     /// The row's number among the rows of its view in this partition, counted from 1. The same events give the same
-    /// numbers in every run, also in one that resumes from a checkpoint. Rows fired by the end of bounded input have
-    /// number 0: they depend on where that end was.
-    pub number: u64,
+    /// numbers in every run, also in a run that resumes from a checkpoint. Rows that the end of bounded input fires
+    /// have number 0, because they depend on the position of that end.
+    pub row_number: u64,
     pub(crate) aggregators: &'a FeatureAggregators,
     pub(crate) accumulators: RowAccumulators<'a>,
 }
 
 impl<'a> Row<'a> {
     /// Returns the features' values in the view's order, with defaults applied.
-    pub fn features(&self) -> impl ExactSizeIterator<Item = Value<'a>> + 'a {
+    pub fn feature_values(&self) -> impl ExactSizeIterator<Item = Value<'a>> + 'a {
         let (aggregators, accumulators) = (self.aggregators, self.accumulators);
         (0..aggregators.feature_count()).map(move |index| aggregators.feature_value(index, accumulators))
     }
 }
 
-/// An event that was late for every window of a view it belongs to (window rule 4).
+/// An event that was late for all of its windows in a view (window rule 4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LateEvent<'a> {
-    /// The view that dropped it.
-    pub view: ViewId,
-    /// The entity.
-    pub key: &'a str,
+    /// The view that dropped the event.
+    pub view_id: ViewId,
+    /// The key of the entity.
+    pub entity_key: &'a str,
     /// The event time.
     pub time: EventTime,
 }
 
-/// Receives what a shard emits. The same events cause the same calls in the same order.
+/// Receives the output of a shard. The same events cause the same calls in the same order.
 pub trait ShardOutput {
     /// Takes the row of a window that fired.
     fn emit_row(&mut self, row: Row<'_>);

@@ -2,26 +2,26 @@
 //!
 //! Owns: merging sessions, and the timers that close them. Does not own: the arithmetic of accumulators, the watermark.
 //! Invariants: (1) an entity's live sessions are sorted and neither overlap nor touch (window rule 5); (2) a live
-//! session's end lies beyond the watermark, so an event that reaches one is never late; (3) an entity with sessions has
-//! one valid timer, at or before the earliest of their ends; (4) sessions fire in the order of their ends, and those with
-//! the same end in the order of their slots, whatever timers were set before.
-//! Why this way: an event usually moves its session's end, so a timer per end would cost two queue operations per event.
-//! One lazy timer per entity costs one per gap: when it is due too early, it is set again.
+//! session ends after the watermark, so an event that joins a live session is never late; (3) an entity with sessions
+//! has one valid timer, which is due at or before the earliest end; (4) sessions fire in the order of their ends.
+//! Sessions with the same end fire in the order of their slots, independently of earlier timers.
+//! Why this way: an event usually moves the end of its session. One timer per end costs two queue operations per event.
+//! One lazy timer per entity costs one operation per gap: a timer that is due before the end is set again.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::accumulator_table::{AccumulatorTable, RowSpan};
+use crate::accumulator_table::{AccumulatorTable, RowTimeSpan};
 use crate::aggregate::FeatureAggregators;
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
 use crate::row::{Row, ShardOutput, ViewId};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
-use crate::snapshot::slots::{DerivedState, RestorePermit, SlotRecords, SlotState, SnapshotSlots};
+use crate::snapshot::slots::{DerivedState, RestorePermit, SlotRecordBlock, SlotState, SnapshotSlots};
 use crate::time::{EventTime, Window};
 
-/// The value of [`EntitySessions::timer_ms`] while no timer is set.
+/// The value of [`EntitySessions::timer_due_ms`] while no timer is set.
 const NO_TIMER: i64 = i64::MAX;
 
 /// One session view's state in one shard.
@@ -29,23 +29,23 @@ const NO_TIMER: i64 = i64::MAX;
 pub(crate) struct SessionState {
     gap_ms: i64,
     /// The sessions of every entity.
-    pub(crate) slots: SnapshotSlots<EntitySessions>,
-    timers: BinaryHeap<Reverse<(i64, EntitySlot)>>,
+    pub(crate) sessions_by_slot: SnapshotSlots<EntitySessions>,
+    timers_by_due_time: BinaryHeap<Reverse<(i64, EntitySlot)>>,
     /// Number of entities with sessions.
     entity_count: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct EntitySessions {
-    /// Rows span `[first event time, last event time]`.
-    table: AccumulatorTable,
+    /// One row per session. The row's span is `[first event time, last event time]`.
+    session_rows: AccumulatorTable,
     /// The watermark at which the entity's timer is due.
-    timer_ms: i64,
+    timer_due_ms: i64,
 }
 
 impl Default for EntitySessions {
     fn default() -> Self {
-        Self { table: AccumulatorTable::default(), timer_ms: NO_TIMER }
+        Self { session_rows: AccumulatorTable::default(), timer_due_ms: NO_TIMER }
     }
 }
 
@@ -53,34 +53,39 @@ impl SlotState for EntitySessions {
     type Layout = FeatureAggregators;
 
     fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.session_rows.is_empty()
     }
 
     fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
-        self.table.save(aggregators, out);
+        self.session_rows.save(aggregators, out);
     }
 
     fn load(aggregators: &FeatureAggregators, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
-        Ok(Self { table: AccumulatorTable::load(aggregators, reader)?, timer_ms: NO_TIMER })
+        Ok(Self { session_rows: AccumulatorTable::load(aggregators, reader)?, timer_due_ms: NO_TIMER })
     }
 }
 
 impl DerivedState for EntitySessions {
-    /// The timer.
+    /// The watermark at which the timer is due.
     type Derived = i64;
 
-    fn derived_mut(&mut self) -> &mut i64 {
-        &mut self.timer_ms
+    fn derived_state_mut(&mut self) -> &mut i64 {
+        &mut self.timer_due_ms
     }
 }
 
 impl SessionState {
     pub(crate) fn new(gap_ms: i64) -> Self {
-        Self { gap_ms, slots: SnapshotSlots::default(), timers: BinaryHeap::new(), entity_count: 0 }
+        Self {
+            gap_ms,
+            sessions_by_slot: SnapshotSlots::default(),
+            timers_by_due_time: BinaryHeap::new(),
+            entity_count: 0,
+        }
     }
 
-    /// Folds `event` into its session, and merges the sessions that it joins. Returns `false` where the event is late for
-    /// this view.
+    /// Folds `event` into its session, and merges the sessions that the event connects. Returns `false` where the event
+    /// is late for this view.
     pub(crate) fn add_event(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -90,12 +95,13 @@ impl SessionState {
         watermark: EventTime,
     ) -> bool {
         let (time, gap_ms) = (event.time.ms(), self.gap_ms);
-        self.slots.grow_to(slot);
-        let EntitySessions { table, timer_ms } = self.slots.change(slot, aggregators);
+        self.sessions_by_slot.grow_to_include(slot);
+        let EntitySessions { session_rows: table, timer_due_ms: timer_ms } =
+            self.sessions_by_slot.open_for_change(slot, aggregators);
         // Rows `from..to` overlap or touch [time, time + gap_ms).
-        let to = table.first_row_from(aggregators, time.saturating_add(gap_ms).saturating_add(1));
+        let to = table.find_first_row_from(aggregators, time.saturating_add(gap_ms).saturating_add(1));
         let mut from = to;
-        while from > 0 && table.span(aggregators, from - 1).to + gap_ms >= time {
+        while from > 0 && table.row_span(aggregators, from - 1).span_end + gap_ms >= time {
             from -= 1;
         }
         if from == to {
@@ -103,30 +109,34 @@ impl SessionState {
                 return false;
             }
             if table.is_empty() {
-                entities.add_view(slot);
+                entities.increment_view_count(slot);
                 self.entity_count += 1;
             }
-            table.insert_row(aggregators, from, RowSpan { from: time, to: time });
+            table.insert_row(aggregators, from, RowTimeSpan { span_start: time, span_end: time });
         } else {
-            let (first, last) = (table.span(aggregators, from), table.span(aggregators, to - 1));
+            let (first, last) = (table.row_span(aggregators, from), table.row_span(aggregators, to - 1));
             for row in from + 1..to {
                 table.merge_rows(aggregators, from, row);
             }
             table.remove_rows(aggregators, from + 1, to);
-            table.set_span(aggregators, from, RowSpan { from: first.from.min(time), to: last.to.max(time) });
+            table.set_row_span(
+                aggregators,
+                from,
+                RowTimeSpan { span_start: first.span_start.min(time), span_end: last.span_end.max(time) },
+            );
         }
-        aggregators.fold_event(&mut table.accumulators_mut(aggregators, from), event);
-        let due = table.span(aggregators, from).to + gap_ms - 1;
+        aggregators.fold_event(&mut table.row_accumulators_mut(aggregators, from), event);
+        let due = table.row_span(aggregators, from).span_end + gap_ms - 1;
         if due < *timer_ms {
             *timer_ms = due;
-            self.timers.push(Reverse((due, slot)));
+            self.timers_by_due_time.push(Reverse((due, slot)));
         }
         true
     }
 
-    /// Returns the watermark at which a timer is due next.
-    pub(crate) fn next_due(&self) -> EventTime {
-        EventTime::from_ms(self.timers.peek().map_or(i64::MAX, |Reverse((due, _))| *due))
+    /// Returns the watermark at which the next timer is due.
+    pub(crate) fn next_due_watermark(&self) -> EventTime {
+        EventTime::from_ms(self.timers_by_due_time.peek().map_or(i64::MAX, |Reverse((due, _))| *due))
     }
 
     /// Fires every session whose end the watermark has reached.
@@ -138,29 +148,31 @@ impl SessionState {
         watermark: EventTime,
         out: &mut impl ShardOutput,
     ) {
-        while let Some(&Reverse((due, slot))) = self.timers.peek()
+        while let Some(&Reverse((due, slot))) = self.timers_by_due_time.peek()
             && due <= watermark.ms()
         {
-            self.timers.pop();
-            let EntitySessions { table, timer_ms } = &self.slots[slot];
+            self.timers_by_due_time.pop();
+            let EntitySessions { session_rows: table, timer_due_ms: timer_ms } = &self.sessions_by_slot[slot];
             if *timer_ms != due {
                 continue; // replaced by an earlier timer
             }
-            let span = table.span(aggregators, 0);
-            if span.to + self.gap_ms - 1 == due {
-                let window =
-                    Window { start: EventTime::from_ms(span.from), end: EventTime::from_ms(span.to + self.gap_ms) };
-                let (key, accumulators) = (entities.key(slot), table.accumulators(aggregators, 0));
-                out.emit_row(Row { view, key, window, number: 0, aggregators, accumulators });
-                self.slots.expire(slot, aggregators).table.remove_rows(aggregators, 0, 1);
+            let span = table.row_span(aggregators, 0);
+            if span.span_end + self.gap_ms - 1 == due {
+                let window = Window {
+                    start: EventTime::from_ms(span.span_start),
+                    end: EventTime::from_ms(span.span_end + self.gap_ms),
+                };
+                let (key, accumulators) = (entities.entity_key(slot), table.row_accumulators(aggregators, 0));
+                out.emit_row(Row { view_id: view, entity_key: key, window, row_number: 0, aggregators, accumulators });
+                self.sessions_by_slot.open_for_expiry(slot, aggregators).session_rows.remove_rows(aggregators, 0, 1);
             }
-            let table = &self.slots[slot].table;
-            let next_due = (!table.is_empty()).then(|| table.span(aggregators, 0).to + self.gap_ms - 1);
-            *self.slots.derived_mut(slot) = next_due.unwrap_or(NO_TIMER);
+            let table = &self.sessions_by_slot[slot].session_rows;
+            let next_due = (!table.is_empty()).then(|| table.row_span(aggregators, 0).span_end + self.gap_ms - 1);
+            *self.sessions_by_slot.derived_state_mut(slot) = next_due.unwrap_or(NO_TIMER);
             match next_due {
-                Some(due) => self.timers.push(Reverse((due, slot))),
+                Some(due) => self.timers_by_due_time.push(Reverse((due, slot))),
                 None => {
-                    entities.remove_view(slot);
+                    entities.decrement_view_count(slot);
                     self.entity_count -= 1;
                 }
             }
@@ -172,16 +184,16 @@ impl SessionState {
         self.entity_count
     }
 
-    /// Loads the sessions of a block of a snapshot.
+    /// Loads sessions from a block of a snapshot.
     pub(crate) fn load_sessions(
         &mut self,
         aggregators: &FeatureAggregators,
-        records: SlotRecords<'_>,
+        records: SlotRecordBlock<'_>,
     ) -> Result<(), DamagedSnapshot> {
-        self.slots.load(aggregators, records, |_, _| Ok(()))
+        self.sessions_by_slot.load_block(aggregators, records, |_, _| Ok(()))
     }
 
-    /// Ends a restore: drops the sessions that the watermark has passed, and sets the timers.
+    /// Ends a restore. Drops the sessions whose end the watermark has reached, and sets the timers.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -191,8 +203,10 @@ impl SessionState {
     ) {
         let mut timers = Vec::new();
         let gap_ms = self.gap_ms;
-        let due = |table: &AccumulatorTable, row| table.span(aggregators, row).to + gap_ms - 1;
-        for (slot, EntitySessions { table, timer_ms }) in self.slots.iter_restored(permit) {
+        let due = |table: &AccumulatorTable, row| table.row_span(aggregators, row).span_end + gap_ms - 1;
+        for (slot, EntitySessions { session_rows: table, timer_due_ms: timer_ms }) in
+            self.sessions_by_slot.iter_restored(permit)
+        {
             if table.is_empty() {
                 continue;
             }
@@ -200,12 +214,12 @@ impl SessionState {
             let passed = rows.take_while(|&row| due(table, row) <= watermark.ms()).count();
             table.remove_rows(aggregators, 0, passed);
             if !table.is_empty() {
-                entities.add_loaded_view(slot);
+                entities.increment_restored_view_count(slot);
                 self.entity_count += 1;
                 *timer_ms = due(table, 0);
                 timers.push(Reverse((*timer_ms, slot)));
             }
         }
-        self.timers = timers.into();
+        self.timers_by_due_time = timers.into();
     }
 }

@@ -1,21 +1,23 @@
 //! The shard: the state machine of one partition.
 //!
-//! Owns: the watermark and every view's state for the entities of one partition. Does not own: offsets, records, rows
-//! once they are emitted, or any time but event time.
+//! Owns: the watermark and every view's state for the entities of one partition. Does not own: offsets, records,
+//! emitted rows, or any time other than event time.
 //! Invariants: (1) events are processed one by one; the windows that an event closes fire before the next event (window
 //! rule 3); (2) the same events in the same order give the same rows in the same order, in every run.
-//! After a crash: a shard is restored from the last snapshot that was kept ([`crate::ShardRestore`]), and processes the events
-//! behind it again.
+//! After a crash: [`crate::ShardRestore`] restores the shard from the last snapshot that was kept. Then the shard
+//! processes the events after that snapshot again.
 
 use crate::aggregate::FeatureAggregators;
-use crate::entity_table::{EntityTable, HashKey};
+use crate::entity_table::{EntityTable, SipHashKey};
 use crate::event::{Event, EventSchema};
 use crate::row::{LateEvent, Row, ShardOutput, ViewId};
 use crate::session::SessionState;
 use crate::sliding::SlidingState;
 use crate::snapshot::encoding::DamagedSnapshot;
-use crate::snapshot::format::{ENTITY_KEY_TABLE, ShardMetadata, SnapshotResult, SnapshotScope, view_table};
-use crate::snapshot::slots::{RestorePermit, SlotRecords};
+use crate::snapshot::format::{
+    ENTITY_KEY_TABLE_NUMBER, ShardMetadata, SnapshotResult, SnapshotScope, view_table_number,
+};
+use crate::snapshot::slots::{RestorePermit, SlotRecordBlock};
 use crate::time::EventTime;
 use crate::view::{FeatureView, WindowKind};
 use crate::watermark::Watermark;
@@ -33,7 +35,7 @@ pub(crate) struct ViewState {
     aggregators: FeatureAggregators,
     windows: WindowState,
     /// Number of rows emitted so far.
-    emitted_rows: u64,
+    emitted_row_count: u64,
 }
 
 #[derive(Debug)]
@@ -43,14 +45,14 @@ enum WindowState {
 }
 
 impl Shard {
-    /// Creates an empty shard for `views` over events of `schema`. Its watermark is `max_out_of_orderness_ms` behind the
-    /// latest event time.
+    /// Creates an empty shard for `views` over events of `schema`. The watermark stays `max_out_of_orderness_ms` behind
+    /// the latest event time.
     #[must_use]
     pub fn new<'a>(
         views: impl IntoIterator<Item = &'a FeatureView>,
         schema: &EventSchema,
         max_out_of_orderness_ms: i64,
-        hash_key: HashKey,
+        hash_key: SipHashKey,
     ) -> Self {
         let views = views
             .into_iter()
@@ -62,15 +64,15 @@ impl Shard {
                     }
                     WindowKind::Session { gap_ms } => WindowState::Session(SessionState::new(gap_ms)),
                 };
-                ViewState { aggregators, windows, emitted_rows: 0 }
+                ViewState { aggregators, windows, emitted_row_count: 0 }
             })
             .collect();
         Self { watermark: Watermark::new(max_out_of_orderness_ms), entities: EntityTable::new(hash_key), views }
     }
 
-    /// Processes one event: adds it to its windows, moves the watermark, and fires the windows that this closes.
+    /// Adds one event to its windows, moves the watermark, and fires the windows that the watermark closes.
     pub fn process_event(&mut self, event: &Event<'_>, out: &mut impl ShardOutput) {
-        let slot = self.entities.find_or_assign_slot(event.key);
+        let slot = self.entities.find_or_assign_slot(event.entity_key);
         let watermark = self.watermark.time();
         for (index, view) in self.views.iter_mut().enumerate() {
             let (aggregators, entities) = (&view.aggregators, &mut self.entities);
@@ -79,32 +81,36 @@ impl Shard {
                 WindowState::Session(state) => state.add_event(aggregators, entities, slot, event, watermark),
             };
             if !on_time {
-                out.emit_late_event(LateEvent { view: ViewId(index), key: event.key, time: event.time });
+                out.emit_late_event(LateEvent {
+                    view_id: ViewId(index),
+                    entity_key: event.entity_key,
+                    time: event.time,
+                });
             }
         }
         self.entities.release_if_unused(slot);
-        self.watermark.observe(event.time);
+        self.watermark.advance_by_event_time(event.time);
         self.fire_due_windows(out);
     }
 
-    /// Ends bounded input: the watermark moves to +∞ and all remaining windows fire (window rule 6).
+    /// Ends bounded input. Moves the watermark to +∞ and fires all remaining windows (window rule 6).
     pub fn finish_input(&mut self, out: &mut impl ShardOutput) {
         self.watermark.advance_to_end();
-        let counted: Vec<u64> = self.views.iter().map(|view| view.emitted_rows).collect();
+        let counted: Vec<u64> = self.views.iter().map(|view| view.emitted_row_count).collect();
         self.fire_due_windows(&mut UnnumberedOutput(out));
-        self.views.iter_mut().zip(counted).for_each(|(view, rows)| view.emitted_rows = rows);
+        self.views.iter_mut().zip(counted).for_each(|(view, rows)| view.emitted_row_count = rows);
     }
 
-    /// Prepares for new input after [`Self::finish_input`]. Row numbers continue. The next snapshot must hold everything: the
-    /// watermark that says which state of older layers has gone is reset.
+    /// Resets the watermark for new input after [`Self::finish_input`]. Row numbers continue. The next snapshot must
+    /// hold the whole state, because a restore drops the expired state of older layers by their watermark.
     pub fn restart_input(&mut self) {
-        self.watermark.restore(Watermark::BEFORE_ALL);
+        self.watermark.set_time(Watermark::BEFORE_ALL_EVENTS);
     }
 
     /// Returns the watermark, or `None` before the first event.
     #[must_use]
     pub fn watermark(&self) -> Option<EventTime> {
-        (self.watermark.time() != Watermark::BEFORE_ALL).then_some(self.watermark.time())
+        (self.watermark.time() != Watermark::BEFORE_ALL_EVENTS).then_some(self.watermark.time())
     }
 
     /// Returns the number of entities with state.
@@ -121,43 +127,44 @@ impl Shard {
         })
     }
 
-    /// Returns the state outside the slots, which belongs to a snapshot that begins now.
+    /// Returns the state that is stored outside the slots. A snapshot that begins now includes this state.
     #[must_use]
-    pub fn metadata(&self) -> ShardMetadata {
+    pub fn snapshot_metadata(&self) -> ShardMetadata {
         #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
         ShardMetadata {
             watermark: self.watermark(),
-            slot_count: self.entities.slots.len() as u32,
+            slot_count: self.entities.entities_by_slot.len() as u32,
             entity_count: self.entity_count(),
-            emitted_rows: self.views.iter().map(|view| view.emitted_rows).collect(),
+            emitted_row_counts: self.views.iter().map(|view| view.emitted_row_count).collect(),
         }
     }
 
-    /// Begins a snapshot of the state as it is now, of which [`Self::metadata`] is a part. Discards one that is still running.
+    /// Begins a snapshot of the current state, which includes [`Self::snapshot_metadata`]. Discards a snapshot that is still
+    /// running.
     pub fn begin_snapshot(&mut self, scope: SnapshotScope) {
         self.end_snapshot(SnapshotResult::Discarded);
-        self.entities.slots.begin_snapshot(scope);
+        self.entities.entities_by_slot.begin_snapshot(scope);
         for view in &mut self.views {
             match &mut view.windows {
-                WindowState::Sliding(state) => state.slots.begin_snapshot(scope),
-                WindowState::Session(state) => state.slots.begin_snapshot(scope),
+                WindowState::Sliding(state) => state.panes_by_slot.begin_snapshot(scope),
+                WindowState::Session(state) => state.sessions_by_slot.begin_snapshot(scope),
             }
         }
     }
 
-    /// Continues the running snapshot until everything is saved, or about `limit` bytes are saved and not yet taken. Returns
-    /// whether everything is saved.
+    /// Saves slots until all are saved, or until about `limit` bytes are saved but not yet taken. Returns whether all
+    /// slots are saved.
     pub fn continue_snapshot(&mut self, limit: usize) -> bool {
-        let mut room = limit.saturating_sub(self.entities.slots.buffered_bytes());
+        let mut room = limit.saturating_sub(self.entities.entities_by_slot.buffered_byte_count());
         for view in &self.views {
             room = room.saturating_sub(match &view.windows {
-                WindowState::Sliding(state) => state.slots.buffered_bytes(),
-                WindowState::Session(state) => state.slots.buffered_bytes(),
+                WindowState::Sliding(state) => state.panes_by_slot.buffered_byte_count(),
+                WindowState::Session(state) => state.sessions_by_slot.buffered_byte_count(),
             });
         }
         while room > 0 {
-            let Some(saved) = self.entities.slots.save_next_slot(&()) else {
-                return self.views.iter_mut().all(|view| view.save_slots(&mut room));
+            let Some(saved) = self.entities.entities_by_slot.save_next_pending_slot(&()) else {
+                return self.views.iter_mut().all(|view| view.save_pending_slots(&mut room));
             };
             room = room.saturating_sub(saved);
         }
@@ -166,22 +173,24 @@ impl Shard {
 
     /// Moves the bytes saved so far to the end of `out`.
     pub fn take_snapshot_bytes(&mut self, out: &mut Vec<u8>) {
-        self.entities.slots.take_snapshot_block(ENTITY_KEY_TABLE, out);
+        self.entities.entities_by_slot.take_snapshot_block(ENTITY_KEY_TABLE_NUMBER, out);
         for (index, view) in self.views.iter_mut().enumerate() {
             match &mut view.windows {
-                WindowState::Sliding(state) => state.slots.take_snapshot_block(view_table(index), out),
-                WindowState::Session(state) => state.slots.take_snapshot_block(view_table(index), out),
+                WindowState::Sliding(state) => state.panes_by_slot.take_snapshot_block(view_table_number(index), out),
+                WindowState::Session(state) => {
+                    state.sessions_by_slot.take_snapshot_block(view_table_number(index), out);
+                }
             }
         }
     }
 
     /// Ends the running snapshot, whether complete or not.
     pub fn end_snapshot(&mut self, result: SnapshotResult) {
-        self.entities.slots.end_snapshot(result);
+        self.entities.entities_by_slot.end_snapshot(result);
         for view in &mut self.views {
             match &mut view.windows {
-                WindowState::Sliding(state) => state.slots.end_snapshot(result),
-                WindowState::Session(state) => state.slots.end_snapshot(result),
+                WindowState::Sliding(state) => state.panes_by_slot.end_snapshot(result),
+                WindowState::Session(state) => state.sessions_by_slot.end_snapshot(result),
             }
         }
     }
@@ -190,12 +199,12 @@ impl Shard {
         let watermark = self.watermark.time();
         for (index, view) in self.views.iter_mut().enumerate() {
             let (aggregators, entities) = (&view.aggregators, &mut self.entities);
-            let out = &mut NumberingOutput { inner: out, emitted_rows: &mut view.emitted_rows };
+            let out = &mut RowNumberingOutput { wrapped_output: out, emitted_row_count: &mut view.emitted_row_count };
             match &mut view.windows {
-                WindowState::Sliding(state) if state.next_due() <= watermark => {
+                WindowState::Sliding(state) if state.next_due_watermark() <= watermark => {
                     state.fire_due_windows(ViewId(index), aggregators, entities, watermark, out);
                 }
-                WindowState::Session(state) if state.next_due() <= watermark => {
+                WindowState::Session(state) if state.next_due_watermark() <= watermark => {
                     state.fire_due_sessions(ViewId(index), aggregators, entities, watermark, out);
                 }
                 WindowState::Sliding(_) | WindowState::Session(_) => {}
@@ -206,11 +215,11 @@ impl Shard {
 
 impl ViewState {
     /// Saves slots while there is `room`. Returns whether all slots are saved.
-    fn save_slots(&mut self, room: &mut usize) -> bool {
+    fn save_pending_slots(&mut self, room: &mut usize) -> bool {
         while *room > 0 {
             let saved = match &mut self.windows {
-                WindowState::Sliding(state) => state.slots.save_next_slot(&self.aggregators),
-                WindowState::Session(state) => state.slots.save_next_slot(&self.aggregators),
+                WindowState::Sliding(state) => state.panes_by_slot.save_next_pending_slot(&self.aggregators),
+                WindowState::Session(state) => state.sessions_by_slot.save_next_pending_slot(&self.aggregators),
             };
             let Some(saved) = saved else { return true };
             *room = room.saturating_sub(saved);
@@ -218,15 +227,15 @@ impl ViewState {
         false
     }
 
-    /// Loads the records of a block of a snapshot.
-    pub(crate) fn load_records(&mut self, records: SlotRecords<'_>) -> Result<(), DamagedSnapshot> {
+    /// Loads the records of a block of a snapshot into the windows.
+    pub(crate) fn load_records(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         match &mut self.windows {
             WindowState::Sliding(state) => state.load_panes(&self.aggregators, records),
             WindowState::Session(state) => state.load_sessions(&self.aggregators, records),
         }
     }
 
-    /// Ends a restore, once all records are loaded.
+    /// Ends a restore after all records have been loaded.
     pub(crate) fn finish_restore(
         &mut self,
         entities: &mut EntityTable,
@@ -234,7 +243,7 @@ impl ViewState {
         watermark: EventTime,
         permit: &RestorePermit,
     ) {
-        self.emitted_rows = emitted_rows;
+        self.emitted_row_count = emitted_rows;
         match &mut self.windows {
             WindowState::Sliding(state) => state.finish_restore(&self.aggregators, entities, watermark, permit),
             WindowState::Session(state) => state.finish_restore(&self.aggregators, entities, watermark, permit),
@@ -242,29 +251,29 @@ impl ViewState {
     }
 }
 
-/// Numbers a view's rows.
-struct NumberingOutput<'a, O> {
-    inner: &'a mut O,
-    emitted_rows: &'a mut u64,
+/// Forwards the output of a view, and numbers its rows.
+struct RowNumberingOutput<'a, O> {
+    wrapped_output: &'a mut O,
+    emitted_row_count: &'a mut u64,
 }
 
-impl<O: ShardOutput> ShardOutput for NumberingOutput<'_, O> {
+impl<O: ShardOutput> ShardOutput for RowNumberingOutput<'_, O> {
     fn emit_row(&mut self, row: Row<'_>) {
-        *self.emitted_rows += 1;
-        self.inner.emit_row(Row { number: *self.emitted_rows, ..row });
+        *self.emitted_row_count += 1;
+        self.wrapped_output.emit_row(Row { row_number: *self.emitted_row_count, ..row });
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
-        self.inner.emit_late_event(late);
+        self.wrapped_output.emit_late_event(late);
     }
 }
 
-/// Marks the rows of the end of bounded input.
+/// Forwards the output of a shard, and gives every row the number 0. The end of bounded input fires such rows.
 struct UnnumberedOutput<'a, O>(&'a mut O);
 
 impl<O: ShardOutput> ShardOutput for UnnumberedOutput<'_, O> {
     fn emit_row(&mut self, row: Row<'_>) {
-        self.0.emit_row(Row { number: 0, ..row });
+        self.0.emit_row(Row { row_number: 0, ..row });
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {

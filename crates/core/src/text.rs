@@ -1,14 +1,14 @@
-//! Counts, sizes, spans of time and long text as messages and pages show them.
+//! Formats counts, sizes, durations and long text for messages and pages.
 //!
-//! Owns: one function for each kind of number, and for cutting text. Does not own: numbers that a machine reads (JSON,
-//! metrics, state).
+//! Owns: one function for each kind of number, and the truncation of text. Does not own: numbers that a machine reads
+//! (JSON, metrics, state).
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::view::WindowKind;
 
-/// Returns a count with separators: `1,234,567`.
+/// Formats a count with separators: `1,234,567`.
 #[must_use]
 pub fn format_count(count: u64) -> String {
     let digits = count.to_string();
@@ -22,19 +22,19 @@ pub fn format_count(count: u64) -> String {
     text
 }
 
-/// Returns a count with its noun: `1 row`, `2,000 rows`.
+/// Formats a count with its noun: `1 row`, `2,000 rows`.
 #[must_use]
-pub fn format_plural(count: u64, noun: &str) -> String {
+pub fn format_count_with_noun(count: u64, noun: &str) -> String {
     format!("{} {}", format_count(count), pluralize(count, noun))
 }
 
-/// Returns the noun for a count: `row`, `rows`.
+/// Returns the noun in the form that fits the count: `row`, `rows`.
 #[must_use]
 pub fn pluralize(count: u64, noun: &str) -> String {
     if count == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
-/// Returns a size: `512 B`, `41 kB`, `1.3 MB`.
+/// Formats a number of bytes: `512 B`, `41 kB`, `1.3 MB`.
 #[must_use]
 pub fn format_byte_size(bytes: u64) -> String {
     #[allow(clippy::cast_precision_loss)] // three digits are shown
@@ -47,7 +47,7 @@ pub fn format_byte_size(bytes: u64) -> String {
     }
 }
 
-/// Returns a span of time in at most two units: `2 h 0 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`.
+/// Formats a duration in at most two units: `2 h 0 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -64,7 +64,7 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// Returns a span of time in milliseconds, without its sign, as [`format_duration`] does.
+/// Formats a duration in milliseconds as [`format_duration`] does, without its sign.
 #[must_use]
 pub fn format_duration_ms(ms: i64) -> String {
     format_duration(Duration::from_millis(ms.unsigned_abs()))
@@ -79,21 +79,21 @@ pub fn first_chars(text: &str, max_chars: usize) -> &str {
     }
 }
 
-/// Returns `text`, cut to `max_chars` characters with an ellipsis behind them where it is longer.
+/// Returns `text` where it is short enough, and otherwise its first `max_chars` characters with an ellipsis.
 #[must_use]
-pub fn shorten(text: &str, max_chars: usize) -> Cow<'_, str> {
+pub fn truncate_with_ellipsis(text: &str, max_chars: usize) -> Cow<'_, str> {
     let first = first_chars(text, max_chars);
     if first.len() < text.len() { Cow::Owned(format!("{first}…")) } else { Cow::Borrowed(text) }
 }
 
-/// Returns the age of something in milliseconds; from one second on in whole seconds: `12 s`, `1 min 30 s`.
+/// Formats an age in milliseconds. An age of one second or more is rounded down to whole seconds: `12 s`, `1 min 30 s`.
 #[must_use]
 pub fn format_age_ms(age_ms: u64) -> String {
     let rounded_ms = if age_ms < 1_000 { age_ms } else { age_ms / 1_000 * 1_000 };
     format_duration(Duration::from_millis(rounded_ms))
 }
 
-/// Returns a window: `tumbling 10 min`, `sliding 1 h every 10 min`, `session, gap 30 min`.
+/// Formats a window: `tumbling 10 min`, `sliding 1 h every 10 min`, `session, gap 30 min`.
 #[must_use]
 pub fn format_window(window: WindowKind) -> String {
     match window {
@@ -114,8 +114,8 @@ mod tests {
     #[test]
     fn numbers_are_grouped() {
         assert_eq!([0, 12, 123, 1_234, 1_234_567].map(format_count), ["0", "12", "123", "1,234", "1,234,567"]);
-        assert_eq!(format_plural(1, "row"), "1 row");
-        assert_eq!(format_plural(2_000, "row"), "2,000 rows");
+        assert_eq!(format_count_with_noun(1, "row"), "1 row");
+        assert_eq!(format_count_with_noun(2_000, "row"), "2,000 rows");
     }
 
     #[test]
@@ -142,8 +142,8 @@ mod tests {
     fn only_longer_text_is_cut() {
         assert_eq!(first_chars("한국어", 2), "한국");
         assert_eq!(first_chars("한국어", 3), "한국어");
-        assert_eq!(shorten("한국어", 3), "한국어");
-        assert_eq!(shorten("한국어", 2), "한국…");
-        assert_eq!(shorten("", 0), "");
+        assert_eq!(truncate_with_ellipsis("한국어", 3), "한국어");
+        assert_eq!(truncate_with_ellipsis("한국어", 2), "한국…");
+        assert_eq!(truncate_with_ellipsis("", 0), "");
     }
 }

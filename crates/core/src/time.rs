@@ -1,8 +1,8 @@
 //! Event time: points in epoch milliseconds and half-open windows over them.
 //!
-//! Owns: the representation of event time in all crates. Does not own: how a record encodes its time (the decoder).
-//! Invariant: an [`EventTime`] that enters a shard lies within [`EventTime::EARLIEST`] and [`EventTime::LATEST`], so adding
-//! or subtracting any window size cannot overflow.
+//! Owns: the representation of event time in all crates. Does not own: the encoding of time in a record (the decoder).
+//! Invariant: an [`EventTime`] that enters a shard lies within [`EventTime::EARLIEST`] and [`EventTime::LATEST`]. So
+//! adding or subtracting any window size cannot overflow.
 
 use std::fmt;
 
@@ -11,19 +11,19 @@ use std::fmt;
 pub struct EventTime(i64);
 
 impl EventTime {
-    /// The earliest time of an event: −9999-01-02T01:59:59Z, the first that can be written with every UTC offset.
+    /// The earliest time of an event: −9999-01-02T01:59:59Z, the first time that can be written with every UTC offset.
     pub const EARLIEST: Self = Self(-377_705_023_201_000);
-    /// The latest time of an event: 9999-12-30T22:00:00.999Z, the last that can be written with every UTC offset.
+    /// The latest time of an event: 9999-12-30T22:00:00.999Z, the last time that can be written with every UTC offset.
     pub const LATEST: Self = Self(253_402_207_200_999);
 
-    /// Returns the time `ms` milliseconds after the epoch, unchecked: for results of arithmetic on valid times.
+    /// Returns the time `ms` milliseconds after the epoch without a check, for results of arithmetic on valid times.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
     }
 
-    /// Returns the time `ms` milliseconds after the epoch, or `None` outside a calendar with four-digit years.
-    /// Microseconds that were sent as milliseconds end up there.
+    /// Returns the time `ms` milliseconds after the epoch, or `None` where its year has more than four digits. This
+    /// detects microseconds that a producer sends as milliseconds.
     #[must_use]
     pub const fn checked_from_ms(ms: i64) -> Option<Self> {
         if ms >= Self::EARLIEST.0 && ms <= Self::LATEST.0 { Some(Self(ms)) } else { None }
@@ -42,17 +42,17 @@ impl fmt::Display for EventTime {
     }
 }
 
-/// The span `[start, end)` of event time that a row summarises.
+/// The span `[start, end)` of event time that a row summarizes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Window {
-    /// First millisecond inside.
+    /// The first millisecond of the window.
     pub start: EventTime,
-    /// First millisecond after it.
+    /// The first millisecond after the window.
     pub end: EventTime,
 }
 
 impl Window {
-    /// Returns the last millisecond inside. The window fires when the watermark reaches it (window rule 3).
+    /// Returns the last millisecond of the window. The window fires when the watermark reaches it (window rule 3).
     #[must_use]
     pub const fn last_ms(self) -> EventTime {
         EventTime(self.end.0 - 1)

@@ -35,7 +35,7 @@ impl FieldType {
 /// A field's or a feature's value, borrowed from the record or the state.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Value<'a> {
-    /// Missing, or JSON `null`: conditions on it are not true and aggregates skip it (window rule 8).
+    /// A missing value, or JSON `null`. Conditions on NULL are not true, and aggregates skip NULL (window rule 8).
     Null,
     /// Text.
     String(&'a str),
@@ -61,7 +61,7 @@ pub enum Literal {
 }
 
 impl Literal {
-    /// Returns the same value, borrowed.
+    /// Returns the literal as a borrowed value.
     #[must_use]
     pub fn as_value(&self) -> Value<'_> {
         match self {

@@ -4,7 +4,7 @@ use crate::condition::Condition;
 use crate::event::FieldId;
 use crate::value::Literal;
 
-/// How a view divides an entity's events into windows. Sizes are positive milliseconds, at most [`MAX_WINDOW_MS`].
+/// The rule by which a view divides events into windows. Sizes are positive milliseconds, at most [`MAX_WINDOW_MS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WindowKind {
     /// Windows of `size_ms` starting at every multiple of `slide_ms` since the epoch. Tumbling where both are equal.
@@ -14,19 +14,20 @@ pub enum WindowKind {
         /// Distance between two windows' starts.
         slide_ms: i64,
     },
-    /// Windows that grow while events follow each other by at most `gap_ms`.
+    /// Windows that grow while the next event follows within `gap_ms`.
     Session {
         /// Time without events that ends a session.
         gap_ms: i64,
     },
 }
 
-/// The longest window, slide, gap or out-of-orderness: 1,000 days. With [`crate::EventTime::LATEST`] it keeps all
+/// The longest window, slide, gap or out-of-orderness: 1,000 days. This limit and [`crate::EventTime::LATEST`] keep all
 /// arithmetic far from overflow. In practice a longer window is a mistake.
 pub const MAX_WINDOW_MS: i64 = 1_000 * 24 * 60 * 60 * 1_000;
 
-/// The most panes of a sliding window (its size divided by [`pane_size_ms`]): state per entity is O(panes).
-pub const MAX_PANES: i64 = 10_000;
+/// The largest number of panes of a sliding window (its size divided by [`pane_size_ms`]). The state of an entity grows
+/// with the number of panes.
+pub const MAX_PANES_PER_WINDOW: i64 = 10_000;
 
 /// Returns the length of the panes that windows of `size_ms` every `slide_ms` share: the greatest common divisor of both.
 #[must_use]
@@ -34,7 +35,7 @@ pub const fn pane_size_ms(size_ms: i64, slide_ms: i64) -> i64 {
     if slide_ms == 0 { size_ms } else { pane_size_ms(slide_ms, size_ms % slide_ms) }
 }
 
-/// Unit of a `duration` aggregate.
+/// The unit of a `duration` aggregate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DurationUnit {
     /// Whole milliseconds.
@@ -48,7 +49,7 @@ pub enum DurationUnit {
 impl DurationUnit {
     /// Returns the milliseconds in one unit.
     #[must_use]
-    pub const fn ms(self) -> i64 {
+    pub const fn unit_length_ms(self) -> i64 {
         match self {
             Self::Milliseconds => 1,
             Self::Seconds => 1_000,
@@ -57,43 +58,45 @@ impl DurationUnit {
     }
 }
 
-/// How a feature folds events into one value. NULL values are skipped. Without a value to fold, the result is NULL
+/// The function that folds events into one value. NULL values are skipped. Without a value to fold, the result is NULL
 /// (0 for counts).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Aggregate {
-    /// Number of events. Long.
+    /// Number of events, as a long.
     Count,
-    /// Number of events whose field is not NULL. Long.
+    /// Number of events whose field is not NULL, as a long.
     CountField(FieldId),
-    /// Sum of a numeric field. Of the field's type.
+    /// Sum of a numeric field, in the type of the field.
     Sum(FieldId),
-    /// Mean of a numeric field. Double.
+    /// Mean of a numeric field, as a double.
     Avg(FieldId),
-    /// Smallest value of a numeric or text field. Of the field's type.
+    /// Smallest value of a numeric or text field, in the type of the field.
     Min(FieldId),
-    /// Largest value of a numeric or text field. Of the field's type.
+    /// Largest value of a numeric or text field, in the type of the field.
     Max(FieldId),
-    /// Value with the earliest event time; of two at the same time, the one that arrived first. Of the field's type.
+    /// Value with the earliest event time, in the type of the field. Of two values at the same time, the first to
+    /// arrive counts.
     First(FieldId),
-    /// Value with the latest event time; of two at the same time, the one that arrived last. Of the field's type.
+    /// Value with the latest event time, in the type of the field. Of two values at the same time, the last to arrive
+    /// counts.
     Last(FieldId),
-    /// Estimated number of different values. Long.
+    /// Estimated number of different values, as a long.
     CountDistinct(FieldId),
-    /// Latest minus earliest event time. Long.
+    /// Latest minus earliest event time, as a long.
     Duration(DurationUnit),
 }
 
 /// One feature of a view.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Feature {
-    /// The name of its field in the row.
+    /// The name of the feature's field in the row.
     pub name: Box<str>,
-    /// The computation.
+    /// The aggregate that the feature computes.
     pub aggregate: Aggregate,
     /// The condition that an event must meet to be folded in; `None` folds all events.
     pub condition: Option<Condition>,
     /// The value in the row where the aggregate is NULL.
-    pub default: Option<Literal>,
+    pub default_value: Option<Literal>,
 }
 
 /// A window and its features.
@@ -101,7 +104,7 @@ pub struct Feature {
 pub struct FeatureView {
     /// The name, unique in the pipeline.
     pub name: Box<str>,
-    /// The windows.
+    /// The rule that defines the windows.
     pub window: WindowKind,
     /// The features, in the order of the row.
     pub features: Vec<Feature>,

@@ -10,31 +10,31 @@ pub(crate) struct Watermark {
 }
 
 impl Watermark {
-    /// Before the first event: nothing is late, nothing fires.
-    pub(crate) const BEFORE_ALL: EventTime = EventTime::from_ms(i64::MIN);
-    /// After the last event of bounded input: everything fires (window rule 6).
-    pub(crate) const AFTER_ALL: EventTime = EventTime::from_ms(i64::MAX);
+    /// The watermark before the first event: no event is late, and no window fires.
+    pub(crate) const BEFORE_ALL_EVENTS: EventTime = EventTime::from_ms(i64::MIN);
+    /// The watermark after the last event of bounded input: every window fires (window rule 6).
+    pub(crate) const AFTER_ALL_EVENTS: EventTime = EventTime::from_ms(i64::MAX);
 
     pub(crate) const fn new(max_out_of_orderness_ms: i64) -> Self {
-        Self { time: Self::BEFORE_ALL, max_out_of_orderness_ms }
+        Self { time: Self::BEFORE_ALL_EVENTS, max_out_of_orderness_ms }
     }
 
     pub(crate) const fn time(self) -> EventTime {
         self.time
     }
 
-    /// Takes an event's time into account. The watermark never moves back.
-    pub(crate) fn observe(&mut self, time: EventTime) {
+    /// Advances the watermark for an event with this time. The watermark never moves back.
+    pub(crate) fn advance_by_event_time(&mut self, time: EventTime) {
         self.time = self.time.max(EventTime::from_ms(time.ms() - self.max_out_of_orderness_ms - 1));
     }
 
-    /// Sets the watermark to that of a snapshot, or back to the beginning.
-    pub(crate) fn restore(&mut self, time: EventTime) {
+    /// Sets the watermark to the watermark of a snapshot, or back to the initial value.
+    pub(crate) fn set_time(&mut self, time: EventTime) {
         self.time = time;
     }
 
-    /// Moves the watermark behind all events.
+    /// Moves the watermark after all events, so that every window fires.
     pub(crate) fn advance_to_end(&mut self) {
-        self.time = Self::AFTER_ALL;
+        self.time = Self::AFTER_ALL_EVENTS;
     }
 }

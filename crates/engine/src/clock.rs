@@ -1,8 +1,8 @@
-//! Time, through one door: the monotonic clock, the wall clock and sleeping.
+//! The only access to time: the monotonic clock, the wall clock and sleeping.
 //!
-//! Owns: [`Clock`] and the clock of the system. Does not own: event time, which enters with records. Processing time
-//! decides when to flush, commit, retry and log; it is never part of a row.
-//! Invariant: no other file of this crate reads a clock of the system or sleeps (`clippy.toml`).
+//! Owns: [`Clock`] and the system's clock. Does not own: event time, which comes from records. Processing time decides
+//! when to flush, commit, retry and log. No row depends on processing time.
+//! Invariant: no other file of this crate reads the system's clocks or sleeps (`clippy.toml`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,42 +11,42 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Tells the time and lets it pass. Shared by a worker and the threads that work for it.
+/// Reads the time and sleeps. A worker shares its clock with the threads that work for it.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// Returns the time since a fixed moment. Never goes back.
+    /// Returns the time since a fixed moment. The value never decreases.
     fn now(&self) -> Duration;
 
-    /// Returns the wall clock's time, in epoch milliseconds. May go back.
+    /// Returns the wall-clock time in epoch milliseconds. The value may decrease.
     fn wall_now_ms(&self) -> i64;
 
     /// Blocks the calling thread for `duration`.
     fn sleep(&self, duration: Duration);
 }
 
-/// The operating system's monotonic clock, counted from when this was started, and its wall clock.
+/// The operating system's clocks. The monotonic clock counts from [`SystemClock::start`].
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
-    started: Instant,
+    started_at: Instant,
 }
 
 impl SystemClock {
-    /// Starts the monotonic clock at zero.
+    /// Creates the clock; its monotonic time starts at zero.
     #[must_use]
     #[allow(clippy::disallowed_methods)] // the one place
     pub fn start() -> Self {
-        Self { started: Instant::now() }
+        Self { started_at: Instant::now() }
     }
 
-    /// Starts a clock that threads can share.
+    /// Starts a system clock that several threads can share.
     #[must_use]
-    pub fn shared() -> Arc<dyn Clock> {
+    pub fn start_shared() -> Arc<dyn Clock> {
         Arc::new(Self::start())
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.started_at.elapsed()
     }
 
     #[allow(clippy::disallowed_methods)] // the one place

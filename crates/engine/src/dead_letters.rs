@@ -1,52 +1,54 @@
-//! Dead letters: records that are not events and rows that the store refused, written with the reason instead of stopping
-//! the job.
+//! Dead letters: records that are not events, and rows that the row store refused. They are written with a reason, and
+//! the job continues.
 //!
-//! Owns: what a dead letter contains, and the contract of its store. Does not own: any particular store (the connectors).
+//! Owns: the content of a dead letter, and the contract of a dead-letter sink. Does not own: the implementations (the
+//! connectors).
 
 use crate::{Halt, SourceRecord};
 
-/// A record that could not become an event.
+/// A record that is not an event, with the reason.
 #[derive(Clone, Copy, Debug)]
 pub struct DeadLetter<'a> {
-    /// The topic (or file) it was read from.
+    /// The topic or the file that the record was read from.
     pub topic: &'a str,
-    /// The record: partition, offset, key and original bytes.
+    /// The record, with partition, offset, key and payload.
     pub record: SourceRecord<'a>,
-    /// Why it is not an event.
+    /// The reason why the record is not an event.
     pub reason: &'a str,
 }
 
-/// A row that the store refused for a reason of its own, such as a key that holds something else than rows.
+/// A row that the row store refused, for example because its key holds a value of another kind.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefusedRow {
-    /// Its key in the store.
+    /// The key of the row in the row store.
     pub key: Vec<u8>,
-    /// The store's reason.
+    /// The reason that the row store gave.
     pub reason: String,
 }
 
-/// A store of dead letters, as one worker sees it.
+/// A worker's interface to the storage of dead letters.
 pub trait DeadLetterSink {
     /// Writes a record that is not an event.
     ///
     /// # Errors
-    /// When it cannot be written: it must not be lost silently.
+    /// When the record cannot be written. The job must halt then, because the record must not be lost.
     fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt>;
 
-    /// Writes a row that the store refused.
+    /// Writes a row that the row store refused.
     ///
     /// # Errors
-    /// As [`Self::write_record`].
+    /// When the row cannot be written.
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
 
-    /// Returns once everything written so far survives a crash of this process.
+    /// Returns once all dead letters written so far survive a crash of this process.
     ///
     /// # Errors
-    /// As [`Self::write_record`].
+    /// When the dead letters cannot be stored durably.
     fn flush(&mut self) -> Result<(), Halt>;
 }
 
-/// Writes nothing: dead letters are only counted and logged, because the pipeline file names no place for them.
+/// Discards dead letters. Used where the pipeline file names no place for dead letters; they are still counted and
+/// logged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDeadLetterSink;
 

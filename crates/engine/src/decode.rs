@@ -1,9 +1,9 @@
-//! Decoding: from the bytes of a record to an event, or to the reason why the record is not one.
+//! Decoding turns the bytes of a record into an event, or into the reason why the record is not an event.
 //!
-//! Owns: what counts as a well-formed event, whatever its format. Does not own: what happens to other records (the worker
+//! Owns: the definition of a well-formed event in every format. Does not own: the handling of other records (the worker
 //! writes them to the dead letters).
-//! Invariants: (1) no input panics, recurses deeper than [`MAX_DEPTH`], or takes more memory than a small multiple of
-//! its own size; (2) the result depends on the bytes and the pipeline alone.
+//! Invariants: (1) No input causes a panic, a recursion deeper than [`MAX_REEXPORT_DEPTH`], or memory use beyond a small
+//! multiple of its size. (2) The result depends only on the bytes and the pipeline.
 
 mod error;
 mod event_decoder;

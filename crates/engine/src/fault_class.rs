@@ -1,18 +1,18 @@
-//! The classification that faults of Redis, Kafka and the checkpoint store share.
+//! The classification of faults of Redis, Kafka and the checkpoint store.
 
-/// What can end a fault of a service, and so whether an operation may be repeated.
+/// The class of a service's fault. The class decides whether the operation may be repeated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultClass {
-    /// Time ends it: the service is unreachable, overloaded, or answered too late.
+    /// The fault ends by itself: the service is unreachable, overloaded, or answered too late.
     Transient,
-    /// An operator must act: credentials, rights, settings, or what the service holds.
+    /// An operator must act on credentials, rights, settings or the data in the service.
     NeedsOperator,
-    /// A bug in Windrow.
+    /// The fault is a bug in Windrow.
     Bug,
 }
 
 impl FaultClass {
-    /// Whether a running job may repeat the operation without an operator's action.
+    /// Returns whether a running job may repeat the operation without an operator's action.
     #[must_use]
     pub const fn may_retry(self) -> bool {
         matches!(self, Self::Transient)

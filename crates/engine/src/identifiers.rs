@@ -1,24 +1,25 @@
-//! What identifies a partition, a place in it, and its owner. Imports nothing of this crate, so that faults can carry it.
+//! The identifiers of a partition, of a record in the partition, and of the partition's owner. Imports no other module
+//! of this crate, so that faults can hold these types.
 
 use std::collections::BTreeMap;
 
 /// The number of a partition within its topic.
 pub type Partition = i32;
 
-/// The place of a record in its partition.
+/// The position of a record in its partition.
 pub type Offset = i64;
 
-/// For some partitions, the offset of the next record to read.
+/// The offset of the next record to read, per partition.
 pub type PartitionOffsets = BTreeMap<Partition, Offset>;
 
-/// Counts the owners of a partition: each claim has a larger epoch than all claims before it.
+/// The number of a claim of a partition. Each claim has a larger epoch than all claims before.
 pub type Epoch = u64;
 
-/// Identifies the owner of a partition in one epoch to a store of rows.
+/// Identifies the owner of a partition in one epoch. The row store compares tokens to refuse former owners.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FenceToken {
-    /// The partition whose shard produced the row.
+    /// The partition whose shard produces the rows.
     pub partition: Partition,
-    /// The epoch in which this worker owns that partition.
+    /// The epoch in which the worker owns the partition.
     pub epoch: Epoch,
 }

@@ -1,39 +1,39 @@
-//! What a worker computes.
+//! The definition of the job that a worker computes.
 
 use std::sync::Arc;
 
-use windrow_core::{EventSchema, FeatureView, HashKey, Shard};
+use windrow_core::{EventSchema, FeatureView, Shard, SipHashKey};
 
 use crate::halt::InputFault;
 use crate::{EventDecoder, Halt, SourceRecord};
 
-/// A pipeline as its workers know it.
+/// A pipeline in the form that its workers use.
 #[derive(Clone, Debug)]
 pub struct JobDefinition {
     /// The feature views, in the pipeline's order.
     pub views: Arc<[FeatureView]>,
-    /// The event's fields.
+    /// The fields of an event.
     pub schema: EventSchema,
-    /// How far event times may be out of order, in milliseconds.
+    /// The maximum out-of-orderness of event times, in milliseconds.
     pub max_out_of_orderness_ms: i64,
-    /// Turns records into events.
+    /// The decoder that turns records into events.
     pub decoder: EventDecoder,
-    /// The topic (or file) the records come from, for dead letters.
+    /// The topic or the file that the records come from. Dead letters carry this name.
     pub topic: Arc<str>,
-    /// The key of the hash tables.
-    pub hash_key: HashKey,
-    /// Whether a record without a key must be refused: true for topics of several partitions, where it would scatter an
-    /// entity's events.
-    pub keys_required: bool,
+    /// The key of the hash function in the hash tables.
+    pub hash_key: SipHashKey,
+    /// Whether a record without a key is refused. True for a topic with several partitions, because the events of one
+    /// entity would be spread over all of them.
+    pub record_keys_required: bool,
 }
 
 impl JobDefinition {
-    /// Returns a shard without state.
+    /// Creates a shard without state.
     pub(crate) fn new_shard(&self) -> Shard {
         Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.hash_key)
     }
 
-    /// Describes everything besides the views that decides which rows events give. Checkpoints keep it.
+    /// Describes the settings, besides the views, that determine the rows. Manifests record the description.
     pub(crate) fn describe_decoding_rules(&self) -> String {
         let late = self.max_out_of_orderness_ms;
         format!(
@@ -43,14 +43,14 @@ impl JobDefinition {
         )
     }
 
-    /// Halts at a record without a key where the topic needs keys.
+    /// Returns a halt for a record without a key if the topic needs keys.
     pub(crate) fn check_record_key(&self, record: &SourceRecord<'_>) -> Result<(), Halt> {
-        if self.keys_required && record.key.is_none() {
+        if self.record_keys_required && record.key.is_none() {
             return Err(InputFault::RecordWithoutKey {
                 topic: Arc::clone(&self.topic),
                 partition: record.partition,
                 offset: record.offset,
-                key_field: self.schema.key_name().to_owned(),
+                key_field: self.schema.entity_key_name().to_owned(),
             }
             .into());
         }

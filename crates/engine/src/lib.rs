@@ -1,8 +1,10 @@
-//! The engine: turns the records of partitions into rows of features, with one worker per thread.
+//! The engine turns the records of partitions into rows of features, with one worker per thread.
 //!
-//! A [`Worker`] polls its [`Source`], decodes each record, drives the shard of the record's partition and hands the rows to
-//! its [`Sink`]. A thread of its own claims partitions, restores their shards and writes their checkpoints, so that the
-//! loop never waits for the [`CheckpointStore`]. What a worker does is counted in [`WorkerMetrics`], for anyone to read.
+//! A [`Worker`] polls its [`Source`], decodes each record, and passes the event to the shard of the record's partition.
+//! The worker writes the resulting rows to its [`Sink`].
+//! A separate checkpoint thread claims partitions, restores their shards and writes their checkpoints. So the worker's
+//! loop never waits for the [`CheckpointStore`]. Every worker counts its work in [`WorkerMetrics`], which any thread
+//! may read.
 //!
 //! ```text
 //!             records                events                 rows
@@ -16,12 +18,13 @@
 //!     └─────── offsets are committed ◄────── CheckpointStore
 //! ```
 //!
-//! Owns: decoding, the worker, checkpoints, the interfaces to input, output and time, counters. Does not own: the meaning of
-//! windows (`windrow-core`); Kafka, Redis, files and object stores (`windrow-connectors`); flags and printing (the binary).
+//! Owns: decoding, the worker, checkpoints, counters, and the interfaces to input, output and time. Does not own: the
+//! meaning of windows (`windrow-core`), Kafka, Redis, files and object stores (`windrow-connectors`), flags and
+//! printing (the binary).
 //!
-//! Read first: the loop in [`worker/run_loop.rs`](../src/windrow_engine/worker/run_loop.rs.html), the life of a partition
-//! in [`worker/partition_phase.rs`](../src/windrow_engine/worker/partition_phase.rs.html), and what a checkpoint is in
-//! [`checkpoint.rs`](../src/windrow_engine/checkpoint.rs.html).
+//! Read first: the worker's loop in [`worker/run_loop.rs`](../src/windrow_engine/worker/run_loop.rs.html), the phases
+//! of a partition in [`worker/partition_phase.rs`](../src/windrow_engine/worker/partition_phase.rs.html), and the
+//! definition of a checkpoint in [`checkpoint.rs`](../src/windrow_engine/checkpoint.rs.html).
 
 pub mod checkpoint;
 mod clock;

@@ -1,4 +1,4 @@
-//! A clock that tests move.
+//! A clock that tests advance.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::Clock;
 
-/// A clock that moves only by [`Self::advance`] and by sleeping. Clones are the same clock.
+/// A clock that advances only by [`Self::advance`] and by [`Clock::sleep`]. Clones share the same time.
 ///
-/// Sleeping returns at once, with the clock moved on; other threads get a chance to run. So a test that waits for hours of
-/// the engine's time takes moments.
+/// Sleeping advances the clock and returns at once; other threads get a chance to run. So a test can simulate hours in
+/// moments.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     now_ns: Arc<AtomicU64>,
@@ -18,13 +18,14 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// Returns a clock whose monotonic time is zero and whose wall clock shows `wall_start_ms`, in epoch milliseconds.
+    /// Creates a clock. The monotonic time starts at zero, and the wall clock at `wall_start_ms`, in epoch
+    /// milliseconds.
     #[must_use]
     pub fn starting_at(wall_start_ms: i64) -> Self {
         Self { now_ns: Arc::default(), wall_start_ms }
     }
 
-    /// Moves both clocks on.
+    /// Advances both clocks by `duration`.
     pub fn advance(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.now_ns.fetch_add(nanos, Ordering::Relaxed);

@@ -1,9 +1,11 @@
-//! What a worker publishes while it runs: what came in, what went out, what was dropped and why, where the time went.
+//! The metrics that a worker publishes: records read, rows written, records dropped and why, and time spent.
 //!
-//! Owns: counters, the newest of rare events, where partitions stand. Does not own: rates, and what pages show.
-//! Invariants: (1) one writer per [`WorkerMetrics`], any number of readers; (2) counters only grow while the process
-//! lives; (3) per record nothing is done but counting: what takes a lock is rare, or as rare as flushing. After a crash
-//! all start at zero.
+//! Owns: counters, the newest rare events, the status of partitions. Does not own: rates, and the pages that show
+//! metrics.
+//! Invariants: (1) Each [`WorkerMetrics`] has one writer and any number of readers. (2) Counters only grow while the
+//! process lives. (3) Processing a record only increments counters, and locks are taken for rare events or once per
+//! flush.
+//! After a crash, all metrics start at zero.
 
 mod checkpoint_metrics;
 mod counter;

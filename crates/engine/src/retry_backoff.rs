@@ -2,31 +2,31 @@
 
 use std::time::Duration;
 
-/// The delays of one retry loop: each is twice the one before, from the shortest to the longest.
+/// Computes the delays of one retry loop. Each delay is twice the one before, from the shortest to the longest.
 #[derive(Clone, Debug)]
 pub struct RetryBackoff {
-    shortest: Duration,
-    longest: Duration,
-    next: Duration,
+    shortest_delay: Duration,
+    longest_delay: Duration,
+    next_delay: Duration,
 }
 
 impl RetryBackoff {
-    /// Starts with `shortest`, and never exceeds `longest`.
+    /// Creates delays that start with `shortest` and never exceed `longest`.
     #[must_use]
-    pub const fn new(shortest: Duration, longest: Duration) -> Self {
-        Self { shortest, longest, next: shortest }
+    pub const fn new(shortest_delay: Duration, longest_delay: Duration) -> Self {
+        Self { shortest_delay, longest_delay, next_delay: shortest_delay }
     }
 
-    /// Returns the delay before the next attempt, and doubles the one after it.
+    /// Returns the delay before the next attempt, and doubles the following delay.
     pub fn next_delay(&mut self) -> Duration {
-        let delay = self.next;
-        self.next = (delay * 2).min(self.longest);
+        let delay = self.next_delay;
+        self.next_delay = (delay * 2).min(self.longest_delay);
         delay
     }
 
-    /// Starts over with the shortest delay, after a success.
+    /// Resets the next delay to the shortest one, after a success.
     pub const fn reset(&mut self) {
-        self.next = self.shortest;
+        self.next_delay = self.shortest_delay;
     }
 }
 

@@ -1,8 +1,8 @@
-//! Where rows go: the interface a worker writes through.
+//! The sink is the interface through which a worker writes rows.
 //!
-//! Owns: the contract between a worker and its output. Does not own: any particular output (the connectors).
-//! Invariants: (1) rows reach the store in the order they were written; (2) a [`FlushTicket`] is acknowledged only when
-//! every row written before it is in the store.
+//! Owns: the contract between a worker and its output. Does not own: the implementations (the connectors).
+//! Invariants: (1) Rows reach the row store in the order in which they were written. (2) A [`FlushTicket`] is
+//! acknowledged only when the row store has every row written before it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,65 +12,66 @@ use windrow_core::{LateEvent, Row};
 use crate::identifiers::FenceToken;
 use crate::{Counter, Halt, LostPartition, RefusedRow};
 
-/// Stands for everything written to a sink before it was issued. Later tickets are larger.
+/// Represents all rows that were written to a sink before the ticket was issued. Later tickets are larger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct FlushTicket(pub u64);
 
-/// The record that made windows fire.
+/// The record that fires windows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TriggerRecord {
-    /// Its event time, in epoch milliseconds.
+    /// The event time of the record, in epoch milliseconds.
     pub event_time_ms: i64,
-    /// When it was produced or appended, in epoch milliseconds, where its source knows.
-    pub timestamp_ms: Option<i64>,
+    /// The time at which the record was produced or appended, in epoch milliseconds; `None` if the source has no
+    /// timestamps.
+    pub record_timestamp_ms: Option<i64>,
 }
 
-/// A store of rows, as one worker sees it.
+/// A worker's interface to the row store.
 pub trait Sink {
-    /// Takes a row. Blocks while the rows that wait for the store use up the memory set aside for them; that is how a slow
-    /// store slows reading down. A fault is kept, and the next [`Self::flush`] returns it.
+    /// Accepts a row. Blocks while the memory for unsent rows is full, so a slow row store slows reading. The sink
+    /// keeps a fault, and the next [`Self::flush`] returns it.
     fn write_row(&mut self, fence_token: FenceToken, row: Row<'_>);
 
-    /// Names the record that made the following rows fire, until the next call; `None` is the end of the input. Stores that
-    /// measure how fresh rows are on arrival need it.
-    fn set_trigger(&mut self, _trigger: Option<TriggerRecord>) {}
+    /// Sets the record that fires the following rows, until the next call. `None` stands for the end of the input.
+    /// Sinks that measure the freshness of rows need this.
+    fn set_trigger_record(&mut self, _trigger: Option<TriggerRecord>) {}
 
-    /// Returns the counter of the nanoseconds that calls have waited for room. It also grows while a call waits.
+    /// Returns the counter of nanoseconds that calls have waited for room. The counter also grows during a wait.
     fn blocked_ns_counter(&self) -> Arc<Counter> {
         Arc::default()
     }
 
-    /// Takes a late event. Most stores ignore it.
+    /// Accepts a late event. Most sinks ignore late events.
     fn write_late_event(&mut self, _late: LateEvent<'_>) {}
 
-    /// Makes the next ticket also stand for the store still having the rows of this partition that it acknowledged. Where it
-    /// has lost some, [`Self::take_lost_partitions`] returns the partition before that ticket is acknowledged.
-    fn verify_written_rows(&mut self, _fence_token: FenceToken) {}
+    /// Makes the next ticket also verify that the row store still has all acknowledged rows of this partition. If rows
+    /// are lost, [`Self::take_lost_partitions`] returns the partition before that ticket is acknowledged.
+    fn verify_acknowledged_rows(&mut self, _fence_token: FenceToken) {}
 
-    /// Sends what was taken so far, without waiting for it, and issues a ticket for it.
+    /// Sends all accepted rows without waiting for the row store, and issues a ticket for them.
     ///
     /// # Errors
-    /// A fault of the store that no retry resolves.
+    /// When a fault of the row store cannot be resolved by a retry.
     fn flush(&mut self) -> Result<FlushTicket, Halt>;
 
-    /// Returns the newest ticket all of whose rows are in the store.
-    fn acknowledged_ticket(&self) -> FlushTicket;
+    /// Returns the newest acknowledged ticket: the row store has all rows written before that ticket.
+    fn newest_acknowledged_ticket(&self) -> FlushTicket;
 
-    /// Returns the rows that the store refused one by one since the last call; it wrote the others. Once a ticket is
-    /// acknowledged, the refused rows before it are known here.
+    /// Returns the rows that the row store refused since the last call. The row store wrote all other rows. When a
+    /// ticket is acknowledged, all refusals before the ticket are known.
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         Vec::new()
     }
 
-    /// Returns the partitions whose rows the store no longer takes, each once. Once a ticket is acknowledged, the losses
-    /// before it are known here.
+    /// Returns the partitions whose rows the row store no longer accepts, each once. When a ticket is acknowledged, all
+    /// losses before the ticket are known.
     fn take_lost_partitions(&mut self) -> Vec<LostPartition> {
         Vec::new()
     }
 
-    /// Waits at most `timeout` for `ticket` to be acknowledged; returns whether it is.
+    /// Waits at most `timeout` for `ticket` to be acknowledged, and returns whether it was.
     ///
     /// # Errors
-    /// A fault of the store that no retry resolves.
+    /// When a fault of the row store cannot be resolved by a retry.
     fn wait_for_ticket(&mut self, ticket: FlushTicket, timeout: Duration) -> Result<bool, Halt>;
 }

@@ -1,14 +1,14 @@
-//! The request to stop, shared by all workers of a process.
+//! The stop request that all workers of a process share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that a signal, or a worker that halts, raises once; every worker sees it.
+/// A flag that a signal or a halting worker sets once. Every worker checks the flag.
 #[derive(Clone, Debug, Default)]
 pub struct StopSignal(Arc<AtomicBool>);
 
 impl StopSignal {
-    /// Asks all workers to stop.
+    /// Requests all workers to stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::Release);
     }

@@ -1,16 +1,18 @@
-//! The worker: one thread that owns partitions and drives their shards from a source to a sink.
+//! A worker is one thread that owns partitions and drives their shards from a source to a sink.
 //!
-//! A record goes through `run_loop` (poll, decode), its partition's shard and `row_emitter` to the sink. Beside that,
-//! partitions come and go (`partition_changes`, `fencing`), and their state is saved (`snapshots`); what is known of a
-//! partition in each phase of its life is in `partition_phase` and `owned_partition`.
+//! A record passes through `run_loop` (poll, decode), the shard of its partition and `row_emitter` to the sink.
+//! `partition_changes` and `fencing` handle assigned and lost partitions, and `snapshots` saves their state.
+//! `partition_phase` and `owned_partition` hold the data of each phase of a partition.
 //!
-//! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (the checkpoint thread).
-//! Invariants: (1) a record is processed once per opening of its partition, in the order of the partition, by the
-//! partition's shard; (2) a checkpoint counts only when every row and every dead letter produced before it is safe, and
-//! offsets are committed only behind one; (3) a record that is not an event never stops the worker, and one that must stop
-//! it ([`crate::Halt`]) is not skipped; (4) nothing here waits for the checkpoint store while there are records to process.
-//! After a crash: each partition resumes from its last complete checkpoint, here or elsewhere. Rows that the store has
-//! already are not written again.
+//! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (the checkpoint
+//! thread).
+//! Invariants: (1) A record is processed once per opening of its partition, in the partition's order, by the
+//! partition's shard. (2) A checkpoint is complete only when every row and dead letter before it is stored. (3) Offsets
+//! are committed only after a complete checkpoint. (4) A record that is not an event never stops the worker. (5) A
+//! record that causes a [`crate::Halt`] is not skipped. (6) The loop never waits for the checkpoint store while records
+//! arrive.
+//! After a crash, each partition resumes from its last complete checkpoint, here or in another process. Rows that the
+//! row store already has are not written again.
 
 mod active_snapshot;
 mod change_queue;

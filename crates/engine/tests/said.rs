@@ -77,7 +77,7 @@ impl Source for ScriptedSource {
         Ok(())
     }
 
-    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
+    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
@@ -125,7 +125,7 @@ impl Sink for SlowSink {
         self.blocked_ns.add(u64::try_from(self.per_row.as_nanos()).expect("short"));
     }
 
-    fn set_trigger(&mut self, cause: Option<TriggerRecord>) {
+    fn set_trigger_record(&mut self, cause: Option<TriggerRecord>) {
         self.trigger = cause;
     }
 
@@ -142,7 +142,7 @@ impl Sink for SlowSink {
         Ok(FlushTicket(0))
     }
 
-    fn acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_ticket(&self) -> FlushTicket {
         FlushTicket(0)
     }
 
@@ -155,7 +155,7 @@ impl Sink for SlowSink {
 fn test_job() -> JobDefinition {
     let schema = EventSchema::new("user_id", []);
     let view = |name: &str, window| {
-        let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default: None };
+        let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
         FeatureView { name: name.into(), window, features: vec![count] }
     };
     JobDefinition {
@@ -169,7 +169,7 @@ fn test_job() -> JobDefinition {
         max_out_of_orderness_ms: 10,
         topic: "events".into(),
         hash_key: [0; 16],
-        keys_required: false,
+        record_keys_required: false,
     }
 }
 
@@ -199,7 +199,7 @@ fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc
         sink,
         dead_letters: NoDeadLetterSink,
         clock: Arc::new(clock),
-        checkpoints: None,
+        checkpoint_config: None,
         stop_signal: stop,
         metrics,
     })
@@ -215,12 +215,12 @@ fn a_late_event_is_shown_once_with_its_record_and_the_views_it_was_late_for() {
         [record_step([event_json("a", 100_000), event_json("b", 50_000), event_json("c", 30_000)])],
     );
     let late = said.recent_events.late_events();
-    let seen: Vec<_> = late.iter().map(|late| (&*late.key, &late.views[..], late.offset)).collect();
+    let seen: Vec<_> = late.iter().map(|late| (&*late.entity_key, &late.late_views[..], late.offset)).collect();
     // Newest first. The one at 50 s is in time for its session only.
     assert_eq!(seen, [("c", &[ViewId(0), ViewId(1)][..], 102), ("b", &[ViewId(0)], 101)]);
     assert_eq!((late[0].event_time_ms, late[0].watermark_ms, late[0].partition), (30_000, Some(99_989), 3));
-    assert_eq!(late[0].record.bytes, event_json("c", 30_000));
-    assert!(late[0].at_ms > 1_600_000_000_000, "by the wall clock: {}", late[0].at_ms);
+    assert_eq!(late[0].record.kept_bytes, event_json("c", 30_000));
+    assert!(late[0].processed_at_ms > 1_600_000_000_000, "by the wall clock: {}", late[0].processed_at_ms);
     assert_eq!([0, 1].map(|view: usize| said.views[view].late_events.get()), [2, 1]);
 }
 
@@ -240,10 +240,12 @@ fn a_dead_letter_is_shown_with_key_reason_and_as_much_of_its_record_as_is_kept()
     };
     assert!(reason.starts_with("malformed JSON"), "{reason}");
     assert_eq!((*partition, *offset), (3, 101));
-    assert_eq!(key.as_ref().map(|key| &*key.bytes), Some(&b"the key"[..]));
-    let Some(TruncatedBytes { bytes, full_length: length }) = record else { panic!("the record is kept") };
+    assert_eq!(key.as_ref().map(|key| &*key.kept_bytes), Some(&b"the key"[..]));
+    let Some(TruncatedBytes { kept_bytes: bytes, full_byte_count: length }) = record else {
+        panic!("the record is kept")
+    };
     assert_eq!((*length, bytes.len()), (long.len(), 8 * 1024));
-    assert_eq!((refused.as_str(), &*row.bytes), ("WRONGTYPE", &b"list:1"[..]));
+    assert_eq!((refused.as_str(), &*row.kept_bytes), ("WRONGTYPE", &b"list:1"[..]));
 }
 
 #[test]
@@ -257,7 +259,7 @@ fn under_a_flood_some_are_shown_and_afterwards_every_one() {
     );
     assert_eq!(said.views[0].late_events.get(), 50_001);
     let late = said.recent_events.late_events();
-    assert_eq!(late[0].key, "by hand");
+    assert_eq!(late[0].entity_key, "by hand");
     // About twenty a second, and this took less than a few.
     assert!((2..50).contains(&late.len()), "{}", late.len());
     assert_eq!(said.recent_events.dead_letters().len(), 1);
@@ -273,16 +275,19 @@ fn where_partitions_stand_is_published() {
         with_stamp(b"none".to_vec(), 1_700_000_000_000),
     ];
     let said = run_worker(SlowSink::default(), [ScriptStep::Records(read), quiet]);
-    let partitions = said.partitions.get();
+    let partitions = said.partition_statuses.get();
     let [facts] = &partitions[..] else { panic!("one partition: {partitions:?}") };
-    assert_eq!((facts.partition, facts.offset, facts.records, facts.entities), (3, Some(103), 3, 2));
+    assert_eq!((facts.partition, facts.next_offset, facts.record_count, facts.entity_count), (3, Some(103), 3, 2));
     assert_eq!(facts.max_event_time, Some(EventTime::from_ms(71_500)));
     assert_eq!(facts.watermark, Some(EventTime::from_ms(71_489)));
     assert!(facts.last_record_at_ms >= Some(facts.opened_at_ms), "{facts:?}");
-    assert_eq!((facts.last_record_timestamp_ms, facts.checkpoint_offset), (Some(1_700_000_000_000), None));
+    assert_eq!((facts.last_record_timestamp_ms, facts.last_checkpoint_offset), (Some(1_700_000_000_000), None));
     // The window of `a` has fired; both sessions are open.
-    assert_eq!([0, 1].map(|view: usize| said.views[view].entities.load(std::sync::atomic::Ordering::Relaxed)), [1, 2]);
-    let marks: Vec<_> = said.recent_events.marks().into_iter().map(|mark| (mark.kind, mark.text)).collect();
+    assert_eq!(
+        [0, 1].map(|view: usize| said.views[view].entity_count.load(std::sync::atomic::Ordering::Relaxed)),
+        [1, 2]
+    );
+    let marks: Vec<_> = said.recent_events.marks().into_iter().map(|mark| (mark.kind, mark.label)).collect();
     assert_eq!(marks, [(TimelineMarkKind::Assigned, "assigned partition 3".to_owned())]);
 }
 
@@ -294,7 +299,7 @@ fn rows_are_due_to_the_record_that_made_their_window_fire() {
     let first =
         ScriptStep::Records(vec![stamped(0, Some(5)), (event_json("b", 500), Some(6)), stamped(1_010, Some(7))]);
     run_worker(sink, [first, ScriptStep::Records(vec![stamped(2_100, None)])]);
-    let due = |event_ms, appended_ms| Some(TriggerRecord { event_time_ms: event_ms, timestamp_ms: appended_ms });
+    let due = |event_ms, appended_ms| Some(TriggerRecord { event_time_ms: event_ms, record_timestamp_ms: appended_ms });
     // Both users' first window, and the second one of `a`.
     assert_eq!(*causes.lock().expect("one thread"), [due(1_010, Some(7)), due(1_010, Some(7)), due(2_100, None)]);
 }
@@ -310,9 +315,9 @@ fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
         [work, ScriptStep::Pause(Duration::from_millis(300)), ScriptStep::Pause(Duration::from_millis(1))],
     );
     let (times, all) = (&said.time_use, clock.now());
-    assert_eq!(times.blocked(), Duration::from_millis(200));
-    assert!(times.idle() >= Duration::from_millis(300), "{:?}", times.idle());
-    let sum = times.busy() + times.idle() + times.blocked();
+    assert_eq!(times.blocked_time(), Duration::from_millis(200));
+    assert!(times.idle_time() >= Duration::from_millis(300), "{:?}", times.idle_time());
+    let sum = times.busy_time() + times.idle_time() + times.blocked_time();
     assert!(sum <= all, "{sum:?} of {all:?}");
     assert!(times.loop_iterations.get() >= 4);
     assert!((0.0..=1.0).contains(&times.decode_share()), "{}", times.decode_share());

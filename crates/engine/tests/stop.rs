@@ -61,7 +61,7 @@ impl Source for TenEventSource {
         Ok(())
     }
 
-    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
+    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
@@ -85,7 +85,7 @@ struct CollectedRows(Arc<Mutex<Vec<String>>>);
 
 impl Sink for CollectedRows {
     fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
-        let first = row.features().next().expect("a feature");
+        let first = row.feature_values().next().expect("a feature");
         self.0.lock().expect("one thread").push(format!("{first:?}"));
     }
 
@@ -93,7 +93,7 @@ impl Sink for CollectedRows {
         Ok(FlushTicket(0))
     }
 
-    fn acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_ticket(&self) -> FlushTicket {
         FlushTicket(0)
     }
 
@@ -104,7 +104,7 @@ impl Sink for CollectedRows {
 
 fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<PartitionOffsets>) {
     let schema = EventSchema::new("user_id", []);
-    let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default: None };
+    let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
     let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
     let view = FeatureView { name: "v".into(), window, features: vec![count] };
     let job = JobDefinition {
@@ -114,7 +114,7 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
         hash_key: [0; 16],
-        keys_required: false,
+        record_keys_required: false,
     };
     let (stop, rows, committed) = (StopSignal::default(), CollectedRows::default(), Arc::default());
     let source = TenEventSource { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
@@ -125,13 +125,13 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
         sink: rows.clone(),
         dead_letters: NoDeadLetterSink,
         clock: Arc::new(ManualClock::starting_at(0)),
-        checkpoints: None,
+        checkpoint_config: None,
         stop_signal: stop,
         metrics: Arc::clone(&metrics),
     });
-    assert!(!metrics.time_use.ended());
+    assert!(!metrics.time_use.has_ended());
     let ended = worker.run().expect("nothing halts it");
-    assert!(metrics.time_use.ended(), "a monitor must not take it for a worker that hangs");
+    assert!(metrics.time_use.has_ended(), "a monitor must not take it for a worker that hangs");
     let rows = rows.0.lock().expect("one thread").clone();
     let committed = committed.lock().expect("one thread").clone();
     (ended, rows, committed)

@@ -1,12 +1,12 @@
-//! The products of the shop. A product's price never changes, and some products are far more popular than others.
+//! The products of the shop. The price of a product never changes, and some products are far more popular than others.
 
 use crate::random::RandomStream;
 
 /// Number of products.
 const PRODUCT_COUNT: u32 = 4_000;
-/// Mean prices in cents of the departments: groceries, clothes, household goods, electronics.
-const DEPARTMENT_MEAN_CENTS: [u32; 4] = [900, 3_500, 9_000, 45_000];
-/// The endings of prices, in cents.
+/// Mean price in cents for each department: groceries, clothes, household goods, electronics.
+const DEPARTMENT_MEAN_PRICE_CENTS: [u32; 4] = [900, 3_500, 9_000, 45_000];
+/// The possible endings of prices, in cents. A repeated ending is more frequent.
 const PRICE_ENDINGS_CENTS: [u32; 6] = [99, 99, 95, 90, 49, 0];
 
 /// A product's number in the [`ProductCatalogue`].
@@ -14,27 +14,27 @@ pub(crate) type ProductId = u32;
 
 #[derive(Debug)]
 pub(crate) struct ProductCatalogue {
-    prices_cents: Box<[u32]>,
+    price_cents_by_product: Box<[u32]>,
 }
 
 impl ProductCatalogue {
     pub(crate) fn new(mut random: RandomStream) -> Self {
-        let prices_cents = (0..PRODUCT_COUNT).map(|_| draw_price_cents(&mut random)).collect();
-        Self { prices_cents }
+        let price_cents_by_product = (0..PRODUCT_COUNT).map(|_| draw_price_cents(&mut random)).collect();
+        Self { price_cents_by_product }
     }
 
-    /// Draws a product by its popularity.
+    /// Draws a product. Popular products are drawn more often.
     pub(crate) fn pick_product(&self, random: &mut RandomStream) -> ProductId {
         random.draw_mostly_small(PRODUCT_COUNT)
     }
 
     pub(crate) fn price_cents(&self, product: ProductId) -> u32 {
-        self.prices_cents[product as usize]
+        self.price_cents_by_product[product as usize]
     }
 }
 
 fn draw_price_cents(random: &mut RandomStream) -> u32 {
-    let department = random.pick(&DEPARTMENT_MEAN_CENTS);
+    let department = random.pick_one(&DEPARTMENT_MEAN_PRICE_CENTS);
     let dollars = (random.draw_log_normal(department) / 100).max(1);
-    dollars * 100 + random.pick(&PRICE_ENDINGS_CENTS)
+    dollars * 100 + random.pick_one(&PRICE_ENDINGS_CENTS)
 }

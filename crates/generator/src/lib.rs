@@ -1,6 +1,6 @@
-//! Plausible e-commerce events without end: the library behind `windrow generate`.
+//! An endless stream of plausible e-commerce events: the library behind `windrow generate`.
 //!
-//! An [`EventGenerator`] simulates a shop. Users start sessions, view products, fill carts and purchase; each click is
+//! An [`EventGenerator`] simulates a shop. Users start sessions, view products, fill carts and purchase. Each click is
 //! delivered with a delay, and becomes a JSON payload. All randomness comes from the seed in [`GeneratorSettings`].
 //!
 //! ```text
@@ -16,13 +16,14 @@
 //!                    └─ ProductCatalogue: products and prices
 //! ```
 //!
-//! Owns: who shops when, what they view and buy, the order in which events arrive, which events are late or malformed,
-//! and the bytes of each event. Does not own: where the bytes go, the wall clock, pacing, the command line (the binary).
+//! Owns: the behaviour of users, the order in which events arrive, the choice of late and malformed events, and the
+//! bytes of each event. Does not own: the destination of the bytes, the wall clock, pacing, the command line (the
+//! binary).
 //!
 //! Invariants:
 //! 1. The same [`GeneratorSettings`] give the same bytes, on any machine and in any later run. All randomness comes from seeded
 //!    xoshiro256++ streams. Arithmetic is on integers, or uses the IEEE-exact operations of floats (no `ln`, `exp`, `pow`).
-//! 2. [`GeneratedEvent::due_ms`] never decreases.
+//! 2. [`GeneratedEvent::arrival_ms`] never decreases.
 //! 3. The event time of an event that is neither late nor malformed is never more than `disorder_ms` below the
 //!    largest event time sent before it.
 //! 4. Shopping does not depend on delivery: `disorder_ms`, `late_percent` and `malformed_percent` do not change the clicks
@@ -40,7 +41,7 @@
 //!     GeneratorSettings { users: 500, seed: 7, start_ms: 1_704_103_200_000, rate: 20.0, ..GeneratorSettings::default() };
 //! let mut generator = EventGenerator::new(settings)?;
 //! let event = generator.next();
-//! assert_eq!(event.due_ms, 1_704_103_200_000);
+//! assert_eq!(event.arrival_ms, 1_704_103_200_000);
 //! assert!(event.payload.starts_with(br#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"u"#));
 //! # Ok::<(), windrow_generator::GeneratorSettingsError>(())
 //! ```

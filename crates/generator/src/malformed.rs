@@ -1,4 +1,4 @@
-//! Malformed events, as real producers send them. Each one is a dead letter for the pipeline.
+//! Malformed events, as real producers send them. The pipeline handles each of them as a dead letter.
 
 use std::io::Write;
 
@@ -8,10 +8,10 @@ use crate::random::RandomStream;
 /// Values that are not a time.
 const INVALID_TIMES: [&str; 5] =
     ["2024-13-45T99:00:00", "yesterday", "01/02/2024 10:00", "2024-01-01T10:00:0O", "0000-00-00T00:00:00"];
-/// Values that are not a price; the last is not JSON.
+/// Values that are not a price. The last value is not JSON.
 const INVALID_PRICES: [&str; 6] = [r#""free""#, r#""29.99""#, "true", "[29.99]", r#"{"amount":29.99}"#, "NaN"];
-/// Payloads in a topic that are not events.
-const FOREIGN_PAYLOADS: [&str; 7] = [
+/// Payloads that are found in topics but are not events.
+const NON_EVENT_PAYLOADS: [&str; 7] = [
     "not json at all",
     "<event type=\"view\"/>",
     "event_time,event_type,user_id,price",
@@ -27,7 +27,7 @@ enum PayloadFlaw {
     Truncated,
     TrailingBrace,
     BadUtf8,
-    ForeignPayload,
+    NonEvent,
     InvalidTime,
     MissingTime,
     InvalidPrice,
@@ -37,12 +37,12 @@ enum PayloadFlaw {
     DuplicatePrice,
 }
 
-const FLAWS: [PayloadFlaw; 12] = [
+const ALL_PAYLOAD_FLAWS: [PayloadFlaw; 12] = [
     PayloadFlaw::Empty,
     PayloadFlaw::Truncated,
     PayloadFlaw::TrailingBrace,
     PayloadFlaw::BadUtf8,
-    PayloadFlaw::ForeignPayload,
+    PayloadFlaw::NonEvent,
     PayloadFlaw::InvalidTime,
     PayloadFlaw::MissingTime,
     PayloadFlaw::InvalidPrice,
@@ -52,32 +52,32 @@ const FLAWS: [PayloadFlaw; 12] = [
     PayloadFlaw::DuplicatePrice,
 ];
 
-/// Writes the event with one flaw into the empty payload. The result has no newline.
+/// Writes `event` with one flaw into `payload`, which must be empty. The result has no newline.
 pub(crate) fn write_malformed(event: &PayloadParts, random: &mut RandomStream, payload: &mut Vec<u8>) {
-    let (time, event_type) = (as_text(&event.time), event.event_type);
-    let (user_id, price) = (as_text(&event.user_id), as_text(&event.price));
+    let (time, event_type) = (utf8_or_empty(&event.time_text), event.event_type);
+    let (user_id, price) = (utf8_or_empty(&event.user_id), utf8_or_empty(&event.price_text));
     // Writing to memory cannot fail.
-    let _ = match random.pick(&FLAWS) {
+    let _ = match random.pick_one(&ALL_PAYLOAD_FLAWS) {
         PayloadFlaw::Empty => Ok(()),
         PayloadFlaw::Truncated => {
-            event.write(payload);
+            event.append_json(payload);
             payload.truncate(1 + random.draw_index(payload.len() - 1));
             Ok(())
         }
         PayloadFlaw::TrailingBrace => {
-            event.write(payload);
+            event.append_json(payload);
             payload.push(b'}');
             Ok(())
         }
         PayloadFlaw::BadUtf8 => {
-            event.write(payload);
-            // The event type begins after the time; 0xff is in no UTF-8 text.
-            payload[event.time.len() + 31] = 0xff;
+            event.append_json(payload);
+            // The event type begins at byte 31 plus the length of the time. No UTF-8 text contains the byte 0xff.
+            payload[event.time_text.len() + 31] = 0xff;
             Ok(())
         }
-        PayloadFlaw::ForeignPayload => write!(payload, "{}", random.pick(&FOREIGN_PAYLOADS)),
+        PayloadFlaw::NonEvent => write!(payload, "{}", random.pick_one(&NON_EVENT_PAYLOADS)),
         PayloadFlaw::InvalidTime => {
-            let time = random.pick(&INVALID_TIMES);
+            let time = random.pick_one(&INVALID_TIMES);
             write!(
                 payload,
                 r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#
@@ -87,7 +87,7 @@ pub(crate) fn write_malformed(event: &PayloadParts, random: &mut RandomStream, p
             write!(payload, r#"{{"event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#)
         }
         PayloadFlaw::InvalidPrice => {
-            let price = random.pick(&INVALID_PRICES);
+            let price = random.pick_one(&INVALID_PRICES);
             write!(
                 payload,
                 r#"{{"event_time":"{time}","event_type":"{event_type}","user_id":"{user_id}","price":{price}}}"#
@@ -110,6 +110,6 @@ pub(crate) fn write_malformed(event: &PayloadParts, random: &mut RandomStream, p
     };
 }
 
-fn as_text(piece: &[u8]) -> &str {
+fn utf8_or_empty(piece: &[u8]) -> &str {
     std::str::from_utf8(piece).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! An event as bytes: the JSON of the pipeline's event schema, written part by part into buffers that are reused.
+//! Writes an event as bytes: the JSON of the pipeline's event schema, part by part, into buffers that are reused.
 
 use std::io::Write;
 
@@ -11,28 +11,34 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// The parts of one event as text.
 #[derive(Debug)]
 pub(crate) struct PayloadParts {
-    /// `2024-01-01T10:00:00.123`; a whole second has no fraction.
-    pub(crate) time: Vec<u8>,
+    /// The event time, as in `2024-01-01T10:00:00.123`. A whole second has no fraction.
+    pub(crate) time_text: Vec<u8>,
     pub(crate) event_type: &'static str,
-    /// Also the record key.
+    /// The name of the user, which is also the record key.
     pub(crate) user_id: Vec<u8>,
-    /// `29.99`
-    pub(crate) price: Vec<u8>,
-    /// The day of `date`, in days since the epoch.
-    day: i64,
-    /// `2024-01-01T`, cached because many successive events have the same date.
-    date: Vec<u8>,
+    /// The price, as in `29.99`.
+    pub(crate) price_text: Vec<u8>,
+    /// The day of `cached_date`, in days since the epoch.
+    cached_day: i64,
+    /// The date as in `2024-01-01T`, cached because many successive events have the same date.
+    cached_date: Vec<u8>,
 }
 
 impl PayloadParts {
     pub(crate) fn new() -> Self {
-        let mut pieces =
-            Self { time: Vec::new(), event_type: "", user_id: Vec::new(), price: Vec::new(), day: 0, date: Vec::new() };
-        pieces.set_day(0);
+        let mut pieces = Self {
+            time_text: Vec::new(),
+            event_type: "",
+            user_id: Vec::new(),
+            price_text: Vec::new(),
+            cached_day: 0,
+            cached_date: Vec::new(),
+        };
+        pieces.set_cached_date(0);
         pieces
     }
 
-    pub(crate) fn set(&mut self, time_ms: i64, event_type: ShopEventType, user: u32, price_cents: u32) {
+    pub(crate) fn set_event(&mut self, time_ms: i64, event_type: ShopEventType, user: u32, price_cents: u32) {
         self.set_time(time_ms);
         self.event_type = match event_type {
             ShopEventType::View => "view",
@@ -43,29 +49,29 @@ impl PayloadParts {
         self.user_id.clear();
         self.user_id.push(b'u');
         self.user_id.extend_from_slice(digits.format(user + 1).as_bytes());
-        self.price.clear();
-        self.price.extend_from_slice(digits.format(price_cents / 100).as_bytes());
+        self.price_text.clear();
+        self.price_text.extend_from_slice(digits.format(price_cents / 100).as_bytes());
         let [_, tens, ones] = three_digits(price_cents % 100);
-        self.price.extend_from_slice(&[b'.', tens, ones]);
+        self.price_text.extend_from_slice(&[b'.', tens, ones]);
     }
 
     /// Appends the event as JSON to `payload`.
-    pub(crate) fn write(&self, payload: &mut Vec<u8>) {
+    pub(crate) fn append_json(&self, payload: &mut Vec<u8>) {
         payload.extend_from_slice(b"{\"event_time\":\"");
-        payload.extend_from_slice(&self.time);
+        payload.extend_from_slice(&self.time_text);
         payload.extend_from_slice(b"\",\"event_type\":\"");
         payload.extend_from_slice(self.event_type.as_bytes());
         payload.extend_from_slice(b"\",\"user_id\":\"");
         payload.extend_from_slice(&self.user_id);
         payload.extend_from_slice(b"\",\"price\":");
-        payload.extend_from_slice(&self.price);
+        payload.extend_from_slice(&self.price_text);
         payload.push(b'}');
     }
 
     fn set_time(&mut self, time_ms: i64) {
         let day = time_ms.div_euclid(DAY_MS);
-        if day != self.day {
-            self.set_day(day);
+        if day != self.cached_day {
+            self.set_cached_date(day);
         }
         let of_day = u32::try_from(time_ms.rem_euclid(DAY_MS)).unwrap_or_default();
         let (seconds, ms) = (of_day / 1000, of_day % 1000);
@@ -73,27 +79,27 @@ impl PayloadParts {
         let [_, h, hh] = three_digits(minutes / 60);
         let [_, m, mm] = three_digits(minutes % 60);
         let [_, s, ss] = three_digits(second);
-        self.time.clear();
-        self.time.extend_from_slice(&self.date);
-        self.time.extend_from_slice(&[h, hh, b':', m, mm, b':', s, ss]);
+        self.time_text.clear();
+        self.time_text.extend_from_slice(&self.cached_date);
+        self.time_text.extend_from_slice(&[h, hh, b':', m, mm, b':', s, ss]);
         if ms != 0 {
             let [a, b, c] = three_digits(ms);
-            self.time.extend_from_slice(&[b'.', a, b, c]);
+            self.time_text.extend_from_slice(&[b'.', a, b, c]);
         }
     }
 
-    /// Sets the date. After the last day of the calendar, in the year 9999, the date no longer changes.
-    fn set_day(&mut self, day: i64) {
+    /// Sets the day and its date. After the last day of the calendar, in the year 9999, the date no longer changes.
+    fn set_cached_date(&mut self, day: i64) {
         let midnight = Timestamp::from_second(day * (DAY_MS / 1000)).unwrap_or(Timestamp::MAX);
         let date = Offset::UTC.to_datetime(midnight).date();
-        self.day = day;
-        self.date.clear();
+        self.cached_day = day;
+        self.cached_date.clear();
         // Writing to memory cannot fail.
-        let _ = write!(self.date, "{date}T");
+        let _ = write!(self.cached_date, "{date}T");
     }
 }
 
-/// Returns the digits of a number below 1000.
+/// Returns the three digits of a number below 1000 as ASCII.
 #[expect(clippy::cast_possible_truncation, reason = "a digit fits")]
 fn three_digits(number: u32) -> [u8; 3] {
     [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)
@@ -105,8 +111,8 @@ mod tests {
 
     fn json(time_ms: i64, event_type: ShopEventType, user: u32, price_cents: u32) -> String {
         let (mut pieces, mut payload) = (PayloadParts::new(), Vec::new());
-        pieces.set(time_ms, event_type, user, price_cents);
-        pieces.write(&mut payload);
+        pieces.set_event(time_ms, event_type, user, price_cents);
+        pieces.append_json(&mut payload);
         String::from_utf8(payload).unwrap()
     }
 

@@ -1,13 +1,13 @@
-//! All randomness: seeded streams, and the distributions drawn from them.
+//! Seeded streams of random numbers, and the distributions that are drawn from them.
 //!
-//! Invariant: the same seed always gives the same draws. Therefore the generator is xoshiro256++, a published algorithm with
-//! one fixed stream, and arithmetic is on integers. The log-normal distribution is a table, as `exp` differs between
-//! platforms.
+//! Invariant: the same seed always gives the same draws. Therefore the generator is xoshiro256++, a published algorithm
+//! with one fixed stream, and arithmetic is on integers. The log-normal distribution is a table, because `exp` differs
+//! between platforms.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-/// A probability in units of 2⁻³²; 2³² is certainty.
+/// A probability in units of 2⁻³². The value 2³² is certainty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Probability(u64);
 
@@ -26,13 +26,13 @@ impl Probability {
         Self(self.0 + other.0)
     }
 
-    pub(crate) fn includes(self, bits: u32) -> bool {
+    pub(crate) fn includes_draw(self, bits: u32) -> bool {
         u64::from(bits) < self.0
     }
 }
 
-/// Boundaries of the 64 equally likely slices of a log-normal distribution, in 1/1024 of its mean. Its sigma is 1, and its
-/// ends are cut at 0.4 % and 99.6 %.
+/// Boundaries of the 64 equally likely slices of a log-normal distribution, in 1/1024 of its mean. The distribution has
+/// a sigma of 1, and is cut at 0.4 % and 99.6 %.
 const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
     44, 73, 98, 118, 136, 153, 169, 184, 199, 214, 229, 244, 259, 274, 290, 305, 321, 337, 353, 369, 386, 403, 421,
     439, 458, 477, 497, 517, 538, 560, 582, 605, 630, 655, 681, 708, 737, 767, 798, 831, 866, 903, 941, 983, 1027,
@@ -45,8 +45,8 @@ const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
 pub(crate) struct RandomStream(Xoshiro256PlusPlus);
 
 impl RandomStream {
-    /// Derives `N` streams from one seed. They do not overlap within 2¹²⁸ draws each.
-    pub(crate) fn split_seed<const N: usize>(seed: u64) -> [Self; N] {
+    /// Derives `N` streams from one seed. The streams do not overlap within 2¹²⁸ draws each.
+    pub(crate) fn derive_streams_from_seed<const N: usize>(seed: u64) -> [Self; N] {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         std::array::from_fn(|_| {
             let stream = Self(rng.clone());
@@ -60,29 +60,30 @@ impl RandomStream {
     }
 
     pub(crate) fn draw_bool(&mut self, share: Probability) -> bool {
-        share.includes(self.next_bits())
+        share.includes_draw(self.next_bits())
     }
 
-    /// Draws uniformly from `0..n`; 0 for an `n` of 0.
+    /// Draws uniformly from `0..n`. Returns 0 for an `n` of 0.
     pub(crate) fn draw_below(&mut self, n: u32) -> u32 {
         scale_fraction(self.next_bits(), n)
     }
 
-    /// Draws from `0..n`, small numbers more often: the product of two uniform draws.
+    /// Draws from `0..n`, with small numbers more often, as the product of two uniform draws.
     pub(crate) fn draw_mostly_small(&mut self, n: u32) -> u32 {
         let (a, b) = (self.next_bits(), self.next_bits());
         scale_fraction(scale_fraction(a, b), n)
     }
 
-    /// Draws from `0..n` by a power law: the fourth power of a uniform draw. The first 1 % of the range gets 32 % of the draws,
-    /// the first thousandth 18 %.
+    /// Draws from `0..n` by a power law, as the fourth power of a uniform draw. The first 1 % of the range gets 32 % of
+    /// the draws, the first thousandth 18 %.
     pub(crate) fn draw_power_law(&mut self, n: u32) -> u32 {
         let bits = self.next_bits();
         let square = scale_fraction(bits, bits);
         scale_fraction(scale_fraction(square, square), n)
     }
 
-    /// Draws from a log-normal distribution with this mean. Most draws are below it, none above nine times it.
+    /// Draws from a log-normal distribution with this mean. Most draws are below the mean, and none is above nine times
+    /// the mean.
     pub(crate) fn draw_log_normal(&mut self, mean: u32) -> u32 {
         let bits = self.next_bits();
         let slice = (bits >> 26) as usize;
@@ -92,8 +93,8 @@ impl RandomStream {
         u32::try_from(((factor >> 10) * u64::from(mean)) >> 26).unwrap_or(u32::MAX)
     }
 
-    /// Picks one of `choices`, with equal probability.
-    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    /// Returns one of `choices`, each with equal probability.
+    pub(crate) fn pick_one<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.draw_index(choices.len())]
     }
 
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     fn random() -> RandomStream {
-        let [random] = RandomStream::split_seed(1);
+        let [random] = RandomStream::derive_streams_from_seed(1);
         random
     }
 
@@ -139,17 +140,17 @@ mod tests {
 
     #[test]
     fn shares_reach_from_never_to_always() {
-        assert!(!Probability::from_percent(0.0).includes(0));
-        assert!(Probability::from_percent(100.0).includes(u32::MAX));
+        assert!(!Probability::from_percent(0.0).includes_draw(0));
+        assert!(Probability::from_percent(100.0).includes_draw(u32::MAX));
         assert!(
-            Probability::from_percent(50.0).includes((1 << 31) - 1)
-                && !Probability::from_percent(50.0).includes(1 << 31)
+            Probability::from_percent(50.0).includes_draw((1 << 31) - 1)
+                && !Probability::from_percent(50.0).includes_draw(1 << 31)
         );
     }
 
     #[test]
     fn streams_of_one_seed_differ() {
-        let [mut a, mut b] = RandomStream::split_seed(9);
+        let [mut a, mut b] = RandomStream::derive_streams_from_seed(9);
         assert_ne!((a.next_bits(), a.next_bits()), (b.next_bits(), b.next_bits()));
     }
 }

@@ -1,40 +1,42 @@
 //! The rhythm of shoppers: the pause between clicks, the length of sessions, and the rest between sessions.
 //!
-//! The rate and the number of users limit the rhythm: at 20 events per second, 500 users must click every 25 s on average.
-//! So the human rhythm below adapts to the settings. Pauses shrink until at most a fifth of the users shop at once, and
-//! sessions grow until users have time to rest between them.
+//! The rate and the number of users limit the rhythm: at 20 events per second, 500 users must click every 25 s on
+//! average. So the constants below describe the rhythm of human shoppers, which adapts to the settings. Pauses shrink
+//! until at most a fifth of the users are in a session at once. Sessions grow until users have time to rest between
+//! them.
 
 use crate::settings::GeneratorSettings;
 
-/// Mean pause between two clicks, where the settings allow it.
+/// The longest mean pause between two clicks. A high rate shortens the pause.
 const MAX_MEAN_PAUSE_MS: f64 = 35_000.0;
-/// Mean number of views in a session, where the settings allow so few.
+/// The smallest mean number of views in a session. A high rate increases the number.
 const MIN_MEAN_VIEWS: f64 = 6.0;
 /// The largest mean number of views in a session.
 const MAX_MEAN_VIEWS: f64 = 100.0;
-/// Shortest rest after a session, where the settings allow it: just over the 10 minutes that close a session window.
+/// The upper bound of the shortest rest after a session: just over the 10 minutes that close a session window. A high
+/// rate shortens the rest.
 const MAX_SHORTEST_REST_MS: f64 = 630_000.0;
-/// The largest share of users in a session at the same time.
-const MAX_BUSY_SHARE: f64 = 0.2;
+/// The largest share of users who are in a session at the same time.
+const MAX_IN_SESSION_SHARE: f64 = 0.2;
 /// The largest share of a user's time for sessions and the shortest rests together.
-const MAX_TAKEN_SHARE: f64 = 0.5;
+const MAX_SESSION_AND_REST_SHARE: f64 = 0.5;
 
 /// The rhythm of one group of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShoppingRhythm {
-    /// Mean pause between two clicks.
-    pub(crate) pause_ms: u32,
+    /// Mean pause between two clicks of a session.
+    pub(crate) mean_pause_ms: u32,
     /// Mean number of views in a session.
-    pub(crate) views: u32,
+    pub(crate) mean_views_per_session: u32,
 }
 
-/// The rhythms of all users. A user with a lower number is more active.
+/// The rhythms of all users. Users with lower numbers are more active.
 #[derive(Debug)]
 pub(crate) struct ShoppingRhythms {
-    devoted: (u32, ShoppingRhythm),
-    keen: (u32, ShoppingRhythm),
-    common: ShoppingRhythm,
-    rest_ms: u32,
+    devoted_users_rhythm: (u32, ShoppingRhythm),
+    keen_users_rhythm: (u32, ShoppingRhythm),
+    common_users_rhythm: ShoppingRhythm,
+    shortest_rest_ms: u32,
 }
 
 impl ShoppingRhythms {
@@ -42,30 +44,34 @@ impl ShoppingRhythms {
     pub(crate) fn new(settings: &GeneratorSettings) -> Self {
         let users = settings.users;
         let per_user_ms = settings.rate / 1000.0 / f64::from(users);
-        let pause_ms = (MAX_BUSY_SHARE / per_user_ms).clamp(1.0, MAX_MEAN_PAUSE_MS);
-        // A cycle of views × pause + rest has views ÷ cycle clicks per ms. Twice the requested clicks must fit.
-        let room = MAX_TAKEN_SHARE / per_user_ms - pause_ms;
+        let pause_ms = (MAX_IN_SESSION_SHARE / per_user_ms).clamp(1.0, MAX_MEAN_PAUSE_MS);
+        // A cycle of sessions and rests takes views × pause + rest, and has views clicks. Twice the requested rate must
+        // be possible.
+        let room = MAX_SESSION_AND_REST_SHARE / per_user_ms - pause_ms;
         let views = (MAX_SHORTEST_REST_MS / room).clamp(MIN_MEAN_VIEWS, MAX_MEAN_VIEWS);
         let rest_ms = (views * room).clamp(0.0, MAX_SHORTEST_REST_MS);
         let rhythm = |faster: f64, longer: f64| ShoppingRhythm {
-            pause_ms: (pause_ms / faster).max(1.0) as u32,
-            views: (views * longer).min(MAX_MEAN_VIEWS) as u32,
+            mean_pause_ms: (pause_ms / faster).max(1.0) as u32,
+            mean_views_per_session: (views * longer).min(MAX_MEAN_VIEWS) as u32,
         };
         Self {
-            devoted: (users / 50, rhythm(4.0, 10.0)),
-            keen: (users / 10, rhythm(2.0, 3.0)),
-            common: rhythm(1.0, 1.0),
-            rest_ms: rest_ms as u32,
+            devoted_users_rhythm: (users / 50, rhythm(4.0, 10.0)),
+            keen_users_rhythm: (users / 10, rhythm(2.0, 3.0)),
+            common_users_rhythm: rhythm(1.0, 1.0),
+            shortest_rest_ms: rest_ms as u32,
         }
     }
 
-    pub(crate) fn for_user(&self, user: u32) -> ShoppingRhythm {
-        [self.devoted, self.keen].into_iter().find(|(end, _)| user < *end).map_or(self.common, |(_, rhythm)| rhythm)
+    pub(crate) fn rhythm_for_user(&self, user: u32) -> ShoppingRhythm {
+        [self.devoted_users_rhythm, self.keen_users_rhythm]
+            .into_iter()
+            .find(|(end, _)| user < *end)
+            .map_or(self.common_users_rhythm, |(_, rhythm)| rhythm)
     }
 
     /// Returns the shortest time between two sessions of a user.
     pub(crate) fn shortest_rest_ms(&self) -> u32 {
-        self.rest_ms
+        self.shortest_rest_ms
     }
 }
 
@@ -80,8 +86,11 @@ mod tests {
     #[test]
     fn with_room_shoppers_are_human() {
         let rhythms = rhythms(200_000, 555.0);
-        assert_eq!(rhythms.for_user(199_999), ShoppingRhythm { pause_ms: 35_000, views: 6 });
-        assert_eq!(rhythms.for_user(0), ShoppingRhythm { pause_ms: 8_750, views: 60 });
+        assert_eq!(
+            rhythms.rhythm_for_user(199_999),
+            ShoppingRhythm { mean_pause_ms: 35_000, mean_views_per_session: 6 }
+        );
+        assert_eq!(rhythms.rhythm_for_user(0), ShoppingRhythm { mean_pause_ms: 8_750, mean_views_per_session: 60 });
         assert_eq!(rhythms.shortest_rest_ms(), 630_000);
     }
 
@@ -89,13 +98,13 @@ mod tests {
     fn a_crowded_shop_still_lets_session_windows_close() {
         let rhythms = rhythms(500, 20.0);
         assert!(rhythms.shortest_rest_ms() > 600_000, "rest {} ms", rhythms.shortest_rest_ms());
-        assert!(rhythms.for_user(499).pause_ms >= 4_000);
+        assert!(rhythms.rhythm_for_user(499).mean_pause_ms >= 4_000);
     }
 
     #[test]
     fn the_impossible_is_squeezed_in() {
         let rhythms = rhythms(1, 10_000_000.0);
-        assert_eq!(rhythms.for_user(0).pause_ms, 1);
+        assert_eq!(rhythms.rhythm_for_user(0).mean_pause_ms, 1);
         assert_eq!(rhythms.shortest_rest_ms(), 0);
     }
 }

@@ -2,41 +2,42 @@
 
 use thiserror::Error;
 
-/// Most users: each takes 12 bytes during the generator's lifetime.
+/// The largest number of users. Each user takes 12 bytes during the generator's lifetime.
 pub const MAX_USERS: u32 = 100_000_000;
-/// Fewest events per second of event time: one in 1,000 s.
+/// The lowest rate in events per second of event time: one event in 1,000 s.
 pub const MIN_RATE: f64 = 0.001;
-/// Most events per second of event time: 10,000 within one millisecond, the resolution of event time.
+/// The highest rate in events per second of event time: 10,000 events in one millisecond, the resolution of event time.
 pub const MAX_RATE: f64 = 10_000_000.0;
-/// Longest disorder: 24 hours.
+/// The longest disorder: 24 hours.
 pub const MAX_DISORDER_MS: i64 = 24 * 60 * 60 * 1000;
-/// Earliest start: 0001-01-02T00:00:00. Late events before it still have a year of four digits.
+/// The earliest start: 0001-01-02T00:00:00. Late events before it still have a year of four digits.
 pub const MIN_START_MS: i64 = -62_135_510_400_000;
-/// Latest start: 9000-01-01T00:00:00. A thousand years of events after it still have a year of four digits.
+/// The latest start: 9000-01-01T00:00:00. A thousand years of events after it still have a year of four digits.
 pub const MAX_START_MS: i64 = 221_845_392_000_000;
 
 /// The events to generate. The same settings give the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratorSettings {
-    /// Number of distinct users: `u1` (the most active) to `u{users}`. 1 to [`MAX_USERS`].
+    /// Number of distinct users, 1 to [`MAX_USERS`]. Users are called `u1` (the most active) to `u{users}`.
     pub users: u32,
     /// The seed of all randomness.
     pub seed: u64,
-    /// Event time of the first event, epoch ms. [`MIN_START_MS`] to [`MAX_START_MS`].
+    /// Event time of the first event in epoch ms, [`MIN_START_MS`] to [`MAX_START_MS`].
     pub start_ms: i64,
-    /// Events per second of event time: event `i` happens `i / rate` to `(i + 1) / rate` seconds after the start.
-    /// [`MIN_RATE`] to [`MAX_RATE`].
+    /// Events per second of event time. Event `i` happens `i / rate` to `(i + 1) / rate` seconds after the start. The
+    /// rate is [`MIN_RATE`] to [`MAX_RATE`].
     pub rate: f64,
-    /// Longest time from an event to its arrival in ms, 0 to [`MAX_DISORDER_MS`]. With 0, events arrive in order.
+    /// The longest time from an event to its arrival in ms, 0 to [`MAX_DISORDER_MS`]. With 0, events arrive in order.
     pub disorder_ms: i64,
-    /// Share of events with an event time 11 s to 2 h before their arrival, 0 to 100. A late event is never less late than
-    /// `disorder_ms` allows to every event.
+    /// Percentage of events whose event time is 11 s to 2 h before their arrival, 0 to 100. A late event always arrives
+    /// later than the disorder alone allows.
     pub late_percent: f64,
-    /// Share of events with a malformed payload, 0 to 100.
+    /// Percentage of events with a malformed payload, 0 to 100.
     pub malformed_percent: f64,
 }
 
-/// 200,000 users at 500 events per second from 2024-01-01T00:00:00 on, seed 0, in order, none late, none malformed.
+/// The default: 200,000 users at 500 events per second from 2024-01-01T00:00:00 on, with seed 0, in order, no event
+/// late or malformed.
 impl Default for GeneratorSettings {
     fn default() -> Self {
         Self {
@@ -51,37 +52,37 @@ impl Default for GeneratorSettings {
     }
 }
 
-/// A setting outside its limits, with its value.
+/// The error for a setting outside its limits, with the value of the setting.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum GeneratorSettingsError {
-    /// No users, or more than [`MAX_USERS`].
+    /// The number of users is 0 or above [`MAX_USERS`].
     #[error("{0} users cannot be generated: give a number from 1 to {MAX_USERS}")]
     Users(u32),
-    /// Outside [`MIN_START_MS`] to [`MAX_START_MS`].
+    /// The start is outside [`MIN_START_MS`] to [`MAX_START_MS`].
     #[error("a start at {0} ms since the epoch is out of range: give a time between the years 1 and 9000")]
     Start(i64),
-    /// Not a number, or outside [`MIN_RATE`] to [`MAX_RATE`].
+    /// The rate is not a number, or outside [`MIN_RATE`] to [`MAX_RATE`].
     #[error("a rate of {0} events per second is out of range: give a number from {MIN_RATE} to {MAX_RATE}")]
     Rate(f64),
-    /// Below 0 or above [`MAX_DISORDER_MS`].
+    /// The disorder is below 0 or above [`MAX_DISORDER_MS`].
     #[error("a disorder of {0} ms is out of range: give 0 to {MAX_DISORDER_MS} ms (24 hours)")]
     Disorder(i64),
-    /// Not a number, or outside 0 to 100.
+    /// The percentage of late events is not a number, or outside 0 to 100.
     #[error("{0} % late events cannot be generated: give a percentage from 0 to 100")]
     Late(f64),
-    /// Not a number, or outside 0 to 100.
+    /// The percentage of malformed events is not a number, or outside 0 to 100.
     #[error("{0} % malformed events cannot be generated: give a percentage from 0 to 100")]
     Malformed(f64),
-    /// Late and malformed events are distinct, so their shares must not exceed 100 together.
+    /// The percentages of late and malformed events exceed 100 together. A late event is never also malformed.
     #[error(
         "{late} % late and {malformed} % malformed events are more than all events together: \
          give percentages whose sum is at most 100"
     )]
     Shares {
-        /// `late_percent` as given.
+        /// The given `late_percent`.
         late: f64,
-        /// `malformed_percent` as given.
+        /// The given `malformed_percent`.
         malformed: f64,
     },
 }

@@ -1,12 +1,12 @@
-//! The sessions in progress: which user clicks next, and on what.
+//! The sessions in progress: they decide which user clicks next, and on what.
 //!
-//! Clicks come at a given rate, but every shopper has an individual pace. [`ShopSimulator::next_click`] reconciles both. At
-//! each tick the shopper whose pause ended first clicks. While all pauses still run, a new user starts a session instead.
-//! So sessions start often enough to keep the rate, and pauses keep the lengths they were drawn with. Where no user is
-//! available, the shopper whose pause ends first ends it early.
+//! Clicks come at a given rate, but every shopper has an individual pace. [`ShopSimulator::next_click`] reconciles
+//! both. At each tick, the shopper whose pause ended first clicks. If no pause has ended, a new user starts a session
+//! instead. So sessions start often enough to keep the rate, and pauses keep the lengths they were drawn with. If no
+//! user is available, the shopper whose pause ends first ends it early.
 //!
-//! Invariant: within a session a product is viewed before it goes into the cart, and is in the cart before it is
-//! purchased, always at the same price.
+//! Invariant: within a session, a product is viewed before it is put into the cart, and is in the cart before it is
+//! purchased. Its price is always the same.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,11 +18,11 @@ use crate::rhythm::ShoppingRhythms;
 use crate::settings::GeneratorSettings;
 use crate::user_pool::UserPool;
 
-/// The capacity of a cart.
+/// The largest number of products in a cart.
 const MAX_CART_PRODUCTS: usize = 4;
 /// The share of views after which the product goes into the cart.
 const CART_PROBABILITY: Probability = Probability::from_percent(12.0);
-/// The share of carts that are purchased, once full or at the end of the session.
+/// The share of carts that are purchased when they are full or at the end of the session.
 const PURCHASE_PROBABILITY: Probability = Probability::from_percent(45.0);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum ShopEventType {
     Purchase,
 }
 
-/// One event when it happens.
+/// One event at the time when it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShopClick {
     pub(crate) user: u32,
@@ -43,12 +43,12 @@ pub(crate) struct ShopClick {
 #[derive(Debug)]
 struct ShoppingSession {
     user: u32,
-    pause_ms: u32,
+    mean_pause_ms: u32,
     views_left: u32,
-    next: ShopEventType,
+    next_event_type: ShopEventType,
     cart_size: u8,
-    product: ProductId,
-    cart: [ProductId; MAX_CART_PRODUCTS],
+    viewed_product: ProductId,
+    cart_products: [ProductId; MAX_CART_PRODUCTS],
 }
 
 #[derive(Debug)]
@@ -57,12 +57,12 @@ pub(crate) struct ShopSimulator {
     catalogue: ProductCatalogue,
     users: UserPool,
     rhythms: ShoppingRhythms,
-    /// Sessions in progress, and ended ones whose slots are in `free_slots`.
+    /// The sessions in progress, and the ended sessions whose slots are in `free_session_slots`.
     sessions: Vec<ShoppingSession>,
-    free_slots: Vec<usize>,
-    /// The end of every session's pause, in ms since the start. The slot makes each entry unique, so the order does not
-    /// depend on how the heap treats equal entries.
-    pauses: BinaryHeap<Reverse<(u64, usize)>>,
+    free_session_slots: Vec<usize>,
+    /// The end of every session's pause, in ms since the start, and the session's slot. The slot makes each entry
+    /// unique, so the order does not depend on the heap's treatment of equal entries.
+    pause_ends: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
 impl ShopSimulator {
@@ -73,29 +73,29 @@ impl ShopSimulator {
             users: UserPool::new(settings.users),
             rhythms: ShoppingRhythms::new(settings),
             sessions: Vec::new(),
-            free_slots: Vec::new(),
-            pauses: BinaryHeap::new(),
+            free_session_slots: Vec::new(),
+            pause_ends: BinaryHeap::new(),
         }
     }
 
     /// Returns the click at `now_ms`, in ms since the start.
     pub(crate) fn next_click(&mut self, now_ms: u64) -> ShopClick {
-        let all_pause = self.pauses.peek().is_none_or(|Reverse((pause_end, _))| *pause_end > now_ms);
+        let all_pause = self.pause_ends.peek().is_none_or(|Reverse((pause_end, _))| *pause_end > now_ms);
         if all_pause && let Some(user) = self.users.start_session(now_ms, &mut self.random) {
             return self.start_session(user, now_ms);
         }
-        let Some(mut first) = self.pauses.peek_mut() else {
+        let Some(mut first) = self.pause_ends.peek_mut() else {
             let user = self.users.start_session_early(&mut self.random);
             return self.start_session(user, now_ms);
         };
         let Reverse((_, slot)) = *first;
         let session = &mut self.sessions[slot];
-        let click = session.click(&self.catalogue, &mut self.random);
+        let click = session.perform_click(&self.catalogue, &mut self.random);
         match session.plan_next_click(&mut self.random) {
             Some(pause_ms) => *first = Reverse((now_ms + pause_ms, slot)),
             None => {
                 PeekMut::pop(first);
-                self.free_slots.push(slot);
+                self.free_session_slots.push(slot);
                 self.end_session(click.user, now_ms);
             }
         }
@@ -105,19 +105,19 @@ impl ShopSimulator {
     /// Starts a session and returns its first click.
     fn start_session(&mut self, user: u32, now_ms: u64) -> ShopClick {
         let mut session = ShoppingSession::new(user, &self.rhythms, &mut self.random);
-        let click = session.click(&self.catalogue, &mut self.random);
+        let click = session.perform_click(&self.catalogue, &mut self.random);
         let Some(pause_ms) = session.plan_next_click(&mut self.random) else {
             self.end_session(user, now_ms);
             return click;
         };
-        let slot = if let Some(slot) = self.free_slots.pop() {
+        let slot = if let Some(slot) = self.free_session_slots.pop() {
             self.sessions[slot] = session;
             slot
         } else {
             self.sessions.push(session);
             self.sessions.len() - 1
         };
-        self.pauses.push(Reverse((now_ms + pause_ms, slot)));
+        self.pause_ends.push(Reverse((now_ms + pause_ms, slot)));
         click
     }
 
@@ -129,58 +129,58 @@ impl ShopSimulator {
 
 impl ShoppingSession {
     fn new(user: u32, rhythms: &ShoppingRhythms, random: &mut RandomStream) -> Self {
-        let rhythm = rhythms.for_user(user);
+        let rhythm = rhythms.rhythm_for_user(user);
         Self {
             user,
-            pause_ms: rhythm.pause_ms,
-            views_left: random.draw_log_normal(rhythm.views).max(1),
-            next: ShopEventType::View,
+            mean_pause_ms: rhythm.mean_pause_ms,
+            views_left: random.draw_log_normal(rhythm.mean_views_per_session).max(1),
+            next_event_type: ShopEventType::View,
             cart_size: 0,
-            product: 0,
-            cart: [0; MAX_CART_PRODUCTS],
+            viewed_product: 0,
+            cart_products: [0; MAX_CART_PRODUCTS],
         }
     }
 
-    fn click(&mut self, catalogue: &ProductCatalogue, random: &mut RandomStream) -> ShopClick {
-        let product = match self.next {
+    fn perform_click(&mut self, catalogue: &ProductCatalogue, random: &mut RandomStream) -> ShopClick {
+        let product = match self.next_event_type {
             ShopEventType::View => {
                 self.views_left -= 1;
-                self.product = catalogue.pick_product(random);
-                self.product
+                self.viewed_product = catalogue.pick_product(random);
+                self.viewed_product
             }
             ShopEventType::Cart => {
-                self.cart[usize::from(self.cart_size)] = self.product;
+                self.cart_products[usize::from(self.cart_size)] = self.viewed_product;
                 self.cart_size += 1;
-                self.product
+                self.viewed_product
             }
             ShopEventType::Purchase => {
                 self.cart_size -= 1;
-                self.cart[usize::from(self.cart_size)]
+                self.cart_products[usize::from(self.cart_size)]
             }
         };
-        ShopClick { user: self.user, price_cents: catalogue.price_cents(product), event_type: self.next }
+        ShopClick { user: self.user, price_cents: catalogue.price_cents(product), event_type: self.next_event_type }
     }
 
-    /// Decides on the session's next click. Returns the time until then, or `None` where the session ends. A full cart is
-    /// purchased or emptied before the next view, so the product of that view fits.
+    /// Decides on the session's next click. Returns the time until that click, or `None` where the session ends. A full
+    /// cart is purchased or emptied before the next view, so the product of that view fits.
     fn plan_next_click(&mut self, random: &mut RandomStream) -> Option<u64> {
-        let (next, mean_ms) = match self.next {
-            ShopEventType::View if random.draw_bool(CART_PROBABILITY) => (ShopEventType::Cart, self.pause_ms / 2),
+        let (next, mean_ms) = match self.next_event_type {
+            ShopEventType::View if random.draw_bool(CART_PROBABILITY) => (ShopEventType::Cart, self.mean_pause_ms / 2),
             ShopEventType::View | ShopEventType::Cart
                 if self.is_ready_to_pay() && random.draw_bool(PURCHASE_PROBABILITY) =>
             {
-                (ShopEventType::Purchase, self.pause_ms)
+                (ShopEventType::Purchase, self.mean_pause_ms)
             }
-            ShopEventType::Purchase if self.cart_size > 0 => (ShopEventType::Purchase, self.pause_ms / 8),
+            ShopEventType::Purchase if self.cart_size > 0 => (ShopEventType::Purchase, self.mean_pause_ms / 8),
             _ if self.views_left > 0 => {
                 if self.cart_is_full() {
                     self.cart_size = 0;
                 }
-                (ShopEventType::View, self.pause_ms)
+                (ShopEventType::View, self.mean_pause_ms)
             }
             _ => return None,
         };
-        self.next = next;
+        self.next_event_type = next;
         Some(u64::from(random.draw_log_normal(mean_ms)))
     }
 

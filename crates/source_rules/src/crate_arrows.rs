@@ -1,12 +1,13 @@
-//! Dependencies between crates, and those that ARCHITECTURE.md draws.
+//! The dependencies between crates, compared with the arrows that ARCHITECTURE.md draws.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::workspace::CrateFolder;
 
-/// The crates that each crate may depend on, as drawn in the first text block of ARCHITECTURE.md's section on rooms.
+/// Returns the crates that each crate may depend on, as the first text block with arrows in ARCHITECTURE.md draws them.
 ///
-/// A line `web ──► connectors, engine` is an arrow from `web` to both; `everything below` means all crates of later lines.
+/// A line `web ──► connectors, engine` draws an arrow from `web` to both crates. `everything below` means all crates of
+/// later lines.
 #[must_use]
 pub fn read_drawn_arrows(architecture: &str, crates: &[CrateFolder]) -> BTreeMap<String, BTreeSet<String>> {
     let drawing = architecture.split("```text\n").find(|block| block.contains("──►")).unwrap_or_default();
@@ -23,7 +24,7 @@ pub fn read_drawn_arrows(architecture: &str, crates: &[CrateFolder]) -> BTreeMap
         let parts: Vec<&str> = line.split('►').collect();
         for pair in parts.windows(2) {
             let Some(from) = crates_in(pair[0]).pop() else { continue };
-            // Two blanks end the list of crates: what follows explains the line.
+            // Two blanks end the list of crates. The text after them explains the line.
             let listed = pair[1].trim_start().split("  ").next().unwrap_or_default();
             let mut to = crates_in(listed);
             if listed.contains("everything below") {
@@ -35,7 +36,7 @@ pub fn read_drawn_arrows(architecture: &str, crates: &[CrateFolder]) -> BTreeMap
     arrows
 }
 
-/// Describes every dependency that is not drawn.
+/// Describes every dependency that ARCHITECTURE.md does not draw.
 #[must_use]
 pub fn describe_undrawn_arrows(crates: &[CrateFolder], drawn: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let mut undrawn = Vec::new();

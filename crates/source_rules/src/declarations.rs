@@ -7,85 +7,85 @@ use crate::module_tree::{is_test_only, item_attributes};
 /// A type, trait or type alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeDeclaration {
-    /// Its name.
+    /// The name of the type.
     pub name: String,
-    /// The line of its name.
+    /// The line of the name.
     pub line: usize,
 }
 
-/// From where a function can be called.
+/// The code that can call a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FunctionReach {
-    /// It is `pub`, or a method of a `pub` trait.
+    /// Any crate: the function is `pub`, or a method of a `pub` trait.
     Public,
-    /// It is `pub(crate)`, `pub(super)` or `pub(in …)`, or a method of such a trait.
+    /// A part of the crate: the function is `pub(crate)`, `pub(super)` or `pub(in …)`, or a method of such a trait.
     Restricted,
-    /// Only from its module and those in it.
+    /// The module of the function, and the modules in it.
     Private,
 }
 
 /// A function, method or trait method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionDeclaration {
-    /// Its name.
+    /// The name of the function.
     pub name: String,
-    /// The type or trait that it belongs to.
-    pub owner: Option<String>,
-    /// The line of its name.
+    /// The type or trait that the function belongs to.
+    pub owner_type: Option<String>,
+    /// The line of the name.
     pub line: usize,
-    /// From where it can be called.
+    /// The code that can call the function.
     pub reach: FunctionReach,
-    /// Its parameters without `self`.
-    pub parameters: usize,
+    /// The number of parameters without `self`.
+    pub parameter_count: usize,
     /// Names of parameters whose type is `bool`.
     pub bool_parameters: Vec<String>,
     /// Names of parameters whose type is a tuple, also behind a reference, `Option` or `Result`.
     pub tuple_parameters: Vec<String>,
-    /// Whether it returns a tuple, also within `Option` or `Result`.
+    /// Whether the function returns a tuple, also within `Option` or `Result`.
     pub returns_tuple: bool,
 }
 
 impl FunctionDeclaration {
-    /// The name with its owner, as in `Histogram::observe`.
+    /// Returns the name with its owner, as in `Histogram::observe`.
     #[must_use]
     pub fn qualified_name(&self) -> String {
-        self.owner.as_ref().map_or_else(|| self.name.clone(), |owner| format!("{owner}::{}", self.name))
+        self.owner_type.as_ref().map_or_else(|| self.name.clone(), |owner| format!("{owner}::{}", self.name))
     }
 }
 
-/// What a file declares, without what is compiled for tests only.
+/// The declarations of a file, except those that are compiled for tests only.
 #[derive(Debug, Default)]
-pub struct Declarations {
+pub struct FileDeclarations {
     /// Types, traits and type aliases.
     pub types: Vec<TypeDeclaration>,
     /// Functions.
     pub functions: Vec<FunctionDeclaration>,
     /// Lines with a `Result` in a `Result` or an `Option` in an `Option`.
-    pub nested_outcomes: Vec<usize>,
-    /// Names that `use` lines bring into scope under another name.
+    pub nested_outcome_lines: Vec<usize>,
+    /// New names that `use` lines give to imported items.
     pub renamed_imports: Vec<TypeDeclaration>,
 }
 
-impl Declarations {
+impl FileDeclarations {
     /// Reads the declarations of a file.
     #[must_use]
     pub fn read(file: &syn::File) -> Self {
-        let mut collector = Collector::default();
+        let mut collector = DeclarationCollector::default();
         collector.visit_file(file);
         collector.declarations
     }
 }
 
 #[derive(Default)]
-struct Collector {
-    declarations: Declarations,
+struct DeclarationCollector {
+    declarations: FileDeclarations,
     owner: Option<String>,
-    /// The reach of the trait around a method; its methods have the same.
+    /// The reach of the trait around a method. The methods of a trait have the same reach.
     trait_reach: Option<FunctionReach>,
     in_trait_implementation: bool,
 }
 
-impl Collector {
+impl DeclarationCollector {
     fn add_type(&mut self, ident: &syn::Ident) {
         let line = ident.span().start().line;
         self.declarations.types.push(TypeDeclaration { name: ident.to_string(), line });
@@ -107,17 +107,22 @@ impl Collector {
         };
         self.declarations.functions.push(FunctionDeclaration {
             name: signature.ident.to_string(),
-            owner: self.owner.clone(),
+            owner_type: self.owner.clone(),
             line: signature.ident.span().start().line,
             reach,
-            parameters: typed().count(),
+            parameter_count: typed().count(),
             bool_parameters: named(is_bool),
             tuple_parameters: named(is_tuple),
             returns_tuple,
         });
     }
 
-    fn within(&mut self, owner: Option<String>, trait_reach: Option<FunctionReach>, work: impl FnOnce(&mut Self)) {
+    fn visit_within_owner(
+        &mut self,
+        owner: Option<String>,
+        trait_reach: Option<FunctionReach>,
+        work: impl FnOnce(&mut Self),
+    ) {
         let before = (self.owner.take(), self.trait_reach);
         (self.owner, self.trait_reach) = (owner, trait_reach);
         work(self);
@@ -125,7 +130,7 @@ impl Collector {
     }
 }
 
-impl<'ast> Visit<'ast> for Collector {
+impl<'ast> Visit<'ast> for DeclarationCollector {
     fn visit_item(&mut self, item: &'ast syn::Item) {
         if !is_test_only(item_attributes(item)) {
             visit::visit_item(self, item);
@@ -149,7 +154,7 @@ impl<'ast> Visit<'ast> for Collector {
 
     fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
         self.add_type(&item.ident);
-        self.within(Some(item.ident.to_string()), Some(reach_of(&item.vis)), |collector| {
+        self.visit_within_owner(Some(item.ident.to_string()), Some(reach_from_visibility(&item.vis)), |collector| {
             visit::visit_item_trait(collector, item);
         });
     }
@@ -161,19 +166,21 @@ impl<'ast> Visit<'ast> for Collector {
         };
         let before = self.in_trait_implementation;
         self.in_trait_implementation = item.trait_.is_some();
-        self.within(owner, None, |collector| visit::visit_item_impl(collector, item));
+        self.visit_within_owner(owner, None, |collector| visit::visit_item_impl(collector, item));
         self.in_trait_implementation = before;
     }
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        self.within(None, None, |collector| collector.add_function(&item.sig, reach_of(&item.vis)));
+        self.visit_within_owner(None, None, |collector| {
+            collector.add_function(&item.sig, reach_from_visibility(&item.vis));
+        });
         visit::visit_item_fn(self, item);
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        // A trait decides on the signatures of its methods.
+        // The trait decides on the signatures of its methods.
         if !self.in_trait_implementation {
-            self.add_function(&item.sig, reach_of(&item.vis));
+            self.add_function(&item.sig, reach_from_visibility(&item.vis));
         }
         visit::visit_impl_item_fn(self, item);
     }
@@ -184,12 +191,12 @@ impl<'ast> Visit<'ast> for Collector {
     }
 
     fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
-        if let Some((outer, inner)) = outcome_of(path)
+        if let Some((outer, inner)) = find_outcome_argument(path)
             && let syn::Type::Path(inner) = inner
             && inner.path.segments.last().is_some_and(|segment| segment.ident == outer)
         {
             let line = path.path.segments.last().map_or(0, |segment| segment.ident.span().start().line);
-            self.declarations.nested_outcomes.push(line);
+            self.declarations.nested_outcome_lines.push(line);
         }
         visit::visit_type_path(self, path);
     }
@@ -200,7 +207,7 @@ impl<'ast> Visit<'ast> for Collector {
     }
 }
 
-fn reach_of(visibility: &syn::Visibility) -> FunctionReach {
+fn reach_from_visibility(visibility: &syn::Visibility) -> FunctionReach {
     match visibility {
         syn::Visibility::Public(_) => FunctionReach::Public,
         syn::Visibility::Restricted(_) => FunctionReach::Restricted,
@@ -219,19 +226,19 @@ fn is_bool(parameter: &syn::Type) -> bool {
     matches!(parameter, syn::Type::Path(path) if path.path.is_ident("bool"))
 }
 
-/// Whether a type is a tuple, also behind a reference, `Option` or `Result`.
+/// Returns whether a type is a tuple, also behind a reference, `Option` or `Result`.
 fn is_tuple(whole: &syn::Type) -> bool {
     match whole {
         syn::Type::Tuple(tuple) => tuple.elems.len() > 1,
         syn::Type::Reference(reference) => is_tuple(&reference.elem),
         syn::Type::Paren(paren) => is_tuple(&paren.elem),
-        syn::Type::Path(path) => outcome_of(path).is_some_and(|(_, inner)| is_tuple(inner)),
+        syn::Type::Path(path) => find_outcome_argument(path).is_some_and(|(_, inner)| is_tuple(inner)),
         _ => false,
     }
 }
 
-/// `Option` or `Result`, and its first type argument.
-fn outcome_of(path: &syn::TypePath) -> Option<(&'static str, &syn::Type)> {
+/// Returns the name of an `Option` or `Result`, and its first type argument.
+fn find_outcome_argument(path: &syn::TypePath) -> Option<(&'static str, &syn::Type)> {
     let last = path.path.segments.last()?;
     let outer = ["Result", "Option"].into_iter().find(|name| last.ident == name)?;
     let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };

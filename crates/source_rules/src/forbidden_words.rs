@@ -1,12 +1,12 @@
-//! Words that no source, document, script or page may hold.
+//! Words that no source, document, script or page may contain.
 //!
-//! Golden files, recorded input and generated locks are no prose and are not read.
+//! Golden files, recorded input and generated locks are not prose, so they are not read.
 
 use std::path::{Path, PathBuf};
 
-use crate::workspace::{SourceError, list_folder, read_text};
+use crate::workspace::{SourceError, list_folder, read_text_file};
 
-/// What stands where a type or a component should be the subject, and phrases that need two readings.
+/// Pronouns that replace a type or a component as the subject, and phrases that need a second reading.
 pub const FORBIDDEN_PHRASES: [&str; 11] = [
     "somebody",
     "nobody",
@@ -21,10 +21,10 @@ pub const FORBIDDEN_PHRASES: [&str; 11] = [
     "broker is away",
 ];
 
-const EXTENSIONS: [&str; 15] =
+const SEARCHED_EXTENSIONS: [&str; 15] =
     ["rs", "md", "toml", "sh", "py", "js", "mjs", "html", "css", "yml", "yaml", "json", "svg", "ipynb", "txt"];
 
-/// Folders that hold no prose of the project, by name.
+/// Names of folders without prose of the project.
 const SKIPPED_FOLDERS: [&str; 12] = [
     "target",
     "node_modules",
@@ -43,18 +43,18 @@ const SKIPPED_FOLDERS: [&str; 12] = [
 /// A forbidden phrase in a file.
 #[derive(Debug)]
 pub struct ForbiddenPhrase {
-    /// The file.
+    /// The file with the phrase.
     pub path: PathBuf,
-    /// The line.
+    /// The line of the phrase.
     pub line: usize,
-    /// The phrase.
+    /// The phrase itself.
     pub phrase: &'static str,
 }
 
-/// Searches all text files below a folder.
+/// Searches all text files below a folder for forbidden phrases.
 ///
 /// # Errors
-/// When a folder or file cannot be read.
+/// Fails when a folder or file cannot be read.
 pub fn find_forbidden_phrases(folder: &Path) -> Result<Vec<ForbiddenPhrase>, SourceError> {
     let mut found = Vec::new();
     for path in list_folder(folder)? {
@@ -63,20 +63,20 @@ pub fn find_forbidden_phrases(folder: &Path) -> Result<Vec<ForbiddenPhrase>, Sou
             if !name.starts_with('.') && !SKIPPED_FOLDERS.contains(&name.as_str()) {
                 found.extend(find_forbidden_phrases(&path)?);
             }
-        } else if is_prose(&name) {
+        } else if is_searched_file(&name) {
             search_file(&path, &mut found)?;
         }
     }
     Ok(found)
 }
 
-fn is_prose(name: &str) -> bool {
+fn is_searched_file(name: &str) -> bool {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    (EXTENSIONS.contains(&extension) || extension.is_empty()) && name != "package-lock.json"
+    (SEARCHED_EXTENSIONS.contains(&extension) || extension.is_empty()) && name != "package-lock.json"
 }
 
 fn search_file(path: &Path, found: &mut Vec<ForbiddenPhrase>) -> Result<(), SourceError> {
-    let text = read_text(path)?.to_lowercase();
+    let text = read_text_file(path)?.to_lowercase();
     for (line, text) in (1..).zip(text.lines()) {
         let phrases = FORBIDDEN_PHRASES.iter().filter(|phrase| holds_phrase(text, phrase));
         found.extend(phrases.map(|phrase| ForbiddenPhrase { path: path.to_owned(), line, phrase }));
@@ -84,7 +84,7 @@ fn search_file(path: &Path, found: &mut Vec<ForbiddenPhrase>) -> Result<(), Sour
     Ok(())
 }
 
-/// Whether `text` holds `phrase` as whole words.
+/// Returns whether `text` contains `phrase` as whole words.
 fn holds_phrase(text: &str, phrase: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(phrase).any(|(start, _)| {

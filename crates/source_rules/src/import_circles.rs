@@ -1,4 +1,4 @@
-//! Files of a crate that import each other, directly or through others.
+//! Circles of imports: files of a crate that import each other, directly or through others.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -7,15 +7,16 @@ use std::fmt::Write;
 use crate::imports::{FileImport, SubmoduleUse, find_file_imports};
 use crate::module_tree::ModuleTree;
 
-/// Describes every circle of files, each by its shortest way round.
+/// Describes every circle of files by its shortest path.
 #[must_use]
 pub fn describe_import_circles(tree: &ModuleTree, submodule_use: SubmoduleUse) -> Vec<String> {
     let imports = find_file_imports(tree, submodule_use);
     let mut targets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for FileImport { from, to } in imports.keys() {
+    for FileImport { importing_file: from, imported_file: to } in imports.keys() {
         targets.entry(*from).or_default().push(*to);
     }
-    let reachable: Vec<BTreeSet<usize>> = (0..tree.files.len()).map(|file| find_reachable(&targets, file)).collect();
+    let reachable: Vec<BTreeSet<usize>> =
+        (0..tree.files.len()).map(|file| find_reachable_files(&targets, file)).collect();
     let mut reported: BTreeSet<usize> = BTreeSet::new();
     let mut circles = Vec::new();
     for file in 0..tree.files.len() {
@@ -30,7 +31,7 @@ pub fn describe_import_circles(tree: &ModuleTree, submodule_use: SubmoduleUse) -
     circles
 }
 
-fn find_reachable(targets: &BTreeMap<usize, Vec<usize>>, from: usize) -> BTreeSet<usize> {
+fn find_reachable_files(targets: &BTreeMap<usize, Vec<usize>>, from: usize) -> BTreeSet<usize> {
     let mut reached = BTreeSet::new();
     let mut queue = VecDeque::from([from]);
     while let Some(file) = queue.pop_front() {
@@ -49,11 +50,11 @@ fn describe_circle(
     targets: &BTreeMap<usize, Vec<usize>>,
     members: &BTreeSet<usize>,
 ) -> String {
-    let shortest = members.iter().map(|&file| find_way_back(targets, members, file)).min_by_key(Vec::len);
+    let shortest = members.iter().map(|&file| find_shortest_circle(targets, members, file)).min_by_key(Vec::len);
     let way = shortest.unwrap_or_default();
     let mut text = format!("{} files import each other; the shortest way round:", members.len());
     for pair in way.windows(2) {
-        let import = FileImport { from: pair[0], to: pair[1] };
+        let import = FileImport { importing_file: pair[0], imported_file: pair[1] };
         let path = imports.get(&import).map_or("", String::as_str);
         // Writing to a string does not fail.
         let _ = write!(text, "\n    {} imports {} ({path})", tree.files[pair[0]].path, tree.files[pair[1]].path);
@@ -63,8 +64,8 @@ fn describe_circle(
     text
 }
 
-/// The shortest way from `start` through `members` back to it, both ends included.
-fn find_way_back(targets: &BTreeMap<usize, Vec<usize>>, members: &BTreeSet<usize>, start: usize) -> Vec<usize> {
+/// Returns the shortest path from `start` through `members` back to `start`. Both ends are included.
+fn find_shortest_circle(targets: &BTreeMap<usize, Vec<usize>>, members: &BTreeSet<usize>, start: usize) -> Vec<usize> {
     let mut before: BTreeMap<usize, usize> = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
     while let Some(file) = queue.pop_front() {

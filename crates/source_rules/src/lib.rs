@@ -7,9 +7,9 @@
 //!  all text files ───────────────────────► forbidden_words                                words that no text may hold
 //! ```
 //!
-//! Read [`module_tree`] first, then [`imports`], then `tests/rules.rs`, where each rule is one test.
-//! Nothing is built for it: `cargo test -p windrow-source-rules`. With `SOURCE_RULES_ROOT=FOLDER` it reads another checkout,
-//! and `-- --nocapture counts` prints the counts.
+//! Read [`module_tree`] first, then [`imports`], then `tests/rules.rs`, where each rule is one test. `cargo test -p
+//! windrow-source-rules` checks the rules without building the other crates. With `SOURCE_RULES_ROOT=FOLDER` the tests
+//! read another checkout, and `-- --nocapture counts` prints the counts.
 
 pub mod crate_arrows;
 pub mod declarations;

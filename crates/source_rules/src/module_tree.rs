@@ -1,6 +1,6 @@
-//! The modules of one crate: which file each is in, what it declares, what it imports, which paths its code names.
+//! The modules of one crate: the file of each module, its declarations, its imports, and the paths in its code.
 //!
-//! Invariant: what is compiled for tests only (`#[cfg(test)]`) is left out, since tests may import anything.
+//! Invariant: code that is compiled for tests only (`#[cfg(test)]`) is left out, because tests may import anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,93 +10,93 @@ use syn::visit::{self, Visit};
 
 use crate::workspace::{CrateFolder, SourceError, parse_rust_file};
 
-/// A crate's modules; the first is its root.
+/// The modules of a crate. The first module is the root.
 #[derive(Default)]
 pub struct ModuleTree {
-    /// The crate's source files, the root first.
+    /// The source files of the crate, the root first.
     pub files: Vec<SourceFile>,
-    /// Its modules, the root first.
-    pub modules: Vec<Module>,
+    /// The modules of the crate, the root first.
+    pub modules: Vec<CrateModule>,
 }
 
-/// A file of a crate.
+/// A source file of a crate.
 pub struct SourceFile {
-    /// Where it is, from the crate's folder.
+    /// The path of the file, relative to the folder of the crate.
     pub path: String,
-    /// What is in it, without what is compiled for tests only.
+    /// The syntax tree of the file, without code that is compiled for tests only.
     pub syntax: syn::File,
 }
 
 /// A module, in a file of its own or inline.
 #[derive(Debug, Default)]
-pub struct Module {
-    /// Index of its file in [`ModuleTree::files`].
-    pub file: usize,
-    /// Index of the module around it.
-    pub parent: Option<usize>,
-    /// Its submodules, by name.
-    pub children: BTreeMap<String, usize>,
-    /// Names of the items it declares.
-    pub items: BTreeSet<String>,
-    /// Its `use` lines, one entry per imported name.
-    pub imports: Vec<Import>,
-    /// Paths of at least two segments that its code names, also inside macros.
+pub struct CrateModule {
+    /// The index of the module's file in [`ModuleTree::files`].
+    pub file_index: usize,
+    /// The index of the parent module.
+    pub parent_index: Option<usize>,
+    /// The submodules, by name.
+    pub children_by_name: BTreeMap<String, usize>,
+    /// The names of the items that the module declares.
+    pub item_names: BTreeSet<String>,
+    /// The `use` lines of the module, with one entry per imported name.
+    pub imports: Vec<NameImport>,
+    /// Paths of at least two segments in the module's code, also inside macros.
     pub code_paths: BTreeSet<Vec<String>>,
-    /// Single names that its code mentions.
+    /// Single names that the module's code mentions.
     pub mentioned_names: BTreeSet<String>,
 }
 
 /// One name that a `use` line brings into scope.
 #[derive(Debug, Clone)]
-pub struct Import {
-    /// What is imported, segment by segment.
+pub struct NameImport {
+    /// The path of the imported item, segment by segment.
     pub path: Vec<String>,
-    /// The name it gets here.
+    /// The name of the item in this module.
     pub name: ImportedName,
-    /// Whether it is visible outside this module.
+    /// Whether the name is visible outside this module.
     pub is_reexport: bool,
     /// The line of the `use`.
     pub line: usize,
 }
 
-/// What a `use` line brings into scope.
+/// The names that a `use` line brings into scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportedName {
     /// One name.
     Single(String),
-    /// Everything (`*`).
+    /// All names (`*`).
     Glob,
 }
 
 impl ModuleTree {
-    /// Reads all modules of a crate, from `src/lib.rs` or `src/main.rs` on.
+    /// Reads all modules of a crate, starting from `src/lib.rs` or `src/main.rs`.
     ///
     /// # Errors
-    /// When a file is missing, unreadable or not Rust.
+    /// Fails when a file is missing, unreadable or not Rust.
     pub fn read(folder: &CrateFolder) -> Result<Self, SourceError> {
         let source = folder.path.join("src");
         let root = ["lib.rs", "main.rs"].map(|name| source.join(name)).into_iter().find(|path| path.is_file());
         let root = root.unwrap_or_else(|| source.join("lib.rs"));
-        let mut reader = TreeReader { folder: &folder.path, tree: Self::default() };
+        let mut reader = ModuleTreeReader { folder: &folder.path, tree: Self::default() };
         reader.read_file(&root, &source, None)?;
         Ok(reader.tree)
     }
 }
 
-struct TreeReader<'a> {
+struct ModuleTreeReader<'a> {
     folder: &'a Path,
     tree: ModuleTree,
 }
 
 /// A module whose items are being read.
-struct OpenModule<'a> {
+struct ModuleBeingRead<'a> {
     index: usize,
     file: &'a Path,
-    /// The folder in which files of its submodules lie.
+    /// The folder of the files of this module's submodules.
     submodule_folder: PathBuf,
 }
 
-impl TreeReader<'_> {
+impl ModuleTreeReader<'_> {
     fn read_file(&mut self, path: &Path, submodule_folder: &Path, parent: Option<usize>) -> Result<usize, SourceError> {
         let mut syntax = parse_rust_file(path)?;
         syntax.items.retain(|item| !is_test_only(item_attributes(item)));
@@ -104,27 +104,27 @@ impl TreeReader<'_> {
         let name = path.strip_prefix(self.folder).unwrap_or(path).to_string_lossy().into_owned();
         self.tree.files.push(SourceFile { path: name, syntax });
         let index = self.add_module(self.tree.files.len() - 1, parent);
-        let module = OpenModule { index, file: path, submodule_folder: submodule_folder.to_owned() };
+        let module = ModuleBeingRead { index, file: path, submodule_folder: submodule_folder.to_owned() };
         self.read_items(&items, &module)?;
         Ok(index)
     }
 
     fn add_module(&mut self, file: usize, parent: Option<usize>) -> usize {
-        self.tree.modules.push(Module { file, parent, ..Module::default() });
+        self.tree.modules.push(CrateModule { file_index: file, parent_index: parent, ..CrateModule::default() });
         self.tree.modules.len() - 1
     }
 
-    fn read_items(&mut self, items: &[syn::Item], module: &OpenModule<'_>) -> Result<(), SourceError> {
+    fn read_items(&mut self, items: &[syn::Item], module: &ModuleBeingRead<'_>) -> Result<(), SourceError> {
         for item in items.iter().filter(|item| !is_test_only(item_attributes(item))) {
             if let syn::Item::Mod(submodule) = item {
                 let name = submodule.ident.to_string();
                 let child = self.read_submodule(submodule, &name, module)?;
-                self.tree.modules[module.index].children.insert(name, child);
+                self.tree.modules[module.index].children_by_name.insert(name, child);
                 continue;
             }
             let current = &mut self.tree.modules[module.index];
-            current.items.extend(item_name(item));
-            ModuleContent { module: current }.visit_item(item);
+            current.item_names.extend(item_name(item));
+            ModulePathCollector { module: current }.visit_item(item);
         }
         Ok(())
     }
@@ -133,12 +133,12 @@ impl TreeReader<'_> {
         &mut self,
         submodule: &syn::ItemMod,
         name: &str,
-        around: &OpenModule<'_>,
+        around: &ModuleBeingRead<'_>,
     ) -> Result<usize, SourceError> {
         let folder = around.submodule_folder.join(name);
         if let Some((_, items)) = &submodule.content {
-            let index = self.add_module(self.tree.modules[around.index].file, Some(around.index));
-            self.read_items(items, &OpenModule { index, file: around.file, submodule_folder: folder })?;
+            let index = self.add_module(self.tree.modules[around.index].file_index, Some(around.index));
+            self.read_items(items, &ModuleBeingRead { index, file: around.file, submodule_folder: folder })?;
             return Ok(index);
         }
         let beside = around.submodule_folder.join(format!("{name}.rs"));
@@ -151,13 +151,13 @@ impl TreeReader<'_> {
 }
 
 /// Collects the imports and paths of one module's items.
-struct ModuleContent<'a> {
-    module: &'a mut Module,
+struct ModulePathCollector<'a> {
+    module: &'a mut CrateModule,
 }
 
-impl<'ast> Visit<'ast> for ModuleContent<'_> {
+impl<'ast> Visit<'ast> for ModulePathCollector<'_> {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        let template = Import {
+        let template = NameImport {
             path: Vec::new(),
             name: ImportedName::Glob,
             is_reexport: !matches!(item.vis, syn::Visibility::Inherited),
@@ -183,7 +183,7 @@ impl<'ast> Visit<'ast> for ModuleContent<'_> {
     }
 }
 
-fn add_imports(tree: &syn::UseTree, before: &Import, imports: &mut Vec<Import>) {
+fn add_imports(tree: &syn::UseTree, before: &NameImport, imports: &mut Vec<NameImport>) {
     let then = |ident: &syn::Ident| {
         let mut import = before.clone();
         import.path.push(ident.to_string());
@@ -193,22 +193,22 @@ fn add_imports(tree: &syn::UseTree, before: &Import, imports: &mut Vec<Import>) 
         syn::UseTree::Path(path) => add_imports(&path.tree, &then(&path.ident), imports),
         syn::UseTree::Name(name) if name.ident == "self" => {
             let alias = before.path.last().cloned().unwrap_or_default();
-            imports.push(Import { name: ImportedName::Single(alias), ..before.clone() });
+            imports.push(NameImport { name: ImportedName::Single(alias), ..before.clone() });
         }
         syn::UseTree::Name(name) => {
-            imports.push(Import { name: ImportedName::Single(name.ident.to_string()), ..then(&name.ident) });
+            imports.push(NameImport { name: ImportedName::Single(name.ident.to_string()), ..then(&name.ident) });
         }
         syn::UseTree::Rename(rename) => {
             let import = if rename.ident == "self" { before.clone() } else { then(&rename.ident) };
-            imports.push(Import { name: ImportedName::Single(rename.rename.to_string()), ..import });
+            imports.push(NameImport { name: ImportedName::Single(rename.rename.to_string()), ..import });
         }
-        syn::UseTree::Glob(_) => imports.push(Import { name: ImportedName::Glob, ..before.clone() }),
+        syn::UseTree::Glob(_) => imports.push(NameImport { name: ImportedName::Glob, ..before.clone() }),
         syn::UseTree::Group(group) => group.items.iter().for_each(|tree| add_imports(tree, before, imports)),
     }
 }
 
-/// Finds paths in the tokens of a macro, which are no syntax tree.
-fn add_token_paths(tokens: TokenStream, module: &mut Module) {
+/// Finds paths in the tokens of a macro, because a macro's content has no syntax tree.
+fn add_token_paths(tokens: TokenStream, module: &mut CrateModule) {
     let mut path: Vec<String> = Vec::new();
     let mut colons = 0;
     let mut end = |path: &mut Vec<String>| {
@@ -246,7 +246,7 @@ fn add_token_paths(tokens: TokenStream, module: &mut Module) {
     groups.into_iter().for_each(|group| add_token_paths(group, module));
 }
 
-/// Whether an item is compiled for tests only.
+/// Returns whether an item is compiled for tests only.
 #[must_use]
 pub fn is_test_only(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
@@ -255,7 +255,7 @@ pub fn is_test_only(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-/// The attributes of an item.
+/// Returns the attributes of an item.
 #[must_use]
 pub fn item_attributes(item: &syn::Item) -> &[syn::Attribute] {
     match item {

@@ -1,36 +1,36 @@
 //! Finds the crates of the workspace, their dependencies on each other, and their source files.
 //!
-//! Does not own: what is in a file ([`crate::module_tree`]).
+//! Does not own: the content of a source file ([`crate::module_tree`]).
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why the sources cannot be read.
+/// The reason why the sources cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A file or folder is missing or unreadable.
     #[error("{}: {source}", path.display())]
     Unreadable {
-        /// The file or folder.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// What the system reported.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file is not valid Rust.
     #[error("{}: {source}", path.display())]
     NotRust {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Where and why parsing failed.
+        /// The error of the parser.
         source: syn::Error,
     },
     /// A module is declared, but has no file.
     #[error("{}: module `{module}` has no file", path.display())]
     MissingModule {
-        /// The file that declares it.
+        /// The file that declares the module.
         path: PathBuf,
-        /// Its name.
+        /// The name of the module.
         module: String,
     },
 }
@@ -38,18 +38,18 @@ pub enum SourceError {
 /// One crate of the workspace.
 #[derive(Debug)]
 pub struct CrateFolder {
-    /// The name of its folder below `crates/`.
+    /// The name of the crate's folder below `crates/`.
     pub name: String,
-    /// The folder.
+    /// The path of the folder.
     pub path: PathBuf,
-    /// Crates of the workspace in its `[dependencies]`, by folder name.
+    /// The crates of the workspace in the crate's `[dependencies]`, by folder name.
     pub dependencies: Vec<String>,
 }
 
-/// Lists the crates below `root/crates`, by name.
+/// Lists the crates below `root/crates`, in the order of their names.
 ///
 /// # Errors
-/// When a folder or a manifest cannot be read.
+/// Fails when a folder or a manifest cannot be read.
 pub fn list_crates(root: &Path) -> Result<Vec<CrateFolder>, SourceError> {
     let mut crates = Vec::new();
     for path in list_folder(&root.join("crates"))? {
@@ -65,15 +65,15 @@ pub fn list_crates(root: &Path) -> Result<Vec<CrateFolder>, SourceError> {
 /// Reads a text file.
 ///
 /// # Errors
-/// When it cannot be read or is not UTF-8.
-pub fn read_text(path: &Path) -> Result<String, SourceError> {
+/// Fails when the file cannot be read or is not UTF-8.
+pub fn read_text_file(path: &Path) -> Result<String, SourceError> {
     fs::read_to_string(path).map_err(|source| SourceError::Unreadable { path: path.to_owned(), source })
 }
 
-/// Lists what is in a folder, by name.
+/// Lists the entries of a folder, in the order of their names.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Fails when the folder cannot be read.
 pub fn list_folder(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let unreadable = |source| SourceError::Unreadable { path: path.to_owned(), source };
     let mut entries = Vec::new();
@@ -84,10 +84,11 @@ pub fn list_folder(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(entries)
 }
 
-/// Lists all files with the extension `rs` below a folder, by name; a folder that does not exist has none.
+/// Lists all files with the extension `rs` below a folder, in the order of their names. A folder that does not exist
+/// has no files.
 ///
 /// # Errors
-/// When a folder cannot be read.
+/// Fails when a folder cannot be read.
 pub fn list_rust_files(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let mut files = Vec::new();
     if !folder.is_dir() {
@@ -106,15 +107,15 @@ pub fn list_rust_files(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
 /// Reads and parses a Rust file.
 ///
 /// # Errors
-/// When it cannot be read or is not Rust.
+/// Fails when the file cannot be read or is not Rust.
 pub fn parse_rust_file(path: &Path) -> Result<syn::File, SourceError> {
-    syn::parse_file(&read_text(path)?).map_err(|source| SourceError::NotRust { path: path.to_owned(), source })
+    syn::parse_file(&read_text_file(path)?).map_err(|source| SourceError::NotRust { path: path.to_owned(), source })
 }
 
 fn read_dependencies(manifest: &Path) -> Result<Vec<String>, SourceError> {
     let mut in_dependencies = false;
     let mut dependencies = Vec::new();
-    for line in read_text(manifest)?.lines() {
+    for line in read_text_file(manifest)?.lines() {
         if line.starts_with('[') {
             in_dependencies = line.trim() == "[dependencies]";
         } else if in_dependencies && let Some(rest) = line.strip_prefix("windrow-") {

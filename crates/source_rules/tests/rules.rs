@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use windrow_source_rules::crate_arrows::{describe_undrawn_arrows, read_drawn_arrows};
 use windrow_source_rules::declarations::{FunctionDeclaration, FunctionReach};
 use windrow_source_rules::forbidden_words::find_forbidden_phrases;
-use windrow_source_rules::summary::{Located, Summary};
-use windrow_source_rules::workspace::{list_crates, read_text};
+use windrow_source_rules::summary::{LocatedDeclaration, WorkspaceSummary};
+use windrow_source_rules::workspace::{list_crates, read_text_file};
 
 fn workspace_root() -> PathBuf {
     let other = std::env::var_os("SOURCE_RULES_ROOT").map(PathBuf::from);
     other.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
 }
 
-fn read_summary() -> Summary {
-    Summary::read(&workspace_root()).expect("the workspace's sources")
+fn read_summary() -> WorkspaceSummary {
+    WorkspaceSummary::read(&workspace_root()).expect("the workspace's sources")
 }
 
 #[track_caller]
@@ -25,8 +25,8 @@ fn assert_none(what: &str, found: &[String]) {
     assert!(found.is_empty(), "{what}: {}\n{}", found.len(), found.join("\n"));
 }
 
-fn describe_function(located: &Located<FunctionDeclaration>) -> String {
-    format!("{}:{}: {}", located.path, located.declared.line, located.declared.qualified_name())
+fn describe_function(located: &LocatedDeclaration<FunctionDeclaration>) -> String {
+    format!("{}:{}: {}", located.path, located.declaration.line, located.declaration.qualified_name())
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn counts() {
     println!("{summary}");
     println!(
         "types with names of one word: {}",
-        summary.one_word_types().map(|one| one.declared.name.as_str()).collect::<Vec<_>>().join(" ")
+        summary.one_word_types().map(|one| one.declaration.name.as_str()).collect::<Vec<_>>().join(" ")
     );
     for circle in &summary.circles_with_submodules {
         println!("with parents that use their submodules: {circle}");
@@ -50,13 +50,13 @@ fn counts() {
 
 #[test]
 fn no_files_of_a_crate_import_each_other() {
-    assert_none("circles of files", &read_summary().circles);
+    assert_none("circles of files", &read_summary().circle_descriptions);
 }
 
 #[test]
 fn crates_depend_on_each_other_only_as_drawn() {
     let crates = list_crates(&workspace_root()).expect("the crates");
-    let drawn = read_drawn_arrows(&read_text(&workspace_root().join("ARCHITECTURE.md")).expect("text"), &crates);
+    let drawn = read_drawn_arrows(&read_text_file(&workspace_root().join("ARCHITECTURE.md")).expect("text"), &crates);
     assert!(drawn.len() >= 4, "the drawing is not understood: {drawn:?}");
     assert_none("arrows that ARCHITECTURE.md does not have", &describe_undrawn_arrows(&crates, &drawn));
 }
@@ -64,7 +64,7 @@ fn crates_depend_on_each_other_only_as_drawn() {
 #[test]
 fn at_most_a_quarter_of_the_types_have_names_of_one_word() {
     let summary = read_summary();
-    let names: Vec<_> = summary.one_word_types().map(|located| located.declared.name.as_str()).collect();
+    let names: Vec<_> = summary.one_word_types().map(|located| located.declaration.name.as_str()).collect();
     assert!(summary.one_word_percent() <= 25, "{} %: {}", summary.one_word_percent(), names.join(" "));
 }
 
@@ -80,26 +80,26 @@ fn no_type_shadows_the_prelude() {
     let summary = read_summary();
     let shadows = summary.prelude_shadows();
     let shadows: Vec<_> =
-        shadows.map(|one| format!("{}:{}: {}", one.path, one.declared.line, one.declared.name)).collect();
+        shadows.map(|one| format!("{}:{}: {}", one.path, one.declaration.line, one.declaration.name)).collect();
     assert_none("types that shadow the prelude", &shadows);
 }
 
 #[test]
 fn functions_say_what_they_do() {
-    let found: Vec<_> = read_summary().vague_functions().map(describe_function).collect();
+    let found: Vec<_> = read_summary().functions_with_vague_name().map(describe_function).collect();
     assert_none("functions with a vague name", &found);
 }
 
 #[test]
 fn functions_have_at_most_six_parameters() {
-    let found: Vec<_> = read_summary().long_functions().map(describe_function).collect();
+    let found: Vec<_> = read_summary().functions_with_many_parameters().map(describe_function).collect();
     assert_none("functions with too many parameters", &found);
 }
 
 #[test]
 fn outcomes_are_not_nested() {
     let summary = read_summary();
-    let found: Vec<_> = summary.nested_outcomes.iter().map(|one| format!("{}:{}", one.path, one.declared)).collect();
+    let found: Vec<_> = summary.nested_outcomes.iter().map(|one| format!("{}:{}", one.path, one.declaration)).collect();
     assert_none("Result in Result, Option in Option", &found);
 }
 
@@ -109,8 +109,8 @@ const ALLOWED_BOOLS: [(&str, &str); 0] = [];
 /// Public functions that may take or return a tuple, each with the reason.
 const ALLOWED_TUPLES: [(&str, &str); 0] = [];
 
-fn is_allowed(allowed: &[(&str, &str)], located: &Located<FunctionDeclaration>) -> bool {
-    let name = format!("{}: {}", located.path, located.declared.qualified_name());
+fn is_allowed(allowed: &[(&str, &str)], located: &LocatedDeclaration<FunctionDeclaration>) -> bool {
+    let name = format!("{}: {}", located.path, located.declaration.qualified_name());
     allowed.iter().any(|(function, _)| *function == name)
 }
 
@@ -120,7 +120,7 @@ fn public_functions_take_no_bool() {
     let found =
         summary.functions_with_bool(FunctionReach::Public).filter(|located| !is_allowed(&ALLOWED_BOOLS, located));
     let found = found
-        .map(|located| format!("{} ({})", describe_function(located), located.declared.bool_parameters.join(", ")));
+        .map(|located| format!("{} ({})", describe_function(located), located.declaration.bool_parameters.join(", ")));
     assert_none("pub functions that take a bool", &found.collect::<Vec<_>>());
 }
 

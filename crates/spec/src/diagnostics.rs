@@ -1,10 +1,10 @@
 //! Mistakes in a pipeline file: collecting, ordering and rendering them.
 //!
-//! Owns: the parts of a mistake, the order of all mistakes, and their appearance. Does not own: which mistakes there are
-//! (the reader of each section).
+//! Owns: the parts of a mistake, the order of all mistakes, and their appearance. Does not own: finding mistakes (the
+//! reader of each section).
 //!
 //! A reader reports to a [`collector::DiagnosticCollector`], which builds a [`diagnostic::Diagnostic`]. The finished
-//! [`list::Diagnostics`] computes lines and columns, and [`render`] prints them.
+//! [`list_objects::Diagnostics`] computes lines and columns, and [`render`] prints them.
 
 pub(crate) mod code;
 pub(crate) mod collector;

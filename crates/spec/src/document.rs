@@ -1,6 +1,6 @@
 //! The pipeline file as a tree of values with their locations. `--set` changes the tree before validation.
 //!
-//! Owns: TOML syntax (through the `toml` crate) and its mistakes. Does not own: what any value means.
+//! Owns: TOML syntax (through the `toml` crate) and its mistakes. Does not own: the meaning of values.
 
 use toml::de::{DeTable, DeValue};
 
@@ -23,7 +23,7 @@ pub(crate) enum DocumentValue {
     Float(f64),
     Boolean(bool),
     Table(DocumentTable),
-    /// A value of a type that no field of a pipeline has: the type's name.
+    /// A value whose type is used by no field of a pipeline, with the name of the type.
     Other(&'static str),
     /// A value that has already been reported as a mistake.
     Invalid,
@@ -31,7 +31,7 @@ pub(crate) enum DocumentValue {
 
 impl DocumentValue {
     /// Returns the type as a noun with its article.
-    pub(crate) fn type_name(&self) -> &'static str {
+    pub(crate) fn describe_type(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
             Self::Integer(_) => "an integer",
@@ -64,11 +64,11 @@ impl DocumentTable {
     }
 }
 
-/// Reads `text`. Reports what is not TOML and leaves it out, or takes the parser's guess.
+/// Parses `text` into a tree. Reports text that is not TOML. Such text is left out, or read as the parser guesses.
 pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> DocumentNode {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
-    // The parser recovers from every error but a name without a value, where it stops. A second run without those lines
-    // reads what follows them.
+    // The parser recovers from every error except a name without a value, where it stops. A second run without such
+    // lines reads the lines after them.
     let readable =
         blank_error_lines(text, errors.iter().filter(|error| error.message().starts_with("key with no value")));
     if readable != text {
@@ -79,13 +79,13 @@ pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> Docum
     for error in errors {
         report_syntax_error(&error, mistakes);
     }
-    // The root has no header; its location is the file's first character.
-    let at = DocumentLocation::from_range(0..0);
+    // The root has no header, so its location is the first character of the file.
+    let at = DocumentLocation::from_file_range(0..0);
     let value = DocumentValue::Table(read_table(document.get_ref(), &LocationSource::File, mistakes));
     DocumentNode { location: at, value }
 }
 
-/// Returns the text with the lines of `errors` blanked; all other bytes keep their offsets.
+/// Returns the text with the lines of `errors` replaced by blanks. All other bytes keep their offsets.
 fn blank_error_lines<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::Error>) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let length = bytes.len();
@@ -97,8 +97,9 @@ fn blank_error_lines<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Reads one value and locates all of it at `at`. Returns `None` where `text` is not exactly one value.
-pub(crate) fn parse_value(
+/// Parses `text` as one value, and gives all of its parts the location `at`. Returns `None` where `text` is not exactly
+/// one value.
+pub(crate) fn parse_override_value(
     text: &str,
     at: &DocumentLocation,
     mistakes: &mut DiagnosticCollector<'_>,
@@ -113,19 +114,19 @@ enum LocationSource {
 }
 
 impl LocationSource {
-    fn locate(&self, span: std::ops::Range<usize>) -> DocumentLocation {
+    fn locate_span(&self, span: std::ops::Range<usize>) -> DocumentLocation {
         match self {
-            Self::File => DocumentLocation::from_range(span),
+            Self::File => DocumentLocation::from_file_range(span),
             Self::Override(at) => at.clone(),
         }
     }
 }
 
-// The depth of the tree is bounded: the parser refuses more than 80 levels.
+// The parser refuses more than 80 levels, so this recursion is bounded.
 fn read_table(source: &DeTable<'_>, origin: &LocationSource, mistakes: &mut DiagnosticCollector<'_>) -> DocumentTable {
     let entries = source.iter().map(|(name, value)| TableEntry {
         name: name.get_ref().to_string(),
-        name_location: origin.locate(name.span()),
+        name_location: origin.locate_span(name.span()),
         node: read_node(value.get_ref(), value.span(), origin, mistakes),
     });
     DocumentTable { entries: entries.collect() }
@@ -137,7 +138,7 @@ fn read_node(
     origin: &LocationSource,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> DocumentNode {
-    let at = origin.locate(span);
+    let at = origin.locate_span(span);
     let value = match source {
         DeValue::String(text) => DocumentValue::Text(text.to_string()),
         DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
@@ -162,7 +163,7 @@ fn read_node(
 }
 
 fn report_syntax_error(error: &toml::de::Error, mistakes: &mut DiagnosticCollector<'_>) {
-    let at = DocumentLocation::from_range(error.span().unwrap_or(0..0));
+    let at = DocumentLocation::from_file_range(error.span().unwrap_or(0..0));
     let (message, expected) = error.message().rsplit_once(", expected ").unwrap_or((error.message(), ""));
     if message.starts_with("duplicate key") {
         mistakes

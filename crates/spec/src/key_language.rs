@@ -1,18 +1,18 @@
-//! The set of Redis keys that a template can produce, as a small automaton. It decides whether every key has one reading
-//! only, and whether two templates can produce the same key.
+//! The set of Redis keys that a template can produce, as a small automaton. The automaton decides whether every key has
+//! only one reading (user and window), and whether two templates can produce the same key.
 //!
-//! Owns: both decisions and the example that proves them. Does not own: reporting the mistake (the reader of keys).
+//! Owns: both decisions, and an example key as proof. Does not own: reporting the mistake (the reader of keys).
 //!
 //! Why this way: comparing templates as text does not show that `f:{user}` and `f:{user}:{window_start}` both produce
-//! `f:a:1`, for the users `a:1` and `a`. A user is any sequence of bytes, also an empty one. A window's time is
-//! `-?[0-9]+`. Every state of the automaton is one byte of one segment, so two different runs over a key are two different
-//! readings of it. Both decisions are a search through pairs of states.
+//! `f:a:1`, for the users `a:1` and `a`. A user is any sequence of bytes, which may be empty. The time of a window is
+//! `-?[0-9]+`. Every state of the automaton stands for one byte of one segment, so two different runs over a key are
+//! two different readings. Both decisions search through pairs of states.
 
 use std::collections::VecDeque;
 
 use crate::key_template::{KeySegment, KeyTemplate};
 
-/// The bytes that lead into a state.
+/// The bytes that lead into a state of the automaton.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum ByteClass {
     Exact(u8),
@@ -36,15 +36,15 @@ impl ByteClass {
 }
 
 struct AutomatonState {
-    /// The bytes that lead here.
-    bytes: ByteClass,
-    /// The segment that these bytes belong to.
-    segment: usize,
-    successors: Vec<usize>,
+    /// The bytes that lead into this state.
+    incoming_bytes: ByteClass,
+    /// The index of the segment that these bytes belong to.
+    segment_index: usize,
+    successor_states: Vec<usize>,
     is_accepting: bool,
 }
 
-/// State 0 is the start.
+/// The automaton of one template. State 0 is the start.
 struct KeyAutomaton<'a> {
     template: &'a KeyTemplate,
     states: Vec<AutomatonState>,
@@ -52,8 +52,12 @@ struct KeyAutomaton<'a> {
 
 impl<'a> KeyAutomaton<'a> {
     fn new(template: &'a KeyTemplate) -> Self {
-        let start =
-            AutomatonState { bytes: ByteClass::Any, segment: usize::MAX, successors: Vec::new(), is_accepting: false };
+        let start = AutomatonState {
+            incoming_bytes: ByteClass::Any,
+            segment_index: usize::MAX,
+            successor_states: Vec::new(),
+            is_accepting: false,
+        };
         let mut automaton = Self { template, states: vec![start] };
         let mut frontier = vec![0]; // the states in which the segments so far can end
         for (index, segment) in template.segments().iter().enumerate() {
@@ -65,14 +69,14 @@ impl<'a> KeyAutomaton<'a> {
                 }
                 KeySegment::EntityKey => {
                     let any = automaton.push_state(ByteClass::Any, index, &frontier);
-                    automaton.states[any].successors.push(any);
+                    automaton.states[any].successor_states.push(any);
                     frontier.push(any);
                 }
                 KeySegment::WindowStart | KeySegment::WindowEnd => {
                     let minus = automaton.push_state(ByteClass::Exact(b'-'), index, &frontier);
                     frontier.push(minus);
                     let digit = automaton.push_state(ByteClass::Digit, index, &frontier);
-                    automaton.states[digit].successors.push(digit);
+                    automaton.states[digit].successor_states.push(digit);
                     frontier = vec![digit];
                 }
             }
@@ -85,20 +89,25 @@ impl<'a> KeyAutomaton<'a> {
 
     fn push_state(&mut self, bytes: ByteClass, segment: usize, from: &[usize]) -> usize {
         let state = self.states.len();
-        self.states.push(AutomatonState { bytes, segment, successors: Vec::new(), is_accepting: false });
+        self.states.push(AutomatonState {
+            incoming_bytes: bytes,
+            segment_index: segment,
+            successor_states: Vec::new(),
+            is_accepting: false,
+        });
         for before in from {
-            self.states[*before].successors.push(state);
+            self.states[*before].successor_states.push(state);
         }
         state
     }
 
-    /// Describes the user and the window that a run reads from `key`.
+    /// Describes the user and the window that a run of the automaton reads from `key`.
     fn describe_reading(&self, run: &[usize], key: &[u8]) -> String {
         let part = |segment: usize| {
             let bytes: Vec<u8> = run
                 .iter()
                 .zip(key)
-                .filter(|(state, _)| self.states[**state].segment == segment)
+                .filter(|(state, _)| self.states[**state].segment_index == segment)
                 .map(|(_, byte)| *byte)
                 .collect();
             String::from_utf8_lossy(&bytes).escape_debug().to_string()
@@ -113,43 +122,44 @@ impl<'a> KeyAutomaton<'a> {
     }
 }
 
-/// A key with two readings.
+/// An example of a key with two readings.
 #[derive(Debug)]
 pub(crate) struct KeyConflict {
     /// The key, with special characters escaped.
-    pub(crate) key: String,
-    /// Its user and window by the first template.
+    pub(crate) example_key: String,
+    /// The user and window of the key by the first template.
     pub(crate) first_reading: String,
-    /// Its other user and window, or those by the second template.
+    /// The second user and window of the key by the same template, or the reading by the second template.
     pub(crate) second_reading: String,
 }
 
-/// Returns a key that `template` produces for two different pairs of user and window.
+/// Returns a key that `template` produces for two different pairs of user and window, or `None` where there is no such
+/// key.
 pub(crate) fn find_ambiguity(template: &KeyTemplate) -> Option<KeyConflict> {
     let automaton = KeyAutomaton::new(template);
-    find_shared_key(&automaton, &automaton, RunPairs::Different)
+    find_shared_key(&automaton, &automaton, RunPairFilter::Different)
 }
 
-/// Returns a key that both templates can produce.
+/// Returns a key that both templates can produce, or `None` where there is no such key.
 pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyConflict> {
-    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), RunPairs::All)
+    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), RunPairFilter::All)
 }
 
-/// Which pairs of runs count as a shared key.
+/// The pairs of runs that count as a shared key.
 #[derive(Clone, Copy, PartialEq)]
-enum RunPairs {
+enum RunPairFilter {
     All,
-    /// Only runs that differ: two readings of one template.
+    /// Only two different runs: two readings of one template.
     Different,
 }
 
-/// Returns the shortest key that both automata accept by such a pair of runs.
-fn find_shared_key(left: &KeyAutomaton<'_>, right: &KeyAutomaton<'_>, pairs: RunPairs) -> Option<KeyConflict> {
-    let differing = pairs == RunPairs::Different;
-    type Pair = (usize, usize, bool); // a state of each, and whether the runs have differed so far
+/// Returns the shortest key that both automata accept by a pair of runs that `pairs` allows.
+fn find_shared_key(left: &KeyAutomaton<'_>, right: &KeyAutomaton<'_>, pairs: RunPairFilter) -> Option<KeyConflict> {
+    let differing = pairs == RunPairFilter::Different;
+    type StatePair = (usize, usize, bool); // a state of each, and whether the runs have differed so far
     let width = right.states.len();
-    let index = |(l, r, differed): Pair| (l * width + r) * 2 + usize::from(differed);
-    let mut reached_by: Vec<Option<(Pair, u8)>> = vec![None; left.states.len() * width * 2];
+    let index = |(l, r, differed): StatePair| (l * width + r) * 2 + usize::from(differed);
+    let mut reached_by: Vec<Option<(StatePair, u8)>> = vec![None; left.states.len() * width * 2];
     let start = (0, 0, false);
     let mut queue = VecDeque::from([start]);
     while let Some(pair @ (l, r, differed)) = queue.pop_front() {
@@ -164,16 +174,19 @@ fn find_shared_key(left: &KeyAutomaton<'_>, right: &KeyAutomaton<'_>, pairs: Run
             let key: Vec<u8> = steps.iter().map(|step| step.2).collect();
             let runs: (Vec<usize>, Vec<usize>) = steps.iter().map(|step| (step.0, step.1)).unzip();
             return Some(KeyConflict {
-                key: String::from_utf8_lossy(&key).escape_debug().to_string(),
+                example_key: String::from_utf8_lossy(&key).escape_debug().to_string(),
                 first_reading: left.describe_reading(&runs.0, &key),
                 second_reading: right.describe_reading(&runs.1, &key),
             });
         }
-        for &next_l in &left.states[l].successors {
-            for &next_r in &right.states[r].successors {
-                let Some(byte) = left.states[next_l].bytes.common_byte(right.states[next_r].bytes) else { continue };
+        for &next_l in &left.states[l].successor_states {
+            for &next_r in &right.states[r].successor_states {
+                let Some(byte) = left.states[next_l].incoming_bytes.common_byte(right.states[next_r].incoming_bytes)
+                else {
+                    continue;
+                };
                 let next = (next_l, next_r, differed || (differing && next_l != next_r));
-                // Nothing leads back to the start, so a state without a predecessor is one not seen yet.
+                // No transition leads back to the start, so a state without a predecessor has not been reached yet.
                 let slot = &mut reached_by[index(next)];
                 if slot.is_none() {
                     *slot = Some((pair, byte));
@@ -240,7 +253,7 @@ mod tests {
             ("한{u}", "{u}글", "한글"),
         ] {
             let example = find_collision(&template(first), &template(second)).expect(first);
-            assert_eq!(example.key, key, "{first} {second}: {example:?}");
+            assert_eq!(example.example_key, key, "{first} {second}: {example:?}");
             assert!(find_collision(&template(second), &template(first)).is_some(), "{second} {first}");
         }
     }

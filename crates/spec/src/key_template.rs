@@ -1,9 +1,9 @@
 //! The Redis key of a row: literal text around the user and, optionally, the window.
 //!
-//! Owns: writing a key, finding a user's keys, parsing one. Does not own: whether a template is acceptable (the reader
-//! refuses ambiguous ones with [`crate::key_language`]). Invariants: (1) the key placeholder occurs exactly once, each part
-//! of the window at most once; (2) within an accepted template, different pairs of user and window give different keys.
-//! That holds for all users, also empty ones and those with `:`, `{` or digits.
+//! Owns: writing a key, finding a user's keys, parsing a key. Does not own: refusing ambiguous templates (the reader of
+//! keys, with [`crate::key_language`]). Invariants: (1) the placeholder of the entity key occurs exactly once, each
+//! part of the window at most once; (2) within an accepted template, different pairs of user and window give different
+//! keys. This holds for all users, including empty ones and those with `:`, `{` or digits.
 
 use std::{fmt, ops::Range};
 
@@ -22,23 +22,23 @@ pub enum KeySegment {
     WindowEnd,
 }
 
-/// The Redis key of a view's rows.
+/// The template of the Redis keys of a view's rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyTemplate {
     segments: Vec<KeySegment>,
-    text: String,
+    template_text: String,
 }
 
-/// The parts of a row's window that its Redis key names; `None` where the template does not name them.
+/// The parts of a row's window that its Redis key contains. A part is `None` where the template does not contain it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
-pub struct KeyWindow {
+pub struct RedisKeyWindow {
     /// The window's start.
     pub start: Option<EventTime>,
     /// The window's end.
     pub end: Option<EventTime>,
 }
 
-/// A mistake in a template, and its range of bytes there.
+/// A mistake in a key template, with its range of bytes in the template.
 #[derive(Debug)]
 pub(crate) enum TemplateMistake {
     /// A `{` or `}` without its counterpart.
@@ -47,13 +47,13 @@ pub(crate) enum TemplateMistake {
     UnknownPlaceholder(Range<usize>, String),
     /// A placeholder that occurs a second time.
     RepeatedPlaceholder(Range<usize>),
-    /// No placeholder for the user.
+    /// The template has no placeholder for the user.
     MissingEntityKey,
 }
 
 impl KeyTemplate {
-    /// Reads `text`. Where the entity key's name is unknown because its declaration is a mistake, every name that is not a
-    /// part of the window counts as the entity key.
+    /// Parses a template. `key_name` is `None` where the declaration of the entity key has a mistake. Then every name
+    /// that is not a part of the window counts as the entity key.
     pub(crate) fn parse(text: &str, key_name: Option<&str>) -> Result<Self, Vec<TemplateMistake>> {
         let mut segments = Vec::new();
         let mut literal = String::new();
@@ -98,23 +98,24 @@ impl KeyTemplate {
         if mistakes.is_empty() && !segments.contains(&KeySegment::EntityKey) {
             mistakes.push(TemplateMistake::MissingEntityKey);
         }
-        if mistakes.is_empty() { Ok(Self { segments, text: text.to_owned() }) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(Self { segments, template_text: text.to_owned() }) } else { Err(mistakes) }
     }
 
-    /// Returns the pieces in order; no two literals follow each other.
+    /// Returns the segments in order. Two literals never follow each other.
     #[must_use]
     pub fn segments(&self) -> &[KeySegment] {
         &self.segments
     }
 
-    /// Returns whether every window has its own key. Otherwise the row of a window replaces that of the window before.
+    /// Returns whether every window has its own key. Otherwise the row of a window replaces the row of the window
+    /// before.
     #[must_use]
     pub fn names_window(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, KeySegment::WindowStart | KeySegment::WindowEnd))
     }
 
-    /// Appends the Redis key of `key`'s row for `window` to `out`.
-    pub fn append_key(&self, out: &mut Vec<u8>, key: &str, window: Window) {
+    /// Appends the Redis key of the row of user `key` in `window` to `out`.
+    pub fn append_redis_key(&self, out: &mut Vec<u8>, key: &str, window: Window) {
         let mut digits = itoa::Buffer::new();
         for segment in &self.segments {
             let part = match segment {
@@ -127,10 +128,10 @@ impl KeyTemplate {
         }
     }
 
-    /// Returns a pattern for Redis `SCAN … MATCH` that finds every key of `key`'s rows. It may find more, as `*` is any text;
-    /// [`KeyTemplate::parse_key`] selects them.
+    /// Returns a pattern for Redis `SCAN … MATCH` that matches every key of user `key`. The pattern also matches other
+    /// keys, because `*` stands for any text. [`KeyTemplate::parse_redis_key`] rejects those keys.
     #[must_use]
-    pub fn scan_pattern(&self, key: &str) -> String {
+    pub fn redis_scan_pattern(&self, key: &str) -> String {
         let mut pattern = String::new();
         for segment in &self.segments {
             let text = match segment {
@@ -151,21 +152,21 @@ impl KeyTemplate {
         pattern
     }
 
-    /// Parses `redis_key`. Returns the window it names, or `None` where it is not the key of one of `key`'s rows.
+    /// Parses `redis_key`. Returns the window in it, or `None` where the key does not belong to user `key`.
     #[must_use]
-    pub fn parse_key(&self, key: &str, redis_key: &[u8]) -> Option<KeyWindow> {
-        parse_segments(&self.segments, key, redis_key, KeyWindow::default())
+    pub fn parse_redis_key(&self, key: &str, redis_key: &[u8]) -> Option<RedisKeyWindow> {
+        parse_segments(&self.segments, key, redis_key, RedisKeyWindow::default())
     }
 }
 
 impl fmt::Display for KeyTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.template_text)
     }
 }
 
-// At most two numbers of at most 20 bytes: trying every length costs nothing.
-fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: KeyWindow) -> Option<KeyWindow> {
+// The template has at most two numbers of at most 20 bytes, so trying every length is cheap.
+fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: RedisKeyWindow) -> Option<RedisKeyWindow> {
     let Some((segment, segments)) = segments.split_first() else { return rest.is_empty().then_some(window) };
     match segment {
         KeySegment::Literal(text) => parse_segments(segments, key, rest.strip_prefix(text.as_bytes())?, window),
@@ -174,15 +175,15 @@ fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: KeyWi
             let (number, rest) = rest.split_at(length);
             let time = Some(EventTime::from_ms(parse_canonical_integer(number)?));
             let window = match segment {
-                KeySegment::WindowStart => KeyWindow { start: time, ..window },
-                _ => KeyWindow { end: time, ..window },
+                KeySegment::WindowStart => RedisKeyWindow { start: time, ..window },
+                _ => RedisKeyWindow { end: time, ..window },
             };
             parse_segments(segments, key, rest, window)
         }),
     }
 }
 
-/// Parses a number that is written as [`KeyTemplate::append_key`] writes it: no plus sign, no leading zeros.
+/// Parses a number in the form that [`KeyTemplate::append_redis_key`] writes: no plus sign, no leading zeros.
 fn parse_canonical_integer(text: &[u8]) -> Option<i64> {
     let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (itoa::Buffer::new().format(number).as_bytes() == text).then_some(number)
@@ -203,24 +204,24 @@ mod tests {
     #[test]
     fn doubled_braces_are_braces() {
         let mut out = Vec::new();
-        template("f:{{{user_id}}}").append_key(&mut out, "u", window(0, 1));
+        template("f:{{{user_id}}}").append_redis_key(&mut out, "u", window(0, 1));
         assert_eq!(out, b"f:{u}");
     }
 
     #[test]
     fn glob_characters_are_escaped() {
-        assert_eq!(template("a*[{user_id}]:{window_start}").scan_pattern("?\\u"), r"a\*\[\?\\u\]:*");
+        assert_eq!(template("a*[{user_id}]:{window_start}").redis_scan_pattern("?\\u"), r"a\*\[\?\\u\]:*");
     }
 
     #[test]
     fn only_a_key_written_for_this_user_is_read_back() {
         let session = template("s:{user_id}:{window_start}");
-        let found = session.parse_key("a:1", b"s:a:1:-5").expect("a:1's key");
-        assert_eq!(found, KeyWindow { start: Some(EventTime::from_ms(-5)), end: None });
-        // The scan pattern of user "a" finds this one too; it belongs to "a:1".
-        assert_eq!(session.parse_key("a", b"s:a:1:-5"), None);
+        let found = session.parse_redis_key("a:1", b"s:a:1:-5").expect("a:1's key");
+        assert_eq!(found, RedisKeyWindow { start: Some(EventTime::from_ms(-5)), end: None });
+        // The scan pattern of user "a" also finds this key, which belongs to user "a:1".
+        assert_eq!(session.parse_redis_key("a", b"s:a:1:-5"), None);
         for stray in ["s:a:007", "s:a:+5", "s:a:-0", "s:a:", "s:a:1x", "s:a:99999999999999999999", "s:a"] {
-            assert_eq!(session.parse_key("a", stray.as_bytes()), None, "{stray}");
+            assert_eq!(session.parse_redis_key("a", stray.as_bytes()), None, "{stray}");
         }
     }
 
@@ -228,7 +229,7 @@ mod tests {
     fn numbers_before_digits_are_told_apart() {
         let odd = template("{window_start}5x{user_id}");
         let mut key = Vec::new();
-        odd.append_key(&mut key, "u", window(55, 60));
-        assert_eq!(odd.parse_key("u", &key).and_then(|found| found.start), Some(EventTime::from_ms(55)));
+        odd.append_redis_key(&mut key, "u", window(55, 60));
+        assert_eq!(odd.parse_redis_key("u", &key).and_then(|found| found.start), Some(EventTime::from_ms(55)));
     }
 }

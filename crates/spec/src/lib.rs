@@ -1,7 +1,7 @@
-//! The pipeline file: TOML text in; out comes a validated [`Pipeline`], or every mistake with its place.
+//! The pipeline file: from TOML text to a validated [`Pipeline`], or to a list of all mistakes with their places.
 //!
-//! [`parse`] reads the text into a tree of values with locations, applies the `--set` overrides to it, and reads the tree
-//! section by section. A section with a mistake is reported and skipped, so one call finds all mistakes.
+//! [`parse`] reads the text into a tree of values with locations, applies the `--set` overrides to the tree, and reads
+//! it section by section. A section with a mistake is reported and skipped, so one call finds all mistakes.
 //!
 //! ```text
 //!   text ──► document ──► overrides ──► read (one reader per section) ──► Pipeline
@@ -12,12 +12,12 @@
 //! ```
 //!
 //! Owns: the grammar of the pipeline file, `--set` overrides, and the rules by which a Redis key belongs to exactly one
-//! user, window and feature view. Does not own: what windows and aggregates mean (the core), connections.
+//! user, window and feature view. Does not own: the meaning of windows and aggregates (the core), connections.
 //!
 //! Invariants: (1) a [`Pipeline`] meets all requirements of the core's types: sizes within their limits, conditions and
-//! defaults of the right types, fields that exist. (2) Within a view whose key names the window, two different pairs of user
-//! and window never share a Redis key; two views never share one at all. (3) No text makes [`parse`] panic, and one call
-//! reports every mistake that it can find.
+//! defaults of the right types, fields that exist. (2) Within a view whose key contains the window, two different pairs
+//! of user and window never share a Redis key. Two views never share a Redis key. (3) No text makes [`parse`] panic,
+//! and one call reports every mistake that it can find.
 //!
 //! Read first: [`pipeline.rs`](../src/windrow_spec/pipeline.rs.html), the model;
 //! [`read.rs`](../src/windrow_spec/read.rs.html), the sections in their order;
@@ -37,21 +37,21 @@ pub use diagnostics::diagnostic::Diagnostic;
 pub use diagnostics::list::Diagnostics;
 pub use diagnostics::location::DiagnosticPlace;
 pub use diagnostics::render::RenderStyle;
-pub use key_template::{KeySegment, KeyTemplate, KeyWindow};
+pub use key_template::{KeySegment, KeyTemplate, RedisKeyWindow};
 pub use overrides::{OverrideSyntaxError, PipelineOverride};
 pub use pipeline::{
     CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline,
     RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 
-/// The shipped pipeline, used where no file is given.
+/// The shipped pipeline, which is used where no file is given.
 pub const SHIPPED_PIPELINE: &str = include_str!("../../../pipelines/ecommerce.toml");
 
-/// Reads the pipeline file `text`. Mistakes are reported under `file_name`. `overrides` replace values of the document, in
-/// their order, before it is validated.
+/// Parses the pipeline file `text`. Mistakes are reported under `file_name`. The `overrides` replace values of the
+/// document in their order, before the document is validated.
 ///
 /// # Errors
-/// All mistakes of the file and of the overrides, sorted by their place.
+/// Returns all mistakes of the file and of the overrides, sorted by their place.
 pub fn parse(file_name: &str, text: &str, overrides: &[PipelineOverride]) -> Result<Pipeline, Diagnostics> {
     let mut mistakes = diagnostics::collector::DiagnosticCollector::new(text);
     let mut document = document::parse(text, &mut mistakes);

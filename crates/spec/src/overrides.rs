@@ -1,7 +1,8 @@
-//! `--set path.to.field=value`: values of the file replaced from the command line.
+//! `--set path.to.field=value`: replaces values of the file from the command line.
 //!
-//! Owns: the syntax of an override and its place in the document. Does not own: whether the field exists and the value
-//! fits. The readers check an overridden value like any other, and report it under its `--set`.
+//! Owns: the syntax of an override and its place in the document. Does not own: the existence of the field and the
+//! validity of the value. The readers check an overridden value like any other value, and report a mistake under its
+//! `--set`.
 
 use std::str::FromStr;
 
@@ -10,21 +11,21 @@ use toml::de::{DeTable, DeValue};
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
-use crate::document::{DocumentNode, DocumentTable, DocumentValue, TableEntry, parse_value};
-use crate::suggestion::suggest_name;
+use crate::document::{DocumentNode, DocumentTable, DocumentValue, TableEntry, parse_override_value};
+use crate::suggestion::suggest_closest_name;
 
 /// One `--set path.to.field=value`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PipelineOverride {
-    /// Names from the file's root, joined by dots; names with other characters than letters, digits, `_` and `-` are
-    /// quoted as in TOML.
+    /// Names from the root of the file, joined by dots. A name with other characters than letters, digits, `_` and `-`
+    /// is quoted as in TOML.
     pub path: String,
-    /// The new value: a TOML boolean, number, quoted text, array or inline table. Anything else is text without quotes. A
-    /// field that is text in the file stays text.
+    /// The new value: a TOML boolean, number, quoted text, array or inline table. Anything else is text without quotes.
+    /// A field that is text in the file stays text.
     pub value: String,
 }
 
-/// The text of an override that has no path or no value.
+/// The error for an override that has no path or no value.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("`{0}` is not of the form path.to.field=value, for example source.kafka.brokers=kafka:9092")]
 pub struct OverrideSyntaxError(String);
@@ -33,17 +34,17 @@ impl FromStr for PipelineOverride {
     type Err = OverrideSyntaxError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A quoted name may hold a `=` itself: the path ends at the first one that leaves a whole path before it.
+        // A quoted name may contain a `=`. So the path ends at the first `=` with a whole path in front of it.
         text.match_indices('=')
             .map(|(equals, _)| (&text[..equals], &text[equals + 1..]))
-            .find(|(path, _)| split_path(path).is_some())
+            .find(|(path, _)| split_override_path(path).is_some())
             .map(|(path, value)| Self { path: path.trim().to_owned(), value: value.to_owned() })
             .ok_or_else(|| OverrideSyntaxError(text.to_owned()))
     }
 }
 
 /// Splits a path into its names, as TOML splits a dotted key.
-fn split_path(path: &str) -> Option<Vec<String>> {
+fn split_override_path(path: &str) -> Option<Vec<String>> {
     let line = format!("{path} = 0");
     let document = DeTable::parse(&line).ok()?;
     let mut names = Vec::new();
@@ -54,7 +55,7 @@ fn split_path(path: &str) -> Option<Vec<String>> {
         names.push(name.get_ref().to_string());
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,
-            // The 0 from above must end the line; otherwise the path holds more than names.
+            // The 0 added above must end the line. Otherwise the path holds more than names.
             DeValue::Integer(_) if value.span().end == line.len() => return Some(names),
             _ => return None,
         }
@@ -69,7 +70,7 @@ pub(crate) fn apply_overrides(
 ) {
     for (index, one) in overrides.iter().enumerate() {
         let at = DocumentLocation::Override(index);
-        match split_path(&one.path) {
+        match split_override_path(&one.path) {
             Some(names) => apply_override(document, &names, one, &at, mistakes),
             None => {
                 mistakes
@@ -98,7 +99,7 @@ fn apply_override(
     for (depth, name) in parents.iter().enumerate() {
         let index = match table.entries.iter().position(|entry| entry.name == *name) {
             Some(index) => index,
-            // A feature view is added as a whole or in the file, so here its name can only be misspelt.
+            // A feature view can be added only as a whole, or in the file. So an unknown name here is a misspelt one.
             None if depth == 1 && names[0] == "feature_view" => {
                 let known: Vec<&str> = table.entries.iter().map(|entry| entry.name.as_str()).collect();
                 mistakes
@@ -108,7 +109,7 @@ fn apply_override(
                         format!("there is no feature view `{name}`"),
                         "one in the file",
                     )
-                    .set_hint(suggest_name(name, known));
+                    .set_hint(suggest_closest_name(name, known));
                 return;
             }
             None => {
@@ -120,7 +121,7 @@ fn apply_override(
         match &mut table.entries[index].node.value {
             DocumentValue::Table(inner) => table = inner,
             other => {
-                let message = format!("`{}` is {}, not a table", names[..=depth].join("."), other.type_name());
+                let message = format!("`{}` is {}, not a table", names[..=depth].join("."), other.describe_type());
                 mistakes.report(DiagnosticCode::BadOverride, at, message, "a path through tables");
                 return;
             }
@@ -129,7 +130,7 @@ fn apply_override(
     let existing = table.entries.iter().position(|entry| entry.name == *leaf);
     let was_text = existing.is_some_and(|index| matches!(table.entries[index].node.value, DocumentValue::Text(_)));
     let text = || DocumentNode { location: at.clone(), value: DocumentValue::Text(one.value.clone()) };
-    let node = match parse_value(&one.value, at, mistakes) {
+    let node = match parse_override_value(&one.value, at, mistakes) {
         Some(node) if matches!(node.value, DocumentValue::Text(_)) => node,
         Some(DocumentNode { value: DocumentValue::Other("a date or time"), .. }) | None => text(),
         Some(_) if was_text => text(),
@@ -149,7 +150,7 @@ mod tests {
     fn the_path_ends_at_the_first_equals_sign_outside_of_quotes() {
         let one: PipelineOverride = "a.'x=y'.b=c=d".parse().expect("an override");
         assert_eq!(one, PipelineOverride { path: "a.'x=y'.b".to_owned(), value: "c=d".to_owned() });
-        assert_eq!(split_path(&one.path).expect("a path"), ["a", "x=y", "b"]);
+        assert_eq!(split_override_path(&one.path).expect("a path"), ["a", "x=y", "b"]);
     }
 
     #[test]
@@ -158,7 +159,7 @@ mod tests {
             let error = text.parse::<PipelineOverride>().expect_err(text).to_string();
             assert!(error.contains("path.to.field=value"), "{error}");
         }
-        assert_eq!(split_path("a = 0 #"), None);
-        assert_eq!(split_path("a = 1\nb"), None);
+        assert_eq!(split_override_path("a = 0 #"), None);
+        assert_eq!(split_override_path("a = 1\nb"), None);
     }
 }

@@ -1,7 +1,8 @@
 //! The content of a valid pipeline file: the model that all other crates build on.
 //!
-//! Owns: the types only. Does not own: reading them from TOML ([`crate::parse`]).
-//! Room for more: sources, sinks and formats are enums. A new variant is a compile error wherever the choice matters.
+//! Owns: the types only. Does not own: parsing them from TOML ([`crate::parse`]).
+//! Sources, sinks and formats are enums, so that more can be added. A new variant is a compile error wherever the
+//! choice matters.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,17 +17,17 @@ use crate::key_template::KeyTemplate;
 pub struct Pipeline {
     /// The name: ASCII letters, digits, `_` and `-`, so it is safe in a path and in a metric's label.
     pub name: String,
-    /// Where events come from.
+    /// The source of the events.
     pub source: SourceSpec,
     /// The format and the fields of an event.
     pub event: EventSpec,
-    /// How far events may be out of order.
+    /// The limit to the disorder of events.
     pub watermark: WatermarkSpec,
-    /// When and where state is saved.
+    /// The times and the store of checkpoints.
     pub checkpoint: CheckpointSpec,
-    /// Where rows go.
+    /// The sink of the rows.
     pub sink: SinkSpec,
-    /// Where records go that are not events; `None`: they are only counted.
+    /// The destination of records that are not events. With `None`, such records are only counted.
     pub dead_letters: Option<DeadLetterSpec>,
     /// The feature views in the order of the file; at least one.
     pub views: Vec<FeatureView>,
@@ -35,11 +36,11 @@ pub struct Pipeline {
 impl Pipeline {
     /// Returns every feature view with its settings in Redis, in the order of the file.
     pub fn redis_views(&self) -> impl ExactSizeIterator<Item = (&FeatureView, &RedisViewSpec)> {
-        self.views.iter().zip(&self.sink.redis().views)
+        self.views.iter().zip(&self.sink.redis().view_specs)
     }
 }
 
-/// `[source]`
+/// `[source]`: the source of the events.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SourceSpec {
     /// A Kafka topic.
@@ -55,7 +56,7 @@ impl SourceSpec {
     }
 }
 
-/// `[source.kafka]`
+/// `[source.kafka]`: the settings of a Kafka topic as the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KafkaSourceSpec {
     /// Bootstrap servers: `host:port`, separated by commas.
@@ -63,87 +64,89 @@ pub struct KafkaSourceSpec {
     /// The topic, a legal name for Kafka.
     pub topic: String,
     /// The consumer group.
-    pub group: String,
-    /// Where to begin without a checkpoint.
-    pub start: StartPosition,
-    /// What to do where Kafka no longer has the next offset.
-    pub on_lost_offset: LostOffsetPolicy,
-    /// How workers are members of the group.
+    pub consumer_group: String,
+    /// The position at which reading begins without a checkpoint.
+    pub start_position: StartPosition,
+    /// The policy for a partition whose next offset is no longer in Kafka.
+    pub lost_offset_policy: LostOffsetPolicy,
+    /// The protocol by which workers are members of the group.
     pub group_protocol: GroupProtocol,
 }
 
-/// Where a partition is read from without a checkpoint and without a committed offset.
+/// The position at which a partition is read without a checkpoint and without a committed offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StartPosition {
-    /// At the oldest retained record.
+    /// Reading begins at the oldest retained record.
     Earliest,
-    /// At records that arrive from now on.
+    /// Reading begins at records that arrive from now on.
     Latest,
 }
 
-/// What to do where the next offset of a partition is no longer in Kafka.
+/// The policy for a partition whose next offset is no longer in Kafka.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LostOffsetPolicy {
-    /// Halt, so that an operator decides.
+    /// The worker halts, so that an operator decides.
     Halt,
-    /// Continue at the oldest retained record; the windows miss the lost records.
+    /// The worker continues at the oldest retained record. The windows miss the lost records.
     Earliest,
 }
 
 /// The protocol by which the members of a consumer group share partitions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GroupProtocol {
-    /// The protocol of every broker. Members set the timeout after which they count as failed.
+    /// The protocol that every broker supports. Members set the timeout after which they count as failed.
     Classic {
-        /// Without a heartbeat for this long, a member counts as failed. 1 s to 30 min, within the broker's own bounds.
+        /// The time without a heartbeat after which a member counts as failed: 1 s to 30 min, within the broker's own
+        /// bounds.
         session_timeout_ms: i64,
     },
     /// The protocol of Kafka 4 (KIP-848). The broker sets the timeout.
     Consumer,
 }
 
-/// `[event]` and `[event.fields]`
+/// `[event]` and `[event.fields]`: the format and the fields of an event.
 #[derive(Clone, Debug)]
 pub struct EventSpec {
-    /// How a record encodes an event.
+    /// The encoding of an event in a record.
     pub format: EventFormat,
     /// The entity key and the declared fields.
     pub schema: EventSchema,
     /// The JSON member that holds the event time.
     pub time_field: String,
-    /// The zone of event times without an offset. It comes from the bundled database, so it is the same on all machines.
+    /// The zone of event times without an offset. The zone comes from the bundled database, so it is the same on all
+    /// machines.
     pub time_zone: TimeZone,
     /// The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.
     pub max_key_bytes: usize,
 }
 
-/// `[watermark]`
+/// `[watermark]`: the limit to the disorder of events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WatermarkSpec {
-    /// How far an event's time may lie behind the latest one of its partition; at least 0.
+    /// The longest time that an event may lie behind the latest event of its partition; at least 0.
     pub max_out_of_orderness_ms: i64,
 }
 
-/// `[checkpoint]`
+/// `[checkpoint]`: the times and the store of checkpoints.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointSpec {
-    /// Time between the starts of two checkpoints; at least 1.
+    /// The time between the starts of two checkpoints; at least 1.
     pub interval_ms: i64,
-    /// `file:path`, `s3://…`, `gs://…` or `az://…`.
-    pub store: String,
-    /// Generations kept per partition; at least 1.
+    /// The URL of the store: `file:path`, `s3://…`, `gs://…` or `az://…`.
+    pub store_url: String,
+    /// The number of checkpoint generations that are kept per partition; at least 1.
     pub kept_generations: usize,
 }
 
-/// `[sink]`
+/// `[sink]`: the sink of the rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SinkSpec {
-    /// Hashes in a Redis.
+    /// A Redis server, with one hash per row.
     Redis(RedisSinkSpec),
 }
 
 impl SinkSpec {
-    /// Returns the Redis that the pipeline writes to.
+    /// Returns the settings of the Redis that the pipeline writes to.
     #[must_use]
     pub const fn redis(&self) -> &RedisSinkSpec {
         let Self::Redis(redis) = self;
@@ -151,21 +154,22 @@ impl SinkSpec {
     }
 }
 
-/// `[sink.redis]`, and what every feature view says about its rows in Redis.
+/// `[sink.redis]`, and the Redis settings of every feature view.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisSinkSpec {
-    /// `redis://…`, `rediss://…` or `unix://…`; may hold a password, which [`fmt::Debug`] leaves out.
+    /// The URL of the server: `redis://…`, `rediss://…` or `unix://…`. It may hold a password, which [`fmt::Debug`]
+    /// leaves out.
     pub url: String,
     /// The settings of the pipeline's feature views, in the same order.
-    pub views: Vec<RedisViewSpec>,
+    pub view_specs: Vec<RedisViewSpec>,
 }
 
-/// `key` and `ttl` of `[feature_view.NAME]`
+/// `key` and `ttl` of `[feature_view.NAME]`: the settings of one view in Redis.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RedisViewSpec {
-    /// The Redis key of a row.
-    pub key: KeyTemplate,
-    /// Time from the write of a row to its expiry; at least 1.
+    /// The template of the Redis key of a row.
+    pub key_template: KeyTemplate,
+    /// The time from the write of a row to its expiry; at least 1.
     pub ttl_ms: i64,
 }
 
@@ -175,15 +179,15 @@ impl fmt::Debug for RedisSinkSpec {
             (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
             _ => self.url.clone(),
         };
-        f.debug_struct("RedisSinkSpec").field("url", &redacted).field("views", &self.views).finish()
+        f.debug_struct("RedisSinkSpec").field("url", &redacted).field("views", &self.view_specs).finish()
     }
 }
 
-/// `[dead_letters]`
+/// `[dead_letters]`: the destination of records that are not events.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeadLetterSpec {
-    /// To this Kafka topic, on the source's brokers; never the source's own topic.
+    /// This Kafka topic on the source's brokers. It is never the source's own topic.
     Topic(String),
-    /// Appended to this file.
+    /// This file, to which records are appended.
     File(PathBuf),
 }

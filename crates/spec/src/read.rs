@@ -1,7 +1,7 @@
-//! From the document to a validated pipeline: one reader per section of the file.
+//! Reads the document into a validated pipeline, with one reader per section of the file.
 //!
-//! Owns: continuing after every mistake. A reader that returns `None` has reported why its section is not usable. No check
-//! depends on a value that could not be read, so one mistake gives one report.
+//! Owns: continuing after every mistake. A reader that returns `None` has reported why its section is not usable. A
+//! check is skipped where it depends on a value that could not be read, so one mistake gives one report.
 
 mod checkpoint;
 mod condition;
@@ -25,26 +25,26 @@ use crate::read::fields::PipelineSetting;
 
 /// Reads the whole document.
 pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCollector<'_>) -> Option<Pipeline> {
-    let mut root = PipelineSetting::root(document).read_table("tables", mistakes)?;
-    let name = root.required("name", "name = \"ecommerce\"");
+    let mut root = PipelineSetting::root_setting(document).read_table("tables", mistakes)?;
+    let name = root.required_setting("name", "name = \"ecommerce\"");
     let name = name.and_then(|setting| name::read_pipeline_name(&setting, mistakes));
     let source = source::read_source(&mut root, mistakes);
     let (event, event_fields) = event::read_event(&mut root, mistakes);
     let watermark = watermark::read_watermark(&mut root, mistakes);
     let checkpoint = checkpoint::read_checkpoint(&mut root, mistakes);
-    let redis_url = sink::read_sink(&mut root, mistakes);
+    let redis_url = sink::read_sink_url(&mut root, mistakes);
     let source_topic = source.as_ref().map(|source| source.kafka().topic.as_str());
     let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
     let views = view::read_views(&mut root, &event_fields, mistakes);
     root.report_unknown_and_missing(mistakes);
-    let (views, redis_views) = views?.into_iter().map(|view| (view.feature_view, view.redis)).unzip();
+    let (views, redis_views) = views?.into_iter().map(|view| (view.feature_view, view.redis_spec)).unzip();
     Some(Pipeline {
         name: name?,
         source: source?,
         event: event?,
         watermark: watermark?,
         checkpoint: checkpoint?,
-        sink: SinkSpec::Redis(RedisSinkSpec { url: redis_url?, views: redis_views }),
+        sink: SinkSpec::Redis(RedisSinkSpec { url: redis_url?, view_specs: redis_views }),
         dead_letters: dead_letters.ok()?,
         views,
     })

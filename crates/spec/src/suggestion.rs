@@ -1,10 +1,10 @@
-//! "Did you mean": the valid name that is closest to a misspelt one.
+//! "Did you mean": finds the valid name that is closest to a misspelt name.
 
-/// Longer names are generated, not typed, so comparing them costs time without use.
+/// The longest name that is compared. Longer names are generated rather than typed, so a comparison does not help.
 const MAX_COMPARED_CHARS: usize = 64;
 
-/// Returns the name closest to `written`, where it is close enough to be a misspelling.
-pub(crate) fn closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns the name closest to `written`, or `None` where no name is close enough for a misspelling.
+pub(crate) fn find_closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = written.chars().count();
     if length > MAX_COMPARED_CHARS {
         return None;
@@ -18,13 +18,13 @@ pub(crate) fn closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'
         .map(|(_, name)| name)
 }
 
-/// Returns a hint with the closest name.
-pub(crate) fn suggest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    closest_name(written, known).map(|name| format!("did you mean `{name}`?"))
+/// Returns a hint with the closest name, or `None` where no name is close enough.
+pub(crate) fn suggest_closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    find_closest_name(written, known).map(|name| format!("did you mean `{name}`?"))
 }
 
 /// Joins names to `a, b or c`.
-pub(crate) fn list_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn join_names_with_or<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.pop() {
         None => "nothing".to_owned(),

@@ -33,15 +33,15 @@ fn values_are_replaced_added_and_read_as_what_they_are() {
     ])
     .expect("no mistakes");
     assert_eq!(pipeline.source.kafka().brokers, "kafka-1:9092,kafka-2:9092");
-    assert_eq!(pipeline.source.kafka().start, StartPosition::Latest);
-    assert_eq!(pipeline.source.kafka().group, "a group");
+    assert_eq!(pipeline.source.kafka().start_position, StartPosition::Latest);
+    assert_eq!(pipeline.source.kafka().consumer_group, "a group");
     assert_eq!(pipeline.name, "2024");
     assert_eq!(pipeline.event.max_key_bytes, 64);
     assert_eq!(pipeline.checkpoint.interval_ms, 5_000);
     assert_eq!(pipeline.dead_letters, Some(DeadLetterSpec::Topic("dead".to_owned())));
-    assert_eq!(pipeline.views[0].features[3].default, Some(Literal::Double(-1.0)));
+    assert_eq!(pipeline.views[0].features[3].default_value, Some(Literal::Double(-1.0)));
     assert_eq!(&*pipeline.views[1].features[2].name, "total");
-    assert_eq!(pipeline.sink.redis().views[1].ttl_ms, 3 * 3_600_000);
+    assert_eq!(pipeline.sink.redis().view_specs[1].ttl_ms, 3 * 3_600_000);
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn accepted_templates(keys: &[String]) -> Option<Vec<KeyTemplate>> {
         text.push_str(&format!("feature_view.v{index} = {{ {view} }}\n"));
     }
     let pipeline = parse("p.toml", &text, &[]).ok()?;
-    Some(pipeline.redis_views().map(|(_, redis)| redis.key.clone()).collect())
+    Some(pipeline.redis_views().map(|(_, redis)| redis.key_template.clone()).collect())
 }
 
 /// Returns what the key of a user and a window must distinguish: view, user, and the named parts of the window.
@@ -168,7 +168,7 @@ proptest! {
         for (index, template) in templates.iter().enumerate() {
             for (user, window) in &rows {
                 let mut key = Vec::new();
-                template.append_key(&mut key, user, *window);
+                template.append_redis_key(&mut key, user, *window);
                 let row = expected_reading(index, template, user, *window);
                 let earlier = seen.insert(key.clone(), row.clone());
                 prop_assert!(
@@ -187,12 +187,12 @@ proptest! {
         let template = &templates[0];
         for (user, window) in &rows {
             let mut key = Vec::new();
-            template.append_key(&mut key, user, *window);
+            template.append_redis_key(&mut key, user, *window);
             let (_, _, start, end) = expected_reading(0, template, user, *window);
-            let read = template.parse_key(user, &key);
+            let read = template.parse_redis_key(user, &key);
             prop_assert_eq!(read.map(|read| (read.start.map(EventTime::ms), read.end.map(EventTime::ms))), Some((start, end)));
             for (other, _) in rows.iter().filter(|(other, _)| other != user) {
-                prop_assert_eq!(template.parse_key(other, &key), None, "{:?} is not {}'s", &key, other);
+                prop_assert_eq!(template.parse_redis_key(other, &key), None, "{:?} is not {}'s", &key, other);
             }
         }
     }

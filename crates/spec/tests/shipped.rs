@@ -23,8 +23,8 @@ fn source_event_and_sink() {
     assert_eq!(pipeline.name, "ecommerce");
     assert_eq!(pipeline.source.kafka().brokers, "localhost:9092");
     assert_eq!(pipeline.source.kafka().topic, "ecommerce-events");
-    assert_eq!(pipeline.source.kafka().group, "feature-engineering-group");
-    assert_eq!(pipeline.source.kafka().start, StartPosition::Earliest);
+    assert_eq!(pipeline.source.kafka().consumer_group, "feature-engineering-group");
+    assert_eq!(pipeline.source.kafka().start_position, StartPosition::Earliest);
     let fields: Vec<_> = pipeline.event.schema.fields().iter().map(|field| (&*field.name, field.field_type)).collect();
     assert_eq!(
         fields,
@@ -34,8 +34,11 @@ fn source_event_and_sink() {
     assert_eq!(pipeline.event.time_zone, jiff::tz::TimeZone::UTC);
     assert_eq!(pipeline.event.max_key_bytes, 1_024);
     assert_eq!(pipeline.watermark.max_out_of_orderness_ms, 10_000);
-    let checkpoint =
-        CheckpointSpec { interval_ms: 30_000, store: "file:./.windrow/checkpoints".to_owned(), kept_generations: 3 };
+    let checkpoint = CheckpointSpec {
+        interval_ms: 30_000,
+        store_url: "file:./.windrow/checkpoints".to_owned(),
+        kept_generations: 3,
+    };
     assert_eq!(pipeline.checkpoint, checkpoint);
     assert_eq!(pipeline.sink.redis().url, "redis://localhost:6379");
     assert_eq!(pipeline.dead_letters, None);
@@ -48,19 +51,19 @@ fn user_features() {
     assert_eq!(&*view.name, "user_features");
     assert_eq!(view.window, WindowKind::Sliding { size_ms: 3_600_000, slide_ms: 600_000 });
     assert_eq!(redis.ttl_ms, 7_200_000);
-    assert!(!redis.key.names_window());
-    assert_eq!(redis.key.to_string(), "user_features:{user_id}");
+    assert!(!redis.key_template.names_window());
+    assert_eq!(redis.key_template.to_string(), "user_features:{user_id}");
     let count = |name: &str, value| Feature {
         name: name.into(),
         aggregate: Aggregate::Count,
         condition: event_type_is(value),
-        default: None,
+        default_value: None,
     };
     let average = Feature {
         name: "avg_viewed_price_1h".into(),
         aggregate: Aggregate::Avg(FieldId(2)),
         condition: event_type_is("view"),
-        default: Some(Literal::Double(0.0)),
+        default_value: Some(Literal::Double(0.0)),
     };
     assert_eq!(
         view.features,
@@ -87,7 +90,7 @@ fn session_features() {
         [("event_count", Aggregate::Count), ("duration_seconds", Aggregate::Duration(DurationUnit::Seconds))]
     );
     assert_eq!(
-        redis.key.segments(),
+        redis.key_template.segments(),
         [
             KeySegment::Literal("session_features:".to_owned()),
             KeySegment::EntityKey,
@@ -96,7 +99,7 @@ fn session_features() {
         ]
     );
     let mut key = Vec::new();
-    redis.key.append_key(
+    redis.key_template.append_redis_key(
         &mut key,
         "111",
         Window { start: EventTime::from_ms(1_704_103_200_000), end: EventTime::from_ms(0) },
@@ -116,7 +119,7 @@ fn what_is_left_out_has_its_default() {
     "#;
     let pipeline = parse("p.toml", text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let full = shipped_pipeline();
-    assert_eq!(pipeline.source.kafka().start, full.source.kafka().start);
+    assert_eq!(pipeline.source.kafka().start_position, full.source.kafka().start_position);
     assert_eq!(pipeline.checkpoint, full.checkpoint);
     assert_eq!(pipeline.event.time_zone, full.event.time_zone);
     assert_eq!(pipeline.event.max_key_bytes, full.event.max_key_bytes);

@@ -1,4 +1,4 @@
-//! The Kafka that tests run on: its topics, records, groups and offsets.
+//! Helpers for the Kafka on which tests run: topics, records, groups and offsets.
 
 mod group;
 mod records;

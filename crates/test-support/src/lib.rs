@@ -1,12 +1,12 @@
-//! What integration tests of several crates share: a client of the real Kafka that tests run on.
+//! The code that integration tests of several crates share: helpers for a real Kafka.
 //!
 //! Owns: test topics, records, groups and offsets on a Kafka that is already running. Does not own: starting Kafka
-//! (`dev/kafka.sh`), or anything that ships: this crate is only ever a dev-dependency.
+//! (`dev/kafka.sh`). No released crate depends on this crate, except as a dev-dependency.
 
-// Helpers of tests fail and report as tests do.
+// Test helpers panic on failures and print to standard output, as tests do.
 #![allow(clippy::panic, clippy::print_stdout)]
 
 pub mod kafka;
 mod wait;
 
-pub use wait::eventually;
+pub use wait::wait_until_or_panic;

@@ -1,13 +1,13 @@
-//! Waiting for something that another process or thread does.
+//! Waits for conditions that another process or thread fulfils.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` holds.
+/// Waits until `condition` holds. `what` names the condition in the message of the panic.
 ///
 /// # Panics
-/// When it does not hold within `seconds`.
-pub fn eventually(seconds: u64, what: &str, mut condition: impl FnMut() -> bool) {
+/// When `condition` does not hold within `seconds`.
+pub fn wait_until_or_panic(seconds: u64, what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while !condition() {
         assert!(Instant::now() < deadline, "not within {seconds} s: {what}");

@@ -1,23 +1,23 @@
-//! What all parts answer alike: JSON, and faults as `{"errors": […]}`.
+//! The answers that all routes have in common: JSON, and faults as `{"errors": […]}`.
 
 use axum::Json;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
-use windrow_core::text::shorten;
+use windrow_core::text::truncate_with_ellipsis;
 
 use crate::controls::refusal::SavepointRefusal;
 
-/// Characters of a path that a fault shows.
-const PATH_CHARS_SHOWN: usize = 200;
+/// The largest number of characters of a path that a fault quotes.
+const FAULT_PATH_CHARS_MAX: usize = 200;
 
-/// A fault that is answered as `{"errors": […]}`.
+/// A fault that is sent to the client as `{"errors": […]}`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HttpFault {
-    /// The status of the answer.
+    /// The HTTP status of the response.
     pub status: StatusCode,
-    /// The text of the answer.
+    /// The text in `errors`.
     pub reason: String,
 }
 
@@ -40,21 +40,24 @@ impl From<SavepointRefusal> for HttpFault {
     }
 }
 
-/// JSON, or a fault.
-pub type JsonAnswer<T> = Result<Json<T>, HttpFault>;
+/// The result of a handler: JSON, or a fault.
+pub type JsonOrFault<T> = Result<Json<T>, HttpFault>;
 
-/// Returns `value` as JSON text for an event stream.
+/// Returns `value` as JSON text, or `null` if it cannot be serialized.
 pub fn to_json_text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// Answers unknown paths.
-pub async fn not_found(uri: Uri) -> HttpFault {
-    HttpFault::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", shorten(uri.path(), PATH_CHARS_SHOWN)))
+/// Answers a request to an unknown path.
+pub async fn answer_not_found(uri: Uri) -> HttpFault {
+    HttpFault::new(
+        StatusCode::NOT_FOUND,
+        format!("there is nothing at {}", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX)),
+    )
 }
 
-/// Answers known paths with an unknown method.
-pub async fn method_not_allowed(uri: Uri) -> HttpFault {
-    let reason = format!("{} does not answer this method", shorten(uri.path(), PATH_CHARS_SHOWN));
+/// Answers a request with a method that the path does not support.
+pub async fn answer_method_not_allowed(uri: Uri) -> HttpFault {
+    let reason = format!("{} does not answer this method", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX));
     HttpFault::new(StatusCode::METHOD_NOT_ALLOWED, reason)
 }

@@ -1,9 +1,10 @@
-//! The JSON of every page, as `docs/api.md` describes it.
+//! The JSON API of the pages, as described in `docs/api.md`.
 //!
-//! Owns: shapes and routes, one file per page. Does not own: adding up over instances ([`crate::JobReport`]).
-//! Invariants: (1) what a page shows depends on the job alone, and for a user on the answer of Redis; (2) data from a record
-//! is only ever a JSON string; (3) few requests at a time ask Redis and the checkpoint store, and none waits for long.
-//! After a crash: nothing survives or needs to.
+//! Owns: JSON and routes, one file per page. Does not own: totals over instances ([`crate::JobReport`]).
+//! Invariants: (1) An answer depends only on the job and, for a user, on the rows in Redis. (2) Data from a record
+//! appears only in JSON strings. (3) The number of simultaneous reads from Redis and the checkpoint store is limited,
+//! and so is their time.
+//! After a crash: no state survives, and none is needed.
 
 mod checkpoints;
 mod features;
@@ -26,7 +27,7 @@ use axum::{Extension, Router};
 use crate::live::LiveFeeds;
 use crate::server_context::JobServerContext;
 
-/// Returns all routes of `/api`.
+/// Returns all routes under `/api`.
 pub fn router() -> Router<Arc<JobServerContext>> {
     Router::new()
         .route("/api/overview", get(overview::get_overview))

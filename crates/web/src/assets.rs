@@ -1,8 +1,8 @@
-//! The files of the pages, compiled into the binary.
+//! The files of the web pages, compiled into the binary.
 //!
 //! Owns: the files of `assets/`, served under `/assets/…`.
-//! Invariant: a path is looked up in a list of compiled files; it never reaches the file system.
-//! After a crash: nothing survives or needs to.
+//! Invariant: a requested path is looked up among the compiled files; it never reaches the file system.
+//! After a crash: no state survives, and none is needed.
 
 use std::collections::HashMap;
 use std::hash::Hasher;
@@ -21,7 +21,7 @@ use crate::answers::HttpFault;
 static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
 
 struct AssetFile {
-    bytes: &'static [u8],
+    content: &'static [u8],
     content_type: &'static str,
     etag: String,
 }
@@ -33,17 +33,16 @@ static ASSETS_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLock::ne
         folders.extend(folder.dirs());
         for file in folder.files() {
             if let Some(name) = file.path().to_str() {
-                let bytes =
-                    if name.ends_with(".js") { without_comment_lines(file.contents()) } else { file.contents() };
+                let bytes = if name.ends_with(".js") { blank_comment_lines(file.contents()) } else { file.contents() };
                 let (content_type, etag) = (content_type_of_name(name), compute_etag(bytes));
-                all.insert(name, AssetFile { bytes, content_type, etag });
+                all.insert(name, AssetFile { content: bytes, content_type, etag });
             }
         }
     }
     all
 });
 
-/// Returns the route `/assets/…`, for any server.
+/// Returns the route `/assets/…`. Any server can merge it, because the handler needs no state.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{*name}", get(serve_asset))
 }
@@ -52,7 +51,7 @@ async fn serve_asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     answer_with_asset(&name, &headers)
 }
 
-/// Answers with the file `name`, such as `job/index.html`, or with 304 if the visitor has the same file already.
+/// Answers with the file `name`, such as `job/index.html`, or with status 304 if the browser has the current file.
 pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
     let Some(asset) = ASSETS_BY_NAME.get(name) else {
         return HttpFault::new(StatusCode::NOT_FOUND, "there is no such file").into_response();
@@ -62,17 +61,17 @@ pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
     if known_tags.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.etag)) {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    (caching, [(header::CONTENT_TYPE, asset.content_type)], asset.bytes).into_response()
+    (caching, [(header::CONTENT_TYPE, asset.content_type)], asset.content).into_response()
 }
 
-/// Returns the text of a page that is completed before it is sent.
-pub(crate) fn asset_text(name: &str) -> &'static str {
-    ASSETS_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.bytes).ok()).unwrap_or_default()
+/// Returns the text of the file `name`, or an empty text if there is no such file or it is not UTF-8.
+pub(crate) fn asset_text_or_empty(name: &str) -> &'static str {
+    ASSETS_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.content).ok()).unwrap_or_default()
 }
 
-/// Returns the script with its comment lines empty, so that browsers do not load types and comments. The other lines
-/// keep their numbers. `withoutCommentLines` in `tests/browser/mock/files.mjs` does the same.
-fn without_comment_lines(script: &'static [u8]) -> &'static [u8] {
+/// Returns the script with all comment lines replaced by empty lines, so that browsers load less.
+/// The line numbers of the code stay the same. `withoutCommentLines` in `tests/browser/mock/files.mjs` does the same.
+fn blank_comment_lines(script: &'static [u8]) -> &'static [u8] {
     let Ok(text) = str::from_utf8(script) else { return script };
     let mut code = String::with_capacity(text.len());
     let mut inside = false;
@@ -110,13 +109,13 @@ fn compute_etag(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_comment_lines;
+    use super::blank_comment_lines;
 
     #[test]
     fn scripts_are_served_without_their_comment_lines() {
         let script =
             "// head\n/**\n * docs\n */\n\tconst a = b; // kept\n/** @type {A} */ (b)();\n\t/** docs */\nend();\n";
         let code = "\n\n\n\n\tconst a = b; // kept\n/** @type {A} */ (b)();\n\nend();\n";
-        assert_eq!(str::from_utf8(without_comment_lines(script.as_bytes())), Ok(code));
+        assert_eq!(str::from_utf8(blank_comment_lines(script.as_bytes())), Ok(code));
     }
 }

@@ -1,14 +1,14 @@
 //! Savepoints and stops requested over HTTP.
 //!
-//! Owns: the locations that a savepoint may go to, the threads that wait for savepoints, their outcomes, and telling all
-//! instances to stop. Does not own: taking a savepoint (the engine), ending a process (the binary).
-//! Invariants: (1) a savepoint goes only to a directory or into the bucket of the checkpoints, so a visitor of a page cannot
-//! send state elsewhere; (2) the newest [`REMEMBERED_REQUESTS`] outcomes are remembered.
-//! After a crash: outcomes are lost with the process; a savepoint that was complete stays complete.
+//! Owns: the choice of a savepoint's location, the threads that wait for savepoints, the outcomes, and the stop
+//! requests to all instances. Does not own: the savepoint itself (the engine), the end of the process (the binary).
+//! Invariants: (1) A savepoint goes only to a local directory or into the bucket of the checkpoints, so a visitor
+//! cannot send state elsewhere. (2) The process remembers only the newest requests.
+//! After a crash: the outcomes are lost with the process; a complete savepoint stays complete.
 //!
-//! A savepoint passes through these types: [`SavepointOrder`] (what the caller asks for) → `SavepointTask` (the thread that
-//! takes it) → `RememberedSavepoint` in the [`SavepointRegistry`] (its progress and outcome) → [`SavepointState`] (what a
-//! caller that polls is told).
+//! A savepoint passes through these types. [`HttpSavepointRequest`] is the caller's request. `SavepointTask` is the thread
+//! that takes the savepoint. `RememberedSavepoint` in the [`SavepointRegistry`] holds the progress and the outcome.
+//! [`SavepointState`] is the answer to a polling caller.
 
 mod begin_savepoint;
 mod location;
@@ -22,6 +22,6 @@ mod stop;
 
 pub use refusal::SavepointRefusal;
 pub use registry::SavepointRegistry;
-pub use remembered_savepoints::REMEMBERED_REQUESTS;
-pub use savepoint_order::{AfterSavepoint, SavepointOrder};
+pub use remembered_savepoints::REMEMBERED_REQUESTS_MAX;
+pub use savepoint_order::{AfterSavepoint, HttpSavepointRequest};
 pub use savepoint_state::SavepointState;

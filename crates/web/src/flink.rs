@@ -1,13 +1,13 @@
-//! The subset of Flink's monitoring REST API that is answered; see `docs/flink_rest.md`.
+//! Answers a subset of Flink's monitoring REST API; see `docs/flink_rest.md`.
 //!
-//! Owns: the job in Flink's terms, the URLs and the form of errors. Does not own: what is measured (reports), savepoints and
-//! stops (`controls`).
-//! Invariants: (1) an answer depends on pipeline, reports and store location alone; (2) every instance gives the same answer
-//! for the whole job; (3) Flink's own client can read every answer, so no field that it requires is left out.
-//! After a crash: nothing survives or needs to; ids follow from names and times.
+//! Owns: the job in Flink's terms, the URLs and the form of errors. Does not own: the measured values (reports),
+//! savepoints and stops (`controls`).
+//! Invariants: (1) an answer depends only on the pipeline, the reports and the store's location; (2) every instance
+//! gives the same answer about the whole job; (3) no field that Flink's own client requires is missing.
+//! After a crash: no state survives, and none is needed; ids are computed from names and times.
 //!
-//! Flink's terms: a *vertex* is a stage of the job (source, decoding, a feature view, sink); a *subtask* is a part of a vertex
-//! that is counted by itself. `routes` makes a `FlinkJob` for each request, and the other modules render it.
+//! Flink's terms: a *vertex* is a stage of the job (source, decoding, a feature view, sink). A *subtask* is a part of a
+//! vertex with its own counts. `routes` creates a `FlinkJob` for each request, and the other modules render it.
 
 mod body;
 mod checkpoint_triggers;

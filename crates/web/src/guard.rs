@@ -1,11 +1,12 @@
-//! Who may ask, and what a browser may do with the answers. Both servers, the job's and the Kafka UI's, are behind it.
+//! Access control, and the security headers of all responses. It protects the job's server and the Kafka UI's server.
 //!
-//! Owns: tokens, the login page, the checks of `Host`, `Origin` and `Sec-Fetch-Site`, the bound on bodies, the headers of
-//! every answer. Does not own: what is answered.
-//! Invariants: (1) without a token the server listens only to this machine, and only under a name of this machine, so a page
-//! elsewhere whose name resolves to `127.0.0.1` is refused; (2) a request that changes something comes from a page of this
-//! server, or not from a browser; (3) no answer may be framed, sniffed, or run a script that is not a file of this server.
-//! After a crash: logins stay valid, because a session depends on the token alone.
+//! Owns: tokens, the login page, the checks of `Host`, `Origin` and `Sec-Fetch-Site`, the size limit of bodies, and the
+//! security headers. Does not own: the content of the responses.
+//! Invariants: (1) Without a token, a server accepts only connections from this machine and only local host names. A
+//! foreign page whose host name resolves to `127.0.0.1` is refused. (2) A request that changes something comes from a
+//! page of this server, or not from a browser. (3) No response may be framed or sniffed, or run a script that is not a
+//! file of this server.
+//! After a crash: logins stay valid, because a session depends only on the token and its expiry time.
 
 mod body;
 mod headers;
@@ -23,17 +24,17 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::answers;
 
-pub use body::BODY_MAX;
-pub use token::{AccessToken, TokenFault};
+pub use body::BODY_BYTES_MAX;
+pub use token::{AccessToken, InvalidToken};
 
-/// How a server is protected.
+/// The address of a server, and the token that protects it.
 #[derive(Clone, Debug)]
 pub struct ServerProtection {
     address: SocketAddr,
     token: Option<Arc<AccessToken>>,
 }
 
-/// Other machines could reach a server that has no token.
+/// The error for a server that has no token although other machines can reach it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "{0} can be reached from other machines, so a token is needed: set --token-file FILE or the environment variable \
@@ -45,7 +46,7 @@ impl ServerProtection {
     /// Returns the protection of a server at `address`.
     ///
     /// # Errors
-    /// When other machines could reach the server and there is no token.
+    /// When other machines could reach the server and `token` is `None`.
     pub fn new(address: SocketAddr, token: Option<AccessToken>) -> Result<Self, TokenRequired> {
         if token.is_none() && !address.ip().is_loopback() {
             return Err(TokenRequired(address));
@@ -54,12 +55,13 @@ impl ServerProtection {
     }
 }
 
-/// Puts all checks before `router`. Unknown paths and methods are answered with `{"errors": […]}`.
+/// Adds all checks and security headers to `router`. Unknown paths and methods are answered with `{"errors": […]}`.
 pub fn protect(router: Router, protection: &ServerProtection) -> Router {
-    let mut router = router.fallback(answers::not_found).method_not_allowed_fallback(answers::method_not_allowed);
+    let mut router =
+        router.fallback(answers::answer_not_found).method_not_allowed_fallback(answers::answer_method_not_allowed);
     if let Some(token) = &protection.token {
-        let gate = Arc::new(login::LoginGate::new(Arc::clone(token), protection.address.port()));
-        let login = login::router(Arc::clone(&gate)).method_not_allowed_fallback(answers::method_not_allowed);
+        let gate = Arc::new(login::LoginChecker::new(Arc::clone(token), protection.address.port()));
+        let login = login::router(Arc::clone(&gate)).method_not_allowed_fallback(answers::answer_method_not_allowed);
         router = router.layer(from_fn_with_state(gate, login::require_login)).merge(login);
     }
     router = router.layer(from_fn(body::read_bounded_body)).layer(from_fn(origin::require_same_origin));

@@ -1,4 +1,5 @@
-//! `/healthz`: is the process alive? `/readyz`: is it working? For Kubernetes, systemd and load balancers.
+//! `/healthz` returns whether the process makes progress, and `/readyz` whether it is working. Kubernetes, systemd and
+//! load balancers use both.
 
 use std::sync::Arc;
 
@@ -14,20 +15,20 @@ use windrow_core::text::format_age_ms;
 use crate::report::{InstanceReport, InstanceState, ReachabilityReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// Returns both routes.
+/// Returns the routes `/healthz` and `/readyz`.
 pub fn router() -> Router<Arc<JobServerContext>> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }
 
 async fn healthz(State(context): SharedContext) -> Response {
-    answer_health(&describe_stuck_workers(&context.report_source.report()))
+    answer_ok_or_unavailable(&describe_stuck_workers(&context.report_source.current_report()))
 }
 
 async fn readyz(State(context): SharedContext) -> Response {
-    answer_health(&describe_unreadiness(&context.report_source.report()))
+    answer_ok_or_unavailable(&describe_unreadiness(&context.report_source.current_report()))
 }
 
-fn answer_health(problems: &[String]) -> Response {
+fn answer_ok_or_unavailable(problems: &[String]) -> Response {
     if problems.is_empty() {
         Json(json!({ "status": "ok" })).into_response()
     } else {
@@ -35,8 +36,8 @@ fn answer_health(problems: &[String]) -> Response {
     }
 }
 
-/// Returns a sentence for each stuck worker. A worker that waits for an unreachable Redis or Kafka is not stuck: it continues
-/// when that is reachable again, and restarting the process would not help.
+/// Returns a sentence for each stuck worker. While Redis or Kafka is unreachable, no worker counts as stuck, because
+/// workers resume by themselves and a restart would not help.
 #[must_use]
 pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
     if report.redis.reach.is_unreachable() || report.kafka.is_unreachable() {
@@ -49,7 +50,7 @@ pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
     stuck.map(describe).collect()
 }
 
-/// Returns the reasons why this process is not working.
+/// Returns the reasons why this process is not working; empty if it is working.
 #[must_use]
 pub fn describe_unreadiness(report: &InstanceReport) -> Vec<String> {
     let mut reasons = Vec::new();

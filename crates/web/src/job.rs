@@ -1,9 +1,9 @@
-//! The whole job, assembled from the reports of its instances.
+//! The state of the whole job, computed from the reports of its instances.
 //!
-//! Owns: adding up reports. Does not own: getting them (`peers`), the JSON of any page.
-//! Invariants: (1) a [`JobReport`] and all that follows from it depend on the reports alone; (2) a partition counts once: of
-//! two owners, the one with the larger epoch.
-//! After a crash: nothing survives or needs to.
+//! Owns: the sums and maxima over all reports. Does not own: fetching the reports (`peers`), the JSON of the pages.
+//! Invariants: (1) A [`JobReport`] and all values derived from it depend only on the reports. (2) A partition counts
+//! once. If two instances report that they own it, the report with the larger epoch counts.
+//! After a crash: no state survives, and none is needed.
 
 mod attention;
 mod checkpoints;
@@ -18,10 +18,10 @@ mod totals;
 mod views;
 
 pub use attention::{AttentionItem, AttentionLevel};
-pub use checkpoints::LastCheckpoint;
+pub use checkpoints::NewestCheckpointsSummary;
 pub use freshness::FreshnessQuantiles;
 pub use history::JobHistory;
-pub use job_report::{JobReport, ReportedItem, job_id};
+pub use job_report::{JobReport, ReportedItem, compute_job_id};
 pub use partitions::{PartitionOwner, PartitionOwnership};
 pub use state::JobState;
 pub use totals::{JobPace, JobTotals};

@@ -1,9 +1,10 @@
 //! The Kafka UI: topics, records, groups and brokers of a cluster, as pages and as JSON (`docs/kafka_ui.md`).
 //!
-//! Owns: its routes, the limits of a request, the JSON of answers. Does not own: talking to Kafka
-//! (`windrow_connectors::kafka::browse`), who may ask (`guard`).
-//! Invariants: (1) every request ends, and few are processed at a time; (2) data from a record is only ever a JSON string.
-//! After a crash: nothing survives or needs to.
+//! Owns: the routes, the limits of a request, the JSON of answers. Does not own: the communication with Kafka
+//! (`windrow_connectors::kafka::browse`), access control (`guard`).
+//! Invariants: (1) every request ends, and the number of concurrent requests is limited; (2) data from a record appears
+//! only within JSON strings.
+//! After a crash: no state survives, and none is needed.
 
 mod answer;
 mod cluster;
@@ -21,7 +22,8 @@ use axum::routing::get;
 
 use ui::KafkaUi;
 
-/// Returns the pages and the JSON of the cluster at `brokers`. Apply [`crate::guard::protect`] to the result.
+/// Returns the routes of the pages and the JSON for the cluster at `brokers`. Apply [`crate::guard::protect`] to the
+/// result.
 pub fn router(brokers: &str) -> Router {
     pages::router().merge(api_router(brokers))
 }

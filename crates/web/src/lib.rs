@@ -1,9 +1,10 @@
-//! The HTTP side of Windrow: the pages of a job, their JSON, a subset of Flink's REST API, Prometheus metrics, and the Kafka
-//! UI.
+//! The web server of Windrow: the pages of a job and their JSON, a subset of Flink's REST API, Prometheus metrics, and
+//! the Kafka UI.
 //!
-//! Each instance of a job describes itself in an [`InstanceReport`] and publishes it in the checkpoint store. A server
-//! assembles the reports of all instances into a [`JobReport`], so every instance can answer for the whole job. Handlers only
-//! read reports; the few calls that block (Redis, the checkpoint store, Kafka) run beside them, within bounds.
+//! Each instance of a job describes itself in an [`InstanceReport`] and publishes the report in the checkpoint store. A
+//! server combines the reports of all instances into a [`JobReport`], so every instance can answer for the whole job.
+//! Handlers only read reports. The few blocking calls (Redis, the checkpoint store, Kafka) run on other threads, with
+//! limits.
 //!
 //! ```text
 //!  workers ─► counters ─► ReportSource (binary)              checkpoint store, folder instances/
@@ -18,7 +19,7 @@
 //!                                     ├─► health       /healthz, /readyz
 //!                                     └─► metrics      /metrics (this instance only)
 //!
-//!  browser ─► server (socket, bounds) ─► guard (who may ask) ─► routes ─► the handlers above
+//!  browser ─► server (socket, limits) ─► guard (access control) ─► routes ─► the handlers above
 //! ```
 //!
 //! Files to read first:
@@ -26,11 +27,11 @@
 //! [`job/job_report.rs`](../src/windrow_web/job/job_report.rs.html) (the job, assembled from reports),
 //! [`api.rs`](../src/windrow_web/api.rs.html) (the routes of the JSON API).
 //!
-//! Owns: routes, pages, who may ask. Does not own: measuring (the engine and the connectors count, the binary makes the
-//! report), starting and stopping (the binary).
-//! Invariants: (1) no worker waits for this crate; (2) what a page shows depends on reports alone, so every instance can show
-//! the whole job; (3) no request names a file to read or an address to ask.
-//! After a crash: nothing here survives or needs to; the other instances delete the published report.
+//! Owns: routes, pages, access control. Does not own: measuring (the engine and the connectors count, and the binary
+//! builds the report), starting and stopping (the binary).
+//! Invariants: (1) No worker waits for this crate. (2) A page depends only on reports, so every instance can show the
+//! whole job. (3) No request chooses a file to read or an address to connect to.
+//! After a crash: no state survives, and none is needed. The other instances delete the published report.
 
 pub mod answers;
 pub mod api;
@@ -52,7 +53,7 @@ pub mod secrets;
 pub mod server;
 pub mod server_context;
 
-pub use controls::{AfterSavepoint, SavepointOrder, SavepointRefusal, SavepointState};
-pub use job::{JobReport, job_id};
+pub use controls::{AfterSavepoint, HttpSavepointRequest, SavepointRefusal, SavepointState};
+pub use job::{JobReport, compute_job_id};
 pub use report::InstanceReport;
 pub use server_context::{JobServerContext, RecentRowSource, ReportSource};

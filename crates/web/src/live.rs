@@ -1,8 +1,8 @@
-//! Pages that stay up to date: server-sent events. A message is built once a second per page, not per visitor.
+//! Keeps pages up to date with server-sent events. A page builds one message a second for all its listeners.
 //!
-//! Owns: which pages have listeners. Does not own: the content of messages.
-//! Invariants: (1) nothing is built without a listener; (2) a listener that reads slowly skips messages, and none are kept
-//! for it; (3) when the last listener has left, the task that builds its messages ends.
+//! Owns: the pages that have listeners. Does not own: the content of messages.
+//! Invariants: (1) No message is built without a listener. (2) A slow listener skips messages, and no messages are
+//! queued for it. (3) When the last listener disconnects, the task that builds the messages ends.
 //! After a crash: browsers reconnect by themselves.
 
 use std::collections::HashMap;
@@ -22,11 +22,11 @@ use crate::server_context::JobServerContext;
 /// The time between two messages of a page.
 pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds a message from its number. Number 0 is the first message of a listener, whichever message that is of the page.
+/// Builds a message from its number. Number 0 is the first message of every listener; the shared messages count from 1.
 pub type MessageBuilder = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
 
-/// Returns a builder that makes messages from the shared context.
-pub(crate) fn message_builder<F>(
+/// Returns a builder that passes the shared context to `build`.
+pub(crate) fn message_builder_with_context<F>(
     context: &Arc<JobServerContext>,
     build: impl Fn(Arc<JobServerContext>, u64) -> F + Send + Sync + 'static,
 ) -> MessageBuilder
@@ -37,14 +37,15 @@ where
     Arc::new(move |number| build(Arc::clone(&context), number).boxed())
 }
 
-/// The pages that have listeners. A handle: clones share the same pages.
+/// The pages that have listeners. Clones of this handle share the pages.
 #[derive(Clone, Default)]
 pub struct LiveFeeds(Arc<Mutex<HashMap<String, watch::Sender<Arc<str>>>>>);
 
 impl LiveFeeds {
-    /// Follows `page`. The name includes its parameters, because all listeners of a name receive the same messages. The first
-    /// message is sent at once, the others every `period`, usually [`MESSAGE_INTERVAL`].
-    pub fn follow(
+    /// Returns a stream of the messages of `page`, for one listener. `page` includes the parameters of the page,
+    /// because all listeners of a name get the same messages. The first message is sent at once, the others every
+    /// `period`, usually [`MESSAGE_INTERVAL`].
+    pub fn stream_page_messages(
         &self,
         page: String,
         period: Duration,
@@ -64,7 +65,7 @@ impl LiveFeeds {
         Sse::new(stream).keep_alive(KeepAlive::default())
     }
 
-    /// Returns the number of pages for which messages are built; for tests.
+    /// Returns the number of pages that have a task that builds messages; for tests.
     #[must_use]
     pub fn active_page_count(&self) -> usize {
         self.lock_feeds().len()
@@ -77,11 +78,11 @@ impl LiveFeeds {
         }
         let (sender, receiver) = watch::channel(Arc::from(""));
         feeds.insert(page.clone(), sender.clone());
-        tokio::spawn(self.clone().build_messages(page, sender, period, builder));
+        tokio::spawn(self.clone().run_message_loop(page, sender, period, builder));
         receiver
     }
 
-    async fn build_messages(
+    async fn run_message_loop(
         self,
         page: String,
         sender: watch::Sender<Arc<str>>,

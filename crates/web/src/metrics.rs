@@ -1,11 +1,11 @@
-//! `/metrics`: the report of this process in Prometheus' text format.
+//! Answers `/metrics` with the report of this process in Prometheus' text format.
 //!
-//! Owns: names, units and help texts. Does not own: what is measured (an [`InstanceReport`]), nor other instances: Prometheus
-//! asks each of them.
-//! Invariants: (1) units are seconds, bytes and ratios, and the name of a counter ends with `_total`; (2) an unknown value has
-//! no sample; (3) what Prometheus computes itself (rates, quantiles) is left out; (4) pipeline, workers and partitions bound
-//! the values of labels: no label holds data from a record.
-//! After a crash: counters start at zero again, which Prometheus takes into account.
+//! Owns: names, units and help texts. Does not own: the measured values (an [`InstanceReport`]), and the metrics of
+//! other instances. Prometheus requests the metrics of each instance from that instance.
+//! Invariants: (1) units are seconds, bytes and ratios, and the name of a counter ends with `_total`; (2) an unknown
+//! value has no sample; (3) values that Prometheus computes itself (rates, quantiles) are left out; (4) pipeline,
+//! workers and partitions limit the number of label values; no label holds data from a record.
+//! After a crash: counters start again at zero, which Prometheus detects.
 
 mod checkpoints;
 mod dependencies;
@@ -33,8 +33,8 @@ use self::families::MetricFamilies;
 use crate::report::{InstanceReport, PartitionReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The version of the text format, and its encoding: labels may hold any character.
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The content type with the version of the text format. It names the encoding, because labels may hold any character.
+const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the route `/metrics`.
 pub fn router() -> Router<Arc<JobServerContext>> {
@@ -42,18 +42,19 @@ pub fn router() -> Router<Arc<JobServerContext>> {
 }
 
 async fn get_metrics(State(context): SharedContext) -> Response {
-    let mut families = collect_families(&context.report_source.report(), &context.pipeline);
+    let mut families = collect_families(&context.report_source.current_report(), &context.pipeline);
     process::add_process_metrics(&mut families);
     match encode_families(&families) {
-        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-/// Renders `report` in Prometheus' text format. The metrics of the process itself (`process_…`) are only in `/metrics`.
+/// Renders `report` in Prometheus' text format. The metrics of the process itself (`process_…`) appear only in
+/// `/metrics`.
 ///
 /// # Errors
-/// When a metric cannot be encoded, which no report causes.
+/// When a metric cannot be encoded. No report causes this error.
 pub fn render(report: &InstanceReport, pipeline: &Pipeline) -> Result<String> {
     encode_families(&collect_families(report, pipeline))
 }
@@ -63,7 +64,7 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
     instance::add_instance_metrics(&mut families, report, pipeline);
     workers::add_worker_metrics(&mut families, &report.workers);
     views::add_view_metrics(&mut families, &report.views);
-    let owned = newest_partitions(report);
+    let owned = partitions_with_largest_epoch(report);
     partitions::add_partition_metrics(&mut families, report.topic_partitions, &owned);
     dependencies::add_dependency_metrics(&mut families, report);
     redis::add_redis_metrics(&mut families, &report.redis);
@@ -72,8 +73,9 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
     families
 }
 
-/// Returns each partition once. While a partition moves between workers, both may report it; the larger epoch is right.
-fn newest_partitions(report: &InstanceReport) -> Vec<&PartitionReport> {
+/// Returns each partition once. While a partition moves between workers, both may report it. The result has the report
+/// with the larger epoch.
+fn partitions_with_largest_epoch(report: &InstanceReport) -> Vec<&PartitionReport> {
     let mut latest = BTreeMap::new();
     for one in &report.partitions {
         let known = latest.entry(one.partition).or_insert(one);
@@ -85,5 +87,5 @@ fn newest_partitions(report: &InstanceReport) -> Vec<&PartitionReport> {
 }
 
 fn encode_families(families: &MetricFamilies) -> Result<String> {
-    TextEncoder::new().encode_to_string(families.all())
+    TextEncoder::new().encode_to_string(families.as_slice())
 }

@@ -1,4 +1,4 @@
-//! The query of a URL, for all parts of the server.
+//! Extracts the query of a URL, for all handlers.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::answers::HttpFault;
 
-/// The parameters behind the `?` of a URL. A query that cannot be read is answered with an [`HttpFault`].
+/// The parameters after the `?` of a URL. An invalid query is answered with an [`HttpFault`].
 pub struct QueryParameters<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParameters<T> {

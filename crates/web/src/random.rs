@@ -1,9 +1,9 @@
 //! Random names.
 
-/// Returns `count` random hexadecimal digits, at most 32.
+/// Returns `count` random hexadecimal digits, but at most 32.
 ///
 /// # Errors
-/// When the operating system gives no random numbers.
+/// When the operating system returns no random numbers.
 pub fn random_hex_digits(count: usize) -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;

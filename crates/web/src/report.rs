@@ -1,11 +1,13 @@
-//! What an instance reports about itself: everything that pages, REST and metrics show of it.
+//! The reports in which an instance describes itself. Pages, REST and metrics show nothing else of an instance.
 //!
-//! Owns: names and units of the JSON that instances exchange and pages read.
-//! Does not own: measuring (the engine, the connectors), publishing (`peers`), adding up over instances (`job`).
-//! Invariant: every field has a default and unknown fields are ignored, so instances of two versions read each other.
+//! Owns: the names and units of the JSON that instances exchange and pages read.
+//! Does not own: measuring (the engine, the connectors), publishing (`peers`), totals over instances (`job`).
+//! Invariant: every field has a default and unknown fields are ignored, so instances of two versions can read each
+//! other's reports.
 //! After a crash: the last report stays in the checkpoint store until another instance deletes it.
 //!
-//! Times are wall clock in epoch milliseconds unless they are called event time or watermark. Rates are per second.
+//! Times are wall-clock times in epoch milliseconds, unless they are called event time or watermark. Rates are per
+//! second.
 
 mod checkpoint;
 mod freshness;

@@ -1,4 +1,4 @@
-//! All paths of a job's server.
+//! The routes of a job's server.
 
 use std::sync::Arc;
 
@@ -10,14 +10,15 @@ use axum::routing::get;
 use crate::server_context::JobServerContext;
 use crate::{api, assets, flink, health, metrics};
 
-/// The paths of pages. All have the same file, which reads its own path to decide what to show.
-const PAGES: [&str; 7] =
+/// The paths of the job's pages. All serve the same file, whose script reads the path to choose the page.
+const PAGE_PATHS: [&str; 7] =
     ["/", "/partitions", "/checkpoints", "/features", "/features/{user}", "/problems", "/pipeline"];
 
-/// Returns the job's pages, their JSON, health, Flink's REST and metrics. Apply [`crate::guard::protect`] to the result.
+/// Returns the routes of the job's pages, JSON, health, Flink's REST API and metrics. The caller must apply
+/// [`crate::guard::protect`].
 pub fn build_job_router(context: Arc<JobServerContext>) -> Router {
     let mut router = Router::new();
-    for page in PAGES {
+    for page in PAGE_PATHS {
         router = router.route(page, get(serve_job_page));
     }
     router

@@ -1,14 +1,14 @@
-//! Removing logins from what is shown.
+//! Redacts logins in texts that pages show.
 
-pub use windrow_connectors::url_redaction::redact_url_login;
-use windrow_connectors::url_redaction::redact_url_user;
+pub use windrow_connectors::url_redaction::redact_url_credentials_and_query;
+use windrow_connectors::url_redaction::redact_url_userinfo;
 
-/// Returns the text of a pipeline file without logins. `redis_url` is the URL of Redis in that file. Redacts too much rather
-/// than too little: in each line everything between the first `://` and the last `@`. Returns a comment instead of the text if
-/// a login would stay in it.
+/// Returns the text of a pipeline file without logins, where `redis_url` is the URL of Redis in that file. In each
+/// line, redacts the text from the first `://` to the last `@`, even if it is no login. Returns only a comment if a
+/// login would remain.
 #[must_use]
 pub fn redact_pipeline_text(text: &str, redis_url: &str) -> String {
-    let redacted: String = text.split_inclusive('\n').map(redact_url_user).collect();
+    let redacted: String = text.split_inclusive('\n').map(redact_url_userinfo).collect();
     let login = redis_url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
     let password_remains = |login: &str| {
         let password = login.split_once(':').map_or(login, |(_, password)| password);
@@ -16,7 +16,7 @@ pub fn redact_pipeline_text(text: &str, redis_url: &str) -> String {
     };
     let query = redis_url.split_once('?').map_or("", |(_, query)| query);
     let login_is_in_query = query.split('&').any(|pair| pair.starts_with("pass=") || pair.starts_with("user="));
-    // The URL may be written with escapes or over several lines, and is then not recognised.
+    // Escapes or line breaks can hide the URL in the text, so that the redaction does not find it.
     let login_is_hidden = login.is_some_and(|login| redacted == text || password_remains(login));
     if login_is_in_query || login_is_hidden {
         return "# The pipeline file holds a login that cannot be removed from its text, so only the plan is shown.\n"
@@ -40,8 +40,8 @@ mod tests {
     #[test]
     fn a_login_behind_a_question_mark_is_left_out() {
         let url = "unix:///run/redis.sock?user=me&pass=hunter2";
-        assert_eq!(redact_url_login(url), "unix:///run/redis.sock?***");
-        assert_eq!(redact_url_login("redis://u:hunter2@h?protocol=resp3"), "redis://***@h?***");
+        assert_eq!(redact_url_credentials_and_query(url), "unix:///run/redis.sock?***");
+        assert_eq!(redact_url_credentials_and_query("redis://u:hunter2@h?protocol=resp3"), "redis://***@h?***");
         assert!(!redact_pipeline_text(&format!("url = \"{url}\"\n"), url).contains("hunter2"));
     }
 

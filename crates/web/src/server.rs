@@ -1,9 +1,10 @@
-//! Listening: one thread, one single-threaded runtime, and bounds on what a visitor may take.
+//! The HTTP server: one thread with a single-threaded runtime, and limits for every client.
 //!
-//! Owns: the socket, connections, their end. Does not own: who may ask (`guard`), what is answered (`routes`).
-//! Invariants: (1) no visitor can delay a worker: nothing is shared but counters and copies; (2) connections, request heads
-//! and the time for them are bounded; (3) nothing is forwarded and no file is read; (4) the shutdown waits for answers, but
-//! not for live pages, whose streams never end.
+//! Owns: the socket, and the connections. Does not own: access control (`guard`), the answers (`routes`).
+//! Invariants: (1) No client can delay a worker, because they share only counters and copies. (2) The number of
+//! connections, the size of request heads and the time to send a head are limited. (3) The server opens no file and
+//! forwards no request. (4) The shutdown waits for answers in progress, but not for live pages, whose streams never
+//! end.
 //! After a crash: the operating system closes the socket; the next start binds it again.
 
 mod connection;
@@ -11,7 +12,7 @@ mod connection_counts;
 mod http_server;
 mod listen_address;
 
-pub use connection::HEAD_TIMEOUT;
-pub use connection_counts::CONNECTIONS_PER_MACHINE;
-pub use http_server::{CONNECTIONS_MAX, HttpServer, serve};
+pub use connection::REQUEST_HEAD_TIMEOUT;
+pub use connection_counts::CONNECTIONS_PER_MACHINE_MAX;
+pub use http_server::{CONNECTIONS_MAX, HttpServer, serve_until};
 pub use listen_address::{BindFault, ListenAddress, bind};

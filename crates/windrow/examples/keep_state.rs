@@ -29,8 +29,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use windrow_connectors::object_store::ObjectStores;
-use windrow_engine::checkpoint::{SavepointParameters, SavepointRequests, take_savepoint};
+use windrow_connectors::object_store::ObjectStoreOpener;
+use windrow_engine::checkpoint::{CurrentSavepointRequest, SavepointParameters, take_savepoint};
 use windrow_engine::{CheckpointStoreOpener, Offset, Partition, StopSignal, SystemClock};
 
 use job::{PARTITIONS, PartitionRows, Records, Step, checkpoint_config, read_pipeline, run_steps};
@@ -60,11 +60,15 @@ fn main() {
 fn save_state(kept: &KeptState, records: &Records) {
     let pipeline = read_pipeline(&kept.pipeline());
     let (store, to) = (open_folder_store(&kept.checkpoints()), open_folder_store(&kept.savepoint()));
-    let stores: Arc<dyn CheckpointStoreOpener> = Arc::new(ObjectStores::new().expect("object stores"));
+    let stores: Arc<dyn CheckpointStoreOpener> = Arc::new(ObjectStoreOpener::new().expect("object stores"));
     let mut checkpoints = checkpoint_config(&pipeline, Arc::clone(&store), None);
-    checkpoints.savepoint_requests =
-        SavepointRequests::watch(Arc::clone(&store), stores, SystemClock::shared(), StopSignal::default())
-            .expect("a thread");
+    checkpoints.current_savepoint_request = CurrentSavepointRequest::start_watching(
+        Arc::clone(&store),
+        stores,
+        SystemClock::start_shared(),
+        StopSignal::default(),
+    )
+    .expect("a thread");
     let mut savepoint_thread = None;
     let saved = move || {
         let take = || {
@@ -72,8 +76,8 @@ fn save_state(kept: &KeptState, records: &Records) {
             let timeout = Duration::from_secs(20);
             thread::spawn(move || {
                 let parameters = SavepointParameters {
-                    store: &*store,
-                    target: &*to,
+                    checkpoint_store: &*store,
+                    target_store: &*to,
                     id: "kept",
                     timeout,
                     clock: &SystemClock::start(),

@@ -1,4 +1,4 @@
-//! The access token of a web server, from a file or the environment.
+//! Reads the access token of a web server from a file or the environment.
 
 use std::env;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::exit::{CommandFailure, ExitStatus};
 
 const TOKEN_VARIABLE: &str = "WINDROW_TOKEN";
 
-/// Reads the token from `file` or, without a file, from the environment. Returns `None` when there is none.
+/// Reads the token from `file` or, without a file, from the environment. Returns `None` if neither is given.
 pub(crate) fn read_token(file: Option<&Path>) -> Result<Option<AccessToken>, CommandFailure> {
     let (text, from) = match file {
         Some(path) => {

@@ -360,7 +360,7 @@ pub(crate) struct StateVerifyArgs {
     pub(crate) json: bool,
 }
 
-/// Parses `10s`, `500ms` or `1h 30m`.
+/// Parses a duration such as `10s`, `500ms` or `1h 30m`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     text.parse::<SignedDuration>()
         .ok()

@@ -1,4 +1,4 @@
-//! One file per command.
+//! The commands of the binary, one file per command.
 
 pub(crate) mod check;
 pub(crate) mod demo;

@@ -1,4 +1,4 @@
-//! The target of dead letters that all workers share: none, a file, or a topic.
+//! The target of dead letters, which all workers share: none, a file or a topic.
 
 use windrow_connectors::file::FileDeadLetters;
 use windrow_connectors::kafka::{KafkaDeadLetters, wait_for_topic};
@@ -16,7 +16,7 @@ impl DeadLetterTarget {
     pub(crate) fn open(pipeline: &Pipeline, stop: &StopSignal) -> Result<Self, Halt> {
         match &pipeline.dead_letters {
             None => Ok(Self::Nowhere),
-            Some(DeadLetterPlace::File(path)) => FileDeadLetters::append(path).map(Self::File),
+            Some(DeadLetterPlace::File(path)) => FileDeadLetters::open_for_append(path).map(Self::File),
             Some(DeadLetterPlace::Topic(topic)) => {
                 wait_for_topic(&pipeline.source.kafka().brokers, topic, None, stop)?;
                 KafkaDeadLetters::new(&pipeline.source.kafka().brokers, topic, stop.clone()).map(Self::Topic)
@@ -24,8 +24,8 @@ impl DeadLetterTarget {
         }
     }
 
-    /// Returns one worker's handle.
-    pub(crate) fn worker_dead_letters(&self) -> Box<dyn DeadLetterSink + Send> {
+    /// Returns a dead letter sink for one worker.
+    pub(crate) fn create_worker_sink(&self) -> Box<dyn DeadLetterSink + Send> {
         match self {
             Self::Nowhere => Box::new(NoDeadLetterSink),
             Self::File(file) => Box::new(file.clone()),

@@ -1,52 +1,52 @@
-//! Exit codes. Scripts depend on them: they are listed in `windrow --help` and never change their meaning.
+//! Exit codes. Scripts depend on them, so a code never changes its meaning. `windrow --help` lists all codes.
 
 use std::process::ExitCode;
 
-/// How a command ends.
+/// The exit code of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum ExitStatus {
-    /// Done as asked.
+    /// The command did what was asked.
     Success = 0,
-    /// Something that should not happen did.
+    /// An internal error occurred.
     Internal = 1,
-    /// The command line is wrong; also clap's own.
+    /// The command line is wrong. Clap exits with the same code.
     Usage = 2,
     /// The pipeline file has mistakes.
     Pipeline = 3,
     /// The input cannot be used: records without a key, an unknown topic, an unreadable file.
-    Input = 4,
+    UnusableInput = 4,
     /// The output cannot be written.
-    Output = 5,
-    /// Kafka, Redis or the running pipeline was not there in time.
+    UnwritableOutput = 5,
+    /// Kafka, Redis or the running pipeline was not reachable in time.
     NotReachable = 6,
-    /// Kafka or Redis refused us.
+    /// Kafka or Redis refused a request.
     Refused = 7,
-    /// Stopped as asked, but Redis did not take the last rows; they are computed again after a restart.
-    Unwritten = 8,
-    /// A command with an end was stopped before it; what it wrote is a part.
-    Partial = 9,
-    /// The offset to go on at is no longer in Kafka.
+    /// The job stopped as asked, but Redis did not accept the last rows. A restart computes these rows again.
+    UnwrittenRows = 8,
+    /// A bounded command was stopped before its end, so its output is incomplete.
+    PartialOutput = 9,
+    /// The offset at which the job must continue is no longer in Kafka.
     LostOffset = 10,
     /// The topic was deleted and created again.
     TopicRecreated = 11,
     /// Partitions were added to the topic.
     PartitionsAdded = 12,
-    /// The state is of another pipeline or topic, or there is none.
+    /// The state belongs to another pipeline or topic, or there is no state.
     ForeignState = 13,
-    /// Feature views changed and their state would have to be dropped.
+    /// Feature views changed, and their state must be dropped first.
     ChangedViews = 14,
-    /// The state was written by a newer version.
+    /// The state was written by a newer version of Windrow.
     NewerState = 15,
-    /// No checkpoint of a partition can be read any more, or some state that was looked at is damaged or incomplete.
+    /// No checkpoint of a partition is readable, or the inspected state is damaged or incomplete.
     DamagedState = 16,
-    /// The checkpoint store refuses.
+    /// The checkpoint store failed or refused a request.
     CheckpointStore = 17,
     /// Another job has taken over a partition.
     Fenced = 18,
 }
 
-/// The list for `--help`.
+/// The list of exit codes for `--help`.
 pub(crate) const EXIT_CODE_HELP: &str = "\
 Exit codes:
   0  done as asked
@@ -75,25 +75,25 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// Why a command failed: its exit code and the message for stderr.
+/// The failure of a command: the exit code and the message for stderr.
 #[derive(Debug)]
 pub(crate) struct CommandFailure {
-    exit: ExitStatus,
+    exit_status: ExitStatus,
     message: String,
 }
 
 impl CommandFailure {
-    pub(crate) fn new(exit: ExitStatus, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+    pub(crate) fn new(exit_status: ExitStatus, message: impl Into<String>) -> Self {
+        Self { exit_status, message: message.into() }
     }
 
-    /// Replaces the exit code.
-    pub(crate) fn with_exit(self, exit: ExitStatus) -> Self {
-        Self { exit, ..self }
+    /// Returns the same failure with another exit code.
+    pub(crate) fn with_exit_status(self, exit: ExitStatus) -> Self {
+        Self { exit_status: exit, ..self }
     }
 
-    pub(crate) fn exit(&self) -> ExitStatus {
-        self.exit
+    pub(crate) fn exit_status(&self) -> ExitStatus {
+        self.exit_status
     }
 
     pub(crate) fn message(&self) -> &str {

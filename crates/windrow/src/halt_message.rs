@@ -1,7 +1,7 @@
-//! What a halt says to the operator.
+//! Renders halts for the operator.
 //!
-//! Owns: for every [`Halt`] its exit code, its text and the way out. No other file names the flags and settings that help.
-//! Does not own: the facts of a halt and how they read (the engine), printing (`print`).
+//! Owns: the exit code, the text and the hint of every [`Halt`]. Only this file names the flags and settings that help.
+//! Does not own: the facts of a halt and their descriptions (the engine), printing (`print`).
 
 use std::fmt::Write;
 
@@ -15,19 +15,19 @@ use windrow_engine::halt::{
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// A halt, rendered.
+/// A halt, rendered for the operator.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct HaltMessage {
-    pub(crate) exit: ExitStatus,
-    /// What happened, to what, and where.
+    pub(crate) exit_status: ExitStatus,
+    /// The description of the failure.
     pub(crate) text: String,
-    /// What the operator can do; empty where the text says it.
+    /// The remedy that the operator can apply; may be empty.
     pub(crate) hint: String,
 }
 
 impl From<Halt> for CommandFailure {
     fn from(halt: Halt) -> Self {
-        let HaltMessage { exit, text, hint } = describe_halt(&halt);
+        let HaltMessage { exit_status: exit, text, hint } = describe_halt(&halt);
         let end = if hint.is_empty() { "" } else { ". " };
         Self::new(exit, format!("error: {text}{end}{hint}"))
     }
@@ -40,8 +40,8 @@ pub(crate) fn describe_halt(halt: &Halt) -> HaltMessage {
         _ => ErrorChain(halt).to_string(),
     };
     let (exit, hint) = match halt {
-        Halt::Input(fault) => (ExitStatus::Input, input_hint(fault)),
-        Halt::Output(fault) => (ExitStatus::Output, output_hint(fault)),
+        Halt::Input(fault) => (ExitStatus::UnusableInput, input_hint(fault)),
+        Halt::Output(fault) => (ExitStatus::UnwritableOutput, output_hint(fault)),
         Halt::Unreachable(fault) => (ExitStatus::NotReachable, unreachable_hint(fault)),
         Halt::Refused(fault) => (ExitStatus::Refused, refusal_hint(fault)),
         Halt::LostOffset(lost) => (ExitStatus::LostOffset, lost_offset_hint(lost)),
@@ -54,9 +54,9 @@ pub(crate) fn describe_halt(halt: &Halt) -> HaltMessage {
         }
         Halt::DamagedState(state) => (ExitStatus::DamagedState, damaged_state_hint(state)),
         Halt::CheckpointStore(fault) => (ExitStatus::CheckpointStore, checkpoint_store_hint(fault)),
-        Halt::Fenced(_) => (ExitStatus::Fenced, "Two jobs need two groups".to_owned()),
+        Halt::PartitionContested(_) => (ExitStatus::Fenced, "Two jobs need two groups".to_owned()),
     };
-    HaltMessage { exit, text, hint }
+    HaltMessage { exit_status: exit, text, hint }
 }
 
 fn input_hint(fault: &InputFault) -> String {
@@ -96,10 +96,10 @@ fn output_hint(fault: &OutputFault) -> String {
 fn unreachable_hint(fault: &UnreachableService) -> String {
     match fault {
         UnreachableService::Source { .. } => "Is it running, and is `source.kafka.brokers` right?".to_owned(),
-        UnreachableService::RowStore { .. } => {
+        UnreachableService::RowStoreAtStart { .. } => {
             "Start Redis, correct sink.redis.url, or allow more time with --start-timeout".to_owned()
         }
-        UnreachableService::TopicEnds { .. }
+        UnreachableService::TopicEndsUnknown { .. }
         | UnreachableService::StoppedWaitingForRowStore { .. }
         | UnreachableService::StoppedWaitingForCheckpointStore { .. }
         | UnreachableService::UnansweredClaim { .. }
@@ -125,11 +125,11 @@ fn group_refusal_hint(refusal: &GroupRefusal) -> String {
             "Two must not run with the same `--instance`. Stop one of them, or give each its own name. If the other one \
              was killed, wait until the group misses it (the session timeout), then start again"
         }
-        GroupRefusal::SessionTimeout { .. } => "Change `source.kafka.session_timeout`, or those",
+        GroupRefusal::SessionTimeoutNotAllowed { .. } => "Change `source.kafka.session_timeout`, or those",
         GroupRefusal::UnsupportedProtocol { .. } => {
             "Write `source.kafka.group_protocol = \"classic\"`, which every broker offers"
         }
-        GroupRefusal::OtherProtocol { .. } => "Use another `source.kafka.group`, or stop those members",
+        GroupRefusal::GroupProtocolMismatch { .. } => "Use another `source.kafka.group`, or stop those members",
         GroupRefusal::NotAuthorized { .. } | GroupRefusal::ConsumerEnded { .. } => "",
     }
     .to_owned()
@@ -139,7 +139,7 @@ fn lost_offset_hint(lost: &LostOffset) -> String {
     format!(
         "Windows computed without them would be wrong. Set `source.kafka.on_lost_offset = \"earliest\"` to accept that and \
          continue at offset {}, or use a new `source.kafka.group` to read everything again",
-        lost.first
+        lost.first_kept_offset
     )
 }
 
@@ -186,13 +186,13 @@ fn describe_changed_views(views: &ChangedViews) -> String {
     for view in &views.dropped {
         let name = &view.name;
         let _ = match &view.change {
-            ViewChange::Redefined { stored, current } => {
+            ViewChange::Redefined { stored_definition: stored, pipeline_definition: current } => {
                 write!(text, "\n    `{name}` was  {stored}\n      and is {current}")
             }
             ViewChange::Removed => write!(text, "\n    `{name}` is not in the pipeline file any more"),
         };
     }
-    let kept = if views.kept.is_empty() { "none".to_owned() } else { views.kept.join(", ") };
+    let kept = if views.kept_view_names.is_empty() { "none".to_owned() } else { views.kept_view_names.join(", ") };
     let _ = write!(text, "\n  The state of {kept} is kept");
     text
 }
@@ -201,12 +201,12 @@ fn changed_views_hint(views: &ChangedViews) -> String {
     format!(
         "Change the pipeline file back, or give the rest up with {}: their windows then begin anew, and those that are open \
          now will count only what comes from here on",
-        drop_state_flags(views.dropped.iter().map(|view| &*view.name))
+        format_drop_state_flags(views.dropped.iter().map(|view| &*view.name))
     )
 }
 
 /// Returns the flags that let a job drop the state of `views`.
-pub(crate) fn drop_state_flags<'a>(views: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn format_drop_state_flags<'a>(views: impl Iterator<Item = &'a str>) -> String {
     views.map(|view| format!("--drop-state {view}")).collect::<Vec<_>>().join(" ")
 }
 
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     fn rendered(halt: impl Into<Halt>) -> (u8, String) {
-        let HaltMessage { exit, text, hint } = describe_halt(&halt.into());
+        let HaltMessage { exit_status: exit, text, hint } = describe_halt(&halt.into());
         (exit as u8, format!("{text}. {hint}"))
     }
 
@@ -253,13 +253,16 @@ mod tests {
         let dropped = vec![
             DroppedView {
                 name: "sessions".to_owned(),
-                change: ViewChange::Redefined { stored: "gap 10m".to_owned(), current: "gap 20m".to_owned() },
+                change: ViewChange::Redefined {
+                    stored_definition: "gap 10m".to_owned(),
+                    pipeline_definition: "gap 20m".to_owned(),
+                },
             },
             DroppedView { name: "totals".to_owned(), change: ViewChange::Removed },
         ];
         let checkpoint = CheckpointId { epoch: 3, number: 7 };
         let (exit, message) =
-            rendered(ChangedViews { checkpoint, partition: 1, dropped, kept: vec!["users".to_owned()] });
+            rendered(ChangedViews { checkpoint, partition: 1, dropped, kept_view_names: vec!["users".to_owned()] });
         assert_eq!(exit, 14);
         for part in [
             "checkpoint 7 of epoch 3 of partition 1",
@@ -274,10 +277,10 @@ mod tests {
 
     #[test]
     fn a_service_is_named_with_its_fault_and_the_setting_to_correct() {
-        let service = ServiceAddress { name: "Redis", address: "localhost:1".to_owned() };
+        let service = ServiceAddress { product_name: "Redis", address: "localhost:1".to_owned() };
         let waited = std::time::Duration::from_secs(3);
         let source = share_error("connection refused");
-        let (exit, message) = rendered(UnreachableService::RowStore { service, waited, attempts: 4, source });
+        let (exit, message) = rendered(UnreachableService::RowStoreAtStart { service, waited, attempts: 4, source });
         assert_eq!(exit, 6);
         assert_eq!(
             message,

@@ -1,16 +1,16 @@
 //! The folder of the checkpoint store in which a job keeps its state.
 //!
-//! Owns: the folder's name. A job is a pipeline with a consumer group: two groups read all records independently, so each has
-//! its own state. Does not own: what is in the folder (`windrow_engine::checkpoint`).
+//! Owns: the folder's name. A job is a pipeline with a consumer group. Two groups read all records independently, so
+//! each group has its own state. Does not own: the contents of the folder (`windrow_engine::checkpoint`).
 
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_connectors::kafka::{TopicIdentity, TopicMonitor};
-use windrow_connectors::object_store::ObjectStores;
-use windrow_connectors::outage::Reachability;
-use windrow_engine::checkpoint::{SavepointRequests, StateIdentity, escape_name_segment};
+use windrow_connectors::object_store::ObjectStoreOpener;
+use windrow_connectors::outage::SharedOutageTracker;
+use windrow_engine::checkpoint::{CurrentSavepointRequest, StateIdentity, escape_name_segment};
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CheckpointStoreOpener, RowFence, StopSignal, StoreFault, SystemClock,
 };
@@ -22,26 +22,27 @@ use crate::state_finding::StateFinding;
 
 /// A job's folder in its checkpoint store.
 pub(crate) struct JobStateFolder {
-    stores: Arc<ObjectStores>,
+    object_stores: Arc<ObjectStoreOpener>,
     pub(crate) store: Arc<dyn CheckpointStore>,
-    /// Whether the store responds.
-    pub(crate) reachability: Reachability,
+    /// Whether the checkpoint store responds.
+    pub(crate) reachability: SharedOutageTracker,
 }
 
 impl JobStateFolder {
     /// Opens the folder of this pipeline and group in the store that the pipeline file names.
     pub(crate) fn open_for_pipeline(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
-        Self::open_within(&pipeline.checkpoint.store, pipeline)
+        Self::open_in_store(&pipeline.checkpoint.store_url, pipeline)
     }
 
-    /// Opens a store in memory, which is lost with the process.
-    pub(crate) fn in_memory(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
-        Self::open_within("memory:", pipeline)
+    /// Opens a store in memory. Its contents are lost when the process ends.
+    pub(crate) fn open_in_memory(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
+        Self::open_in_store("memory:", pipeline)
     }
 
-    fn open_within(store: &str, pipeline: &Pipeline) -> Result<Self, CommandFailure> {
-        let stores = Arc::new(ObjectStores::new().map_err(|fault| unusable_location("checkpoint.store", fault))?);
-        let (name, group) = (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.kafka().group));
+    fn open_in_store(store: &str, pipeline: &Pipeline) -> Result<Self, CommandFailure> {
+        let stores = Arc::new(ObjectStoreOpener::new().map_err(|fault| unusable_location("checkpoint.store", fault))?);
+        let (name, group) =
+            (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.kafka().consumer_group));
         let place = match store {
             "memory:" => store.to_owned(),
             store => format!("{}/{name}/{group}", store.trim_end_matches('/')),
@@ -49,28 +50,28 @@ impl JobStateFolder {
         let store = stores
             .open(&place)
             .map_err(|fault| unusable_location(&format!("checkpoint.store = \"{store}\""), fault))?;
-        let reach = Reachability::default();
+        let reach = SharedOutageTracker::default();
         let store = Arc::new(ReachabilityTrackingStore::new(store, &reach));
-        Ok(Self { stores, store, reachability: reach })
+        Ok(Self { object_stores: stores, store, reachability: reach })
     }
 
-    /// Returns the folder's location, for messages.
+    /// Returns the location of the folder, for messages.
     pub(crate) fn location(&self) -> &str {
         self.store.place()
     }
 
-    /// Returns an opener of other locations.
-    pub(crate) fn stores(&self) -> Arc<dyn CheckpointStoreOpener> {
-        Arc::<ObjectStores>::clone(&self.stores)
+    /// Returns an opener for other locations.
+    pub(crate) fn store_opener(&self) -> Arc<dyn CheckpointStoreOpener> {
+        Arc::<ObjectStoreOpener>::clone(&self.object_stores)
     }
 
-    /// Opens another location from a flag.
+    /// Opens another location, which a flag names.
     pub(crate) fn open_location(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
-        self.stores.open(place).map_err(|fault| unusable_location(place, fault))
+        self.object_stores.open(place).map_err(|fault| unusable_location(place, fault))
     }
 
-    /// Configures checkpoints of this process's workers in this folder.
-    pub(crate) fn checkpoint_config(
+    /// Creates the configuration of the checkpoints that this process's workers write to this folder.
+    pub(crate) fn create_checkpoint_config(
         &self,
         pipeline: &Pipeline,
         topic: &TopicIdentity,
@@ -79,23 +80,27 @@ impl JobStateFolder {
         stop: &StopSignal,
     ) -> Result<CheckpointConfig, CommandFailure> {
         let store = Arc::clone(&self.store);
-        let requests =
-            SavepointRequests::watch(Arc::clone(&store), self.stores(), SystemClock::shared(), stop.clone())?;
+        let requests = CurrentSavepointRequest::start_watching(
+            Arc::clone(&store),
+            self.store_opener(),
+            SystemClock::start_shared(),
+            stop.clone(),
+        )?;
         Ok(CheckpointConfig {
             identity: StateIdentity {
                 pipeline: pipeline.name.clone(),
                 topic: topic.name.clone(),
                 topic_id: topic.id.clone(),
-                partitions: topic.partition_count,
+                partition_count: topic.partition_count,
             },
             store,
-            savepoint_requests: requests,
-            fence,
+            current_savepoint_request: requests,
+            row_fence: fence,
             topic_check: guard.to_check_fn(),
-            interval: Duration::from_millis(pipeline.checkpoint.interval_ms.unsigned_abs()),
-            kept_generations: pipeline.checkpoint.kept_generations,
+            checkpoint_interval: Duration::from_millis(pipeline.checkpoint.interval_ms.unsigned_abs()),
+            kept_checkpoints_per_partition: pipeline.checkpoint.kept_generations,
             restore_source: None,
-            droppable_views: Default::default(),
+            droppable_view_names: Default::default(),
             accepts_added_partitions: false,
             process_name: create_owner_name()?,
         })
@@ -104,15 +109,15 @@ impl JobStateFolder {
 
 /// Creates a unique name for this process from its host, process id and random digits.
 pub(crate) fn create_owner_name() -> Result<String, CommandFailure> {
-    Ok(format!("{} pid {} {}", host_name(), process::id(), random_hex_digits(8)?))
+    Ok(format!("{} pid {} {}", read_host_name(), process::id(), random_hex_digits(8)?))
 }
 
 /// Returns the machine's name.
-pub(crate) fn host_name() -> String {
+pub(crate) fn read_host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-/// Returns random hexadecimal digits, at most 32.
+/// Returns `count` random hexadecimal digits, at most 32.
 pub(crate) fn random_hex_digits(count: usize) -> Result<String, CommandFailure> {
     windrow_web::random::random_hex_digits(count).map_err(|error| {
         CommandFailure::new(ExitStatus::Internal, format!("error: the system gives no random numbers: {error}"))
@@ -121,7 +126,7 @@ pub(crate) fn random_hex_digits(count: usize) -> Result<String, CommandFailure> 
 
 /// Opens a location from the command line for reading.
 pub(crate) fn open_state_store(place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
-    let stores = ObjectStores::new().map_err(|fault| unusable_location(place, fault))?;
+    let stores = ObjectStoreOpener::new().map_err(|fault| unusable_location(place, fault))?;
     stores.open(place).map_err(|fault| unusable_location(place, fault))
 }
 

@@ -1,8 +1,8 @@
 //! The job's web server within `windrow run`.
 //!
 //! Owns: the address, the report while the start waits for Kafka and Redis, and the shutdown. Does not own: pages and
-//! protection (`windrow-web`), measurements (`instance_monitor`).
-//! Invariant: it binds its address before a record is read, so that a job without pages fails at its start.
+//! access control (`windrow-web`), measurements (`instance_monitor`).
+//! Invariant: the server binds its address before the job reads a record, so that an unusable address fails the start.
 
 mod startup_reporter;
 
@@ -29,12 +29,12 @@ use crate::pipeline_plan;
 use startup_reporter::StartupReporter;
 
 const DEFAULT_PORT: u16 = 8081;
-/// The last port to try without `--listen`, when other instances or Flink's UI use the ports before it.
+/// The last port that is tried without `--listen`. Other instances or Flink's UI may use the ports before it.
 const LAST_FALLBACK_PORT: u16 = 8091;
-/// How long removing this instance's report from the checkpoint store may take.
+/// The time limit for the removal of this instance's report from the checkpoint store.
 const UNPUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The running server. Dropping it ends the server.
+/// The running web server. Dropping this value ends the server.
 pub(crate) struct JobWebServer {
     context: Arc<JobServerContext>,
     reporter: Arc<StartupReporter>,
@@ -61,29 +61,31 @@ impl JobWebServer {
             report_source: Arc::<StartupReporter>::clone(&reporter),
             recent_rows: Arc::<StartupReporter>::clone(&reporter),
             checkpoint_store: Arc::clone(&place.store),
-            store_opener: place.stores(),
+            store_opener: place.store_opener(),
             stop_signal: stop.clone(),
             peers: PeerInstances::default(),
             savepoint_registry: SavepointRegistry::default(),
         });
         let server = listener.map(|listener| start_server(listener, token, &context, &reporter)).transpose()?;
-        // Publish also while the start waits, so that a stop of the job reaches instances that are still starting.
+        // Publish reports while the start waits, too, so that a stop of the job reaches instances that are still
+        // starting.
         let publisher = Some(ReportPublisher::start(&context));
         Ok(Self { context, reporter, server, publisher })
     }
 
     /// Records that Kafka has the topic.
-    pub(crate) fn mark_kafka_found(&self) {
-        self.reporter.mark_kafka_found();
+    pub(crate) fn mark_topic_found(&self) {
+        self.reporter.mark_topic_found();
     }
 
-    /// Shows `monitor` from now on, on pages and to other instances.
-    pub(crate) fn show_monitor(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
-        self.reporter.show_monitor(monitor, rows);
+    /// Shows the report of `monitor` from now on, on the pages and to other instances.
+    pub(crate) fn switch_to_monitor(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
+        self.reporter.switch_to_monitor(monitor, rows);
     }
 
-    /// Ends the server. After a stop with a savepoint it first waits until the client has fetched the savepoint's location.
-    pub(crate) fn linger_and_stop(self) {
+    /// Ends the server. After a stop with a savepoint it first waits until a client has fetched the savepoint's
+    /// location.
+    pub(crate) fn stop_after_outcome_fetched(self) {
         if self.server.is_some() {
             self.context.savepoint_registry.wait_until_outcome_fetched();
         }
@@ -93,7 +95,7 @@ impl JobWebServer {
 impl Drop for JobWebServer {
     fn drop(&mut self) {
         if let Some(publisher) = self.publisher.take() {
-            publisher.withdraw_and_join(UNPUBLISH_TIMEOUT);
+            publisher.stop_and_delete_own_objects(UNPUBLISH_TIMEOUT);
         }
         if let Some(server) = self.server.take() {
             server.shut_down();
@@ -126,7 +128,7 @@ fn bind_listener(listen: Option<ListenAddress>) -> Result<Option<TcpListener>, C
     }
 }
 
-/// Binds the default port or, if it is in use, the next free one. Without a free port the job runs without pages.
+/// Binds the default port or, if that is in use, the next free port. Without a free port the job runs without pages.
 fn bind_default_listener() -> Option<TcpListener> {
     for port in DEFAULT_PORT..=LAST_FALLBACK_PORT {
         match server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {

@@ -1,6 +1,6 @@
 //! Writes log lines to stderr, as text or JSON, with colours on a terminal only.
 //!
-//! Owns: the newest warnings and errors, which the job's pages show. They are lost with the process.
+//! Owns: the newest warnings and errors, which the job's pages show. They are lost when the process ends.
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
@@ -18,23 +18,23 @@ use windrow_web::report::ExceptionReport;
 
 use crate::wall_clock::now_ms;
 
-/// How many warnings and errors are kept.
-const REMEMBERED_EXCEPTIONS: usize = 200;
+/// The largest number of warnings and errors that are kept.
+const MAX_RECENT_EXCEPTIONS: usize = 200;
 
 /// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum LogFormat {
-    // Not doc comments: those would make the help of every command twice as long.
+    // Not a doc comment: clap prints doc comments, and the help of every command would become twice as long.
     Text,
-    // `timestamp`, `level`, `fields`, `target`.
+    // Keys of each object: `timestamp`, `level`, `fields`, `target`.
     Json,
 }
 
-/// How much is logged.
+/// The amount of detail in the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LogVerbosity {
     Normal,
-    /// Includes details of librdkafka and the connectors.
+    /// The log includes details of librdkafka and the connectors.
     Detailed,
 }
 
@@ -76,14 +76,14 @@ impl<S: Subscriber> Layer<S> for ExceptionRecorder {
             message: words.message + &words.fields,
         };
         let mut seen = RECENT_EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() == REMEMBERED_EXCEPTIONS {
+        if seen.len() == MAX_RECENT_EXCEPTIONS {
             seen.pop_front();
         }
         seen.push_back(exception);
     }
 }
 
-/// A log line's message, and its other fields as ` name=value`.
+/// The message of a log line, and its other fields as ` name=value`.
 #[derive(Default)]
 struct LogLineText {
     message: String,

@@ -1,7 +1,8 @@
-//! The binary `windrow`: it connects the crates to commands, and it alone prints, exits and handles signals.
+//! The binary `windrow`. It combines the crates into commands. No other crate prints, exits or handles signals.
 //!
-//! A command parses its flags (`cli`), loads the pipeline (`pipeline_file`), runs, and ends with an exit status or a failure
-//! (`exit`). The command `run` starts a pool of workers between Kafka and Redis, monitors them, and serves pages.
+//! A command parses its flags (`cli`), loads the pipeline (`pipeline_file`) and runs. It ends with an exit status or a
+//! failure (`exit`). The command `run` starts a pool of workers between Kafka and Redis, monitors the workers and
+//! serves pages.
 //!
 //! ```text
 //!  command line ──► cli ──► commands/run ──► pipeline_file ──► Pipeline
@@ -14,9 +15,9 @@
 //!                                └──► exit: ExitStatus or CommandFailure ──► stderr and the exit code
 //! ```
 //!
-//! Read these first: [`commands/run.rs`](../src/windrow/commands/run.rs.html), the start and end of a job;
-//! [`worker_pool.rs`](../src/windrow/worker_pool.rs.html), its workers;
-//! [`instance_monitor.rs`](../src/windrow/instance_monitor.rs.html), what is known about them.
+//! Read these first: [`commands/run.rs`](../src/windrow/commands/run.rs.html) starts and ends a job;
+//! [`worker_pool.rs`](../src/windrow/worker_pool.rs.html) runs its workers;
+//! [`instance_monitor.rs`](../src/windrow/instance_monitor.rs.html) reports on the workers.
 
 mod access_token;
 mod cli;

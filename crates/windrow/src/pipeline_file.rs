@@ -1,28 +1,28 @@
-//! Loads a pipeline file and derives from it what workers need.
+//! Loads a pipeline file and derives the inputs of workers from it.
 
 use std::fs;
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::sync::Arc;
 
-use windrow_core::{FeatureView, HashKey};
+use windrow_core::{FeatureView, SipHashKey};
 use windrow_engine::{EventDecoder, JobDefinition};
 use windrow_spec::{Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE};
 use windrow_web::secrets::redact_pipeline_text;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// The name of the built-in pipeline in messages.
+/// The name that messages give the built-in pipeline.
 const SHIPPED_PIPELINE_NAME: &str = "pipelines/ecommerce.toml (built in)";
 
-/// A pipeline, and its file for pages.
+/// A pipeline, and the text of its file for the pages.
 pub(crate) struct LoadedPipeline {
     pub(crate) pipeline: Pipeline,
-    /// The overrides as comments, and the file without logins.
+    /// The text of the file without logins. Comments at its beginning list the overrides.
     pub(crate) redacted_text: String,
 }
 
-/// The text of a pipeline file, and its name in messages.
+/// The text of a pipeline file, and the name of the file in messages.
 pub(crate) struct PipelineText {
     pub(crate) name: String,
     pub(crate) text: String,
@@ -40,16 +40,16 @@ pub(crate) fn load(path: Option<&Path>, overrides: &[PipelineOverride]) -> Resul
     load_with_redacted_text(path, overrides).map(|loaded| loaded.pipeline)
 }
 
-/// Loads a pipeline as [`load`] does, with its text for pages.
+/// Loads a pipeline as [`load`] does, together with its text for the pages.
 pub(crate) fn load_with_redacted_text(
     path: Option<&Path>,
     overrides: &[PipelineOverride],
 ) -> Result<LoadedPipeline, CommandFailure> {
-    let PipelineText { name, text } = read_text(path)?;
+    let PipelineText { name, text } = read_pipeline_text(path)?;
     let pipeline = windrow_spec::parse(&name, &text, overrides)
         .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, render_mistakes(&mistakes)))?;
     let comment = |set: &PipelineOverride| {
-        // A line break would end the comment.
+        // Escape control characters, because a line break would end the comment.
         let value = if set.value.contains(char::is_control) { format!("{:?}", set.value) } else { set.value.clone() };
         format!("# --set {}={value}\n", set.path)
     };
@@ -59,7 +59,7 @@ pub(crate) fn load_with_redacted_text(
 }
 
 /// Reads the pipeline file at `path`, or the built-in one.
-pub(crate) fn read_text(path: Option<&Path>) -> Result<PipelineText, CommandFailure> {
+pub(crate) fn read_pipeline_text(path: Option<&Path>) -> Result<PipelineText, CommandFailure> {
     let Some(path) = path else {
         return Ok(PipelineText { name: SHIPPED_PIPELINE_NAME.to_owned(), text: SHIPPED_PIPELINE.to_owned() });
     };
@@ -73,25 +73,25 @@ pub(crate) fn read_text(path: Option<&Path>) -> Result<PipelineText, CommandFail
     }
 }
 
-/// Renders mistakes for stderr, in colour where it is a terminal.
+/// Renders mistakes for stderr, in colour if stderr is a terminal.
 pub(crate) fn render_mistakes(mistakes: &Diagnostics) -> String {
     mistakes.render(if stderr().is_terminal() { RenderStyle::Colored } else { RenderStyle::Plain })
 }
 
-/// Returns the feature views of `pipeline` for the core.
-pub(crate) fn feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
+/// Returns the feature views of `pipeline` in the form that workers share.
+pub(crate) fn clone_feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
     pipeline.views.iter().cloned().collect()
 }
 
 /// Creates the job definition for workers that read `topic`.
-pub(crate) fn create_job(
+pub(crate) fn create_job_definition(
     pipeline: &Pipeline,
     topic: &str,
     record_keys: RecordKeys,
 ) -> Result<JobDefinition, CommandFailure> {
     let event = &pipeline.event;
     Ok(JobDefinition {
-        views: feature_views(pipeline),
+        views: clone_feature_views(pipeline),
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
         decoder: EventDecoder::new(
@@ -103,12 +103,12 @@ pub(crate) fn create_job(
         ),
         topic: topic.into(),
         hash_key: random_hash_key()?,
-        keys_required: record_keys == RecordKeys::Required,
+        record_keys_required: record_keys == RecordKeys::Required,
     })
 }
 
-fn random_hash_key() -> Result<HashKey, CommandFailure> {
-    let mut key = HashKey::default();
+fn random_hash_key() -> Result<SipHashKey, CommandFailure> {
+    let mut key = SipHashKey::default();
     getrandom::fill(&mut key).map_err(|error| {
         CommandFailure::new(ExitStatus::Internal, format!("error: the system gives no random numbers: {error}"))
     })?;

@@ -1,17 +1,17 @@
-//! The plan of a pipeline as JSON, and its parts as text.
+//! Renders the plan of a pipeline as JSON, and parts of the plan as text.
 
 use serde_json::json;
 use windrow_core::{EventSchema, Feature, FeatureView, WindowKind, pane_size_ms};
 use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
-use windrow_web::secrets::redact_url_login;
+use windrow_web::secrets::redact_url_credentials_and_query;
 
 pub(crate) fn condition_sql(feature: &Feature, schema: &EventSchema) -> Option<String> {
     feature.condition.as_ref().map(|condition| condition.to_sql(schema))
 }
 
-pub(crate) fn default_as_json(feature: &Feature) -> Option<serde_json::Value> {
+pub(crate) fn feature_default_as_json(feature: &Feature) -> Option<serde_json::Value> {
     use windrow_core::Literal;
-    feature.default.as_ref().map(|default| match default {
+    feature.default_value.as_ref().map(|default| match default {
         Literal::String(text) => json!(text),
         Literal::Double(number) => json!(number),
         Literal::Long(number) => json!(number),
@@ -32,15 +32,15 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
         let feature = |feature: &Feature| {
             json!({
                 "name": feature.name,
-                "aggregate": feature.aggregate.describe(schema),
+                "aggregate": feature.aggregate.describe_as_sql(schema),
                 "where": condition_sql(feature, schema),
-                "default": default_as_json(feature),
+                "default": feature_default_as_json(feature),
             })
         };
         json!({
             "name": view.name,
             "window": window,
-            "key": redis.key.to_string(),
+            "key": redis.key_template.to_string(),
             "ttl_ms": redis.ttl_ms,
             "features": view.features.iter().map(feature).collect::<Vec<_>>(),
         })
@@ -51,8 +51,8 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
         "source": {
             "brokers": pipeline.source.kafka().brokers,
             "topic": pipeline.source.kafka().topic,
-            "group": pipeline.source.kafka().group,
-            "on_lost_offset": match pipeline.source.kafka().on_lost_offset {
+            "group": pipeline.source.kafka().consumer_group,
+            "on_lost_offset": match pipeline.source.kafka().lost_offset_policy {
                 LostOffsetPolicy::Halt => "halt",
                 LostOffsetPolicy::Earliest => "earliest",
             },
@@ -66,7 +66,7 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             },
         },
         "event": {
-            "key": schema.key_name(),
+            "key": schema.entity_key_name(),
             "time": pipeline.event.time_field,
             "time_zone": pipeline.event.time_zone.iana_name(),
             "fields": schema.fields()[1..].iter().map(field).collect::<Vec<_>>(),
@@ -74,10 +74,10 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
         "watermark": { "max_out_of_orderness_ms": pipeline.watermark.max_out_of_orderness_ms },
         "checkpoint": {
             "every_ms": pipeline.checkpoint.interval_ms,
-            "store": pipeline.checkpoint.store,
+            "store": pipeline.checkpoint.store_url,
             "keep": pipeline.checkpoint.kept_generations,
         },
-        "sink": { "redis": redact_url_login(&pipeline.sink.redis().url) },
+        "sink": { "redis": redact_url_credentials_and_query(&pipeline.sink.redis().url) },
         "feature_views": pipeline.redis_views().map(view).collect::<Vec<_>>(),
     })
 }

@@ -1,20 +1,20 @@
-//! Progress bars on stderr; hidden unless stderr is a terminal.
+//! Progress bars on stderr. They are hidden unless stderr is a terminal.
 
 use std::io::{IsTerminal, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Creates a bar of `length`, drawn by `template`.
+/// Creates a progress bar with this length and template.
 pub(crate) fn create_progress_bar(length: u64, template: &str) -> ProgressBar {
-    show_on_terminal(|| ProgressBar::new(length), template)
+    create_hidden_unless_terminal(|| ProgressBar::new(length), template)
 }
 
-/// Creates a display of progress towards an unknown end, drawn by `template`.
+/// Creates a spinner with this template, for progress towards an unknown end.
 pub(crate) fn create_spinner(template: &str) -> ProgressBar {
-    show_on_terminal(ProgressBar::no_length, template)
+    create_hidden_unless_terminal(ProgressBar::no_length, template)
 }
 
-fn show_on_terminal(create: impl FnOnce() -> ProgressBar, template: &str) -> ProgressBar {
+fn create_hidden_unless_terminal(create: impl FnOnce() -> ProgressBar, template: &str) -> ProgressBar {
     if !stderr().is_terminal() {
         return ProgressBar::hidden();
     }

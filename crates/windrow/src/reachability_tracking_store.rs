@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use windrow_connectors::outage::Reachability;
+use windrow_connectors::outage::SharedOutageTracker;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-/// Forwards every call and records whether the store responded.
+/// Forwards every call to a store, and records whether the store responded.
 #[derive(Debug)]
 pub(crate) struct ReachabilityTrackingStore {
     store: Arc<dyn CheckpointStore>,
-    reachability: Reachability,
+    reachability: SharedOutageTracker,
 }
 
 impl ReachabilityTrackingStore {
-    /// Wraps `store` and records its state in `reachability`.
-    pub(crate) fn new(store: Arc<dyn CheckpointStore>, reach: &Reachability) -> Self {
+    /// Wraps `store` and records in `reach` whether it responds.
+    pub(crate) fn new(store: Arc<dyn CheckpointStore>, reach: &SharedOutageTracker) -> Self {
         Self { store, reachability: reach.clone() }
     }
 

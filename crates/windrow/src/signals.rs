@@ -1,4 +1,4 @@
-//! SIGTERM and Ctrl-C: the first requests a stop, the second ends the process at once.
+//! Handles SIGTERM and Ctrl-C. The first signal requests a stop, the second ends the process at once.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use windrow_engine::StopSignal;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// Signals within this time are one request: a terminal and a wrapper may both forward one Ctrl-C.
+/// Signals within this time after the first are ignored, because a terminal and a wrapper may both forward one Ctrl-C.
 const REPEATED_SIGNAL_WINDOW: Duration = Duration::from_millis(300);
 
-/// Requests `stop` at the first signal.
+/// Starts a thread that requests `stop` at the first signal and ends the process at the second.
 pub(crate) fn stop_on_signals(stop: &StopSignal) -> Result<(), CommandFailure> {
     let failed = |error| CommandFailure::new(ExitStatus::Internal, format!("error: cannot handle signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
@@ -27,8 +27,8 @@ pub(crate) fn stop_on_signals(stop: &StopSignal) -> Result<(), CommandFailure> {
                     stop.request();
                 }
                 Some(first) if first.elapsed() < REPEATED_SIGNAL_WINDOW => {}
-                // End the process by the signal itself, so that a shell sees the usual status. The only error is an unknown
-                // signal, and these two are known.
+                // End the process with the signal's default action, so that a shell sees the usual status. The call
+                // fails only for unknown signals.
                 Some(_) => drop(emulate_default_handler(signal)),
             }
         }

@@ -1,54 +1,55 @@
-//! What is wrong with state that a command was told to use.
+//! Problems with stored state that a command must use.
 //!
-//! Owns: these findings, their texts and exit codes. Does not own: halts of a running job (`halt_message`).
+//! Owns: the findings, their texts and exit codes. Does not own: halts of a running job (`halt_message`).
 
 use windrow_engine::checkpoint::UnusableObject;
 use windrow_engine::{Partition, StoreFault};
 
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::format_plural;
-use crate::halt_message::drop_state_flags;
+use crate::format::format_count_with_noun;
+use crate::halt_message::format_drop_state_flags;
 
-/// Why state in a place cannot be used.
+/// The reason why stored state cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum StateFinding {
-    /// The place cannot be opened.
+    /// The location cannot be opened.
     InvalidPlace { setting: String, fault: StoreFault },
-    /// The store does not answer, or refuses.
+    /// The store does not respond, or refuses access.
     StoreFailed { fault: StoreFault },
-    /// There is neither a savepoint nor a job's checkpoints, of this partition if one was named.
+    /// The location holds neither a savepoint nor a job's checkpoints. With `partition`, this is about that partition
+    /// only.
     NoState { place: String, partition: Option<Partition> },
-    /// The place that a job should begin from holds neither a savepoint nor checkpoints.
+    /// The location that `--from` names holds neither a savepoint nor checkpoints.
     NothingToRestore { place: String },
-    /// A savepoint has no object `savepoint`.
+    /// The savepoint has no object `savepoint`, which is written last.
     IncompleteSavepoint { place: String },
-    /// A savepoint does not say what it holds.
+    /// The object `savepoint` cannot be used, so the contents of the savepoint are unknown.
     UnusableSavepoint { place: String, object: UnusableObject },
-    /// Some of the checkpoints cannot be used, or partitions are missing.
-    Damaged { place: String, checkpoints: usize, damaged: usize, missing: Vec<Partition> },
-    /// Some of the checkpoints need a newer version.
-    Newer { place: String, checkpoints: usize },
-    /// The state is of another pipeline or topic.
+    /// Some checkpoints cannot be used, or partitions are missing.
+    Damaged { place: String, checkpoint_count: usize, damaged_count: usize, missing_partitions: Vec<Partition> },
+    /// Some checkpoints can be read only by a newer version of Windrow.
+    NewerFormat { place: String, newer_count: usize },
+    /// The state belongs to another pipeline or topic.
     OtherJob { reason: String },
-    /// With the pipeline file given, the state of these views would be dropped.
+    /// The given pipeline file requires that the state of these views is dropped.
     ChangedViews { views: Vec<String> },
 }
 
 impl StateFinding {
-    fn exit(&self) -> ExitStatus {
+    fn exit_status(&self) -> ExitStatus {
         match self {
             Self::InvalidPlace { .. } | Self::StoreFailed { .. } => ExitStatus::CheckpointStore,
             Self::NoState { .. } | Self::NothingToRestore { .. } | Self::OtherJob { .. } => ExitStatus::ForeignState,
-            Self::UnusableSavepoint { object, .. } if object.is_newer() => ExitStatus::NewerState,
+            Self::UnusableSavepoint { object, .. } if object.has_newer_format() => ExitStatus::NewerState,
             Self::IncompleteSavepoint { .. } | Self::UnusableSavepoint { .. } | Self::Damaged { .. } => {
                 ExitStatus::DamagedState
             }
-            Self::Newer { .. } => ExitStatus::NewerState,
+            Self::NewerFormat { .. } => ExitStatus::NewerState,
             Self::ChangedViews { .. } => ExitStatus::ChangedViews,
         }
     }
 
-    fn text(&self) -> String {
+    fn message(&self) -> String {
         match self {
             Self::InvalidPlace { setting, fault } => format!("{setting} cannot be used as a place for state: {fault}"),
             Self::StoreFailed { fault } => format!("the state cannot be read: {fault}"),
@@ -64,24 +65,29 @@ impl StateFinding {
                  taken, or take another with `windrow savepoint`"
             ),
             Self::UnusableSavepoint { place, object } => format!("{place}: {object}"),
-            Self::Damaged { place, checkpoints, damaged, missing } => {
+            Self::Damaged {
+                place,
+                checkpoint_count: checkpoints,
+                damaged_count: damaged,
+                missing_partitions: missing,
+            } => {
                 let missing = match &**missing {
                     [] => String::new(),
                     missing => format!(", and partitions {missing:?} are missing"),
                 };
                 format!(
                     "of {} in {place}, {damaged} cannot be used{missing}",
-                    format_plural(*checkpoints as u64, "checkpoint")
+                    format_count_with_noun(*checkpoints as u64, "checkpoint")
                 )
             }
-            Self::Newer { place, checkpoints } => format!(
+            Self::NewerFormat { place, newer_count: checkpoints } => format!(
                 "{} in {place} can be read only by a newer version of Windrow",
-                format_plural(*checkpoints as u64, "checkpoint")
+                format_count_with_noun(*checkpoints as u64, "checkpoint")
             ),
             Self::OtherJob { reason } => reason.clone(),
             Self::ChangedViews { views } => format!(
                 "with this pipeline file, `windrow run` needs {}",
-                drop_state_flags(views.iter().map(String::as_str))
+                format_drop_state_flags(views.iter().map(String::as_str))
             ),
         }
     }
@@ -89,6 +95,6 @@ impl StateFinding {
 
 impl From<StateFinding> for CommandFailure {
     fn from(finding: StateFinding) -> Self {
-        Self::new(finding.exit(), format!("error: {}", finding.text()))
+        Self::new(finding.exit_status(), format!("error: {}", finding.message()))
     }
 }

@@ -3,16 +3,16 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 /// Creates an empty table with this header, no wider than the terminal.
-pub(crate) fn table_with_header<const N: usize>(head: [&str; N]) -> Table {
+pub(crate) fn create_table_with_header<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head);
     table
 }
 
-/// Creates a table without rulers, for lists inside other text.
-pub(crate) fn borderless_table<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = table_with_header(head);
+/// Creates a table without rules and borders, for lists within other text.
+pub(crate) fn create_borderless_table<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = create_table_with_header(head);
     table.load_style(presets::NOTHING);
     for column in table.column_iter_mut() {
         column.set_padding((0, 3));

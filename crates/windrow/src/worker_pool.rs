@@ -1,7 +1,8 @@
-//! The workers of one process: starts them, waits for them, and logs their progress.
+//! Starts the workers of one process, waits for their end, and logs their progress.
 //!
-//! Owns: their threads, and which of several outcomes is reported. Does not own: what a worker does (`windrow-engine`).
-//! Invariant: when one worker halts, all others stop, and the first halt is the one reported.
+//! Owns: the worker threads, and the choice of the reported outcome. Does not own: the work of a worker
+//! (`windrow-engine`).
+//! Invariant: when one worker halts, all others stop, and the first halt is reported.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +11,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use tracing::info;
-use windrow_connectors::kafka::{GroupMonitor, KafkaSource, TopicIdentity, TopicMonitor};
+use windrow_connectors::kafka::{KafkaSource, TopicIdentity, TopicMonitor, UnassignedPartitionMonitor};
 use windrow_core::FeatureView;
 use windrow_engine::{
     CheckpointConfig, DeadLetterSink, Halt, JobDefinition, PartitionOffsets, Sink, StopSignal, SystemClock, Worker,
@@ -26,22 +27,22 @@ use crate::pipeline_file::{self, RecordKeys};
 use crate::topic_watch_thread::TopicWatchThread;
 use crate::worker_totals::WorkerTotals;
 
-/// Time between two log lines on the status.
+/// Time between two log lines with the status.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
-/// Time between two checks whether all workers have ended.
+/// Time between two checks of whether all workers have ended.
 const END_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What all workers of a process share.
+/// The settings and resources that all workers of a process share.
 pub(crate) struct WorkerPool<'a> {
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) topic: &'a TopicIdentity,
     pub(crate) topic_monitor: Arc<TopicMonitor>,
     pub(crate) checkpoint_config: CheckpointConfig,
-    /// The end of each partition for bounded reading.
+    /// The end offset of each partition for bounded reading.
     pub(crate) end_offsets: Option<PartitionOffsets>,
-    /// The name for static membership in the group.
+    /// The base of the workers' names for static membership in the group.
     pub(crate) group_instance_name: Option<&'a str>,
-    /// The workers' metrics; there is one worker for each.
+    /// The monitor with the metrics of the workers. Their number is the number of workers.
     pub(crate) monitor: Arc<InstanceMonitor>,
     pub(crate) stop: &'a StopSignal,
 }
@@ -49,17 +50,17 @@ pub(crate) struct WorkerPool<'a> {
 /// A worker that reads Kafka.
 type KafkaWorker<RowSink> = Worker<KafkaSource, RowSink, Box<dyn DeadLetterSink + Send>>;
 
-/// The result of a worker's thread; the outer error is a panic.
-type WorkerThread<'scope> = ScopedJoinHandle<'scope, Result<WorkerOutcome, CommandFailure>>;
+/// The handle of a worker's thread. A panic of the thread is the outer error.
+type WorkerThreadHandle<'scope> = ScopedJoinHandle<'scope, Result<WorkerOutcome, CommandFailure>>;
 
 impl WorkerPool<'_> {
-    /// Runs until all workers have ended. With `end_offsets` each worker reads a fixed share of the partitions; without, the
-    /// consumer group assigns them.
+    /// Runs until all workers have ended. With `end_offsets`, each worker reads a fixed share of the partitions.
+    /// Otherwise the consumer group assigns the partitions.
     pub(crate) fn run<RowSink: Sink + Send>(
         self,
         create_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<WorkerOutcome, CommandFailure> {
-        let job = pipeline_file::create_job(self.pipeline, &self.topic.name, self.record_keys())?;
+        let job = pipeline_file::create_job_definition(self.pipeline, &self.topic.name, self.record_key_requirement())?;
         let group_monitor = self.create_group_monitor()?;
         let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_sink)?;
         let started = Instant::now();
@@ -85,54 +86,55 @@ impl WorkerPool<'_> {
                 }
                 if last_status.elapsed() >= STATUS_INTERVAL {
                     last_status = Instant::now();
-                    log_status(&self.monitor.workers, &job.views);
+                    log_current_totals(&self.monitor.worker_metrics, &job.views);
                 }
             }
             threads.into_iter().map(join_worker).collect::<Vec<_>>()
         });
-        log_end(&self.monitor.workers, &job.views, started.elapsed());
-        // Drop all at once, since each takes time to leave the group, and more when Kafka is unreachable.
+        log_final_totals(&self.monitor.worker_metrics, &job.views, started.elapsed());
+        // Drop all workers in parallel: each takes time to leave the group, and more when Kafka is unreachable.
         thread::scope(|scope| workers.into_iter().for_each(|worker| drop(scope.spawn(move || drop(worker)))));
         let mut worst = WorkerOutcome::InputExhausted;
         for outcome in outcomes {
             worst = worse_outcome(worst, outcome?);
         }
-        // Workers that were stopped because of the topic ended without an error.
+        // If the topic caused the halt, the workers ended without an error.
         first_halt.into_inner().map_or(Ok(worst), |halt| Err(halt.into()))
     }
 
-    /// With one partition, events of a user are in order without keys too.
-    fn record_keys(&self) -> RecordKeys {
+    /// Returns whether records must have keys. With one partition, a user's events are in order even without keys.
+    fn record_key_requirement(&self) -> RecordKeys {
         if self.topic.partition_count > 1 { RecordKeys::Required } else { RecordKeys::Optional }
     }
 
-    /// A named member of a classic group can come back to partitions that no member is assigned to, which must be detected.
-    fn create_group_monitor(&self) -> Result<Option<Arc<GroupMonitor>>, CommandFailure> {
+    /// Creates a monitor for a named member of a classic group. When such a member returns, some partitions may have no
+    /// assigned member, which the monitor detects.
+    fn create_group_monitor(&self) -> Result<Option<Arc<UnassignedPartitionMonitor>>, CommandFailure> {
         let is_classic = matches!(self.pipeline.source.kafka().group_protocol, GroupProtocol::Classic { .. });
         if self.group_instance_name.is_none() || self.end_offsets.is_some() || !is_classic {
             return Ok(None);
         }
-        Ok(Some(Arc::new(GroupMonitor::new(self.pipeline.source.kafka())?)))
+        Ok(Some(Arc::new(UnassignedPartitionMonitor::new(self.pipeline.source.kafka())?)))
     }
 
     fn create_workers<RowSink: Sink>(
         &self,
         job: &JobDefinition,
-        group_monitor: Option<&Arc<GroupMonitor>>,
+        group_monitor: Option<&Arc<UnassignedPartitionMonitor>>,
         mut create_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<Vec<KafkaWorker<RowSink>>, CommandFailure> {
         let dead_letters = DeadLetterTarget::open(self.pipeline, self.stop)?;
-        let all_metrics = &self.monitor.workers;
-        let shares = self.end_offsets.as_ref().map(|ends| split_between_workers(ends, all_metrics.len()));
+        let all_metrics = &self.monitor.worker_metrics;
+        let shares = self.end_offsets.as_ref().map(|ends| split_partitions_between_workers(ends, all_metrics.len()));
         let create = |(index, metrics): (usize, &Arc<WorkerMetrics>)| {
             let share = shares.as_ref().map(|shares| shares[index].clone());
             Ok(Worker::new(WorkerParts {
                 job: job.clone(),
                 source: self.create_source(index, share, group_monitor)?,
                 sink: create_sink(index),
-                dead_letters: dead_letters.worker_dead_letters(),
-                clock: SystemClock::shared(),
-                checkpoints: Some(self.checkpoint_config.clone()),
+                dead_letters: dead_letters.create_worker_sink(),
+                clock: SystemClock::start_shared(),
+                checkpoint_config: Some(self.checkpoint_config.clone()),
                 stop_signal: self.stop.clone(),
                 metrics: Arc::clone(metrics),
             }))
@@ -144,11 +146,11 @@ impl WorkerPool<'_> {
         &self,
         index: usize,
         share: Option<PartitionOffsets>,
-        group_monitor: Option<&Arc<GroupMonitor>>,
+        group_monitor: Option<&Arc<UnassignedPartitionMonitor>>,
     ) -> Result<KafkaSource, CommandFailure> {
         let (settings, topic_monitor) = (self.pipeline.source.kafka(), Arc::clone(&self.topic_monitor));
         let source = match share {
-            Some(share) => KafkaSource::read_bounded(settings, topic_monitor, share)?,
+            Some(share) => KafkaSource::new_bounded(settings, topic_monitor, share)?,
             None => {
                 // Each worker is a member of the group and needs a unique name.
                 let name = self.group_instance_name.map(|name| format!("{name}-{index}"));
@@ -164,13 +166,14 @@ fn run_worker<RowSink: Sink>(
     stop: StopSignal,
     first_halt: &OnceLock<Halt>,
 ) -> Result<WorkerOutcome, CommandFailure> {
-    let guard = StopOnUnexpectedEnd { stop, ended_normally: false };
-    // The others halt or stop because of the first, so report its reason. Record it before the guard stops the others.
+    let guard = StopOnUnexpectedEnd { stop_signal: stop, ended_normally: false };
+    // Other workers halt or stop because of the first halt, so report the first. Record it before the guard stops the
+    // others.
     let first = |halt| CommandFailure::from(first_halt.get_or_init(|| halt).clone());
     worker.run().map_err(first).inspect(|_| guard.mark_ended())
 }
 
-fn join_worker(thread: io::Result<WorkerThread<'_>>) -> Result<WorkerOutcome, CommandFailure> {
+fn join_worker(thread: io::Result<WorkerThreadHandle<'_>>) -> Result<WorkerOutcome, CommandFailure> {
     let internal = |message: String| CommandFailure::new(ExitStatus::Internal, message);
     let thread = thread.map_err(|error| internal(format!("error: cannot start a worker thread: {error}")))?;
     thread
@@ -178,9 +181,9 @@ fn join_worker(thread: io::Result<WorkerThread<'_>>) -> Result<WorkerOutcome, Co
         .unwrap_or_else(|_panic| Err(internal("error: a worker panicked; this is a bug in Windrow".to_owned())))
 }
 
-/// Requests a stop of all workers unless this one ends normally.
+/// Requests a stop of all workers unless the worker that holds it ends normally.
 struct StopOnUnexpectedEnd {
-    stop: StopSignal,
+    stop_signal: StopSignal,
     ended_normally: bool,
 }
 
@@ -193,7 +196,7 @@ impl StopOnUnexpectedEnd {
 impl Drop for StopOnUnexpectedEnd {
     fn drop(&mut self) {
         if !self.ended_normally {
-            self.stop.request();
+            self.stop_signal.request();
         }
     }
 }
@@ -209,7 +212,7 @@ fn worse_outcome(a: WorkerOutcome, b: WorkerOutcome) -> WorkerOutcome {
 }
 
 /// Assigns partition `p` to worker `p % workers`.
-fn split_between_workers(ends: &PartitionOffsets, workers: usize) -> Vec<PartitionOffsets> {
+fn split_partitions_between_workers(ends: &PartitionOffsets, workers: usize) -> Vec<PartitionOffsets> {
     let mut shares = vec![BTreeMap::new(); workers];
     for (&partition, &end) in ends {
         let worker = usize::try_from(partition).unwrap_or_default() % workers;
@@ -218,7 +221,7 @@ fn split_between_workers(ends: &PartitionOffsets, workers: usize) -> Vec<Partiti
     shares
 }
 
-fn log_status(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
+fn log_current_totals(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
     let totals = WorkerTotals::sum_workers(metrics.iter().map(|worker| &**worker), views.len());
     info!(
         records = format_count(totals.records),
@@ -227,19 +230,19 @@ fn log_status(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
         dead_letters = format_count(totals.dead_letters),
         refused_rows = format_count(totals.refused_rows),
         entities = format_count(totals.entities),
-        watermark = totals.watermark.map(format_event_time),
-        checkpoints = format_count(totals.checkpoints),
-        checkpoints_failed = format_count(totals.checkpoints_failed),
-        checkpoint_age = totals.checkpoint_age.map(format_duration),
-        checkpoint_took = format_duration(totals.checkpoint_duration),
-        checkpoint_added = format_byte_size(totals.checkpoint_added_bytes),
-        state = format_byte_size(totals.state_bytes),
+        watermark = totals.lowest_watermark.map(format_event_time),
+        checkpoints = format_count(totals.completed_checkpoints),
+        checkpoints_failed = format_count(totals.failed_checkpoints),
+        checkpoint_age = totals.oldest_checkpoint_age.map(format_duration),
+        checkpoint_took = format_duration(totals.longest_checkpoint_duration),
+        checkpoint_added = format_byte_size(totals.last_checkpoint_added_bytes),
+        state = format_byte_size(totals.last_checkpoint_bytes),
         pause_max = format_duration(totals.longest_pause),
         "status"
     );
 }
 
-fn log_end(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView], elapsed: Duration) {
+fn log_final_totals(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView], elapsed: Duration) {
     let totals = WorkerTotals::sum_workers(metrics.iter().map(|worker| &**worker), views.len());
     let (records, dead_letters) = (format_count(totals.records), format_count(totals.dead_letters));
     let refused_rows = format_count(totals.refused_rows);

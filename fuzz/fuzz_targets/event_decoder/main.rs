@@ -61,7 +61,7 @@ fuzz_target!(|record: &[u8]| {
 
     let elsewhere = Bump::new();
     if let (Ok(here), Ok(there)) = (&decoded, BERLIN.decode(Some(record), &elsewhere)) {
-        assert_eq!((here.key, here.fields), (there.key, there.fields));
+        assert_eq!((here.entity_key, here.field_values), (there.entity_key, there.field_values));
         assert!(here.time.ms().abs_diff(there.time.ms()) <= A_DAY_AND_A_BIT_MS);
     }
 });
@@ -69,10 +69,10 @@ fuzz_target!(|record: &[u8]| {
 /// Checks the guarantees of every decoded event.
 fn assert_consistent(event: &Event<'_>) {
     assert!((EventTime::EARLIEST..=EventTime::LATEST).contains(&event.time), "{}", event.time);
-    assert!(event.key.len() <= MAX_KEY_BYTES);
-    assert_eq!(event.fields.len(), SCHEMA.fields().len());
-    assert_eq!(event.fields[0], Value::String(event.key));
-    for (field, value) in SCHEMA.fields().iter().zip(event.fields) {
+    assert!(event.entity_key.len() <= MAX_KEY_BYTES);
+    assert_eq!(event.field_values.len(), SCHEMA.fields().len());
+    assert_eq!(event.field_values[0], Value::String(event.entity_key));
+    for (field, value) in SCHEMA.fields().iter().zip(event.field_values) {
         let fits = match value {
             Value::Null => true,
             Value::String(_) => field.field_type == FieldType::String,
@@ -90,9 +90,9 @@ fn assert_agrees(decoded: &Result<Event<'_>, DecodeError>, record: &[u8]) {
     match (judgement, decoded) {
         (ExpectedResult::Unjudged, _) => {}
         (ExpectedResult::Event(expected), Ok(event)) => {
-            assert_eq!(event.key, expected.key);
+            assert_eq!(event.entity_key, expected.key);
             let fields: Vec<Value<'_>> = expected.fields.iter().map(slow_decoder::OwnedValue::as_value).collect();
-            assert_eq!(event.fields, fields);
+            assert_eq!(event.field_values, fields);
             if let Some(ms) = expected.time_ms {
                 assert_eq!(event.time.ms(), ms);
             }

@@ -105,11 +105,11 @@ pub(crate) fn decode_slowly(
     let key = match values[0] {
         Some(MemberValue::String(text) | MemberValue::Number(text)) => Some(text.clone()),
         Some(MemberValue::Null) | None => {
-            faults.push(DecodeFault::Missing(schema.key_name().to_owned()));
+            faults.push(DecodeFault::Missing(schema.entity_key_name().to_owned()));
             None
         }
         Some(MemberValue::Boolean(_) | MemberValue::Nested) => {
-            faults.push(DecodeFault::WrongType(schema.key_name().to_owned()));
+            faults.push(DecodeFault::WrongType(schema.entity_key_name().to_owned()));
             None
         }
     };

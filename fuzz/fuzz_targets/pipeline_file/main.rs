@@ -7,8 +7,8 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use windrow_core::{
-    Event, EventTime, FieldType, LateEvent, MAX_PANES, MAX_WINDOW_MS, Row, Shard, ShardOutput, Value, Window,
-    WindowKind, pane_size_ms,
+    Event, EventTime, FieldType, LateEvent, MAX_PANES_PER_WINDOW, MAX_WINDOW_MS, Row, Shard, ShardOutput, Value,
+    Window, WindowKind, pane_size_ms,
 };
 use windrow_spec::{DiagnosticPlace, Diagnostics, Pipeline, RenderStyle, parse};
 
@@ -57,14 +57,14 @@ fn assert_sound(pipeline: &Pipeline) {
         match view.window {
             WindowKind::Sliding { size_ms, slide_ms } => {
                 assert!((1..=MAX_WINDOW_MS).contains(&size_ms) && (1..=MAX_WINDOW_MS).contains(&slide_ms));
-                assert!(size_ms / pane_size_ms(size_ms, slide_ms) <= MAX_PANES);
+                assert!(size_ms / pane_size_ms(size_ms, slide_ms) <= MAX_PANES_PER_WINDOW);
             }
             WindowKind::Session { gap_ms } => assert!((1..=MAX_WINDOW_MS).contains(&gap_ms)),
         }
         let window = Window { start: EventTime::from_ms(-1), end: EventTime::from_ms(10) };
         let mut key = Vec::new();
-        redis.key.append_key(&mut key, "u:1", window);
-        assert!(redis.key.parse_key("u:1", &key).is_some(), "a key is read back");
+        redis.key_template.append_redis_key(&mut key, "u:1", window);
+        assert!(redis.key_template.parse_redis_key("u:1", &key).is_some(), "a key is read back");
     }
 }
 
@@ -86,8 +86,8 @@ fn assert_runs(pipeline: &Pipeline) {
     let mut bare = vec![Value::Null; whole.len()];
     bare[0] = Value::String("u");
     let time = EventTime::from_ms(1_704_103_200_000);
-    shard.process_event(&Event { key: "u", time, fields: &whole }, &mut DiscardingOutput);
-    shard.process_event(&Event { key: "u", time, fields: &bare }, &mut DiscardingOutput);
+    shard.process_event(&Event { entity_key: "u", time, field_values: &whole }, &mut DiscardingOutput);
+    shard.process_event(&Event { entity_key: "u", time, field_values: &bare }, &mut DiscardingOutput);
     // An event can be in ten thousand windows, which is valid but slow.
     let windows: i64 = pipeline
         .views
@@ -108,7 +108,7 @@ struct DiscardingOutput;
 
 impl ShardOutput for DiscardingOutput {
     fn emit_row(&mut self, row: Row<'_>) {
-        row.features().for_each(drop);
+        row.feature_values().for_each(drop);
     }
 
     fn emit_late_event(&mut self, _late: LateEvent<'_>) {}

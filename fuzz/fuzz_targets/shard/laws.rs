@@ -82,7 +82,7 @@ impl LawChecker {
 impl ShardOutput for LawChecker {
     fn emit_row(&mut self, row: Row<'_>) {
         let Window { start, end } = row.window;
-        let view = &mut self.views[row.view.0];
+        let view = &mut self.views[row.view_id.0];
         assert!(row.window.last_ms().ms() <= self.watermark, "fired too early");
         // An event that merges a session with an older one may delay it; a window on a grid is never delayed.
         let grid = matches!(view.window, WindowKind::Sliding { .. });
@@ -91,21 +91,21 @@ impl ShardOutput for LawChecker {
             WindowKind::Sliding { size_ms, slide_ms } => {
                 assert_eq!(end.ms() - start.ms(), size_ms);
                 assert_eq!(start.ms().rem_euclid(slide_ms), 0);
-                assert!(view.fired.insert((row.key.to_owned(), start.ms())), "fired twice");
+                assert!(view.fired.insert((row.entity_key.to_owned(), start.ms())), "fired twice");
             }
             WindowKind::Session { gap_ms } => assert!(end.ms() - start.ms() >= gap_ms),
         }
-        let features: Vec<Value<'_>> = row.features().collect();
+        let features: Vec<Value<'_>> = row.feature_values().collect();
         let Value::Long(count) = features[0] else { panic!("the first feature counts events: {features:?}") };
         assert!(count >= 1, "a window without events");
         view.in_rows += count;
-        self.emitted.push(format!("{} {} {start} {end} {features:?}", row.view.0, row.key));
+        self.emitted.push(format!("{} {} {start} {end} {features:?}", row.view_id.0, row.entity_key));
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
-        let view = &mut self.views[late.view.0];
+        let view = &mut self.views[late.view_id.0];
         assert!(late.time.ms() <= self.watermark_before, "late without having been passed");
         view.late += 1;
-        self.emitted.push(format!("late {} {} {}", late.view.0, late.key, late.time));
+        self.emitted.push(format!("late {} {} {}", late.view_id.0, late.entity_key, late.time));
     }
 }

@@ -132,7 +132,7 @@ impl SampleEvent {
     }
 
     pub(crate) fn event<'a>(&self, fields: &'a [Value<'a>]) -> Event<'a> {
-        Event { key: self.key(), time: self.time, fields }
+        Event { entity_key: self.key(), time: self.time, field_values: fields }
     }
 
     fn key(&self) -> &'static str {
@@ -156,7 +156,7 @@ pub(crate) fn schema() -> EventSchema {
 impl ViewChoice {
     /// The first feature always counts all events, so that the laws can compare counts.
     fn view(&self) -> FeatureView {
-        let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default: None };
+        let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
         let features = std::iter::once(count).chain(self.features.iter().map(FeatureChoice::feature)).collect();
         FeatureView { name: "v".into(), window: self.window.kind(), features }
     }
@@ -176,7 +176,7 @@ impl WindowChoice {
                 let slide_ms = slide.ms(1).max(size_ms / MOST_OVERLAP);
                 let panes = size_ms / pane_size_ms(size_ms, slide_ms);
                 // The pipeline file refuses more.
-                let slide_ms = if panes > windrow_core::MAX_PANES { size_ms } else { slide_ms };
+                let slide_ms = if panes > windrow_core::MAX_PANES_PER_WINDOW { size_ms } else { slide_ms };
                 WindowKind::Sliding { size_ms, slide_ms }
             }
             Self::Session(gap) => WindowKind::Session { gap_ms: gap.ms(1) },
@@ -191,7 +191,7 @@ impl FeatureChoice {
             name: "f".into(),
             aggregate,
             condition: self.condition(),
-            default: self.with_default.then_some(default),
+            default_value: self.with_default.then_some(default),
         }
     }
 

@@ -11,7 +11,7 @@ mod stream;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore, measure_snapshot_tables};
+use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore, count_snapshot_bytes_by_table};
 use windrow_engine::checkpoint::CheckpointManifest;
 
 use stream::FuzzedInput;
@@ -31,13 +31,13 @@ fuzz_target!(|state: State| {
         watermark: state.watermark.map(|ms| EventTime::from_ms(i64::from(ms))),
         slot_count: u32::from(state.slots),
         entity_count: 0,
-        emitted_rows: vec![0; views.len()],
+        emitted_row_counts: vec![0; views.len()],
     };
     let mut restore = ShardRestore::new(empty, metadata.slot_count, (0..views.len()).map(Some).collect());
     let whole = state.layers.iter().all(|layer| {
-        let _ = measure_snapshot_tables(layer);
+        let _ = count_snapshot_bytes_by_table(layer);
         let _ = CheckpointManifest::decode(layer);
-        restore.apply_piece(layer).is_ok()
+        restore.load_layer_piece(layer).is_ok()
     });
     if whole && let Ok(shard) = restore.finish(&metadata) {
         assert!(shard.entity_count() <= usize::from(state.slots), "more entities than slots");

@@ -1,9 +1,10 @@
 //! Dead letters as JSON lines.
 //!
-//! A line is `{"topic", "partition", "offset", "reason", "key", "payload"}`; a key or payload that is not UTF-8 stands in
-//! `"key_base64"` or `"payload_base64"` instead, and a null one is `null`. A row that the store refused is
-//! `{"reason", "redis_key"}` (or `"redis_key_base64"`).
-//! After a crash: everything before the last committed offsets is on disk; a record read again is written again.
+//! A rejected record is a line `{"topic", "partition", "offset", "reason", "key", "payload"}`. A key or payload that is
+//! not UTF-8 is in `"key_base64"` or `"payload_base64"` instead; a null one is `null`.
+//! A row that the store refused is a line `{"reason", "redis_key"}` (or `"redis_key_base64"`).
+//! After a crash: all dead letters before the last committed offsets are on disk. A record that is read again is also
+//! written again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -17,7 +18,7 @@ use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
 
 use crate::text;
 
-/// A file of dead letters, shared by all workers.
+/// A file of dead letters that all workers share.
 #[derive(Clone, Debug)]
 pub struct FileDeadLetters {
     path: PathBuf,
@@ -27,23 +28,23 @@ pub struct FileDeadLetters {
 #[derive(Debug)]
 struct BufferedFile {
     writer: BufWriter<File>,
-    unsynced: bool,
+    has_unsynced_data: bool,
 }
 
 impl FileDeadLetters {
-    /// Appends to the file at `path`, and creates it if it does not exist.
+    /// Opens the file at `path` for appending, and creates the file if none exists.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub fn append(path: &Path) -> Result<Self, Halt> {
+    /// When the file cannot be opened.
+    pub fn open_for_append(path: &Path) -> Result<Self, Halt> {
         Self::open(path, OpenOptions::new().create(true).append(true))
     }
 
-    /// Replaces the file at `path`.
+    /// Creates the file at `path`, or empties an existing file.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub fn replace(path: &Path) -> Result<Self, Halt> {
+    /// When the file cannot be opened.
+    pub fn open_truncated(path: &Path) -> Result<Self, Halt> {
         Self::open(path, OpenOptions::new().create(true).write(true).truncate(true))
     }
 
@@ -52,18 +53,18 @@ impl FileDeadLetters {
             path: path.to_owned(),
             source: share_error(error),
         })?;
-        let buffered = BufferedFile { writer: BufWriter::new(file), unsynced: false };
+        let buffered = BufferedFile { writer: BufWriter::new(file), has_unsynced_data: false };
         Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(buffered)) })
     }
 
     fn append_line(&self, line: &[u8]) -> Result<(), Halt> {
-        self.with_file(|file| {
-            file.unsynced = true;
+        self.run_with_locked_file(|file| {
+            file.has_unsynced_data = true;
             file.writer.write_all(line)
         })
     }
 
-    fn with_file(&self, work: impl FnOnce(&mut BufferedFile) -> std::io::Result<()>) -> Result<(), Halt> {
+    fn run_with_locked_file(&self, work: impl FnOnce(&mut BufferedFile) -> std::io::Result<()>) -> Result<(), Halt> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut file).map_err(|error| {
             OutputFault::DeadLetterFileUnwritable { path: self.path.clone(), source: share_error(error) }.into()
@@ -73,60 +74,60 @@ impl FileDeadLetters {
 
 impl DeadLetterSink for FileDeadLetters {
     fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
-        self.append_line(&record_line(&letter))
+        self.append_line(&encode_record_line(&letter))
     }
 
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
-        self.append_line(&row_line(row))
+        self.append_line(&encode_refused_row_line(row))
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
-        self.with_file(|file| {
-            if file.unsynced {
+        self.run_with_locked_file(|file| {
+            if file.has_unsynced_data {
                 file.writer.flush()?;
                 file.writer.get_ref().sync_data().or_else(|error| match error.kind() {
                     std::io::ErrorKind::InvalidInput => Ok(()), // a pipe or a terminal has nothing to sync
                     _ => Err(error),
                 })?;
-                file.unsynced = false;
+                file.has_unsynced_data = false;
             }
             Ok(())
         })
     }
 }
 
-fn record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
+fn encode_record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
     let record = &letter.record;
     let mut line = b"{\"topic\":".to_vec();
-    text::write_json_string(&mut line, letter.topic);
+    text::append_json_string(&mut line, letter.topic);
     line.extend_from_slice(b",\"partition\":");
-    text::write_integer(&mut line, record.partition.into());
+    text::append_decimal_integer(&mut line, record.partition.into());
     line.extend_from_slice(b",\"offset\":");
-    text::write_integer(&mut line, record.offset);
+    text::append_decimal_integer(&mut line, record.offset);
     line.extend_from_slice(b",\"reason\":");
-    text::write_json_string(&mut line, letter.reason);
-    write_bytes_member(&mut line, "key", record.key);
-    write_bytes_member(&mut line, "payload", record.payload);
+    text::append_json_string(&mut line, letter.reason);
+    append_utf8_or_base64_member(&mut line, "key", record.key);
+    append_utf8_or_base64_member(&mut line, "payload", record.payload);
     line.extend_from_slice(b"}\n");
     line
 }
 
-fn row_line(row: &RefusedRow) -> Vec<u8> {
+fn encode_refused_row_line(row: &RefusedRow) -> Vec<u8> {
     let mut line = b"{\"reason\":".to_vec();
-    text::write_json_string(&mut line, &row.reason);
-    write_bytes_member(&mut line, "redis_key", Some(&row.key));
+    text::append_json_string(&mut line, &row.reason);
+    append_utf8_or_base64_member(&mut line, "redis_key", Some(&row.key));
     line.extend_from_slice(b"}\n");
     line
 }
 
-fn write_bytes_member(line: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
+fn append_utf8_or_base64_member(line: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
     let text = bytes.map(std::str::from_utf8);
     line.extend_from_slice(b",\"");
     line.extend_from_slice(name.as_bytes());
     line.extend_from_slice(if matches!(text, Some(Err(_))) { b"_base64\":" } else { b"\":" });
     match (text, bytes) {
-        (Some(Ok(text)), _) => text::write_json_string(line, text),
-        (Some(Err(_)), Some(bytes)) => text::write_json_string(line, &BASE64_STANDARD.encode(bytes)),
+        (Some(Ok(text)), _) => text::append_json_string(line, text),
+        (Some(Err(_)), Some(bytes)) => text::append_json_string(line, &BASE64_STANDARD.encode(bytes)),
         _ => line.extend_from_slice(b"null"),
     }
 }

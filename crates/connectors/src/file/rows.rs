@@ -1,9 +1,10 @@
 //! Rows and late events as JSON lines.
 //!
-//! A row is `{"feature_view", <entity key>, "window_start", "window_end", <features…>}`, a late event
-//! `{"feature_view", <entity key>, "late": true, "event_time"}`; times are epoch milliseconds, window ends exclusive.
-//! Doubles keep their shortest exact form. Values without a JSON number are the text `"NaN"`, `"Infinity"` or
-//! `"-Infinity"`.
+//! A row is `{"feature_view", <entity key>, "window_start", "window_end", <features…>}`.
+//! A late event is `{"feature_view", <entity key>, "late": true, "event_time"}`.
+//! Times are epoch milliseconds; window ends are exclusive.
+//! Doubles keep their shortest exact form. NaN and the infinities are the texts `"NaN"`, `"Infinity"` and
+//! `"-Infinity"`, because JSON has no such numbers.
 
 use std::io::Write;
 use std::time::Duration;
@@ -14,67 +15,71 @@ use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
 use crate::text;
 
-/// The size of the buffer at which it is written.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// The buffer is written once it holds this many bytes.
+const BUFFER_WRITE_THRESHOLD_BYTES: usize = 256 * 1024;
 
 /// Writes rows and late events to a file or a pipe.
 pub struct JsonLinesSink<W> {
     writer: W,
-    name: String,
-    views: Vec<LinePrefixes>,
+    output_name: String,
+    view_line_prefixes: Vec<LinePrefixes>,
     buffer: Vec<u8>,
-    fault: Option<Halt>,
-    ticket: FlushTicket,
+    write_fault: Option<Halt>,
+    last_ticket: FlushTicket,
 }
 
-/// The parts of a line that are the same for every row of a view.
+/// The parts of a line that are equal for all rows of a view.
 struct LinePrefixes {
-    /// Up to the entity key's value.
-    head: Vec<u8>,
-    /// Each feature's name, up to its value.
-    features: Vec<Vec<u8>>,
+    /// The bytes before the value of the entity key.
+    prefix_before_key_value: Vec<u8>,
+    /// For each feature: the bytes with the feature's name, before the value.
+    feature_prefixes: Vec<Vec<u8>>,
 }
 
 impl<W: Write> JsonLinesSink<W> {
-    /// Writes to `writer`, which errors call `name`; `key_name` is the entity key's field.
-    pub fn new(writer: W, name: String, views: &[FeatureView], key_name: &str) -> Self {
+    /// Creates a sink that writes to `writer`. Errors call the output `name`; `key_name` is the field of the entity
+    /// key.
+    pub fn new(writer: W, output_name: String, views: &[FeatureView], key_name: &str) -> Self {
         let prefixes = |view: &FeatureView| {
             let mut head = b"{\"feature_view\":".to_vec();
-            text::write_json_string(&mut head, &view.name);
+            text::append_json_string(&mut head, &view.name);
             head.push(b',');
-            text::write_json_string(&mut head, key_name);
+            text::append_json_string(&mut head, key_name);
             head.push(b':');
             let feature = |name: &str| {
                 let mut prefix = vec![b','];
-                text::write_json_string(&mut prefix, name);
+                text::append_json_string(&mut prefix, name);
                 prefix.push(b':');
                 prefix
             };
-            LinePrefixes { head, features: view.features.iter().map(|f| feature(&f.name)).collect() }
+            LinePrefixes {
+                prefix_before_key_value: head,
+                feature_prefixes: view.features.iter().map(|f| feature(&f.name)).collect(),
+            }
         };
         Self {
             writer,
-            name,
-            views: views.iter().map(prefixes).collect(),
-            buffer: Vec::with_capacity(BUFFER_BYTES + 4096),
-            fault: None,
-            ticket: FlushTicket(0),
+            output_name,
+            view_line_prefixes: views.iter().map(prefixes).collect(),
+            buffer: Vec::with_capacity(BUFFER_WRITE_THRESHOLD_BYTES + 4096),
+            write_fault: None,
+            last_ticket: FlushTicket(0),
         }
     }
 
     fn end_line(&mut self) {
         self.buffer.extend_from_slice(b"}\n");
-        if self.buffer.len() >= BUFFER_BYTES {
+        if self.buffer.len() >= BUFFER_WRITE_THRESHOLD_BYTES {
             self.write_buffer();
         }
     }
 
     fn write_buffer(&mut self) {
-        if self.fault.is_none()
+        if self.write_fault.is_none()
             && let Err(error) = self.writer.write_all(&self.buffer).and_then(|()| self.writer.flush())
         {
             let source = share_error(error);
-            self.fault = Some(OutputFault::Unwritable { output: self.name.clone(), source }.into());
+            self.write_fault = Some(OutputFault::Unwritable { output: self.output_name.clone(), source }.into());
         }
         self.buffer.clear();
     }
@@ -82,26 +87,26 @@ impl<W: Write> JsonLinesSink<W> {
 
 impl<W: Write> Sink for JsonLinesSink<W> {
     fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
-        let Self { views, buffer, .. } = self;
-        let prefixes = &views[row.view.0];
-        buffer.extend_from_slice(&prefixes.head);
-        text::write_json_string(buffer, row.key);
+        let Self { view_line_prefixes: views, buffer, .. } = self;
+        let prefixes = &views[row.view_id.0];
+        buffer.extend_from_slice(&prefixes.prefix_before_key_value);
+        text::append_json_string(buffer, row.entity_key);
         buffer.extend_from_slice(b",\"window_start\":");
-        text::write_integer(buffer, row.window.start.ms());
+        text::append_decimal_integer(buffer, row.window.start.ms());
         buffer.extend_from_slice(b",\"window_end\":");
-        text::write_integer(buffer, row.window.end.ms());
-        for (prefix, value) in prefixes.features.iter().zip(row.features()) {
+        text::append_decimal_integer(buffer, row.window.end.ms());
+        for (prefix, value) in prefixes.feature_prefixes.iter().zip(row.feature_values()) {
             buffer.extend_from_slice(prefix);
             match value {
                 Value::Null => buffer.extend_from_slice(b"null"),
-                Value::String(text) => text::write_json_string(buffer, text),
+                Value::String(text) => text::append_json_string(buffer, text),
                 Value::Double(number) if !number.is_finite() => {
                     buffer.push(b'"');
-                    text::write_double(buffer, number);
+                    text::append_double_text(buffer, number);
                     buffer.push(b'"');
                 }
-                Value::Double(number) => text::write_double(buffer, number),
-                Value::Long(number) => text::write_integer(buffer, number),
+                Value::Double(number) => text::append_double_text(buffer, number),
+                Value::Long(number) => text::append_decimal_integer(buffer, number),
                 Value::Boolean(truth) => buffer.extend_from_slice(if truth { b"true" } else { b"false" }),
             }
         }
@@ -109,30 +114,30 @@ impl<W: Write> Sink for JsonLinesSink<W> {
     }
 
     fn write_late_event(&mut self, late: LateEvent<'_>) {
-        let Self { views, buffer, .. } = self;
-        buffer.extend_from_slice(&views[late.view.0].head);
-        text::write_json_string(buffer, late.key);
+        let Self { view_line_prefixes: views, buffer, .. } = self;
+        buffer.extend_from_slice(&views[late.view_id.0].prefix_before_key_value);
+        text::append_json_string(buffer, late.entity_key);
         buffer.extend_from_slice(b",\"late\":true,\"event_time\":");
-        text::write_integer(buffer, late.time.ms());
+        text::append_decimal_integer(buffer, late.time.ms());
         self.end_line();
     }
 
     fn flush(&mut self) -> Result<FlushTicket, Halt> {
         self.write_buffer();
-        match &self.fault {
+        match &self.write_fault {
             Some(fault) => Err(fault.clone()),
             None => {
-                self.ticket.0 += 1;
-                Ok(self.ticket)
+                self.last_ticket.0 += 1;
+                Ok(self.last_ticket)
             }
         }
     }
 
-    fn acknowledged_ticket(&self) -> FlushTicket {
-        self.ticket
+    fn newest_acknowledged_ticket(&self) -> FlushTicket {
+        self.last_ticket
     }
 
     fn wait_for_ticket(&mut self, ticket: FlushTicket, _patience: Duration) -> Result<bool, Halt> {
-        Ok(ticket <= self.ticket)
+        Ok(ticket <= self.last_ticket)
     }
 }

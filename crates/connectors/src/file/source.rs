@@ -1,7 +1,7 @@
-//! Events from a file or a pipe, one JSON object per line, in file order, as one partition.
+//! A source that reads a file or a pipe: one JSON object per line, in file order, as one partition.
 //!
-//! Invariants: (1) memory is bounded by the longest record that is decoded, however long a line is; (2) a record's
-//! offset is the number of its line, counted from 0.
+//! Invariants: (1) however long a line is, the source keeps at most one byte more than the longest record that it
+//! decodes; (2) the offset of a record is its line number, counted from 0.
 
 use std::io::{self, BufRead};
 use std::sync::Arc;
@@ -12,22 +12,22 @@ use windrow_engine::{
     CommitWait, Counter, Halt, MAX_RECORD_BYTES, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord,
 };
 
-/// The only partition a file has.
-const PARTITION: Partition = 0;
-/// Lines in one poll. The worker checks its clock between polls.
-const LINES_PER_POLL: usize = 1024;
+/// The only partition of a file.
+const ONLY_PARTITION: Partition = 0;
+/// The maximal number of lines in one poll. The worker checks its clock between polls.
+const LINES_PER_POLL_MAX: usize = 1024;
 
-/// Counts the bytes that have been read, for a progress bar.
+/// A counter of the bytes read so far, for a progress bar.
 pub type BytesReadCounter = Arc<Counter>;
 
-/// Reads lines as records.
+/// Reads each line of a file or pipe as one record.
 pub struct FileSource<R> {
     reader: R,
-    name: String,
-    line: i64,
+    input_name: String,
+    next_line_number: i64,
     state: ReadState,
-    /// The line so far, if it is longer than the reader's buffer.
-    partial: Option<PartialLine>,
+    /// The beginning of the current line, if the line is longer than the reader's buffer.
+    partial_line: Option<PartialLine>,
     bytes_read: BytesReadCounter,
 }
 
@@ -39,66 +39,72 @@ enum ReadState {
     Finished,
 }
 
-/// The beginning of a line, at most one byte longer than the longest record that is decoded.
+/// The beginning of a line: at most one byte more than the longest record that is decoded.
 #[derive(Default)]
 struct PartialLine {
-    kept: Vec<u8>,
-    bytes: usize,
+    kept_bytes: Vec<u8>,
+    total_byte_count: usize,
 }
 
 impl PartialLine {
     fn append(&mut self, piece: &[u8]) {
-        let room = (MAX_RECORD_BYTES + 1).saturating_sub(self.kept.len());
-        self.kept.extend_from_slice(&piece[..piece.len().min(room)]);
-        self.bytes += piece.len();
+        let room = (MAX_RECORD_BYTES + 1).saturating_sub(self.kept_bytes.len());
+        self.kept_bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        self.total_byte_count += piece.len();
     }
 }
 
-/// What an attempt to read a line did.
-enum LineOutcome {
-    Read,
-    /// The pipe is empty at the moment.
+/// The result of an attempt to read a line.
+enum LineReadOutcome {
+    LineRead,
+    /// The pipe is empty at the moment, but still open.
     NoDataYet,
-    End,
+    EndOfInput,
 }
 
 impl<R: BufRead> FileSource<R> {
-    /// Reads `reader`, which errors call `name`. After [`io::ErrorKind::WouldBlock`] the next poll reads again, so that the
-    /// worker can flush and stop meanwhile.
-    pub fn new(reader: R, name: String, bytes_read: BytesReadCounter) -> Self {
-        Self { reader, name, line: 0, state: ReadState::Unassigned, partial: None, bytes_read }
+    /// Creates a source that reads `reader`; errors call the input `name`. After [`io::ErrorKind::WouldBlock`] a poll
+    /// returns, so that the worker can flush and stop. The next poll reads again.
+    pub fn new(reader: R, input_name: String, bytes_read: BytesReadCounter) -> Self {
+        Self { reader, input_name, next_line_number: 0, state: ReadState::Unassigned, partial_line: None, bytes_read }
     }
 
-    /// Reads one line and hands it to `each`.
-    fn read_line(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<LineOutcome, Halt> {
+    /// Reads one line and hands the record to `each`.
+    fn read_line(
+        &mut self,
+        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<LineReadOutcome, Halt> {
         loop {
             let buffer = match self.reader.fill_buf() {
                 Ok(buffer) => buffer,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(LineOutcome::NoDataYet),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(LineReadOutcome::NoDataYet),
                 Err(error) => {
                     let source = share_error(error);
-                    return Err(InputFault::Unreadable { input: self.name.clone(), source }.into());
+                    return Err(InputFault::Unreadable { input: self.input_name.clone(), source }.into());
                 }
             };
             let end = memchr::memchr(b'\n', buffer);
-            if let (Some(end), None) = (end, &self.partial) {
-                each(record(strip_byte_order_mark(&buffer[..end], self.line), self.line))?;
-                self.consume(end + 1);
-                self.line += 1;
-                return Ok(LineOutcome::Read);
+            if let (Some(end), None) = (end, &self.partial_line) {
+                each(build_source_record(
+                    strip_byte_order_mark(&buffer[..end], self.next_line_number),
+                    self.next_line_number,
+                ))?;
+                self.consume_and_count(end + 1);
+                self.next_line_number += 1;
+                return Ok(LineReadOutcome::LineRead);
             }
-            if buffer.is_empty() && self.partial.is_none() {
-                return Ok(LineOutcome::End);
+            if buffer.is_empty() && self.partial_line.is_none() {
+                return Ok(LineReadOutcome::EndOfInput);
             }
             let piece = &buffer[..end.unwrap_or(buffer.len())];
-            self.partial.get_or_insert_default().append(piece);
+            self.partial_line.get_or_insert_default().append(piece);
             let (used, complete) = (piece.len() + usize::from(end.is_some()), end.is_some() || buffer.is_empty());
-            self.consume(used);
-            if complete && let Some(partial) = self.partial.take() {
+            self.consume_and_count(used);
+            if complete && let Some(partial) = self.partial_line.take() {
                 self.deliver_partial_line(&partial, each)?;
-                self.line += 1;
-                return Ok(LineOutcome::Read);
+                self.next_line_number += 1;
+                return Ok(LineReadOutcome::LineRead);
             }
         }
     }
@@ -108,32 +114,33 @@ impl<R: BufRead> FileSource<R> {
         line: &PartialLine,
         each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        let record = record(strip_byte_order_mark(&line.kept, self.line), self.line);
-        if line.bytes == line.kept.len() {
+        let record =
+            build_source_record(strip_byte_order_mark(&line.kept_bytes, self.next_line_number), self.next_line_number);
+        if line.total_byte_count == line.kept_bytes.len() {
             return each(record);
         }
         let reason = format!(
             "the line is {} bytes long; at most {MAX_RECORD_BYTES} are read, and no more of it is kept here",
-            line.bytes
+            line.total_byte_count
         );
         each(SourceRecord { unreadable_reason: Some(&reason), ..record })
     }
 
-    fn consume(&mut self, bytes: usize) {
+    fn consume_and_count(&mut self, bytes: usize) {
         self.reader.consume(bytes);
         self.bytes_read.add(bytes as u64);
     }
 }
 
-/// Returns the line without the byte order mark that some editors write before the first.
+/// Removes the byte order mark from the first line. Some editors write such a mark at the start of a file.
 fn strip_byte_order_mark(payload: &[u8], line: i64) -> &[u8] {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     if line == 0 { payload.strip_prefix(MARK).unwrap_or(payload) } else { payload }
 }
 
-fn record(payload: &[u8], offset: i64) -> SourceRecord<'_> {
+fn build_source_record(payload: &[u8], offset: i64) -> SourceRecord<'_> {
     SourceRecord {
-        partition: PARTITION,
+        partition: ONLY_PARTITION,
         offset,
         key: None,
         payload: Some(payload),
@@ -151,16 +158,16 @@ impl<R: BufRead> Source for FileSource<R> {
         match self.state {
             ReadState::Unassigned => {
                 self.state = ReadState::Reading;
-                Ok(PollOutcome::Assigned(vec![PARTITION]))
+                Ok(PollOutcome::Assigned(vec![ONLY_PARTITION]))
             }
             ReadState::Reading => {
-                for _ in 0..LINES_PER_POLL {
+                for _ in 0..LINES_PER_POLL_MAX {
                     match self.read_line(each)? {
-                        LineOutcome::Read => {}
-                        LineOutcome::NoDataYet => return Ok(PollOutcome::Idle),
-                        LineOutcome::End => {
+                        LineReadOutcome::LineRead => {}
+                        LineReadOutcome::NoDataYet => return Ok(PollOutcome::Idle),
+                        LineReadOutcome::EndOfInput => {
                             self.state = ReadState::Finished;
-                            return Ok(PollOutcome::PartitionFinished(PARTITION));
+                            return Ok(PollOutcome::PartitionFinished(ONLY_PARTITION));
                         }
                     }
                 }
@@ -184,10 +191,10 @@ impl<R: BufRead> Source for FileSource<R> {
     }
 
     fn seek_partitions(&mut self, _positions: &PartitionOffsets) -> Result<(), Halt> {
-        Err(InputFault::NotSeekable { input: self.name.clone() }.into())
+        Err(InputFault::NotSeekable { input: self.input_name.clone() }.into())
     }
 
-    fn confirm_ownership(&mut self, _positions: &PartitionOffsets) -> Result<bool, Halt> {
+    fn confirm_ownership_by_commit(&mut self, _positions: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 

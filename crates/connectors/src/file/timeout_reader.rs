@@ -1,18 +1,18 @@
-//! Reading from a pipe or terminal with a timeout.
+//! A reader for pipes and terminals with a timeout.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How long one read waits for bytes.
+/// The time that one read waits for bytes.
 const READ_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// Reads as `R` does, but returns [`io::ErrorKind::WouldBlock`] after 50 ms without bytes.
+/// Reads from `R`, but returns [`io::ErrorKind::WouldBlock`] after 50 ms without bytes.
 pub struct TimeoutReader<R>(R);
 
 impl<R: Read + AsFd> TimeoutReader<R> {
-    /// Wraps `reader`, which must not buffer: the timeout cannot see buffered bytes.
+    /// Wraps `reader`, which must not buffer: the poll does not see bytes in a buffer.
     pub fn new(reader: R) -> Self {
         Self(reader)
     }

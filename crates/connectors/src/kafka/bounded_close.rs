@@ -1,4 +1,4 @@
-//! Consumers that are closed in bounded time.
+//! A consumer that closes in bounded time.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use tracing::warn;
 
 use super::call_timeout::run_with_timeout;
 
-/// How long closing may take.
+/// How long closing a consumer may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A consumer that leaves its group when dropped. While Kafka is unreachable it gives up after [`CLOSE_TIMEOUT`]; the
-/// group removes the member after the session timeout then.
+/// A consumer that leaves its group when dropped. Closing stops after [`REDIS_CLOSE_TIMEOUT`] while Kafka is unreachable.
+/// Then the group removes the member after the session timeout.
 pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static>(Option<Arc<BaseConsumer<C>>>);
 
 impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
@@ -21,7 +21,7 @@ impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
         Self(Some(Arc::new(consumer)))
     }
 
-    /// Returns the consumer for a call that may outlive its caller.
+    /// Returns the consumer for a call that may outlive the borrow of `self`.
     pub(super) fn share_consumer(&self) -> Arc<BaseConsumer<C>> {
         Arc::clone(self.consumer())
     }

@@ -1,11 +1,13 @@
-//! Reads from and writes to any Kafka cluster on behalf of the Kafka UI: brokers, topics, records, groups, one new record.
+//! Reads from and writes to any Kafka cluster for the Kafka UI: brokers, topics, records, groups, and single new
+//! records.
 //!
-//! Owns: everything that the Kafka UI shows and does. Does not own: pages, JSON over HTTP, how many requests run at once.
-//! There are two ways to Kafka. Records go through librdkafka, which knows batches, compression and transactions
-//! (`records/`, `page/`). Metadata is requested from the brokers directly (`wire/`), since librdkafka requests neither
-//! sizes on disk nor groups of the new protocol (`cluster.rs`, `topics.rs`, `groups/`).
-//! Invariants: nothing here commits an offset, joins a group or creates a topic; every call ends in bounded time, also
-//! while Kafka is unreachable; memory is bounded whatever the records are.
+//! Owns: everything that the Kafka UI reads from Kafka or writes to it. Does not own: pages, JSON over HTTP, and the
+//! number of concurrent requests.
+//! Records are read and written through librdkafka, which handles batches, compression and transactions (`records/`,
+//! `page/`). Metadata is requested from the brokers directly (`wire/`, `cluster.rs`, `topics.rs`, `groups/`):
+//! librdkafka requests neither sizes on disk nor groups of the new protocol.
+//! Invariants: no code here commits an offset, joins a group or creates a topic. Every call ends in bounded time, also
+//! while Kafka is unreachable. Memory is bounded, whatever the size of the records.
 
 mod browser;
 mod cluster;

@@ -1,4 +1,4 @@
-//! librdkafka's log lines and errors among Windrow's own.
+//! The client contexts that write librdkafka's log lines and errors to Windrow's log.
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -18,7 +18,7 @@ pub(super) struct LoggingContext;
 
 impl ConsumerContext for LoggingContext {
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        log_commit_result(result);
+        log_failed_commit(result);
     }
 }
 
@@ -32,19 +32,20 @@ impl ClientContext for LoggingContext {
     }
 }
 
-/// Logs a commit that failed.
-pub(super) fn log_commit_result(result: KafkaResult<()>) {
+/// Logs `result` if the commit failed.
+pub(super) fn log_failed_commit(result: KafkaResult<()>) {
     if let Err(error) = result {
         warn!(%error, "offsets were not committed; the next commit includes them");
     }
 }
 
-/// Logs an error that librdkafka reports outside of a poll.
+/// Logs an error that librdkafka reports outside a poll.
 pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
     debug!(target: "librdkafka", %error, reason);
 }
 
-/// Logs a line of librdkafka. Its errors are mostly unreachable brokers, which the source reports once by itself.
+/// Logs a line of librdkafka. Its errors are logged at `DEBUG`: most of them mean unreachable brokers, which the source
+/// reports once.
 pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

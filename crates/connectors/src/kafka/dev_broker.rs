@@ -1,7 +1,7 @@
-//! A broker inside the process, for the demo and for machines without Apache Kafka.
+//! A Kafka broker inside the process, for the demo and for machines without Apache Kafka.
 //!
-//! It is librdkafka's mock: it speaks the protocol and keeps the newest 5 MB of a partition in memory. No test of
-//! behaviour on Kafka uses it.
+//! The broker is librdkafka's mock cluster. It speaks Kafka's protocol and keeps the newest 5 MB of each partition in
+//! memory. Tests of behaviour on Kafka do not use it.
 
 use rdkafka::error::KafkaError;
 use rdkafka::mocking::MockCluster;
@@ -9,26 +9,27 @@ use rdkafka::producer::DefaultProducerContext;
 use windrow_engine::halt::SourceOperation;
 use windrow_engine::{Halt, Partition};
 
-use super::halts::refuse_operation;
+use super::halts::halt_for_refused_operation;
 
-/// A running in-process broker; dropping it stops the broker.
+/// A running in-process broker. Dropping it stops the broker.
 pub struct DevBroker(MockCluster<'static, DefaultProducerContext>);
 
 impl DevBroker {
     /// Starts a broker with one topic.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When librdkafka cannot start the broker or create the topic.
     pub fn start(topic: &str, partitions: Partition) -> Result<Self, Halt> {
-        let failed = |error: KafkaError| refuse_operation("this process", SourceOperation::StartBroker, error);
+        let failed =
+            |error: KafkaError| halt_for_refused_operation("this process", SourceOperation::StartBroker, error);
         let cluster = MockCluster::new(1).map_err(failed)?;
         cluster.create_topic(topic, partitions, 1).map_err(failed)?;
         Ok(Self(cluster))
     }
 
-    /// Returns its address for clients.
+    /// Returns the address at which clients reach the broker.
     #[must_use]
-    pub fn brokers(&self) -> String {
+    pub fn bootstrap_servers(&self) -> String {
         self.0.bootstrap_servers()
     }
 }

@@ -1,4 +1,4 @@
-//! What an error of a Kafka consumer means for the job.
+//! The classification of errors of Kafka consumers by their effect on the job.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use windrow_engine::halt::SourceOperation;
@@ -7,27 +7,27 @@ use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 use super::client_context::FatalClientError;
 use super::group::GroupRefusal;
-use super::halts::refuse_operation;
+use super::halts::halt_for_refused_operation;
 
-/// What to do about an error that came instead of a record.
+/// The effect of an error that a poll returned instead of a record.
 pub(super) enum KafkaFault {
-    /// An offset is no longer in Kafka; the error does not name the partition.
+    /// Kafka no longer has an offset. The error does not name the partition.
     LostOffset,
-    /// It ends by itself, or with the next answer of the group.
+    /// The error ends without a reaction of the job.
     Transient,
-    /// No retry ends it: the job halts.
+    /// No retry ends the error: the job halts.
     Fatal(Halt),
 }
 
-/// Classifies `error`. `fatal` is why librdkafka ended the consumer for good, if it did; `instance` is the name of this
-/// member of the group.
-pub(super) fn classify_error(
+/// Classifies `error`. `fatal` is the error with which librdkafka ended the consumer, if it did. `instance` is the
+/// static name of this member of the group.
+pub(super) fn classify_consumer_error(
     error: &KafkaError,
     fatal: Option<FatalClientError>,
     settings: &KafkaSourceSpec,
     instance: Option<&str>,
 ) -> KafkaFault {
-    let KafkaSourceSpec { brokers, topic, group, .. } = settings;
+    let KafkaSourceSpec { brokers, topic, consumer_group: group, .. } = settings;
     let ended = match (error, fatal) {
         (_, Some(fatal)) => Some(fatal),
         (KafkaError::MessageConsumptionFatal(code), None) => {
@@ -39,7 +39,7 @@ pub(super) fn classify_error(
         return KafkaFault::Transient;
     };
     let refused = |refusal: GroupRefusal| {
-        KafkaFault::Fatal(refuse_operation(brokers, SourceOperation::ReadTopic(topic.clone()), refusal))
+        KafkaFault::Fatal(halt_for_refused_operation(brokers, SourceOperation::ReadTopic(topic.clone()), refusal))
     };
     match code {
         RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => KafkaFault::LostOffset,
@@ -52,7 +52,7 @@ pub(super) fn classify_error(
                 GroupProtocol::Classic { session_timeout_ms } => Some(session_timeout_ms),
                 GroupProtocol::Consumer => None,
             };
-            refused(GroupRefusal::SessionTimeout { session_timeout_ms })
+            refused(GroupRefusal::SessionTimeoutNotAllowed { session_timeout_ms })
         }
         RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature
             if settings.group_protocol == GroupProtocol::Consumer =>
@@ -60,7 +60,7 @@ pub(super) fn classify_error(
             refused(GroupRefusal::UnsupportedProtocol { code })
         }
         RDKafkaErrorCode::InconsistentGroupProtocol => {
-            refused(GroupRefusal::OtherProtocol { group: group.clone(), code })
+            refused(GroupRefusal::GroupProtocolMismatch { group: group.clone(), code })
         }
         RDKafkaErrorCode::TopicAuthorizationFailed
         | RDKafkaErrorCode::GroupAuthorizationFailed
@@ -74,8 +74,8 @@ pub(super) fn classify_error(
     }
 }
 
-/// Returns what can end an error that Kafka or librdkafka reports with `code`.
-pub(crate) const fn error_class(code: RDKafkaErrorCode) -> FaultClass {
+/// Returns whether a retry or only an operator can end an error with `code`.
+pub(crate) const fn classify_error_code(code: RDKafkaErrorCode) -> FaultClass {
     match code {
         RDKafkaErrorCode::TopicAuthorizationFailed
         | RDKafkaErrorCode::GroupAuthorizationFailed

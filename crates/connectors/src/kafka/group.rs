@@ -1,9 +1,9 @@
-//! The consumer group: a worker's membership, and whether every partition is assigned to a member.
+//! The consumer group: the membership of a worker, and a check that every partition is assigned to a member.
 
 pub(super) mod assignment;
 pub(super) mod membership;
 pub(super) mod monitor;
 pub(super) mod refusal;
 
-pub use monitor::GroupMonitor;
+pub use monitor::UnassignedPartitionMonitor;
 pub use refusal::GroupRefusal;

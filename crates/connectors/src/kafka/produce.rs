@@ -1,4 +1,4 @@
-//! Writing to topics: generated events, and dead letters.
+//! Writes generated events and dead letters to topics.
 
 mod dead_letters;
 mod delivery_errors;

@@ -1,9 +1,10 @@
-//! Records from a Kafka topic.
+//! Reads records from a Kafka topic.
 //!
-//! Partitions are assigned by the consumer group (a live job), or fixed at the start (a bounded job). In both cases one
-//! consumer reads the records (`source/record_consumer.rs`), and only the worker decides at which offsets it starts.
-//! Invariants: (1) records of a partition come in offset order, each once per assignment; (2) an offset that Kafka no
-//! longer has is never skipped silently; (3) while a rebalance waits for its acknowledgement, the worker's other
+//! The consumer group assigns the partitions of a live job. The partitions of a bounded job are fixed at its start. In
+//! both cases one consumer reads the records (`source/record_consumer.rs`), and the worker alone decides at which
+//! offsets it starts.
+//! Invariants: (1) Records of a partition arrive in offset order, each of them once per assignment. (2) An offset that
+//! Kafka no longer has is never skipped silently. (3) While a rebalance is not acknowledged, the worker's other
 //! partitions continue.
 
 mod assignment_mode;

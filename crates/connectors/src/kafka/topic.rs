@@ -1,4 +1,4 @@
-//! The topic: waiting for it, its id, where its partitions begin and end, and whether it is still the same.
+//! Looks up and monitors a topic: its existence, its id, and the offsets at which its partitions begin and end.
 
 mod description;
 pub(super) mod lookup;
@@ -6,4 +6,4 @@ pub(super) mod monitor;
 pub(super) mod partition_bounds;
 
 pub use lookup::{TopicIdentity, wait_for_topic};
-pub use monitor::{PartitionGrowth, TopicMonitor};
+pub use monitor::{PartitionGrowthPolicy, TopicMonitor};

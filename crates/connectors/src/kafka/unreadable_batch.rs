@@ -1,10 +1,10 @@
-//! Batches that librdkafka cannot unpack: corrupt ones, and small ones that unpack to more than it allows
-//! (`receive.message.max.bytes`, 100 MB by default).
+//! Finds the end of a batch that librdkafka cannot decompress. Such a batch is corrupt, or decompresses to more than
+//! librdkafka allows (`receive.message.max.bytes`, 100 MB by default).
 //!
-//! librdkafka reports such a batch again and again, without its partition, and never reads past it. So the source finds
-//! out which partition is held up (`source/read_progress.rs`). A consumer of its own searches the end of the batch, and the
-//! worker gets one unreadable record in place of the batch.
-//! Invariant: no readable record is skipped; the search ends at the first offset from which reading works.
+//! librdkafka reports the batch repeatedly, without its partition, and never reads past it. The source first determines
+//! which partition is blocked (`source/read_progress.rs`). Then a separate consumer searches for the end of the batch.
+//! The worker receives one unreadable record in place of the batch.
+//! Invariant: no readable record is skipped. The search ends at the first offset from which reading works.
 
 use std::time::{Duration, Instant};
 
@@ -27,9 +27,14 @@ pub(super) fn is_unreadable_batch(error: &KafkaError) -> bool {
     )
 }
 
-/// Returns the first readable offset behind the unreadable record at `start`; `None` where that record is readable, or
-/// Kafka does not answer.
-pub(super) fn find_batch_end(brokers: &str, topic: &str, partition: Partition, start: Offset) -> Option<Offset> {
+/// Returns the first readable offset after the unreadable record at `start`. Returns `None` where that record is
+/// readable, or Kafka does not answer.
+pub(super) fn find_unreadable_batch_end(
+    brokers: &str,
+    topic: &str,
+    partition: Partition,
+    start: Offset,
+) -> Option<Offset> {
     let consumer: BaseConsumer = base_config(brokers)
         .set("group.id", "windrow-unreadable-batch")
         .set("enable.auto.commit", "false")
@@ -39,8 +44,8 @@ pub(super) fn find_batch_end(brokers: &str, topic: &str, partition: Partition, s
         .ok()?;
     let probe = |offset| probe_offset(&consumer, topic, partition, offset);
     let ProbeOutcome::Unreadable = probe(start)? else { return None };
-    // Double the step until an offset is readable, then halve the distance. All offsets up to `unreadable` are unreadable;
-    // reading works from `readable` on.
+    // The search doubles the step until an offset is readable, then bisects. All offsets up to `unreadable` are
+    // unreadable. Reading works from `readable` on.
     let mut unreadable = start;
     let mut step = 1;
     let mut readable = loop {
@@ -61,7 +66,7 @@ pub(super) fn find_batch_end(brokers: &str, topic: &str, partition: Partition, s
 }
 
 enum ProbeOutcome {
-    /// Reading from the offset returns a record, or the partition ends before it.
+    /// Reading from the offset returns a record, or the offset is at or after the end of the partition.
     Readable,
     Unreadable,
 }

@@ -1,7 +1,7 @@
 //! Buckets of S3, Google Cloud Storage, Azure and compatible services.
 //!
-//! Owns: timeouts, retries, conditional writes. Does not own: credentials, endpoints, regions; the `object_store` crate
-//! reads them from the environment.
+//! Owns: timeouts, retries and conditional writes. Does not own: credentials, endpoints and regions, which the
+//! `object_store` crate reads from the environment.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,54 +17,56 @@ use windrow_engine::StoreFault;
 use super::fault;
 use super::place::{CloudBucket, CloudProvider, StorePlace};
 
-/// After this time no refused request is sent again. With one more that hangs, a call stays within [`super::io::CALL_TIMEOUT`].
+/// After this time a failed request is not retried. Together with one last request that hangs, a call ends within
+/// [`super::runtime::CALL_TIMEOUT`].
 const RETRY_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// The limit for one request with its body, as the `object_store` crate writes it. An object of 64 MiB needs 27 Mbit/s.
+/// The timeout of one request with its body, in the notation of the `object_store` crate. An object of 64 MiB needs 27
+/// Mbit/s.
 const REQUEST_TIMEOUT: &str = "20 seconds";
 
-/// Opens the bucket, with `settings` that override the environment.
+/// Opens the bucket. The `settings` override the environment.
 pub(super) fn open_bucket(
     bucket: &CloudBucket,
     settings: &[(String, String)],
 ) -> Result<Arc<dyn ObjectStore>, StoreFault> {
     let place = StorePlace::Cloud(bucket.clone()).to_string();
-    // Settings go through the same keys, not as `ClientOptions`, which would discard those of the environment
-    // (AWS_ALLOW_HTTP, …). Unknown keys belong to other programs; `from_env` ignores them, too.
+    // Settings are applied key by key. `ClientOptions` would discard the client settings of the environment
+    // (AWS_ALLOW_HTTP, …). Unknown keys belong to other programs and are ignored, as in `from_env`.
     let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &str)> = match bucket.provider {
-        CloudProvider::Aws => recognized_settings("AWS_", settings)
+        CloudProvider::Aws => parse_settings_with_prefix("AWS_", settings)
             .fold(AmazonS3Builder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-            .with_bucket_name(&bucket.name)
-            // A store without conditional writes would let two processes own a partition.
+            .with_bucket_name(&bucket.bucket_name)
+            // Without conditional writes two processes could own the same partition.
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_retry(retry_config())
             .build()
-            .map(|store| wrap_in_prefix(store, bucket))
+            .map(|store| wrap_in_prefix_store(store, bucket))
             .map_err(|error| (error, "look at the AWS_… variables of the environment")),
-        CloudProvider::Google => recognized_settings("GOOGLE_", settings)
+        CloudProvider::Google => parse_settings_with_prefix("GOOGLE_", settings)
             .fold(GoogleCloudStorageBuilder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-            .with_bucket_name(&bucket.name)
+            .with_bucket_name(&bucket.bucket_name)
             .with_retry(retry_config())
             .build()
-            .map(|store| wrap_in_prefix(store, bucket))
+            .map(|store| wrap_in_prefix_store(store, bucket))
             .map_err(|error| (error, "look at the GOOGLE_… variables of the environment")),
-        CloudProvider::Azure => recognized_settings("AZURE_", settings)
+        CloudProvider::Azure => parse_settings_with_prefix("AZURE_", settings)
             .fold(MicrosoftAzureBuilder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-            .with_container_name(&bucket.name)
+            .with_container_name(&bucket.bucket_name)
             .with_retry(retry_config())
             .build()
-            .map(|store| wrap_in_prefix(store, bucket))
+            .map(|store| wrap_in_prefix_store(store, bucket))
             .map_err(|error| {
                 (error, "set AZURE_STORAGE_ACCOUNT_NAME, and look at the other AZURE_… variables of the environment")
             }),
     };
-    built.map_err(|(error, hint)| fault::invalid_settings(&place, hint, &error))
+    built.map_err(|(error, hint)| fault::invalid_settings_fault(&place, hint, &error))
 }
 
-fn recognized_settings<'a, K: FromStr>(
+fn parse_settings_with_prefix<'a, K: FromStr>(
     begin: &'a str,
     settings: &'a [(String, String)],
 ) -> impl Iterator<Item = (K, &'a String)> {
@@ -74,11 +76,11 @@ fn recognized_settings<'a, K: FromStr>(
         .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value)))
 }
 
-fn wrap_in_prefix(store: impl ObjectStore, bucket: &CloudBucket) -> Arc<dyn ObjectStore> {
-    if bucket.prefix.as_ref().is_empty() {
+fn wrap_in_prefix_store(store: impl ObjectStore, bucket: &CloudBucket) -> Arc<dyn ObjectStore> {
+    if bucket.object_name_prefix.as_ref().is_empty() {
         Arc::new(store)
     } else {
-        Arc::new(PrefixStore::new(store, bucket.prefix.clone()))
+        Arc::new(PrefixStore::new(store, bucket.object_name_prefix.clone()))
     }
 }
 
@@ -89,7 +91,7 @@ fn retry_config() -> RetryConfig {
             max_backoff: Duration::from_secs(2),
             base: 2.0,
         },
-        // The timeout limits them.
+        // `retry_timeout` limits the retries.
         max_retries: 100,
         retry_timeout: RETRY_TIMEOUT,
     }

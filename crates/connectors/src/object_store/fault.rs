@@ -1,4 +1,4 @@
-//! From the errors of the `object_store` crate and the file system to [`StoreFault`]s.
+//! Classification of errors of the `object_store` crate and the file system as [`StoreFault`]s.
 //!
 //! Invariant: no message holds a secret.
 
@@ -7,35 +7,35 @@ use std::io;
 use std::io::ErrorKind;
 
 use object_store::Error;
-use windrow_core::text::shorten;
+use windrow_core::text::truncate_with_ellipsis;
 use windrow_engine::StoreFault;
 
-use crate::url_redaction::redact_url_login;
+use crate::url_redaction::redact_url_credentials_and_query;
 
-/// A longer description of an error is cut to this length.
-const MESSAGE_CHARS_MAX: usize = 400;
+/// The maximal length of an error description in a message. Longer descriptions are cut.
+const ERROR_DESCRIPTION_CHARS_MAX: usize = 400;
 
-/// Whether the object is missing, and not its bucket.
-pub(super) fn is_absent_object(error: &Error) -> bool {
-    matches!(error, Error::NotFound { .. }) && !names_missing_bucket(&error.to_string())
+/// Returns whether `error` says that the object is missing, and not the bucket.
+pub(super) fn is_missing_object_error(error: &Error) -> bool {
+    matches!(error, Error::NotFound { .. }) && !mentions_missing_bucket(&error.to_string())
 }
 
-/// Classifies an error of a cloud. The message begins with `failure`: "could not write NAME in PLACE".
+/// Classifies an error of a cloud. The message begins with `failure`, for example "could not write NAME in PLACE".
 pub(super) fn classify_cloud_error(failure: &str, error: &Error) -> StoreFault {
     let text = error.to_string();
     let description = format_error_chain(error);
     let refused = |why: &str| StoreFault::Refused(format!("{failure}: {why}: {description}"));
     let failed = |why: &str| StoreFault::Failed(format!("{failure}: {why}: {description}"));
-    // Checked before the status, which is that of another server then.
-    if looked_for_machine_credentials(&text) {
+    // Checked before the HTTP status, because that status is the reply of the metadata service.
+    if mentions_metadata_service(&text) {
         return failed(
             "the environment holds no credentials (S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; Google: \
              GOOGLE_SERVICE_ACCOUNT; Azure: AZURE_STORAGE_ACCOUNT_KEY), and this machine has none of its own",
         );
     }
     match (error, find_http_status(&text)) {
-        // S3 answers 409 to one of two simultaneous writes, of which neither may succeed.
-        (Error::AlreadyExists { .. }, _) if is_write_conflict(&text) => {
+        // S3 answers 409 to one of two simultaneous writes. Possibly neither write succeeds.
+        (Error::AlreadyExists { .. }, _) if mentions_write_conflict(&text) => {
             failed("another write of that name was under way")
         }
         (Error::AlreadyExists { .. }, _) => StoreFault::Exists,
@@ -46,9 +46,9 @@ pub(super) fn classify_cloud_error(failure: &str, error: &Error) -> StoreFault {
             "the store does not accept the credentials of the environment, or they lack a right (to read, write, list \
              or delete)",
         ),
-        // One object of many in a delete request.
+        // The error of one object in a delete request for many objects.
         _ if text.contains("AccessDenied") => refused("the credentials of the environment lack a right"),
-        // The `object_store` crate follows no redirect to another region, and has these words for it.
+        // The `object_store` crate follows no redirect to another region and reports the redirect with this text.
         _ if text.contains("redirect without LOCATION") => refused(
             "the bucket lies in another region or at another endpoint; for S3 set AWS_REGION or AWS_ENDPOINT_URL",
         ),
@@ -56,20 +56,20 @@ pub(super) fn classify_cloud_error(failure: &str, error: &Error) -> StoreFault {
     }
 }
 
-/// Returns the fault of a bucket that cannot be opened because settings are missing or wrong.
-pub(super) fn invalid_settings(place: &str, hint: &str, error: &Error) -> StoreFault {
+/// Returns the fault for a bucket that cannot be opened because settings are missing or wrong.
+pub(super) fn invalid_settings_fault(place: &str, hint: &str, error: &Error) -> StoreFault {
     StoreFault::Refused(format!("the checkpoint store {place} cannot be opened: {}; {hint}", format_error_chain(error)))
 }
 
-/// Classifies an error of a local directory.
+/// Classifies an error of the `object_store` crate in a local directory.
 pub(super) fn classify_local_error(failure: &str, error: &Error) -> StoreFault {
     if matches!(error, Error::AlreadyExists { .. }) {
         return StoreFault::Exists;
     }
-    // Holds the path, which may differ from the object's: a folder that may not be listed, for example.
+    // The description holds the path that failed. That path may be a folder above the object.
     let description = format_error_chain(error);
     match find_io_error(error) {
-        Some(found) if lacks_hard_links(&description, found) => StoreFault::Refused(format!(
+        Some(found) if is_missing_hard_links_error(&description, found) => StoreFault::Refused(format!(
             "{failure}: this file system has no hard links, by which objects appear whole; choose another directory: {description}"
         )),
         Some(found) => classify_io_error_kind(failure, found.kind(), &description),
@@ -77,7 +77,7 @@ pub(super) fn classify_local_error(failure: &str, error: &Error) -> StoreFault {
     }
 }
 
-/// Classifies an error of a file or folder.
+/// Classifies an error of the standard library about a file or folder.
 pub(super) fn classify_disk_error(failure: &str, error: &io::Error) -> StoreFault {
     classify_io_error_kind(failure, error.kind(), &error.to_string())
 }
@@ -97,30 +97,31 @@ fn classify_io_error_kind(failure: &str, kind: ErrorKind, description: &str) -> 
     }
 }
 
-/// Finds the HTTP status in an error's text. The `object_store` crate has it in the text only where the error has no
-/// variant of its own, as in lists.
+/// Finds the HTTP status in the text of an error. The `object_store` crate writes the status there only for errors
+/// without a variant of their own, for example when it lists objects.
 fn find_http_status(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("non-2xx status code: ")?;
     rest.get(..3)
 }
 
-fn names_missing_bucket(text: &str) -> bool {
+fn mentions_missing_bucket(text: &str) -> bool {
     ["NoSuchBucket", "ContainerNotFound", "bucket does not exist"].iter().any(|sign| text.contains(sign))
 }
 
-fn is_write_conflict(text: &str) -> bool {
+fn mentions_write_conflict(text: &str) -> bool {
     ["ConditionalRequestConflict", "OperationAborted"].iter().any(|sign| text.contains(sign))
 }
 
-/// Whether credentials were requested from the metadata service of a cloud's machines.
-fn looked_for_machine_credentials(text: &str) -> bool {
+/// Returns whether the error came from the metadata service of a cloud. The client asks that service for the
+/// credentials of the machine if the environment holds none.
+fn mentions_metadata_service(text: &str) -> bool {
     ["http://169.254.169.254", "http://metadata.google.internal", "http://metadata/"]
         .iter()
         .any(|sign| text.contains(sign))
 }
 
-/// Whether the file system has no hard links, by which the `object_store` crate publishes a staged file.
-fn lacks_hard_links(text: &str, error: &io::Error) -> bool {
+/// Returns whether the file system lacks hard links. The `object_store` crate publishes a staged file with a hard link.
+fn is_missing_hard_links_error(text: &str, error: &io::Error) -> bool {
     use rustix::io::Errno;
     text.contains("Unable to rename file")
         && Errno::from_io_error(error)
@@ -138,7 +139,7 @@ fn find_io_error(error: &Error) -> Option<&io::Error> {
     None
 }
 
-/// Returns the error and its causes in one line.
+/// Formats the error and its causes in one line, without secrets.
 fn format_error_chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -150,11 +151,11 @@ fn format_error_chain(error: &Error) -> String {
         source = cause.source();
     }
     let text = text.strip_prefix("Generic LocalFileSystem error: ").unwrap_or(&text);
-    redact_urls(&shorten_to_one_line(&strip_xml(text)))
+    redact_urls(&shorten_to_one_line(&extract_xml_code_and_message(text)))
 }
 
-/// Replaces a store's reply in XML by its code and message.
-fn strip_xml(text: &str) -> String {
+/// Replaces an XML reply of a store by the code and message in the reply.
+fn extract_xml_code_and_message(text: &str) -> String {
     let element = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
         rest.split_once(&format!("</{name}>")).map(|(inside, _)| inside)
@@ -167,15 +168,16 @@ fn strip_xml(text: &str) -> String {
     }
 }
 
-/// Returns the text in one line of at most [`MESSAGE_CHARS_MAX`] characters.
+/// Joins the lines of `text` and cuts the result to [`ERROR_DESCRIPTION_CHARS_MAX`] characters.
 fn shorten_to_one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    shorten(&line, MESSAGE_CHARS_MAX).into_owned()
+    truncate_with_ellipsis(&line, ERROR_DESCRIPTION_CHARS_MAX).into_owned()
 }
 
 /// Redacts every URL in `text`.
 fn redact_urls(text: &str) -> String {
-    let redact = |word: &str| if word.contains("://") { redact_url_login(word) } else { word.to_owned() };
+    let redact =
+        |word: &str| if word.contains("://") { redact_url_credentials_and_query(word) } else { word.to_owned() };
     text.split(' ').map(redact).collect::<Vec<_>>().join(" ")
 }
 
@@ -196,7 +198,7 @@ mod tests {
         let conflict = exists("409 Conflict: <Error><Code>ConditionalRequestConflict</Code></Error>");
         assert!(matches!(classify_cloud_error("x", &conflict), StoreFault::Failed(_)));
         assert_eq!(classify_cloud_error("x", &exists("412 Precondition Failed")), StoreFault::Exists);
-        // Azure's answer to a blob that is there.
+        // Azure answers this when the blob exists.
         assert_eq!(
             classify_cloud_error("x", &exists("409: <Error><Code>BlobAlreadyExists</Code></Error>")),
             StoreFault::Exists
@@ -206,8 +208,8 @@ mod tests {
     #[test]
     fn a_missing_bucket_is_not_a_missing_object() {
         let not_found = |text: &str| Error::NotFound { path: "a".into(), source: text.into() };
-        assert!(is_absent_object(&not_found("404: <Code>NoSuchKey</Code>")));
-        assert!(!is_absent_object(&not_found("404: <Code>NoSuchBucket</Code>")));
+        assert!(is_missing_object_error(&not_found("404: <Code>NoSuchKey</Code>")));
+        assert!(!is_missing_object_error(&not_found("404: <Code>NoSuchBucket</Code>")));
         assert!(matches!(classify_cloud_error("x", &not_found("<Code>NoSuchBucket</Code>")), StoreFault::Refused(_)));
     }
 
@@ -245,7 +247,7 @@ mod tests {
         assert!(text.contains("no space left"), "{text}");
     }
 
-    /// As the error of `object_store` for it, which is private there.
+    /// Stands for the error of the `object_store` crate, which is private there.
     #[derive(Debug, thiserror::Error)]
     #[error("Unable to rename file: {source}")]
     struct Renaming {

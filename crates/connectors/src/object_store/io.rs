@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use windrow_engine::StoreFault;
 
-/// The timeout of a call. It leaves room for a request that hangs ([`super::cloud`]) after some that were refused.
+/// The timeout of a call: long enough for some refused requests and one request that hangs (see [`super::cloud`]).
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct StoreRuntime {
-    /// `None` only while it is being dropped.
+    /// `None` only while this value is being dropped.
     runtime: Option<Runtime>,
 }
 
@@ -30,8 +30,9 @@ impl StoreRuntime {
         Ok(Self { runtime: Some(runtime) })
     }
 
-    /// Runs `call` with the timeout [`CALL_TIMEOUT`]. Messages begin with `failure` ("could not write NAME in PLACE").
-    pub(super) fn run_call<T>(
+    /// Runs `call` with the timeout [`CALL_TIMEOUT`]. Error messages begin with `failure`, for example "could not write
+    /// NAME in PLACE".
+    pub(super) fn block_on_with_timeout<T>(
         &self,
         failure: impl Fn() -> String,
         call: impl Future<Output = Result<T, StoreFault>>,
@@ -49,15 +50,15 @@ impl StoreRuntime {
 
 impl Drop for StoreRuntime {
     fn drop(&mut self) {
-        // A disk that hangs must not hold up the end of the program.
+        // A disk that hangs must not delay the end of the program.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// Runs `work`, which waits for the disk, on a thread that may block.
-pub(super) async fn run_blocking<T: Send + 'static>(
+/// Runs `work`, which blocks on the disk, on a thread of the runtime for blocking work.
+pub(super) async fn run_on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreFault> + Send + 'static,
 ) -> Result<T, StoreFault> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -1,12 +1,12 @@
 //! A local directory as an object store.
 //!
-//! Owns: creating the directory, and what the `object_store` crate leaves open: staged files of killed processes, and the
-//! durability of an object that another process has begun to write.
-//! Invariants: (1) when a create returns or finds that the object exists, the object, and every folder on the way to it
-//! from the store's directory, has been synced; (2) nothing is created before the first write; (3) a path that is not a
-//! directory is refused, not read as an empty store.
+//! Owns: creating the directory, syncing objects that another process created, and removing staged files of killed
+//! processes. The `object_store` crate does neither of the last two.
+//! Invariants: (1) `create` syncs the object, and every folder between the store's directory and the object, before it
+//! returns success or `Exists`; (2) nothing is created before the first write; (3) a path that is not a directory is
+//! refused, not read as an empty store.
 //!
-//! Deleting is not synced: after a power loss a deleted object may exist again.
+//! A delete is not synced: after a power loss a deleted object may exist again.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
@@ -19,25 +19,27 @@ use object_store::local::LocalFileSystem;
 use parking_lot::Mutex;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-use super::io::{StoreRuntime, run_blocking};
+use super::io::{StoreRuntime, run_on_blocking_thread};
 use super::{fault, name, operations};
 
-/// No process still writes a staged file of this age: writing ends within [`super::io::CALL_TIMEOUT`], or the disk hangs.
+/// The age from which a staged file is stale. Its process no longer writes: a write ends within
+/// [`super::runtime::CALL_TIMEOUT`] unless the disk hangs.
 const STALE_STAGED_FILE_AGE: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
 pub(super) struct LocalStore {
-    io: Arc<StoreRuntime>,
+    runtime: Arc<StoreRuntime>,
     directory: Arc<StoreDirectory>,
     place: String,
 }
 
 impl LocalStore {
-    /// Uses the directory at the absolute path `root`.
-    pub(super) fn new(io: Arc<StoreRuntime>, root: PathBuf) -> Self {
+    /// Creates a store in the directory at the absolute path `root`.
+    pub(super) fn new(runtime: Arc<StoreRuntime>, root: PathBuf) -> Self {
         let place = format!("file:{}", root.display());
-        let directory = StoreDirectory { root, opened: OnceLock::new(), synced_folders: Mutex::default() };
-        Self { io, directory: Arc::new(directory), place }
+        let directory =
+            StoreDirectory { root, opened_store: OnceLock::new(), folders_with_synced_entry: Mutex::default() };
+        Self { runtime, directory: Arc::new(directory), place }
     }
 
     fn describe_failure(&self, action: &str) -> String {
@@ -47,19 +49,19 @@ impl LocalStore {
 
 impl CheckpointStore for LocalStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        let path = name::object_path(name)?;
+        let path = name::object_path_from_name(name)?;
         let failure = || self.describe_failure(&format!("write {name}"));
-        self.io.run_call(failure, async {
+        self.runtime.block_on_with_timeout(failure, async {
             let (directory, failure_text, file) = (Arc::clone(&self.directory), failure(), path.clone());
-            let store = run_blocking(move || directory.open_for_writing(&failure_text, &file)).await?;
-            match operations::create(&store, &path, bytes).await {
+            let store = run_on_blocking_thread(move || directory.create_folders_and_open(&failure_text, &file)).await?;
+            match operations::create_object(&store, &path, bytes).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     let (directory, failure_text) = (Arc::clone(&self.directory), failure());
                     match fault::classify_local_error(&failure_text, &error) {
                         StoreFault::Exists => {
-                            // The process that created it may have been killed before it was synced.
-                            run_blocking(move || directory.sync_object(&failure_text, &path)).await?;
+                            // The process that created the object may have been killed before it synced the object.
+                            run_on_blocking_thread(move || directory.sync_object(&failure_text, &path)).await?;
                             Err(StoreFault::Exists)
                         }
                         other => Err(other),
@@ -70,47 +72,48 @@ impl CheckpointStore for LocalStore {
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        let path = name::object_path(name)?;
+        let path = name::object_path_from_name(name)?;
         let failure = || self.describe_failure(&format!("read {name}"));
-        self.io.run_call(failure, async {
+        self.runtime.block_on_with_timeout(failure, async {
             let (directory, failure_text) = (Arc::clone(&self.directory), failure());
-            let Some(store) = run_blocking(move || directory.open_existing(&failure_text)).await? else {
+            let Some(store) = run_on_blocking_thread(move || directory.open_if_exists(&failure_text)).await? else {
                 return Ok(None);
             };
-            match operations::read(&store, &path).await {
+            match operations::read_object(&store, &path).await {
                 Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if fault::is_absent_object(&error) => Ok(None),
+                Err(error) if fault::is_missing_object_error(&error) => Ok(None),
                 Err(error) => Err(fault::classify_local_error(&failure(), &error)),
             }
         })
     }
 
     fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        let path = name::folder_path(folder)?;
+        let path = name::folder_path_from_name(folder)?;
         let failure = || self.describe_failure(&format!("list {folder}/"));
-        self.io.run_call(failure, async {
+        self.runtime.block_on_with_timeout(failure, async {
             let (directory, failure_text) = (Arc::clone(&self.directory), failure());
-            let Some(store) = run_blocking(move || directory.open_existing(&failure_text)).await? else {
+            let Some(store) = run_on_blocking_thread(move || directory.open_if_exists(&failure_text)).await? else {
                 return Ok(Vec::new());
             };
-            operations::list(&store, path.as_ref())
+            operations::list_objects(&store, path.as_ref())
                 .await
                 .map_err(|error| fault::classify_local_error(&failure(), &error))
         })
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        let paths = names.iter().map(|name| name::object_path(name)).collect::<Result<BTreeSet<_>, StoreFault>>()?;
+        let paths =
+            names.iter().map(|name| name::object_path_from_name(name)).collect::<Result<BTreeSet<_>, StoreFault>>()?;
         let failure = || self.describe_failure(&format!("delete {} objects", names.len()));
-        self.io.run_call(failure, async {
+        self.runtime.block_on_with_timeout(failure, async {
             let (directory, failure_text) = (Arc::clone(&self.directory), failure());
-            let Some(store) = run_blocking(move || directory.open_existing(&failure_text)).await? else {
+            let Some(store) = run_on_blocking_thread(move || directory.open_if_exists(&failure_text)).await? else {
                 return Ok(());
             };
             let folders: BTreeSet<PathBuf> =
                 paths.iter().filter_map(|path| self.directory.file_path(path).parent().map(Path::to_owned)).collect();
-            let deleted = operations::delete(&store, paths, fault::is_absent_object).await;
-            run_blocking(move || {
+            let deleted = operations::delete_objects(&store, paths, fault::is_missing_object_error).await;
+            run_on_blocking_thread(move || {
                 folders.iter().for_each(|folder| remove_stale_staged_files(folder));
                 Ok(())
             })
@@ -124,13 +127,13 @@ impl CheckpointStore for LocalStore {
     }
 }
 
-/// The directory itself. All methods block on the disk.
+/// The directory of a store. All methods block on the disk.
 #[derive(Debug)]
 struct StoreDirectory {
     root: PathBuf,
-    opened: OnceLock<LocalFileSystem>,
-    /// Folders, the root among them, whose entry in the folder above this process has synced.
-    synced_folders: Mutex<HashSet<PathBuf>>,
+    opened_store: OnceLock<LocalFileSystem>,
+    /// The folders, including the root, whose entry in the parent folder this process has synced.
+    folders_with_synced_entry: Mutex<HashSet<PathBuf>>,
 }
 
 impl StoreDirectory {
@@ -138,9 +141,9 @@ impl StoreDirectory {
         self.root.join(path.as_ref())
     }
 
-    /// Opens the store; `None` if its directory does not exist.
-    fn open_existing(&self, failure: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
-        // Checked each time: an unmounted or replaced directory must not look like an empty store.
+    /// Opens the store. Returns `None` if the directory does not exist.
+    fn open_if_exists(&self, failure: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
+        // Checked at each call: an unmounted or replaced directory must not look like an empty store.
         match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => {}
             Ok(_) => {
@@ -151,38 +154,42 @@ impl StoreDirectory {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(fault::classify_disk_error(failure, &error)),
         }
-        if let Some(store) = self.opened.get() {
+        if let Some(store) = self.opened_store.get() {
             return Ok(Some(store.clone()));
         }
         let store = LocalFileSystem::new_with_prefix(&self.root)
             .map_err(|error| fault::classify_local_error(failure, &error))?
             .with_fsync(true);
-        Ok(Some(self.opened.get_or_init(|| store).clone()))
+        Ok(Some(self.opened_store.get_or_init(|| store).clone()))
     }
 
-    /// Opens the store, after creating and syncing its directory and the folder for `path`.
+    /// Creates and syncs the store's directory and the folder of `path`, then opens the store.
     ///
-    /// The `object_store` crate syncs a folder only if the same call has created it. It would take a folder as durable
-    /// that another thread, or a killed process, has just created.
-    fn open_for_writing(&self, failure: &str, path: &object_store::path::Path) -> Result<LocalFileSystem, StoreFault> {
+    /// The `object_store` crate syncs only the folders that the same call has created. It does not sync a folder that
+    /// another thread, or a killed process, has just created.
+    fn create_folders_and_open(
+        &self,
+        failure: &str,
+        path: &object_store::path::Path,
+    ) -> Result<LocalFileSystem, StoreFault> {
         let file = self.file_path(path);
         let mut missing = Vec::new();
         for folder in file.ancestors().skip(1) {
             let inside = folder.starts_with(&self.root);
-            if self.synced_folders.lock().contains(folder) || (!inside && folder.exists()) {
+            if self.folders_with_synced_entry.lock().contains(folder) || (!inside && folder.exists()) {
                 break;
             }
             missing.push(folder);
         }
         for folder in missing.into_iter().rev() {
             create_and_sync_folder(folder).map_err(|error| fault::classify_disk_error(failure, &error))?;
-            self.synced_folders.lock().insert(folder.to_owned());
+            self.folders_with_synced_entry.lock().insert(folder.to_owned());
         }
-        match self.open_existing(failure)? {
+        match self.open_if_exists(failure)? {
             Some(store) => Ok(store),
             None => {
-                // Removed meanwhile: the next attempt creates everything again.
-                self.synced_folders.lock().clear();
+                // The directory was removed meanwhile. The next attempt creates all folders again.
+                self.folders_with_synced_entry.lock().clear();
                 Err(StoreFault::Failed(format!("{failure}: the directory was removed meanwhile")))
             }
         }
@@ -198,7 +205,7 @@ impl StoreDirectory {
     }
 }
 
-/// Creates `folder`, and syncs its entry in the folder above.
+/// Creates `folder`, and syncs the entry of `folder` in its parent folder.
 fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     match std::fs::create_dir(folder) {
         Ok(()) => {}
@@ -210,14 +217,14 @@ fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     let Some(above) = folder.parent() else { return Ok(()) };
     match File::open(above) {
         Ok(above) => above.sync_all(),
-        // A folder above the store that may be traversed but not read: Windrow has not created it.
+        // Windrow has not created this parent folder, which may be traversed but not read.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Removes stale staged files (`NAME#N`) of killed processes from `folder`. Files that cannot be removed stay until the
-/// next call: they take space and do no harm.
+/// Removes stale staged files (`NAME#N`) of killed processes from `folder`. A file that cannot be removed takes space
+/// but does no harm, and the next call tries again.
 fn remove_stale_staged_files(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

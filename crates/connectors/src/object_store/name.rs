@@ -1,12 +1,12 @@
-//! From the engine's object names to paths of the `object_store` crate.
+//! Conversion of the engine's object names to paths of the `object_store` crate.
 //!
-//! Invariant: no name leads out of its store, and none can be that of a staged file (`NAME#1`).
+//! Invariant: no path leads out of the store, and no path equals the name of a staged file (`NAME#1`).
 
 use object_store::path::Path;
 use windrow_engine::StoreFault;
 
 /// Returns the path of the object `name`.
-pub(super) fn object_path(name: &str) -> Result<Path, StoreFault> {
+pub(super) fn object_path_from_name(name: &str) -> Result<Path, StoreFault> {
     let good = |segment: &str| {
         !matches!(segment, "" | "." | "..")
             && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-%".contains(&byte))
@@ -24,9 +24,9 @@ pub(super) fn object_path(name: &str) -> Result<Path, StoreFault> {
 }
 
 /// Returns the path of the folder `name`; `None` for the whole store.
-pub(super) fn folder_path(name: &str) -> Result<Option<Path>, StoreFault> {
+pub(super) fn folder_path_from_name(name: &str) -> Result<Option<Path>, StoreFault> {
     match name.strip_suffix('/').unwrap_or(name) {
         "" => Ok(None),
-        name => object_path(name).map(Some),
+        name => object_path_from_name(name).map(Some),
     }
 }

@@ -1,4 +1,4 @@
-//! The operations of a checkpoint store as calls of the `object_store` crate, for every kind of store.
+//! The operations of a checkpoint store as calls of the `object_store` crate. All kinds of store use them.
 
 use std::collections::BTreeSet;
 
@@ -7,28 +7,29 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use windrow_engine::ListedObject;
 
-pub(super) async fn create(store: &dyn ObjectStore, path: &Path, bytes: Vec<u8>) -> Result<(), Error> {
+pub(super) async fn create_object(store: &dyn ObjectStore, path: &Path, bytes: Vec<u8>) -> Result<(), Error> {
     store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await.map(|_| ())
 }
 
-/// Returns the object's bytes. A missing object is an error, which may also mean a missing bucket.
-pub(super) async fn read(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>, Error> {
+/// Returns the bytes of the object. A missing object and a missing bucket are both errors.
+pub(super) async fn read_object(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = store.get(path).await?.bytes().await?;
     Ok(bytes.into())
 }
 
-pub(super) async fn list(store: &dyn ObjectStore, folder: Option<&Path>) -> Result<Vec<ListedObject>, Error> {
+pub(super) async fn list_objects(store: &dyn ObjectStore, folder: Option<&Path>) -> Result<Vec<ListedObject>, Error> {
     let mut listed: Vec<ListedObject> = store
         .list(folder)
-        .map_ok(|object| ListedObject { name: object.location.into(), bytes: object.size })
+        .map_ok(|object| ListedObject { name: object.location.into(), byte_count: object.size })
         .try_collect()
         .await?;
     listed.sort_unstable();
     Ok(listed)
 }
 
-/// Deletes all objects that it can. `is_absent` tells errors of missing objects, which are ignored.
-pub(super) async fn delete(
+/// Deletes as many of the objects as possible, then returns the first error. Ignores the errors for which `is_absent`
+/// returns true: the object was missing.
+pub(super) async fn delete_objects(
     store: &dyn ObjectStore,
     paths: BTreeSet<Path>,
     is_absent: impl Fn(&Error) -> bool,

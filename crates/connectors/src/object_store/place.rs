@@ -1,14 +1,14 @@
 //! The location of a checkpoint store, as written in a pipeline file or on the command line.
 //!
-//! Owns: parsing and rendering it. Does not own: whether the store exists. Invariant: neither a rendered location nor a
-//! message about one holds a user, a password or a token.
+//! Owns: parsing and rendering a location. Does not own: opening the store. Invariant: no rendered location and no
+//! message about a location holds a user, a password or a token.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use windrow_engine::StoreFault;
 
-const ACCEPTED_FORMS: &str =
+const ACCEPTED_PLACE_FORMS: &str =
     "write a directory (file:PATH), s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,25 +18,25 @@ pub(super) enum CloudProvider {
     Azure,
 }
 
-/// A bucket (Azure: container), and the prefix of the names in it.
+/// A bucket (Azure: container), and the prefix of all object names in the bucket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct CloudBucket {
     pub(super) provider: CloudProvider,
-    pub(super) name: String,
-    /// Without slashes at its ends; may be empty.
-    pub(super) prefix: object_store::path::Path,
+    pub(super) bucket_name: String,
+    /// The prefix without leading and trailing slash. May be empty.
+    pub(super) object_name_prefix: object_store::path::Path,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum StorePlace {
-    /// An absolute path.
+    /// The absolute path of a directory.
     Local(PathBuf),
     Memory,
     Cloud(CloudBucket),
 }
 
 impl CloudProvider {
-    pub(super) fn scheme(self) -> &'static str {
+    pub(super) fn url_scheme(self) -> &'static str {
         match self {
             Self::Aws => "s3",
             Self::Google => "gs",
@@ -50,7 +50,7 @@ impl StorePlace {
         let Some((scheme, rest)) = split_scheme(text) else { return parse_local_path(text) };
         match scheme {
             "file" => match rest.strip_prefix("//") {
-                Some(path) if !path.starts_with('/') => Err(invalid_place(
+                Some(path) if !path.starts_with('/') => Err(invalid_place_fault(
                     "a file: place names no host: write file:/an/absolute/path or file:a/relative/one".to_owned(),
                 )),
                 Some(path) => parse_local_path(path),
@@ -58,13 +58,15 @@ impl StorePlace {
             },
             "memory" => match rest {
                 "" | "//" => Ok(Self::Memory),
-                _ => Err(invalid_place("nothing may follow memory:".to_owned())),
+                _ => Err(invalid_place_fault("nothing may follow memory:".to_owned())),
             },
-            "s3" => parse_bucket(CloudProvider::Aws, rest),
-            "gs" => parse_bucket(CloudProvider::Google, rest),
-            "az" => parse_bucket(CloudProvider::Azure, rest),
-            // Only the scheme is quoted: the rest may hold a password.
-            other => Err(invalid_place(format!("`{other}:` is no kind of checkpoint store; {ACCEPTED_FORMS}"))),
+            "s3" => parse_cloud_bucket(CloudProvider::Aws, rest),
+            "gs" => parse_cloud_bucket(CloudProvider::Google, rest),
+            "az" => parse_cloud_bucket(CloudProvider::Azure, rest),
+            // The message quotes only the scheme, because the rest may hold a password.
+            other => {
+                Err(invalid_place_fault(format!("`{other}:` is no kind of checkpoint store; {ACCEPTED_PLACE_FORMS}")))
+            }
         }
     }
 }
@@ -74,15 +76,15 @@ impl fmt::Display for StorePlace {
         match self {
             Self::Local(path) => write!(f, "file:{}", path.display()),
             Self::Memory => f.write_str("memory:"),
-            Self::Cloud(CloudBucket { provider, name, prefix }) => {
-                write!(f, "{}://{name}", provider.scheme())?;
+            Self::Cloud(CloudBucket { provider, bucket_name: name, object_name_prefix: prefix }) => {
+                write!(f, "{}://{name}", provider.url_scheme())?;
                 if prefix.as_ref().is_empty() { Ok(()) } else { write!(f, "/{prefix}") }
             }
         }
     }
 }
 
-/// Splits `scheme:rest`. Returns `None` for a path, which may contain a colon, too.
+/// Splits `scheme:rest`. Returns `None` for a path, which may also contain a colon.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let mut bytes = scheme.bytes();
@@ -93,45 +95,45 @@ fn split_scheme(text: &str) -> Option<(&str, &str)> {
 
 fn parse_local_path(path: &str) -> Result<StorePlace, StoreFault> {
     if path.is_empty() {
-        return Err(invalid_place(format!("the path of the checkpoint store is empty; {ACCEPTED_FORMS}")));
+        return Err(invalid_place_fault(format!("the path of the checkpoint store is empty; {ACCEPTED_PLACE_FORMS}")));
     }
     if path.contains('\0') {
-        return Err(invalid_place("the path of the checkpoint store holds a NUL character".to_owned()));
+        return Err(invalid_place_fault("the path of the checkpoint store holds a NUL character".to_owned()));
     }
     let absolute = std::path::absolute(Path::new(path)).map_err(|error| {
-        invalid_place(format!(
+        invalid_place_fault(format!(
             "the path of the checkpoint store, {path}, is relative to a working directory that is gone: {error}"
         ))
     })?;
     Ok(StorePlace::Local(absolute))
 }
 
-fn parse_bucket(provider: CloudProvider, rest: &str) -> Result<StorePlace, StoreFault> {
-    let scheme = provider.scheme();
+fn parse_cloud_bucket(provider: CloudProvider, rest: &str) -> Result<StorePlace, StoreFault> {
+    let scheme = provider.url_scheme();
     let what = if provider == CloudProvider::Azure { "container" } else { "bucket" };
     let form = format!("write {scheme}://{}/PREFIX", what.to_uppercase());
     let Some(rest) = rest.strip_prefix("//") else {
-        return Err(invalid_place(format!("two slashes follow {scheme}: in a checkpoint store's place; {form}")));
+        return Err(invalid_place_fault(format!("two slashes follow {scheme}: in a checkpoint store's place; {form}")));
     };
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if name.contains('@') || rest.contains(['?', '#']) {
-        // Not quoted: keys and tokens are often written here.
-        return Err(invalid_place(format!(
+        // The message does not quote the location, because keys and tokens are often written here.
+        return Err(invalid_place_fault(format!(
             "credentials, accounts and options do not belong into {scheme}://…: they come from the environment; {form}"
         )));
     }
     if name.is_empty() {
-        return Err(invalid_place(format!("{scheme}://{rest} names no {what}; {form}")));
+        return Err(invalid_place_fault(format!("{scheme}://{rest} names no {what}; {form}")));
     }
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
-        return Err(invalid_place(format!("`{}` is no {what}; {form}", name.escape_debug())));
+        return Err(invalid_place_fault(format!("`{}` is no {what}; {form}", name.escape_debug())));
     }
     let prefix = object_store::path::Path::parse(prefix)
-        .map_err(|error| invalid_place(format!("the prefix in {scheme}://{rest} cannot be used: {error}")))?;
-    Ok(StorePlace::Cloud(CloudBucket { provider, name: name.to_owned(), prefix }))
+        .map_err(|error| invalid_place_fault(format!("the prefix in {scheme}://{rest} cannot be used: {error}")))?;
+    Ok(StorePlace::Cloud(CloudBucket { provider, bucket_name: name.to_owned(), object_name_prefix: prefix }))
 }
 
-fn invalid_place(text: String) -> StoreFault {
+fn invalid_place_fault(text: String) -> StoreFault {
     StoreFault::Refused(text)
 }
 

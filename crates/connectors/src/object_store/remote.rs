@@ -1,6 +1,6 @@
-//! A store that is not a directory: a cloud's bucket, or this process's memory.
+//! A store that is not a directory: a bucket of a cloud, or the memory of this process.
 //!
-//! After a crash: created objects exist.
+//! After a crash: objects in a bucket exist once their creation was acknowledged.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,57 +11,59 @@ use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 use super::io::StoreRuntime;
 use super::{fault, name, operations};
 
-pub(super) struct RemoteStore {
-    io: Arc<StoreRuntime>,
+pub(super) struct CloudOrMemoryStore {
+    runtime: Arc<StoreRuntime>,
     store: Arc<dyn ObjectStore>,
     place: String,
 }
 
-impl RemoteStore {
-    pub(super) fn new(io: Arc<StoreRuntime>, store: Arc<dyn ObjectStore>, place: String) -> Self {
-        Self { io, store, place }
+impl CloudOrMemoryStore {
+    pub(super) fn new(runtime: Arc<StoreRuntime>, store: Arc<dyn ObjectStore>, place: String) -> Self {
+        Self { runtime, store, place }
     }
 
-    /// Runs `call`, which messages describe as `action` ("write NAME").
+    /// Runs `call`. Error messages describe the call as `action`, for example "write NAME".
     fn run_call<T>(&self, action: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, StoreFault> {
         let failure = || format!("could not {action} in {}", self.place);
-        self.io.run_call(failure, async { call.await.map_err(|error| fault::classify_cloud_error(&failure(), &error)) })
+        self.runtime.block_on_with_timeout(failure, async {
+            call.await.map_err(|error| fault::classify_cloud_error(&failure(), &error))
+        })
     }
 }
 
-/// Shows the location only: the `object_store` crate's own output includes settings.
-impl fmt::Debug for RemoteStore {
+/// Shows only the location, because the debug output of the `object_store` crate includes settings.
+impl fmt::Debug for CloudOrMemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Remote({})", self.place)
     }
 }
 
-impl CheckpointStore for RemoteStore {
+impl CheckpointStore for CloudOrMemoryStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        let path = name::object_path(name)?;
-        self.run_call(&format!("write {name}"), operations::create(&*self.store, &path, bytes))
+        let path = name::object_path_from_name(name)?;
+        self.run_call(&format!("write {name}"), operations::create_object(&*self.store, &path, bytes))
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        let path = name::object_path(name)?;
+        let path = name::object_path_from_name(name)?;
         self.run_call(&format!("read {name}"), async {
-            match operations::read(&*self.store, &path).await {
+            match operations::read_object(&*self.store, &path).await {
                 Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if fault::is_absent_object(&error) => Ok(None),
+                Err(error) if fault::is_missing_object_error(&error) => Ok(None),
                 Err(error) => Err(error),
             }
         })
     }
 
     fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        let path = name::folder_path(folder)?;
-        self.run_call(&format!("list {folder}/"), operations::list(&*self.store, path.as_ref()))
+        let path = name::folder_path_from_name(folder)?;
+        self.run_call(&format!("list {folder}/"), operations::list_objects(&*self.store, path.as_ref()))
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        let paths = names.iter().map(|name| name::object_path(name)).collect::<Result<_, StoreFault>>()?;
+        let paths = names.iter().map(|name| name::object_path_from_name(name)).collect::<Result<_, StoreFault>>()?;
         let what = format!("delete {} objects", names.len());
-        self.run_call(&what, operations::delete(&*self.store, paths, fault::is_absent_object))
+        self.run_call(&what, operations::delete_objects(&*self.store, paths, fault::is_missing_object_error))
     }
 
     fn place(&self) -> &str {

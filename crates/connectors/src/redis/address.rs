@@ -1,18 +1,18 @@
-//! The address of Redis, shown without its login.
+//! The address of Redis, rendered without the login.
 //!
-//! Owns: parsing the URL, opening a connection to it. Does not own: what is sent over the connection.
+//! Owns: parsing the URL and connecting to Redis. Does not own: the commands that are sent over the connection.
 
 use std::fmt;
 use std::time::Duration;
 
 use redis::{Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult};
 
-/// A Redis server's address and login. Shown as `host:port` or a socket's path, never with the login.
+/// The address and login of a Redis server. Rendered as `host:port` or the path of a socket, never with the login.
 #[derive(Clone)]
 pub(crate) struct RedisAddress(ConnectionInfo);
 
 impl RedisAddress {
-    /// Parses `sink.redis.url`. The error says what is wrong with it without repeating it.
+    /// Parses `sink.redis.url`. The error describes the problem but does not repeat the URL.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let info = url.into_connection_info().map_err(|error| {
             format!(
@@ -21,7 +21,8 @@ impl RedisAddress {
             )
         })?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-            // A process with several compiled providers has no default one. An error means that one is installed already.
+            // A process with several compiled crypto providers has no default one. An error means that a provider is
+            // already installed.
             let _already_installed = rustls::crypto::ring::default_provider().install_default();
         }
         let tcp = info.tcp_settings().clone().set_nodelay(true);
@@ -29,7 +30,7 @@ impl RedisAddress {
         Ok(Self(info.set_tcp_settings(tcp).set_redis_settings(login)))
     }
 
-    /// Connects and logs in within `connect_timeout`. Afterwards no read or write takes longer than `response_timeout`.
+    /// Connects and logs in within `connect_timeout`. The timeout of every later read and write is `response_timeout`.
     pub(crate) fn connect(&self, connect_timeout: Duration, response_timeout: Duration) -> RedisResult<Connection> {
         let client = redis::Client::open(self.0.clone())?;
         let connection = client.get_connection_with_timeout(connect_timeout)?;

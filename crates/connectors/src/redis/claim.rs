@@ -1,4 +1,4 @@
-//! A worker's side of claims: the fences of a pipeline, as the engine sees them.
+//! The fences of a pipeline, as the engine sees them.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use windrow_engine::{ClaimOutcome, Halt, PartitionClaim, RowFence, StopSignal};
 
 use super::delivery::queue::WriteQueue;
 
-/// The fences of a pipeline in Redis, shared by all workers of this process. A claim is answered after every batch that
-/// was handed over before it.
+/// Claims partitions in Redis for all workers of this process. Redis applies a claim after every batch that was handed
+/// over before the claim.
 #[derive(Clone)]
 pub struct RedisFence {
     queue: Arc<WriteQueue>,
@@ -22,6 +22,6 @@ impl RedisFence {
 
 impl RowFence for RedisFence {
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
-        self.queue.claim_partition(claim.clone(), &self.stop)
+        self.queue.queue_claim_and_wait(claim.clone(), &self.stop)
     }
 }

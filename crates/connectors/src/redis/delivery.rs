@@ -1,8 +1,8 @@
-//! From queued batches to transactions in Redis: the writer thread and what it works with.
+//! The path from queued batches to transactions in Redis.
 //!
-//! The way of a row: a worker's sink pushes its batch into the [`queue`]; the [`thread`](mod@thread) takes as many as fit
-//! into one transaction; [`transaction`] decides with the fences which rows are written; [`connection`] sends the
-//! commands of a [`command_list`] and matches the replies to them.
+//! A worker's sink pushes a batch into the [`queue`]. The [`thread`](mod@thread) takes as many batches as fit into one
+//! transaction. [`transaction`] decides, by the fences, which rows are written. [`connection`] sends the commands of a
+//! [`command_list`] and matches the replies to them.
 
 pub(crate) mod command_list;
 pub(crate) mod connection;

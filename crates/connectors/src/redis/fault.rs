@@ -1,6 +1,6 @@
-//! What an error of Redis means.
+//! Classification of errors of Redis.
 //!
-//! Owns: which errors are transient, which need an operator, which concern one row only. Does not own: waiting and
+//! Owns: whether an error is transient, needs an operator, or concerns only one row. Does not own: waiting and
 //! retrying.
 
 use std::error::Error;
@@ -13,23 +13,23 @@ use windrow_engine::{FaultClass, Halt};
 
 use super::address::RedisAddress;
 
-/// Why a batch was not written. Its rows are kept in any case.
+/// A fault that concerns all rows of a batch, a claim or the start. The rows of the batch are kept.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}", self.reason())]
 pub(crate) enum RedisFault {
-    /// Redis does not answer, or does not take writes for now. The writer retries.
+    /// Redis does not answer, or accepts no writes at the moment. The writer retries.
     Unreachable(String),
-    /// Redis refuses the login or a command. The start halts. A running writer retries, because a password that is being
-    /// changed is no reason to lose the state of a running job.
+    /// Redis refuses the login or a command. At the start, the writer halts. A running writer retries, so that a change
+    /// of the password does not end a running job.
     AccessDenied(String),
-    /// This Redis lacks what Windrow needs, or an operator must look at what it holds. The writer halts.
+    /// Redis lacks a required feature, or an operator must check the stored values. The writer halts.
     Unusable(String),
     /// A bug in Windrow. The writer halts.
     Bug(String),
 }
 
 impl RedisFault {
-    /// Returns what can end the fault.
+    /// Returns the class of the fault, which says what can end the fault.
     pub(crate) fn class(&self) -> FaultClass {
         match self {
             Self::Unreachable(_) => FaultClass::Transient,
@@ -38,7 +38,7 @@ impl RedisFault {
         }
     }
 
-    /// Whether a running writer retries after it.
+    /// Returns whether a running writer retries after the fault.
     pub(crate) fn is_retried_while_running(&self) -> bool {
         self.class().may_retry() || matches!(self, Self::AccessDenied(_))
     }
@@ -52,9 +52,9 @@ impl RedisFault {
     }
 }
 
-/// Returns the halt for a fault that ends the writer or its start.
+/// Returns the halt for `fault`, which ends the writer or its start.
 pub(crate) fn halt_for_fault(address: &RedisAddress, fault: &RedisFault) -> Halt {
-    let (service, source) = (redis_at(address), share_error(fault.clone()));
+    let (service, source) = (redis_service_address(address), share_error(fault.clone()));
     match fault {
         RedisFault::Bug(_) => OutputFault::WriterBug { source }.into(),
         RedisFault::AccessDenied(_) => ServiceRefusal::RowStoreAccess { service, source }.into(),
@@ -64,19 +64,19 @@ pub(crate) fn halt_for_fault(address: &RedisAddress, fault: &RedisFault) -> Halt
     }
 }
 
-/// Returns the Redis at `address`, as halts name it.
-pub(crate) fn redis_at(address: &RedisAddress) -> ServiceAddress {
-    ServiceAddress { name: "Redis", address: address.to_string() }
+/// Returns the name and the address of Redis for the messages of halts.
+pub(crate) fn redis_service_address(address: &RedisAddress) -> ServiceAddress {
+    ServiceAddress { product_name: "Redis", address: address.to_string() }
 }
 
 /// Classifies an error of the connection or of the login.
-pub(crate) fn classify_error(error: &RedisError) -> RedisFault {
-    // The crate hands out the pointer it keeps the cause in.
+pub(crate) fn classify_connection_error(error: &RedisError) -> RedisFault {
+    // The `redis` crate returns the `Arc` that holds the cause, not the cause itself.
     let cause = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     let io_kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match (error.kind(), io_kind) {
         (ErrorKind::AuthenticationFailed, _) => RedisFault::AccessDenied("user or password refused".to_owned()),
-        // What rustls says about certificates, and about servers that do not speak TLS.
+        // rustls reports invalid certificates, and servers without TLS, as invalid data.
         (ErrorKind::Io, Some(io::ErrorKind::InvalidData)) => RedisFault::AccessDenied(format!("TLS failed: {error}")),
         _ if error.is_timeout() => RedisFault::Unreachable("no answer in time".to_owned()),
         (ErrorKind::Server(_), _) => {
@@ -87,14 +87,14 @@ pub(crate) fn classify_error(error: &RedisError) -> RedisFault {
     }
 }
 
-/// Classifies an error reply to anything but a row's question or command.
-pub(crate) fn classify_reply(error: &ServerError) -> RedisFault {
+/// Classifies an error reply that does not belong to a row.
+pub(crate) fn classify_error_reply(error: &ServerError) -> RedisFault {
     classify_server_error(error.code(), error.details().unwrap_or_default(), &format_server_error(error))
 }
 
-/// Classifies an error reply to a row's question or to one of its commands inside `EXEC`. Returns the reason to refuse
-/// that row, or a fault that concerns all rows.
-pub(crate) fn classify_row_reply(error: &ServerError) -> Result<String, RedisFault> {
+/// Classifies an error reply to the question about a row or to a command of a row inside `EXEC`. Returns the reason to
+/// refuse the row. Returns a fault if the error concerns all rows.
+pub(crate) fn classify_row_error_reply(error: &ServerError) -> Result<String, RedisFault> {
     const SERVER_WIDE_CODES: [&str; 13] = [
         "ASK",
         "BUSY",
@@ -115,14 +115,14 @@ pub(crate) fn classify_row_reply(error: &ServerError) -> Result<String, RedisFau
         || code == "TRYAGAIN"
         || is_unknown_command(error.details().unwrap_or_default())
     {
-        Err(classify_reply(error))
+        Err(classify_error_reply(error))
     } else {
         Ok(format_server_error(error))
     }
 }
 
 fn classify_server_error(code: &str, detail: &str, text: &str) -> RedisFault {
-    // EXEC itself was not allowed; the details hold the error.
+    // Redis refused `EXEC` itself; the details hold the original error.
     if let Some(inner) = detail.strip_prefix("Transaction discarded because of: ") {
         let (code, detail) = inner.split_once(' ').unwrap_or((inner, ""));
         return classify_server_error(code, detail, inner);
@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn only_what_is_wrong_with_a_row_refuses_it() {
-        let refused = classify_row_reply(&reply("WRONGTYPE Operation against a key holding the wrong kind of value"));
+        let refused =
+            classify_row_error_reply(&reply("WRONGTYPE Operation against a key holding the wrong kind of value"));
         assert_eq!(refused.as_deref(), Ok("WRONGTYPE Operation against a key holding the wrong kind of value"));
         for line in [
             "LOADING Redis is loading the dataset in memory",
@@ -177,19 +178,19 @@ mod tests {
             "MISCONF Redis is configured to save RDB snapshots",
             "NOREPLICAS Not enough good replicas to write.",
         ] {
-            assert_eq!(classify_row_reply(&reply(line)), Err(RedisFault::Unreachable(line.to_owned())));
+            assert_eq!(classify_row_error_reply(&reply(line)), Err(RedisFault::Unreachable(line.to_owned())));
         }
         for line in ["NOAUTH Authentication required.", "NOPERM User x has no permissions to run the 'hset' command"] {
-            assert_eq!(classify_row_reply(&reply(line)), Err(RedisFault::AccessDenied(line.to_owned())));
+            assert_eq!(classify_row_error_reply(&reply(line)), Err(RedisFault::AccessDenied(line.to_owned())));
         }
         for line in ["MOVED 866 127.0.0.1:7001", "CROSSSLOT Keys don't hash", "ERR unknown command 'PEXPIRE'"] {
-            assert!(matches!(classify_row_reply(&reply(line)), Err(RedisFault::Unusable(_))), "{line}");
+            assert!(matches!(classify_row_error_reply(&reply(line)), Err(RedisFault::Unusable(_))), "{line}");
         }
     }
 
     #[test]
     fn a_broken_connection_passes_and_a_bad_certificate_does_not() {
-        let fault = |kind, text: &str| classify_error(&RedisError::from(io::Error::new(kind, text)));
+        let fault = |kind, text: &str| classify_connection_error(&RedisError::from(io::Error::new(kind, text)));
         let certificate = fault(io::ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer");
         assert_eq!(
             certificate,
@@ -202,10 +203,10 @@ mod tests {
     #[test]
     fn an_aborted_transaction_passes() {
         let line = "EXECABORT Transaction discarded because of previous errors.";
-        assert_eq!(classify_reply(&reply(line)), RedisFault::Unreachable(line.to_owned()));
+        assert_eq!(classify_error_reply(&reply(line)), RedisFault::Unreachable(line.to_owned()));
         let line = "EXECABORT Transaction discarded because of: NOPERM this user has no permissions";
         assert_eq!(
-            classify_reply(&reply(line)),
+            classify_error_reply(&reply(line)),
             RedisFault::AccessDenied("NOPERM this user has no permissions".to_owned())
         );
     }

@@ -1,99 +1,99 @@
 //! Reads back the rows that Redis holds for an entity now.
 //!
-//! Owns: finding and reading an entity's rows. Does not own: rendering them (the binary).
-//! A view whose key names no window has one row per entity, which is read directly. For the other views all keys of the
-//! database are scanned. That is fine for a single request; a caller with many requests limits their rate.
+//! Owns: finding and reading the rows of an entity. Does not own: rendering the rows (the binary).
+//! A view whose keys name no window has one row per entity, which is read directly. For other views the reader scans
+//! all keys of the database. This is fast enough for a single request; a caller with many requests limits their rate.
 
 use redis::{Connection, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 use windrow_core::{EventSchema, EventTime, FeatureView, ViewId, Window};
-use windrow_spec::{KeyWindow, RedisViewSpec};
+use windrow_spec::{RedisKeyWindow, RedisViewSpec};
 
 use super::address::RedisAddress;
-use super::fault::classify_error;
+use super::fault::classify_connection_error;
 use super::fence::key::is_fence_key;
 use super::settings::RedisWriterSettings;
 
-/// Keys that one step of a scan examines.
-pub const SCAN_STEP_KEYS: usize = 1_000;
-/// Rows read in one transaction. Redis serves no other client meanwhile.
-const ROWS_PER_TRANSACTION: usize = 50;
+/// The number of keys that one step of a scan examines.
+pub const KEYS_PER_SCAN_STEP: usize = 1_000;
+/// The maximal number of rows in one transaction. Redis serves no other client during a transaction.
+const ROWS_PER_READ_TRANSACTION_MAX: usize = 50;
 
-/// A row as Redis holds it.
+/// A row that was read back from Redis.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredRow {
     /// The feature view.
     pub view: ViewId,
-    /// The row's key.
+    /// The key of the row in Redis.
     pub redis_key: Vec<u8>,
-    /// What the key says about the window.
-    pub window: KeyWindow,
-    /// The row.
+    /// The window, as far as the key names one.
+    pub window: RedisKeyWindow,
+    /// The value at the key: the fields of the row, or a value of another type.
     pub contents: StoredRowContents,
-    /// Milliseconds until Redis forgets the row; `None`: never.
-    pub ttl_left_ms: Option<i64>,
-    /// Milliseconds since it was written: the view's TTL less what is left of it. `None` where it never expires, or
-    /// expires later than the view says.
+    /// Milliseconds until the row expires; `None` if it never expires.
+    pub remaining_ttl_ms: Option<i64>,
+    /// Milliseconds since the row was written: the TTL of the view minus the remaining TTL. `None` if the row never
+    /// expires, or expires later than the TTL of the view permits.
     pub age_ms: Option<i64>,
 }
 
-/// What is stored at a row's key.
+/// The value at the key of a row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoredRowContents {
-    /// Field and value: first those the view writes, in its order, then others in the order of their names.
+    /// The fields with their values: first the fields of the view in the view's order, then other fields by name.
     Fields(Vec<(Vec<u8>, Vec<u8>)>),
-    /// Not a hash but, in Redis' words, this.
+    /// The key holds another type than a hash: the type name that Redis returns.
     OtherType(String),
 }
 
-/// Why the rows could not be read.
+/// The reason why rows could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReadFeaturesError {
-    /// Redis cannot be used; the message names the setting to look at.
+    /// The URL is invalid. The message names the setting.
     #[error("{0}")]
-    Address(String),
-    /// Redis failed or refused.
+    InvalidAddress(String),
+    /// Redis is unreachable or refused a command.
     #[error("Redis at {address} (sink.redis.url): {reason}")]
-    Redis {
-        /// `host:port`.
+    RedisFailed {
+        /// The address as `host:port`.
         address: String,
-        /// What happened.
+        /// The reason, without credentials.
         reason: String,
     },
 }
 
-/// The key of a row in Redis; ordered by view, then oldest window first.
+/// The key of a row in Redis. Keys are ordered by view, then by window from old to new.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct RowKey {
     /// The feature view.
     pub view: ViewId,
-    /// What the key says about the window.
-    pub window: KeyWindow,
-    /// The key.
+    /// The window, as far as the key names one.
+    pub window: RedisKeyWindow,
+    /// The key in Redis.
     pub redis_key: Vec<u8>,
 }
 
 impl RowKey {
-    /// Parses `redis_key`, if it is the key of a row of `view` for the entity `key`.
+    /// Parses `redis_key`. Returns `None` if it is not the key of a row of `view` for the entity `key`.
     #[must_use]
     pub fn parse(views: &[RedisViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
-        let window = views.get(view.0)?.key.parse_key(key, redis_key)?;
-        // Such a row is never written.
+        let window = views.get(view.0)?.key_template.parse_redis_key(key, redis_key)?;
+        // Rows with a key reserved for fences are never written.
         (!is_fence_key(redis_key)).then(|| Self { view, window, redis_key: redis_key.to_vec() })
     }
 }
 
-/// Reads the rows of `pipeline` that the Redis at `url` holds for the entity `key`: by view in the pipeline's order, oldest
-/// window first.
+/// Reads the rows of `pipeline` that the Redis at `url` holds for the entity `key`. The rows are ordered by view, then
+/// from the oldest window to the newest.
 ///
 /// # Errors
-/// When Redis is unreachable or refuses. Nothing is retried.
+/// When Redis is unreachable or refuses a command. Nothing is retried.
 pub fn read_features(
     url: &str,
     pipeline: &windrow_spec::Pipeline,
-    key: &str,
+    entity_key: &str,
 ) -> Result<Vec<StoredRow>, ReadFeaturesError> {
-    let mut reader = FeatureReader::open(url, pipeline, key)?;
-    let mut keys = reader.fixed_row_keys();
+    let mut reader = FeatureReader::open(url, pipeline, entity_key)?;
+    let mut keys = reader.windowless_row_keys();
     reader.scan_windowed_row_keys(|found| {
         keys.extend(found);
         true
@@ -103,7 +103,7 @@ pub fn read_features(
     reader.read_rows(&keys)
 }
 
-/// Finds and reads the rows of one entity, over a connection of its own.
+/// Finds and reads the rows of one entity over a separate connection.
 pub struct FeatureReader<'a> {
     connection: Connection,
     address: RedisAddress,
@@ -112,53 +112,54 @@ pub struct FeatureReader<'a> {
 }
 
 impl<'a> FeatureReader<'a> {
-    /// Connects to the Redis at `url`, to read the rows of the entity `key`.
+    /// Connects to the Redis at `url` to read the rows of the entity `key`.
     ///
     /// # Errors
-    /// When Redis is unreachable or refuses.
+    /// When the URL is invalid, or Redis is unreachable or refuses the login.
     pub fn open(url: &str, pipeline: &'a windrow_spec::Pipeline, key: &'a str) -> Result<Self, ReadFeaturesError> {
-        let address = RedisAddress::parse(url).map_err(ReadFeaturesError::Address)?;
+        let address = RedisAddress::parse(url).map_err(ReadFeaturesError::InvalidAddress)?;
         let settings = RedisWriterSettings::default();
         match address.connect(settings.connect_timeout, settings.response_timeout) {
             Ok(connection) => Ok(Self { connection, address, pipeline, key }),
-            Err(error) => Err(read_error(&address, &error)),
+            Err(error) => Err(to_read_features_error(&address, &error)),
         }
     }
 
-    /// Returns the row keys of the views that have one row per entity.
+    /// Returns the row keys of the views whose keys name no window. Such a view has one row per entity.
     #[must_use]
-    pub fn fixed_row_keys(&self) -> Vec<RowKey> {
+    pub fn windowless_row_keys(&self) -> Vec<RowKey> {
         let epoch = EventTime::from_ms(0);
         let no_window = Window { start: epoch, end: epoch };
-        let views = &self.pipeline.sink.redis().views;
-        let fixed = views.iter().enumerate().filter(|(_, view)| !view.key.names_window());
+        let views = &self.pipeline.sink.redis().view_specs;
+        let fixed = views.iter().enumerate().filter(|(_, view)| !view.key_template.names_window());
         fixed
             .filter_map(|(index, view)| {
                 let mut redis_key = Vec::new();
-                view.key.append_key(&mut redis_key, self.key, no_window);
+                view.key_template.append_redis_key(&mut redis_key, self.key, no_window);
                 RowKey::parse(views, ViewId(index), self.key, &redis_key)
             })
             .collect()
     }
 
-    /// Scans all keys of the database for row keys of the other views. Each step examines about [`SCAN_STEP_KEYS`] keys and
-    /// hands the row keys among them, often none, to `found`, which returns whether to continue. A key may come twice.
+    /// Scans all keys of the database for row keys of views whose keys name a window. Each step examines about
+    /// [`KEYS_PER_SCAN_STEP`] keys and passes the row keys among them, often none, to `found`. The scan ends when `found`
+    /// returns false. A key may be found twice.
     ///
     /// # Errors
-    /// When Redis fails or refuses.
+    /// When Redis is unreachable or refuses a command.
     pub fn scan_windowed_row_keys(
         &mut self,
         mut found: impl FnMut(Vec<RowKey>) -> bool,
     ) -> Result<(), ReadFeaturesError> {
-        let views = &self.pipeline.sink.redis().views;
-        for (index, view) in views.iter().enumerate().filter(|(_, view)| view.key.names_window()) {
-            let pattern = view.key.scan_pattern(self.key);
+        let views = &self.pipeline.sink.redis().view_specs;
+        for (index, view) in views.iter().enumerate().filter(|(_, view)| view.key_template.names_window()) {
+            let pattern = view.key_template.redis_scan_pattern(self.key);
             let mut cursor = 0_u64;
             loop {
                 let mut step = redis::cmd("SCAN");
-                step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP_KEYS);
+                step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(KEYS_PER_SCAN_STEP);
                 let (next, keys): (u64, Vec<Vec<u8>>) =
-                    step.query(&mut self.connection).map_err(|error| read_error(&self.address, &error))?;
+                    step.query(&mut self.connection).map_err(|error| to_read_features_error(&self.address, &error))?;
                 let parse = |redis_key: &Vec<u8>| RowKey::parse(views, ViewId(index), self.key, redis_key);
                 if !found(keys.iter().filter_map(parse).collect()) {
                     return Ok(());
@@ -172,14 +173,15 @@ impl<'a> FeatureReader<'a> {
         Ok(())
     }
 
-    /// Reads the rows of `keys`, in their order, and leaves out keys without a row.
+    /// Reads the rows at `keys`, in the order of `keys`. Keys without a row are left out.
     ///
     /// # Errors
-    /// When Redis fails or refuses.
+    /// When Redis is unreachable or refuses a command.
     pub fn read_rows(&mut self, keys: &[RowKey]) -> Result<Vec<StoredRow>, ReadFeaturesError> {
         let mut rows = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(ROWS_PER_TRANSACTION) {
-            let read = self.read_rows_atomically(keys).map_err(|error| read_error(&self.address, &error))?;
+        for keys in keys.chunks(ROWS_PER_READ_TRANSACTION_MAX) {
+            let read =
+                self.read_rows_atomically(keys).map_err(|error| to_read_features_error(&self.address, &error))?;
             rows.extend(read);
         }
         Ok(rows)
@@ -189,28 +191,28 @@ impl<'a> FeatureReader<'a> {
         let mut pipeline = Pipeline::new();
         pipeline.atomic().ignore_errors();
         for key in keys {
-            RowReplies::push_commands(&mut pipeline, key);
+            RowReplies::push_row_commands(&mut pipeline, key);
         }
         let replies: Vec<Value> = pipeline.query(&mut self.connection)?;
         let mut replies = replies.into_iter();
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
-            let Some(row_replies) = RowReplies::take(&mut replies) else { break };
+            let Some(row_replies) = RowReplies::take_next_row(&mut replies) else { break };
             rows.extend(self.decode_row(key, row_replies)?);
         }
         Ok(rows)
     }
 
-    /// Decodes the row at `key`; `None` if there is none.
+    /// Decodes the row at `key`; returns `None` if the key does not exist.
     fn decode_row(&self, key: &RowKey, replies: RowReplies) -> RedisResult<Option<StoredRow>> {
         let RowKey { view: id, window, redis_key } = key.clone();
         let Some((view, redis_view)) = self.pipeline.redis_views().nth(id.0) else { return Ok(None) };
-        let kind = String::from_redis_value(replies.kind.extract_error()?)?;
-        let ttl = i64::from_redis_value(replies.ttl.extract_error()?)?;
+        let kind = String::from_redis_value(replies.type_reply.extract_error()?)?;
+        let ttl = i64::from_redis_value(replies.ttl_reply.extract_error()?)?;
         let contents = match kind.as_str() {
             "none" => return Ok(None),
-            "hash" => StoredRowContents::Fields(sort_fields(
-                Vec::from_redis_value(replies.fields.extract_error()?)?,
+            "hash" => StoredRowContents::Fields(sort_fields_in_view_order(
+                Vec::from_redis_value(replies.fields_reply.extract_error()?)?,
                 view,
                 &self.pipeline.event.schema,
             )),
@@ -218,40 +220,43 @@ impl<'a> FeatureReader<'a> {
         };
         let ttl_left_ms = (ttl >= 0).then_some(ttl);
         let age_ms = ttl_left_ms.map(|left| redis_view.ttl_ms - left).filter(|age| *age >= 0);
-        Ok(Some(StoredRow { view: id, redis_key, window, contents, ttl_left_ms, age_ms }))
+        Ok(Some(StoredRow { view: id, redis_key, window, contents, remaining_ttl_ms: ttl_left_ms, age_ms }))
     }
 }
 
-/// The replies to the commands that read one row.
+/// The replies to the three commands that read one row.
 struct RowReplies {
-    kind: Value,
-    ttl: Value,
-    fields: Value,
+    type_reply: Value,
+    ttl_reply: Value,
+    fields_reply: Value,
 }
 
 impl RowReplies {
-    fn push_commands(pipeline: &mut Pipeline, RowKey { redis_key, .. }: &RowKey) {
+    fn push_row_commands(pipeline: &mut Pipeline, RowKey { redis_key, .. }: &RowKey) {
         pipeline.cmd("TYPE").arg(redis_key).cmd("PTTL").arg(redis_key).cmd("HGETALL").arg(redis_key);
     }
 
-    /// Takes the replies to what one call of [`Self::push_commands`] has pushed.
-    fn take(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
-        Some(Self { kind: replies.next()?, ttl: replies.next()?, fields: replies.next()? })
+    /// Takes the replies to the commands of one row, which [`Self::push_row_commands`] has pushed.
+    fn take_next_row(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
+        Some(Self { type_reply: replies.next()?, ttl_reply: replies.next()?, fields_reply: replies.next()? })
     }
 }
 
-fn read_error(address: &RedisAddress, error: &RedisError) -> ReadFeaturesError {
-    ReadFeaturesError::Redis { address: address.to_string(), reason: classify_error(error).reason().to_owned() }
+fn to_read_features_error(address: &RedisAddress, error: &RedisError) -> ReadFeaturesError {
+    ReadFeaturesError::RedisFailed {
+        address: address.to_string(),
+        reason: classify_connection_error(error).reason().to_owned(),
+    }
 }
 
-fn sort_fields(
+fn sort_fields_in_view_order(
     mut fields: Vec<(Vec<u8>, Vec<u8>)>,
     view: &FeatureView,
     schema: &EventSchema,
 ) -> Vec<(Vec<u8>, Vec<u8>)> {
     let names = || {
         let features = view.features.iter().map(|feature| feature.name.as_bytes());
-        std::iter::once(schema.key_name().as_bytes()).chain(features)
+        std::iter::once(schema.entity_key_name().as_bytes()).chain(features)
     };
     fields.sort_unstable_by(|(a, _), (b, _)| {
         let place = |field: &[u8]| names().position(|name| name == field).unwrap_or(usize::MAX);

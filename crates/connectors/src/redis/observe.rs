@@ -1,7 +1,7 @@
-//! What pages and metrics show of the writer, collected by the writer thread and read from elsewhere.
+//! Data about the writer for pages and metrics. The writer thread collects the data, and other threads read it.
 //!
-//! Owns: counters, the outage that is not over, how fresh rows were on arrival, the newest written rows. Does not own:
-//! what Redis holds now ([`super::features`]).
+//! Owns: counters, the ongoing outage, the freshness of written rows, the newest written rows. Does not own: the rows
+//! that Redis holds now ([`super::feature_prefixes`]).
 
 pub(crate) mod freshness;
 pub(crate) mod outage_log;

@@ -1,4 +1,4 @@
-//! From a row to a batch of encoded commands: what a worker does before it hands rows over.
+//! Encoding of rows: a worker turns rows into batches of commands before it hands them over.
 
 pub(crate) mod batch;
 pub(crate) mod encode;

@@ -1,7 +1,8 @@
-//! A worker's side of the rows: encodes them, gathers them in batches, and hands these over.
+//! The sink of a worker: encodes rows, collects them in a batch, and hands full batches over to the queue.
 //!
 //! Owns: a worker's unfinished batch and its tickets. Does not own: memory, order and delivery (the queue).
-//! Invariant: a worker's batches are acknowledged in their order, so the number of acknowledged batches is its ticket.
+//! Invariant: the batches of a worker are acknowledged in order. A ticket is therefore a number of acknowledged
+//! batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +17,18 @@ use super::rows::batch::{EncodedBatch, RowBatch};
 use super::rows::encode::RowEncoder;
 use super::rows::feedback::WorkerFeedback;
 
-/// Writes one worker's rows to Redis. A partition may move from one worker to another once the first has flushed: the
-/// order between their rows is then kept. Rows that are not flushed are lost when the sink is dropped.
+/// Writes the rows of one worker to Redis. After a flush, a partition may move to another worker, and the order of its
+/// rows is kept. Dropping the sink loses the rows that are not flushed.
 pub struct RedisSink {
     queue: Arc<WriteQueue>,
     stop: StopSignal,
     stop_timeout: Duration,
     encoder: RowEncoder,
-    batch: RowBatch,
+    unfinished_batch: RowBatch,
     feedback: Arc<WorkerFeedback>,
-    sealed_batches: u64,
+    handed_over_batch_count: u64,
     has_dropped_rows: bool,
-    /// Nanoseconds spent waiting for room.
+    /// The nanoseconds that this worker has waited for room in the queue.
     blocked_ns: Arc<Counter>,
 }
 
@@ -38,32 +39,32 @@ impl RedisSink {
             stop,
             stop_timeout,
             encoder,
-            batch: RowBatch::default(),
+            unfinished_batch: RowBatch::default(),
             feedback: Arc::default(),
-            sealed_batches: 0,
+            handed_over_batch_count: 0,
             has_dropped_rows: false,
             blocked_ns: Arc::default(),
         }
     }
 
-    /// Whether rows were dropped because a stop was requested and Redis did not take them. No later ticket is ever
-    /// acknowledged.
+    /// Returns whether rows were dropped because the queue had no room for them after a stop request, or the writer has
+    /// ended. Redis never acknowledges a later ticket.
     #[must_use]
     pub fn has_dropped_rows(&self) -> bool {
         self.has_dropped_rows
     }
 
-    /// Hands the batch over, unless it is empty.
-    fn seal_batch(&mut self) {
-        if self.batch.is_empty() {
+    /// Hands the batch over to the queue, unless the batch is empty.
+    fn hand_over_batch(&mut self) {
+        if self.unfinished_batch.is_empty() {
             return;
         }
-        self.sealed_batches += 1;
-        let next = self.batch.new_with_same_capacity();
-        let batch = std::mem::replace(&mut self.batch, next);
+        self.handed_over_batch_count += 1;
+        let next = self.unfinished_batch.new_with_same_capacity();
+        let batch = std::mem::replace(&mut self.unfinished_batch, next);
         if !self.has_dropped_rows {
             let encoded = EncodedBatch { batch, feedback: Arc::clone(&self.feedback) };
-            let pushed = self.queue.push(encoded, &self.stop, self.stop_timeout, &self.blocked_ns);
+            let pushed = self.queue.push_when_room(encoded, &self.stop, self.stop_timeout, &self.blocked_ns);
             self.has_dropped_rows = pushed.is_err();
         }
     }
@@ -71,37 +72,37 @@ impl RedisSink {
 
 impl Sink for RedisSink {
     fn write_row(&mut self, fence_token: FenceToken, row: Row<'_>) {
-        self.encoder.encode_row(fence_token, &row, &mut self.batch);
-        if self.batch.is_full() {
-            self.seal_batch();
+        self.encoder.encode_row(fence_token, &row, &mut self.unfinished_batch);
+        if self.unfinished_batch.is_full() {
+            self.hand_over_batch();
         }
     }
 
-    fn set_trigger(&mut self, trigger: Option<TriggerRecord>) {
-        self.batch.set_trigger(trigger);
+    fn set_trigger_record(&mut self, trigger: Option<TriggerRecord>) {
+        self.unfinished_batch.set_next_trigger(trigger);
     }
 
     fn blocked_ns_counter(&self) -> Arc<Counter> {
         Arc::clone(&self.blocked_ns)
     }
 
-    fn verify_written_rows(&mut self, fence_token: FenceToken) {
-        self.batch.add_fence_check(fence_token);
+    fn verify_acknowledged_rows(&mut self, fence_token: FenceToken) {
+        self.unfinished_batch.add_fence_check(fence_token);
     }
 
     fn flush(&mut self) -> Result<FlushTicket, Halt> {
-        self.seal_batch();
+        self.hand_over_batch();
         match self.queue.halt_reason() {
             Some(halt) => Err(halt),
-            None => Ok(FlushTicket(self.sealed_batches)),
+            None => Ok(FlushTicket(self.handed_over_batch_count)),
         }
     }
 
-    fn acknowledged_ticket(&self) -> FlushTicket {
-        FlushTicket(self.feedback.acknowledged_batches())
+    fn newest_acknowledged_ticket(&self) -> FlushTicket {
+        FlushTicket(self.feedback.acknowledged_batch_count())
     }
 
-    /// Never more than the rows handed over between two calls: a worker asks once a second.
+    /// Holds only the rows refused between two calls, because a worker calls this once a second.
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         self.feedback.take_refused_rows()
     }
@@ -111,8 +112,8 @@ impl Sink for RedisSink {
     }
 
     fn wait_for_ticket(&mut self, ticket: FlushTicket, timeout: Duration) -> Result<bool, Halt> {
-        // Dropped rows never arrive, so there is nothing to wait for.
+        // Dropped rows never arrive, so waiting for them is useless.
         let timeout = if self.has_dropped_rows { Duration::ZERO } else { timeout };
-        self.queue.wait_for_acknowledgement(&self.feedback, ticket.0, timeout)
+        self.queue.wait_for_acknowledged_batches(&self.feedback, ticket.0, timeout)
     }
 }

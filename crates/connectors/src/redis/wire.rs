@@ -1,29 +1,29 @@
-//! Redis' wire format for commands: an array of length-prefixed strings.
+//! The wire format of Redis commands: an array of length-prefixed strings.
 //!
-//! Owns: encoding and decoding commands, and counting them. Does not own: which commands are sent, and replies.
-//! Invariant: [`CommandBuffer`] counts each command as it is encoded, so bytes and count always agree.
+//! Owns: encoding, decoding and counting commands. Does not own: the commands that are sent, and the replies.
+//! Invariant: [`CommandBuffer`] counts each command when it encodes the command, so bytes and count always agree.
 
 use std::ops::Range;
 
-/// Encoded commands, back to back, and how many they are.
+/// A buffer of encoded commands with their number.
 #[derive(Default, Debug)]
 pub(crate) struct CommandBuffer {
     bytes: Vec<u8>,
     command_count: usize,
 }
 
-/// Some neighbouring commands of a [`CommandBuffer`].
+/// The place of consecutive commands in a [`CommandBuffer`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct CommandSpan {
-    pub(crate) bytes: Range<usize>,
+    pub(crate) byte_range: Range<usize>,
     pub(crate) command_count: usize,
 }
 
-/// The end of a [`CommandBuffer`] at some moment.
+/// The end of a [`CommandBuffer`] at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BufferPosition {
-    byte: usize,
-    command: usize,
+    byte_offset: usize,
+    command_index: usize,
 }
 
 impl CommandBuffer {
@@ -31,7 +31,7 @@ impl CommandBuffer {
         Self { bytes: Vec::with_capacity(bytes), command_count: 0 }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub(crate) fn encoded_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -39,36 +39,40 @@ impl CommandBuffer {
         self.command_count
     }
 
-    /// Returns the bytes allocated, used or not.
-    pub(crate) fn capacity(&self) -> usize {
+    /// Returns the number of allocated bytes, used or not.
+    pub(crate) fn allocated_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// Removes all commands and keeps the memory.
+    /// Removes all commands and keeps the allocated memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.command_count = 0;
     }
 
-    /// Returns where the next command will start.
+    /// Returns the position at which the next command will start.
     pub(crate) fn position(&self) -> BufferPosition {
-        BufferPosition { byte: self.bytes.len(), command: self.command_count }
+        BufferPosition { byte_offset: self.bytes.len(), command_index: self.command_count }
     }
 
     /// Returns the commands appended since `start`.
     pub(crate) fn span_since(&self, start: BufferPosition) -> CommandSpan {
-        CommandSpan { bytes: start.byte..self.bytes.len(), command_count: self.command_count - start.command }
+        CommandSpan {
+            byte_range: start.byte_offset..self.bytes.len(),
+            command_count: self.command_count - start.command_index,
+        }
     }
 
-    /// Starts a command with `argument_count` arguments after its name; the caller appends exactly that many.
+    /// Starts a command with `argument_count` arguments after its name. The caller must append exactly that many
+    /// arguments.
     pub(crate) fn start_command(&mut self, name: &[u8], argument_count: usize) {
         self.bytes.push(b'*');
-        append_length(&mut self.bytes, 1 + argument_count);
+        append_length_line(&mut self.bytes, 1 + argument_count);
         append_bulk_string(&mut self.bytes, name);
         self.command_count += 1;
     }
 
-    /// Appends one argument and returns where it lies in the bytes, without its length.
+    /// Appends one argument. Returns the range of the argument's bytes in the buffer, without the length prefix.
     pub(crate) fn append_argument(&mut self, argument: &[u8]) -> Range<usize> {
         append_bulk_string(&mut self.bytes, argument);
         let end = self.bytes.len() - 2;
@@ -80,7 +84,7 @@ impl CommandBuffer {
         self.bytes.extend_from_slice(arguments);
     }
 
-    /// Appends a whole command: its name, then its arguments.
+    /// Appends a complete command. The first of `words` is the name, the others are the arguments.
     pub(crate) fn append_command(&mut self, words: &[&[u8]]) {
         if let Some((name, arguments)) = words.split_first() {
             self.start_command(name, arguments.len());
@@ -90,22 +94,22 @@ impl CommandBuffer {
         }
     }
 
-    /// Appends the commands in `span` of `source`.
+    /// Appends a copy of the commands in `span` of `source`.
     pub(crate) fn append_span(&mut self, source: &Self, span: &CommandSpan) {
-        self.bytes.extend_from_slice(&source.bytes[span.bytes.clone()]);
+        self.bytes.extend_from_slice(&source.bytes[span.byte_range.clone()]);
         self.command_count += span.command_count;
     }
 }
 
-/// Appends one length-prefixed string, as arguments are encoded.
+/// Appends `text` with its length prefix, as Redis expects arguments.
 pub(crate) fn append_bulk_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'$');
-    append_length(out, text.len());
+    append_length_line(out, text.len());
     out.extend_from_slice(text);
     out.extend_from_slice(b"\r\n");
 }
 
-fn append_length(out: &mut Vec<u8>, length: usize) {
+fn append_length_line(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
     out.extend_from_slice(b"\r\n");
 }
@@ -118,20 +122,20 @@ impl<'a> CommandParser<'a> {
         Self(bytes)
     }
 
-    /// Returns the next command with its arguments, or `None` at the end and where the bytes are no command.
+    /// Returns the words of the next command. Returns `None` at the end, and if the bytes are no command.
     pub(crate) fn next_command(&mut self) -> Option<Vec<&'a [u8]>> {
-        let count = self.next_length(b'*')?;
+        let count = self.parse_marked_length(b'*')?;
         (0..count).map(|_| self.next_bulk_string()).collect()
     }
 
     fn next_bulk_string(&mut self) -> Option<&'a [u8]> {
-        let length = self.next_length(b'$')?;
+        let length = self.parse_marked_length(b'$')?;
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest.strip_prefix(b"\r\n")?;
         Some(text)
     }
 
-    fn next_length(&mut self, mark: u8) -> Option<usize> {
+    fn parse_marked_length(&mut self, mark: u8) -> Option<usize> {
         let rest = self.0.strip_prefix(&[mark])?;
         let end = memchr::memchr(b'\r', rest)?;
         self.0 = rest.get(end + 2..)?;
@@ -148,8 +152,8 @@ mod tests {
         let mut out = CommandBuffer::default();
         out.start_command(b"HLEN", 1);
         let argument = out.append_argument(b"a\r\n\0$3");
-        assert_eq!(out.bytes(), b"*2\r\n$4\r\nHLEN\r\n$6\r\na\r\n\0$3\r\n");
-        assert_eq!(&out.bytes()[argument], b"a\r\n\0$3");
+        assert_eq!(out.encoded_bytes(), b"*2\r\n$4\r\nHLEN\r\n$6\r\na\r\n\0$3\r\n");
+        assert_eq!(&out.encoded_bytes()[argument], b"a\r\n\0$3");
     }
 
     #[test]
@@ -164,7 +168,7 @@ mod tests {
         let mut copy = CommandBuffer::default();
         copy.append_span(&source, &span);
         assert_eq!((copy.command_count(), source.command_count()), (2, 3));
-        let mut parser = CommandParser::new(copy.bytes());
+        let mut parser = CommandParser::new(copy.encoded_bytes());
         assert_eq!(parser.next_command(), Some(vec![&b"GET"[..], b"a"]));
         assert_eq!(parser.next_command(), Some(vec![&b"GET"[..], b"b"]));
         assert_eq!(parser.next_command(), None);

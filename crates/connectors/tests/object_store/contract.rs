@@ -90,7 +90,7 @@ fn segments_make_folders(store: &SharedStore) {
     assert_eq!(list_names(store, "f/p1/b"), ["f/p1/b/c"]);
     assert_eq!(list_names(store, "f/p"), [""; 0]);
     let listed = retry_until_done(|| store.list("f/p1/b"));
-    assert_eq!(listed, [ListedObject { name: "f/p1/b/c".to_owned(), bytes: 8 }]);
+    assert_eq!(listed, [ListedObject { name: "f/p1/b/c".to_owned(), byte_count: 8 }]);
     let everything = list_names(store, "");
     assert!(sorted.iter().all(|name| everything.contains(name)), "{everything:?}");
     assert!(everything.is_sorted());
@@ -120,7 +120,7 @@ fn a_large_object(store: &SharedStore) {
     let large = random_bytes(20_000_000, 1);
     assert_eq!(create_and_settle(store, "large/20MB", &large), ObjectOwner::Me);
     assert!(retry_until_done(|| store.read("large/20MB")) == Some(large), "20 MB come back as they were");
-    assert_eq!(retry_until_done(|| store.list("large"))[0].bytes, 20_000_000);
+    assert_eq!(retry_until_done(|| store.list("large"))[0].byte_count, 20_000_000);
 }
 
 fn deleting(store: &SharedStore) {

@@ -1,6 +1,6 @@
 //! What a place is called, and what its name may not be.
 
-use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_engine::{CheckpointStoreOpener, StoreFault};
 
 use crate::stores::{open_s3_store_at, open_store};
@@ -28,7 +28,7 @@ fn opening_makes_and_asks_nothing() {
 
 #[test]
 fn memory_is_shared_by_what_one_opener_opened() {
-    let stores = ObjectStores::new().expect("opened");
+    let stores = ObjectStoreOpener::new().expect("opened");
     let (one, other) = (stores.open("memory:").expect("opened"), stores.open("memory:").expect("opened"));
     one.create("a", b"x".to_vec()).expect("created");
     assert_eq!(other.read("a"), Ok(Some(b"x".to_vec())));
@@ -37,7 +37,7 @@ fn memory_is_shared_by_what_one_opener_opened() {
 
 #[test]
 fn bad_places_are_refused() {
-    let stores = ObjectStores::new().expect("opened");
+    let stores = ObjectStoreOpener::new().expect("opened");
     for (place, part) in [
         ("", "path of the checkpoint store is empty"),
         ("hdfs://host/a", "`hdfs:` is no kind of checkpoint store; write a directory (file:PATH), s3://BUCKET/PREFIX"),
@@ -56,7 +56,7 @@ fn bad_places_are_refused() {
 fn nothing_shows_the_key() {
     let settings = [("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let stores = ObjectStores::new().expect("opened").with_settings(settings);
+    let stores = ObjectStoreOpener::new().expect("opened").with_settings(settings);
     let store = stores.open("s3://bucket/a").expect("opened");
     let shown = format!("{stores:?} {store:?} {}", store.place());
     assert!(!shown.contains("hunter2"), "{shown}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_engine::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 
 pub(crate) type SharedStore = Arc<dyn CheckpointStore>;
@@ -13,7 +13,7 @@ pub(crate) type SharedStore = Arc<dyn CheckpointStore>;
 const ATTEMPTS: usize = 20;
 
 pub(crate) fn open_store(place: &str) -> SharedStore {
-    ObjectStores::new().and_then(|stores| stores.open(place)).unwrap_or_else(|fault| panic!("{place}: {fault}"))
+    ObjectStoreOpener::new().and_then(|stores| stores.open(place)).unwrap_or_else(|fault| panic!("{place}: {fault}"))
 }
 
 /// S3 at `endpoint`, under a prefix of its own.
@@ -30,7 +30,7 @@ pub(crate) fn open_s3_store_at(endpoint: &str, place: &str) -> SharedStore {
         ("AWS_SECRET_ACCESS_KEY", "hunter2"),
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    ObjectStores::new()
+    ObjectStoreOpener::new()
         .map(|stores| stores.with_settings(settings))
         .and_then(|stores| stores.open(place))
         .unwrap_or_else(|fault| panic!("{place}: {fault}"))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use redis::Connection;
 use windrow_connectors::redis::RedisWriterSettings;
-use windrow_engine::halt::{OutputFault, ServiceRefusal, UnreachableService, WaitEnd};
+use windrow_engine::halt::{OutputFault, ServiceRefusal, UnreachableService, WaitEndReason};
 use windrow_engine::{ClaimOutcome, Halt, RowFence, Sink, StopSignal};
 
 use crate::feed::{
@@ -26,7 +26,7 @@ fn a_larger_epoch_takes_over_and_learns_what_is_written() {
     let mut client = server.connect();
     let first = start_owning_writer(&server.url(), &pipeline, settings());
     assert_eq!(fence(&mut client), "1 epoch=1 latest=1:0");
-    let (mut sink, mut feed) = (first.sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (first.create_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(1))));
     flush_and_wait(&mut sink);
     assert_eq!(fence(&mut client), "1 epoch=1 latest=1:3");
@@ -67,7 +67,7 @@ fn a_fence_nobody_can_read_halts_with_the_way_out() {
         redis::cmd(spoil[0]).arg(&spoil[1..]).exec(&mut client).expect("spoilt");
 
         let claim = claimed.fence().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
-        let mut sink = writing.sink();
+        let mut sink = writing.create_sink();
         RowFeed::new(&pipeline()).write_round(&mut sink, [("u", only_count(1))]);
         // The writer may have halted before the flush.
         let row = sink.flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
@@ -92,7 +92,7 @@ fn rows_without_a_claim_are_a_bug() {
         let writer = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
         run_command(&mut server.connect(), "FLUSHALL");
         claim(&writer, &new_claim(0, 1, &[("latest", 1, 0)]));
-        let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+        let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
         feed.fence_token.epoch = epoch;
         feed.write_round(&mut sink, [("u", only_count(1))]);
         // The writer may have halted before the flush.
@@ -109,7 +109,7 @@ fn rows_without_a_claim_are_a_bug() {
 fn a_claim_follows_the_rows_handed_over_before_it() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
     for epoch in 2..200 {
         feed.write_round(&mut sink, ["a", "b"].map(|user| (user, only_count(1))));
         sink.flush().expect("the sink works");
@@ -134,7 +134,7 @@ fn a_claim_whose_answer_is_lost_is_still_ours() {
             ClaimOutcome::Granted(vec![7]),
             "{trouble:?}"
         );
-        assert!(network.was_injected() && writer.status().reconnects == 1, "{trouble:?}");
+        assert!(network.was_injected() && writer.status().reconnect_count == 1, "{trouble:?}");
         assert_eq!(fence(&mut server.connect()), "1 epoch=3 latest=3:7");
     }
 }
@@ -146,23 +146,23 @@ fn a_claim_waits_for_redis() {
     thread::scope(|scope| {
         server.signal("STOP");
         let claiming = scope.spawn(|| claim(&writer, &new_claim(0, 1, &[("latest", 1, 0)])));
-        eventually("the outage", || writer.status().outage);
+        eventually("the outage", || writer.status().ongoing_outage);
         assert!(!claiming.is_finished());
         server.signal("CONT");
         assert_eq!(claiming.join().expect("granted"), ClaimOutcome::Granted(vec![0]));
 
         server.kill();
         let claiming = scope.spawn(|| claim(&writer, &new_claim(0, 2, &[("latest", 1, 4)])));
-        eventually("the outage", || writer.status().outage);
+        eventually("the outage", || writer.status().ongoing_outage);
         server.start_process();
         assert_eq!(claiming.join().expect("granted"), ClaimOutcome::Granted(vec![4]), "it has forgotten everything");
     });
-    assert!(writer.status().outage.is_none());
+    assert!(writer.status().ongoing_outage.is_none());
 }
 
 fn is_stopped_claim(ended: &Result<ClaimOutcome, Halt>) -> bool {
     let Err(Halt::Unreachable(fault)) = ended else { return false };
-    matches!(fault, UnreachableService::UnansweredClaim { partition: 0, end: WaitEnd::Stopped })
+    matches!(fault, UnreachableService::UnansweredClaim { partition: 0, end: WaitEndReason::Stopped })
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_stop_ends_a_claim() {
     });
     server.signal("CONT");
     // Closing does not wait for an abandoned claim.
-    assert_eq!(writer.close(Duration::from_secs(20)), windrow_connectors::redis::CloseOutcome::Drained);
+    assert_eq!(writer.close(Duration::from_secs(20)), windrow_connectors::redis::WriterCloseOutcome::Drained);
     let ended = writer.fence().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
     assert!(matches!(ended, Err(Halt::Unreachable(UnreachableService::UnansweredClaim { .. }))), "{ended:?}");
 }

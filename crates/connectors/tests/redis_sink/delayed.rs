@@ -13,14 +13,14 @@ fn commands_that_arrive_after_their_connection_was_given_up_do_nothing() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let (network, port) = FaultyNetwork::forward_to(server.port);
     let writer = start_owning_writer(&format!("redis://127.0.0.1:{port}"), &pipeline, settings());
-    let (mut sink, mut feed, mut client) = (writer.sink(), RowFeed::new(&pipeline), server.connect());
+    let (mut sink, mut feed, mut client) = (writer.create_sink(), RowFeed::new(&pipeline), server.connect());
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
 
     network.inject(NetworkFault::Held);
     feed.write_round(&mut sink, [("u", only_count(2))]);
     flush_and_wait(&mut sink);
-    assert!(writer.status().reconnects >= 1, "the flight was held back");
+    assert!(writer.status().reconnect_count >= 1, "the flight was held back");
     feed.write_round(&mut sink, [("u", only_count(3))]);
     flush_and_wait(&mut sink);
     assert_eq!(read_hash(&mut client, "latest:u")["count"], "3");

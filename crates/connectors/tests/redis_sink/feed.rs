@@ -105,7 +105,11 @@ pub(crate) fn start_owning_writer(url: &str, pipeline: &Pipeline, settings: Redi
 
 /// A claim; for each view its name, since which epoch its rows are counted, and how many there are.
 pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epoch, u64)]) -> PartitionClaim {
-    let count = |&(view, beginning, rows): &(&str, _, _)| ViewRowCount { view: view.to_owned(), beginning, rows };
+    let count = |&(view, beginning, rows): &(&str, _, _)| ViewRowCount {
+        view: view.to_owned(),
+        beginning_fingerprint: beginning,
+        last_row_number: rows,
+    };
     PartitionClaim { partition, epoch, row_counts: counts.iter().map(count).collect() }
 }
 
@@ -136,7 +140,7 @@ impl ShardOutput for SinkOutput<'_> {
     }
 
     fn emit_late_event(&mut self, late: windrow_core::LateEvent<'_>) {
-        assert_eq!(late.key, "", "no event of these tests is late");
+        assert_eq!(late.entity_key, "", "no event of these tests is late");
     }
 }
 
@@ -159,13 +163,19 @@ impl RowFeed {
         for (key, [count, price, kind, flag]) in rows {
             let fields = [Value::String(key), count, price, kind, flag];
             let time = EventTime::from_ms(self.second * 1_000);
-            self.shard.process_event(&Event { key, time, fields: &fields }, &mut SinkOutput(sink, self.fence_token));
+            self.shard.process_event(
+                &Event { entity_key: key, time, field_values: &fields },
+                &mut SinkOutput(sink, self.fence_token),
+            );
         }
         self.second += 1;
         // An event of another user brings the watermark to the round's end; its own row comes with the next round's.
         let (key, time) = ("clock", EventTime::from_ms(self.second * 1_000));
         let fields = [Value::String(key), Value::Null, Value::Null, Value::Null, Value::Null];
-        self.shard.process_event(&Event { key, time, fields: &fields }, &mut SinkOutput(sink, self.fence_token));
+        self.shard.process_event(
+            &Event { entity_key: key, time, field_values: &fields },
+            &mut SinkOutput(sink, self.fence_token),
+        );
     }
 }
 
@@ -173,6 +183,6 @@ impl RowFeed {
 pub(crate) fn flush_and_wait(sink: &mut RedisSink) -> FlushTicket {
     let ticket = sink.flush().expect("the sink works");
     assert!(sink.wait_for_ticket(ticket, Duration::from_secs(30)).expect("the sink works"), "rows do not reach Redis");
-    assert!(sink.acknowledged_ticket() >= ticket);
+    assert!(sink.newest_acknowledged_ticket() >= ticket);
     ticket
 }

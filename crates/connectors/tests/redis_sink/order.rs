@@ -20,7 +20,7 @@ fn connections_that_are_cut_do_not_turn_back_time() {
     let done = AtomicBool::new(false);
     let last = thread::scope(|scope| {
         let load = scope.spawn(|| {
-            let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+            let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
             let mut round = 0;
             while !done.load(Ordering::Relaxed) {
                 round += 1;
@@ -56,14 +56,14 @@ fn connections_that_are_cut_do_not_turn_back_time() {
     for user in USERS {
         assert_eq!(read_hash(&mut client, format!("latest:{user}"))["count"], last.to_string(), "{user}; seed {seed}");
     }
-    assert!(writer.status().reconnects > 50, "hardly any connection was cut: {:?}", writer.status());
+    assert!(writer.status().reconnect_count > 50, "hardly any connection was cut: {:?}", writer.status());
 }
 
 #[test]
 fn a_partition_that_changes_hands_keeps_its_order() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let mut sinks = [writer.sink(), writer.sink(), writer.sink()];
+    let mut sinks = [writer.create_sink(), writer.create_sink(), writer.create_sink()];
     let (mut feed, mut client) = (RowFeed::new(&pipeline), server.connect());
     let seed = print_random_seed();
     let mut random = fastrand::Rng::with_seed(seed);

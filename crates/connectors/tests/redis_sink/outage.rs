@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windrow_connectors::redis::{CloseOutcome, RedisSink, RedisWriter, RedisWriterSettings};
+use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings, WriterCloseOutcome};
 use windrow_engine::{Sink, StopSignal};
 
 use crate::feed::{
@@ -16,7 +16,7 @@ use crate::server::{RedisServer, eventually, print_random_seed, read_hash, run_c
 const QUEUE_BYTES: usize = 256 * 1024;
 
 fn small_queue_settings() -> RedisWriterSettings {
-    RedisWriterSettings { queue_bytes: QUEUE_BYTES, ..settings() }
+    RedisWriterSettings { queue_bytes_max: QUEUE_BYTES, ..settings() }
 }
 
 fn users() -> Vec<String> {
@@ -33,7 +33,7 @@ fn write_rounds(sink: &mut RedisSink, last_acknowledged: &AtomicI64, done: &Atom
         feed.write_round(sink, users.iter().map(|user| (user.as_str(), only_count(round))));
         issued.push_back((sink.flush().expect("nothing here is beyond repair"), round));
         while let Some((ticket, round)) = issued.front()
-            && *ticket <= sink.acknowledged_ticket()
+            && *ticket <= sink.newest_acknowledged_ticket()
         {
             last_acknowledged.store(*round, Ordering::Release);
             issued.pop_front();
@@ -83,7 +83,7 @@ fn under_load(server: &mut RedisServer, trouble: impl FnOnce(&mut RedisServer, &
     let writer = start_owning_writer(&url, &pipeline(), small_queue_settings());
     let (last_acknowledged, done) = (AtomicI64::new(0), AtomicBool::new(false));
     let last = thread::scope(|scope| {
-        let loader = scope.spawn(|| write_rounds(&mut writer.sink(), &last_acknowledged, &done));
+        let loader = scope.spawn(|| write_rounds(&mut writer.create_sink(), &last_acknowledged, &done));
         let watcher = scope.spawn(|| watch_rows(&url, seed, &last_acknowledged, &done));
         thread::sleep(Duration::from_millis(200));
         trouble(server, &writer, &mut random);
@@ -97,11 +97,11 @@ fn under_load(server: &mut RedisServer, trouble: impl FnOnce(&mut RedisServer, &
         assert_eq!(read_hash(&mut client, format!("latest:{user}"))["count"], last.to_string(), "{user}, seed {seed}");
     }
     let status = writer.status();
-    assert!(status.waiting_bytes_peak <= QUEUE_BYTES, "{} bytes waited", status.waiting_bytes_peak);
-    assert!(status.waiting_bytes_peak > QUEUE_BYTES / 2, "the outage was not felt: {status:?}");
-    assert_eq!((status.waiting_bytes, status.rows_refused), (0, 0));
-    assert!(status.outage.is_none(), "{status:?}");
-    assert!(status.reconnects > 0, "{status:?}");
+    assert!(status.unacknowledged_bytes_peak <= QUEUE_BYTES, "{} bytes waited", status.unacknowledged_bytes_peak);
+    assert!(status.unacknowledged_bytes_peak > QUEUE_BYTES / 2, "the outage was not felt: {status:?}");
+    assert_eq!((status.unacknowledged_bytes, status.rows_refused), (0, 0));
+    assert!(status.ongoing_outage.is_none(), "{status:?}");
+    assert!(status.reconnect_count > 0, "{status:?}");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn frozen_for_two_seconds() {
     under_load(&mut RedisServer::start(&[]), |server, writer, _| {
         server.signal("STOP");
         thread::sleep(Duration::from_secs(2));
-        let away = writer.status().outage.expect("nothing gets through");
+        let away = writer.status().ongoing_outage.expect("nothing gets through");
         assert!(away.duration > Duration::from_millis(500), "{away:?}");
         server.signal("CONT");
     });
@@ -143,9 +143,11 @@ fn answering_but_not_taking_rows() {
         under_load(&mut RedisServer::start(&["--maxmemory-policy", "noeviction"]), |server, writer, _| {
             let mut client = server.connect();
             run_command(&mut client, breaks);
-            let away = eventually(reason, || writer.status().outage.filter(|away| away.reason.contains(reason)));
+            let away = eventually(reason, || {
+                writer.status().ongoing_outage.filter(|away| away.latest_reason.contains(reason))
+            });
             // Until the queue is full.
-            eventually("back-pressure", || (writer.status().waiting_bytes > QUEUE_BYTES / 2).then_some(()));
+            eventually("back-pressure", || (writer.status().unacknowledged_bytes > QUEUE_BYTES / 2).then_some(()));
             assert!(writer.status().last_error.is_some_and(|error| error.contains(reason)), "{away:?}");
             run_command(&mut client, mends);
         });
@@ -158,11 +160,15 @@ fn an_outage_is_noticed_without_rows() {
     let settings = RedisWriterSettings { idle_check_interval: Duration::from_millis(50), ..settings() };
     let writer = start_owning_writer(&server.url(), &pipeline(), settings);
     thread::sleep(Duration::from_millis(300));
-    assert!(writer.status().outage.is_none() && writer.status().transactions == 0, "{:?}", writer.status());
+    assert!(
+        writer.status().ongoing_outage.is_none() && writer.status().transaction_count == 0,
+        "{:?}",
+        writer.status()
+    );
     server.kill();
-    eventually("the outage", || writer.status().outage);
+    eventually("the outage", || writer.status().ongoing_outage);
     server.start_process();
-    eventually("its end", || writer.status().outage.is_none().then_some(()));
+    eventually("its end", || writer.status().ongoing_outage.is_none().then_some(()));
 }
 
 #[test]
@@ -173,7 +179,7 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
     let settings = RedisWriterSettings { stop_timeout: Duration::from_millis(300), ..small_queue_settings() };
     let writer = start_writer(&server.url(), &pipeline, settings, stop.clone()).expect("a writer");
     claim(&writer, &new_claim(0, 1, &[("latest", 1, 0)]));
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, [("u", only_count(1))]);
     let in_redis = flush_and_wait(&mut sink);
     server.kill();
@@ -187,7 +193,7 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
     };
     thread::scope(|scope| {
         let worker = scope.spawn(|| write_much(&mut sink, &mut feed));
-        eventually("back-pressure", || (writer.status().waiting_bytes > QUEUE_BYTES / 2).then_some(()));
+        eventually("back-pressure", || (writer.status().unacknowledged_bytes > QUEUE_BYTES / 2).then_some(()));
         thread::sleep(Duration::from_millis(600));
         assert!(!worker.is_finished(), "without a stop a worker waits, however long");
         stop.request();
@@ -205,11 +211,11 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
 
     // Redis recovers and takes the queued rows; the dropped rows are not acknowledged.
     server.start_process();
-    eventually("the rows that were kept", || (writer.status().waiting_bytes == 0).then_some(()));
+    eventually("the rows that were kept", || (writer.status().unacknowledged_bytes == 0).then_some(()));
     feed.write_round(&mut sink, [("u", only_count(99))]);
     let later = sink.flush().expect("no fault");
     assert!(!sink.wait_for_ticket(later, Duration::from_millis(300)).expect("no fault"));
-    assert!(sink.acknowledged_ticket() > in_redis && sink.acknowledged_ticket() < ticket);
+    assert!(sink.newest_acknowledged_ticket() > in_redis && sink.newest_acknowledged_ticket() < ticket);
     assert_eq!(read_hash(&mut server.connect(), "latest:u")["count"], "1", "no row after a gap");
 }
 
@@ -217,11 +223,11 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
 fn closing_brings_what_was_flushed_or_says_what_is_left() {
     let (mut server, pipeline) = (RedisServer::start(&[]), pipeline());
     let first = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (first.sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (first.create_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, users().iter().map(|user| (user.as_str(), only_count(1))));
     let ticket = sink.flush().expect("the sink works");
-    assert_eq!(first.close(Duration::from_secs(20)), CloseOutcome::Drained);
-    assert_eq!(sink.acknowledged_ticket(), ticket);
+    assert_eq!(first.close(Duration::from_secs(20)), WriterCloseOutcome::Drained);
+    assert_eq!(sink.newest_acknowledged_ticket(), ticket);
     assert_eq!(read_hash(&mut server.connect(), "latest:user-299")["count"], "1");
     feed.write_round(&mut sink, [("u", only_count(2))]);
     let late = sink.flush().expect("closing is no fault");
@@ -230,15 +236,16 @@ fn closing_brings_what_was_flushed_or_says_what_is_left() {
     let second = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
     claim(&second, &new_claim(0, 2, &[("latest", 1, 0)]));
     feed.fence_token.epoch = 2;
-    let mut sink = second.sink();
+    let mut sink = second.create_sink();
     server.kill();
     feed.write_round(&mut sink, [("u", only_count(3))]);
     let ticket = sink.flush().expect("an outage is no fault beyond repair");
     let began = Instant::now();
-    let CloseOutcome::Abandoned { unacknowledged_bytes: waiting_bytes } = second.close(Duration::from_millis(300))
+    let WriterCloseOutcome::Abandoned { unacknowledged_bytes: waiting_bytes } =
+        second.close(Duration::from_millis(300))
     else {
         unreachable!("Redis is gone");
     };
     assert!(waiting_bytes > 0 && began.elapsed() < Duration::from_secs(2));
-    assert!(sink.acknowledged_ticket() < ticket);
+    assert!(sink.newest_acknowledged_ticket() < ticket);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use windrow_connectors::redis::{RECENT_BYTES, WrittenRow};
+use windrow_connectors::redis::{RECENT_ROWS_BYTES_MAX, WrittenRow};
 use windrow_core::{Value, ViewId};
 use windrow_engine::{HistogramCounts, Sink, TriggerRecord};
 
@@ -22,7 +22,7 @@ fn fields(row: &WrittenRow) -> Vec<(&str, &str)> {
 fn rows_are_remembered_as_they_were_written_newest_first() {
     let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
     let recent = writer.recent_rows();
     assert_eq!(recent.newest_rows(10, None), []);
     let before = now_ms();
@@ -62,7 +62,7 @@ fn rows_are_remembered_as_they_were_written_newest_first() {
 fn no_more_is_remembered_than_there_is_room_for_and_the_newest_stay() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
     let users: Vec<_> = (0..5_000).map(|user| format!("user-{user}")).collect();
     for round in 0..6 {
         feed.write_round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(round))));
@@ -70,7 +70,7 @@ fn no_more_is_remembered_than_there_is_room_for_and_the_newest_stay() {
     }
     let rows = writer.recent_rows().newest_rows(usize::MAX, None);
     // A row of these takes more than a hundred bytes.
-    assert!((1_000..RECENT_BYTES / 100).contains(&rows.len()), "{}", rows.len());
+    assert!((1_000..RECENT_ROWS_BYTES_MAX / 100).contains(&rows.len()), "{}", rows.len());
     let newest = rows.iter().find_map(|row| row.fields.get(1)).expect("a row that is not the clock's");
     assert_eq!(newest.1, "5");
     assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row.acknowledged_at_ms)));
@@ -81,13 +81,13 @@ fn a_refused_row_is_not_among_them() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     run_command(&mut server.connect(), "SET latest:taken precious");
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
-    sink.set_trigger(Some(TriggerRecord { event_time_ms: now_ms(), timestamp_ms: None }));
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    sink.set_trigger_record(Some(TriggerRecord { event_time_ms: now_ms(), record_timestamp_ms: None }));
     feed.write_round(&mut sink, ["a", "taken", "b"].map(|user| (user, only_count(1))));
     flush_and_wait(&mut sink);
     let users: Vec<_> = writer.recent_rows().newest_rows(10, None).into_iter().map(|row| row.redis_key).collect();
     assert_eq!(users, ["latest:b", "latest:a"]);
-    assert_eq!(writer.observer().freshness().since_event_time.counts().total(), 2);
+    assert_eq!(writer.observer().freshness().ms_since_trigger_event_time.read_counts().total_count(), 2);
 }
 
 #[test]
@@ -95,18 +95,26 @@ fn freshness_is_counted_once_redis_has_the_rows() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
     let watch = writer.observer();
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
-    let counts = || (watch.freshness().since_event_time.counts(), watch.freshness().since_append.counts());
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let counts = || {
+        (
+            watch.freshness().ms_since_trigger_event_time.read_counts(),
+            watch.freshness().ms_since_trigger_append.read_counts(),
+        )
+    };
 
     // Fired by the end of the input.
-    sink.set_trigger(None);
+    sink.set_trigger_record(None);
     feed.write_round(&mut sink, ["a", "b"].map(|user| (user, only_count(1))));
     flush_and_wait(&mut sink);
     assert_eq!(counts(), Default::default());
 
     server.signal("STOP");
     let appended_ms = now_ms();
-    sink.set_trigger(Some(TriggerRecord { event_time_ms: appended_ms - 70_000, timestamp_ms: Some(appended_ms) }));
+    sink.set_trigger_record(Some(TriggerRecord {
+        event_time_ms: appended_ms - 70_000,
+        record_timestamp_ms: Some(appended_ms),
+    }));
     feed.write_round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(2))));
     sink.flush().expect("works");
     std::thread::sleep(Duration::from_millis(150));
@@ -115,20 +123,26 @@ fn freshness_is_counted_once_redis_has_the_rows() {
     flush_and_wait(&mut sink);
     let (event_time, append): (HistogramCounts, HistogramCounts) = counts();
     // Three users and the clock of the round before.
-    assert_eq!((event_time.total(), append.total()), (4, 4));
-    assert!(event_time.quantile_ms(0.01) > Some(50_000.0) && event_time.quantile_ms(1.0) <= Some(100_000.0));
-    assert!(append.quantile_ms(0.01) > Some(100.0) && append.quantile_ms(1.0) <= Some(10_000.0), "{append:?}");
+    assert_eq!((event_time.total_count(), append.total_count()), (4, 4));
+    assert!(
+        event_time.estimate_quantile_ms(0.01) > Some(50_000.0)
+            && event_time.estimate_quantile_ms(1.0) <= Some(100_000.0)
+    );
+    assert!(
+        append.estimate_quantile_ms(0.01) > Some(100.0) && append.estimate_quantile_ms(1.0) <= Some(10_000.0),
+        "{append:?}"
+    );
 
     // Without a timestamp only one of the two is known.
-    sink.set_trigger(Some(TriggerRecord { event_time_ms: now_ms(), timestamp_ms: None }));
+    sink.set_trigger_record(Some(TriggerRecord { event_time_ms: now_ms(), record_timestamp_ms: None }));
     feed.write_round(&mut sink, [("a", only_count(3))]);
     flush_and_wait(&mut sink);
-    assert_eq!((counts().0.total(), counts().1.total()), (6, 4));
+    assert_eq!((counts().0.total_count(), counts().1.total_count()), (6, 4));
 
     let status = watch.status();
-    assert!(status.transactions > 0 && status.transaction_time > Duration::ZERO, "{status:?}");
-    assert!(status.transaction_time < Duration::from_secs(30), "{status:?}");
-    assert_eq!(status.waiting_bytes_limit, settings().queue_bytes);
+    assert!(status.transaction_count > 0 && status.total_transaction_time > Duration::ZERO, "{status:?}");
+    assert!(status.total_transaction_time < Duration::from_secs(30), "{status:?}");
+    assert_eq!(status.unacknowledged_bytes_limit, settings().queue_bytes_max);
 }
 
 #[test]
@@ -137,9 +151,9 @@ fn waiting_for_room_is_counted_while_it_lasts() {
     let writer = start_owning_writer(
         &server.url(),
         &pipeline,
-        windrow_connectors::redis::RedisWriterSettings { queue_bytes: 64 * 1024, ..settings() },
+        windrow_connectors::redis::RedisWriterSettings { queue_bytes_max: 64 * 1024, ..settings() },
     );
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
     let users: Vec<_> = (0..2_000).map(|user| format!("user-{user}")).collect();
     let blocked_ns = sink.blocked_ns_counter();
     assert_eq!(blocked_ns.get(), 0);

@@ -13,8 +13,8 @@ fn a_foreign_key_is_left_alone_and_reported() {
     run_command(&mut client, "RPUSH latest:queue 1 2");
     run_command(&mut client, "PEXPIRE latest:queue 987654321");
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
-    let mut other = writer.sink();
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let mut other = writer.create_sink();
     feed.write_round(&mut sink, ["before", "taken", "between", "queue", "after"].map(|user| (user, only_count(1))));
     flush_and_wait(&mut sink);
 
@@ -35,11 +35,11 @@ fn a_foreign_key_is_left_alone_and_reported() {
     assert!(ttl > 900_000_000, "a foreign time to live became {ttl}");
     let status = writer.status();
     assert_eq!((status.rows_written, status.rows_refused), (3, 2));
-    assert!(status.outage.is_none() && status.last_error.is_none(), "{status:?}");
+    assert!(status.ongoing_outage.is_none() && status.last_error.is_none(), "{status:?}");
 
     run_command(&mut client, "DEL latest:taken");
     feed.write_round(&mut other, [("taken", only_count(2))]);
     flush_and_wait(&mut other);
     assert_eq!(read_hash(&mut client, "latest:taken")["count"], "2", "free again");
-    assert_eq!(sink.flush().expect("works"), sink.acknowledged_ticket());
+    assert_eq!(sink.flush().expect("works"), sink.newest_acknowledged_ticket());
 }

@@ -20,15 +20,15 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let old = start_owning_writer(&server.url(), &pipeline, settings());
     claim(&old, &new_claim(1, 1, &[("latest", 1, 0)]));
-    let (mut sink, mut feed) = (old.sink(), RowFeed::new(&pipeline));
-    let mut bystander = old.sink();
+    let (mut sink, mut feed) = (old.create_sink(), RowFeed::new(&pipeline));
+    let mut bystander = old.create_sink();
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
 
     let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
     assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
     let (mut new_sink, mut new_feed) =
-        (new.sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
+        (new.create_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
     new_feed.write_round(&mut new_sink, [("u", only_count(20))]);
     flush_and_wait(&mut new_sink);
 
@@ -39,7 +39,7 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     other_feed.write_round(&mut sink, [("other", only_count(3))]);
     feed.write_round(&mut sink, [("u", only_count(4)), ("only old", only_count(4))]);
     let ticket = sink.flush().expect("no fault");
-    eventually("the acknowledgement", || (sink.acknowledged_ticket() >= ticket).then_some(()));
+    eventually("the acknowledgement", || (sink.newest_acknowledged_ticket() >= ticket).then_some(()));
     assert_eq!(
         sink.take_lost_partitions(),
         [LostPartition { fence_token: OURS, reason: PartitionLossReason::Fenced(2) }],
@@ -65,10 +65,10 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     assert_eq!(read_hash(&mut client, "latest:u")["count"], "20");
     assert_eq!(read_hash(&mut client, "latest:other")["count"], "6");
     let status = old.status();
-    assert_eq!((status.rows_refused, status.waiting_bytes, status.reconnects), (0, 0, 0));
+    assert_eq!((status.rows_refused, status.unacknowledged_bytes, status.reconnect_count), (0, 0, 0));
     // u; other, and again with the clock's
     assert_eq!(status.rows_written, 1 + 1 + 2);
-    assert!(status.outage.is_none(), "{status:?}");
+    assert!(status.ongoing_outage.is_none(), "{status:?}");
 
     // Claimed back: rows dropped under the old epoch stay dropped, and count as another loss.
     assert_eq!(claim(&old, &new_claim(0, 3, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
@@ -96,7 +96,7 @@ fn a_claim_between_question_and_transaction_wins() {
     let old = start_owning_writer(&format!("redis://127.0.0.1:{port}"), &pipeline, patient);
     claim(&old, &new_claim(1, 1, &[("latest", 1, 0)]));
     let (mut sink, mut feed, mut other_feed) =
-        (old.sink(), RowFeed::new(&pipeline), RowFeed::with_token(&pipeline, OTHER));
+        (old.create_sink(), RowFeed::new(&pipeline), RowFeed::with_token(&pipeline, OTHER));
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
 
@@ -109,10 +109,10 @@ fn a_claim_between_question_and_transaction_wins() {
     let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
     assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
     let (mut new_sink, mut new_feed) =
-        (new.sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
+        (new.create_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
     new_feed.write_round(&mut new_sink, [("u", only_count(20))]);
     flush_and_wait(&mut new_sink);
-    assert!(sink.acknowledged_ticket() < ticket && sink.take_lost_partitions().is_empty());
+    assert!(sink.newest_acknowledged_ticket() < ticket && sink.take_lost_partitions().is_empty());
     network.release();
 
     flush_and_wait(&mut sink);
@@ -125,7 +125,7 @@ fn a_claim_between_question_and_transaction_wins() {
     assert!(read_hash(&mut client, "latest:only old").is_empty());
     assert_eq!(read_hash(&mut client, "latest:other")["count"], "3", "the flight went again without the lost rows");
     let status = old.status();
-    assert!(status.reconnects == 0 && status.last_error.is_none(), "no outage: {status:?}");
+    assert!(status.reconnect_count == 0 && status.last_error.is_none(), "no outage: {status:?}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn whoever_claimed_last_has_the_last_word() {
     let mut random = fastrand::Rng::with_seed(seed);
     let writers =
         [(); 2].map(|()| start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer"));
-    let mut sinks = [writers[0].sink(), writers[1].sink()];
+    let mut sinks = [writers[0].create_sink(), writers[1].create_sink()];
     let users: Vec<String> = (0..100).map(|n| format!("user-{n}")).collect();
     let mut client = server.connect();
     let mut losses = 0;
@@ -182,7 +182,7 @@ fn a_user_who_is_named_like_the_fence() {
     let other = windrow_spec::parse("test.toml", &text, &[]).expect("the test's pipeline");
     (pipeline.views, pipeline.sink) = (other.views, other.sink);
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
     // The first one exists, the second one does not yet.
     let hostile = ["windrow:fence:test:test:0", "windrow:fence:test:test:1"];
     feed.write_round(&mut sink, [("u", only_count(1)), (hostile[0], only_count(1)), (hostile[1], only_count(1))]);

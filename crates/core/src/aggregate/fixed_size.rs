@@ -1,8 +1,8 @@
 //! Accumulators of fixed size, stored as plain words: counts, sums, means, numeric extremes, first, last, duration.
 //!
-//! Word 0 is always the number of values folded. Doubles are stored as their bits, signed integers as two's complement.
-//! Sums of longs wrap around on overflow, as Flink's do. That keeps merging associative, and the result is right
-//! whenever the true sum fits.
+//! Word 0 is always the number of folded values. Doubles are stored as their bits, signed integers as two's complement.
+//! Sums of longs wrap around on overflow, as Flink's do. Wrapping keeps merging associative, and the result is right
+//! whenever the true sum fits 64 bits.
 
 use std::cmp::Ordering;
 
@@ -12,7 +12,8 @@ use crate::time::EventTime;
 use crate::value::{FieldType, Value};
 use crate::view::DurationUnit;
 
-/// How the words of one feature are folded. Each variant names its words.
+/// The aggregate of a feature whose accumulator has a fixed size. The doc of each variant lists the words of the
+/// accumulator.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FixedSizeAggregator {
     /// `[count]`
@@ -29,9 +30,9 @@ pub(super) enum FixedSizeAggregator {
     Min(FieldId, FieldType),
     /// `[count, value]`
     Max(FieldId, FieldType),
-    /// `[count, value, its event time]`
+    /// `[count, value, event time of the value]`
     First(FieldId, FieldType),
-    /// `[count, value, its event time]`
+    /// `[count, value, event time of the value]`
     Last(FieldId, FieldType),
     /// `[count, first event time, last event time]`
     Duration(DurationUnit),
@@ -47,53 +48,55 @@ impl FixedSizeAggregator {
         }
     }
 
-    pub(super) fn fold(self, words: &mut [u64], event: &Event<'_>) {
+    pub(super) fn fold_event(self, words: &mut [u64], event: &Event<'_>) {
         match self {
             Self::Count => words[0] += 1,
-            Self::CountField(field) => words[0] += u64::from(event.fields[field.0] != Value::Null),
+            Self::CountField(field) => words[0] += u64::from(event.field_values[field.0] != Value::Null),
             Self::SumLong(field) => {
-                if let Value::Long(number) = event.fields[field.0] {
-                    add_long(words, 1, number);
+                if let Value::Long(number) = event.field_values[field.0] {
+                    add_to_long_sum(words, 1, number);
                 }
             }
             Self::SumDouble(field) | Self::Avg(field) => {
-                if let Some(number) = value_as_double(event.fields[field.0]) {
-                    add_double(words, 1, number);
+                if let Some(number) = value_as_double(event.field_values[field.0]) {
+                    add_to_double_sum(words, 1, number);
                 }
             }
-            Self::Min(field, _) => keep_extreme(words, event.fields[field.0], Ordering::Less),
-            Self::Max(field, _) => keep_extreme(words, event.fields[field.0], Ordering::Greater),
+            Self::Min(field, _) => keep_min_or_max(words, event.field_values[field.0], Ordering::Less),
+            Self::Max(field, _) => keep_min_or_max(words, event.field_values[field.0], Ordering::Greater),
             Self::First(field, _) => {
-                if let Some(bits) = value_to_bits(event.fields[field.0]) {
-                    keep_first(words, bits, event.time);
+                if let Some(bits) = value_to_bits(event.field_values[field.0]) {
+                    keep_earliest(words, bits, event.time);
                 }
             }
             Self::Last(field, _) => {
-                if let Some(bits) = value_to_bits(event.fields[field.0]) {
-                    keep_last(words, bits, event.time);
+                if let Some(bits) = value_to_bits(event.field_values[field.0]) {
+                    keep_latest(words, bits, event.time);
                 }
             }
             Self::Duration(_) => widen_duration(words, event.time, event.time, 1),
         }
     }
 
-    pub(super) fn merge(self, words: &mut [u64], newer: &[u64]) {
+    pub(super) fn merge_newer_words(self, words: &mut [u64], newer: &[u64]) {
         if newer[0] == 0 {
             return;
         }
         match self {
             Self::Count | Self::CountField(_) => words[0] += newer[0],
-            Self::SumLong(_) => add_long(words, newer[0], newer[1].cast_signed()),
-            Self::SumDouble(_) | Self::Avg(_) => add_double(words, newer[0], f64::from_bits(newer[1])),
-            Self::Min(_, field_type) => keep_extreme(words, value_from_bits(newer[1], field_type), Ordering::Less),
-            Self::Max(_, field_type) => keep_extreme(words, value_from_bits(newer[1], field_type), Ordering::Greater),
-            Self::First(..) => keep_first(words, newer[1], time_from_word(newer[2])),
-            Self::Last(..) => keep_last(words, newer[1], time_from_word(newer[2])),
+            Self::SumLong(_) => add_to_long_sum(words, newer[0], newer[1].cast_signed()),
+            Self::SumDouble(_) | Self::Avg(_) => add_to_double_sum(words, newer[0], f64::from_bits(newer[1])),
+            Self::Min(_, field_type) => keep_min_or_max(words, value_from_bits(newer[1], field_type), Ordering::Less),
+            Self::Max(_, field_type) => {
+                keep_min_or_max(words, value_from_bits(newer[1], field_type), Ordering::Greater);
+            }
+            Self::First(..) => keep_earliest(words, newer[1], time_from_word(newer[2])),
+            Self::Last(..) => keep_latest(words, newer[1], time_from_word(newer[2])),
             Self::Duration(_) => widen_duration(words, time_from_word(newer[1]), time_from_word(newer[2]), newer[0]),
         }
     }
 
-    pub(super) fn value(self, words: &[u64]) -> Value<'static> {
+    pub(super) fn compute_value(self, words: &[u64]) -> Value<'static> {
         match self {
             Self::Count | Self::CountField(_) => Value::Long(words[0].cast_signed()),
             _ if words[0] == 0 => Value::Null,
@@ -106,24 +109,24 @@ impl FixedSizeAggregator {
             | Self::First(_, field_type)
             | Self::Last(_, field_type) => value_from_bits(words[1], field_type),
             Self::Duration(unit) => {
-                Value::Long((words[2].cast_signed() - words[1].cast_signed()).div_euclid(unit.ms()))
+                Value::Long((words[2].cast_signed() - words[1].cast_signed()).div_euclid(unit.unit_length_ms()))
             }
         }
     }
 }
 
-fn add_long(words: &mut [u64], count: u64, number: i64) {
+fn add_to_long_sum(words: &mut [u64], count: u64, number: i64) {
     words[0] += count;
     words[1] = words[1].wrapping_add(number.cast_unsigned());
 }
 
-fn add_double(words: &mut [u64], count: u64, number: f64) {
+fn add_to_double_sum(words: &mut [u64], count: u64, number: f64) {
     words[0] += count;
     words[1] = (f64::from_bits(words[1]) + number).to_bits();
 }
 
-/// Replaces the stored value where the new one compares to it as `wanted`.
-fn keep_extreme(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
+/// Counts `value`, and stores it if it compares to the stored value as `wanted`.
+fn keep_min_or_max(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
     let Some(bits) = value_to_bits(value) else { return };
     let stored = match value {
         Value::Double(_) => Value::Double(f64::from_bits(words[1])),
@@ -135,7 +138,7 @@ fn keep_extreme(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
     words[0] += 1;
 }
 
-fn keep_first(words: &mut [u64], bits: u64, at: EventTime) {
+fn keep_earliest(words: &mut [u64], bits: u64, at: EventTime) {
     if words[0] == 0 || at < time_from_word(words[2]) {
         words[1] = bits;
         words[2] = at.ms().cast_unsigned();
@@ -143,7 +146,7 @@ fn keep_first(words: &mut [u64], bits: u64, at: EventTime) {
     words[0] += 1;
 }
 
-fn keep_last(words: &mut [u64], bits: u64, at: EventTime) {
+fn keep_latest(words: &mut [u64], bits: u64, at: EventTime) {
     if words[0] == 0 || at >= time_from_word(words[2]) {
         words[1] = bits;
         words[2] = at.ms().cast_unsigned();

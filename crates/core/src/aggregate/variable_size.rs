@@ -1,9 +1,9 @@
 //! Accumulators of varying size, stored outside the words: text extremes, first and last text, and distinct counts.
 //!
-//! Distinct counts are HyperLogLog sketches of the Apache DataSketches library. A small sketch is a list of hashes, exact in
-//! practice up to a few dozen values. A large one takes 2 KiB and has a standard error of about 1.6 %. The library fixes
-//! the hash, and the composite estimate does not depend on the order of insertion. So the same values give the same count
-//! in every run, however panes divide them.
+//! Distinct counts are HyperLogLog sketches of the Apache DataSketches library. A small sketch is a list of hashes,
+//! which is exact in practice up to a few dozen values. A large sketch takes 2 KiB and has a standard error of about
+//! 1.6 %. The library fixes the hash, and the composite estimate does not depend on the order of insertion. So the same
+//! values give the same count in every run, for every division into panes.
 
 use std::hash::{Hash, Hasher};
 
@@ -14,23 +14,24 @@ use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_bytes, wr
 use crate::time::EventTime;
 use crate::value::Value;
 
-/// log₂ of the registers of a distinct-count sketch: 4,096 registers of 4 bits.
-const SKETCH_LG_K: u8 = 12;
+/// log₂ of the number of registers of a distinct-count sketch: 4,096 registers of 4 bits.
+const LOG2_SKETCH_REGISTERS: u8 = 12;
 
-/// One accumulator outside the words.
+/// An accumulator that is stored outside the words of a row.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum VariableAccumulator {
-    /// No value was folded yet.
+    /// No value has been folded.
     #[default]
     Empty,
-    /// A text and the event time of the event it came from.
+    /// A text, and the event time of the event that contained the text.
     Text(Box<str>, EventTime),
     /// A distinct-count sketch.
     Sketch(Box<HllSketch>),
 }
 
 impl VariableAccumulator {
-    /// Appends the accumulator to a snapshot: its tag, then a text with its event time, or the sketch in its library's format.
+    /// Appends the tag of the variant to a snapshot. The text with its event time follows, or the sketch in its
+    /// library's format.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => write_number(out, EMPTY_TAG),
@@ -66,42 +67,42 @@ const EMPTY_TAG: u64 = 0;
 const TEXT_TAG: u64 = 1;
 const SKETCH_TAG: u64 = 2;
 
-/// How the variable accumulator of one feature is folded.
+/// The aggregate of a feature whose accumulator varies in size.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum VariableSizeAggregator {
     Min(FieldId),
     Max(FieldId),
     First(FieldId),
     Last(FieldId),
-    Distinct(FieldId),
+    CountDistinct(FieldId),
 }
 
 impl VariableSizeAggregator {
-    pub(super) fn fold(self, accumulator: &mut VariableAccumulator, event: &Event<'_>) {
+    pub(super) fn fold_event(self, accumulator: &mut VariableAccumulator, event: &Event<'_>) {
         match self {
             Self::Min(field) | Self::Max(field) | Self::First(field) | Self::Last(field) => {
-                if let Value::String(text) = event.fields[field.0] {
-                    self.keep_text(accumulator, text, event.time);
+                if let Value::String(text) = event.field_values[field.0] {
+                    self.replace_text_if_preferred(accumulator, text, event.time);
                 }
             }
-            Self::Distinct(field) => {
-                let value = event.fields[field.0];
+            Self::CountDistinct(field) => {
+                let value = event.field_values[field.0];
                 if value != Value::Null
                     && let Some(sketch) = get_or_create_sketch(accumulator)
                 {
-                    sketch.update(DistinctValue(value));
+                    sketch.update(DistinctCountInput(value));
                 }
             }
         }
     }
 
-    pub(super) fn merge(self, accumulator: &mut VariableAccumulator, newer: &VariableAccumulator) {
+    pub(super) fn merge_newer_accumulator(self, accumulator: &mut VariableAccumulator, newer: &VariableAccumulator) {
         match newer {
             VariableAccumulator::Empty => {}
-            VariableAccumulator::Text(text, time) => self.keep_text(accumulator, text, *time),
+            VariableAccumulator::Text(text, time) => self.replace_text_if_preferred(accumulator, text, *time),
             VariableAccumulator::Sketch(newer) => match accumulator {
                 VariableAccumulator::Sketch(older) => {
-                    if let Ok(mut union) = HllUnion::new(SKETCH_LG_K) {
+                    if let Ok(mut union) = HllUnion::new(LOG2_SKETCH_REGISTERS) {
                         union.update(older);
                         union.update(newer);
                         **older = union.to_sketch(HllType::Hll4);
@@ -112,23 +113,23 @@ impl VariableSizeAggregator {
         }
     }
 
-    pub(super) fn value(self, accumulator: &VariableAccumulator) -> Value<'_> {
+    pub(super) fn compute_value(self, accumulator: &VariableAccumulator) -> Value<'_> {
         match accumulator {
             VariableAccumulator::Text(text, _) => Value::String(text),
             #[allow(clippy::cast_possible_truncation)] // an estimate of distinct values is far below 2⁶³
             VariableAccumulator::Sketch(sketch) => Value::Long(sketch.composite_estimate().round() as i64),
-            VariableAccumulator::Empty if matches!(self, Self::Distinct(_)) => Value::Long(0),
+            VariableAccumulator::Empty if matches!(self, Self::CountDistinct(_)) => Value::Long(0),
             VariableAccumulator::Empty => Value::Null,
         }
     }
 
-    fn keep_text(self, accumulator: &mut VariableAccumulator, text: &str, time: EventTime) {
+    fn replace_text_if_preferred(self, accumulator: &mut VariableAccumulator, text: &str, time: EventTime) {
         let keep = match accumulator {
             VariableAccumulator::Text(current, at) => match self {
                 Self::Min(_) => text < &**current,
                 Self::Max(_) => text > &**current,
                 Self::First(_) => time < *at,
-                Self::Last(_) | Self::Distinct(_) => time >= *at,
+                Self::Last(_) | Self::CountDistinct(_) => time >= *at,
             },
             _ => true,
         };
@@ -138,11 +139,12 @@ impl VariableSizeAggregator {
     }
 }
 
-/// Returns the sketch in `accumulator`, which is created on first use.
+/// Returns the sketch in `accumulator`, and creates it on first use.
 fn get_or_create_sketch(accumulator: &mut VariableAccumulator) -> Option<&mut HllSketch> {
     if let VariableAccumulator::Empty = accumulator {
-        // The only error is a size outside the library's range; this constant lies inside.
-        *accumulator = VariableAccumulator::Sketch(Box::new(HllSketch::new(SKETCH_LG_K, HllType::Hll4).ok()?));
+        // `HllSketch::new` fails only for a size outside the library's range, and this constant is inside that range.
+        *accumulator =
+            VariableAccumulator::Sketch(Box::new(HllSketch::new(LOG2_SKETCH_REGISTERS, HllType::Hll4).ok()?));
     }
     match accumulator {
         VariableAccumulator::Sketch(sketch) => Some(sketch),
@@ -150,15 +152,15 @@ fn get_or_create_sketch(accumulator: &mut VariableAccumulator) -> Option<&mut Hl
     }
 }
 
-/// A value as the sketch hashes it: its bytes without Rust's length prefixes, whose format may change.
-struct DistinctValue<'a>(Value<'a>);
+/// Hashes a value by its bytes alone, because the format of Rust's length prefixes may change.
+struct DistinctCountInput<'a>(Value<'a>);
 
-impl Hash for DistinctValue<'_> {
+impl Hash for DistinctCountInput<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self.0 {
             Value::Null => {}
             Value::String(text) => state.write(text.as_bytes()),
-            // 0.0 and -0.0 are one value.
+            // Adding 0.0 turns -0.0 into 0.0, so both count as one value.
             Value::Double(number) => state.write(&(number + 0.0).to_bits().to_le_bytes()),
             Value::Long(number) => state.write(&number.to_le_bytes()),
             Value::Boolean(truth) => state.write(&[u8::from(truth)]),

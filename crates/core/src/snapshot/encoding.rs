@@ -1,10 +1,11 @@
-//! Numbers, texts and bytes in a snapshot.
+//! The encoding of numbers, texts and bytes in a snapshot.
 //!
-//! Unsigned numbers are LEB128: seven bits per byte, the lowest first. Signed numbers are zigzag-coded first. Texts and
-//! other bytes follow their length.
+//! Unsigned numbers are LEB128: seven bits per byte, the lowest first. Signed numbers are zigzag-coded before that. The
+//! length of a text or of other bytes is written before them.
 //! Invariant: no input makes the reader panic, or allocate more memory than the input's own length.
 
-/// Why a snapshot's bytes cannot be read. Behind checksums, the cause is a bug or another format.
+/// The reason why a snapshot's bytes cannot be read. Checksums detect damaged files first, so the cause is a bug or
+/// another format.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DamagedSnapshot(pub &'static str);
 
@@ -35,7 +36,7 @@ pub(crate) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Reads what the functions above wrote.
+/// Reads numbers, texts and bytes from a snapshot, in the order in which they were written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SnapshotReader<'a>(&'a [u8]);
 

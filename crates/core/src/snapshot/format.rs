@@ -1,11 +1,11 @@
-//! What a snapshot covers, the numbers of its tables, and the state outside the slots.
+//! The scope of a snapshot, the numbers of its tables, and the state outside the slots.
 
 use std::collections::BTreeMap;
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
 use crate::time::EventTime;
 
-/// The state that a snapshot holds.
+/// The part of the state that a snapshot holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SnapshotScope {
     /// All state.
@@ -14,12 +14,12 @@ pub enum SnapshotScope {
     Changes,
 }
 
-/// What became of a snapshot's bytes.
+/// The outcome of a snapshot: whether its bytes are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SnapshotResult {
-    /// They are stored; the next snapshot of changes builds on them.
+    /// The bytes are stored, and the next snapshot of changes builds on them.
     Kept,
-    /// They are lost; the next snapshot of changes includes this one's slots.
+    /// The bytes are lost, and the next snapshot of changes includes the slots of this snapshot.
     Discarded,
 }
 
@@ -28,28 +28,28 @@ pub enum SnapshotResult {
 pub struct ShardMetadata {
     /// The watermark; `None` before the first event.
     pub watermark: Option<EventTime>,
-    /// Number of slots, in use or free; the slots of all records are below it.
+    /// Number of slots, in use or free. The slot of every record is below this number.
     pub slot_count: u32,
     /// Number of entities with state.
     pub entity_count: usize,
-    /// Per view, the number of its last row; 0 before the first.
-    pub emitted_rows: Vec<u64>,
+    /// Per view, the number of its last row; 0 before the first row.
+    pub emitted_row_counts: Vec<u64>,
 }
 
-/// The table of entity keys in a snapshot's blocks.
-pub(crate) const ENTITY_KEY_TABLE: u64 = 0;
+/// The number of the table of entity keys in a snapshot's blocks.
+pub(crate) const ENTITY_KEY_TABLE_NUMBER: u64 = 0;
 
-/// Returns the table of view `index` in a snapshot's blocks.
-pub(crate) const fn view_table(index: usize) -> u64 {
+/// Returns the number of the table of view `index` in a snapshot's blocks.
+pub(crate) const fn view_table_number(index: usize) -> u64 {
     index as u64 + 1
 }
 
-/// Returns how many bytes each table has in a piece of a snapshot: table 0 holds the entity keys, `n + 1` view `n`. The
-/// records themselves are not read.
+/// Returns the number of bytes of each table in a piece of a snapshot. Table 0 holds the entity keys, table `n + 1`
+/// view `n`. The records themselves are not read.
 ///
 /// # Errors
-/// When the bytes are not those of a snapshot.
-pub fn measure_snapshot_tables(bytes: &[u8]) -> Result<BTreeMap<usize, usize>, DamagedSnapshot> {
+/// Fails when the bytes are not those of a snapshot.
+pub fn count_snapshot_bytes_by_table(bytes: &[u8]) -> Result<BTreeMap<usize, usize>, DamagedSnapshot> {
     let mut tables = BTreeMap::new();
     let mut blocks = SnapshotReader::new(bytes);
     while !blocks.is_empty() {

@@ -1,43 +1,44 @@
-//! Rebuilding a shard from the layers of its snapshots.
+//! Rebuilds a shard from the layers of its snapshots.
 //!
-//! Owns: the order of the steps, and which bytes are implausible. Does not own: how a table reads its records (the tables).
-//! Invariant: bytes that no shard of these views wrote give an error, never a panic.
+//! Owns: the order of the steps, and the rejection of implausible bytes. Does not own: the reading of records (the
+//! tables).
+//! Invariant: bytes that were not written by a shard of these views give an error, never a panic.
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
-use super::format::{ENTITY_KEY_TABLE, ShardMetadata};
-use super::slots::{RestorePermit, SlotRecords};
+use super::format::{ENTITY_KEY_TABLE_NUMBER, ShardMetadata};
+use super::slots::{RestorePermit, SlotRecordBlock};
 use crate::shard::Shard;
 use crate::watermark::Watermark;
 
-/// A shard that is being rebuilt: every layer in its order, then [`ShardRestore::finish`].
+/// A shard that is being rebuilt. The caller applies every layer in order, and then calls [`ShardRestore::finish`].
 #[derive(Debug)]
 pub struct ShardRestore {
     shard: Shard,
     slot_count: u32,
-    view_mapping: Vec<Option<usize>>,
+    target_view_by_saved_view: Vec<Option<usize>>,
 }
 
 impl ShardRestore {
-    /// Begins with `empty`, a new shard, for saved state of `slot_count` slots. `view_mapping` gives, for every view of the
-    /// saved state, the view of the shard that takes it over; `None` drops the state.
+    /// Starts to restore `slot_count` saved slots into the new shard `empty`. For every saved view, `view_mapping`
+    /// gives the view of the shard that takes over its state. `None` drops the state.
     #[must_use]
-    pub fn new(empty: Shard, slot_count: u32, view_mapping: Vec<Option<usize>>) -> Self {
-        Self { shard: empty, slot_count, view_mapping }
+    pub fn new(empty: Shard, slot_count: u32, target_view_by_saved_view: Vec<Option<usize>>) -> Self {
+        Self { shard: empty, slot_count, target_view_by_saved_view }
     }
 
-    /// Adds a piece of a layer. The pieces come in the order in which they were saved.
+    /// Loads a piece of a layer. The caller passes the pieces in the order in which they were saved.
     ///
     /// # Errors
-    /// When the bytes are not those of a snapshot.
-    pub fn apply_piece(&mut self, bytes: &[u8]) -> Result<(), DamagedSnapshot> {
+    /// Fails when the bytes are not those of a snapshot.
+    pub fn load_layer_piece(&mut self, bytes: &[u8]) -> Result<(), DamagedSnapshot> {
         let mut blocks = SnapshotReader::new(bytes);
         while !blocks.is_empty() {
-            let (table, records) = (blocks.read_number()?, SlotRecords::new(self.slot_count, blocks.read_bytes()?));
-            if table == ENTITY_KEY_TABLE {
+            let (table, records) = (blocks.read_number()?, SlotRecordBlock::new(self.slot_count, blocks.read_bytes()?));
+            if table == ENTITY_KEY_TABLE_NUMBER {
                 self.shard.entities.load_keys(records)?;
                 continue;
             }
-            let view = usize::try_from(table - 1).ok().and_then(|view| self.view_mapping.get(view));
+            let view = usize::try_from(table - 1).ok().and_then(|view| self.target_view_by_saved_view.get(view));
             if let Some(view) = view.ok_or(DamagedSnapshot("a view that the state does not have"))? {
                 self.shard.views[*view].load_records(records)?;
             }
@@ -45,16 +46,16 @@ impl ShardRestore {
         Ok(())
     }
 
-    /// Returns the shard, with watermark and row numbers from `metadata`. `metadata.emitted_rows` is in the order of the
-    /// shard's views.
+    /// Returns the rebuilt shard, with the watermark and the row numbers from `metadata`. `metadata.emitted_row_counts` is in
+    /// the order of the shard's views.
     ///
     /// # Errors
-    /// When the layers do not fit together.
+    /// Fails when the layers do not fit together.
     pub fn finish(mut self, metadata: &ShardMetadata) -> Result<Shard, DamagedSnapshot> {
         let permit = RestorePermit::new();
-        let watermark = metadata.watermark.unwrap_or(Watermark::BEFORE_ALL);
-        self.shard.watermark.restore(watermark);
-        for (view, &rows) in self.shard.views.iter_mut().zip(&metadata.emitted_rows) {
+        let watermark = metadata.watermark.unwrap_or(Watermark::BEFORE_ALL_EVENTS);
+        self.shard.watermark.set_time(watermark);
+        for (view, &rows) in self.shard.views.iter_mut().zip(&metadata.emitted_row_counts) {
             view.finish_restore(&mut self.shard.entities, rows, watermark, &permit);
         }
         self.shard.entities.finish_restore(self.slot_count, &permit)?;

@@ -1,10 +1,10 @@
-//! The slots of one table, guarded for the running snapshot.
+//! The slots of one table. A slot is saved to the running snapshot before it changes.
 //!
-//! Owns: all mutable access to a table's slots, and that a slot is saved before it changes. Does not own: what a slot holds
-//! and how its bytes look ([`SlotState`]).
-//! Invariant: saved state changes only behind [`SnapshotSlots::change`], [`SnapshotSlots::expire`] or
-//! [`GuardedSlot::expire`]. They first save the slot to the running snapshot, where it is still pending. A restore needs [`SlotRecords`] or a [`RestorePermit`], which
-//! only [`super::restore`] creates; no snapshot runs then.
+//! Owns: all mutable access to a table's slots. Does not own: the content of a slot and its encoding ([`SlotState`]).
+//! Invariant: saved state changes only through [`SnapshotSlots::open_for_change`], [`SnapshotSlots::open_for_expiry`] or
+//! [`GuardedSlot::open_for_expiry`]. These methods first save the slot if the running snapshot has not saved it yet. A restore
+//! changes slots while no snapshot runs. It needs [`SlotRecordBlock`] or a [`RestorePermit`], which only [`super::set_time`]
+//! creates.
 
 use std::ops::{Deref, Index};
 
@@ -13,9 +13,9 @@ use super::format::{SnapshotResult, SnapshotScope};
 use super::writer::SnapshotWriter;
 use crate::entity_slot::EntitySlot;
 
-/// What one slot of a table holds. The default is a slot without state.
+/// The content of one slot of a table. The default value is a slot without state.
 pub(crate) trait SlotState: Default {
-    /// What all slots of the table have in common and their bytes depend on.
+    /// The data that all slots of a table share and that their encoding depends on.
     type Layout;
 
     /// Returns whether there is no state to save.
@@ -26,23 +26,23 @@ pub(crate) trait SlotState: Default {
     fn load(layout: &Self::Layout, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot>;
 }
 
-/// A slot with a part that snapshots do not hold, because a restore derives it from the rest.
+/// A slot with a part that snapshots do not hold, because a restore derives that part from the rest.
 pub(crate) trait DerivedState: SlotState {
     type Derived;
 
-    fn derived_mut(&mut self) -> &mut Self::Derived;
+    fn derived_state_mut(&mut self) -> &mut Self::Derived;
 }
 
-/// The slots of one table. Slots are shared freely and changed only through the guarded methods.
+/// The slots of one table. Every caller can read a slot. The methods that change saved state save the slot first.
 #[derive(Debug)]
 pub(crate) struct SnapshotSlots<S> {
     slots: Vec<S>,
-    writer: SnapshotWriter,
+    snapshot_writer: SnapshotWriter,
 }
 
 impl<S> Default for SnapshotSlots<S> {
     fn default() -> Self {
-        Self { slots: Vec::new(), writer: SnapshotWriter::default() }
+        Self { slots: Vec::new(), snapshot_writer: SnapshotWriter::default() }
     }
 }
 
@@ -62,80 +62,85 @@ impl<S: SlotState> SnapshotSlots<S> {
 
     /// Adds slots without state until `slot` exists.
     #[inline]
-    pub(crate) fn grow_to(&mut self, slot: EntitySlot) {
+    pub(crate) fn grow_to_include(&mut self, slot: EntitySlot) {
         if slot.index() >= self.slots.len() {
             self.slots.resize_with(slot.index() + 1, S::default);
         }
     }
 
-    /// Opens `slot` for a change by an event. The next snapshot of changes includes the slot.
+    /// Returns `slot` for a change by an event. The next snapshot of changes includes the slot.
     #[inline]
-    pub(crate) fn change(&mut self, slot: EntitySlot, layout: &S::Layout) -> &mut S {
+    pub(crate) fn open_for_change(&mut self, slot: EntitySlot, layout: &S::Layout) -> &mut S {
         let state = &mut self.slots[slot.index()];
-        if self.writer.mark_changed(slot) && !state.is_empty() {
-            self.writer.write_record(slot, |out| state.save(layout, out));
+        if self.snapshot_writer.mark_changed(slot) && !state.is_empty() {
+            self.snapshot_writer.write_record(slot, |out| state.save(layout, out));
         }
         state
     }
 
-    /// Opens `slot` for the removal of state that the watermark has passed. A restore removes it again, so the next snapshot
-    /// of changes need not include the slot.
+    /// Returns `slot` for the removal of state that the watermark has passed. A restore repeats the removal, so the
+    /// next snapshot of changes need not include the slot.
     #[inline]
-    pub(crate) fn expire(&mut self, slot: EntitySlot, layout: &S::Layout) -> &mut S {
-        GuardedSlot { slot, state: &mut self.slots[slot.index()], writer: &mut self.writer }.expire(layout)
+    pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot, layout: &S::Layout) -> &mut S {
+        GuardedSlot { slot, state: &mut self.slots[slot.index()], snapshot_writer: &mut self.snapshot_writer }
+            .open_for_expiry(layout)
     }
 
-    /// Calls `visit` with every slot that holds state, in their order.
+    /// Calls `visit` with every slot that holds state, in the order of the slots.
     #[inline]
-    pub(crate) fn visit_in_use(&mut self, mut visit: impl FnMut(GuardedSlot<'_, S>)) {
+    pub(crate) fn visit_slots_with_state(&mut self, mut visit: impl FnMut(GuardedSlot<'_, S>)) {
         for (index, state) in self.slots.iter_mut().enumerate() {
             if !state.is_empty() {
-                visit(GuardedSlot { slot: EntitySlot::at(index), state, writer: &mut self.writer });
+                visit(GuardedSlot {
+                    slot: EntitySlot::from_index(index),
+                    state,
+                    snapshot_writer: &mut self.snapshot_writer,
+                });
             }
         }
     }
 
-    /// Begins a snapshot of the state as it is now.
+    /// Begins a snapshot of the current state.
     pub(crate) fn begin_snapshot(&mut self, scope: SnapshotScope) {
-        self.writer.begin(scope, self.slots.len());
+        self.snapshot_writer.begin(scope, self.slots.len());
     }
 
-    /// Saves the next pending slot. Returns the bytes of its record, or `None` when all slots are saved.
-    pub(crate) fn save_next_slot(&mut self, layout: &S::Layout) -> Option<usize> {
-        let slot = self.writer.next_pending_slot()?;
+    /// Saves the next pending slot. Returns the number of bytes of its record, or `None` when all slots are saved.
+    pub(crate) fn save_next_pending_slot(&mut self, layout: &S::Layout) -> Option<usize> {
+        let slot = self.snapshot_writer.take_next_pending_slot()?;
         let state = self.slots.get(slot.index()).filter(|state| !state.is_empty());
-        Some(state.map_or(0, |state| self.writer.write_record(slot, |out| state.save(layout, out))))
+        Some(state.map_or(0, |state| self.snapshot_writer.write_record(slot, |out| state.save(layout, out))))
     }
 
     /// Returns the number of bytes that are saved and not yet taken.
-    pub(crate) fn buffered_bytes(&self) -> usize {
-        self.writer.buffered_bytes()
+    pub(crate) fn buffered_byte_count(&self) -> usize {
+        self.snapshot_writer.buffered_byte_count()
     }
 
     /// Moves the saved bytes to the end of `out`, as a block of `table`.
     pub(crate) fn take_snapshot_block(&mut self, table: u64, out: &mut Vec<u8>) {
-        self.writer.take_block(table, out);
+        self.snapshot_writer.take_saved_block(table, out);
     }
 
     /// Ends the running snapshot, whether complete or not.
     pub(crate) fn end_snapshot(&mut self, result: SnapshotResult) {
-        self.writer.end(result);
+        self.snapshot_writer.end(result);
     }
 
-    /// Replaces the slots of one block by their saved state. `check` may refuse a slot.
-    pub(crate) fn load(
+    /// Replaces the slots of one block by their saved state. An error of `check` ends the load.
+    pub(crate) fn load_block(
         &mut self,
         layout: &S::Layout,
-        records: SlotRecords<'_>,
+        records: SlotRecordBlock<'_>,
         mut check: impl FnMut(EntitySlot, &S) -> Result<(), DamagedSnapshot>,
     ) -> Result<(), DamagedSnapshot> {
-        let SlotRecords { slot_count, mut reader } = records;
+        let SlotRecordBlock { slot_count, mut reader } = records;
         let mut last = 0_i64;
         while !reader.is_empty() {
             last = last.wrapping_add(reader.read_signed()?);
             let slot = u32::try_from(last).ok().filter(|&slot| slot < slot_count);
             let slot = EntitySlot(slot.ok_or(DamagedSnapshot("a slot outside the table"))?);
-            self.grow_to(slot);
+            self.grow_to_include(slot);
             let state = S::load(layout, &mut reader)?;
             check(slot, &state)?;
             self.slots[slot.index()] = state;
@@ -143,25 +148,25 @@ impl<S: SlotState> SnapshotSlots<S> {
         Ok(())
     }
 
-    /// Returns all slots, once everything is loaded.
+    /// Returns an iterator over all slots. All records must have been loaded.
     pub(crate) fn iter_restored(&mut self, _: &RestorePermit) -> impl Iterator<Item = (EntitySlot, &mut S)> {
-        self.slots.iter_mut().enumerate().map(|(index, state)| (EntitySlot::at(index), state))
+        self.slots.iter_mut().enumerate().map(|(index, state)| (EntitySlot::from_index(index), state))
     }
 }
 
 impl<S: DerivedState> SnapshotSlots<S> {
-    /// Opens the part of `slot` that snapshots do not hold.
+    /// Returns the part of `slot` that snapshots do not hold.
     #[inline]
-    pub(crate) fn derived_mut(&mut self, slot: EntitySlot) -> &mut S::Derived {
-        self.slots[slot.index()].derived_mut()
+    pub(crate) fn derived_state_mut(&mut self, slot: EntitySlot) -> &mut S::Derived {
+        self.slots[slot.index()].derived_state_mut()
     }
 }
 
-/// One slot of a table, for reading until [`GuardedSlot::expire`] opens it.
+/// Read access to one slot of a table. [`GuardedSlot::open_for_expiry`] gives write access.
 pub(crate) struct GuardedSlot<'a, S> {
     slot: EntitySlot,
     state: &'a mut S,
-    writer: &'a mut SnapshotWriter,
+    snapshot_writer: &'a mut SnapshotWriter,
 }
 
 impl<'a, S: SlotState> GuardedSlot<'a, S> {
@@ -169,11 +174,11 @@ impl<'a, S: SlotState> GuardedSlot<'a, S> {
         self.slot
     }
 
-    /// Opens the slot, as [`SnapshotSlots::expire`] does.
+    /// Returns the slot for the removal of state, as [`SnapshotSlots::open_for_expiry`] does.
     #[inline]
-    pub(crate) fn expire(self, layout: &S::Layout) -> &'a mut S {
-        let Self { slot, state, writer } = self;
-        if writer.take_pending(slot) && !state.is_empty() {
+    pub(crate) fn open_for_expiry(self, layout: &S::Layout) -> &'a mut S {
+        let Self { slot, state, snapshot_writer: writer } = self;
+        if writer.take_pending_flag(slot) && !state.is_empty() {
             writer.write_record(slot, |out| state.save(layout, out));
         }
         state
@@ -190,19 +195,19 @@ impl<S> Deref for GuardedSlot<'_, S> {
 
 /// The records of one block of a snapshot.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SlotRecords<'a> {
+pub(crate) struct SlotRecordBlock<'a> {
     slot_count: u32,
     reader: SnapshotReader<'a>,
 }
 
-impl<'a> SlotRecords<'a> {
-    /// Takes the bytes of a block of a snapshot with `slot_count` slots.
+impl<'a> SlotRecordBlock<'a> {
+    /// Wraps the bytes of one block from a snapshot with `slot_count` slots.
     pub(super) const fn new(slot_count: u32, bytes: &'a [u8]) -> Self {
         Self { slot_count, reader: SnapshotReader::new(bytes) }
     }
 }
 
-/// Allows changes without a snapshot: the shard is being restored.
+/// The permit to change slots without saving them, while a shard is being restored.
 #[derive(Debug)]
 pub(crate) struct RestorePermit(());
 

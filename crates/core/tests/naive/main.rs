@@ -18,12 +18,17 @@ struct CollectedOutput(Vec<ObservedOutput>);
 
 impl ShardOutput for CollectedOutput {
     fn emit_row(&mut self, row: Row<'_>) {
-        let features = row.features().map(|value| format!("{value:?}")).collect();
-        self.0.push(ObservedOutput::Row { view: row.view.0, key: row.key.to_owned(), window: row.window, features });
+        let features = row.feature_values().map(|value| format!("{value:?}")).collect();
+        self.0.push(ObservedOutput::Row {
+            view: row.view_id.0,
+            key: row.entity_key.to_owned(),
+            window: row.window,
+            features,
+        });
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
-        self.0.push(ObservedOutput::Late { view: late.view.0, key: late.key.to_owned(), time: late.time });
+        self.0.push(ObservedOutput::Late { view: late.view_id.0, key: late.entity_key.to_owned(), time: late.time });
     }
 }
 
@@ -35,7 +40,7 @@ fn with_event<T>(sample: &SampleEvent, run: impl FnOnce(&Event<'_>) -> T) -> T {
         sample.quantity.map_or(Value::Null, Value::Long),
         sample.member.map_or(Value::Null, Value::Boolean),
     ];
-    run(&Event { key: &sample.key, time: sample.time, fields: &fields })
+    run(&Event { entity_key: &sample.key, time: sample.time, field_values: &fields })
 }
 
 fn run_shard(

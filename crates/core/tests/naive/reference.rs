@@ -144,12 +144,12 @@ impl<'a> ReferenceShard<'a> {
                     .events
                     .iter()
                     .filter(|e| {
-                        feature.condition.as_ref().is_none_or(|c| crate::with_event(e, |e| c.matches(e.fields)))
+                        feature.condition.as_ref().is_none_or(|c| crate::with_event(e, |e| c.matches(e.field_values)))
                     })
                     .collect();
                 let value = self.aggregate_value(feature.aggregate, &events);
                 let value = if value == Value::Null {
-                    feature.default.as_ref().map_or(Value::Null, windrow_core::Literal::as_value)
+                    feature.default_value.as_ref().map_or(Value::Null, windrow_core::Literal::as_value)
                 } else {
                     value
                 };

@@ -17,13 +17,17 @@ struct NumberedOutput(Vec<(Option<u64>, ObservedOutput)>);
 
 impl ShardOutput for NumberedOutput {
     fn emit_row(&mut self, row: Row<'_>) {
-        let features = row.features().map(|value| format!("{value:?}")).collect();
-        let seen = ObservedOutput::Row { view: row.view.0, key: row.key.to_owned(), window: row.window, features };
-        self.0.push((Some(row.number), seen));
+        let features = row.feature_values().map(|value| format!("{value:?}")).collect();
+        let seen =
+            ObservedOutput::Row { view: row.view_id.0, key: row.entity_key.to_owned(), window: row.window, features };
+        self.0.push((Some(row.row_number), seen));
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
-        self.0.push((None, ObservedOutput::Late { view: late.view.0, key: late.key.to_owned(), time: late.time }));
+        self.0.push((
+            None,
+            ObservedOutput::Late { view: late.view_id.0, key: late.entity_key.to_owned(), time: late.time },
+        ));
     }
 }
 
@@ -73,7 +77,7 @@ fn restore_shard(kept: Option<&KeptSnapshot>, empty: Shard, views: usize) -> Sha
     let Some(kept) = kept else { return empty };
     let mut restoring = ShardRestore::new(empty, kept.facts.slot_count, (0..views).map(Some).collect());
     for layer in &kept.layers {
-        restoring.apply_piece(layer).expect("what a shard saved can be read");
+        restoring.load_layer_piece(layer).expect("what a shard saved can be read");
     }
     restoring.finish(&kept.facts).expect("what a shard saved fits together")
 }
@@ -112,7 +116,7 @@ proptest! {
                     // A snapshot of changes needs a kept layer that it builds on.
                     let scope = if kept.is_some() { scope } else { SnapshotScope::Everything };
                     shard.begin_snapshot(scope);
-                    taking = Some(ActiveSnapshot { scope, bytes: Vec::new(), facts: shard.metadata(), position });
+                    taking = Some(ActiveSnapshot { scope, bytes: Vec::new(), facts: shard.snapshot_metadata(), position });
                 }
                 SnapshotAction::Save(limit) => {
                     if let Some(taking) = &mut taking {
@@ -165,7 +169,7 @@ proptest! {
         for sample in &events {
             with_event(sample, |event| shard.process_event(event, &mut NumberedOutput::default()));
         }
-        let (mut layer, facts) = (Vec::new(), shard.metadata());
+        let (mut layer, facts) = (Vec::new(), shard.snapshot_metadata());
         shard.begin_snapshot(SnapshotScope::Everything);
         prop_assert!(shard.continue_snapshot(usize::MAX));
         shard.take_snapshot_bytes(&mut layer);
@@ -176,11 +180,11 @@ proptest! {
             std::cmp::Ordering::Equal => None,
             std::cmp::Ordering::Greater => Some(index - 1),
         }).collect();
-        let rows = facts.emitted_rows.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, rows)| *rows).collect();
+        let rows = facts.emitted_row_counts.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, rows)| *rows).collect();
         let empty = Shard::new(&left, &schema, max_out_of_orderness_ms, [9; 16]);
         let mut restoring = ShardRestore::new(empty, facts.slot_count, map.clone());
-        restoring.apply_piece(&layer).expect("readable");
-        let mut restored = restoring.finish(&ShardMetadata { emitted_rows: rows, ..facts }).expect("whole");
+        restoring.load_layer_piece(&layer).expect("readable");
+        let mut restored = restoring.finish(&ShardMetadata { emitted_row_counts: rows, ..facts }).expect("whole");
         let (mut all, mut some) = (NumberedOutput::default(), NumberedOutput::default());
         shard.finish_input(&mut all);
         restored.finish_input(&mut some);
@@ -203,7 +207,7 @@ proptest! {
         for sample in &events {
             with_event(sample, |event| shard.process_event(event, &mut NumberedOutput::default()));
         }
-        let (mut layer, facts) = (Vec::new(), shard.metadata());
+        let (mut layer, facts) = (Vec::new(), shard.snapshot_metadata());
         shard.begin_snapshot(SnapshotScope::Everything);
         shard.continue_snapshot(usize::MAX);
         shard.take_snapshot_bytes(&mut layer);
@@ -216,7 +220,7 @@ proptest! {
         }
         let empty = Shard::new(&views, &schema, max_out_of_orderness_ms, [9; 16]);
         let mut restoring = ShardRestore::new(empty, facts.slot_count, (0..views.len()).map(Some).collect());
-        if restoring.apply_piece(&layer).is_ok() {
+        if restoring.load_layer_piece(&layer).is_ok() {
             drop(restoring.finish(&facts));
         }
     }

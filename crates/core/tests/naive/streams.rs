@@ -119,7 +119,7 @@ fn feature() -> impl Strategy<Value = Feature> {
             name: "f".into(),
             aggregate,
             condition,
-            default: default.filter(|_| with_default),
+            default_value: default.filter(|_| with_default),
         },
     )
 }

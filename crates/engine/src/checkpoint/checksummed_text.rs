@@ -1,22 +1,22 @@
-//! Texts with a title line that holds their version and checksum: `TITLE VERSION CRC-32`, then the body.
+//! Texts with a title line that holds their version and checksum. The format is `TITLE VERSION CRC-32`, then the body.
 //!
-//! Invariant: a text that is not whole, or has any other bit, is refused.
+//! Invariant: an incomplete or altered text is refused.
 
 use super::format::{FormatFault, ObjectDamage};
 
-/// Returns `body` behind its title line.
+/// Returns the title line followed by `body`.
 pub(super) fn encode_checksummed_text(title: &str, version: u32, body: &str) -> Vec<u8> {
     let version = version.to_string();
-    format!("{title} {version} {:08x}\n{body}", text_checksum(&version, body.as_bytes())).into_bytes()
+    format!("{title} {version} {:08x}\n{body}", compute_text_checksum(&version, body.as_bytes())).into_bytes()
 }
 
-/// Returns the body of a text that [`encode_checksummed_text`] made.
+/// Checks the title line of `bytes` and returns the body.
 pub(super) fn decode_checksummed_text<'a>(
     title: &str,
     known_version: u32,
     bytes: &'a [u8],
 ) -> Result<&'a str, FormatFault> {
-    let damaged = FormatFault::Damaged(ObjectDamage::Checksum);
+    let damaged = FormatFault::Damaged(ObjectDamage::ChecksumMismatch);
     let Some(line_end) = bytes.iter().position(|byte| *byte == b'\n') else { return Err(damaged) };
     let (line, body) = (&bytes[..line_end], &bytes[line_end + 1..]);
     let mut words = line.split(|byte| *byte == b' ').map(std::str::from_utf8);
@@ -25,8 +25,8 @@ pub(super) fn decode_checksummed_text<'a>(
     else {
         return Err(damaged);
     };
-    // Compared as text: parsing would accept other digits for the same sum.
-    if found != title || sum != format!("{:08x}", text_checksum(version, body)) {
+    // The checksum is compared as text, because parsing accepts several spellings of the same number.
+    if found != title || sum != format!("{:08x}", compute_text_checksum(version, body)) {
         return Err(damaged);
     }
     match version.parse() {
@@ -36,7 +36,7 @@ pub(super) fn decode_checksummed_text<'a>(
     }
 }
 
-fn text_checksum(version: &str, body: &[u8]) -> u32 {
+fn compute_text_checksum(version: &str, body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(version.as_bytes());
     hasher.update(b"\n");

@@ -1,9 +1,9 @@
-//! Creating an object whose creation may have an unknown outcome.
+//! Creates an object and resolves an unknown outcome of the creation.
 
 use super::store::{CheckpointStore, StoreFault};
 
-/// Creates the object `name`. Returns whether it exists with these bytes and thus is ours: after an unknown outcome it is
-/// read back.
+/// Creates the object `name`. Returns whether the stored object has exactly these bytes. After an unknown outcome, the
+/// object is read back.
 pub(super) fn create_or_confirm(store: &dyn CheckpointStore, name: &str, bytes: &[u8]) -> Result<bool, StoreFault> {
     match store.create(name, bytes.to_vec()) {
         Ok(()) => Ok(true),

@@ -1,85 +1,85 @@
-//! Why an object of a checkpoint cannot be used.
+//! The reasons why an object of a checkpoint cannot be used.
 
-/// Why a state object or a manifest cannot be used.
+/// The reason why a state object or a manifest cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FormatFault {
-    /// It is not what was written.
+    /// The object differs from what was written.
     #[error(transparent)]
     Damaged(#[from] ObjectDamage),
-    /// It is whole, and of a format that this version does not know.
+    /// The object is intact, but this version of Windrow does not know its format.
     #[error("its format {found} is newer than this version of Windrow reads ({known})")]
     Newer {
-        /// The version of its format.
+        /// The version of the object's format.
         found: u32,
-        /// The newest version that is known.
+        /// The newest format version that this version of Windrow reads.
         known: u32,
     },
 }
 
-/// How an object differs from what was written.
+/// The difference between an object and what was written.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ObjectDamage {
-    /// There is no such object.
+    /// The store holds no object of that name.
     #[error("it is missing")]
     Missing,
-    /// It ends before its header does.
+    /// The object ends inside its header.
     #[error("it is cut short")]
     CutShort,
-    /// Its checksum does not match its bytes.
+    /// The checksum in the object does not match its content.
     #[error("its checksum does not fit")]
-    Checksum,
-    /// It is whole, but its size or checksum is not the one in the manifest.
+    ChecksumMismatch,
+    /// The object is intact, but its size or checksum differs from the manifest.
     #[error("it is not what was written")]
-    Replaced,
-    /// Its header promises more bytes than any object unpacks to.
+    ManifestMismatch,
+    /// The header states a larger unpacked size than any object has.
     #[error("it is larger than any that is written")]
     TooLarge,
-    /// It unpacks to another length than its header says.
+    /// The unpacked content has another length than the header states.
     #[error("it unpacks to another length")]
-    Length,
-    /// It cannot be unpacked.
+    UnpackedLengthMismatch,
+    /// The content cannot be decompressed.
     #[error("it cannot be unpacked: {detail}")]
-    Compression {
-        /// What the decompressor reports.
+    NotDecompressible {
+        /// The error text of the decompressor.
         detail: String,
     },
-    /// Its text is not what an object of this kind holds.
+    /// The text cannot be parsed as an object of the expected kind.
     #[error("it is not a {expected}: {detail}")]
-    Content {
-        /// The kind of object.
+    UnparsableContent {
+        /// The expected kind of object.
         expected: &'static str,
-        /// What the parser reports.
+        /// The error text of the parser.
         detail: String,
     },
-    /// It is the manifest of another checkpoint or partition.
+    /// The manifest belongs to another checkpoint or partition.
     #[error("it is another checkpoint's manifest")]
     OtherCheckpoint,
-    /// It holds a view that the manifest does not name.
+    /// The state object holds a view that the manifest does not name.
     #[error("it holds a view that the manifest does not name")]
     UnknownView,
-    /// Its records do not restore a shard.
+    /// The records in the state objects do not restore a shard.
     #[error(transparent)]
-    Snapshot(#[from] windrow_core::DamagedSnapshot),
+    InvalidSnapshot(#[from] windrow_core::DamagedSnapshot),
 }
 
-/// An object that cannot be used.
+/// An object that cannot be used, and the reason.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{object}: {fault}")]
 pub struct UnusableObject {
-    /// Its name.
+    /// The name of the object.
     pub object: String,
-    /// Why.
+    /// The reason why the object cannot be used.
     pub fault: FormatFault,
 }
 
 impl UnusableObject {
-    pub(crate) fn damaged(object: impl Into<String>, damage: ObjectDamage) -> Self {
+    pub(crate) fn from_damage(object: impl Into<String>, damage: ObjectDamage) -> Self {
         Self { object: object.into(), fault: damage.into() }
     }
 
-    /// Whether it is whole, and of a format that only a newer version reads.
+    /// Returns whether the object is intact, but has a format that only a newer version of Windrow reads.
     #[must_use]
-    pub const fn is_newer(&self) -> bool {
+    pub const fn has_newer_format(&self) -> bool {
         matches!(self.fault, FormatFault::Newer { .. })
     }
 }

@@ -1,16 +1,17 @@
-//! Inspecting checkpoints and savepoints without restoring them.
+//! Inspects checkpoints and savepoints without restoring them.
 //!
-//! Owns: what there is in a store, whether it is whole ([`StateObjectReader`]), which views' state a pipeline would keep
-//! ([`compare_views`]). Does not own: which checkpoint a job continues from, and when it halts (`find_checkpoint`).
-//! Invariants: (1) nothing is changed; (2) what cannot be used is named with its object and the reason, and never keeps
-//! the rest from being inspected.
+//! Owns: listing the content of a store, checking its state objects ([`StateObjectReader`]), comparing its views with a
+//! pipeline ([`compare_views`]). Does not own: the choice of the checkpoint that a job continues from
+//! (`find_checkpoint`).
+//! Invariants: (1) Inspecting changes nothing. (2) An unusable object is reported with its name and the reason, and the
+//! inspection continues.
 
 mod state_objects;
 mod view_compatibility;
 
 use std::collections::BTreeMap;
 
-pub use state_objects::{StateContents, StateObjectReader};
+pub use state_objects::{StateByteCounts, StateObjectReader};
 pub use view_compatibility::{ComparedView, ViewCompatibility, compare_views};
 
 use super::format::{ObjectDamage, UnusableObject};
@@ -20,56 +21,58 @@ use super::savepoint_content::SavepointContent;
 use super::store::{CheckpointStore, ListedObject, StoreFault};
 use crate::identifiers::Partition;
 
-/// A checkpoint in a store.
+/// A checkpoint that a store holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredCheckpoint {
-    /// Its partition.
+    /// The partition of the checkpoint.
     pub partition: Partition,
-    /// Identifies it among the partition's checkpoints.
+    /// The id of the checkpoint among those of its partition.
     pub id: CheckpointId,
-    /// The version of its format, where it claims one.
-    pub format: Option<u32>,
-    /// Its manifest, or why it cannot be read.
+    /// The format version in the manifest's title line; `None` without a title line.
+    pub format_version: Option<u32>,
+    /// The manifest, or why the manifest cannot be read.
     pub manifest: Result<CheckpointManifest, UnusableObject>,
 }
 
-/// A savepoint in a job's folder.
+/// A savepoint in the folder of a job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredSavepoint {
-    /// Its name.
+    /// The name of the savepoint.
     pub id: String,
-    /// What it holds, `None` where it is not whole; or why that cannot be read.
+    /// The content of the savepoint; `None` if the savepoint is incomplete. An error says why the content cannot be
+    /// read.
     pub content: Result<Option<SavepointContent>, UnusableObject>,
 }
 
-/// What a folder is.
+/// The kind of a folder in a checkpoint store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FolderKind {
-    /// It holds nothing of Windrow's.
+    /// The folder holds no objects of Windrow.
     Nothing,
-    /// A job's own folder.
+    /// The folder in which a job keeps its checkpoints.
     Job {
-        /// The number of complete checkpoints in it; perhaps none yet.
-        checkpoints: usize,
+        /// The number of checkpoints in the folder; may be 0.
+        checkpoint_count: usize,
     },
-    /// A whole savepoint.
+    /// The folder is a complete savepoint.
     Savepoint(SavepointContent),
-    /// Partitions of a savepoint that is still being taken, or never was whole: it has no object `savepoint`.
+    /// The folder holds partitions of a savepoint, but no object `savepoint`: the savepoint is being taken, or was
+    /// never completed.
     IncompleteSavepoint,
-    /// A savepoint whose object `savepoint` cannot be read.
+    /// The folder is a savepoint whose object `savepoint` cannot be read.
     UnreadableSavepoint(UnusableObject),
 }
 
-/// What a folder is, and the checkpoints in it.
+/// The kind of a folder, and the checkpoints in the folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FolderContents {
-    /// What it is.
+    /// The kind of the folder.
     pub kind: FolderKind,
-    /// All checkpoints, by partition, oldest first.
+    /// All checkpoints in the folder, by partition, oldest first.
     pub checkpoints: Vec<StoredCheckpoint>,
 }
 
-/// Returns what `store` is: a job's folder, a savepoint, or neither.
+/// Returns the kind of the folder `store`.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -78,7 +81,7 @@ pub fn identify_folder(store: &dyn CheckpointStore) -> Result<FolderKind, StoreF
 }
 
 fn identify_listed_folder(store: &dyn CheckpointStore, listed: &[ListedObject]) -> Result<FolderKind, StoreFault> {
-    // Looked for in the list: in a job's folder `savepoint` is a folder.
+    // The list is searched first, because in a job's folder the name `savepoint` is a folder.
     if listed.iter().any(|object| object.name == object_names::SAVEPOINT_OBJECT)
         && let Some(object) = store.read(object_names::SAVEPOINT_OBJECT)?
     {
@@ -90,7 +93,7 @@ fn identify_listed_folder(store: &dyn CheckpointStore, listed: &[ListedObject]) 
     let parsed = || listed.iter().map(|object| object_names::parse_object_name(&object.name));
     let checkpoints = parsed().filter(|name| matches!(name, ParsedObjectName::Checkpoint(..))).count();
     Ok(if parsed().any(|name| matches!(name, ParsedObjectName::Epoch(..))) {
-        FolderKind::Job { checkpoints }
+        FolderKind::Job { checkpoint_count: checkpoints }
     } else if checkpoints > 0 || parsed().any(|name| matches!(name, ParsedObjectName::State(..))) {
         FolderKind::IncompleteSavepoint
     } else {
@@ -106,7 +109,7 @@ pub fn list_checkpoints(store: &dyn CheckpointStore) -> Result<Vec<StoredCheckpo
     read_listed_checkpoints(store, &store.list("")?)
 }
 
-/// Returns what `store` is, and all checkpoints in it.
+/// Returns the kind of the folder `store`, and all its checkpoints.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -126,42 +129,42 @@ fn read_listed_checkpoints(
             let Some(bytes) = store.read(&object.name)? else { continue }; // deleted in the meantime
             let manifest = match CheckpointManifest::decode(&bytes) {
                 Ok(manifest) if manifest.id == id && manifest.partition == partition => Ok(manifest),
-                Ok(_) => Err(UnusableObject::damaged(&object.name, ObjectDamage::OtherCheckpoint)),
+                Ok(_) => Err(UnusableObject::from_damage(&object.name, ObjectDamage::OtherCheckpoint)),
                 Err(fault) => Err(UnusableObject { object: object.name.clone(), fault }),
             };
-            let format = CheckpointManifest::format_version(&bytes);
-            checkpoints.push(StoredCheckpoint { partition, id, format, manifest });
+            let format = CheckpointManifest::parse_format_version(&bytes);
+            checkpoints.push(StoredCheckpoint { partition, id, format_version: format, manifest });
         }
     }
     checkpoints.sort_by_key(|checkpoint| (checkpoint.partition, checkpoint.id));
     Ok(checkpoints)
 }
 
-/// Returns whether a checkpoint that was listed before still exists.
+/// Returns whether a checkpoint that was listed earlier still exists.
 ///
 /// # Errors
 /// When the store does not answer.
 pub fn checkpoint_exists(store: &dyn CheckpointStore, checkpoint: &StoredCheckpoint) -> Result<bool, StoreFault> {
-    Ok(store.read(&object_names::manifest_object(checkpoint.partition, checkpoint.id))?.is_some())
+    Ok(store.read(&object_names::manifest_object_name(checkpoint.partition, checkpoint.id))?.is_some())
 }
 
-/// Returns, for every partition, the checkpoint that a job would continue from, as far as manifests tell.
+/// Returns the newest readable manifest of every partition. State objects are not checked.
 #[must_use]
-pub fn newest_per_partition(checkpoints: &[StoredCheckpoint]) -> Vec<&CheckpointManifest> {
+pub fn newest_manifest_per_partition(checkpoints: &[StoredCheckpoint]) -> Vec<&CheckpointManifest> {
     let readable = checkpoints.iter().filter_map(|checkpoint| checkpoint.manifest.as_ref().ok());
     let newest: BTreeMap<Partition, &CheckpointManifest> =
         readable.map(|manifest| (manifest.partition, manifest)).collect();
     newest.into_values().collect()
 }
 
-/// Returns the savepoints in the job's folder `store`, by name.
+/// Returns the savepoints in the job's folder `store`, sorted by name.
 ///
 /// # Errors
 /// When the store does not answer.
 pub fn list_savepoints(store: &dyn CheckpointStore) -> Result<Vec<StoredSavepoint>, StoreFault> {
     let mut is_whole: BTreeMap<String, bool> = BTreeMap::new();
     for object in store.list(object_names::SAVEPOINTS_FOLDER)? {
-        if let Some((id, object)) = object_names::split_savepoint_object(&object.name) {
+        if let Some((id, object)) = object_names::split_savepoint_object_name(&object.name) {
             *is_whole.entry(id.to_owned()).or_default() |= object == object_names::SAVEPOINT_OBJECT;
         }
     }

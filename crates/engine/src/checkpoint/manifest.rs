@@ -1,25 +1,25 @@
-//! Manifests: what a checkpoint is made of, as text that a person can read.
+//! Manifests list the parts of a checkpoint in a readable text.
 //!
-//! Format (version 1): a line `windrow-checkpoint VERSION CRC-32`, the checksum in eight hexadecimal digits over the
-//! version and everything behind that line, then JSON. Members that a version does not know are ignored.
-//! Invariant: a manifest that is not whole, or has any other bit, is refused.
+//! Format (version 1): a line `windrow-checkpoint VERSION CRC-32`, then JSON. The checksum has eight hexadecimal digits
+//! and covers the version and the JSON. A reader ignores unknown JSON members.
+//! Invariant: an incomplete or altered manifest is refused.
 
 use serde::{Deserialize, Serialize};
 
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
 use super::format::{FormatFault, ObjectDamage};
-use super::state_object::object_checksum;
+use super::state_object::compute_object_checksum;
 use crate::identifiers::{Epoch, Offset, Partition};
 
 const MANIFEST_VERSION: u32 = 1;
 const MANIFEST_TITLE: &str = "windrow-checkpoint";
 
-/// Identifies a checkpoint of a partition. Later ones are larger.
+/// Identifies a checkpoint of a partition. A later checkpoint has a larger id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 pub struct CheckpointId {
-    /// The epoch of the worker that took it.
+    /// The epoch of the worker that took the checkpoint.
     pub epoch: Epoch,
-    /// Counted through all epochs.
+    /// The number of the checkpoint. Numbers continue across epochs.
     pub number: u64,
 }
 
@@ -29,106 +29,106 @@ impl std::fmt::Display for CheckpointId {
     }
 }
 
-/// A checkpoint of one partition.
+/// The description of one partition's checkpoint.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct CheckpointManifest {
-    /// Identifies the checkpoint.
+    /// The id of the checkpoint.
     #[serde(flatten)]
     pub id: CheckpointId,
-    /// When the shard was cut, by the wall clock, in epoch milliseconds. Nothing is computed from it.
+    /// The wall-clock time of the cut, in epoch milliseconds. No computation uses it.
     pub taken_at_ms: i64,
-    /// The version of Windrow that took it.
+    /// The version of Windrow that wrote the manifest.
     pub windrow: String,
-    /// The process that took it.
+    /// The name of the process that wrote the manifest.
     pub owner: String,
-    /// The pipeline's name.
+    /// The name of the pipeline.
     pub pipeline: String,
-    /// The topic.
+    /// The topic that the events come from.
     pub topic: String,
-    /// The topic's id, where the source knows ids.
+    /// The id of the topic; `None` where the source has no topic ids.
     pub topic_id: Option<String>,
-    /// The topic's number of partitions.
+    /// The number of partitions of the topic.
     pub partitions: i32,
-    /// The partition.
+    /// The partition of the checkpoint.
     pub partition: Partition,
-    /// The offset of the next record.
+    /// The offset of the first record that the checkpoint does not include.
     pub offset: Offset,
     /// The watermark in epoch milliseconds; `None` before the first event.
     pub watermark_ms: Option<i64>,
-    /// Entities with state.
+    /// The number of entities with state.
     pub entities: u64,
-    /// Slots in the state (see the core's snapshots).
+    /// The number of slots in the state (see the core's snapshots).
     pub slots: u32,
-    /// How records were read: settings and version that decide which rows events give.
+    /// A description of the decoding rules: the settings and the version that determine the rows.
     pub reading: String,
     /// The feature views, in the order of the state's tables.
     pub views: Vec<StoredView>,
-    /// The base, and behind it the deltas.
+    /// The layers of the state: the base, then the deltas, oldest first.
     pub layers: Vec<CheckpointLayer>,
-    /// The savepoint that this partition's job began from.
+    /// The place of the savepoint that the job began from.
     pub from: Option<String>,
 }
 
-/// One feature view in a checkpoint.
+/// A feature view in a checkpoint.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct StoredView {
-    /// Its name.
+    /// The name of the view.
     pub name: String,
-    /// Its [`windrow_core::FeatureView::definition`].
+    /// The definition of the view ([`windrow_core::FeatureView::definition`]).
     pub definition: String,
-    /// The number of its last row.
+    /// The number of the view's last row before the cut.
     pub rows: u64,
-    /// Where counting began ([`crate::ViewRowCount::beginning`]).
+    /// The fingerprint of the point where row counting began (see `row_beginning`).
     pub beginning: u64,
 }
 
-/// One snapshot: a base or a delta.
+/// The state objects of one snapshot: a base or a delta.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct CheckpointLayer {
-    /// Its pieces, in order.
+    /// The state objects of the layer, in order.
     pub parts: Vec<StatePart>,
 }
 
 impl CheckpointLayer {
-    /// Returns the size of its objects in bytes.
+    /// Returns the total size of the layer's state objects in bytes.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub fn byte_count(&self) -> u64 {
         self.parts.iter().map(|part| part.bytes).sum()
     }
 }
 
-/// One state object, as a manifest names it.
+/// The manifest's entry for one state object.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct StatePart {
-    /// Its name.
+    /// The name of the object.
     pub name: String,
-    /// Its size.
+    /// The size of the object in bytes.
     pub bytes: u64,
-    /// Its checksum.
+    /// The checksum of the object.
     pub crc32: u32,
 }
 
 impl StatePart {
-    /// Describes `object`, which is stored as `name`.
-    pub(crate) fn describe(name: String, object: &[u8]) -> Self {
-        Self { name, bytes: object.len() as u64, crc32: object_checksum(object) }
+    /// Describes `object`, which is stored under `name`.
+    pub(crate) fn from_object(name: String, object: &[u8]) -> Self {
+        Self { name, bytes: object.len() as u64, crc32: compute_object_checksum(object) }
     }
 
-    /// Whether `object` is the one that was written.
-    pub(crate) fn matches(&self, object: &[u8]) -> bool {
-        object.len() as u64 == self.bytes && object_checksum(object) == self.crc32
+    /// Returns whether `object` has the recorded size and checksum.
+    pub(crate) fn matches_object(&self, object: &[u8]) -> bool {
+        object.len() as u64 == self.bytes && compute_object_checksum(object) == self.crc32
     }
 }
 
 impl CheckpointManifest {
-    /// Returns the size of all its state objects in bytes.
+    /// Returns the total size of all state objects in bytes.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.layers.iter().map(CheckpointLayer::bytes).sum()
+    pub fn total_byte_count(&self) -> u64 {
+        self.layers.iter().map(CheckpointLayer::byte_count).sum()
     }
 
-    /// Returns the version of the format that `bytes` claim; `None` where they do not look like a manifest.
-    pub(crate) fn format_version(bytes: &[u8]) -> Option<u32> {
+    /// Returns the format version in the title line of `bytes`; `None` if the title line is not that of a manifest.
+    pub(crate) fn parse_format_version(bytes: &[u8]) -> Option<u32> {
         let line = bytes.split(|byte| *byte == b'\n').next()?;
         let mut words = std::str::from_utf8(line).ok()?.split(' ');
         words.next().filter(|title| *title == MANIFEST_TITLE)?;
@@ -140,14 +140,14 @@ impl CheckpointManifest {
         Ok(encode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, &body))
     }
 
-    /// Reads what `encode` wrote, in this version or an older one.
+    /// Decodes a manifest of this format version or an older one.
     ///
     /// # Errors
-    /// When the bytes are damaged, or of a newer version.
+    /// When the manifest is damaged or its format is newer.
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatFault> {
         let body = decode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, bytes)?;
         serde_json::from_str(body)
-            .map_err(|error| ObjectDamage::Content { expected: "manifest", detail: error.to_string() }.into())
+            .map_err(|error| ObjectDamage::UnparsableContent { expected: "manifest", detail: error.to_string() }.into())
     }
 }
 
@@ -200,8 +200,8 @@ mod tests {
     #[test]
     fn a_newer_version_is_not_called_damaged() {
         let bytes = encode_checksummed_text(MANIFEST_TITLE, 2, "{}");
-        assert_eq!(CheckpointManifest::format_version(&bytes), Some(2));
-        assert_eq!(CheckpointManifest::format_version(b"nonsense"), None);
+        assert_eq!(CheckpointManifest::parse_format_version(&bytes), Some(2));
+        assert_eq!(CheckpointManifest::parse_format_version(b"nonsense"), None);
         assert_eq!(CheckpointManifest::decode(&bytes), Err(FormatFault::Newer { found: 2, known: 1 }));
     }
 }

@@ -1,4 +1,4 @@
-//! The messages between a worker and its checkpoint thread: commands one way, events the other.
+//! The messages between a worker and its checkpoint thread: commands to the thread, events from the thread.
 
 use std::sync::Arc;
 
@@ -11,110 +11,110 @@ use super::state_object::PackFault;
 use super::store::StoreFault;
 use crate::{Epoch, FenceToken, Halt, Offset, Partition};
 
-/// What a snapshot is taken for.
+/// The purpose of a snapshot.
 #[derive(Clone, Debug)]
 pub(crate) enum SnapshotPurpose {
-    /// A checkpoint of the job, to continue from.
+    /// The snapshot becomes a checkpoint of the job.
     Checkpoint,
-    /// A partition's part of a savepoint.
+    /// The snapshot becomes one partition of a savepoint.
     Savepoint(Arc<SavepointRequest>),
 }
 
 /// A command from a worker to its checkpoint thread.
 #[derive(Debug)]
 pub(crate) enum CheckpointCommand {
-    /// Claim a partition in the checkpoint store and restore its shard.
+    /// Claim an epoch of the partition in the checkpoint store, and restore the partition's shard.
     RestorePartition(Partition),
-    /// Claim it at the fence too: it will be read from `start` on, where that is known.
+    /// Claim the restored partition at the fence. `start` is the offset that reading begins at, if known.
     ClaimFence { partition: Partition, start: Option<Offset> },
     /// Write a piece of the partition's snapshot.
     WriteStatePart { fence_token: FenceToken, purpose: SnapshotPurpose, bytes: Vec<u8> },
-    /// Complete the snapshot: all its pieces are handed over, and its rows are in the store of rows.
+    /// Complete the snapshot: all pieces were sent, and the row store has all rows before the cut.
     CompleteSnapshot(Box<SnapshotCompletion>),
-    /// Discard the snapshot.
+    /// Discard the draft of the partition's snapshot.
     DiscardSnapshot(Partition),
 }
 
-/// A snapshot whose pieces were all handed over.
+/// A snapshot whose pieces were all sent to the checkpoint thread.
 #[derive(Debug)]
 pub(crate) struct SnapshotCompletion {
     pub(crate) fence_token: FenceToken,
     pub(crate) purpose: SnapshotPurpose,
     pub(crate) scope: SnapshotScope,
     pub(crate) offset: Offset,
-    pub(crate) facts: ShardMetadata,
-    /// Per view, where the counting of its rows began.
-    pub(crate) beginnings: Vec<u64>,
-    /// Wall clock, in epoch milliseconds.
+    pub(crate) shard_metadata: ShardMetadata,
+    /// Per view, the fingerprint of the point where row counting began.
+    pub(crate) row_beginnings_by_view: Vec<u64>,
+    /// The wall-clock time of the cut, in epoch milliseconds.
     pub(crate) taken_at_ms: i64,
 }
 
 /// An event from a checkpoint thread to its worker.
 #[derive(Debug)]
 pub(crate) enum CheckpointEvent {
-    /// A partition was restored up to this offset, or cannot be restored.
+    /// The shard was restored up to this offset (`None` without a checkpoint), or cannot be restored.
     PartitionRestored(Partition, Result<Option<Offset>, Halt>),
-    /// The claim of a partition at the fence ended.
+    /// The claim of the partition at the fence has ended.
     FenceClaimed(Partition, Result<OpenOutcome, Halt>),
-    /// The snapshot with this number ended.
+    /// The attempt to complete the snapshot with this number has ended.
     SnapshotEnded { fence_token: FenceToken, purpose: SnapshotPurpose, number: u64, outcome: SnapshotOutcome },
 }
 
-/// How opening a partition ended.
+/// The outcome of opening a partition.
 #[derive(Debug)]
 pub(crate) enum OpenOutcome {
-    /// It is claimed, and may be read.
+    /// The partition is claimed, and its records may be read.
     Opened(Box<OpenedPartition>),
-    /// Another worker has claimed it meanwhile.
+    /// Another worker has claimed the partition in the meantime.
     Overtaken {
-        /// The epoch of that claim.
-        epoch: Epoch,
+        /// The epoch of the other worker's claim.
+        newer_epoch: Epoch,
     },
 }
 
-/// How a snapshot ended.
+/// The outcome of a snapshot.
 #[derive(Debug)]
 pub(crate) enum SnapshotOutcome {
-    /// Its manifest exists, and no larger epoch does.
+    /// The manifest was created, and no larger epoch exists.
     Complete {
         id: CheckpointId,
         size: CheckpointSize,
-        /// What the next one must hold.
-        next_scope: SnapshotScope,
+        /// Whether the next snapshot must be a base or a delta.
+        next_snapshot_scope: SnapshotScope,
     },
-    /// It was not written; the next attempt may succeed.
+    /// The snapshot was not written. The next attempt may succeed.
     Failed(SnapshotFailure),
     /// Another worker claimed the partition under this larger epoch.
     Fenced(Epoch),
-    /// The job must halt.
+    /// The job must halt for this reason.
     Halted(Halt),
 }
 
 /// The size of a completed checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct CheckpointSize {
-    /// Bytes of its newest layer.
+    /// The size of the newest layer in bytes.
     pub(crate) added_bytes: u64,
-    /// Bytes of all its layers.
+    /// The size of all layers in bytes.
     pub(crate) state_bytes: u64,
 }
 
-/// Why a snapshot was not written.
+/// The reason why a snapshot was not written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum SnapshotFailure {
-    /// A piece cannot be packed.
+    /// A piece of the snapshot cannot be packed.
     #[error("{object} cannot be packed")]
     NotPacked { object: String, source: PackFault },
-    /// A state object cannot be written.
+    /// The store did not write a state object.
     #[error("{object} cannot be written")]
     NotWritten { object: String, source: StoreFault },
     /// The manifest cannot be rendered.
     #[error("the manifest cannot be rendered: {detail}")]
-    NotRendered { detail: String },
-    /// Another process has created an object of that name.
+    ManifestNotRendered { detail: String },
+    /// Another process has created an object of the same name.
     #[error("another process has written {object}")]
     WrittenElsewhere { object: String },
-    /// The store failed.
+    /// The checkpoint store failed.
     #[error(transparent)]
     Store(#[from] StoreFault),
 }

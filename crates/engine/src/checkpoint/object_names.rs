@@ -1,41 +1,41 @@
-//! The names of objects.
+//! The names of the objects in a checkpoint store.
 //!
 //! ```text
 //! partition-3/epoch/0000000007                        epoch 7 was claimed
 //! partition-3/checkpoint/0000000007-0000000041        the manifest of checkpoint 41, taken in epoch 7
-//! partition-3/state/0000000007-0000000041-0002        its third state object
+//! partition-3/state/0000000007-0000000041-0002        the third state object of checkpoint 41
 //! savepoint/request                                   the savepoint that is requested
-//! savepoint/ID/partition-3                            partition 3 is in it
-//! savepoints/ID/…                                     a savepoint without another place
-//! instances/…                                         reports of processes; the web server's, not ours
+//! savepoint/ID/partition-3                            partition 3 is confirmed for savepoint ID
+//! savepoints/ID/…                                     the default place of savepoint ID
+//! instances/…                                         reports of processes, which the web server writes
 //! ```
 //!
-//! A savepoint has the same folders for its partitions, without epochs, and an object `savepoint` that names them.
-//! Invariant: names of one kind sort like what they stand for.
+//! A savepoint has the same folders for its partitions, without epochs, and an object `savepoint` that lists the
+//! partitions. Invariant: sorting names of one kind sorts their epochs and numbers.
 
 use super::manifest::CheckpointId;
 use crate::identifiers::{Epoch, Partition};
 
-/// The savepoint that is requested.
+/// The object that requests a savepoint.
 pub(crate) const SAVEPOINT_REQUEST_OBJECT: &str = "savepoint/request";
-/// In a savepoint: what it holds. Created last, so it marks a whole savepoint.
+/// The object that holds the content of a savepoint. It is created last, so it marks a complete savepoint.
 pub(crate) const SAVEPOINT_OBJECT: &str = "savepoint";
 
-/// The folder of savepoints in a job's own place.
+/// The folder of savepoints in a job's own checkpoint store.
 pub(crate) const SAVEPOINTS_FOLDER: &str = "savepoints";
 
-/// Returns the folder, in a job's own place, of the savepoint called `id`.
+/// Returns the default folder of the savepoint `id` in a job's own checkpoint store.
 #[must_use]
 pub fn default_savepoint_folder(id: &str) -> String {
     format!("{SAVEPOINTS_FOLDER}/{id}")
 }
 
-/// Splits the object `name` of a job's place into the savepoint it belongs to and its name there.
-pub(crate) fn split_savepoint_object(name: &str) -> Option<(&str, &str)> {
+/// Splits the name of an object in a job's store into the savepoint's id and the object's name within that savepoint.
+pub(crate) fn split_savepoint_object_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(SAVEPOINTS_FOLDER)?.strip_prefix('/')?.split_once('/')
 }
 
-/// Returns the folder of a partition.
+/// Returns the name of a partition's folder.
 #[must_use]
 pub fn partition_folder(partition: Partition) -> String {
     format!("partition-{partition}")
@@ -45,7 +45,7 @@ pub(crate) fn epochs_folder(partition: Partition) -> String {
     format!("partition-{partition}/epoch")
 }
 
-pub(crate) fn epoch_object(partition: Partition, epoch: Epoch) -> String {
+pub(crate) fn epoch_object_name(partition: Partition, epoch: Epoch) -> String {
     format!("partition-{partition}/epoch/{epoch:010}")
 }
 
@@ -53,11 +53,11 @@ pub(crate) fn checkpoints_folder(partition: Partition) -> String {
     format!("partition-{partition}/checkpoint")
 }
 
-pub(crate) fn manifest_object(partition: Partition, id: CheckpointId) -> String {
+pub(crate) fn manifest_object_name(partition: Partition, id: CheckpointId) -> String {
     format!("partition-{partition}/checkpoint/{:010}-{:010}", id.epoch, id.number)
 }
 
-pub(crate) fn state_object(partition: Partition, id: CheckpointId, part: usize) -> String {
+pub(crate) fn state_object_name(partition: Partition, id: CheckpointId, part: usize) -> String {
     format!("partition-{partition}/state/{:010}-{:010}-{part:04}", id.epoch, id.number)
 }
 
@@ -65,17 +65,17 @@ pub(crate) fn savepoint_confirmations_folder(savepoint: &str) -> String {
     format!("savepoint/{savepoint}")
 }
 
-pub(crate) fn savepoint_confirmation_object(savepoint: &str, partition: Partition) -> String {
+pub(crate) fn savepoint_confirmation_object_name(savepoint: &str, partition: Partition) -> String {
     format!("savepoint/{savepoint}/partition-{partition}")
 }
 
-/// What an object is, by its name.
+/// The kind of an object and the identifiers in its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ParsedObjectName {
     Epoch(Partition, Epoch),
     Checkpoint(Partition, CheckpointId),
     State(Partition, CheckpointId),
-    /// No object of a partition.
+    /// The object belongs to no partition.
     Other,
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn parse_object_name(name: &str) -> ParsedObjectName {
     parse().unwrap_or(ParsedObjectName::Other)
 }
 
-/// Escapes a text to be one segment of a name: what is not a letter, a digit, `.`, `_` or `-` becomes `%XX`.
+/// Escapes `text` for use as one segment of an object name: all but letters, digits, `.`, `_` and `-` become `%XX`.
 #[must_use]
 pub fn escape_name_segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -122,9 +122,9 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         let id = CheckpointId { epoch: 7, number: 41 };
-        assert_eq!(parse_object_name(&epoch_object(3, 7)), ParsedObjectName::Epoch(3, 7));
-        assert_eq!(parse_object_name(&manifest_object(3, id)), ParsedObjectName::Checkpoint(3, id));
-        assert_eq!(parse_object_name(&state_object(3, id, 2)), ParsedObjectName::State(3, id));
+        assert_eq!(parse_object_name(&epoch_object_name(3, 7)), ParsedObjectName::Epoch(3, 7));
+        assert_eq!(parse_object_name(&manifest_object_name(3, id)), ParsedObjectName::Checkpoint(3, id));
+        assert_eq!(parse_object_name(&state_object_name(3, id, 2)), ParsedObjectName::State(3, id));
         for other in
             ["", "savepoint", "partition-3", "partition-x/epoch/1", "partition-3/epoch/1/2", "partition-3/epoch/x"]
         {
@@ -137,9 +137,9 @@ mod tests {
         let folder = default_savepoint_folder("20261125T103000Z-a1b2");
         let name = format!("{folder}/partition-3/state/0000000007-0000000041-0002");
         assert_eq!(parse_object_name(&name), ParsedObjectName::Other, "no checkpoint of the job's own");
-        let found = split_savepoint_object(&name);
+        let found = split_savepoint_object_name(&name);
         assert_eq!(found, Some(("20261125T103000Z-a1b2", "partition-3/state/0000000007-0000000041-0002")));
-        assert_eq!(split_savepoint_object("savepoint/ID/partition-3"), None);
+        assert_eq!(split_savepoint_object_name("savepoint/ID/partition-3"), None);
     }
 
     #[test]

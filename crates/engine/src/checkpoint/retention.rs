@@ -1,8 +1,8 @@
-//! Deleting what no checkpoint needs.
+//! Finds objects that no kept checkpoint needs.
 //!
-//! Owns: which objects of a partition may be deleted. Invariants: (1) only the owner deletes, after a complete checkpoint of
-//! its own; (2) the kept manifests and what they name stay; so do larger epochs and what belongs to them, since another
-//! owner may be about to use them.
+//! Owns: the decision which objects of a partition may be deleted. Invariants: (1) Only the owner deletes, after a
+//! complete checkpoint of its own. (2) The kept manifests and the objects they name stay. (3) Larger epochs and their
+//! objects stay, because another owner may be about to use them.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use super::object_names::{self, ParsedObjectName};
 use super::store::ListedObject;
 use crate::identifiers::Partition;
 
-/// Of everything `listed` in a partition's folder, returns what is not needed beside the `kept` manifests, of which
-/// `newest` is the one just completed.
+/// Returns the names of all `listed` objects of a partition that the `kept` manifests do not need. `newest` is the
+/// checkpoint just completed.
 pub(super) fn find_unneeded_objects(
     partition: Partition,
     listed: &[ListedObject],

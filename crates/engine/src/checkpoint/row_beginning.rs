@@ -1,10 +1,11 @@
-//! Where the counting of a view's rows began.
+//! A *beginning* identifies where and how the counting of a view's rows began.
 //!
-//! Rows of two runs have the same numbers only where both run over the same records from the same offset with the same
-//! rules. A *beginning* is a fingerprint of all that: topic, offset, the definitions of all views, how records are read. By
-//! it, a worker that continues from a checkpoint, or begins again because there was none yet, knows which rows the store has
-//! already. Where anything has changed, the rows are written again.
-//! Invariant: the same circumstances give the same fingerprint in every run and version, different ones another.
+//! Two runs give the same row numbers only if they read the same records from the same offset under the same rules. A
+//! *beginning* is a fingerprint of the topic, the offset, the definitions of all views and the decoding rules. A worker
+//! that resumes compares beginnings to learn which rows the row store already has. After any change, the rows are
+//! written again.
+//! Invariant: equal circumstances give equal fingerprints in every run and version; different circumstances give
+//! different ones.
 
 use std::hash::Hasher;
 
@@ -16,8 +17,8 @@ use super::manifest::CheckpointManifest;
 use super::opened_partition::RestoredShard;
 use crate::{Epoch, JobDefinition, Offset, ViewRowCount};
 
-/// Returns, for every view of `job`, how many rows it has when `restored` is read from `start` on.
-pub(super) fn row_counts_at_start(
+/// Returns the row count of every view of `job` at the moment when `restored` is read from `start`.
+pub(super) fn compute_row_counts_at_start(
     config: &CheckpointConfig,
     job: &JobDefinition,
     restored: &RestoredShard,
@@ -28,7 +29,8 @@ pub(super) fn row_counts_at_start(
     let decoding_rules = job.describe_decoding_rules();
     let job_views = describe_job_views(job);
     let (topic, id) = (&config.identity.topic, config.identity.topic_id.as_deref());
-    // An unknown offset equals no other. Neither does one in a topic that cannot be told from its successor.
+    // An unknown offset never equals another offset. Without a topic id, a recreated topic cannot be recognized, so its
+    // offsets are not compared either.
     let place = match (start, id) {
         (Some(start), Some(id)) => format!("offset {start} of {id}"),
         _ => format!("epoch {epoch}"),
@@ -51,19 +53,19 @@ pub(super) fn row_counts_at_start(
             }
             _ => (fingerprint_parts(&[topic, &place, &view.name, &job_views, &decoding_rules]), 0),
         };
-        ViewRowCount { view: view.name.to_string(), beginning, rows }
+        ViewRowCount { view: view.name.to_string(), beginning_fingerprint: beginning, last_row_number: rows }
     };
     job.views.iter().zip(&restored.stored_view_indexes).map(count_view).collect()
 }
 
-/// Returns the beginning of rows that follow those of `before` after `event`, at `offset`: something that another run may
-/// not meet.
-pub(crate) fn beginning_after_gap(before: u64, event: &str, offset: Option<Offset>) -> u64 {
+/// Returns the beginning of the rows that follow `event` at `offset`. `before` is the beginning of the rows before it.
+/// Another run may not meet the same event.
+pub(crate) fn compute_beginning_after_gap(before: u64, event: &str, offset: Option<Offset>) -> u64 {
     fingerprint_parts(&[&before.to_string(), event, &format!("{offset:?}")])
 }
 
-/// Describes all views of the job. The order of a view's rows depends on the others too: entities have slots as long as any
-/// view holds state for them.
+/// Describes all views of the job. One view's row order depends on the other views: an entity keeps its slot while any
+/// view holds state for it.
 fn describe_job_views(job: &JobDefinition) -> String {
     join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition(&job.schema))))
 }

@@ -1,4 +1,4 @@
-//! The object `savepoint`: what a savepoint holds. Created last, so it marks a whole savepoint.
+//! The object `savepoint` holds the content of a savepoint. It is created last, so it marks a complete savepoint.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,20 +9,20 @@ use crate::identifiers::Partition;
 const CONTENT_VERSION: u32 = 1;
 const CONTENT_TITLE: &str = "windrow-savepoint";
 
-/// What a savepoint holds, in its own words.
+/// A description of a complete savepoint.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct SavepointContent {
-    /// Its name.
+    /// The name of the savepoint.
     pub id: String,
-    /// When it was complete, by the wall clock, in epoch milliseconds.
+    /// The wall-clock time of the savepoint's completion, in epoch milliseconds.
     pub taken_at_ms: i64,
-    /// The pipeline.
+    /// The name of the pipeline.
     pub pipeline: String,
-    /// The topic.
+    /// The topic that the events come from.
     pub topic: String,
-    /// The partitions in it: all of the topic.
+    /// The partitions of the topic. A savepoint holds all of them.
     pub partitions: Vec<Partition>,
-    /// Bytes of all state objects.
+    /// The total size of all state objects in bytes.
     pub bytes: u64,
 }
 
@@ -34,7 +34,8 @@ impl SavepointContent {
 
     pub(super) fn decode(object: &[u8]) -> Result<Self, FormatFault> {
         let body = decode_checksummed_text(CONTENT_TITLE, CONTENT_VERSION, object)?;
-        serde_json::from_str(body)
-            .map_err(|error| ObjectDamage::Content { expected: "savepoint", detail: error.to_string() }.into())
+        serde_json::from_str(body).map_err(|error| {
+            ObjectDamage::UnparsableContent { expected: "savepoint", detail: error.to_string() }.into()
+        })
     }
 }

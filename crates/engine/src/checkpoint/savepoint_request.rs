@@ -1,12 +1,12 @@
-//! Savepoint requests: one object in the job's checkpoint store, which every process looks for once a second.
+//! Savepoint requests. A request is one object in the job's checkpoint store, which every process polls once a second.
 //!
-//! The owner of each partition writes a whole snapshot to the place that the request names, and confirms that with an
-//! object in the checkpoint store.
-//! Owns: the request and the confirmations. Does not own: taking a savepoint (`take_savepoint`), snapshots (the checkpoint
-//! thread writes them as it writes checkpoints).
-//! Invariant: one savepoint is taken at a time; an expired request does not count.
-//! After a crash: of an owner, the next owner of its partitions writes its part. Of the process that requested: the request
-//! expires.
+//! The owner of each partition writes a complete snapshot to the place named in the request. The owner then confirms
+//! the partition with an object in the checkpoint store.
+//! Owns: the request and the confirmations. Does not own: taking a savepoint (`take_savepoint`), writing snapshots (the
+//! checkpoint thread).
+//! Invariant: only one savepoint is taken at a time. An expired request is ignored.
+//! After a crash of an owner, the next owner of its partitions writes their snapshots. After a crash of the requesting
+//! process, the request expires.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -26,37 +26,37 @@ use crate::{Clock, Halt, StopSignal};
 const REQUEST_VERSION: u32 = 1;
 const REQUEST_TITLE: &str = "windrow-savepoint-request";
 const THREAD_NAME: &str = "savepoints";
-/// How often a process looks for a request.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// The time between two polls for a request.
+const REQUEST_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A savepoint that is requested.
+/// A request to take a savepoint.
 #[derive(Clone, Debug)]
 pub struct SavepointRequest {
-    /// Its name; no two savepoints have the same.
+    /// The name of the savepoint, which is unique.
     pub id: String,
-    /// Where it is written to.
-    pub store: Arc<dyn CheckpointStore>,
+    /// The store that the savepoint is written to.
+    pub target_store: Arc<dyn CheckpointStore>,
 }
 
-/// The request, as the checkpoint store holds it.
+/// A savepoint request as stored in the checkpoint store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub(super) struct StoredSavepointRequest {
     pub(super) id: String,
     pub(super) to: String,
-    /// Wall clock, in epoch milliseconds: it expires then.
+    /// The wall-clock time at which the request expires, in epoch milliseconds.
     pub(super) until_ms: i64,
 }
 
-/// The request that the workers of a process see.
+/// The current savepoint request, shared by all workers of a process.
 #[derive(Clone, Default, Debug)]
-pub struct SavepointRequests(Arc<Mutex<Option<Arc<SavepointRequest>>>>);
+pub struct CurrentSavepointRequest(Arc<Mutex<Option<Arc<SavepointRequest>>>>);
 
-impl SavepointRequests {
-    /// Starts a thread that looks for requests in `store`, until `stop`.
+impl CurrentSavepointRequest {
+    /// Starts a thread that polls `store` for a request until `stop` is requested.
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn watch(
+    pub fn start_watching(
         store: Arc<dyn CheckpointStore>,
         opener: Arc<dyn CheckpointStoreOpener>,
         clock: Arc<dyn Clock>,
@@ -68,7 +68,7 @@ impl SavepointRequests {
             let mut refused_id = None;
             while !stop.is_requested() {
                 shared.poll_request(&*store, &*opener, &*clock, &mut refused_id);
-                clock.sleep(POLL_INTERVAL);
+                clock.sleep(REQUEST_POLL_INTERVAL);
             }
         };
         thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(poll).map_err(|error| {
@@ -77,7 +77,7 @@ impl SavepointRequests {
         Ok(requests)
     }
 
-    /// Returns the savepoint to be taken now.
+    /// Returns the current request, or `None` if no savepoint is requested.
     #[must_use]
     pub fn current(&self) -> Option<Arc<SavepointRequest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -98,7 +98,7 @@ impl SavepointRequests {
             Some(stored) => match opener.open(&stored.to) {
                 Ok(store) => {
                     info!(savepoint = stored.id, to = store.place(), "savepoint requested");
-                    Some(Arc::new(SavepointRequest { id: stored.id, store }))
+                    Some(Arc::new(SavepointRequest { id: stored.id, target_store: store }))
                 }
                 Err(fault) => {
                     if refused_id.as_ref() != Some(&stored.id) {
@@ -129,11 +129,11 @@ impl StoredSavepointRequest {
     }
 }
 
-/// Creates `request` in `store`, in place of one that has expired.
+/// Creates `request` in `store`. Replaces a request that has expired.
 ///
 /// # Errors
-/// [`Halt::Unreachable`] when another savepoint is being taken; [`Halt::CheckpointStore`] when the store fails.
-pub(super) fn create_request(
+/// [`Halt::Unreachable`] when another savepoint is being taken. [`Halt::CheckpointStore`] when the store fails.
+pub(super) fn create_savepoint_request(
     store: &dyn CheckpointStore,
     request: &StoredSavepointRequest,
     clock: &dyn Clock,
@@ -153,13 +153,13 @@ pub(super) fn create_request(
     Ok(())
 }
 
-/// Confirms that `partition` is in the savepoint.
-pub(super) fn confirm_partition(
+/// Records in `store` that `partition` is written to the savepoint.
+pub(super) fn confirm_saved_partition(
     store: &dyn CheckpointStore,
     request: &SavepointRequest,
     partition: Partition,
 ) -> Result<(), StoreFault> {
-    let object = object_names::savepoint_confirmation_object(&request.id, partition);
+    let object = object_names::savepoint_confirmation_object_name(&request.id, partition);
     match store.create(&object, b"saved\n".to_vec()) {
         Ok(()) | Err(StoreFault::Exists) => Ok(()),
         Err(fault) => Err(fault),

@@ -1,27 +1,28 @@
-//! State objects: pieces of a snapshot, compressed and checked.
+//! State objects hold pieces of a snapshot, compressed and with a checksum.
 //!
-//! Format (version 1): `windrow\n`, then version, length of the unpacked bytes, CRC-32 of everything else in the object
-//! (4 bytes each, little-endian), then the bytes packed with Zstandard.
-//! Invariants: (1) an object that is not whole, or has any other bit, is refused; (2) unpacking takes no more memory than
+//! Format (version 1): `windrow
+//! `, three numbers, then the content compressed with Zstandard. The numbers are the version, the unpacked length, and
+//! the CRC-32 of the rest of the object. Each has 4 bytes, little-endian.
+//! Invariants: (1) An incomplete or altered object is refused. (2) Unpacking takes no more memory than
 //! [`MAX_UNPACKED_BYTES`].
 
 use super::format::{FormatFault, ObjectDamage};
 
-/// The version written.
+/// The format version of the objects that this version of Windrow writes.
 const STATE_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"windrow\n";
 const HEADER_BYTES: usize = 20;
-/// More than any written object unpacks to.
+/// The largest accepted unpacked size. No written object unpacks to more.
 const MAX_UNPACKED_BYTES: usize = 256 * 1024 * 1024;
-/// Zstandard's fastest usual level: state is mostly small numbers, and higher levels gain little on them.
+/// The fastest usual level of Zstandard. State consists mostly of small numbers, and higher levels gain little.
 const COMPRESSION_LEVEL: i32 = 1;
 
-/// Why a piece of a snapshot cannot be packed.
+/// The reason why a piece of a snapshot cannot be packed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum PackFault {
     #[error("it cannot be compressed: {detail}")]
     Compression {
-        /// What the compressor reports.
+        /// The error text of the compressor.
         detail: String,
     },
     #[error("it is larger than 4 GiB")]
@@ -38,7 +39,7 @@ pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, PackFault> {
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&packed);
-    let sum = object_checksum(&out);
+    let sum = compute_object_checksum(&out);
     out[16..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
     Ok(out)
 }
@@ -48,8 +49,8 @@ pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, FormatFault> {
     let (Some(version), Some(length), Some(sum)) = (number(8), number(12), number(16)) else {
         return Err(ObjectDamage::CutShort.into());
     };
-    if &object[..8] != MAGIC || sum != object_checksum(object) {
-        return Err(ObjectDamage::Checksum.into());
+    if &object[..8] != MAGIC || sum != compute_object_checksum(object) {
+        return Err(ObjectDamage::ChecksumMismatch.into());
     }
     if version > STATE_VERSION {
         return Err(FormatFault::Newer { found: version, known: STATE_VERSION });
@@ -59,12 +60,12 @@ pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, FormatFault> {
         return Err(ObjectDamage::TooLarge.into());
     }
     let bytes = zstd::bulk::decompress(&object[HEADER_BYTES..], length)
-        .map_err(|error| ObjectDamage::Compression { detail: error.to_string() })?;
-    if bytes.len() == length { Ok(bytes) } else { Err(ObjectDamage::Length.into()) }
+        .map_err(|error| ObjectDamage::NotDecompressible { detail: error.to_string() })?;
+    if bytes.len() == length { Ok(bytes) } else { Err(ObjectDamage::UnpackedLengthMismatch.into()) }
 }
 
-/// Returns the CRC-32 of an object, as a manifest names it: of everything but the checksum in its header.
-pub(crate) fn object_checksum(object: &[u8]) -> u32 {
+/// Returns the CRC-32 of an object without the checksum in its header. The manifest records the same value.
+pub(crate) fn compute_object_checksum(object: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&object[..16.min(object.len())]);
     hasher.update(object.get(HEADER_BYTES..).unwrap_or_default());
@@ -95,7 +96,7 @@ mod tests {
     fn a_newer_version_is_not_called_damaged() {
         let mut object = pack_state(b"state").expect("packed");
         object[8] = 2;
-        let sum = object_checksum(&object);
+        let sum = compute_object_checksum(&object);
         object[16..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(unpack_state(&object), Err(FormatFault::Newer { found: 2, known: 1 }));
     }

@@ -1,43 +1,45 @@
-//! The checkpoint store: objects by name.
+//! The checkpoint store holds objects by name.
 //!
-//! Owns: the contract between checkpoints and the store. Does not own: any particular store (the connectors), the names
-//! (`object_names`) or the content of objects.
-//! Invariants: (1) an object appears whole or not at all; once [`CheckpointStore::create`] returned, it survives a crash of
-//! the machine; (2) of two calls that create the same name at most one succeeds; (3) a list shows every object whose
-//! creation had returned before.
+//! Owns: the contract between checkpoints and the store. Does not own: the implementations (the connectors), the names
+//! (`object_names`) and the content of objects.
+//! Invariants: (1) An object appears completely or not at all. (2) Once [`CheckpointStore::create_object`] returned, the
+//! object survives a crash of the machine. (3) Of two calls that create the same name, at most one succeeds. (4) A list
+//! contains every object whose creation returned before.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::fault_class::FaultClass;
 
-/// An object in a list.
+/// An entry in a list of objects.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ListedObject {
-    /// Its name: segments of `A–Z a–z 0–9 . _ - %`, with `/` between them.
+    /// The name of the object: segments of `A–Z a–z 0–9 . _ - %`, separated by `/`.
     pub name: String,
-    /// Its size.
-    pub bytes: u64,
+    /// The size of the object in bytes.
+    pub byte_count: u64,
 }
 
-/// Why an operation of a store failed.
+/// The reason why an operation of a store failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StoreFault {
-    /// An object of that name exists.
+    /// An object of the same name exists.
     #[error("it exists already")]
     Exists,
-    /// The operation failed after the store's own retries, and may succeed later. Whether a write took effect is unknown.
+    /// The operation failed despite the store's own retries, and may succeed later. A write may or may not have taken
+    /// effect.
     #[error("{0}")]
     Failed(String),
-    /// The store refuses (no such bucket, no permission, not a directory); only an operator can change that.
+    /// The store refuses the operation: no such bucket, no permission, not a directory. An operator must act.
     #[error("{0}")]
     Refused(String),
 }
 
 impl StoreFault {
-    /// Returns what can end the fault. An existing object is an answer and ends nothing by itself.
+    /// Returns the class of the fault. [`Self::Exists`] counts as [`FaultClass::NeedsOperator`], because a retry does
+    /// not help.
     #[must_use]
-    pub const fn class(&self) -> FaultClass {
+    pub const fn fault_class(&self) -> FaultClass {
         match self {
             Self::Failed(_) => FaultClass::Transient,
             Self::Exists | Self::Refused(_) => FaultClass::NeedsOperator,
@@ -45,42 +47,42 @@ impl StoreFault {
     }
 }
 
-/// A store of objects. Calls block, may be made from any thread, and end in bounded time.
+/// A store of objects. Any thread may call it. Calls block, and end in bounded time.
 pub trait CheckpointStore: Send + Sync + Debug {
-    /// Creates the object `name`.
+    /// Creates the object `name` with the content `bytes`, unless an object of that name exists.
     ///
     /// # Errors
-    /// [`StoreFault::Exists`] where one of that name exists. An earlier attempt of this very call may have created it with
-    /// an unknown outcome: reading it back tells.
+    /// [`StoreFault::Exists`] if an object of that name exists. An earlier attempt of the same call may have created
+    /// the object; reading the object back tells.
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault>;
 
-    /// Returns the whole object `name`; `None` where there is none.
+    /// Returns the content of the object `name`; `None` if the object does not exist.
     ///
     /// # Errors
-    /// When the store does not answer, or refuses.
+    /// When the store does not answer or refuses.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault>;
 
-    /// Lists all objects whose name begins with the segments `folder` (for `""` all objects), sorted by name.
+    /// Lists all objects whose name begins with the segments of `folder`, sorted by name. `""` lists all objects.
     ///
     /// # Errors
-    /// When the store does not answer, or refuses.
+    /// When the store does not answer or refuses.
     fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault>;
 
-    /// Deletes these objects; missing ones count as deleted.
+    /// Deletes the objects `names`. A missing object counts as deleted.
     ///
     /// # Errors
-    /// When one of them could not be deleted; the others may be deleted.
+    /// When an object could not be deleted. The other objects may be deleted.
     fn delete(&self, names: &[String]) -> Result<(), StoreFault>;
 
-    /// Returns where it is, as messages name it: a path or a URL, without secrets.
+    /// Returns the place of the store for messages: a path or a URL, without secrets.
     fn place(&self) -> &str;
 }
 
-/// Opens stores by their places as configured (`file:…`, a path, `s3://…`, `gs://…`, `az://…`).
+/// Opens stores by their configured places (`file:…`, a path, `s3://…`, `gs://…`, `az://…`).
 pub trait CheckpointStoreOpener: Send + Sync + Debug {
-    /// Opens the store at `place`, without a request to it.
+    /// Opens the store at `place` without sending a request to it.
     ///
     /// # Errors
-    /// Why `place` names no store, or which setting is missing.
+    /// When `place` names no store, or a setting is missing.
     fn open(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault>;
 }

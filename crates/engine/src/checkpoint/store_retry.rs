@@ -1,4 +1,4 @@
-//! Repeating a read of the checkpoint store until it answers.
+//! Repeats an operation of the checkpoint store until the store answers.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::{Clock, FaultClass, Halt, RetryBackoff, StopSignal};
 
 const SHORTEST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
-/// Between two log lines about the same outage.
-const LOG_INTERVAL: Duration = Duration::from_secs(30);
-/// How often a wait looks for a stop request.
+/// The time between two log lines about the same outage.
+const OUTAGE_LOG_INTERVAL: Duration = Duration::from_secs(30);
+/// The time between two checks for a stop request during a wait.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Repeats operations while the store is unreachable, until a stop is requested.
+/// Repeats operations of the checkpoint store while the store is unreachable, until a stop is requested.
 #[derive(Clone, Copy)]
 pub(super) struct StoreRetry<'a> {
     pub(super) config: &'a CheckpointConfig,
@@ -25,10 +25,11 @@ pub(super) struct StoreRetry<'a> {
 }
 
 impl StoreRetry<'_> {
-    /// Repeats `operation` while its fault is transient.
+    /// Repeats `operation` while its fault is transient, with growing delays.
     ///
     /// # Errors
-    /// [`Halt::CheckpointStore`] when the store refuses; [`Halt::Unreachable`] when a stop was requested meanwhile.
+    /// [`Halt::CheckpointStore`] when the store refuses; [`Halt::Unreachable`] when a stop was requested during the
+    /// wait.
     pub(super) fn retry<T>(&self, mut operation: impl FnMut() -> Result<T, StoreFault>) -> Result<T, Halt> {
         let place = self.config.store.place();
         let clock = self.clock;
@@ -39,11 +40,11 @@ impl StoreRetry<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            if fault.class() != FaultClass::Transient {
+            if fault.fault_class() != FaultClass::Transient {
                 return Err(CheckpointStoreFault::Refused { place: place.to_owned(), source: fault }.into());
             }
             let now = clock.now();
-            if logged_at.is_none_or(|at| now.saturating_sub(at) >= LOG_INTERVAL) {
+            if logged_at.is_none_or(|at| now.saturating_sub(at) >= OUTAGE_LOG_INTERVAL) {
                 warn!(store = place, %fault, "waiting for the checkpoint store");
                 logged_at = Some(now);
             }

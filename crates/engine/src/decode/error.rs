@@ -1,31 +1,31 @@
-//! Why a record is not an event.
+//! The reasons why a record is not an event.
 
 use super::limits::MAX_RECORD_BYTES;
 
-/// What a reason quotes of a record, at most, in characters: reasons are logged and sent as headers.
+/// The maximum number of characters that a reason quotes from a record. Reasons are logged and sent as headers.
 const MAX_QUOTED_CHARS: usize = 200;
 
 /// Returns `text`, cut after [`MAX_QUOTED_CHARS`] characters.
 pub(super) fn truncate_quoted(text: &str) -> Box<str> {
-    windrow_core::text::shorten(text, MAX_QUOTED_CHARS).into()
+    windrow_core::text::truncate_with_ellipsis(text, MAX_QUOTED_CHARS).into()
 }
 
-/// Why a record is not an event.
+/// The reason why a record is not an event.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// Kafka's null value.
+    /// The payload is Kafka's null value.
     #[error("the record has no value (null)")]
     NullPayload,
-    /// No bytes, or white space only.
+    /// The payload is empty or contains only white space.
     #[error("the record is empty")]
     EmptyPayload,
-    /// Larger than [`MAX_RECORD_BYTES`].
+    /// The payload is larger than [`MAX_RECORD_BYTES`].
     #[error("the record is {0} bytes long; at most {MAX_RECORD_BYTES} are read")]
     TooLarge(usize),
-    /// Not text.
+    /// The payload is not valid UTF-8 from this byte on.
     #[error("not UTF-8: the byte at {0} does not belong there")]
     NotUtf8(usize),
-    /// Not a JSON object.
+    /// The payload is not a JSON object.
     #[error("malformed JSON: {0}")]
     InvalidJson(Box<str>),
     /// The entity key or the event time is missing or null.
@@ -34,32 +34,32 @@ pub enum DecodeError {
     /// A declared field occurs twice.
     #[error("`{0}` occurs twice")]
     DuplicateField(Box<str>),
-    /// A declared field holds a value of another type.
+    /// A declared field holds a value of the wrong type.
     #[error("`{field}` must be {expected} but is {found}")]
     WrongType {
-        /// The field.
+        /// The name of the field.
         field: Box<str>,
-        /// The type that was declared.
+        /// The declared type.
         expected: &'static str,
-        /// What it is.
+        /// The type or the value in the record.
         found: Box<str>,
     },
-    /// The event time is not a time.
+    /// The event time cannot be parsed or is out of range.
     #[error("`{field}` is not an event time: {reason}")]
     InvalidEventTime {
-        /// The field.
+        /// The name of the field.
         field: Box<str>,
-        /// What is wrong with it.
+        /// The reason why the value is not a time.
         reason: Box<str>,
     },
-    /// The entity key is longer than allowed.
+    /// The entity key exceeds the limit.
     #[error("`{field}` is {bytes} bytes long; `max_key_bytes` allows {max}")]
     KeyTooLong {
-        /// The field.
+        /// The name of the field.
         field: Box<str>,
-        /// Its length.
+        /// The length of the key in bytes.
         bytes: usize,
-        /// The limit.
+        /// The limit in bytes.
         max: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! The decoder of a pipeline, whatever the format of its records.
+//! The decoder of a pipeline, for every record format.
 
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
@@ -9,7 +9,7 @@ use super::json;
 use super::limits::MAX_RECORD_BYTES;
 use super::rules::DecodeRules;
 
-/// Turns records into events of one schema.
+/// Decodes records into events of one schema.
 #[derive(Clone, Debug)]
 pub struct EventDecoder {
     format: EventFormat,
@@ -17,8 +17,8 @@ pub struct EventDecoder {
 }
 
 impl EventDecoder {
-    /// Creates a decoder for records in `format` with the fields of `schema` and an event time in `time_field`. A time
-    /// without an offset is read in `time_zone`. Keys longer than `max_key_bytes` are refused.
+    /// Creates a decoder for records in `format`. The fields follow `schema`, and `time_field` holds the event time. An
+    /// event time without a UTC offset is read in `time_zone`. Keys longer than `max_key_bytes` are refused.
     #[must_use]
     pub fn new(
         format: EventFormat,
@@ -30,7 +30,7 @@ impl EventDecoder {
         Self { format, rules: DecodeRules { schema, time_field: time_field.into(), time_zone, max_key_bytes } }
     }
 
-    /// Describes what the decoder makes of records: the same text, the same events. Checkpoints keep it.
+    /// Describes the decoding rules. Decoders with equal descriptions decode equally. Manifests record the description.
     pub(crate) fn describe_decoding(&self) -> String {
         let DecodeRules { schema, time_field, time_zone, max_key_bytes } = &self.rules;
         let zone = time_zone.iana_name().map_or_else(|| format!("{time_zone:?}"), str::to_owned);
@@ -42,10 +42,10 @@ impl EventDecoder {
         format!("{format}, {time_field} in {zone}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
     }
 
-    /// Decodes one record. The event borrows from `payload` and, for text that had to be unescaped, from `arena`.
+    /// Decodes one record. The event borrows from `payload`. Text that had to be unescaped is borrowed from `arena`.
     ///
     /// # Errors
-    /// The reason why the record is not an event.
+    /// When the record is not an event; the error is the reason.
     pub fn decode<'a>(&'a self, payload: Option<&'a [u8]>, arena: &'a Bump) -> Result<Event<'a>, DecodeError> {
         let payload = payload.ok_or(DecodeError::NullPayload)?;
         if payload.len() > MAX_RECORD_BYTES {

@@ -1,8 +1,8 @@
-//! Event times as records spell them: RFC 3339, ISO 8601 without an offset, or a number of milliseconds since the epoch.
+//! Parses event times: RFC 3339, ISO 8601 without an offset, or a number of milliseconds since the epoch.
 //!
-//! Fractions of a millisecond are dropped towards the past, as `Instant.toEpochMilli` does in the job this replaces. A
-//! local time that a clock change skips or repeats is read as Java and Flink read it: skipped ones move on by the gap,
-//! repeated ones take the earlier offset.
+//! Fractions of a millisecond are rounded down, as `Instant.toEpochMilli` does in the Flink job that Windrow replaces.
+//! A clock change skips or repeats local times. Both are read as Java and Flink read them: a skipped time moves forward
+//! by the gap, and a repeated time takes the earlier offset.
 
 use jiff::fmt::temporal::{DateTimeParser, PiecesOffset};
 use jiff::tz::TimeZone;
@@ -11,7 +11,7 @@ use windrow_core::text::first_chars;
 
 static EVENT_TIME_PARSER: DateTimeParser = DateTimeParser::new();
 
-/// The time that `text` spells; the error says what is wrong with it.
+/// Parses an event time. A time without an offset is read in `time_zone`. The error is a text for the dead letter.
 pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<EventTime, String> {
     let pieces = EVENT_TIME_PARSER.parse_pieces(text).map_err(|_| not_a_time_message(text))?;
     let Some(time) = pieces.time() else {
@@ -32,14 +32,15 @@ pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<Event
     EventTime::checked_from_ms(timestamp.as_millisecond() - floor).ok_or_else(|| out_of_range_message(text))
 }
 
-/// The time `ms` milliseconds after the epoch.
-pub(super) fn event_time_from_integer(ms: i64) -> Result<EventTime, String> {
+/// Returns the event time `ms` milliseconds after the epoch, or an error text if it is out of range.
+pub(super) fn event_time_from_integer_ms(ms: i64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }
 
-/// The time `ms` milliseconds after the epoch, for numbers that carry a fraction or an exponent.
+/// Returns the event time `ms` milliseconds after the epoch, rounded down. Used for numbers with a fraction or an
+/// exponent.
 #[allow(clippy::cast_possible_truncation)] // floats saturate, and what saturates is out of range
-pub(super) fn event_time_from_double(ms: f64) -> Result<EventTime, String> {
+pub(super) fn event_time_from_double_ms(ms: f64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms.floor() as i64).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }
 
@@ -55,7 +56,7 @@ fn out_of_range_message(text: &str) -> String {
     format!("{} lies outside -9999-01-02 to 9999-12-30 (numbers are milliseconds since 1970)", quote_truncated(text))
 }
 
-/// The text for an error message: quoted, cut where it is long.
+/// Quotes `text` for an error message, cut after 40 characters.
 fn quote_truncated(text: &str) -> String {
     let cut = first_chars(text, 40);
     if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }

@@ -1,8 +1,8 @@
-//! JSON events.
+//! Decodes JSON events.
 //!
-//! One pass over the text with `serde_json`: declared members are read with their declared type, all others are walked over
-//! without being kept.
-//! Why not a faster parser: see `docs/adr/0002-json-parser.md`.
+//! The decoder passes over the text once with `serde_json`. Declared members are read with their declared type.
+//! Undeclared members are skipped.
+//! `docs/adr/0002-json-parser.md` explains why no faster parser is used.
 
 #[macro_use]
 mod refuse;

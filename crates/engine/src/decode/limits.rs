@@ -1,7 +1,8 @@
-//! How large and how deep a record may be.
+//! Limits on the size and the nesting depth of a record.
 
-/// The largest record that is decoded, in bytes: Kafka's own default limit for a batch. Larger ones are dead letters.
+/// The size of the largest record that is decoded, in bytes. Equals Kafka's default limit for a batch. A larger record
+/// becomes a dead letter.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// The deepest nesting of JSON arrays and objects that is read. Deeper ones are dead letters.
+/// The deepest nesting of JSON arrays and objects that is read. A record with deeper nesting becomes a dead letter.
 pub const MAX_DEPTH: usize = 128;

@@ -1,16 +1,16 @@
-//! What decoding needs to know of a pipeline, whatever the format of its records.
+//! The settings of a pipeline that decoding needs, for every record format.
 
 use jiff::tz::TimeZone;
 use windrow_core::EventSchema;
 
-/// How records of a pipeline become events.
+/// The rules by which records of a pipeline become events.
 #[derive(Clone, Debug)]
 pub(super) struct DecodeRules {
     pub(super) schema: EventSchema,
-    /// The member that holds the event time.
+    /// The name of the field that holds the event time.
     pub(super) time_field: Box<str>,
-    /// For event times without an offset.
+    /// The time zone of event times without an offset.
     pub(super) time_zone: TimeZone,
-    /// Longer entity keys are refused.
+    /// The length of the longest accepted entity key in bytes.
     pub(super) max_key_bytes: usize,
 }

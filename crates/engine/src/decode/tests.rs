@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use windrow_core::{EventField, EventFormat, EventSchema, EventTime, FieldType, Value};
 
-fn decoder() -> EventDecoder {
+fn create_test_decoder() -> EventDecoder {
     let field = |name: &str, field_type| EventField { name: name.into(), field_type };
     let schema = EventSchema::new(
         "user_id",
@@ -18,10 +18,10 @@ fn decoder() -> EventDecoder {
     EventDecoder::new(EventFormat::Json, schema, "event_time", TimeZone::UTC, 1024)
 }
 
-/// An event with the members in `rest` added, decoded and shown; the key and the time are well-formed.
+/// Decodes `record` and renders the event, or the reason why the record is not an event.
 fn decode_to_text(record: &str) -> String {
-    match decoder().decode(Some(record.as_bytes()), &Bump::new()) {
-        Ok(event) => format!("{:?} at {} {:?}", event.key, event.time, &event.fields[1..]),
+    match create_test_decoder().decode(Some(record.as_bytes()), &Bump::new()) {
+        Ok(event) => format!("{:?} at {} {:?}", event.entity_key, event.time, &event.field_values[1..]),
         Err(malformed) => malformed.to_string(),
     }
 }
@@ -29,7 +29,10 @@ fn decode_to_text(record: &str) -> String {
 fn decode_event_time(spelling: &str) -> Result<i64, String> {
     let record = format!(r#"{{"user_id":"u","event_time":{spelling}}}"#);
     let arena = Bump::new();
-    decoder().decode(Some(record.as_bytes()), &arena).map(|event| event.time.ms()).map_err(|error| error.to_string())
+    create_test_decoder()
+        .decode(Some(record.as_bytes()), &arena)
+        .map(|event| event.time.ms())
+        .map_err(|error| error.to_string())
 }
 
 #[test]
@@ -75,10 +78,10 @@ fn a_numeric_key_is_its_text() {
     ] {
         let record = format!(r#"{{"event_time":0,"user_id":{spelling}}}"#);
         let arena = Bump::new();
-        let decoder = decoder();
+        let decoder = create_test_decoder();
         let event = decoder.decode(Some(record.as_bytes()), &arena).expect(spelling);
-        assert_eq!(event.key, text);
-        assert_eq!(event.fields[0], Value::String(text));
+        assert_eq!(event.entity_key, text);
+        assert_eq!(event.field_values[0], Value::String(text));
     }
 }
 
@@ -152,7 +155,7 @@ fn a_local_time_is_read_in_the_pipelines_zone() {
     };
     assert_eq!(ms("2024-07-01T12:00:00"), ms("2024-07-01T10:00:00Z"));
     assert_eq!(ms("2024-01-01T12:00:00"), ms("2024-01-01T11:00:00Z"));
-    // 02:30 does not exist on the day clocks go forward, and exists twice on the day they go back.
+    // On the day clocks go forward, 02:30 does not exist. On the day clocks go back, 02:30 occurs twice.
     assert_eq!(ms("2024-03-31T02:30:00"), ms("2024-03-31T01:30:00Z"));
     assert_eq!(ms("2024-10-27T02:30:00"), ms("2024-10-27T00:30:00Z"));
 }
@@ -196,7 +199,7 @@ fn malformed_records_say_why() {
     }
 }
 
-/// A reason is logged and sent on as a header: it must not be as long as the record.
+/// Reasons are logged and sent as headers, so they must stay short.
 #[test]
 fn reasons_are_short_however_long_the_value() {
     let long = "A".repeat(600_000);
@@ -212,8 +215,9 @@ fn reasons_are_short_however_long_the_value() {
 
 #[test]
 fn records_that_are_not_even_text() {
-    let decode =
-        |payload: Option<&[u8]>| decoder().decode(payload, &Bump::new()).map(|_| ()).map_err(|error| error.to_string());
+    let decode = |payload: Option<&[u8]>| {
+        create_test_decoder().decode(payload, &Bump::new()).map(|_| ()).map_err(|error| error.to_string())
+    };
     assert_eq!(decode(None), Err("the record has no value (null)".to_owned()));
     assert_eq!(
         decode(Some(b"{\"user_id\":\"\xff\"}")),

@@ -1,4 +1,4 @@
-//! Halts because of the input.
+//! Halts that the input causes.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::service::ServiceAddress;
 use crate::checkpoint::manifest::CheckpointId;
 use crate::identifiers::{Offset, Partition};
 
-/// Why the input cannot be used as it is.
+/// The reason why the input cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InputFault {
     /// A record has no key, although the topic has several partitions.
@@ -18,11 +18,11 @@ pub enum InputFault {
     RecordWithoutKey {
         /// The topic.
         topic: Arc<str>,
-        /// The record's partition.
+        /// The partition of the record.
         partition: Partition,
-        /// The record's offset.
+        /// The offset of the record.
         offset: Offset,
-        /// The event's field that the record key should hold.
+        /// The event field that the record key should hold.
         key_field: String,
     },
     /// The topic does not exist, and could not be created.
@@ -30,9 +30,9 @@ pub enum InputFault {
     TopicNotCreated {
         /// The topic.
         topic: String,
-        /// The source.
+        /// The source that should hold the topic.
         service: ServiceAddress,
-        /// Why it could not be created.
+        /// The error of the creation.
         source: SharedError,
     },
     /// The topic was deleted while the job ran.
@@ -46,9 +46,9 @@ pub enum InputFault {
     /// The address of the source cannot be used.
     #[error("{service} cannot be used")]
     InvalidEndpoint {
-        /// The source, with the address as configured.
+        /// The source, with its configured address.
         service: ServiceAddress,
-        /// Why.
+        /// The reason why the address cannot be used.
         source: SharedError,
     },
     /// A file or a stream cannot be read.
@@ -56,10 +56,10 @@ pub enum InputFault {
     Unreadable {
         /// The name of the file or stream.
         input: String,
-        /// Why.
+        /// The error of the read.
         source: SharedError,
     },
-    /// The input can be read only once, from its beginning to its end.
+    /// The input can be read only once, from beginning to end.
     #[error("{input} can only be read from its beginning to its end")]
     NotSeekable {
         /// The name of the file or stream.
@@ -67,25 +67,25 @@ pub enum InputFault {
     },
 }
 
-/// An offset that reading should continue at, and that the source no longer holds.
+/// An offset at which reading should continue, but which the source no longer holds.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}", self.describe())]
+#[error("{}", self.describe_loss())]
 pub struct LostOffset {
     /// The topic.
     pub topic: String,
     /// The partition.
     pub partition: Partition,
-    /// The offset that reading should continue at.
+    /// The offset at which reading should continue.
     pub offset: Offset,
     /// The first offset that the source still holds.
-    pub first: Offset,
-    /// The offset behind the last record that the source holds.
-    pub end: Offset,
+    pub first_kept_offset: Offset,
+    /// The offset after the last record that the source holds.
+    pub end_offset: Offset,
 }
 
 impl LostOffset {
-    fn describe(&self) -> String {
-        let Self { topic, partition, offset, first, end } = self;
+    fn describe_loss(&self) -> String {
+        let Self { topic, partition, offset, first_kept_offset: first, end_offset: end } = self;
         if offset < first {
             format!(
                 "offset {offset}, where reading of partition {partition} continues, is no longer in topic `{topic}`: the \
@@ -112,11 +112,11 @@ impl LostOffset {
 pub struct RecreatedTopic {
     /// The topic.
     pub topic: String,
-    /// The id that the job knows.
+    /// The topic id that the job knows.
     pub known_id: String,
-    /// The id that the source reports now.
+    /// The topic id that the source reports now.
     pub found_id: String,
-    /// The checkpoint that knows the former id; `None` where the job itself saw it.
+    /// The checkpoint that recorded the former id; `None` if the running job knew the former id.
     pub checkpoint: Option<Box<CheckpointPlace>>,
 }
 
@@ -130,20 +130,20 @@ pub struct RecreatedTopic {
 pub struct AddedPartitions {
     /// The topic.
     pub topic: String,
-    /// How many partitions the job knows.
+    /// The number of partitions that the job knows.
     pub known: Partition,
-    /// How many there are.
+    /// The number of partitions that the topic has now.
     pub found: Partition,
-    /// The checkpoint that knows the former number; `None` where the job itself saw it.
+    /// The checkpoint that recorded the former number; `None` if the running job knew the former number.
     pub checkpoint: Option<Box<CheckpointPlace>>,
 }
 
-/// A checkpoint of a partition, and where it lies.
+/// A checkpoint of a partition and the place of its store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointPlace {
-    /// The checkpoint.
+    /// The id of the checkpoint.
     pub id: CheckpointId,
-    /// Its partition.
+    /// The partition of the checkpoint.
     pub partition: Partition,
     /// The place of the checkpoint store.
     pub place: String,

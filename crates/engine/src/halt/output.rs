@@ -1,4 +1,4 @@
-//! Halts because of the output.
+//! Halts that the output causes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::parts::{SharedError, join_numbers};
 use super::service::ServiceAddress;
 use crate::identifiers::Partition;
 
-/// Why the output cannot be written.
+/// The reason why the output cannot be written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OutputFault {
     /// A file or a stream of rows cannot be written.
@@ -15,66 +15,66 @@ pub enum OutputFault {
     Unwritable {
         /// The name of the file or stream.
         output: String,
-        /// Why.
+        /// The error of the write.
         source: SharedError,
     },
-    /// A file of dead letters cannot be opened.
+    /// A dead-letter file cannot be opened.
     #[error("cannot open the dead-letter file {}", path.display())]
     DeadLetterFileNotOpened {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of opening the file.
         source: SharedError,
     },
-    /// A file of dead letters cannot be written.
+    /// A dead-letter file cannot be written.
     #[error("cannot write the dead-letter file {}", path.display())]
     DeadLetterFileUnwritable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the write.
         source: SharedError,
     },
-    /// A topic does not take dead letters.
+    /// A topic does not accept dead letters.
     #[error("cannot keep dead letters in topic `{topic}`")]
     DeadLetterTopicUnwritable {
         /// The topic.
         topic: Arc<str>,
-        /// Why.
+        /// The error of the send operation.
         source: SharedError,
     },
-    /// A topic does not take events.
+    /// A topic does not accept events.
     #[error("cannot send to topic `{topic}` on {service}")]
     TopicUnwritable {
         /// The topic.
         topic: String,
-        /// Where the topic is.
+        /// The service that holds the topic.
         service: ServiceAddress,
-        /// Why.
+        /// The error of the send operation.
         source: SharedError,
     },
     /// The thread that writes rows cannot be started.
     #[error("the thread that writes rows cannot be started")]
     WriterNotStarted {
-        /// Why.
+        /// The error of starting the thread.
         source: SharedError,
     },
-    /// The thread that writes rows broke down: a bug.
+    /// The thread that writes rows ended unexpectedly, which is a bug.
     #[error("the thread that writes rows broke down; this is a bug in Windrow")]
     WriterBrokeDown,
-    /// The sink was used in a way that it does not allow: a bug.
+    /// The worker called the sink in a way that the sink forbids, which is a bug.
     #[error("rows cannot be written because of a bug in Windrow")]
     WriterBug {
-        /// What the sink reported.
+        /// The error that the sink reported.
         source: SharedError,
     },
-    /// The bounded input has ended, but not all of it was computed.
+    /// The bounded input has ended, but some partitions were not processed to their end.
     #[error(
         "the input has ended, but not for partition {}: the store of rows has lost some that it had acknowledged, or \
          another process has claimed a partition",
         join_numbers(partitions)
     )]
     UnfinishedPartitions {
-        /// The partitions whose input was not computed to its end.
+        /// The partitions that were not processed to their end.
         partitions: Vec<Partition>,
     },
 }

@@ -1,4 +1,4 @@
-//! What the reasons of halts have in common.
+//! Types and functions that all halt reasons share.
 
 use std::error::Error;
 use std::fmt;
@@ -6,26 +6,26 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// An error of another crate or of the operating system. Shared, because the first halt of several workers is cloned.
+/// An error of another crate or of the operating system. It is shared, because workers clone the first halt.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
-/// Shares `error`, or a text that stands for one.
+/// Wraps `error`, or a text that stands for an error, in a [`SharedError`].
 pub fn share_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> SharedError {
     Arc::from(error.into())
 }
 
-/// Numbers as a list with commas.
+/// Joins numbers with commas.
 pub(super) fn join_numbers<T: ToString>(numbers: &[T]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// A moment of the wall clock, in UTC.
+/// Formats a wall-clock time in UTC.
 pub(super) fn format_utc(epoch_ms: i64) -> String {
     Timestamp::from_millisecond(epoch_ms).map_or_else(|_| "a later time".to_owned(), |time| format!("{time:.0}"))
 }
 
-/// Renders an error and its sources in one line, separated by colons. A source that the text before it repeats already is
-/// left out.
+/// Renders an error and its sources in one line, separated by colons. Omits a source whose text is already part of the
+/// line.
 #[derive(Debug)]
 pub struct ErrorChain<'a>(pub &'a dyn Error);
 

@@ -1,4 +1,4 @@
-//! Halts because of a service: the source, the store of rows, or a running job that is asked for a savepoint.
+//! Halts that a service causes: the source, the row store, or a running job that should take a savepoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,62 +7,62 @@ use super::parts::{SharedError, format_utc, join_numbers};
 use crate::checkpoint::store::StoreFault;
 use crate::identifiers::{Offset, Partition};
 
-/// Which service it is, and where.
+/// The name and the address of a service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServiceAddress {
     /// The name of the product.
-    pub name: &'static str,
-    /// Its address, without a password.
+    pub product_name: &'static str,
+    /// The address of the service, without a password.
     pub address: String,
 }
 
 impl fmt::Display for ServiceAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.name, self.address)
+        write!(f, "{} at {}", self.product_name, self.address)
     }
 }
 
-/// A service that did not answer within the time allowed, or before a stop.
+/// A service that did not answer within the time allowed, or before a stop was requested.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum UnreachableService {
-    /// The source was not reachable at the start.
+    /// The source was unreachable at the start.
     #[error("{service} did not answer within {:.1} s", waited.as_secs_f64())]
     Source {
         /// The source.
         service: ServiceAddress,
-        /// How long it was asked.
+        /// The total time of all attempts.
         waited: Duration,
-        /// Why the last attempt failed.
+        /// The error of the last attempt.
         source: SharedError,
     },
-    /// The source does not say where the topic ends.
+    /// The source does not report the end offsets of a topic.
     #[error("cannot ask {service} where topic `{topic}` ends")]
-    TopicEnds {
+    TopicEndsUnknown {
         /// The source.
         service: ServiceAddress,
         /// The topic.
         topic: String,
-        /// Why.
+        /// The error of the request.
         source: SharedError,
     },
-    /// The store of rows was not ready at the start.
+    /// The row store was not ready at the start.
     #[error("{service} was not ready within {:.0} s; {attempts} attempts, the last one", waited.as_secs_f64())]
-    RowStore {
-        /// The store of rows.
+    RowStoreAtStart {
+        /// The row store.
         service: ServiceAddress,
-        /// How long it was asked.
+        /// The total time of all attempts.
         waited: Duration,
-        /// How often it was asked.
+        /// The number of attempts.
         attempts: u32,
-        /// Why the last attempt failed.
+        /// The error of the last attempt.
         source: SharedError,
     },
-    /// A stop was requested while the store of rows was unreachable.
+    /// A stop was requested while the row store was unreachable.
     #[error("stopped while waiting for {service}")]
     StoppedWaitingForRowStore {
-        /// The store of rows.
+        /// The row store.
         service: ServiceAddress,
-        /// Why the last attempt failed.
+        /// The error of the last attempt.
         source: SharedError,
     },
     /// A stop was requested while the checkpoint store was unreachable.
@@ -70,16 +70,16 @@ pub enum UnreachableService {
     StoppedWaitingForCheckpointStore {
         /// The place of the store.
         place: String,
-        /// Why the last attempt failed.
+        /// The fault of the last attempt.
         source: StoreFault,
     },
-    /// The wait for a claim ended without an answer.
+    /// The claim of a partition was not answered.
     #[error("no answer to the claim of partition {partition}: {end}")]
     UnansweredClaim {
         /// The partition.
         partition: Partition,
-        /// Why the wait ended.
-        end: WaitEnd,
+        /// The reason why the wait ended.
+        end: WaitEndReason,
     },
     /// Another savepoint is being taken.
     #[error(
@@ -88,12 +88,12 @@ pub enum UnreachableService {
         format_utc(*expires_at_ms)
     )]
     SavepointUnderWay {
-        /// The other savepoint.
+        /// The name of the other savepoint.
         id: String,
-        /// When its request expires, in epoch milliseconds of the wall clock.
+        /// The wall-clock time at which the other request expires, in epoch milliseconds.
         expires_at_ms: i64,
     },
-    /// Some owners of partitions did not confirm a savepoint.
+    /// The owners of some partitions did not confirm a savepoint.
     #[error(
         "no savepoint: {end}, and partition {} of {partitions} did not answer. Is the pipeline running, with this group and \
          this checkpoint store, and may it write to the place of the savepoint? Its log says more{}",
@@ -105,29 +105,29 @@ pub enum UnreachableService {
         }
     )]
     UnconfirmedSavepoint {
-        /// Why the wait ended.
-        end: WaitEnd,
-        /// The partitions that are not in it.
+        /// The reason why the wait ended.
+        end: WaitEndReason,
+        /// The partitions that are not confirmed.
         missing: Vec<Partition>,
-        /// How many partitions the topic has.
+        /// The number of partitions of the topic.
         partitions: usize,
-        /// Where the other partitions were written.
+        /// The place that the confirmed partitions were written to.
         place: String,
     },
 }
 
-/// Why a wait ended without an answer.
+/// The reason why a wait ended without an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WaitEnd {
+pub enum WaitEndReason {
     /// A stop was requested.
     Stopped,
-    /// The time allowed is over.
+    /// The time limit was reached.
     TimedOut,
     /// The thread that should answer has ended.
     ThreadEnded,
 }
 
-impl fmt::Display for WaitEnd {
+impl fmt::Display for WaitEndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stopped => "stopped while waiting",
@@ -137,61 +137,61 @@ impl fmt::Display for WaitEnd {
     }
 }
 
-/// A service that answered, and refused.
+/// A service that answered and refused.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceRefusal {
-    /// The source, or its client library, refused an operation.
+    /// The source or its client library refused an operation.
     #[error("{service}: cannot {operation}")]
     Source {
         /// The source.
         service: ServiceAddress,
-        /// What was refused.
+        /// The refused operation.
         operation: SourceOperation,
-        /// Why.
+        /// The error of the operation.
         source: SharedError,
     },
-    /// The address of the store of rows is none.
+    /// The configured address of the row store is invalid.
     #[error("the address of the store of rows cannot be used")]
     RowStoreAddress {
-        /// Why.
+        /// The reason why the address is invalid.
         source: SharedError,
     },
-    /// The store of rows does not let this user in, or lacks a right.
+    /// The row store rejects the user, or the user lacks a right.
     #[error("{service} refuses access")]
     RowStoreAccess {
-        /// The store of rows.
+        /// The row store.
         service: ServiceAddress,
-        /// Its answer.
+        /// The answer of the row store.
         source: SharedError,
     },
-    /// The store of rows cannot do what is needed.
+    /// The row store lacks a feature that Windrow needs.
     #[error("{service} cannot be used")]
     RowStoreUnsuitable {
-        /// The store of rows.
+        /// The row store.
         service: ServiceAddress,
-        /// Why.
+        /// The missing feature.
         source: SharedError,
     },
 }
 
-/// What a job asks of its source.
+/// An operation that a job requests from its source.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SourceOperation {
     /// Create a client from the settings.
     CreateClient,
     /// Start a broker inside this process.
     StartBroker,
-    /// Look at a topic.
+    /// Read the metadata of a topic.
     DescribeTopic(String),
     /// Subscribe to a topic as a member of a group.
     Subscribe(String),
     /// Read a topic as a member of a group.
     ReadTopic(String),
-    /// Start to read partitions.
+    /// Start reading partitions.
     StartReading,
-    /// Continue to read partitions.
+    /// Continue reading partitions.
     ContinueReading,
-    /// Continue behind a batch of a topic that cannot be read.
+    /// Continue after a batch of a topic that cannot be read.
     SkipUnreadableBatch(String),
     /// Continue at an earlier offset.
     Seek(Offset),

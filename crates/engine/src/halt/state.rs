@@ -1,4 +1,4 @@
-//! Halts because of the job's state: whose it is, whether it can be read, and the store it lies in.
+//! Halts that the job's state causes: foreign, changed, newer or damaged state, and faults of the checkpoint store.
 
 use std::fmt;
 
@@ -8,43 +8,43 @@ use crate::checkpoint::manifest::CheckpointId;
 use crate::checkpoint::store::StoreFault;
 use crate::identifiers::{Epoch, Partition};
 
-/// A pipeline and the topic it reads.
+/// A pipeline and the topic that the pipeline reads.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct JobName {
-    /// The pipeline's name.
+pub struct PipelineAndTopic {
+    /// The name of the pipeline.
     pub pipeline: String,
     /// The topic.
     pub topic: String,
 }
 
-impl fmt::Display for JobName {
+impl fmt::Display for PipelineAndTopic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pipeline `{}` over topic `{}`", self.pipeline, self.topic)
     }
 }
 
-/// State that does not belong to this job, or that is not there.
+/// State that belongs to another job, or that does not exist.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ForeignState {
-    /// The state is of another pipeline or topic.
+    /// The state belongs to another pipeline or topic.
     #[error("the state in {place} is of {stored}, not of `{}` over `{}`", job.pipeline, job.topic)]
     OtherJob {
-        /// Where it lies.
+        /// The place of the state.
         place: String,
-        /// The job it is of.
-        stored: Box<JobName>,
-        /// The job that reads it.
-        job: Box<JobName>,
+        /// The job that wrote the state.
+        stored: Box<PipelineAndTopic>,
+        /// The job that tried to read the state.
+        job: Box<PipelineAndTopic>,
     },
-    /// The place that the job should begin from holds no state of a partition.
+    /// The restore source of the job holds no state of a partition.
     #[error("there is no state of partition {partition} in {place}")]
     NoPartition {
-        /// The place.
+        /// The place of the restore source.
         place: String,
         /// The partition.
         partition: Partition,
     },
-    /// A savepoint was requested of a job without checkpoints.
+    /// A savepoint was requested, but the job has no checkpoint.
     #[error(
         "there is no checkpoint in {place}: nothing has run with this pipeline file and group, or it has not completed its \
          first checkpoint yet"
@@ -55,7 +55,7 @@ pub enum ForeignState {
     },
 }
 
-/// Feature views that changed since a checkpoint, so that their state fits no view any more.
+/// Feature views that changed since a checkpoint, so their stored state fits no view of the pipeline.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "feature views changed since checkpoint {checkpoint} of partition {partition}; the state of these fits no view any \
@@ -64,53 +64,53 @@ pub enum ForeignState {
 pub struct ChangedViews {
     /// The checkpoint that holds the state.
     pub checkpoint: CheckpointId,
-    /// Its partition.
+    /// The partition of the checkpoint.
     pub partition: Partition,
     /// The views whose state would be dropped.
     pub dropped: Vec<DroppedView>,
     /// The names of the views whose state is kept.
-    pub kept: Vec<String>,
+    pub kept_view_names: Vec<String>,
 }
 
 /// A view whose state fits no view of the pipeline.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DroppedView {
-    /// Its name in the state.
+    /// The name of the view in the stored state.
     pub name: String,
-    /// What became of it in the pipeline.
+    /// The change of the view in the pipeline.
     pub change: ViewChange,
 }
 
-/// What became of a view whose state would be dropped.
+/// The change that makes a view's stored state unusable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ViewChange {
-    /// It has another definition.
+    /// The pipeline defines the view differently.
     Redefined {
-        /// Its definition in the state.
-        stored: String,
-        /// Its definition in the pipeline.
-        current: String,
+        /// The definition in the stored state.
+        stored_definition: String,
+        /// The definition in the pipeline.
+        pipeline_definition: String,
     },
-    /// The pipeline has no view of that name.
+    /// The pipeline has no view of the same name.
     Removed,
 }
 
-/// An object of a format that only a newer version reads.
+/// An object whose format only a newer version of Windrow reads.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{object} in {place} cannot be read")]
 pub struct NewerState {
-    /// The object's name.
+    /// The name of the object.
     pub object: String,
-    /// The place it lies in.
+    /// The place of the store that holds the object.
     pub place: String,
-    /// Which versions are known.
+    /// The fault, with the found and the known format version.
     pub source: FormatFault,
 }
 
-/// State that is there, or should be, and cannot be read.
+/// State that is damaged or missing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DamagedState {
-    /// A partition has checkpoints, and none can be read.
+    /// A partition has checkpoints, but none can be read.
     #[error(
         "no checkpoint of partition {partition} in {place} can be read ({})",
         damaged.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -120,19 +120,19 @@ pub enum DamagedState {
         place: String,
         /// The partition.
         partition: Partition,
-        /// What is wrong with each of them, newest first.
+        /// The damaged checkpoints, newest first.
         damaged: Vec<DamagedCheckpoint>,
     },
-    /// The store of rows knows a partition that has no checkpoint.
+    /// The row store has a claim of a partition that has no checkpoint.
     #[error(
         "the store of rows knows partition {partition} under epoch {epoch}, but there is no checkpoint of it in {place}"
     )]
     MissingCheckpoint {
-        /// The place where a checkpoint should be.
+        /// The place of the checkpoint store.
         place: String,
         /// The partition.
         partition: Partition,
-        /// The epoch in the store of rows.
+        /// The epoch of the claim in the row store.
         epoch: Epoch,
     },
 }
@@ -143,11 +143,11 @@ pub enum DamagedState {
 pub struct DamagedCheckpoint {
     /// The checkpoint.
     pub id: CheckpointId,
-    /// The object of it that cannot be used.
+    /// The object of the checkpoint that cannot be used.
     pub object: UnusableObject,
 }
 
-/// Why the checkpoint store ends a job, or an operation on its state.
+/// A fault of the checkpoint store that ends a job or an operation.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CheckpointStoreFault {
     /// The store refuses an operation.
@@ -155,16 +155,16 @@ pub enum CheckpointStoreFault {
     Refused {
         /// The place of the store.
         place: String,
-        /// Its answer.
+        /// The answer of the store.
         source: StoreFault,
     },
     /// A savepoint was not taken because a store failed.
     #[error("no savepoint")]
     SavepointFailed {
-        /// The store's answer.
+        /// The answer of the store.
         source: StoreFault,
     },
-    /// A partition of a savepoint was confirmed, but is not in its place.
+    /// A partition of a savepoint was confirmed, but cannot be read in the savepoint's place.
     #[error(
         "no savepoint: partition {partition} was confirmed, but cannot be read in {place}. Do all instances reach that place \
          under the same name?"
@@ -178,23 +178,23 @@ pub enum CheckpointStoreFault {
     /// A thread cannot be started.
     #[error("the thread `{thread}` cannot be started")]
     ThreadNotStarted {
-        /// The thread's name.
+        /// The name of the thread.
         thread: &'static str,
-        /// Why.
+        /// The error of starting the thread.
         source: SharedError,
     },
-    /// A partition was to change into a phase that does not follow its own: a bug.
+    /// A partition was about to enter a phase that may not follow its current phase, which is a bug.
     #[error("the state of a partition cannot be kept")]
     IllegalTransition {
-        /// The phases.
+        /// The illegal transition, with both phases.
         source: SharedError,
     },
-    /// The thread for checkpoints broke down: a bug.
+    /// The checkpoint thread ended unexpectedly, which is a bug.
     #[error("the thread for checkpoints broke down; this is a bug in Windrow")]
     ThreadBrokeDown,
 }
 
-/// A partition that a process outside this consumer group claims again and again.
+/// A partition that a process outside this consumer group claims repeatedly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "partition {partition} is claimed again and again by a process that is not a member of our consumer group, but uses \

@@ -1,4 +1,4 @@
-//! What became of the checkpoints of a worker: counts, size and duration of the last one, and the newest as a list.
+//! Metrics of a worker's checkpoints: counts, the size and duration of the last one, and a list of the newest.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,200 +10,203 @@ use super::counter::Counter;
 use crate::checkpoint::{CheckpointId, CheckpointSize};
 use crate::{Epoch, Offset, Partition};
 
-/// Checkpoints, and restored partitions, that are remembered per worker.
-const MAX_REMEMBERED: usize = 50;
+/// The maximum number of checkpoints, and of restores, that are remembered per worker.
+const MAX_REMEMBERED_CHECKPOINTS: usize = 50;
 
-/// A checkpoint of one partition, or the partition's part of a savepoint. Times are in epoch milliseconds of the wall
+/// A checkpoint of one partition, or one partition's part of a savepoint. Times are in epoch milliseconds of the wall
 /// clock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointRecord {
     /// The partition.
     pub partition: Partition,
-    /// The epoch in which it is taken.
+    /// The epoch in which the checkpoint is taken.
     pub epoch: Epoch,
-    /// Its number; `None` while it is in progress.
+    /// The number of the checkpoint; `None` while it is in progress.
     pub number: Option<u64>,
-    /// The savepoint it is part of.
-    pub savepoint: Option<String>,
-    /// Whether it is complete.
+    /// The name of the savepoint that the partition's part belongs to; `None` for a checkpoint.
+    pub savepoint_id: Option<String>,
+    /// Whether the checkpoint is in progress, complete or failed.
     pub state: CheckpointState,
-    /// When it was cut.
+    /// The time of the cut.
     pub started_at_ms: i64,
-    /// When it was completed, or failed.
+    /// The time of completion or failure.
     pub ended_at_ms: Option<i64>,
-    /// The offset that it leads up to.
+    /// The offset of the first record that the checkpoint does not include.
     pub offset: Offset,
-    /// The store that it is written to.
-    pub place: String,
+    /// The place of the store that the checkpoint is written to.
+    pub store_place: String,
 }
 
 /// The state of a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CheckpointState {
-    /// It is being taken.
+    /// The checkpoint is being taken.
     InProgress,
-    /// It counts.
+    /// The checkpoint is complete, so the job can resume from it.
     Complete {
-        /// Bytes that it added.
+        /// The size of the newest layer in bytes.
         added_bytes: u64,
-        /// Bytes of all its layers.
+        /// The size of all layers in bytes.
         state_bytes: u64,
     },
-    /// It does not count, for this reason.
+    /// The checkpoint failed for this reason.
     Failed(String),
 }
 
-/// A partition that was restored.
+/// The restore of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestoreRecord {
     /// The partition.
     pub partition: Partition,
-    /// The checkpoint it was restored from.
+    /// The checkpoint that the partition was restored from.
     pub checkpoint_id: CheckpointId,
-    /// When, in epoch milliseconds of the wall clock.
+    /// The wall-clock time of the restore, in epoch milliseconds.
     pub restored_at_ms: i64,
-    /// How long it took.
-    pub duration: Duration,
+    /// The duration of the restore.
+    pub restore_duration: Duration,
     /// The place of the savepoint that this job began from.
-    pub savepoint_place: Option<String>,
-    /// The offset that reading resumes at.
-    pub offset: Option<Offset>,
+    pub origin_savepoint_place: Option<String>,
+    /// The offset at which reading resumes.
+    pub start_offset: Option<Offset>,
 }
 
 #[derive(Debug, Default)]
 struct CheckpointHistory {
-    /// One per partition at a time.
-    in_progress: BTreeMap<Partition, CheckpointRecord>,
-    /// Oldest first.
-    ended: VecDeque<CheckpointRecord>,
-    restored: VecDeque<RestoreRecord>,
+    /// The checkpoints in progress; a partition has at most one.
+    in_progress_by_partition: BTreeMap<Partition, CheckpointRecord>,
+    /// The ended checkpoints, oldest first.
+    ended_checkpoints: VecDeque<CheckpointRecord>,
+    restores: VecDeque<RestoreRecord>,
 }
 
 fn push_bounded<T>(list: &mut VecDeque<T>, record: T) {
-    if list.len() == MAX_REMEMBERED {
+    if list.len() == MAX_REMEMBERED_CHECKPOINTS {
         list.pop_front();
     }
     list.push_back(record);
 }
 
-/// What became of the checkpoints of one worker.
+/// Metrics of one worker's checkpoints.
 #[derive(Debug, Default)]
 pub struct CheckpointMetrics {
-    /// Checkpoints that are complete.
-    pub completed: Counter,
-    /// Checkpoints that failed.
-    pub failed: Counter,
-    /// Partitions that another worker claimed while this worker still took itself for the owner.
+    /// The number of complete checkpoints.
+    pub completed_checkpoints: Counter,
+    /// The number of failed checkpoints.
+    pub failed_checkpoints: Counter,
+    /// The number of times that another worker claimed a partition that this worker still treated as its own.
     pub partitions_fenced: Counter,
-    /// Partitions restored from a checkpoint.
-    pub restores: Counter,
+    /// The number of partitions restored from a checkpoint.
+    pub restored_partitions: Counter,
     last_added_bytes: AtomicU64,
     last_state_bytes: AtomicU64,
-    /// From the cut of the last checkpoint to its completion, in milliseconds.
-    last_duration_ms: AtomicU64,
-    /// The longest that saving has kept the worker from its records, in microseconds.
-    max_pause_us: AtomicU64,
-    /// Age of the oldest last good checkpoint among the worker's partitions, in milliseconds; `u64::MAX` without any.
-    oldest_age_ms: AtomicU64,
+    /// The time from the cut of the last complete checkpoint to its completion, in milliseconds.
+    last_checkpoint_duration_ms: AtomicU64,
+    /// The longest pause of record processing that saving a snapshot caused, in microseconds.
+    longest_snapshot_pause_us: AtomicU64,
+    /// The age of the last complete checkpoint of the partition where it is oldest, in milliseconds. `u64::MAX` without
+    /// partitions.
+    oldest_checkpoint_age_ms: AtomicU64,
     history: Mutex<CheckpointHistory>,
 }
 
 impl CheckpointMetrics {
     pub(crate) fn record_completed(&self, size: CheckpointSize, duration: Duration) {
-        self.completed.add(1);
+        self.completed_checkpoints.add(1);
         self.last_added_bytes.store(size.added_bytes, Ordering::Relaxed);
         self.last_state_bytes.store(size.state_bytes, Ordering::Relaxed);
-        self.last_duration_ms.store(to_millis(duration), Ordering::Relaxed);
+        self.last_checkpoint_duration_ms.store(to_millis(duration), Ordering::Relaxed);
     }
 
-    pub(crate) fn record_pause(&self, pause: Duration) {
+    pub(crate) fn record_snapshot_pause(&self, pause: Duration) {
         let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
-        self.max_pause_us.fetch_max(micros, Ordering::Relaxed);
+        self.longest_snapshot_pause_us.fetch_max(micros, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_oldest_age(&self, age: Option<Duration>) {
-        self.oldest_age_ms.store(age.map_or(u64::MAX, to_millis), Ordering::Relaxed);
+    pub(crate) fn set_oldest_checkpoint_age(&self, age: Option<Duration>) {
+        self.oldest_checkpoint_age_ms.store(age.map_or(u64::MAX, to_millis), Ordering::Relaxed);
     }
 
     pub(crate) fn record_restored(&self, record: RestoreRecord) {
-        self.restores.add(1);
-        push_bounded(&mut self.lock_history().restored, record);
+        self.restored_partitions.add(1);
+        push_bounded(&mut self.lock_history().restores, record);
     }
 
-    /// Records that a checkpoint, or a partition's part of a savepoint, was begun.
+    /// Records the start of a checkpoint or of a partition's part of a savepoint.
     pub(crate) fn record_started(&self, record: CheckpointRecord) {
-        self.lock_history().in_progress.insert(record.partition, record);
+        self.lock_history().in_progress_by_partition.insert(record.partition, record);
     }
 
-    /// Records that the checkpoint of `partition` in progress has ended; `complete` fills in how.
+    /// Records the end of the checkpoint of `partition` that is in progress. `complete` fills in the outcome.
     pub(crate) fn record_ended(&self, partition: Partition, complete: impl FnOnce(&mut CheckpointRecord)) {
         let mut history = self.lock_history();
-        if let Some(mut record) = history.in_progress.remove(&partition) {
+        if let Some(mut record) = history.in_progress_by_partition.remove(&partition) {
             complete(&mut record);
-            push_bounded(&mut history.ended, record);
+            push_bounded(&mut history.ended_checkpoints, record);
         }
     }
 
-    /// Forgets the checkpoint of `partition` in progress, if there is one: it is neither complete nor failed.
-    pub(crate) fn record_abandoned(&self, partition: Partition) {
-        self.lock_history().in_progress.remove(&partition);
+    /// Removes the checkpoint of `partition` that is in progress, if any. The checkpoint counts neither as complete nor
+    /// as failed.
+    pub(crate) fn forget_in_progress(&self, partition: Partition) {
+        self.lock_history().in_progress_by_partition.remove(&partition);
     }
 
-    /// Returns the checkpoints in progress and the last that have ended, newest first.
+    /// Returns the checkpoints in progress and the newest ended ones, newest first.
     #[must_use]
     pub fn recent_checkpoints(&self) -> Vec<CheckpointRecord> {
         let history = self.lock_history();
-        let mut records: Vec<_> = history.in_progress.values().chain(&history.ended).cloned().collect();
+        let mut records: Vec<_> =
+            history.in_progress_by_partition.values().chain(&history.ended_checkpoints).cloned().collect();
         drop(history);
         records.sort_by_key(|record| Reverse(record.started_at_ms));
         records
     }
 
-    /// Returns how many checkpoints are in progress.
+    /// Returns the number of checkpoints in progress.
     #[must_use]
     pub fn in_progress_count(&self) -> usize {
-        self.lock_history().in_progress.len()
+        self.lock_history().in_progress_by_partition.len()
     }
 
-    /// Returns the partitions restored last, newest first.
+    /// Returns the newest restores, newest first.
     #[must_use]
     pub fn recent_restores(&self) -> Vec<RestoreRecord> {
-        self.lock_history().restored.iter().rev().cloned().collect()
+        self.lock_history().restores.iter().rev().cloned().collect()
     }
 
     fn lock_history(&self) -> MutexGuard<'_, CheckpointHistory> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the bytes that the last complete checkpoint added.
+    /// Returns the size of the last complete checkpoint's newest layer in bytes.
     #[must_use]
-    pub fn added_bytes(&self) -> u64 {
+    pub fn last_added_bytes(&self) -> u64 {
         self.last_added_bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns the bytes that the last complete checkpoint consists of.
+    /// Returns the size of all layers of the last complete checkpoint in bytes.
     #[must_use]
-    pub fn state_bytes(&self) -> u64 {
+    pub fn last_state_bytes(&self) -> u64 {
         self.last_state_bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns how long the last complete checkpoint took, from its cut.
+    /// Returns the time from the cut of the last complete checkpoint to its completion.
     #[must_use]
-    pub fn last_duration(&self) -> Duration {
-        Duration::from_millis(self.last_duration_ms.load(Ordering::Relaxed))
+    pub fn last_checkpoint_duration(&self) -> Duration {
+        Duration::from_millis(self.last_checkpoint_duration_ms.load(Ordering::Relaxed))
     }
 
-    /// Returns the longest that saving has kept the worker from its records.
+    /// Returns the longest pause of record processing that saving a snapshot caused.
     #[must_use]
-    pub fn max_pause(&self) -> Duration {
-        Duration::from_micros(self.max_pause_us.load(Ordering::Relaxed))
+    pub fn longest_snapshot_pause(&self) -> Duration {
+        Duration::from_micros(self.longest_snapshot_pause_us.load(Ordering::Relaxed))
     }
 
-    /// Returns how long ago the last good checkpoint was cut, for the partition where that is longest; `None` without
+    /// Returns the age of the last complete checkpoint of the partition where it is oldest. Returns `None` without
     /// partitions.
     #[must_use]
-    pub fn oldest_age(&self) -> Option<Duration> {
-        match self.oldest_age_ms.load(Ordering::Relaxed) {
+    pub fn oldest_checkpoint_age(&self) -> Option<Duration> {
+        match self.oldest_checkpoint_age_ms.load(Ordering::Relaxed) {
             u64::MAX => None,
             ms => Some(Duration::from_millis(ms)),
         }

@@ -1,18 +1,18 @@
-//! A number that only grows.
+//! A counter for metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that only grows while the process lives.
+/// A counter that only grows while the process lives.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds `n`.
+    /// Adds `n` to the counter.
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// Returns the sum so far.
+    /// Returns the current count.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

@@ -6,39 +6,39 @@ use windrow_core::EventTime;
 
 use crate::{Epoch, Offset, Partition};
 
-/// A partition, as its worker published it last: some tenths of a second ago. Times of the wall clock are in epoch
-/// milliseconds.
+/// The status of a partition as its worker last published it, some tenths of a second ago. Times of the wall clock are
+/// in epoch milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartitionStatus {
-    /// Its number.
+    /// The number of the partition.
     pub partition: Partition,
-    /// The epoch it is owned under.
+    /// The epoch in which the worker owns the partition.
     pub epoch: Epoch,
-    /// The offset of the next record, once that is known.
-    pub offset: Option<Offset>,
-    /// How far its event time is complete.
+    /// The offset of the next record; `None` if unknown.
+    pub next_offset: Option<Offset>,
+    /// The watermark of the partition.
     pub watermark: Option<EventTime>,
-    /// The largest event time so far.
+    /// The largest event time seen in the partition.
     pub max_event_time: Option<EventTime>,
-    /// When it was opened here, by the wall clock.
+    /// The wall-clock time at which this worker opened the partition.
     pub opened_at_ms: i64,
-    /// When a record came last, by the wall clock.
+    /// The wall-clock time at which the last record arrived.
     pub last_record_at_ms: Option<i64>,
-    /// When that record was produced or appended, where its source knows.
+    /// The timestamp of the last record (produced or appended); `None` if the source has no timestamps.
     pub last_record_timestamp_ms: Option<i64>,
-    /// Records since it was opened here.
-    pub records: u64,
-    /// Entities with state.
-    pub entities: u64,
-    /// Bytes of all layers of its last complete checkpoint.
-    pub state_bytes: u64,
-    /// The offset that its last complete checkpoint leads up to.
-    pub checkpoint_offset: Option<Offset>,
-    /// When its last complete checkpoint was cut, by the wall clock.
-    pub checkpoint_at_ms: Option<i64>,
+    /// The number of records processed since this worker opened the partition.
+    pub record_count: u64,
+    /// The number of entities with state.
+    pub entity_count: u64,
+    /// The size of all layers of the last complete checkpoint in bytes.
+    pub last_checkpoint_bytes: u64,
+    /// The offset of the last complete checkpoint.
+    pub last_checkpoint_offset: Option<Offset>,
+    /// The wall-clock time of the last complete checkpoint's cut.
+    pub last_checkpoint_at_ms: Option<i64>,
 }
 
-/// The status of all partitions of a worker.
+/// The status of every partition that a worker owns.
 #[derive(Debug, Default)]
 pub struct PartitionStatuses(Mutex<Vec<PartitionStatus>>);
 
@@ -49,7 +49,7 @@ impl PartitionStatuses {
         published.extend(statuses);
     }
 
-    /// Returns what was published last.
+    /// Returns the statuses that were published last.
     #[must_use]
     pub fn get(&self) -> Vec<PartitionStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,6 +1,6 @@
-//! The newest late events, dead letters and marks, one by one, for pages that list them.
+//! The newest late events, dead letters and timeline marks, for pages that list them.
 //!
-//! Invariant: in a flood only some are recorded ([`RecordingBudget`]); the counters count all.
+//! Invariant: the counters count every event. The lists record only some events when many occur ([`RecordingBudget`]).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -9,82 +9,82 @@ use windrow_core::ViewId;
 
 use crate::{DeadLetter, Offset, Partition, RefusedRow, SourceRecord};
 
-/// How many of each kind are remembered per worker.
-const MAX_REMEMBERED: usize = 50;
-/// Bytes kept of a record.
+/// The maximum number of events of each kind that are remembered per worker.
+const MAX_REMEMBERED_EVENTS: usize = 50;
+/// The maximum number of bytes kept of a record or a key.
 const MAX_SAMPLE_BYTES: usize = 8 * 1024;
-/// How many of each kind are recorded between two times that the worker publishes its metrics: about a tenth of a second.
-const RECORDED_PER_PUBLISH: u32 = 2;
+/// The maximum number of events of each kind recorded between two publications of metrics, which are about 0.1 s apart.
+const MAX_RECORDED_PER_PUBLISH: u32 = 2;
 
-/// The first bytes of a record.
+/// The first bytes of a record or a key.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TruncatedBytes {
-    /// The bytes kept.
-    pub bytes: Vec<u8>,
-    /// How many bytes there were.
-    pub full_length: usize,
+    /// The bytes that were kept.
+    pub kept_bytes: Vec<u8>,
+    /// The length of the original in bytes.
+    pub full_byte_count: usize,
 }
 
 impl TruncatedBytes {
-    fn truncate(bytes: &[u8]) -> Self {
-        Self { bytes: bytes[..bytes.len().min(MAX_SAMPLE_BYTES)].to_vec(), full_length: bytes.len() }
+    fn keep_first_bytes(bytes: &[u8]) -> Self {
+        Self { kept_bytes: bytes[..bytes.len().min(MAX_SAMPLE_BYTES)].to_vec(), full_byte_count: bytes.len() }
     }
 }
 
-/// An event that came too late for at least one feature view. Times are in epoch milliseconds.
+/// An event that was too late for at least one feature view. Times are in epoch milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LateEventRecord {
-    /// When it was processed, by the wall clock.
-    pub at_ms: i64,
-    /// The views it was late for.
-    pub views: Vec<ViewId>,
-    /// The entity.
-    pub key: String,
-    /// Its event time.
+    /// The wall-clock time at which the event was processed.
+    pub processed_at_ms: i64,
+    /// The views that the event was too late for.
+    pub late_views: Vec<ViewId>,
+    /// The key of the entity.
+    pub entity_key: String,
+    /// The time of the event.
     pub event_time_ms: i64,
-    /// The partition's watermark before it.
+    /// The watermark of the partition before the event.
     pub watermark_ms: Option<i64>,
-    /// The partition of its record.
+    /// The partition of the record.
     pub partition: Partition,
-    /// The offset of its record.
+    /// The offset of the record.
     pub offset: Offset,
-    /// The record.
+    /// The first bytes of the record.
     pub record: TruncatedBytes,
 }
 
-/// What became a dead letter.
+/// A dead letter: a record that is not an event, or a row that the row store refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeadLetterRecord {
-    /// A record that was not an event.
+    /// A record that is not an event.
     Record {
-        /// When it was processed, in epoch milliseconds of the wall clock.
+        /// The wall-clock time at which the record was processed, in epoch milliseconds.
         at_ms: i64,
-        /// Why it was not an event.
+        /// The reason why the record is not an event.
         reason: String,
-        /// The record's partition.
+        /// The partition of the record.
         partition: Partition,
-        /// The record's offset.
+        /// The offset of the record.
         offset: Offset,
-        /// The record's key.
+        /// The first bytes of the record's key.
         key: Option<TruncatedBytes>,
-        /// The record; `None` for the null value.
+        /// The first bytes of the record; `None` for Kafka's null value.
         record: Option<TruncatedBytes>,
     },
-    /// A row that the store refused.
+    /// A row that the row store refused.
     RefusedRow {
-        /// When it was reported, in epoch milliseconds of the wall clock.
+        /// The wall-clock time at which the refusal was reported, in epoch milliseconds.
         at_ms: i64,
-        /// Why it was refused.
+        /// The reason of the refusal.
         reason: String,
-        /// The row's key in the store.
+        /// The key of the row in the row store.
         key: TruncatedBytes,
     },
 }
 
 impl DeadLetterRecord {
-    /// Returns when it was recorded, in epoch milliseconds of the wall clock.
+    /// Returns the wall-clock time of the dead letter, in epoch milliseconds.
     #[must_use]
-    pub fn at_ms(&self) -> i64 {
+    pub fn recorded_at_ms(&self) -> i64 {
         match self {
             Self::Record { at_ms, .. } | Self::RefusedRow { at_ms, .. } => *at_ms,
         }
@@ -94,28 +94,28 @@ impl DeadLetterRecord {
 /// A moment that charts mark.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimelineMark {
-    /// When, in epoch milliseconds of the wall clock.
-    pub at_ms: i64,
-    /// What happened.
+    /// The wall-clock time of the mark, in epoch milliseconds.
+    pub marked_at_ms: i64,
+    /// The kind of the marked event.
     pub kind: TimelineMarkKind,
     /// The label of the mark.
-    pub text: String,
+    pub label: String,
 }
 
-/// What a mark stands for.
+/// The kind of event that a timeline mark shows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum TimelineMarkKind {
-    /// Partitions were assigned.
+    /// The group assigned partitions to the worker.
     Assigned,
-    /// Partitions were revoked or lost.
+    /// The group revoked partitions, or the worker lost them.
     Revoked,
-    /// A savepoint holds a partition.
+    /// A partition was written to a savepoint.
     Savepoint,
     /// A checkpoint failed.
     CheckpointFailed,
 }
 
-/// The newest events of each kind, of one worker.
+/// The newest events of each kind in one worker.
 #[derive(Debug, Default)]
 pub struct RecentEvents {
     late_events: BoundedHistory<LateEventRecord>,
@@ -147,46 +147,46 @@ impl RecentEvents {
     }
 }
 
-/// How many events of each kind may still be recorded until the worker publishes its metrics.
+/// The number of further events of each kind that may be recorded until the worker next publishes its metrics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingBudget {
-    late_events: u32,
-    dead_letters: u32,
-    refused_rows: u32,
+    late_events_left: u32,
+    dead_letters_left: u32,
+    refused_rows_left: u32,
 }
 
-/// An event that came too late for some views.
+/// An event that was too late for some views, borrowed from the worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LateArrival<'a> {
     pub(crate) record: &'a SourceRecord<'a>,
     pub(crate) entity_key: &'a str,
     pub(crate) event_time_ms: i64,
-    /// The partition's watermark before the event.
+    /// The watermark of the partition before the event.
     pub(crate) watermark_ms: Option<i64>,
-    /// The views it was late for.
+    /// The views that the event was too late for.
     pub(crate) views: &'a [ViewId],
 }
 
 impl RecordingBudget {
     pub(crate) const fn full() -> Self {
         Self {
-            late_events: RECORDED_PER_PUBLISH,
-            dead_letters: RECORDED_PER_PUBLISH,
-            refused_rows: RECORDED_PER_PUBLISH,
+            late_events_left: MAX_RECORDED_PER_PUBLISH,
+            dead_letters_left: MAX_RECORDED_PER_PUBLISH,
+            refused_rows_left: MAX_RECORDED_PER_PUBLISH,
         }
     }
 
     pub(crate) fn record_late_event(&mut self, events: &RecentEvents, late: LateArrival<'_>, at_ms: impl Fn() -> i64) {
-        if take_one(&mut self.late_events) {
+        if take_from_budget(&mut self.late_events_left) {
             events.late_events.push(LateEventRecord {
-                at_ms: at_ms(),
-                views: late.views.to_vec(),
-                key: late.entity_key.to_owned(),
+                processed_at_ms: at_ms(),
+                late_views: late.views.to_vec(),
+                entity_key: late.entity_key.to_owned(),
                 event_time_ms: late.event_time_ms,
                 watermark_ms: late.watermark_ms,
                 partition: late.record.partition,
                 offset: late.record.offset,
-                record: TruncatedBytes::truncate(late.record.payload.unwrap_or_default()),
+                record: TruncatedBytes::keep_first_bytes(late.record.payload.unwrap_or_default()),
             });
         }
     }
@@ -197,30 +197,30 @@ impl RecordingBudget {
         letter: &DeadLetter<'_>,
         at_ms: impl Fn() -> i64,
     ) {
-        if take_one(&mut self.dead_letters) {
+        if take_from_budget(&mut self.dead_letters_left) {
             events.dead_letters.push(DeadLetterRecord::Record {
                 at_ms: at_ms(),
                 reason: letter.reason.to_owned(),
                 partition: letter.record.partition,
                 offset: letter.record.offset,
-                key: letter.record.key.map(TruncatedBytes::truncate),
-                record: letter.record.payload.map(TruncatedBytes::truncate),
+                key: letter.record.key.map(TruncatedBytes::keep_first_bytes),
+                record: letter.record.payload.map(TruncatedBytes::keep_first_bytes),
             });
         }
     }
 
     pub(crate) fn record_refused_row(&mut self, events: &RecentEvents, row: &RefusedRow, at_ms: impl Fn() -> i64) {
-        if take_one(&mut self.refused_rows) {
+        if take_from_budget(&mut self.refused_rows_left) {
             events.dead_letters.push(DeadLetterRecord::RefusedRow {
                 at_ms: at_ms(),
                 reason: row.reason.clone(),
-                key: TruncatedBytes::truncate(&row.key),
+                key: TruncatedBytes::keep_first_bytes(&row.key),
             });
         }
     }
 }
 
-fn take_one(left: &mut u32) -> bool {
+fn take_from_budget(left: &mut u32) -> bool {
     let available = *left > 0;
     *left = left.saturating_sub(1);
     available
@@ -238,7 +238,7 @@ impl<T> Default for BoundedHistory<T> {
 impl<T: Clone> BoundedHistory<T> {
     fn push(&self, item: T) {
         let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if items.len() == MAX_REMEMBERED {
+        if items.len() == MAX_REMEMBERED_EVENTS {
             items.pop_front();
         }
         items.push_back(item);

@@ -1,4 +1,4 @@
-//! All that one worker publishes.
+//! All metrics that one worker publishes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -11,79 +11,79 @@ use super::partition_status::PartitionStatuses;
 use super::recent_events::RecentEvents;
 use super::worker_time_use::WorkerTimeUse;
 
-/// What one worker did with one feature view.
+/// One worker's metrics of one feature view.
 #[derive(Debug, Default)]
 pub struct ViewMetrics {
-    /// Rows that fired.
-    pub rows: Counter,
-    /// Events that were late for every window of the view.
+    /// The number of rows that fired and were passed to the sink.
+    pub fired_rows: Counter,
+    /// The number of events that were late for every window of the view.
     pub late_events: Counter,
-    /// Entities that have state in the view, over the worker's shards.
-    pub entities: AtomicU64,
+    /// The number of entities with state in the view, over all shards of the worker.
+    pub entity_count: AtomicU64,
 }
 
-/// What one worker did.
+/// The metrics of one worker.
 #[derive(Debug)]
 pub struct WorkerMetrics {
-    /// Records read, dead letters included.
-    pub records: Counter,
-    /// Bytes of those records.
-    pub bytes: Counter,
-    /// Records that were not events.
+    /// The number of records read, dead letters included.
+    pub read_records: Counter,
+    /// The number of payload bytes read.
+    pub read_bytes: Counter,
+    /// The number of records that were not events.
     pub dead_letters: Counter,
-    /// Rows that the store refused.
+    /// The number of rows that the row store refused.
     pub refused_rows: Counter,
-    /// Rows that were in the store already when they were computed again.
+    /// The number of recomputed rows that the row store already held.
     pub rows_already_written: Counter,
-    /// Checkpoints.
+    /// The metrics of the worker's checkpoints.
     pub checkpoints: CheckpointMetrics,
-    /// Per feature view, in the pipeline's order.
+    /// The metrics of each feature view, in the pipeline's order.
     pub views: Box<[ViewMetrics]>,
-    /// Entities with state, over the worker's shards.
-    pub entities: AtomicU64,
-    /// Shards the worker owns.
-    pub shards: AtomicU64,
-    /// Where the worker's time goes.
+    /// The number of entities with state, over all shards of the worker.
+    pub entity_count: AtomicU64,
+    /// The number of shards that the worker owns.
+    pub shard_count: AtomicU64,
+    /// The division of the worker's time.
     pub time_use: WorkerTimeUse,
-    /// The newest late events, dead letters and marks.
+    /// The newest late events, dead letters and timeline marks.
     pub recent_events: RecentEvents,
-    /// The partitions the worker owns.
-    pub partitions: PartitionStatuses,
-    /// The lowest watermark of the shards in epoch milliseconds; `i64::MIN` while one has none.
-    watermark: AtomicI64,
+    /// The status of every partition that the worker owns.
+    pub partition_statuses: PartitionStatuses,
+    /// The lowest watermark of the shards in epoch milliseconds; `i64::MIN` while a shard has no watermark.
+    lowest_watermark_ms: AtomicI64,
 }
 
 impl WorkerMetrics {
-    /// Returns metrics that are all zero, for a pipeline of `views` feature views.
+    /// Creates metrics with all counters at zero, for a pipeline with `views` feature views.
     #[must_use]
     pub fn new(views: usize) -> Arc<Self> {
         Arc::new(Self {
-            records: Counter::default(),
-            bytes: Counter::default(),
+            read_records: Counter::default(),
+            read_bytes: Counter::default(),
             dead_letters: Counter::default(),
             refused_rows: Counter::default(),
             rows_already_written: Counter::default(),
             checkpoints: CheckpointMetrics::default(),
             views: (0..views).map(|_| ViewMetrics::default()).collect(),
-            entities: AtomicU64::new(0),
-            shards: AtomicU64::new(0),
+            entity_count: AtomicU64::new(0),
+            shard_count: AtomicU64::new(0),
             time_use: WorkerTimeUse::default(),
             recent_events: RecentEvents::default(),
-            partitions: PartitionStatuses::default(),
-            watermark: AtomicI64::new(i64::MIN),
+            partition_statuses: PartitionStatuses::default(),
+            lowest_watermark_ms: AtomicI64::new(i64::MIN),
         })
     }
 
     pub(crate) fn set_shard_totals(&self, shards: usize, entities: usize, watermark: Option<EventTime>) {
-        self.shards.store(shards as u64, Ordering::Relaxed);
-        self.entities.store(entities as u64, Ordering::Relaxed);
-        self.watermark.store(watermark.map_or(i64::MIN, EventTime::ms), Ordering::Relaxed);
+        self.shard_count.store(shards as u64, Ordering::Relaxed);
+        self.entity_count.store(entities as u64, Ordering::Relaxed);
+        self.lowest_watermark_ms.store(watermark.map_or(i64::MIN, EventTime::ms), Ordering::Relaxed);
     }
 
-    /// Returns the lowest watermark of the shards, where all have one.
+    /// Returns the lowest watermark of the shards; `None` while a shard has no watermark.
     #[must_use]
-    pub fn watermark(&self) -> Option<EventTime> {
-        match self.watermark.load(Ordering::Relaxed) {
+    pub fn lowest_watermark(&self) -> Option<EventTime> {
+        match self.lowest_watermark_ms.load(Ordering::Relaxed) {
             i64::MIN => None,
             ms => Some(EventTime::from_ms(ms)),
         }

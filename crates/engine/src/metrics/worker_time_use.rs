@@ -1,4 +1,4 @@
-//! Where a worker's time goes.
+//! The division of a worker's time.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -6,43 +6,43 @@ use std::time::Duration;
 
 use super::counter::Counter;
 
-/// The time of one worker since it started, divided into busy, idle and blocked.
+/// The time of one worker since its start, divided into busy, idle and blocked.
 #[derive(Debug, Default)]
 pub struct WorkerTimeUse {
-    /// Passes through the worker's loop.
+    /// The number of passes through the worker's loop.
     pub loop_iterations: Counter,
     busy_ns: Counter,
     idle_ns: Counter,
-    /// Nanoseconds that the sink has kept the worker waiting for room: counted by the sink, while it does.
+    /// The nanoseconds that the worker waited for room in the sink. The sink counts them during the wait.
     blocked_ns: OnceLock<Arc<Counter>>,
-    ended: AtomicBool,
-    /// Of a sample of records: time spent on decoding.
+    has_ended: AtomicBool,
+    /// The decoding time of the sampled records, in nanoseconds.
     sampled_decode_ns: AtomicU64,
-    /// Of the same records: time spent on windows.
+    /// The window-processing time of the sampled records, in nanoseconds.
     sampled_window_ns: AtomicU64,
 }
 
 impl WorkerTimeUse {
-    /// Reads the time spent blocked from the sink's counter from now on.
+    /// Sets the sink's counter as the source of the blocked time.
     pub(crate) fn set_blocked_counter(&self, blocked_ns: Arc<Counter>) {
-        // A worker has one sink.
+        // A second call has no effect, because a worker has one sink.
         let _ = self.blocked_ns.set(blocked_ns);
     }
 
-    pub(crate) fn record_loop(&self, busy: Duration, idle: Duration) {
+    pub(crate) fn record_loop_iteration(&self, busy: Duration, idle: Duration) {
         self.loop_iterations.add(1);
         self.busy_ns.add(to_nanos(busy));
         self.idle_ns.add(to_nanos(idle));
     }
 
     pub(crate) fn mark_ended(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+        self.has_ended.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether the worker has ended.
     #[must_use]
-    pub fn ended(&self) -> bool {
-        self.ended.load(Ordering::Relaxed)
+    pub fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
     }
 
     pub(crate) fn record_timing_sample(&self, decode: Duration, windows: Duration) {
@@ -50,25 +50,26 @@ impl WorkerTimeUse {
         self.sampled_window_ns.fetch_add(to_nanos(windows), Ordering::Relaxed);
     }
 
-    /// Returns the time spent on records and all that goes with them.
+    /// Returns the time that the worker spent neither idle nor blocked.
     #[must_use]
-    pub fn busy(&self) -> Duration {
+    pub fn busy_time(&self) -> Duration {
         Duration::from_nanos(self.busy_ns.get())
     }
 
-    /// Returns the time spent waiting for records.
+    /// Returns the time that the worker spent waiting for records.
     #[must_use]
-    pub fn idle(&self) -> Duration {
+    pub fn idle_time(&self) -> Duration {
         Duration::from_nanos(self.idle_ns.get())
     }
 
-    /// Returns the time spent waiting for the store to take rows.
+    /// Returns the time that the worker spent waiting for the row store to accept rows.
     #[must_use]
-    pub fn blocked(&self) -> Duration {
+    pub fn blocked_time(&self) -> Duration {
         Duration::from_nanos(self.blocked_ns.get().map_or(0, |blocked| blocked.get()))
     }
 
-    /// Returns the share of decoding in the time that records cost, from a sample; the rest is windows. 0 without any.
+    /// Returns the share of decoding in the processing time of sampled records. Windows take the rest. Returns 0
+    /// without samples.
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // a share
     pub fn decode_share(&self) -> f64 {

@@ -1,4 +1,4 @@
-//! A snapshot of a shard that is being taken.
+//! The data of a snapshot that is being taken.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use windrow_core::{ShardMetadata, SnapshotScope};
 use crate::checkpoint::SnapshotPurpose;
 use crate::{FlushTicket, Offset};
 
-/// A snapshot that is being taken.
+/// A snapshot of a shard that is being taken.
 #[derive(Debug)]
 pub(super) struct ActiveSnapshot {
     pub(super) purpose: SnapshotPurpose,
     pub(super) scope: SnapshotScope,
-    /// Stands for every row handed to the sink before the cut.
-    pub(super) ticket: FlushTicket,
-    /// The offset of the first record that is not in it.
-    pub(super) offset: Offset,
+    /// The ticket for every row that was written to the sink before the cut.
+    pub(super) flush_ticket: FlushTicket,
+    /// The offset of the first record that the snapshot does not include.
+    pub(super) cut_offset: Offset,
     pub(super) shard_metadata: ShardMetadata,
-    /// When it was cut, by the wall clock, in epoch milliseconds.
-    pub(super) taken_at_ms: i64,
-    /// When it was cut, by the monotonic clock.
-    pub(super) started_at: Duration,
-    /// Bytes that are not handed to the checkpoint thread yet.
-    pub(super) bytes: Vec<u8>,
+    /// The wall-clock time of the cut, in epoch milliseconds.
+    pub(super) cut_at_ms: i64,
+    /// The monotonic time of the cut.
+    pub(super) cut_at: Duration,
+    /// Saved bytes that are not sent to the checkpoint thread yet.
+    pub(super) unsent_bytes: Vec<u8>,
     pub(super) stage: SnapshotStage,
 }
 
 /// The stages of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SnapshotStage {
-    /// Slots of the shard are being saved.
+    /// The shard's slots are being saved.
     Saving,
-    /// All slots are saved; the rows before the cut are not acknowledged yet.
+    /// All slots are saved, but the rows before the cut are not acknowledged yet.
     WaitingForRows,
-    /// The checkpoint thread completes it.
+    /// The checkpoint thread is completing the snapshot.
     Completing,
 }

@@ -1,24 +1,24 @@
-//! Changes of which partitions a worker owns: those that wait for their turn, and the one under way.
+//! The queue of partition changes: pending changes, and the change in progress.
 
 use std::time::Duration;
 
 use super::partition_phase::OpenReason;
 use crate::{Partition, PartitionOffsets};
 
-/// A change that waits for its turn.
+/// A change of the worker's partitions that is pending.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum PendingChange {
     /// The group assigned these partitions.
     Open(Vec<Partition>),
-    /// The group takes these partitions back, and waits for their last checkpoints.
+    /// The group revokes these partitions, and waits for their last checkpoints.
     Release(Vec<Partition>),
-    /// The group has given these partitions to another member already.
-    Drop(Vec<Partition>),
-    /// The partition begins again at its last checkpoint.
+    /// The group has already assigned these partitions to another member.
+    DropLost(Vec<Partition>),
+    /// The partition restarts from its last checkpoint.
     Restart(Partition),
 }
 
-/// The change that is under way.
+/// The change that is in progress.
 #[derive(Debug)]
 pub(super) enum ActiveChange {
     Opening(OpeningBatch),
@@ -30,14 +30,15 @@ pub(super) enum ActiveChange {
 pub(super) struct OpeningBatch {
     pub(super) partitions: Vec<Partition>,
     pub(super) reason: OpenReason,
-    /// Where they are read from; the source is asked once all shards are restored.
+    /// The offsets at which reading starts; `None` until all shards are restored and the source has resolved the
+    /// offsets.
     pub(super) start_offsets: Option<PartitionOffsets>,
 }
 
-/// Partitions that are given up together.
+/// Partitions that are released together.
 #[derive(Debug)]
 pub(super) struct ReleasingBatch {
     pub(super) partitions: Vec<Partition>,
-    /// Until when their last checkpoints are waited for.
+    /// The monotonic time until which the worker waits for the last checkpoints.
     pub(super) deadline: Duration,
 }

@@ -1,8 +1,8 @@
 //! Partitions that the row store or the checkpoint store no longer accepts from this worker.
 //!
-//! Owns: what happens when another worker has claimed a partition, or the row store has lost rows. Does not own: the fence
-//! itself (the row store), the group (the source).
-//! Invariant: nothing is written for a fenced partition until the group says that it belongs to this worker.
+//! Owns: the reaction when another worker has claimed a partition or the row store has lost rows. Does not own: the
+//! fence (the row store), the group (the source).
+//! Invariant: nothing is written for a fenced partition until the group confirms that this worker owns the partition.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::{
     Sink, Source,
 };
 
-/// How long the group may take to announce that a partition belongs to another member. A process that stood still hears
-/// it at its first heartbeat.
-const FENCED_CONFIRM_DELAY: Duration = Duration::from_secs(10);
-/// How often a partition that the group says is this worker's may be claimed back.
-const MAX_RECLAIMS: u32 = 5;
+/// The time in which the group should announce that another member owns a partition. A process that was suspended
+/// receives the announcement with its first heartbeat.
+const OWNERSHIP_CONFIRM_DELAY: Duration = Duration::from_secs(10);
+/// The maximum number of times that a partition confirmed by the group is claimed back.
+const MAX_RECLAIMS_PER_PARTITION: u32 = 5;
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Handles the partitions whose rows the store no longer takes.
+    /// Handles the partitions whose rows the row store no longer accepts.
     pub(super) fn handle_lost_partitions(&mut self) -> Result<(), Halt> {
         for LostPartition { fence_token, reason } in self.sink.take_lost_partitions() {
             match reason {
@@ -33,13 +33,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Stops working on a partition that another worker has claimed under `newer_epoch`.
+    /// Stops processing a partition that another worker has claimed under `newer_epoch`.
     pub(super) fn fence_owned_partition(&mut self, fence_token: FenceToken, newer_epoch: Epoch) -> Result<(), Halt> {
         let partition = fence_token.partition;
-        let owned = self.partitions.get(&partition).and_then(TrackedPartition::owned);
+        let owned = self.partitions.get(&partition).and_then(TrackedPartition::owned_partition);
         let Some(owned) = owned.filter(|owned| owned.fence_token == fence_token) else { return Ok(()) };
         let confirm_offset = owned.last_checkpoint.offset.or(owned.next_offset);
-        self.metrics.checkpoints.record_abandoned(partition);
+        self.metrics.checkpoints.forget_in_progress(partition);
         self.fence_partition(partition, newer_epoch, confirm_offset)
     }
 
@@ -49,22 +49,22 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         newer_epoch: Epoch,
         confirm_offset: Option<Offset>,
     ) -> Result<(), Halt> {
-        self.events.partition_fenced(partition, newer_epoch);
+        self.event_reporter.report_partition_fenced(partition, newer_epoch);
         let now = self.clock.now();
         if let Some(tracked) = self.partitions.get_mut(&partition) {
-            tracked.fence(confirm_offset, now)?;
+            tracked.mark_fenced(confirm_offset, now)?;
         }
         Ok(())
     }
 
-    /// Goes back to the last checkpoint of a partition whose rows the store has lost, to write them again.
+    /// Restarts a partition from its last checkpoint, to write the rows again that the row store has lost.
     fn restart_rewound_partition(&mut self, fence_token: FenceToken) -> Result<(), Halt> {
         let partition = fence_token.partition;
-        let owned = self.partitions.get(&partition).and_then(TrackedPartition::owned);
+        let owned = self.partitions.get(&partition).and_then(TrackedPartition::owned_partition);
         if owned.is_none_or(|owned| owned.fence_token != fence_token) {
             return Ok(());
         }
-        self.events.row_store_rewound(partition);
+        self.event_reporter.report_row_store_rewound(partition);
         self.abandon_snapshot(partition)?;
         self.queue_restart(partition)
     }
@@ -78,29 +78,29 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Claims a fenced partition back where the group says that it is this worker's.
+    /// Claims a fenced partition back if the group confirms that this worker owns it.
     ///
-    /// A partition that another member of the group has claimed is soon revoked by the group. If it is not, the claim came
-    /// from a member that did not know yet that it had lost the partition.
+    /// The group soon revokes a partition that another member rightly claimed. Without a revocation, the claim came
+    /// from a member that had lost the partition without noticing.
     pub(super) fn reclaim_fenced_partition(&mut self) -> Result<(), Halt> {
         let now = self.clock.now();
         let overdue = self.partitions.iter_mut().find(|(_, tracked)| {
-            matches!(tracked.phase(), PartitionPhase::Fenced { since } if now.saturating_sub(*since) >= FENCED_CONFIRM_DELAY)
+            matches!(tracked.phase(), PartitionPhase::Fenced { since } if now.saturating_sub(*since) >= OWNERSHIP_CONFIRM_DELAY)
         });
         let Some((&partition, tracked)) = overdue else { return Ok(()) };
         let history = tracked.fence_history;
-        if history.times > MAX_RECLAIMS {
+        if history.fence_count > MAX_RECLAIMS_PER_PARTITION {
             return Err(ContestedPartition { partition }.into());
         }
-        let confirmed = match history.confirm_offset {
-            Some(offset) => self.source.confirm_ownership(&PartitionOffsets::from([(partition, offset)]))?,
+        let confirmed = match history.ownership_check_offset {
+            Some(offset) => self.source.confirm_ownership_by_commit(&PartitionOffsets::from([(partition, offset)]))?,
             None => false,
         };
         if !confirmed {
             tracked.restart_fence_delay(now);
             return Ok(());
         }
-        self.events.partition_reclaimed(partition);
+        self.event_reporter.report_partition_reclaimed(partition);
         self.queue_restart(partition)
     }
 }

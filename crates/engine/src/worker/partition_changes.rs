@@ -1,11 +1,12 @@
-//! Partitions that are assigned to this worker or taken from it.
+//! Handles partitions that the group assigns to this worker or revokes.
 //!
-//! Owns: what happens between an announcement of the group and the answer to it: opening partitions in the checkpoint
-//! thread, and a last checkpoint before one is given up. Does not own: the group (the source), partitions that another
-//! worker has claimed (`fencing`).
-//! Invariants: (1) announcements are handled one after another, in their order; (2) meanwhile the records of the other
-//! partitions are processed; (3) a partition is given up with a last checkpoint where that is possible within
-//! [`RELEASE_TIMEOUT`], and without it otherwise: the next owner fences this worker.
+//! Owns: the work between an announcement of the group and the worker's response. That work opens partitions through
+//! the checkpoint thread, or takes last checkpoints before a release. Does not own: the group (the source), partitions
+//! that another worker has claimed (`fencing`).
+//! Invariants: (1) Announcements are handled one after another, in their order. (2) The records of the other partitions
+//! are processed at the same time. (3) A released partition gets a last checkpoint if that is possible within
+//! [`RELEASE_TIMEOUT`]. (4) After the timeout, the partition is released without one, and the next owner fences this
+//! worker.
 
 use std::collections::btree_map::Entry;
 use std::time::Duration;
@@ -17,21 +18,21 @@ use super::state::Worker;
 use crate::checkpoint::{CheckpointCommand, OpenOutcome};
 use crate::{CommitWait, DeadLetterSink, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source};
 
-/// How long the group waits for a last checkpoint.
+/// The maximum time that a release waits for last checkpoints.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Queues partitions that the group has assigned.
+    /// Queues the opening of partitions that the group has assigned.
     pub(super) fn queue_assignment(&mut self, partitions: Vec<Partition>) {
         let now = self.clock.now();
         for &partition in &partitions {
-            self.partitions.entry(partition).or_insert_with(|| TrackedPartition::assigned(partition, now));
+            self.partitions.entry(partition).or_insert_with(|| TrackedPartition::new_assigned(partition, now));
         }
         self.pending_changes.push_back(PendingChange::Open(partitions));
     }
 
-    /// Takes the next steps of the change under way, or begins the next one.
-    pub(super) fn advance_changes(&mut self) -> Result<(), Halt> {
+    /// Advances the change in progress, or starts the next pending one.
+    pub(super) fn advance_partition_changes(&mut self) -> Result<(), Halt> {
         self.reclaim_fenced_partition()?;
         let now = self.clock.now();
         match self.active_change.take() {
@@ -55,10 +56,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         match change {
             PendingChange::Open(partitions) => {
                 for &partition in &partitions {
-                    self.track_assignment(partition, now)?;
+                    self.mark_assigned(partition, now)?;
                 }
                 if !partitions.is_empty() {
-                    self.events.partitions_assigned(&partitions);
+                    self.event_reporter.report_partitions_assigned(&partitions);
                 }
                 self.open_partitions(partitions, OpenReason::NewAssignment, now)
             }
@@ -69,23 +70,23 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 if waits { self.open_partitions(vec![partition], OpenReason::Restart, now) } else { Ok(()) }
             }
             PendingChange::Release(partitions) => self.start_release(partitions, now),
-            PendingChange::Drop(partitions) => {
-                self.events.partitions_lost(&partitions);
+            PendingChange::DropLost(partitions) => {
+                self.event_reporter.report_partitions_lost(&partitions);
                 for &partition in &partitions {
                     self.abandon_snapshot(partition)?;
                     self.remove_partition(partition, now)?;
                 }
-                self.cancel_restarts(&partitions);
+                self.cancel_pending_restarts(&partitions);
                 self.source.release_partitions(&partitions)
             }
         }
     }
 
-    /// Begins the life of an assigned partition anew, also where it was fenced before.
-    fn track_assignment(&mut self, partition: Partition, now: Duration) -> Result<(), Halt> {
+    /// Resets an assigned partition to the first phase, even if it was fenced before.
+    fn mark_assigned(&mut self, partition: Partition, now: Duration) -> Result<(), Halt> {
         self.abandon_snapshot(partition)?;
         match self.partitions.entry(partition) {
-            Entry::Vacant(vacant) => drop(vacant.insert(TrackedPartition::assigned(partition, now))),
+            Entry::Vacant(vacant) => drop(vacant.insert(TrackedPartition::new_assigned(partition, now))),
             Entry::Occupied(mut occupied) => {
                 let tracked = occupied.get_mut();
                 tracked.assign_again(OpenReason::NewAssignment, now)?;
@@ -99,7 +100,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let Some(checkpoint_thread) = &self.checkpoint_thread else {
             let start_offsets = self.source.resolve_start_offsets(&partitions, &PartitionOffsets::new())?;
             self.source.start_partitions(&partitions, &start_offsets)?;
-            let clock = self.read_clock();
+            let clock = self.read_both_clocks();
             for partition in partitions {
                 let fence_token = FenceToken { partition, epoch: 0 };
                 let start = start_offsets.get(&partition).copied();
@@ -122,7 +123,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 
     fn advance_opening(&mut self, mut batch: OpeningBatch, now: Duration) -> Result<(), Halt> {
         if batch.start_offsets.is_none()
-            && let Some(restored) = self.restored_offsets(&batch)
+            && let Some(restored) = self.collect_restored_offsets(&batch)
         {
             batch.start_offsets = Some(self.claim_partitions(&batch, &restored, now)?);
         }
@@ -135,19 +136,20 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             OpenReason::Restart => self.source.seek_partitions(start_offsets)?,
             OpenReason::NewAssignment => self.source.start_partitions(&batch.partitions, start_offsets)?,
         }
-        let (clock, interval) = (self.read_clock(), self.checkpoint_interval());
+        let (clock, interval) = (self.read_both_clocks(), self.checkpoint_interval());
         for partition in batch.partitions {
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
-            // Those that another worker has claimed meanwhile have nothing.
-            let Some(opened) = tracked.take_claimed() else { continue };
-            self.events.partition_opened(&opened);
+            // A partition that another worker has claimed in the meantime has no claim to take.
+            let Some(opened) = tracked.take_claimed_partition() else { continue };
+            self.event_reporter.report_partition_opened(&opened);
             tracked.start_running(OwnedPartition::new(*opened, clock, interval), now)?;
         }
         Ok(())
     }
 
-    /// Returns the offsets of the checkpoints that the shards were restored from, once all of `batch` are restored.
-    fn restored_offsets(&self, batch: &OpeningBatch) -> Option<PartitionOffsets> {
+    /// Returns the offsets of the checkpoints that the shards were restored from; `None` until all shards of `batch`
+    /// are restored.
+    fn collect_restored_offsets(&self, batch: &OpeningBatch) -> Option<PartitionOffsets> {
         let mut offsets = PartitionOffsets::new();
         for &partition in &batch.partitions {
             match self.partitions.get(&partition)?.phase() {
@@ -160,7 +162,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Some(offsets)
     }
 
-    /// Asks the source where to read from, and has the partitions claimed at the fence; returns the start offsets.
+    /// Resolves the start offsets with the source, requests the claims at the fence, and returns the start offsets.
     fn claim_partitions(
         &mut self,
         batch: &OpeningBatch,
@@ -186,40 +188,40 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         })
     }
 
-    /// Handles the answer to [`CheckpointCommand::RestorePartition`].
+    /// Handles the response to [`CheckpointCommand::RestorePartition`].
     pub(super) fn handle_partition_restored(
         &mut self,
         partition: Partition,
         restored: Result<Option<Offset>, Halt>,
     ) -> Result<(), Halt> {
-        if let Some(checkpoint_offset) = self.ignore_after_stop(restored)?
+        if let Some(checkpoint_offset) = self.ignore_error_after_stop(restored)?
             && let Some(tracked) = self.partitions.get_mut(&partition)
         {
-            tracked.set_restored(checkpoint_offset);
+            tracked.mark_restored(checkpoint_offset);
         }
         Ok(())
     }
 
-    /// Handles the answer to [`CheckpointCommand::ClaimFence`].
+    /// Handles the response to [`CheckpointCommand::ClaimFence`].
     pub(super) fn handle_fence_claimed(
         &mut self,
         partition: Partition,
         claimed: Result<OpenOutcome, Halt>,
     ) -> Result<(), Halt> {
-        let claimed = self.ignore_after_stop(claimed)?;
+        let claimed = self.ignore_error_after_stop(claimed)?;
         let (Some(claimed), Some(tracked)) = (claimed, self.partitions.get_mut(&partition)) else { return Ok(()) };
         let &PartitionPhase::Claiming { start_offset, .. } = tracked.phase() else { return Ok(()) };
         match claimed {
             OpenOutcome::Opened(opened) => {
-                tracked.set_claimed(opened);
+                tracked.mark_claimed(opened);
                 Ok(())
             }
-            OpenOutcome::Overtaken { epoch } => self.fence_partition(partition, epoch, start_offset),
+            OpenOutcome::Overtaken { newer_epoch: epoch } => self.fence_partition(partition, epoch, start_offset),
         }
     }
 
-    /// Returns what the checkpoint thread has, or nothing where it gave up because of a stop.
-    fn ignore_after_stop<T>(&self, result: Result<T, Halt>) -> Result<Option<T>, Halt> {
+    /// Returns the result; `None` in place of an error after a stop was requested.
+    fn ignore_error_after_stop<T>(&self, result: Result<T, Halt>) -> Result<Option<T>, Halt> {
         match result {
             Err(_) if self.stop_signal.is_requested() => Ok(None),
             result => result.map(Some),
@@ -230,7 +232,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         for &partition in &partitions {
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
             tracked.fence_history = Default::default();
-            if tracked.owned().is_some() {
+            if tracked.owned_partition().is_some() {
                 tracked.start_draining(now)?;
             } else if matches!(tracked.phase(), PartitionPhase::Fenced { .. }) {
                 self.remove_partition(partition, now)?;
@@ -241,28 +243,28 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Gives the partitions up: their last checkpoints are complete, or there is no time left for them.
+    /// Releases the partitions, after their last checkpoints are complete or the deadline has passed.
     fn finish_release(&mut self, partitions: &[Partition], now: Duration) -> Result<(), Halt> {
         if !partitions.is_empty() {
-            self.events.partitions_released(partitions);
+            self.event_reporter.report_partitions_released(partitions);
         }
         let mut offsets = PartitionOffsets::new();
         for &partition in partitions {
             self.abandon_snapshot(partition)?;
             let Some(owned) = self.remove_partition(partition, now)? else { continue };
             if owned.has_uncheckpointed_records() {
-                self.events.released_without_checkpoint(partition);
+                self.event_reporter.report_release_without_checkpoint(partition);
             }
             offsets.extend(owned.last_checkpoint.offset.map(|offset| (partition, offset)));
         }
         if !offsets.is_empty() {
             self.source.commit_offsets(&offsets, CommitWait::AwaitAnswer)?;
         }
-        self.cancel_restarts(partitions);
+        self.cancel_pending_restarts(partitions);
         self.source.release_partitions(partitions)
     }
 
-    /// Releases a partition; returns what it owned.
+    /// Removes a partition from the worker and returns its data, if it was opened.
     fn remove_partition(&mut self, partition: Partition, now: Duration) -> Result<Option<Box<OwnedPartition>>, Halt> {
         match self.partitions.remove(&partition) {
             Some(mut tracked) => Ok(tracked.release(now)?),
@@ -270,7 +272,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
     }
 
-    fn cancel_restarts(&mut self, partitions: &[Partition]) {
+    fn cancel_pending_restarts(&mut self, partitions: &[Partition]) {
         self.pending_changes
             .retain(|change| !matches!(change, PendingChange::Restart(partition) if partitions.contains(partition)));
     }

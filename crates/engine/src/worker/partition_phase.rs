@@ -1,11 +1,12 @@
-//! The phases of a partition in a worker, and the only function that moves a partition from one phase to the next.
+//! The phases of a partition in a worker, and the only function that moves a partition to another phase.
 //!
-//! Owns: [`PartitionPhase`] with the data of each phase, [`TrackedPartition`], the table of legal transitions
-//! ([`PhaseName::may_become`]; drawn in `ARCHITECTURE.md`, which a test compares). Does not own: when a transition is due
-//! (`partition_changes`, `fencing` and `snapshots`).
-//! Invariants: (1) a phase changes only in [`TrackedPartition::transition`], which logs each change once; (2) an illegal
-//! transition is a bug in Windrow: it is refused, the partition stays in its phase, and the worker halts before it writes
-//! another row. The last complete checkpoint is then the place to resume from.
+//! Owns: [`PartitionPhase`] with the data of each phase, [`TrackedPartition`], and the table of legal transitions
+//! ([`PhaseName::may_become`]). A test compares the table with the diagram in `ARCHITECTURE.md`. Does not own: the
+//! decision when a transition is due (`partition_changes`, `fencing` and `snapshots`).
+//! Invariants: (1) A phase changes only in [`TrackedPartition::transition`], which logs each change once. (2) An
+//! illegal transition is a bug in Windrow, and it is refused. (3) The partition then stays in its phase, and the worker
+//! halts before it writes another row.
+//! After such a halt, the job resumes from the last complete checkpoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,56 +19,56 @@ use crate::checkpoint::OpenedPartition;
 use crate::halt::{CheckpointStoreFault, share_error};
 use crate::{Halt, Offset, Partition};
 
-/// The phase of a partition, with the data that has a meaning only in that phase.
+/// The phase of a partition, with the data that only that phase needs.
 #[derive(Debug)]
 pub(super) enum PartitionPhase {
-    /// It belongs to this worker and waits for its turn to be opened.
+    /// The partition belongs to this worker and is not being opened yet.
     Assigned { reason: OpenReason },
-    /// The checkpoint thread claims an epoch for it and restores its shard.
+    /// The checkpoint thread claims an epoch for the partition and restores its shard.
     Opening { reason: OpenReason, progress: RestoreProgress },
-    /// The checkpoint thread claims it at the fence of the row store, to read it from `start_offset`.
+    /// The checkpoint thread claims the partition at the fence of the row store, to read it from `start_offset`.
     Claiming { reason: OpenReason, start_offset: Option<Offset>, claimed: Option<Box<OpenedPartition>> },
-    /// Its records are processed.
+    /// The worker processes the partition's records.
     Running(Box<OwnedPartition>),
-    /// Its records are processed while a snapshot of its shard is taken.
+    /// The worker processes the partition's records while a snapshot of its shard is taken.
     Snapshotting(Box<OwnedPartition>, ActiveSnapshot),
-    /// Its records are left to the next owner; its last checkpoint is taken.
+    /// The worker takes the partition's last checkpoint, and leaves new records to the next owner.
     Draining(Box<OwnedPartition>, PartitionDrain),
-    /// This worker has given it up. Nothing follows.
+    /// The worker has released the partition. No phase follows.
     Released,
-    /// Another worker has claimed it, and the group has not confirmed that yet.
+    /// Another worker has claimed the partition, and the group has not confirmed that yet.
     Fenced { since: Duration },
 }
 
-/// Why a partition is opened.
+/// The reason why a partition is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum OpenReason {
-    /// The group has assigned it to this worker.
+    /// The group has assigned the partition to this worker.
     NewAssignment,
-    /// It is read already and resumes from its last checkpoint: the row store lost rows, or another worker claimed it by
+    /// The partition restarts from its last checkpoint, because the row store lost rows or another worker claimed it by
     /// mistake.
     Restart,
 }
 
-/// How far the checkpoint thread has come with restoring a shard.
+/// The progress of restoring a shard in the checkpoint thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum RestoreProgress {
     Pending,
-    /// The shard is restored; `None` without a checkpoint.
+    /// The shard is restored. `checkpoint_offset` is `None` without a checkpoint.
     Restored {
         checkpoint_offset: Option<Offset>,
     },
 }
 
-/// What is known of a partition that is being drained.
+/// The data of a partition that is being drained.
 #[derive(Debug, Default)]
 pub(super) struct PartitionDrain {
     pub(super) snapshot: Option<ActiveSnapshot>,
-    /// The last checkpoint failed. It is not tried again.
+    /// Whether the last checkpoint failed. It is not repeated.
     pub(super) final_checkpoint_failed: bool,
 }
 
-/// The name of a phase, without its data.
+/// The name of a phase without the data of the phase.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum PhaseName {
     Assigned,
@@ -81,7 +82,7 @@ pub(super) enum PhaseName {
 }
 
 impl PhaseName {
-    /// The name as log lines and `ARCHITECTURE.md` write it.
+    /// Returns the name that log lines and `ARCHITECTURE.md` use.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Assigned => "assigned",
@@ -95,10 +96,10 @@ impl PhaseName {
         }
     }
 
-    /// Whether a partition in this phase may enter the phase `next`.
+    /// Returns whether a partition in this phase may enter the phase `next`.
     pub(super) const fn may_become(self, next: Self) -> bool {
         match self {
-            // Without checkpoints there is nothing to restore or to claim.
+            // A job without checkpoints has nothing to restore or claim, so its partitions run at once.
             Self::Assigned => matches!(next, Self::Opening | Self::Running | Self::Released),
             Self::Opening => matches!(next, Self::Claiming | Self::Released),
             Self::Claiming => matches!(next, Self::Running | Self::Fenced | Self::Released),
@@ -121,7 +122,7 @@ impl fmt::Display for PhaseName {
     }
 }
 
-/// A transition that [`PhaseName::may_become`] rules out.
+/// A transition that [`PhaseName::may_become`] forbids.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("partition {partition} cannot go from {from} to {to}; this is a bug in Windrow")]
 pub(super) struct IllegalTransition {
@@ -136,20 +137,23 @@ impl From<IllegalTransition> for Halt {
     }
 }
 
-/// How often a partition was fenced since the group assigned it.
+/// The number of times that a partition was fenced since the group assigned it, and an offset to confirm ownership
+/// with.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FenceHistory {
-    pub(super) times: u32,
-    /// An offset to commit: the answer says whether the group still knows this worker as the owner.
-    pub(super) confirm_offset: Option<Offset>,
+    pub(super) fence_count: u32,
+    /// The offset that a commit confirms ownership with. The answer tells whether the group still treats this worker as
+    /// the owner.
+    pub(super) ownership_check_offset: Option<Offset>,
 }
 
-/// A partition that belongs to this worker, or did until it was fenced.
+/// A partition that the group has assigned to this worker, in any phase. A fenced partition may belong to another
+/// worker.
 #[derive(Debug)]
 pub(super) struct TrackedPartition {
     partition: Partition,
     phase: PartitionPhase,
-    entered_at: Duration,
+    phase_entered_at: Duration,
     pub(super) fence_history: FenceHistory,
 }
 
@@ -167,8 +171,8 @@ impl PartitionPhase {
         }
     }
 
-    /// Returns the shard and its bookkeeping where the phase has one, and drops the rest.
-    fn into_owned(self) -> Option<Box<OwnedPartition>> {
+    /// Returns the data of the opened partition; `None` in phases without one. Drops all other data of the phase.
+    fn into_owned_partition(self) -> Option<Box<OwnedPartition>> {
         match self {
             Self::Running(owned) | Self::Snapshotting(owned, _) | Self::Draining(owned, _) => Some(owned),
             Self::Assigned { .. }
@@ -181,12 +185,12 @@ impl PartitionPhase {
 }
 
 impl TrackedPartition {
-    /// A partition that was just assigned.
-    pub(super) fn assigned(partition: Partition, now: Duration) -> Self {
+    /// Creates a partition that was just assigned.
+    pub(super) fn new_assigned(partition: Partition, now: Duration) -> Self {
         Self {
             partition,
             phase: PartitionPhase::Assigned { reason: OpenReason::NewAssignment },
-            entered_at: now,
+            phase_entered_at: now,
             fence_history: FenceHistory::default(),
         }
     }
@@ -195,11 +199,11 @@ impl TrackedPartition {
         &self.phase
     }
 
-    /// Moves the partition to the phase `to`: the only place where a phase changes. `build` makes the data of the new phase
-    /// out of the old one.
+    /// Moves the partition to the phase `to`. No other function changes the phase. `build` turns the data of the old
+    /// phase into that of the new one.
     ///
     /// # Errors
-    /// When the transition is illegal; the phase stays as it is, and `build` is not called.
+    /// When the transition is illegal. The phase then stays unchanged, and `build` is not called.
     fn transition<T>(
         &mut self,
         to: PhaseName,
@@ -213,13 +217,14 @@ impl TrackedPartition {
         let (phase, rest) = build(std::mem::replace(&mut self.phase, PartitionPhase::Released));
         debug_assert_eq!(phase.name(), to, "the data is that of another phase");
         self.phase = phase;
-        let duration_ms = now.saturating_sub(self.entered_at).as_millis();
-        self.entered_at = now;
+        let duration_ms = now.saturating_sub(self.phase_entered_at).as_millis();
+        self.phase_entered_at = now;
         debug!(partition = self.partition, %from, %to, duration_ms, "partition phase changed");
         Ok(rest)
     }
 
-    /// Puts the partition back in the queue of those to be opened; returns what it owned.
+    /// Moves the partition back to the phase `Assigned`, to be opened again. Returns the data of the opened partition,
+    /// if any.
     pub(super) fn assign_again(
         &mut self,
         reason: OpenReason,
@@ -229,7 +234,9 @@ impl TrackedPartition {
             *known = reason;
             return Ok(None);
         }
-        self.transition(PhaseName::Assigned, now, |old| (PartitionPhase::Assigned { reason }, old.into_owned()))
+        self.transition(PhaseName::Assigned, now, |old| {
+            (PartitionPhase::Assigned { reason }, old.into_owned_partition())
+        })
     }
 
     pub(super) fn start_opening(&mut self, reason: OpenReason, now: Duration) -> Result<(), IllegalTransition> {
@@ -237,8 +244,8 @@ impl TrackedPartition {
         self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, progress }, ()))
     }
 
-    /// Takes note that the shard is restored up to `checkpoint_offset`.
-    pub(super) fn set_restored(&mut self, checkpoint_offset: Option<Offset>) {
+    /// Records that the shard is restored up to `checkpoint_offset`.
+    pub(super) fn mark_restored(&mut self, checkpoint_offset: Option<Offset>) {
         if let PartitionPhase::Opening { progress, .. } = &mut self.phase {
             *progress = RestoreProgress::Restored { checkpoint_offset };
         }
@@ -254,15 +261,15 @@ impl TrackedPartition {
         self.transition(PhaseName::Claiming, now, |_| (claiming, ()))
     }
 
-    /// Takes note that the partition is claimed at the fence.
-    pub(super) fn set_claimed(&mut self, opened: Box<OpenedPartition>) {
+    /// Records that the partition is claimed at the fence.
+    pub(super) fn mark_claimed(&mut self, opened: Box<OpenedPartition>) {
         if let PartitionPhase::Claiming { claimed, .. } = &mut self.phase {
             *claimed = Some(opened);
         }
     }
 
-    /// Takes out what was claimed, to run it.
-    pub(super) fn take_claimed(&mut self) -> Option<Box<OpenedPartition>> {
+    /// Takes the claimed partition out of the phase, to run it.
+    pub(super) fn take_claimed_partition(&mut self) -> Option<Box<OpenedPartition>> {
         match &mut self.phase {
             PartitionPhase::Claiming { claimed, .. } => claimed.take(),
             _ => None,
@@ -273,7 +280,7 @@ impl TrackedPartition {
         self.transition(PhaseName::Running, now, |_| (PartitionPhase::Running(Box::new(owned)), ()))
     }
 
-    /// Begins a snapshot; while draining it is the last one.
+    /// Starts a snapshot. In a draining partition, this is the last snapshot.
     pub(super) fn start_snapshot(&mut self, snapshot: ActiveSnapshot, now: Duration) -> Result<(), IllegalTransition> {
         if let PartitionPhase::Draining(_, drain) = &mut self.phase {
             drain.snapshot = Some(snapshot);
@@ -285,7 +292,7 @@ impl TrackedPartition {
         })
     }
 
-    /// Ends the snapshot that is being taken, and returns it; `None` without one.
+    /// Ends the current snapshot and returns it; `None` if no snapshot is being taken.
     pub(super) fn end_snapshot(&mut self, now: Duration) -> Result<Option<ActiveSnapshot>, IllegalTransition> {
         match &mut self.phase {
             PartitionPhase::Draining(_, drain) => Ok(drain.snapshot.take()),
@@ -297,7 +304,8 @@ impl TrackedPartition {
         }
     }
 
-    /// Stops processing its records; a snapshot that is being taken goes on. Does nothing where it is draining already.
+    /// Stops processing records of the partition. A current snapshot continues. Does nothing if the partition is
+    /// already draining.
     pub(super) fn start_draining(&mut self, now: Duration) -> Result<(), IllegalTransition> {
         if matches!(self.phase, PartitionPhase::Draining(..)) {
             return Ok(());
@@ -312,37 +320,42 @@ impl TrackedPartition {
         })
     }
 
-    /// Gives the partition up; returns what it owned.
+    /// Releases the partition and returns the data of the opened partition, if any.
     pub(super) fn release(&mut self, now: Duration) -> Result<Option<Box<OwnedPartition>>, IllegalTransition> {
-        self.transition(PhaseName::Released, now, |old| (PartitionPhase::Released, old.into_owned()))
+        self.transition(PhaseName::Released, now, |old| (PartitionPhase::Released, old.into_owned_partition()))
     }
 
-    /// Takes note that another worker has claimed the partition. `confirm_offset` is kept where none is known yet.
-    pub(super) fn fence(&mut self, confirm_offset: Option<Offset>, now: Duration) -> Result<(), IllegalTransition> {
+    /// Records that another worker has claimed the partition. `confirm_offset` replaces the stored offset, unless it is
+    /// `None`.
+    pub(super) fn mark_fenced(
+        &mut self,
+        confirm_offset: Option<Offset>,
+        now: Duration,
+    ) -> Result<(), IllegalTransition> {
         self.transition(PhaseName::Fenced, now, |_| (PartitionPhase::Fenced { since: now }, ()))?;
-        self.fence_history.times += 1;
-        self.fence_history.confirm_offset = confirm_offset.or(self.fence_history.confirm_offset);
+        self.fence_history.fence_count += 1;
+        self.fence_history.ownership_check_offset = confirm_offset.or(self.fence_history.ownership_check_offset);
         Ok(())
     }
 
-    /// Waits once more for the group to say whose the partition is.
+    /// Restarts the wait for the group to confirm or revoke the partition.
     pub(super) fn restart_fence_delay(&mut self, now: Duration) {
         if let PartitionPhase::Fenced { since } = &mut self.phase {
             *since = now;
         }
     }
 
-    /// Its shard and bookkeeping, in the phases that process records.
+    /// Returns the opened partition in the phases that process records.
     #[inline]
-    pub(super) fn running_mut(&mut self) -> Option<&mut OwnedPartition> {
+    pub(super) fn running_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {
             PartitionPhase::Running(owned) | PartitionPhase::Snapshotting(owned, _) => Some(owned),
             _ => None,
         }
     }
 
-    /// Its shard and bookkeeping, in all phases that have one.
-    pub(super) fn owned(&self) -> Option<&OwnedPartition> {
+    /// Returns the opened partition in all phases that have one.
+    pub(super) fn owned_partition(&self) -> Option<&OwnedPartition> {
         match &self.phase {
             PartitionPhase::Running(owned)
             | PartitionPhase::Snapshotting(owned, _)
@@ -351,8 +364,8 @@ impl TrackedPartition {
         }
     }
 
-    /// As [`Self::owned`].
-    pub(super) fn owned_mut(&mut self) -> Option<&mut OwnedPartition> {
+    /// Returns the opened partition, for changes, in all phases that have one.
+    pub(super) fn owned_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {
             PartitionPhase::Running(owned)
             | PartitionPhase::Snapshotting(owned, _)
@@ -368,7 +381,7 @@ impl TrackedPartition {
         }
     }
 
-    pub(super) fn snapshot(&self) -> Option<&ActiveSnapshot> {
+    pub(super) fn active_snapshot(&self) -> Option<&ActiveSnapshot> {
         match &self.phase {
             PartitionPhase::Snapshotting(_, snapshot) => Some(snapshot),
             PartitionPhase::Draining(_, drain) => drain.snapshot.as_ref(),
@@ -376,7 +389,7 @@ impl TrackedPartition {
         }
     }
 
-    /// What it owns and the snapshot that is being taken of it.
+    /// Returns the opened partition and its current snapshot; `None` if no snapshot is being taken.
     pub(super) fn owned_and_snapshot_mut(&mut self) -> Option<(&mut OwnedPartition, &mut ActiveSnapshot)> {
         match &mut self.phase {
             PartitionPhase::Snapshotting(owned, snapshot) => Some((owned, snapshot)),
@@ -385,7 +398,8 @@ impl TrackedPartition {
         }
     }
 
-    /// Whether bounded input was read to its end here, or was not this worker's to read.
+    /// Returns whether this worker has no bounded input left to process in the partition. True for a partition that it
+    /// never opened.
     pub(super) fn is_input_finished(&self) -> bool {
         match &self.phase {
             PartitionPhase::Assigned { reason }
@@ -399,8 +413,8 @@ impl TrackedPartition {
         }
     }
 
-    pub(super) fn has_snapshot_in(&self, stage: SnapshotStage) -> bool {
-        self.snapshot().is_some_and(|snapshot| snapshot.stage == stage)
+    pub(super) fn has_snapshot_in_stage(&self, stage: SnapshotStage) -> bool {
+        self.active_snapshot().is_some_and(|snapshot| snapshot.stage == stage)
     }
 }
 

@@ -1,43 +1,43 @@
-//! What a shard emits, on its way to the sink.
+//! Passes the output of a shard to the sink.
 
 use windrow_core::{LateEvent, Row, ShardOutput, ViewId};
 
 use crate::{FenceToken, Sink, TriggerRecord, WorkerMetrics};
 
-/// Passes on what a shard emits, and counts it. Rows that are in the store already are left out: written again they would
-/// replace newer ones for a while.
+/// Writes the rows of a shard to the sink and counts them. Omits rows that the row store already has, because writing
+/// them again would temporarily replace newer rows.
 pub(super) struct RowEmitter<'a, Output> {
     pub(super) fence_token: FenceToken,
-    /// Per view, the number of the last row that is in the store already.
-    pub(super) rows_written: &'a [u64],
+    /// Per view, the number of the last row that the row store already holds.
+    pub(super) last_written_row_by_view: &'a [u64],
     pub(super) sink: &'a mut Output,
     pub(super) metrics: &'a WorkerMetrics,
-    /// The record that made the rows fire.
+    /// The record that fires the rows.
     pub(super) trigger: Option<TriggerRecord>,
-    /// Whether the sink knows `trigger`.
-    pub(super) trigger_set: bool,
-    /// The views that the event at hand was late for.
+    /// Whether the sink has received `trigger`.
+    pub(super) sink_knows_trigger: bool,
+    /// The views that the current event was late for.
     pub(super) late_views: &'a mut Vec<ViewId>,
 }
 
 impl<Output: Sink> ShardOutput for RowEmitter<'_, Output> {
     fn emit_row(&mut self, row: Row<'_>) {
-        let rows_written = self.rows_written.get(row.view.0).copied().unwrap_or(0);
-        if row.number != 0 && row.number <= rows_written {
+        let rows_written = self.last_written_row_by_view.get(row.view_id.0).copied().unwrap_or(0);
+        if row.row_number != 0 && row.row_number <= rows_written {
             self.metrics.rows_already_written.add(1);
             return;
         }
-        self.metrics.views[row.view.0].rows.add(1);
-        if !self.trigger_set {
-            self.trigger_set = true;
-            self.sink.set_trigger(self.trigger);
+        self.metrics.views[row.view_id.0].fired_rows.add(1);
+        if !self.sink_knows_trigger {
+            self.sink_knows_trigger = true;
+            self.sink.set_trigger_record(self.trigger);
         }
         self.sink.write_row(self.fence_token, row);
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
-        self.metrics.views[late.view.0].late_events.add(1);
-        self.late_views.push(late.view);
+        self.metrics.views[late.view_id.0].late_events.add(1);
+        self.late_views.push(late.view_id);
         self.sink.write_late_event(late);
     }
 }

@@ -1,10 +1,10 @@
-//! The loop of a worker: poll, decode, process, flush; and its end.
+//! The loop of a worker (poll, decode, process, flush) and its shutdown.
 //!
-//! Owns: the order of all steps, and how long each may wait. Does not own: the steps of partitions (`partition_changes`,
-//! `fencing`) and of snapshots (`snapshots`).
-//! Invariants: (1) a record is processed once per opening of its partition, in the order of the partition, by the
-//! partition's shard; (2) a record that is not an event never stops the worker, and one that must stop it ([`Halt`]) is not
-//! skipped.
+//! Owns: the order of all steps, and the time limit of each. Does not own: the steps of partition changes
+//! (`partition_changes`, `fencing`) and of snapshots (`snapshots`).
+//! Invariants: (1) A record is processed once per opening of its partition, in the partition's order, by the
+//! partition's shard. (2) A record that is not an event never stops the worker. (3) A record that causes a [`Halt`] is
+//! not skipped.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,35 +24,35 @@ use crate::{
     Source, TriggerRecord,
 };
 
-/// How often rows are sent while records keep coming.
+/// The time between two flushes while records keep arriving.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
-/// How often offsets are committed that were committed before.
+/// The time between two repeated commits of the same offsets.
 const RECOMMIT_INTERVAL: Duration = Duration::from_secs(5);
-/// Decoding and windows are timed for records whose offset has none of these bits: one in 64.
+/// Records whose offset has none of these bits are timed: one in 64.
 const TIMING_SAMPLE_MASK: Offset = 63;
-/// How long a stop waits for rows to be written and the last checkpoints to be complete.
+/// The maximum time that a stop waits for written rows and for last checkpoints.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Where the clocks stood at the end of a pass through the loop.
+/// The readings of the clock and of the sink's blocked time at the end of a pass through the loop.
 #[derive(Clone, Copy, Debug)]
 struct LoopTiming {
-    ended_at: Duration,
+    iteration_ended_at: Duration,
     sink_blocked_ns: u64,
 }
 
-/// What a poll of the source brought.
+/// The result of polling the source.
 struct PollResult {
     outcome: PollOutcome,
-    /// How long the worker waited for the first record.
-    idle: Duration,
+    /// The time that the worker waited for the first record.
+    idle_time: Duration,
 }
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Runs until the input ends or a stop is requested. The worker stays in the consumer group until it is dropped:
-    /// leaving makes the group rebalance, which must not happen before the other workers have saved their state.
+    /// Runs until the input ends or a stop is requested. The worker stays in the consumer group until it is dropped.
+    /// Leaving earlier would make the group rebalance before the other workers have saved their state.
     ///
     /// # Errors
-    /// A fault that no retry resolves.
+    /// When a fault occurs that no retry resolves.
     pub fn run(&mut self) -> Result<WorkerOutcome, Halt> {
         let outcome = self.run_loop();
         self.metrics.time_use.mark_ended();
@@ -60,19 +60,19 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     fn run_loop(&mut self) -> Result<WorkerOutcome, Halt> {
-        if let Some(checkpoints) = &self.checkpoints {
+        if let Some(checkpoints) = &self.checkpoint_config {
             let (config, job, stop_signal) = (checkpoints.clone(), self.job.clone(), self.stop_signal.clone());
             self.checkpoint_thread =
                 Some(CheckpointThreadHandle::start(config, job, Arc::clone(&self.clock), stop_signal)?);
         }
         let started_at = self.clock.now();
         let (mut flushed_at, mut committed_at) = (started_at, started_at);
-        let mut timing = LoopTiming { ended_at: started_at, sink_blocked_ns: self.sink_blocked_ns.get() };
+        let mut timing = LoopTiming { iteration_ended_at: started_at, sink_blocked_ns: self.sink_blocked_ns.get() };
         while !self.stop_signal.is_requested() {
-            let PollResult { outcome, idle } = self.poll_source()?;
+            let PollResult { outcome, idle_time: idle } = self.poll_source()?;
             if self.stop_signal.is_requested() {
-                // Records may have been passed over, so what the source believes finished is not. A rebalance that is
-                // not answered here is answered when the source is dropped.
+                // After a stop request, the poll may have skipped records, so the outcome is unreliable. The source
+                // responds to an open rebalance when it is dropped.
                 break;
             }
             let now = self.clock.now();
@@ -91,45 +91,45 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 PollOutcome::Records | PollOutcome::Idle => {}
                 PollOutcome::Assigned(partitions) => self.queue_assignment(partitions),
                 PollOutcome::Revoked(partitions) => self.pending_changes.push_back(PendingChange::Release(partitions)),
-                PollOutcome::Lost(partitions) => self.pending_changes.push_back(PendingChange::Drop(partitions)),
+                PollOutcome::Lost(partitions) => self.pending_changes.push_back(PendingChange::DropLost(partitions)),
                 PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting(&partitions),
                 PollOutcome::PartitionFinished(partition) => self.finish_partition(partition),
                 PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
             }
             self.handle_checkpoint_events()?;
             self.advance_snapshots()?;
-            self.advance_changes()?;
+            self.advance_partition_changes()?;
         }
         self.shut_down(WorkerOutcome::Stopped)
     }
 
-    /// Commits the offsets of the last checkpoints again: a commit during a rebalance fails, and a partition without new
-    /// records would show lag for ever.
+    /// Commits the offsets of the last checkpoints again. A commit during a rebalance fails, and a partition without
+    /// new records would otherwise show lag forever.
     fn recommit_offsets(&mut self) -> Result<(), Halt> {
-        let offsets = self.checkpoint_offsets();
+        let offsets = self.last_checkpoint_offsets();
         if offsets.is_empty() { Ok(()) } else { self.source.commit_offsets(&offsets, CommitWait::Background) }
     }
 
-    /// Returns the offsets that the last complete checkpoints lead up to.
-    pub(super) fn checkpoint_offsets(&self) -> PartitionOffsets {
+    /// Returns the offset of each partition's last complete checkpoint.
+    pub(super) fn last_checkpoint_offsets(&self) -> PartitionOffsets {
         let offset = |(&partition, tracked): (&Partition, &TrackedPartition)| {
-            Some((partition, tracked.owned()?.last_checkpoint.offset?))
+            Some((partition, tracked.owned_partition()?.last_checkpoint.offset?))
         };
         self.partitions.iter().filter_map(offset).collect()
     }
 
-    /// Counts one pass through the loop, which spent `idle` waiting for records.
+    /// Records the busy and idle time of one pass through the loop. The pass spent `idle` waiting for records.
     fn record_loop_timing(&self, previous: LoopTiming, now: Duration, idle: Duration) -> LoopTiming {
         let sink_blocked_ns = self.sink_blocked_ns.get();
         let blocked = Duration::from_nanos(sink_blocked_ns.saturating_sub(previous.sink_blocked_ns));
-        let busy = now.saturating_sub(previous.ended_at).saturating_sub(idle + blocked);
-        self.metrics.time_use.record_loop(busy, idle);
-        LoopTiming { ended_at: now, sink_blocked_ns }
+        let busy = now.saturating_sub(previous.iteration_ended_at).saturating_sub(idle + blocked);
+        self.metrics.time_use.record_loop_iteration(busy, idle);
+        LoopTiming { iteration_ended_at: now, sink_blocked_ns }
     }
 
-    /// Processes the records that the source has.
+    /// Polls the source once and processes the delivered records.
     fn poll_source(&mut self) -> Result<PollResult, Halt> {
-        let timeout = self.poll_timeout();
+        let timeout = self.choose_poll_timeout();
         let Self {
             job,
             source,
@@ -138,9 +138,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             clock,
             stop_signal,
             metrics,
-            events,
+            event_reporter: events,
             partitions,
-            arena,
+            event_arena: arena,
             sink_blocked_ns,
             ..
         } = self;
@@ -154,11 +154,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             if stop_signal.is_requested() {
                 return Ok(()); // not processed, so the partition's offset does not move
             }
-            let Some(owned) = partitions.get_mut(&record.partition).and_then(TrackedPartition::running_mut) else {
+            let Some(owned) = partitions.get_mut(&record.partition).and_then(TrackedPartition::running_partition_mut)
+            else {
                 return Ok(()); // read ahead of a partition that was given up
             };
-            metrics.records.add(1);
-            metrics.bytes.add(record.payload.map_or(0, |payload| payload.len() as u64));
+            metrics.read_records.add(1);
+            metrics.read_bytes.add(record.payload.map_or(0, |payload| payload.len() as u64));
             arena.reset();
             let sample_started_at = (record.offset & TIMING_SAMPLE_MASK == 0).then(|| clock.now());
             let decoded = match record.unreadable_reason {
@@ -171,16 +172,16 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     let sample = sample_started_at.map(|started| (started, clock.now(), sink_blocked_ns.get()));
                     let watermark = owned.shard.watermark();
                     let event_time_ms = event.time.ms();
-                    let trigger = TriggerRecord { event_time_ms, timestamp_ms: record.timestamp_ms };
+                    let trigger = TriggerRecord { event_time_ms, record_timestamp_ms: record.timestamp_ms };
                     owned.shard.process_event(
                         &event,
                         &mut RowEmitter {
                             fence_token: owned.fence_token,
-                            rows_written: &owned.row_numbering.rows_written,
+                            last_written_row_by_view: &owned.row_numbering.last_written_row_by_view,
                             sink,
                             metrics,
                             trigger: Some(trigger),
-                            trigger_set: false,
+                            sink_knows_trigger: false,
                             late_views: &mut late_views,
                         },
                     );
@@ -191,9 +192,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     }
                     if !late_views.is_empty() {
                         let watermark_ms = watermark.map(EventTime::ms);
-                        events.late_event(LateArrival {
+                        events.report_late_event(LateArrival {
                             record: &record,
-                            entity_key: event.key,
+                            entity_key: event.entity_key,
                             event_time_ms,
                             watermark_ms,
                             views: &late_views,
@@ -203,57 +204,59 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 }
                 Err(reason) => {
                     let letter = DeadLetter { topic: &job.topic, record, reason: &reason };
-                    events.dead_letter(&letter);
+                    events.report_dead_letter(&letter);
                     dead_letters.write_record(letter)?;
                 }
             }
             owned.next_offset = Some(record.offset + 1);
-            owned.activity.records += 1;
+            owned.activity.record_count += 1;
             owned.activity.last_record_timestamp_ms = record.timestamp_ms;
             Ok(())
         })?;
         let idle = first_record_at.unwrap_or_else(|| clock.now()).saturating_sub(started_at);
-        Ok(PollResult { outcome, idle })
+        Ok(PollResult { outcome, idle_time: idle })
     }
 
-    /// Numbers the rows anew behind records that the source had to pass over.
+    /// Starts a new row counting in partitions where the source skipped records.
     fn restart_row_counting(&mut self, partitions: &[Partition]) {
         for partition in partitions {
-            if let Some(owned) = self.partitions.get_mut(partition).and_then(TrackedPartition::owned_mut) {
-                // The text is part of the fingerprint.
+            if let Some(owned) = self.partitions.get_mut(partition).and_then(TrackedPartition::owned_partition_mut) {
+                // The text is part of the fingerprint, so it must not change.
                 owned.restart_row_counting("a jump");
             }
         }
     }
 
-    /// Fires all windows of a partition whose bounded input has ended: its watermark moves to +∞.
+    /// Fires all windows of a partition whose bounded input has ended. Its watermark advances to +∞.
     fn finish_partition(&mut self, partition: Partition) {
         let Self { sink, metrics, partitions, .. } = self;
-        let Some(owned) = partitions.get_mut(&partition).and_then(TrackedPartition::owned_mut) else { return };
+        let Some(owned) = partitions.get_mut(&partition).and_then(TrackedPartition::owned_partition_mut) else {
+            return;
+        };
         owned.shard.finish_input(&mut RowEmitter {
             fence_token: owned.fence_token,
-            rows_written: &owned.row_numbering.rows_written,
+            last_written_row_by_view: &owned.row_numbering.last_written_row_by_view,
             sink,
             metrics,
             trigger: None,
-            trigger_set: false,
+            sink_knows_trigger: false,
             late_views: &mut Vec::new(),
         });
         owned.input_finished = true;
     }
 
-    /// Writes the rows that the store refused to the dead letters, before a checkpoint behind them counts.
+    /// Writes the rows that the row store refused to the dead letters. A checkpoint must not complete before that.
     pub(super) fn write_refused_rows(&mut self) -> Result<(), Halt> {
         let refused = self.sink.take_refused_rows();
         if refused.is_empty() {
             return Ok(());
         }
-        self.events.rows_refused(&refused);
+        self.event_reporter.report_rows_refused(&refused);
         refused.iter().try_for_each(|row| self.dead_letters.write_refused_row(row))?;
         self.dead_letters.flush()
     }
 
-    /// Writes what is left, takes the last checkpoints and gives all partitions up.
+    /// Flushes all output, takes the last checkpoints and releases all partitions.
     fn shut_down(&mut self, outcome: WorkerOutcome) -> Result<WorkerOutcome, Halt> {
         self.dead_letters.flush()?;
         let ticket = self.sink.flush()?;
@@ -261,7 +264,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let written = self.wait_for_rows(ticket)?;
         self.write_refused_rows()?;
         self.handle_lost_partitions()?;
-        let partitions = self.unfinished_partitions();
+        let partitions = self.list_unfinished_partitions();
         if outcome == WorkerOutcome::InputExhausted && !partitions.is_empty() {
             return Err(OutputFault::UnfinishedPartitions { partitions }.into());
         }
@@ -278,14 +281,14 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         })
     }
 
-    /// Whether every partition was read to its end by this worker.
-    fn unfinished_partitions(&self) -> Vec<Partition> {
+    /// Returns the partitions whose bounded input this worker has not processed to its end.
+    fn list_unfinished_partitions(&self) -> Vec<Partition> {
         let unfinished = self.partitions.iter().filter(|(_, tracked)| !tracked.is_input_finished());
         unfinished.map(|(&partition, _)| partition).collect()
     }
 
-    /// Waits until the rows before `ticket` are in the store, however long that takes; after a stop was requested, at most
-    /// [`STOP_TIMEOUT`]. Returns whether they are.
+    /// Waits until the row store has all rows before `ticket`. The wait is unlimited until a stop is requested, and
+    /// then at most [`STOP_TIMEOUT`]. Returns whether the row store has the rows.
     fn wait_for_rows(&mut self, ticket: FlushTicket) -> Result<bool, Halt> {
         while !self.stop_signal.is_requested() {
             if self.sink.wait_for_ticket(ticket, FLUSH_INTERVAL)? {
@@ -295,10 +298,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.sink.wait_for_ticket(ticket, STOP_TIMEOUT)
     }
 
-    /// Publishes totals, and the status of every partition where that was not done just now.
+    /// Publishes the totals, and the status of every partition if the last publication is at least [`FLUSH_INTERVAL`]
+    /// old.
     fn publish_metrics(&mut self, now: Duration) {
         self.publish_totals(now);
-        if self.last_published.is_none_or(|published| now.saturating_sub(published) >= FLUSH_INTERVAL) {
+        if self.statuses_published_at.is_none_or(|published| now.saturating_sub(published) >= FLUSH_INTERVAL) {
             self.publish_statuses(now);
         }
     }
@@ -309,27 +313,29 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     fn publish_totals(&self, now: Duration) {
-        let owned = || self.partitions.values().filter_map(TrackedPartition::owned);
+        let owned = || self.partitions.values().filter_map(TrackedPartition::owned_partition);
         let watermark = owned().map(|owned| owned.shard.watermark()).min().flatten();
         let entities = owned().map(|owned| owned.shard.entity_count()).sum();
         self.metrics.set_shard_totals(owned().count(), entities, watermark);
         let oldest = owned().map(|owned| now.saturating_sub(owned.last_checkpoint.cut_at)).max();
-        self.metrics.checkpoints.set_oldest_age(oldest);
+        self.metrics.checkpoints.set_oldest_checkpoint_age(oldest);
     }
 
     fn publish_statuses(&mut self, now: Duration) {
-        self.last_published = Some(now);
-        self.events.refill_budget();
+        self.statuses_published_at = Some(now);
+        self.event_reporter.refill_recording_budget();
         let (out_of_orderness_ms, wall_now_ms) = (self.job.max_out_of_orderness_ms, self.clock.wall_now_ms());
-        let owned = self.partitions.values_mut().filter_map(TrackedPartition::owned_mut);
-        self.metrics.partitions.publish(owned.map(|owned| owned.publish_status(out_of_orderness_ms, wall_now_ms)));
+        let owned = self.partitions.values_mut().filter_map(TrackedPartition::owned_partition_mut);
+        self.metrics
+            .partition_statuses
+            .publish(owned.map(|owned| owned.build_status(out_of_orderness_ms, wall_now_ms)));
         let mut entities_by_view = vec![0; self.metrics.views.len()];
-        for owned in self.partitions.values().filter_map(TrackedPartition::owned) {
+        for owned in self.partitions.values().filter_map(TrackedPartition::owned_partition) {
             let counts = owned.shard.entity_counts_by_view();
             entities_by_view.iter_mut().zip(counts).for_each(|(sum, entities)| *sum += entities as u64);
         }
         for (view, entities) in self.metrics.views.iter().zip(entities_by_view) {
-            view.entities.store(entities, Ordering::Relaxed);
+            view.entity_count.store(entities, Ordering::Relaxed);
         }
     }
 }

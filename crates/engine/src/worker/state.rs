@@ -1,4 +1,4 @@
-//! What a worker is made of, and how it is put together.
+//! The data of a worker, and the constructor.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,29 +13,29 @@ use super::worker_events::WorkerEvents;
 use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle};
 use crate::{Clock, Counter, JobDefinition, Partition, StopSignal, WorkerMetrics};
 
-/// What a worker is made of.
+/// The components that a worker is built from.
 #[derive(Debug)]
 pub struct WorkerParts<Input, Output, Rejects> {
-    /// What is computed.
+    /// The definition of the job to compute.
     pub job: JobDefinition,
-    /// Where records come from.
+    /// The source of the records.
     pub source: Input,
-    /// Where rows go.
+    /// The sink of the rows.
     pub sink: Output,
-    /// Where records that are not events, and refused rows, go.
+    /// The sink of records that are not events, and of refused rows.
     pub dead_letters: Rejects,
-    /// Tells the time.
+    /// The clock of the worker.
     pub clock: Arc<dyn Clock>,
-    /// Where state is kept. Without it, state ends with the worker: right for input that can be read again from its
-    /// beginning.
-    pub checkpoints: Option<CheckpointConfig>,
-    /// Ends the worker.
+    /// The settings of checkpoints. Without them, state is lost when the worker ends; that is right for input that can
+    /// be read again from its beginning.
+    pub checkpoint_config: Option<CheckpointConfig>,
+    /// The signal that ends the worker.
     pub stop_signal: StopSignal,
-    /// Where the worker publishes what it does.
+    /// The metrics that the worker publishes.
     pub metrics: Arc<WorkerMetrics>,
 }
 
-/// One thread's share of a job: reads partitions, drives their shards and writes their rows.
+/// Processes one thread's share of a job: reads partitions, drives their shards and writes their rows.
 pub struct Worker<Input, Output, Rejects> {
     pub(super) job: JobDefinition,
     pub(super) source: Input,
@@ -44,41 +44,41 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop_signal: StopSignal,
     pub(super) metrics: Arc<WorkerMetrics>,
-    pub(super) events: WorkerEvents,
-    pub(super) checkpoints: Option<CheckpointConfig>,
+    pub(super) event_reporter: WorkerEvents,
+    pub(super) checkpoint_config: Option<CheckpointConfig>,
     pub(super) checkpoint_thread: Option<CheckpointThreadHandle>,
-    /// Partitions that are not released, whatever their phase.
+    /// All partitions that are not released, in any phase.
     pub(super) partitions: BTreeMap<Partition, TrackedPartition>,
     pub(super) pending_changes: VecDeque<PendingChange>,
     pub(super) active_change: Option<ActiveChange>,
-    /// Memory for the event at hand.
-    pub(super) arena: Bump,
+    /// Memory for the current event.
+    pub(super) event_arena: Bump,
     pub(super) sink_blocked_ns: Arc<Counter>,
-    pub(super) last_published: Option<Duration>,
+    pub(super) statuses_published_at: Option<Duration>,
 }
 
-/// How a worker ended, when it was not halted.
+/// The outcome of a worker that did not halt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WorkerOutcome {
-    /// Bounded input was read to its end, and everything is written.
+    /// Bounded input was read to its end, and all rows are written.
     InputExhausted,
-    /// A stop was requested. Everything read is written, and open windows are in checkpoints.
+    /// A stop was requested. All rows are written, and open windows are in checkpoints.
     Stopped,
-    /// A stop was requested. Everything read is written, but the last checkpoints are not complete: records after the
-    /// checkpoints before are read again.
+    /// A stop was requested. All rows are written, but the last checkpoints are not complete. The records since the
+    /// previous checkpoints are read again.
     StoppedWithoutCheckpoint,
-    /// A stop was requested, but the store did not take the last rows in time. Records after the last checkpoints are read
-    /// again.
+    /// A stop was requested, but the row store did not accept the last rows in time. The records since the last
+    /// checkpoints are read again.
     StoppedWithUnwrittenRows,
 }
 
 impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
-    /// Returns a worker without partitions.
+    /// Creates a worker without partitions.
     pub fn new(parts: WorkerParts<Input, Output, Rejects>) -> Self {
-        let WorkerParts { job, source, sink, dead_letters, clock, checkpoints, stop_signal, metrics } = parts;
+        let WorkerParts { job, source, sink, dead_letters, clock, checkpoint_config, stop_signal, metrics } = parts;
         let sink_blocked_ns = sink.blocked_ns_counter();
         metrics.time_use.set_blocked_counter(Arc::clone(&sink_blocked_ns));
-        let events = WorkerEvents::new(Arc::clone(&metrics), Arc::clone(&clock));
+        let event_reporter = WorkerEvents::new(Arc::clone(&metrics), Arc::clone(&clock));
         Self {
             job,
             source,
@@ -87,24 +87,24 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             clock,
             stop_signal,
             metrics,
-            events,
-            checkpoints,
+            event_reporter,
+            checkpoint_config,
             checkpoint_thread: None,
             partitions: BTreeMap::new(),
             pending_changes: VecDeque::new(),
             active_change: None,
-            arena: Bump::new(),
+            event_arena: Bump::new(),
             sink_blocked_ns,
-            last_published: None,
+            statuses_published_at: None,
         }
     }
 
-    pub(super) fn read_clock(&self) -> ClockReading {
-        ClockReading { now: self.clock.now(), wall_now_ms: self.clock.wall_now_ms() }
+    pub(super) fn read_both_clocks(&self) -> ClockReading {
+        ClockReading { monotonic_now: self.clock.now(), wall_now_ms: self.clock.wall_now_ms() }
     }
 
-    /// Time between two checkpoints of a partition.
+    /// Returns the time between two checkpoints of a partition.
     pub(super) fn checkpoint_interval(&self) -> Duration {
-        self.checkpoints.as_ref().map_or(Duration::MAX, |checkpoints| checkpoints.interval)
+        self.checkpoint_config.as_ref().map_or(Duration::MAX, |checkpoints| checkpoints.checkpoint_interval)
     }
 }

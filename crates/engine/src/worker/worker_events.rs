@@ -1,7 +1,7 @@
-//! What happens in a worker: one function per event, which writes its log line and counts it.
+//! Reports the events of a worker. One function per event writes its log line and updates its metric.
 //!
-//! Owns: log lines, counters and recent events of a worker. Does not own: what the worker does about an event.
-//! Invariant: no other file of the worker logs an event that is also counted, so the two cannot drift apart.
+//! Owns: log lines, counters and recent events of a worker. Does not own: the worker's reaction to an event. Invariant:
+//! no other file of the worker logs an event that is also counted, so log and metrics agree.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,52 +15,52 @@ use crate::{
     TimelineMarkKind, WorkerMetrics,
 };
 
-/// Dead letters that a worker logs one by one; it counts the rest.
+/// The number of dead letters that a worker logs one by one. Later ones are only counted.
 const MAX_LOGGED_DEAD_LETTERS: u64 = 10;
 
-/// Reports the events of one worker.
+/// Writes the log lines and updates the metrics of one worker's events.
 #[derive(Debug)]
 pub(super) struct WorkerEvents {
     metrics: Arc<WorkerMetrics>,
     clock: Arc<dyn Clock>,
-    budget: RecordingBudget,
+    recording_budget: RecordingBudget,
 }
 
 impl WorkerEvents {
     pub(super) fn new(metrics: Arc<WorkerMetrics>, clock: Arc<dyn Clock>) -> Self {
-        Self { metrics, clock, budget: RecordingBudget::full() }
+        Self { metrics, clock, recording_budget: RecordingBudget::full() }
     }
 
-    /// Lets further late events and dead letters be recorded one by one.
-    pub(super) fn refill_budget(&mut self) {
-        self.budget = RecordingBudget::full();
+    /// Allows further late events and dead letters to be recorded one by one.
+    pub(super) fn refill_recording_budget(&mut self) {
+        self.recording_budget = RecordingBudget::full();
     }
 
-    fn mark(&self, kind: TimelineMarkKind, text: String) {
-        self.metrics.recent_events.add_mark(TimelineMark { at_ms: self.clock.wall_now_ms(), kind, text });
+    fn add_timeline_mark(&self, kind: TimelineMarkKind, text: String) {
+        self.metrics.recent_events.add_mark(TimelineMark { marked_at_ms: self.clock.wall_now_ms(), kind, label: text });
     }
 
-    pub(super) fn partitions_assigned(&self, partitions: &[Partition]) {
-        self.mark(TimelineMarkKind::Assigned, format!("assigned {}", format_partitions(partitions)));
+    pub(super) fn report_partitions_assigned(&self, partitions: &[Partition]) {
+        self.add_timeline_mark(TimelineMarkKind::Assigned, format!("assigned {}", format_partitions(partitions)));
     }
 
-    pub(super) fn partitions_lost(&self, partitions: &[Partition]) {
+    pub(super) fn report_partitions_lost(&self, partitions: &[Partition]) {
         warn!(?partitions, "partitions were lost to another member of the group");
-        self.mark(TimelineMarkKind::Revoked, format!("lost {}", format_partitions(partitions)));
+        self.add_timeline_mark(TimelineMarkKind::Revoked, format!("lost {}", format_partitions(partitions)));
     }
 
-    pub(super) fn partitions_released(&self, partitions: &[Partition]) {
-        self.mark(TimelineMarkKind::Revoked, format!("gave up {}", format_partitions(partitions)));
+    pub(super) fn report_partitions_released(&self, partitions: &[Partition]) {
+        self.add_timeline_mark(TimelineMarkKind::Revoked, format!("gave up {}", format_partitions(partitions)));
     }
 
-    pub(super) fn released_without_checkpoint(&self, partition: Partition) {
+    pub(super) fn report_release_without_checkpoint(&self, partition: Partition) {
         warn!(
             partition,
             "partition released without a last checkpoint; the next owner reads again from the checkpoint before"
         );
     }
 
-    pub(super) fn partition_opened(&self, opened: &OpenedPartition) {
+    pub(super) fn report_partition_opened(&self, opened: &OpenedPartition) {
         let (partition, epoch) = (opened.fence_token.partition, opened.fence_token.epoch);
         let offset = opened.next_offset;
         let Some(restored) = &opened.restored_from else {
@@ -71,54 +71,54 @@ impl WorkerEvents {
             partition,
             epoch,
             checkpoint = %restored.id,
-            from = restored.savepoint_place.as_deref(),
+            from = restored.origin_savepoint_place.as_deref(),
             offset,
-            entities = restored.entities,
-            bytes = restored.bytes,
-            took_ms = restored.duration.as_millis(),
+            entities = restored.entity_count,
+            bytes = restored.byte_count,
+            took_ms = restored.restore_duration.as_millis(),
             "restored"
         );
         self.metrics.checkpoints.record_restored(RestoreRecord {
             partition,
             checkpoint_id: restored.id,
             restored_at_ms: self.clock.wall_now_ms(),
-            duration: restored.duration,
-            savepoint_place: restored.savepoint_place.clone(),
-            offset,
+            restore_duration: restored.restore_duration,
+            origin_savepoint_place: restored.origin_savepoint_place.clone(),
+            start_offset: offset,
         });
     }
 
-    pub(super) fn partition_fenced(&self, partition: Partition, newer_epoch: Epoch) {
+    pub(super) fn report_partition_fenced(&self, partition: Partition, newer_epoch: Epoch) {
         warn!(partition, newer_epoch, "another worker has claimed this partition: nothing more is written for it here");
         self.metrics.checkpoints.partitions_fenced.add(1);
     }
 
-    pub(super) fn partition_reclaimed(&self, partition: Partition) {
+    pub(super) fn report_partition_reclaimed(&self, partition: Partition) {
         info!(partition, "the group confirms that this partition belongs to this worker: claiming it back");
     }
 
-    pub(super) fn row_store_rewound(&self, partition: Partition) {
+    pub(super) fn report_row_store_rewound(&self, partition: Partition) {
         warn!(
             partition,
             "the row store has lost rows that it had acknowledged; going back to the last checkpoint to write them again"
         );
     }
 
-    pub(super) fn snapshot_started(&self, record: CheckpointRecord) {
+    pub(super) fn report_snapshot_started(&self, record: CheckpointRecord) {
         self.metrics.checkpoints.record_started(record);
     }
 
-    /// Saving kept the worker from its records for `pause`.
-    pub(super) fn snapshot_paused_worker(&self, pause: Duration) {
-        self.metrics.checkpoints.record_pause(pause);
+    /// Records that saving paused record processing for `pause`.
+    pub(super) fn report_snapshot_pause(&self, pause: Duration) {
+        self.metrics.checkpoints.record_snapshot_pause(pause);
     }
 
-    pub(super) fn snapshot_abandoned(&self, partition: Partition) {
-        self.metrics.checkpoints.record_abandoned(partition);
+    pub(super) fn report_snapshot_abandoned(&self, partition: Partition) {
+        self.metrics.checkpoints.forget_in_progress(partition);
     }
 
-    /// The snapshot of `partition` that was being taken has ended.
-    pub(super) fn snapshot_ended(&self, partition: Partition, number: u64, state: CheckpointState) {
+    /// Records the end of the current snapshot of `partition`.
+    pub(super) fn report_snapshot_ended(&self, partition: Partition, number: u64, state: CheckpointState) {
         let ended_at_ms = self.clock.wall_now_ms();
         self.metrics.checkpoints.record_ended(partition, |record| {
             record.number = Some(number);
@@ -127,20 +127,20 @@ impl WorkerEvents {
         });
     }
 
-    pub(super) fn checkpoint_completed(&self, size: CheckpointSize, duration: Duration) {
+    pub(super) fn report_checkpoint_completed(&self, size: CheckpointSize, duration: Duration) {
         self.metrics.checkpoints.record_completed(size, duration);
     }
 
-    pub(super) fn checkpoint_failed(&self, partition: Partition, reason: &str) {
+    pub(super) fn report_checkpoint_failed(&self, partition: Partition, reason: &str) {
         error!(
             partition,
             reason, "checkpoint failed; records are still processed, and the next checkpoint is due as usual"
         );
-        self.metrics.checkpoints.failed.add(1);
-        self.mark(TimelineMarkKind::CheckpointFailed, format!("partition {partition}: {reason}"));
+        self.metrics.checkpoints.failed_checkpoints.add(1);
+        self.add_timeline_mark(TimelineMarkKind::CheckpointFailed, format!("partition {partition}: {reason}"));
     }
 
-    pub(super) fn savepoint_completed(
+    pub(super) fn report_savepoint_completed(
         &self,
         partition: Partition,
         request: &SavepointRequest,
@@ -148,24 +148,27 @@ impl WorkerEvents {
         bytes: u64,
     ) {
         info!(partition, %checkpoint, bytes, savepoint = request.id, "saved");
-        self.mark(TimelineMarkKind::Savepoint, format!("{} in {}", request.id, request.store.place()));
+        self.add_timeline_mark(
+            TimelineMarkKind::Savepoint,
+            format!("{} in {}", request.id, request.target_store.place()),
+        );
     }
 
-    pub(super) fn savepoint_failed(&self, partition: Partition, request: &SavepointRequest, reason: &str) {
+    pub(super) fn report_savepoint_failed(&self, partition: Partition, request: &SavepointRequest, reason: &str) {
         error!(partition, savepoint = request.id, reason, "savepoint failed; retrying");
     }
 
-    pub(super) fn stopped_without_checkpoint(&self, partitions: &[Partition]) {
+    pub(super) fn report_stop_without_checkpoint(&self, partitions: &[Partition]) {
         warn!(?partitions, "stopped without a last checkpoint; the next start reads again from the checkpoint before");
     }
 
-    pub(super) fn late_event(&mut self, late: LateArrival<'_>) {
-        let Self { metrics, clock, budget } = self;
+    pub(super) fn report_late_event(&mut self, late: LateArrival<'_>) {
+        let Self { metrics, clock, recording_budget: budget } = self;
         budget.record_late_event(&metrics.recent_events, late, || clock.wall_now_ms());
     }
 
-    pub(super) fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
-        let Self { metrics, clock, budget } = self;
+    pub(super) fn report_dead_letter(&mut self, letter: &DeadLetter<'_>) {
+        let Self { metrics, clock, recording_budget: budget } = self;
         budget.record_dead_letter(&metrics.recent_events, letter, || clock.wall_now_ms());
         metrics.dead_letters.add(1);
         let count = metrics.dead_letters.get();
@@ -178,8 +181,8 @@ impl WorkerEvents {
         }
     }
 
-    pub(super) fn rows_refused(&mut self, rows: &[RefusedRow]) {
-        let Self { metrics, clock, budget } = self;
+    pub(super) fn report_rows_refused(&mut self, rows: &[RefusedRow]) {
+        let Self { metrics, clock, recording_budget: budget } = self;
         metrics.refused_rows.add(rows.len() as u64);
         for row in rows {
             budget.record_refused_row(&metrics.recent_events, row, || clock.wall_now_ms());
@@ -187,7 +190,7 @@ impl WorkerEvents {
     }
 }
 
-/// `partition 3`, `partitions 0, 1`.
+/// Formats partition numbers as `partition 3` or `partitions 0, 1`.
 fn format_partitions(partitions: &[Partition]) -> String {
     let numbers: Vec<_> = partitions.iter().map(ToString::to_string).collect();
     format!("partition{} {}", if partitions.len() == 1 { "" } else { "s" }, numbers.join(", "))

@@ -26,7 +26,7 @@ fn take(generator: &mut EventGenerator, count: usize) -> Vec<(i64, Event)> {
     (0..count)
         .map(|_| {
             let generated = generator.next();
-            (generated.due_ms, Event::parse(generated).expect("none is malformed"))
+            (generated.arrival_ms, Event::parse(generated).expect("none is malformed"))
         })
         .collect()
 }
@@ -51,7 +51,7 @@ proptest! {
         let (mut plain, mut troubled) = (generator(settings), generator(troubled));
         for _ in 0..1_000 {
             let (plain, troubled) = (plain.next(), troubled.next());
-            prop_assert_eq!((plain.due_ms, plain.key), (troubled.due_ms, troubled.key));
+            prop_assert_eq!((plain.arrival_ms, plain.record_key), (troubled.arrival_ms, troubled.record_key));
         }
     }
 }

@@ -41,7 +41,7 @@ impl Event {
         if cents.len() != 2 {
             return None;
         }
-        assert_eq!(Some(json.user_id.as_bytes()), generated.key, "the key is the user id");
+        assert_eq!(Some(json.user_id.as_bytes()), generated.record_key, "the key is the user id");
         Some(Self {
             time_ms: Offset::UTC.to_timestamp(time).ok()?.as_millisecond(),
             user_id: json.user_id.to_owned(),

@@ -24,8 +24,8 @@ fn the_first_lines_stay_what_they_are() {
     let mut lines = String::new();
     for _ in 0..20 {
         let event = generator.next();
-        let key = event.key.unwrap_or_default().escape_ascii();
-        writeln!(lines, "{} {key} {}", event.due_ms, event.payload.escape_ascii()).unwrap();
+        let key = event.record_key.unwrap_or_default().escape_ascii();
+        writeln!(lines, "{} {key} {}", event.arrival_ms, event.payload.escape_ascii()).unwrap();
     }
     insta::assert_snapshot!(lines.replace("\\\"", "\""));
 }
@@ -36,8 +36,8 @@ fn the_first_100_000_events_stay_what_they_are() {
     let mut generator = generator(SETTINGS);
     for _ in 0..100_000 {
         let event = generator.next();
-        hasher.write(&event.due_ms.to_le_bytes());
-        hasher.write(event.key.unwrap_or_default());
+        hasher.write(&event.arrival_ms.to_le_bytes());
+        hasher.write(event.record_key.unwrap_or_default());
         hasher.write(event.payload);
         hasher.write(b"\n");
     }

@@ -15,7 +15,7 @@ fn the_malformed_share_is_malformed_in_every_way() {
     for _ in 0..200_000 {
         let event = generator.next();
         assert!(!event.payload.contains(&b'\n') && !event.payload.contains(&b'\r'));
-        assert!(event.key.is_some_and(|key| key.starts_with(b"u")), "malformed ones have a key too");
+        assert!(event.record_key.is_some_and(|key| key.starts_with(b"u")), "malformed ones have a key too");
         if Event::parse(event).is_none() {
             malformed.push(event.payload.to_vec());
         }

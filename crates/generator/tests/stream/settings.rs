@@ -39,7 +39,7 @@ fn the_limits_themselves_are_fine() {
     ] {
         let mut generator = EventGenerator::new(settings).expect("at the limit");
         for _ in 0..10_000 {
-            assert_eq!(generator.next().key, Some(b"u1".as_slice()));
+            assert_eq!(generator.next().record_key, Some(b"u1".as_slice()));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The kinds of mistakes, by their stable names.
+//! The kinds of mistakes, with stable names.
 
 use std::fmt;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// The kind of a mistake. Its name (kebab-case) is stable: scripts may rely on it.
+        /// The kind of a mistake. The name of a kind (kebab-case) is stable, so scripts may rely on the name.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[non_exhaustive]
         pub enum DiagnosticCode {
@@ -12,7 +12,7 @@ macro_rules! codes {
         }
 
         impl DiagnosticCode {
-            /// Every code.
+            /// All kinds of mistakes.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Returns the stable name.
@@ -27,29 +27,29 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Not TOML.
+    /// Text that is not TOML.
     Syntax = "syntax",
     /// A name that occurs twice in one table.
     DuplicateKey = "duplicate-key",
-    /// A `--set` that names no place in the file.
+    /// A `--set` whose path cannot be followed in the file.
     BadOverride = "bad-override",
     /// A field or table that a pipeline file does not have.
     UnknownField = "unknown-field",
     /// A required field or table that is missing.
     MissingField = "missing-field",
-    /// Fields of which exactly one is allowed.
+    /// Several fields of which exactly one is allowed.
     ConflictingFields = "conflicting-fields",
-    /// Another TOML type than expected.
+    /// A value of another TOML type than expected.
     WrongType = "wrong-type",
     /// Text that is empty.
     EmptyText = "empty-text",
-    /// A value that is not one of the possible ones.
+    /// A value that is not one of the allowed values.
     BadValue = "bad-value",
     /// A name with characters that are not allowed in it.
     BadName = "bad-name",
-    /// A name that has another meaning in a row.
+    /// A name that already has another meaning in a row.
     ReservedName = "reserved-name",
-    /// Not a duration.
+    /// Text that is not a duration.
     BadDuration = "bad-duration",
     /// A number or duration that is too small or too large.
     OutOfRange = "out-of-range",
@@ -67,7 +67,7 @@ codes! {
     UnsupportedCondition = "unsupported-condition",
     /// A key template that cannot be read.
     BadKey = "bad-key",
-    /// A key template by which two users or windows could share a Redis key.
+    /// A key template with which two users or windows could share a Redis key.
     AmbiguousKey = "ambiguous-key",
     /// Two feature views that could write the same Redis key.
     KeyCollision = "key-collision",

@@ -1,4 +1,4 @@
-//! Collecting mistakes while a pipeline file is read.
+//! Collects mistakes while a pipeline file is read.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ use super::location::{DiagnosticPlace, DocumentLocation};
 /// The mistakes found so far.
 #[derive(Debug)]
 pub(crate) struct DiagnosticCollector<'a> {
-    text: &'a str,
+    file_text: &'a str,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> DiagnosticCollector<'a> {
     /// Creates a collector for mistakes in the file `text`.
-    pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, diagnostics: Vec::new() }
+    pub(crate) fn new(file_text: &'a str) -> Self {
+        Self { file_text, diagnostics: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -28,7 +28,7 @@ impl<'a> DiagnosticCollector<'a> {
         self.diagnostics
     }
 
-    /// Reports a mistake; `expected` completes a sentence after "expected".
+    /// Reports a mistake. `expected` completes a sentence after "expected".
     pub(crate) fn report(
         &mut self,
         code: DiagnosticCode,
@@ -50,8 +50,8 @@ impl<'a> DiagnosticCollector<'a> {
         &mut self.diagnostics[last]
     }
 
-    /// Locates `part` (bytes of `value`) within the TOML string at `location`. That is exact where the file writes the string
-    /// literally, and the whole string where it uses escapes.
+    /// Returns the location of `part` (a range of bytes of `value`) within the TOML string at `location`. The result is
+    /// exact where the file writes the string literally. Where the file uses escapes, the result is the whole string.
     pub(crate) fn locate_within(
         &self,
         location: &DocumentLocation,
@@ -59,7 +59,7 @@ impl<'a> DiagnosticCollector<'a> {
         part: Range<usize>,
     ) -> DocumentLocation {
         let DocumentLocation::File(range) = location else { return location.clone() };
-        let written = self.text.get(range.start..range.end).unwrap_or_default();
+        let written = self.file_text.get(range.start..range.end).unwrap_or_default();
         let content_start = ["\"\"\"", "'''", "\"", "'"].iter().find_map(|quote| {
             let rest = written.strip_prefix(quote)?;
             let rest = if quote.len() == 3 { rest.trim_start_matches("\r\n").trim_start_matches('\n') } else { rest };
@@ -67,18 +67,19 @@ impl<'a> DiagnosticCollector<'a> {
         });
         match content_start {
             Some(offset) => {
-                DocumentLocation::from_range(range.start + offset + part.start..range.start + offset + part.end)
+                DocumentLocation::from_file_range(range.start + offset + part.start..range.start + offset + part.end)
             }
             None => location.clone(),
         }
     }
 
-    /// Moves a location into the text. Libraries report ranges, and one outside the text would panic while rendering.
+    /// Moves a location into the bounds of the text. Libraries report ranges, and rendering a range outside the text
+    /// panics.
     fn clamp_to_text(&self, location: &DocumentLocation) -> DocumentLocation {
         match location {
             DocumentLocation::File(range) => {
-                let start = self.text.floor_char_boundary(range.start);
-                DocumentLocation::from_range(start..self.text.ceil_char_boundary(range.end).max(start))
+                let start = self.file_text.floor_char_boundary(range.start);
+                DocumentLocation::from_file_range(start..self.file_text.ceil_char_boundary(range.end).max(start))
             }
             DocumentLocation::Override(_) => location.clone(),
         }

@@ -1,20 +1,20 @@
-//! One mistake.
+//! One mistake in a pipeline file.
 
 use super::code::DiagnosticCode;
 use super::location::{DiagnosticPlace, DocumentLocation};
 
-/// One mistake.
+/// One mistake in a pipeline file.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// The kind of mistake; stable.
+    /// The kind of the mistake; its name is stable.
     pub code: DiagnosticCode,
-    /// What is wrong.
+    /// A sentence that says what is wrong.
     pub message: String,
-    /// Where it is.
+    /// The place of the mistake.
     pub place: DiagnosticPlace,
-    /// What would be valid there; completes a sentence after "expected".
+    /// The valid alternatives; completes a sentence after "expected".
     pub expected: String,
-    /// How to correct it, where there is a suggestion.
+    /// A suggestion for correcting the mistake.
     pub hint: Option<String>,
     pub(crate) location: DocumentLocation,
     pub(crate) related: Option<RelatedLocation>,
@@ -41,7 +41,7 @@ impl Diagnostic {
         self
     }
 
-    /// Keeps the line, which holds a secret, out of the rendered text.
+    /// Marks the line as holding a secret, so that it is not rendered.
     pub(crate) fn redact_line(&mut self) -> &mut Self {
         self.redacted = true;
         self

@@ -6,13 +6,14 @@ use super::diagnostic::Diagnostic;
 use super::location::{DiagnosticPlace, DocumentLocation};
 use crate::overrides::PipelineOverride;
 
-/// All mistakes of a pipeline file: those in the file by position, then those of the overrides.
+/// All mistakes of a pipeline file. Mistakes in the file come first, in the order of their position; mistakes in the
+/// overrides follow.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     pub(super) file_name: String,
-    pub(super) text: String,
+    pub(super) file_text: String,
     /// The paths of the overrides.
-    pub(super) overrides: Vec<String>,
+    pub(super) override_paths: Vec<String>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -23,13 +24,14 @@ impl Diagnostics {
         overrides: &[PipelineOverride],
         mistakes: DiagnosticCollector<'_>,
     ) -> Self {
-        let overrides: Vec<String> = overrides.iter().map(|one| one.path.clone()).collect();
+        let override_paths: Vec<String> = overrides.iter().map(|one| one.path.clone()).collect();
         let mut diagnostics = mistakes.into_diagnostics();
         let line_of = |location: &DocumentLocation| match location {
             DocumentLocation::File(range) => Some(text[..range.start].matches('\n').count()),
             DocumentLocation::Override(_) => None,
         };
-        // The TOML parser guesses at a broken line or skips it, so mistakes that follow from it say nothing new.
+        // The TOML parser guesses the meaning of a broken line or skips it. Mistakes that only follow from this are not
+        // shown.
         let is_syntax = |one: &&Diagnostic| one.code.is_syntax();
         let broken: Vec<_> = diagnostics.iter().filter(is_syntax).map(|one| line_of(&one.location)).collect();
         if !broken.is_empty() {
@@ -52,11 +54,11 @@ impl Diagnostics {
                     }
                 }
                 DocumentLocation::Override(index) => {
-                    DiagnosticPlace::Override { path: overrides.get(*index).cloned().unwrap_or_default() }
+                    DiagnosticPlace::Override { path: override_paths.get(*index).cloned().unwrap_or_default() }
                 }
             };
         }
-        Self { file_name: file_name.to_owned(), text: text.to_owned(), overrides, diagnostics }
+        Self { file_name: file_name.to_owned(), file_text: text.to_owned(), override_paths, diagnostics }
     }
 
     /// Returns every mistake, in order.

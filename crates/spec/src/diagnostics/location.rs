@@ -1,19 +1,19 @@
-//! Where a mistake is.
+//! The location of a mistake.
 
 use std::fmt;
 use std::ops::Range;
 
-/// A location in the file or in an override, before lines are counted.
+/// A location in the file or in an override, as offsets. Lines and columns are computed later.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum DocumentLocation {
-    /// Bytes of the file.
+    /// A range of bytes in the file.
     File(ByteRange),
-    /// The value of the `--set` with this position.
+    /// The value of the `--set` with this index.
     Override(usize),
 }
 
 impl DocumentLocation {
-    pub(crate) fn from_range(range: Range<usize>) -> Self {
+    pub(crate) fn from_file_range(range: Range<usize>) -> Self {
         Self::File(ByteRange { start: range.start, end: range.end })
     }
 }
@@ -25,19 +25,19 @@ pub(crate) struct ByteRange {
     pub(crate) end: usize,
 }
 
-/// The place of a mistake, for its reader.
+/// The place of a mistake, as messages show it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DiagnosticPlace {
-    /// In the file.
+    /// A place in the file.
     File {
-        /// Line, from 1.
+        /// Line, counted from 1.
         line: usize,
-        /// Column in characters, from 1.
+        /// Column in characters, counted from 1.
         column: usize,
     },
-    /// In the value of `--set path=value`.
+    /// A place in the value of `--set path=value`.
     Override {
-        /// The path.
+        /// The path of the override.
         path: String,
     },
 }

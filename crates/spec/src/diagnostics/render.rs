@@ -1,7 +1,7 @@
-//! Mistakes as text.
+//! Renders mistakes as text.
 //!
-//! Owns: their appearance. Invariant: the renderer gets only the lines that a mistake points at, so the work grows with the
-//! number of mistakes and not with the size of the file.
+//! Owns: the appearance of mistakes. Invariant: the renderer gets only the lines that a mistake points at, so its work
+//! does not grow with the size of the file.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::diagnostic::Diagnostic;
 use super::list::Diagnostics;
 use super::location::{ByteRange, DiagnosticPlace, DocumentLocation};
 
-/// How mistakes are rendered.
+/// The style of rendered mistakes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RenderStyle {
     /// Stable plain text.
@@ -21,7 +21,8 @@ pub enum RenderStyle {
 }
 
 impl Diagnostics {
-    /// Renders all mistakes: each with its code, place, line, what was expected and a hint, then one line with their number.
+    /// Renders all mistakes, and then one line with their number. A mistake has its code, place, line, the expected
+    /// value and a hint.
     #[must_use]
     pub fn render(&self, style: RenderStyle) -> String {
         let renderer = match style {
@@ -43,7 +44,7 @@ impl Diagnostics {
         out
     }
 
-    /// Renders the place, and what was expected there.
+    /// Renders the place of a mistake, and the value that was expected there.
     fn render_location<'a>(&'a self, one: &'a Diagnostic) -> Vec<Element<'a>> {
         let expected = format!("expected {}", one.expected);
         match (&one.location, &one.place) {
@@ -68,7 +69,7 @@ impl Diagnostics {
             DocumentLocation::File(range) => Some((*range, related.label.as_str())),
             DocumentLocation::Override(_) => None,
         });
-        let text = self.text.as_str();
+        let text = self.file_text.as_str();
         let from = related.map_or(range.start, |(other, _)| other.start.min(range.start));
         let to = related.map_or(range.end, |(other, _)| other.end.max(range.end));
         let from = text[..from].rfind('\n').map_or(0, |newline| newline + 1);
@@ -83,14 +84,14 @@ impl Diagnostics {
             .into()
     }
 
-    /// Describes a second location.
+    /// Describes the second location of a mistake.
     fn describe_location(&self, location: &DocumentLocation) -> String {
         match location {
             DocumentLocation::File(range) => {
-                format!("line {}", self.text[..range.start].matches('\n').count() + 1)
+                format!("line {}", self.file_text[..range.start].matches('\n').count() + 1)
             }
             DocumentLocation::Override(index) => {
-                format!("--set {}", self.overrides.get(*index).map_or("", String::as_str))
+                format!("--set {}", self.override_paths.get(*index).map_or("", String::as_str))
             }
         }
     }

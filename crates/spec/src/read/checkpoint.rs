@@ -1,4 +1,4 @@
-//! `[checkpoint]`: when state is saved, and where. Every field has a default.
+//! `[checkpoint]`: the interval and the store of checkpoints. Every field has a default.
 
 use windrow_core::MAX_WINDOW_MS;
 
@@ -17,28 +17,28 @@ pub(super) fn read_checkpoint(
     root: &mut TableReader<'_>,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<CheckpointSpec> {
-    let Some(setting) = root.optional("checkpoint") else {
+    let Some(setting) = root.optional_setting("checkpoint") else {
         return Some(CheckpointSpec {
             interval_ms: DEFAULT_INTERVAL_MS,
-            store: DEFAULT_STORE.to_owned(),
+            store_url: DEFAULT_STORE.to_owned(),
             kept_generations: DEFAULT_KEPT_GENERATIONS,
         });
     };
     let mut checkpoint = setting.read_table("a table: `[checkpoint]`", mistakes)?;
-    let every = match checkpoint.optional("every") {
+    let every = match checkpoint.optional_setting("every") {
         Some(setting) => read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes),
         None => Some(DEFAULT_INTERVAL_MS),
     };
-    let store = match checkpoint.optional("store") {
-        Some(setting) => read_store(&setting, mistakes),
+    let store = match checkpoint.optional_setting("store") {
+        Some(setting) => read_store_url(&setting, mistakes),
         None => Some(DEFAULT_STORE.to_owned()),
     };
-    let keep = match checkpoint.optional("keep") {
+    let keep = match checkpoint.optional_setting("keep") {
         Some(setting) => read_kept_generations(&setting, mistakes),
         None => Some(DEFAULT_KEPT_GENERATIONS),
     };
     checkpoint.report_unknown_and_missing(mistakes);
-    Some(CheckpointSpec { interval_ms: every?, store: store?, kept_generations: keep? })
+    Some(CheckpointSpec { interval_ms: every?, store_url: store?, kept_generations: keep? })
 }
 
 fn read_kept_generations(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<usize> {
@@ -52,7 +52,7 @@ fn read_kept_generations(setting: &PipelineSetting<'_>, mistakes: &mut Diagnosti
     None
 }
 
-fn read_store(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
+fn read_store_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     const EXPECTED: &str = "\"file:path\", \"s3://bucket/prefix\", \"gs://…\" or \"az://…\"";
     let text = setting.read_text(EXPECTED, mistakes)?;
     let place = ["file:", "s3://", "gs://", "az://"].iter().find_map(|scheme| text.strip_prefix(scheme));

@@ -1,11 +1,11 @@
 //! `where`: a SQL condition, from text to the core's [`Condition`].
 //!
-//! Owns: the steps from text to condition. Does not own: SQL's grammar (the `sqlparser` crate), which words are allowed
-//! ([`words`]), types ([`compile`]), where in the text a mistake is ([`reader`]).
+//! Owns: the steps from text to condition. Does not own: SQL's grammar (the `sqlparser` crate), the list of allowed
+//! words ([`words`]), types ([`compile`]), the location of a mistake in the text ([`reader`]).
 //!
-//! Why the words are checked before the parser sees them: only conditions over fields are supported, a small part of SQL.
-//! The parser's input holds nothing else. So a field may be called `date` or `order`, an unsupported word is reported by
-//! its name, and hostile input does not reach the large part of the parser.
+//! The words are checked before the parser runs, because only a small part of SQL is supported: conditions over fields.
+//! So a field may be called `date` or `order`, and a report can name an unsupported word. Hostile input does not reach
+//! most of the parser.
 
 mod compile;
 mod reader;

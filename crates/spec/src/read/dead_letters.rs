@@ -1,4 +1,5 @@
-//! `[dead_letters]`: where records go that are not events. Optional; if present, exactly one destination.
+//! `[dead_letters]`: the destination of records that are not events. The section is optional and has exactly one
+//! destination.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -6,17 +7,17 @@ use crate::pipeline::DeadLetterSpec;
 use crate::read::fields::{AlreadyReported, PipelineSetting, TableReader};
 use crate::read::name::read_topic_name;
 
-/// Reads the destination of dead letters; `None` where the file has no such section.
+/// Reads the destination of dead letters. Returns `None` where the file has no such section.
 pub(super) fn read_dead_letters(
     root: &mut TableReader<'_>,
     source_topic: Option<&str>,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Result<Option<DeadLetterSpec>, AlreadyReported> {
     const EXPECTED: &str = "`topic = \"…\"` or `file = \"…\"`";
-    let Some(setting) = root.optional("dead_letters") else { return Ok(None) };
+    let Some(setting) = root.optional_setting("dead_letters") else { return Ok(None) };
     let table = setting.read_table("a table: `[dead_letters]`", mistakes);
     let mut table = table.ok_or(AlreadyReported)?;
-    let destination = match (table.optional("topic"), table.optional("file")) {
+    let destination = match (table.optional_setting("topic"), table.optional_setting("file")) {
         (Some(topic), None) => read_topic(&topic, source_topic, mistakes),
         (None, Some(file)) => file.read_text("a path", mistakes).map(|path| DeadLetterSpec::File(path.into())),
         (Some(topic), Some(file)) => {

@@ -1,7 +1,7 @@
-//! Durations: `10s`, `500ms`, `1h 30m`, `7d`.
+//! Reads durations: `10s`, `500ms`, `1h 30m`, `7d`.
 //!
-//! Owns: the bounds and the unit (whole milliseconds; a day is 24 hours). Does not own: the notation (jiff). Months and
-//! years are refused because they have no fixed length.
+//! Owns: the bounds and the unit (whole milliseconds; a day has 24 hours). Does not own: the notation (the `jiff`
+//! crate). Months and years are refused because they have no fixed length.
 
 use jiff::{Span, SpanRelativeTo};
 
@@ -10,7 +10,7 @@ use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentValue;
 use crate::read::fields::PipelineSetting;
 
-/// The longest TTL: 100 years of 365 days, far below the overflow of Redis.
+/// The longest TTL: 100 years of 365 days, far below the value at which Redis overflows.
 pub(crate) const MAX_TTL_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 
 /// Reads a duration of `min_ms` to `max_ms` milliseconds.
@@ -33,7 +33,8 @@ pub(crate) fn read_duration_ms(
         Ok(ms) if (min_ms..=max_ms).contains(&ms) => Some(ms),
         Ok(ms) => {
             let message = format!("`{}` is too {}", setting.path, if ms < min_ms { "short" } else { "long" });
-            let expected = format!("at least {} and at most {}", format_duration(min_ms), format_duration(max_ms));
+            let expected =
+                format!("at least {} and at most {}", format_duration_bound(min_ms), format_duration_bound(max_ms));
             mistakes.report(DiagnosticCode::OutOfRange, setting.location, message, expected);
             None
         }
@@ -59,7 +60,7 @@ fn parse_duration_ms(text: &str) -> Result<i64, &'static str> {
 }
 
 /// Formats a bound in the largest unit that divides it.
-fn format_duration(ms: i64) -> String {
+fn format_duration_bound(ms: i64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     units.iter().find(|(unit, _)| ms != 0 && ms % unit == 0).map_or_else(
         || if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") },
@@ -105,9 +106,9 @@ mod tests {
 
     #[test]
     fn bounds_are_written_in_round_units() {
-        assert_eq!(format_duration(0), "0s");
-        assert_eq!(format_duration(1), "1ms");
-        assert_eq!(format_duration(windrow_core::MAX_WINDOW_MS), "1000d");
-        assert_eq!(format_duration(5_400_000), "90m");
+        assert_eq!(format_duration_bound(0), "0s");
+        assert_eq!(format_duration_bound(1), "1ms");
+        assert_eq!(format_duration_bound(windrow_core::MAX_WINDOW_MS), "1000d");
+        assert_eq!(format_duration_bound(5_400_000), "90m");
     }
 }

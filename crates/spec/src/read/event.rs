@@ -1,7 +1,7 @@
 //! `[event]` and `[event.fields]`: the format of an event, and the fields that features and conditions may name.
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use windrow_core::{EventField, EventFormat, EventSchema, FieldId, FieldType, KEY_FIELD};
+use windrow_core::{ENTITY_KEY_FIELD, EventField, EventFormat, EventSchema, FieldId, FieldType};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -9,21 +9,22 @@ use crate::diagnostics::location::DocumentLocation;
 use crate::pipeline::EventSpec;
 use crate::read::fields::{PipelineSetting, TableReader, join_path};
 use crate::read::name::{check_field_name, check_not_reserved};
-use crate::suggestion::{list_names, suggest_name};
+use crate::suggestion::{join_names_with_or, suggest_closest_name};
 
 const DEFAULT_MAX_KEY_BYTES: i64 = 1_024;
-/// Kafka refuses records with a larger key by default.
-const LARGEST_MAX_KEY_BYTES: i64 = 1_024 * 1_024;
-const FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, FieldType::Long, FieldType::Boolean];
+/// The largest key that a pipeline may allow. Kafka's default limits refuse records with a larger key.
+const MAX_KEY_BYTES_LIMIT: i64 = 1_024 * 1_024;
+const ALL_FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, FieldType::Long, FieldType::Boolean];
 
-/// The fields of an event as far as they could be read. With them, views are checked even where the event has mistakes.
+/// The fields of an event that could be read. With these fields, views are checked even where the event section has
+/// mistakes.
 #[derive(Debug, Default)]
 pub(super) struct EventFields {
     /// The entity key's name.
     pub(super) key_name: Option<String>,
     /// The name of the JSON member with the event time.
-    time_name: Option<String>,
-    declared: Vec<DeclaredField>,
+    event_time_name: Option<String>,
+    declared_fields: Vec<DeclaredField>,
     /// Whether all fields could be read. Otherwise an unknown name is not reported.
     is_complete: bool,
 }
@@ -42,34 +43,35 @@ pub(super) enum FieldLookup {
     Found(FieldId, Option<FieldType>),
     /// There is no such field.
     Undeclared {
-        /// The fields that exist.
+        /// The list of the fields that exist.
         expected: String,
-        /// A suggestion.
+        /// A suggestion for the name.
         hint: Option<String>,
     },
-    /// The field may exist: the event's own section has mistakes.
-    Unknown,
+    /// The field may exist, because the event section has mistakes.
+    Undetermined,
 }
 
 impl EventFields {
     pub(super) fn find_field(&self, name: &str) -> FieldLookup {
         if self.key_name.as_deref() == Some(name) {
-            return FieldLookup::Found(KEY_FIELD, Some(FieldType::String));
+            return FieldLookup::Found(ENTITY_KEY_FIELD, Some(FieldType::String));
         }
-        if let Some(index) = self.declared.iter().position(|field| field.name == name) {
-            return FieldLookup::Found(FieldId(KEY_FIELD.0 + 1 + index), self.declared[index].field_type);
+        if let Some(index) = self.declared_fields.iter().position(|field| field.name == name) {
+            return FieldLookup::Found(FieldId(ENTITY_KEY_FIELD.0 + 1 + index), self.declared_fields[index].field_type);
         }
         if !self.is_complete {
-            return FieldLookup::Unknown;
+            return FieldLookup::Undetermined;
         }
-        let names = || self.key_name.iter().chain(self.declared.iter().map(|field| &field.name)).map(String::as_str);
-        let hint = if self.time_name.as_deref() == Some(name) {
+        let names =
+            || self.key_name.iter().chain(self.declared_fields.iter().map(|field| &field.name)).map(String::as_str);
+        let hint = if self.event_time_name.as_deref() == Some(name) {
             Some("the event time is not a field: windows, `first`, `last` and `duration` look at it".to_owned())
         } else {
-            suggest_name(name, names())
+            suggest_closest_name(name, names())
                 .or_else(|| Some(format!("declare it: `{} = \"string\"` under [event.fields]", join_path("", name))))
         };
-        FieldLookup::Undeclared { expected: list_names(names()), hint }
+        FieldLookup::Undeclared { expected: join_names_with_or(names()), hint }
     }
 }
 
@@ -80,13 +82,13 @@ pub(super) fn read_event(
     let Some(mut event) = root.required_table("event", "[event]", mistakes) else {
         return (None, EventFields::default());
     };
-    let format = match event.optional("format") {
+    let format = match event.optional_setting("format") {
         Some(setting) => read_format(&setting, mistakes),
         None => Some(EventFormat::Json),
     };
-    let key_setting = event.required("key", "key = \"user_id\"");
+    let key_setting = event.required_setting("key", "key = \"user_id\"");
     let key = key_setting.as_ref().and_then(|setting| read_key_name(setting, mistakes));
-    let time = event.required("time", "time = \"event_time\"").and_then(|setting| {
+    let time = event.required_setting("time", "time = \"event_time\"").and_then(|setting| {
         let name = setting.read_text("the name of the JSON member with the event time", mistakes)?;
         if key == Some(name) {
             let message = format!("`{name}` cannot be both the entity key and the event time");
@@ -95,15 +97,15 @@ pub(super) fn read_event(
         }
         check_field_name("the event time", name, setting.location, mistakes).then_some(name)
     });
-    let time_zone = match event.optional("time_zone") {
+    let time_zone = match event.optional_setting("time_zone") {
         Some(setting) => read_time_zone(&setting, mistakes),
         None => Some(TimeZone::UTC),
     };
-    let max_key_bytes = match event.optional("max_key_bytes") {
+    let max_key_bytes = match event.optional_setting("max_key_bytes") {
         Some(setting) => read_max_key_bytes(&setting, mistakes),
         None => usize::try_from(DEFAULT_MAX_KEY_BYTES).ok(),
     };
-    let declared = match event.optional("fields") {
+    let declared = match event.optional_setting("fields") {
         Some(setting) => setting
             .read_table("a table: `[event.fields]`", mistakes)
             .map(|f| read_declared_fields(&f, key, time, mistakes)),
@@ -114,8 +116,8 @@ pub(super) fn read_event(
     let is_complete = key.is_some() && declared.is_some();
     let event_fields = EventFields {
         key_name: key.map(str::to_owned),
-        time_name: time.map(str::to_owned),
-        declared: declared.unwrap_or_default(),
+        event_time_name: time.map(str::to_owned),
+        declared_fields: declared.unwrap_or_default(),
         is_complete,
     };
     let spec = build_event_spec(&event_fields, format, time_zone, max_key_bytes);
@@ -129,14 +131,14 @@ fn build_event_spec(
     max_key_bytes: Option<usize>,
 ) -> Option<EventSpec> {
     let fields = event_fields
-        .declared
+        .declared_fields
         .iter()
         .map(|field| Some(EventField { name: field.name.as_str().into(), field_type: field.field_type? }));
     let fields: Vec<EventField> = fields.collect::<Option<_>>()?;
     Some(EventSpec {
         format: format?,
         schema: EventSchema::new(event_fields.key_name.as_deref()?, fields),
-        time_field: event_fields.time_name.clone()?,
+        time_field: event_fields.event_time_name.clone()?,
         time_zone: time_zone?,
         max_key_bytes: max_key_bytes?,
     })
@@ -167,7 +169,7 @@ fn read_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut DiagnosticCol
 fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<TimeZone> {
     const EXPECTED: &str = "a name of the IANA time zone database, such as \"UTC\" or \"Asia/Seoul\"";
     let name = setting.read_text(EXPECTED, mistakes)?;
-    // The bundled database, not the machine's: the same file means the same times everywhere.
+    // The bundled database, not the machine's, gives the same file the same times on every machine.
     let database = TimeZoneDatabase::bundled();
     match database.get(name) {
         Ok(zone) => Some(zone),
@@ -180,16 +182,16 @@ fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollec
                     format!("there is no time zone `{name}`"),
                     EXPECTED,
                 )
-                .set_hint(suggest_name(name, names.iter().map(String::as_str)));
+                .set_hint(suggest_closest_name(name, names.iter().map(String::as_str)));
             None
         }
     }
 }
 
 fn read_max_key_bytes(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<usize> {
-    let expected = format!("1 to {LARGEST_MAX_KEY_BYTES} bytes");
+    let expected = format!("1 to {MAX_KEY_BYTES_LIMIT} bytes");
     let bytes = setting.read_integer(&expected, mistakes)?;
-    if !(1..=LARGEST_MAX_KEY_BYTES).contains(&bytes) {
+    if !(1..=MAX_KEY_BYTES_LIMIT).contains(&bytes) {
         mistakes.report(
             DiagnosticCode::OutOfRange,
             setting.location,
@@ -220,7 +222,7 @@ fn read_declared_fields(
             continue;
         }
         check_field_name("a field", name, &entry.name_location, mistakes);
-        let field_type = read_field_type(&table.setting.child(name, &entry.node), mistakes);
+        let field_type = read_field_type(&table.setting.child_setting(name, &entry.node), mistakes);
         declared.push(DeclaredField { name: name.to_owned(), field_type });
     }
     declared
@@ -252,7 +254,7 @@ fn report_implied_field(
 fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<FieldType> {
     const EXPECTED: &str = "\"string\", \"double\", \"long\" or \"boolean\"";
     let text = setting.read_text(EXPECTED, mistakes)?;
-    let found = FIELD_TYPES.into_iter().find(|one| one.name() == text);
+    let found = ALL_FIELD_TYPES.into_iter().find(|one| one.name() == text);
     if found.is_none() {
         let common = match text.to_ascii_lowercase().as_str() {
             "float" | "number" | "decimal" | "real" => Some("double"),
@@ -263,7 +265,7 @@ fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticColle
         };
         let hint = match common {
             Some(name) => Some(format!("here that is called `{name}`")),
-            None => suggest_name(text, FIELD_TYPES.map(FieldType::name)),
+            None => suggest_closest_name(text, ALL_FIELD_TYPES.map(FieldType::name)),
         };
         mistakes
             .report(

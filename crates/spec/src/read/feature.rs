@@ -1,6 +1,6 @@
 //! `[feature_view.NAME.features]`: the features of a window.
 //!
-//! Owns: which aggregate takes which type of field, and the type of a default. Does not own: `where`
+//! Owns: the field types that each aggregate accepts, and the type of a default. Does not own: `where`
 //! ([`crate::read::condition`]).
 
 use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, FieldType, Literal};
@@ -12,12 +12,12 @@ use crate::read::condition::read_condition;
 use crate::read::event::{EventFields, FieldLookup};
 use crate::read::fields::{AlreadyReported, PipelineSetting};
 use crate::read::name::{check_field_name, check_not_reserved};
-use crate::suggestion::suggest_name;
+use crate::suggestion::suggest_closest_name;
 
 const AGGREGATE_NAMES: [&str; 9] = ["count", "sum", "avg", "min", "max", "first", "last", "count_distinct", "duration"];
-const EXPECTED: &str = "one aggregate, for example `{ count = \"*\" }` or `{ avg = \"price\" }`";
+const EXPECTED_AGGREGATE: &str = "one aggregate, for example `{ count = \"*\" }` or `{ avg = \"price\" }`";
 
-/// Reads all features of a view. Returns `None` where one of them has a mistake.
+/// Reads all features of a view. Returns `None` where a feature has a mistake.
 pub(super) fn read_features(
     setting: &PipelineSetting<'_>,
     event_fields: &EventFields,
@@ -38,7 +38,8 @@ pub(super) fn read_features(
         let at = &entry.name_location;
         let named = check_field_name("a feature", &entry.name, at, mistakes)
             && check_not_reserved("a feature", &entry.name, event_fields.key_name.as_deref(), at, mistakes);
-        let feature = read_feature(&entry.name, &table.setting.child(&entry.name, &entry.node), event_fields, mistakes);
+        let feature =
+            read_feature(&entry.name, &table.setting.child_setting(&entry.name, &entry.node), event_fields, mistakes);
         features.push(feature.filter(|_| named));
     }
     features.into_iter().collect()
@@ -50,15 +51,17 @@ fn read_feature(
     event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<Feature> {
-    let mut table = setting.read_table(EXPECTED, mistakes)?;
-    let present: Vec<(&str, PipelineSetting<'_>)> =
-        AGGREGATE_NAMES.into_iter().filter_map(|one| table.optional(one).map(|setting| (one, setting))).collect();
-    let condition = match table.optional("where") {
+    let mut table = setting.read_table(EXPECTED_AGGREGATE, mistakes)?;
+    let present: Vec<(&str, PipelineSetting<'_>)> = AGGREGATE_NAMES
+        .into_iter()
+        .filter_map(|one| table.optional_setting(one).map(|setting| (one, setting)))
+        .collect();
+    let condition = match table.optional_setting("where") {
         Some(setting) => read_condition(&setting, event_fields, mistakes).map(Some).ok_or(AlreadyReported),
         None => Ok(None),
     };
-    let default = table.optional("default");
-    let misspelt = table.table.entries.iter().any(|entry| suggest_name(&entry.name, AGGREGATE_NAMES).is_some());
+    let default = table.optional_setting("default");
+    let misspelt = table.table.entries.iter().any(|entry| suggest_closest_name(&entry.name, AGGREGATE_NAMES).is_some());
     table.report_unknown_and_missing(mistakes);
 
     let aggregate = match present.as_slice() {
@@ -69,7 +72,7 @@ fn read_feature(
                 DiagnosticCode::MissingField,
                 setting.location,
                 format!("`{name}` computes nothing"),
-                EXPECTED,
+                EXPECTED_AGGREGATE,
             );
             None
         }
@@ -79,13 +82,13 @@ fn read_feature(
                     DiagnosticCode::ConflictingFields,
                     second.location,
                     format!("`{name}` computes several things"),
-                    EXPECTED,
+                    EXPECTED_AGGREGATE,
                 )
                 .set_related(first.location, "the first one".to_owned());
             None
         }
     };
-    let output = aggregate.as_ref().and_then(|aggregate| aggregate.output);
+    let output = aggregate.as_ref().and_then(|aggregate| aggregate.output_type);
     let default = match default {
         Some(setting) => read_default(&setting, output, mistakes).map(Some).ok_or(AlreadyReported),
         None => Ok(None),
@@ -94,22 +97,22 @@ fn read_feature(
         name: name.into(),
         aggregate: aggregate?.aggregate,
         condition: condition.ok()?,
-        default: default.ok()?,
+        default_value: default.ok()?,
     })
 }
 
-/// An aggregate, and the type of its result where that is known.
+/// An aggregate, and the type of its result where the type is known.
 struct TypedAggregate {
     aggregate: Aggregate,
-    output: Option<FieldType>,
+    output_type: Option<FieldType>,
 }
 
 impl TypedAggregate {
-    const fn new(aggregate: Aggregate, output: Option<FieldType>) -> Self {
-        Self { aggregate, output }
+    const fn new(aggregate: Aggregate, output_type: Option<FieldType>) -> Self {
+        Self { aggregate, output_type }
     }
 
-    const fn long(aggregate: Aggregate) -> Self {
+    const fn with_long_output(aggregate: Aggregate) -> Self {
         Self::new(aggregate, Some(FieldType::Long))
     }
 }
@@ -121,13 +124,14 @@ fn read_aggregate(
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<TypedAggregate> {
     if kind == "duration" {
-        return read_duration_unit(setting, mistakes).map(|unit| TypedAggregate::long(Aggregate::Duration(unit)));
+        return read_duration_unit(setting, mistakes)
+            .map(|unit| TypedAggregate::with_long_output(Aggregate::Duration(unit)));
     }
     let expected = if kind == "count" { "\"*\" or the name of a field" } else { "the name of a field" };
     let name = setting.read_text(expected, mistakes)?;
     if name == "*" {
         if kind == "count" {
-            return Some(TypedAggregate::long(Aggregate::Count));
+            return Some(TypedAggregate::with_long_output(Aggregate::Count));
         }
         let message = format!("`{kind}` needs a field; only `count` takes \"*\"");
         mistakes.report(DiagnosticCode::BadValue, setting.location, message, expected);
@@ -146,8 +150,8 @@ fn read_aggregate(
                 .set_hint(hint);
             return None;
         }
-        // A placeholder: the pipeline is refused for the event's own mistakes.
-        FieldLookup::Unknown => (FieldId(0), None),
+        // The pipeline is refused for the event's own mistakes, so any field serves as a placeholder.
+        FieldLookup::Undetermined => (FieldId(0), None),
     };
     let accepted: &[FieldType] = match kind {
         "sum" | "avg" => &[FieldType::Double, FieldType::Long],
@@ -161,14 +165,14 @@ fn read_aggregate(
         return None;
     }
     Some(match kind {
-        "count" => TypedAggregate::long(Aggregate::CountField(field)),
+        "count" => TypedAggregate::with_long_output(Aggregate::CountField(field)),
         "sum" => TypedAggregate::new(Aggregate::Sum(field), field_type),
         "avg" => TypedAggregate::new(Aggregate::Avg(field), Some(FieldType::Double)),
         "min" => TypedAggregate::new(Aggregate::Min(field), field_type),
         "max" => TypedAggregate::new(Aggregate::Max(field), field_type),
         "first" => TypedAggregate::new(Aggregate::First(field), field_type),
         "last" => TypedAggregate::new(Aggregate::Last(field), field_type),
-        _ => TypedAggregate::long(Aggregate::CountDistinct(field)),
+        _ => TypedAggregate::with_long_output(Aggregate::CountDistinct(field)),
     })
 }
 
@@ -182,13 +186,13 @@ fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCo
             let message = format!("`{}` is not a unit of durations", setting.path);
             mistakes
                 .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED)
-                .set_hint(suggest_name(other, ["milliseconds", "seconds", "minutes"]));
+                .set_hint(suggest_closest_name(other, ["milliseconds", "seconds", "minutes"]));
             None
         }
     }
 }
 
-/// Reads a default for a feature of type `output`; `None` where the feature's own mistakes hide the type.
+/// Reads a default for a feature of type `output`. Returns `None` where the feature's own mistakes hide the type.
 #[allow(clippy::cast_precision_loss)] // in a default, 1 means 1.0
 fn read_default(
     setting: &PipelineSetting<'_>,
@@ -204,7 +208,7 @@ fn read_default(
         (_, DocumentValue::Invalid) => None,
         (output, value) => {
             let message =
-                format!("`{}` is {}, but the feature is a {}", setting.path, value.type_name(), output.name());
+                format!("`{}` is {}, but the feature is a {}", setting.path, value.describe_type(), output.name());
             let expected = match output {
                 FieldType::Double => "a finite number such as 0.0",
                 FieldType::Long => "an integer such as 0",

@@ -1,32 +1,33 @@
-//! Reading a table field by field: required fields, optional fields, and fields that the table does not have.
+//! Reads a table field by field: required fields, optional fields, and fields that the table does not have.
 //!
-//! Owns: the mistakes that every table can have (missing, unknown, wrongly typed fields). Does not own: what a value means.
+//! Owns: the mistakes that every table can have (missing, unknown, wrongly typed fields). Does not own: the meaning of
+//! values.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
 use crate::document::{DocumentNode, DocumentTable, DocumentValue};
-use crate::suggestion::{closest_name, list_names};
+use crate::suggestion::{find_closest_name, join_names_with_or};
 
-/// A part of the file has a mistake, which has been reported.
+/// The error of a reader whose part of the file has a mistake. The mistake has been reported.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AlreadyReported;
 
 /// A value with its path in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct PipelineSetting<'a> {
-    /// Names from the root, joined by dots.
+    /// The names from the root, joined by dots.
     pub(crate) path: String,
     pub(crate) location: &'a DocumentLocation,
     pub(crate) value: &'a DocumentValue,
 }
 
 impl<'a> PipelineSetting<'a> {
-    pub(crate) fn root(document: &'a DocumentNode) -> Self {
+    pub(crate) fn root_setting(document: &'a DocumentNode) -> Self {
         Self { path: String::new(), location: &document.location, value: &document.value }
     }
 
-    pub(crate) fn child(&self, name: &str, node: &'a DocumentNode) -> Self {
+    pub(crate) fn child_setting(&self, name: &str, node: &'a DocumentNode) -> Self {
         Self { path: join_path(&self.path, name), location: &node.location, value: &node.value }
     }
 
@@ -64,9 +65,12 @@ impl<'a> PipelineSetting<'a> {
     /// Reads the value as a table.
     pub(crate) fn read_table(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<TableReader<'a>> {
         match self.value {
-            DocumentValue::Table(table) => {
-                Some(TableReader { setting: self.clone(), table, known_fields: Vec::new(), missing_fields: Vec::new() })
-            }
+            DocumentValue::Table(table) => Some(TableReader {
+                setting: self.clone(),
+                table,
+                requested_fields: Vec::new(),
+                missing_required_fields: Vec::new(),
+            }),
             _ => {
                 self.report_wrong_type("a table", expected, mistakes);
                 None
@@ -78,7 +82,7 @@ impl<'a> PipelineSetting<'a> {
         if matches!(self.value, DocumentValue::Invalid) {
             return;
         }
-        let message = format!("`{}` must be {wanted}, not {}", self.path, self.value.type_name());
+        let message = format!("`{}` must be {wanted}, not {}", self.path, self.value.describe_type());
         let scalar =
             matches!(self.value, DocumentValue::Integer(_) | DocumentValue::Float(_) | DocumentValue::Boolean(_));
         let quote = wanted == "text" && scalar && matches!(self.location, DocumentLocation::Override(_));
@@ -88,63 +92,70 @@ impl<'a> PipelineSetting<'a> {
     }
 }
 
-/// A table of which every field is asked for by name; [`TableReader::report_unknown_and_missing`] tells of the others.
+/// A table whose reader requests every known field by name. [`TableReader::report_unknown_and_missing`] reports the
+/// other fields.
 #[derive(Debug)]
 pub(crate) struct TableReader<'a> {
     pub(crate) setting: PipelineSetting<'a>,
     pub(crate) table: &'a DocumentTable,
-    known_fields: Vec<&'static str>,
-    missing_fields: Vec<(&'static str, &'static str)>,
+    requested_fields: Vec<&'static str>,
+    missing_required_fields: Vec<(&'static str, &'static str)>,
 }
 
 impl<'a> TableReader<'a> {
-    /// Returns a field that must exist. `example` is a valid line or header for it.
-    pub(crate) fn required(&mut self, name: &'static str, example: &'static str) -> Option<PipelineSetting<'a>> {
-        let setting = self.optional(name);
+    /// Returns a required field. Records the field as missing where it does not exist. `example` is a valid line or
+    /// header for the field.
+    pub(crate) fn required_setting(
+        &mut self,
+        name: &'static str,
+        example: &'static str,
+    ) -> Option<PipelineSetting<'a>> {
+        let setting = self.optional_setting(name);
         if setting.is_none() {
-            self.missing_fields.push((name, example));
+            self.missing_required_fields.push((name, example));
         }
         setting
     }
 
-    pub(crate) fn optional(&mut self, name: &'static str) -> Option<PipelineSetting<'a>> {
-        self.known_fields.push(name);
-        self.table.get(name).map(|entry| self.setting.child(name, &entry.node))
+    pub(crate) fn optional_setting(&mut self, name: &'static str) -> Option<PipelineSetting<'a>> {
+        self.requested_fields.push(name);
+        self.table.get(name).map(|entry| self.setting.child_setting(name, &entry.node))
     }
 
-    /// Returns a table inside this table (`source.kafka`) that must exist. `example` is its header.
+    /// Returns a table inside this table (`source.kafka`), which must exist. `example` is the header of the inner
+    /// table.
     pub(crate) fn required_table(
         &mut self,
         name: &'static str,
         example: &'static str,
         mistakes: &mut DiagnosticCollector<'_>,
     ) -> Option<TableReader<'a>> {
-        self.required(name, example)?.read_table(&format!("a table: `{example}`"), mistakes)
+        self.required_setting(name, example)?.read_table(&format!("a table: `{example}`"), mistakes)
     }
 
-    /// Reports missing fields, and fields that no reader asked for.
+    /// Reports missing fields, and fields that no reader requested.
     pub(crate) fn report_unknown_and_missing(mut self, mistakes: &mut DiagnosticCollector<'_>) {
-        for entry in self.table.entries.iter().filter(|entry| !self.known_fields.contains(&entry.name.as_str())) {
-            let suggestion = closest_name(&entry.name, self.known_fields.iter().copied());
-            // A misspelt field is one mistake, not also a missing one.
-            self.missing_fields.retain(|(name, _)| Some(*name) != suggestion);
+        for entry in self.table.entries.iter().filter(|entry| !self.requested_fields.contains(&entry.name.as_str())) {
+            let suggestion = find_closest_name(&entry.name, self.requested_fields.iter().copied());
+            // A misspelt field is one mistake, so it is not also reported as missing.
+            self.missing_required_fields.retain(|(name, _)| Some(*name) != suggestion);
             let message = format!("there is no `{}` {}", entry.name, self.describe_table());
             mistakes
                 .report(
                     DiagnosticCode::UnknownField,
                     &entry.name_location,
                     message,
-                    list_names(self.known_fields.iter().copied()),
+                    join_names_with_or(self.requested_fields.iter().copied()),
                 )
                 .set_hint(suggestion.map(|name| format!("did you mean `{name}`?")));
         }
-        for (name, example) in &self.missing_fields {
+        for (name, example) in &self.missing_required_fields {
             let message = format!("`{name}` is missing {}", self.describe_table());
             mistakes.report(DiagnosticCode::MissingField, self.setting.location, message, format!("`{example}`"));
         }
     }
 
-    /// Describes where this table is.
+    /// Describes the position of this table in the file.
     fn describe_table(&self) -> String {
         if self.setting.path.is_empty() {
             "in the pipeline file".to_owned()
@@ -154,7 +165,7 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// Returns `path` extended by `name`. Quotes a name where TOML requires it.
+/// Returns `path` extended by `name`. Quotes the name where TOML requires it.
 pub(crate) fn join_path(path: &str, name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let name = if bare { name.to_owned() } else { format!("{name:?}") };

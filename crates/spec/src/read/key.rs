@@ -1,4 +1,4 @@
-//! `key`: the Redis key of a view's rows. No other user, window or view may have the same key.
+//! `key`: the Redis key of a view's rows. Two different users, windows or views must not have the same key.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -6,27 +6,27 @@ use crate::diagnostics::location::DocumentLocation;
 use crate::key_language::{find_ambiguity, find_collision};
 use crate::key_template::{KeySegment, KeyTemplate, TemplateMistake};
 use crate::read::fields::PipelineSetting;
-use crate::suggestion::closest_name;
+use crate::suggestion::find_closest_name;
 
-/// Limits the comparison of two templates, whose time grows with the product of their lengths.
+/// The longest key template in bytes. Comparing two templates takes time that grows with the product of their lengths.
 const MAX_TEMPLATE_BYTES: usize = 256;
 
-/// The prefix of the keys of fences, which keep stale workers from writing.
+/// The prefix of the Redis keys that hold fences. Fences keep stale workers from writing.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
 /// The key template of one view, and its location.
-pub(super) struct ViewKey<'a> {
-    view: &'a str,
+pub(super) struct ViewKeyTemplate<'a> {
+    view_name: &'a str,
     location: &'a DocumentLocation,
     pub(super) template: KeyTemplate,
 }
 
-pub(super) fn read_key<'a>(
+pub(super) fn read_key_template<'a>(
     view: &'a str,
     setting: &PipelineSetting<'a>,
     key_name: Option<&str>,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<ViewKey<'a>> {
+) -> Option<ViewKeyTemplate<'a>> {
     let user = key_name.unwrap_or("user_id");
     let example = format!("a key such as \"{view}:{{{user}}}\"");
     let text = setting.read_text(&example, mistakes)?;
@@ -55,7 +55,8 @@ pub(super) fn read_key<'a>(
         }
     };
     if let Some(example) = find_ambiguity(&template) {
-        let message = format!("`{}` is both ({}) and ({})", example.key, example.first_reading, example.second_reading);
+        let message =
+            format!("`{}` is both ({}) and ({})", example.example_key, example.first_reading, example.second_reading);
         mistakes
             .report(
                 DiagnosticCode::AmbiguousKey,
@@ -68,7 +69,7 @@ pub(super) fn read_key<'a>(
             ));
         return None;
     }
-    Some(ViewKey { view, location: setting.location, template })
+    Some(ViewKeyTemplate { view_name: view, location: setting.location, template })
 }
 
 fn report_template_mistake(
@@ -89,7 +90,8 @@ fn report_template_mistake(
         TemplateMistake::UnknownPlaceholder(range, name) => {
             let at = mistakes.locate_within(setting.location, text, range.clone());
             let known = [user, "window_start", "window_end"];
-            let hint = if name.trim() == "timestamp" { Some("window_start") } else { closest_name(name.trim(), known) };
+            let hint =
+                if name.trim() == "timestamp" { Some("window_start") } else { find_closest_name(name.trim(), known) };
             mistakes
                 .report(
                     DiagnosticCode::BadKey,
@@ -122,7 +124,7 @@ fn report_template_mistake(
 }
 
 /// Reports every view whose rows could overwrite those of an earlier view.
-pub(super) fn report_collisions(keys: &[ViewKey<'_>], mistakes: &mut DiagnosticCollector<'_>) {
+pub(super) fn report_key_collisions(keys: &[ViewKeyTemplate<'_>], mistakes: &mut DiagnosticCollector<'_>) {
     for (index, later) in keys.iter().enumerate() {
         let met = keys[..index]
             .iter()
@@ -130,9 +132,9 @@ pub(super) fn report_collisions(keys: &[ViewKey<'_>], mistakes: &mut DiagnosticC
         let Some((earlier, example)) = met else { continue };
         let message = format!(
             "`{}` and `{}` could both write `{}`: ({}) and ({})",
-            earlier.view, later.view, example.key, example.first_reading, example.second_reading
+            earlier.view_name, later.view_name, example.example_key, example.first_reading, example.second_reading
         );
-        let fixed = |key: &ViewKey<'_>| match key.template.segments() {
+        let fixed = |key: &ViewKeyTemplate<'_>| match key.template.segments() {
             [KeySegment::Literal(text), ..] => text.clone(),
             _ => String::new(),
         };
@@ -144,6 +146,6 @@ pub(super) fn report_collisions(keys: &[ViewKey<'_>], mistakes: &mut DiagnosticC
         mistakes
             .report(DiagnosticCode::KeyCollision, later.location, message, "a key that no other view can write")
             .set_hint(hint.to_owned())
-            .set_related(earlier.location, format!("the key of `{}`", earlier.view));
+            .set_related(earlier.location, format!("the key of `{}`", earlier.view_name));
     }
 }

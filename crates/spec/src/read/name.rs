@@ -1,6 +1,6 @@
-//! Rules for names.
+//! Checks names.
 //!
-//! Owns: which names are legal in paths, metrics and Kafka. The rule for topics is Kafka's own: 249 characters of
+//! Owns: the rules for legal names in paths, metrics and Kafka. The rule for topics is Kafka's own: 249 characters of
 //! `[a-zA-Z0-9._-]`, neither `.` nor `..`.
 
 use crate::diagnostics::code::DiagnosticCode;
@@ -11,7 +11,7 @@ use crate::read::fields::PipelineSetting;
 const MAX_NAME_LENGTH: usize = 100;
 const MAX_TOPIC_LENGTH: usize = 249;
 
-/// Names with a meaning of their own beside the features in a row of JSON.
+/// Names that already have a meaning in a JSON row, so no feature may have them.
 const RESERVED_ROW_FIELDS: [&str; 5] = ["feature_view", "window_start", "window_end", "late", "event_time"];
 
 /// Reads the pipeline's name.
@@ -23,7 +23,7 @@ pub(crate) fn read_pipeline_name(
     check_safe_name("the pipeline", name, setting.location, mistakes).then(|| name.to_owned())
 }
 
-/// Returns whether `name` is safe in a path and in a metric. Reports it otherwise.
+/// Returns whether `name` is safe in a path and in a metric. Reports an unsafe name.
 pub(crate) fn check_safe_name(
     what: &str,
     name: &str,
@@ -33,7 +33,7 @@ pub(crate) fn check_safe_name(
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let fine = !name.is_empty() && name.len() <= MAX_NAME_LENGTH && name.chars().all(legal);
     if !fine {
-        let message = format!("{what} cannot be called `{}`", shorten_name(name));
+        let message = format!("{what} cannot be called `{}`", escape_and_truncate_name(name));
         let expected = format!("1 to {MAX_NAME_LENGTH} ASCII letters, digits, `_` or `-`");
         mistakes.report(DiagnosticCode::BadName, at, message, expected);
     }
@@ -51,13 +51,13 @@ pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut Diag
     mistakes.report(
         DiagnosticCode::BadName,
         setting.location,
-        format!("Kafka allows no topic called `{}`", shorten_name(name)),
+        format!("Kafka allows no topic called `{}`", escape_and_truncate_name(name)),
         expected,
     );
     None
 }
 
-/// Returns whether `name` can be the name of an event field or a feature. Reports it otherwise.
+/// Returns whether `name` can be the name of an event field or a feature. Reports an unusable name.
 pub(crate) fn check_field_name(
     what: &str,
     name: &str,
@@ -66,7 +66,7 @@ pub(crate) fn check_field_name(
 ) -> bool {
     let fine = !name.is_empty() && !name.chars().any(char::is_control);
     if !fine {
-        let message = format!("{what} cannot be called `{}`", shorten_name(name));
+        let message = format!("{what} cannot be called `{}`", escape_and_truncate_name(name));
         mistakes.report(
             DiagnosticCode::BadName,
             at,
@@ -77,8 +77,8 @@ pub(crate) fn check_field_name(
     fine
 }
 
-/// Returns whether `name` has no other meaning in a row. Reports it otherwise. `key` is the entity key's name, unless that
-/// is the name to check.
+/// Returns whether `name` has no other meaning in a row. Reports a reserved name. `key` is the entity key's name, and
+/// `None` while that name itself is checked.
 pub(crate) fn check_not_reserved(
     what: &str,
     name: &str,
@@ -98,7 +98,7 @@ pub(crate) fn check_not_reserved(
     false
 }
 
-/// Escapes a name for a message, and truncates it.
-fn shorten_name(name: &str) -> String {
-    windrow_core::text::shorten(name, MAX_NAME_LENGTH).escape_debug().to_string()
+/// Returns a name for a message, truncated and escaped.
+fn escape_and_truncate_name(name: &str) -> String {
+    windrow_core::text::truncate_with_ellipsis(name, MAX_NAME_LENGTH).escape_debug().to_string()
 }

@@ -1,22 +1,22 @@
-//! `[sink.redis]`: where rows go.
+//! `[sink.redis]`: the Redis to which rows are written.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::read::fields::{PipelineSetting, TableReader};
 
-/// Reads the URL of the Redis. The settings of each view stand in the view's own section.
-pub(super) fn read_sink(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
+/// Reads the URL of the Redis server. The settings of each view are in the view's own section.
+pub(super) fn read_sink_url(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     let mut sink = root.required_table("sink", "[sink.redis]", mistakes)?;
     let redis = sink.required_table("redis", "[sink.redis]", mistakes);
     sink.report_unknown_and_missing(mistakes);
     let mut redis = redis?;
-    let url = redis.required("url", "url = \"redis://localhost:6379\"");
-    let url = url.and_then(|setting| read_url(&setting, mistakes));
+    let url = redis.required_setting("url", "url = \"redis://localhost:6379\"");
+    let url = url.and_then(|setting| read_redis_url(&setting, mistakes));
     redis.report_unknown_and_missing(mistakes);
     url
 }
 
-fn read_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
+fn read_redis_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     const EXPECTED: &str = "\"redis://host:port\", \"rediss://…\" (TLS) or \"unix://path\"";
     let text = setting.read_text(EXPECTED, mistakes)?;
     let server = ["redis://", "rediss://", "unix://"].iter().find_map(|scheme| text.strip_prefix(scheme));

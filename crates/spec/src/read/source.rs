@@ -1,4 +1,4 @@
-//! `[source.kafka]`: where events come from.
+//! `[source.kafka]`: the topic from which events are read.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -6,7 +6,7 @@ use crate::pipeline::{GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, SourceSp
 use crate::read::duration::read_duration_ms;
 use crate::read::fields::{PipelineSetting, TableReader};
 use crate::read::name::read_topic_name;
-use crate::suggestion::suggest_name;
+use crate::suggestion::suggest_closest_name;
 
 const DEFAULT_SESSION_TIMEOUT_MS: i64 = 45_000;
 const MIN_SESSION_TIMEOUT_MS: i64 = 1_000;
@@ -18,20 +18,22 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
     let kafka = source.required_table("kafka", "[source.kafka]", mistakes);
     source.report_unknown_and_missing(mistakes);
     let mut kafka = kafka?;
-    let brokers = kafka.required("brokers", "brokers = \"localhost:9092\"");
+    let brokers = kafka.required_setting("brokers", "brokers = \"localhost:9092\"");
     let brokers = brokers.and_then(|setting| read_brokers(&setting, mistakes));
-    let topic = kafka.required("topic", "topic = \"ecommerce-events\"");
+    let topic = kafka.required_setting("topic", "topic = \"ecommerce-events\"");
     let topic = topic.and_then(|setting| read_topic_name(&setting, mistakes));
-    let group = kafka.required("group", "group = \"feature-engineering-group\"");
+    let group = kafka.required_setting("group", "group = \"feature-engineering-group\"");
     let group = group.and_then(|setting| setting.read_text("the name of a consumer group", mistakes));
-    let start = match kafka.optional("start") {
-        Some(setting) => {
-            read_choice(&setting, [("earliest", StartPosition::Earliest), ("latest", StartPosition::Latest)], mistakes)
-        }
+    let start = match kafka.optional_setting("start") {
+        Some(setting) => read_one_of_two(
+            &setting,
+            [("earliest", StartPosition::Earliest), ("latest", StartPosition::Latest)],
+            mistakes,
+        ),
         None => Some(StartPosition::Earliest),
     };
-    let on_lost_offset = match kafka.optional("on_lost_offset") {
-        Some(setting) => read_choice(
+    let on_lost_offset = match kafka.optional_setting("on_lost_offset") {
+        Some(setting) => read_one_of_two(
             &setting,
             [("halt", LostOffsetPolicy::Halt), ("earliest", LostOffsetPolicy::Earliest)],
             mistakes,
@@ -43,19 +45,19 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
     Some(SourceSpec::Kafka(KafkaSourceSpec {
         brokers: brokers?,
         topic: topic?,
-        group: group?.to_owned(),
-        start: start?,
-        on_lost_offset: on_lost_offset?,
+        consumer_group: group?.to_owned(),
+        start_position: start?,
+        lost_offset_policy: on_lost_offset?,
         group_protocol: group_protocol?,
     }))
 }
 
 fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<GroupProtocol> {
-    let consumer = match kafka.optional("group_protocol") {
-        Some(setting) => read_choice(&setting, [("classic", false), ("consumer", true)], mistakes),
+    let consumer = match kafka.optional_setting("group_protocol") {
+        Some(setting) => read_one_of_two(&setting, [("classic", false), ("consumer", true)], mistakes),
         None => Some(false),
     };
-    let session_timeout = kafka.optional("session_timeout");
+    let session_timeout = kafka.optional_setting("session_timeout");
     if let (Some(true), Some(setting)) = (consumer, &session_timeout) {
         let message = format!("`{}` means nothing with `group_protocol = \"consumer\"`", setting.path);
         mistakes
@@ -85,8 +87,8 @@ fn read_brokers(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollecto
     Some(text.to_owned())
 }
 
-/// Reads one of two words.
-fn read_choice<T>(
+/// Reads one of two words, and returns the value that belongs to it.
+fn read_one_of_two<T>(
     setting: &PipelineSetting<'_>,
     words: [(&str, T); 2],
     mistakes: &mut DiagnosticCollector<'_>,
@@ -100,7 +102,7 @@ fn read_choice<T>(
             let message = format!("`{}` is neither {first} nor {second}", setting.path);
             mistakes
                 .report(DiagnosticCode::BadValue, setting.location, message, expected)
-                .set_hint(suggest_name(text, [first, second]));
+                .set_hint(suggest_closest_name(text, [first, second]));
             None
         }
     }

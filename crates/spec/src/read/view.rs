@@ -9,23 +9,23 @@ use crate::read::duration::{MAX_TTL_MS, read_duration_ms};
 use crate::read::event::EventFields;
 use crate::read::feature::read_features;
 use crate::read::fields::{PipelineSetting, TableReader};
-use crate::read::key::{ViewKey, read_key, report_collisions};
+use crate::read::key::{ViewKeyTemplate, read_key_template, report_key_collisions};
 use crate::read::name::check_safe_name;
 use crate::read::window::read_window;
 
-/// What one section says: a view, and its settings in Redis.
-pub(super) struct ReadView {
+/// The content of one section: a view, and its settings in Redis.
+pub(super) struct ViewWithRedisSpec {
     pub(super) feature_view: FeatureView,
-    pub(super) redis: RedisViewSpec,
+    pub(super) redis_spec: RedisViewSpec,
 }
 
-/// Reads all views. Returns `None` where one of them has a mistake.
+/// Reads all views. Returns `None` where a view has a mistake.
 pub(super) fn read_views(
     root: &mut TableReader<'_>,
     event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<Vec<ReadView>> {
-    let setting = root.required("feature_view", "[feature_view.NAME]")?;
+) -> Option<Vec<ViewWithRedisSpec>> {
+    let setting = root.required_setting("feature_view", "[feature_view.NAME]")?;
     let table = setting.read_table("a table for each view: `[feature_view.NAME]`", mistakes)?;
     if table.table.entries.is_empty() {
         mistakes.report(
@@ -41,39 +41,40 @@ pub(super) fn read_views(
         if !check_safe_name("a feature view", &entry.name, &entry.name_location, mistakes) {
             views.push(None);
         }
-        let setting = table.setting.child(&entry.name, &entry.node);
+        let setting = table.setting.child_setting(&entry.name, &entry.node);
         let (view, key) = read_view(&entry.name, &setting, event_fields, mistakes);
         views.push(view);
         keys.extend(key);
     }
-    report_collisions(&keys, mistakes);
+    report_key_collisions(&keys, mistakes);
     views.into_iter().collect()
 }
 
-/// A view, and its key also where the rest of it has a mistake: keys are compared between all views.
+/// Reads a view and its key. Returns the key even where the rest of the view has a mistake, because the keys of all
+/// views are compared.
 fn read_view<'a>(
     name: &'a str,
     setting: &PipelineSetting<'a>,
     event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> (Option<ReadView>, Option<ViewKey<'a>>) {
+) -> (Option<ViewWithRedisSpec>, Option<ViewKeyTemplate<'a>>) {
     let Some(mut view) = setting.read_table("a table with `window`, `key`, `ttl` and `features`", mistakes) else {
         return (None, None);
     };
-    let window = view.required("window", "window.tumbling = { size = \"1h\" }");
+    let window = view.required_setting("window", "window.tumbling = { size = \"1h\" }");
     let window = window.and_then(|setting| read_window(&setting, mistakes));
-    let key = view.required("key", "key = \"NAME:{user_id}\"");
-    let key = key.and_then(|setting| read_key(name, &setting, event_fields.key_name.as_deref(), mistakes));
-    let ttl = view.required("ttl", "ttl = \"2h\"");
+    let key = view.required_setting("key", "key = \"NAME:{user_id}\"");
+    let key = key.and_then(|setting| read_key_template(name, &setting, event_fields.key_name.as_deref(), mistakes));
+    let ttl = view.required_setting("ttl", "ttl = \"2h\"");
     let ttl = ttl.and_then(|setting| read_duration_ms(&setting, 1, MAX_TTL_MS, mistakes));
-    let features = view.required("features", "features.NAME = { count = \"*\" }");
+    let features = view.required_setting("features", "features.NAME = { count = \"*\" }");
     let features = features.and_then(|setting| read_features(&setting, event_fields, mistakes));
     view.report_unknown_and_missing(mistakes);
 
     let template = key.as_ref().map(|key| key.template.clone());
     let view = || {
         let feature_view = FeatureView { name: name.into(), window: window?, features: features? };
-        Some(ReadView { feature_view, redis: RedisViewSpec { key: template?, ttl_ms: ttl? } })
+        Some(ViewWithRedisSpec { feature_view, redis_spec: RedisViewSpec { key_template: template?, ttl_ms: ttl? } })
     };
     (view(), key)
 }

@@ -1,4 +1,4 @@
-//! `[watermark]`: how far event times may be out of order.
+//! `[watermark]`: the limit to the disorder of event times.
 
 use windrow_core::MAX_WINDOW_MS;
 
@@ -12,7 +12,7 @@ pub(super) fn read_watermark(
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<WatermarkSpec> {
     let mut watermark = root.required_table("watermark", "[watermark]", mistakes)?;
-    let bound = watermark.required("max_out_of_orderness", "max_out_of_orderness = \"10s\"");
+    let bound = watermark.required_setting("max_out_of_orderness", "max_out_of_orderness = \"10s\"");
     let bound = bound.and_then(|setting| read_duration_ms(&setting, 0, MAX_WINDOW_MS, mistakes));
     watermark.report_unknown_and_missing(mistakes);
     Some(WatermarkSpec { max_out_of_orderness_ms: bound? })

@@ -1,20 +1,20 @@
-//! `window.sliding`, `window.tumbling` or `window.session`: how a view divides events into windows.
+//! `window.sliding`, `window.tumbling` or `window.session`: the windows of a view.
 
-use windrow_core::{MAX_PANES, MAX_WINDOW_MS, WindowKind, pane_size_ms};
+use windrow_core::{MAX_PANES_PER_WINDOW, MAX_WINDOW_MS, WindowKind, pane_size_ms};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::read::duration::read_duration_ms;
 use crate::read::fields::{PipelineSetting, TableReader};
 
-const EXPECTED: &str =
+const EXPECTED_WINDOW: &str =
     "one of `window.sliding = { size, slide }`, `window.tumbling = { size }` and `window.session = { gap }`";
 
 pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<WindowKind> {
-    let mut table = setting.read_table(EXPECTED, mistakes)?;
+    let mut table = setting.read_table(EXPECTED_WINDOW, mistakes)?;
     let present: Vec<(&str, PipelineSetting<'_>)> = ["sliding", "tumbling", "session"]
         .into_iter()
-        .filter_map(|kind| table.optional(kind).map(|setting| (kind, setting)))
+        .filter_map(|kind| table.optional_setting(kind).map(|setting| (kind, setting)))
         .collect();
     // A misspelt kind is reported as unknown, so it is not also reported as missing.
     let misspelt = present.is_empty() && !table.table.entries.is_empty();
@@ -23,7 +23,12 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
         [(kind, setting)] => read_window_kind(kind, setting, mistakes),
         [] if misspelt => None,
         [] => {
-            mistakes.report(DiagnosticCode::MissingField, setting.location, "the view's window is missing", EXPECTED);
+            mistakes.report(
+                DiagnosticCode::MissingField,
+                setting.location,
+                "the view's window is missing",
+                EXPECTED_WINDOW,
+            );
             None
         }
         [(_, first), (_, second), ..] => {
@@ -32,7 +37,7 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
                     DiagnosticCode::ConflictingFields,
                     second.location,
                     "a view has one window, these are several",
-                    EXPECTED,
+                    EXPECTED_WINDOW,
                 )
                 .set_related(first.location, "the first one".to_owned());
             None
@@ -48,29 +53,30 @@ fn read_window_kind(
     let mut table = setting.read_table("a table such as `{ size = \"1h\" }`", mistakes)?;
     let window = match kind {
         "sliding" => {
-            let size = read_length_ms(&mut table, "size", "size = \"1h\"", mistakes);
-            let slide = read_length_ms(&mut table, "slide", "slide = \"10m\"", mistakes);
+            let size = read_required_duration_ms(&mut table, "size", "size = \"1h\"", mistakes);
+            let slide = read_required_duration_ms(&mut table, "slide", "slide = \"10m\"", mistakes);
             size.zip(slide).and_then(|(size_ms, slide_ms)| check_pane_count(setting, size_ms, slide_ms, mistakes))
         }
-        "tumbling" => read_length_ms(&mut table, "size", "size = \"1h\"", mistakes)
+        "tumbling" => read_required_duration_ms(&mut table, "size", "size = \"1h\"", mistakes)
             .map(|size_ms| WindowKind::Sliding { size_ms, slide_ms: size_ms }),
-        _ => read_length_ms(&mut table, "gap", "gap = \"10m\"", mistakes).map(|gap_ms| WindowKind::Session { gap_ms }),
+        _ => read_required_duration_ms(&mut table, "gap", "gap = \"10m\"", mistakes)
+            .map(|gap_ms| WindowKind::Session { gap_ms }),
     };
     table.report_unknown_and_missing(mistakes);
     window
 }
 
-fn read_length_ms(
+fn read_required_duration_ms(
     table: &mut TableReader<'_>,
     name: &'static str,
     example: &'static str,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<i64> {
-    table.required(name, example).and_then(|setting| read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes))
+    table.required_setting(name, example).and_then(|setting| read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes))
 }
 
-/// Reports a window with too many panes, because state per entity grows with them. A slide longer than the size is valid:
-/// events in the gaps belong to no window.
+/// Returns the sliding window. Reports a window with too many panes, because the state per entity grows with the number
+/// of panes. A slide longer than the size is valid: events in the gaps belong to no window.
 fn check_pane_count(
     setting: &PipelineSetting<'_>,
     size_ms: i64,
@@ -78,14 +84,14 @@ fn check_pane_count(
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<WindowKind> {
     let panes = size_ms / pane_size_ms(size_ms, slide_ms);
-    if panes > MAX_PANES {
+    if panes > MAX_PANES_PER_WINDOW {
         let message = format!("a window of this size and slide has {panes} panes");
         mistakes
             .report(
                 DiagnosticCode::TooManyPanes,
                 setting.location,
                 message,
-                format!("at most {MAX_PANES} panes (size ÷ common divisor)"),
+                format!("at most {MAX_PANES_PER_WINDOW} panes (size ÷ common divisor)"),
             )
             .set_hint("let size be a multiple of a longer slide".to_owned());
         return None;

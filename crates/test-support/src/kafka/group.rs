@@ -1,52 +1,53 @@
-//! Consumer groups of tests: members, and committed offsets.
+//! Helpers for consumer groups: joins members, and commits and reads offsets.
 
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::test_kafka::{TIMEOUT, TestKafka};
-use crate::wait::eventually;
+use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
+use crate::wait::wait_until_or_panic;
 
-/// Settings of a member of a group whose protocol is cooperative.
-const COOPERATIVE: [(&str, &str); 2] =
+/// The consumer settings of a member with the cooperative assignor.
+const COOPERATIVE_MEMBER_SETTINGS: [(&str, &str); 2] =
     [("auto.offset.reset", "earliest"), ("partition.assignment.strategy", "cooperative-sticky")];
 
-/// A member of a group that processes and commits nothing; it leaves when it is dropped.
+/// A group member that processes no records and commits only on request. Dropping it leaves the group.
 pub struct IdleMember(BaseConsumer);
 
 impl IdleMember {
-    /// Polls once, which keeps the member in its group, and returns how many partitions it is assigned then.
+    /// Polls once, which keeps the member in its group, and returns the number of partitions assigned to it.
     pub fn poll_partition_count(&self) -> usize {
-        // Records and errors alike are of no interest.
+        // Records and errors are ignored.
         let _ = self.0.poll(Duration::from_millis(100));
         self.0.assignment().map_or(0, |assigned| assigned.count())
     }
 
-    /// Commits `offsets` of `topic`, by partition, as this member.
+    /// Commits `offsets` of `topic` as this member. Each entry is a partition and its offset.
     pub fn commit_offsets(&self, topic: &str, offsets: &[(i32, i64)]) {
-        self.0.commit(&offset_list(topic, offsets), CommitMode::Sync).expect("committed");
+        self.0.commit(&build_offset_list(topic, offsets), CommitMode::Sync).expect("committed");
     }
 }
 
 impl TestKafka {
-    /// Joins `group`, takes partitions away from its members, processes and commits nothing, and leaves again.
-    pub fn visit_group(&self, group: &str, topic: &str) {
+    /// Joins `group`, waits until a partition is taken from another member, and leaves again without processing
+    /// records.
+    pub fn join_and_leave_group(&self, group: &str, topic: &str) {
         let member = self.join_idle_member(group, topic);
-        eventually(40, "the visitor is given a partition", || member.poll_partition_count() > 0);
+        wait_until_or_panic(40, "the visitor is given a partition", || member.poll_partition_count() > 0);
     }
 
-    /// Joins `group` as [`Self::visit_group`] does, without waiting for partitions.
+    /// Joins `group` with the cooperative assignor, and does not wait for partitions.
     #[must_use]
     pub fn join_idle_member(&self, group: &str, topic: &str) -> IdleMember {
-        self.subscribe_member(group, topic, &COOPERATIVE)
+        self.subscribe_member(group, topic, &COOPERATIVE_MEMBER_SETTINGS)
     }
 
-    /// Joins `group` with `settings`, and waits until the member is assigned partitions of `topic`.
+    /// Joins `group` with `settings`, and waits until partitions of `topic` are assigned to the member.
     #[must_use]
     pub fn join_assigned_member(&self, group: &str, topic: &str, settings: &[(&str, &str)]) -> IdleMember {
         let member = self.subscribe_member(group, topic, settings);
-        eventually(30, "partitions are assigned", || member.poll_partition_count() > 0);
+        wait_until_or_panic(30, "partitions are assigned", || member.poll_partition_count() > 0);
         member
     }
 
@@ -58,21 +59,21 @@ impl TestKafka {
         IdleMember(consumer)
     }
 
-    /// Returns whether a classic group is stable with `member_count` members.
+    /// Returns whether the classic `group` is stable with `member_count` members.
     #[must_use]
     pub fn is_group_stable(&self, group: &str, member_count: usize) -> bool {
         let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
-        let groups = consumer.fetch_group_list(Some(group), TIMEOUT).expect("Kafka answers");
+        let groups = consumer.fetch_group_list(Some(group), KAFKA_TIMEOUT).expect("Kafka answers");
         groups.groups().iter().any(|group| group.state() == "Stable" && group.members().len() == member_count)
     }
 
-    /// Commits `offsets` of `topic`, by partition, for a group without members.
+    /// Commits `offsets` of `topic` for a group without members. Each entry is a partition and its offset.
     pub fn commit_offsets(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) {
         let consumer: BaseConsumer = self.client_config().set("group.id", group).create().expect("a consumer");
-        consumer.commit(&offset_list(topic, offsets), CommitMode::Sync).expect("committed");
+        consumer.commit(&build_offset_list(topic, offsets), CommitMode::Sync).expect("committed");
     }
 
-    /// Returns the offsets that a group has committed, by partition; −1 where there is none.
+    /// Returns the committed offsets of `group`, in the order of partitions; −1 where no offset is committed.
     #[must_use]
     pub fn committed_offsets(&self, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
         let consumer: BaseConsumer = self.client_config().set("group.id", group).create().expect("a consumer");
@@ -80,12 +81,12 @@ impl TestKafka {
         for partition in 0..partitions {
             list.add_partition(topic, partition);
         }
-        let committed = consumer.committed_offsets(list, TIMEOUT).expect("Kafka answers");
+        let committed = consumer.committed_offsets(list, KAFKA_TIMEOUT).expect("Kafka answers");
         committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(-1).max(-1)).collect()
     }
 }
 
-fn offset_list(topic: &str, offsets: &[(i32, i64)]) -> TopicPartitionList {
+fn build_offset_list(topic: &str, offsets: &[(i32, i64)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (partition, offset) in offsets {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).expect("a valid offset");

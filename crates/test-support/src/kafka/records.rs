@@ -1,4 +1,4 @@
-//! Records of tests: sending and reading them.
+//! Helpers that send and read the records of tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::test_kafka::{TIMEOUT, TestKafka};
+use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
 
 /// A record to send.
 #[derive(Clone, Default, Debug)]
 pub struct OutgoingRecord {
-    /// Its partition; without one the key decides.
+    /// The partition; without one the key decides.
     pub partition: Option<i32>,
-    /// Its key.
+    /// The key; `None` where the record has none.
     pub key: Option<Vec<u8>>,
-    /// Its value; `None` is a tombstone.
+    /// The value; `None` for a tombstone.
     pub payload: Option<Vec<u8>>,
-    /// Its timestamp in epoch milliseconds; without one, the time of sending.
+    /// The timestamp in epoch milliseconds; without one, the time of sending.
     pub timestamp_ms: Option<i64>,
-    /// Its headers, by name.
+    /// The names and values of the headers.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl OutgoingRecord {
-    /// Returns a record of `partition` with a timestamp and no key.
+    /// Returns a record without a key for `partition`, with a timestamp and a payload.
     #[must_use]
-    pub fn at(partition: i32, timestamp_ms: i64, payload: &str) -> Self {
+    pub fn in_partition(partition: i32, timestamp_ms: i64, payload: &str) -> Self {
         let payload = Some(payload.as_bytes().to_vec());
         Self { partition: Some(partition), timestamp_ms: Some(timestamp_ms), payload, ..Self::default() }
     }
@@ -40,14 +40,14 @@ impl OutgoingRecord {
         Self { key: Some(key.into()), ..self }
     }
 
-    /// Returns the record with one more header.
+    /// Returns the record with an additional header.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: Option<&[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
         self
     }
 
-    fn to_librdkafka<'a>(&'a self, topic: &'a str) -> BaseRecord<'a, [u8], [u8]> {
+    fn to_librdkafka_record<'a>(&'a self, topic: &'a str) -> BaseRecord<'a, [u8], [u8]> {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic);
         if let Some(partition) = self.partition {
             record = record.partition(partition);
@@ -72,14 +72,14 @@ impl OutgoingRecord {
     }
 }
 
-/// A record as a consumer reads it.
+/// A record that a consumer has read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConsumedRecord {
-    /// Its key.
+    /// The key; `None` where the record has none.
     pub key: Option<Vec<u8>>,
-    /// Its value.
+    /// The value; `None` for a tombstone.
     pub payload: Option<Vec<u8>>,
-    /// Its headers, by name.
+    /// The values of the headers, by name.
     pub headers: BTreeMap<String, Option<Vec<u8>>>,
 }
 
@@ -95,22 +95,22 @@ impl ConsumedRecord {
         }
     }
 
-    /// Returns the headers with their values as text.
+    /// Returns the headers with their values as text. A missing value becomes an empty text.
     #[must_use]
-    pub fn text_headers(&self) -> BTreeMap<String, String> {
+    pub fn headers_as_text(&self) -> BTreeMap<String, String> {
         let text = |value: &Option<Vec<u8>>| String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned();
         self.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect()
     }
 }
 
-/// A producer, for tests that send again and again.
+/// A producer for tests that send records repeatedly.
 pub struct TestProducer(BaseProducer);
 
 impl TestProducer {
-    /// Hands `records` over to librdkafka.
+    /// Queues `records` for sending, and waits while librdkafka's queue is full.
     pub fn send(&self, topic: &str, records: &[OutgoingRecord]) {
         for outgoing in records {
-            let mut record = outgoing.to_librdkafka(topic);
+            let mut record = outgoing.to_librdkafka_record(topic);
             while let Err((error, returned)) = self.0.send(record) {
                 assert!(matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)), "{error}");
                 self.0.poll(Duration::from_millis(10));
@@ -120,26 +120,26 @@ impl TestProducer {
         self.0.poll(Duration::ZERO);
     }
 
-    /// Waits until Kafka has stored everything.
+    /// Waits until Kafka has stored all queued records.
     pub fn flush(&self) {
-        self.0.flush(TIMEOUT).expect("everything is taken by Kafka");
+        self.0.flush(KAFKA_TIMEOUT).expect("everything is taken by Kafka");
     }
 }
 
-/// How a transaction ends.
+/// The end of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TransactionEnd {
-    /// Its records can be read.
+    /// Kafka commits the transaction: consumers can read its records.
     Commit,
-    /// Its records are never seen.
+    /// Kafka aborts the transaction: consumers of committed transactions never receive its records.
     Abort,
 }
 
-/// The records of one transaction.
+/// The records of one transaction, and its end.
 pub struct TestTransaction {
     /// The records.
     pub records: Vec<OutgoingRecord>,
-    /// How it ends.
+    /// The end of the transaction.
     pub end: TransactionEnd,
 }
 
@@ -149,45 +149,45 @@ impl TestKafka {
         self.produce_with_settings(topic, records, &[]);
     }
 
-    /// Sends `records` with a producer that has `settings`.
+    /// Sends `records` to `topic` with a producer that has `settings`, and waits until Kafka has stored them.
     pub fn produce_with_settings(&self, topic: &str, records: &[OutgoingRecord], settings: &[(&str, &str)]) {
         let producer = self.create_producer(settings);
         producer.send(topic, records);
         producer.flush();
     }
 
-    /// Creates a producer whose keys decide partitions as in Kafka's own clients, unless `settings` say otherwise.
+    /// Creates a producer whose keys decide partitions as in Kafka's own clients. `settings` override the defaults.
     #[must_use]
     pub fn create_producer(&self, settings: &[(&str, &str)]) -> TestProducer {
         let defaults = [("enable.idempotence", "true"), ("partitioner", "murmur2_random")];
         TestProducer(self.client_config_with(&[&defaults, settings].concat()).create().expect("a producer"))
     }
 
-    /// Sends transactions to `topic`, one after the other.
+    /// Sends `transactions` to `topic`, one after another.
     pub fn produce_transactions(&self, topic: &str, transactions: &[TestTransaction]) {
         let id = Self::unique_name("transactions");
         let producer: BaseProducer =
             self.client_config_with(&[("transactional.id", &id)]).create().expect("a producer");
-        producer.init_transactions(TIMEOUT).expect("a transactional producer");
+        producer.init_transactions(KAFKA_TIMEOUT).expect("a transactional producer");
         let producer = TestProducer(producer);
         for transaction in transactions {
             producer.0.begin_transaction().expect("begun");
             producer.send(topic, &transaction.records);
             producer.flush();
             match transaction.end {
-                TransactionEnd::Commit => producer.0.commit_transaction(TIMEOUT).expect("committed"),
-                TransactionEnd::Abort => producer.0.abort_transaction(TIMEOUT).expect("aborted"),
+                TransactionEnd::Commit => producer.0.commit_transaction(KAFKA_TIMEOUT).expect("committed"),
+                TransactionEnd::Abort => producer.0.abort_transaction(KAFKA_TIMEOUT).expect("aborted"),
             }
         }
     }
 
-    /// Returns everything in one partition, in order.
+    /// Returns all records of one partition, in order.
     #[must_use]
     pub fn read_partition(&self, topic: &str, partition: i32) -> Vec<ConsumedRecord> {
-        let consumer = self.assigned_consumer(topic, partition, Offset::Beginning);
+        let consumer = self.create_assigned_consumer(topic, partition, Offset::Beginning);
         let mut records = Vec::new();
         loop {
-            match consumer.poll(TIMEOUT).expect("Kafka answers") {
+            match consumer.poll(KAFKA_TIMEOUT).expect("Kafka answers") {
                 Ok(message) => records.push(ConsumedRecord::from_message(&message)),
                 Err(KafkaError::PartitionEOF(_)) => return records,
                 Err(error) => panic!("{error}"),
@@ -195,16 +195,16 @@ impl TestKafka {
         }
     }
 
-    /// Returns the record at `offset`.
+    /// Returns the record at `offset` of one partition.
     #[must_use]
     pub fn read_record(&self, topic: &str, partition: i32, offset: i64) -> ConsumedRecord {
-        let consumer = self.assigned_consumer(topic, partition, Offset::Offset(offset));
-        let message = consumer.poll(TIMEOUT).expect("in time").expect("a record");
+        let consumer = self.create_assigned_consumer(topic, partition, Offset::Offset(offset));
+        let message = consumer.poll(KAFKA_TIMEOUT).expect("in time").expect("a record");
         assert_eq!(message.offset(), offset);
         ConsumedRecord::from_message(&message)
     }
 
-    fn assigned_consumer(&self, topic: &str, partition: i32, offset: Offset) -> BaseConsumer {
+    fn create_assigned_consumer(&self, topic: &str, partition: i32, offset: Offset) -> BaseConsumer {
         let settings = [
             ("group.id", "reader"),
             ("enable.auto.commit", "false"),

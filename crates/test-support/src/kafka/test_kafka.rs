@@ -1,17 +1,17 @@
-//! The Kafka that tests run on.
+//! The Kafka on which tests run.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 
-/// How long Kafka may take for anything that a test asks.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
+/// The most time that Kafka may take for one request of a test.
+pub(super) const KAFKA_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The environment variable with the address of the Kafka to test on.
+/// The environment variable with the address of the Kafka on which tests run.
 const ADDRESS_VARIABLE: &str = "WINDROW_TEST_KAFKA";
 
-/// Returns the Kafka to test on, or leaves the test where there is none.
+/// Returns the Kafka on which tests run. Returns from the calling test if no Kafka is configured.
 #[macro_export]
 macro_rules! kafka_or_skip {
     () => {{
@@ -23,31 +23,31 @@ macro_rules! kafka_or_skip {
     }};
 }
 
-/// A Kafka that is already running. Its helpers panic where Kafka does not do what they ask.
+/// A Kafka that is already running. The methods panic when Kafka does not do what they request.
 #[derive(Clone, Debug)]
 pub struct TestKafka {
-    /// Its address.
+    /// The address of Kafka.
     pub brokers: String,
 }
 
 impl TestKafka {
-    /// Returns the Kafka at `brokers`.
+    /// Creates a handle for the Kafka at `brokers`.
     #[must_use]
-    pub fn at(brokers: String) -> Self {
+    pub fn with_brokers(brokers: String) -> Self {
         Self { brokers }
     }
 
-    /// Returns the Kafka that the environment names; without one, reports that `test` is skipped.
+    /// Returns the Kafka at the address in the environment. Without an address, prints that `test` is skipped.
     #[must_use]
     pub fn from_environment(test: &str) -> Option<Self> {
         let brokers = std::env::var(ADDRESS_VARIABLE).ok();
         if brokers.is_none() {
             println!("skipped: {test} needs Apache Kafka ({ADDRESS_VARIABLE}=host:port)");
         }
-        brokers.map(Self::at)
+        brokers.map(Self::with_brokers)
     }
 
-    /// Returns a name that no other test, and no earlier run, uses.
+    /// Returns a name that no other test and no earlier run of the tests uses.
     #[must_use]
     pub fn unique_name(prefix: &str) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);

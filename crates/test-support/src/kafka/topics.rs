@@ -1,23 +1,23 @@
-//! Topics of tests.
+//! Helpers that create, change and delete the topics of tests.
 
 use futures_executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::test_kafka::{TIMEOUT, TestKafka};
+use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
 
 impl TestKafka {
-    /// Creates a topic with a name of its own, and returns the name.
+    /// Creates a topic with a unique name, and returns the name.
     #[must_use]
-    pub fn create_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
+    pub fn create_unique_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
         let name = Self::unique_name("test.events_");
         self.create_named_topic(&name, partitions, settings);
         name
     }
 
-    /// Creates topic `name`. Unless `settings` say otherwise it keeps all records: tests write some with a timestamp of
-    /// 1970, and Kafka looks for expired records at any time.
+    /// Creates topic `name`. Kafka keeps all records of the topic unless `settings` contain a retention. Otherwise
+    /// Kafka would expire records that tests write with a timestamp of 1970.
     pub fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         if settings.iter().all(|(key, _)| *key != "retention.ms") {
@@ -26,35 +26,38 @@ impl TestKafka {
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
-        let results = block_on(self.admin().create_topics([&topic], &admin_options())).expect("Kafka answers");
+        let results =
+            block_on(self.create_admin_client().create_topics([&topic], &admin_options())).expect("Kafka answers");
         results[0].as_ref().expect("the topic is created");
     }
 
     /// Deletes topic `name`.
     pub fn delete_topic(&self, name: &str) {
-        let results = block_on(self.admin().delete_topics(&[name], &admin_options())).expect("Kafka answers");
+        let results =
+            block_on(self.create_admin_client().delete_topics(&[name], &admin_options())).expect("Kafka answers");
         results[0].as_ref().expect("the topic is deleted");
     }
 
-    /// Adds partitions to topic `name`, up to `partition_count`.
+    /// Adds partitions to topic `name`, so that the topic has `partition_count` partitions.
     pub fn add_partitions(&self, name: &str, partition_count: usize) {
         let partitions = NewPartitions::new(name, partition_count);
-        let results = block_on(self.admin().create_partitions([&partitions], &admin_options())).expect("Kafka answers");
+        let results = block_on(self.create_admin_client().create_partitions([&partitions], &admin_options()))
+            .expect("Kafka answers");
         results[0].as_ref().expect("the partitions are added");
     }
 
-    /// Deletes the records before `offset`, as retention does.
+    /// Deletes the records before `offset`, as Kafka's retention does.
     pub fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
-        block_on(self.admin().delete_records(&list, &admin_options())).expect("Kafka answers");
+        block_on(self.create_admin_client().delete_records(&list, &admin_options())).expect("Kafka answers");
     }
 
-    fn admin(&self) -> AdminClient<DefaultClientContext> {
+    fn create_admin_client(&self) -> AdminClient<DefaultClientContext> {
         self.client_config().create().expect("an admin client")
     }
 }
 
 fn admin_options() -> AdminOptions {
-    AdminOptions::new().operation_timeout(Some(TIMEOUT))
+    AdminOptions::new().operation_timeout(Some(KAFKA_TIMEOUT))
 }

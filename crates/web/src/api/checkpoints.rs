@@ -7,13 +7,13 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::instance_item::newest_items;
+use super::instance_item::newest_items_with_instance;
 use super::savepoint_list::SavepointListCache;
 use crate::answers::to_json_text;
-use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// Checkpoints and restored partitions in one answer.
+/// The largest number of checkpoints, and of restored partitions, in one answer.
 const CHECKPOINTS_SHOWN_MAX: usize = 500;
 
 pub(super) async fn get_checkpoints(
@@ -32,20 +32,29 @@ pub(super) async fn stream_checkpoints(
         let savepoints = savepoints.clone();
         async move { to_json_text(&render_checkpoints(&context, &savepoints).await) }
     };
-    feeds.follow("checkpoints".to_owned(), MESSAGE_INTERVAL, message_builder(&context, message))
+    feeds.stream_page_messages(
+        "checkpoints".to_owned(),
+        MESSAGE_INTERVAL,
+        message_builder_with_context(&context, message),
+    )
 }
 
 async fn render_checkpoints(context: &Arc<JobServerContext>, savepoints: &SavepointListCache) -> Value {
     let savepoints = savepoints.get_or_refresh(context).await;
-    let job = context.assemble_job().await;
+    let job = context.assemble_job_report().await;
     let settings = &context.pipeline.checkpoint;
-    let checkpoints =
-        newest_items(&job, |instance| &instance.checkpoints, |taken| taken.began_at_ms, CHECKPOINTS_SHOWN_MAX);
-    let restored = newest_items(&job, |instance| &instance.restored, |restore| restore.at_ms, CHECKPOINTS_SHOWN_MAX);
+    let checkpoints = newest_items_with_instance(
+        &job,
+        |instance| &instance.checkpoints,
+        |taken| taken.began_at_ms,
+        CHECKPOINTS_SHOWN_MAX,
+    );
+    let restored =
+        newest_items_with_instance(&job, |instance| &instance.restored, |restore| restore.at_ms, CHECKPOINTS_SHOWN_MAX);
     json!({
-        "now_ms": job.now_ms, "every_ms": settings.interval_ms, "keep": settings.kept_generations,
+        "now_ms": job.assembled_at_ms, "every_ms": settings.interval_ms, "keep": settings.kept_generations,
         "place": context.checkpoint_store.place(),
-        "counts": job.checkpoint_counts(),
+        "counts": job.total_checkpoint_counts(),
         "checkpoints": checkpoints,
         "restored": restored,
         "savepoints": savepoints,

@@ -8,6 +8,6 @@ use serde_json::json;
 use crate::server_context::SharedContext;
 
 pub(super) async fn get_instances(State(context): SharedContext) -> impl IntoResponse {
-    let job = context.assemble_job().await;
-    Json(json!({ "now_ms": job.now_ms, "instances": job.instances }))
+    let job = context.assemble_job_report().await;
+    Json(json!({ "now_ms": job.assembled_at_ms, "instances": job.instances }))
 }

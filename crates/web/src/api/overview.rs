@@ -1,4 +1,4 @@
-//! `/api/overview`: the job at a glance.
+//! `/api/overview`: a summary of the job.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use super::instance_item::is_own_instance;
 use super::stages::render_stages;
 use crate::answers::to_json_text;
 use crate::job::{JobReport, ReportedItem};
-use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::query::QueryParameters;
 use crate::report::{ChartMark, InstanceReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// Marks that a chart can show.
-const MARKS_MAX: usize = 200;
-/// A live message holds the history once in this many messages, because the history changes every ten seconds.
+/// The largest number of marks on the charts.
+const CHART_MARKS_MAX: usize = 200;
+/// One in this many live messages contains the history, because the history changes every ten seconds.
 const MESSAGES_PER_HISTORY: u64 = 10;
 
 #[derive(Deserialize)]
@@ -36,8 +36,8 @@ pub(super) async fn get_overview(
     State(context): SharedContext,
     QueryParameters(query): QueryParameters<OverviewQuery>,
 ) -> impl IntoResponse {
-    let job = context.assemble_job().await;
-    Json(if query.history { render_with_history(&context, &job) } else { render_overview(&context, &job) })
+    let job = context.assemble_job_report().await;
+    Json(if query.history { render_overview_with_history(&context, &job) } else { render_overview(&context, &job) })
 }
 
 pub(super) async fn stream_overview(
@@ -45,43 +45,43 @@ pub(super) async fn stream_overview(
     Extension(feeds): Extension<LiveFeeds>,
 ) -> impl IntoResponse {
     let message = async |context: Arc<JobServerContext>, number: u64| {
-        let job = context.assemble_job().await;
+        let job = context.assemble_job_report().await;
         to_json_text(&if number.is_multiple_of(MESSAGES_PER_HISTORY) {
-            render_with_history(&context, &job)
+            render_overview_with_history(&context, &job)
         } else {
             render_overview(&context, &job)
         })
     };
-    feeds.follow("overview".to_owned(), MESSAGE_INTERVAL, message_builder(&context, message))
+    feeds.stream_page_messages("overview".to_owned(), MESSAGE_INTERVAL, message_builder_with_context(&context, message))
 }
 
-fn render_with_history(context: &JobServerContext, job: &JobReport) -> Value {
+fn render_overview_with_history(context: &JobServerContext, job: &JobReport) -> Value {
     let mut overview = render_overview(context, job);
-    overview["history"] = json!(job.history());
+    overview["history"] = json!(job.build_job_history());
     overview
 }
 
 fn render_overview(context: &JobServerContext, job: &JobReport) -> Value {
     let (pipeline, every_ms) = (&context.pipeline, context.pipeline.checkpoint.interval_ms);
     let instances: Vec<Value> = job.instances.iter().map(|instance| render_instance(job, instance)).collect();
-    let marks = job.newest_items(|instance| &instance.marks, |mark| mark.at_ms);
+    let marks = job.items_newest_first(|instance| &instance.marks, |mark| mark.at_ms);
     json!({
-        "now_ms": job.now_ms,
+        "now_ms": job.assembled_at_ms,
         "job": {
             "id": context.job_id(), "name": pipeline.name, "topic": pipeline.source.kafka().topic,
-            "group": pipeline.source.kafka().group, "state": job.state(), "started_at_ms": job.started_at_ms(),
+            "group": pipeline.source.kafka().consumer_group, "state": job.compute_job_state(), "started_at_ms": job.oldest_instance_started_at_ms(),
             "version": job.instances.first().map(|own| own.version.as_str()),
         },
         "instances": instances,
-        "totals": job.totals(),
-        "checkpoint": job.last_checkpoint(every_ms),
+        "totals": job.compute_totals(),
+        "checkpoint": job.summarize_newest_checkpoints(every_ms),
         "freshness": {
-            "append": job.freshness(|freshness| &freshness.append),
-            "event_time": job.freshness(|freshness| &freshness.event_time),
+            "append": job.largest_freshness_quantiles(|freshness| &freshness.append),
+            "event_time": job.largest_freshness_quantiles(|freshness| &freshness.event_time),
         },
         "stages": render_stages(pipeline, job),
         "attention": job.attention_items(every_ms),
-        "marks": marks.iter().take(MARKS_MAX).map(render_mark).collect::<Vec<_>>(),
+        "marks": marks.iter().take(CHART_MARKS_MAX).map(render_mark).collect::<Vec<_>>(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! `/api/partitions`: all partitions of the topic and their owners.
+//! `/api/partitions`: all partitions of the topic, with their owners.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::instance_item::attribute_to_instance;
 use crate::answers::to_json_text;
-use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
 pub(super) async fn get_partitions(State(context): SharedContext) -> impl IntoResponse {
@@ -21,18 +21,22 @@ pub(super) async fn stream_partitions(
     Extension(feeds): Extension<LiveFeeds>,
 ) -> impl IntoResponse {
     let message = async |context: Arc<JobServerContext>, _| to_json_text(&render_partitions(&context).await);
-    feeds.follow("partitions".to_owned(), MESSAGE_INTERVAL, message_builder(&context, message))
+    feeds.stream_page_messages(
+        "partitions".to_owned(),
+        MESSAGE_INTERVAL,
+        message_builder_with_context(&context, message),
+    )
 }
 
 async fn render_partitions(context: &JobServerContext) -> Value {
-    let job = context.assemble_job().await;
+    let job = context.assemble_job_report().await;
     let partitions: Vec<Value> = job
-        .partitions()
+        .partitions_with_owners()
         .into_iter()
         .map(|partition| match partition.owner {
-            Some(owner) => json!(attribute_to_instance(&job, owner.instance, owner.report)),
+            Some(owner) => json!(attribute_to_instance(&job, owner.instance, owner.partition_report)),
             None => json!({ "partition": partition.partition, "instance": null, "host": null }),
         })
         .collect();
-    json!({ "now_ms": job.now_ms, "topic": context.pipeline.source.kafka().topic, "partitions": partitions })
+    json!({ "now_ms": job.assembled_at_ms, "topic": context.pipeline.source.kafka().topic, "partitions": partitions })
 }

@@ -1,4 +1,4 @@
-//! `/api/problems`: late events, dead letters, warnings and errors, and what needs attention.
+//! `/api/problems`: late events, dead letters, logged warnings and errors, and problems that need attention.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::instance_item::newest_items;
+use super::instance_item::newest_items_with_instance;
 use crate::answers::to_json_text;
-use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// Items of each kind in one answer.
+/// The largest number of items of each kind in one answer.
 const PROBLEMS_SHOWN_MAX: usize = 500;
 
 pub(super) async fn get_problems(State(context): SharedContext) -> impl IntoResponse {
@@ -24,19 +24,24 @@ pub(super) async fn stream_problems(
     Extension(feeds): Extension<LiveFeeds>,
 ) -> impl IntoResponse {
     let message = async |context: Arc<JobServerContext>, _| to_json_text(&render_problems(&context).await);
-    feeds.follow("problems".to_owned(), MESSAGE_INTERVAL, message_builder(&context, message))
+    feeds.stream_page_messages("problems".to_owned(), MESSAGE_INTERVAL, message_builder_with_context(&context, message))
 }
 
 async fn render_problems(context: &JobServerContext) -> Value {
-    let job = context.assemble_job().await;
-    let totals = job.totals();
+    let job = context.assemble_job_report().await;
+    let totals = job.compute_totals();
     let (late_events, dead_letters, exceptions) = (
-        newest_items(&job, |instance| &instance.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX),
-        newest_items(&job, |instance| &instance.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX),
-        newest_items(&job, |instance| &instance.exceptions, |exception| exception.at_ms, PROBLEMS_SHOWN_MAX),
+        newest_items_with_instance(&job, |instance| &instance.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX),
+        newest_items_with_instance(&job, |instance| &instance.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX),
+        newest_items_with_instance(
+            &job,
+            |instance| &instance.exceptions,
+            |exception| exception.at_ms,
+            PROBLEMS_SHOWN_MAX,
+        ),
     );
     json!({
-        "now_ms": job.now_ms,
+        "now_ms": job.assembled_at_ms,
         "counts": {
             "late_events": totals.late_events, "dead_letters": totals.dead_letters, "refused_rows": totals.refused_rows,
         },

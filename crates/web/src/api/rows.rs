@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use windrow_connectors::redis::WrittenRow;
 
 use crate::answers::to_json_text;
-use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder};
+use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::query::QueryParameters;
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// Rows in one answer.
+/// The largest number of rows in one answer.
 const ROWS_PER_ANSWER_MAX: usize = 1_000;
 
 #[derive(Deserialize)]
@@ -43,7 +43,11 @@ pub(super) async fn stream_rows(
     let limit = query.limit.min(ROWS_PER_ANSWER_MAX);
     let message =
         move |context: Arc<JobServerContext>, _| async move { to_json_text(&render_recent_rows(&context, limit)) };
-    feeds.follow(format!("rows {limit}"), MESSAGE_INTERVAL, message_builder(&context, message))
+    feeds.stream_page_messages(
+        format!("rows {limit}"),
+        MESSAGE_INTERVAL,
+        message_builder_with_context(&context, message),
+    )
 }
 
 fn render_recent_rows(context: &JobServerContext, limit: usize) -> Value {

@@ -1,4 +1,4 @@
-//! The savepoints beside the checkpoints, listed in the background.
+//! Lists the savepoints beside the checkpoints, in the background.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,31 +9,31 @@ use windrow_engine::checkpoint::{SavepointContent, default_savepoint_folder, ins
 
 use crate::server_context::JobServerContext;
 
-/// Savepoints in one answer, newest first.
+/// The largest number of savepoints in one answer. The newest are kept.
 const SAVEPOINTS_SHOWN_MAX: usize = 500;
-/// The store is listed again after this time.
+/// The shortest time between two listings of the store.
 const SAVEPOINT_LIST_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a page waits for the list.
+/// The longest time that a page waits for a listing.
 const SAVEPOINT_LIST_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The savepoints beside the checkpoints, as they were listed last. A handle: clones share the same list.
+/// The result of the last listing of savepoints beside the checkpoints. Clones of this handle share the list.
 #[derive(Clone, Default)]
 pub(super) struct SavepointListCache(Arc<Mutex<SavepointList>>);
 
 #[derive(Default)]
 struct SavepointList {
-    listed_at: Option<Instant>,
-    /// One listing at a time: a store that does not answer is not asked again.
+    last_listed_at: Option<Instant>,
+    /// Whether a listing is in progress. If the store does not answer, no second listing begins.
     is_listing: bool,
     savepoints: Vec<Value>,
 }
 
 impl SavepointListCache {
-    /// Returns the list, refreshed if it is due and the store answers in time.
+    /// Returns the list. Refreshes the list first if a listing is due and the store answers in time.
     pub(super) async fn get_or_refresh(&self, context: &Arc<JobServerContext>) -> Vec<Value> {
         if self.try_begin_listing() {
             let (cache, context) = (self.clone(), Arc::clone(context));
-            let refresh = tokio::task::spawn_blocking(move || cache.refresh(&context));
+            let refresh = tokio::task::spawn_blocking(move || cache.refresh_list(&context));
             let _ = tokio::time::timeout(SAVEPOINT_LIST_TIMEOUT, refresh).await;
         }
         self.lock_list().savepoints.clone()
@@ -42,12 +42,12 @@ impl SavepointListCache {
     fn try_begin_listing(&self) -> bool {
         let mut list = self.lock_list();
         let is_due =
-            !list.is_listing && list.listed_at.is_none_or(|listed| listed.elapsed() >= SAVEPOINT_LIST_INTERVAL);
+            !list.is_listing && list.last_listed_at.is_none_or(|listed| listed.elapsed() >= SAVEPOINT_LIST_INTERVAL);
         list.is_listing |= is_due;
         is_due
     }
 
-    fn refresh(&self, context: &JobServerContext) {
+    fn refresh_list(&self, context: &JobServerContext) {
         let found = inspect::list_savepoints(&*context.checkpoint_store);
         let savepoints = found.ok().map(|found| {
             let mut readable: Vec<_> = found.into_iter().filter_map(|found| found.content.ok().flatten()).collect();
@@ -56,7 +56,7 @@ impl SavepointListCache {
             readable.iter().take(SAVEPOINTS_SHOWN_MAX).map(|savepoint| render_savepoint(location, savepoint)).collect()
         });
         let mut list = self.lock_list();
-        (list.is_listing, list.listed_at) = (false, Some(Instant::now()));
+        (list.is_listing, list.last_listed_at) = (false, Some(Instant::now()));
         if let Some(savepoints) = savepoints {
             list.savepoints = savepoints;
         }

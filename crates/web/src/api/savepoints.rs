@@ -1,4 +1,4 @@
-//! `/api/savepoints`: beginning a savepoint, and its state.
+//! `/api/savepoints`: begins a savepoint, and returns the state of a savepoint.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -8,8 +8,8 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::answers::{HttpFault, JsonAnswer};
-use crate::controls::{SavepointOrder, SavepointState};
+use crate::answers::{HttpFault, JsonOrFault};
+use crate::controls::{HttpSavepointRequest, SavepointState};
 use crate::server_context::SharedContext;
 
 #[derive(Deserialize)]
@@ -24,24 +24,24 @@ pub(super) async fn begin_savepoint(
     body: Result<Json<SavepointRequestBody>, JsonRejection>,
 ) -> Result<impl IntoResponse, HttpFault> {
     let Json(body) = body.map_err(|rejection| HttpFault::new(rejection.status(), rejection.body_text()))?;
-    let order = SavepointOrder { target_directory: body.to.as_deref(), ..SavepointOrder::default() };
+    let order = HttpSavepointRequest { target_directory: body.to.as_deref(), ..HttpSavepointRequest::default() };
     let request = context.begin_savepoint(order)?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "request": request }))))
 }
 
-pub(super) async fn get_savepoint(State(context): SharedContext, Path(request): Path<String>) -> JsonAnswer<Value> {
+pub(super) async fn get_savepoint(State(context): SharedContext, Path(request): Path<String>) -> JsonOrFault<Value> {
     let mut state = context.savepoint_state(&request);
     if state.is_none() {
-        // It may have been requested from another instance: read the newest reports.
-        context.assemble_job().await;
+        // Another instance may have received the request, so the newest reports are read.
+        context.assemble_job_report().await;
         state = context.savepoint_state(&request);
     }
     let unknown = || HttpFault::new(StatusCode::NOT_FOUND, "no savepoint request has that name, or it is forgotten");
     Ok(Json(match state.ok_or_else(unknown)? {
-        SavepointState::InProgress { saved, partitions } => json!({
+        SavepointState::InProgress { saved_partition_count: saved, partition_count: partitions } => json!({
             "status": "in_progress", "saved": saved, "partitions": partitions, "location": null, "failure": null,
         }),
-        SavepointState::Completed { location, partitions } => json!({
+        SavepointState::Completed { location, partition_count: partitions } => json!({
             "status": "completed", "saved": partitions, "partitions": partitions, "location": location, "failure": null,
         }),
         SavepointState::Failed { reason } => json!({

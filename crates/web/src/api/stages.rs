@@ -1,24 +1,24 @@
-//! The pipeline as stages: Kafka, decoding, each feature view, Redis.
+//! The stages of the pipeline: Kafka, decoding, each feature view, Redis.
 
 use serde_json::{Value, json};
-use windrow_core::text::{format_plural, format_window};
+use windrow_core::text::{format_count_with_noun, format_window};
 use windrow_spec::Pipeline;
 
 use crate::job::thresholds::{BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
 use crate::job::{AttentionLevel, JobReport};
 use crate::report::{ReachabilityReport, RedisReport};
-use crate::secrets::redact_url_login;
+use crate::secrets::redact_url_credentials_and_query;
 
-/// Returns the stages in the order of the data.
+/// Returns the stages in the order of the data flow.
 pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {
-    let totals = job.totals();
+    let totals = job.compute_totals();
     let busy_level = if totals.busy > BUSY_SHARE_MAX { AttentionLevel::Soon } else { AttentionLevel::Well };
     let decode = json!({
         "id": "decode", "kind": "decode", "name": "decode", "detail": "json", "rate_per_s": totals.records_per_s,
         "level": busy_level, "facts": { "dead_letters": totals.dead_letters },
     });
     let mut stages = vec![render_source(pipeline, job), decode];
-    let view_reports = job.views();
+    let view_reports = job.total_view_reports();
     stages.extend(pipeline.views.iter().map(|view| {
         let name = &*view.name;
         let report = view_reports.iter().find(|report| report.name == name).cloned().unwrap_or_default();
@@ -33,9 +33,9 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
 }
 
 fn render_source(pipeline: &Pipeline, job: &JobReport) -> Value {
-    let (totals, kafka) = (job.totals(), job.kafka_reachability());
-    let partitions = format_plural(totals.partitions as u64, "partition");
-    let level = dependency_level(&kafka, job.is_falling_behind());
+    let (totals, kafka) = (job.compute_totals(), job.kafka_reachability());
+    let partitions = format_count_with_noun(totals.partitions as u64, "partition");
+    let level = dependency_attention_level(&kafka, job.is_falling_behind());
     json!({
         "id": "source", "kind": "source", "name": "Kafka",
         "detail": format!("{}, {partitions}", pipeline.source.kafka().topic),
@@ -46,14 +46,14 @@ fn render_source(pipeline: &Pipeline, job: &JobReport) -> Value {
 }
 
 fn render_sink(pipeline: &Pipeline, job: &JobReport) -> Value {
-    let (totals, redis) = (job.totals(), job.redis_reachability());
+    let (totals, redis) = (job.compute_totals(), job.redis_reachability());
     let sum =
         |select: fn(&RedisReport) -> u64| -> u64 { job.instances.iter().map(|instance| select(&instance.redis)).sum() };
     let slowest = job.instances.iter().map(|instance| instance.redis.transaction_ms).fold(0.0, f64::max);
     json!({
-        "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_login(&pipeline.sink.redis().url),
+        "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_credentials_and_query(&pipeline.sink.redis().url),
         "rate_per_s": totals.rows_per_s,
-        "level": dependency_level(&redis, totals.backpressured > BACKPRESSURE_SHARE_MAX),
+        "level": dependency_attention_level(&redis, totals.backpressured > BACKPRESSURE_SHARE_MAX),
         "facts": {
             "transaction_ms": slowest,
             "waiting_bytes": sum(|redis| redis.waiting_bytes),
@@ -64,7 +64,7 @@ fn render_sink(pipeline: &Pipeline, job: &JobReport) -> Value {
     })
 }
 
-fn dependency_level(dependency: &ReachabilityReport, slows_the_job: bool) -> AttentionLevel {
+fn dependency_attention_level(dependency: &ReachabilityReport, slows_the_job: bool) -> AttentionLevel {
     if dependency.is_unreachable() {
         AttentionLevel::Act
     } else if slows_the_job {

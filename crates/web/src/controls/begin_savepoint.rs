@@ -1,25 +1,25 @@
-//! Beginning a savepoint, and asking for its state.
+//! Begins savepoints, and returns the states of requested savepoints.
 
 use std::sync::Arc;
 use std::thread;
 
 use jiff::Timestamp;
 
-use super::location::{LocationRequest, choose_savepoint_location};
+use super::location::{SavepointLocationRequest, choose_savepoint_location};
 use super::refusal::{REQUEST_NAME_LENGTH_MAX, SavepointRefusal};
-use super::remembered_savepoints::{Admission, NewSavepoint};
-use super::savepoint_order::{AfterSavepoint, SavepointOrder};
+use super::remembered_savepoints::{NewSavepoint, SavepointAdmission};
+use super::savepoint_order::{AfterSavepoint, HttpSavepointRequest};
 use super::savepoint_state::SavepointState;
 use super::savepoint_task::SavepointTask;
 use crate::random::random_hex_digits;
 use crate::server_context::JobServerContext;
 
 impl JobServerContext {
-    /// Begins a savepoint and returns the name of the request. A name that is already known begins nothing new.
+    /// Begins a savepoint and returns the name of the request. Begins nothing if a request of that name exists.
     ///
     /// # Errors
     /// When the target directory is not allowed, the job is stopping, or too many savepoints are in progress.
-    pub fn begin_savepoint(&self, order: SavepointOrder<'_>) -> Result<String, SavepointRefusal> {
+    pub fn begin_savepoint(&self, order: HttpSavepointRequest<'_>) -> Result<String, SavepointRefusal> {
         let request_name = match order.request_name {
             None => random_hex_digits(32)?,
             Some(name) if is_valid_request_name(&name) => name,
@@ -33,7 +33,7 @@ impl JobServerContext {
             return Err(SavepointRefusal::JobIsStopping);
         }
         let savepoint_id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_hex_digits(4)?);
-        let location = choose_savepoint_location(&LocationRequest {
+        let location = choose_savepoint_location(&SavepointLocationRequest {
             checkpoint_location: self.checkpoint_store.place(),
             target_directory: order.target_directory,
             pipeline_name: &self.pipeline.name,
@@ -43,37 +43,38 @@ impl JobServerContext {
         let new = NewSavepoint {
             request_name: &request_name,
             location: target.place(),
-            stops_job: order.afterwards == AfterSavepoint::StopJob,
+            stops_job: order.after_completion == AfterSavepoint::StopJob,
         };
-        if registry.lock_requests().try_begin(&new) == Admission::TooManyPending {
+        if registry.lock_requests().try_add_request(&new) == SavepointAdmission::TooManyPending {
             return Err(SavepointRefusal::TooManyPending);
         }
         let task = SavepointTask {
             registry: registry.clone(),
             checkpoint_store: Arc::clone(&self.checkpoint_store),
-            target,
+            target_store: target,
             stop_signal: self.stop_signal.clone(),
             peers: self.peers.clone(),
-            own_instance: self.report_source.report().instance,
+            own_instance: self.report_source.current_report().instance,
             request_name: request_name.clone(),
             savepoint_id,
-            afterwards: order.afterwards,
+            after_completion: order.after_completion,
         };
         let started = thread::Builder::new().name("savepoint".to_owned()).spawn(move || task.run());
         if let Err(error) = started {
-            let refusal = SavepointRefusal::Thread(error);
+            let refusal = SavepointRefusal::CannotStartThread(error);
             registry.lock_requests().record_outcome(&request_name, Err(refusal.to_string()));
             return Err(refusal);
         }
         Ok(request_name)
     }
 
-    /// Returns the state of a requested savepoint. It may have been requested from another instance: its state is then as
-    /// that instance last reported it.
+    /// Returns the state of a requested savepoint. If another instance received the request, the state comes from the
+    /// last report of that instance.
     #[must_use]
     pub fn savepoint_state(&self, request_name: &str) -> Option<SavepointState> {
-        let own = self.savepoint_registry.lock_requests().fetch_report(request_name);
-        own.or_else(|| self.peers.find_savepoint(request_name)).map(|report| SavepointState::from_report(&report))
+        let own = self.savepoint_registry.lock_requests().get_report_and_mark_fetched(request_name);
+        own.or_else(|| self.peers.find_savepoint_report(request_name))
+            .map(|report| SavepointState::from_report(&report))
     }
 }
 

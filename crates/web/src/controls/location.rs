@@ -1,22 +1,23 @@
-//! The location of a savepoint requested over HTTP.
+//! Chooses the location of a savepoint that was requested over HTTP.
 
 use windrow_engine::checkpoint::{default_savepoint_folder, escape_name_segment};
 
 use super::refusal::SavepointRefusal;
 
-/// What decides where a savepoint goes.
-pub(super) struct LocationRequest<'a> {
+/// The values from which the location of a savepoint is derived.
+pub(super) struct SavepointLocationRequest<'a> {
     /// The location of the job's checkpoints.
     pub(super) checkpoint_location: &'a str,
-    /// The directory or bucket folder that the caller named; none stands for a folder beside the checkpoints.
+    /// The directory or bucket folder that the caller requested. Without one, the savepoint goes beside the
+    /// checkpoints.
     pub(super) target_directory: Option<&'a str>,
     pub(super) pipeline_name: &'a str,
     pub(super) savepoint_id: &'a str,
 }
 
 /// Returns the location of a new savepoint: a new folder in the target directory, or beside the checkpoints.
-pub(super) fn choose_savepoint_location(request: &LocationRequest<'_>) -> Result<String, SavepointRefusal> {
-    let LocationRequest { checkpoint_location, target_directory, pipeline_name, savepoint_id } = *request;
+pub(super) fn choose_savepoint_location(request: &SavepointLocationRequest<'_>) -> Result<String, SavepointRefusal> {
+    let SavepointLocationRequest { checkpoint_location, target_directory, pipeline_name, savepoint_id } = *request;
     let Some(target) = target_directory.map(str::trim).filter(|target| !target.is_empty()) else {
         if checkpoint_location == "memory:" {
             return Err(SavepointRefusal::NoDefaultLocation);
@@ -58,8 +59,12 @@ mod tests {
     use super::*;
 
     fn choose(checkpoint_location: &str, target_directory: Option<&str>) -> Result<String, String> {
-        let request =
-            LocationRequest { checkpoint_location, target_directory, pipeline_name: "shop", savepoint_id: "ID" };
+        let request = SavepointLocationRequest {
+            checkpoint_location,
+            target_directory,
+            pipeline_name: "shop",
+            savepoint_id: "ID",
+        };
         choose_savepoint_location(&request).map_err(|refusal| refusal.to_string())
     }
 

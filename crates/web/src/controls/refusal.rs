@@ -1,14 +1,14 @@
-//! Why a savepoint request is refused.
+//! The reasons to refuse a savepoint request.
 
 use windrow_engine::StoreFault;
 
-/// The longest name of a request.
+/// The largest number of characters in the name of a request.
 pub(super) const REQUEST_NAME_LENGTH_MAX: usize = 64;
-/// The number of savepoints that may be in progress; the store takes only one at a time.
+/// The largest number of savepoints in progress. Only one of them is taken at a time; the others wait.
 pub(super) const PENDING_SAVEPOINTS_MAX: usize = 4;
 const OTHER_LOCATIONS_HINT: &str = "`windrow savepoint --to` takes any location";
 
-/// Why a savepoint request is refused. No variant holds a password of the requested location.
+/// The reason why a savepoint request is refused. No variant contains a password of the requested location.
 #[derive(Debug, thiserror::Error)]
 pub enum SavepointRefusal {
     /// The name of the request is malformed.
@@ -20,7 +20,7 @@ pub enum SavepointRefusal {
     /// Too many savepoints are in progress.
     #[error("{PENDING_SAVEPOINTS_MAX} savepoints are in progress; ask again when one is complete")]
     TooManyPending,
-    /// The checkpoints are in memory, so there is no folder beside them.
+    /// The checkpoints are in memory, so a savepoint cannot be stored beside them.
     #[error("this job keeps its checkpoints in memory, so a savepoint cannot be stored beside them: name a directory")]
     NoDefaultLocation,
     /// The requested directory is not an absolute path.
@@ -29,7 +29,7 @@ pub enum SavepointRefusal {
          directory; {OTHER_LOCATIONS_HINT}"
     )]
     RelativeDirectory,
-    /// The requested location is neither a directory nor in the bucket of the checkpoints.
+    /// The requested location is neither a directory nor a folder in the bucket of the checkpoints.
     #[error(
         "over HTTP a savepoint goes to a directory or into the bucket of the checkpoints, {checkpoint_location}, not to \
          another `{scheme}://`; {OTHER_LOCATIONS_HINT}"
@@ -37,16 +37,16 @@ pub enum SavepointRefusal {
     ForeignLocation {
         /// The location of the checkpoints.
         checkpoint_location: String,
-        /// The scheme of the requested location. The rest may hold a password, so it is not kept.
+        /// The scheme of the requested location. The rest is omitted, because it may contain a password.
         scheme: String,
     },
     /// The requested location cannot be opened.
     #[error(transparent)]
-    Store(#[from] StoreFault),
-    /// The operating system gives no random numbers.
+    CannotOpenLocation(#[from] StoreFault),
+    /// The operating system returned no random numbers.
     #[error("the system gives no random numbers: {0}")]
-    Random(#[from] getrandom::Error),
-    /// The operating system starts no thread.
+    NoRandomNumbers(#[from] getrandom::Error),
+    /// The operating system could not start a thread.
     #[error("cannot start a thread: {0}")]
-    Thread(#[source] std::io::Error),
+    CannotStartThread(#[source] std::io::Error),
 }

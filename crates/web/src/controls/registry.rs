@@ -1,34 +1,34 @@
-//! The savepoint requests of this process, shared between handlers and the threads that take savepoints.
+//! The savepoint requests of this process, shared between HTTP handlers and the threads that take savepoints.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::remembered_savepoints::{RememberedSavepoints, ServingTimes};
+use super::remembered_savepoints::{OutcomeServingTimes, RememberedSavepoints};
 use crate::report::SavepointReport;
 
-/// How long a process stopped with a savepoint still answers, so that the caller can fetch the outcome.
+/// After a savepoint stopped the job, the process waits this long for a caller to fetch the outcome.
 const OUTCOME_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// After the outcome was fetched: the time for the answer to be sent.
+/// After the outcome was fetched, the process waits this long, so that the answer can be sent.
 const ANSWER_FLUSH_TIME: Duration = Duration::from_millis(200);
 
-/// The savepoint requests of this process. A handle: clones share the same requests.
+/// The savepoint requests of this process. Clones of this handle share the requests.
 #[derive(Clone, Default)]
 pub struct SavepointRegistry(Arc<Mutex<RememberedSavepoints>>);
 
 impl SavepointRegistry {
-    /// Returns the state of each request, newest first.
+    /// Returns the reports of all remembered requests, newest first.
     #[must_use]
     pub fn savepoint_reports(&self) -> Vec<SavepointReport> {
-        self.lock_requests().reports()
+        self.lock_requests().reports_newest_first()
     }
 
     /// Waits until the outcome of a savepoint that stopped the job has been fetched, for at most ten seconds.
     pub fn wait_until_outcome_fetched(&self) {
-        const TIMES: ServingTimes =
-            ServingTimes { until_fetched: OUTCOME_FETCH_TIMEOUT, after_fetch: ANSWER_FLUSH_TIME };
+        const TIMES: OutcomeServingTimes =
+            OutcomeServingTimes { before_fetch: OUTCOME_FETCH_TIMEOUT, after_fetch: ANSWER_FLUSH_TIME };
         loop {
-            let Some(until) = self.lock_requests().keep_serving_until(TIMES) else { return };
+            let Some(until) = self.lock_requests().outcome_serving_deadline(TIMES) else { return };
             let now = Instant::now();
             if until <= now {
                 return;

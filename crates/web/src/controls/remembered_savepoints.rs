@@ -1,4 +1,4 @@
-//! The requested savepoints with their progress and outcomes.
+//! The requested savepoints, with their progress and outcomes.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use super::refusal::PENDING_SAVEPOINTS_MAX;
 use crate::report::{CheckpointStatus, SavepointReport};
 
-/// The number of requests that are remembered.
-pub const REMEMBERED_REQUESTS: usize = 50;
+/// The largest number of requests that the process remembers.
+pub const REMEMBERED_REQUESTS_MAX: usize = 50;
 
 #[derive(Default)]
 pub(super) struct RememberedSavepoints {
-    /// Newest first.
+    /// The requests, newest first.
     requests: VecDeque<RememberedSavepoint>,
 }
 
@@ -19,29 +19,29 @@ struct RememberedSavepoint {
     report: SavepointReport,
     stops_job: bool,
     ended_at: Option<Instant>,
-    fetched_at: Option<Instant>,
+    outcome_fetched_at: Option<Instant>,
 }
 
-/// A savepoint that is about to be taken.
+/// A requested savepoint whose thread has not started.
 pub(super) struct NewSavepoint<'a> {
     pub(super) request_name: &'a str,
     pub(super) location: &'a str,
-    /// Whether the job stops once the savepoint is complete.
+    /// Whether the job stops after the savepoint is complete.
     pub(super) stops_job: bool,
 }
 
-/// How long a stopped process serves the outcome of its last savepoint.
+/// How long a process that stopped with a savepoint keeps serving the outcome.
 #[derive(Clone, Copy)]
-pub(super) struct ServingTimes {
-    /// After the end of the savepoint, while the outcome has not been fetched.
-    pub(super) until_fetched: Duration,
-    /// After the outcome was fetched.
+pub(super) struct OutcomeServingTimes {
+    /// The longest time after the end of the savepoint if no caller fetches the outcome.
+    pub(super) before_fetch: Duration,
+    /// The time after the first caller fetched the outcome.
     pub(super) after_fetch: Duration,
 }
 
-/// Whether a savepoint may begin.
+/// The decision whether a savepoint may begin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Admission {
+pub(super) enum SavepointAdmission {
     Admitted,
     TooManyPending,
 }
@@ -51,12 +51,13 @@ impl RememberedSavepoints {
         self.requests.iter().any(|known| known.report.request == request_name)
     }
 
-    /// Adds a request, unless too many savepoints are in progress. The oldest finished request is forgotten.
-    pub(super) fn try_begin(&mut self, new: &NewSavepoint<'_>) -> Admission {
+    /// Adds a request, unless too many savepoints are in progress. Forgets the oldest finished request if the list is
+    /// full.
+    pub(super) fn try_add_request(&mut self, new: &NewSavepoint<'_>) -> SavepointAdmission {
         if self.requests.iter().filter(|known| known.ended_at.is_none()).count() >= PENDING_SAVEPOINTS_MAX {
-            return Admission::TooManyPending;
+            return SavepointAdmission::TooManyPending;
         }
-        if self.requests.len() >= REMEMBERED_REQUESTS
+        if self.requests.len() >= REMEMBERED_REQUESTS_MAX
             && let Some(oldest_finished) = self.requests.iter().rposition(|known| known.ended_at.is_some())
         {
             self.requests.remove(oldest_finished);
@@ -67,18 +68,23 @@ impl RememberedSavepoints {
             ..SavepointReport::default()
         };
         let (ended_at, fetched_at) = (None, None);
-        self.requests.push_front(RememberedSavepoint { report, stops_job: new.stops_job, ended_at, fetched_at });
-        Admission::Admitted
+        self.requests.push_front(RememberedSavepoint {
+            report,
+            stops_job: new.stops_job,
+            ended_at,
+            outcome_fetched_at: fetched_at,
+        });
+        SavepointAdmission::Admitted
     }
 
     pub(super) fn record_progress(&mut self, request_name: &str, saved: usize, partitions: usize) {
-        if let Some(known) = self.find_mut(request_name) {
+        if let Some(known) = self.find_request_mut(request_name) {
             (known.report.saved, known.report.partitions) = (saved, partitions);
         }
     }
 
     pub(super) fn record_outcome(&mut self, request_name: &str, outcome: Result<(), String>) {
-        if let Some(known) = self.find_mut(request_name) {
+        if let Some(known) = self.find_request_mut(request_name) {
             known.ended_at = Some(Instant::now());
             known.report.failure = outcome.err();
             let failed = known.report.failure.is_some();
@@ -86,32 +92,32 @@ impl RememberedSavepoints {
         }
     }
 
-    /// Returns the report of a request, and notes that its outcome was fetched if it has one.
-    pub(super) fn fetch_report(&mut self, request_name: &str) -> Option<SavepointReport> {
-        let known = self.find_mut(request_name)?;
+    /// Returns the report of a request. If the savepoint has ended, records that its outcome was fetched.
+    pub(super) fn get_report_and_mark_fetched(&mut self, request_name: &str) -> Option<SavepointReport> {
+        let known = self.find_request_mut(request_name)?;
         if known.ended_at.is_some() {
-            known.fetched_at.get_or_insert_with(Instant::now);
+            known.outcome_fetched_at.get_or_insert_with(Instant::now);
         }
         Some(known.report.clone())
     }
 
-    pub(super) fn reports(&self) -> Vec<SavepointReport> {
+    pub(super) fn reports_newest_first(&self) -> Vec<SavepointReport> {
         self.requests.iter().map(|known| known.report.clone()).collect()
     }
 
-    /// Returns until when a stopped process must answer, because a caller may still fetch the outcome of the savepoint that
-    /// stopped it. Returns `None` if no savepoint stopped the job.
-    pub(super) fn keep_serving_until(&self, times: ServingTimes) -> Option<Instant> {
+    /// Returns the time until which a stopped process must answer, so that a caller can fetch the outcome of the
+    /// savepoint. Returns `None` if no savepoint stopped the job.
+    pub(super) fn outcome_serving_deadline(&self, times: OutcomeServingTimes) -> Option<Instant> {
         let stopping =
             self.requests.iter().filter(|known| known.stops_job && known.report.status == CheckpointStatus::Completed);
-        let until = |known: &RememberedSavepoint| match (known.ended_at, known.fetched_at) {
+        let until = |known: &RememberedSavepoint| match (known.ended_at, known.outcome_fetched_at) {
             (_, Some(fetched_at)) => Some(fetched_at + times.after_fetch),
-            (ended_at, None) => ended_at.map(|ended_at| ended_at + times.until_fetched),
+            (ended_at, None) => ended_at.map(|ended_at| ended_at + times.before_fetch),
         };
         stopping.filter_map(until).max()
     }
 
-    fn find_mut(&mut self, request_name: &str) -> Option<&mut RememberedSavepoint> {
+    fn find_request_mut(&mut self, request_name: &str) -> Option<&mut RememberedSavepoint> {
         self.requests.iter_mut().find(|known| known.report.request == request_name)
     }
 }
@@ -124,14 +130,14 @@ mod tests {
     fn one_that_is_under_way_is_never_forgotten() {
         let mut remembered = RememberedSavepoints::default();
         let long = NewSavepoint { request_name: "long", location: "/a", stops_job: true };
-        assert_eq!(remembered.try_begin(&long), Admission::Admitted);
-        for n in 0..2 * REMEMBERED_REQUESTS {
+        assert_eq!(remembered.try_add_request(&long), SavepointAdmission::Admitted);
+        for n in 0..2 * REMEMBERED_REQUESTS_MAX {
             let name = format!("n{n}");
             let short = NewSavepoint { request_name: &name, location: "/b", stops_job: false };
-            assert_eq!(remembered.try_begin(&short), Admission::Admitted);
+            assert_eq!(remembered.try_add_request(&short), SavepointAdmission::Admitted);
             remembered.record_outcome(&name, Err("another is being taken".to_owned()));
         }
         assert!(remembered.contains("long") && !remembered.contains("n0"));
-        assert_eq!(remembered.reports().len(), REMEMBERED_REQUESTS);
+        assert_eq!(remembered.reports_newest_first().len(), REMEMBERED_REQUESTS_MAX);
     }
 }

@@ -1,17 +1,18 @@
-//! What a caller asks for.
+//! A caller's request for a savepoint.
 
-/// A savepoint that a caller asks for.
+/// A caller's request for a savepoint.
 #[derive(Clone, Default, Debug)]
-pub struct SavepointOrder<'a> {
-    /// The directory or bucket folder in which the savepoint gets a new folder; none stands for beside the checkpoints.
+pub struct HttpSavepointRequest<'a> {
+    /// The directory or bucket folder in which the savepoint gets a new folder. Without one, it goes beside the
+    /// checkpoints.
     pub target_directory: Option<&'a str>,
-    /// The name under which the caller fetches the outcome; none stands for a random name.
+    /// The name under which the caller fetches the outcome. Without one, a random name is chosen.
     pub request_name: Option<String>,
-    /// What happens once the savepoint is complete.
-    pub afterwards: AfterSavepoint,
+    /// Whether the job keeps running after the savepoint is complete.
+    pub after_completion: AfterSavepoint,
 }
 
-/// What happens once a savepoint is complete. After a failed savepoint the job always keeps running.
+/// Whether the job keeps running after a complete savepoint. After a failed savepoint it always does.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum AfterSavepoint {
     /// The job keeps running.

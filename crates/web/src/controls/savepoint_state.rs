@@ -1,27 +1,27 @@
-//! The state of a savepoint, for a caller that polls.
+//! The state of a savepoint, as a polling caller sees it.
 
 use crate::report::{CheckpointStatus, SavepointReport};
 
 /// The state of a savepoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SavepointState {
-    /// It is being taken.
+    /// The savepoint is being taken.
     InProgress {
         /// The number of partitions saved so far.
-        saved: usize,
+        saved_partition_count: usize,
         /// The number of partitions to save; 0 while that is unknown.
-        partitions: usize,
+        partition_count: usize,
     },
-    /// It is complete.
+    /// The savepoint is complete.
     Completed {
         /// The location of the savepoint.
         location: String,
-        /// The number of partitions in it.
-        partitions: usize,
+        /// The number of partitions in the savepoint.
+        partition_count: usize,
     },
-    /// It failed.
+    /// The savepoint failed.
     Failed {
-        /// Why.
+        /// The reason of the failure.
         reason: String,
     },
 }
@@ -30,9 +30,11 @@ impl SavepointState {
     /// Returns the state that `report` describes.
     pub(crate) fn from_report(report: &SavepointReport) -> Self {
         match report.status {
-            CheckpointStatus::InProgress => Self::InProgress { saved: report.saved, partitions: report.partitions },
+            CheckpointStatus::InProgress => {
+                Self::InProgress { saved_partition_count: report.saved, partition_count: report.partitions }
+            }
             CheckpointStatus::Completed => {
-                Self::Completed { location: report.location.clone(), partitions: report.partitions }
+                Self::Completed { location: report.location.clone(), partition_count: report.partitions }
             }
             CheckpointStatus::Failed => Self::Failed { reason: report.failure.clone().unwrap_or_default() },
         }

@@ -12,38 +12,38 @@ use super::registry::SavepointRegistry;
 use super::savepoint_order::AfterSavepoint;
 use crate::peers::peer_instances::PeerInstances;
 
-/// How long a savepoint may take.
+/// The longest time that a savepoint may take.
 const SAVEPOINT_TIMEOUT: Duration = Duration::from_secs(300);
-/// Created and deleted at the target, to find out whether it can be written to.
-const PROBE_OBJECT: &str = "probe";
+/// The object that is created and deleted at the target, to test whether the target is writable.
+const WRITE_PROBE_OBJECT: &str = "probe";
 
-/// Takes one savepoint and records its outcome.
+/// Takes one savepoint and records the outcome.
 pub(super) struct SavepointTask {
     pub(super) registry: SavepointRegistry,
     pub(super) checkpoint_store: Arc<dyn CheckpointStore>,
-    pub(super) target: Arc<dyn CheckpointStore>,
+    pub(super) target_store: Arc<dyn CheckpointStore>,
     pub(super) stop_signal: StopSignal,
     pub(super) peers: PeerInstances,
     pub(super) own_instance: String,
     pub(super) request_name: String,
     pub(super) savepoint_id: String,
-    pub(super) afterwards: AfterSavepoint,
+    pub(super) after_completion: AfterSavepoint,
 }
 
 impl SavepointTask {
     pub(super) fn run(self) {
-        // Otherwise all owners would retry until the timeout, and block every other savepoint.
-        if let Err(fault) = self.target.create(PROBE_OBJECT, b"windrow\n".to_vec()) {
-            return self.fail(format!("{} cannot be written to: {fault}", self.target.place()));
+        // If the target is not writable, all owners retry until the timeout, and no other savepoint can begin.
+        if let Err(fault) = self.target_store.create(WRITE_PROBE_OBJECT, b"windrow\n".to_vec()) {
+            return self.record_failure(format!("{} cannot be written to: {fault}", self.target_store.place()));
         }
-        let _ = self.target.delete(&[PROBE_OBJECT.to_owned()]);
-        let progress = |SavepointProgress { saved, partitions }| {
+        let _ = self.target_store.delete(&[WRITE_PROBE_OBJECT.to_owned()]);
+        let progress = |SavepointProgress { saved_partition_count: saved, partition_count: partitions }| {
             self.registry.lock_requests().record_progress(&self.request_name, saved, partitions);
         };
         let taken = take_savepoint(
             SavepointParameters {
-                store: &*self.checkpoint_store,
-                target: &*self.target,
+                checkpoint_store: &*self.checkpoint_store,
+                target_store: &*self.target_store,
                 id: &self.savepoint_id,
                 timeout: SAVEPOINT_TIMEOUT,
                 clock: &SystemClock::start(),
@@ -52,25 +52,26 @@ impl SavepointTask {
             progress,
         );
         match taken {
-            Ok(_) => self.complete(),
-            Err(halt) => self.fail(ErrorChain(&halt).to_string()),
+            Ok(_) => self.record_completion(),
+            Err(halt) => self.record_failure(ErrorChain(&halt).to_string()),
         }
     }
 
-    fn complete(&self) {
-        let stops_job = self.afterwards == AfterSavepoint::StopJob;
-        info!(savepoint = self.savepoint_id, location = self.target.place(), stops_job, "savepoint is complete");
+    fn record_completion(&self) {
+        let stops_job = self.after_completion == AfterSavepoint::StopJob;
+        info!(savepoint = self.savepoint_id, location = self.target_store.place(), stops_job, "savepoint is complete");
         if stops_job {
             self.peers.request_stop_of_others(&*self.checkpoint_store, &self.own_instance);
         }
-        // Recorded before the stop: a caller that polls must not find the end of the process first.
+        // The outcome is recorded before the stop. Otherwise the process could end before a polling caller sees the
+        // outcome.
         self.registry.lock_requests().record_outcome(&self.request_name, Ok(()));
         if stops_job {
             self.stop_signal.request();
         }
     }
 
-    fn fail(&self, reason: String) {
+    fn record_failure(&self, reason: String) {
         warn!(savepoint = self.savepoint_id, reason, "requested savepoint failed");
         self.registry.lock_requests().record_outcome(&self.request_name, Err(reason));
     }

@@ -1,4 +1,4 @@
-//! Stopping the job.
+//! Stops all instances of the job.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -9,17 +9,18 @@ use tracing::{info, warn};
 
 use crate::server_context::JobServerContext;
 
-/// How long telling the other instances may take before this instance stops anyway.
+/// This instance stops after this time, even if the stop requests to the others are not written yet.
 const STOP_OTHERS_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl JobServerContext {
-    /// Stops all instances of the job. The others read the request from the checkpoint store within about two seconds.
+    /// Stops all instances of the job. The others read the stop request from the checkpoint store within about two
+    /// seconds.
     pub fn stop_job(&self) {
         let (store, peers) = (Arc::clone(&self.checkpoint_store), self.peers.clone());
-        let own_instance = self.report_source.report().instance;
+        let own_instance = self.report_source.current_report().instance;
         let stop_signal = self.stop_signal.clone();
         let stop_all = move || {
-            // On a thread of its own: an unreachable store must not keep this process running.
+            // A separate thread writes the requests, because an unreachable store must not keep this process running.
             let (done, wait) = channel();
             let stop_others = move || {
                 peers.request_stop_of_others(&*store, &own_instance);

@@ -1,4 +1,4 @@
-//! The bodies of POST requests.
+//! Parses the bodies of POST requests.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -7,10 +7,10 @@ use super::fault::bad_request;
 use super::flink_job::is_flink_id;
 use crate::answers::HttpFault;
 
-/// A body that may be left out.
+/// A request body that a client may leave out.
 pub(super) trait RequestBody: DeserializeOwned + Default {
-    /// Flink's name of the body, for error messages.
-    const FLINK_NAME: &str;
+    /// The name of the body's class in Flink, for error messages.
+    const FLINK_BODY_CLASS: &str;
 }
 
 /// The body of `/jobs/:id/savepoints`.
@@ -50,7 +50,7 @@ pub(super) struct CheckpointBody {
     pub(super) trigger_id: Option<String>,
 }
 
-/// Flink's formats of savepoints. Windrow accepts both and writes its own.
+/// Flink's formats of savepoints. Windrow accepts both formats and always writes its own.
 #[derive(Deserialize)]
 enum SavepointFormat {
     #[serde(rename = "CANONICAL")]
@@ -59,7 +59,7 @@ enum SavepointFormat {
     Native,
 }
 
-/// Flink's kinds of checkpoints. Windrow accepts all and decides by itself.
+/// Flink's kinds of checkpoints. Windrow accepts every kind and chooses the kind by itself.
 #[derive(Deserialize)]
 enum CheckpointKind {
     #[serde(rename = "CONFIGURED")]
@@ -71,31 +71,31 @@ enum CheckpointKind {
 }
 
 impl RequestBody for SavepointBody {
-    const FLINK_NAME: &str = "SavepointTriggerRequestBody";
+    const FLINK_BODY_CLASS: &str = "SavepointTriggerRequestBody";
 }
 
 impl RequestBody for StopBody {
-    const FLINK_NAME: &str = "StopWithSavepointRequestBody";
+    const FLINK_BODY_CLASS: &str = "StopWithSavepointRequestBody";
 }
 
 impl RequestBody for CheckpointBody {
-    const FLINK_NAME: &str = "CheckpointTriggerRequestBody";
+    const FLINK_BODY_CLASS: &str = "CheckpointTriggerRequestBody";
 }
 
-/// Parses a body. An empty body stands for the defaults.
+/// Parses a body. An empty body gives the defaults.
 pub(super) fn parse_body<B: RequestBody>(bytes: &[u8]) -> Result<B, HttpFault> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(B::default());
     }
     let malformed = |error: serde_json::Error| {
-        bad_request(format!("Request did not match expected format {}: {error}", B::FLINK_NAME))
+        bad_request(format!("Request did not match expected format {}: {error}", B::FLINK_BODY_CLASS))
     };
-    // Through an object, because a JSON array would be taken field by field.
+    // Parse an object first, because serde also accepts a JSON array and assigns its elements to the fields.
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(malformed)?;
     serde_json::from_value(object.into()).map_err(malformed)
 }
 
-/// Returns a trigger id in lower case.
+/// Checks that a trigger id has the form of Flink's ids, and returns it in lower case.
 pub(super) fn parse_trigger_id(id: Option<String>) -> Result<Option<String>, HttpFault> {
     match id {
         Some(id) if !is_flink_id(&id) => Err(bad_request(format!("triggerId: \"{id}\" is not 32 hexadecimal digits"))),

@@ -1,7 +1,8 @@
-//! Checkpoints requested over HTTP.
+//! Remembers the checkpoints requested over HTTP and reports their state.
 //!
-//! A requested checkpoint is Windrow's next one: each partition takes its own when it is due, at most one interval later. The
-//! request is complete once every owned partition has a checkpoint that was cut after the request, or nothing new to save.
+//! A requested checkpoint is Windrow's next regular checkpoint. Each partition takes its own when it is due, at most
+//! one interval later. The request is complete when every owned partition has a checkpoint that began after the
+//! request, or has nothing new to save.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,20 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::body::CheckpointBody;
-use super::checkpoints::{CheckpointRound, checkpoint_rounds};
+use super::checkpoints::{CheckpointRound, collect_checkpoint_rounds};
 use super::fault::{conflict, not_found};
 use super::flink_job::FlinkJob;
-use super::savepoint_operations::{parse_trigger_path, render_operation, trigger_id_or_random};
+use super::savepoint_operations::{parse_trigger_id_in_path, render_operation_state, trigger_id_or_random};
 use super::throwable::render_failure_cause;
 use crate::answers::HttpFault;
 use crate::report::CheckpointStatus;
 
-/// Requests that are remembered.
-const REMEMBERED_TRIGGERS: usize = 50;
-/// How long a checkpoint may take beyond the interval; `/checkpoints/config` shows the same.
+/// The largest number of remembered requests.
+const MAX_REMEMBERED_TRIGGERS: usize = 50;
+/// How long a requested checkpoint may take beyond the interval. `/checkpoints/config` shows the same timeout.
 const CHECKPOINT_TIMEOUT_MS: i64 = 600_000;
 
-/// The checkpoints requested from this instance. A handle: clones share the same requests.
+/// A handle to the checkpoint requests of this instance. Clones share the requests.
 #[derive(Clone, Default)]
 pub(super) struct CheckpointTriggers(Arc<Mutex<VecDeque<CheckpointTrigger>>>);
 
@@ -32,10 +33,10 @@ struct CheckpointTrigger {
     requested_at_ms: i64,
 }
 
-/// What became of a requested checkpoint.
+/// The state of a requested checkpoint.
 enum TriggerOutcome {
     Pending,
-    /// All that was read before the request is saved with this round.
+    /// All records read before the request are saved by the end of this round.
     Completed {
         round_id: i64,
     },
@@ -45,7 +46,7 @@ enum TriggerOutcome {
 }
 
 impl CheckpointTriggers {
-    /// Oldest first.
+    /// Locks the requests, which are ordered from oldest to newest.
     fn lock_triggers(&self) -> MutexGuard<'_, VecDeque<CheckpointTrigger>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,7 +64,7 @@ pub(super) fn request_checkpoint(
     }
     let mut known = triggers.lock_triggers();
     if !known.iter().any(|trigger| trigger.id == id) {
-        if known.len() == REMEMBERED_TRIGGERS {
+        if known.len() == MAX_REMEMBERED_TRIGGERS {
             known.pop_front();
         }
         known.push_back(CheckpointTrigger { id: id.clone(), requested_at_ms: job.now_ms });
@@ -77,26 +78,28 @@ pub(super) fn render_checkpoint_status(
     triggers: &CheckpointTriggers,
     trigger_id: &str,
 ) -> Result<Value, HttpFault> {
-    let id = parse_trigger_path(trigger_id)?;
+    let id = parse_trigger_id_in_path(trigger_id)?;
     let requested_at_ms =
         triggers.lock_triggers().iter().find(|trigger| trigger.id == id).map(|trigger| trigger.requested_at_ms);
     let requested_at_ms = requested_at_ms.ok_or_else(|| {
         not_found(format!("There is no checkpoint operation with triggerId={id} for job {}.", job.id))
     })?;
-    Ok(match checkpoint_outcome(job, requested_at_ms) {
-        TriggerOutcome::Pending => render_operation("IN_PROGRESS", &Value::Null),
-        TriggerOutcome::Completed { round_id } => render_operation("COMPLETED", &json!({ "checkpointId": round_id })),
+    Ok(match find_trigger_outcome(job, requested_at_ms) {
+        TriggerOutcome::Pending => render_operation_state("IN_PROGRESS", &Value::Null),
+        TriggerOutcome::Completed { round_id } => {
+            render_operation_state("COMPLETED", &json!({ "checkpointId": round_id }))
+        }
         TriggerOutcome::Failed { reason } => {
-            render_operation("COMPLETED", &json!({ "failureCause": render_failure_cause(&reason) }))
+            render_operation_state("COMPLETED", &json!({ "failureCause": render_failure_cause(&reason) }))
         }
     })
 }
 
-fn checkpoint_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerOutcome {
-    let rounds = checkpoint_rounds(job);
-    let checkpoints = || rounds.iter().filter(|round| round.savepoint.is_none());
+fn find_trigger_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerOutcome {
+    let rounds = collect_checkpoint_rounds(job);
+    let checkpoints = || rounds.iter().filter(|round| round.savepoint_name.is_none());
     let has_part = |round: &CheckpointRound<'_>, partition: i32, status: CheckpointStatus| {
-        let part = round.parts.get(&partition);
+        let part = round.newest_by_partition.get(&partition);
         part.is_some_and(|part| part.status == status && part.began_at_ms >= requested_at_ms)
     };
     let mut newest_id = checkpoints().next().map_or(requested_at_ms, |round| round.id);
@@ -109,7 +112,7 @@ fn checkpoint_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerOutcom
         if let Some(round) = find(CheckpointStatus::Completed) {
             newest_id = newest_id.max(round.id);
         } else if let Some(round) = find(CheckpointStatus::Failed) {
-            failure = Some(round.describe_failure());
+            failure = Some(round.describe_failed_partitions());
         } else if !has_nothing_new {
             is_pending = true;
         }

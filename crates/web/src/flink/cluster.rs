@@ -1,4 +1,4 @@
-//! `/config`, `/overview`, `/taskmanagers`: what Flink calls a cluster is the job's running instances.
+//! Renders `/config`, `/overview` and `/taskmanagers`. The job's running instances stand for Flink's cluster.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,32 +7,32 @@ use serde_json::{Value, json};
 use super::flink_job::FlinkJob;
 use crate::report::{InstanceReport, InstanceState};
 
-/// The version of Flink whose API is answered. Clients decide by it what they send.
+/// The version of Flink whose API Windrow implements. Clients choose their requests by this version.
 const FLINK_VERSION: &str = "2.3.0";
-/// How often Flink's own pages ask, in milliseconds.
+/// The time between two requests of Flink's own pages, in milliseconds.
 const REFRESH_INTERVAL_MS: i64 = 3_000;
 
 /// Renders `/config`.
-pub(super) fn render_config(job: &FlinkJob<'_>) -> Value {
+pub(super) fn render_cluster_config(job: &FlinkJob<'_>) -> Value {
     let zone = &job.pipeline.event.time_zone;
     let now = Timestamp::from_millisecond(job.now_ms);
     let offset_s = now.map(|now| zone.to_offset(now).seconds()).unwrap_or_default();
     json!({
         "refresh-interval": REFRESH_INTERVAL_MS,
-        "timezone-name": zone_name(zone),
+        "timezone-name": iana_name_or_utc(zone),
         "timezone-offset": i64::from(offset_s) * 1_000,
         "flink-version": FLINK_VERSION,
-        "flink-revision": windrow_revision(job),
+        "flink-revision": format_windrow_version(job),
         "features": { "web-submit": false, "web-cancel": true, "web-rescale": false, "web-history": false },
     })
 }
 
-fn zone_name(zone: &TimeZone) -> String {
+fn iana_name_or_utc(zone: &TimeZone) -> String {
     zone.iana_name().map_or_else(|| "UTC".to_owned(), str::to_owned)
 }
 
-/// Returns the version of Windrow, where Flink has its revision.
-fn windrow_revision(job: &FlinkJob<'_>) -> String {
+/// Returns Windrow's version for the field that holds Flink's revision.
+fn format_windrow_version(job: &FlinkJob<'_>) -> String {
     format!("windrow {}", job.instances.first().map_or("", |instance| instance.version.as_str()))
 }
 
@@ -48,11 +48,11 @@ pub(super) fn render_cluster_overview(job: &FlinkJob<'_>) -> Value {
         "jobs-cancelled": 0,
         "jobs-failed": 0,
         "flink-version": FLINK_VERSION,
-        "flink-commit": windrow_revision(job),
+        "flink-commit": format_windrow_version(job),
     })
 }
 
-/// Returns the number of workers without a partition.
+/// Returns the number of workers that own no partition.
 fn count_free_slots(instance: &InstanceReport) -> usize {
     let is_free = |worker: &usize| !instance.partitions.iter().any(|partition| partition.worker == *worker);
     (0..instance.workers.len()).filter(is_free).count()
@@ -64,7 +64,7 @@ pub(super) fn render_task_managers(job: &FlinkJob<'_>) -> Value {
     json!({ "taskmanagers": task_managers })
 }
 
-/// Renders an instance as a task manager. Resources that Windrow does not report are 0.
+/// Renders an instance as a task manager. Resources that Windrow does not measure are 0.
 fn render_task_manager(instance: &InstanceReport) -> Value {
     let no_resources = json!({
         "cpuCores": 0.0, "taskHeapMemory": 0, "taskOffHeapMemory": 0, "managedMemory": 0, "networkMemory": 0,

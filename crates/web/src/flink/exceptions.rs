@@ -1,4 +1,4 @@
-//! `/jobs/:id/exceptions`: the warnings and errors of all instances' logs.
+//! Renders `/jobs/:id/exceptions`: the warnings and errors from the logs of all instances.
 
 use std::cmp::Reverse;
 
@@ -8,13 +8,13 @@ use super::fault::bad_query_parameter;
 use super::flink_job::FlinkJob;
 use crate::answers::HttpFault;
 
-/// The number of exceptions in an answer if the request names none; Flink's default.
-const EXCEPTIONS_DEFAULT: usize = 20;
+/// The number of exceptions in an answer if the request does not limit it: Flink's default.
+const DEFAULT_MAX_EXCEPTIONS: usize = 20;
 
 /// Renders at most `max` exceptions, newest first.
 pub(super) fn render_exceptions(job: &FlinkJob<'_>, max: Option<&str>) -> Result<Value, HttpFault> {
     let max = match max {
-        None => EXCEPTIONS_DEFAULT,
+        None => DEFAULT_MAX_EXCEPTIONS,
         Some(text) => match text.parse::<usize>() {
             Ok(max) if max > 0 => max,
             _ => return Err(bad_query_parameter("maxExceptions", text)),
@@ -45,7 +45,7 @@ pub(super) fn render_exceptions(job: &FlinkJob<'_>, max: Option<&str>) -> Result
         newest_first.iter().map(|(_, exception)| *exception).find(|exception| exception.level == "error");
     Ok(json!({
         "exceptionHistory": { "entries": entries, "truncated": is_truncated },
-        // Flink up to 1.20 repeats the root exception, and its client requires these fields.
+        // Flink up to 1.20 repeats the newest error here, and its client requires these fields.
         "root-exception": newest_error.map(|exception| exception.message.as_str()),
         "timestamp": newest_error.map(|exception| exception.at_ms),
         "all-exceptions": [],

@@ -1,4 +1,4 @@
-//! Faults with the statuses that Flink gives, and Flink's content type.
+//! Creates faults and answers with Flink's HTTP statuses and content type.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ pub(super) fn bad_request(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::BAD_REQUEST, reason)
 }
 
-/// Returns a fault for a request that names something unknown.
+/// Returns a fault for a request that names an unknown job, vertex or operation.
 pub(super) fn not_found(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::NOT_FOUND, reason)
 }
@@ -21,12 +21,12 @@ pub(super) fn conflict(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::CONFLICT, reason)
 }
 
-/// Returns a fault for a path parameter that cannot be read, in Flink's words.
+/// Returns a fault for a path parameter that cannot be parsed, with Flink's message.
 pub(super) fn bad_path_parameter(name: &str, value: &str) -> HttpFault {
     bad_request(format!("Cannot resolve path parameter ({name}) from value \"{value}\"."))
 }
 
-/// Returns a fault for a query parameter that cannot be read, in Flink's words.
+/// Returns a fault for a query parameter that cannot be parsed, with Flink's message.
 pub(super) fn bad_query_parameter(name: &str, value: &str) -> HttpFault {
     bad_request(format!("Cannot resolve query parameter ({name}) from value \"{value}\"."))
 }

@@ -1,4 +1,4 @@
-//! The job at one moment, in Flink's terms: all that an answer is made of.
+//! The job at one moment, in Flink's terms: the data for all answers.
 
 use std::hash::Hasher;
 
@@ -10,20 +10,20 @@ use super::vertex::Vertex;
 use crate::answers::HttpFault;
 use crate::report::{InstanceReport, InstanceState, PartitionReport};
 
-/// The job at one moment.
+/// The pipeline and the reports of all instances at one moment.
 pub(super) struct FlinkJob<'a> {
     pub(super) id: String,
     pub(super) pipeline: &'a Pipeline,
     /// The location of the job's checkpoints.
-    pub(super) checkpoint_place: &'a str,
+    pub(super) checkpoint_location: &'a str,
     pub(super) now_ms: i64,
     pub(super) instances: &'a [InstanceReport],
 }
 
-/// The owner of a partition.
+/// The instance that owns a partition, and its report on the partition.
 pub(super) struct FlinkPartitionOwner<'a> {
     pub(super) instance: &'a InstanceReport,
-    pub(super) report: &'a PartitionReport,
+    pub(super) partition_report: &'a PartitionReport,
 }
 
 impl FlinkJob<'_> {
@@ -42,7 +42,8 @@ impl FlinkJob<'_> {
         self.instances.iter().map(|instance| instance.started_at_ms).min().unwrap_or(self.now_ms)
     }
 
-    /// Returns the number of partitions of the topic; 1 while that is unknown, because a vertex has at least one subtask.
+    /// Returns the topic's number of partitions. An unknown number counts as 1, because a vertex has at least one
+    /// subtask.
     pub(super) fn partition_count(&self) -> usize {
         let reported = self.instances.iter().map(|instance| instance.topic_partitions);
         let owned = self.instances.iter().flat_map(|instance| &instance.partitions);
@@ -50,17 +51,18 @@ impl FlinkJob<'_> {
         usize::try_from(reported.chain(at_least).max().unwrap_or_default()).unwrap_or_default().max(1)
     }
 
-    /// Returns the owner of `partition`: of two claims, the one with the larger epoch.
+    /// Returns the owner of `partition`. If two instances report the partition, the one with the larger epoch is the
+    /// owner.
     pub(super) fn partition_owner(&self, partition: usize) -> Option<FlinkPartitionOwner<'_>> {
         let claims = self.instances.iter().flat_map(|instance| {
-            instance.partitions.iter().map(move |report| FlinkPartitionOwner { instance, report })
+            instance.partitions.iter().map(move |report| FlinkPartitionOwner { instance, partition_report: report })
         });
         claims
-            .filter(|claim| usize::try_from(claim.report.partition) == Ok(partition))
-            .max_by_key(|claim| claim.report.epoch)
+            .filter(|claim| usize::try_from(claim.partition_report.partition) == Ok(partition))
+            .max_by_key(|claim| claim.partition_report.epoch)
     }
 
-    /// Checks that `id` is the id of this job.
+    /// Returns a fault unless `id` is the id of this job.
     pub(super) fn check_job_id(&self, id: &str) -> Result<(), HttpFault> {
         if !is_flink_id(id) {
             return Err(bad_path_parameter("jobid", id));
@@ -68,13 +70,13 @@ impl FlinkJob<'_> {
         if id.eq_ignore_ascii_case(&self.id) { Ok(()) } else { Err(not_found(format!("Job {id} not found"))) }
     }
 
-    /// Returns the vertices in the order of the data.
+    /// Returns the vertices in the order of the data flow.
     pub(super) fn vertices(&self) -> Vec<Vertex> {
         let views = (0..self.pipeline.views.len()).map(Vertex::View);
         [Vertex::Source, Vertex::Decode].into_iter().chain(views).chain([Vertex::Sink]).collect()
     }
 
-    /// Returns the vertex with this id.
+    /// Returns the vertex with this id, or a fault if there is none.
     pub(super) fn find_vertex(&self, id: &str) -> Result<Vertex, HttpFault> {
         if !is_flink_id(id) {
             return Err(bad_path_parameter("vertexid", id));
@@ -83,7 +85,7 @@ impl FlinkJob<'_> {
         found.ok_or_else(|| not_found(format!("JobVertex {id} not found")))
     }
 
-    /// Returns the id of a vertex: the same for all instances, also after a restart.
+    /// Returns the id of a vertex. The id is the same on all instances and after a restart.
     pub(super) fn vertex_id(&self, vertex: Vertex) -> String {
         let mut hasher = SipHasher13::new();
         hasher.write(self.id.as_bytes());

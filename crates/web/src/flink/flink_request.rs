@@ -12,18 +12,18 @@ use crate::query::QueryParameters;
 
 /// The parameters in the path and query of a request.
 pub(super) struct FlinkRequest {
-    path: HashMap<String, String>,
-    query: HashMap<String, String>,
+    path_parameters: HashMap<String, String>,
+    query_parameters: HashMap<String, String>,
 }
 
 impl FlinkRequest {
-    /// Returns a parameter of the path; empty if the route has none of that name.
+    /// Returns a parameter of the path, or an empty text if the route has no parameter of that name.
     pub(super) fn path_parameter(&self, name: &str) -> &str {
-        self.path.get(name).map_or("", String::as_str)
+        self.path_parameters.get(name).map_or("", String::as_str)
     }
 
     pub(super) fn query_parameter(&self, name: &str) -> Option<&str> {
-        self.query.get(name).map(String::as_str)
+        self.query_parameters.get(name).map(String::as_str)
     }
 }
 
@@ -38,10 +38,10 @@ impl<S: Send + Sync> FromRequestParts<S> for FlinkRequest {
         let QueryParameters(query) = query.map_err(|fault| malformed(fault.reason))?;
         let path = match path {
             Ok(Path(path)) => path,
-            // The route has no parameters.
+            // The route declares no parameters.
             Err(PathRejection::MissingPathParams(_)) => HashMap::new(),
             Err(rejection) => return Err(malformed(rejection.body_text())),
         };
-        Ok(Self { path, query })
+        Ok(Self { path_parameters: path, query_parameters: query })
     }
 }

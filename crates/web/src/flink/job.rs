@@ -1,4 +1,4 @@
-//! `/jobs`, `/jobs/overview` and `/jobs/:id`.
+//! Renders `/jobs`, `/jobs/overview`, `/jobs/:id` and `/jobs/:id/status`.
 
 use serde_json::{Map, Value, json};
 
@@ -9,8 +9,8 @@ use super::subtask_io::SubtaskIo;
 use super::vertex::Vertex;
 use crate::report::ChartMark;
 
-/// The largest parallelism of a vertex: Flink's default, because a topic may grow.
-const MAX_PARALLELISM: usize = 128;
+/// The reported maximum parallelism of a vertex, unless the topic has more partitions: Flink's default.
+const FLINK_MAX_PARALLELISM: usize = 128;
 /// Flink's states of a job.
 const JOB_STATES: [&str; 11] = [
     "INITIALIZING",
@@ -47,14 +47,14 @@ pub(super) fn render_jobs_overview(job: &FlinkJob<'_>) -> Value {
         "end-time": -1,
         "duration": job.now_ms - job.started_at_ms(),
         "state": job.status(),
-        "last-modification": last_modification_ms(job),
+        "last-modification": last_modified_at_ms(job),
         "tasks": tasks,
         "pending-operators": 0,
     }] })
 }
 
 /// Renders `/jobs/:id/status`.
-pub(super) fn render_status(job: &FlinkJob<'_>) -> Value {
+pub(super) fn render_job_status(job: &FlinkJob<'_>) -> Value {
     json!({ "status": job.status() })
 }
 
@@ -74,7 +74,7 @@ pub(super) fn render_job(job: &FlinkJob<'_>) -> Value {
         "duration": job.now_ms - job.started_at_ms(),
         "maxParallelism": max_parallelism(job),
         "now": job.now_ms,
-        "timestamps": render_timestamps(job),
+        "timestamps": render_state_timestamps(job),
         "vertices": vertices,
         "status-counts": count_per_state(states, str::to_owned),
         "plan": render_plan(job),
@@ -82,30 +82,30 @@ pub(super) fn render_job(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Returns the largest parallelism that a vertex may have.
+/// Returns the maximum parallelism of a vertex, which is never below the number of partitions.
 pub(super) fn max_parallelism(job: &FlinkJob<'_>) -> usize {
-    MAX_PARALLELISM.max(job.partition_count())
+    FLINK_MAX_PARALLELISM.max(job.partition_count())
 }
 
-/// Renders when the job entered each state; 0 if it never did, or that is unknown.
-fn render_timestamps(job: &FlinkJob<'_>) -> Value {
+/// Renders when the job entered each state. A time is 0 if the job never entered the state or the time is unknown.
+fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
     let entered_at_ms = |state: &str| match state {
         "INITIALIZING" | "CREATED" => job.started_at_ms(),
-        "RUNNING" if job.status() == "RUNNING" => last_modification_ms(job),
+        "RUNNING" if job.status() == "RUNNING" => last_modified_at_ms(job),
         "CANCELLING" if job.status() == "CANCELLING" => job.now_ms,
         _ => 0,
     };
     JOB_STATES.into_iter().map(|state| (state.to_owned(), json!(entered_at_ms(state)))).collect::<Map<_, _>>().into()
 }
 
-/// Returns the time of the newest start or change of owners.
-fn last_modification_ms(job: &FlinkJob<'_>) -> i64 {
+/// Returns when a partition last changed its owner, or when the job started if that is later.
+fn last_modified_at_ms(job: &FlinkJob<'_>) -> i64 {
     let marks = job.instances.iter().flat_map(|instance| &instance.marks);
     let changes = marks.filter(|mark| ChartMark::changes_owners(mark));
     changes.map(|mark| mark.at_ms).max().unwrap_or_default().max(job.started_at_ms())
 }
 
-/// Returns the state of a vertex: that of its subtask that is furthest from running.
+/// Returns the state of a vertex: the state of the subtask that is furthest from `RUNNING`.
 fn vertex_status(subtasks: &[Subtask<'_>]) -> &'static str {
     let furthest_first = ["CANCELING", "SCHEDULED", "INITIALIZING"];
     let has = |state: &&str| subtasks.iter().any(|subtask| subtask.status() == *state);
@@ -116,7 +116,7 @@ fn render_vertex(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
     let subtasks = job.subtasks(vertex);
     let start_ms = subtasks.iter().filter_map(Subtask::started_at_ms).min();
     let io: Vec<SubtaskIo> = subtasks.iter().map(SubtaskIo::from_subtask).collect();
-    let mut io = SubtaskIo::sum(&io);
+    let mut io = SubtaskIo::sum_subtasks(&io);
     if vertex == Vertex::Source {
         let workers = job.instances.iter().flat_map(|instance| &instance.workers);
         io.bytes_read = Some(workers.map(|worker| worker.bytes).sum());

@@ -1,6 +1,6 @@
 //! The value of a metric.
 
-/// A number, exact if it is a count.
+/// The value of a metric: an exact integer for a count, otherwise a float.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum MetricNumber {
     Integer(i64),

@@ -1,4 +1,4 @@
-//! `/jobs/:id/vertices/:vid/metrics`, and aggregates of metrics over the subtasks.
+//! Renders `/jobs/:id/vertices/:vid/metrics`, and aggregates of metrics over the subtasks.
 
 use std::ops::RangeInclusive;
 
@@ -27,24 +27,24 @@ const SOURCE_METRICS: [&str; 4] = ["watermarkLag", "pendingRecords", "currentEmi
 const DECODE_METRICS: [&str; 2] = ["numBytesIn", "numRecordsInErrors"];
 const VIEW_METRICS: [&str; 1] = ["numLateRecordsDropped"];
 const SINK_METRICS: [&str; 2] = ["numRecordsSend", "numRecordsSendErrors"];
-const AGGREGATES: [&str; 5] = ["min", "max", "avg", "sum", "skew"];
+const AGGREGATE_NAMES: [&str; 5] = ["min", "max", "avg", "sum", "skew"];
 
-/// Flink's watermark before there is one.
+/// Flink's value for a missing watermark.
 const NO_WATERMARK: i64 = i64::MIN;
 
-/// The query of an aggregated metric.
+/// The query of a request for aggregated metrics.
 pub(super) struct AggregateQuery<'a> {
-    /// Names of metrics; none asks for all names.
-    pub(super) get: Option<&'a str>,
-    /// Names of aggregates; none asks for all.
-    pub(super) agg: Option<&'a str>,
-    /// Ranges of subtasks; none asks for all.
-    pub(super) subtasks: Option<&'a str>,
+    /// Names of metrics, separated by commas; `None` requests the list of names.
+    pub(super) metric_names: Option<&'a str>,
+    /// Names of aggregates, separated by commas; `None` requests all aggregates.
+    pub(super) aggregate_names: Option<&'a str>,
+    /// Ranges of subtasks, separated by commas; `None` requests all subtasks.
+    pub(super) subtask_ranges: Option<&'a str>,
 }
 
-/// Returns the watermark of a subtask; Flink's smallest one if there is none yet.
-pub(super) fn watermark_or_minimum(subtask: &Subtask<'_>) -> i64 {
-    subtask.watermark_ms().unwrap_or(NO_WATERMARK)
+/// Returns the watermark of a subtask, or Flink's value for a missing watermark.
+pub(super) fn watermark_ms_or_flink_minimum(subtask: &Subtask<'_>) -> i64 {
+    subtask.lowest_watermark_ms().unwrap_or(NO_WATERMARK)
 }
 
 fn metric_names(vertex: Vertex) -> impl Iterator<Item = &'static str> {
@@ -57,7 +57,7 @@ fn metric_names(vertex: Vertex) -> impl Iterator<Item = &'static str> {
     COMMON_METRICS.into_iter().chain(special.iter().copied())
 }
 
-/// Returns a metric of a subtask; none if it has no such metric, or the value is unknown.
+/// Returns the value of a subtask's metric, or `None` if the metric does not exist or its value is unknown.
 fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name: &str) -> Option<MetricNumber> {
     let instance = subtask.instance?;
     let io = SubtaskIo::from_subtask(subtask);
@@ -67,14 +67,16 @@ fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name:
         _ => None,
     };
     Some(match (vertex, name) {
-        (_, "numRecordsIn") => MetricNumber::from_count(io.read),
-        (_, "numRecordsOut") => MetricNumber::from_count(io.written),
-        (_, "numRecordsInPerSecond") => MetricNumber::Float(io.read_per_s),
-        (_, "numRecordsOutPerSecond") => MetricNumber::Float(io.written_per_s),
-        (_, "currentInputWatermark" | "currentOutputWatermark") => MetricNumber::Integer(watermark_or_minimum(subtask)),
-        (_, "busyTimeMsPerSecond") => MetricNumber::Float(io.busy_per_s),
-        (_, "idleTimeMsPerSecond") => MetricNumber::Float(io.idle_per_s),
-        (_, "backPressuredTimeMsPerSecond") => MetricNumber::Float(io.backpressured_per_s),
+        (_, "numRecordsIn") => MetricNumber::from_count(io.records_read),
+        (_, "numRecordsOut") => MetricNumber::from_count(io.records_written),
+        (_, "numRecordsInPerSecond") => MetricNumber::Float(io.records_read_per_s),
+        (_, "numRecordsOutPerSecond") => MetricNumber::Float(io.records_written_per_s),
+        (_, "currentInputWatermark" | "currentOutputWatermark") => {
+            MetricNumber::Integer(watermark_ms_or_flink_minimum(subtask))
+        }
+        (_, "busyTimeMsPerSecond") => MetricNumber::Float(io.busy_ms_per_s),
+        (_, "idleTimeMsPerSecond") => MetricNumber::Float(io.idle_ms_per_s),
+        (_, "backPressuredTimeMsPerSecond") => MetricNumber::Float(io.backpressured_ms_per_s),
         (Vertex::Source, "watermarkLag") => since(owned?.watermark_ms?),
         (Vertex::Source, "pendingRecords") => MetricNumber::from_count(owned?.lag?),
         (Vertex::Source, "currentEmitEventTimeLag") => since(owned?.event_time_ms?),
@@ -95,8 +97,8 @@ fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name:
     })
 }
 
-/// Renders `/jobs/:id/vertices/:vid/metrics[?get=0.numRecordsIn,…]`: all names, or the requested values. Unknown names are
-/// left out, as in Flink.
+/// Renders `/jobs/:id/vertices/:vid/metrics[?get=0.numRecordsIn,…]`: all names, or the requested values. As in Flink,
+/// unknown names are left out.
 pub(super) fn render_vertex_metrics(job: &FlinkJob<'_>, vertex: Vertex, get: Option<&str>) -> Value {
     let subtasks = job.subtasks(vertex);
     let Some(get) = get else {
@@ -112,15 +114,15 @@ pub(super) fn render_vertex_metrics(job: &FlinkJob<'_>, vertex: Vertex, get: Opt
     get.split(',').filter_map(render).collect()
 }
 
-/// Renders `/jobs/:id/vertices/:vid/subtasks/metrics?get=…[&agg=min,max][&subtasks=0,2-3]`.
+/// Renders the aggregates at `/jobs/:id/vertices/:vid/subtasks/metrics?get=…[&agg=min,max][&subtasks=0,2-3]`.
 pub(super) fn render_subtask_metrics(
     job: &FlinkJob<'_>,
     vertex: Vertex,
     query: &AggregateQuery<'_>,
 ) -> Result<Value, HttpFault> {
-    let aggregates = parse_aggregates(query.agg)?;
-    let ranges = parse_subtask_ranges(query.subtasks)?;
-    let Some(get) = query.get else {
+    let aggregates = parse_aggregates(query.aggregate_names)?;
+    let ranges = parse_subtask_ranges(query.subtask_ranges)?;
+    let Some(get) = query.metric_names else {
         return Ok(metric_names(vertex).map(|name| json!({ "id": name })).collect());
     };
     let mut subtasks = job.subtasks(vertex);
@@ -128,15 +130,15 @@ pub(super) fn render_subtask_metrics(
     let render = |name: &str| {
         let known = subtasks.iter().filter_map(|subtask| metric_value(job, vertex, subtask, name));
         let values: Vec<f64> = known.map(MetricNumber::to_float).collect();
-        (!values.is_empty()).then(|| render_aggregate(name, &values, &aggregates))
+        (!values.is_empty()).then(|| render_metric_aggregates(name, &values, &aggregates))
     };
     Ok(get.split(',').filter_map(render).collect())
 }
 
 fn parse_aggregates(agg: Option<&str>) -> Result<Vec<&'static str>, HttpFault> {
-    let Some(agg) = agg else { return Ok(AGGREGATES.to_vec()) };
+    let Some(agg) = agg else { return Ok(AGGREGATE_NAMES.to_vec()) };
     let parse = |word: &str| {
-        let found = AGGREGATES.into_iter().find(|name| word.eq_ignore_ascii_case(name));
+        let found = AGGREGATE_NAMES.into_iter().find(|name| word.eq_ignore_ascii_case(name));
         found.ok_or_else(|| bad_query_parameter("agg", word))
     };
     agg.split(',').map(parse).collect()
@@ -155,7 +157,7 @@ fn parse_subtask_ranges(subtasks: Option<&str>) -> Result<Vec<RangeInclusive<usi
 }
 
 #[allow(clippy::cast_precision_loss)] // a number of subtasks
-fn render_aggregate(name: &str, values: &[f64], aggregates: &[&str]) -> Value {
+fn render_metric_aggregates(name: &str, values: &[f64], aggregates: &[&str]) -> Value {
     let sum: f64 = values.iter().sum();
     let avg = sum / values.len() as f64;
     let mut fields = Map::new();
@@ -166,16 +168,16 @@ fn render_aggregate(name: &str, values: &[f64], aggregates: &[&str]) -> Value {
             "max" => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             "avg" => avg,
             "sum" => sum,
-            _ => compute_skew(values, avg),
+            _ => compute_skew_percent(values, avg),
         };
         fields.insert((*aggregate).to_owned(), json!(value));
     }
     fields.into()
 }
 
-/// Returns the mean distance of the values from their mean, in percent of the mean.
+/// Returns the mean distance of the values from their mean, in percent of the mean and at most 100.
 #[allow(clippy::cast_precision_loss)] // a number of subtasks
-fn compute_skew(values: &[f64], avg: f64) -> f64 {
+fn compute_skew_percent(values: &[f64], avg: f64) -> f64 {
     if avg == 0.0 {
         return 0.0;
     }

@@ -1,4 +1,4 @@
-//! The plan: which vertex feeds which.
+//! Renders the plan: the vertices and their inputs.
 
 use serde_json::{Value, json};
 
@@ -7,11 +7,11 @@ use super::vertex::Vertex;
 
 /// Renders the plan in `/jobs/:id`.
 pub(super) fn render_plan(job: &FlinkJob<'_>) -> Value {
-    let nodes: Vec<Value> = job.vertices().into_iter().map(|vertex| render_node(job, vertex)).collect();
+    let nodes: Vec<Value> = job.vertices().into_iter().map(|vertex| render_plan_node(job, vertex)).collect();
     json!({ "jid": job.id, "name": job.pipeline.name, "type": "STREAMING", "nodes": nodes })
 }
 
-fn render_node(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
+fn render_plan_node(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
     let inputs: Vec<Value> = vertex_inputs(job, vertex)
         .into_iter()
         .enumerate()

@@ -1,4 +1,4 @@
-//! The URLs and their handlers.
+//! The URLs of the REST API and their handlers.
 
 use std::sync::Arc;
 
@@ -13,34 +13,34 @@ use serde_json::{Value, json};
 use super::body::parse_body;
 use super::checkpoint_triggers::{CheckpointTriggers, render_checkpoint_status, request_checkpoint};
 use super::checkpoints::{render_checkpoint_config, render_checkpoint_details, render_checkpoint_statistics};
-use super::cluster::{render_cluster_overview, render_config, render_task_managers};
+use super::cluster::{render_cluster_config, render_cluster_overview, render_task_managers};
 use super::exceptions::render_exceptions;
 use super::fault::{bad_query_parameter, bad_request, json_answer};
 use super::flink_job::FlinkJob;
 use super::flink_request::FlinkRequest;
-use super::job::{render_job, render_jobs, render_jobs_overview, render_status};
+use super::job::{render_job, render_job_status, render_jobs, render_jobs_overview};
 use super::metrics::{AggregateQuery, render_subtask_metrics, render_vertex_metrics};
 use super::savepoint_operations::{begin_savepoint, render_savepoint_status, stop_with_savepoint};
 use super::vertex::Vertex;
 use super::vertex_details::{render_backpressure, render_vertex_details, render_watermarks};
-use crate::answers::{HttpFault, method_not_allowed};
+use crate::answers::{HttpFault, answer_method_not_allowed};
 use crate::job::JobReport;
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// Returns the answered part of Flink's REST API, as `/…` and as `/v1/…`.
+/// Returns the routes of the supported part of Flink's REST API, under `/…` and `/v1/…`.
 pub fn router() -> Router<Arc<JobServerContext>> {
     let mut router = Router::new();
-    // Not nested, so that a fault names the whole path.
+    // Do not nest routers, so that an error message names the whole path.
     for prefix in ["", "/v1"] {
         let at = |path: &str| format!("{prefix}{path}");
         router = router
             .route(&at("/config"), get(get_config))
-            .route(&at("/overview"), get(get_overview))
+            .route(&at("/overview"), get(get_cluster_overview))
             .route(&at("/taskmanagers"), get(get_task_managers))
             .route(&at("/jobs"), get(get_jobs))
             .route(&at("/jobs/overview"), get(get_jobs_overview))
             .route(&at("/jobs/{jobid}"), get(get_job).patch(patch_cancel))
-            .route(&at("/jobs/{jobid}/status"), get(get_status))
+            .route(&at("/jobs/{jobid}/status"), get(get_job_status))
             .route(&at("/jobs/{jobid}/exceptions"), get(get_exceptions))
             .route(&at("/jobs/{jobid}/checkpoints"), get(get_checkpoints).post(post_checkpoint))
             .route(&at("/jobs/{jobid}/checkpoints/config"), get(get_checkpoint_config))
@@ -55,28 +55,28 @@ pub fn router() -> Router<Arc<JobServerContext>> {
             .route(&at("/jobs/{jobid}/vertices/{vertexid}/watermarks"), get(get_watermarks))
             .route(&at("/jobs/{jobid}/vertices/{vertexid}/backpressure"), get(get_backpressure));
     }
-    router.method_not_allowed_fallback(method_not_allowed).layer(Extension(CheckpointTriggers::default()))
+    router.method_not_allowed_fallback(answer_method_not_allowed).layer(Extension(CheckpointTriggers::default()))
 }
 
-/// Answers with what `render` makes of the job.
+/// Answers with the JSON that `render` returns for the job.
 async fn answer_from_job(context: &JobServerContext, render: impl FnOnce(&FlinkJob<'_>) -> Value) -> Response {
-    let report = context.assemble_job().await;
-    json_answer(StatusCode::OK, &render(&flink_job(context, &report)))
+    let report = context.assemble_job_report().await;
+    json_answer(StatusCode::OK, &render(&create_flink_job(context, &report)))
 }
 
-/// Answers with what `render` makes of the job, if the path names this job.
+/// Answers with the JSON that `render` returns for the job, if the path names this job.
 async fn answer_from_named_job(
     context: &JobServerContext,
     request: &FlinkRequest,
     render: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
 ) -> Response {
-    let report = context.assemble_job().await;
-    let job = flink_job(context, &report);
+    let report = context.assemble_job_report().await;
+    let job = create_flink_job(context, &report);
     let outcome = job.check_job_id(request.path_parameter("jobid")).and_then(|()| render(&job));
-    answer_outcome(StatusCode::OK, outcome)
+    answer_json_or_fault(StatusCode::OK, outcome)
 }
 
-/// Answers with what `render` makes of the vertex that the path names.
+/// Answers with the JSON that `render` returns for the vertex in the path.
 async fn answer_from_vertex(
     context: &JobServerContext,
     request: &FlinkRequest,
@@ -89,37 +89,37 @@ async fn answer_from_vertex(
     answer_from_named_job(context, request, render_vertex).await
 }
 
-/// Begins an operation on the job, if the path names this job, and answers that it was accepted.
+/// Begins an operation if the path names this job, and answers with status 202.
 async fn accept_operation(
     context: &JobServerContext,
     request: &FlinkRequest,
     begin: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
 ) -> Response {
-    let report = context.assemble_job().await;
-    let job = flink_job(context, &report);
+    let report = context.assemble_job_report().await;
+    let job = create_flink_job(context, &report);
     let outcome = job.check_job_id(request.path_parameter("jobid")).and_then(|()| begin(&job));
-    answer_outcome(StatusCode::ACCEPTED, outcome)
+    answer_json_or_fault(StatusCode::ACCEPTED, outcome)
 }
 
-fn flink_job<'a>(context: &'a JobServerContext, report: &'a JobReport) -> FlinkJob<'a> {
+fn create_flink_job<'a>(context: &'a JobServerContext, report: &'a JobReport) -> FlinkJob<'a> {
     FlinkJob {
         id: context.job_id(),
         pipeline: &context.pipeline,
-        checkpoint_place: context.checkpoint_store.place(),
-        now_ms: report.now_ms,
+        checkpoint_location: context.checkpoint_store.place(),
+        now_ms: report.assembled_at_ms,
         instances: &report.instances,
     }
 }
 
-fn answer_outcome(status: StatusCode, outcome: Result<Value, HttpFault>) -> Response {
+fn answer_json_or_fault(status: StatusCode, outcome: Result<Value, HttpFault>) -> Response {
     outcome.map_or_else(IntoResponse::into_response, |value| json_answer(status, &value))
 }
 
 async fn get_config(State(context): SharedContext) -> Response {
-    answer_from_job(&context, render_config).await
+    answer_from_job(&context, render_cluster_config).await
 }
 
-async fn get_overview(State(context): SharedContext) -> Response {
+async fn get_cluster_overview(State(context): SharedContext) -> Response {
     answer_from_job(&context, render_cluster_overview).await
 }
 
@@ -139,8 +139,8 @@ async fn get_job(State(context): SharedContext, request: FlinkRequest) -> Respon
     answer_from_named_job(&context, &request, |job| Ok(render_job(job))).await
 }
 
-async fn get_status(State(context): SharedContext, request: FlinkRequest) -> Response {
-    answer_from_named_job(&context, &request, |job| Ok(render_status(job))).await
+async fn get_job_status(State(context): SharedContext, request: FlinkRequest) -> Response {
+    answer_from_named_job(&context, &request, |job| Ok(render_job_status(job))).await
 }
 
 async fn get_exceptions(State(context): SharedContext, request: FlinkRequest) -> Response {
@@ -180,9 +180,9 @@ async fn get_vertex_metrics(State(context): SharedContext, request: FlinkRequest
 
 async fn get_subtask_metrics(State(context): SharedContext, request: FlinkRequest) -> Response {
     let query = AggregateQuery {
-        get: request.query_parameter("get"),
-        agg: request.query_parameter("agg"),
-        subtasks: request.query_parameter("subtasks"),
+        metric_names: request.query_parameter("get"),
+        aggregate_names: request.query_parameter("agg"),
+        subtask_ranges: request.query_parameter("subtasks"),
     };
     answer_from_vertex(&context, &request, |job, vertex| render_subtask_metrics(job, vertex, &query)).await
 }
@@ -221,7 +221,7 @@ async fn get_checkpoint_status(
     answer_from_named_job(&context, &request, render).await
 }
 
-/// Answers PATCH `/jobs/:id?mode=cancel`; without a mode the same is meant.
+/// Answers PATCH `/jobs/:id?mode=cancel`. A request without a mode also cancels the job.
 async fn patch_cancel(State(context): SharedContext, request: FlinkRequest) -> Response {
     let begin = |_: &FlinkJob<'_>| match request.query_parameter("mode") {
         None | Some("cancel" | "CANCEL") => {

@@ -1,4 +1,4 @@
-//! Savepoints and stops: beginning them, and their state.
+//! Begins savepoints and stops with a savepoint, and reports their state.
 
 use serde_json::{Value, json};
 
@@ -7,19 +7,19 @@ use super::fault::{bad_path_parameter, bad_request, conflict, not_found};
 use super::flink_job::is_flink_id;
 use super::throwable::render_failure_cause;
 use crate::answers::HttpFault;
-use crate::controls::{AfterSavepoint, SavepointOrder, SavepointRefusal, SavepointState};
+use crate::controls::{AfterSavepoint, HttpSavepointRequest, SavepointRefusal, SavepointState};
 use crate::random::random_hex_digits;
 use crate::server_context::JobServerContext;
 
 /// Answers POST `/jobs/:id/savepoints`.
 pub(super) fn begin_savepoint(context: &JobServerContext, body: SavepointBody) -> Result<Value, HttpFault> {
     let stops_job = body.cancel_job.unwrap_or_default();
-    let order = SavepointOrder {
+    let order = HttpSavepointRequest {
         target_directory: body.target_directory.as_deref(),
         request_name: Some(trigger_id_or_random(body.trigger_id)?),
-        afterwards: if stops_job { AfterSavepoint::StopJob } else { AfterSavepoint::KeepRunning },
+        after_completion: if stops_job { AfterSavepoint::StopJob } else { AfterSavepoint::KeepRunning },
     };
-    place_order(context, order)
+    submit_savepoint_order(context, order)
 }
 
 /// Answers POST `/jobs/:id/stop`.
@@ -30,15 +30,15 @@ pub(super) fn stop_with_savepoint(context: &JobServerContext, body: StopBody) ->
              and fire after a start from it. Stop without drain (the flink command: without -d).",
         ));
     }
-    let order = SavepointOrder {
+    let order = HttpSavepointRequest {
         target_directory: body.target_directory.as_deref(),
         request_name: Some(trigger_id_or_random(body.trigger_id)?),
-        afterwards: AfterSavepoint::StopJob,
+        after_completion: AfterSavepoint::StopJob,
     };
-    place_order(context, order)
+    submit_savepoint_order(context, order)
 }
 
-fn place_order(context: &JobServerContext, order: SavepointOrder<'_>) -> Result<Value, HttpFault> {
+fn submit_savepoint_order(context: &JobServerContext, order: HttpSavepointRequest<'_>) -> Result<Value, HttpFault> {
     let is_known = order.request_name.as_ref().is_some_and(|name| context.savepoint_state(name).is_some());
     if !is_known && context.stop_signal.is_requested() {
         return Err(conflict("The job is stopping and takes no further savepoint."));
@@ -53,31 +53,31 @@ pub(super) fn render_savepoint_status(
     job_id: &str,
     trigger_id: &str,
 ) -> Result<Value, HttpFault> {
-    let trigger_id = parse_trigger_path(trigger_id)?;
+    let trigger_id = parse_trigger_id_in_path(trigger_id)?;
     match context.savepoint_state(&trigger_id) {
         None => {
             Err(not_found(format!("There is no savepoint operation with triggerId={trigger_id} for job {job_id}.")))
         }
-        Some(SavepointState::InProgress { .. }) => Ok(render_operation("IN_PROGRESS", &Value::Null)),
+        Some(SavepointState::InProgress { .. }) => Ok(render_operation_state("IN_PROGRESS", &Value::Null)),
         Some(SavepointState::Completed { location, .. }) => {
-            Ok(render_operation("COMPLETED", &json!({ "location": location })))
+            Ok(render_operation_state("COMPLETED", &json!({ "location": location })))
         }
         Some(SavepointState::Failed { reason }) => {
-            Ok(render_operation("COMPLETED", &json!({ "failure-cause": render_failure_cause(&reason) })))
+            Ok(render_operation_state("COMPLETED", &json!({ "failure-cause": render_failure_cause(&reason) })))
         }
     }
 }
 
-/// Returns the trigger id of a body, or a new one.
+/// Returns the trigger id of a body, or a random trigger id.
 pub(super) fn trigger_id_or_random(trigger_id: Option<String>) -> Result<String, HttpFault> {
     match parse_trigger_id(trigger_id)? {
         Some(trigger_id) => Ok(trigger_id),
-        None => Ok(random_hex_digits(32).map_err(SavepointRefusal::Random)?),
+        None => Ok(random_hex_digits(32).map_err(SavepointRefusal::NoRandomNumbers)?),
     }
 }
 
-/// Returns the trigger id in a path, in lower case.
-pub(super) fn parse_trigger_path(trigger_id: &str) -> Result<String, HttpFault> {
+/// Checks the trigger id in a path, and returns it in lower case.
+pub(super) fn parse_trigger_id_in_path(trigger_id: &str) -> Result<String, HttpFault> {
     if is_flink_id(trigger_id) {
         Ok(trigger_id.to_ascii_lowercase())
     } else {
@@ -85,7 +85,7 @@ pub(super) fn parse_trigger_path(trigger_id: &str) -> Result<String, HttpFault> 
     }
 }
 
-/// Renders the state of an operation. Flink calls an operation that failed `COMPLETED`, too.
-pub(super) fn render_operation(status: &str, operation: &Value) -> Value {
+/// Renders the state of an operation. As in Flink, the state of a failed operation is also `COMPLETED`.
+pub(super) fn render_operation_state(status: &str, operation: &Value) -> Value {
     json!({ "status": { "id": status }, "operation": operation })
 }

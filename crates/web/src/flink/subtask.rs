@@ -1,7 +1,7 @@
-//! The subtasks of a vertex.
+//! Finds the subtasks of a vertex.
 //!
-//! A subtask is what is counted by itself: a partition of the source, a worker that decodes, an instance with its part of a
-//! feature view, an instance that writes to Redis.
+//! A subtask is a part of a vertex with its own counts. Examples are a partition of the source, a worker that decodes,
+//! an instance's share of a feature view, and an instance's Redis writer.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::flink_job::FlinkJob;
 use super::vertex::Vertex;
 use crate::report::{InstanceReport, InstanceState, PartitionReport, ViewReport, WorkerReport};
 
-/// Flink's states of a task.
+/// The states that Flink has for a task.
 const TASK_STATES: [&str; 10] = [
     "CREATED",
     "SCHEDULED",
@@ -23,15 +23,14 @@ const TASK_STATES: [&str; 10] = [
     "INITIALIZING",
 ];
 
-/// A subtask of a vertex.
 pub(super) struct Subtask<'a> {
     pub(super) index: usize,
-    /// The instance that runs it; none for a partition without an owner.
+    /// The instance that runs the subtask; `None` for a partition without an owner.
     pub(super) instance: Option<&'a InstanceReport>,
     pub(super) work: SubtaskWork<'a>,
 }
 
-/// What a subtask works on.
+/// The unit that a subtask works on.
 pub(super) enum SubtaskWork<'a> {
     Partition(Option<&'a PartitionReport>),
     Worker { index: usize, report: &'a WorkerReport },
@@ -40,7 +39,7 @@ pub(super) enum SubtaskWork<'a> {
 }
 
 impl FlinkJob<'_> {
-    /// Returns the subtasks of `vertex`; at least one.
+    /// Returns the subtasks of `vertex`. There is at least one.
     pub(super) fn subtasks(&self, vertex: Vertex) -> Vec<Subtask<'_>> {
         let mut subtasks = match vertex {
             Vertex::Source => self.source_subtasks(),
@@ -61,7 +60,7 @@ impl FlinkJob<'_> {
         let owners = (0..self.partition_count()).map(|partition| self.partition_owner(partition));
         owners
             .map(|owner| match owner {
-                Some(owner) => Subtask::new(owner.instance, SubtaskWork::Partition(Some(owner.report))),
+                Some(owner) => Subtask::new(owner.instance, SubtaskWork::Partition(Some(owner.partition_report))),
                 None => Subtask { index: 0, instance: None, work: SubtaskWork::Partition(None) },
             })
             .collect()
@@ -89,7 +88,7 @@ impl FlinkJob<'_> {
 }
 
 impl<'a> Subtask<'a> {
-    /// Returns a subtask of `instance`, not numbered yet.
+    /// Returns a subtask of `instance` with index 0. `FlinkJob::subtasks` sets the index.
     const fn new(instance: &'a InstanceReport, work: SubtaskWork<'a>) -> Self {
         Self { index: 0, instance: Some(instance), work }
     }
@@ -114,13 +113,13 @@ impl Subtask<'_> {
         self.instance.map_or("(unassigned)", |instance| &instance.instance)
     }
 
-    /// Returns when the instance started, because its workers started with it.
+    /// Returns when the instance started. Its workers started at the same time.
     pub(super) fn started_at_ms(&self) -> Option<i64> {
         self.instance.map(|instance| instance.started_at_ms)
     }
 
-    /// Returns the workers whose time the subtask takes.
-    pub(super) fn workers(&self) -> Vec<&WorkerReport> {
+    /// Returns the workers that spend their time on the subtask.
+    pub(super) fn executing_workers(&self) -> Vec<&WorkerReport> {
         let Some(instance) = self.instance else { return Vec::new() };
         match &self.work {
             SubtaskWork::Partition(owned) => {
@@ -132,8 +131,9 @@ impl Subtask<'_> {
         }
     }
 
-    /// Returns the smallest watermark of the subtask's partitions. Idle partitions count only if all are idle.
-    pub(super) fn watermark_ms(&self) -> Option<i64> {
+    /// Returns the smallest watermark of the subtask's partitions. Idle partitions count only if all partitions are
+    /// idle.
+    pub(super) fn lowest_watermark_ms(&self) -> Option<i64> {
         let instance = self.instance?;
         let belongs_here = |partition: &&PartitionReport| match &self.work {
             SubtaskWork::Partition(owned) => owned.is_some_and(|owned| owned.partition == partition.partition),
@@ -148,7 +148,7 @@ impl Subtask<'_> {
     }
 }
 
-/// Returns the number of tasks in each of Flink's states, under the name that `rename` makes of the state.
+/// Counts the tasks in each of Flink's task states. `rename` converts a state's name to the key in the JSON object.
 pub(super) fn count_per_state(states: impl Iterator<Item = &'static str>, rename: fn(&str) -> String) -> Value {
     let states: Vec<_> = states.collect();
     let count = |state: &str| states.iter().filter(|found| **found == state).count();

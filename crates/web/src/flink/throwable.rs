@@ -1,19 +1,19 @@
-//! A failure as Flink's client reads it: its JSON holds a serialized Java object, and the client accepts nothing less.
+//! Renders a failure for Flink's client. The client requires a serialized Java object within the JSON.
 //!
-//! Owns: one object, an `org.apache.flink.util.SerializedThrowable` with a message and without a wrapped exception, in the
-//! stream protocol of Java's object serialization.
-//! Invariant: whatever the reason is, the reader finds no other class in the stream.
+//! Owns: the serialization of an `org.apache.flink.util.SerializedThrowable` with a message and without a wrapped
+//! exception. It follows the protocol of Java's object serialization.
+//! Invariant: the stream contains no other class, whatever the reason of the failure is.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// The class of all failures.
+/// The Java class that all failures have.
 const EXCEPTION_CLASS: &str = "org.apache.flink.runtime.checkpoint.CheckpointException";
-/// Characters of a reason: a string of the stream is shorter than 64 KiB.
+/// The largest number of characters of a reason. A string in the stream must be shorter than 64 KiB.
 const REASON_CHARS_MAX: usize = 4_000;
 
-// The constants of `java.io.ObjectStreamConstants`, under their own names.
+// The constants of `java.io.ObjectStreamConstants` have their Java names.
 const TC_NULL: u8 = 0x70;
 const TC_REFERENCE: u8 = 0x71;
 const TC_CLASSDESC: u8 = 0x72;
@@ -22,10 +22,11 @@ const TC_STRING: u8 = 0x74;
 const TC_ENDBLOCKDATA: u8 = 0x78;
 const SC_WRITE_METHOD: u8 = 0x01;
 const SC_SERIALIZABLE: u8 = 0x02;
-/// The handle of the type of string fields. It is the second thing in the stream: named once, then referred to.
+/// The handle of the type name of string fields. The stream holds the name once, as its second object, and then refers
+/// to it.
 const STRING_TYPE_HANDLE: [u8; 4] = [0x00, 0x7e, 0x00, 0x01];
 
-/// Renders `failure-cause`.
+/// Renders the value of `failure-cause` in the status of an operation.
 pub(super) fn render_failure_cause(reason: &str) -> Value {
     let reason = windrow_core::text::first_chars(reason, REASON_CHARS_MAX);
     let stack_trace = format!("{EXCEPTION_CLASS}: {reason}");
@@ -42,22 +43,27 @@ struct JavaObjectStream(Vec<u8>);
 impl JavaObjectStream {
     fn serialize_failure(stack_trace: &str) -> Vec<u8> {
         let mut stream = Self(vec![0xac, 0xed, 0, 5, TC_OBJECT]);
-        stream.put_class("org.apache.flink.util.SerializedThrowable", 7_284_183_123_441_947_635, SC_SERIALIZABLE, 3);
-        stream.put_field("fullStringifiedStackTrace", "Ljava/lang/String;");
+        stream.put_class_descriptor(
+            "org.apache.flink.util.SerializedThrowable",
+            7_284_183_123_441_947_635,
+            SC_SERIALIZABLE,
+            3,
+        );
+        stream.put_field_with_new_type("fullStringifiedStackTrace", "Ljava/lang/String;");
         stream.put_string_field("originalErrorClassName");
-        stream.put_field("serializedException", "[B");
+        stream.put_field_with_new_type("serializedException", "[B");
         stream.put_byte(TC_ENDBLOCKDATA);
-        stream.put_class("java.lang.Exception", -3_387_516_993_124_229_948, SC_SERIALIZABLE, 0);
+        stream.put_class_descriptor("java.lang.Exception", -3_387_516_993_124_229_948, SC_SERIALIZABLE, 0);
         stream.put_byte(TC_ENDBLOCKDATA);
         let throwable_flags = SC_SERIALIZABLE | SC_WRITE_METHOD;
-        stream.put_class("java.lang.Throwable", -3_042_686_055_658_047_285, throwable_flags, 4);
-        stream.put_field("cause", "Ljava/lang/Throwable;");
+        stream.put_class_descriptor("java.lang.Throwable", -3_042_686_055_658_047_285, throwable_flags, 4);
+        stream.put_field_with_new_type("cause", "Ljava/lang/Throwable;");
         stream.put_string_field("detailMessage");
-        stream.put_field("stackTrace", "[Ljava/lang/StackTraceElement;");
-        stream.put_field("suppressedExceptions", "Ljava/util/List;");
+        stream.put_field_with_new_type("stackTrace", "[Ljava/lang/StackTraceElement;");
+        stream.put_field_with_new_type("suppressedExceptions", "Ljava/util/List;");
         stream.put_byte(TC_ENDBLOCKDATA);
         stream.put_byte(TC_NULL); // no further superclass
-        // The values of the fields, the uppermost class first.
+        // Write the values of the fields, the uppermost class first.
         stream.put_byte(TC_NULL);
         stream.put_string(stack_trace);
         stream.put_byte(TC_NULL);
@@ -73,7 +79,7 @@ impl JavaObjectStream {
         self.0.push(byte);
     }
 
-    fn put_class(&mut self, name: &str, serial_version: i64, flags: u8, field_count: u16) {
+    fn put_class_descriptor(&mut self, name: &str, serial_version: i64, flags: u8, field_count: u16) {
         self.put_byte(TC_CLASSDESC);
         self.put_modified_utf8(name);
         self.0.extend(serial_version.to_be_bytes());
@@ -81,8 +87,8 @@ impl JavaObjectStream {
         self.0.extend(field_count.to_be_bytes());
     }
 
-    /// Writes a field whose type the stream has not named before.
-    fn put_field(&mut self, name: &str, field_type: &str) {
+    /// Writes a field whose type name is not in the stream yet.
+    fn put_field_with_new_type(&mut self, name: &str, field_type: &str) {
         self.put_byte(field_type.as_bytes()[0]);
         self.put_modified_utf8(name);
         self.put_string(field_type);
@@ -100,7 +106,8 @@ impl JavaObjectStream {
         self.put_modified_utf8(text);
     }
 
-    /// Writes Java's modified UTF-8: NUL takes two bytes, and a character beyond 16 bits is written as its two surrogates.
+    /// Writes `text` in Java's modified UTF-8. NUL takes two bytes, and a character beyond 16 bits becomes two
+    /// surrogates.
     fn put_modified_utf8(&mut self, text: &str) {
         let mut bytes = Vec::new();
         for unit in text.encode_utf16() {

@@ -3,21 +3,21 @@
 use windrow_core::WindowKind;
 use windrow_spec::Pipeline;
 
-/// A vertex.
+/// A stage of the job, in Flink's terms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Vertex {
     /// The Kafka source.
     Source,
-    /// Decoding, from bytes to events.
+    /// The decoding of records to events.
     Decode,
-    /// The feature view with this index.
+    /// The feature view at this index in the pipeline.
     View(usize),
     /// The Redis sink.
     Sink,
 }
 
 impl Vertex {
-    /// Returns the text from which the id of the vertex is computed. It must never change.
+    /// Returns the text from which the id of the vertex is computed. The text must never change.
     pub(super) fn id_source(self, pipeline: &Pipeline) -> String {
         match self {
             Self::Source => "source".to_owned(),
@@ -37,7 +37,7 @@ impl Vertex {
         }
     }
 
-    /// Returns what the vertex does, in one line.
+    /// Returns a description of the vertex in one line.
     pub(super) fn description(self, pipeline: &Pipeline) -> String {
         let Self::View(index) = self else { return self.name(pipeline) };
         let Some(view) = pipeline.views.get(index) else { return self.name(pipeline) };

@@ -1,21 +1,21 @@
-//! `/jobs/:id/vertices/:vid`, its watermarks and its back-pressure.
+//! Renders `/jobs/:id/vertices/:vid`, and the vertex's watermarks and back-pressure.
 
 use serde_json::{Map, Value, json};
 
-use super::checkpoints::render_summary;
+use super::checkpoints::render_distribution;
 use super::flink_job::FlinkJob;
 use super::job::max_parallelism;
-use super::metrics::watermark_or_minimum;
+use super::metrics::watermark_ms_or_flink_minimum;
 use super::subtask::{Subtask, count_per_state};
 use super::subtask_io::SubtaskIo;
 use super::vertex::Vertex;
 
-/// The states whose durations Flink's client requires.
-const DURATION_STATES: [&str; 5] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
-/// Flink's threshold between no and low back-pressure: a share of time.
-const LOW_BACKPRESSURE: f64 = 0.1;
-/// Flink's threshold between low and high back-pressure: a share of time.
-const HIGH_BACKPRESSURE: f64 = 0.5;
+/// The states whose durations Flink's client requires in each subtask.
+const STATES_WITH_DURATION: [&str; 5] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
+/// The share of back-pressured time above which Flink calls back-pressure low.
+const LOW_BACKPRESSURE_RATIO: f64 = 0.1;
+/// The share of back-pressured time above which Flink calls back-pressure high.
+const HIGH_BACKPRESSURE_RATIO: f64 = 0.5;
 
 /// Renders `/jobs/:id/vertices/:vid`.
 pub(super) fn render_vertex_details(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
@@ -28,7 +28,7 @@ pub(super) fn render_vertex_details(job: &FlinkJob<'_>, vertex: Vertex) -> Value
         "maxParallelism": max_parallelism(job),
         "now": job.now_ms,
         "subtasks": rendered,
-        "aggregated": render_aggregated(job, &subtasks),
+        "aggregated": render_subtask_aggregates(job, &subtasks),
     })
 }
 
@@ -48,19 +48,19 @@ fn render_subtask(job: &FlinkJob<'_>, subtask: &Subtask<'_>) -> Value {
         "duration": duration_ms,
         "metrics": SubtaskIo::from_subtask(subtask).to_json(),
         "taskmanager-id": subtask.task_manager_id(),
-        "status-duration": render_durations(in_state),
+        "status-duration": render_state_durations(in_state),
     })
 }
 
-/// Renders distributions over the subtasks.
-fn render_aggregated(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Value {
+/// Renders the distributions of metrics and durations over the subtasks.
+fn render_subtask_aggregates(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Value {
     let all: Vec<SubtaskIo> = subtasks.iter().map(SubtaskIo::from_subtask).collect();
-    let summary = |select: fn(&SubtaskIo) -> u64| render_summary(&all.iter().map(select).collect::<Vec<_>>());
+    let summary = |select: fn(&SubtaskIo) -> u64| render_distribution(&all.iter().map(select).collect::<Vec<_>>());
     let metrics: Map<String, Value> = [
         ("read-bytes", summary(|io| io.bytes_read.unwrap_or_default())),
         ("write-bytes", summary(|_| 0)),
-        ("read-records", summary(|io| io.read)),
-        ("write-records", summary(|io| io.written)),
+        ("read-records", summary(|io| io.records_read)),
+        ("write-records", summary(|io| io.records_written)),
         ("accumulated-backpressured-time", summary(|io| io.backpressured_ms)),
         ("accumulated-idle-time", summary(|io| io.idle_ms)),
         ("accumulated-busy-time", summary(|io| io.busy_ms)),
@@ -72,9 +72,9 @@ fn render_aggregated(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Value {
         let start_ms = subtask.started_at_ms().unwrap_or(job.now_ms);
         u64::try_from(job.now_ms - start_ms).unwrap_or_default()
     };
-    let durations = render_durations(|state| {
+    let durations = render_state_durations(|state| {
         let in_state = subtasks.iter().filter(|subtask| subtask.status() == state);
-        render_summary(&in_state.map(uptime_ms).collect::<Vec<_>>())
+        render_distribution(&in_state.map(uptime_ms).collect::<Vec<_>>())
     });
     json!({
         "metrics": metrics,
@@ -83,8 +83,8 @@ fn render_aggregated(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Value {
     })
 }
 
-fn render_durations(duration_in_state: impl Fn(&str) -> Value) -> Value {
-    let durations = DURATION_STATES.into_iter().map(|state| (state.to_owned(), duration_in_state(state)));
+fn render_state_durations(duration_in_state: impl Fn(&str) -> Value) -> Value {
+    let durations = STATES_WITH_DURATION.into_iter().map(|state| (state.to_owned(), duration_in_state(state)));
     durations.collect::<Map<_, _>>().into()
 }
 
@@ -93,7 +93,7 @@ pub(super) fn render_watermarks(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
     let render = |subtask: &Subtask<'_>| {
         json!({
             "id": format!("{}.currentInputWatermark", subtask.index),
-            "value": watermark_or_minimum(subtask).to_string(),
+            "value": watermark_ms_or_flink_minimum(subtask).to_string(),
         })
     };
     job.subtasks(vertex).iter().map(render).collect()
@@ -103,19 +103,19 @@ pub(super) fn render_watermarks(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
 pub(super) fn render_backpressure(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
     let render = |subtask: &Subtask<'_>| {
         let io = SubtaskIo::from_subtask(subtask);
-        let level = backpressure_level(io.backpressured_per_s / 1e3);
+        let level = backpressure_level(io.backpressured_ms_per_s / 1e3);
         json!({
             "subtask": subtask.index,
             "attempt-number": 0,
             "backpressureLevel": level,
             "backpressure-level": level,
-            "ratio": io.backpressured_per_s / 1e3,
-            "idleRatio": io.idle_per_s / 1e3,
-            "busyRatio": io.busy_per_s / 1e3,
+            "ratio": io.backpressured_ms_per_s / 1e3,
+            "idleRatio": io.idle_ms_per_s / 1e3,
+            "busyRatio": io.busy_ms_per_s / 1e3,
         })
     };
     let subtasks = job.subtasks(vertex);
-    let ratios = subtasks.iter().map(|subtask| SubtaskIo::from_subtask(subtask).backpressured_per_s / 1e3);
+    let ratios = subtasks.iter().map(|subtask| SubtaskIo::from_subtask(subtask).backpressured_ms_per_s / 1e3);
     let worst_level = backpressure_level(ratios.fold(0.0, f64::max));
     json!({
         "status": "ok",
@@ -127,9 +127,9 @@ pub(super) fn render_backpressure(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
 }
 
 fn backpressure_level(ratio: f64) -> &'static str {
-    if ratio <= LOW_BACKPRESSURE {
+    if ratio <= LOW_BACKPRESSURE_RATIO {
         "ok"
-    } else if ratio <= HIGH_BACKPRESSURE {
+    } else if ratio <= HIGH_BACKPRESSURE_RATIO {
         "low"
     } else {
         "high"

@@ -1,4 +1,4 @@
-//! The body of a request: read whole, within bounds of size and time, before the request goes further.
+//! Reads the body of a request before any handler runs, within limits of size and time.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use tokio::time::timeout;
 
 use crate::answers::HttpFault;
 
-/// Bytes in the body of a request.
-pub const BODY_MAX: usize = 64 * 1024;
-/// How long the body may take to arrive.
+/// The largest size of a request's body in bytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The longest time in which the body must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads the body, or refuses the request. A GET or HEAD loses its body.
+/// Reads the whole body, or refuses the request. Discards the body of a GET or HEAD.
 pub(super) async fn read_bounded_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if matches!(parts.method, Method::GET | Method::HEAD) {
         return next.run(Request::from_parts(parts, Body::empty())).await;
     }
-    match timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX)).await {
+    match timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(_)) => {
-            let reason = format!("the body is cut off, or larger than {BODY_MAX} bytes");
+            let reason = format!("the body is cut off, or larger than {BODY_BYTES_MAX} bytes");
             HttpFault::new(StatusCode::PAYLOAD_TOO_LARGE, reason).into_response()
         }
         Err(_) => HttpFault::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time").into_response(),

@@ -1,16 +1,16 @@
-//! The headers of every answer, which tell browsers what they may do with it.
+//! The security headers of all responses.
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Scripts and styles only from files of this server, nothing from elsewhere, no frames.
-const SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; \
+/// Allows scripts and styles only from files of this server, and no frames.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, SECURITY_POLICY),
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -18,7 +18,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Adds the headers to every answer, and closes the connection of a refused visitor.
+/// Adds the security headers to every response, and closes the connection after a refusal.
 pub(super) async fn add_security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let is_refusal = matches!(
@@ -29,7 +29,7 @@ pub(super) async fn add_security_headers(request: Request, next: Next) -> Respon
     for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // Connections are bounded, so a refused visitor must not keep one.
+    // The number of connections is limited, so a refused client must not keep one open.
     if is_refusal {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

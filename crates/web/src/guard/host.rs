@@ -1,4 +1,5 @@
-//! Only names of this machine: against pages whose own name resolves to `127.0.0.1` (DNS rebinding).
+//! Accepts only host names of this machine. This prevents DNS rebinding: a foreign page whose name resolves to
+//! `127.0.0.1`.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -21,7 +22,7 @@ pub(super) async fn require_local_host(request: Request, next: Next) -> Response
     HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 
-/// Returns the host that the request names; none if it names several, or none that is valid.
+/// Returns the host in the `Host` header. Returns `None` if the header is missing, repeated or invalid.
 pub(super) fn requested_host(headers: &HeaderMap) -> Option<Authority> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?;

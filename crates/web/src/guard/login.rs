@@ -1,4 +1,4 @@
-//! The login of a server with a token: the token in a header, or a cookie that the login page sets.
+//! The login to a server with a token. A client sends the token in a header, or the cookie that the login page sets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,45 +18,45 @@ use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
 
-/// A wrong token is answered after this time.
+/// The delay before a wrong token is answered.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
-/// Wrong tokens that may wait at a time; more are refused at once.
-const WRONG_TOKENS_MAX: usize = 4;
-/// Health checks need no token, because they show nothing of the data.
-const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
-/// The files of the login page, which show nothing of the job.
-const OPEN_FOLDERS: [&str; 2] = ["/assets/login/", "/assets/shared/"];
-/// The longest path to which a login leads back.
+/// The largest number of wrong tokens in this delay. Further wrong tokens are refused at once.
+const DELAYED_WRONG_TOKENS_MAX: usize = 4;
+/// The paths of health checks. They need no token, because they return no data.
+const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
+/// The folders of the login page's files. They need no token, because they contain no data of the job.
+const FOLDERS_WITHOUT_LOGIN: [&str; 2] = ["/assets/login/", "/assets/shared/"];
+/// The largest length in bytes of the path to which a login returns.
 const RETURN_PATH_BYTES_MAX: usize = 2_048;
 
 /// Checks tokens and session cookies.
-pub(super) struct LoginGate {
+pub(super) struct LoginChecker {
     token: Arc<AccessToken>,
-    /// Contains the port, because browsers send cookies to all ports of a machine.
+    /// The name contains the port, because browsers send cookies to all ports of a host.
     cookie_name: String,
     wrong_token_permits: Semaphore,
 }
 
-impl LoginGate {
+impl LoginChecker {
     pub(super) fn new(token: Arc<AccessToken>, port: u16) -> Self {
-        let wrong_token_permits = Semaphore::new(WRONG_TOKENS_MAX);
+        let wrong_token_permits = Semaphore::new(DELAYED_WRONG_TOKENS_MAX);
         Self { token, cookie_name: format!("windrow_session_{port}"), wrong_token_permits }
     }
 
-    fn has_session(&self, headers: &HeaderMap) -> bool {
+    fn has_valid_session(&self, headers: &HeaderMap) -> bool {
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
         let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
         pairs.filter(|(name, _)| *name == self.cookie_name).any(|(_, value)| is_valid_session(&self.token, value))
     }
 
-    fn set_cookie(&self, cookie: &SessionCookie) -> Option<HeaderValue> {
+    fn render_set_cookie_header(&self, cookie: &SessionCookie) -> Option<HeaderValue> {
         let SessionCookie { value, max_age_s } = cookie;
         let name = &self.cookie_name;
         HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict")).ok()
     }
 
-    /// Delays a wrong token, and refuses it at once if too many wait. Many connections therefore make hardly more guesses than
-    /// one, and a right token never waits for them.
+    /// Delays the answer to a wrong token, or returns a fault at once if too many wrong tokens are in the delay. Many
+    /// connections therefore guess hardly faster than one. A correct token is never delayed.
     async fn delay_wrong_token(&self) -> Result<(), HttpFault> {
         let Ok(_permit) = self.wrong_token_permits.try_acquire() else {
             return Err(HttpFault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a second"));
@@ -66,16 +66,17 @@ impl LoginGate {
     }
 }
 
-/// Refuses a request without a token or session, except to open paths.
-pub(super) async fn require_login(State(gate): State<Arc<LoginGate>>, request: Request, next: Next) -> Response {
+/// Refuses a request without a token or session, unless its path needs no login.
+pub(super) async fn require_login(State(gate): State<Arc<LoginChecker>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let path = request.uri().path();
-    let is_open = OPEN_PATHS.contains(&path) || OPEN_FOLDERS.iter().any(|folder| path.starts_with(folder));
-    if gate.has_session(headers) {
+    let is_open =
+        PATHS_WITHOUT_LOGIN.contains(&path) || FOLDERS_WITHOUT_LOGIN.iter().any(|folder| path.starts_with(folder));
+    if gate.has_valid_session(headers) {
         return next.run(request).await;
     }
     if is_open {
-        return close_connection(next.run(request).await).await;
+        return add_connection_close_header(next.run(request).await).await;
     }
     let reason = match bearer_token(headers) {
         Some(token) if gate.token.matches(token) => return next.run(request).await,
@@ -99,24 +100,24 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// Closes the connection after the answer: visitors without a login keep none.
-async fn close_connection(mut response: Response) -> Response {
+/// Adds the header that closes the connection, because clients without a login must not occupy connections.
+async fn add_connection_close_header(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
 /// Returns the routes of the login page.
-pub(super) fn router(gate: Arc<LoginGate>) -> Router {
+pub(super) fn router(gate: Arc<LoginChecker>) -> Router {
     Router::new()
         .route("/login", get(get_login_page).post(log_in))
         .route("/logout", post(log_out))
         .with_state(gate)
-        .layer(map_response(close_connection))
+        .layer(map_response(add_connection_close_header))
 }
 
 #[derive(Deserialize)]
 struct LoginQuery {
-    /// The path to which a login leads back.
+    /// The path to which the login returns.
     #[serde(default)]
     to: String,
 }
@@ -127,7 +128,7 @@ struct LoginForm {
     token: String,
 }
 
-/// What the login page says about the last attempt.
+/// The message that the login page shows about the last attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LoginNotice {
     Nothing,
@@ -139,7 +140,7 @@ async fn get_login_page(Query(query): Query<LoginQuery>) -> Html<String> {
 }
 
 async fn log_in(
-    State(gate): State<Arc<LoginGate>>,
+    State(gate): State<Arc<LoginChecker>>,
     Query(query): Query<LoginQuery>,
     Form(form): Form<LoginForm>,
 ) -> Response {
@@ -149,30 +150,30 @@ async fn log_in(
             Err(fault) => fault.into_response(),
         };
     }
-    let cookie = gate.set_cookie(&new_session(&gate.token));
+    let cookie = gate.render_set_cookie_header(&new_session(&gate.token));
     let mut response = Redirect::to(local_path_or_root(&query.to)).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }
 
-async fn log_out(State(gate): State<Arc<LoginGate>>) -> Response {
+async fn log_out(State(gate): State<Arc<LoginChecker>>) -> Response {
     let expired = SessionCookie { value: String::new(), max_age_s: 0 };
     let mut response = Redirect::to("/login").into_response();
-    response.headers_mut().extend(gate.set_cookie(&expired).map(|cookie| (header::SET_COOKIE, cookie)));
+    response.headers_mut().extend(gate.render_set_cookie_header(&expired).map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }
 
-/// Returns the login page, which needs no script: the path to return to and the notice are part of its HTML.
+/// Returns the login page. The page needs no script, because its HTML contains the return path and the message.
 fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
     let action = format!("action=\"/login?to={}\"", local_path_or_root(to));
-    let mut page = assets::asset_text("login/login.html").replace("action=\"/login\"", &action);
+    let mut page = assets::asset_text_or_empty("login/login.html").replace("action=\"/login\"", &action);
     if notice == LoginNotice::WrongToken {
         page = page.replace(" role=\"alert\" hidden", " role=\"alert\"");
     }
     Html(page)
 }
 
-/// Returns `to` if it is a path of this server without characters that have a meaning in HTML; otherwise `/`.
+/// Returns `to` if it is a path of this server without special characters of HTML. Otherwise returns `/`.
 fn local_path_or_root(to: &str) -> &str {
     let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte);
     let is_local = to.starts_with('/')

@@ -1,4 +1,4 @@
-//! The origin of a request: a page of this server, or not a browser. Links may lead here from anywhere.
+//! Checks that a request comes from a page of this server, or not from a browser. Links from other pages are allowed.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -8,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 use super::host::requested_host;
 use crate::answers::HttpFault;
 
-/// Refuses a request from a page of another origin, unless it follows a link.
+/// Refuses a request from a page of another origin, unless the browser follows a link.
 pub(super) async fn require_same_origin(request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     let is_allowed = match *method {
-        // A link is harmless. A page elsewhere that asks again and again would cost Redis and Kafka.
+        // A followed link is harmless. Repeated requests from a foreign page would load Redis and Kafka.
         Method::GET | Method::HEAD => {
-            is_same_site_request(headers) || (*method == Method::GET && is_navigation(headers))
+            is_same_origin_or_user_request(headers) || (*method == Method::GET && is_navigation(headers))
         }
         _ => comes_from_this_server(headers),
     };
@@ -25,7 +25,7 @@ pub(super) async fn require_same_origin(request: Request, next: Next) -> Respons
     HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 
-fn is_same_site_request(headers: &HeaderMap) -> bool {
+fn is_same_origin_or_user_request(headers: &HeaderMap) -> bool {
     headers.get_all("sec-fetch-site").iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
@@ -40,5 +40,6 @@ fn comes_from_this_server(headers: &HeaderMap) -> bool {
         place.zip(host.as_ref()).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host.as_str()))
     };
     let origins = headers.get_all(header::ORIGIN).iter();
-    is_same_site_request(headers) && origins.map(|origin| origin.to_str().unwrap_or_default()).all(is_this_server)
+    is_same_origin_or_user_request(headers)
+        && origins.map(|origin| origin.to_str().unwrap_or_default()).all(is_this_server)
 }

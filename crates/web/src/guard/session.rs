@@ -1,27 +1,27 @@
-//! The value of the cookie that stands for a token after a login.
+//! The session cookie that replaces the token after a login.
 
 use jiff::Timestamp;
 
 use super::token::AccessToken;
 
-/// How long a login lasts.
+/// The time after which a login expires.
 const SESSION_SECONDS: i64 = 7 * 24 * 3_600;
 
-/// The value of a session cookie, and the seconds for which it is valid.
+/// The value of a session cookie, and the number of seconds for which it is valid.
 pub(super) struct SessionCookie {
     pub(super) value: String,
     pub(super) max_age_s: i64,
 }
 
-/// Returns a new session. The token cannot be derived from it, and it ends when the token is changed.
+/// Returns a new session. The token cannot be derived from the session. A change of the token ends the session.
 pub(super) fn new_session(token: &AccessToken) -> SessionCookie {
     let until_s = Timestamp::now().as_second() + SESSION_SECONDS;
-    let signature = token.sign(&signed_session_text(until_s));
+    let signature = token.sign(&session_text_to_sign(until_s));
     let hex: String = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     SessionCookie { value: format!("{until_s}.{hex}"), max_age_s: SESSION_SECONDS }
 }
 
-/// Returns whether `value` is the value of a session of this token that has not expired.
+/// Returns whether `value` is a session that was signed with this token and has not expired.
 pub(super) fn is_valid_session(token: &AccessToken, value: &str) -> bool {
     let parse = || {
         let (until_s, hex) = value.split_once('.')?;
@@ -32,11 +32,11 @@ pub(super) fn is_valid_session(token: &AccessToken, value: &str) -> bool {
         Some((until_s, signature?))
     };
     parse().is_some_and(|(until_s, signature)| {
-        token.has_signed(&signed_session_text(until_s), &signature) && until_s > Timestamp::now().as_second()
+        token.verify_signature(&session_text_to_sign(until_s), &signature) && until_s > Timestamp::now().as_second()
     })
 }
 
-fn signed_session_text(until_s: i64) -> String {
+fn session_text_to_sign(until_s: i64) -> String {
     format!("windrow session until {until_s}")
 }
 

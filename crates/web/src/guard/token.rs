@@ -4,53 +4,53 @@ use std::fmt;
 
 use ring::hmac::{self, HMAC_SHA256, Key, Tag};
 
-/// A shorter token could be guessed.
-const LENGTH_MIN: usize = 16;
-const LENGTH_MAX: usize = 1_024;
+/// The smallest length, because a shorter token could be guessed.
+const TOKEN_LENGTH_MIN: usize = 16;
+const TOKEN_LENGTH_MAX: usize = 1_024;
 
-/// What a visitor must know to see the pages of a server that other machines can reach. Never shown.
+/// The secret that a client must send to a server that other machines can reach. The token is never shown or logged.
 pub struct AccessToken {
-    key: Key,
-    /// The signature of the token by itself, with which guesses are compared.
-    tag: Tag,
+    hmac_key: Key,
+    /// The signature of the token with itself as the key. A received token is correct if it has this signature.
+    token_signature: Tag,
 }
 
-/// A text that cannot be a token.
+/// The error for a text that is not a valid token.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "a token is {LENGTH_MIN} to {LENGTH_MAX} printable ASCII characters without spaces, for example the output of \
+    "a token is {TOKEN_LENGTH_MIN} to {TOKEN_LENGTH_MAX} printable ASCII characters without spaces, for example the output of \
      `openssl rand -hex 16`"
 )]
-pub struct TokenFault;
+pub struct InvalidToken;
 
 impl AccessToken {
-    /// Returns the token `text`, without the space around it.
+    /// Returns the token `text`, without surrounding whitespace.
     ///
     /// # Errors
-    /// When it is too short, too long, or cannot be sent in a header.
-    pub fn new(text: &str) -> Result<Self, TokenFault> {
+    /// When the token is too short, too long, or contains characters that a header cannot carry.
+    pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
-        let is_token =
-            (LENGTH_MIN..=LENGTH_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_token = (TOKEN_LENGTH_MIN..=TOKEN_LENGTH_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_token {
-            return Err(TokenFault);
+            return Err(InvalidToken);
         }
         let key = Key::new(HMAC_SHA256, text.as_bytes());
         let tag = hmac::sign(&key, text.as_bytes());
-        Ok(Self { key, tag })
+        Ok(Self { hmac_key: key, token_signature: tag })
     }
 
-    /// Returns whether `text` is the token. Takes the same time for a right and a wrong one.
+    /// Returns whether `text` is the token. The comparison takes the same time for every text.
     pub(super) fn matches(&self, text: &str) -> bool {
-        hmac::verify(&self.key, text.trim().as_bytes(), self.tag.as_ref()).is_ok()
+        hmac::verify(&self.hmac_key, text.trim().as_bytes(), self.token_signature.as_ref()).is_ok()
     }
 
     pub(super) fn sign(&self, text: &str) -> Tag {
-        hmac::sign(&self.key, text.as_bytes())
+        hmac::sign(&self.hmac_key, text.as_bytes())
     }
 
-    pub(super) fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
-        hmac::verify(&self.key, text.as_bytes(), signature).is_ok()
+    pub(super) fn verify_signature(&self, text: &str, signature: &[u8]) -> bool {
+        hmac::verify(&self.hmac_key, text.as_bytes(), signature).is_ok()
     }
 }
 

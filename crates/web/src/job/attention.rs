@@ -1,50 +1,50 @@
-//! What an operator should look at, with a way out.
+//! The problems that an operator should look at, each with a remedy.
 
 use std::cmp::Reverse;
 
 use serde::Serialize;
-use windrow_core::text::{format_age_ms, format_plural, pluralize};
+use windrow_core::text::{format_age_ms, format_count_with_noun, pluralize};
 
-use super::checkpoints::newest_checkpoint;
+use super::checkpoints::newest_matching_checkpoint;
 use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, ReachabilityReport};
 
-/// Partitions may have no owner for this long after the group changed.
+/// For this long after a change of the consumer group, a partition without an owner is not urgent.
 const REBALANCE_GRACE_MS: i64 = 20_000;
-/// Older dead letters are not news.
-const DEAD_LETTER_NEWS_MS: i64 = 300_000;
-/// Lag is compared with the lag this many steps of the history ago: three minutes.
+/// Dead letters older than this are not listed.
+const DEAD_LETTER_AGE_MAX_MS: i64 = 300_000;
+/// The current lag is compared with the lag this many history steps ago: three minutes.
 const LAG_TREND_STEPS: usize = 18;
-/// Lag below this many seconds of records does not matter.
-const LAG_SECONDS_MIN: f64 = 10.0;
-/// Lag at or below this many records does not matter.
-const LAG_RECORDS_MIN: u64 = 1_000;
+/// A lag that the job can read in this many seconds is ignored.
+const SIGNIFICANT_LAG_SECONDS: f64 = 10.0;
+/// A lag of at most this many records is ignored.
+const SIGNIFICANT_LAG_RECORDS: u64 = 1_000;
 
-/// How urgent something is.
+/// The urgency of an item.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum AttentionLevel {
     /// Nothing needs attention.
     Well,
-    /// Look at it soon.
+    /// An operator should look at the problem soon.
     Soon,
-    /// Act now.
+    /// An operator must act now.
     Act,
 }
 
-/// Something to look at.
+/// A problem that an operator should look at.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
 pub struct AttentionItem {
-    /// How urgent it is.
+    /// The urgency of the problem.
     pub level: AttentionLevel,
-    /// What happened.
+    /// The description of the problem.
     pub what: String,
-    /// What to do.
+    /// The remedy.
     pub todo: String,
 }
 
-/// The items found so far.
+/// The items that were found so far.
 #[derive(Default)]
 struct AttentionList(Vec<AttentionItem>);
 
@@ -55,7 +55,7 @@ impl AttentionList {
 }
 
 impl JobReport {
-    /// Returns what to look at, the most urgent first. `every_ms` is the configured interval of checkpoints.
+    /// Returns the problems, the most urgent first. `every_ms` is the configured interval of checkpoints.
     #[must_use]
     pub fn attention_items(&self, every_ms: i64) -> Vec<AttentionItem> {
         let mut list = AttentionList::default();
@@ -71,7 +71,7 @@ impl JobReport {
     }
 
     fn report_unreachable_dependencies(&self, every_ms: i64, list: &mut AttentionList) {
-        let unreachable_for = |dependency: &ReachabilityReport| Some(self.now_ms - dependency.away_since_ms?);
+        let unreachable_for = |dependency: &ReachabilityReport| Some(self.assembled_at_ms - dependency.away_since_ms?);
         let describe = |name: &str, dependency: &ReachabilityReport, lasting_ms: i64| {
             let reason = dependency.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("{name} has been unreachable for {}{reason}", format_age_ms(lasting_ms.try_into().unwrap_or(0)))
@@ -100,7 +100,7 @@ impl JobReport {
         if self.instances.iter().all(|instance| instance.state != InstanceState::Running) {
             return;
         }
-        let partitions = self.partitions();
+        let partitions = self.partitions_with_owners();
         let unowned: Vec<_> = partitions
             .iter()
             .filter(|partition| partition.owner.is_none())
@@ -110,7 +110,8 @@ impl JobReport {
             return;
         }
         let mut marks = self.instances.iter().flat_map(|instance| &instance.marks);
-        let is_rebalancing = marks.any(|mark| mark.changes_owners() && self.now_ms - mark.at_ms < REBALANCE_GRACE_MS);
+        let is_rebalancing =
+            marks.any(|mark| mark.changes_owners() && self.assembled_at_ms - mark.at_ms < REBALANCE_GRACE_MS);
         let level = if is_rebalancing { AttentionLevel::Soon } else { AttentionLevel::Act };
         let what = format!("No instance reads {} {}", pluralize(unowned.len() as u64, "partition"), unowned.join(", "));
         let todo = "Wait until the group assigns it, at most its session timeout. Then check whether an instance is missing, \
@@ -133,7 +134,7 @@ impl JobReport {
     }
 
     fn report_backpressure_and_lag(&self, list: &mut AttentionList) {
-        let totals = self.totals();
+        let totals = self.compute_totals();
         let waits_for_redis = totals.backpressured > BACKPRESSURE_SHARE_MAX;
         if waits_for_redis && !self.redis_reachability().is_unreachable() {
             let what = format!("Workers wait for Redis {:.0} % of the time", totals.backpressured * 100.0);
@@ -153,21 +154,21 @@ impl JobReport {
         }
     }
 
-    /// Returns whether the lag matters and has been growing for minutes.
+    /// Returns whether the lag is significant and has grown for minutes.
     pub(crate) fn is_falling_behind(&self) -> bool {
-        let totals = self.totals();
-        let earlier = self.history().lag.iter().rev().nth(LAG_TREND_STEPS).copied().flatten();
+        let totals = self.compute_totals();
+        let earlier = self.build_job_history().lag.iter().rev().nth(LAG_TREND_STEPS).copied().flatten();
         let (Some(lag), Some(earlier)) = (totals.lag, earlier) else { return false };
         #[allow(clippy::cast_precision_loss)] // compared, not counted
-        let matters = lag as f64 > LAG_SECONDS_MIN * totals.records_per_s && lag > LAG_RECORDS_MIN;
+        let matters = lag as f64 > SIGNIFICANT_LAG_SECONDS * totals.records_per_s && lag > SIGNIFICANT_LAG_RECORDS;
         matters && lag > earlier.saturating_add(earlier / 2)
     }
 
     fn report_checkpoint_problems(&self, every_ms: i64, list: &mut AttentionList) {
         let has_ended = |checkpoint: &CheckpointReport| checkpoint.status != CheckpointStatus::InProgress;
         let failed = self
-            .owned_partitions()
-            .filter_map(|owner| newest_checkpoint(owner.instance, owner.report.partition, has_ended))
+            .partition_owners()
+            .filter_map(|owner| newest_matching_checkpoint(owner.instance, owner.partition_report.partition, has_ended))
             .find(|newest| newest.status == CheckpointStatus::Failed);
         if let Some(failed) = failed {
             let reason = failed.failure.as_deref().unwrap_or("see the log");
@@ -177,7 +178,7 @@ impl JobReport {
             list.add(AttentionLevel::Act, what, todo);
             return;
         }
-        let age_ms = self.last_checkpoint(every_ms).age_ms.unwrap_or(0);
+        let age_ms = self.summarize_newest_checkpoints(every_ms).age_ms.unwrap_or(0);
         let late_ms = u64::try_from(every_ms.saturating_mul(3).saturating_add(10_000)).unwrap_or(0);
         if age_ms > late_ms {
             let level = if age_ms > late_ms.saturating_mul(3) { AttentionLevel::Act } else { AttentionLevel::Soon };
@@ -198,14 +199,15 @@ impl JobReport {
             ("row", AttentionLevel::Act, "refused row", refused_rows_todo),
             ("record", AttentionLevel::Soon, "dead letter", dead_letters_todo),
         ] {
-            let letters = self.newest_items(|instance| &instance.dead_letters, |letter| letter.at_ms);
-            let is_news =
-                |letter: &DeadLetterReport| letter.kind == kind && self.now_ms - letter.at_ms < DEAD_LETTER_NEWS_MS;
+            let letters = self.items_newest_first(|instance| &instance.dead_letters, |letter| letter.at_ms);
+            let is_news = |letter: &DeadLetterReport| {
+                letter.kind == kind && self.assembled_at_ms - letter.at_ms < DEAD_LETTER_AGE_MAX_MS
+            };
             let news: Vec<_> = letters.iter().map(|reported| reported.item).filter(|letter| is_news(letter)).collect();
             if let Some(newest) = news.first() {
                 let what = format!(
                     "{} in the last five minutes; the newest: {}",
-                    format_plural(news.len() as u64, noun),
+                    format_count_with_noun(news.len() as u64, noun),
                     newest.reason
                 );
                 list.add(level, what, todo);

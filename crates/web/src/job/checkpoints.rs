@@ -1,45 +1,47 @@
-//! Checkpoints over all instances.
+//! The checkpoints of all instances.
 
 use serde::Serialize;
 
 use super::job_report::JobReport;
 use crate::report::{CheckpointCounts, CheckpointReport, CheckpointStatus, InstanceReport};
 
-/// The newest complete checkpoints of all partitions, in sum.
+/// A summary of the newest complete checkpoint of every partition.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Debug)]
-pub struct LastCheckpoint {
-    /// The age of the oldest of them, in milliseconds: as far a restart would go back.
+pub struct NewestCheckpointsSummary {
+    /// The age of the oldest of these checkpoints, in milliseconds. A restart goes back at most this far.
     pub age_ms: Option<u64>,
     /// The configured interval of checkpoints, in milliseconds.
     pub every_ms: i64,
-    /// Bytes of all of them, with all layers.
+    /// The total size of these checkpoints with all layers, in bytes.
     pub state_bytes: u64,
-    /// Bytes that they added.
+    /// The number of bytes that these checkpoints added to the store.
     pub added_bytes: u64,
-    /// How long the longest of them took, in milliseconds.
+    /// The longest duration of one of these checkpoints, in milliseconds.
     pub duration_ms: Option<i64>,
-    /// Checkpoints that failed since the instances started.
+    /// The number of checkpoints that failed since the instances started.
     pub failed: u64,
 }
 
 impl JobReport {
-    /// Returns the counts, added up over all instances.
+    /// Returns the checkpoint counts, added up over all instances.
     #[must_use]
-    pub fn checkpoint_counts(&self) -> CheckpointCounts {
+    pub fn total_checkpoint_counts(&self) -> CheckpointCounts {
         let counts = self.instances.iter().map(|instance| instance.checkpoint_counts);
         counts.fold(CheckpointCounts::default(), CheckpointCounts::plus)
     }
 
-    /// Returns the newest complete checkpoints of all partitions, in sum.
+    /// Returns a summary of the newest complete checkpoint of every partition.
     #[must_use]
-    pub fn last_checkpoint(&self, every_ms: i64) -> LastCheckpoint {
-        let failed = self.checkpoint_counts().failed;
-        let mut last = LastCheckpoint { every_ms, failed, ..LastCheckpoint::default() };
-        for owner in self.owned_partitions() {
-            last.age_ms = last.age_ms.max(owner.report.checkpoint_age_ms);
-            last.state_bytes += owner.report.state_bytes;
+    pub fn summarize_newest_checkpoints(&self, every_ms: i64) -> NewestCheckpointsSummary {
+        let failed = self.total_checkpoint_counts().failed;
+        let mut last = NewestCheckpointsSummary { every_ms, failed, ..NewestCheckpointsSummary::default() };
+        for owner in self.partition_owners() {
+            last.age_ms = last.age_ms.max(owner.partition_report.checkpoint_age_ms);
+            last.state_bytes += owner.partition_report.state_bytes;
             let completed = |checkpoint: &CheckpointReport| checkpoint.status == CheckpointStatus::Completed;
-            if let Some(newest) = newest_checkpoint(owner.instance, owner.report.partition, completed) {
+            if let Some(newest) =
+                newest_matching_checkpoint(owner.instance, owner.partition_report.partition, completed)
+            {
                 last.added_bytes += newest.added_bytes;
                 last.duration_ms = last.duration_ms.max(newest.ended_at_ms.map(|ended| ended - newest.began_at_ms));
             }
@@ -48,8 +50,8 @@ impl JobReport {
     }
 }
 
-/// Returns the newest checkpoint of a partition that `matches`; savepoints are left out.
-pub(super) fn newest_checkpoint(
+/// Returns the newest checkpoint of a partition for which `matches` returns true. Ignores savepoints.
+pub(super) fn newest_matching_checkpoint(
     instance: &InstanceReport,
     partition: i32,
     matches: impl Fn(&CheckpointReport) -> bool,

@@ -1,4 +1,4 @@
-//! Freshness over all instances.
+//! The freshness of rows, over all instances.
 
 use serde::Serialize;
 
@@ -6,20 +6,23 @@ use super::history::larger_quantile;
 use super::job_report::JobReport;
 use crate::report::{FreshnessReport, HistogramReport};
 
-/// Recent quantiles of a delay, in milliseconds.
+/// The quantiles of a delay over the last minute, in milliseconds.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Debug)]
 pub struct FreshnessQuantiles {
-    /// The median.
+    /// The median of the delay.
     pub p50_ms: Option<f64>,
-    /// The 99th percentile.
+    /// The 99th percentile of the delay.
     pub p99_ms: Option<f64>,
 }
 
 impl JobReport {
-    /// Returns the recent quantiles of a delay. Quantiles of several instances cannot be combined, so each quantile is that
-    /// of the instance where it is largest.
+    /// Returns the quantiles of the selected delay. Quantiles of several instances cannot be combined, so each quantile
+    /// is the largest that an instance reports.
     #[must_use]
-    pub fn freshness(&self, select: impl Fn(&FreshnessReport) -> &HistogramReport) -> FreshnessQuantiles {
+    pub fn largest_freshness_quantiles(
+        &self,
+        select: impl Fn(&FreshnessReport) -> &HistogramReport,
+    ) -> FreshnessQuantiles {
         let largest = |quantile: fn(&HistogramReport) -> Option<f64>| {
             self.instances.iter().map(|instance| quantile(select(&instance.freshness))).fold(None, larger_quantile)
         };

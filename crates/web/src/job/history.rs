@@ -1,4 +1,4 @@
-//! The last hour of a job, added up over its instances.
+//! The last hour of a job, added up over all instances.
 
 use std::collections::BTreeMap;
 
@@ -7,71 +7,72 @@ use serde::Serialize;
 use super::job_report::JobReport;
 use crate::report::HistorySample;
 
-/// The length of a [`HistorySample`].
-const STEP_MS: i64 = 10_000;
-/// An hour of samples.
-const STEPS: i64 = 360;
+/// The duration of a [`HistorySample`] in milliseconds.
+const HISTORY_STEP_MS: i64 = 10_000;
+/// The number of samples in an hour.
+const HISTORY_STEP_COUNT: i64 = 360;
 
-/// Series of equal length, oldest first; `None` stands for an unknown value.
+/// Time series of equal length, oldest value first; `None` stands for an unknown value.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobHistory {
-    /// The time between two values.
+    /// The time between two values, in milliseconds.
     pub step_ms: i64,
-    /// When the first step begins.
+    /// The time at which the first step begins.
     pub from_ms: i64,
-    /// Records read per second.
+    /// The number of records read per second.
     pub records_per_s: Vec<Option<f64>>,
-    /// Rows fired per second.
+    /// The number of rows fired per second.
     pub rows_per_s: Vec<Option<f64>>,
-    /// Lag in records.
+    /// The lag in records.
     pub lag: Vec<Option<u64>>,
-    /// Wall clock minus watermark; the largest over all partitions.
+    /// Wall clock minus watermark: the largest over all partitions.
     pub watermark_delay_ms: Vec<Option<i64>>,
-    /// The median delay from Kafka to Redis; the largest over all instances.
+    /// The median delay from Kafka to Redis: the largest over all instances.
     pub freshness_p50_ms: Vec<Option<f64>>,
-    /// The 99th percentile of the same delay; the largest over all instances.
+    /// The 99th percentile of the delay from Kafka to Redis: the largest over all instances.
     pub freshness_p99_ms: Vec<Option<f64>>,
 }
 
 impl JobReport {
-    /// Returns the last hour.
+    /// Returns the history of the last hour.
     #[must_use]
-    pub fn history(&self) -> JobHistory {
+    pub fn build_job_history(&self) -> JobHistory {
         let mut sums: BTreeMap<i64, HistorySample> = BTreeMap::new();
         for sample in self.instances.iter().flat_map(|instance| &instance.history) {
             sums.entry(sample.at_ms).and_modify(|sum| add_sample(sum, sample)).or_insert(*sample);
         }
-        // The step in progress is left out. Other instances report a step some seconds after its end, so with several
-        // instances the step before is left out, too.
-        let reported_until_ms = if self.instances.len() > 1 { self.now_ms - STEP_MS } else { self.now_ms };
-        let end = reported_until_ms.div_euclid(STEP_MS) * STEP_MS;
-        let hour = end - STEPS * STEP_MS..end;
+        // The current step is incomplete, so it is omitted. Other instances report a step some seconds after its end,
+        // so with several instances the previous step is omitted, too.
+        let reported_until_ms =
+            if self.instances.len() > 1 { self.assembled_at_ms - HISTORY_STEP_MS } else { self.assembled_at_ms };
+        let end = reported_until_ms.div_euclid(HISTORY_STEP_MS) * HISTORY_STEP_MS;
+        let hour = end - HISTORY_STEP_COUNT * HISTORY_STEP_MS..end;
         let (Some((&from_ms, _)), Some((&last_ms, _))) =
             (sums.range(hour.clone()).next(), sums.range(hour).next_back())
         else {
-            return JobHistory { step_ms: STEP_MS, from_ms: end, ..JobHistory::default() };
+            return JobHistory { step_ms: HISTORY_STEP_MS, from_ms: end, ..JobHistory::default() };
         };
-        let mut history = JobHistory { step_ms: STEP_MS, from_ms, ..JobHistory::default() };
+        let mut history = JobHistory { step_ms: HISTORY_STEP_MS, from_ms, ..JobHistory::default() };
         let mut at_ms = from_ms;
         while at_ms <= last_ms {
             history.push(sums.get(&at_ms));
-            at_ms += STEP_MS;
+            at_ms += HISTORY_STEP_MS;
         }
         history
     }
 }
 
 impl JobHistory {
-    /// Returns the end of the last step without lag.
+    /// Returns the end of the last step whose lag was 0.
     #[must_use]
-    pub fn last_without_lag_ms(&self) -> Option<i64> {
+    pub fn last_moment_without_lag_ms(&self) -> Option<i64> {
         let step = self.lag.iter().rposition(|lag| *lag == Some(0))?;
         Some(self.from_ms + (i64::try_from(step).ok()? + 1) * self.step_ms)
     }
 
     fn push(&mut self, sample: Option<&HistorySample>) {
-        self.records_per_s.push(sample.map(|sample| count_per_second(sample.records)));
-        self.rows_per_s.push(sample.map(|sample| count_per_second(sample.rows)));
+        self.records_per_s.push(sample.map(|sample| step_rate_per_second(sample.records)));
+        self.rows_per_s.push(sample.map(|sample| step_rate_per_second(sample.rows)));
         self.lag.push(sample.and_then(|sample| sample.lag));
         self.watermark_delay_ms.push(sample.and_then(|sample| sample.watermark_delay_ms));
         self.freshness_p50_ms.push(sample.and_then(|sample| sample.freshness_p50_ms));
@@ -94,6 +95,6 @@ pub(super) fn larger_quantile(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 }
 
 #[allow(clippy::cast_precision_loss)] // a rate
-fn count_per_second(count: u64) -> f64 {
-    count as f64 * 1e3 / STEP_MS as f64
+fn step_rate_per_second(count: u64) -> f64 {
+    count as f64 * 1e3 / HISTORY_STEP_MS as f64
 }

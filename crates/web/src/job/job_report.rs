@@ -1,4 +1,4 @@
-//! The reports of all instances at one moment.
+//! The reports of all instances at one time.
 
 use std::cmp::Reverse;
 use std::hash::Hasher;
@@ -10,9 +10,10 @@ use crate::report::InstanceReport;
 /// The reports of all instances of a job.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct JobReport {
-    /// When the reports were put together.
-    pub now_ms: i64,
-    /// This process first, then the others by name. Never empty if a [`crate::JobServerContext`] assembled it.
+    /// The time at which the reports were collected.
+    pub assembled_at_ms: i64,
+    /// The report of this process first, then the other reports by instance name. [`crate::JobServerContext`] always
+    /// adds its own report.
     pub instances: Vec<InstanceReport>,
 }
 
@@ -25,9 +26,9 @@ pub struct ReportedItem<'a, T> {
     pub item: &'a T,
 }
 
-/// Returns the id of a job: 32 hexadecimal digits. The result must never change, because scripts store it.
+/// Returns the id of a job: 32 hexadecimal digits. The algorithm must never change, because scripts store the id.
 #[must_use]
-pub fn job_id(pipeline: &str, group: &str) -> String {
+pub fn compute_job_id(pipeline: &str, group: &str) -> String {
     let mut hasher = SipHasher13::new();
     hasher.write(pipeline.as_bytes());
     hasher.write(&[0]);
@@ -36,20 +37,20 @@ pub fn job_id(pipeline: &str, group: &str) -> String {
 }
 
 impl JobReport {
-    /// Returns when the oldest instance started.
+    /// Returns the start time of the oldest instance.
     #[must_use]
-    pub fn started_at_ms(&self) -> i64 {
+    pub fn oldest_instance_started_at_ms(&self) -> i64 {
         self.instances.iter().map(|instance| instance.started_at_ms).min().unwrap_or_default()
     }
 
     /// Returns the number of partitions of the topic.
     #[must_use]
-    pub fn topic_partitions(&self) -> i32 {
+    pub fn topic_partition_count(&self) -> i32 {
         self.instances.iter().map(|instance| instance.topic_partitions).max().unwrap_or_default()
     }
 
     /// Returns the items that `select` takes from each report, newest first by `time_ms`.
-    pub fn newest_items<'a, T: 'a>(
+    pub fn items_newest_first<'a, T: 'a>(
         &'a self,
         select: impl Fn(&'a InstanceReport) -> &'a [T],
         time_ms: impl Fn(&T) -> i64,

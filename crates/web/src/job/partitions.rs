@@ -1,4 +1,4 @@
-//! Which instance owns which partition.
+//! The owner of each partition.
 
 use super::job_report::JobReport;
 use crate::report::{InstanceReport, PartitionReport};
@@ -8,38 +8,39 @@ use crate::report::{InstanceReport, PartitionReport};
 pub struct PartitionOwnership<'a> {
     /// The number of the partition.
     pub partition: i32,
-    /// The owner, if there is one.
+    /// The owner; `None` if no instance owns the partition.
     pub owner: Option<PartitionOwner<'a>>,
 }
 
-/// The owner of a partition.
+/// The instance that owns a partition, and its report about the partition.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PartitionOwner<'a> {
     /// The instance that owns the partition.
     pub instance: &'a InstanceReport,
-    /// What that instance reports about the partition.
-    pub report: &'a PartitionReport,
+    /// The report of that instance about the partition.
+    pub partition_report: &'a PartitionReport,
 }
 
 impl JobReport {
-    /// Returns all partitions of the topic, by number.
+    /// Returns all partitions of the topic in ascending order. If two instances claim a partition, the larger epoch
+    /// wins.
     #[must_use]
-    pub fn partitions(&self) -> Vec<PartitionOwnership<'_>> {
+    pub fn partitions_with_owners(&self) -> Vec<PartitionOwnership<'_>> {
         let claims = || {
-            self.instances
-                .iter()
-                .flat_map(|instance| instance.partitions.iter().map(move |report| PartitionOwner { instance, report }))
+            self.instances.iter().flat_map(|instance| {
+                instance.partitions.iter().map(move |report| PartitionOwner { instance, partition_report: report })
+            })
         };
         let ownership = |partition| {
-            let of_partition = claims().filter(|claim| claim.report.partition == partition);
-            PartitionOwnership { partition, owner: of_partition.max_by_key(|claim| claim.report.epoch) }
+            let of_partition = claims().filter(|claim| claim.partition_report.partition == partition);
+            PartitionOwnership { partition, owner: of_partition.max_by_key(|claim| claim.partition_report.epoch) }
         };
-        let claimed = claims().map(|claim| claim.report.partition + 1).max().unwrap_or_default();
-        (0..self.topic_partitions().max(claimed)).map(ownership).collect()
+        let claimed = claims().map(|claim| claim.partition_report.partition + 1).max().unwrap_or_default();
+        (0..self.topic_partition_count().max(claimed)).map(ownership).collect()
     }
 
-    /// Returns the owner of each partition that has one.
-    pub fn owned_partitions(&self) -> impl Iterator<Item = PartitionOwner<'_>> {
-        self.partitions().into_iter().filter_map(|partition| partition.owner)
+    /// Returns the owners of all partitions that have one.
+    pub fn partition_owners(&self) -> impl Iterator<Item = PartitionOwner<'_>> {
+        self.partitions_with_owners().into_iter().filter_map(|partition| partition.owner)
     }
 }

@@ -1,11 +1,11 @@
-//! What a job is doing.
+//! The overall state of a job.
 
 use serde::Serialize;
 
 use super::job_report::JobReport;
 use crate::report::InstanceState;
 
-/// What a job is doing.
+/// The overall state of a job.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
@@ -15,14 +15,14 @@ pub enum JobState {
     Running,
     /// All instances are stopping.
     Stopping,
-    /// It is running, but partitions have no owner, or a dependency is unreachable.
+    /// An instance is running, but a partition has no owner or a dependency is unreachable.
     Degraded,
 }
 
 impl JobReport {
-    /// Returns what the job is doing.
+    /// Returns the overall state of the job.
     #[must_use]
-    pub fn state(&self) -> JobState {
+    pub fn compute_job_state(&self) -> JobState {
         if self.instances.iter().all(|instance| instance.state == InstanceState::Stopping) {
             return JobState::Stopping;
         }
@@ -31,7 +31,7 @@ impl JobReport {
         }
         let dependencies = [self.kafka_reachability(), self.redis_reachability(), self.checkpoint_store_reachability()];
         let is_degraded = dependencies.iter().any(|dependency| dependency.is_unreachable())
-            || self.partitions().iter().any(|partition| partition.owner.is_none());
+            || self.partitions_with_owners().iter().any(|partition| partition.owner.is_none());
         if is_degraded { JobState::Degraded } else { JobState::Running }
     }
 }

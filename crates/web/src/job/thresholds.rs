@@ -1,6 +1,6 @@
-//! Limits beyond which workers slow the job down.
+//! The limits above which workers slow the job down.
 
-/// Workers that are busy for a larger share of their time slow the job down.
+/// The largest share of time that workers may be busy without slowing the job down.
 pub(crate) const BUSY_SHARE_MAX: f64 = 0.8;
-/// Workers that wait for Redis for a larger share of their time slow the job down.
+/// The largest share of time that workers may wait for Redis without slowing the job down.
 pub(crate) const BACKPRESSURE_SHARE_MAX: f64 = 0.2;

@@ -1,4 +1,4 @@
-//! The job in one line of numbers.
+//! Totals of the job over all instances.
 
 use serde::Serialize;
 
@@ -6,77 +6,77 @@ use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::PartitionReport;
 
-/// A job that is further behind does not keep up.
-const KEEPING_UP_MAX_MS: i64 = 5_000;
+/// A job whose delay is longer than this does not keep up.
+const KEEPING_UP_DELAY_MAX_MS: i64 = 5_000;
 
-/// Sums over all instances; see `docs/api.md`. Counts are since the instances started.
+/// Totals over all instances; see `docs/api.md`. Counts begin when the instances start.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobTotals {
-    /// Records read per second, over the last ten seconds.
+    /// The number of records read per second, over the last ten seconds.
     pub records_per_s: f64,
-    /// Rows written to Redis per second, over the last ten seconds.
+    /// The number of rows written to Redis per second, over the last ten seconds.
     pub rows_per_s: f64,
-    /// Records read.
+    /// The number of records read.
     pub records: u64,
-    /// Rows written to Redis.
+    /// The number of rows written to Redis.
     pub rows: u64,
-    /// Events that were late for a view, counted once per view.
+    /// The number of late events. An event counts once for each view for which it was late.
     pub late_events: u64,
-    /// Records that were not events.
+    /// The number of records that could not be decoded into events.
     pub dead_letters: u64,
-    /// Rows that Redis refused.
+    /// The number of rows that Redis refused.
     pub refused_rows: u64,
-    /// Users with state.
+    /// The number of users with state.
     pub entities: u64,
-    /// Records that wait in Kafka; absent while unknown.
+    /// The number of unread records in Kafka; absent while unknown.
     pub lag: Option<u64>,
-    /// The age of the record being read now, at most the age of the lag.
+    /// The largest age of a record that was read last in a lagging partition, in milliseconds; 0 without lag.
     pub behind_ms: Option<i64>,
-    /// The smallest watermark of the partitions that are not idle.
+    /// The smallest watermark of the partitions that are not idle, or of all partitions if all are idle.
     pub watermark_ms: Option<i64>,
-    /// Wall clock minus that watermark.
+    /// Wall clock minus `watermark_ms`, in milliseconds.
     pub watermark_delay_ms: Option<i64>,
-    /// Partitions with an owner.
+    /// The number of partitions with an owner.
     pub partitions_owned: usize,
-    /// All partitions.
+    /// The number of all partitions.
     pub partitions: usize,
-    /// The share of the workers' time spent on records.
+    /// The share of time that the workers spend on records.
     pub busy: f64,
-    /// The share of the workers' time spent waiting for records.
+    /// The share of time that the workers wait for records.
     pub idle: f64,
-    /// The share of the workers' time spent waiting for Redis.
+    /// The share of time that the workers wait for Redis.
     pub backpressured: f64,
 }
 
 /// Whether a job processes records as fast as they arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JobPace {
-    /// Records are read as fast as they arrive, and Redis accepts rows as fast as they are made.
+    /// The job reads records as fast as they arrive, and Redis accepts rows as fast as the job computes them.
     KeepingUp,
-    /// Records or rows wait.
+    /// Records wait in Kafka, or rows wait for Redis.
     Behind,
 }
 
 impl JobTotals {
-    /// Returns whether the job keeps up. A job that is behind needs all that Redis can do.
+    /// Returns whether the job keeps up. A job that is behind needs the full capacity of Redis.
     #[must_use]
     pub fn pace(&self) -> JobPace {
-        let keeps_up = self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_MAX_MS)
+        let keeps_up = self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_DELAY_MAX_MS)
             && self.backpressured <= BACKPRESSURE_SHARE_MAX;
         if keeps_up { JobPace::KeepingUp } else { JobPace::Behind }
     }
 }
 
 impl JobReport {
-    /// Returns the sums over all instances.
+    /// Returns the totals over all instances.
     #[must_use]
-    pub fn totals(&self) -> JobTotals {
-        let partitions = self.partitions();
+    pub fn compute_totals(&self) -> JobTotals {
+        let partitions = self.partitions_with_owners();
         let owned: Vec<&PartitionReport> =
-            partitions.iter().filter_map(|partition| partition.owner).map(|owner| owner.report).collect();
+            partitions.iter().filter_map(|partition| partition.owner).map(|owner| owner.partition_report).collect();
         let mut totals =
             JobTotals { partitions_owned: owned.len(), partitions: partitions.len(), ..JobTotals::default() };
-        self.add_workers(&mut totals);
+        self.add_worker_totals(&mut totals);
         for instance in &self.instances {
             totals.rows_per_s += instance.redis.rows_per_s;
             totals.rows += instance.redis.rows_written;
@@ -88,11 +88,11 @@ impl JobReport {
         let smallest_active = active.filter_map(|partition| partition.watermark_ms).min();
         totals.watermark_ms =
             smallest_active.or_else(|| owned.iter().filter_map(|partition| partition.watermark_ms).min());
-        totals.watermark_delay_ms = totals.watermark_ms.map(|watermark| self.now_ms - watermark);
+        totals.watermark_delay_ms = totals.watermark_ms.map(|watermark| self.assembled_at_ms - watermark);
         totals
     }
 
-    fn add_workers(&self, totals: &mut JobTotals) {
+    fn add_worker_totals(&self, totals: &mut JobTotals) {
         let workers = || self.instances.iter().flat_map(|instance| &instance.workers);
         for worker in workers() {
             totals.records_per_s += worker.records_per_s;
@@ -111,17 +111,19 @@ impl JobReport {
         }
     }
 
-    /// Returns the age of the record read last, in the partition that lags most in time. The lag cannot be older than the last
-    /// moment without lag.
+    /// Returns the age of the record that was read last, in the partition that lags most in time. The result is at most
+    /// the time since the job was last without lag.
     fn time_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);
         }
-        let lagging =
-            self.owned_partitions().map(|owner| owner.report).filter(|report| report.lag.is_some_and(|lag| lag > 0));
+        let lagging = self
+            .partition_owners()
+            .map(|owner| owner.partition_report)
+            .filter(|report| report.lag.is_some_and(|lag| lag > 0));
         let oldest_record_ms = lagging.filter_map(|report| report.last_appended_ms.or(report.event_time_ms)).min();
-        let lag_began_ms = self.history().last_without_lag_ms();
-        let age_ms = |since_ms: i64| (self.now_ms - since_ms).max(0);
+        let lag_began_ms = self.build_job_history().last_moment_without_lag_ms();
+        let age_ms = |since_ms: i64| (self.assembled_at_ms - since_ms).max(0);
         [oldest_record_ms, lag_began_ms].into_iter().flatten().map(age_ms).min()
     }
 }

@@ -1,12 +1,12 @@
-//! Feature views over all instances.
+//! The feature views of all instances.
 
 use super::job_report::JobReport;
 use crate::report::ViewReport;
 
 impl JobReport {
-    /// Returns the feature views, added up over all instances, in the pipeline's order.
+    /// Returns the reports of all feature views, added up over all instances, in the order of the pipeline.
     #[must_use]
-    pub fn views(&self) -> Vec<ViewReport> {
+    pub fn total_view_reports(&self) -> Vec<ViewReport> {
         let mut views: Vec<ViewReport> = Vec::new();
         for view in self.instances.iter().flat_map(|instance| &instance.views) {
             match views.iter_mut().find(|sum| sum.name == view.name) {

@@ -1,4 +1,4 @@
-//! The answers of the Kafka UI: JSON with the time, and the status of each fault.
+//! Creates the answers of the Kafka UI: JSON with the current time, and a status for each fault.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -12,7 +12,7 @@ use crate::answers::HttpFault;
 /// The result of a handler.
 pub(super) type KafkaAnswer = Result<Response, HttpFault>;
 
-/// Content, and when it was answered.
+/// The content of an answer, and the time of the answer.
 #[derive(Serialize)]
 struct TimedAnswer<T> {
     now_ms: i64,
@@ -20,12 +20,12 @@ struct TimedAnswer<T> {
     content: T,
 }
 
-/// Returns `content` as JSON, with the time.
+/// Returns `content` as JSON, with the current time.
 pub(super) fn answer_json(content: impl Serialize) -> Response {
     Json(TimedAnswer { now_ms: Timestamp::now().as_millisecond(), content }).into_response()
 }
 
-/// Returns the fault for a request whose turn does not come.
+/// Returns the fault for a request that gets no turn.
 pub(super) fn too_many_requests() -> HttpFault {
     HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once; ask again in a moment")
 }

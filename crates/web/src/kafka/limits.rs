@@ -1,4 +1,4 @@
-//! How many requests are processed at a time.
+//! Limits how many requests to Kafka are processed at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,53 +12,57 @@ use windrow_connectors::kafka::browse::BrowseError;
 use super::answer::too_many_requests;
 use crate::answers::HttpFault;
 
-/// Questions to brokers at a time.
-const QUESTIONS_MAX: usize = 8;
-/// A question ends after this time, whatever the brokers do.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(12);
-/// Readings and sendings of records at a time, each with a Kafka client of its own.
-const READINGS_MAX: usize = 3;
-/// Topics followed at a time. Readings and followers together take one thread fewer than the server has for blocking calls,
-/// because looking up names needs one, too.
-const TAILS_MAX: usize = 4;
-/// How long a request waits for its turn.
+/// The largest number of concurrent questions to brokers.
+const MAX_CONCURRENT_QUESTIONS: usize = 8;
+/// The time after which a question without an answer fails.
+const BROKER_ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
+/// The largest number of concurrent reads and writes of records. Each has its own Kafka client.
+const MAX_CONCURRENT_READINGS: usize = 3;
+/// The largest number of topics that are followed at a time. Reads and followers together use one blocking thread fewer
+/// than the server has, because name lookup needs one.
+const MAX_CONCURRENT_TAILS: usize = 4;
+/// The time after which a request without a turn fails.
 const TURN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Turns at asking Kafka.
+/// The limits of concurrent requests to Kafka. A request waits for a turn (a semaphore permit) before it runs.
 pub(super) struct KafkaLimits {
-    questions: Arc<Semaphore>,
-    readings: Arc<Semaphore>,
-    tails: Arc<Semaphore>,
+    question_permits: Arc<Semaphore>,
+    reading_permits: Arc<Semaphore>,
+    tail_permits: Arc<Semaphore>,
 }
 
 impl Default for KafkaLimits {
     fn default() -> Self {
         let turns = |count| Arc::new(Semaphore::new(count));
-        Self { questions: turns(QUESTIONS_MAX), readings: turns(READINGS_MAX), tails: turns(TAILS_MAX) }
+        Self {
+            question_permits: turns(MAX_CONCURRENT_QUESTIONS),
+            reading_permits: turns(MAX_CONCURRENT_READINGS),
+            tail_permits: turns(MAX_CONCURRENT_TAILS),
+        }
     }
 }
 
 impl KafkaLimits {
-    /// Runs `question` when it is its turn.
-    pub(super) async fn run_question<T>(
+    /// Waits for a turn, and then runs `question`.
+    pub(super) async fn run_broker_question<T>(
         &self,
         question: impl Future<Output = Result<T, BrowseError>>,
     ) -> Result<T, HttpFault> {
-        let _turn = wait_for_turn(&self.questions).await?;
+        let _turn = wait_for_turn(&self.question_permits).await?;
         let timed_out = |_| {
-            let reason = format!("Kafka did not answer within {} s", QUESTION_TIMEOUT.as_secs());
+            let reason = format!("Kafka did not answer within {} s", BROKER_ANSWER_TIMEOUT.as_secs());
             HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, reason)
         };
-        Ok(timeout(QUESTION_TIMEOUT, question).await.map_err(timed_out)??)
+        Ok(timeout(BROKER_ANSWER_TIMEOUT, question).await.map_err(timed_out)??)
     }
 
-    /// Runs `work` on a blocking thread when it is its turn. The turn lasts until the work ends, also without a waiting
-    /// visitor.
-    pub(super) async fn run_reading<T: Send + 'static>(
+    /// Waits for a turn, and then runs `work` on a blocking thread. The turn lasts until `work` ends, even if the
+    /// visitor has disconnected.
+    pub(super) async fn run_on_blocking_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, BrowseError> + Send + 'static,
     ) -> Result<T, HttpFault> {
-        let turn = wait_for_turn(&self.readings).await?;
+        let turn = wait_for_turn(&self.reading_permits).await?;
         let finished = spawn_blocking(move || {
             let finished = work();
             drop(turn);
@@ -69,9 +73,9 @@ impl KafkaLimits {
         Ok(finished.await.map_err(panicked)??)
     }
 
-    /// Returns a turn at following a topic, if one is free.
-    pub(super) fn try_begin_tail(&self) -> Result<OwnedSemaphorePermit, HttpFault> {
-        Arc::clone(&self.tails).try_acquire_owned().map_err(|_| too_many_requests())
+    /// Returns a turn to follow a topic, or a fault if all turns are taken.
+    pub(super) fn try_acquire_tail_permit(&self) -> Result<OwnedSemaphorePermit, HttpFault> {
+        Arc::clone(&self.tail_permits).try_acquire_owned().map_err(|_| too_many_requests())
     }
 }
 

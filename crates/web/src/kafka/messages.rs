@@ -1,4 +1,4 @@
-//! A page of a topic's records.
+//! Answers requests for a page of a topic's records.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +16,11 @@ pub(super) async fn get_messages(State(ui): State<KafkaUi>, path: PathName, para
     let plan = ui.ask_brokers(ui.browser.plan_page(&topic, request)).await?;
     let visitor_gone = VisitorGoneSignal::default();
     let cancelled = Arc::clone(&visitor_gone.0);
-    let page = ui.limits.run_reading(move || plan.read(&cancelled)).await?;
+    let page = ui.limits.run_on_blocking_thread(move || plan.read_page(&cancelled)).await?;
     Ok(answer_json(page))
 }
 
-/// Becomes true when it is dropped, which happens when the visitor closes the connection.
+/// A flag that becomes true when it is dropped. The server drops it when the visitor closes the connection.
 #[derive(Default)]
 struct VisitorGoneSignal(Arc<AtomicBool>);
 

@@ -1,4 +1,4 @@
-//! The pages of the Kafka UI: one HTML file, which reads its own path to decide what to show.
+//! Serves the pages of the Kafka UI: one HTML file, which selects its contents by the path.
 
 use axum::Router;
 use axum::http::HeaderMap;

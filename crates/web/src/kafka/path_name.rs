@@ -1,4 +1,4 @@
-//! The name of a topic or group in the path.
+//! Parses the name of a topic or group in the path.
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 
 use crate::answers::HttpFault;
 
-/// A name in the path, percent-decoded, or why it cannot be decoded.
+/// A percent-decoded name in the path, or the reason why the path cannot be decoded.
 pub(super) type PathName = Result<Path<String>, PathRejection>;
 
-/// Returns the name in the path.
+/// Returns the name in the path, or a fault with status 400.
 pub(super) fn parse_path_name(path: PathName) -> Result<String, HttpFault> {
     match path {
         Ok(Path(name)) => Ok(name),

@@ -1,4 +1,4 @@
-//! The query of a request for records. Every mistake in it is answered with a sentence.
+//! Parses the query of a request for records. Every mistake is answered with an error message.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -10,24 +10,24 @@ use windrow_connectors::kafka::browse::{PageRequest, PageStart, TailRequest};
 use crate::answers::HttpFault;
 use crate::query::QueryParameters;
 
-const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 500;
+const DEFAULT_RECORD_LIMIT: usize = 50;
+const MAX_RECORD_LIMIT: usize = 500;
 const VALUE_BYTES_DEFAULT: usize = 4 << 10;
 const VALUE_BYTES_MAX: usize = 64 << 10;
-/// Bytes of the value of one record alone.
-const WHOLE_VALUE_BYTES_MAX: usize = 8 << 20;
-const PATIENCE_MS_DEFAULT: u64 = 5_000;
-const PATIENCE_MS_MAX: u64 = 10_000;
-const CONTAINS_BYTES_MAX: usize = 1_000;
+/// The largest number of value bytes if a request asks for a single record.
+const SINGLE_RECORD_VALUE_BYTES_MAX: usize = 8 << 20;
+const DEFAULT_READ_TIMEOUT_MS: u64 = 5_000;
+const MAX_READ_TIMEOUT_MS: u64 = 10_000;
+const SEARCH_TEXT_BYTES_MAX: usize = 1_000;
 
-const PAGE_PARAMETERS: [&str; 8] =
+const PAGE_PARAMETER_NAMES: [&str; 8] =
     ["from", "before", "after", "partition", "contains", "limit", "bytes", "patience_ms"];
-const TAIL_PARAMETERS: [&str; 3] = ["partition", "contains", "bytes"];
+const TAIL_PARAMETER_NAMES: [&str; 3] = ["partition", "contains", "bytes"];
 
 /// The parameters of a request, by name.
 pub(super) type RawParameters = QueryParameters<BTreeMap<String, String>>;
 
-/// Parameters that are known by name.
+/// The parameters of a request, all of which have known names.
 struct KafkaQuery {
     parameters: BTreeMap<String, String>,
 }
@@ -35,17 +35,17 @@ struct KafkaQuery {
 impl KafkaQuery {
     fn new(parameters: RawParameters, known: &[&str]) -> Result<Self, HttpFault> {
         let QueryParameters(mut parameters) = parameters;
-        // A form sends its empty fields, too.
+        // Ignore empty values, because an HTML form also sends its empty fields.
         parameters.retain(|_, value| !value.is_empty());
         match parameters.keys().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(malformed(format!("`{name}` is not known here; there are {}", known.join(", ")))),
+            Some(name) => Err(bad_query(format!("`{name}` is not known here; there are {}", known.join(", ")))),
             None => Ok(Self { parameters }),
         }
     }
 
     fn parse_parameter<T: FromStr>(&self, name: &str, requirement: &str) -> Result<Option<T>, HttpFault> {
         let Some(value) = self.parameters.get(name) else { return Ok(None) };
-        value.parse().map(Some).map_err(|_| malformed(format!("{name}={value}: {requirement}")))
+        value.parse().map(Some).map_err(|_| bad_query(format!("{name}={value}: {requirement}")))
     }
 
     fn parse_bounded_number(&self, name: &str, default: usize, max: usize) -> Result<usize, HttpFault> {
@@ -53,43 +53,43 @@ impl KafkaQuery {
         if (1..=max).contains(&number) {
             Ok(number)
         } else {
-            Err(malformed(format!("{name}={number}: it must be 1 to {max}")))
+            Err(bad_query(format!("{name}={number}: it must be 1 to {max}")))
         }
     }
 
     fn parse_partition(&self) -> Result<Option<i32>, HttpFault> {
         let requirement = "it must be the number of a partition";
         match self.parse_parameter("partition", requirement)? {
-            Some(partition @ ..0) => Err(malformed(format!("partition={partition}: {requirement}"))),
+            Some(partition @ ..0) => Err(bad_query(format!("partition={partition}: {requirement}"))),
             partition => Ok(partition),
         }
     }
 
-    fn parse_contains(&self) -> Result<Option<String>, HttpFault> {
+    fn parse_search_text(&self) -> Result<Option<String>, HttpFault> {
         match self.parameters.get("contains") {
-            Some(text) if text.len() > CONTAINS_BYTES_MAX => {
-                Err(malformed(format!("contains: at most {CONTAINS_BYTES_MAX} bytes can be searched for")))
+            Some(text) if text.len() > SEARCH_TEXT_BYTES_MAX => {
+                Err(bad_query(format!("contains: at most {SEARCH_TEXT_BYTES_MAX} bytes can be searched for")))
             }
             text => Ok(text.cloned()),
         }
     }
 
-    fn parse_start(&self) -> Result<PageStart, HttpFault> {
+    fn parse_page_start(&self) -> Result<PageStart, HttpFault> {
         let requirement = "positions look like 0:120,1:77";
         let before = self.parse_parameter("before", requirement)?.map(PageStart::Before);
         let after = self.parse_parameter("after", requirement)?.map(PageStart::After);
-        let from = self.parameters.get("from").map(|from| parse_from(from)).transpose()?;
+        let from = self.parameters.get("from").map(|from| parse_from_parameter(from)).transpose()?;
         let mut given = [before, after, from].into_iter().flatten();
         let start = given.next().unwrap_or(PageStart::Newest);
         match given.next() {
-            Some(_) => Err(malformed("only one of from, before and after can be given")),
+            Some(_) => Err(bad_query("only one of from, before and after can be given")),
             None => Ok(start),
         }
     }
 }
 
-fn parse_from(from: &str) -> Result<PageStart, HttpFault> {
-    let wrong = || malformed(format!("from={from}: it must be newest, oldest, offset:N or time:EPOCH_MILLISECONDS"));
+fn parse_from_parameter(from: &str) -> Result<PageStart, HttpFault> {
+    let wrong = || bad_query(format!("from={from}: it must be newest, oldest, offset:N or time:EPOCH_MILLISECONDS"));
     let number = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0).ok_or_else(wrong);
     match from.split_once(':') {
         None if from == "newest" => Ok(PageStart::Newest),
@@ -100,33 +100,33 @@ fn parse_from(from: &str) -> Result<PageStart, HttpFault> {
     }
 }
 
-fn malformed(reason: impl Into<String>) -> HttpFault {
+fn bad_query(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::BAD_REQUEST, reason)
 }
 
-/// Returns the page of records that the request asks for.
+/// Parses a request for a page of records.
 pub(super) fn parse_page_request(parameters: RawParameters) -> Result<PageRequest, HttpFault> {
-    let query = KafkaQuery::new(parameters, &PAGE_PARAMETERS)?;
-    let limit = query.parse_bounded_number("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
-    let bytes_max = if limit == 1 { WHOLE_VALUE_BYTES_MAX } else { VALUE_BYTES_MAX };
+    let query = KafkaQuery::new(parameters, &PAGE_PARAMETER_NAMES)?;
+    let limit = query.parse_bounded_number("limit", DEFAULT_RECORD_LIMIT, MAX_RECORD_LIMIT)?;
+    let bytes_max = if limit == 1 { SINGLE_RECORD_VALUE_BYTES_MAX } else { VALUE_BYTES_MAX };
     let patience_ms =
-        query.parse_parameter("patience_ms", "it must be a number of milliseconds")?.unwrap_or(PATIENCE_MS_DEFAULT);
+        query.parse_parameter("patience_ms", "it must be a number of milliseconds")?.unwrap_or(DEFAULT_READ_TIMEOUT_MS);
     Ok(PageRequest {
-        start: query.parse_start()?,
+        start: query.parse_page_start()?,
         partition: query.parse_partition()?,
-        contains: query.parse_contains()?,
+        contains: query.parse_search_text()?,
         limit,
         value_bytes_max: query.parse_bounded_number("bytes", VALUE_BYTES_DEFAULT, bytes_max)?,
-        timeout: Duration::from_millis(patience_ms.min(PATIENCE_MS_MAX)),
+        timeout: Duration::from_millis(patience_ms.min(MAX_READ_TIMEOUT_MS)),
     })
 }
 
-/// Returns the records that the request follows.
+/// Parses a request to follow new records.
 pub(super) fn parse_tail_request(parameters: RawParameters) -> Result<TailRequest, HttpFault> {
-    let query = KafkaQuery::new(parameters, &TAIL_PARAMETERS)?;
+    let query = KafkaQuery::new(parameters, &TAIL_PARAMETER_NAMES)?;
     Ok(TailRequest {
         partition: query.parse_partition()?,
-        contains: query.parse_contains()?,
+        contains: query.parse_search_text()?,
         value_bytes_max: query.parse_bounded_number("bytes", VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX)?,
     })
 }

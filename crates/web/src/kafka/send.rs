@@ -1,4 +1,4 @@
-//! Sending one record that a visitor typed.
+//! Sends one record that a visitor typed.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use crate::answers::HttpFault;
 
 const HEADERS_MAX: usize = 100;
 
-/// A record as it is typed.
+/// A record as the visitor typed it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TypedRecord {
@@ -29,7 +29,7 @@ pub(super) struct TypedRecord {
     partition: Option<i32>,
 }
 
-/// A record that was sent.
+/// A record that Kafka accepted, and warnings for the visitor.
 #[derive(Serialize)]
 struct SentRecord {
     #[serde(flatten)]
@@ -54,7 +54,8 @@ pub(super) async fn send_record(
         partition: typed.partition,
     };
     let browser = ui.browser.clone();
-    let written = ui.limits.run_reading(move || browser.produce_record(&topic, partition_count, &record)).await?;
+    let written =
+        ui.limits.run_on_blocking_thread(move || browser.produce_record(&topic, partition_count, &record)).await?;
     let mut warnings = Vec::new();
     if partition_is_random && partition_count > 1 {
         warnings.push("The record has no key: its partition is random, and its order with other records is not kept.");
@@ -66,7 +67,7 @@ fn check_headers(headers: &[(String, Option<String>)]) -> Result<(), HttpFault> 
     if headers.len() > HEADERS_MAX {
         return Err(bad_record(format!("at most {HEADERS_MAX} headers can be sent from here")));
     }
-    // A name ends at the first NUL, because librdkafka uses C strings.
+    // Refuse NUL, because librdkafka uses C strings: a name ends at the first NUL.
     if headers.iter().any(|(name, _)| name.is_empty() || name.contains('\0')) {
         return Err(bad_record("a header needs a name, without a NUL character"));
     }

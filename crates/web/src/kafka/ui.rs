@@ -1,4 +1,4 @@
-//! What the handlers of the Kafka UI share.
+//! The state that the handlers of the Kafka UI share.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use windrow_connectors::kafka::browse::{BrowseError, KafkaBrowser};
 use super::limits::KafkaLimits;
 use crate::answers::HttpFault;
 
-/// What the handlers share.
+/// The Kafka client and the limits that the handlers share.
 #[derive(Clone)]
 pub(super) struct KafkaUi {
     pub(super) browser: KafkaBrowser,
@@ -19,11 +19,11 @@ impl KafkaUi {
         Self { browser: KafkaBrowser::new(brokers), limits: Arc::new(KafkaLimits::default()) }
     }
 
-    /// Asks the brokers, when it is the request's turn.
+    /// Waits for the request's turn, and then asks the brokers.
     pub(super) async fn ask_brokers<T>(
         &self,
         question: impl Future<Output = Result<T, BrowseError>>,
     ) -> Result<T, HttpFault> {
-        self.limits.run_question(question).await
+        self.limits.run_broker_question(question).await
     }
 }

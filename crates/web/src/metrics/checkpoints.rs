@@ -1,4 +1,4 @@
-//! Checkpoints and restored partitions.
+//! Metrics of checkpoints and restored partitions.
 
 use windrow_spec::Pipeline;
 
@@ -12,42 +12,43 @@ pub(super) fn add_checkpoint_metrics(
     pipeline: &Pipeline,
 ) {
     let counts = report.checkpoint_counts;
-    families.gauge(
+    families.add_gauge(
         "windrow_checkpoint_interval_seconds",
         "Time between the starts of two checkpoints, as the pipeline file has it.",
         [ms_as_seconds(pipeline.checkpoint.interval_ms).into()],
     );
-    families.counter(
+    families.add_counter(
         "windrow_checkpoints_completed_total",
         "Checkpoints of single partitions that are complete.",
         [count_as_f64(counts.completed).into()],
     );
-    families.counter(
+    families.add_counter(
         "windrow_checkpoints_failed_total",
         "Checkpoints of single partitions that failed.",
         [count_as_f64(counts.failed).into()],
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_checkpoints_in_progress",
         "Checkpoints of single partitions that are being taken.",
         [count_as_f64(counts.in_progress).into()],
     );
-    families.counter(
+    families.add_counter(
         "windrow_partitions_restored_total",
         "Partitions restored from a checkpoint or a savepoint.",
         [count_as_f64(counts.restored).into()],
     );
-    families.counter(
+    families.add_counter(
         "windrow_partitions_fenced_total",
         "Partitions that another owner claimed while this instance still owned them.",
         [count_as_f64(counts.fenced).into()],
     );
-    add_last_checkpoints(families, report, owned);
-    add_last_restores(families, report, owned);
+    add_last_checkpoint_metrics(families, report, owned);
+    add_last_restore_metrics(families, report, owned);
 }
 
-/// Adds the last checkpoints of owned partitions. Metrics of a partition that is no longer owned would never change again.
-fn add_last_checkpoints(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
+/// Adds metrics of the last checkpoints of owned partitions. Other partitions are left out, because their values never
+/// change again.
+fn add_last_checkpoint_metrics(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
     let completed = |partition: i32| {
         report.checkpoints.iter().find(|one| {
             one.partition == partition && one.savepoint.is_none() && one.status == CheckpointStatus::Completed
@@ -58,30 +59,30 @@ fn add_last_checkpoints(families: &mut MetricFamilies, report: &InstanceReport, 
         last.iter()
             .filter_map(move |one| Some(MetricSample::new([("partition", one.partition.to_string())], value(one)?)))
     };
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_checkpoint_duration_seconds",
         "How long the partition's last complete checkpoint took, from its cut to its completion.",
         samples(|one| Some(ms_as_seconds(one.ended_at_ms? - one.began_at_ms))),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_checkpoint_added_bytes",
         "Bytes that the partition's last complete checkpoint wrote.",
         samples(|one| Some(count_as_f64(one.added_bytes))),
     );
 }
 
-fn add_last_restores(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
+fn add_last_restore_metrics(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
     let restored = |partition: i32| report.restored.iter().find(|one| one.partition == partition);
     let last: Vec<_> = owned.iter().filter_map(|one| restored(one.partition)).collect();
     let samples = |value: fn(&RestoreReport) -> f64| {
         last.iter().map(move |one| MetricSample::new([("partition", one.partition.to_string())], value(one)))
     };
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_restored_timestamp_seconds",
         "When the partition was last restored by this instance, as Unix time.",
         samples(|one| ms_as_seconds(one.at_ms)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_restore_duration_seconds",
         "How long restoring the partition took.",
         samples(|one| count_as_f64(one.took_ms) / 1_000.0),

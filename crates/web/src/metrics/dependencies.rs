@@ -1,4 +1,4 @@
-//! Whether Kafka, Redis and the checkpoint store are reachable.
+//! Metrics of Kafka, Redis and the checkpoint store: whether each is reachable, and since when.
 
 use super::families::{MetricFamilies, MetricSample, ms_as_seconds};
 use crate::report::{InstanceReport, ReachabilityReport};
@@ -8,12 +8,12 @@ pub(super) fn add_dependency_metrics(families: &mut MetricFamilies, report: &Ins
         [("kafka", &report.kafka), ("redis", &report.redis.reach), ("checkpoint_store", &report.checkpoint_store)]
             .map(|(name, reach)| MetricSample::new([("dependency", name.to_owned())], value(reach)))
     };
-    families.gauge(
+    families.add_gauge(
         "windrow_dependency_up",
         "1 while the instance can use Kafka, Redis or the checkpoint store, 0 while that is unreachable.",
         samples(&|reach| if reach.away_since_ms.is_none() { 1.0 } else { 0.0 }),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_dependency_away_seconds",
         "How long Kafka, Redis or the checkpoint store has been unreachable; 0 while it is reachable.",
         samples(&|reach| {

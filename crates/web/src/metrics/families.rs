@@ -1,19 +1,19 @@
-//! Metrics as the encoder needs them: a family is a name, a help text and samples.
+//! Metrics in the form that the encoder requires. A family has a name, a help text and samples.
 //!
-//! Invariant: a family without samples is left out, because the text format cannot express it.
+//! Invariant: a family without samples is left out, because the text format cannot represent such a family.
 
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
 
 use crate::report::HistogramReport;
 
-/// A value with its labels.
+/// A value of a metric with its labels.
 pub(super) struct MetricSample {
     labels: Vec<LabelPair>,
     value: f64,
 }
 
 impl MetricSample {
-    /// Returns `value` with the names and values of `labels`.
+    /// Creates a sample with `value` and the names and values of `labels`.
     pub(super) fn new<const N: usize>(labels: [(&str, String); N], value: f64) -> Self {
         let pair = |(name, value): (&str, String)| {
             let mut pair = LabelPair::default();
@@ -25,20 +25,20 @@ impl MetricSample {
     }
 }
 
-/// A value without labels is the only one of its family.
+/// Converts a value without labels, which is the only sample of its family.
 impl From<f64> for MetricSample {
     fn from(value: f64) -> Self {
         Self::new([], value)
     }
 }
 
-/// Families in the order they were added.
+/// Metric families in the order of their addition.
 #[derive(Default)]
 pub(super) struct MetricFamilies(Vec<MetricFamily>);
 
 impl MetricFamilies {
-    /// Adds values that only grow while the process lives.
-    pub(super) fn counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
+    /// Adds a family of counters: values that only grow while the process lives.
+    pub(super) fn add_counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
         let metric = |sample: MetricSample| {
             let mut counter = Counter::default();
             counter.set_value(sample.value);
@@ -49,8 +49,8 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::COUNTER, samples.into_iter().map(metric).collect());
     }
 
-    /// Adds values that go up and down.
-    pub(super) fn gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
+    /// Adds a family of gauges: values that go up and down.
+    pub(super) fn add_gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
         let metric = |sample: MetricSample| {
             let mut gauge = Gauge::default();
             gauge.set_value(sample.value);
@@ -61,8 +61,8 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::GAUGE, samples.into_iter().map(metric).collect());
     }
 
-    /// Adds a number of values and their sum.
-    pub(super) fn summary(&mut self, name: &str, help: &str, count: u64, sum: f64) {
+    /// Adds a summary without quantiles: a number of values and their sum.
+    pub(super) fn add_summary(&mut self, name: &str, help: &str, count: u64, sum: f64) {
         let mut summary = Summary::default();
         summary.set_sample_count(count);
         summary.set_sample_sum(sum);
@@ -71,9 +71,9 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::SUMMARY, vec![metric]);
     }
 
-    /// Adds a histogram. Prometheus' buckets hold all values up to their bound; those of the report only the values above the
-    /// previous bound.
-    pub(super) fn histogram(&mut self, name: &str, help: &str, report: &HistogramReport) {
+    /// Adds a histogram. A bucket of Prometheus counts all values up to its bound. A bucket of `report` counts only the
+    /// values above the previous bound.
+    pub(super) fn add_histogram(&mut self, name: &str, help: &str, report: &HistogramReport) {
         let mut count = 0;
         let bucket = |(&bound, &within): (&f64, &u64)| {
             count += within;
@@ -91,7 +91,7 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::HISTOGRAM, vec![metric]);
     }
 
-    pub(super) fn all(&self) -> &[MetricFamily] {
+    pub(super) fn as_slice(&self) -> &[MetricFamily] {
         &self.0
     }
 
@@ -108,12 +108,12 @@ impl MetricFamilies {
     }
 }
 
-/// Returns a count as the text format has it; beyond 2^53 it is rounded.
+/// Converts a count to the number type of the text format. Counts beyond 2^53 are rounded.
 pub(super) fn count_as_f64(n: u64) -> f64 {
     n as f64
 }
 
-/// Returns milliseconds, or a time in milliseconds, in seconds.
+/// Converts a duration or a time from milliseconds to seconds.
 pub(super) fn ms_as_seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0
 }

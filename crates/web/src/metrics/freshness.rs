@@ -1,15 +1,15 @@
-//! Delays from an event to its row.
+//! Metrics of the delay between an event and its row in Redis.
 
 use super::families::MetricFamilies;
 use crate::report::FreshnessReport;
 
 pub(super) fn add_freshness_metrics(families: &mut MetricFamilies, freshness: &FreshnessReport) {
-    families.histogram(
+    families.add_histogram(
         "windrow_freshness_event_time_seconds",
         "For each row, the time from the event time of the record that made its window fire until the row was in Redis.",
         &freshness.event_time,
     );
-    families.histogram(
+    families.add_histogram(
         "windrow_freshness_kafka_append_seconds",
         "For each row, the time from Kafka's timestamp of the record that made its window fire until the row was in Redis.",
         &freshness.append,

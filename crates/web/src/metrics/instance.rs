@@ -1,4 +1,4 @@
-//! The process, its job and its state.
+//! Metrics of the process, its job and its state.
 
 use windrow_spec::Pipeline;
 
@@ -6,24 +6,24 @@ use super::families::{MetricFamilies, MetricSample, ms_as_seconds};
 use crate::report::{InstanceReport, InstanceState};
 
 pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &InstanceReport, pipeline: &Pipeline) {
-    families.gauge(
+    families.add_gauge(
         "windrow_build_info",
         "1; the label holds the version of Windrow.",
         [MetricSample::new([("version", report.version.clone())], 1.0)],
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_pipeline_info",
         "1; the labels hold the pipeline, its topic and its consumer group.",
         [MetricSample::new(
             [
                 ("pipeline", pipeline.name.clone()),
                 ("topic", pipeline.source.kafka().topic.clone()),
-                ("group", pipeline.source.kafka().group.clone()),
+                ("group", pipeline.source.kafka().consumer_group.clone()),
             ],
             1.0,
         )],
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_instance_info",
         "1; the labels hold the id of the instance, its process and the address of its pages.",
         [MetricSample::new(
@@ -41,19 +41,19 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
         ("running", InstanceState::Running),
         ("stopping", InstanceState::Stopping),
     ];
-    families.gauge(
+    families.add_gauge(
         "windrow_instance_state",
         "1 for the state of the instance, 0 for all other states.",
         states.map(|(name, state)| {
             MetricSample::new([("state", name.to_owned())], if report.state == state { 1.0 } else { 0.0 })
         }),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_start_timestamp_seconds",
         "When the instance started, as Unix time.",
         [ms_as_seconds(report.started_at_ms).into()],
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_report_timestamp_seconds",
         "When the instance measured these values, as Unix time.",
         [ms_as_seconds(report.reported_at_ms).into()],

@@ -1,15 +1,15 @@
-//! The progress of each partition that this instance owns.
+//! Metrics of each partition that this instance owns.
 
 use super::families::{MetricFamilies, MetricSample, count_as_f64, ms_as_seconds};
 use crate::report::PartitionReport;
 
 pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partitions: i32, owned: &[&PartitionReport]) {
-    families.gauge(
+    families.add_gauge(
         "windrow_topic_partitions",
         "Partitions of the topic, with or without an owner.",
         [f64::from(topic_partitions).into()],
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_owned",
         "1 for each partition that the instance owns; the label worker holds the number of its thread.",
         owned.iter().map(|one| {
@@ -21,72 +21,72 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
             .iter()
             .filter_map(move |one| Some(MetricSample::new([("partition", one.partition.to_string())], value(one)?)))
     };
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_epoch",
         "The epoch under which the partition is owned; of two owners, the one with the larger epoch is right.",
         samples(|one| Some(count_as_f64(one.epoch))),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_offset",
         "The offset of the record that is read next.",
         samples(|one| one.offset.map(|offset| offset as f64)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_end_offset",
         "The offset after the last record in Kafka, as far as known.",
         samples(|one| one.end_offset.map(|offset| offset as f64)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_lag_records",
         "Records in Kafka that have not been read yet.",
         samples(|one| one.lag.map(count_as_f64)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_watermark_timestamp_seconds",
         "How far the partition's event time is known to be complete, as Unix time; windows fire when it passes their end.",
         samples(|one| one.watermark_ms.map(ms_as_seconds)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_event_time_timestamp_seconds",
         "The largest event time seen in the partition, as Unix time.",
         samples(|one| one.event_time_ms.map(ms_as_seconds)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_idle",
         "1 while all records are read and none has arrived for ten seconds, otherwise 0.",
         samples(|one| Some(if one.idle { 1.0 } else { 0.0 })),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_last_record_timestamp_seconds",
         "When a record was read last, as Unix time.",
         samples(|one| one.last_record_at_ms.map(ms_as_seconds)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_last_append_timestamp_seconds",
         "When the record read last was produced or appended, as Unix time.",
         samples(|one| one.last_appended_ms.map(ms_as_seconds)),
     );
-    families.counter(
+    families.add_counter(
         "windrow_partition_records_total",
         "Records read since this instance opened the partition.",
         samples(|one| Some(count_as_f64(one.records))),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_entities",
         "Entities (users) that have state in the partition.",
         samples(|one| Some(count_as_f64(one.entities))),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_state_bytes",
         "Bytes of the partition's last checkpoint, all layers together.",
         samples(|one| Some(count_as_f64(one.state_bytes))),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_checkpoint_offset",
         "The offset up to which the partition's last complete checkpoint holds the state; a restart reads again from there.",
         samples(|one| one.checkpoint_offset.map(|offset| offset as f64)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_partition_checkpoint_age_seconds",
         "The age of the partition's last complete checkpoint.",
         samples(|one| one.checkpoint_age_ms.map(|ms| count_as_f64(ms) / 1_000.0)),

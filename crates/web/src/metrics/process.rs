@@ -1,10 +1,10 @@
-//! The resources of the process, under the names of Prometheus' own client libraries. Only on Linux.
+//! The resources of the process, under the names of Prometheus' own client libraries. They are measured only on Linux.
 
 use super::families::MetricFamilies;
 
 #[cfg(target_os = "linux")]
 pub(super) fn add_process_metrics(families: &mut MetricFamilies) {
-    // A value that cannot be read is left out: a restricted /proc must not remove the other metrics.
+    // Leave out values that cannot be read: a restricted /proc must not remove the other metrics.
     if let Ok(process) = procfs::process::Process::myself() {
         let _ = linux::add_times_and_memory(families, &process);
         let _ = linux::add_file_descriptors(families, &process);
@@ -12,7 +12,7 @@ pub(super) fn add_process_metrics(families: &mut MetricFamilies) {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn add(_: &mut MetricFamilies) {}
+pub(super) fn add_process_metrics(_: &mut MetricFamilies) {}
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -24,19 +24,23 @@ mod linux {
     pub(super) fn add_times_and_memory(families: &mut MetricFamilies, process: &Process) -> ProcResult<()> {
         let stat = process.stat()?;
         let ticks = count_as_f64(ticks_per_second());
-        families.counter(
+        families.add_counter(
             "process_cpu_seconds_total",
             "CPU time of all threads, user and system.",
             [(count_as_f64(stat.utime + stat.stime) / ticks).into()],
         );
-        families.gauge(
+        families.add_gauge(
             "process_resident_memory_bytes",
             "Resident memory in bytes.",
             [count_as_f64(stat.rss * page_size()).into()],
         );
-        families.gauge("process_virtual_memory_bytes", "Virtual memory in bytes.", [count_as_f64(stat.vsize).into()]);
-        families.gauge("process_threads", "Threads.", [(stat.num_threads as f64).into()]);
-        families.gauge(
+        families.add_gauge(
+            "process_virtual_memory_bytes",
+            "Virtual memory in bytes.",
+            [count_as_f64(stat.vsize).into()],
+        );
+        families.add_gauge("process_threads", "Threads.", [(stat.num_threads as f64).into()]);
+        families.add_gauge(
             "process_start_time_seconds",
             "When the process started, as Unix time.",
             [(count_as_f64(boot_time_secs()?) + count_as_f64(stat.starttime) / ticks).into()],
@@ -45,9 +49,9 @@ mod linux {
     }
 
     pub(super) fn add_file_descriptors(families: &mut MetricFamilies, process: &Process) -> ProcResult<()> {
-        families.gauge("process_open_fds", "Open file descriptors.", [(process.fd_count()? as f64).into()]);
+        families.add_gauge("process_open_fds", "Open file descriptors.", [(process.fd_count()? as f64).into()]);
         if let LimitValue::Value(limit) = process.limits()?.max_open_files.soft_limit {
-            families.gauge("process_max_fds", "File descriptors that may be open.", [count_as_f64(limit).into()]);
+            families.add_gauge("process_max_fds", "File descriptors that may be open.", [count_as_f64(limit).into()]);
         }
         Ok(())
     }

@@ -1,41 +1,41 @@
-//! Rows written to Redis, and rows that wait for it.
+//! Metrics of rows written to Redis, and of rows that wait to be written.
 
 use super::families::{MetricFamilies, count_as_f64};
 use crate::report::RedisReport;
 
 pub(super) fn add_redis_metrics(families: &mut MetricFamilies, redis: &RedisReport) {
-    families.counter(
+    families.add_counter(
         "windrow_redis_rows_written_total",
         "Rows written to Redis.",
         [count_as_f64(redis.rows_written).into()],
     );
-    families.counter(
+    families.add_counter(
         "windrow_redis_rows_refused_total",
         "Rows that Redis refused, such as a key that holds another type.",
         [count_as_f64(redis.rows_refused).into()],
     );
-    families.counter(
+    families.add_counter(
         "windrow_redis_rows_dropped_total",
         "Rows discarded because another owner has claimed their partition and writes them.",
         [count_as_f64(redis.rows_dropped).into()],
     );
-    families.summary(
+    families.add_summary(
         "windrow_redis_transaction_seconds",
         "Transactions with Redis, and the time they took together.",
         redis.transactions,
         redis.transaction_seconds,
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_redis_waiting_bytes",
         "Bytes of rows that wait to be written to Redis.",
         [count_as_f64(redis.waiting_bytes).into()],
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_redis_waiting_limit_bytes",
         "Bytes of rows that may wait; at this limit the workers stop reading.",
         [count_as_f64(redis.waiting_bytes_limit).into()],
     );
-    families.counter(
+    families.add_counter(
         "windrow_redis_reconnects_total",
         "Connections to Redis opened after the first.",
         [count_as_f64(redis.reconnects).into()],

@@ -1,4 +1,4 @@
-//! Rows and late events of each feature view.
+//! Metrics of each feature view: rows and late events.
 
 use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::ViewReport;
@@ -7,17 +7,17 @@ pub(super) fn add_view_metrics(families: &mut MetricFamilies, views: &[ViewRepor
     let samples = |value: fn(&ViewReport) -> f64| {
         views.iter().map(move |view| MetricSample::new([("feature_view", view.name.clone())], value(view)))
     };
-    families.counter(
+    families.add_counter(
         "windrow_feature_view_rows_total",
         "Rows that fired, one for each entity in each window.",
         samples(|view| count_as_f64(view.rows)),
     );
-    families.counter(
+    families.add_counter(
         "windrow_feature_view_late_events_total",
         "Events that arrived after all their windows in the view had closed, so no row contains them.",
         samples(|view| count_as_f64(view.late_events)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_feature_view_entities",
         "Entities (users) that have state in the view.",
         samples(|view| count_as_f64(view.entities)),

@@ -1,4 +1,4 @@
-//! The work of each worker thread.
+//! Metrics of each worker thread.
 
 use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::WorkerReport;
@@ -10,37 +10,37 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
             .enumerate()
             .map(move |(number, worker)| MetricSample::new([("worker", number.to_string())], value(worker)))
     };
-    families.counter(
+    families.add_counter(
         "windrow_worker_records_total",
         "Records read from Kafka, dead letters included.",
         samples(|worker| count_as_f64(worker.records)),
     );
-    families.counter(
+    families.add_counter(
         "windrow_worker_read_bytes_total",
         "Bytes of the records read from Kafka.",
         samples(|worker| count_as_f64(worker.bytes)),
     );
-    families.counter(
+    families.add_counter(
         "windrow_worker_dead_letters_total",
         "Records that were not events and became dead letters.",
         samples(|worker| count_as_f64(worker.dead_letters)),
     );
-    families.counter(
+    families.add_counter(
         "windrow_worker_refused_rows_total",
         "Rows that Redis refused and the worker gave up.",
         samples(|worker| count_as_f64(worker.refused_rows)),
     );
-    families.counter(
+    families.add_counter(
         "windrow_worker_rows_there_total",
         "Rows computed again after a restart that were already in Redis and were not written again.",
         samples(|worker| count_as_f64(worker.rows_there)),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_worker_entities",
         "Entities (users) that have state in the worker.",
         samples(|worker| count_as_f64(worker.entities)),
     );
-    families.counter(
+    families.add_counter(
         "windrow_worker_time_seconds_total",
         "Time the worker spent on records (busy), waiting for records (idle), and waiting for Redis to take rows \
          (backpressured).",
@@ -55,17 +55,17 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
             )
         }),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_worker_decode_ratio",
         "The share of busy time that goes into decoding, between 0 and 1; the rest goes into windows.",
         samples(|worker| worker.decode_share),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_worker_checkpoint_pause_max_seconds",
         "The longest that saving state has kept the worker from its records since the start.",
         samples(|worker| worker.pause_ms_max / 1_000.0),
     );
-    families.gauge(
+    families.add_gauge(
         "windrow_worker_beat_age_seconds",
         "Time since the worker's loop last completed a turn; a large value means that it hangs.",
         samples(|worker| count_as_f64(worker.beat_age_ms) / 1_000.0),

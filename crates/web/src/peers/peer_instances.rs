@@ -1,4 +1,4 @@
-//! The other instances of the job, as this process knows them.
+//! The other instances of the job, as far as this process knows them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,39 +11,39 @@ use super::known_instances::KnownInstances;
 use super::object_names::{INSTANCES_FOLDER, stop_object_name};
 use crate::report::{InstanceReport, SavepointReport};
 
-/// The store is read again after this time.
+/// A page refreshes the reports only if the last refresh is at least this old.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a page waits for the store.
+/// The longest time that a page waits for the store.
 const PAGE_WAIT_MAX: Duration = Duration::from_millis(300);
 
-/// The other instances of the job. A handle: clones share the same knowledge.
+/// The other instances of the job. Clones of this handle share the same data.
 #[derive(Clone, Default)]
 pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
 
 impl PeerInstances {
-    /// Returns the reports of all live instances by name, including the one of this process.
+    /// Returns the newest reports of all live instances by instance name, including this process.
     pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
         if self.lock_known().try_begin_refresh(REFRESH_INTERVAL) {
             let (peers, store) = (self.clone(), Arc::clone(store));
-            // Continues behind the page if the store takes longer.
-            let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh(&*store)));
+            // If the store is slow, the refresh continues after the timeout.
+            let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_known_instances(&*store)));
             let _ = timeout(PAGE_WAIT_MAX, refresh).await;
         }
         self.lock_known().live_reports()
     }
 
-    /// Returns what another instance reported about the savepoint with this request name.
-    pub(crate) fn find_savepoint(&self, request_name: &str) -> Option<SavepointReport> {
+    /// Returns the report of another instance about the savepoint with this request name.
+    pub(crate) fn find_savepoint_report(&self, request_name: &str) -> Option<SavepointReport> {
         let live = self.lock_known().live_reports();
         live.into_iter().flat_map(|report| report.savepoints).find(|savepoint| savepoint.request == request_name)
     }
 
-    /// Requests all live instances to stop, except `own_instance`.
+    /// Writes a stop request for every live instance except `own_instance`.
     pub(crate) fn request_stop_of_others(&self, store: &dyn CheckpointStore, own_instance: &str) {
-        if let Err(fault) = self.refresh(store) {
+        if let Err(fault) = self.refresh_known_instances(store) {
             warn!(%fault, "cannot list the other instances; only those already known are asked to stop");
         }
-        // Copied first, so that the lock is free while the store is written.
+        // The reports are copied, so that no lock is held during the writes to the store.
         let live = self.lock_known().live_reports();
         for other in live.iter().filter(|report| report.instance != own_instance) {
             Self::request_stop(store, &other.instance);
@@ -57,18 +57,18 @@ impl PeerInstances {
         }
     }
 
-    /// Lists the instances and reads the reports that are new.
+    /// Lists the objects of all instances and reads the new reports.
     ///
     /// # Errors
     /// When the store cannot be listed.
-    pub(super) fn refresh(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
+    pub(super) fn refresh_known_instances(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
         let listed = store.list(INSTANCES_FOLDER);
         let new_reports = match &listed {
-            Ok(listed) => self.lock_known().note_listed_objects(listed),
+            Ok(listed) => self.lock_known().note_objects_and_list_unread(listed),
             Err(_) => Vec::new(),
         };
         for name in new_reports {
-            // An object deleted meanwhile was replaced by a newer one, which the next refresh finds.
+            // If the object was deleted meanwhile, a newer report has replaced it, which the next refresh finds.
             if let Ok(Some(object)) = store.read(&name) {
                 self.lock_known().record_report(&name, &object);
             }

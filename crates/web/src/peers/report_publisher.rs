@@ -1,4 +1,4 @@
-//! The thread that publishes the reports of this instance, and reads requests to stop.
+//! The thread that publishes the reports of this instance and reads stop requests.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -11,35 +11,35 @@ use windrow_engine::StoreFault;
 use super::object_names::{INSTANCES_FOLDER, parse_object_name, report_object_name, stop_object_name};
 use crate::server_context::JobServerContext;
 
-/// How often an instance publishes its report.
+/// The time between two reports of an instance.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
-/// How often an instance checks whether it is asked to stop.
+/// The time between two checks for a stop request.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// Objects of other instances are deleted after this long without a change.
-const SWEEP_AFTER: Duration = Duration::from_secs(600);
+/// Objects of other instances are deleted after this time without a change.
+const STALE_OBJECT_AGE: Duration = Duration::from_secs(600);
 
-/// Publishes the reports of this instance until [`Self::withdraw_and_join`].
+/// Publishes the reports of this instance on a thread.
 pub struct ReportPublisher {
     end_sender: Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl ReportPublisher {
-    /// Starts the thread. If it cannot be started, the other instances do not see this one.
+    /// Starts the thread. If that fails, the other instances do not see this one.
     #[must_use]
     pub fn start(context: &Arc<JobServerContext>) -> Self {
         let (end_sender, end_receiver) = channel();
         let mut publisher = PublisherThread {
             instance: context.own_report().instance,
             context: Arc::clone(context),
-            report_number: 0,
+            last_report_number: 0,
             published_object: None,
-            is_failing: false,
+            is_store_failing: false,
         };
         let publish = move || {
             let mut published_at = None::<Instant>;
             loop {
-                publisher.check_peers();
+                publisher.check_peers_and_stop_request();
                 if published_at.is_none_or(|at| at.elapsed() >= PUBLISH_INTERVAL) {
                     published_at = Some(Instant::now());
                     publisher.publish_report();
@@ -57,8 +57,8 @@ impl ReportPublisher {
         Self { end_sender, thread: thread.ok() }
     }
 
-    /// Deletes the objects of this instance. Waits at most `patience` for the store.
-    pub fn withdraw_and_join(mut self, patience: Duration) {
+    /// Stops the thread, which then deletes the objects of this instance. Waits at most `patience` for the store.
+    pub fn stop_and_delete_own_objects(mut self, patience: Duration) {
         let _ = self.end_sender.send(());
         let until = Instant::now() + patience;
         if let Some(thread) = self.thread.take() {
@@ -72,43 +72,43 @@ impl ReportPublisher {
 struct PublisherThread {
     context: Arc<JobServerContext>,
     instance: String,
-    report_number: u64,
-    /// The name of the report that is in the store now.
+    last_report_number: u64,
+    /// The name of this instance's newest report in the store.
     published_object: Option<String>,
-    is_failing: bool,
+    is_store_failing: bool,
 }
 
 impl PublisherThread {
-    /// Reads the other instances, obeys a request to stop, and deletes what gone instances left behind.
-    fn check_peers(&mut self) {
+    /// Refreshes the reports of the other instances, obeys a stop request, and deletes the objects of gone instances.
+    fn check_peers_and_stop_request(&mut self) {
         let (peers, store) = (&self.context.peers, &*self.context.checkpoint_store);
-        let refreshed = peers.refresh(store);
+        let refreshed = peers.refresh_known_instances(store);
         let stop_object = stop_object_name(&self.instance);
         if refreshed.is_ok() && peers.lock_known().has_object(&stop_object) && !self.context.stop_signal.is_requested()
         {
             info!("another instance asked this one to stop");
             self.context.stop_signal.request();
         }
-        let stale = peers.lock_known().stale_objects(&self.instance, SWEEP_AFTER);
+        let stale = peers.lock_known().stale_object_names(&self.instance, STALE_OBJECT_AGE);
         if refreshed.is_ok() && !stale.is_empty() {
-            // An object that cannot be deleted now is stale the next time, too.
+            // A failure is ignored, because the object stays stale and is deleted the next time.
             let _ = store.delete(&stale);
         }
-        self.log_store_outcome(refreshed);
+        self.log_first_store_failure(refreshed);
     }
 
     fn publish_report(&mut self) {
         let store = &*self.context.checkpoint_store;
         let Ok(object) = serde_json::to_vec(&self.context.own_report()) else { return };
-        self.report_number += 1;
-        let name = report_object_name(&self.instance, self.report_number);
+        self.last_report_number += 1;
+        let name = report_object_name(&self.instance, self.last_report_number);
         let created = store.create(&name, object);
         if created.is_ok() {
             let previous = self.published_object.replace(name);
-            // If this fails, other instances delete it ten minutes after the end of this process.
+            // If the deletion fails, other instances delete the object ten minutes after the end of this process.
             let _ = store.delete(previous.as_slice());
         }
-        self.log_store_outcome(created);
+        self.log_first_store_failure(created);
     }
 
     fn delete_own_objects(&mut self) {
@@ -119,12 +119,12 @@ impl PublisherThread {
         let _ = store.delete(&names);
     }
 
-    /// Logs the first of several failures in a row.
-    fn log_store_outcome(&mut self, outcome: Result<(), StoreFault>) {
+    /// Logs a failure, unless the previous access to the store failed, too.
+    fn log_first_store_failure(&mut self, outcome: Result<(), StoreFault>) {
         match outcome {
-            Ok(()) => self.is_failing = false,
-            Err(fault) if !self.is_failing => {
-                self.is_failing = true;
+            Ok(()) => self.is_store_failing = false,
+            Err(fault) if !self.is_store_failing => {
+                self.is_store_failing = true;
                 warn!(%fault, "cannot publish the report of this instance; retrying every few seconds");
             }
             Err(_) => {}

@@ -12,57 +12,57 @@ pub struct CheckpointReport {
     pub epoch: u64,
     /// The number of the checkpoint within the epoch.
     pub number: u64,
-    /// The savepoint that it belongs to; absent for a checkpoint.
+    /// The id of the savepoint; absent for a checkpoint.
     pub savepoint: Option<String>,
-    /// Whether it is complete.
+    /// Whether the checkpoint is complete.
     pub status: CheckpointStatus,
-    /// When the state was cut.
+    /// The time at which the state was captured.
     pub began_at_ms: i64,
-    /// When it completed or failed.
+    /// The time at which the checkpoint completed or failed.
     pub ended_at_ms: Option<i64>,
-    /// The offset up to which it holds the state.
+    /// The offset up to which the state includes the records.
     pub offset: i64,
-    /// Bytes that it added.
+    /// The number of bytes that the checkpoint added to the store.
     pub added_bytes: u64,
-    /// Bytes of all its layers.
+    /// The number of bytes in all layers of the checkpoint.
     pub state_bytes: u64,
-    /// Why it failed.
+    /// The reason of the failure.
     pub failure: Option<String>,
     /// The location of the checkpoint.
     pub place: String,
 }
 
-/// Whether a checkpoint or savepoint is complete.
+/// The state of a checkpoint or savepoint.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckpointStatus {
-    /// It is being taken.
+    /// The checkpoint is being taken.
     #[default]
     InProgress,
-    /// It is complete: a restart can use it.
+    /// The checkpoint is complete, and a restart can use it.
     Completed,
-    /// It failed: a restart does not use it.
+    /// The checkpoint failed, and a restart does not use it.
     Failed,
 }
 
-/// Counts since the start.
+/// Counts of checkpoints and restores since the instance started.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct CheckpointCounts {
-    /// Complete checkpoints.
+    /// The number of complete checkpoints.
     pub completed: u64,
-    /// Failed checkpoints.
+    /// The number of failed checkpoints.
     pub failed: u64,
-    /// Checkpoints being taken now.
+    /// The number of checkpoints in progress.
     pub in_progress: u64,
-    /// Restored partitions.
+    /// The number of restored partitions.
     pub restored: u64,
-    /// Partitions that another owner claimed while this instance still owned them.
+    /// The number of partitions that another owner claimed while this instance still owned them.
     pub fenced: u64,
 }
 
 impl CheckpointCounts {
-    /// Returns the sum of both counts.
+    /// Returns the sum of both counts, field by field.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl CheckpointCounts {
     }
 }
 
-/// A partition that was restored.
+/// The restore of one partition.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct RestoreReport {
@@ -85,11 +85,11 @@ pub struct RestoreReport {
     pub epoch: u64,
     /// The number of the checkpoint.
     pub number: u64,
-    /// When it was restored.
+    /// The time at which the partition was restored.
     pub at_ms: i64,
-    /// How long restoring took, in milliseconds.
+    /// The duration of the restore, in milliseconds.
     pub took_ms: u64,
-    /// The location of the savepoint that it was restored from, if it was.
+    /// The location of the savepoint that the partition was restored from; absent for a checkpoint.
     pub savepoint: Option<String>,
     /// The offset of the checkpoint.
     pub offset: Option<i64>,

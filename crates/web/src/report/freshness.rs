@@ -1,26 +1,27 @@
-//! Delays from an event to its row in Redis.
+//! Delays between an event and its row in Redis.
 
 use serde::{Deserialize, Serialize};
 
-/// Delays of rows. Each row counts from the record whose arrival made its window fire.
+/// Histograms of the delays of rows. A delay begins at the record whose arrival fired the row's window.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct FreshnessReport {
-    /// From the record's event time to Redis.
+    /// The delay from the event time of the record to the write to Redis.
     pub event_time: HistogramReport,
-    /// From the record's Kafka timestamp to Redis.
+    /// The delay from the Kafka timestamp of the record to the write to Redis.
     pub append: HistogramReport,
 }
 
-/// A histogram since the start, and its recent quantiles.
+/// A histogram since the start of the instance, and quantiles of the last minute.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct HistogramReport {
-    /// Upper bounds in seconds, ascending, without +∞.
+    /// The upper bounds of the buckets in seconds, ascending, without +∞.
     pub bounds: Vec<f64>,
-    /// Values above the previous bound and at or below this one. One more than bounds: the last has no upper bound.
+    /// The number of values in each bucket: above the previous bound, and at or below the bucket's own. The additional
+    /// last bucket has no upper bound.
     pub counts: Vec<u64>,
-    /// The sum in seconds.
+    /// The sum of all values, in seconds.
     pub sum: f64,
     /// The median over the last minute, in milliseconds; absent without rows.
     pub p50_ms: Option<f64>,

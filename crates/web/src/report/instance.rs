@@ -13,71 +13,72 @@ use super::savepoint::SavepointReport;
 use super::view::ViewReport;
 use super::worker::WorkerReport;
 
-/// One process of a job.
+/// The report of one process of a job.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct InstanceReport {
-    /// 16 hexadecimal digits, unique to the process.
+    /// The name of the instance: 16 hexadecimal digits, unique to the process.
     pub instance: String,
-    /// The name of the machine.
+    /// The host name of the machine.
     pub host: String,
     /// The process id on that machine.
     pub pid: u32,
-    /// Windrow's version.
+    /// The version of Windrow.
     pub version: String,
-    /// The address of its own pages, such as `127.0.0.1:8081`; empty if it serves none.
+    /// The address of the process's web server, such as `127.0.0.1:8081`; empty without a server.
     pub listen: String,
-    /// When the process started.
+    /// The time at which the process started.
     pub started_at_ms: i64,
-    /// When this report was written.
+    /// The time at which the report was built.
     pub reported_at_ms: i64,
-    /// What the process is doing.
+    /// The state of the process.
     pub state: InstanceState,
-    /// One report per worker thread, by worker number.
+    /// The reports of the worker threads, by worker number.
     pub workers: Vec<WorkerReport>,
-    /// One report per feature view, in the pipeline's order.
+    /// The reports of the feature views, in the order of the pipeline.
     pub views: Vec<ViewReport>,
-    /// The partitions that it owns, by number.
+    /// The reports of the partitions that the instance owns, by partition number.
     pub partitions: Vec<PartitionReport>,
     /// The number of partitions of the topic.
     pub topic_partitions: i32,
     /// Whether Kafka is reachable.
     pub kafka: ReachabilityReport,
-    /// The connection to Redis and its writer.
+    /// The state of the connection to Redis, and counts of writes.
     pub redis: RedisReport,
     /// Whether the checkpoint store is reachable.
     pub checkpoint_store: ReachabilityReport,
-    /// Delays from an event to its row.
+    /// The delays from an event to its row in Redis.
     pub freshness: FreshnessReport,
-    /// Checkpoints and savepoints of its partitions, newest first; bounded.
+    /// The checkpoints and savepoints of its partitions, newest first. The number is limited.
     pub checkpoints: Vec<CheckpointReport>,
-    /// Checkpoints and restores, counted since the start.
+    /// The counts of checkpoints and restores since the start.
     pub checkpoint_counts: CheckpointCounts,
-    /// Restored partitions, newest first; bounded.
+    /// The restored partitions, newest first. The number is limited.
     pub restored: Vec<RestoreReport>,
-    /// The last hour, oldest first.
+    /// The last hour, oldest sample first.
     pub history: Vec<HistorySample>,
-    /// Moments worth a mark on a chart, newest first; bounded.
+    /// The marks for charts, newest first. The number is limited.
     pub marks: Vec<ChartMark>,
-    /// Late events, newest first; bounded.
+    /// The late events, newest first. The number is limited.
     pub late_events: Vec<LateEventReport>,
-    /// Dead letters and refused rows, newest first; bounded.
+    /// The dead letters and refused rows, newest first. The number is limited.
     pub dead_letters: Vec<DeadLetterReport>,
-    /// Warnings and errors of its log, newest first; bounded.
+    /// The warnings and errors that the process logged, newest first. The number is limited.
     pub exceptions: Vec<ExceptionReport>,
-    /// Savepoints requested from this instance over HTTP, newest first; bounded. The web server adds them.
+    /// The savepoints requested from this instance over HTTP, newest first. The web server adds them; their number is
+    /// limited.
     pub savepoints: Vec<SavepointReport>,
 }
 
-/// What an instance is doing.
+/// The state of an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceState {
-    /// It waits for Kafka, for Redis or for its first partitions.
+    /// The instance waits for Kafka, for Redis or for its first partitions.
     #[default]
     Starting,
-    /// It owns partitions, or is ready to own them.
+    /// The instance owns partitions, or is ready to own them.
     Running,
-    /// It was asked to stop.
+    /// The instance was requested to stop.
     Stopping,
 }

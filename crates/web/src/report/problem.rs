@@ -1,16 +1,16 @@
-//! Reports of single events, records, rows and log lines that need attention.
+//! Reports of events, records, rows and log lines that need attention.
 
 use serde::{Deserialize, Serialize};
 
-/// The beginning of a record's bytes.
+/// The first bytes of a record or key.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct RecordExcerpt {
-    /// The bytes as text; invalid UTF-8 is replaced.
+    /// The bytes as text. Invalid UTF-8 is replaced.
     pub text: String,
     /// Whether all bytes are valid UTF-8.
     pub utf8: bool,
-    /// The number of bytes in the record; `text` may hold fewer.
+    /// The number of bytes in the whole value. `text` may contain fewer.
     pub bytes: u64,
 }
 
@@ -18,53 +18,53 @@ pub struct RecordExcerpt {
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct LateEventReport {
-    /// When it arrived.
+    /// The time at which the event arrived.
     pub at_ms: i64,
-    /// The views for which it was late.
+    /// The views for which the event was late.
     pub feature_views: Vec<String>,
-    /// The entity key.
+    /// The entity key of the event.
     pub key: String,
-    /// Its event time, in epoch milliseconds.
+    /// The event time, in epoch milliseconds.
     pub event_time_ms: i64,
-    /// The watermark of the partition when it arrived.
+    /// The watermark of the partition when the event arrived.
     pub watermark_ms: Option<i64>,
     /// The Kafka partition of the record.
     pub partition: i32,
     /// The Kafka offset of the record.
     pub offset: i64,
-    /// The record itself.
+    /// The first bytes of the record.
     pub record: RecordExcerpt,
 }
 
-/// A record that was not an event, or a row that Redis refused.
+/// A record that could not be decoded into an event, or a row that Redis refused.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct DeadLetterReport {
-    /// When it was found.
+    /// The time at which the record or row was refused.
     pub at_ms: i64,
-    /// `record` or `row`.
+    /// Either `record` or `row`.
     pub kind: String,
-    /// Why it was refused.
+    /// The reason of the refusal.
     pub reason: String,
-    /// The Kafka partition; absent for a row.
+    /// The Kafka partition of the record; absent for a row.
     pub partition: Option<i32>,
-    /// The Kafka offset; absent for a row.
+    /// The Kafka offset of the record; absent for a row.
     pub offset: Option<i64>,
-    /// The record's key, or the row's key in Redis.
+    /// The key of the record, or the Redis key of the row.
     pub key: Option<RecordExcerpt>,
-    /// The record; absent for a row, and for Kafka's null value.
+    /// The first bytes of the record; absent for a row, and for a record whose value is null.
     pub record: Option<RecordExcerpt>,
 }
 
-/// A warning or an error of the log.
+/// A warning or an error that the process logged.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct ExceptionReport {
-    /// When it was logged.
+    /// The time at which the message was logged.
     pub at_ms: i64,
-    /// `warn` or `error`.
+    /// Either `warn` or `error`.
     pub level: String,
-    /// The module that logged it.
+    /// The module that logged the message.
     pub target: String,
     /// The message with its fields.
     pub message: String,

@@ -1,14 +1,14 @@
-//! Whether a dependency is reachable.
+//! The reachability of a dependency.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether Kafka, Redis or the checkpoint store is reachable.
+/// The reachability of Kafka, Redis or the checkpoint store.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct ReachabilityReport {
-    /// When the dependency became unreachable; absent while it is reachable.
+    /// The time at which the dependency became unreachable; absent while it is reachable.
     pub away_since_ms: Option<i64>,
-    /// The error that the dependency or its client gave.
+    /// The error of the dependency or its client.
     pub reason: Option<String>,
 }
 

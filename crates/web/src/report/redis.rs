@@ -1,33 +1,33 @@
-//! The report of the writer to Redis.
+//! The report of the Redis writer.
 
 use serde::{Deserialize, Serialize};
 
 use super::reachability::ReachabilityReport;
 
-/// Redis, as its writer sees it. Counts are since the start.
+/// The state of the Redis writer. Counts begin when the instance starts.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct RedisReport {
     /// Whether Redis is reachable.
     pub reach: ReachabilityReport,
-    /// Rows written.
+    /// The number of rows written.
     pub rows_written: u64,
-    /// Rows written per second, over the last ten seconds.
+    /// The number of rows written per second, over the last ten seconds.
     pub rows_per_s: f64,
-    /// Transactions.
+    /// The number of transactions.
     pub transactions: u64,
-    /// Seconds that all transactions took together.
+    /// The total duration of all transactions, in seconds.
     pub transaction_seconds: f64,
-    /// Milliseconds that a typical recent transaction took.
+    /// The typical duration of a recent transaction, in milliseconds.
     pub transaction_ms: f64,
-    /// Bytes of rows that wait to be written.
+    /// The number of bytes of rows in the write queue.
     pub waiting_bytes: u64,
-    /// Bytes of rows that may wait.
+    /// The largest number of bytes of rows that may be in the write queue.
     pub waiting_bytes_limit: u64,
-    /// Rows that Redis refused.
+    /// The number of rows that Redis refused.
     pub rows_refused: u64,
-    /// Rows discarded because their partition was lost.
+    /// The number of rows that were discarded because their partition was lost.
     pub rows_dropped: u64,
-    /// Connections opened after the first.
+    /// The number of connections opened after the first.
     pub reconnects: u64,
 }

@@ -8,9 +8,9 @@ use super::checkpoint::CheckpointStatus;
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct SavepointReport {
-    /// The name of the request, under which its outcome is fetched.
+    /// The name of the request, under which callers fetch the outcome.
     pub request: String,
-    /// Whether it is complete.
+    /// Whether the savepoint is complete.
     pub status: CheckpointStatus,
     /// The number of partitions saved so far.
     pub saved: usize,
@@ -18,6 +18,6 @@ pub struct SavepointReport {
     pub partitions: usize,
     /// The location of the savepoint.
     pub location: String,
-    /// Why it failed.
+    /// The reason of the failure.
     pub failure: Option<String>,
 }

@@ -2,57 +2,57 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A worker whose loop has not completed a turn for this long is stuck.
+/// A worker is stuck if its loop has completed no iteration for this long.
 const HEARTBEAT_AGE_MAX_MS: u64 = 30_000;
 
-/// One worker thread. Counts are since the start; rates cover the last ten seconds.
+/// The report of one worker thread. Counts begin when the instance starts. Rates cover the last ten seconds.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct WorkerReport {
-    /// Records read, dead letters included.
+    /// The number of records read, including dead letters.
     pub records: u64,
-    /// Bytes of these records.
+    /// The number of bytes in these records.
     pub bytes: u64,
-    /// Records read per second.
+    /// The number of records read per second.
     pub records_per_s: f64,
-    /// Records that were not events.
+    /// The number of records that could not be decoded into events.
     pub dead_letters: u64,
-    /// Rows that Redis refused.
+    /// The number of rows that Redis refused.
     pub refused_rows: u64,
-    /// Rows that were already in Redis when they were computed again.
+    /// The number of recomputed rows that were already in Redis.
     pub rows_there: u64,
-    /// Entities with state.
+    /// The number of users with state.
     pub entities: u64,
-    /// Milliseconds spent on records.
+    /// The time spent on records, in milliseconds.
     pub busy_ms: u64,
-    /// Milliseconds spent waiting for records.
+    /// The time spent waiting for records, in milliseconds.
     pub idle_ms: u64,
-    /// Milliseconds spent waiting for Redis to accept rows.
+    /// The time spent waiting for Redis to accept rows, in milliseconds.
     pub backpressured_ms: u64,
-    /// Milliseconds per second spent on records. The three rates add up to about 1,000.
+    /// The milliseconds per second spent on records. The three rates add up to about 1,000.
     pub busy_ms_per_s: f64,
-    /// Milliseconds per second spent waiting for records.
+    /// The milliseconds per second spent waiting for records.
     pub idle_ms_per_s: f64,
-    /// Milliseconds per second spent waiting for Redis to accept rows.
+    /// The milliseconds per second spent waiting for Redis to accept rows.
     pub backpressured_ms_per_s: f64,
-    /// The sampled share of busy time that goes into decoding; the rest goes into windows.
+    /// The share of busy time spent on decoding, from samples. The rest is spent on windows.
     pub decode_share: f64,
-    /// The longest time in milliseconds for which saving state delayed the worker's records.
+    /// The longest delay of the worker's records by a snapshot of the state, in milliseconds.
     pub pause_ms_max: f64,
-    /// Milliseconds since the worker's loop last completed a turn.
+    /// The time since the worker's loop last completed an iteration, in milliseconds.
     pub beat_age_ms: u64,
 }
 
 impl WorkerReport {
-    /// Returns whether the worker's loop has not completed a turn for 30 seconds.
+    /// Returns whether the worker's loop has completed no iteration for 30 seconds.
     #[must_use]
     pub const fn is_stuck(&self) -> bool {
         self.beat_age_ms >= HEARTBEAT_AGE_MAX_MS
     }
 
-    /// Returns the records that were decoded into events.
+    /// Returns the number of records that were decoded into events.
     #[must_use]
-    pub const fn events(&self) -> u64 {
+    pub const fn decoded_event_count(&self) -> u64 {
         self.records.saturating_sub(self.dead_letters)
     }
 }

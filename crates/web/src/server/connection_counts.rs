@@ -1,22 +1,24 @@
-//! Open connections per machine. A machine that opens many must not lock others out, least of all health checks.
+//! Counts open connections per client machine. A machine with many connections must not block others, such as health
+//! checks.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Open connections from one other machine; more are closed at once.
-pub const CONNECTIONS_PER_MACHINE: usize = 64;
+/// The largest number of open connections from one other machine. Further connections are closed at once.
+pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
 
-/// Open connections by machine.
+/// The number of open connections by IP address. Clones share the counts.
 #[derive(Clone, Default)]
 pub(super) struct ConnectionCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 impl ConnectionCounts {
-    /// Returns whether another machine has as many connections as it may have. This machine has no limit, because a proxy on
-    /// it may speak for many visitors.
+    /// Returns whether `machine` has the largest allowed number of open connections. This machine has no limit, because
+    /// a local proxy may serve many clients.
     pub(super) fn is_at_limit(&self, machine: IpAddr) -> bool {
         let machine = machine.to_canonical();
-        !machine.is_loopback() && self.lock_counts().get(&machine).is_some_and(|open| *open >= CONNECTIONS_PER_MACHINE)
+        !machine.is_loopback()
+            && self.lock_counts().get(&machine).is_some_and(|open| *open >= CONNECTIONS_PER_MACHINE_MAX)
     }
 
     /// Counts a connection of `machine` until the returned slot is dropped.
@@ -31,7 +33,7 @@ impl ConnectionCounts {
     }
 }
 
-/// One counted connection.
+/// One counted connection. Dropping it reduces the count.
 pub(super) struct ConnectionSlot {
     counts: ConnectionCounts,
     machine: IpAddr,
@@ -58,13 +60,14 @@ mod tests {
         let counts = ConnectionCounts::default();
         let one: IpAddr = [192, 0, 2, 1].into();
         let mut slots: Vec<ConnectionSlot> =
-            (0..CONNECTIONS_PER_MACHINE).map(|_| counts.count_connection(one)).collect();
+            (0..CONNECTIONS_PER_MACHINE_MAX).map(|_| counts.count_connection(one)).collect();
         assert!(counts.is_at_limit(one));
         assert!(!counts.is_at_limit([192, 0, 2, 2].into()));
         slots.pop();
         assert!(!counts.is_at_limit(one));
         let here: IpAddr = [127, 0, 0, 1].into();
-        let _held: Vec<ConnectionSlot> = (0..CONNECTIONS_PER_MACHINE).map(|_| counts.count_connection(here)).collect();
+        let _held: Vec<ConnectionSlot> =
+            (0..CONNECTIONS_PER_MACHINE_MAX).map(|_| counts.count_connection(here)).collect();
         assert!(!counts.is_at_limit(here));
         drop(slots);
         assert!(!counts.lock_counts().contains_key(&one));

@@ -1,4 +1,4 @@
-//! The server: its thread, its accept loop, its shutdown.
+//! The thread of an HTTP server: it accepts connections and shuts the server down.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
@@ -15,33 +15,33 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{end_event_stream_on, serve_connection, wait_for_shutdown};
+use super::connection::{end_event_stream_at_shutdown, serve_connection, wait_for_shutdown};
 use super::connection_counts::ConnectionCounts;
 
-/// Open connections; more wait until one is closed.
+/// The largest number of open connections. Further connections wait until one is closed.
 pub const CONNECTIONS_MAX: usize = 128;
-/// How long answers in progress may take at the shutdown.
+/// The longest time for answers in progress at the shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
-/// Threads for calls that block: Redis, the checkpoint store.
-const BLOCKING_THREADS: usize = 8;
+/// The largest number of threads for blocking calls to Redis or the checkpoint store.
+const BLOCKING_THREADS_MAX: usize = 8;
 
-/// A running server. Dropping it ends it without waiting.
+/// A running server. Dropping it starts the shutdown without waiting for the end.
 pub struct HttpServer {
     address: SocketAddr,
-    end_signal: watch::Sender<bool>,
+    shutdown_signal: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl HttpServer {
-    /// Serves `router` on a thread of its own. [`crate::guard::protect`] must have been applied to the router.
+    /// Serves `router` on a new thread. The caller must have applied [`crate::guard::protect`] to the router.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// When the thread or its runtime cannot be started.
     pub fn start(listener: StdTcpListener, router: Router) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let runtime = Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(BLOCKING_THREADS)
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
             .thread_name("http-waiting")
             .build()?;
         let listener = {
@@ -51,12 +51,12 @@ impl HttpServer {
         let (end_signal, mut ended) = watch::channel(false);
         let work = move || {
             let stop = async move { wait_for_shutdown(&mut ended).await };
-            runtime.block_on(serve(listener, router, stop));
-            // A Redis that does not answer must not delay the end of the process.
+            runtime.block_on(serve_until(listener, router, stop));
+            // An unresponsive Redis must not delay the end of the process.
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("http".to_owned()).spawn(work)?;
-        Ok(Self { address, end_signal, thread: Some(thread) })
+        Ok(Self { address, shutdown_signal: end_signal, thread: Some(thread) })
     }
 
     /// Returns the address of the server.
@@ -65,24 +65,24 @@ impl HttpServer {
         self.address
     }
 
-    /// Ends live pages at once, finishes answers in progress for at most a second, and joins the thread.
+    /// Ends live pages at once, waits for answers in progress for at most a second, and joins the thread.
     pub fn shut_down(mut self) {
-        let _ = self.end_signal.send(true);
+        let _ = self.shutdown_signal.send(true);
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has ended, too.
+            // If the thread panicked, it has ended, too.
             let _ = thread.join();
         }
     }
 }
 
-/// Answers visitors until `stop`. Then ends live pages and finishes answers in progress, for at most a second.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+/// Serves connections until `stop` completes. Then ends live pages and waits for other answers for at most a second.
+pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let counts = ConnectionCounts::default();
     let (begin_shutdown, shutdown) = watch::channel(false);
     let router = router.layer(map_response(move |answer| {
         let shutdown = shutdown.clone();
-        async move { end_event_stream_on(shutdown, answer) }
+        async move { end_event_stream_at_shutdown(shutdown, answer) }
     }));
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
@@ -106,7 +106,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
                     drop((permit, slot));
                 });
             }
-            // Out of file descriptors: connections must close first.
+            // The process may have no free file descriptor until a connection closes.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }

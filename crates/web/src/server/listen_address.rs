@@ -1,22 +1,22 @@
-//! The address of a server, and binding it.
+//! Parses and binds the address of a server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
 
-/// Where a server listens.
+/// The address at which a server listens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ListenAddress {
-    /// It does not listen.
+    /// The server is off.
     Off,
-    /// It listens at this address.
+    /// The server listens at this address.
     At(SocketAddr),
 }
 
 impl FromStr for ListenAddress {
     type Err = String;
 
-    /// Reads `off`, `127.0.0.1:8081`, `localhost:8081`, `[::1]:8081` or `0.0.0.0:8081`.
+    /// Parses `off`, `127.0.0.1:8081`, `localhost:8081`, `[::1]:8081` or `0.0.0.0:8081`.
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "off" {
             return Ok(Self::Off);
@@ -31,11 +31,11 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// An address that cannot be listened at.
+/// The failure to listen at an address.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen at {address} (--listen): {error}{}", self.way_out())]
 pub struct BindFault {
-    /// The address.
+    /// The address of the server.
     pub address: SocketAddr,
     /// The error of the operating system.
     #[source]
@@ -58,10 +58,10 @@ impl BindFault {
     }
 }
 
-/// Listens at `address`. Visitors wait until a server is started on the listener.
+/// Listens at `address`. Clients wait until a server is started on the listener.
 ///
 /// # Errors
-/// When another program listens there, or this machine does not have the address.
+/// When another program listens at `address`, or this machine does not have it.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindFault> {
     let bound = TcpListener::bind(address);
     let listener = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
-use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_engine::{CheckpointStoreOpener, StopSignal};
 use windrow_web::{InstanceReport, JobServerContext, ReportSource};
 
@@ -19,7 +19,7 @@ use crate::reports;
 pub(crate) struct ChangeableReport(pub(crate) Arc<Mutex<InstanceReport>>);
 
 impl ReportSource for ChangeableReport {
-    fn report(&self) -> InstanceReport {
+    fn current_report(&self) -> InstanceReport {
         self.0.lock().expect("unpoisoned").clone()
     }
 }
@@ -39,7 +39,7 @@ impl TestJob {
 
     pub(crate) fn with_reports(here: InstanceReport, others: &[InstanceReport]) -> Self {
         let report_source = ChangeableReport(Arc::new(Mutex::new(here)));
-        let stores = Arc::new(ObjectStores::new().expect("a runtime"));
+        let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
         let store = stores.open("memory:").expect("memory");
         for (number, other) in others.iter().enumerate() {
             let name = format!("instances/{}-{:010}", other.instance, number + 1);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use windrow_web::{AfterSavepoint, SavepointOrder, SavepointRefusal, SavepointState};
+use windrow_web::{AfterSavepoint, HttpSavepointRequest, SavepointRefusal, SavepointState};
 
 use crate::support::{TestServer, eventually, instance_report};
 
@@ -34,7 +34,11 @@ fn asked_again_by_the_same_name_nothing_new_begins() {
     let ask = |name: &str| {
         let request_name = Some(name.to_owned());
         let afterwards = AfterSavepoint::StopJob;
-        site.context.begin_savepoint(SavepointOrder { request_name, afterwards, ..SavepointOrder::default() })
+        site.context.begin_savepoint(HttpSavepointRequest {
+            request_name,
+            after_completion: afterwards,
+            ..HttpSavepointRequest::default()
+        })
     };
     assert_eq!(ask("mine").expect("begun"), "mine");
     assert_eq!(ask("mine").expect("known"), "mine");
@@ -57,10 +61,13 @@ fn only_so_many_are_remembered() {
     let site =
         TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
     for n in 0..80 {
-        let order = || SavepointOrder { request_name: Some(format!("n{n}")), ..SavepointOrder::default() };
+        let order = || HttpSavepointRequest { request_name: Some(format!("n{n}")), ..HttpSavepointRequest::default() };
         eventually("room", || site.context.begin_savepoint(order()).ok());
     }
-    assert_eq!(site.context.savepoint_registry.savepoint_reports().len(), windrow_web::controls::REMEMBERED_REQUESTS);
+    assert_eq!(
+        site.context.savepoint_registry.savepoint_reports().len(),
+        windrow_web::controls::REMEMBERED_REQUESTS_MAX
+    );
     assert_eq!(site.context.savepoint_state("n0"), None);
 }
 
@@ -70,10 +77,10 @@ fn a_place_that_takes_nothing_is_said_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let site =
         TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
-    let order = SavepointOrder {
+    let order = HttpSavepointRequest {
         target_directory: Some("/proc/self/nowhere"),
-        afterwards: AfterSavepoint::StopJob,
-        ..SavepointOrder::default()
+        after_completion: AfterSavepoint::StopJob,
+        ..HttpSavepointRequest::default()
     };
     let request = site.context.begin_savepoint(order).expect("begun");
     let reason = eventually("the end", || match site.context.savepoint_state(&request) {
@@ -88,7 +95,7 @@ fn a_place_that_takes_nothing_is_said_at_once() {
 fn state_is_sent_nowhere_else() {
     let site = TestServer::start();
     let begin = |target_directory: Option<&str>| {
-        site.context.begin_savepoint(SavepointOrder { target_directory, ..SavepointOrder::default() })
+        site.context.begin_savepoint(HttpSavepointRequest { target_directory, ..HttpSavepointRequest::default() })
     };
     for to in ["s3://elsewhere/a", "https://u:hunter2@evil.example/", "relative", "gs://a"] {
         let Err(refusal) = begin(Some(to)) else { panic!("{to} was taken") };
@@ -110,7 +117,7 @@ fn a_job_stops_everywhere() {
     eventually("the end of this one", || one.context.stop_signal.is_requested().then_some(()));
     eventually("the end of the other", || two.context.stop_signal.is_requested().then_some(()));
     for one in publishing {
-        one.withdraw_and_join(Duration::from_secs(5));
+        one.stop_and_delete_own_objects(Duration::from_secs(5));
     }
     let left: Vec<_> = std::fs::read_dir(folder.path().join("instances")).expect("it was there").collect();
     assert!(left.is_empty(), "{left:?}");

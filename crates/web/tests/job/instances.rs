@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 use windrow_web::JobReport;
 use windrow_web::job::JobState;
-use windrow_web::peers::{GONE_AFTER, ReportPublisher};
+use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
 use windrow_web::report::{HistogramReport, HistorySample, PartitionReport, ReachabilityReport};
 
 use crate::support::{TestServer, eventually, instance_report, now_ms};
@@ -38,10 +38,10 @@ fn each_instance_shows_the_whole_job_until_one_is_gone() {
     std::thread::sleep(Duration::from_secs(6));
     let objects = std::fs::read_dir(folder.path().join("instances")).expect("it is there").count();
     assert!(objects <= 3, "{objects}");
-    second.withdraw_and_join(Duration::from_secs(5));
+    second.stop_and_delete_own_objects(Duration::from_secs(5));
     eventually("one instance only", || (one.json("/api/instances")["instances"].as_array()?.len() == 1).then_some(()));
     assert_eq!(one.json("/api/overview")["job"]["state"], "degraded");
-    first.withdraw_and_join(Duration::from_secs(5));
+    first.stop_and_delete_own_objects(Duration::from_secs(5));
 }
 
 /// A killed instance leaves its report behind, and counts as gone all the same.
@@ -51,7 +51,7 @@ fn a_silent_instance_counts_as_gone() {
     let site =
         TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
     let mut dead = instance_report("00000000000000bb", &[1]);
-    dead.reported_at_ms = now_ms() - i64::try_from(GONE_AFTER.as_millis()).expect("short") + 3_000;
+    dead.reported_at_ms = now_ms() - i64::try_from(INSTANCE_GONE_AFTER.as_millis()).expect("short") + 3_000;
     let put = |name: &str, bytes: Vec<u8>| {
         site.context.checkpoint_store.create(&format!("instances/{name}"), bytes).expect("room");
     };
@@ -131,20 +131,20 @@ fn a_partition_belongs_to_the_larger_epoch() {
     let (mut a, mut b) = (instance_report("a", &[0, 1, 2, 3]), instance_report("b", &[]));
     b.partitions.push(PartitionReport { partition: 3, epoch: 8, lag: Some(70), ..PartitionReport::default() });
     a.workers.clear();
-    let job = JobReport { now_ms: now_ms(), instances: vec![a, b] };
+    let job = JobReport { assembled_at_ms: now_ms(), instances: vec![a, b] };
     let owners: Vec<_> =
-        job.partitions().iter().map(|one| one.owner.expect("an owner").instance.instance.clone()).collect();
+        job.partitions_with_owners().iter().map(|one| one.owner.expect("an owner").instance.instance.clone()).collect();
     assert_eq!(owners, ["a", "a", "a", "b"]);
-    assert_eq!(job.totals().lag, Some(85));
-    assert_eq!(job.totals().partitions, 4);
+    assert_eq!(job.compute_totals().lag, Some(85));
+    assert_eq!(job.compute_totals().partitions, 4);
 }
 
 #[test]
 fn what_is_away_for_one_is_away_for_the_job() {
     let (a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
     b.redis.reach = ReachabilityReport { away_since_ms: Some(5), reason: Some("gone".to_owned()) };
-    let job = JobReport { now_ms: 12_005, instances: vec![a, b] };
-    assert_eq!(job.state(), JobState::Degraded);
+    let job = JobReport { assembled_at_ms: 12_005, instances: vec![a, b] };
+    assert_eq!(job.compute_job_state(), JobState::Degraded);
     let attention = job.attention_items(30_000);
     assert_eq!(attention[0].what, "Redis has been unreachable for 12 s: gone");
 }
@@ -165,20 +165,20 @@ fn the_last_hour_is_added_up() {
     a.history.insert(2, moment(999_990_000, 0));
     b.history = vec![moment(999_980_000, 7), moment(100, 1)];
     b.freshness.append = HistogramReport { p99_ms: Some(9.0), ..HistogramReport::default() };
-    let job = JobReport { now_ms, instances: vec![a, b] };
-    let history = job.history();
+    let job = JobReport { assembled_at_ms: now_ms, instances: vec![a, b] };
+    let history = job.build_job_history();
     assert_eq!((history.from_ms, history.step_ms), (999_970_000, 10_000));
     assert_eq!(history.records_per_s, [Some(10.0), Some(20.0)]);
     assert_eq!(history.lag, [Some(0), Some(12)]);
-    assert_eq!(history.last_without_lag_ms(), Some(999_980_000));
-    let append = job.freshness(|freshness| &freshness.append);
+    assert_eq!(history.last_moment_without_lag_ms(), Some(999_980_000));
+    let append = job.largest_freshness_quantiles(|freshness| &freshness.append);
     assert_eq!((append.p50_ms, append.p99_ms), (None, Some(9.0)));
 }
 
 /// Scripts store it.
 #[test]
 fn the_job_id_never_changes() {
-    let id = windrow_web::job_id("ecommerce", "feature-engineering-group");
+    let id = windrow_web::compute_job_id("ecommerce", "feature-engineering-group");
     assert_eq!(id, "dcc399e3ac83bbd3aa5ad4c510e32eb0");
-    assert_ne!(id, windrow_web::job_id("ecommercef", "eature-engineering-group"));
+    assert_ne!(id, windrow_web::compute_job_id("ecommercef", "eature-engineering-group"));
 }

@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use windrow_web::guard::BODY_MAX;
-use windrow_web::server::{CONNECTIONS_MAX, HEAD_TIMEOUT};
+use windrow_web::guard::BODY_BYTES_MAX;
+use windrow_web::server::{CONNECTIONS_MAX, REQUEST_HEAD_TIMEOUT};
 
 use crate::support::TestServer;
 
@@ -12,7 +12,7 @@ use crate::support::TestServer;
 fn large_requests_are_refused() {
     let site = TestServer::start();
     let json = "Content-Type: application/json";
-    let body = format!("{{\"to\":\"{}\"}}", "x".repeat(BODY_MAX));
+    let body = format!("{{\"to\":\"{}\"}}", "x".repeat(BODY_BYTES_MAX));
     assert_eq!(site.post("/api/savepoints", &[json], &body).status, 413);
     let chunked = format!(
         "POST /api/savepoints HTTP/1.1\r\nHost: localhost\r\n{json}\r\nTransfer-Encoding: chunked\r\nConnection: \
@@ -59,5 +59,5 @@ fn slow_visitors_take_nothing_from_others() {
     let mut rest = Vec::new();
     let _ = slow[0].read_to_end(&mut rest);
     let took = began.elapsed();
-    assert!(took >= HEAD_TIMEOUT / 2 && took < HEAD_TIMEOUT + Duration::from_secs(5), "{took:?}");
+    assert!(took >= REQUEST_HEAD_TIMEOUT / 2 && took < REQUEST_HEAD_TIMEOUT + Duration::from_secs(5), "{took:?}");
 }

@@ -48,7 +48,7 @@ async fn a_message_is_built_once_for_everybody_and_not_at_all_for_nobody() {
     };
     let listeners: Vec<_> = (0..50)
         .map(|_| {
-            let body = axum::response::IntoResponse::into_response(feeds.follow(
+            let body = axum::response::IntoResponse::into_response(feeds.stream_page_messages(
                 "page".to_owned(),
                 MESSAGE_INTERVAL,
                 Arc::clone(&build),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_connectors::redis::WrittenRow;
 use windrow_engine::{CheckpointStore, CheckpointStoreOpener, StopSignal};
 use windrow_web::controls::SavepointRegistry;
@@ -23,7 +23,7 @@ pub(crate) const ACCESS_TOKEN: &str = "a-token-that-is-long-enough";
 pub(crate) struct FixedReport(pub(crate) Mutex<InstanceReport>);
 
 impl ReportSource for FixedReport {
-    fn report(&self) -> InstanceReport {
+    fn current_report(&self) -> InstanceReport {
         let mut report = self.0.lock().expect("unpoisoned").clone();
         report.reported_at_ms = now_ms();
         report
@@ -89,19 +89,19 @@ impl TestServer {
         rows: Vec<WrittenRow>,
         overrides: &[&str],
     ) -> Self {
-        let stores = Arc::new(ObjectStores::new().expect("a runtime"));
+        let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
         let store = stores.open(place).expect("a place");
         Self::with_everything(store, stores, said, token, rows, overrides)
     }
 
     pub(crate) fn with_store(store: Arc<dyn CheckpointStore>) -> Self {
-        let stores = Arc::new(ObjectStores::new().expect("a runtime"));
+        let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
         Self::with_everything(store, stores, instance_report("00000000000000aa", &[0, 1, 2, 3]), None, Vec::new(), &[])
     }
 
     fn with_everything(
         store: Arc<dyn CheckpointStore>,
-        stores: Arc<ObjectStores>,
+        stores: Arc<ObjectStoreOpener>,
         said: InstanceReport,
         token: Option<&str>,
         rows: Vec<WrittenRow>,

@@ -15,8 +15,11 @@ fn find_group(list: &Value, group: &str) -> Value {
 async fn a_group_without_members_has_offsets_and_lag() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
-    let topic = kafka.create_topic(3, &[]);
-    kafka.produce(&topic, &[vec![OutgoingRecord::at(0, 1, "v"); 10], vec![OutgoingRecord::at(1, 1, "v"); 4]].concat());
+    let topic = kafka.create_unique_topic(3, &[]);
+    kafka.produce(
+        &topic,
+        &[vec![OutgoingRecord::in_partition(0, 1, "v"); 10], vec![OutgoingRecord::in_partition(1, 1, "v"); 4]].concat(),
+    );
     // Slashes, markup, percent signs and other scripts are all allowed in a group's name.
     let group = TestKafka::unique_name("<b>Gruppe</b>/ä %2F ?#");
     kafka.commit_offsets(&group, &topic, &[(0, 7), (1, 4)]);
@@ -47,8 +50,8 @@ async fn members_are_shown_with_what_is_assigned_to_them() {
         ("classic", [client, ("partition.assignment.strategy", "cooperative-sticky")]),
         ("consumer", [client, ("group.protocol", "consumer")]),
     ] {
-        let topic = kafka.create_topic(2, &[]);
-        kafka.produce(&topic, &vec![OutgoingRecord::at(1, 1, "v"); 5]);
+        let topic = kafka.create_unique_topic(2, &[]);
+        kafka.produce(&topic, &vec![OutgoingRecord::in_partition(1, 1, "v"); 5]);
         let group = TestKafka::unique_name(protocol);
         let member = kafka.join_assigned_member(&group, &topic, &settings);
         member.commit_offsets(&topic, &[(1, 2)]);
@@ -86,8 +89,8 @@ async fn a_group_that_is_not_there_is_404() {
 async fn looking_leaves_no_group_behind() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
-    let topic = kafka.create_topic(1, &[]);
-    kafka.produce(&topic, &[OutgoingRecord::at(0, 1, "v")]);
+    let topic = kafka.create_unique_topic(1, &[]);
+    kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 1, "v")]);
     ui.get_json(&format!("/api/topics/{topic}/messages")).await;
     assert_eq!(find_group(&ui.get_json("/api/groups").await, "windrow-kafka-ui"), Value::default());
 }

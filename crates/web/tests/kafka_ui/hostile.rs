@@ -23,11 +23,11 @@ async fn names_in_the_path_are_only_names() {
 async fn markup_in_a_record_is_text() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let markup = "</script><img src=x onerror=alert(1)>\u{2028}";
     kafka.produce(
         &topic,
-        &[OutgoingRecord::at(0, 1, markup).with_key(markup).with_header(markup, Some(markup.as_bytes()))],
+        &[OutgoingRecord::in_partition(0, 1, markup).with_key(markup).with_header(markup, Some(markup.as_bytes()))],
     );
     let response = ui.get_response(&format!("/api/topics/{topic}/messages")).await;
     assert_eq!(response.headers()["content-type"], "application/json");
@@ -48,11 +48,11 @@ async fn markup_in_a_record_is_text() {
 async fn many_headers_are_counted_and_the_first_are_shown() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let long = "n".repeat(5_000);
     let mut headers = vec![("h".to_owned(), Some(b"v".to_vec())); 3_000];
     headers[0] = (long.clone(), Some(long.into_bytes()));
-    kafka.produce(&topic, &[OutgoingRecord { headers, ..OutgoingRecord::at(0, 1, "v") }]);
+    kafka.produce(&topic, &[OutgoingRecord { headers, ..OutgoingRecord::in_partition(0, 1, "v") }]);
     let page = ui.get_json(&format!("/api/topics/{topic}/messages")).await;
     let record = &page["records"][0];
     assert_eq!((record["headers"].as_array().map(Vec::len), &record["header_count"]), (Some(64), &3_000.into()));
@@ -65,7 +65,7 @@ async fn many_headers_are_counted_and_the_first_are_shown() {
 async fn a_header_name_that_is_not_text_does_no_harm() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     // No Rust client sends such a name, so the test replaces a name of the same length in the encoded bytes.
     crate::support::raw::produce_with_header_name(&kafka.brokers, &topic, b"\xff\xfe");
     let page = ui.get_json(&format!("/api/topics/{topic}/messages?contains=after")).await;
@@ -115,5 +115,5 @@ async fn pages_and_their_files_are_served() {
             }
         }
     }
-    assert_eq!(seen.len(), 20, "{seen:?}");
+    assert_eq!(seen.len(), 29, "{seen:?}");
 }

@@ -10,7 +10,7 @@ use crate::support::ui::{KafkaUiServer, read_error};
 async fn a_record_is_written_and_the_answer_says_where() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
-    let topic = kafka.create_topic(4, &[]);
+    let topic = kafka.create_unique_topic(4, &[]);
     let path = format!("/api/topics/{topic}/messages");
     let record =
         json!({"key": "k <1>", "value": "{\"a\": 1}", "headers": [["h", "값"], ["none", null]], "partition": 2});
@@ -38,7 +38,7 @@ async fn a_record_is_written_and_the_answer_says_where() {
 async fn the_key_decides_the_partition() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
-    let topic = kafka.create_topic(4, &[]);
+    let topic = kafka.create_unique_topic(4, &[]);
     let path = format!("/api/topics/{topic}/messages");
     let mut partitions = Vec::new();
     for key in ["111", "111", "112", "113", "114", "115", "116"] {
@@ -60,7 +60,7 @@ async fn without_a_key_there_is_a_warning_where_it_matters() {
         (2, json!({"key": "k", "value": null}), false),
         (1, json!({"value": "v"}), false),
     ] {
-        let topic = kafka.create_topic(partitions, &[]);
+        let topic = kafka.create_unique_topic(partitions, &[]);
         let written: Value =
             ui.post_json(&format!("/api/topics/{topic}/messages"), &record).await.json().await.expect("JSON");
         let warnings = written["warnings"].as_array().expect("a list");
@@ -72,7 +72,7 @@ async fn without_a_key_there_is_a_warning_where_it_matters() {
 async fn what_cannot_be_written_is_refused_with_the_reason() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
-    let topic = kafka.create_topic(2, &[("max.message.bytes", "1000")]);
+    let topic = kafka.create_unique_topic(2, &[("max.message.bytes", "1000")]);
     let path = format!("/api/topics/{topic}/messages");
     for (record, status, reason) in [
         (json!({"value": "v", "partition": 2}), 400, "has no partition 2: its 2 are numbered from 0"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
 use tower::ServiceExt;
-use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_engine::{CheckpointStoreOpener, StopSignal};
 use windrow_web::controls::SavepointRegistry;
 use windrow_web::peers::PeerInstances;
@@ -16,7 +16,7 @@ use crate::{reports, shipped_pipeline};
 struct FixedReport(InstanceReport);
 
 impl ReportSource for FixedReport {
-    fn report(&self) -> InstanceReport {
+    fn current_report(&self) -> InstanceReport {
         self.0.clone()
     }
 }
@@ -32,7 +32,7 @@ pub(crate) async fn get_metrics(report: InstanceReport) -> MetricsAnswer {
 }
 
 async fn request_metrics(method: Method, report: InstanceReport) -> MetricsAnswer {
-    let stores = Arc::new(ObjectStores::new().expect("a runtime"));
+    let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
     let context = JobServerContext {
         pipeline: Arc::new(shipped_pipeline()),
         pipeline_text: String::new(),

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use serde_json::json;
 use windrow_core::{WindowKind, pane_size_ms};
 use windrow_spec::{DeadLetterSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline, StartPosition};
-use windrow_web::secrets::redact_url_login;
+use windrow_web::secrets::redact_url_credentials_and_query;
 
 use crate::cli::CheckArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::{format_duration_ms, format_plural, format_window};
+use crate::format::{format_count_with_noun, format_duration_ms, format_window};
 use crate::pipeline_file::{self, PipelineText};
-use crate::pipeline_plan::{self, condition_sql, default_as_json};
+use crate::pipeline_plan::{self, condition_sql, feature_default_as_json};
 use crate::{print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
         print::write_stdout(&format_plan(&pipeline_file::load(path, overrides)?))?;
         return Ok(ExitStatus::Success);
     }
-    let PipelineText { name, text } = pipeline_file::read_text(path)?;
+    let PipelineText { name, text } = pipeline_file::read_pipeline_text(path)?;
     match windrow_spec::parse(&name, &text, overrides) {
         Ok(pipeline) => {
             print::write_stdout(&format!("{:#}\n", pipeline_plan::plan_as_json(&pipeline)))?;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
 
 fn format_plan(pipeline: &Pipeline) -> String {
     let (source, schema) = (pipeline.source.kafka(), &pipeline.event.schema);
-    let start = match source.start {
+    let start = match source.start_position {
         StartPosition::Earliest => "earliest",
         StartPosition::Latest => "latest",
     };
@@ -50,9 +50,9 @@ fn format_plan(pipeline: &Pipeline) -> String {
     let lines = [
         ("pipeline", pipeline.name.clone()),
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
-        ("", format!("group {}, without a checkpoint from {start}", source.group)),
+        ("", format!("group {}, without a checkpoint from {start}", source.consumer_group)),
         ("", format_membership(source)),
-        ("event", format!("key {}, time {} (in {time_zone})", schema.key_name(), pipeline.event.time_field)),
+        ("event", format!("key {}, time {} (in {time_zone})", schema.entity_key_name(), pipeline.event.time_field)),
         ("", declared.collect::<Vec<_>>().join(", ")),
         (
             "watermark",
@@ -63,11 +63,11 @@ fn format_plan(pipeline: &Pipeline) -> String {
             format!(
                 "every {} in {}, {} kept",
                 format_duration_ms(pipeline.checkpoint.interval_ms),
-                pipeline.checkpoint.store,
-                format_plural(pipeline.checkpoint.kept_generations as u64, "generation")
+                pipeline.checkpoint.store_url,
+                format_count_with_noun(pipeline.checkpoint.kept_generations as u64, "generation")
             ),
         ),
-        ("sink", format!("Redis at {}", redact_url_login(&pipeline.sink.redis().url))),
+        ("sink", format!("Redis at {}", redact_url_credentials_and_query(&pipeline.sink.redis().url))),
         ("dead letters", dead_letters),
     ];
     let mut out = String::new();
@@ -78,15 +78,15 @@ fn format_plan(pipeline: &Pipeline) -> String {
     for (view, redis) in pipeline.redis_views() {
         let _ = writeln!(out, "\nfeature view {}", view.name);
         let _ = writeln!(out, "{:<13} {}", "  window", format_window_with_panes(view.window));
-        let _ = writeln!(out, "{:<13} {}", "  key", redis.key);
+        let _ = writeln!(out, "{:<13} {}", "  key", redis.key_template);
         let _ = writeln!(out, "{:<13} {}", "  ttl", format_duration_ms(redis.ttl_ms));
-        let mut features = table::borderless_table(["  feature", "aggregate", "where", "default"]);
+        let mut features = table::create_borderless_table(["  feature", "aggregate", "where", "default"]);
         for feature in &view.features {
             features.add_row([
                 format!("  {}", feature.name),
-                feature.aggregate.describe(schema),
+                feature.aggregate.describe_as_sql(schema),
                 condition_sql(feature, schema).unwrap_or_default(),
-                default_as_json(feature).map(|value| value.to_string()).unwrap_or_default(),
+                feature_default_as_json(feature).map(|value| value.to_string()).unwrap_or_default(),
             ]);
         }
         let _ = writeln!(out, "{features}");
@@ -101,7 +101,7 @@ fn format_membership(source: &KafkaSourceSpec) -> String {
         }
         GroupProtocol::Consumer => "group protocol consumer, session timeout of the broker".to_owned(),
     };
-    let lost = match source.on_lost_offset {
+    let lost = match source.lost_offset_policy {
         LostOffsetPolicy::Halt => "halt",
         LostOffsetPolicy::Earliest => "continue at the earliest",
     };
@@ -115,7 +115,7 @@ fn format_window_with_panes(window: WindowKind) -> String {
             format!(
                 "{}, {} of {} per user",
                 format_window(window),
-                format_plural(size_ms.unsigned_abs() / pane_ms.unsigned_abs(), "pane"),
+                format_count_with_noun(size_ms.unsigned_abs() / pane_ms.unsigned_abs(), "pane"),
                 format_duration_ms(pane_ms)
             )
         }

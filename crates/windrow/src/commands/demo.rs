@@ -1,7 +1,7 @@
 //! `windrow demo`: a complete job in one process that needs no Kafka.
 //!
-//! The broker is librdkafka's mock and the events are generated; the engine is the real one. Rows go to the terminal or to
-//! a real Redis.
+//! The broker is librdkafka's mock, the events are generated, and the engine is the real one. Rows go to the terminal
+//! or to a real Redis.
 
 use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 use windrow_connectors::kafka::{
-    DevBroker, EventProducer, PartitionGrowth, TopicIdentity, TopicMonitor, wait_for_topic,
+    DevBroker, EventProducer, PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic,
 };
-use windrow_connectors::redis::{CloseOutcome, RedisWriter, RedisWriterObserver, RedisWriterSettings};
+use windrow_connectors::redis::{RedisWriter, RedisWriterObserver, RedisWriterSettings, WriterCloseOutcome};
 use windrow_engine::{NoRowFence, RowFence, StopSignal, WorkerOutcome};
 use windrow_generator::{EventGenerator, GeneratorSettings as Stream};
 use windrow_spec::{Pipeline, PipelineOverride};
@@ -28,23 +28,23 @@ use crate::wall_clock::now_ms;
 use crate::worker_pool::WorkerPool;
 use crate::{pipeline_file, signals};
 
-const PARTITIONS: i32 = 4;
-const WORKERS: usize = 2;
-/// Two hours at this rate fit into the mock's 5 MB per partition.
+const PARTITION_COUNT: i32 = 4;
+const WORKER_COUNT: usize = 2;
+/// Two hours of events at this rate fit into the mock broker's 5 MB per partition.
 const EVENTS_PER_SECOND: f64 = 10.0;
-const USERS: u32 = 300;
+const USER_COUNT: u32 = 300;
 const BACKLOG: Duration = Duration::from_secs(2 * 60 * 60);
 const DISORDER_MS: i64 = 5_000;
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const TOPIC_TIMEOUT: Duration = Duration::from_secs(30);
+const REDIS_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const REDRAW_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
     let mut overrides = args.pipeline.set.overrides.clone();
     let mut pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &overrides)?;
-    let broker = DevBroker::start(&pipeline.source.kafka().topic, PARTITIONS)?;
-    overrides.push(PipelineOverride { path: "source.kafka.brokers".to_owned(), value: broker.brokers() });
-    // A unique group, so that the demo does not fence off a job that uses the same Redis.
+    let broker = DevBroker::start(&pipeline.source.kafka().topic, PARTITION_COUNT)?;
+    overrides.push(PipelineOverride { path: "source.kafka.brokers".to_owned(), value: broker.bootstrap_servers() });
+    // The group is unique, so that the demo does not fence off a job that uses the same Redis.
     let group = format!("windrow-demo-{}", random_hex_digits(8)?);
     overrides.push(PipelineOverride { path: "source.kafka.group".to_owned(), value: group });
     if let Some(url) = &args.redis {
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
 
 fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFailure> {
     let stream = Stream {
-        users: USERS,
+        users: USER_COUNT,
         seed: 1,
         start_ms: now_ms() - signed_milliseconds(BACKLOG),
         rate: EVENTS_PER_SECOND,
@@ -94,7 +94,7 @@ fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFail
     while !stop.is_requested() {
         let event = generator.next();
         if wait_until_due(&event, 0, stop) == WaitOutcome::Due {
-            producer.send(event.key, event.payload)?;
+            producer.send(event.record_key, event.payload)?;
         }
     }
     Ok(())
@@ -115,22 +115,24 @@ fn run_to_redis(
             let Some(topic) = wait_for_topic(
                 &pipeline.source.kafka().brokers,
                 &pipeline.source.kafka().topic,
-                Some(START_TIMEOUT),
+                Some(TOPIC_TIMEOUT),
                 stop,
             )?
             else {
                 return Ok(WorkerOutcome::Stopped);
             };
             let topic_monitor =
-                Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, PartitionGrowth::Accept)?);
+                Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, PartitionGrowthPolicy::Accept)?);
             let redis = Some(writer.observer());
-            create_workers(pipeline, &topic, topic_monitor, Arc::new(writer.fence()), redis, stop)?
-                .run(|_| writer.sink())
+            create_worker_pool(pipeline, &topic, topic_monitor, Arc::new(writer.fence()), redis, stop)?
+                .run(|_| writer.create_sink())
         },
     )?;
-    if ended == WorkerOutcome::StoppedWithUnwrittenRows || writer.close(CLOSE_TIMEOUT) != CloseOutcome::Drained {
+    if ended == WorkerOutcome::StoppedWithUnwrittenRows
+        || writer.close(REDIS_CLOSE_TIMEOUT) != WriterCloseOutcome::Drained
+    {
         warn!("stopped before Redis took the last rows");
-        return Ok(ExitStatus::Unwritten);
+        return Ok(ExitStatus::UnwrittenRows);
     }
     Ok(ExitStatus::Success)
 }
@@ -145,29 +147,30 @@ fn run_to_terminal(
     run_with_deadline(
         stop,
         deadline,
-        // An unwritable terminal ends the demo with an error at the last drawing.
+        // Ignore an error here, because the last drawing reports an unwritable terminal.
         || drop(rows.draw_new_rows()),
         || {
             let Some(topic) = wait_for_topic(
                 &pipeline.source.kafka().brokers,
                 &pipeline.source.kafka().topic,
-                Some(START_TIMEOUT),
+                Some(TOPIC_TIMEOUT),
                 stop,
             )?
             else {
                 return Ok(WorkerOutcome::Stopped);
             };
             let topic_monitor =
-                Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, PartitionGrowth::Accept)?);
-            create_workers(pipeline, &topic, topic_monitor, Arc::new(NoRowFence), None, stop)?.run(|_| rows.sink())
+                Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, PartitionGrowthPolicy::Accept)?);
+            create_worker_pool(pipeline, &topic, topic_monitor, Arc::new(NoRowFence), None, stop)?
+                .run(|_| rows.create_sink())
         },
     )?;
     rows.draw_new_rows()?;
     Ok(ExitStatus::Success)
 }
 
-/// Creates the demo's workers. Their state is in memory, so that partitions can move between them.
-fn create_workers<'a>(
+/// Creates the demo's workers. They share a checkpoint store in memory, so that partitions can move between workers.
+fn create_worker_pool<'a>(
     pipeline: &'a Pipeline,
     topic: &'a TopicIdentity,
     topic_monitor: Arc<TopicMonitor>,
@@ -175,16 +178,16 @@ fn create_workers<'a>(
     redis: Option<RedisWriterObserver>,
     stop: &'a StopSignal,
 ) -> Result<WorkerPool<'a>, CommandFailure> {
-    let place = JobStateFolder::in_memory(pipeline)?;
-    let checkpoints = place.checkpoint_config(pipeline, topic, &topic_monitor, fence, stop)?;
+    let place = JobStateFolder::open_in_memory(pipeline)?;
+    let checkpoints = place.create_checkpoint_config(pipeline, topic, &topic_monitor, fence, stop)?;
     let monitor = InstanceMonitor::new(MonitoredInstance {
         pipeline,
         topic,
         topic_monitor: Arc::clone(&topic_monitor),
         store_reachability: place.reachability,
-        redis,
-        workers: WORKERS,
-        stop: stop.clone(),
+        redis_observer: redis,
+        worker_count: WORKER_COUNT,
+        stop_signal: stop.clone(),
     })?;
     Ok(WorkerPool {
         pipeline,
@@ -198,7 +201,7 @@ fn create_workers<'a>(
     })
 }
 
-/// Does `work`, calls `tick` repeatedly, and requests a stop at `deadline`.
+/// Runs `work`. Meanwhile it calls `tick` repeatedly, and requests a stop at `deadline`.
 fn run_with_deadline<T: Send>(
     stop: &StopSignal,
     deadline: Option<Instant>,

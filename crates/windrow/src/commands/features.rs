@@ -14,14 +14,18 @@ use crate::{pipeline_file, print, table};
 pub(crate) fn run(args: &FeaturesArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?;
     let found = read_features(&pipeline.sink.redis().url, &pipeline, &args.user).map_err(|error| match error {
-        ReadFeaturesError::Address(message) => CommandFailure::new(ExitStatus::Pipeline, format!("error: {message}")),
-        ReadFeaturesError::Redis { .. } => CommandFailure::new(ExitStatus::NotReachable, format!("error: {error}")),
+        ReadFeaturesError::InvalidAddress(message) => {
+            CommandFailure::new(ExitStatus::Pipeline, format!("error: {message}"))
+        }
+        ReadFeaturesError::RedisFailed { .. } => {
+            CommandFailure::new(ExitStatus::NotReachable, format!("error: {error}"))
+        }
     })?;
     if args.json {
         let rows: Vec<_> = found.iter().map(|row| row_as_json(&pipeline, row)).collect();
         print::write_stdout(&format!("{:#}\n", json!({ "user": args.user, "rows": rows })))?;
     } else {
-        print::write_stdout(&format_table(&pipeline, &args.user, &found))?;
+        print::write_stdout(&format_row_table(&pipeline, &args.user, &found))?;
     }
     Ok(ExitStatus::Success)
 }
@@ -32,7 +36,7 @@ fn row_as_json(pipeline: &Pipeline, row: &StoredRow) -> Value {
     object.insert("key".to_owned(), json!(String::from_utf8_lossy(&row.redis_key)));
     object.insert("window_start".to_owned(), json!(row.window.start.map(windrow_core::EventTime::ms)));
     object.insert("age_ms".to_owned(), json!(row.age_ms));
-    object.insert("ttl_left_ms".to_owned(), json!(row.ttl_left_ms));
+    object.insert("ttl_left_ms".to_owned(), json!(row.remaining_ttl_ms));
     match &row.contents {
         StoredRowContents::Fields(fields) => {
             let fields: Map<String, Value> = fields
@@ -50,14 +54,14 @@ fn row_as_json(pipeline: &Pipeline, row: &StoredRow) -> Value {
     Value::Object(object)
 }
 
-fn format_table(pipeline: &Pipeline, user: &str, found: &[StoredRow]) -> String {
+fn format_row_table(pipeline: &Pipeline, user: &str, found: &[StoredRow]) -> String {
     if found.is_empty() {
         return format!("no rows for user {user:?}: no window of theirs has closed within its time to live\n");
     }
-    let mut rows = table::table_with_header(["feature view", "window", "features", "age", "TTL left"]);
+    let mut rows = table::create_table_with_header(["feature view", "window", "features", "age", "TTL left"]);
     for row in found {
         let contents = match &row.contents {
-            StoredRowContents::Fields(fields) => format_columns(fields),
+            StoredRowContents::Fields(fields) => format_aligned_fields(fields),
             StoredRowContents::OtherType(other) => {
                 format!("{} is not a row but a {other}", escape_control_characters(&row.redis_key))
             }
@@ -67,14 +71,14 @@ fn format_table(pipeline: &Pipeline, user: &str, found: &[StoredRow]) -> String 
             &row.window.start.map(|start| format!("from {}", format_event_time(start))).unwrap_or_default(),
             &contents,
             &row.age_ms.map_or_else(|| "?".to_owned(), format_whole_seconds),
-            &row.ttl_left_ms.map_or_else(|| "never expires".to_owned(), format_whole_seconds),
+            &row.remaining_ttl_ms.map_or_else(|| "never expires".to_owned(), format_whole_seconds),
         ]);
     }
     format!("{rows}\n")
 }
 
-/// Formats one line per field, with aligned values.
-fn format_columns(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
+/// Formats the fields as one line each, with aligned values.
+fn format_aligned_fields(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
     let names: Vec<String> = fields.iter().map(|(name, _)| escape_control_characters(name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     let lines = names

@@ -13,20 +13,20 @@ use windrow_generator::{EventGenerator, GeneratedEvent, GeneratorSettings};
 
 use crate::cli::GenerateArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::{format_duration, format_plural};
+use crate::format::{format_count_with_noun, format_duration};
 use crate::progress_bar::{create_progress_bar, create_spinner};
 use crate::units::signed_milliseconds;
 use crate::wall_clock::now_ms;
 use crate::{pipeline_file, print, signals};
 
 /// The default rate in events per second of event time.
-const DEFAULT_RATE: f64 = 50.0;
-/// The time at which the backlog of a file ends, so that equal flags give equal bytes.
-const FILE_NOW: Timestamp = Timestamp::constant(1_704_110_400, 0);
+const DEFAULT_EVENTS_PER_SECOND: f64 = 50.0;
+/// The time at which the backlog in a file ends. It is fixed, so that equal flags give equal bytes.
+const FILE_BACKLOG_END: Timestamp = Timestamp::constant(1_704_110_400, 0);
 const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
 /// How long Kafka may take to acknowledge the last events.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
-/// Events between two checks of the stop signal and updates of the progress bar.
+/// The number of events between two checks of the stop signal.
 const EVENTS_BETWEEN_CHECKS: u64 = 1024;
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
@@ -36,11 +36,11 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
         "kafka" => generate_to_kafka(args, &stop),
         "-" => generate_to_writer(args, "standard output", stdout().lock(), &stop),
         path => {
-            // Report wrong flags before the file is truncated.
-            create_generator(args, FILE_NOW.as_millisecond())?;
+            // Report wrong flags before the file is truncated, so that a mistake destroys no data.
+            create_generator(args, FILE_BACKLOG_END.as_millisecond())?;
             event_count_for_file(args)?;
             let file = File::create(path).map_err(|error| {
-                CommandFailure::new(ExitStatus::Output, format!("error: cannot write {path}: {error}"))
+                CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {path}: {error}"))
             })?;
             generate_to_writer(args, path, file, &stop)
         }
@@ -53,7 +53,7 @@ pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<Event
     #[allow(clippy::cast_precision_loss)] // a rate does not need 53 bits
     let rate = args.rate.unwrap_or_else(|| match (args.backlog, args.count) {
         (Some(backlog), Some(count)) if !backlog.is_zero() => count as f64 / backlog.as_secs_f64(),
-        _ => DEFAULT_RATE,
+        _ => DEFAULT_EVENTS_PER_SECOND,
     });
     EventGenerator::new(GeneratorSettings {
         users: args.users,
@@ -67,12 +67,12 @@ pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<Event
     .map_err(|error| CommandFailure::new(ExitStatus::Usage, format!("error: {error}")))
 }
 
-/// Returns how many events to write to a file.
+/// Returns the number of events to write to a file.
 fn event_count_for_file(args: &GenerateArgs) -> Result<u64, CommandFailure> {
     match (args.count, args.backlog) {
         (Some(count), _) => Ok(count),
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count of events, rounded
-        (None, Some(backlog)) => Ok((args.rate.unwrap_or(DEFAULT_RATE) * backlog.as_secs_f64()) as u64),
+        (None, Some(backlog)) => Ok((args.rate.unwrap_or(DEFAULT_EVENTS_PER_SECOND) * backlog.as_secs_f64()) as u64),
         (None, None) => Err(CommandFailure::new(
             ExitStatus::Usage,
             "error: how many events? Give --count N, or --backlog with --rate. (Only --to kafka is unlimited.)",
@@ -86,12 +86,13 @@ fn generate_to_writer(
     writer: impl Write,
     stop: &StopSignal,
 ) -> Result<ExitStatus, CommandFailure> {
-    let now_ms = args.now.unwrap_or(FILE_NOW).as_millisecond();
+    let now_ms = args.now.unwrap_or(FILE_BACKLOG_END).as_millisecond();
     let events = event_count_for_file(args)?;
     let mut generator = create_generator(args, now_ms)?;
-    let failed = |error| CommandFailure::new(ExitStatus::Output, format!("error: cannot write {name}: {error}"));
+    let failed =
+        |error| CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {name}: {error}"));
     let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, writer);
-    let bar = create_event_progress(Some(events));
+    let bar = create_event_progress_bar(Some(events));
     let started = Instant::now();
     let mut written = 0;
     while written < events {
@@ -107,7 +108,7 @@ fn generate_to_writer(
     writer.flush().map_err(failed)?;
     bar.finish_and_clear();
     print_summary(written, name, started.elapsed());
-    Ok(if written == events { ExitStatus::Success } else { ExitStatus::Partial })
+    Ok(if written == events { ExitStatus::Success } else { ExitStatus::PartialOutput })
 }
 
 fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatus, CommandFailure> {
@@ -118,7 +119,7 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
         return Ok(ExitStatus::Success);
     }
     let producer = EventProducer::new(&source.brokers, &source.topic, stop.clone())?;
-    let bar = create_event_progress(args.count);
+    let bar = create_event_progress_bar(args.count);
     let started = Instant::now();
     let clock_offset_ms = args.now.map_or(0, |now| now.as_millisecond() - now_ms());
     let mut sent = 0;
@@ -127,7 +128,7 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
         if wait_until_due(&event, clock_offset_ms, stop) == WaitOutcome::Stopped {
             break;
         }
-        producer.send(event.key, event.payload)?;
+        producer.send(event.record_key, event.payload)?;
         sent += 1;
         if sent % EVENTS_BETWEEN_CHECKS == 0 {
             bar.set_position(sent);
@@ -136,10 +137,10 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
     producer.flush(FLUSH_TIMEOUT)?;
     bar.finish_and_clear();
     print_summary(sent, &format!("topic {} on {}", source.topic, source.brokers), started.elapsed());
-    Ok(if args.count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::Partial })
+    Ok(if args.count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::PartialOutput })
 }
 
-/// How a wait for an event ended.
+/// The reason why a wait for an event ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitOutcome {
     Due,
@@ -149,7 +150,7 @@ pub(crate) enum WaitOutcome {
 /// Waits until an event is due by the wall clock. Events in the past are due at once.
 pub(crate) fn wait_until_due(event: &GeneratedEvent<'_>, clock_offset_ms: i64, stop: &StopSignal) -> WaitOutcome {
     loop {
-        let early_ms = event.due_ms - (now_ms() + clock_offset_ms);
+        let early_ms = event.arrival_ms - (now_ms() + clock_offset_ms);
         if stop.is_requested() {
             return WaitOutcome::Stopped;
         }
@@ -160,7 +161,7 @@ pub(crate) fn wait_until_due(event: &GeneratedEvent<'_>, clock_offset_ms: i64, s
     }
 }
 
-fn create_event_progress(events: Option<u64>) -> ProgressBar {
+fn create_event_progress_bar(events: Option<u64>) -> ProgressBar {
     match events {
         Some(events) => create_progress_bar(events, "{bar:40} {human_pos}/{human_len} events {per_sec} {eta}"),
         None => create_spinner("{spinner} {human_pos} events {per_sec}"),
@@ -168,5 +169,9 @@ fn create_event_progress(events: Option<u64>) -> ProgressBar {
 }
 
 fn print_summary(events: u64, place: &str, elapsed: Duration) {
-    print::write_stderr_line(&format!("{} to {place} in {}", format_plural(events, "event"), format_duration(elapsed)));
+    print::write_stderr_line(&format!(
+        "{} to {place} in {}",
+        format_count_with_noun(events, "event"),
+        format_duration(elapsed)
+    ));
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
         }
     };
     let token = access_token::read_token(args.token_file.as_deref())?;
-    // Whether a token is needed does not depend on the port, so check that before binding one.
+    // Check whether a token is missing before binding a port: the answer does not depend on the port.
     if token.is_none() {
         ServerProtection::new(address, None).map_err(|needed| usage(needed.to_string()))?;
     }

@@ -16,7 +16,7 @@ use windrow_engine::{
 
 use crate::cli::ReplayArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::{format_count, format_duration, format_plural};
+use crate::format::{format_count, format_count_with_noun, format_duration};
 use crate::pipeline_file::{self, RecordKeys};
 use crate::progress_bar::{create_progress_bar, create_spinner};
 use crate::worker_totals::WorkerTotals;
@@ -27,20 +27,20 @@ const READ_BUFFER_BYTES: usize = 1024 * 1024;
 pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
     let input = open_input(&args.input)?;
-    refuse_to_overwrite(args)?;
+    refuse_shared_files(args)?;
     let output = open_output(&args.output)?;
     let dead_letters: Box<dyn DeadLetterSink> = match &args.dead_letters {
-        Some(path) => Box::new(FileDeadLetters::replace(path)?),
+        Some(path) => Box::new(FileDeadLetters::open_truncated(path)?),
         None => Box::new(NoDeadLetterSink),
     };
     let stop = StopSignal::default();
     signals::stop_on_signals(&stop)?;
 
-    let job = pipeline_file::create_job(&pipeline, &input.name, RecordKeys::Optional)?;
+    let job = pipeline_file::create_job_definition(&pipeline, &input.name, RecordKeys::Optional)?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
     let progress = BytesReadCounter::default();
-    let sink = JsonLinesSink::new(output.writer, output.name, &views, pipeline.event.schema.key_name());
+    let sink = JsonLinesSink::new(output.writer, output.name, &views, pipeline.event.schema.entity_key_name());
     let source = FileSource::new(input.reader, input.name, Arc::clone(&progress));
     let started = Instant::now();
     let mut worker = Worker::new(WorkerParts {
@@ -48,57 +48,58 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
         source,
         sink,
         dead_letters,
-        clock: SystemClock::shared(),
-        checkpoints: None,
+        clock: SystemClock::start_shared(),
+        checkpoint_config: None,
         stop_signal: stop,
         metrics: Arc::clone(&metrics),
     });
-    let ended = run_with_progress_bar(input.bytes, &progress, || worker.run())?;
+    let ended = run_with_progress_bar(input.byte_count, &progress, || worker.run())?;
 
     let totals = WorkerTotals::sum_workers([&*metrics], views.len());
     print_summary(&totals, started.elapsed(), &totals.format_view_lines(&views));
     if ended != WorkerOutcome::InputExhausted {
         return Err(CommandFailure::new(
-            ExitStatus::Partial,
+            ExitStatus::PartialOutput,
             "stopped before the end of the input: windows that were still open are not in the output",
         ));
     }
     Ok(ExitStatus::Success)
 }
 
-/// The input, with its size if that is known.
+/// The input of events, and its size if that is known.
 struct ReplayInput {
     name: String,
     reader: Box<dyn BufRead>,
-    bytes: Option<u64>,
+    byte_count: Option<u64>,
 }
 
 fn open_input(path: &Path) -> Result<ReplayInput, CommandFailure> {
     if path.as_os_str() == "-" {
-        // Not `Stdin`: its internal buffer hides from `poll` what can be read.
+        // Do not read from `Stdin`: its internal buffer hides available bytes from `poll`.
         let pipe = stdin().as_fd().try_clone_to_owned().map(File::from).map_err(|error| {
-            CommandFailure::new(ExitStatus::Input, format!("error: cannot open standard input: {error}"))
+            CommandFailure::new(ExitStatus::UnusableInput, format!("error: cannot open standard input: {error}"))
         })?;
         let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, TimeoutReader::new(pipe)));
-        return Ok(ReplayInput { name: "standard input".to_owned(), reader, bytes: None });
+        return Ok(ReplayInput { name: "standard input".to_owned(), reader, byte_count: None });
     }
-    let failed =
-        |error| CommandFailure::new(ExitStatus::Input, format!("error: cannot open {}: {error}", path.display()));
+    let failed = |error| {
+        CommandFailure::new(ExitStatus::UnusableInput, format!("error: cannot open {}: {error}", path.display()))
+    };
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(CommandFailure::new(
-            ExitStatus::Input,
+            ExitStatus::UnusableInput,
             format!("error: {} is a directory, not a file of events", path.display()),
         ));
     }
     let bytes = metadata.is_file().then_some(metadata.len());
     let reader = Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, TimeoutReader::new(file)));
-    Ok(ReplayInput { name: path.display().to_string(), reader, bytes })
+    Ok(ReplayInput { name: path.display().to_string(), reader, byte_count: bytes })
 }
 
-/// Refuses flags that name one file twice, which would destroy the events or mix rows with dead letters.
-fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), CommandFailure> {
+/// Fails if two flags name the same file. Writing to it would destroy the events or mix rows with dead letters.
+fn refuse_shared_files(args: &ReplayArgs) -> Result<(), CommandFailure> {
     let files = [
         ("--input", Some(&args.input)),
         ("--output", Some(&args.output)),
@@ -107,7 +108,7 @@ fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), CommandFailure> {
     for (index, (one, first)) in files.iter().enumerate() {
         for (other, second) in &files[index + 1..] {
             let (Some(first), Some(second)) = (first, second) else { continue };
-            // Files that do not exist yet can be compared by name only.
+            // Compare files that do not exist yet by name only.
             if first == second && first.as_os_str() != "-" || same_file::is_same_file(first, second).unwrap_or(false) {
                 let path = second.display();
                 return Err(CommandFailure::new(
@@ -120,7 +121,7 @@ fn refuse_to_overwrite(args: &ReplayArgs) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-/// The output, and its name in messages.
+/// The output of rows, and its name in messages.
 struct ReplayOutput {
     name: String,
     writer: Box<dyn Write>,
@@ -131,7 +132,7 @@ fn open_output(path: &Path) -> Result<ReplayOutput, CommandFailure> {
         return Ok(ReplayOutput { name: "standard output".to_owned(), writer: Box::new(stdout().lock()) });
     }
     let file = File::create(path).map_err(|error| {
-        CommandFailure::new(ExitStatus::Output, format!("error: cannot write {}: {error}", path.display()))
+        CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {}: {error}", path.display()))
     })?;
     Ok(ReplayOutput { name: path.display().to_string(), writer: Box::new(file) })
 }
@@ -142,7 +143,7 @@ fn records_per_second(records: u64, elapsed: Duration) -> u64 {
     u64::try_from(per_second).unwrap_or(u64::MAX)
 }
 
-/// Runs `work` and shows the progress of reading on a terminal.
+/// Runs `work` and meanwhile shows the progress of reading if stderr is a terminal.
 fn run_with_progress_bar<T>(bytes: Option<u64>, progress: &BytesReadCounter, work: impl FnOnce() -> T) -> T {
     let bar = match bytes {
         Some(bytes) => {
@@ -171,10 +172,10 @@ fn run_with_progress_bar<T>(bytes: Option<u64>, progress: &BytesReadCounter, wor
 fn print_summary(totals: &WorkerTotals, elapsed: Duration, per_view: &[String]) {
     print::write_stderr_line(&format!(
         "{} in {} ({} records/s), {}",
-        format_plural(totals.records, "record"),
+        format_count_with_noun(totals.records, "record"),
         format_duration(elapsed),
         format_count(records_per_second(totals.records, elapsed)),
-        format_plural(totals.dead_letters, "dead letter"),
+        format_count_with_noun(totals.dead_letters, "dead letter"),
     ));
     per_view.iter().for_each(|line| print::write_stderr_line(line));
 }

@@ -1,4 +1,4 @@
-//! `windrow run`: Kafka → windows → Redis.
+//! `windrow run`: reads events from Kafka, computes windows and writes rows to Redis.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use tracing::{info, warn};
-use windrow_connectors::kafka::{PartitionGrowth, TopicMonitor, wait_for_topic};
-use windrow_connectors::redis::{CloseOutcome, RedisWriter, RedisWriterSettings};
+use windrow_connectors::kafka::{PartitionGrowthPolicy, TopicMonitor, wait_for_topic};
+use windrow_connectors::redis::{RedisWriter, RedisWriterSettings, WriterCloseOutcome};
 use windrow_engine::checkpoint::RestoreSource;
 use windrow_engine::checkpoint::inspect::{self, FolderKind};
 use windrow_engine::{StopSignal, WorkerOutcome};
@@ -23,7 +23,7 @@ use crate::state_finding::StateFinding;
 use crate::worker_pool::WorkerPool;
 
 /// How long Redis may take for the last rows after all workers have ended.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const REDIS_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
@@ -39,41 +39,41 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     let Some(topic) = wait_for_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
         return Ok(ExitStatus::Success); // stopped before anything started
     };
-    web.mark_kafka_found();
+    web.mark_topic_found();
     let settings = RedisWriterSettings { start_timeout: args.start_timeout, ..RedisWriterSettings::default() };
     let writer = match RedisWriter::start(&pipeline, settings, stop.clone()) {
         Err(_) if stop.is_requested() => return Ok(ExitStatus::Success),
         writer => writer?,
     };
     let end_offsets = if args.bounded { Some(topic.fetch_end_offsets(&source.brokers)?) } else { None };
-    let workers = args.workers.map_or_else(default_workers, usize::from);
+    let workers = args.workers.map_or_else(default_worker_count, usize::from);
     info!(
         pipeline = pipeline.name,
         topic = topic.name,
         partitions = topic.partition_count,
-        group = source.group,
+        group = source.consumer_group,
         workers,
         bounded = args.bounded,
         checkpoints = place.location(),
         "running"
     );
-    let growth = if args.accept_partitions { PartitionGrowth::Accept } else { PartitionGrowth::Refuse };
+    let growth = if args.accept_partitions { PartitionGrowthPolicy::Accept } else { PartitionGrowthPolicy::Refuse };
     let topic_monitor = Arc::new(TopicMonitor::new(&topic, &source.brokers, growth)?);
     let mut checkpoint_config =
-        place.checkpoint_config(&pipeline, &topic, &topic_monitor, Arc::new(writer.fence()), &stop)?;
+        place.create_checkpoint_config(&pipeline, &topic, &topic_monitor, Arc::new(writer.fence()), &stop)?;
     checkpoint_config.restore_source = from;
-    checkpoint_config.droppable_views = args.drop_state.iter().cloned().collect();
+    checkpoint_config.droppable_view_names = args.drop_state.iter().cloned().collect();
     checkpoint_config.accepts_added_partitions = args.accept_partitions;
     let monitor = InstanceMonitor::new(MonitoredInstance {
         pipeline: &pipeline,
         topic: &topic,
         topic_monitor: Arc::clone(&topic_monitor),
         store_reachability: place.reachability,
-        redis: Some(writer.observer()),
-        workers,
-        stop: stop.clone(),
+        redis_observer: Some(writer.observer()),
+        worker_count: workers,
+        stop_signal: stop.clone(),
     })?;
-    web.show_monitor(&monitor, writer.observer().recent_rows());
+    web.switch_to_monitor(&monitor, writer.observer().recent_rows());
     let worker_pool = WorkerPool {
         pipeline: &pipeline,
         topic: &topic,
@@ -84,37 +84,37 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         monitor,
         stop: &stop,
     };
-    let ended = worker_pool.run(|_| writer.sink())?;
-    let closed = writer.close(CLOSE_TIMEOUT);
-    web.linger_and_stop();
+    let ended = worker_pool.run(|_| writer.create_sink())?;
+    let closed = writer.close(REDIS_CLOSE_TIMEOUT);
+    web.stop_after_outcome_fetched();
     match (closed, ended) {
-        (CloseOutcome::Drained, WorkerOutcome::InputExhausted) => Ok(ExitStatus::Success),
-        (CloseOutcome::Drained, WorkerOutcome::Stopped) if args.bounded => {
+        (WriterCloseOutcome::Drained, WorkerOutcome::InputExhausted) => Ok(ExitStatus::Success),
+        (WriterCloseOutcome::Drained, WorkerOutcome::Stopped) if args.bounded => {
             warn!("stopped before the end of the input; the next run resumes from here");
-            Ok(ExitStatus::Partial)
+            Ok(ExitStatus::PartialOutput)
         }
-        (CloseOutcome::Drained, WorkerOutcome::Stopped) => Ok(ExitStatus::Success),
-        (CloseOutcome::Drained, WorkerOutcome::StoppedWithoutCheckpoint) => {
+        (WriterCloseOutcome::Drained, WorkerOutcome::Stopped) => Ok(ExitStatus::Success),
+        (WriterCloseOutcome::Drained, WorkerOutcome::StoppedWithoutCheckpoint) => {
             warn!("stopped before the last checkpoints were complete; records after the previous ones are read again");
             Ok(ExitStatus::CheckpointStore)
         }
         _ => {
             warn!("stopped before Redis took the last rows; they are computed again after a restart");
-            Ok(ExitStatus::Unwritten)
+            Ok(ExitStatus::UnwrittenRows)
         }
     }
 }
 
-/// Opens the location that `--from` names and checks that it holds state, before the job joins its group.
+/// Opens the location that `--from` names, and returns an error if the location holds no usable state.
 fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSource, CommandFailure> {
     let store = place.open_location(from)?;
     let location = store.place().to_owned();
     let finding = match inspect::identify_folder(&*store) {
-        Ok(FolderKind::Job { checkpoints: 1.. } | FolderKind::Savepoint(_)) => return Ok(RestoreSource { store }),
-        // The job retries until the store responds.
-        Err(fault) if fault.class().may_retry() => return Ok(RestoreSource { store }),
+        Ok(FolderKind::Job { checkpoint_count: 1.. } | FolderKind::Savepoint(_)) => return Ok(RestoreSource { store }),
+        // The job itself retries until the store responds.
+        Err(fault) if fault.fault_class().may_retry() => return Ok(RestoreSource { store }),
         Err(fault) => StateFinding::InvalidPlace { setting: "--from".to_owned(), fault },
-        // The job restored from there before and resumes from its own checkpoints, so the location may be empty by now.
+        // A job that was restored from this location resumes from its own checkpoints, so the location may be empty.
         Ok(_) if was_restored_from(place, &location) => return Ok(RestoreSource { store }),
         Ok(FolderKind::Nothing | FolderKind::Job { .. }) => StateFinding::NothingToRestore { place: location },
         Ok(FolderKind::IncompleteSavepoint) => StateFinding::IncompleteSavepoint { place: location },
@@ -123,12 +123,12 @@ fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSour
     Err(finding.into())
 }
 
-/// Returns whether the job's own checkpoints descend from `from`.
+/// Returns whether one of the job's own checkpoints names `from` as the origin of its state.
 fn was_restored_from(place: &JobStateFolder, from: &str) -> bool {
     let own = inspect::list_checkpoints(&*place.store).unwrap_or_default();
-    inspect::newest_per_partition(&own).iter().any(|manifest| manifest.from.as_deref() == Some(from))
+    inspect::newest_manifest_per_partition(&own).iter().any(|manifest| manifest.from.as_deref() == Some(from))
 }
 
-fn default_workers() -> usize {
+fn default_worker_count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }

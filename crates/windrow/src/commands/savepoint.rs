@@ -12,7 +12,7 @@ use windrow_engine::{StopSignal, SystemClock};
 
 use crate::cli::SavepointArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::{format_byte_size, format_duration, format_plural};
+use crate::format::{format_byte_size, format_count_with_noun, format_duration};
 use crate::job_state_folder::{JobStateFolder, random_hex_digits};
 use crate::units::whole_milliseconds;
 use crate::{pipeline_file, print, progress_bar, signals};
@@ -25,7 +25,8 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_hex_digits(4)?);
     let to = match &args.to {
         None => format!("{}/{}", place.location(), default_savepoint_folder(&id)),
-        // Opening makes a relative path absolute: the processes that write there have other working directories.
+        // Open the location to make a relative path absolute: the processes that write to it have other working
+        // directories.
         Some(to) => {
             let to = place.open_location(to)?;
             format!("{}/savepoint-{}-{id}", to.place().trim_end_matches('/'), escape_name_segment(&pipeline.name))
@@ -37,19 +38,19 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let bar = progress_bar::create_progress_bar(0, "{bar:40} {pos}/{len} partitions saved {elapsed}");
     let taken = take_savepoint(
         SavepointParameters {
-            store: &*place.store,
-            target: &*to,
+            checkpoint_store: &*place.store,
+            target_store: &*to,
             id: &id,
             timeout: args.timeout,
             clock: &SystemClock::start(),
             stop: &stop,
         },
-        |progress| update_progress(&bar, progress),
+        |progress| update_progress_bar(&bar, progress),
     );
     bar.finish_and_clear();
     let content = taken.map_err(|halt| {
         let failure = CommandFailure::from(halt);
-        if stop.is_requested() { failure.with_exit(ExitStatus::Partial) } else { failure }
+        if stop.is_requested() { failure.with_exit_status(ExitStatus::PartialOutput) } else { failure }
     })?;
     let took = began.elapsed();
     let partitions = content.partitions.len() as u64;
@@ -71,7 +72,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
         "savepoint {} of pipeline {}: {}, {} in {}. Begin from it with `windrow run --from {}`",
         content.id,
         content.pipeline,
-        format_plural(partitions, "partition"),
+        format_count_with_noun(partitions, "partition"),
         format_byte_size(content.bytes),
         format_duration(took),
         to.place()
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     Ok(ExitStatus::Success)
 }
 
-fn update_progress(bar: &ProgressBar, progress: SavepointProgress) {
-    bar.set_length(progress.partitions as u64);
-    bar.set_position(progress.saved as u64);
+fn update_progress_bar(bar: &ProgressBar, progress: SavepointProgress) {
+    bar.set_length(progress.partition_count as u64);
+    bar.set_position(progress.saved_partition_count as u64);
 }

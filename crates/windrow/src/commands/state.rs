@@ -26,15 +26,15 @@ pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// The contents of a folder of state.
+/// A folder with stored state, and the checkpoints in it.
 struct StateFolder {
     store: Arc<dyn CheckpointStore>,
     kind: FolderKind,
-    found: Vec<StoredCheckpoint>,
+    stored_checkpoints: Vec<StoredCheckpoint>,
 }
 
 impl StateFolder {
-    /// Reads the folder at `path`, for all partitions or only one.
+    /// Reads the folder at `path`, for one partition or for all.
     fn open(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
         let store = crate::job_state_folder::open_state_store(path)?;
         let FolderContents { kind, checkpoints: mut found } =
@@ -43,7 +43,7 @@ impl StateFolder {
         if kind == FolderKind::Nothing || (partition.is_some() && found.is_empty()) {
             return Err(StateFinding::NoState { place: store.place().to_owned(), partition }.into());
         }
-        Ok(Self { store, kind, found })
+        Ok(Self { store, kind, stored_checkpoints: found })
     }
 
     fn kind_name(&self) -> &'static str {
@@ -56,15 +56,15 @@ impl StateFolder {
         }
     }
 
-    /// The object `savepoint`, where it cannot be read.
-    fn unusable_savepoint(&self) -> Option<&UnusableObject> {
+    /// Returns the object `savepoint` if it cannot be read.
+    fn unreadable_savepoint_object(&self) -> Option<&UnusableObject> {
         match &self.kind {
             FolderKind::UnreadableSavepoint(object) => Some(object),
             _ => None,
         }
     }
 
-    /// Returns the kind as a code for JSON.
+    /// Returns the kind of the folder as a code for JSON.
     fn kind_code(&self) -> &'static str {
         match &self.kind {
             FolderKind::Savepoint(_) => "savepoint",
@@ -78,12 +78,12 @@ impl StateFolder {
     /// Lists the partitions that the savepoint names but does not contain.
     fn missing_partitions(&self) -> Vec<Partition> {
         let FolderKind::Savepoint(content) = &self.kind else { return Vec::new() };
-        let has = |partition: Partition| self.found.iter().any(|found| found.partition == partition);
+        let has = |partition: Partition| self.stored_checkpoints.iter().any(|found| found.partition == partition);
         content.partitions.iter().copied().filter(|&partition| !has(partition)).collect()
     }
 
-    fn newest_manifests(&self) -> Vec<&CheckpointManifest> {
-        inspect::newest_per_partition(&self.found)
+    fn newest_manifest_per_partition(&self) -> Vec<&CheckpointManifest> {
+        inspect::newest_manifest_per_partition(&self.stored_checkpoints)
     }
 }
 

@@ -11,12 +11,12 @@ use windrow_engine::{Epoch, HistogramCounts, Partition, WorkerMetrics};
 #[derive(Clone, Debug, Default)]
 pub(super) struct CounterValues {
     pub(super) workers: Vec<WorkerCounterValues>,
-    pub(super) view_rows: Vec<u64>,
-    /// Records since each opening of a partition.
-    pub(super) partitions: BTreeMap<(Partition, Epoch), u64>,
+    pub(super) rows_by_view: Vec<u64>,
+    /// Records read since each opening of a partition.
+    pub(super) records_by_partition: BTreeMap<(Partition, Epoch), u64>,
     pub(super) rows_written: u64,
-    pub(super) transactions: u64,
-    pub(super) transaction_time: Duration,
+    pub(super) transaction_count: u64,
+    pub(super) total_transaction_time: Duration,
     pub(super) freshness: FreshnessCounts,
 }
 
@@ -24,12 +24,12 @@ pub(super) struct CounterValues {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WorkerCounterValues {
     pub(super) records: u64,
-    pub(super) busy: Duration,
-    pub(super) idle: Duration,
-    pub(super) blocked: Duration,
+    pub(super) busy_time: Duration,
+    pub(super) idle_time: Duration,
+    pub(super) blocked_time: Duration,
 }
 
-/// How old rows were when Redis acknowledged them.
+/// Distributions of the age of rows when Redis acknowledged them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FreshnessCounts {
     pub(super) since_event_time: HistogramCounts,
@@ -37,18 +37,20 @@ pub(super) struct FreshnessCounts {
 }
 
 impl CounterValues {
-    /// Reads the counters of the workers, which have `views` feature views, and of the Redis writer.
+    /// Reads the counters of the workers and of the Redis writer. `views` is the number of feature views.
     pub(super) fn read(workers: &[Arc<WorkerMetrics>], views: usize, redis: Option<&RedisWriterObserver>) -> Self {
         let status = redis.map(RedisWriterObserver::status).unwrap_or_default();
-        let view_rows = |view: usize| workers.iter().map(|worker| worker.views[view].rows.get()).sum();
-        let partitions = workers.iter().flat_map(|worker| worker.partitions.get());
+        let view_rows = |view: usize| workers.iter().map(|worker| worker.views[view].fired_rows.get()).sum();
+        let partitions = workers.iter().flat_map(|worker| worker.partition_statuses.get());
         Self {
             workers: workers.iter().map(|worker| WorkerCounterValues::read(worker)).collect(),
-            view_rows: (0..views).map(view_rows).collect(),
-            partitions: partitions.map(|status| ((status.partition, status.epoch), status.records)).collect(),
+            rows_by_view: (0..views).map(view_rows).collect(),
+            records_by_partition: partitions
+                .map(|status| ((status.partition, status.epoch), status.record_count))
+                .collect(),
             rows_written: status.rows_written,
-            transactions: status.transactions,
-            transaction_time: status.transaction_time,
+            transaction_count: status.transaction_count,
+            total_transaction_time: status.total_transaction_time,
             freshness: redis.map(FreshnessCounts::read).unwrap_or_default(),
         }
     }
@@ -57,10 +59,10 @@ impl CounterValues {
 impl WorkerCounterValues {
     fn read(worker: &WorkerMetrics) -> Self {
         Self {
-            records: worker.records.get(),
-            busy: worker.time_use.busy(),
-            idle: worker.time_use.idle(),
-            blocked: worker.time_use.blocked(),
+            records: worker.read_records.get(),
+            busy_time: worker.time_use.busy_time(),
+            idle_time: worker.time_use.idle_time(),
+            blocked_time: worker.time_use.blocked_time(),
         }
     }
 }
@@ -69,6 +71,9 @@ impl FreshnessCounts {
     /// Reads the histograms of the Redis writer.
     pub(super) fn read(redis: &RedisWriterObserver) -> Self {
         let freshness = redis.freshness();
-        Self { since_event_time: freshness.since_event_time.counts(), since_append: freshness.since_append.counts() }
+        Self {
+            since_event_time: freshness.ms_since_trigger_event_time.read_counts(),
+            since_append: freshness.ms_since_trigger_append.read_counts(),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Rates and recent quantiles, computed from samples of counters.
+//! Computes rates and recent quantiles from samples of counters.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,22 +8,22 @@ use windrow_engine::HistogramCounts;
 use super::counter_values::CounterValues;
 use crate::units::{count_as_f64, fractional_milliseconds};
 
-/// The time over which rates are computed.
+/// The length of the interval over which rates are computed.
 const RATE_WINDOW: Duration = Duration::from_secs(10);
-/// The time over which quantiles are computed.
+/// The length of the interval over which quantiles are computed.
 const QUANTILE_WINDOW: Duration = Duration::from_secs(60);
 
 /// The counters at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct CounterSample {
-    pub(super) at: Instant,
-    pub(super) counts: CounterValues,
+    pub(super) taken_at: Instant,
+    pub(super) counter_values: CounterValues,
 }
 
-/// Two samples whose difference is wanted.
+/// Two samples between which rates and quantiles are computed.
 struct SampleInterval<'a> {
-    newest: &'a CounterSample,
-    before: &'a CounterSample,
+    newest_sample: &'a CounterSample,
+    older_sample: &'a CounterSample,
 }
 
 /// The samples of the last minute, oldest first.
@@ -32,43 +32,56 @@ pub(super) struct RateSamples(VecDeque<CounterSample>);
 
 impl RateSamples {
     pub(super) fn add_sample(&mut self, sample: CounterSample) {
-        // Keep one sample that is older than a minute, to compare with.
-        while self.0.get(1).is_some_and(|second| sample.at - second.at >= QUANTILE_WINDOW) {
+        // Keep one sample that is at least a minute old: the interval of a minute begins with it.
+        while self.0.get(1).is_some_and(|second| sample.taken_at - second.taken_at >= QUANTILE_WINDOW) {
             self.0.pop_front();
         }
         self.0.push_back(sample);
     }
 
-    /// Returns the newest sample, and the newest of those at least `age` older or else the oldest.
-    fn last_interval(&self, age: Duration) -> Option<SampleInterval<'_>> {
+    /// Returns the newest sample, and the newest sample that is at least `age` older. Without such a sample it returns
+    /// the oldest.
+    fn newest_interval_of_age(&self, age: Duration) -> Option<SampleInterval<'_>> {
         let newest = self.0.back()?;
-        let before = self.0.iter().rev().find(|sample| newest.at - sample.at >= age).or(self.0.front())?;
-        Some(SampleInterval { newest, before })
+        let before = self.0.iter().rev().find(|sample| newest.taken_at - sample.taken_at >= age).or(self.0.front())?;
+        Some(SampleInterval { newest_sample: newest, older_sample: before })
     }
 
     /// Returns the growth of `count` per second over the last ten seconds.
     pub(super) fn rate_per_second(&self, count: impl Fn(&CounterValues) -> f64) -> f64 {
-        let Some(SampleInterval { newest, before }) = self.last_interval(RATE_WINDOW) else { return 0.0 };
-        let seconds = (newest.at - before.at).as_secs_f64();
-        if seconds > 0.0 { (count(&newest.counts) - count(&before.counts)).max(0.0) / seconds } else { 0.0 }
+        let Some(SampleInterval { newest_sample: newest, older_sample: before }) =
+            self.newest_interval_of_age(RATE_WINDOW)
+        else {
+            return 0.0;
+        };
+        let seconds = (newest.taken_at - before.taken_at).as_secs_f64();
+        if seconds > 0.0 {
+            (count(&newest.counter_values) - count(&before.counter_values)).max(0.0) / seconds
+        } else {
+            0.0
+        }
     }
 
-    /// Returns what a histogram counted over the last minute.
+    /// Returns the counts that a histogram gained over the last minute.
     pub(super) fn histogram_of_last_minute(
         &self,
         histogram: impl Fn(&CounterValues) -> &HistogramCounts,
     ) -> HistogramCounts {
-        self.last_interval(QUANTILE_WINDOW)
-            .map_or_else(HistogramCounts::default, |SampleInterval { newest, before }| {
-                histogram(&newest.counts).since(histogram(&before.counts))
-            })
+        self.newest_interval_of_age(QUANTILE_WINDOW).map_or_else(
+            HistogramCounts::default,
+            |SampleInterval { newest_sample: newest, older_sample: before }| {
+                histogram(&newest.counter_values).counted_since(histogram(&before.counter_values))
+            },
+        )
     }
 
-    /// Returns the mean duration of transactions over the last ten seconds, or `None` without any.
-    pub(super) fn mean_transaction_ms(&self) -> Option<f64> {
-        let SampleInterval { newest, before } = self.last_interval(RATE_WINDOW)?;
-        let transactions = newest.counts.transactions - before.counts.transactions;
-        let took = newest.counts.transaction_time.saturating_sub(before.counts.transaction_time);
+    /// Returns the mean duration of transactions over the last ten seconds, or `None` without transactions.
+    pub(super) fn recent_mean_transaction_ms(&self) -> Option<f64> {
+        let SampleInterval { newest_sample: newest, older_sample: before } =
+            self.newest_interval_of_age(RATE_WINDOW)?;
+        let transactions = newest.counter_values.transaction_count - before.counter_values.transaction_count;
+        let took =
+            newest.counter_values.total_transaction_time.saturating_sub(before.counter_values.total_transaction_time);
         (transactions > 0).then(|| fractional_milliseconds(took) / count_as_f64(transactions))
     }
 }
@@ -81,8 +94,8 @@ mod tests {
     fn rates(rows: impl IntoIterator<Item = (u64, u64)>) -> RateSamples {
         let (start, mut rates) = (Instant::now(), RateSamples::default());
         for (second, rows_written) in rows {
-            let counts = CounterValues { rows_written, transactions: rows_written, ..CounterValues::default() };
-            rates.add_sample(CounterSample { at: start + Duration::from_secs(second), counts });
+            let counts = CounterValues { rows_written, transaction_count: rows_written, ..CounterValues::default() };
+            rates.add_sample(CounterSample { taken_at: start + Duration::from_secs(second), counter_values: counts });
         }
         rates
     }
@@ -96,7 +109,7 @@ mod tests {
         assert_eq!(per_second(&rates([])), 0.0);
         assert_eq!(per_second(&rates([(0, 50)])), 0.0);
         assert_eq!(per_second(&rates([(0, 0), (1, 30), (2, 100)])), 50.0);
-        // A thousand at first, then ten per second.
+        // The rate of the first second is 1,000, and then it is 10.
         assert_eq!(per_second(&rates((0..40).map(|second| (second, 1_000 + 10 * second)))), 10.0);
         // A burst has no effect after ten seconds.
         assert_eq!(per_second(&rates((0..30).map(|second| (second, if second < 19 { 0 } else { 500 })))), 0.0);
@@ -107,7 +120,7 @@ mod tests {
     fn no_more_than_a_minute_is_remembered() {
         let rates = rates((0..1_000).map(|second| (second, second)));
         assert_eq!(rates.0.len(), 61);
-        assert_eq!(rates.mean_transaction_ms(), Some(0.0));
+        assert_eq!(rates.recent_mean_transaction_ms(), Some(0.0));
     }
 
     #[test]
@@ -117,13 +130,13 @@ mod tests {
         for second in 0..200_u64 {
             histogram.observe(if second < 100 { 80_000 } else { 40 }, 5);
             let counts = CounterValues {
-                freshness: FreshnessCounts { since_append: histogram.counts(), ..FreshnessCounts::default() },
+                freshness: FreshnessCounts { since_append: histogram.read_counts(), ..FreshnessCounts::default() },
                 ..CounterValues::default()
             };
-            rates.add_sample(CounterSample { at: start + Duration::from_secs(second), counts });
+            rates.add_sample(CounterSample { taken_at: start + Duration::from_secs(second), counter_values: counts });
         }
         let lately = rates.histogram_of_last_minute(|counts| &counts.freshness.since_append);
-        assert_eq!(lately.total(), 300);
-        assert!(lately.quantile_ms(0.99).is_some_and(|p99| p99 <= 50.0), "{lately:?}");
+        assert_eq!(lately.total_count(), 300);
+        assert!(lately.estimate_quantile_ms(0.99).is_some_and(|p99| p99 <= 50.0), "{lately:?}");
     }
 }

@@ -14,8 +14,8 @@ use windrow_web::report::{
 
 use crate::units::whole_milliseconds;
 
-/// The length of each list.
-const LIST_LIMIT: usize = 50;
+/// The largest length of each list.
+const MAX_EVENTS_PER_LIST: usize = 50;
 
 /// Merges the workers' lists, newest first.
 fn merge_newest<T>(
@@ -25,21 +25,21 @@ fn merge_newest<T>(
 ) -> Vec<T> {
     let mut all: Vec<T> = workers.iter().flat_map(|worker| list(worker)).collect();
     all.sort_by_key(|item| Reverse(at_ms(item)));
-    all.truncate(LIST_LIMIT);
+    all.truncate(MAX_EVENTS_PER_LIST);
     all
 }
 
 pub(super) fn recent_checkpoints(workers: &[Arc<WorkerMetrics>]) -> Vec<CheckpointReport> {
     let events = merge_newest(workers, |worker| worker.checkpoints.recent_checkpoints(), |event| event.started_at_ms);
-    events.into_iter().map(checkpoint_report).collect()
+    events.into_iter().map(build_checkpoint_report).collect()
 }
 
-fn checkpoint_report(event: CheckpointRecord) -> CheckpointReport {
+fn build_checkpoint_report(event: CheckpointRecord) -> CheckpointReport {
     let mut report = CheckpointReport {
         partition: event.partition,
         epoch: event.epoch,
         number: event.number.unwrap_or(0),
-        savepoint: event.savepoint,
+        savepoint: event.savepoint_id,
         status: CheckpointStatus::InProgress,
         began_at_ms: event.started_at_ms,
         ended_at_ms: event.ended_at_ms,
@@ -47,7 +47,7 @@ fn checkpoint_report(event: CheckpointRecord) -> CheckpointReport {
         added_bytes: 0,
         state_bytes: 0,
         failure: None,
-        place: event.place,
+        place: event.store_place,
     };
     match event.state {
         CheckpointState::InProgress => {}
@@ -69,21 +69,21 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
         epoch: event.checkpoint_id.epoch,
         number: event.checkpoint_id.number,
         at_ms: event.restored_at_ms,
-        took_ms: whole_milliseconds(event.duration),
-        savepoint: event.savepoint_place,
-        offset: event.offset,
+        took_ms: whole_milliseconds(event.restore_duration),
+        savepoint: event.origin_savepoint_place,
+        offset: event.start_offset,
     };
     let events = merge_newest(workers, |worker| worker.checkpoints.recent_restores(), |event| event.restored_at_ms);
     events.into_iter().map(report).collect()
 }
 
-/// Returns the marks of all workers and `started`.
+/// Returns the marks of all workers, followed by `started`.
 pub(super) fn recent_marks(workers: &[Arc<WorkerMetrics>], started: ChartMark) -> Vec<ChartMark> {
     let mut savepoints = BTreeSet::new();
     let mut marks = Vec::new();
-    for mark in merge_newest(workers, |worker| worker.recent_events.marks(), |mark| mark.at_ms) {
+    for mark in merge_newest(workers, |worker| worker.recent_events.marks(), |mark| mark.marked_at_ms) {
         // Each partition is saved separately. The last one represents the savepoint.
-        if mark.kind == TimelineMarkKind::Savepoint && !savepoints.insert(mark.text.clone()) {
+        if mark.kind == TimelineMarkKind::Savepoint && !savepoints.insert(mark.label.clone()) {
             continue;
         }
         let kind = match mark.kind {
@@ -92,7 +92,7 @@ pub(super) fn recent_marks(workers: &[Arc<WorkerMetrics>], started: ChartMark) -
             TimelineMarkKind::Savepoint => "savepoint",
             TimelineMarkKind::CheckpointFailed => "checkpoint_failed",
         };
-        marks.push(ChartMark { at_ms: mark.at_ms, kind: kind.to_owned(), text: mark.text });
+        marks.push(ChartMark { at_ms: mark.marked_at_ms, kind: kind.to_owned(), text: mark.label });
     }
     marks.push(started);
     marks
@@ -100,16 +100,16 @@ pub(super) fn recent_marks(workers: &[Arc<WorkerMetrics>], started: ChartMark) -
 
 pub(super) fn recent_late_events(workers: &[Arc<WorkerMetrics>], views: &[String]) -> Vec<LateEventReport> {
     let report = |event: LateEventRecord| LateEventReport {
-        at_ms: event.at_ms,
-        feature_views: event.views.iter().filter_map(|view| views.get(view.0)).cloned().collect(),
-        key: event.key,
+        at_ms: event.processed_at_ms,
+        feature_views: event.late_views.iter().filter_map(|view| views.get(view.0)).cloned().collect(),
+        key: event.entity_key,
         event_time_ms: event.event_time_ms,
         watermark_ms: event.watermark_ms,
         partition: event.partition,
         offset: event.offset,
-        record: bytes_report(&event.record),
+        record: build_record_excerpt(&event.record),
     };
-    let events = merge_newest(workers, |worker| worker.recent_events.late_events(), |event| event.at_ms);
+    let events = merge_newest(workers, |worker| worker.recent_events.late_events(), |event| event.processed_at_ms);
     events.into_iter().map(report).collect()
 }
 
@@ -121,8 +121,8 @@ pub(super) fn recent_dead_letters(workers: &[Arc<WorkerMetrics>]) -> Vec<DeadLet
             reason,
             partition: Some(partition),
             offset: Some(offset),
-            key: key.as_ref().map(bytes_report),
-            record: record.as_ref().map(bytes_report),
+            key: key.as_ref().map(build_record_excerpt),
+            record: record.as_ref().map(build_record_excerpt),
         },
         DeadLetterRecord::RefusedRow { at_ms, reason, key } => DeadLetterReport {
             at_ms,
@@ -130,26 +130,28 @@ pub(super) fn recent_dead_letters(workers: &[Arc<WorkerMetrics>]) -> Vec<DeadLet
             reason,
             partition: None,
             offset: None,
-            key: Some(bytes_report(&key)),
+            key: Some(build_record_excerpt(&key)),
             record: None,
         },
     };
-    merge_newest(workers, |worker| worker.recent_events.dead_letters(), DeadLetterRecord::at_ms)
+    merge_newest(workers, |worker| worker.recent_events.dead_letters(), DeadLetterRecord::recorded_at_ms)
         .into_iter()
         .map(report)
         .collect()
 }
 
-fn bytes_report(kept: &TruncatedBytes) -> RecordExcerpt {
-    let length = kept.full_length as u64;
-    match std::str::from_utf8(&kept.bytes) {
+fn build_record_excerpt(kept: &TruncatedBytes) -> RecordExcerpt {
+    let length = kept.full_byte_count as u64;
+    match std::str::from_utf8(&kept.kept_bytes) {
         Ok(text) => RecordExcerpt { text: text.to_owned(), utf8: true, bytes: length },
-        // Cut within a character.
-        Err(error) if error.error_len().is_none() && kept.full_length > kept.bytes.len() => {
-            let text = String::from_utf8_lossy(&kept.bytes[..error.valid_up_to()]).into_owned();
+        // The excerpt ends within a character.
+        Err(error) if error.error_len().is_none() && kept.full_byte_count > kept.kept_bytes.len() => {
+            let text = String::from_utf8_lossy(&kept.kept_bytes[..error.valid_up_to()]).into_owned();
             RecordExcerpt { text, utf8: true, bytes: length }
         }
-        Err(_) => RecordExcerpt { text: String::from_utf8_lossy(&kept.bytes).into_owned(), utf8: false, bytes: length },
+        Err(_) => {
+            RecordExcerpt { text: String::from_utf8_lossy(&kept.kept_bytes).into_owned(), utf8: false, bytes: length }
+        }
     }
 }
 
@@ -159,7 +161,9 @@ mod tests {
 
     #[test]
     fn bytes_are_text_also_where_they_are_cut_or_no_text() {
-        let of = |kept: &[u8], length| bytes_report(&TruncatedBytes { bytes: kept.to_vec(), full_length: length });
+        let of = |kept: &[u8], length| {
+            build_record_excerpt(&TruncatedBytes { kept_bytes: kept.to_vec(), full_byte_count: length })
+        };
         assert_eq!(of("한".as_bytes(), 3), RecordExcerpt { text: "한".to_owned(), utf8: true, bytes: 3 });
         assert_eq!(of(&"a한".as_bytes()[..2], 900), RecordExcerpt { text: "a".to_owned(), utf8: true, bytes: 900 });
         assert_eq!(of(b"a\xff", 2), RecordExcerpt { text: "a\u{fffd}".to_owned(), utf8: false, bytes: 2 });

@@ -1,4 +1,4 @@
-//! The last hour in steps of ten seconds.
+//! The history of the last hour in steps of ten seconds.
 //!
 //! Invariant: a step starts at a multiple of ten seconds of the wall clock, so that the steps of all instances align.
 
@@ -8,37 +8,37 @@ use windrow_engine::HistogramCounts;
 use windrow_web::report::HistorySample;
 
 const STEP_MS: i64 = 10_000;
-/// Steps in an hour.
-const MAX_STEPS: usize = 360;
+/// The number of steps in an hour.
+const MAX_HISTORY_STEPS: usize = 360;
 
-/// Progress and delay at one moment.
+/// Progress and delay of the job at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ProgressSample {
-    /// Records since the start.
-    pub(super) records: u64,
-    /// Rows since the start.
-    pub(super) rows: u64,
-    pub(super) lag: Option<u64>,
-    pub(super) watermark_delay_ms: Option<i64>,
-    /// Time from Kafka to Redis since the start.
-    pub(super) append: HistogramCounts,
+    /// Records read since the start.
+    pub(super) total_records: u64,
+    /// Rows that fired since the start.
+    pub(super) total_rows: u64,
+    pub(super) total_lag: Option<u64>,
+    pub(super) max_watermark_delay_ms: Option<i64>,
+    /// Distribution of the time from Kafka's timestamp of a record to its row in Redis, since the start.
+    pub(super) append_delay_counts: HistogramCounts,
 }
 
 /// The steps of the last hour.
 #[derive(Debug, Default)]
 pub(super) struct RecentHistory {
     /// Complete steps, oldest first.
-    moments: VecDeque<HistorySample>,
+    complete_steps: VecDeque<HistorySample>,
     open_step: Option<OpenStep>,
 }
 
-/// The current step.
+/// The step that is not complete yet.
 #[derive(Debug)]
 struct OpenStep {
-    at_ms: i64,
-    /// The last sample before it.
-    at_start: ProgressSample,
-    latest: ProgressSample,
+    starts_at_ms: i64,
+    /// The last sample before this step.
+    sample_before: ProgressSample,
+    latest_sample: ProgressSample,
 }
 
 impl RecentHistory {
@@ -46,31 +46,37 @@ impl RecentHistory {
     pub(super) fn add_sample(&mut self, now_ms: i64, now: ProgressSample) {
         let at_ms = now_ms.div_euclid(STEP_MS) * STEP_MS;
         match &mut self.open_step {
-            Some(step) if step.at_ms == at_ms => step.latest = now,
-            Some(OpenStep { at_ms: before_ms, at_start: first, latest: last }) => {
-                let append = last.append.since(&first.append);
-                self.moments.push_back(HistorySample {
+            Some(step) if step.starts_at_ms == at_ms => step.latest_sample = now,
+            Some(OpenStep { starts_at_ms: before_ms, sample_before: first, latest_sample: last }) => {
+                let append = last.append_delay_counts.counted_since(&first.append_delay_counts);
+                self.complete_steps.push_back(HistorySample {
                     at_ms: *before_ms,
-                    records: last.records - first.records,
-                    rows: last.rows - first.rows,
-                    lag: last.lag,
-                    watermark_delay_ms: last.watermark_delay_ms,
-                    freshness_p50_ms: append.quantile_ms(0.5),
-                    freshness_p99_ms: append.quantile_ms(0.99),
+                    records: last.total_records - first.total_records,
+                    rows: last.total_rows - first.total_rows,
+                    lag: last.total_lag,
+                    watermark_delay_ms: last.max_watermark_delay_ms,
+                    freshness_p50_ms: append.estimate_quantile_ms(0.5),
+                    freshness_p99_ms: append.estimate_quantile_ms(0.99),
                 });
-                self.open_step = Some(OpenStep { at_ms, at_start: *last, latest: now });
-                // After the clock went back, later steps are not valid any more.
-                self.moments.retain(|moment| moment.at_ms < at_ms);
-                let excess = self.moments.len().saturating_sub(MAX_STEPS);
-                self.moments.drain(..excess);
+                self.open_step = Some(OpenStep { starts_at_ms: at_ms, sample_before: *last, latest_sample: now });
+                // If the clock went back, steps after the new time are no longer valid.
+                self.complete_steps.retain(|moment| moment.at_ms < at_ms);
+                let excess = self.complete_steps.len().saturating_sub(MAX_HISTORY_STEPS);
+                self.complete_steps.drain(..excess);
             }
-            None => self.open_step = Some(OpenStep { at_ms, at_start: ProgressSample::default(), latest: now }),
+            None => {
+                self.open_step = Some(OpenStep {
+                    starts_at_ms: at_ms,
+                    sample_before: ProgressSample::default(),
+                    latest_sample: now,
+                });
+            }
         }
     }
 
     /// Returns the complete steps, oldest first.
-    pub(super) fn moments(&self) -> impl Iterator<Item = HistorySample> {
-        self.moments.iter().copied()
+    pub(super) fn complete_steps(&self) -> impl Iterator<Item = HistorySample> {
+        self.complete_steps.iter().copied()
     }
 }
 
@@ -81,9 +87,12 @@ mod tests {
     fn after(seconds: impl IntoIterator<Item = (i64, u64)>) -> Vec<(i64, u64)> {
         let mut history = RecentHistory::default();
         for (second, records) in seconds {
-            history.add_sample(second * 1_000 + 300, ProgressSample { records, ..ProgressSample::default() });
+            history.add_sample(
+                second * 1_000 + 300,
+                ProgressSample { total_records: records, ..ProgressSample::default() },
+            );
         }
-        history.moments().map(|moment| (moment.at_ms, moment.records)).collect()
+        history.complete_steps().map(|moment| (moment.at_ms, moment.records)).collect()
     }
 
     #[test]
@@ -97,7 +106,7 @@ mod tests {
     #[test]
     fn an_hour_is_kept() {
         let moments = after((0..8_000).map(|second| (second, 0)));
-        assert_eq!(moments.len(), MAX_STEPS);
+        assert_eq!(moments.len(), MAX_HISTORY_STEPS);
         assert_eq!(moments.last().map(|(at_ms, _)| *at_ms), Some(7_980_000));
     }
 
@@ -113,10 +122,10 @@ mod tests {
         for (ms, lag) in [(1_000, 7), (9_000, 3), (11_000, 90)] {
             history.add_sample(
                 ms,
-                ProgressSample { lag: Some(lag), watermark_delay_ms: Some(ms), ..ProgressSample::default() },
+                ProgressSample { total_lag: Some(lag), max_watermark_delay_ms: Some(ms), ..ProgressSample::default() },
             );
         }
-        let moment = history.moments().next().expect("one step is over");
+        let moment = history.complete_steps().next().expect("one step is over");
         assert_eq!((moment.lag, moment.watermark_delay_ms), (Some(3), Some(9_000)));
     }
 }

@@ -1,4 +1,4 @@
-//! The report of an instance from the start of its web server on.
+//! Reports on an instance from the start of its web server.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,26 +10,27 @@ use windrow_web::{InstanceReport, RecentRowSource, ReportSource};
 
 use crate::exit::CommandFailure;
 use crate::instance_monitor::InstanceMonitor;
-use crate::job_state_folder::{host_name, random_hex_digits};
+use crate::job_state_folder::{random_hex_digits, read_host_name};
 use crate::wall_clock::now_ms;
 
-/// Reports that the instance is starting until the job has Kafka and Redis, and then what its monitor reports.
+/// Reports that the instance is starting until the job is connected to Kafka and Redis. After that it forwards the
+/// report of the instance's monitor.
 pub(super) struct StartupReporter {
     instance_id: String,
     started_at_ms: i64,
     listen_address: OnceLock<String>,
-    kafka_found: AtomicBool,
+    topic_found: AtomicBool,
     running_job: OnceLock<RunningJob>,
 }
 
-/// What a job that runs can show.
+/// The sources of data about a running job.
 struct RunningJob {
     monitor: Arc<InstanceMonitor>,
-    rows: redis::RecentRows,
+    recent_rows: redis::RecentRows,
 }
 
 impl StartupReporter {
-    /// Creates the reporter under a random id.
+    /// Creates the reporter with a random instance id.
     ///
     /// # Errors
     /// When the system provides no random numbers.
@@ -38,47 +39,47 @@ impl StartupReporter {
             instance_id: random_hex_digits(16)?,
             started_at_ms: now_ms(),
             listen_address: OnceLock::new(),
-            kafka_found: AtomicBool::new(false),
+            topic_found: AtomicBool::new(false),
             running_job: OnceLock::new(),
         })
     }
 
-    /// Sets the address of the pages, once.
+    /// Sets the address of the pages. Later calls have no effect.
     pub(super) fn set_listen_address(&self, address: String) {
         let _ = self.listen_address.set(address);
     }
 
     /// Records that Kafka has the topic.
-    pub(super) fn mark_kafka_found(&self) {
-        self.kafka_found.store(true, Ordering::Relaxed);
+    pub(super) fn mark_topic_found(&self) {
+        self.topic_found.store(true, Ordering::Relaxed);
     }
 
-    /// Reports what `monitor` reports from now on.
-    pub(super) fn show_monitor(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
+    /// Forwards the report of `monitor` from now on.
+    pub(super) fn switch_to_monitor(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
         monitor.set_listen_address(self.listen_address.get().map_or("", String::as_str));
-        let _ = self.running_job.set(RunningJob { monitor: Arc::clone(monitor), rows });
+        let _ = self.running_job.set(RunningJob { monitor: Arc::clone(monitor), recent_rows: rows });
     }
 
-    /// Reports what the start waits for as unreachable.
-    fn waiting_since_start(&self, reason: &str) -> ReachabilityReport {
+    /// Returns a report that a service has been unreachable since the start.
+    fn unreachable_since_start(&self, reason: &str) -> ReachabilityReport {
         ReachabilityReport { away_since_ms: Some(self.started_at_ms), reason: Some(reason.to_owned()) }
     }
 }
 
 impl ReportSource for StartupReporter {
-    fn report(&self) -> InstanceReport {
+    fn current_report(&self) -> InstanceReport {
         if let Some(job) = self.running_job.get() {
-            return InstanceReport { instance: self.instance_id.clone(), ..job.monitor.report() };
+            return InstanceReport { instance: self.instance_id.clone(), ..job.monitor.current_report() };
         }
         let (mut kafka, mut redis) = (ReachabilityReport::default(), ReachabilityReport::default());
-        if self.kafka_found.load(Ordering::Relaxed) {
-            redis = self.waiting_since_start("the start waits for it");
+        if self.topic_found.load(Ordering::Relaxed) {
+            redis = self.unreachable_since_start("the start waits for it");
         } else {
-            kafka = self.waiting_since_start("the start waits for it, and for the topic");
+            kafka = self.unreachable_since_start("the start waits for it, and for the topic");
         }
         InstanceReport {
             instance: self.instance_id.clone(),
-            host: host_name(),
+            host: read_host_name(),
             pid: process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             listen: self.listen_address.get().cloned().unwrap_or_default(),
@@ -94,6 +95,6 @@ impl ReportSource for StartupReporter {
 
 impl RecentRowSource for StartupReporter {
     fn newest_rows(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
-        self.running_job.get().map(|job| job.rows.newest_rows(limit, user)).unwrap_or_default()
+        self.running_job.get().map(|job| job.recent_rows.newest_rows(limit, user)).unwrap_or_default()
     }
 }

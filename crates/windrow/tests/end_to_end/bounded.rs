@@ -12,7 +12,7 @@ fn conformance_cases_through_one_partition() {
     let kafka = kafka_or_skip!();
     for ConformanceCase { name, events, results: answers } in read_conformance_cases() {
         let redis = Redis::start();
-        let topic = kafka.create_topic(1, &[]);
+        let topic = kafka.create_unique_topic(1, &[]);
         kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
         let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
         run.run_bounded(&[]);
@@ -31,7 +31,7 @@ fn conformance_cases_through_one_partition() {
 fn conformance_cases_through_four_partitions() {
     let kafka = kafka_or_skip!();
     for (index, ConformanceCase { name, events, .. }) in read_conformance_cases().into_iter().enumerate() {
-        let topic = kafka.create_topic(4, &[]);
+        let topic = kafka.create_unique_topic(4, &[]);
         kafka.produce(&topic, &key_events_by_user(&events, None));
         let workers = (index % 5 + 1).to_string();
         check_against_replay(&kafka, &topic, 4, &workers, &name);
@@ -42,7 +42,7 @@ fn conformance_cases_through_four_partitions() {
 #[test]
 fn generated_traffic_through_four_partitions() {
     let kafka = kafka_or_skip!();
-    let topic = kafka.create_topic(4, &[]);
+    let topic = kafka.create_unique_topic(4, &[]);
     let seed = std::process::id().to_string();
     println!("seed {seed}");
     let lines = run_generate(&[
@@ -95,7 +95,7 @@ fn check_against_replay(kafka: &TestKafka, topic: &str, partitions: i32, workers
 fn nothing_to_read() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(3, &[]);
+    let topic = kafka.create_unique_topic(3, &[]);
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.run_bounded(&[]);
     assert_eq!(redis.row_count(), 0);

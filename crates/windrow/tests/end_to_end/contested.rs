@@ -19,7 +19,7 @@ const PARTITIONS: i32 = 4;
 fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     let kafka = kafka_or_skip!();
     let mut redis = Redis::start();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
     let folder = tempfile::tempdir().expect("a folder");
     let (log, newcomer_log) = (folder.path().join("log"), folder.path().join("newcomer"));
@@ -64,7 +64,7 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
 fn partitions_claimed_by_a_sleeper_come_back() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
     run.set_override("source.kafka.session_timeout=\"6s\"");
     let folder = tempfile::tempdir().expect("a folder");

@@ -59,7 +59,7 @@ fn assert_good_rows(redis: &Redis) {
 fn dead_letters_go_to_a_file() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     kafka.produce(&topic, &good_and_malformed_records());
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead.jsonl");
@@ -90,7 +90,7 @@ fn dead_letters_go_to_a_file() {
 fn dead_letters_go_to_a_topic() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     kafka.produce(&topic, &good_and_malformed_records());
     let dead = TestKafka::unique_name("dead");
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -102,7 +102,7 @@ fn dead_letters_go_to_a_topic() {
     for (index, (letter, (payload, reason))) in letters.iter().zip(malformed_records()).enumerate() {
         assert_eq!(letter.payload, payload, "{reason}");
         assert_eq!(letter.key.as_deref(), Some(&b"111"[..]));
-        let headers = letter.text_headers();
+        let headers = letter.headers_as_text();
         assert!(headers["windrow.reason"].contains(reason), "{headers:?}");
         let expected: BTreeMap<&str, String> = BTreeMap::from([
             ("windrow.topic", topic.clone()),
@@ -121,8 +121,8 @@ fn dead_letters_go_to_a_topic() {
 fn a_topic_that_refuses_dead_letters_halts_the_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
-    let dead = kafka.create_topic(1, &[("cleanup.policy", "compact")]);
+    let topic = kafka.create_unique_topic(1, &[]);
+    let dead = kafka.create_unique_topic(1, &[("cleanup.policy", "compact")]);
     let payload = Some(b"no event".to_vec());
     kafka.produce(&topic, &[OutgoingRecord { partition: Some(0), key: None, payload, ..OutgoingRecord::default() }]);
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -141,7 +141,7 @@ fn rows_that_redis_refuses_are_dead_letters() {
     let redis = Redis::start();
     let mut connection = redis.connect();
     let () = redis::Commands::set(&mut connection, "user_features:111", "a string of another program").expect("SET");
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     kafka.produce(&topic, &good_and_malformed_records()[..1]);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead.jsonl");

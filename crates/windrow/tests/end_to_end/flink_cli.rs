@@ -61,7 +61,7 @@ fn flinks_command_line_lists_saves_stops_and_cancels() {
     let kafka = kafka_or_skip!();
     let Some(flink) = FlinkCommandLine::find_or_skip() else { return };
     let redis = Redis::start();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let send = |seed: &str| {
         let events = run_generate(&["--count", "3000", "--users", "50", "--backlog", "4h", "--seed", seed]);
         let events: Vec<String> = events.into_iter().map(|line| String::from_utf8(line).expect("text")).collect();

@@ -21,7 +21,7 @@ fn event(partition: i32, key: Option<&str>) -> OutgoingRecord {
 fn records_without_a_key_on_several_partitions_are_refused() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(2, &[]);
+    let topic = kafka.create_unique_topic(2, &[]);
     kafka.produce(&topic, &[event(0, Some("111")), event(1, None)]);
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let output = run.run_to_end(&["--bounded", "--workers", "1"]);
@@ -37,7 +37,7 @@ fn records_without_a_key_on_several_partitions_are_refused() {
 fn records_without_a_key_on_one_partition_are_fine() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     kafka.produce(&topic, &[event(0, None)]);
     TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
     assert_eq!(redis.read_rows()["user_features:111"]["avg_viewed_price_1h"], "29.99");
@@ -48,7 +48,7 @@ fn records_without_a_key_on_one_partition_are_fine() {
 fn a_malformed_record_without_a_key_does_not_stop_the_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(2, &[]);
+    let topic = kafka.create_unique_topic(2, &[]);
     let tombstone = OutgoingRecord { partition: Some(0), ..OutgoingRecord::default() };
     kafka.produce(&topic, &[tombstone, event(0, Some("111"))]);
     TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);

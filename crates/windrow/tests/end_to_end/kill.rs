@@ -117,7 +117,7 @@ fn assert_no_panic(log: &Path) {
 fn killed_at_any_moment_it_ends_like_a_run_that_was_not() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let kills = std::env::var("WINDROW_KILLS").map_or(12, |kills| kills.parse().expect("WINDROW_KILLS is a number"));
     let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
     kill_repeatedly(&kafka, &redis, &topic, &run, kills, read_or_create_seed());

@@ -30,7 +30,7 @@ fn a_signal_drains_and_commits() {
     let ConformanceCase { events, .. } = read_conformance_case("random");
     for signal in ["-TERM", "-INT"] {
         let redis = Redis::start();
-        let topic = kafka.create_topic(4, &[]);
+        let topic = kafka.create_unique_topic(4, &[]);
         kafka.produce(&topic, &key_events_by_user(&events, None));
         kafka.produce(&topic, &closing_events(4));
         let folder = tempfile::tempdir().expect("a folder");
@@ -59,7 +59,7 @@ fn a_signal_drains_and_commits() {
 fn offsets_are_committed_only_behind_redis() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--workers", "1"], &folder.path().join("log"));
@@ -89,7 +89,7 @@ fn offsets_are_committed_only_behind_redis() {
 fn what_a_stop_left_unwritten_is_computed_again() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -114,7 +114,7 @@ fn what_a_stop_left_unwritten_is_computed_again() {
 fn a_bounded_run_that_was_stopped_can_be_repeated() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let ConformanceCase { events, results: answers, .. } = read_conformance_case("random");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     let folder = tempfile::tempdir().expect("a folder");
@@ -142,7 +142,7 @@ fn a_bounded_run_that_was_stopped_can_be_repeated() {
 fn what_comes_between_two_runs_is_not_skipped_by_latest() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -162,7 +162,7 @@ fn what_comes_between_two_runs_is_not_skipped_by_latest() {
 fn redis_may_come_later() {
     let kafka = kafka_or_skip!();
     let port = free_port();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let ConformanceCase { events, results: answers, .. } = read_conformance_case("boundaries");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     let folder = tempfile::tempdir().expect("a folder");
@@ -184,7 +184,7 @@ fn redis_may_come_later() {
 fn partitions_move_between_workers_without_loss() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(4, &[]);
+    let topic = kafka.create_unique_topic(4, &[]);
     let seed = std::process::id().to_string();
     println!("seed {seed}");
     let lines =
@@ -197,7 +197,7 @@ fn partitions_move_between_workers_without_loss() {
     for (index, piece) in lines.chunks(2_000).enumerate() {
         kafka.produce(&topic, &key_events_by_user(piece, None));
         if index % 5 == 2 {
-            kafka.visit_group(&run.group, &topic);
+            kafka.join_and_leave_group(&run.group, &topic);
         }
         std::thread::sleep(Duration::from_millis(200));
     }

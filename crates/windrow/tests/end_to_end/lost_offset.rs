@@ -17,7 +17,7 @@ use crate::topic::user_events;
 fn a_committed_offset_that_is_gone_halts_the_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     kafka.produce(&topic, &user_events(0, 10));
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.run_bounded(&[]);
@@ -44,7 +44,7 @@ fn read_while_records_are_deleted(
     kafka: &TestKafka,
     on_lost_offset: LostOffsetPolicy,
 ) -> (Vec<(i32, i64)>, Result<(), Halt>) {
-    let topic = kafka.create_topic(2, &[]);
+    let topic = kafka.create_unique_topic(2, &[]);
     let large = OutgoingRecord {
         partition: Some(0),
         key: Some(b"111".to_vec()),
@@ -54,9 +54,9 @@ fn read_while_records_are_deleted(
     kafka.produce(&topic, &vec![large; 80]);
     kafka.produce(&topic, &user_events(1, 5));
     let mut settings = member_settings(kafka, &topic);
-    settings.on_lost_offset = on_lost_offset;
+    settings.lost_offset_policy = on_lost_offset;
     let ends = PartitionOffsets::from([(0, 80), (1, 5)]);
-    let mut source = KafkaSource::read_bounded(&settings, create_topic_guard(kafka, &topic), ends).expect("a source");
+    let mut source = KafkaSource::new_bounded(&settings, create_topic_guard(kafka, &topic), ends).expect("a source");
     let mut read = Vec::new();
     let mut deleted = false;
     let outcome = loop {
@@ -90,7 +90,7 @@ fn an_offset_that_goes_while_the_job_runs_halts_it() {
     assert!((1..75).contains(&next), "{read:?}");
     match outcome {
         Err(Halt::LostOffset(lost)) => {
-            assert_eq!((lost.partition, lost.first), (0, 75), "{lost}");
+            assert_eq!((lost.partition, lost.first_kept_offset), (0, 75), "{lost}");
             assert_eq!(usize::try_from(lost.offset), Ok(next), "{lost}");
         }
         other => panic!("{other:?} after {read:?}"),

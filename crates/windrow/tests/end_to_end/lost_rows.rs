@@ -57,9 +57,9 @@ fn rows_fired_between(kafka: &TestKafka, topic: &str, from: Option<&[i64]>, to: 
 }
 
 fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
-    let kafka = TestKafka::at(std::env::var("WINDROW_TEST_KAFKA").expect("checked by the caller"));
+    let kafka = TestKafka::with_brokers(std::env::var("WINDROW_TEST_KAFKA").expect("checked by the caller"));
     let mut redis = Redis::start();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
     let events = generate_events(9_000, seed);
     let total = || kafka.committed_offsets(&run.group, &topic, PARTITIONS).iter().sum::<i64>();

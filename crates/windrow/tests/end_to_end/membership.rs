@@ -31,7 +31,7 @@ fn a_process_that_stood_still_joins_again() {
     let kafka = kafka_or_skip!();
     for protocol in PROTOCOLS {
         let redis = Redis::start();
-        let topic = kafka.create_topic(2, &[]);
+        let topic = kafka.create_unique_topic(2, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         let (log, other_log) = (folder.path().join("log"), folder.path().join("other"));
         let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -62,7 +62,7 @@ fn a_process_with_a_name_restarts_without_a_rebalance() {
     let kafka = kafka_or_skip!();
     for protocol in ["source.kafka.session_timeout=\"30s\"", PROTOCOLS[1]] {
         let redis = Redis::start();
-        let topic = kafka.create_topic(4, &[]);
+        let topic = kafka.create_unique_topic(4, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         let (log, again, other_log) =
             (folder.path().join("log"), folder.path().join("again"), folder.path().join("other"));
@@ -94,7 +94,7 @@ fn a_process_with_a_name_restarts_without_a_rebalance() {
 fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(4, &[]);
+    let topic = kafka.create_unique_topic(4, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let (log, again) = (folder.path().join("log"), folder.path().join("again"));
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -133,7 +133,7 @@ fn two_processes_must_not_have_the_same_name() {
     let kafka = kafka_or_skip!();
     for protocol in PROTOCOLS {
         let redis = Redis::start();
-        let topic = kafka.create_topic(2, &[]);
+        let topic = kafka.create_unique_topic(2, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         let (log, second_log) = (folder.path().join("log"), folder.path().join("second"));
         let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -158,7 +158,7 @@ fn two_processes_must_not_have_the_same_name() {
 fn a_session_timeout_that_the_broker_refuses_ends_the_job() {
     let kafka: TestKafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);

@@ -45,7 +45,7 @@ fn count_openings(log: &Path, what: &str) -> usize {
 
 fn move_partitions_under_load(kafka: &TestKafka, protocol: &str, seed: u64) {
     let redis = Redis::start();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
     run.set_override(protocol);
     let mut dice = SeededRandom::new(seed);

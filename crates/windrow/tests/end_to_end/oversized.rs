@@ -34,7 +34,7 @@ fn blank_record(bytes: usize) -> OutgoingRecord {
 fn oversized_records_are_dead_letters() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[("max.message.bytes", "10000000")]);
+    let topic = kafka.create_unique_topic(1, &[("max.message.bytes", "10000000")]);
     let sizes = [("message.max.bytes", "100000000")];
     let with = |codec: &'static str| [sizes[0], ("compression.type", codec)];
     kafka.produce(&topic, &[event("before")]);
@@ -63,7 +63,7 @@ fn oversized_records_are_dead_letters() {
 fn batches_that_unpack_to_too_much_are_passed() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(2, &[]);
+    let topic = kafka.create_unique_topic(2, &[]);
     let bomb = [
         ("message.max.bytes", "1000000000"),
         ("batch.size", "1000000000"),

@@ -102,7 +102,7 @@ impl ManualMember {
 }
 
 fn start_member(kafka: &TestKafka, group_protocol: GroupProtocol) -> (Settings, ManualMember) {
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let mut settings = member_settings(kafka, &topic);
     settings.group_protocol = group_protocol;
     let hand = ManualMember::join(kafka, &settings);
@@ -165,7 +165,7 @@ fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
         }
         // Its commit succeeds, since it is still in the group.
         hand.source.commit_offsets(&hand.positions, CommitWait::AwaitAnswer).expect("committed");
-        let committed = kafka.committed_offsets(&settings.group, &topic, PARTITIONS);
+        let committed = kafka.committed_offsets(&settings.consumer_group, &topic, PARTITIONS);
         for partition in given_up {
             let index = usize::try_from(*partition).expect("small");
             assert_eq!(committed[index], hand.positions[partition], "{protocol:?}");

@@ -44,7 +44,7 @@ struct StoppedJob {
 impl StoppedJob {
     fn new(kafka: TestKafka) -> Self {
         let redis = Redis::start();
-        let topic = kafka.create_topic(PARTITIONS, &[]);
+        let topic = kafka.create_unique_topic(PARTITIONS, &[]);
         let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
         let stopped = Self { kafka, redis, topic, run, folder: tempfile::tempdir().expect("a folder") };
         stopped.run_until_committed(&[], &view_events(1, 10), 10);
@@ -128,7 +128,7 @@ fn a_checkpoint_behind_retention_halts_the_job() {
     stopped.kafka.delete_records(&stopped.topic, 1, 25);
     stopped.assert_halts(
         10,
-        &["offset 20, where reading of partition 1 goes on, is no longer in topic", "`source.kafka.on_lost_offset"],
+        &["offset 20, where reading of partition 1 continues, is no longer in topic", "`source.kafka.on_lost_offset"],
     );
     stopped.run.set_override("source.kafka.on_lost_offset=earliest");
     let log_text = stopped.run_until_committed(&[], &[], 30);
@@ -151,7 +151,7 @@ fn a_topic_created_again_during_a_stop_halts_the_job() {
 fn partitions_added_during_a_stop_halt_the_job() {
     let stopped = StoppedJob::new(kafka_or_skip!());
     stopped.kafka.add_partitions(&stopped.topic, 3);
-    stopped.assert_halts(12, &["had 2 partitions at checkpoint", "has 3 now", "--accept-partitions"]);
+    stopped.assert_halts(12, &["has 3 partitions now", "had 2 at checkpoint", "--accept-partitions"]);
     let log_text = stopped.run_until_committed(&["--accept-partitions"], &view_events(21, 10), 30);
     assert_eq!(log_text.matches("INFO restored partition=").count(), 2, "{log_text}");
     assert!(log_text.contains("beginning with empty state partition=2"), "{log_text}");

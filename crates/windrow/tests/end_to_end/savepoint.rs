@@ -66,7 +66,7 @@ fn total_committed(kafka: &TestKafka, run: &TestJob, topic: &str) -> i64 {
 fn a_savepoint_under_load_is_a_beginning_for_another_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let seed = std::process::id().to_string();
     println!("seed {seed}");
     let events =

@@ -38,7 +38,7 @@ fn a_topic_that_is_created_again_halts_the_job() {
     let kafka = kafka_or_skip!();
     for empty in [true, false] {
         let redis = Redis::start();
-        let topic = kafka.create_topic(1, &[]);
+        let topic = kafka.create_unique_topic(1, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         let log = folder.path().join("log");
         let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -62,7 +62,7 @@ fn a_topic_that_is_created_again_halts_the_job() {
 fn a_topic_that_is_deleted_halts_the_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -77,7 +77,7 @@ fn a_topic_that_is_deleted_halts_the_job() {
 fn partitions_that_are_added_halt_the_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(1, &[]);
+    let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);

@@ -65,7 +65,7 @@ fn all_partitions_owned(answer: &Value) -> bool {
 fn every_instance_shows_the_whole_job() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let ports = [free_port(), free_port()];
@@ -160,7 +160,7 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     let port = free_port();
     let redis_port = free_port();
     let redis = Redis::start_on(redis_port);
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
@@ -201,7 +201,7 @@ fn rows_whose_keys_are_known_are_not_searched_for() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let port = free_port();
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let text = std::fs::read_to_string(shipped_pipeline()).expect("the shipped pipeline");
@@ -235,7 +235,7 @@ fn a_large_redis_is_looked_through_without_haste() {
         row.hset(key, "user_id", "111").ignore().expire(key, 3_000).ignore();
         row.query::<()>(&mut connection).expect("room");
     }
-    let topic = kafka.create_topic(PARTITIONS, &[]);
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let port = free_port();

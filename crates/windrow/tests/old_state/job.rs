@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row};
-use windrow_engine::checkpoint::{RestoreSource, SavepointRequests, StateIdentity};
+use windrow_engine::checkpoint::{CurrentSavepointRequest, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence, Offset,
@@ -72,16 +72,16 @@ pub(crate) fn checkpoint_config(
             pipeline: pipeline.name.clone(),
             topic: pipeline.source.kafka().topic.clone(),
             topic_id: Some("kept".to_owned()),
-            partitions: 2,
+            partition_count: 2,
         },
         store,
-        savepoint_requests: SavepointRequests::default(),
-        fence: Arc::new(NoRowFence),
+        current_savepoint_request: CurrentSavepointRequest::default(),
+        row_fence: Arc::new(NoRowFence),
         topic_check: Arc::new(|| Ok(())),
-        interval: Duration::ZERO,
-        kept_generations: 2,
+        checkpoint_interval: Duration::ZERO,
+        kept_checkpoints_per_partition: 2,
         restore_source: from.map(|from| RestoreSource { store: open_folder_store(from) }),
-        droppable_views: Default::default(),
+        droppable_view_names: Default::default(),
         accepts_added_partitions: false,
         process_name: "kept".to_owned(),
     }
@@ -97,7 +97,7 @@ pub(crate) fn run_steps(
     rows: &PartitionRows,
 ) {
     let job = define_job(pipeline, &pipeline.source.kafka().topic);
-    let sink = PartitionSinks::new(rows, &job.views, pipeline.event.schema.key_name());
+    let sink = PartitionSinks::new(rows, &job.views, pipeline.event.schema.entity_key_name());
     let source = StepSource {
         records: records.clone(),
         steps: steps.into(),
@@ -113,8 +113,8 @@ pub(crate) fn run_steps(
         source,
         sink,
         dead_letters: NoDeadLetterSink,
-        clock: SystemClock::shared(),
-        checkpoints,
+        clock: SystemClock::start_shared(),
+        checkpoint_config: checkpoints,
         stop_signal: StopSignal::default(),
         metrics,
     };
@@ -226,7 +226,7 @@ impl Source for StepSource {
         Ok(())
     }
 
-    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
+    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 
@@ -282,7 +282,7 @@ impl Sink for PartitionSinks {
         Ok(FlushTicket(0))
     }
 
-    fn acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_ticket(&self) -> FlushTicket {
         FlushTicket(0)
     }
 

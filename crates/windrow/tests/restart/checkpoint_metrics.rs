@@ -49,7 +49,7 @@ fn checkpoints_are_told_one_by_one() {
 
     let records = metrics.checkpoints.recent_checkpoints();
     assert!(records.is_sorted_by_key(|event| std::cmp::Reverse(event.started_at_ms)), "{records:?}");
-    let counts = (metrics.checkpoints.completed.get(), metrics.checkpoints.failed.get());
+    let counts = (metrics.checkpoints.completed_checkpoints.get(), metrics.checkpoints.failed_checkpoints.get());
     let failed: Vec<_> = records.iter().filter(|event| matches!(event.state, CheckpointState::Failed(_))).collect();
     let completed: Vec<_> = records.iter().filter(|event| is_complete(event)).collect();
     assert_eq!(counts, (completed.len() as u64, failed.len() as u64), "{records:?}");
@@ -60,20 +60,20 @@ fn checkpoints_are_told_one_by_one() {
             .recent_events
             .marks()
             .iter()
-            .any(|mark| mark.kind == TimelineMarkKind::CheckpointFailed && mark.text.contains(reason))
+            .any(|mark| mark.kind == TimelineMarkKind::CheckpointFailed && mark.label.contains(reason))
     );
 
     let last = completed.iter().max_by_key(|event| event.number).expect("checkpoints are complete");
     assert!(last.offset >= 250 && last.ended_at_ms >= Some(last.started_at_ms), "{last:?}");
-    assert_eq!((last.partition, last.epoch, &last.savepoint), (0, 1, &None));
-    assert_eq!(last.place, setup.checkpoints.store.place());
+    assert_eq!((last.partition, last.epoch, &last.savepoint_id), (0, 1, &None));
+    assert_eq!(last.store_place, setup.checkpoints.store.place());
     let CheckpointState::Complete { added_bytes, state_bytes } = last.state else { unreachable!() };
     assert!(0 < added_bytes && added_bytes <= state_bytes, "{last:?}");
     assert_eq!(metrics.checkpoints.recent_restores(), []);
 
     // The next owner.
     let metrics = WorkerMetrics::new(2);
-    let checkpoints = CheckpointConfig { interval: Duration::from_secs(3_600), ..setup.checkpoints.clone() };
+    let checkpoints = CheckpointConfig { checkpoint_interval: Duration::from_secs(3_600), ..setup.checkpoints.clone() };
     let stop = StopSignal::default();
     let asks = stop.clone();
     let then = vec![(320, ScriptAction::Run(Arc::new(move || asks.request())))];
@@ -84,10 +84,13 @@ fn checkpoints_are_told_one_by_one() {
         (restored.checkpoint_id.epoch, restored.checkpoint_id.number),
         (last.epoch, last.number.expect("complete"))
     );
-    assert_eq!((restored.partition, restored.offset, &restored.savepoint_place), (0, Some(last.offset), &None));
+    assert_eq!(
+        (restored.partition, restored.start_offset, &restored.origin_savepoint_place),
+        (0, Some(last.offset), &None)
+    );
     assert_eq!(metrics.checkpoints.in_progress_count(), 0);
     // The last checkpoint, taken at the stop.
-    let [facts] = &metrics.partitions.get()[..] else { panic!("one partition is owned") };
-    assert_eq!((facts.epoch, facts.offset, facts.checkpoint_offset), (2, Some(320), Some(320)));
-    assert!(facts.state_bytes > 0 && facts.checkpoint_at_ms.is_some(), "{facts:?}");
+    let [facts] = &metrics.partition_statuses.get()[..] else { panic!("one partition is owned") };
+    assert_eq!((facts.epoch, facts.next_offset, facts.last_checkpoint_offset), (2, Some(320), Some(320)));
+    assert!(facts.last_checkpoint_bytes > 0 && facts.last_checkpoint_at_ms.is_some(), "{facts:?}");
 }

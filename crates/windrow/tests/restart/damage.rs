@@ -141,7 +141,10 @@ fn without_a_good_generation_the_job_halts() {
     let Halt::DamagedState(DamagedState::NoReadableCheckpoint { partition: 0, damaged, .. }) = halt else {
         panic!("{halt}")
     };
-    assert!(damaged.iter().all(|checkpoint| checkpoint.object.fault == ObjectDamage::Checksum.into()), "{damaged:?}");
+    assert!(
+        damaged.iter().all(|checkpoint| checkpoint.object.fault == ObjectDamage::ChecksumMismatch.into()),
+        "{damaged:?}"
+    );
     assert_eq!(partition_files(made.0.path(), "state"), before, "nothing was deleted");
 }
 

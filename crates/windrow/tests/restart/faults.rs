@@ -95,7 +95,7 @@ fn rows_that_were_lost_are_written_again() {
         (3_000, ScriptAction::Run(Arc::new(move || rows.clear()))),
         (4_000, ScriptAction::AwaitSeek),
     ];
-    let checkpoints = CheckpointConfig { interval: Duration::from_secs(3_600), ..setup.checkpoints.clone() };
+    let checkpoints = CheckpointConfig { checkpoint_interval: Duration::from_secs(3_600), ..setup.checkpoints.clone() };
     let setup = JobSetup { checkpoints, ..setup };
     setup.run(ScriptedSource::new(&events, then)).expect_end();
     let found = setup.rows.lines();

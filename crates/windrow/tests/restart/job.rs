@@ -45,16 +45,16 @@ impl JobSetup {
                 pipeline: "ecommerce".to_owned(),
                 topic: "events".to_owned(),
                 topic_id: Some("id".to_owned()),
-                partitions: 1,
+                partition_count: 1,
             },
             store,
-            savepoint_requests: Default::default(),
-            fence: Arc::new(rows.clone()),
+            current_savepoint_request: Default::default(),
+            row_fence: Arc::new(rows.clone()),
             topic_check: Arc::new(|| Ok(())),
-            interval: Duration::ZERO,
-            kept_generations: 3,
+            checkpoint_interval: Duration::ZERO,
+            kept_checkpoints_per_partition: 3,
             restore_source: None,
-            droppable_views: Default::default(),
+            droppable_view_names: Default::default(),
             accepts_added_partitions: false,
             process_name: "test".to_owned(),
         };
@@ -63,7 +63,7 @@ impl JobSetup {
 
     /// Uses the fence of the current rows, after they were replaced.
     pub(crate) fn with_fence_of_rows(mut self) -> Self {
-        self.checkpoints.fence = Arc::new(self.rows.clone());
+        self.checkpoints.row_fence = Arc::new(self.rows.clone());
         self
     }
 
@@ -88,15 +88,15 @@ impl JobSetup {
         metrics: &Arc<WorkerMetrics>,
     ) -> RunOutcome {
         let job = define_job(&self.pipeline, "events");
-        let sink = self.rows.sink(&job.views, self.pipeline.event.schema.key_name());
+        let sink = self.rows.sink(&job.views, self.pipeline.event.schema.entity_key_name());
         let (metrics, checkpoints) = (Arc::clone(metrics), Some(self.checkpoints.clone()));
         let mut worker = Worker::new(WorkerParts {
             job,
             source: script,
             sink,
             dead_letters: NoDeadLetterSink,
-            clock: SystemClock::shared(),
-            checkpoints,
+            clock: SystemClock::start_shared(),
+            checkpoint_config: checkpoints,
             stop_signal: stop.clone(),
             metrics,
         });

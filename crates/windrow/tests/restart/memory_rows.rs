@@ -83,11 +83,13 @@ impl RowFence for MemoryRowStore {
         }
         let count = |wanted: &ViewRowCount| {
             let there = stored.and_then(|(_, counts)| counts.iter().find(|count| count.view == wanted.view));
-            let rows = there.filter(|there| there.beginning == wanted.beginning).map_or(0, |there| there.rows);
-            ViewRowCount { rows: rows.max(wanted.rows), ..wanted.clone() }
+            let rows = there
+                .filter(|there| there.beginning_fingerprint == wanted.beginning_fingerprint)
+                .map_or(0, |there| there.last_row_number);
+            ViewRowCount { last_row_number: rows.max(wanted.last_row_number), ..wanted.clone() }
         };
         let counts: Vec<ViewRowCount> = claim.row_counts.iter().map(count).collect();
-        let granted = counts.iter().map(|count| count.rows).collect();
+        let granted = counts.iter().map(|count| count.last_row_number).collect();
         state.fences.insert(claim.partition, (claim.epoch, counts));
         Ok(ClaimOutcome::Granted(granted))
     }
@@ -115,23 +117,24 @@ impl Sink for MemorySink {
             }
             return;
         }
-        let count = &mut state.fences.get_mut(&origin.partition).expect("looked at before").1[row.view.0];
-        if row.number != 0 {
+        let count = &mut state.fences.get_mut(&origin.partition).expect("looked at before").1[row.view_id.0];
+        if row.row_number != 0 {
             assert_eq!(
-                row.number,
-                count.rows + 1,
+                row.row_number,
+                count.last_row_number + 1,
                 "row {} of {} comes after row {}",
-                row.number,
+                row.row_number,
                 count.view,
-                count.rows
+                count.last_row_number
             );
-            count.rows = row.number;
+            count.last_row_number = row.row_number;
         }
-        let times = state.write_counts.entry((row.view.0, row.key.to_owned(), row.window)).or_insert(0);
+        let times = state.write_counts.entry((row.view_id.0, row.entity_key.to_owned(), row.window)).or_insert(0);
         *times += 1;
-        assert_eq!(*times, 1, "view {} of {:?} in {:?} was written twice", row.view.0, row.key, row.window);
-        let seen = state.newest.entry((origin.partition, row.view.0, row.key.to_owned())).or_insert(row.window);
-        assert!(seen.end <= row.window.end, "{:?}: {:?} takes the place of {seen:?}", row.key, row.window);
+        assert_eq!(*times, 1, "view {} of {:?} in {:?} was written twice", row.view_id.0, row.entity_key, row.window);
+        let seen =
+            state.newest.entry((origin.partition, row.view_id.0, row.entity_key.to_owned())).or_insert(row.window);
+        assert!(seen.end <= row.window.end, "{:?}: {:?} takes the place of {seen:?}", row.entity_key, row.window);
         *seen = row.window;
         drop(state);
         self.json.write_row(origin, row);
@@ -143,8 +146,8 @@ impl Sink for MemorySink {
         self.json.flush()
     }
 
-    fn acknowledged_ticket(&self) -> FlushTicket {
-        self.json.acknowledged_ticket()
+    fn newest_acknowledged_ticket(&self) -> FlushTicket {
+        self.json.newest_acknowledged_ticket()
     }
 
     fn take_lost_partitions(&mut self) -> Vec<LostPartition> {

@@ -158,7 +158,7 @@ impl Source for ScriptedSource {
         Ok(())
     }
 
-    fn confirm_ownership(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
+    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
         Ok(true)
     }
 

@@ -35,14 +35,17 @@ fn a_changed_view_needs_permission_and_the_others_keep_their_state() {
 
     let mut changed = JobSetup { pipeline: Arc::new(shipped_pipeline(&[CHANGED_SESSION_GAP])), ..setup };
     let halt = changed.run(ScriptedSource::new(&events, Vec::new())).expect_halt();
-    let Halt::ChangedViews(ChangedViews { dropped, kept, .. }) = halt else { panic!("{halt}") };
-    let [DroppedView { name, change: ViewChange::Redefined { stored, current } }] = &*dropped else {
+    let Halt::ChangedViews(ChangedViews { dropped, kept_view_names: kept, .. }) = halt else { panic!("{halt}") };
+    let [
+        DroppedView { name, change: ViewChange::Redefined { stored_definition: stored, pipeline_definition: current } },
+    ] = &*dropped
+    else {
         panic!("{dropped:?}")
     };
     assert_eq!((name.as_str(), kept), ("session_features", vec!["user_features".to_owned()]));
     assert!(stored.contains("session(600000)") && current.contains("session(1200000)"), "{stored}; {current}");
 
-    changed.checkpoints.droppable_views = ["session_features".to_owned()].into();
+    changed.checkpoints.droppable_view_names = ["session_features".to_owned()].into();
     changed.run(ScriptedSource::new(&events, Vec::new())).expect_end();
     let (wanted, found) =
         (rows_of_view("user_features", &answers), rows_of_view("user_features", &changed.rows.lines()));
@@ -67,12 +70,12 @@ fn a_view_can_go_and_another_come() {
     let Halt::ChangedViews(views) = halt else { panic!("{halt}") };
     let removed = DroppedView { name: "session_features".to_owned(), change: ViewChange::Removed };
     assert_eq!(views.dropped, [removed]);
-    changed.checkpoints.droppable_views = ["session_features".to_owned()].into();
+    changed.checkpoints.droppable_view_names = ["session_features".to_owned()].into();
     changed
         .run(ScriptedSource::new(&events, vec![(250, ScriptAction::AwaitCheckpoint), (250, ScriptAction::Kill)]))
         .expect_killed();
     // The next run finds state of exactly these views.
-    changed.checkpoints.droppable_views.clear();
+    changed.checkpoints.droppable_view_names.clear();
     changed.run(ScriptedSource::new(&events, Vec::new())).expect_end();
     let (wanted, found) =
         (rows_of_view("user_features", &answers), rows_of_view("user_features", &changed.rows.lines()));
@@ -99,11 +102,11 @@ fn what_is_not_ours_is_refused() {
     assert!(matches!(topic, Halt::ForeignState(ForeignState::OtherJob { .. })), "{topic}");
     let recreated = halt(|setup| setup.checkpoints.identity.topic_id = Some("another".to_owned()));
     assert!(matches!(recreated, Halt::TopicRecreated(_)), "{recreated}");
-    let added = halt(|setup| setup.checkpoints.identity.partitions = 2);
+    let added = halt(|setup| setup.checkpoints.identity.partition_count = 2);
     assert!(matches!(added, Halt::PartitionsAdded(_)), "{added}");
 
     let mut accepting = setup.clone();
-    accepting.checkpoints.identity.partitions = 2;
+    accepting.checkpoints.identity.partition_count = 2;
     accepting.checkpoints.accepts_added_partitions = true;
     let then = vec![(50, ScriptAction::AwaitAnyCheckpoint), (50, ScriptAction::Kill)];
     accepting.run(ScriptedSource::new(&events, then)).expect_killed();
@@ -161,7 +164,7 @@ fn row_numbers_end_with_the_set_of_views() {
     let mut one = shipped_pipeline(&[]);
     one.views.retain(|view| &*view.name == "user_features");
     setup.pipeline = Arc::new(one);
-    setup.checkpoints.droppable_views = ["session_features".to_owned()].into();
+    setup.checkpoints.droppable_view_names = ["session_features".to_owned()].into();
     let second = beginning(&setup, 200);
     assert_ne!(second, first, "a view is gone");
     assert_eq!(beginning(&setup, 250), second, "nothing more has changed");

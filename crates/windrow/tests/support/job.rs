@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use windrow_connectors::object_store::ObjectStores;
+use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_engine::{CheckpointStore, CheckpointStoreOpener, EventDecoder, JobDefinition};
 use windrow_spec::Pipeline;
 
@@ -23,12 +23,12 @@ pub(crate) fn define_job(pipeline: &Pipeline, topic: &str) -> JobDefinition {
         ),
         topic: topic.into(),
         hash_key: [7; 16],
-        keys_required: false,
+        record_keys_required: false,
     }
 }
 
 /// Opens a folder as a checkpoint store.
 pub(crate) fn open_folder_store(folder: &Path) -> Arc<dyn CheckpointStore> {
-    let stores = ObjectStores::new().expect("object stores");
+    let stores = ObjectStoreOpener::new().expect("object stores");
     stores.open(&format!("file:{}", folder.display())).expect("a folder")
 }

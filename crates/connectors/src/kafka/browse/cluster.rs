@@ -1,4 +1,4 @@
-//! The brokers of a cluster: their addresses, replicas and disks.
+//! Fetches the brokers of a cluster, with their addresses, replicas and disks.
 
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
@@ -6,70 +6,70 @@ use kafka_protocol::messages::{DescribeQuorumRequest, MetadataResponse};
 use serde::Serialize;
 
 use super::browser::KafkaBrowser;
-use super::disks::{BrokerDisks, fetch_broker_disks};
+use super::disks::{DiskUsageByBroker, fetch_disk_usage};
 use super::error::BrowseError;
-use super::wire::session::{ClusterSession, topic_name};
+use super::wire::session::{ClusterSession, to_topic_name};
 
-/// A cluster at a glance.
+/// A summary of a cluster.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClusterOverview {
-    /// The cluster's own id.
+    /// The id that the cluster gave itself.
     pub cluster_id: Option<String>,
-    /// The node that is the controller; in KRaft mode it need not be a broker.
+    /// The id of the controller node. In KRaft mode the controller need not be a broker.
     pub controller: Option<i32>,
-    /// All brokers, by id.
+    /// All brokers, sorted by id.
     pub brokers: Vec<BrokerSummary>,
-    /// Number of topics, internal ones included.
+    /// The number of topics, including internal ones.
     pub topics: usize,
-    /// Number of partitions of all topics.
+    /// The number of partitions of all topics.
     pub partitions: usize,
-    /// Number of partitions with fewer in-sync replicas than replicas.
+    /// The number of partitions with fewer in-sync replicas than replicas.
     pub under_replicated: usize,
-    /// Number of partitions without a leader: they can be neither read nor written.
+    /// The number of partitions without a leader. They can be neither read nor written.
     pub leaderless: usize,
 }
 
-/// A broker.
+/// A summary of a broker.
 #[derive(Clone, Debug, Serialize)]
 pub struct BrokerSummary {
-    /// Its number.
+    /// The id of the broker.
     pub id: i32,
-    /// The host at which clients reach it.
+    /// The host at which clients reach the broker.
     pub host: String,
     /// The port on that host.
     pub port: i32,
-    /// Its rack, where one is configured.
+    /// The rack of the broker, where one is configured.
     pub rack: Option<String>,
-    /// Number of partitions it leads.
+    /// The number of partitions that the broker leads.
     pub leads: usize,
-    /// Number of partitions it has a replica of.
+    /// The number of partitions of which the broker has a replica.
     pub replicas: usize,
-    /// Bytes of all replicas on its disks; `None` where it does not report them.
+    /// The bytes of all replicas on the broker's disks; `None` where the broker does not report them.
     pub bytes: Option<i64>,
-    /// Size of the disks that its logs are on.
+    /// The total size in bytes of the disks that hold the broker's logs.
     pub disk_total_bytes: Option<i64>,
-    /// What is free of that.
+    /// The free bytes on these disks.
     pub disk_free_bytes: Option<i64>,
-    /// Why it does not report its disks.
+    /// The reason why the broker does not report its disks.
     pub trouble: Option<String>,
 }
 
 impl KafkaBrowser {
-    /// Returns the cluster with its brokers.
+    /// Returns a summary of the cluster with its brokers.
     ///
     /// # Errors
-    /// When Kafka is unreachable or refuses.
-    pub async fn fetch_cluster(&self) -> Result<ClusterOverview, BrowseError> {
+    /// When Kafka is unreachable or refuses the request.
+    pub async fn fetch_cluster_overview(&self) -> Result<ClusterOverview, BrowseError> {
         let mut session = ClusterSession::open(self).await?;
         let metadata = session.fetch_metadata(None).await?;
-        let disks = fetch_broker_disks(&mut session).await;
+        let disks = fetch_disk_usage(&mut session).await;
         let mut brokers: Vec<_> =
             metadata.brokers.iter().map(|broker| BrokerSummary::new(broker, &metadata, &disks)).collect();
         brokers.sort_by_key(|broker| broker.id);
         let partitions = || metadata.topics.iter().flat_map(|topic| &topic.partitions);
         Ok(ClusterOverview {
             cluster_id: metadata.cluster_id.as_ref().map(ToString::to_string),
-            controller: fetch_controller(&mut session, &metadata).await,
+            controller: fetch_controller_id(&mut session, &metadata).await,
             brokers,
             topics: metadata.topics.len(),
             partitions: partitions().count(),
@@ -80,7 +80,7 @@ impl KafkaBrowser {
 }
 
 impl BrokerSummary {
-    fn new(broker: &MetadataResponseBroker, metadata: &MetadataResponse, disks: &BrokerDisks) -> Self {
+    fn new(broker: &MetadataResponseBroker, metadata: &MetadataResponse, disks: &DiskUsageByBroker) -> Self {
         let id = broker.node_id;
         let partitions = || metadata.topics.iter().flat_map(|topic| &topic.partitions);
         let disk = disks.get(&id.0).map(Result::as_ref);
@@ -100,11 +100,12 @@ impl BrokerSummary {
     }
 }
 
-/// Returns the controller. In KRaft mode the metadata names any broker as controller; only the quorum knows the real one.
-async fn fetch_controller(session: &mut ClusterSession, metadata: &MetadataResponse) -> Option<i32> {
+/// Returns the id of the controller. In KRaft mode the metadata names any broker as controller, so the quorum is asked
+/// first.
+async fn fetch_controller_id(session: &mut ClusterSession, metadata: &MetadataResponse) -> Option<i32> {
     let named = Some(metadata.controller_id.0).filter(|id| *id >= 0);
     let log = TopicData::default()
-        .with_topic_name(topic_name("__cluster_metadata"))
+        .with_topic_name(to_topic_name("__cluster_metadata"))
         .with_partitions(vec![PartitionData::default()]);
     let request = DescribeQuorumRequest::default().with_topics(vec![log]);
     let Ok(answer) = session.ask_bootstrap_broker(&request).await else { return named };

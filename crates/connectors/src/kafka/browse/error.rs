@@ -1,15 +1,15 @@
-//! Why a request of the Kafka UI has no answer.
+//! The errors of requests of the Kafka UI.
 
 use kafka_protocol::error::ResponseError;
 use thiserror::Error;
 
-/// Why a request has no answer.
+/// The reason why a request of the Kafka UI failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BrowseError {
     /// Kafka, or the broker that holds the answer, does not respond.
     #[error("{0}")]
     Unreachable(String),
-    /// There is no such topic, partition or group.
+    /// The topic, partition or group does not exist.
     #[error("{0}")]
     NotFound(String),
     /// The request itself is invalid.
@@ -24,8 +24,8 @@ pub enum BrowseError {
 }
 
 impl BrowseError {
-    /// Returns what Kafka's error `code` means for a request about `subject`; `None` for success.
-    pub(super) fn from_code(code: i16, subject: &str) -> Option<Self> {
+    /// Converts Kafka's error `code` of a request about `subject`; returns `None` for the code of success.
+    pub(super) fn from_error_code(code: i16, subject: &str) -> Option<Self> {
         let error = ResponseError::try_from_code(code)?;
         Some(match error {
             ResponseError::UnknownTopicOrPartition | ResponseError::UnknownTopicId | ResponseError::GroupIdNotFound => {

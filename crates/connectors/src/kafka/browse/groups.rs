@@ -1,4 +1,4 @@
-//! Consumer groups: their members, how far each group has read, and what is left.
+//! Fetches consumer groups: their members, their committed offsets, and their lag.
 
 mod details;
 mod members;

@@ -1,11 +1,13 @@
-//! A page of records of a topic: the next ones before or after a position, ordered by timestamp, all partitions together.
+//! Reads a page of records of a topic: the next records before or after a position, ordered by timestamp across all
+//! partitions.
 //!
-//! A page is requested ([`PageRequest`]), planned with the offsets that can be read ([`PagePlan`]), read (`page_reader.rs`)
-//! and returned as a [`RecordPage`]. It is read towards older records or towards newer ones. Each partition has a cursor of
-//! that direction ([`backward`], [`forward`]; what they share is [`cursor`]) which reads its offsets piece by piece.
-//! The records in front of the cursors are merged by timestamp, keeping the order of offsets within a partition.
-//! Invariants: memory is bounded by `BUFFERED_BYTES_MAX` and the page's limit per partition; the positions of a page skip
-//! no record and show none twice; a piece that was interrupted by time is read again, so no page has a gap.
+//! The steps are a [`PageRequest`], a [`PagePlan`] with the offsets that can be read, the reader (`page_reader.rs`),
+//! and the [`RecordPage`]. A page is read either towards older records or towards newer ones. Each partition has a
+//! cursor for that direction ([`backward`], [`forward`]; [`cursor`] has their common trait). A cursor reads its
+//! partition in pieces of consecutive offsets. The reader merges the records at the front of all cursors by timestamp,
+//! and keeps the order of offsets within a partition.
+//! Invariants: memory is bounded by `BUFFERED_BYTES_MAX` and the page's limit per partition. The positions of a page
+//! skip no record and repeat none. A piece that is interrupted by a timeout is read again, so no page has a gap.
 
 mod backward;
 mod cursor;

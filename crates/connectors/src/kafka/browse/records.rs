@@ -1,4 +1,4 @@
-//! Records for the Kafka UI: how they are read, what of them is shown, how new ones are followed, how one is sent.
+//! Records of the Kafka UI: reads them, truncates them for display, follows new ones, and sends single records.
 
 pub(super) mod consumer;
 pub(super) mod positions;

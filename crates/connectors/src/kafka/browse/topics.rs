@@ -1,4 +1,4 @@
-//! Topics: all of them at a glance, and one in detail.
+//! Describes topics for the Kafka UI: a summary of every topic, and the details of one topic.
 
 use std::collections::BTreeMap;
 
@@ -9,83 +9,83 @@ use kafka_protocol::protocol::StrBytes;
 use serde::Serialize;
 
 use super::browser::KafkaBrowser;
-use super::disks::{BrokerDisks, fetch_broker_disks};
+use super::disks::{DiskUsageByBroker, fetch_disk_usage};
 use super::error::BrowseError;
-use super::offsets::{OffsetQuery, PartitionKey, fetch_offsets, partition_leaders};
+use super::offsets::{OffsetQuery, TopicAndPartition, collect_partition_leaders, fetch_offsets};
 use super::wire::session::ClusterSession;
 
-/// Kafka's number for topics among the things that have settings.
-const TOPIC_RESOURCE: i8 = 2;
-/// Kafka's number for settings that are its own defaults.
-const DEFAULT_SOURCE: i8 = 5;
+/// Kafka's number for the resource type "topic" in requests for settings.
+const TOPIC_RESOURCE_TYPE: i8 = 2;
+/// Kafka's number for settings that have Kafka's own default.
+const DEFAULT_CONFIG_SOURCE: i8 = 5;
 
-/// A topic at a glance.
+/// A summary of a topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopicSummary {
-    /// Its name.
+    /// The name of the topic.
     pub topic: String,
-    /// Whether it is internal to Kafka.
+    /// Whether the topic is internal to Kafka.
     pub internal: bool,
-    /// Number of partitions.
+    /// The number of partitions.
     pub partitions: usize,
-    /// Number of replicas of each partition.
+    /// The number of replicas of each partition.
     pub replication: usize,
-    /// Number of offsets in use: that of the records, unless compaction or transactions left gaps. `None` while a leader
-    /// does not answer.
+    /// The number of offsets in use. It equals the number of records unless compaction or transactions left gaps.
+    /// `None` while a leader does not answer.
     pub records: Option<i64>,
-    /// Bytes on disk of the leader's replica of each partition; `None` while a broker does not report them.
+    /// The bytes on disk of the leader's replicas of all partitions; `None` while a broker does not report them.
     pub bytes: Option<i64>,
-    /// Bytes on disk of all replicas.
+    /// The bytes on disk of all replicas; `None` while a broker does not report them.
     pub replica_bytes: Option<i64>,
-    /// Number of partitions with fewer in-sync replicas than replicas.
+    /// The number of partitions with fewer in-sync replicas than replicas.
     pub under_replicated: usize,
-    /// Number of partitions without a leader.
+    /// The number of partitions without a leader.
     pub leaderless: usize,
 }
 
-/// A topic in detail.
+/// The details of a topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopicDetails {
-    /// The same as in the list of topics.
+    /// The summary, as in the list of topics.
     #[serde(flatten)]
     pub summary: TopicSummary,
-    /// Its partitions, by number.
+    /// The partitions, sorted by number.
     pub partition_list: Vec<TopicPartition>,
-    /// Its settings, by name.
+    /// The settings, sorted by name.
     pub config: Vec<TopicSetting>,
-    /// Why there are no settings.
+    /// The reason why the settings could not be fetched.
     pub config_trouble: Option<String>,
 }
 
 /// A partition of a topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopicPartition {
-    /// Its number.
+    /// The number of the partition.
     pub partition: i32,
-    /// The broker that leads it.
+    /// The id of the broker that leads the partition; `None` where no broker does.
     pub leader: Option<i32>,
-    /// Brokers that should have a replica; the first one is the preferred leader.
+    /// The ids of the brokers that should have a replica. The first broker is the preferred leader.
     pub replicas: Vec<i32>,
-    /// Brokers whose replica is in sync.
+    /// The ids of the brokers whose replica is in sync.
     pub in_sync: Vec<i32>,
-    /// Offset of the oldest record.
+    /// The offset of the oldest record.
     pub first: Option<i64>,
-    /// Offset behind the newest record.
+    /// The offset after the newest record.
     pub end: Option<i64>,
-    /// Number of offsets in use.
+    /// The number of offsets in use.
     pub records: Option<i64>,
-    /// Bytes of the leader's replica on disk.
+    /// The bytes on disk of the leader's replica.
     pub bytes: Option<i64>,
 }
 
 /// A setting of a topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopicSetting {
-    /// Its name.
+    /// The name of the setting.
     pub name: String,
-    /// Its value; `None` where Kafka keeps it secret.
+    /// The value of the setting; `None` where Kafka keeps it secret.
     pub value: Option<String>,
-    /// Where the value is from: `topic`, `broker`, `cluster`, `default` or `other`.
+    /// The origin of the value: `topic`, `broker`, `cluster`, `default` or `other`.
     pub source: &'static str,
     /// Whether the value is Kafka's own default.
     pub default: bool,
@@ -94,11 +94,11 @@ pub struct TopicSetting {
 }
 
 impl KafkaBrowser {
-    /// Returns all topics, by name.
+    /// Returns the summaries of all topics, sorted by name.
     ///
     /// # Errors
-    /// When Kafka is unreachable or refuses.
-    pub async fn fetch_topics(&self) -> Result<Vec<TopicSummary>, BrowseError> {
+    /// When Kafka is unreachable or refuses the request.
+    pub async fn fetch_topic_summaries(&self) -> Result<Vec<TopicSummary>, BrowseError> {
         let mut session = ClusterSession::open(self).await?;
         let metadata = session.fetch_metadata(None).await?;
         let statistics = PartitionStatistics::fetch(&mut session, &metadata).await;
@@ -107,20 +107,20 @@ impl KafkaBrowser {
         Ok(topics)
     }
 
-    /// Returns one topic in detail.
+    /// Returns the details of `topic`.
     ///
     /// # Errors
-    /// When there is no such topic, or Kafka is unreachable or refuses.
-    pub async fn fetch_topic(&self, topic: &str) -> Result<TopicDetails, BrowseError> {
+    /// When the topic does not exist, or Kafka is unreachable or refuses the request.
+    pub async fn fetch_topic_details(&self, topic: &str) -> Result<TopicDetails, BrowseError> {
         let mut session = ClusterSession::open(self).await?;
         let metadata = session.fetch_metadata(Some(&[topic])).await?;
         let not_found = || BrowseError::NotFound(format!("there is no topic `{topic}`"));
         let described = metadata.topics.first().ok_or_else(not_found)?;
-        if let Some(error) = BrowseError::from_code(described.error_code, &format!("topic `{topic}`")) {
+        if let Some(error) = BrowseError::from_error_code(described.error_code, &format!("topic `{topic}`")) {
             return Err(error);
         }
         let statistics = PartitionStatistics::fetch(&mut session, &metadata).await;
-        let (config, config_trouble) = match fetch_settings(&mut session, topic).await {
+        let (config, config_trouble) = match fetch_topic_settings(&mut session, topic).await {
             Ok(config) => (config, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
@@ -132,19 +132,19 @@ impl KafkaBrowser {
     }
 }
 
-/// What leaders and disks tell about partitions.
+/// The offsets of partitions from their leaders, and the sizes of replicas from all brokers.
 struct PartitionStatistics {
-    firsts: BTreeMap<PartitionKey, i64>,
-    ends: BTreeMap<PartitionKey, i64>,
-    disks: BrokerDisks,
+    first_offsets: BTreeMap<TopicAndPartition, i64>,
+    end_offsets: BTreeMap<TopicAndPartition, i64>,
+    disk_usage: DiskUsageByBroker,
 }
 
 impl PartitionStatistics {
     async fn fetch(session: &mut ClusterSession, metadata: &MetadataResponse) -> Self {
-        let leaders = partition_leaders(metadata);
+        let leaders = collect_partition_leaders(metadata);
         let firsts = fetch_offsets(session, &leaders, OffsetQuery::First).await;
         let ends = fetch_offsets(session, &leaders, OffsetQuery::End).await;
-        Self { firsts, ends, disks: fetch_broker_disks(session).await }
+        Self { first_offsets: firsts, end_offsets: ends, disk_usage: fetch_disk_usage(session).await }
     }
 
     fn summarize_topic(&self, topic: &MetadataResponseTopic) -> Option<TopicSummary> {
@@ -169,8 +169,8 @@ impl PartitionStatistics {
 
     fn describe_partition(&self, topic: &str, partition: &MetadataResponsePartition) -> TopicPartition {
         let number = partition.partition_index;
-        let key = PartitionKey { topic: topic.to_owned(), partition: number };
-        let (first, end) = (self.firsts.get(&key).copied(), self.ends.get(&key).copied());
+        let key = TopicAndPartition { topic: topic.to_owned(), partition: number };
+        let (first, end) = (self.first_offsets.get(&key).copied(), self.end_offsets.get(&key).copied());
         let broker_ids = |brokers: &[BrokerId]| brokers.iter().map(|broker| broker.0).collect();
         TopicPartition {
             partition: number,
@@ -184,16 +184,16 @@ impl PartitionStatistics {
         }
     }
 
-    /// Returns the bytes of the replica that `broker` has of a partition.
+    /// Returns the bytes on disk of the replica that `broker` has of `partition`.
     fn replica_bytes(&self, topic: &str, partition: i32, broker: BrokerId) -> Option<i64> {
-        let disk = self.disks.get(&broker.0)?.as_ref().ok()?;
-        disk.replica_bytes.get(&PartitionKey { topic: topic.to_owned(), partition }).copied()
+        let disk = self.disk_usage.get(&broker.0)?.as_ref().ok()?;
+        disk.replica_bytes.get(&TopicAndPartition { topic: topic.to_owned(), partition }).copied()
     }
 }
 
-async fn fetch_settings(session: &mut ClusterSession, topic: &str) -> Result<Vec<TopicSetting>, BrowseError> {
+async fn fetch_topic_settings(session: &mut ClusterSession, topic: &str) -> Result<Vec<TopicSetting>, BrowseError> {
     let resource = DescribeConfigsResource::default()
-        .with_resource_type(TOPIC_RESOURCE)
+        .with_resource_type(TOPIC_RESOURCE_TYPE)
         .with_resource_name(StrBytes::from_string(topic.to_owned()))
         .with_configuration_keys(None);
     let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
@@ -201,14 +201,14 @@ async fn fetch_settings(session: &mut ClusterSession, topic: &str) -> Result<Vec
     let mut settings = Vec::new();
     for result in answer.results {
         let subject = format!("the settings of topic `{topic}`");
-        if let Some(error) = BrowseError::from_code(result.error_code, &subject) {
+        if let Some(error) = BrowseError::from_error_code(result.error_code, &subject) {
             return Err(error);
         }
         settings.extend(result.configs.into_iter().map(|config| TopicSetting {
             name: config.name.to_string(),
             value: config.value.filter(|_| !config.is_sensitive).map(|value| value.to_string()),
-            source: source_name(config.config_source),
-            default: config.config_source == DEFAULT_SOURCE,
+            source: config_source_name(config.config_source),
+            default: config.config_source == DEFAULT_CONFIG_SOURCE,
             secret: config.is_sensitive,
         }));
     }
@@ -216,12 +216,12 @@ async fn fetch_settings(session: &mut ClusterSession, topic: &str) -> Result<Vec
     Ok(settings)
 }
 
-fn source_name(source: i8) -> &'static str {
+fn config_source_name(source: i8) -> &'static str {
     match source {
         1 => "topic",
         2 | 4 => "broker",
         3 => "cluster",
-        DEFAULT_SOURCE => "default",
+        DEFAULT_CONFIG_SOURCE => "default",
         _ => "other",
     }
 }

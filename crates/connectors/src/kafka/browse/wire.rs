@@ -1,4 +1,4 @@
-//! Requests to brokers without librdkafka, in Kafka's own protocol.
+//! Sends requests to brokers in Kafka's protocol, without librdkafka.
 
 pub(super) mod connection;
 pub(super) mod session;

@@ -1,7 +1,7 @@
-//! The partitions of a member of a classic consumer group, as the group's leader encoded them: a version, then topics with
-//! their partitions.
+//! Decodes the partitions of a member of a classic consumer group.
 //!
-//! The leader may be any program, so counts in the bytes are not trusted: decoding ends where the bytes end.
+//! The leader of the group encodes them as a version, followed by topics with their partitions. The leader may be any
+//! program, so counts in the bytes are not trusted: decoding stops at the end of the bytes.
 
 use windrow_engine::Partition;
 
@@ -12,16 +12,16 @@ pub(crate) struct AssignedPartition {
     pub(crate) partition: Partition,
 }
 
-/// Returns the partitions in `bytes`; `None` where they are not an assignment.
+/// Returns the partitions encoded in `bytes`, or `None` where the bytes are not an assignment.
 pub(crate) fn decode_assignment(bytes: &[u8]) -> Option<Vec<AssignedPartition>> {
     if bytes.is_empty() {
-        return Some(Vec::new()); // a rebalance has not assigned anything yet
+        return Some(Vec::new()); // no rebalance has assigned a partition yet
     }
     let mut reader = ByteReader(bytes);
     let _version = reader.take_bytes::<2>()?;
     let mut assigned = Vec::new();
     for _ in 0..reader.take_count()? {
-        let topic = reader.take_text()?;
+        let topic = reader.take_length_prefixed_text()?;
         for _ in 0..reader.take_count()? {
             let partition = i32::from_be_bytes(reader.take_bytes()?);
             assigned.push(AssignedPartition { topic: topic.to_owned(), partition });
@@ -43,7 +43,7 @@ impl<'a> ByteReader<'a> {
         Some(i32::from_be_bytes(self.take_bytes()?))
     }
 
-    fn take_text(&mut self) -> Option<&'a str> {
+    fn take_length_prefixed_text(&mut self) -> Option<&'a str> {
         let length = usize::from(u16::from_be_bytes(self.take_bytes()?));
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
@@ -67,7 +67,7 @@ mod tests {
             assert_eq!(decode_assignment(&bytes[..end]), None, "cut at {end}");
         }
         assert_eq!(decode_assignment(&[]), Some(Vec::new()));
-        // Two billion topics, claimed in six bytes.
+        // The bytes claim two billion topics.
         assert_eq!(decode_assignment(&[0, 0, 127, 255, 255, 255]), None);
         assert_eq!(decode_assignment(&[0, 0, 255, 255, 255, 255]), Some(Vec::new()));
     }

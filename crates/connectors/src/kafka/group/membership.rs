@@ -1,12 +1,14 @@
-//! One worker's member of the consumer group: it gets partitions assigned and commits offsets, but reads no records.
+//! A worker's member of the consumer group. Partitions are assigned to the member and it commits offsets, but it reads
+//! no records.
 //!
-//! Until a rebalance is acknowledged, librdkafka pauses every partition of the consumer. But a worker restores state before
-//! it starts a partition, and takes a checkpoint before it releases one, while its other partitions continue. So the
-//! member's consumer is never assigned a partition, it acknowledges with empty lists, and records come through a
-//! `RecordConsumer`. (Measured: `docs/adr/0012-member-and-reader.md`.)
+//! librdkafka pauses every partition of a consumer until a rebalance is acknowledged. A worker restores state before it
+//! starts a partition, and takes a checkpoint before it releases one. Its other partitions must continue meanwhile. So
+//! no partition is ever assigned to the member's own consumer: the member acknowledges with empty lists, and a
+//! `RecordConsumer` reads the records. `docs/adr/0012-member-and-reader.md` has the measurements.
 //! librdkafka announces a rebalance from inside a poll and waits for the acknowledgement. The callback only queues the
-//! event; the worker acknowledges it between two polls.
-//! Invariant: every rebalance event is acknowledged once, by the worker, or by the callback while the consumer closes.
+//! event. The worker acknowledges the event between two polls.
+//! Invariant: every rebalance event is acknowledged once. The worker does that, or the callback while the consumer
+//! closes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,69 +26,71 @@ use windrow_engine::halt::SourceOperation;
 use windrow_engine::{Halt, Partition};
 use windrow_spec::KafkaSourceSpec;
 
-use super::monitor::GroupMonitor;
+use super::monitor::UnassignedPartitionMonitor;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client;
 use crate::kafka::client_context::{self, FatalClientError};
-use crate::kafka::halts::{refuse_client, refuse_operation};
+use crate::kafka::halts::{halt_for_refused_client, halt_for_refused_operation};
 
-/// A rebalance that waits for its acknowledgement.
+/// A rebalance that the worker must acknowledge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum RebalanceEvent {
-    /// The member gets these partitions.
+    /// These partitions were assigned to the member.
     Assigned(Vec<Partition>),
-    /// The member must give these partitions up, and still owns them.
+    /// The member must give up these partitions, and still owns them.
     Revoked(Vec<Partition>),
     /// These partitions already belong to other members.
     Lost(Vec<Partition>),
 }
 
-/// A member of the consumer group; dropping it leaves the group.
+/// A member of the consumer group. Dropping it leaves the group.
 pub(crate) struct GroupMembership {
-    consumer: BoundedCloseConsumer<RebalanceQueue>,
+    consumer: BoundedCloseConsumer<RebalanceEventQueue>,
     brokers: String,
     topic: String,
-    group_monitor: Option<Arc<GroupMonitor>>,
-    /// The event that the worker got and has not acknowledged.
-    unacknowledged: Option<RebalanceEvent>,
+    group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
+    /// The event that the worker received and has not acknowledged.
+    unacknowledged_event: Option<RebalanceEvent>,
 }
 
 impl GroupMembership {
-    /// Joins the group, with the name `instance` where that is given. `group` may request joining again.
+    /// Joins the group, with the static name `instance` if that is given. The monitor `group` may request a rejoin
+    /// later.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
     pub(crate) fn join(
         settings: &KafkaSourceSpec,
         instance: Option<&str>,
-        group: Option<Arc<GroupMonitor>>,
+        group: Option<Arc<UnassignedPartitionMonitor>>,
     ) -> Result<Self, Halt> {
-        let consumer: BaseConsumer<RebalanceQueue> = client::member_config(settings, instance)
-            .create_with_context(RebalanceQueue::default())
-            .map_err(|error| refuse_client(&settings.brokers, error))?;
+        let consumer: BaseConsumer<RebalanceEventQueue> = client::group_member_config(settings, instance)
+            .create_with_context(RebalanceEventQueue::default())
+            .map_err(|error| halt_for_refused_client(&settings.brokers, error))?;
         let member = Self {
             consumer: BoundedCloseConsumer::new(consumer),
             brokers: settings.brokers.clone(),
             topic: settings.topic.clone(),
             group_monitor: group,
-            unacknowledged: None,
+            unacknowledged_event: None,
         };
         member.subscribe()?;
         Ok(member)
     }
 
     fn subscribe(&self) -> Result<(), Halt> {
-        self.consumer
-            .subscribe(&[&self.topic])
-            .map_err(|error| refuse_operation(&self.brokers, SourceOperation::Subscribe(self.topic.clone()), error))
+        self.consumer.subscribe(&[&self.topic]).map_err(|error| {
+            halt_for_refused_operation(&self.brokers, SourceOperation::Subscribe(self.topic.clone()), error)
+        })
     }
 
-    /// Joins the group again if the monitor requests it: the worker's partitions are revoked and assigned anew.
+    /// Leaves and joins the group again if the monitor requests it. The worker's partitions are revoked and assigned
+    /// again.
     ///
     /// # Errors
-    /// When librdkafka refuses.
+    /// When librdkafka refuses the subscription.
     pub(crate) fn rejoin_if_requested(&self) -> Result<(), Halt> {
-        if self.unacknowledged.is_some()
+        if self.unacknowledged_event.is_some()
             || !self.group_monitor.as_ref().is_some_and(|group| group.take_rejoin_request())
         {
             return Ok(());
@@ -95,52 +99,52 @@ impl GroupMembership {
         self.subscribe()
     }
 
-    /// Polls the group's events, and returns an error if there is one.
-    pub(crate) fn poll_error(&self) -> Option<KafkaError> {
+    /// Polls the group's events, and returns the error if the poll reports one.
+    pub(crate) fn poll_group_for_error(&self) -> Option<KafkaError> {
         match self.consumer.poll(Duration::ZERO) {
             Some(Err(error)) => Some(error),
-            // The consumer has no partitions, so there are no records.
+            // The consumer has no partitions, so it receives no records.
             Some(Ok(_)) | None => None,
         }
     }
 
-    /// Returns the next event for the worker; each one once.
-    pub(crate) fn next_rebalance(&mut self) -> Option<RebalanceEvent> {
+    /// Removes the next event from the queue and returns it for the worker.
+    pub(crate) fn next_rebalance_event(&mut self) -> Option<RebalanceEvent> {
         let event = self.consumer.context().pop_event();
         if event.is_some() {
-            self.unacknowledged.clone_from(&event);
+            self.unacknowledged_event.clone_from(&event);
         }
         event
     }
 
-    /// Confirms that the worker reads the partitions it was assigned.
+    /// Tells the group that the worker reads its assigned partitions.
     pub(crate) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
-        self.unacknowledged = None;
+        self.unacknowledged_event = None;
         self.consumer.incremental_assign(&TopicPartitionList::new())
     }
 
-    /// Confirms that the worker no longer reads the partitions that were revoked.
+    /// Tells the group that the worker no longer reads the revoked partitions.
     pub(crate) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
-        self.unacknowledged = None;
+        self.unacknowledged_event = None;
         self.consumer.incremental_unassign(&TopicPartitionList::new())
     }
 
-    /// Returns the consumer for commits, which Kafka accepts only from a present member of the group.
-    pub(crate) fn share_consumer(&self) -> Arc<BaseConsumer<RebalanceQueue>> {
+    /// Returns the consumer for commits. Kafka accepts commits only from a current member of the group.
+    pub(crate) fn share_consumer(&self) -> Arc<BaseConsumer<RebalanceEventQueue>> {
         self.consumer.share_consumer()
     }
 
-    /// Returns why librdkafka ended this consumer for good, if it did.
+    /// Returns the fatal error with which librdkafka ended this consumer, if it did.
     pub(crate) fn fatal_error(&self) -> Option<FatalClientError> {
         self.consumer.client().fatal_error().map(|(code, reason)| FatalClientError { code, reason })
     }
 }
 
 impl Drop for GroupMembership {
-    /// Acknowledges a pending event, for which the group would wait otherwise; then the consumer leaves the group.
+    /// Acknowledges a pending event, because the group waits for it. Then the consumer leaves the group.
     fn drop(&mut self) {
-        self.consumer.context().closing.store(true, Ordering::Release);
-        let unacknowledged = self.unacknowledged.take().or_else(|| self.next_rebalance());
+        self.consumer.context().acknowledges_in_callback.store(true, Ordering::Release);
+        let unacknowledged = self.unacknowledged_event.take().or_else(|| self.next_rebalance_event());
         let answered = match unacknowledged {
             Some(RebalanceEvent::Assigned(_)) => self.acknowledge_assignment(),
             Some(RebalanceEvent::Revoked(_) | RebalanceEvent::Lost(_)) => self.acknowledge_revocation(),
@@ -152,24 +156,24 @@ impl Drop for GroupMembership {
     }
 }
 
-/// The rebalance events that librdkafka announced.
+/// The rebalance events that librdkafka announced and the worker has not received.
 #[derive(Debug, Default)]
-pub(crate) struct RebalanceQueue {
-    pending: Mutex<VecDeque<RebalanceEvent>>,
-    /// From now on, the callback acknowledges every event itself.
-    closing: AtomicBool,
+pub(crate) struct RebalanceEventQueue {
+    pending_events: Mutex<VecDeque<RebalanceEvent>>,
+    /// Whether the callback acknowledges every event itself, because the consumer closes.
+    acknowledges_in_callback: AtomicBool,
 }
 
-impl RebalanceQueue {
+impl RebalanceEventQueue {
     fn pop_event(&self) -> Option<RebalanceEvent> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.pending_events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
-impl ConsumerContext for RebalanceQueue {
+impl ConsumerContext for RebalanceEventQueue {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.closing.load(Ordering::Acquire) {
+        if self.acknowledges_in_callback.load(Ordering::Acquire) {
             let answered = if assigned || !matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
                 consumer.unassign()
             } else {
@@ -188,15 +192,15 @@ impl ConsumerContext for RebalanceQueue {
         } else {
             RebalanceEvent::Revoked(partitions)
         };
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+        self.pending_events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        client_context::log_commit_result(result);
+        client_context::log_failed_commit(result);
     }
 }
 
-impl ClientContext for RebalanceQueue {
+impl ClientContext for RebalanceEventQueue {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         client_context::log_librdkafka_line(level, facility, message);
     }

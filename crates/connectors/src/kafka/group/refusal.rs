@@ -1,18 +1,18 @@
-//! Why Kafka refuses a member of a consumer group.
+//! The reasons for which Kafka refuses a member of a consumer group.
 
 use rdkafka::error::RDKafkaErrorCode;
 
-/// Why Kafka refuses a member of a consumer group. Only an operator can change that.
+/// The reason for which Kafka refuses a member of a consumer group. Only an operator can remove it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum GroupRefusal {
-    /// Another process is in the group under the same static name.
+    /// Another process is in the group with the same static member name.
     #[error("another process is in group `{group}` as `{instance}` ({code})")]
     InstanceInUse {
         /// The group.
         group: String,
         /// The static name of the member.
         instance: String,
-        /// Kafka's error.
+        /// The error code of Kafka.
         code: RDKafkaErrorCode,
     },
     /// The broker does not allow the session timeout.
@@ -21,8 +21,8 @@ pub enum GroupRefusal {
          group.max.session.timeout.ms (6 s and 30 min unless set otherwise)",
         session_timeout_ms.map_or_else(String::new, |ms| format!(" of {ms} ms"))
     )]
-    SessionTimeout {
-        /// The session timeout in milliseconds, where the group protocol has one.
+    SessionTimeoutNotAllowed {
+        /// The session timeout in milliseconds; `None` where the group protocol has none.
         session_timeout_ms: Option<i64>,
     },
     /// The broker does not offer the group protocol `consumer`.
@@ -31,33 +31,33 @@ pub enum GroupRefusal {
          group.coordinator.rebalance.protocols"
     )]
     UnsupportedProtocol {
-        /// Kafka's error.
+        /// The error code of Kafka.
         code: RDKafkaErrorCode,
     },
-    /// Members of the group use another protocol.
+    /// The members of the group use another protocol.
     #[error(
         "group `{group}` has members that share partitions in another way ({code}): is it used by another program?"
     )]
-    OtherProtocol {
+    GroupProtocolMismatch {
         /// The group.
         group: String,
-        /// Kafka's error.
+        /// The error code of Kafka.
         code: RDKafkaErrorCode,
     },
-    /// The group may not read the topic.
+    /// The group is not allowed to read the topic.
     #[error("it does not let group `{group}` read topic `{topic}` ({code})")]
     NotAuthorized {
         /// The group.
         group: String,
         /// The topic.
         topic: String,
-        /// Kafka's error.
+        /// The error code of Kafka.
         code: RDKafkaErrorCode,
     },
-    /// The client has ended the consumer for good.
+    /// librdkafka ended the consumer with a fatal error.
     #[error("the consumer was ended: {reason}")]
     ConsumerEnded {
-        /// The client's reason.
+        /// The reason that librdkafka reports.
         reason: String,
     },
 }

@@ -1,9 +1,11 @@
-//! Dead letters to a topic: the original key and bytes, with their origin and the reason in headers.
+//! Writes dead letters to a topic. A dead letter has the original key and bytes of a record; headers hold the record's
+//! position and the reason.
 //!
-//! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`, and `windrow.original-bytes` with
-//! the full length where the payload was truncated to fit into a record. A row that the sink refused has its key as record
-//! key, no payload, and only `windrow.reason`.
-//! After a crash: every dead letter before the committed offsets is in the topic; a record read again is sent again.
+//! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`. `windrow.original-bytes` is the
+//! full length of a payload that was truncated to fit into a record. A row that the sink refused is written with its
+//! key as record key, without a payload, and with `windrow.reason` only.
+//! After a crash: the topic has every dead letter of the records before the committed offsets. A record that is read
+//! again is written again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,23 +17,23 @@ use tracing::warn;
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
 
-use super::delivery_errors::DeliveryErrors;
+use super::delivery_errors::FirstDeliveryError;
 use crate::kafka::client;
-use crate::kafka::halts::refuse_client;
+use crate::kafka::halts::halt_for_refused_client;
 use crate::outage::OutageTracker;
 
-/// The most bytes of key and payload together: what fits into a record under Kafka's default limits, with room for the
+/// The most bytes of key and payload together. They fit into a record under Kafka's default limits, with room for the
 /// headers.
-const RECORD_BYTES_MAX: usize = 900_000;
+const KEY_AND_PAYLOAD_BYTES_MAX: usize = 900_000;
 /// The most bytes of a key.
 const KEY_BYTES_MAX: usize = 100_000;
-/// How long one wait for Kafka takes between two checks for a stop request.
-const FLUSH_STEP: Duration = Duration::from_millis(500);
+/// How long one flush waits for Kafka before the next check for a stop request.
+const FLUSH_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A topic of dead letters, shared by all workers.
+/// A sink that writes dead letters to a topic. All workers share its producer.
 #[derive(Clone)]
 pub struct KafkaDeadLetters {
-    producer: Arc<ThreadedProducer<DeliveryErrors>>,
+    producer: Arc<ThreadedProducer<FirstDeliveryError>>,
     topic: Arc<str>,
     stop: StopSignal,
 }
@@ -45,14 +47,14 @@ impl KafkaDeadLetters {
         let producer = client::base_config(brokers)
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
-            // While Kafka is unreachable, dead letters are delayed and not lost.
+            // While Kafka is unreachable, dead letters are delayed but not lost.
             .set("message.timeout.ms", "0")
-            .create_with_context(DeliveryErrors::default())
-            .map_err(|error| refuse_client(brokers, error))?;
+            .create_with_context(FirstDeliveryError::default())
+            .map_err(|error| halt_for_refused_client(brokers, error))?;
         Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop })
     }
 
-    fn send(&self, key: Option<&[u8]>, payload: Option<&[u8]>, headers: &[(&str, &str)]) -> Result<(), Halt> {
+    fn send_record(&self, key: Option<&[u8]>, payload: Option<&[u8]>, headers: &[(&str, &str)]) -> Result<(), Halt> {
         loop {
             let headers = headers
                 .iter()
@@ -69,12 +71,12 @@ impl KafkaDeadLetters {
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(self.send_failure(&error)),
+                Err((error, _)) => return Err(self.halt_for_send_error(&error)),
             }
         }
     }
 
-    fn send_failure(&self, error: &KafkaError) -> Halt {
+    fn halt_for_send_error(&self, error: &KafkaError) -> Halt {
         OutputFault::DeadLetterTopicUnwritable { topic: Arc::clone(&self.topic), source: share_error(error.clone()) }
             .into()
     }
@@ -93,30 +95,30 @@ impl DeadLetterSink for KafkaDeadLetters {
         let original_bytes = payload.unwrap_or_default().len();
         let original_bytes_text = original_bytes.to_string();
         let key = letter.record.key.map(|key| &key[..key.len().min(KEY_BYTES_MAX)]);
-        let room = RECORD_BYTES_MAX - key.unwrap_or_default().len();
+        let room = KEY_AND_PAYLOAD_BYTES_MAX - key.unwrap_or_default().len();
         if original_bytes > room {
             headers.push(("windrow.original-bytes", &original_bytes_text));
         }
-        self.send(key, payload.map(|payload| &payload[..payload.len().min(room)]), &headers)
+        self.send_record(key, payload.map(|payload| &payload[..payload.len().min(room)]), &headers)
     }
 
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
-        self.send(Some(&row.key), None, &[("windrow.reason", &row.reason)])
+        self.send_record(Some(&row.key), None, &[("windrow.reason", &row.reason)])
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
         let mut outage = OutageTracker::default();
         loop {
-            match self.producer.flush(FLUSH_STEP) {
+            match self.producer.flush(FLUSH_ATTEMPT_TIMEOUT) {
                 Ok(()) => break,
                 Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.is_requested() => {
                     if outage.record_failure("the flush timed out").is_some() {
                         warn!(topic = &*self.topic, "waiting for Kafka to store dead letters; reading waits too");
                     }
                 }
-                Err(error) => return Err(self.send_failure(&error)),
+                Err(error) => return Err(self.halt_for_send_error(&error)),
             }
         }
-        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.send_failure(error)))
+        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.halt_for_send_error(error)))
     }
 }

@@ -1,4 +1,4 @@
-//! Records that Kafka refused: it answers after sending, to a callback.
+//! Keeps the first error of a producer. Kafka reports a refused record to a callback, after the record was sent.
 
 use std::sync::OnceLock;
 
@@ -7,27 +7,27 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 
-/// The first error of a delivery; later ones add nothing.
+/// The first delivery error of a producer. Later errors are discarded.
 #[derive(Debug, Default)]
-pub(super) struct DeliveryErrors {
+pub(super) struct FirstDeliveryError {
     first: OnceLock<KafkaError>,
 }
 
-impl DeliveryErrors {
-    /// Returns why a record was refused, if one was.
+impl FirstDeliveryError {
+    /// Returns the first error with which Kafka refused a record, if it refused one.
     pub(super) fn first_error(&self) -> Option<&KafkaError> {
         self.first.get()
     }
 }
 
-impl ClientContext for DeliveryErrors {}
+impl ClientContext for FirstDeliveryError {}
 
-impl ProducerContext for DeliveryErrors {
+impl ProducerContext for FirstDeliveryError {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            // Fails for all errors but the first.
+            // A `OnceLock` keeps the first error and rejects later ones.
             let _ = self.first.set(error.clone());
         }
     }

@@ -1,4 +1,4 @@
-//! Sending generated events to a topic.
+//! Sends generated events to a topic.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{Halt, StopSignal};
 
-use super::delivery_errors::DeliveryErrors;
+use super::delivery_errors::FirstDeliveryError;
 use crate::kafka::client;
-use crate::kafka::halts::{kafka_at, refuse_client};
+use crate::kafka::halts::{halt_for_refused_client, kafka_service_address};
 
-/// Sends keyed records; the key decides the partition as in Kafka's own clients (murmur2).
+/// Sends records with keys. The key decides the partition as in Kafka's own clients (murmur2).
 pub struct EventProducer {
-    producer: ThreadedProducer<DeliveryErrors>,
+    producer: ThreadedProducer<FirstDeliveryError>,
     brokers: String,
     topic: String,
     stop: StopSignal,
@@ -30,18 +30,18 @@ impl EventProducer {
             .set("linger.ms", "20")
             .set("compression.type", "lz4")
             .set("enable.idempotence", "true")
-            .create_with_context(DeliveryErrors::default())
-            .map_err(|error| refuse_client(brokers, error))?;
+            .create_with_context(FirstDeliveryError::default())
+            .map_err(|error| halt_for_refused_client(brokers, error))?;
         Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned(), stop })
     }
 
     /// Queues one record. Waits while the send buffer is full and no stop is requested.
     ///
     /// # Errors
-    /// When Kafka cannot take it, or refused an earlier one.
+    /// When librdkafka cannot send the record, or Kafka refused an earlier one.
     pub fn send(&self, key: Option<&[u8]>, payload: &[u8]) -> Result<(), Halt> {
         if let Some(error) = self.producer.context().first_error() {
-            return Err(self.send_failure(error));
+            return Err(self.halt_for_send_error(error));
         }
         loop {
             let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).payload(payload);
@@ -53,25 +53,25 @@ impl EventProducer {
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => return Ok(()), // a stopped generator drops the record
-                Err((error, _)) => return Err(self.send_failure(&error)),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => return Ok(()), // a stop request drops the record
+                Err((error, _)) => return Err(self.halt_for_send_error(&error)),
             }
         }
     }
 
-    /// Waits until Kafka has stored every record.
+    /// Waits until Kafka has stored every record sent so far.
     ///
     /// # Errors
-    /// When that takes longer than `timeout`, or Kafka refused a record.
+    /// When Kafka does not store them within `timeout`, or refused a record.
     pub fn flush(&self, timeout: Duration) -> Result<(), Halt> {
-        self.producer.flush(timeout).map_err(|error| self.send_failure(&error))?;
-        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.send_failure(error)))
+        self.producer.flush(timeout).map_err(|error| self.halt_for_send_error(&error))?;
+        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.halt_for_send_error(error)))
     }
 
-    fn send_failure(&self, error: &KafkaError) -> Halt {
+    fn halt_for_send_error(&self, error: &KafkaError) -> Halt {
         OutputFault::TopicUnwritable {
             topic: self.topic.clone(),
-            service: kafka_at(&self.brokers),
+            service: kafka_service_address(&self.brokers),
             source: share_error(error.clone()),
         }
         .into()

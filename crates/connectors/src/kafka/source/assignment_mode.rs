@@ -1,4 +1,5 @@
-//! Which partitions a source reads: those that the consumer group assigns, or those that a bounded job began with.
+//! Decides which partitions a source reads: those assigned by the consumer group, or the fixed partitions of a bounded
+//! job.
 
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -10,99 +11,101 @@ use super::record_consumer::RecordConsumer;
 use crate::kafka::client_context::FatalClientError;
 use crate::kafka::group::membership::{GroupMembership, RebalanceEvent};
 
-/// What decides which partitions are read.
+/// The component that decides which partitions are read.
 pub(super) enum AssignmentMode {
-    /// The consumer group.
+    /// The consumer group assigns the partitions.
     Group(GroupMembership),
-    /// The offsets at which a bounded job ends.
+    /// The partitions of a bounded job are fixed at its start.
     Fixed(FixedAssignment),
 }
 
 /// The partitions of a bounded job.
 pub(super) struct FixedAssignment {
-    bounds: BoundedPartitions,
-    /// The worker got its partitions.
-    announced: bool,
+    bounded_partitions: BoundedPartitions,
+    /// Whether the worker has received its partitions.
+    assignment_announced: bool,
 }
 
 impl FixedAssignment {
     pub(super) fn new(ends: PartitionOffsets) -> Self {
-        Self { bounds: BoundedPartitions::new(ends), announced: false }
+        Self { bounded_partitions: BoundedPartitions::new(ends), assignment_announced: false }
     }
 
-    fn next_announcement(&mut self) -> Option<PollOutcome> {
-        if !self.announced {
-            self.announced = true;
-            return Some(PollOutcome::Assigned(self.bounds.partitions()));
+    fn next_non_record_outcome(&mut self) -> Option<PollOutcome> {
+        if !self.assignment_announced {
+            self.assignment_announced = true;
+            return Some(PollOutcome::Assigned(self.bounded_partitions.unfinished_partitions()));
         }
-        if let Some(partition) = self.bounds.next_finished() {
+        if let Some(partition) = self.bounded_partitions.pop_finished_partition() {
             return Some(PollOutcome::PartitionFinished(partition));
         }
-        self.bounds.is_exhausted().then_some(PollOutcome::InputExhausted)
+        self.bounded_partitions.is_exhausted().then_some(PollOutcome::InputExhausted)
     }
 }
 
 impl AssignmentMode {
-    /// Polls the group's events, and returns an error of the group if there is one.
+    /// Polls the group's events, and returns the group's error if the poll reports one.
     ///
     /// # Errors
-    /// When librdkafka refuses to join again.
-    pub(super) fn poll_group(&self) -> Result<Option<KafkaError>, Halt> {
+    /// When librdkafka refuses to join the group again.
+    pub(super) fn poll_group_for_error(&self) -> Result<Option<KafkaError>, Halt> {
         match self {
             Self::Group(member) => {
                 member.rejoin_if_requested()?;
-                Ok(member.poll_error())
+                Ok(member.poll_group_for_error())
             }
             Self::Fixed(_) => Ok(None),
         }
     }
 
-    /// Returns what the worker must handle before it gets further records.
-    pub(super) fn next_announcement(&mut self) -> Option<PollOutcome> {
+    /// Returns the next change that the worker must handle before it receives further records.
+    pub(super) fn next_non_record_outcome(&mut self) -> Option<PollOutcome> {
         match self {
-            Self::Group(member) => member.next_rebalance().map(|event| match event {
+            Self::Group(member) => member.next_rebalance_event().map(|event| match event {
                 RebalanceEvent::Assigned(partitions) => PollOutcome::Assigned(partitions),
                 RebalanceEvent::Revoked(partitions) => PollOutcome::Revoked(partitions),
                 RebalanceEvent::Lost(partitions) => PollOutcome::Lost(partitions),
             }),
-            Self::Fixed(fixed) => fixed.next_announcement(),
+            Self::Fixed(fixed) => fixed.next_non_record_outcome(),
         }
     }
 
-    /// Returns whether the record at `offset` belongs to the input.
+    /// Returns whether the record at `offset` belongs to the input of the job.
     pub(super) fn is_within_bounds(&self, partition: Partition, offset: Offset) -> bool {
         match self {
             Self::Group(_) => true,
-            Self::Fixed(fixed) => fixed.bounds.is_within_bounds(partition, offset),
+            Self::Fixed(fixed) => fixed.bounded_partitions.is_within_bounds(partition, offset),
         }
     }
 
-    /// Notes that the next record of `partition` has offset `position` or a larger one.
-    pub(super) fn set_position(&mut self, partition: Partition, position: Offset) {
+    /// Records that the next record of `partition` has offset `position` or a larger one.
+    pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         if let Self::Fixed(fixed) = self {
-            fixed.bounds.set_position(partition, position);
+            fixed.bounded_partitions.note_next_offset(partition, position);
         }
     }
 
-    /// Notes that `partition` was read to its present end.
-    pub(super) fn reach_end(&mut self, partition: Partition) {
+    /// Records that `partition` was read to its current end.
+    pub(super) fn mark_end_reached(&mut self, partition: Partition) {
         if let Self::Fixed(fixed) = self {
-            fixed.bounds.finish_partition(partition);
+            fixed.bounded_partitions.mark_partition_finished(partition);
         }
     }
 
-    /// Confirms that the worker reads the partitions it was assigned, from `starts` on.
+    /// Confirms that the worker reads its assigned partitions from the offsets `starts`.
     pub(super) fn acknowledge_assignment(&mut self, starts: &PartitionOffsets) -> KafkaResult<()> {
         match self {
             Self::Group(member) => member.acknowledge_assignment(),
             Self::Fixed(fixed) => {
-                starts.iter().for_each(|(&partition, &start)| fixed.bounds.set_position(partition, start));
+                starts
+                    .iter()
+                    .for_each(|(&partition, &start)| fixed.bounded_partitions.note_next_offset(partition, start));
                 Ok(())
             }
         }
     }
 
-    /// Confirms that the worker no longer reads the partitions that were revoked.
+    /// Confirms that the worker no longer reads the revoked partitions.
     pub(super) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
         match self {
             Self::Group(member) => member.acknowledge_revocation(),
@@ -110,7 +113,7 @@ impl AssignmentMode {
         }
     }
 
-    /// Returns why librdkafka ended the membership for good, if it did.
+    /// Returns the fatal error with which librdkafka ended the membership, if it did.
     pub(super) fn fatal_error(&self) -> Option<FatalClientError> {
         match self {
             Self::Group(member) => member.fatal_error(),
@@ -118,8 +121,8 @@ impl AssignmentMode {
         }
     }
 
-    /// Commits `offsets`: in the name of the member, or of the consumer of records where there is no member.
-    pub(super) fn commit(
+    /// Commits `offsets` through the group member, or through the consumer of records where there is no member.
+    pub(super) fn commit_offsets(
         &self,
         records: &RecordConsumer,
         offsets: TopicPartitionList,

@@ -1,4 +1,4 @@
-//! The source itself: its start, and the calls of a worker.
+//! The Kafka source: its constructors, and the operations that a worker calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,30 +15,31 @@ use super::assignment_mode::{AssignmentMode, FixedAssignment};
 use super::offset_commit::CommitOutcome;
 use super::record_consumer::RecordConsumer;
 use crate::kafka::group::membership::GroupMembership;
-use crate::kafka::group::monitor::GroupMonitor;
-use crate::kafka::halts::refuse_operation;
+use crate::kafka::group::monitor::UnassignedPartitionMonitor;
+use crate::kafka::halts::halt_for_refused_operation;
 use crate::kafka::topic::monitor::TopicMonitor;
 use crate::kafka::unreadable_batch::is_unreadable_batch;
 use crate::outage::OutageTracker;
 
-/// The most records of one poll, so that the worker checks its clock in between.
-const RECORDS_PER_POLL: usize = 1024;
+/// The most records of one poll. The limit lets the worker check its clock between polls.
+const RECORDS_PER_POLL_MAX: usize = 1024;
 
-/// A worker's source of records.
+/// The source from which one worker reads the records of its partitions.
 pub struct KafkaSource {
     pub(super) consumer: RecordConsumer,
-    pub(super) assignment: AssignmentMode,
+    pub(super) assignment_mode: AssignmentMode,
     pub(super) settings: KafkaSourceSpec,
-    pub(super) instance: Option<String>,
+    pub(super) instance_name: Option<String>,
     pub(super) topic_monitor: Arc<TopicMonitor>,
     pub(super) outage: OutageTracker,
-    /// Kafka reported a lost offset, and has not yet reported the bounds of its partitions.
-    pub(super) offset_lost: bool,
+    /// Whether Kafka reported a lost offset, and the partitions of that offset have not been found yet.
+    pub(super) lost_offset_unresolved: bool,
 }
 
 impl KafkaSource {
-    /// Joins the consumer group, which decides the partitions. A process that restarts with the same `instance` within the
-    /// session timeout gets the same partitions without a rebalance; `group` detects partitions that this leaves unassigned.
+    /// Joins the consumer group, which assigns the partitions. A process that restarts with the same `instance` within
+    /// the session timeout gets the same partitions without a rebalance. `group` detects partitions that such a restart
+    /// leaves unassigned.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -46,26 +47,26 @@ impl KafkaSource {
         settings: &KafkaSourceSpec,
         topic_monitor: Arc<TopicMonitor>,
         instance: Option<&str>,
-        group: Option<Arc<GroupMonitor>>,
+        group: Option<Arc<UnassignedPartitionMonitor>>,
     ) -> Result<Self, Halt> {
         let member = GroupMembership::join(settings, instance, group)?;
-        Self::with_mode(settings, AssignmentMode::Group(member), instance, topic_monitor)
+        Self::with_assignment_mode(settings, AssignmentMode::Group(member), instance, topic_monitor)
     }
 
-    /// Reads the partitions in `ends`, each up to its offset there.
+    /// Creates a source that reads the partitions in `ends`, each up to its end offset.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn read_bounded(
+    pub fn new_bounded(
         settings: &KafkaSourceSpec,
         topic_monitor: Arc<TopicMonitor>,
         ends: PartitionOffsets,
     ) -> Result<Self, Halt> {
         let assignment = AssignmentMode::Fixed(FixedAssignment::new(ends));
-        Self::with_mode(settings, assignment, None, topic_monitor)
+        Self::with_assignment_mode(settings, assignment, None, topic_monitor)
     }
 
-    fn with_mode(
+    fn with_assignment_mode(
         settings: &KafkaSourceSpec,
         assignment: AssignmentMode,
         instance: Option<&str>,
@@ -73,34 +74,35 @@ impl KafkaSource {
     ) -> Result<Self, Halt> {
         Ok(Self {
             consumer: RecordConsumer::new(settings)?,
-            assignment,
+            assignment_mode: assignment,
             settings: settings.clone(),
-            instance: instance.map(str::to_owned),
+            instance_name: instance.map(str::to_owned),
             topic_monitor,
             outage: OutageTracker::default(),
-            offset_lost: false,
+            lost_offset_unresolved: false,
         })
     }
 
-    /// Returns what the worker must handle before it gets further records.
-    fn next_announcement(&mut self) -> Result<Option<PollOutcome>, Halt> {
-        if let Some(error) = self.assignment.poll_group()? {
-            self.handle_error(&error)?;
+    /// Returns the next change that the worker must handle before it receives further records.
+    fn next_non_record_outcome(&mut self) -> Result<Option<PollOutcome>, Halt> {
+        if let Some(error) = self.assignment_mode.poll_group_for_error()? {
+            self.handle_consumer_error(&error)?;
         }
-        Ok(self.assignment.next_announcement())
+        Ok(self.assignment_mode.next_non_record_outcome())
     }
 
-    /// Notes that the next record of `partition` has offset `position` or a larger one.
-    pub(super) fn set_position(&mut self, partition: Partition, position: Offset) {
-        self.consumer.progress.set_position(partition, position);
-        self.assignment.set_position(partition, position);
+    /// Records that the next record of `partition` has offset `position` or a larger one.
+    pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
+        self.consumer.progress.note_next_offset(partition, position);
+        self.assignment_mode.note_next_offset(partition, position);
     }
 
-    fn offset_list(&self, positions: &PartitionOffsets) -> Result<TopicPartitionList, Halt> {
+    fn build_offset_list(&self, positions: &PartitionOffsets) -> Result<TopicPartitionList, Halt> {
         let mut list = TopicPartitionList::new();
         for (&partition, &position) in positions {
-            list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position))
-                .map_err(|error| refuse_operation(&self.settings.brokers, SourceOperation::Commit(position), error))?;
+            list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position)).map_err(
+                |error| halt_for_refused_operation(&self.settings.brokers, SourceOperation::Commit(position), error),
+            )?;
         }
         Ok(list)
     }
@@ -112,21 +114,21 @@ impl Source for KafkaSource {
         wait: Duration,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt> {
-        if let Some(announcement) = self.next_announcement()? {
+        if let Some(announcement) = self.next_non_record_outcome()? {
             return Ok(announcement);
         }
-        if self.offset_lost {
+        if self.lost_offset_unresolved {
             let skipped = self.resolve_lost_offset()?;
             if !skipped.is_empty() {
                 return Ok(PollOutcome::OffsetsSkipped(skipped));
             }
         }
         let mut wait = wait;
-        for polls in 0..RECORDS_PER_POLL {
+        for polls in 0..RECORDS_PER_POLL_MAX {
             match self.consumer.poll(wait) {
                 None => {
                     let idle = if polls == 0 { PollOutcome::Idle } else { PollOutcome::Records };
-                    return Ok(self.next_announcement()?.unwrap_or(idle));
+                    return Ok(self.next_non_record_outcome()?.unwrap_or(idle));
                 }
                 Some(Ok(message)) => {
                     if self.outage.record_success().is_some() {
@@ -134,7 +136,7 @@ impl Source for KafkaSource {
                         self.topic_monitor.reachability().mark_reachable();
                     }
                     let (partition, offset) = (message.partition(), message.offset());
-                    if self.assignment.is_within_bounds(partition, offset) {
+                    if self.assignment_mode.is_within_bounds(partition, offset) {
                         let (key, payload) = (message.key(), message.payload());
                         let timestamp_ms = message.timestamp().to_millis();
                         on_record(SourceRecord {
@@ -147,17 +149,17 @@ impl Source for KafkaSource {
                         })?;
                     }
                     drop(message);
-                    self.set_position(partition, offset + 1);
+                    self.note_next_offset(partition, offset + 1);
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.assignment.reach_end(partition);
+                    self.assignment_mode.mark_end_reached(partition);
                 }
                 Some(Err(error)) if is_unreadable_batch(&error) => self.skip_unreadable_batches(on_record)?,
-                Some(Err(error)) => self.handle_error(&error)?,
+                Some(Err(error)) => self.handle_consumer_error(&error)?,
             }
             wait = Duration::ZERO;
         }
-        Ok(self.next_announcement()?.unwrap_or(PollOutcome::Records))
+        Ok(self.next_non_record_outcome()?.unwrap_or(PollOutcome::Records))
     }
 
     fn resolve_start_offsets(
@@ -166,20 +168,21 @@ impl Source for KafkaSource {
         positions: &PartitionOffsets,
     ) -> Result<PartitionOffsets, Halt> {
         if !partitions.is_empty() {
-            self.topic_monitor.check()?;
+            self.topic_monitor.check_topic()?;
         }
-        let held = self.consumer.fetch_bounds(partitions);
+        let held = self.consumer.fetch_partition_bounds(partitions);
         let mut starts = PartitionOffsets::new();
         for &partition in partitions {
             let start = match (positions.get(&partition), held.get(&partition)) {
                 (Some(&position), Some(held)) if !held.contains(position) => {
-                    Some(held.replacement_offset(position, partition, &self.settings)?)
+                    Some(held.replace_lost_offset(position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),
-                // "Latest" is resolved once: resolved again after a restart, it would skip the records in between.
-                (None, Some(held)) => Some(match self.settings.start {
-                    StartPosition::Earliest => held.first,
-                    StartPosition::Latest => held.end,
+                // "Latest" is resolved once. If it were resolved again after a restart, the records in between would be
+                // skipped.
+                (None, Some(held)) => Some(match self.settings.start_position {
+                    StartPosition::Earliest => held.first_offset,
+                    StartPosition::Latest => held.end_offset,
                 }),
                 (None, None) => None,
             };
@@ -193,17 +196,17 @@ impl Source for KafkaSource {
             info!(topic = %self.settings.topic, ?partitions, "started reading partitions");
         }
         let brokers = &self.settings.brokers;
-        let refused = |error: KafkaError| refuse_operation(brokers, SourceOperation::StartReading, error);
-        self.consumer.start_reading(partitions, starts, self.settings.start).map_err(refused)?;
-        self.assignment.acknowledge_assignment(starts).map_err(refused)
+        let refused = |error: KafkaError| halt_for_refused_operation(brokers, SourceOperation::StartReading, error);
+        self.consumer.start_reading(partitions, starts, self.settings.start_position).map_err(refused)?;
+        self.assignment_mode.acknowledge_assignment(starts).map_err(refused)
     }
 
     fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
         for (&partition, &position) in positions {
-            self.consumer
-                .restart_at(partition, position)
-                .map_err(|error| refuse_operation(&self.settings.brokers, SourceOperation::Seek(position), error))?;
-            self.set_position(partition, position);
+            self.consumer.restart_partition_at(partition, position).map_err(|error| {
+                halt_for_refused_operation(&self.settings.brokers, SourceOperation::Seek(position), error)
+            })?;
+            self.note_next_offset(partition, position);
         }
         Ok(())
     }
@@ -223,21 +226,26 @@ impl Source for KafkaSource {
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         info!(topic = %self.settings.topic, ?partitions, "releasing partitions");
         let brokers = &self.settings.brokers;
-        let refused = |error: KafkaError| refuse_operation(brokers, SourceOperation::ReleasePartitions, error);
+        let refused =
+            |error: KafkaError| halt_for_refused_operation(brokers, SourceOperation::ReleasePartitions, error);
         self.consumer.stop_reading(partitions).map_err(refused)?;
-        self.assignment.acknowledge_revocation().map_err(refused)
+        self.assignment_mode.acknowledge_revocation().map_err(refused)
     }
 
-    fn confirm_ownership(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
-        let offsets = self.offset_list(positions)?;
-        Ok(matches!(self.assignment.commit(&self.consumer, offsets, CommitWait::AwaitAnswer), CommitOutcome::Committed))
+    fn confirm_ownership_by_commit(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
+        let offsets = self.build_offset_list(positions)?;
+        Ok(matches!(
+            self.assignment_mode.commit_offsets(&self.consumer, offsets, CommitWait::AwaitAnswer),
+            CommitOutcome::Committed
+        ))
     }
 
     fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
-        let offsets = self.offset_list(positions)?;
-        match self.assignment.commit(&self.consumer, offsets, wait) {
+        let offsets = self.build_offset_list(positions)?;
+        match self.assignment_mode.commit_offsets(&self.consumer, offsets, wait) {
             CommitOutcome::Committed => {}
-            // Also from a member that the group removed: the partition's present owner commits for it.
+            // Kafka also rejects the commit of a member that the group removed. The current owner of the partition
+            // commits instead.
             error => warn!(%error, "offsets were not committed"),
         }
         Ok(())

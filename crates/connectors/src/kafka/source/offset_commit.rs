@@ -1,4 +1,4 @@
-//! Committing offsets, in bounded time while Kafka is unreachable.
+//! Commits offsets, in bounded time while Kafka is unreachable.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use windrow_engine::CommitWait;
 
 use crate::kafka::call_timeout::run_with_timeout;
 
-/// How long a commit may take that waits for an answer.
+/// How long a commit may wait for Kafka's answer.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What became of a commit.
+/// The result of a commit.
 pub(super) enum CommitOutcome {
-    /// Kafka stored the offsets; a commit in the background was sent.
+    /// Kafka stored the offsets, or the background commit was sent.
     Committed,
     Failed(KafkaError),
     TimedOut,
@@ -32,7 +32,8 @@ impl fmt::Display for CommitOutcome {
     }
 }
 
-/// Commits `offsets` in the name of `consumer`. Waits for an answer at most [`COMMIT_TIMEOUT`], if at all.
+/// Commits `offsets` through `consumer`. With [`CommitWait::AwaitAnswer`], waits at most [`COMMIT_TIMEOUT`] for the
+/// answer.
 pub(super) fn commit_offsets<C: ConsumerContext + 'static>(
     consumer: Arc<BaseConsumer<C>>,
     offsets: TopicPartitionList,

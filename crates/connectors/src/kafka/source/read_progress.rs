@@ -1,58 +1,60 @@
-//! Where reading stands in each partition, and which partition an unreadable batch may hold up.
+//! Tracks the next offset of each partition, and detects partitions that an unreadable batch may block.
 //!
-//! librdkafka reports such a batch without its partition. A partition that stays at its offset through several reports is
-//! a suspect.
+//! librdkafka reports an unreadable batch without its partition. A partition is stuck if its next offset does not
+//! change during several reports.
 
 use std::collections::BTreeMap;
 
 use windrow_engine::{Offset, Partition, PartitionOffsets};
 
-/// Reports without progress before a partition is a suspect. librdkafka makes about two a second.
-const REPORTS_MIN: u32 = 3;
+/// The number of reports without progress after which a partition is stuck. librdkafka makes about two reports a
+/// second.
+const STUCK_AFTER_REPORTS: u32 = 3;
 
-/// Where reading stands in each partition.
+/// The next offset of each partition, and the reports of unreadable batches since that offset changed.
 #[derive(Debug, Default)]
 pub(super) struct ReadProgress {
-    partitions: BTreeMap<Partition, PartitionProgress>,
+    progress_by_partition: BTreeMap<Partition, PartitionProgress>,
 }
 
 #[derive(Debug)]
 struct PartitionProgress {
     next_offset: Offset,
-    /// Reports of an unreadable batch, in any partition, since `next_offset` changed.
-    reports: u32,
+    /// The number of reports of an unreadable batch, in any partition, since `next_offset` changed.
+    reports_without_progress: u32,
 }
 
-/// A partition that an unreadable batch may hold up.
+/// A partition that an unreadable batch may block.
 pub(super) struct StuckPartition {
     pub(super) partition: Partition,
     /// The offset of the next record.
-    pub(super) offset: Offset,
+    pub(super) next_offset: Offset,
 }
 
 impl ReadProgress {
-    /// Notes that reading of `partition` continues at `offset`.
-    pub(super) fn set_position(&mut self, partition: Partition, offset: Offset) {
-        self.partitions.insert(partition, PartitionProgress { next_offset: offset, reports: 0 });
+    /// Records that reading of `partition` continues at `offset`.
+    pub(super) fn note_next_offset(&mut self, partition: Partition, offset: Offset) {
+        self.progress_by_partition
+            .insert(partition, PartitionProgress { next_offset: offset, reports_without_progress: 0 });
     }
 
-    /// Notes that `partition` is no longer read.
-    pub(super) fn remove(&mut self, partition: Partition) {
-        self.partitions.remove(&partition);
+    /// Forgets `partition`, which is no longer read.
+    pub(super) fn remove_partition(&mut self, partition: Partition) {
+        self.progress_by_partition.remove(&partition);
     }
 
-    /// Returns the next offset of every partition of which it is known.
-    pub(super) fn positions(&self) -> PartitionOffsets {
-        self.partitions.iter().map(|(&partition, progress)| (partition, progress.next_offset)).collect()
+    /// Returns the next offset of every partition for which it is known.
+    pub(super) fn next_offsets(&self) -> PartitionOffsets {
+        self.progress_by_partition.iter().map(|(&partition, progress)| (partition, progress.next_offset)).collect()
     }
 
-    /// Counts a report of an unreadable batch, and returns the suspects.
-    pub(super) fn count_report(&mut self) -> Vec<StuckPartition> {
+    /// Counts a report of an unreadable batch, and returns the stuck partitions.
+    pub(super) fn count_report_and_list_stuck(&mut self) -> Vec<StuckPartition> {
         let mut suspects = Vec::new();
-        for (&partition, progress) in &mut self.partitions {
-            progress.reports += 1;
-            if progress.reports >= REPORTS_MIN {
-                suspects.push(StuckPartition { partition, offset: progress.next_offset });
+        for (&partition, progress) in &mut self.progress_by_partition {
+            progress.reports_without_progress += 1;
+            if progress.reports_without_progress >= STUCK_AFTER_REPORTS {
+                suspects.push(StuckPartition { partition, next_offset: progress.next_offset });
             }
         }
         suspects

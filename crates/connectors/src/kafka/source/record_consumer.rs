@@ -1,6 +1,7 @@
-//! The consumer that records come through. It belongs to no group.
+//! The consumer that reads a worker's records. It belongs to no group.
 //!
-//! Owns: which partitions are read, and where. Does not own: the decision, which is the group's or the job's.
+//! Owns: which partitions are read, and their next offsets. Does not own: the assignment, which the group or the job
+//! decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,16 +18,16 @@ use super::read_progress::ReadProgress;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
-use crate::kafka::halts::refuse_client;
+use crate::kafka::halts::halt_for_refused_client;
 use crate::kafka::topic::partition_bounds::{self, PartitionBounds};
 
-/// One worker's consumer of records.
+/// A worker's consumer of records.
 pub(super) struct RecordConsumer {
     consumer: BoundedCloseConsumer<LoggingContext>,
     topic: String,
-    /// Where reading stands in each partition.
+    /// The next offset of each partition that is read.
     pub(super) progress: ReadProgress,
-    reading: BTreeSet<Partition>,
+    partitions_being_read: BTreeSet<Partition>,
 }
 
 impl RecordConsumer {
@@ -38,12 +39,12 @@ impl RecordConsumer {
         let consumer = client::record_consumer_config(settings)
             .create_with_context(LoggingContext)
             .map(BoundedCloseConsumer::new)
-            .map_err(|error| refuse_client(&settings.brokers, error))?;
+            .map_err(|error| halt_for_refused_client(&settings.brokers, error))?;
         Ok(Self {
             consumer,
             topic: settings.topic.clone(),
             progress: ReadProgress::default(),
-            reading: BTreeSet::new(),
+            partitions_being_read: BTreeSet::new(),
         })
     }
 
@@ -51,12 +52,13 @@ impl RecordConsumer {
         self.consumer.poll(wait)
     }
 
-    /// Returns which offsets of `partitions` Kafka holds.
-    pub(super) fn fetch_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, PartitionBounds> {
+    /// Returns the first and the end offset that Kafka holds of each of `partitions`.
+    pub(super) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, PartitionBounds> {
         partition_bounds::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
     }
 
-    /// Starts reading `partitions`, each at its offset in `starts`, or at `start` where it has none there.
+    /// Starts reading `partitions`, each at its offset in `starts`. A partition without an offset there starts at
+    /// `start`.
     pub(super) fn start_reading(
         &mut self,
         partitions: &[Partition],
@@ -73,44 +75,46 @@ impl RecordConsumer {
             list.add_partition_offset(&self.topic, *partition, offset)?;
         }
         self.consumer.incremental_assign(&list)?;
-        self.reading.extend(partitions);
-        starts.iter().for_each(|(&partition, &offset)| self.progress.set_position(partition, offset));
+        self.partitions_being_read.extend(partitions);
+        starts.iter().for_each(|(&partition, &offset)| self.progress.note_next_offset(partition, offset));
         Ok(())
     }
 
-    /// Stops reading `partitions`; those that are not read are ignored.
+    /// Stops reading `partitions`. Partitions that are not being read are ignored.
     pub(super) fn stop_reading(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
-            self.progress.remove(*partition);
-            if self.reading.remove(partition) {
+            self.progress.remove_partition(*partition);
+            if self.partitions_being_read.remove(partition) {
                 list.add_partition(&self.topic, *partition);
             }
         }
         if list.count() == 0 { Ok(()) } else { self.consumer.incremental_unassign(&list) }
     }
 
-    /// Stops delivering the records of those of `partitions` that are read, and keeps their place.
+    /// Stops delivering records of `partitions` and keeps their offsets. Partitions that are not being read are
+    /// ignored.
     pub(super) fn pause_reading(&self, partitions: &[Partition]) -> KafkaResult<()> {
-        self.consumer.pause(&self.list_reading(partitions))
+        self.consumer.pause(&self.filter_partitions_being_read(partitions))
     }
 
-    /// Delivers the records of paused partitions again.
+    /// Delivers the records of the paused `partitions` again.
     pub(super) fn resume_reading(&self, partitions: &[Partition]) -> KafkaResult<()> {
-        self.consumer.resume(&self.list_reading(partitions))
+        self.consumer.resume(&self.filter_partitions_being_read(partitions))
     }
 
-    /// Lists those of `partitions` that are read.
-    fn list_reading(&self, partitions: &[Partition]) -> TopicPartitionList {
+    /// Returns the list of those `partitions` that are being read.
+    fn filter_partitions_being_read(&self, partitions: &[Partition]) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        for partition in partitions.iter().filter(|partition| self.reading.contains(partition)) {
+        for partition in partitions.iter().filter(|partition| self.partitions_being_read.contains(partition)) {
             list.add_partition(&self.topic, *partition);
         }
         list
     }
 
-    /// Continues `partition` at `offset`. (Not by `seek`, which librdkafka refuses for a partition whose offset was lost.)
-    pub(super) fn restart_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
+    /// Continues reading `partition` at `offset`. A `seek` does not suffice: librdkafka refuses it for a partition
+    /// whose offset was lost.
+    pub(super) fn restart_partition_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
         self.stop_reading(&[partition])?;
         self.start_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)
     }

@@ -1,4 +1,4 @@
-//! What the source does about errors, lost offsets and unreadable batches.
+//! Handles errors, lost offsets and unreadable batches of a source.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::warn;
@@ -9,18 +9,18 @@ use windrow_spec::KafkaSourceSpec;
 use super::kafka_source::KafkaSource;
 use super::read_progress::StuckPartition;
 use crate::kafka::fault::{self, KafkaFault};
-use crate::kafka::halts::refuse_operation;
-use crate::kafka::unreadable_batch::find_batch_end;
+use crate::kafka::halts::halt_for_refused_operation;
+use crate::kafka::unreadable_batch::find_unreadable_batch_end;
 
 impl KafkaSource {
-    /// Skips an unreadable batch, once it is known which partition it holds up.
+    /// Skips an unreadable batch, after several reports have shown which partition the batch blocks.
     pub(super) fn skip_unreadable_batches(
         &mut self,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        for StuckPartition { partition, offset: from } in self.consumer.progress.count_report() {
+        for StuckPartition { partition, next_offset: from } in self.consumer.progress.count_report_and_list_stuck() {
             let KafkaSourceSpec { brokers, topic, .. } = &self.settings;
-            let Some(end) = find_batch_end(brokers, topic, partition, from) else { continue };
+            let Some(end) = find_unreadable_batch_end(brokers, topic, partition, from) else { continue };
             let reason = format!(
                 "the records from offset {from} to {} cannot be unpacked: their batch is damaged, or unpacks to more than \
                  the Kafka client allows (100 MB)",
@@ -34,21 +34,21 @@ impl KafkaSource {
                 timestamp_ms: None,
                 unreadable_reason: Some(&reason),
             })?;
-            self.consumer.restart_at(partition, end).map_err(|error| {
-                refuse_operation(brokers, SourceOperation::SkipUnreadableBatch(topic.clone()), error)
+            self.consumer.restart_partition_at(partition, end).map_err(|error| {
+                halt_for_refused_operation(brokers, SourceOperation::SkipUnreadableBatch(topic.clone()), error)
             })?;
-            self.set_position(partition, end);
+            self.note_next_offset(partition, end);
         }
         Ok(())
     }
 
-    /// Handles an error that came instead of a record.
-    pub(super) fn handle_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
-        let fatal = self.assignment.fatal_error();
-        match fault::classify_error(error, fatal, &self.settings, self.instance.as_deref()) {
+    /// Handles an error that a poll returned instead of a record.
+    pub(super) fn handle_consumer_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
+        let fatal = self.assignment_mode.fatal_error();
+        match fault::classify_consumer_error(error, fatal, &self.settings, self.instance_name.as_deref()) {
             KafkaFault::Fatal(halt) => Err(halt),
             KafkaFault::LostOffset => {
-                self.offset_lost = true;
+                self.lost_offset_unresolved = true;
                 Ok(())
             }
             KafkaFault::Transient => {
@@ -63,32 +63,32 @@ impl KafkaSource {
         }
     }
 
-    /// Finds the partitions whose position Kafka no longer holds, since its error does not name them, and continues them
-    /// at another offset. librdkafka has stopped reading them. Returns these partitions.
+    /// Finds the partitions whose next offset Kafka no longer holds, and continues each of them at another offset.
+    /// Returns these partitions. Kafka's error does not name them, and librdkafka has stopped reading them.
     pub(super) fn resolve_lost_offset(&mut self) -> Result<Vec<Partition>, Halt> {
-        // In a topic that was created again every offset is wrong, which is another fault.
-        self.topic_monitor.check()?;
-        let positions = self.consumer.progress.positions();
+        // In a topic that was created again every offset is wrong. The check halts the job for that reason.
+        self.topic_monitor.check_topic()?;
+        let positions = self.consumer.progress.next_offsets();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
-        let held = self.consumer.fetch_bounds(&partitions);
+        let held = self.consumer.fetch_partition_bounds(&partitions);
         if held.is_empty() {
-            return Ok(Vec::new()); // the next poll asks again
+            return Ok(Vec::new()); // the next poll tries again
         }
-        self.offset_lost = false;
+        self.lost_offset_unresolved = false;
         let brokers = self.settings.brokers.clone();
-        let refused = |error: KafkaError| refuse_operation(&brokers, SourceOperation::ContinueReading, error);
+        let refused = |error: KafkaError| halt_for_refused_operation(&brokers, SourceOperation::ContinueReading, error);
         let mut skipped = Vec::new();
         for (&partition, &position) in &positions {
             let Some(bounds) = held.get(&partition).filter(|bounds| !bounds.contains(position)) else { continue };
-            let start = bounds.replacement_offset(position, partition, &self.settings)?;
-            self.consumer.restart_at(partition, start).map_err(refused)?;
-            self.set_position(partition, start);
+            let start = bounds.replace_lost_offset(position, partition, &self.settings)?;
+            self.consumer.restart_partition_at(partition, start).map_err(refused)?;
+            self.note_next_offset(partition, start);
             skipped.push(partition);
         }
         if skipped.is_empty() {
-            // The error was transient, but a partition of these has stopped.
+            // The error was transient, but librdkafka stopped reading one of these partitions.
             for (&partition, &position) in &positions {
-                self.consumer.restart_at(partition, position).map_err(refused)?;
+                self.consumer.restart_partition_at(partition, position).map_err(refused)?;
             }
         }
         Ok(skipped)

@@ -1,10 +1,11 @@
-//! A topic's partitions and id, through DescribeTopics: the one call of librdkafka that `rdkafka` does not wrap.
+//! Describes a topic's partitions and id with the DescribeTopics call of librdkafka, which `rdkafka` does not wrap.
 //!
-//! A topic that is deleted and created again keeps its name, not its id (KIP-516). Owns: all unsafe code of this crate.
-//! Invariant: every object of librdkafka is freed once, and nothing borrowed from an event outlives it.
-//! Why not wait for `rdkafka` to wrap it: `docs/adr/0011-topic-identity.md`.
+//! A topic that is deleted and created again keeps its name, but gets a new id (KIP-516).
+//! Owns: all unsafe code of this crate. Invariant: every object of librdkafka is freed once, and nothing borrowed from
+//! an event outlives the event.
+//! `docs/adr/0011-topic-identity.md` explains why the code does not wait for `rdkafka` to wrap the call.
 
-#![allow(unsafe_code)] // DescribeTopics exists only as a C function
+#![allow(unsafe_code)] // DescribeTopics is available only as a C function
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr::NonNull;
@@ -18,26 +19,28 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 use windrow_engine::Partition;
 
-/// How much longer than the request timeout to wait: librdkafka always answers, if only that time is up.
+/// How much longer than the request timeout to wait for librdkafka's answer. librdkafka always answers, at the latest
+/// after the request timeout.
 const ANSWER_TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
-/// What Kafka tells about a topic.
+/// Kafka's description of a topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TopicMetadata {
     pub(crate) partition_count: Partition,
-    /// In base64, as Kafka's tools print it; `None` where the broker is too old (before 2.8) to have ids.
-    pub(crate) id: Option<String>,
+    /// The topic's id in base64, as Kafka's tools print it; `None` where the broker is too old (before 2.8) to have
+    /// ids.
+    pub(crate) topic_id: Option<String>,
 }
 
-/// An object of librdkafka that must be freed.
-struct LibrdkafkaObject<T> {
+/// An object of librdkafka that is freed when this owner is dropped.
+struct OwnedLibrdkafkaObject<T> {
     pointer: NonNull<T>,
-    free: unsafe extern "C" fn(*mut T),
+    free_fn: unsafe extern "C" fn(*mut T),
 }
 
-impl<T> LibrdkafkaObject<T> {
+impl<T> OwnedLibrdkafkaObject<T> {
     fn new(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> Option<Self> {
-        NonNull::new(pointer).map(|pointer| Self { pointer, free })
+        NonNull::new(pointer).map(|pointer| Self { pointer, free_fn: free })
     }
 
     fn pointer(&self) -> *mut T {
@@ -45,18 +48,18 @@ impl<T> LibrdkafkaObject<T> {
     }
 }
 
-impl<T> Drop for LibrdkafkaObject<T> {
+impl<T> Drop for OwnedLibrdkafkaObject<T> {
     fn drop(&mut self) {
-        // SAFETY: every `LibrdkafkaObject` is made from a fresh result of librdkafka and the function that librdkafka's
-        // documentation names for freeing it; nothing else frees it.
-        unsafe { (self.free)(self.pointer.as_ptr()) }
+        // SAFETY: every value of this type owns a new result of librdkafka. `free` is the function that librdkafka
+        // documents for freeing that result. No other code frees it.
+        unsafe { (self.free_fn)(self.pointer.as_ptr()) }
     }
 }
 
-/// Asks the brokers of `client` to describe `topic`, for at most about `timeout`.
+/// Asks the brokers of `client` to describe `topic`. Waits at most about `timeout` for the answer.
 ///
 /// # Errors
-/// Kafka's or librdkafka's reason: an unknown topic, a refusal, no answer in time.
+/// When the topic is unknown, Kafka or librdkafka refuses the request, or no answer arrives in time.
 pub(crate) fn describe_topic<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
@@ -64,28 +67,29 @@ pub(crate) fn describe_topic<C: ClientContext>(
 ) -> Result<TopicMetadata, RDKafkaErrorCode> {
     let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
     let event = request_description(client, &name, timeout).ok_or(RDKafkaErrorCode::OperationTimedOut)?;
-    read_description(&event)
+    parse_description_event(&event)
 }
 
-/// Returns the answer to DescribeTopics, or `None` when there is none in time.
+/// Returns the answer to DescribeTopics, or `None` when no answer arrives in time.
 fn request_description<C: ClientContext>(
     client: &Client<C>,
     topic: &CStr,
     timeout: Duration,
-) -> Option<LibrdkafkaObject<ffi::rd_kafka_event_t>> {
+) -> Option<OwnedLibrdkafkaObject<ffi::rd_kafka_event_t>> {
     let rk = client.native_ptr();
     let millis = |time: Duration| c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX);
     let mut names: [*const c_char; 1] = [topic.as_ptr()];
-    // SAFETY: `rk` is valid while `client` is borrowed. The three objects are new and freed by their wrappers; the names
-    // are copied by `of_topic_names`, the options and the collection by `DescribeTopics`. Refused timeouts leave the
-    // options as they were. A queue may be freed while its answer is pending: librdkafka counts references.
+    // SAFETY: `rk` is valid while `client` is borrowed. The queue, the collection and the options are new, and their
+    // wrappers free them. `of_topic_names` copies the names, and `DescribeTopics` copies the options and the
+    // collection. Refused timeouts leave the options unchanged. A queue may be freed while its answer is pending:
+    // librdkafka counts references.
     unsafe {
-        let queue = LibrdkafkaObject::new(ffi::rd_kafka_queue_new(rk), ffi::rd_kafka_queue_destroy)?;
-        let collection = LibrdkafkaObject::new(
+        let queue = OwnedLibrdkafkaObject::new(ffi::rd_kafka_queue_new(rk), ffi::rd_kafka_queue_destroy)?;
+        let collection = OwnedLibrdkafkaObject::new(
             ffi::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len()),
             ffi::rd_kafka_TopicCollection_destroy,
         )?;
-        let options = LibrdkafkaObject::new(
+        let options = OwnedLibrdkafkaObject::new(
             ffi::rd_kafka_AdminOptions_new(rk, ffi::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS),
             ffi::rd_kafka_AdminOptions_destroy,
         )?;
@@ -93,17 +97,19 @@ fn request_description<C: ClientContext>(
         ffi::rd_kafka_AdminOptions_set_request_timeout(options.pointer(), millis(timeout), why.as_mut_ptr(), why.len());
         ffi::rd_kafka_DescribeTopics(rk, collection.pointer(), options.pointer(), queue.pointer());
         let event = ffi::rd_kafka_queue_poll(queue.pointer(), millis(timeout + ANSWER_TIMEOUT_MARGIN));
-        LibrdkafkaObject::new(event, ffi::rd_kafka_event_destroy)
+        OwnedLibrdkafkaObject::new(event, ffi::rd_kafka_event_destroy)
     }
 }
 
-fn read_description(event: &LibrdkafkaObject<ffi::rd_kafka_event_t>) -> Result<TopicMetadata, RDKafkaErrorCode> {
+fn parse_description_event(
+    event: &OwnedLibrdkafkaObject<ffi::rd_kafka_event_t>,
+) -> Result<TopicMetadata, RDKafkaErrorCode> {
     let event = event.pointer();
-    // SAFETY: the event is alive while it is borrowed, and what is read here belongs to it. The result is null for any
-    // other kind of event, and `results` holds `count` pointers, of which one was asked for; librdkafka accepts a
-    // description without an error, with null for it.
+    // SAFETY: the event is alive while it is borrowed, and owns everything that is read here. The result is null for
+    // any other kind of event. `topics` holds `count` pointers, and one topic was requested. A description without an
+    // error has null or a code of success as its error.
     unsafe {
-        check_code(ffi::rd_kafka_event_error(event))?;
+        error_code_to_result(ffi::rd_kafka_event_error(event))?;
         let result = ffi::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
             return Err(RDKafkaErrorCode::Unknown);
@@ -116,7 +122,7 @@ fn read_description(event: &LibrdkafkaObject<ffi::rd_kafka_event_t>) -> Result<T
         let topic = *topics;
         let error = ffi::rd_kafka_TopicDescription_error(topic);
         if !error.is_null() {
-            check_code(ffi::rd_kafka_error_code(error))?;
+            error_code_to_result(ffi::rd_kafka_error_code(error))?;
         }
         let mut partitions = 0;
         ffi::rd_kafka_TopicDescription_partitions(topic, &raw mut partitions);
@@ -128,12 +134,12 @@ fn read_description(event: &LibrdkafkaObject<ffi::rd_kafka_event_t>) -> Result<T
         });
         Ok(TopicMetadata {
             partition_count: Partition::try_from(partitions).unwrap_or(Partition::MAX),
-            id: id.filter(|id| id.iter().any(|byte| *byte != 0)).map(|id| URL_SAFE_NO_PAD.encode(id)),
+            topic_id: id.filter(|id| id.iter().any(|byte| *byte != 0)).map(|id| URL_SAFE_NO_PAD.encode(id)),
         })
     }
 }
 
-fn check_code(code: RDKafkaRespErr) -> Result<(), RDKafkaErrorCode> {
+fn error_code_to_result(code: RDKafkaRespErr) -> Result<(), RDKafkaErrorCode> {
     match code {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
         error => Err(error.into()),

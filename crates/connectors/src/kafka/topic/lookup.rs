@@ -1,4 +1,5 @@
-//! Looks a topic up before workers start: whether Kafka is reachable and the topic exists, and where its partitions end.
+//! Looks up the topic before workers start: waits until Kafka is reachable and the topic exists, and fetches end
+//! offsets.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,35 +14,35 @@ use windrow_engine::{Halt, Partition, PartitionOffsets, RetryBackoff, StopSignal
 
 use super::description::{self, TopicMetadata};
 use crate::kafka::client;
-use crate::kafka::fault::error_class;
-use crate::kafka::halts::{kafka_at, refuse_operation};
+use crate::kafka::fault::classify_error_code;
+use crate::kafka::halts::{halt_for_refused_operation, kafka_service_address};
 use crate::outage::OutageTracker;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT_MIN: Duration = Duration::from_millis(500);
-/// How long Kafka may take to answer with a topic's id, after it answered everything else.
-const ID_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long Kafka may take to return a topic's id, after it has returned the partitions.
+const TOPIC_ID_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 
-/// What tells a topic from others of the same name.
+/// The properties that distinguish a topic from other topics of the same name.
 #[derive(Clone, Debug)]
 pub struct TopicIdentity {
-    /// Its name.
+    /// The name of the topic.
     pub name: String,
-    /// Number of its partitions; they are numbered from 0.
+    /// The number of partitions. Partitions are numbered from 0.
     pub partition_count: Partition,
-    /// Its id, which differs between topics of the same name; in base64, as Kafka's tools print it.
-    /// `None` where the broker is too old (before 2.8) to have ids.
+    /// The topic's id in base64, as Kafka's tools print it. Topics of the same name have different ids. `None` where
+    /// the broker is too old (before 2.8) to have ids.
     pub id: Option<String>,
 }
 
-/// Waits until Kafka at `brokers` answers and has topic `name`. Creates the topic where it does not exist and the broker
-/// allows that. Returns `None` when a stop was requested meanwhile.
+/// Waits until Kafka at `brokers` answers and has topic `name`. Creates the topic where it does not exist and the
+/// broker allows that. Returns `None` after a stop request.
 ///
 /// # Errors
-/// [`Halt::Unreachable`] when Kafka does not answer within `timeout`; [`Halt::Input`] when there is no such topic and it
-/// cannot be created; [`Halt::Refused`] when Kafka denies access to it.
+/// [`Halt::Unreachable`] when Kafka does not answer within `timeout`. [`Halt::Input`] when the topic does not exist and
+/// cannot be created. [`Halt::Refused`] when Kafka denies access to the topic.
 pub fn wait_for_topic(
     brokers: &str,
     name: &str,
@@ -49,7 +50,7 @@ pub fn wait_for_topic(
     stop: &StopSignal,
 ) -> Result<Option<TopicIdentity>, Halt> {
     let consumer: BaseConsumer = client::base_config(brokers).create().map_err(|error: KafkaError| {
-        InputFault::InvalidEndpoint { service: kafka_at(brokers), source: share_error(error) }
+        InputFault::InvalidEndpoint { service: kafka_service_address(brokers), source: share_error(error) }
     })?;
     let started = Instant::now();
     let mut outage = OutageTracker::default();
@@ -58,20 +59,20 @@ pub fn wait_for_topic(
     while !stop.is_requested() {
         let left = timeout.map_or(REQUEST_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
         match look_up_topic(&consumer, name, left.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT)) {
-            Ok(TopicMetadata { partition_count: partitions, id }) => {
+            Ok(TopicMetadata { partition_count: partitions, topic_id: id }) => {
                 if outage.record_success().is_some() {
                     info!(brokers, "Kafka is reachable");
                 }
                 return Ok(Some(TopicIdentity { name: name.to_owned(), partition_count: partitions, id }));
             }
-            Err(TopicLookupError::Missing) if created => {} // the brokers do not all know it yet
+            Err(TopicLookupError::Missing) if created => {} // some brokers do not know the new topic yet
             Err(TopicLookupError::Missing) => {
                 create_topic(brokers, name)?;
                 created = true;
                 backoff.reset();
             }
             Err(TopicLookupError::Refused(code)) => {
-                return Err(refuse_operation(brokers, SourceOperation::DescribeTopic(name.to_owned()), code));
+                return Err(halt_for_refused_operation(brokers, SourceOperation::DescribeTopic(name.to_owned()), code));
             }
             Err(TopicLookupError::NotReachable(code)) => {
                 if outage.record_failure(&code.to_string()).is_some() {
@@ -81,7 +82,7 @@ pub fn wait_for_topic(
                     && started.elapsed() >= timeout
                 {
                     return Err(UnreachableService::Source {
-                        service: kafka_at(brokers),
+                        service: kafka_service_address(brokers),
                         waited: started.elapsed(),
                         source: share_error(code),
                     }
@@ -105,15 +106,17 @@ fn look_up_topic(consumer: &BaseConsumer, name: &str, timeout: Duration) -> Resu
         Ok(0) | Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
             Err(TopicLookupError::Missing)
         }
-        Ok(partitions) => Ok(TopicMetadata { partition_count: partitions, id: fetch_topic_id(consumer, name) }),
-        Err(code) if !error_class(code).may_retry() => Err(TopicLookupError::Refused(code)),
+        Ok(partitions) => Ok(TopicMetadata { partition_count: partitions, topic_id: fetch_topic_id(consumer, name) }),
+        Err(code) if !classify_error_code(code).may_retry() => Err(TopicLookupError::Refused(code)),
         Err(code) => Err(TopicLookupError::NotReachable(code)),
     }
 }
 
-/// Returns the topic's id, where it has one. The mock broker has no ids and does not answer.
+/// Returns the topic's id, where it has one. librdkafka's mock broker has no ids and does not answer.
 fn fetch_topic_id(consumer: &BaseConsumer, name: &str) -> Option<String> {
-    let id = description::describe_topic(consumer.client(), name, ID_TIMEOUT).ok().and_then(|described| described.id);
+    let id = description::describe_topic(consumer.client(), name, TOPIC_ID_TIMEOUT)
+        .ok()
+        .and_then(|described| described.topic_id);
     if id.is_none() {
         info!(
             topic = name,
@@ -123,7 +126,7 @@ fn fetch_topic_id(consumer: &BaseConsumer, name: &str) -> Option<String> {
     id
 }
 
-/// Returns how many partitions topic `name` has.
+/// Returns the number of partitions of topic `name`.
 pub(crate) fn fetch_partition_count<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     name: &str,
@@ -142,12 +145,12 @@ pub(crate) fn fetch_partition_count<C: ConsumerContext>(
 
 fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
     let refused = |source: SharedError| -> Halt {
-        InputFault::TopicNotCreated { topic: name.to_owned(), service: kafka_at(brokers), source }.into()
+        InputFault::TopicNotCreated { topic: name.to_owned(), service: kafka_service_address(brokers), source }.into()
     };
     let admin: AdminClient<DefaultClientContext> =
         client::base_config(brokers).create().map_err(|error| refused(share_error(error)))?;
     let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT)).request_timeout(Some(REQUEST_TIMEOUT));
-    // -1: the broker's own defaults.
+    // −1 selects the broker's defaults.
     let topic = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
     let results = futures_executor::block_on(admin.create_topics([&topic], &options))
         .map_err(|error| refused(share_error(error)))?;
@@ -162,13 +165,13 @@ fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
 }
 
 impl TopicIdentity {
-    /// Returns the present end offset of each partition.
+    /// Returns the current end offset of each partition.
     ///
     /// # Errors
     /// When Kafka does not answer.
     pub fn fetch_end_offsets(&self, brokers: &str) -> Result<PartitionOffsets, Halt> {
-        let failed = |error: KafkaError| UnreachableService::TopicEnds {
-            service: kafka_at(brokers),
+        let failed = |error: KafkaError| UnreachableService::TopicEndsUnknown {
+            service: kafka_service_address(brokers),
             topic: self.name.clone(),
             source: share_error(error),
         };

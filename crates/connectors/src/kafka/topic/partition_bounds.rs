@@ -1,4 +1,4 @@
-//! Where partitions begin and end in Kafka, and positions that lie outside.
+//! Fetches the first and end offsets of partitions, and replaces offsets that Kafka no longer holds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,19 +10,18 @@ use windrow_engine::halt::LostOffset;
 use windrow_engine::{Halt, Offset, Partition, PartitionOffsets};
 use windrow_spec::{KafkaSourceSpec, LostOffsetPolicy};
 
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+const BOUNDS_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The offsets of one partition that Kafka holds.
+/// The range of offsets that Kafka holds of one partition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PartitionBounds {
-    /// The offset of the oldest record still kept.
-    pub(crate) first: Offset,
-    /// The offset behind the newest record.
-    pub(crate) end: Offset,
+    /// The offset of the oldest record that Kafka still holds.
+    pub(crate) first_offset: Offset,
+    /// The offset after the newest record.
+    pub(crate) end_offset: Offset,
 }
 
-/// Returns the bounds of `partitions`, with two requests to each broker. Partitions whose leader does not answer are
-/// absent.
+/// Returns the bounds of `partitions`, with two requests to each broker. Omits partitions whose leader does not answer.
 pub(crate) fn fetch_partition_bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -31,27 +30,29 @@ pub(crate) fn fetch_partition_bounds<C: ConsumerContext>(
     if partitions.is_empty() {
         return BTreeMap::new();
     }
-    let one = |edge| fetch_offsets(consumer, topic, partitions, edge, LOOKUP_TIMEOUT);
+    let one = |edge| fetch_bound_offsets(consumer, topic, partitions, edge, BOUNDS_REQUEST_TIMEOUT);
     let Some(firsts) = one(KafkaOffset::Beginning) else { return BTreeMap::new() };
     let Some(ends) = one(KafkaOffset::End) else { return BTreeMap::new() };
     firsts
         .into_iter()
-        .filter_map(|(partition, first)| ends.get(&partition).map(|&end| (partition, PartitionBounds { first, end })))
+        .filter_map(|(partition, first)| {
+            ends.get(&partition).map(|&end| (partition, PartitionBounds { first_offset: first, end_offset: end }))
+        })
         .collect()
 }
 
-/// Returns where `partitions` end, as far as Kafka answers within `timeout`.
+/// Returns the end offsets of those `partitions` for which Kafka answers within `timeout`.
 pub(crate) fn fetch_end_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[Partition],
     timeout: Duration,
 ) -> Option<PartitionOffsets> {
-    fetch_offsets(consumer, topic, partitions, KafkaOffset::End, timeout)
+    fetch_bound_offsets(consumer, topic, partitions, KafkaOffset::End, timeout)
 }
 
-/// Returns one bound of `partitions`. It is looked up by time, where two special times stand for the bounds.
-fn fetch_offsets<C: ConsumerContext>(
+/// Returns one bound of each of `partitions`. Kafka's lookup by time accepts two special times for the bounds.
+fn fetch_bound_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[Partition],
@@ -72,22 +73,28 @@ fn fetch_offsets<C: ConsumerContext>(
 
 impl PartitionBounds {
     pub(crate) fn contains(self, position: Offset) -> bool {
-        (self.first..=self.end).contains(&position)
+        (self.first_offset..=self.end_offset).contains(&position)
     }
 
-    /// Returns where reading of a partition continues whose next offset `position` is not in Kafka.
+    /// Returns the offset at which reading continues after offset `position`, which Kafka does not hold.
     ///
     /// # Errors
     /// [`Halt::LostOffset`], unless the pipeline file accepts the loss.
-    pub(crate) fn replacement_offset(
+    pub(crate) fn replace_lost_offset(
         self,
         position: Offset,
         partition: Partition,
         settings: &KafkaSourceSpec,
     ) -> Result<Offset, Halt> {
-        let Self { first, end } = self;
-        let lost = LostOffset { topic: settings.topic.clone(), partition, offset: position, first, end };
-        match settings.on_lost_offset {
+        let Self { first_offset: first, end_offset: end } = self;
+        let lost = LostOffset {
+            topic: settings.topic.clone(),
+            partition,
+            offset: position,
+            first_kept_offset: first,
+            end_offset: end,
+        };
+        match settings.lost_offset_policy {
             LostOffsetPolicy::Halt => Err(lost.into()),
             LostOffsetPolicy::Earliest => {
                 warn!(

@@ -1,58 +1,59 @@
-//! One connection to Redis: round trips and transactions, with every reply handed to the command it answers.
+//! One connection to Redis: round trips and transactions, with each reply matched to its command.
 //!
-//! Owns: sending, reading, and the order of `MULTI`, `EXEC` and `DISCARD`. Does not own: which commands are sent, and when to
-//! retry.
-//! Invariants: (1) the commands of a transaction are sent only after `MULTI` was answered with OK, so Redis never executes
-//! them one by one; (2) a connection is ready only after the connection used before can execute nothing any more.
+//! Owns: sending, reading, and the order of `MULTI`, `EXEC` and `DISCARD`. Does not own: the commands that are sent,
+//! and when to retry.
+//! Invariants: (1) the commands of a transaction are sent only after Redis has answered `MULTI` with OK, so Redis never
+//! executes them one by one; (2) a connection is opened only once Redis can execute no more commands of the previous
+//! connection.
 
 use redis::{Connection, ServerError, Value};
 
 use super::command_list::CommandList;
 use crate::redis::address::RedisAddress;
-use crate::redis::fault::{RedisFault, classify_error, classify_reply};
+use crate::redis::fault::{RedisFault, classify_connection_error, classify_error_reply};
 use crate::redis::settings::RedisWriterSettings;
 use crate::redis::wire::CommandBuffer;
 
-/// How the server names a connection, so that another connection can kill it.
+/// The server's name for a connection. Another connection needs this name to kill the connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ConnectionIdentity {
     client_id: String,
-    /// The client's address as the server sees it. Client ids start again with the server, so the same id alone could be
-    /// a connection of another process.
+    /// The client's address as the server sees it. Client ids start again when the server restarts, so the id alone may
+    /// name a connection of another process.
     client_address: String,
 }
 
-/// An open connection.
+/// An open connection to Redis, with the identity by which it can be killed.
 pub(crate) struct RedisConnection {
     connection: Connection,
     identity: Option<ConnectionIdentity>,
 }
 
-/// A transaction that Redis has opened. It is ended by [`Self::execute`] or [`Self::discard`]; after an error in between
-/// the connection must not be used again.
+/// A transaction that Redis has opened. [`Self::execute`] or [`Self::send_and_discard`] ends the transaction. After an error
+/// before that end, the connection must not be used again.
 pub(crate) struct OpenTransaction<'a> {
     connection: &'a mut RedisConnection,
 }
 
-/// What `EXEC` did.
+/// The effect of `EXEC`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ExecOutcome {
     Executed,
-    /// A watched key has changed; Redis executed nothing.
+    /// A watched key has changed, and Redis executed nothing.
     WatchedKeyChanged,
 }
 
 impl RedisConnection {
-    /// Connects and logs in. `abandoned` is the connection used before, if it may still have commands on their way; it
-    /// is killed and taken.
-    pub(crate) fn open(
+    /// Connects and logs in. Then kills the connection `abandoned` on the server, if there is one, and sets `abandoned`
+    /// to `None`.
+    pub(crate) fn open_and_kill_abandoned(
         address: &RedisAddress,
         settings: &RedisWriterSettings,
         abandoned: &mut Option<ConnectionIdentity>,
     ) -> Result<Self, RedisFault> {
         let connection = address
             .connect(settings.connect_timeout, settings.response_timeout)
-            .map_err(|error| classify_error(&error))?;
+            .map_err(|error| classify_connection_error(&error))?;
         let mut opened = Self { connection, identity: None };
         if let Some(ConnectionIdentity { client_id, client_address }) = abandoned {
             let kill = ["CLIENT", "KILL", "ID", client_id.as_str(), "ADDR", client_address.as_str()];
@@ -67,19 +68,19 @@ impl RedisConnection {
         Ok(opened)
     }
 
-    /// Returns what to kill should this connection be lost.
+    /// Returns the identity by which a later connection can kill this one.
     pub(crate) fn into_identity(self) -> Option<ConnectionIdentity> {
         self.identity
     }
 
-    /// Sends `questions` and opens a transaction behind them. Hands each reply to `handle_reply`.
-    pub(crate) fn open_transaction<R: Copy>(
+    /// Sends `questions` and then `MULTI`. Passes each reply to a question to `handle_reply`.
+    pub(crate) fn query_and_open_transaction<R: Copy>(
         &mut self,
         questions: &mut CommandList<R>,
         mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
     ) -> Result<OpenTransaction<'_>, RedisFault> {
-        self.send(questions.bytes_ending_with(b"MULTI"))?;
-        for meaning in questions.expected_replies() {
+        self.send(questions.encode_with_last_command(b"MULTI"))?;
+        for meaning in questions.expected_reply_meanings() {
             handle_reply(meaning, self.read_reply()?)?;
         }
         self.expect_success()?;
@@ -90,76 +91,76 @@ impl RedisConnection {
         let mut commands = CommandBuffer::default();
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         commands.append_command(&words);
-        self.send(commands.bytes())?;
+        self.send(commands.encoded_bytes())?;
         self.read_reply()
     }
 
     fn send(&mut self, commands: &[u8]) -> Result<(), RedisFault> {
-        self.connection.send_packed_command(commands).map_err(|error| classify_error(&error))
+        self.connection.send_packed_command(commands).map_err(|error| classify_connection_error(&error))
     }
 
-    /// Reads the next reply. The pipelines of the `redis` crate are not used: after a timeout they would wait as long
-    /// again for every reply that is still missing.
+    /// Reads the next reply. This replaces the pipelines of the `redis` crate: after a timeout, a pipeline waits for
+    /// the same timeout again for each missing reply.
     fn read_reply(&mut self) -> Result<Value, RedisFault> {
         loop {
             match self.connection.recv_response() {
                 Ok(Value::Push { .. }) => {}
                 Ok(reply) => return Ok(reply),
-                Err(error) => return Err(classify_error(&error)),
+                Err(error) => return Err(classify_connection_error(&error)),
             }
         }
     }
 
-    /// Reads the next reply, which must not be an error.
+    /// Reads the next reply, and returns a fault if the reply is an error.
     fn expect_success(&mut self) -> Result<(), RedisFault> {
         expect_success(self.read_reply()?)
     }
 }
 
 impl OpenTransaction<'_> {
-    /// Sends `commands` and executes them. Hands the reply to each of them to `handle_reply`, if they were executed.
+    /// Sends `commands` and executes them. If they were executed, passes the reply to each of them to `handle_reply`.
     pub(crate) fn execute<R: Copy>(
         self,
         commands: &mut CommandList<R>,
         mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
     ) -> Result<ExecOutcome, RedisFault> {
         let connection = self.connection;
-        connection.send(commands.bytes_ending_with(b"EXEC"))?;
+        connection.send(commands.encode_with_last_command(b"EXEC"))?;
         (0..commands.reply_count()).try_for_each(|_| connection.expect_success())?;
         match connection.read_reply()? {
             Value::Nil => Ok(ExecOutcome::WatchedKeyChanged),
             Value::Array(replies) if replies.len() == commands.reply_count() => {
-                for (meaning, reply) in commands.expected_replies().zip(replies) {
+                for (meaning, reply) in commands.expected_reply_meanings().zip(replies) {
                     handle_reply(meaning, reply)?;
                 }
                 Ok(ExecOutcome::Executed)
             }
-            Value::ServerError(error) => Err(classify_reply(&error)),
+            Value::ServerError(error) => Err(classify_error_reply(&error)),
             _ => Err(RedisFault::Unreachable("the reply to EXEC does not fit the commands".to_owned())),
         }
     }
 
-    /// Sends `commands`, which Redis checks but does not execute.
-    pub(crate) fn discard<R: Copy>(self, commands: &mut CommandList<R>) -> Result<(), RedisFault> {
+    /// Sends `commands`, which Redis checks but does not execute, and then `DISCARD`.
+    pub(crate) fn send_and_discard<R: Copy>(self, commands: &mut CommandList<R>) -> Result<(), RedisFault> {
         let connection = self.connection;
-        connection.send(commands.bytes_ending_with(b"DISCARD"))?;
+        connection.send(commands.encode_with_last_command(b"DISCARD"))?;
         (0..=commands.reply_count()).try_for_each(|_| connection.expect_success())
     }
 }
 
-/// Returns the fault of a reply that must not be an error.
+/// Returns a fault if `reply` is an error.
 pub(crate) fn expect_success(reply: Value) -> Result<(), RedisFault> {
-    find_server_error(reply).map_or(Ok(()), |error| Err(classify_reply(&error)))
+    into_server_error(reply).map_or(Ok(()), |error| Err(classify_error_reply(&error)))
 }
 
-pub(crate) fn find_server_error(reply: Value) -> Option<ServerError> {
+pub(crate) fn into_server_error(reply: Value) -> Option<ServerError> {
     match reply {
         Value::ServerError(error) => Some(error),
         _ => None,
     }
 }
 
-/// Parses the reply to `CLIENT INFO`: `id=3 addr=127.0.0.1:60052 …`.
+/// Parses the reply to `CLIENT INFO`, for example `id=3 addr=127.0.0.1:60052 …`.
 fn parse_client_info(info: &str) -> Option<ConnectionIdentity> {
     let value = |name: &str| {
         info.split_ascii_whitespace().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)

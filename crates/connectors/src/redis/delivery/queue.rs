@@ -1,15 +1,17 @@
-//! Where rows and claims wait between the workers and the writer thread.
+//! The queue of rows and claims between the workers and the writer thread.
 //!
-//! Owns: their order, the memory they may take, and who waits for what. Does not own: delivery, counters.
-//! Invariants: (1) first in, first out over all workers, for rows and claims alike; (2) queued and in-flight rows stay
-//! within the limit. A claim is therefore answered after every batch that any worker of this process pushed before it.
+//! Owns: the order of rows and claims, the memory limit, and the waits of workers and writer. Does not own: delivery,
+//! counters.
+//! Invariants: (1) rows and claims of all workers leave the queue in the order in which they entered it; (2) queued and
+//! in-flight rows stay within the limit, except a single larger batch. By invariant 1 a claim is answered after every
+//! batch that any worker of this process pushed before the claim.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use windrow_engine::halt::{UnreachableService, WaitEnd};
+use windrow_engine::halt::{UnreachableService, WaitEndReason};
 use windrow_engine::{ClaimOutcome, Counter, Halt, PartitionClaim, RefusedRow, StopSignal};
 
 use super::transaction::WriteOutcome;
@@ -18,27 +20,27 @@ use crate::redis::observe::statistics::{BatchResult, WriterStatistics};
 use crate::redis::rows::batch::{EncodedBatch, InFlightBatch};
 use crate::redis::rows::feedback::WorkerFeedback;
 
-/// How often a worker that waits for room or for a claim checks for a stop request.
+/// The interval at which a worker that waits for room or for a claim checks for a stop request.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The batch was not queued and its rows are dropped.
+/// The error of a batch that was not queued. The rows of the batch are dropped.
 #[derive(Debug)]
 pub(crate) struct BatchNotQueued;
 
-/// What the writer thread does next.
+/// A task for the writer thread.
 pub(crate) enum WriterTask {
-    Write(InFlightBatch),
-    Claim(Arc<PendingClaim>),
+    WriteBatch(InFlightBatch),
+    ClaimPartition(Arc<PendingClaim>),
 }
 
-/// How a writer ended.
+/// The state of the rows when the writer was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CloseOutcome {
-    /// Redis has written or refused every row handed over.
+pub enum WriterCloseOutcome {
+    /// Redis has written or refused every row that was handed over.
     Drained,
-    /// Time ran out, or Redis is unusable; rows that take this many bytes were not acknowledged.
+    /// The deadline passed, or Redis is unusable. Some rows were not acknowledged.
     Abandoned {
-        /// Bytes of these rows' commands.
+        /// The size of the unacknowledged batches in bytes: their commands and bookkeeping.
         unacknowledged_bytes: usize,
     },
 }
@@ -48,22 +50,22 @@ enum QueuedItem {
     Claim(Arc<PendingClaim>),
 }
 
-/// Shared by all workers and the writer thread.
+/// The queue that all workers and the writer thread share.
 pub(crate) struct WriteQueue {
     state: Mutex<QueueState>,
-    /// Wakes the writer: a batch, a claim, or the request to close.
-    work_available: Condvar,
-    /// Wakes the workers: Redis has answered for a batch or a claim, or the writer has ended.
-    progress_made: Condvar,
-    memory_limit: usize,
+    /// Wakes the writer for a batch, a claim, or the request to close.
+    writer_wakeup: Condvar,
+    /// Wakes the workers when Redis has answered for a batch or a claim, or the writer has ended.
+    worker_wakeup: Condvar,
+    memory_limit_bytes: usize,
     statistics: Arc<WriterStatistics>,
 }
 
 struct QueueState {
     queued: VecDeque<QueuedItem>,
-    /// Bytes of rows that are queued or in flight.
-    waiting_bytes: usize,
-    /// Set by closing: how long the writer may still work.
+    /// The bytes of rows that are queued or in flight.
+    unacknowledged_bytes: usize,
+    /// The time at which the writer must end. `None` until the queue is closed.
     close_deadline: Option<Instant>,
     writer_ended: bool,
     halt: Option<Halt>,
@@ -71,10 +73,10 @@ struct QueueState {
 }
 
 impl WriteQueue {
-    pub(crate) fn new(memory_limit: usize, statistics: Arc<WriterStatistics>) -> Self {
+    pub(crate) fn new(memory_limit_bytes: usize, statistics: Arc<WriterStatistics>) -> Self {
         let state = QueueState {
             queued: VecDeque::new(),
-            waiting_bytes: 0,
+            unacknowledged_bytes: 0,
             close_deadline: None,
             writer_ended: false,
             halt: None,
@@ -82,9 +84,9 @@ impl WriteQueue {
         };
         Self {
             state: Mutex::new(state),
-            work_available: Condvar::new(),
-            progress_made: Condvar::new(),
-            memory_limit,
+            writer_wakeup: Condvar::new(),
+            worker_wakeup: Condvar::new(),
+            memory_limit_bytes,
             statistics,
         }
     }
@@ -93,23 +95,23 @@ impl WriteQueue {
         &self.statistics
     }
 
-    /// Queues a batch once there is room for it. Gives up when the writer has ended, or when a stop was requested and
-    /// Redis has not answered for `stop_timeout`. `blocked_ns` counts the wait for room while it lasts.
-    pub(crate) fn push(
+    /// Queues a batch once there is room. Gives up when the writer has ended, or when a stop was requested and Redis
+    /// has not answered for `stop_timeout`. Adds the waiting time to `blocked_ns` at each poll.
+    pub(crate) fn push_when_room(
         &self,
         encoded: EncodedBatch,
         stop: &StopSignal,
         stop_timeout: Duration,
         blocked_ns: &Counter,
     ) -> Result<(), BatchNotQueued> {
-        let cost = encoded.batch.memory_cost();
+        let cost = encoded.batch.queue_cost_bytes();
         let mut state = self.state.lock();
         let mut stopping_since = None;
         loop {
             if state.writer_ended || state.halt.is_some() {
                 return Err(BatchNotQueued);
             }
-            if state.waiting_bytes == 0 || state.waiting_bytes + cost <= self.memory_limit {
+            if state.unacknowledged_bytes == 0 || state.unacknowledged_bytes + cost <= self.memory_limit_bytes {
                 break;
             }
             if stop.is_requested() {
@@ -119,25 +121,25 @@ impl WriteQueue {
                 }
             }
             let blocked_at = Instant::now();
-            self.progress_made.wait_for(&mut state, STOP_POLL_INTERVAL);
+            self.worker_wakeup.wait_for(&mut state, STOP_POLL_INTERVAL);
             blocked_ns.add(u64::try_from(blocked_at.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
         state.queued.push_back(QueuedItem::Batch(encoded));
-        state.waiting_bytes += cost;
-        self.statistics.set_waiting_bytes(state.waiting_bytes);
+        state.unacknowledged_bytes += cost;
+        self.statistics.set_unacknowledged_bytes(state.unacknowledged_bytes);
         drop(state);
-        self.work_available.notify_one();
+        self.writer_wakeup.notify_one();
         Ok(())
     }
 
-    /// Lets the writer thread claim a partition, and waits for the outcome or for a stop request.
-    pub(crate) fn claim_partition(&self, claim: PartitionClaim, stop: &StopSignal) -> Result<ClaimOutcome, Halt> {
+    /// Queues a claim for the writer thread, and waits for the outcome or for a stop request.
+    pub(crate) fn queue_claim_and_wait(&self, claim: PartitionClaim, stop: &StopSignal) -> Result<ClaimOutcome, Halt> {
         let partition = claim.partition;
         let unanswered = |end| Err(UnreachableService::UnansweredClaim { partition, end }.into());
         let pending = Arc::new(PendingClaim::new(claim));
         let mut state = self.state.lock();
         state.queued.push_back(QueuedItem::Claim(Arc::clone(&pending)));
-        self.work_available.notify_one();
+        self.writer_wakeup.notify_one();
         loop {
             if let Some(outcome) = pending.take_outcome() {
                 return Ok(outcome);
@@ -146,27 +148,27 @@ impl WriteQueue {
                 return Err(halt.clone());
             }
             if state.writer_ended {
-                return unanswered(WaitEnd::ThreadEnded);
+                return unanswered(WaitEndReason::ThreadEnded);
             }
             if stop.is_requested() {
                 pending.abandon();
-                return unanswered(WaitEnd::Stopped);
+                return unanswered(WaitEndReason::Stopped);
             }
-            self.progress_made.wait_for(&mut state, STOP_POLL_INTERVAL);
+            self.worker_wakeup.wait_for(&mut state, STOP_POLL_INTERVAL);
         }
     }
 
-    /// Hands the outcome of a claim to the worker that waits for it.
+    /// Passes the outcome of a claim to the waiting worker.
     pub(crate) fn answer_claim(&self, pending: &PendingClaim, outcome: ClaimOutcome) {
         let mut state = self.state.lock();
         pending.set_outcome(outcome);
         state.last_answer_at = Instant::now();
         drop(state);
-        self.progress_made.notify_all();
+        self.worker_wakeup.notify_all();
     }
 
-    /// Waits for the writer's next task; an empty batch after `idle_check_interval` without any. Returns `None` when the
-    /// writer has to end.
+    /// Waits for the writer's next task. After `idle_check_interval` without a task, returns an empty batch. Returns
+    /// `None` when the writer must end.
     pub(crate) fn next_task(&self, idle_check_interval: Duration) -> Option<WriterTask> {
         let idle_until = Instant::now() + idle_check_interval;
         let mut state = self.state.lock();
@@ -175,9 +177,9 @@ impl WriteQueue {
             match state.close_deadline {
                 Some(deadline) if state.queued.is_empty() || now >= deadline => return None,
                 _ if !state.queued.is_empty() => break,
-                _ if now >= idle_until => return Some(WriterTask::Write(InFlightBatch::default())),
+                _ if now >= idle_until => return Some(WriterTask::WriteBatch(InFlightBatch::default())),
                 _ => {
-                    self.work_available.wait_until(&mut state, idle_until);
+                    self.writer_wakeup.wait_until(&mut state, idle_until);
                 }
             }
         }
@@ -186,19 +188,19 @@ impl WriteQueue {
             match state.queued.pop_front() {
                 Some(QueuedItem::Batch(encoded)) if in_flight.has_room_for(&encoded.batch) => in_flight.push(encoded),
                 Some(QueuedItem::Claim(pending)) if in_flight.batches().is_empty() => {
-                    return Some(WriterTask::Claim(pending));
+                    return Some(WriterTask::ClaimPartition(pending));
                 }
                 Some(later) => {
                     state.queued.push_front(later);
-                    return Some(WriterTask::Write(in_flight));
+                    return Some(WriterTask::WriteBatch(in_flight));
                 }
-                None => return Some(WriterTask::Write(in_flight)),
+                None => return Some(WriterTask::WriteBatch(in_flight)),
             }
         }
     }
 
-    /// Waits for `pause`. Returns whether the writer may continue after that.
-    pub(crate) fn pause_unless_closed(&self, pause: Duration) -> bool {
+    /// Waits for `pause`, at most until the close deadline. Returns whether the writer may continue.
+    pub(crate) fn pause_until_close_deadline(&self, pause: Duration) -> bool {
         let resume = Instant::now() + pause;
         let mut state = self.state.lock();
         loop {
@@ -210,44 +212,54 @@ impl WriteQueue {
                 return true;
             }
             let next = state.close_deadline.map_or(resume, |deadline| deadline.min(resume));
-            self.work_available.wait_until(&mut state, next);
+            self.writer_wakeup.wait_until(&mut state, next);
         }
     }
 
-    /// Reports what became of `in_flight`, whose transaction took `duration`: refusals and losses to its workers, figures
-    /// to the statistics. Then acknowledges its batches.
-    pub(crate) fn complete_batch(&self, in_flight: InFlightBatch, outcome: WriteOutcome, duration: Duration) {
-        let WriteOutcome { refusals, lost_partitions, dropped_rows } = outcome;
+    /// Reports the outcome of `in_flight`: refused rows and lost partitions to the workers, counts and `duration` to
+    /// the statistics. Then acknowledges the batches.
+    pub(crate) fn report_and_acknowledge_batch(
+        &self,
+        in_flight: InFlightBatch,
+        outcome: WriteOutcome,
+        duration: Duration,
+    ) {
+        let WriteOutcome { row_refusals: refusals, lost_partitions, dropped_row_count: dropped_rows } = outcome;
         let refused_rows = refusals.iter().map(|refusal| refusal.row_index).collect();
-        let result = BatchResult { refused_rows, dropped_rows, duration };
+        let result = BatchResult {
+            refused_row_positions: refused_rows,
+            dropped_row_count: dropped_rows,
+            transaction_duration: duration,
+        };
         let mut refusals = refusals.into_iter().peekable();
         for row in in_flight.rows() {
-            if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.index) {
+            if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.row_index) {
                 row.feedback().add_refused_row(RefusedRow { key: row.redis_key().to_vec(), reason: refusal.reason });
             }
         }
         for lost in lost_partitions {
             for encoded in in_flight.batches() {
-                if encoded.batch.has_rows_of(lost.fence_token) {
+                if encoded.batch.has_rows_or_check_of(lost.fence_token) {
                     encoded.feedback.add_lost_partition(lost);
                 }
             }
         }
-        let memory_cost = in_flight.memory_cost();
+        let memory_cost = in_flight.queue_cost_bytes();
         let feedbacks: Vec<_> = in_flight.batches().iter().map(|encoded| Arc::clone(&encoded.feedback)).collect();
-        self.statistics.record_batch(in_flight, &result);
+        self.statistics.record_completed_batch(in_flight, &result);
 
         let mut state = self.state.lock();
-        feedbacks.iter().for_each(|feedback| feedback.acknowledge_batch());
+        feedbacks.iter().for_each(|feedback| feedback.count_acknowledged_batch());
         state.last_answer_at = Instant::now();
-        state.waiting_bytes -= memory_cost;
-        self.statistics.set_waiting_bytes(state.waiting_bytes);
+        state.unacknowledged_bytes -= memory_cost;
+        self.statistics.set_unacknowledged_bytes(state.unacknowledged_bytes);
         drop(state);
-        self.progress_made.notify_all();
+        self.worker_wakeup.notify_all();
     }
 
-    /// Waits until `count` batches of a worker are acknowledged, at most for `timeout`. Returns whether they are.
-    pub(crate) fn wait_for_acknowledgement(
+    /// Waits until `count` batches of a worker are acknowledged, at most for `timeout`. Returns whether they are
+    /// acknowledged.
+    pub(crate) fn wait_for_acknowledged_batches(
         &self,
         feedback: &WorkerFeedback,
         count: u64,
@@ -256,47 +268,47 @@ impl WriteQueue {
         let deadline = Instant::now() + timeout;
         let mut state = self.state.lock();
         loop {
-            if feedback.acknowledged_batches() >= count {
+            if feedback.acknowledged_batch_count() >= count {
                 return Ok(true);
             }
             if let Some(halt) = &state.halt {
                 return Err(halt.clone());
             }
-            if state.writer_ended || self.progress_made.wait_until(&mut state, deadline).timed_out() {
-                return Ok(feedback.acknowledged_batches() >= count);
+            if state.writer_ended || self.worker_wakeup.wait_until(&mut state, deadline).timed_out() {
+                return Ok(feedback.acknowledged_batch_count() >= count);
             }
         }
     }
 
-    /// Returns the fault that ended the writer.
+    /// Returns the halt that ended the writer, if any.
     pub(crate) fn halt_reason(&self) -> Option<Halt> {
         self.state.lock().halt.clone()
     }
 
-    /// Records the fault that ends the writer, unless one is recorded.
-    pub(crate) fn set_halt(&self, halt: Halt) {
+    /// Records the halt that ends the writer, unless a halt is already recorded.
+    pub(crate) fn set_halt_if_unset(&self, halt: Halt) {
         self.state.lock().halt.get_or_insert(halt);
     }
 
-    /// Records that the writer has ended, and wakes all workers that wait for it.
+    /// Records that the writer has ended, and wakes all waiting workers.
     pub(crate) fn mark_writer_ended(&self) {
         self.state.lock().writer_ended = true;
-        self.progress_made.notify_all();
+        self.worker_wakeup.notify_all();
     }
 
-    /// Asks the writer to end once the queue is empty, or at `deadline`.
-    pub(crate) fn close(&self, deadline: Instant) {
+    /// Requests the writer to end once the queue is empty, or at `deadline`.
+    pub(crate) fn request_close(&self, deadline: Instant) {
         self.state.lock().close_deadline = Some(deadline);
-        self.work_available.notify_all();
+        self.writer_wakeup.notify_all();
     }
 
-    /// Waits for the writer's end, at most until `deadline`.
-    pub(crate) fn wait_for_writer_end(&self, deadline: Instant) -> CloseOutcome {
+    /// Waits until the writer has ended, at most until `deadline`.
+    pub(crate) fn wait_for_writer_end(&self, deadline: Instant) -> WriterCloseOutcome {
         let mut state = self.state.lock();
-        while !state.writer_ended && !self.progress_made.wait_until(&mut state, deadline).timed_out() {}
-        match (state.writer_ended, state.waiting_bytes) {
-            (true, 0) => CloseOutcome::Drained,
-            (_, unacknowledged_bytes) => CloseOutcome::Abandoned { unacknowledged_bytes },
+        while !state.writer_ended && !self.worker_wakeup.wait_until(&mut state, deadline).timed_out() {}
+        match (state.writer_ended, state.unacknowledged_bytes) {
+            (true, 0) => WriterCloseOutcome::Drained,
+            (_, unacknowledged_bytes) => WriterCloseOutcome::Abandoned { unacknowledged_bytes },
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The first connection of a writer: waits until Redis would take rows of the pipeline.
+//! The first connection of a writer: connects and waits until Redis accepts rows of the pipeline.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,21 +8,21 @@ use windrow_engine::{Halt, StopSignal};
 use windrow_spec::Pipeline;
 
 use super::connection::RedisConnection;
-use super::retry_pause::RetryPause;
+use super::retry_pause::JitteredRetryBackoff;
 use super::transaction::TransactionClient;
 use crate::outage::OutageTracker;
 use crate::redis::address::RedisAddress;
-use crate::redis::fault::{halt_for_fault, redis_at};
+use crate::redis::fault::{halt_for_fault, redis_service_address};
 use crate::redis::observe::outage_log::{log_outage, log_recovery};
 use crate::redis::settings::RedisWriterSettings;
 
-/// How often the start, while it waits, checks for a stop request.
+/// The interval at which the start checks for a stop request while it waits.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Connects to Redis, and retries until it would take rows of `pipeline` behind the fence `fence_key`.
+/// Connects to Redis, and retries until Redis accepts rows of `pipeline` together with the fence `fence_key`.
 ///
 /// # Errors
-/// A fault that no retry mends; [`Halt::Unreachable`] after the start timeout or a stop request.
+/// A fault that no retry can end; [`Halt::Unreachable`] after the start timeout or a stop request.
 pub(crate) fn connect_when_ready(
     address: &RedisAddress,
     pipeline: &Pipeline,
@@ -32,13 +32,13 @@ pub(crate) fn connect_when_ready(
 ) -> Result<TransactionClient, Halt> {
     let began = Instant::now();
     let mut outage = OutageTracker::default();
-    let mut retry_pause = RetryPause::new(settings);
+    let mut retry_pause = JitteredRetryBackoff::new(settings);
     let mut attempts = 0_u32;
     loop {
         attempts += 1;
-        let client = RedisConnection::open(address, settings, &mut None).and_then(|connection| {
+        let client = RedisConnection::open_and_kill_abandoned(address, settings, &mut None).and_then(|connection| {
             let mut client = TransactionClient::new(connection);
-            client.check_accepts_rows(&pipeline.sink.redis().views, &pipeline.event.schema, fence_key)?;
+            client.check_accepts_rows(&pipeline.sink.redis().view_specs, &pipeline.event.schema, fence_key)?;
             Ok(client)
         });
         let fault = match client {
@@ -58,14 +58,14 @@ pub(crate) fn connect_when_ready(
             let waited = began.elapsed();
             if stop.is_requested() {
                 return Err(UnreachableService::StoppedWaitingForRowStore {
-                    service: redis_at(address),
+                    service: redis_service_address(address),
                     source: share_error(fault),
                 }
                 .into());
             }
             if settings.start_timeout.is_some_and(|timeout| waited >= timeout) {
-                return Err(UnreachableService::RowStore {
-                    service: redis_at(address),
+                return Err(UnreachableService::RowStoreAtStart {
+                    service: redis_service_address(address),
                     waited,
                     attempts,
                     source: share_error(fault),

@@ -1,7 +1,7 @@
 //! The thread that writes to Redis.
 //!
-//! Owns: reconnecting, retrying, ending. Does not own: what is sent (transactions), memory and order (the queue).
-//! After a crash: nothing here survives or needs to; what was not acknowledged is computed again.
+//! Owns: reconnecting, retrying and ending. Does not own: the contents of transactions, memory and order (the queue).
+//! After a crash: all state of the thread is lost. Rows that were not acknowledged are computed again.
 
 use std::sync::Arc;
 use std::thread;
@@ -12,32 +12,32 @@ use windrow_engine::halt::OutputFault;
 
 use super::connection::{ConnectionIdentity, RedisConnection};
 use super::queue::{WriteQueue, WriterTask};
-use super::retry_pause::RetryPause;
+use super::retry_pause::JitteredRetryBackoff;
 use super::transaction::{ClaimResult, FencedAttempt, TransactionClient};
 use crate::redis::address::RedisAddress;
 use crate::redis::fault::{RedisFault, halt_for_fault};
 use crate::redis::fence::claim::PendingClaim;
 use crate::redis::fence::granted::GrantedFences;
 use crate::redis::observe::outage_log::{log_outage, log_recovery};
-use crate::redis::observe::refused_row_log::RefusedRowLog;
+use crate::redis::observe::refused_row_log::RateLimitedRefusedRowLog;
 use crate::redis::rows::batch::InFlightBatch;
 use crate::redis::settings::RedisWriterSettings;
 
-/// Everything that the thread owns.
+/// The state of the writer thread.
 pub(crate) struct WriterThread {
     address: RedisAddress,
     settings: RedisWriterSettings,
     queue: Arc<WriteQueue>,
     granted_fences: GrantedFences,
     client: Option<TransactionClient>,
-    /// The connection closed last, while it may still have commands on their way.
+    /// The connection closed last, as long as its commands may still reach Redis.
     abandoned_connection: Option<ConnectionIdentity>,
-    retry_pause: RetryPause,
-    refused_row_log: RefusedRowLog,
+    retry_pause: JitteredRetryBackoff,
+    refused_row_log: RateLimitedRefusedRowLog,
 }
 
-/// The time to retry is over, or Redis turned out to be unusable: the writer ends.
-struct WriterClosed;
+/// The writer must end: the close deadline has passed, or Redis turned out to be unusable.
+struct WriterMustEnd;
 
 impl WriterThread {
     pub(crate) fn new(
@@ -47,7 +47,7 @@ impl WriterThread {
         granted_fences: GrantedFences,
         client: TransactionClient,
     ) -> Self {
-        let retry_pause = RetryPause::new(&settings);
+        let retry_pause = JitteredRetryBackoff::new(&settings);
         Self {
             address,
             settings,
@@ -56,17 +56,17 @@ impl WriterThread {
             client: Some(client),
             abandoned_connection: None,
             retry_pause,
-            refused_row_log: RefusedRowLog::default(),
+            refused_row_log: RateLimitedRefusedRowLog::default(),
         }
     }
 
-    /// Works until the queue is closed or Redis turns out to be unusable.
+    /// Executes tasks until the queue is closed or Redis turns out to be unusable.
     pub(crate) fn run(mut self) {
-        let _end_queue = EndQueueOnDrop(Arc::clone(&self.queue));
+        let _end_queue = MarkWriterEndedOnDrop(Arc::clone(&self.queue));
         while let Some(task) = self.queue.next_task(self.settings.idle_check_interval) {
             let done = match task {
-                WriterTask::Write(batch) => self.write_batch(batch),
-                WriterTask::Claim(pending) => self.claim_partition(&pending),
+                WriterTask::WriteBatch(batch) => self.write_batch_with_retries(batch),
+                WriterTask::ClaimPartition(pending) => self.claim_partition_with_retries(&pending),
             };
             if done.is_err() {
                 return;
@@ -74,7 +74,7 @@ impl WriterThread {
         }
     }
 
-    fn write_batch(&mut self, batch: InFlightBatch) -> Result<(), WriterClosed> {
+    fn write_batch_with_retries(&mut self, batch: InFlightBatch) -> Result<(), WriterMustEnd> {
         let mut duration = Duration::ZERO;
         let write = |client: &mut TransactionClient, fences: &mut GrantedFences| {
             let began = Instant::now();
@@ -83,17 +83,17 @@ impl WriterThread {
             attempt
         };
         let Some(outcome) = self.retry_until_done(|| true, write)? else { return Ok(()) };
-        let mut refusals = outcome.refusals.iter().peekable();
+        let mut refusals = outcome.row_refusals.iter().peekable();
         for row in batch.rows() {
-            if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.index) {
+            if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.row_index) {
                 self.refused_row_log.log_refused_row(row.redis_key(), &refusal.reason);
             }
         }
-        self.queue.complete_batch(batch, outcome, duration);
+        self.queue.report_and_acknowledge_batch(batch, outcome, duration);
         Ok(())
     }
 
-    fn claim_partition(&mut self, pending: &PendingClaim) -> Result<(), WriterClosed> {
+    fn claim_partition_with_retries(&mut self, pending: &PendingClaim) -> Result<(), WriterMustEnd> {
         let claim = &pending.claim;
         let key = self.granted_fences.fence_key(claim.partition);
         let mut sent_text = None;
@@ -103,8 +103,8 @@ impl WriterThread {
             None => return Ok(()),
             Some(ClaimResult::Stale(epoch)) => ClaimOutcome::Stale(epoch),
             Some(ClaimResult::Granted(value)) => {
-                let rows = value.row_counts.iter().map(|count| count.rows).collect();
-                self.granted_fences.record_granted(claim.partition, value);
+                let rows = value.row_counts.iter().map(|count| count.last_row_number).collect();
+                self.granted_fences.record_granted_fence(claim.partition, value);
                 ClaimOutcome::Granted(rows)
             }
         };
@@ -112,14 +112,14 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Repeats `attempt` until it is done. Returns `None` if the result is no longer `awaited`.
+    /// Repeats `attempt` until it succeeds. Returns `None` once `awaited` returns false.
     fn retry_until_done<T>(
         &mut self,
         awaited: impl Fn() -> bool,
         mut attempt: impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttempt<T>, RedisFault>,
-    ) -> Result<Option<T>, WriterClosed> {
+    ) -> Result<Option<T>, WriterMustEnd> {
         while awaited() {
-            let pause = match self.attempt_once(&mut attempt) {
+            let pause = match self.attempt_with_open_client(&mut attempt) {
                 Ok(attempt) => {
                     log_recovery(self.queue.statistics().record_success(), &self.address);
                     self.retry_pause.reset();
@@ -129,11 +129,12 @@ impl WriterThread {
                     }
                 }
                 Err(fault) if !fault.is_retried_while_running() => {
-                    self.queue.set_halt(halt_for_fault(&self.address, &fault));
-                    return Err(WriterClosed);
+                    self.queue.set_halt_if_unset(halt_for_fault(&self.address, &fault));
+                    return Err(WriterMustEnd);
                 }
                 Err(fault) => {
-                    // A new connection may lead to another server, and has no half-open transaction.
+                    // The client is replaced: a new connection may lead to another server, and has no half-open
+                    // transaction.
                     if let Some(client) = self.client.take() {
                         self.abandoned_connection = client.into_connection().into_identity();
                     }
@@ -142,21 +143,25 @@ impl WriterThread {
                     self.retry_pause.next_pause()
                 }
             };
-            if !self.queue.pause_unless_closed(pause) {
-                return Err(WriterClosed);
+            if !self.queue.pause_until_close_deadline(pause) {
+                return Err(WriterMustEnd);
             }
         }
         Ok(None)
     }
 
-    fn attempt_once<T>(
+    fn attempt_with_open_client<T>(
         &mut self,
         attempt: &mut impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttempt<T>, RedisFault>,
     ) -> Result<FencedAttempt<T>, RedisFault> {
         let client = match &mut self.client {
             Some(client) => client,
             None => {
-                let connection = RedisConnection::open(&self.address, &self.settings, &mut self.abandoned_connection)?;
+                let connection = RedisConnection::open_and_kill_abandoned(
+                    &self.address,
+                    &self.settings,
+                    &mut self.abandoned_connection,
+                )?;
                 self.queue.statistics().record_reconnect();
                 self.client.insert(TransactionClient::new(connection))
             }
@@ -165,13 +170,13 @@ impl WriterThread {
     }
 }
 
-/// Wakes all workers that wait for the writer when it ends, also by a panic.
-struct EndQueueOnDrop(Arc<WriteQueue>);
+/// Marks the writer as ended when the thread ends, also by a panic. All waiting workers then wake up.
+struct MarkWriterEndedOnDrop(Arc<WriteQueue>);
 
-impl Drop for EndQueueOnDrop {
+impl Drop for MarkWriterEndedOnDrop {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.set_halt(OutputFault::WriterBrokeDown.into());
+            self.0.set_halt_if_unset(OutputFault::WriterBrokeDown.into());
         }
         self.0.mark_writer_ended();
     }

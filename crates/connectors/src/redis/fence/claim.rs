@@ -1,4 +1,4 @@
-//! A worker's claim to a partition, and what it does to the stored fence.
+//! A worker's claim to a partition, and the effect of the claim on the stored fence.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use windrow_engine::{ClaimOutcome, Epoch, PartitionClaim, ViewRowCount};
 
 use super::value::FenceValue;
 
-/// A claim that waits in the queue, shared by the worker that made it and the writer thread.
+/// A claim in the queue. The worker that made the claim shares it with the writer thread.
 #[derive(Debug)]
 pub(crate) struct PendingClaim {
     pub(crate) claim: PartitionClaim,
@@ -33,49 +33,51 @@ impl PendingClaim {
         self.abandoned.store(true, Ordering::Release);
     }
 
-    /// Whether the worker still waits for the outcome.
+    /// Returns whether the worker still waits for the outcome.
     pub(crate) fn is_awaited(&self) -> bool {
         !self.abandoned.load(Ordering::Acquire)
     }
 }
 
-/// What a claim does to a stored fence.
+/// The effect of a claim on a stored fence.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum ClaimDecision {
-    /// The claim is granted and this value is written.
+    /// The claim is granted, and this value is written to Redis.
     Grant(FenceValue),
-    /// The stored fence has this epoch, which is not smaller than the claim's.
+    /// The claim is refused: the stored fence has this epoch, which is not smaller than the epoch of the claim.
     Stale(Epoch),
 }
 
-/// Applies `claim` to the fence `stored`. Rows counted there from the same beginning stay counted.
+/// Applies `claim` to the fence `stored`. For each view, the larger row count is kept if both counts have the same
+/// beginning.
 pub(crate) fn apply_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
     }
     let mut row_counts = claim.row_counts.clone();
     for count in &mut row_counts {
-        if let Some(known) = stored.and_then(|stored| find_same_count(stored, count)) {
-            count.rows = count.rows.max(known.rows);
+        if let Some(known) = stored.and_then(|stored| find_count_with_same_beginning(stored, count)) {
+            count.last_row_number = count.last_row_number.max(known.last_row_number);
         }
     }
     ClaimDecision::Grant(FenceValue { epoch: claim.epoch, row_counts })
 }
 
-/// Returns how many rows that `claim` counts are missing in the fence `stored`: 0 where all are there or the counts have
-/// different beginnings.
+/// Returns how many rows that `claim` counts are missing in the fence `stored`. Counts with different beginnings are
+/// not compared and add 0.
 pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionClaim) -> u64 {
     let missing = claim.row_counts.iter().map(|count| match stored {
-        None => count.rows,
-        Some(stored) => find_same_count(stored, count).map_or(0, |known| count.rows.saturating_sub(known.rows)),
+        None => count.last_row_number,
+        Some(stored) => find_count_with_same_beginning(stored, count)
+            .map_or(0, |known| count.last_row_number.saturating_sub(known.last_row_number)),
     });
     missing.sum()
 }
 
-/// Finds the count of the same view with the same beginning.
-fn find_same_count<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
+/// Finds the count in `stored` with the same view and the same beginning as `count`.
+fn find_count_with_same_beginning<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
     let known = stored.row_counts.iter().find(|known| known.view == count.view);
-    known.filter(|known| known.beginning == count.beginning)
+    known.filter(|known| known.beginning_fingerprint == count.beginning_fingerprint)
 }
 
 #[cfg(test)]
@@ -83,7 +85,7 @@ mod tests {
     use super::*;
 
     fn count(view: &str, beginning: u64, rows: u64) -> ViewRowCount {
-        ViewRowCount { view: view.to_owned(), beginning, rows }
+        ViewRowCount { view: view.to_owned(), beginning_fingerprint: beginning, last_row_number: rows }
     }
 
     #[test]

@@ -1,32 +1,32 @@
-//! The Redis keys of fences.
+//! The keys of fences in Redis.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use windrow_engine::Partition;
 
-/// The beginning of all fence keys. No row may have such a key.
+/// The prefix of all fence keys. No row may have a key with this prefix.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
-/// The characters that are percent-encoded in the names of a key or a value.
-pub(crate) const ESCAPED_CHARS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
+/// The characters that are percent-encoded in the names inside keys and values.
+pub(crate) const PERCENT_ENCODED_CHARS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
-/// Whether `redis_key` is reserved for fences.
+/// Returns whether `redis_key` is reserved for fences.
 pub(crate) fn is_fence_key(redis_key: &[u8]) -> bool {
     redis_key.starts_with(FENCE_KEY_PREFIX.as_bytes())
 }
 
-/// The fence keys of a job. Another pipeline or consumer group has other keys.
+/// Builds the fence keys of a job. Jobs with another pipeline or consumer group have other keys.
 #[derive(Clone, Debug)]
-pub(crate) struct FenceKeys {
+pub(crate) struct FenceKeyBuilder {
     prefix: String,
 }
 
-impl FenceKeys {
+impl FenceKeyBuilder {
     pub(crate) fn new(pipeline: &str, group: &str) -> Self {
-        let [pipeline, group] = [pipeline, group].map(|part| utf8_percent_encode(part, ESCAPED_CHARS));
+        let [pipeline, group] = [pipeline, group].map(|part| utf8_percent_encode(part, PERCENT_ENCODED_CHARS));
         Self { prefix: format!("{FENCE_KEY_PREFIX}{pipeline}:{group}:") }
     }
 
-    pub(crate) fn key_of(&self, partition: Partition) -> String {
+    pub(crate) fn build_partition_key(&self, partition: Partition) -> String {
         format!("{}{partition}", self.prefix)
     }
 }
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn keys_of_different_jobs_differ() {
-        let key = |pipeline, group| FenceKeys::new(pipeline, group).key_of(7);
+        let key = |pipeline, group| FenceKeyBuilder::new(pipeline, group).build_partition_key(7);
         assert_eq!(
             key("ecommerce", "feature-engineering-group"),
             "windrow:fence:ecommerce:feature-engineering-group:7"

@@ -1,30 +1,31 @@
-//! How fresh rows are when Redis has them.
+//! The freshness of rows at the moment when Redis acknowledges them.
 //!
-//! Neighbouring rows with the same trigger are counted together, so a window of many users costs no more than one of few.
+//! Consecutive rows with the same trigger are counted together. A window of many entities therefore costs no more than
+//! a window of few.
 
 use windrow_engine::{Histogram, TriggerRecord};
 
 use crate::redis::rows::batch::InFlightBatch;
 
-/// For each written row: how long ago the record was whose arrival made its window fire. Rows that the end of bounded
-/// input fired do not count.
+/// Histograms of the age of the trigger at the time when a row was written, in milliseconds. The trigger is the record
+/// whose arrival made the window fire. Rows without a trigger, which the end of bounded input fired, do not count.
 #[derive(Default, Debug)]
-pub struct RowFreshness {
-    /// Since the record's event time.
-    pub since_event_time: Histogram,
-    /// Since the record's timestamp in Kafka.
-    pub since_append: Histogram,
+pub struct RowFreshnessHistograms {
+    /// The time since the event time of the trigger.
+    pub ms_since_trigger_event_time: Histogram,
+    /// The time since the Kafka timestamp of the trigger.
+    pub ms_since_trigger_append: Histogram,
 }
 
-impl RowFreshness {
-    /// Counts the rows of `batch`, all but those at the positions `refused`, which ascend.
+impl RowFreshnessHistograms {
+    /// Counts the rows of `batch`, except the rows at the positions `refused`. The positions ascend.
     pub(crate) fn observe_batch(&self, batch: &InFlightBatch, refused: &[usize], now_ms: i64) {
         let mut refused = refused.iter().copied().peekable();
         let (mut end, mut written, mut trigger) = (0, 0_u64, None);
         for run in batch.runs() {
-            if run.trigger != trigger {
+            if run.trigger_record != trigger {
                 self.observe_rows(trigger, std::mem::take(&mut written), now_ms);
-                trigger = run.trigger;
+                trigger = run.trigger_record;
             }
             end += run.row_count();
             written += run.row_count() as u64;
@@ -36,10 +37,13 @@ impl RowFreshness {
     }
 
     fn observe_rows(&self, trigger: Option<TriggerRecord>, rows: u64, now_ms: i64) {
-        let Some(TriggerRecord { event_time_ms, timestamp_ms }) = trigger.filter(|_| rows > 0) else { return };
-        self.since_event_time.observe(now_ms.saturating_sub(event_time_ms), rows);
+        let Some(TriggerRecord { event_time_ms, record_timestamp_ms: timestamp_ms }) = trigger.filter(|_| rows > 0)
+        else {
+            return;
+        };
+        self.ms_since_trigger_event_time.observe(now_ms.saturating_sub(event_time_ms), rows);
         if let Some(timestamp_ms) = timestamp_ms {
-            self.since_append.observe(now_ms.saturating_sub(timestamp_ms), rows);
+            self.ms_since_trigger_append.observe(now_ms.saturating_sub(timestamp_ms), rows);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The newest rows that were written, for pages.
+//! The newest written rows, for pages.
 //!
-//! Owns: batches that Redis has acknowledged, as they were sent, and decoding rows from them on request. Does not own:
-//! what Redis holds now ([`read_features`](crate::redis::read_features)).
-//! Invariants: (1) no row is copied in order to keep it; (2) what is kept never exceeds [`RECENT_BYTES`]; (3) a request
+//! Owns: batches that Redis has acknowledged, and decoding rows from these batches on request. Does not own: the rows
+//! that Redis holds now ([`read_features`](crate::redis::read_features)).
+//! Invariants: (1) rows are kept without a copy; (2) the kept batches never exceed [`RECENT_ROWS_BYTES_MAX`]; (3) a request
 //! blocks the writer only while a list of pointers is copied.
 
 use std::collections::VecDeque;
@@ -12,52 +12,52 @@ use parking_lot::Mutex;
 use windrow_core::ViewId;
 
 use crate::redis::rows::batch::{InFlightBatch, RowBatch};
-use crate::redis::settings::RECENT_BYTES;
+use crate::redis::settings::RECENT_ROWS_BYTES_MAX;
 use crate::redis::wire::CommandParser;
 
-/// A row as it was written.
+/// A row that Redis has acknowledged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WrittenRow {
-    /// When Redis acknowledged it, in epoch milliseconds of the wall clock.
+    /// The time of the acknowledgement, in epoch milliseconds of the wall clock.
     pub acknowledged_at_ms: i64,
-    /// Its view.
+    /// The view of the row.
     pub view: ViewId,
-    /// Its key.
+    /// The key of the row in Redis.
     pub redis_key: String,
-    /// Its fields with their values: the entity first, then the features that are not NULL.
+    /// The fields with their values: the entity first, then the features that are not NULL.
     pub fields: Vec<(String, String)>,
-    /// Its time to live, in milliseconds.
+    /// The time to live of the row, in milliseconds.
     pub ttl_ms: i64,
 }
 
-/// The newest written rows. Clones show the same rows.
+/// The newest written rows. All clones share the same rows.
 #[derive(Clone, Default)]
 pub struct RecentRows(Arc<Mutex<RecentBatches>>);
 
 #[derive(Default)]
 struct RecentBatches {
-    /// Oldest first.
+    /// The batches, oldest first.
     batches: VecDeque<Arc<RecentBatch>>,
-    bytes: usize,
+    total_bytes: usize,
 }
 
 struct RecentBatch {
     acknowledged_at_ms: i64,
     batch: RowBatch,
-    /// Positions of rows that are not in Redis, ascending.
-    refused_rows: Vec<usize>,
+    /// The positions of rows that are not in Redis, ascending.
+    refused_row_positions: Vec<usize>,
 }
 
 impl RecentRows {
-    /// Returns the newest `limit` rows, newest first; only those of the entity `user` where there is one. A row may have
-    /// been replaced by a newer one since.
+    /// Returns at most `limit` rows, newest first. With `user`, returns only rows of that entity. A newer row may have
+    /// replaced a returned row in Redis.
     #[must_use]
     pub fn newest_rows(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
         let batches: Vec<_> = self.0.lock().batches.iter().rev().cloned().collect();
-        batches.iter().flat_map(|recent| recent.decode_rows(user)).take(limit).collect()
+        batches.iter().flat_map(|recent| recent.decode_rows_newest_first(user)).take(limit).collect()
     }
 
-    /// Keeps the rows of `in_flight`, all but those at the positions `refused`, which ascend.
+    /// Keeps the rows of `in_flight`, except the rows at the positions `refused`. The positions ascend.
     pub(crate) fn keep_batch(&self, in_flight: InFlightBatch, refused: &[usize], acknowledged_at_ms: i64) {
         let mut first = 0;
         let mut recent = self.0.lock();
@@ -67,26 +67,30 @@ impl RecentRows {
             let refused_rows = in_batch.map(|row| row - first).collect();
             first = next;
             let bytes = batch.allocated_bytes() + size_of::<RecentBatch>();
-            if bytes > RECENT_BYTES || batch.row_count() == 0 {
+            if bytes > RECENT_ROWS_BYTES_MAX || batch.row_count() == 0 {
                 continue;
             }
-            recent.bytes += bytes;
-            recent.batches.push_back(Arc::new(RecentBatch { acknowledged_at_ms, batch, refused_rows }));
-            while recent.bytes > RECENT_BYTES
+            recent.total_bytes += bytes;
+            recent.batches.push_back(Arc::new(RecentBatch {
+                acknowledged_at_ms,
+                batch,
+                refused_row_positions: refused_rows,
+            }));
+            while recent.total_bytes > RECENT_ROWS_BYTES_MAX
                 && let Some(oldest) = recent.batches.pop_front()
             {
-                recent.bytes -= oldest.batch.allocated_bytes() + size_of::<RecentBatch>();
+                recent.total_bytes -= oldest.batch.allocated_bytes() + size_of::<RecentBatch>();
             }
         }
     }
 }
 
 impl RecentBatch {
-    /// Decodes the rows, newest first.
-    fn decode_rows<'a>(&'a self, user: Option<&'a str>) -> impl Iterator<Item = WrittenRow> + 'a {
+    /// Decodes the rows, newest first. With `user`, decodes only rows of that entity.
+    fn decode_rows_newest_first<'a>(&'a self, user: Option<&'a str>) -> impl Iterator<Item = WrittenRow> + 'a {
         let rows: Vec<_> = self.batch.rows_with_runs().enumerate().collect();
         rows.into_iter().rev().filter_map(move |(position, (row, run))| {
-            if self.refused_rows.binary_search(&position).is_ok() {
+            if self.refused_row_positions.binary_search(&position).is_ok() {
                 return None;
             }
             let mut commands = CommandParser::new(self.batch.row_commands(row));
@@ -95,18 +99,19 @@ impl RecentBatch {
             if user.is_some_and(|user| values.get(1) != Some(&user.as_bytes())) {
                 return None;
             }
-            let fields = values.chunks_exact(2).map(|pair| (to_lossy_text(pair[0]), to_lossy_text(pair[1]))).collect();
+            let fields =
+                values.chunks_exact(2).map(|pair| (decode_utf8_lossy(pair[0]), decode_utf8_lossy(pair[1]))).collect();
             let mut last = commands.next_command()?;
             while let Some(next) = commands.next_command() {
                 last = next;
             }
             let ttl_ms = last.last().and_then(|ttl| std::str::from_utf8(ttl).ok()?.parse().ok())?;
-            let (acknowledged_at_ms, redis_key) = (self.acknowledged_at_ms, to_lossy_text(redis_key));
+            let (acknowledged_at_ms, redis_key) = (self.acknowledged_at_ms, decode_utf8_lossy(redis_key));
             Some(WrittenRow { acknowledged_at_ms, view: run.view, redis_key, fields, ttl_ms })
         })
     }
 }
 
-fn to_lossy_text(bytes: &[u8]) -> String {
+fn decode_utf8_lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

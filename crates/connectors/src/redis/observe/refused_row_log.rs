@@ -1,31 +1,32 @@
-//! The log lines about refused rows: not one for each row where there are many.
+//! The log of refused rows, which limits the number of log lines.
 
 use std::time::{Duration, Instant};
 
 use windrow_core::text::first_chars;
 
-/// Between two log lines.
+/// The shortest time between two log lines.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Characters of a key in a log line.
+/// The maximal number of characters of a key in a log line.
 const LOGGED_KEY_CHARS_MAX: usize = 200;
 
-/// Logs refused rows, at most one every ten seconds.
+/// Logs at most one refused row every ten seconds, with the number of rows that were not logged since the last log
+/// line.
 #[derive(Default, Debug)]
-pub(crate) struct RefusedRowLog {
+pub(crate) struct RateLimitedRefusedRowLog {
     last_logged_at: Option<Instant>,
-    unlogged_rows: usize,
+    unlogged_row_count: usize,
 }
 
-impl RefusedRowLog {
+impl RateLimitedRefusedRowLog {
     pub(crate) fn log_refused_row(&mut self, redis_key: &[u8], reason: &str) {
         if self.last_logged_at.is_some_and(|at| at.elapsed() < LOG_INTERVAL) {
-            self.unlogged_rows += 1;
+            self.unlogged_row_count += 1;
             return;
         }
         let key = String::from_utf8_lossy(redis_key);
         let key = first_chars(&key, LOGGED_KEY_CHARS_MAX);
-        let other_rows = std::mem::take(&mut self.unlogged_rows);
+        let other_rows = std::mem::take(&mut self.unlogged_row_count);
         tracing::error!(key, reason, other_rows, "Redis refused a row");
         self.last_logged_at = Some(Instant::now());
     }

@@ -1,4 +1,4 @@
-//! What the writer records about itself while it works.
+//! Statistics that the writer records while it works.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,68 +7,72 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use windrow_engine::{Clock, SystemClock};
 
-use super::freshness::RowFreshness;
+use super::freshness::RowFreshnessHistograms;
 use super::recent_rows::RecentRows;
 use super::status::RedisWriterStatus;
 use crate::outage::{OutageNotice, OutageTracker};
 use crate::redis::rows::batch::InFlightBatch;
 
-/// How many rows of an in-flight batch were written, and which were not.
+/// The result of an in-flight batch: the refused rows, the number of dropped rows, and the duration.
 #[derive(Debug)]
 pub(crate) struct BatchResult {
-    /// Positions of refused rows, ascending.
-    pub(crate) refused_rows: Vec<usize>,
-    /// Rows dropped because their partition was lost.
-    pub(crate) dropped_rows: usize,
-    /// How long the transaction took.
-    pub(crate) duration: Duration,
+    /// The positions of refused rows, ascending.
+    pub(crate) refused_row_positions: Vec<usize>,
+    /// The number of rows that were dropped because their partition was lost.
+    pub(crate) dropped_row_count: usize,
+    /// The duration of the transaction.
+    pub(crate) transaction_duration: Duration,
 }
 
-/// Counters, freshness and recent rows of one writer. The writer thread writes them, observers read them.
+/// Counters, freshness and recent rows of one writer. The writer thread updates these, and observers read them.
 pub(crate) struct WriterStatistics {
     clock: SystemClock,
-    freshness: RowFreshness,
+    freshness: RowFreshnessHistograms,
     recent_rows: RecentRows,
-    waiting_bytes: AtomicUsize,
-    waiting_bytes_peak: AtomicUsize,
-    waiting_bytes_limit: usize,
+    unacknowledged_bytes: AtomicUsize,
+    unacknowledged_bytes_peak: AtomicUsize,
+    unacknowledged_bytes_limit: usize,
     transfers: Mutex<TransferStatistics>,
 }
 
 #[derive(Default)]
 struct TransferStatistics {
     rows_written: u64,
-    transactions: u64,
-    transaction_time: Duration,
+    transaction_count: u64,
+    total_transaction_time: Duration,
     rows_refused: u64,
     rows_dropped: u64,
-    reconnects: u64,
+    reconnect_count: u64,
     outage: OutageTracker,
     last_error: Option<String>,
 }
 
 impl WriterStatistics {
-    pub(crate) fn new(waiting_bytes_limit: usize) -> Self {
+    pub(crate) fn new(unacknowledged_bytes_limit: usize) -> Self {
         Self {
             clock: SystemClock::start(),
-            freshness: RowFreshness::default(),
+            freshness: RowFreshnessHistograms::default(),
             recent_rows: RecentRows::default(),
-            waiting_bytes: AtomicUsize::default(),
-            waiting_bytes_peak: AtomicUsize::default(),
-            waiting_bytes_limit,
+            unacknowledged_bytes: AtomicUsize::default(),
+            unacknowledged_bytes_peak: AtomicUsize::default(),
+            unacknowledged_bytes_limit,
             transfers: Mutex::default(),
         }
     }
 
-    /// Records how many bytes of rows are queued or in flight now.
-    pub(crate) fn set_waiting_bytes(&self, bytes: usize) {
-        self.waiting_bytes.store(bytes, Ordering::Release);
-        self.waiting_bytes_peak.fetch_max(bytes, Ordering::Relaxed);
+    /// Records how many bytes of rows are now queued or in flight.
+    pub(crate) fn set_unacknowledged_bytes(&self, bytes: usize) {
+        self.unacknowledged_bytes.store(bytes, Ordering::Release);
+        self.unacknowledged_bytes_peak.fetch_max(bytes, Ordering::Relaxed);
     }
 
-    /// Records what became of `batch`, and keeps its rows for pages unless some were dropped.
-    pub(crate) fn record_batch(&self, batch: InFlightBatch, result: &BatchResult) {
-        let BatchResult { refused_rows, dropped_rows, duration } = result;
+    /// Records the result of `batch`. Keeps the rows for pages unless some rows were dropped.
+    pub(crate) fn record_completed_batch(&self, batch: InFlightBatch, result: &BatchResult) {
+        let BatchResult {
+            refused_row_positions: refused_rows,
+            dropped_row_count: dropped_rows,
+            transaction_duration: duration,
+        } = result;
         let written = batch.row_count() - refused_rows.len() - dropped_rows;
         {
             let mut transfers = self.transfers.lock();
@@ -76,8 +80,8 @@ impl WriterStatistics {
             transfers.rows_refused += refused_rows.len() as u64;
             transfers.rows_dropped += *dropped_rows as u64;
             if written > 0 {
-                transfers.transactions += 1;
-                transfers.transaction_time += *duration;
+                transfers.transaction_count += 1;
+                transfers.total_transaction_time += *duration;
             }
         }
         if *dropped_rows == 0 {
@@ -87,42 +91,42 @@ impl WriterStatistics {
         }
     }
 
-    /// Records that Redis did not answer or did not take rows. Returns the log line that is due.
+    /// Records that Redis did not answer or accepted no rows. Returns the log line that is due.
     pub(crate) fn record_failure(&self, reason: &str) -> Option<OutageNotice> {
         let mut transfers = self.transfers.lock();
         transfers.last_error = Some(reason.to_owned());
         transfers.outage.record_failure(reason)
     }
 
-    /// Records that Redis answered. Returns how long the outage that this ends has lasted.
+    /// Records that Redis answered. Returns the duration of the outage that ends with this answer.
     pub(crate) fn record_success(&self) -> Option<Duration> {
         self.transfers.lock().outage.record_success()
     }
 
-    /// Records a connection after the first.
+    /// Records that a connection was opened after the first one.
     pub(crate) fn record_reconnect(&self) {
-        self.transfers.lock().reconnects += 1;
+        self.transfers.lock().reconnect_count += 1;
     }
 
     pub(crate) fn status(&self) -> RedisWriterStatus {
         let transfers = self.transfers.lock();
         RedisWriterStatus {
             rows_written: transfers.rows_written,
-            transactions: transfers.transactions,
-            transaction_time: transfers.transaction_time,
+            transaction_count: transfers.transaction_count,
+            total_transaction_time: transfers.total_transaction_time,
             rows_refused: transfers.rows_refused,
             rows_dropped: transfers.rows_dropped,
-            waiting_bytes: self.waiting_bytes.load(Ordering::Acquire),
-            waiting_bytes_limit: self.waiting_bytes_limit,
-            waiting_bytes_peak: self.waiting_bytes_peak.load(Ordering::Relaxed),
-            reconnects: transfers.reconnects,
-            outage: transfers.outage.outage(),
+            unacknowledged_bytes: self.unacknowledged_bytes.load(Ordering::Acquire),
+            unacknowledged_bytes_limit: self.unacknowledged_bytes_limit,
+            unacknowledged_bytes_peak: self.unacknowledged_bytes_peak.load(Ordering::Relaxed),
+            reconnect_count: transfers.reconnect_count,
+            ongoing_outage: transfers.outage.ongoing_outage(),
             last_error: transfers.last_error.clone(),
         }
     }
 }
 
-/// A view of what a writer records. It outlives the writer.
+/// A handle to the statistics of a writer. It remains valid after the writer has ended.
 #[derive(Clone)]
 pub struct RedisWriterObserver(Arc<WriterStatistics>);
 
@@ -131,19 +135,19 @@ impl RedisWriterObserver {
         Self(statistics)
     }
 
-    /// Returns the counters now.
+    /// Returns the current counters.
     #[must_use]
     pub fn status(&self) -> RedisWriterStatus {
         self.0.status()
     }
 
-    /// Returns how fresh rows were when they were written.
+    /// Returns the freshness of all rows written so far.
     #[must_use]
-    pub fn freshness(&self) -> &RowFreshness {
+    pub fn freshness(&self) -> &RowFreshnessHistograms {
         &self.0.freshness
     }
 
-    /// Returns the newest written rows.
+    /// Returns a handle to the newest written rows.
     #[must_use]
     pub fn recent_rows(&self) -> RecentRows {
         self.0.recent_rows.clone()

@@ -1,32 +1,32 @@
-//! The writer's counters at one moment.
+//! The counters of the writer at one moment.
 
 use std::time::Duration;
 
 use crate::outage::DependencyOutage;
 
-/// Figures for logs and metrics. The counters only grow.
+/// The counters and gauges of the writer, for logs and metrics. Counters never decrease.
 #[derive(Clone, Default, Debug)]
 pub struct RedisWriterStatus {
-    /// Rows that were written to Redis.
+    /// The number of rows written to Redis.
     pub rows_written: u64,
-    /// Transactions that wrote them.
-    pub transactions: u64,
-    /// How long these took together, with the round trip that asks for fences and keys.
-    pub transaction_time: Duration,
-    /// Rows that Redis refused.
+    /// The number of transactions that wrote rows.
+    pub transaction_count: u64,
+    /// The total duration of these transactions, including the round trips that read fences and check keys.
+    pub total_transaction_time: Duration,
+    /// The number of rows that Redis refused.
     pub rows_refused: u64,
-    /// Rows that were dropped because their partition was lost.
+    /// The number of rows that were dropped because their partition was lost.
     pub rows_dropped: u64,
-    /// Bytes of rows that are queued or in flight.
-    pub waiting_bytes: usize,
-    /// The largest allowed value of `waiting_bytes`.
-    pub waiting_bytes_limit: usize,
-    /// The largest value of `waiting_bytes` so far.
-    pub waiting_bytes_peak: usize,
-    /// Connections opened after the first.
-    pub reconnects: u64,
-    /// The outage that is not over; `None` while Redis takes rows.
-    pub outage: Option<DependencyOutage>,
-    /// The latest fault, even if it is over.
+    /// The bytes of rows that are queued or in flight now.
+    pub unacknowledged_bytes: usize,
+    /// The limit of `waiting_bytes`.
+    pub unacknowledged_bytes_limit: usize,
+    /// The largest value of `waiting_bytes` since the start of the writer.
+    pub unacknowledged_bytes_peak: usize,
+    /// The number of connections opened after the first one.
+    pub reconnect_count: u64,
+    /// The ongoing outage; `None` while Redis accepts rows.
+    pub ongoing_outage: Option<DependencyOutage>,
+    /// The latest fault, which may have ended.
     pub last_error: Option<String>,
 }

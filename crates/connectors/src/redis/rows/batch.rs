@@ -1,10 +1,11 @@
 //! Encoded rows on their way to Redis.
 //!
-//! A worker fills a [`RowBatch`]. With the worker's feedback it becomes an [`EncodedBatch`], which waits in the queue.
-//! The writer joins several of these into one [`InFlightBatch`], which one transaction carries.
+//! A worker fills a [`RowBatch`]. Together with the worker's feedback, the batch becomes an [`EncodedBatch`] in the
+//! queue. The writer joins several encoded batches into one [`InFlightBatch`]. One transaction writes an in-flight
+//! batch.
 //!
-//! Owns: which bytes belong to which row, and to which partition, view and trigger the rows belong. Does not own: what
-//! the bytes mean (encoding), where batches wait (the queue).
+//! Owns: the bytes of each row, and the partition, view and trigger of each row. Does not own: the meaning of the bytes
+//! (encoding), waiting (the queue).
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,171 +14,175 @@ use windrow_core::ViewId;
 use windrow_engine::{FenceToken, TriggerRecord};
 
 use super::feedback::WorkerFeedback;
-use crate::redis::settings::{BATCH_BYTES, BATCH_ROWS};
+use crate::redis::settings::{BATCH_ROWS_MAX, FULL_BATCH_BYTES};
 use crate::redis::wire::{CommandBuffer, CommandSpan};
 
-/// Where one row lies in the bytes of its batch.
+/// The place of one row in the bytes of its batch.
 #[derive(Clone, Debug)]
-pub(crate) struct EncodedRow {
-    /// Its Redis key, without the length before it.
+pub(crate) struct EncodedRowSpan {
+    /// The place of the Redis key, without the length prefix.
     pub(crate) redis_key_range: Range<usize>,
-    pub(crate) commands: CommandSpan,
+    pub(crate) command_span: CommandSpan,
 }
 
-/// Neighbouring rows of a batch with the same fence token, view and trigger.
+/// Consecutive rows of a batch with the same fence token, view and trigger.
 #[derive(Clone, Debug)]
-pub(crate) struct RowRun {
+pub(crate) struct UniformRowRun {
     pub(crate) fence_token: FenceToken,
     pub(crate) view: ViewId,
-    /// The record whose arrival made the rows' windows fire; `None` where the end of bounded input did.
-    pub(crate) trigger: Option<TriggerRecord>,
-    /// Positions in the batch. Empty in a run that only asks for a check of the fence.
-    rows: Range<usize>,
-    /// The largest row number among them.
-    pub(crate) last_row_number: u64,
+    /// The record whose arrival made the windows of the rows fire. `None` if the end of bounded input fired the
+    /// windows.
+    pub(crate) trigger_record: Option<TriggerRecord>,
+    /// The positions of the rows in the batch. Empty in a run that only requests a check of the fence.
+    row_positions: Range<usize>,
+    /// The largest row number in the run.
+    pub(crate) largest_row_number: u64,
 }
 
-impl RowRun {
+impl UniformRowRun {
     pub(crate) fn row_count(&self) -> usize {
-        self.rows.len()
+        self.row_positions.len()
     }
 }
 
-/// The rows of one worker that are handed over and acknowledged together.
+/// Rows of one worker that are handed over and acknowledged together.
 #[derive(Default, Debug)]
 pub(crate) struct RowBatch {
     commands: CommandBuffer,
-    rows: Vec<EncodedRow>,
-    /// Cover the rows in their order.
-    runs: Vec<RowRun>,
-    /// The trigger of the rows pushed next.
-    trigger: Option<TriggerRecord>,
+    row_spans: Vec<EncodedRowSpan>,
+    /// The runs, in the order of the rows. Together the runs cover all rows.
+    runs: Vec<UniformRowRun>,
+    /// The trigger of the rows that are pushed next.
+    next_trigger: Option<TriggerRecord>,
 }
 
 impl RowBatch {
-    /// Returns an empty batch with the same trigger and with room for as much as this one holds.
+    /// Returns an empty batch with the same trigger, and with room for as much as this batch holds.
     pub(crate) fn new_with_same_capacity(&self) -> Self {
         Self {
-            commands: CommandBuffer::with_capacity(self.commands.bytes().len()),
-            rows: Vec::with_capacity(self.rows.len()),
+            commands: CommandBuffer::with_capacity(self.commands.encoded_bytes().len()),
+            row_spans: Vec::with_capacity(self.row_spans.len()),
             runs: Vec::with_capacity(self.runs.len()),
-            trigger: self.trigger,
+            next_trigger: self.next_trigger,
         }
     }
 
-    /// Returns the bytes that this batch takes of the queue's limit.
-    pub(crate) fn memory_cost(&self) -> usize {
-        self.commands.bytes().len() + size_of_val(&*self.rows) + size_of_val(&*self.runs)
+    /// Returns the number of bytes that this batch counts toward the queue's limit.
+    pub(crate) fn queue_cost_bytes(&self) -> usize {
+        self.commands.encoded_bytes().len() + size_of_val(&*self.row_spans) + size_of_val(&*self.runs)
     }
 
-    /// Returns the bytes allocated, used or not.
+    /// Returns the number of allocated bytes, used or not.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.commands.capacity()
-            + self.rows.capacity() * size_of::<EncodedRow>()
-            + self.runs.capacity() * size_of::<RowRun>()
+        self.commands.allocated_bytes()
+            + self.row_spans.capacity() * size_of::<EncodedRowSpan>()
+            + self.runs.capacity() * size_of::<UniformRowRun>()
     }
 
-    /// Sets the trigger of the rows that follow.
-    pub(crate) fn set_trigger(&mut self, trigger: Option<TriggerRecord>) {
-        self.trigger = trigger;
+    /// Sets the trigger of the rows that are pushed next.
+    pub(crate) fn set_next_trigger(&mut self, trigger: Option<TriggerRecord>) {
+        self.next_trigger = trigger;
     }
 
-    /// Returns the buffer that the commands of the next row are appended to.
+    /// Returns the buffer for the commands of the next row.
     pub(crate) fn commands_mut(&mut self) -> &mut CommandBuffer {
         &mut self.commands
     }
 
     /// Adds the row whose commands were appended last.
-    pub(crate) fn push(&mut self, row: EncodedRow, fence_token: FenceToken, view: ViewId, number: u64) {
-        let position = self.rows.len();
-        self.rows.push(row);
+    pub(crate) fn push(&mut self, row: EncodedRowSpan, fence_token: FenceToken, view: ViewId, number: u64) {
+        let position = self.row_spans.len();
+        self.row_spans.push(row);
         match self.runs.last_mut() {
-            Some(run) if run.fence_token == fence_token && run.view == view && run.trigger == self.trigger => {
-                run.rows.end = position + 1;
-                run.last_row_number = run.last_row_number.max(number);
+            Some(run)
+                if run.fence_token == fence_token && run.view == view && run.trigger_record == self.next_trigger =>
+            {
+                run.row_positions.end = position + 1;
+                run.largest_row_number = run.largest_row_number.max(number);
             }
-            _ => self.runs.push(RowRun {
+            _ => self.runs.push(UniformRowRun {
                 fence_token,
                 view,
-                trigger: self.trigger,
-                rows: position..position + 1,
-                last_row_number: number,
+                trigger_record: self.next_trigger,
+                row_positions: position..position + 1,
+                largest_row_number: number,
             }),
         }
     }
 
-    /// Asks for a check of the partition's fence, without a row.
+    /// Adds a check of the partition's fence without a row, unless the batch already has rows or a check of
+    /// `fence_token`.
     pub(crate) fn add_fence_check(&mut self, fence_token: FenceToken) {
-        if !self.has_rows_of(fence_token) {
-            let end = self.rows.len();
-            self.runs.push(RowRun {
+        if !self.has_rows_or_check_of(fence_token) {
+            let end = self.row_spans.len();
+            self.runs.push(UniformRowRun {
                 fence_token,
                 view: ViewId(0),
-                trigger: self.trigger,
-                rows: end..end,
-                last_row_number: 0,
+                trigger_record: self.next_trigger,
+                row_positions: end..end,
+                largest_row_number: 0,
             });
         }
     }
 
-    /// Whether the batch has neither rows nor fence checks.
+    /// Returns whether the batch has neither rows nor fence checks.
     pub(crate) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// Whether the batch should be handed over.
+    /// Returns whether the batch has enough rows or bytes to be handed over.
     pub(crate) fn is_full(&self) -> bool {
-        self.rows.len() >= BATCH_ROWS || self.commands.bytes().len() >= BATCH_BYTES
+        self.row_spans.len() >= BATCH_ROWS_MAX || self.commands.encoded_bytes().len() >= FULL_BATCH_BYTES
     }
 
     pub(crate) fn row_count(&self) -> usize {
-        self.rows.len()
+        self.row_spans.len()
     }
 
-    /// Returns every row with its run, in order.
-    pub(crate) fn rows_with_runs(&self) -> impl Iterator<Item = (&EncodedRow, &RowRun)> {
-        self.runs.iter().flat_map(|run| self.rows[run.rows.clone()].iter().map(move |row| (row, run)))
+    /// Returns every row with its run, in the order of the batch.
+    pub(crate) fn rows_with_runs(&self) -> impl Iterator<Item = (&EncodedRowSpan, &UniformRowRun)> {
+        self.runs.iter().flat_map(|run| self.row_spans[run.row_positions.clone()].iter().map(move |row| (row, run)))
     }
 
-    /// Whether rows or a fence check of `fence_token` are in the batch.
-    pub(crate) fn has_rows_of(&self, fence_token: FenceToken) -> bool {
+    /// Returns whether the batch has rows or a fence check of `fence_token`.
+    pub(crate) fn has_rows_or_check_of(&self, fence_token: FenceToken) -> bool {
         self.runs.iter().any(|run| run.fence_token == fence_token)
     }
 
-    pub(crate) fn redis_key(&self, row: &EncodedRow) -> &[u8] {
-        &self.commands.bytes()[row.redis_key_range.clone()]
+    pub(crate) fn redis_key(&self, row: &EncodedRowSpan) -> &[u8] {
+        &self.commands.encoded_bytes()[row.redis_key_range.clone()]
     }
 
-    pub(crate) fn row_commands(&self, row: &EncodedRow) -> &[u8] {
-        &self.commands.bytes()[row.commands.bytes.clone()]
+    pub(crate) fn row_commands(&self, row: &EncodedRowSpan) -> &[u8] {
+        &self.commands.encoded_bytes()[row.command_span.byte_range.clone()]
     }
 }
 
-/// A full batch, and where its worker learns what became of it.
+/// A batch of rows, and the feedback through which its worker learns the outcome.
 #[derive(Debug)]
 pub(crate) struct EncodedBatch {
     pub(crate) batch: RowBatch,
     pub(crate) feedback: Arc<WorkerFeedback>,
 }
 
-/// What one transaction carries: batches in their order, possibly of several workers. An empty one only checks whether
-/// Redis answers.
+/// The batches that one transaction writes, in their order, possibly of several workers. An empty in-flight batch only
+/// checks whether Redis answers.
 #[derive(Default, Debug)]
 pub(crate) struct InFlightBatch {
     batches: Vec<EncodedBatch>,
-    memory_cost: usize,
+    queue_cost_bytes: usize,
     row_count: usize,
-    byte_count: usize,
+    command_byte_count: usize,
 }
 
-/// A row of an [`InFlightBatch`].
+/// A row of an [`InFlightBatch`] with its position, fence token and batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InFlightRow<'a> {
-    /// Its position among all rows of the in-flight batch.
-    pub(crate) index: usize,
+    /// The position of the row among all rows of the in-flight batch.
+    pub(crate) row_index: usize,
     pub(crate) fence_token: FenceToken,
     batch: &'a EncodedBatch,
-    row: &'a EncodedRow,
+    row: &'a EncodedRowSpan,
 }
 
 impl<'a> InFlightRow<'a> {
@@ -185,29 +190,29 @@ impl<'a> InFlightRow<'a> {
         self.batch.batch.redis_key(self.row)
     }
 
-    /// Returns the feedback of the worker whose row it is.
+    /// Returns the feedback of the worker that produced the row.
     pub(crate) fn feedback(&self) -> &'a WorkerFeedback {
         &self.batch.feedback
     }
 
     /// Appends the commands that write the row.
     pub(crate) fn append_commands(&self, out: &mut CommandBuffer) {
-        out.append_span(&self.batch.batch.commands, &self.row.commands);
+        out.append_span(&self.batch.batch.commands, &self.row.command_span);
     }
 }
 
 impl InFlightBatch {
-    /// Whether `batch` still fits. The first one always does.
+    /// Returns whether `batch` fits in. The first batch always fits.
     pub(crate) fn has_room_for(&self, batch: &RowBatch) -> bool {
         self.batches.is_empty()
-            || (self.row_count + batch.rows.len() <= BATCH_ROWS
-                && self.byte_count + batch.commands.bytes().len() <= BATCH_BYTES)
+            || (self.row_count + batch.row_spans.len() <= BATCH_ROWS_MAX
+                && self.command_byte_count + batch.commands.encoded_bytes().len() <= FULL_BATCH_BYTES)
     }
 
     pub(crate) fn push(&mut self, encoded: EncodedBatch) {
-        self.memory_cost += encoded.batch.memory_cost();
-        self.row_count += encoded.batch.rows.len();
-        self.byte_count += encoded.batch.commands.bytes().len();
+        self.queue_cost_bytes += encoded.batch.queue_cost_bytes();
+        self.row_count += encoded.batch.row_spans.len();
+        self.command_byte_count += encoded.batch.commands.encoded_bytes().len();
         self.batches.push(encoded);
     }
 
@@ -215,30 +220,30 @@ impl InFlightBatch {
         &self.batches
     }
 
-    /// Returns the bytes that its batches take of the queue's limit.
-    pub(crate) fn memory_cost(&self) -> usize {
-        self.memory_cost
+    /// Returns the number of bytes that the batches count toward the queue's limit.
+    pub(crate) fn queue_cost_bytes(&self) -> usize {
+        self.queue_cost_bytes
     }
 
     pub(crate) fn row_count(&self) -> usize {
         self.row_count
     }
 
-    /// Returns every row, in order.
+    /// Returns the rows of all batches, in order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = InFlightRow<'_>> {
         self.batches
             .iter()
             .flat_map(|batch| batch.batch.rows_with_runs().map(move |(row, run)| (batch, row, run.fence_token)))
             .enumerate()
-            .map(|(index, (batch, row, fence_token))| InFlightRow { index, fence_token, batch, row })
+            .map(|(index, (batch, row, fence_token))| InFlightRow { row_index: index, fence_token, batch, row })
     }
 
-    /// Returns the runs of all its batches, in order.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = &RowRun> {
+    /// Returns the runs of all batches, in order.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &UniformRowRun> {
         self.batches.iter().flat_map(|encoded| &encoded.batch.runs)
     }
 
-    /// Returns its batches without their workers' feedback.
+    /// Returns the batches without the feedback of their workers.
     pub(crate) fn into_row_batches(self) -> impl Iterator<Item = RowBatch> {
         self.batches.into_iter().map(|encoded| encoded.batch)
     }

@@ -1,64 +1,75 @@
-//! From a row to the commands that write it.
+//! Encoding of rows as Redis commands.
 //!
 //! Owns: the commands of a row and the text of its values. Does not own: transactions.
-//! Invariant: no allocation per row or value once the buffers have grown.
+//! Invariant: once the buffers have grown, encoding allocates nothing per row or value.
 
 use windrow_core::{Row, Value};
 use windrow_engine::FenceToken;
 use windrow_spec::{KeyTemplate, Pipeline};
 
-use super::batch::{EncodedRow, RowBatch};
+use super::batch::{EncodedRowSpan, RowBatch};
 use crate::redis::wire::append_bulk_string;
-use crate::text::{write_double, write_integer};
+use crate::text::{append_decimal_integer, append_double_text};
 
-/// The parts of a view's rows that are the same in every row, encoded once.
+/// The encoded parts that are equal in all rows of a view.
 #[derive(Clone, Debug)]
 struct ViewEncoding {
     key_template: KeyTemplate,
-    encoded_fields: Vec<Vec<u8>>,
+    encoded_feature_names: Vec<Vec<u8>>,
     encoded_ttl: Vec<u8>,
 }
 
-/// Encodes the rows of a pipeline. All fields but the first two are buffers that one call fills and the next reuses.
+/// Encodes the rows of a pipeline. The last four fields are buffers that every call reuses.
 #[derive(Clone, Debug)]
 pub(crate) struct RowEncoder {
-    entity_field: Vec<u8>,
+    encoded_entity_field_name: Vec<u8>,
     view_encodings: Vec<ViewEncoding>,
-    redis_key: Vec<u8>,
-    present_fields: Vec<u8>,
-    absent_fields: Vec<u8>,
-    value_text: Vec<u8>,
+    redis_key_buffer: Vec<u8>,
+    present_fields_buffer: Vec<u8>,
+    absent_fields_buffer: Vec<u8>,
+    value_text_buffer: Vec<u8>,
 }
 
 impl RowEncoder {
     pub(crate) fn new(pipeline: &Pipeline) -> Self {
         let view_encodings = pipeline.redis_views().map(|(view, redis)| ViewEncoding {
-            key_template: redis.key.clone(),
-            encoded_fields: view.features.iter().map(|feature| encode_bulk_string(feature.name.as_bytes())).collect(),
+            key_template: redis.key_template.clone(),
+            encoded_feature_names: view
+                .features
+                .iter()
+                .map(|feature| encode_bulk_string(feature.name.as_bytes()))
+                .collect(),
             encoded_ttl: encode_bulk_string(redis.ttl_ms.to_string().as_bytes()),
         });
         Self {
-            entity_field: encode_bulk_string(pipeline.event.schema.key_name().as_bytes()),
+            encoded_entity_field_name: encode_bulk_string(pipeline.event.schema.entity_key_name().as_bytes()),
             view_encodings: view_encodings.collect(),
-            redis_key: Vec::new(),
-            present_fields: Vec::new(),
-            absent_fields: Vec::new(),
-            value_text: Vec::new(),
+            redis_key_buffer: Vec::new(),
+            present_fields_buffer: Vec::new(),
+            absent_fields_buffer: Vec::new(),
+            value_text_buffer: Vec::new(),
         }
     }
 
-    /// Appends `row` to `batch`: `HSET` with every feature that has a value, `HDEL` with those that have none,
-    /// `PEXPIRE`.
+    /// Appends the commands of `row` to `batch`: `HSET` with the features that have a value, `HDEL` with the NULL
+    /// features, and `PEXPIRE`.
     pub(crate) fn encode_row(&mut self, fence_token: FenceToken, row: &Row<'_>, batch: &mut RowBatch) {
-        let Self { entity_field, view_encodings, redis_key, present_fields, absent_fields, value_text } = self;
-        let Some(encoding) = view_encodings.get(row.view.0) else { return };
+        let Self {
+            encoded_entity_field_name: entity_field,
+            view_encodings,
+            redis_key_buffer: redis_key,
+            present_fields_buffer: present_fields,
+            absent_fields_buffer: absent_fields,
+            value_text_buffer: value_text,
+        } = self;
+        let Some(encoding) = view_encodings.get(row.view_id.0) else { return };
         redis_key.clear();
-        encoding.key_template.append_key(redis_key, row.key, row.window);
+        encoding.key_template.append_redis_key(redis_key, row.entity_key, row.window);
         present_fields.clear();
         absent_fields.clear();
         let (mut present_count, mut absent_count) = (0, 0);
-        for (field, value) in encoding.encoded_fields.iter().zip(row.features()) {
-            if append_field(present_fields, value_text, field, value) {
+        for (field, value) in encoding.encoded_feature_names.iter().zip(row.feature_values()) {
+            if append_field_unless_null(present_fields, value_text, field, value) {
                 present_count += 1;
             } else {
                 absent_fields.extend_from_slice(field);
@@ -71,7 +82,7 @@ impl RowEncoder {
         commands.start_command(b"HSET", 1 + 2 + 2 * present_count);
         let redis_key_range = commands.append_argument(redis_key);
         commands.append_encoded_arguments(entity_field);
-        commands.append_argument(row.key.as_bytes());
+        commands.append_argument(row.entity_key.as_bytes());
         commands.append_encoded_arguments(present_fields);
         if absent_count > 0 {
             commands.start_command(b"HDEL", 1 + absent_count);
@@ -81,24 +92,24 @@ impl RowEncoder {
         commands.start_command(b"PEXPIRE", 2);
         commands.append_argument(redis_key);
         commands.append_encoded_arguments(&encoding.encoded_ttl);
-        let encoded = EncodedRow { redis_key_range, commands: commands.span_since(start) };
-        batch.push(encoded, fence_token, row.view, row.number);
+        let encoded = EncodedRowSpan { redis_key_range, command_span: commands.span_since(start) };
+        batch.push(encoded, fence_token, row.view_id, row.row_number);
     }
 }
 
-/// Appends `field` and the text of `value`, and returns whether it did: a NULL has no field.
-fn append_field(out: &mut Vec<u8>, scratch: &mut Vec<u8>, field: &[u8], value: Value<'_>) -> bool {
+/// Appends `field` and the text of `value`. Appends nothing for NULL, and returns whether `value` is not NULL.
+fn append_field_unless_null(out: &mut Vec<u8>, scratch: &mut Vec<u8>, field: &[u8], value: Value<'_>) -> bool {
     scratch.clear();
     let text = match value {
         Value::Null => return false,
         Value::String(text) => text.as_bytes(),
         Value::Boolean(truth) => if truth { "true" } else { "false" }.as_bytes(),
         Value::Long(number) => {
-            write_integer(scratch, number);
+            append_decimal_integer(scratch, number);
             scratch
         }
         Value::Double(number) => {
-            write_double(scratch, number);
+            append_double_text(scratch, number);
             scratch
         }
     };
@@ -121,7 +132,7 @@ mod tests {
     fn values_have_one_text_each_and_null_has_none() {
         let encoded = |value| {
             let (mut out, mut scratch) = (Vec::new(), b"left over".to_vec());
-            append_field(&mut out, &mut scratch, b"", value).then(|| String::from_utf8(out).expect("UTF-8"))
+            append_field_unless_null(&mut out, &mut scratch, b"", value).then(|| String::from_utf8(out).expect("UTF-8"))
         };
         assert_eq!(encoded(Value::Null), None);
         assert_eq!(encoded(Value::Double(29.99)).as_deref(), Some("$5\r\n29.99\r\n"));

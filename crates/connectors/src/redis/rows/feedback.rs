@@ -1,4 +1,4 @@
-//! What the writer thread reports back to one worker: acknowledged batches, refused rows, lost partitions.
+//! Feedback of the writer thread to one worker: acknowledged batches, refused rows, lost partitions.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,30 +6,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use windrow_engine::{Epoch, FenceToken, LostPartition, Partition, RefusedRow};
 
-/// Shared by one worker's sink and the writer thread.
+/// The feedback to one worker, shared by the worker's sink and the writer thread.
 #[derive(Default, Debug)]
 pub(crate) struct WorkerFeedback {
-    acknowledged_batches: AtomicU64,
+    acknowledged_batch_count: AtomicU64,
     refused_rows: Mutex<Vec<RefusedRow>>,
     partition_losses: Mutex<PartitionLosses>,
 }
 
-/// The partitions that a worker lost.
+/// The losses of partitions that concern a worker.
 #[derive(Default, Debug)]
 struct PartitionLosses {
-    unreported: Vec<LostPartition>,
+    unreported_losses: Vec<LostPartition>,
     newest_lost_epochs: BTreeMap<Partition, Epoch>,
 }
 
 impl WorkerFeedback {
     /// Returns how many of the worker's batches Redis has acknowledged.
-    pub(crate) fn acknowledged_batches(&self) -> u64 {
-        self.acknowledged_batches.load(Ordering::Acquire)
+    pub(crate) fn acknowledged_batch_count(&self) -> u64 {
+        self.acknowledged_batch_count.load(Ordering::Acquire)
     }
 
     /// Records that Redis has acknowledged the worker's next batch.
-    pub(crate) fn acknowledge_batch(&self) {
-        self.acknowledged_batches.fetch_add(1, Ordering::Release);
+    pub(crate) fn count_acknowledged_batch(&self) {
+        self.acknowledged_batch_count.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn add_refused_row(&self, row: RefusedRow) {
@@ -40,17 +40,17 @@ impl WorkerFeedback {
         std::mem::take(&mut *self.refused_rows.lock())
     }
 
-    /// Keeps a loss for the worker, unless this epoch of the partition or a later one was lost before.
+    /// Adds a loss for the worker, unless the same or a later epoch of the partition is already lost.
     pub(crate) fn add_lost_partition(&self, lost: LostPartition) {
         let FenceToken { partition, epoch } = lost.fence_token;
         let losses = &mut *self.partition_losses.lock();
         if losses.newest_lost_epochs.get(&partition).is_none_or(|newest| *newest < epoch) {
             losses.newest_lost_epochs.insert(partition, epoch);
-            losses.unreported.push(lost);
+            losses.unreported_losses.push(lost);
         }
     }
 
     pub(crate) fn take_lost_partitions(&self) -> Vec<LostPartition> {
-        std::mem::take(&mut self.partition_losses.lock().unreported)
+        std::mem::take(&mut self.partition_losses.lock().unreported_losses)
     }
 }

@@ -1,109 +1,112 @@
-//! Reading the state objects that manifests name.
+//! Reads the state objects that manifests name.
 //!
-//! Owns: whether they are what was written, and how many bytes of what is in them. Does not own: what their records mean
-//! (the core).
-//! Invariant: an object is read once, however many checkpoints name it.
+//! Owns: checking objects against their manifest, and measuring their content. Does not own: the meaning of the records
+//! in them (the core).
+//! Invariant: an object is read once, even if several checkpoints name it.
 
 use std::collections::BTreeMap;
 
-use windrow_core::measure_snapshot_tables;
+use windrow_core::count_snapshot_bytes_by_table;
 
 use crate::checkpoint::format::{FormatFault, ObjectDamage, UnusableObject};
 use crate::checkpoint::manifest::{CheckpointManifest, StatePart};
 use crate::checkpoint::state_object;
 use crate::checkpoint::store::{CheckpointStore, StoreFault};
 
-/// What a checkpoint's state objects hold, unpacked.
+/// The unpacked size of a checkpoint's state objects.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct StateContents {
-    /// Bytes of entity keys.
-    pub key_bytes: u64,
-    /// Per view of the manifest, bytes of its state. Slots that later layers replace count as often as they are stored.
-    pub view_bytes: Vec<u64>,
-    /// The objects that cannot be used; what they hold is not counted.
-    pub unusable: Vec<UnusableObject>,
+pub struct StateByteCounts {
+    /// The number of bytes of entity keys.
+    pub key_byte_count: u64,
+    /// The number of state bytes per view of the manifest. A slot counts once per layer that stores it.
+    pub byte_counts_by_view: Vec<u64>,
+    /// The objects that cannot be used. Their content is not counted.
+    pub unusable_objects: Vec<UnusableObject>,
 }
 
-/// Reads the state objects of a store, each of them once.
+/// Reads the state objects of a store, each object once.
 #[derive(Debug)]
 pub struct StateObjectReader<'a> {
     store: &'a dyn CheckpointStore,
-    surveyed: BTreeMap<String, Option<SurveyedObject>>,
+    measured_by_name: BTreeMap<String, Option<MeasuredStateObject>>,
 }
 
-/// A state object that was read.
+/// A state object that was read and measured.
 #[derive(Debug)]
-struct SurveyedObject {
+struct MeasuredStateObject {
     part: StatePart,
-    bytes_by_table: Result<BTreeMap<usize, usize>, FormatFault>,
+    byte_counts_by_table: Result<BTreeMap<usize, usize>, FormatFault>,
 }
 
 impl<'a> StateObjectReader<'a> {
-    /// A reader that has read none of the objects of `store`.
+    /// Creates a reader that has not read any object of `store` yet.
     #[must_use]
     pub const fn new(store: &'a dyn CheckpointStore) -> Self {
-        Self { store, surveyed: BTreeMap::new() }
+        Self { store, measured_by_name: BTreeMap::new() }
     }
 
-    /// Reads every state object of `manifest` that was not read before. Calls `on_part` for each, read or not.
+    /// Measures all state objects of `manifest`, and reads only those not read before. Calls `on_part` after each
+    /// object.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub fn read(
+    pub fn read_checkpoint_objects(
         &mut self,
         manifest: &CheckpointManifest,
         mut on_part: impl FnMut(&StatePart),
-    ) -> Result<StateContents, StoreFault> {
-        let mut contents = StateContents { view_bytes: vec![0; manifest.views.len()], ..StateContents::default() };
+    ) -> Result<StateByteCounts, StoreFault> {
+        let mut contents =
+            StateByteCounts { byte_counts_by_view: vec![0; manifest.views.len()], ..StateByteCounts::default() };
         for part in manifest.layers.iter().flat_map(|layer| &layer.parts) {
-            if let Err(fault) = add_part(part, self.survey_part(part)?, &mut contents) {
-                contents.unusable.push(UnusableObject { object: part.name.clone(), fault });
+            if let Err(fault) = add_part_byte_counts(part, self.read_part_once(part)?, &mut contents) {
+                contents.unusable_objects.push(UnusableObject { object: part.name.clone(), fault });
             }
             on_part(part);
         }
         Ok(contents)
     }
 
-    /// Returns what is stored as `part`; `None` where there is no such object.
-    fn survey_part(&mut self, part: &StatePart) -> Result<Option<&SurveyedObject>, StoreFault> {
-        if !self.surveyed.contains_key(&part.name) {
-            let object = self.store.read(&part.name)?.map(|object| survey_object(&part.name, &object));
-            self.surveyed.insert(part.name.clone(), object);
+    /// Reads and measures the object of `part`, unless that was done before. Returns `None` if the object does not
+    /// exist.
+    fn read_part_once(&mut self, part: &StatePart) -> Result<Option<&MeasuredStateObject>, StoreFault> {
+        if !self.measured_by_name.contains_key(&part.name) {
+            let object = self.store.read(&part.name)?.map(|object| measure_state_object(&part.name, &object));
+            self.measured_by_name.insert(part.name.clone(), object);
         }
-        Ok(self.surveyed.get(&part.name).and_then(Option::as_ref))
+        Ok(self.measured_by_name.get(&part.name).and_then(Option::as_ref))
     }
 }
 
-/// Adds the bytes of `part` to `contents`.
-fn add_part(
+/// Adds the byte counts of `part` to `contents`.
+fn add_part_byte_counts(
     part: &StatePart,
-    object: Option<&SurveyedObject>,
-    contents: &mut StateContents,
+    object: Option<&MeasuredStateObject>,
+    contents: &mut StateByteCounts,
 ) -> Result<(), FormatFault> {
     let object = object.ok_or(ObjectDamage::Missing)?;
     if object.part != *part {
-        return Err(ObjectDamage::Replaced.into());
+        return Err(ObjectDamage::ManifestMismatch.into());
     }
-    let bytes_by_table = object.bytes_by_table.as_ref().map_err(Clone::clone)?;
-    if bytes_by_table.keys().any(|table| *table > contents.view_bytes.len()) {
+    let bytes_by_table = object.byte_counts_by_table.as_ref().map_err(Clone::clone)?;
+    if bytes_by_table.keys().any(|table| *table > contents.byte_counts_by_view.len()) {
         return Err(ObjectDamage::UnknownView.into());
     }
     for (table, bytes) in bytes_by_table {
         let total = match table.checked_sub(1) {
-            None => &mut contents.key_bytes,
-            Some(view) => &mut contents.view_bytes[view],
+            None => &mut contents.key_byte_count,
+            Some(view) => &mut contents.byte_counts_by_view[view],
         };
         *total += *bytes as u64;
     }
     Ok(())
 }
 
-fn survey_object(name: &str, object: &[u8]) -> SurveyedObject {
+fn measure_state_object(name: &str, object: &[u8]) -> MeasuredStateObject {
     let measure = |bytes: Vec<u8>| {
-        measure_snapshot_tables(&bytes).map_err(|damage| FormatFault::from(ObjectDamage::Snapshot(damage)))
+        count_snapshot_bytes_by_table(&bytes).map_err(|damage| FormatFault::from(ObjectDamage::InvalidSnapshot(damage)))
     };
-    SurveyedObject {
-        part: StatePart::describe(name.to_owned(), object),
-        bytes_by_table: state_object::unpack_state(object).and_then(measure),
+    MeasuredStateObject {
+        part: StatePart::from_object(name.to_owned(), object),
+        byte_counts_by_table: state_object::unpack_state(object).and_then(measure),
     }
 }

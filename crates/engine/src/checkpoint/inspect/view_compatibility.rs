@@ -1,47 +1,47 @@
-//! Which views' state a pipeline would keep.
+//! Compares the views of a checkpoint with the views of a pipeline.
 //!
-//! Owns: the comparison by name and definition. Invariant: its result is what opening a partition would do.
+//! Owns: the comparison by name and definition. Invariant: opening a partition makes the same decisions.
 
 use windrow_core::{EventSchema, FeatureView};
 
 use crate::checkpoint::manifest::CheckpointManifest;
 
-/// What becomes of a view's state.
+/// Whether a view's state is kept or dropped.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ViewCompatibility {
-    /// The pipeline continues with it.
+    /// The pipeline has the same view and continues with its state.
     Kept,
-    /// The pipeline defines the view otherwise: its state must be dropped.
+    /// The pipeline defines the view differently, so the state must be dropped.
     Changed {
-        /// Its definition in the state.
+        /// The definition stored in the checkpoint.
         stored_definition: String,
-        /// Its definition in the pipeline.
+        /// The definition in the pipeline.
         pipeline_definition: String,
     },
-    /// The pipeline no longer has such a view: its state must be dropped.
+    /// The pipeline no longer has the view, so the state must be dropped.
     Removed,
-    /// The state has no such view: its windows begin anew.
+    /// The checkpoint has no such view. The view's windows begin empty.
     New,
 }
 
-/// A view of a checkpoint or of the pipeline, and what becomes of its state.
+/// A view of the checkpoint or of the pipeline, and whether its state is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ComparedView {
-    /// Its name.
+    /// The name of the view.
     pub name: String,
-    /// What becomes of its state.
+    /// Whether the view's state is kept or dropped.
     pub compatibility: ViewCompatibility,
 }
 
 impl ViewCompatibility {
-    /// Whether the job halts until it is allowed to drop the view's state.
+    /// Returns whether the job halts until the operator allows it to drop the view's state.
     #[must_use]
-    pub const fn needs_drop_state(&self) -> bool {
+    pub const fn needs_permission_to_drop_state(&self) -> bool {
         matches!(self, Self::Changed { .. } | Self::Removed)
     }
 }
 
-/// Returns what becomes of the state in `manifest` with these views: first the views in the state, then the new ones.
+/// Compares `views` with the views in `manifest`. Returns first the stored views, then the new ones.
 #[must_use]
 pub fn compare_views(views: &[FeatureView], schema: &EventSchema, manifest: &CheckpointManifest) -> Vec<ComparedView> {
     let stored = manifest.views.iter().map(|stored| {

@@ -1,4 +1,4 @@
-//! What the readers of one record share.
+//! The data that the readers of one record share.
 
 use std::cell::Cell;
 
@@ -9,7 +9,8 @@ use windrow_core::Value;
 use crate::decode::error::DecodeError;
 use crate::decode::rules::DecodeRules;
 
-/// What the readers of one record share. The decode error travels beside serde's errors, which carry only text.
+/// The data that the readers of one record share. The decode error is stored here, because serde's errors carry only
+/// text.
 #[derive(Clone, Copy)]
 pub(super) struct JsonDecodeContext<'a, 'c> {
     pub(super) rules: &'a DecodeRules,
@@ -18,7 +19,7 @@ pub(super) struct JsonDecodeContext<'a, 'c> {
 }
 
 impl<'a> JsonDecodeContext<'a, '_> {
-    /// Keeps `error`, and returns an error of serde's that stands for it.
+    /// Stores `error`, and returns a placeholder error for serde.
     pub(super) fn report_decode_error<E: Error>(&self, error: DecodeError) -> E {
         self.decode_error.set(Some(error));
         E::custom("")

@@ -1,11 +1,11 @@
-//! A whole record: from JSON text to an event.
+//! Decodes a record from JSON text.
 
 use std::cell::Cell;
 use std::fmt;
 
 use bumpalo::Bump;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
-use windrow_core::{Event, EventTime, KEY_FIELD, Value};
+use windrow_core::{ENTITY_KEY_FIELD, Event, EventTime, Value};
 
 use super::context::JsonDecodeContext;
 use super::event_time::EventTimeReader;
@@ -15,7 +15,7 @@ use super::skip::IgnoredValueReader;
 use crate::decode::error::{DecodeError, truncate_quoted};
 use crate::decode::rules::DecodeRules;
 
-/// Decodes one record. The event borrows from `text` and, where text had to be unescaped, from `arena`.
+/// Decodes one record. The event borrows from `text`. Text that had to be unescaped is borrowed from `arena`.
 pub(in crate::decode) fn decode_json_event<'a>(
     rules: &'a DecodeRules,
     text: &'a str,
@@ -28,9 +28,9 @@ pub(in crate::decode) fn decode_json_event<'a>(
     match decoded {
         Ok(DecodedEvent::Event(event)) => Ok(event),
         Ok(DecodedEvent::FractionalKey(mut event)) => {
-            event.key = key::find_numeric_key_text(rules, text)?;
-            event.fields = replace_key_field(event, arena);
-            check_entity_key_length(rules, event.key).map(|()| event)
+            event.entity_key = key::find_numeric_key_text(rules, text)?;
+            event.field_values = replace_key_field(event, arena);
+            check_entity_key_length(rules, event.entity_key).map(|()| event)
         }
         Err(error) => {
             Err(decode_error.take().unwrap_or_else(|| DecodeError::InvalidJson(truncate_quoted(&error.to_string()))))
@@ -40,7 +40,7 @@ pub(in crate::decode) fn decode_json_event<'a>(
 
 pub(super) enum DecodedEvent<'a> {
     Event(Event<'a>),
-    /// The key is a number with a fraction or an exponent: its text must be read from the record again.
+    /// The key is a number with a fraction or an exponent. Its text must be read from the record in a second pass.
     FractionalKey(Event<'a>),
 }
 
@@ -67,16 +67,16 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
                         );
                     }
                 }
-                MemberName::Field(index) if index == KEY_FIELD.0 => {
+                MemberName::Field(index) if index == ENTITY_KEY_FIELD.0 => {
                     let value = match map.next_value_seed(EntityKeyReader(self))? {
                         EntityKeyText::Text(text) => Value::String(text),
                         EntityKeyText::Null => Value::Null,
-                        EntityKeyText::Fraction => {
+                        EntityKeyText::FractionalNumber => {
                             key_is_fraction = true;
                             Value::String("")
                         }
                     };
-                    self.set_field_once(&mut found[index], value, schema.key_name())?;
+                    self.set_field_once(&mut found[index], value, schema.entity_key_name())?;
                 }
                 MemberName::Field(index) => {
                     let field = &schema.fields()[index];
@@ -87,15 +87,15 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
                 MemberName::Undeclared => map.next_value_seed(IgnoredValueReader)?,
             }
         }
-        let Some(Value::String(key)) = found[KEY_FIELD.0] else {
-            return Err(self.report_decode_error(DecodeError::MissingField(schema.key_name().into())));
+        let Some(Value::String(key)) = found[ENTITY_KEY_FIELD.0] else {
+            return Err(self.report_decode_error(DecodeError::MissingField(schema.entity_key_name().into())));
         };
         let Some(time) = time else {
             return Err(self.report_decode_error(DecodeError::MissingField(self.rules.time_field.clone())));
         };
         check_entity_key_length(self.rules, key).map_err(|error| self.report_decode_error(error))?;
         let fields = self.arena.alloc_slice_fill_iter(found.iter().map(|value| value.unwrap_or(Value::Null)));
-        let event = Event { key, time, fields };
+        let event = Event { entity_key: key, time, field_values: fields };
         Ok(if key_is_fraction { DecodedEvent::FractionalKey(event) } else { DecodedEvent::Event(event) })
     }
 }
@@ -104,16 +104,20 @@ fn check_entity_key_length(rules: &DecodeRules, key: &str) -> Result<(), DecodeE
     if key.len() <= rules.max_key_bytes {
         return Ok(());
     }
-    Err(DecodeError::KeyTooLong { field: rules.schema.key_name().into(), bytes: key.len(), max: rules.max_key_bytes })
+    Err(DecodeError::KeyTooLong {
+        field: rules.schema.entity_key_name().into(),
+        bytes: key.len(),
+        max: rules.max_key_bytes,
+    })
 }
 
 fn replace_key_field<'a>(event: Event<'a>, arena: &'a Bump) -> &'a [Value<'a>] {
-    let fields = arena.alloc_slice_copy(event.fields);
-    fields[KEY_FIELD.0] = Value::String(event.key);
+    let fields = arena.alloc_slice_copy(event.field_values);
+    fields[ENTITY_KEY_FIELD.0] = Value::String(event.entity_key);
     fields
 }
 
-/// The member of the event that a name stands for.
+/// The field of the event that a member's name stands for.
 enum MemberName {
     Time,
     Field(usize),

@@ -1,4 +1,4 @@
-//! The event time: text or a number, `None` for null.
+//! Reads the event time from text or a number; `None` for null.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::context::JsonDecodeContext;
 use crate::decode::error::{DecodeError, truncate_quoted};
 use crate::decode::event_time_text;
 
-/// Reads the event time.
+/// Reads the event time of one record.
 #[derive(Clone, Copy)]
 pub(super) struct EventTimeReader<'a, 'c>(pub(super) JsonDecodeContext<'a, 'c>);
 
@@ -58,14 +58,14 @@ impl<'a> Visitor<'a> for EventTimeReader<'a, '_> {
     }
 
     fn visit_i64<E: Error>(self, ms: i64) -> Result<Self::Value, E> {
-        self.accept_event_time(event_time_text::event_time_from_integer(ms))
+        self.accept_event_time(event_time_text::event_time_from_integer_ms(ms))
     }
 
     fn visit_u64<E: Error>(self, ms: u64) -> Result<Self::Value, E> {
-        self.accept_event_time(event_time_text::event_time_from_integer(i64::try_from(ms).unwrap_or(i64::MAX)))
+        self.accept_event_time(event_time_text::event_time_from_integer_ms(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
     fn visit_f64<E: Error>(self, ms: f64) -> Result<Self::Value, E> {
-        self.accept_event_time(event_time_text::event_time_from_double(ms))
+        self.accept_event_time(event_time_text::event_time_from_double_ms(ms))
     }
 }

@@ -1,4 +1,4 @@
-//! The value of a declared field, read with its declared type.
+//! Reads the value of a declared field with its declared type.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use windrow_core::{FieldType, Value};
 use super::context::JsonDecodeContext;
 use crate::decode::error::{DecodeError, truncate_quoted};
 
-/// The value of a declared field.
+/// Reads the value of one declared field.
 #[derive(Clone, Copy)]
 pub(super) struct FieldValueReader<'a, 'c> {
     pub(super) context: JsonDecodeContext<'a, 'c>,
@@ -90,7 +90,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::Double => Ok(Value::Double(number)),
-            // What `serde_json` makes of `-0`, which is an integer (and of `-0.0`, which it cannot tell from it).
+            // `serde_json` reads the integer `-0` as this float. It reads `-0.0` the same way, so both are accepted.
             FieldType::Long if number == 0.0 && number.is_sign_negative() => Ok(Value::Long(0)),
             _ => Err(self.wrong_type(&Unexpected::Float(number).to_string())),
         }

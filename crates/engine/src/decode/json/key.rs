@@ -1,4 +1,4 @@
-//! The entity key: text, or a number that stands for its own text (window rule 8).
+//! Reads the entity key: a string, or a number whose text becomes the key (window rule 8).
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use crate::decode::rules::DecodeRules;
 pub(super) enum EntityKeyText<'a> {
     Text(&'a str),
     Null,
-    /// A number whose text serde does not pass on.
-    Fraction,
+    /// A number with a fraction or an exponent. Serde does not pass on its text.
+    FractionalNumber,
 }
 
-/// Reads the entity key.
+/// Reads the entity key of one record.
 #[derive(Clone, Copy)]
 pub(super) struct EntityKeyReader<'a, 'c>(pub(super) JsonDecodeContext<'a, 'c>);
 
@@ -27,7 +27,7 @@ impl EntityKeyReader<'_, '_> {
 
     fn wrong_type<E: Error>(&self, found: &str) -> E {
         self.0.report_decode_error(DecodeError::WrongType {
-            field: self.0.rules.schema.key_name().into(),
+            field: self.0.rules.schema.entity_key_name().into(),
             expected: self.expected(),
             found: truncate_quoted(found),
         })
@@ -68,11 +68,12 @@ impl<'a> Visitor<'a> for EntityKeyReader<'a, '_> {
     }
 
     fn visit_f64<E: Error>(self, _number: f64) -> Result<EntityKeyText<'a>, E> {
-        Ok(EntityKeyText::Fraction)
+        Ok(EntityKeyText::FractionalNumber)
     }
 }
 
-/// The text of a numeric key as the record spells it. The record is known to be well-formed JSON with one such member.
+/// Returns the text of a numeric key as spelled in the record. The record must be well-formed JSON with exactly one key
+/// member.
 pub(super) fn find_numeric_key_text<'a>(rules: &DecodeRules, text: &'a str) -> Result<&'a str, DecodeError> {
     struct KeyTextFinder<'d>(&'d str);
     impl<'a> Visitor<'a> for KeyTextFinder<'_> {
@@ -92,7 +93,7 @@ pub(super) fn find_numeric_key_text<'a>(rules: &DecodeRules, text: &'a str) -> R
             Ok(found)
         }
     }
-    let name = rules.schema.key_name();
+    let name = rules.schema.entity_key_name();
     serde_json::Deserializer::from_str(text)
         .deserialize_map(KeyTextFinder(name))
         .map_err(|error| DecodeError::InvalidJson(truncate_quoted(&error.to_string())))?

@@ -1,7 +1,7 @@
-//! The answer of all readers of single values to a value of the wrong type.
+//! A macro for the readers of single values. It writes the methods that refuse values of the wrong type.
 
-/// Writes a visitor's methods for values of the wrong type, which answer with the field's own error; the listed ones among
-/// them quote the value.
+/// Writes the methods of a visitor that refuse values of the wrong type with the error of the field. The listed methods
+/// also quote the value.
 macro_rules! refuse_others {
     ($($method:ident($type:ty) => $found:expr),* $(,)?) => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Members that the schema does not declare.
+//! Skips members that the schema does not declare.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::decode::limits::MAX_DEPTH;
 
-/// Walks over a value of any shape. Goes through `deserialize_any` because that, unlike serde's own way of ignoring a
-/// value, counts the depth ([`MAX_DEPTH`] is `serde_json`'s limit), and so bounds what is only skipped.
+/// Skips a value of any shape. `deserialize_any` counts the nesting depth, and serde's own way of ignoring a value does
+/// not. So skipped values are bounded too ([`MAX_REEXPORT_DEPTH`] is the limit of `serde_json`).
 pub(super) struct IgnoredValueReader;
 
 const _: () = assert!(MAX_DEPTH == 128, "serde_json's recursion limit is fixed at 128");

@@ -5,10 +5,11 @@ use windrow_core::{EventSchema, SnapshotScope};
 
 use super::*;
 use crate::checkpoint::SnapshotPurpose;
+use crate::halt::ErrorChain;
 use crate::worker::owned_partition::ClockReading;
 use crate::{EventDecoder, FenceToken, FlushTicket, JobDefinition};
 
-const ALL: [PhaseName; 8] = [
+const ALL_PHASES: [PhaseName; 8] = [
     PhaseName::Assigned,
     PhaseName::Opening,
     PhaseName::Claiming,
@@ -19,8 +20,8 @@ const ALL: [PhaseName; 8] = [
     PhaseName::Fenced,
 ];
 
-/// Every legal transition; all others are illegal.
-const LEGAL: [(PhaseName, PhaseName); 23] = [
+/// All legal transitions. Every other transition is illegal.
+const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 23] = [
     (PhaseName::Assigned, PhaseName::Opening),
     (PhaseName::Assigned, PhaseName::Running),
     (PhaseName::Assigned, PhaseName::Released),
@@ -46,7 +47,7 @@ const LEGAL: [(PhaseName, PhaseName); 23] = [
     (PhaseName::Fenced, PhaseName::Released),
 ];
 
-fn owned() -> Box<OwnedPartition> {
+fn sample_owned_partition() -> Box<OwnedPartition> {
     let schema = EventSchema::new("user_id", []);
     let job = JobDefinition {
         views: Arc::new([]),
@@ -61,23 +62,23 @@ fn owned() -> Box<OwnedPartition> {
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
         hash_key: [0; 16],
-        keys_required: false,
+        record_keys_required: false,
     };
     let fence_token = FenceToken { partition: 3, epoch: 1 };
-    let clock = ClockReading { now: Duration::ZERO, wall_now_ms: 0 };
+    let clock = ClockReading { monotonic_now: Duration::ZERO, wall_now_ms: 0 };
     Box::new(OwnedPartition::without_checkpoints(job.new_shard(), fence_token, None, clock))
 }
 
-fn snapshot() -> ActiveSnapshot {
+fn sample_snapshot() -> ActiveSnapshot {
     ActiveSnapshot {
         purpose: SnapshotPurpose::Checkpoint,
         scope: SnapshotScope::Everything,
-        ticket: FlushTicket(0),
-        offset: 7,
-        shard_metadata: owned().shard.metadata(),
-        taken_at_ms: 0,
-        started_at: Duration::ZERO,
-        bytes: Vec::new(),
+        flush_ticket: FlushTicket(0),
+        cut_offset: 7,
+        shard_metadata: sample_owned_partition().shard.snapshot_metadata(),
+        cut_at_ms: 0,
+        cut_at: Duration::ZERO,
+        unsent_bytes: Vec::new(),
         stage: SnapshotStage::Saving,
     }
 }
@@ -88,30 +89,34 @@ fn sample_phase(name: PhaseName) -> PartitionPhase {
         PhaseName::Assigned => PartitionPhase::Assigned { reason },
         PhaseName::Opening => PartitionPhase::Opening { reason, progress: RestoreProgress::Pending },
         PhaseName::Claiming => PartitionPhase::Claiming { reason, start_offset: None, claimed: None },
-        PhaseName::Running => PartitionPhase::Running(owned()),
-        PhaseName::Snapshotting => PartitionPhase::Snapshotting(owned(), snapshot()),
-        PhaseName::Draining => PartitionPhase::Draining(owned(), PartitionDrain::default()),
+        PhaseName::Running => PartitionPhase::Running(sample_owned_partition()),
+        PhaseName::Snapshotting => PartitionPhase::Snapshotting(sample_owned_partition(), sample_snapshot()),
+        PhaseName::Draining => PartitionPhase::Draining(sample_owned_partition(), PartitionDrain::default()),
         PhaseName::Released => PartitionPhase::Released,
         PhaseName::Fenced => PartitionPhase::Fenced { since: Duration::ZERO },
     }
 }
 
-fn partition_in(phase: PartitionPhase) -> TrackedPartition {
-    TrackedPartition { phase, ..TrackedPartition::assigned(3, Duration::ZERO) }
+fn tracked_partition_in(phase: PartitionPhase) -> TrackedPartition {
+    TrackedPartition { phase, ..TrackedPartition::new_assigned(3, Duration::ZERO) }
 }
 
 #[test]
 fn of_all_pairs_of_phases_exactly_the_legal_ones_are_entered() {
     let now = Duration::from_secs(5);
-    for from in ALL {
-        for to in ALL {
-            let mut tracked = partition_in(sample_phase(from));
+    for from in ALL_PHASES {
+        for to in ALL_PHASES {
+            let mut tracked = tracked_partition_in(sample_phase(from));
             let outcome = tracked.transition(to, now, |_| (sample_phase(to), ()));
-            if LEGAL.contains(&(from, to)) {
-                assert_eq!((outcome, tracked.phase.name(), tracked.entered_at), (Ok(()), to, now), "{from} to {to}");
+            if LEGAL_TRANSITIONS.contains(&(from, to)) {
+                assert_eq!(
+                    (outcome, tracked.phase.name(), tracked.phase_entered_at),
+                    (Ok(()), to, now),
+                    "{from} to {to}"
+                );
             } else {
                 assert_eq!(outcome, Err(IllegalTransition { partition: 3, from, to }), "{from} to {to}");
-                assert_eq!((tracked.phase.name(), tracked.entered_at), (from, Duration::ZERO), "{from} to {to}");
+                assert_eq!((tracked.phase.name(), tracked.phase_entered_at), (from, Duration::ZERO), "{from} to {to}");
             }
         }
     }
@@ -129,7 +134,7 @@ fn the_diagram_in_architecture_md_shows_the_legal_transitions() {
         .map(|(from, to)| (from.trim().to_owned(), to.trim().to_owned()))
         .collect();
     let mut legal: BTreeSet<(String, String)> =
-        LEGAL.iter().map(|(from, to)| (from.to_string(), to.to_string())).collect();
+        LEGAL_TRANSITIONS.iter().map(|(from, to)| (from.to_string(), to.to_string())).collect();
     legal.insert(("[*]".to_owned(), PhaseName::Assigned.to_string()));
     legal.insert((PhaseName::Released.to_string(), "[*]".to_owned()));
     assert_eq!(drawn, legal);
@@ -137,33 +142,33 @@ fn the_diagram_in_architecture_md_shows_the_legal_transitions() {
 
 #[test]
 fn an_illegal_transition_halts_the_worker() {
-    let mut tracked = partition_in(PartitionPhase::Released);
+    let mut tracked = tracked_partition_in(PartitionPhase::Released);
     let illegal = tracked.start_draining(Duration::ZERO).expect_err("nothing follows");
-    let halt = Halt::from(illegal).to_string();
+    let halt = ErrorChain(&Halt::from(illegal)).to_string();
     assert!(halt.contains("partition 3 cannot go from released to draining"), "{halt}");
 }
 
 #[test]
 fn a_snapshot_goes_on_while_its_partition_is_drained() {
-    let mut tracked = partition_in(PartitionPhase::Running(owned()));
+    let mut tracked = tracked_partition_in(PartitionPhase::Running(sample_owned_partition()));
     let now = Duration::ZERO;
-    tracked.start_snapshot(snapshot(), now).expect("running");
-    assert!(tracked.has_snapshot_in(SnapshotStage::Saving) && tracked.running_mut().is_some());
+    tracked.start_snapshot(sample_snapshot(), now).expect("running");
+    assert!(tracked.has_snapshot_in_stage(SnapshotStage::Saving) && tracked.running_partition_mut().is_some());
     tracked.start_draining(now).expect("snapshotting");
-    assert!(tracked.has_snapshot_in(SnapshotStage::Saving) && tracked.running_mut().is_none());
-    assert_eq!(tracked.end_snapshot(now).expect("draining").map(|ended| ended.offset), Some(7));
+    assert!(tracked.has_snapshot_in_stage(SnapshotStage::Saving) && tracked.running_partition_mut().is_none());
+    assert_eq!(tracked.end_snapshot(now).expect("draining").map(|ended| ended.cut_offset), Some(7));
     assert_eq!(tracked.phase.name(), PhaseName::Draining);
     assert!(tracked.release(now).expect("draining").is_some());
 }
 
 #[test]
 fn a_partition_that_is_fenced_again_keeps_the_offset_that_can_be_confirmed() {
-    let mut tracked = partition_in(PartitionPhase::Running(owned()));
+    let mut tracked = tracked_partition_in(PartitionPhase::Running(sample_owned_partition()));
     let now = Duration::ZERO;
-    tracked.fence(Some(40), now).expect("running");
+    tracked.mark_fenced(Some(40), now).expect("running");
     tracked.assign_again(OpenReason::Restart, now).expect("fenced");
     tracked.start_opening(OpenReason::Restart, now).expect("assigned");
     tracked.start_claiming(OpenReason::Restart, None, now).expect("opening");
-    tracked.fence(None, now).expect("claiming");
-    assert_eq!((tracked.fence_history.times, tracked.fence_history.confirm_offset), (2, Some(40)));
+    tracked.mark_fenced(None, now).expect("claiming");
+    assert_eq!((tracked.fence_history.fence_count, tracked.fence_history.ownership_check_offset), (2, Some(40)));
 }

@@ -1,7 +1,7 @@
-//! From SQL's syntax tree to the core's [`Condition`], with the types checked.
+//! Compiles SQL's syntax tree to the core's [`Condition`], and checks the types.
 //!
-//! Owns: which types can be compared. Invariant: a compiled chain of ANDs or ORs is as deep as the logarithm of its length,
-//! so evaluating it never recurses deeply.
+//! Owns: the rules for comparing types. Invariant: a compiled chain of ANDs or ORs is as deep as the logarithm of its
+//! length, so evaluating it never recurses deeply.
 
 use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
 use windrow_core::text::first_chars;
@@ -11,13 +11,13 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
 use crate::read::event::FieldLookup;
 
-/// The type of an operand, as far as comparisons distinguish types.
+/// The type of an operand, as far as comparisons distinguish it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum OperandKind {
     Text,
     Number,
     Boolean,
-    /// NULL, or a field whose declaration is a mistake: comparable with everything.
+    /// NULL, or a field whose declaration is a mistake; comparable with every type.
     Unknown,
 }
 
@@ -189,9 +189,9 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
                 FieldLookup::Found(field, field_type) => {
                     (Operand::Field(field), field_type.map_or(OperandKind::Unknown, OperandKind::from_field_type))
                 }
-                // A placeholder: the pipeline is refused for the event's own mistakes.
-                FieldLookup::Unknown => (Operand::Field(FieldId(0)), OperandKind::Unknown),
-                // Undeclared words are reported before; this is a keyword that the parser takes for a name.
+                // The pipeline is refused for the event's own mistakes, so any field serves as a placeholder.
+                FieldLookup::Undetermined => (Operand::Field(FieldId(0)), OperandKind::Unknown),
+                // Undeclared words were reported before. This word is a keyword that the parser reads as a name.
                 FieldLookup::Undeclared { .. } => {
                     let range = reader.byte_range(name.span);
                     let message = format!("`{}` cannot stand here", name.value);

@@ -1,4 +1,4 @@
-//! Where in a condition's text a mistake is, and the report of it.
+//! Locates a mistake in the text of a condition, and reports it.
 
 use std::ops::Range;
 
@@ -46,7 +46,7 @@ impl ConditionReader<'_, '_, '_> {
         );
     }
 
-    /// Returns the bytes of `span`, or those of the whole text where the parser gives no span.
+    /// Returns the range of bytes of `span`, or the range of the whole text where the parser gives no span.
     pub(super) fn byte_range(&self, span: Span) -> Range<usize> {
         if span == Span::empty() {
             return 0..self.text.len();
@@ -65,7 +65,7 @@ impl ConditionReader<'_, '_, '_> {
         start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
     }
 
-    /// Reports the parser's error. Only the text of its message contains the location.
+    /// Reports an error of the parser. Only the text of the error's message contains the location.
     pub(super) fn report_parser_error(&mut self, error: &ParserError) {
         let text = match error {
             ParserError::RecursionLimitExceeded => {

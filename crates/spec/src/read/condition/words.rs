@@ -1,6 +1,7 @@
 //! The words and symbols that a condition may contain.
 //!
-//! Owns: refusing all others by name, and distinguishing fields from keywords. Does not own: their order (the parser).
+//! Owns: refusing all other words by name, and distinguishing fields from keywords. Does not own: the order of words
+//! (the parser).
 
 use std::ops::Range;
 
@@ -16,8 +17,8 @@ use crate::read::event::FieldLookup;
 const SUPPORTED_KEYWORDS: [Keyword; 8] =
     [Keyword::AND, Keyword::OR, Keyword::NOT, Keyword::IN, Keyword::IS, Keyword::NULL, Keyword::TRUE, Keyword::FALSE];
 
-/// Checks every token. Returns fields, literals and supported SQL. Returns `None` where there were other tokens, and
-/// reports all of them.
+/// Returns the tokens if all of them are fields, literals or supported SQL. Otherwise reports all other tokens and
+/// returns `None`.
 pub(super) fn check_tokens(
     tokens: Vec<TokenWithSpan>,
     reader: &mut ConditionReader<'_, '_, '_>,
@@ -33,7 +34,7 @@ pub(super) fn check_tokens(
         let dotted = next == Some(&Token::Period)
             || checked.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
         match &mut token.token {
-            // `a.b` gives one mistake, at the dot.
+            // `a.b` gives only one mistake, at the dot.
             Token::Word(_) if dotted => {}
             Token::Word(word) => valid &= check_word(word, range, next, reader),
             other => valid &= check_symbol(other, range, reader),
@@ -47,7 +48,7 @@ pub(super) fn check_tokens(
     valid.then_some(checked)
 }
 
-/// Returns whether NOT, `-` and `(` follow each other too often. Beyond its own limit, the parser would read NOT as a name.
+/// Returns whether too many NOT, `-` and `(` follow each other. Beyond its own limit, the parser reads NOT as a name.
 fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     let nests = |token: &Token| match token {
         Token::Word(word) => word.keyword == Keyword::NOT,
@@ -56,8 +57,8 @@ fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > MAX_NESTING / 2)
 }
 
-/// Checks that a word is a supported keyword or a field. Marks a field as no keyword, so that SQL reads a plain name.
-/// `next` is the token behind it.
+/// Returns whether a word is a supported keyword or a field. Reports any other word. Marks a field as no keyword, so
+/// that SQL reads a plain name. `next` is the token after the word.
 fn check_word(
     word: &mut Word,
     range: Range<usize>,
@@ -71,7 +72,7 @@ fn check_word(
     word.keyword = Keyword::NoKeyword;
     let name = word.value.as_str();
     let (expected, hint) = match reader.fields.find_field(name) {
-        FieldLookup::Found(..) | FieldLookup::Unknown => return true,
+        FieldLookup::Found(..) | FieldLookup::Undetermined => return true,
         FieldLookup::Undeclared { expected, hint } => (expected, hint),
     };
     if quoted && word.quote_style == Some('"') {
@@ -96,7 +97,7 @@ fn check_word(
     false
 }
 
-/// Returns how to write a condition without a common SQL word that is not supported.
+/// Returns a hint for a common SQL word that is not supported, or `None` for other words.
 fn suggest_alternative(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_uppercase().as_str() {
         "BETWEEN" => "write `field >= 1 AND field <= 2`",

@@ -1,8 +1,8 @@
-//! Searching Redis for the keys of a user's rows, in the background.
+//! Searches Redis for the keys of a user's rows, in the background.
 //!
-//! Owns: one scan of all keys of the database, as fast as the scan budget allows. Does not own: the found keys
+//! Owns: one scan of all keys in the database, at the rate of the scan budget. Does not own: the found keys
 //! (`remembered_users`).
-//! Invariant: a search stops at the next step of its scan when its user is forgotten or no request asks for the user.
+//! Invariant: a search stops at the next step of its scan if the user is forgotten or no request asks for the user.
 
 use std::sync::Arc;
 
@@ -13,36 +13,36 @@ use super::lookup_limits::LookupLimits;
 use super::remembered_users::{SearchId, SearchOutcome, SharedUsers};
 use crate::server_context::JobServerContext;
 
-/// One search for the keys of a user.
+/// A search for the keys of a user's rows.
 pub(super) struct KeySearch {
     pub(super) context: Arc<JobServerContext>,
     pub(super) users: SharedUsers,
     pub(super) limits: LookupLimits,
-    pub(super) id: SearchId,
+    pub(super) search_id: SearchId,
 }
 
 impl KeySearch {
-    /// Starts a task that waits for the search's turn and then scans on a blocking thread. Aborting the task ends only the
-    /// waiting.
+    /// Starts a task that waits for a search permit and then starts the scan on a blocking thread. Aborting the task
+    /// does not end a scan that has begun.
     pub(super) fn spawn(self) -> AbortHandle {
         let task = tokio::spawn(async move {
-            let permit = self.limits.wait_for_search().await;
+            let permit = self.limits.acquire_search_permit().await;
             tokio::task::spawn_blocking(move || {
                 let _permit = permit;
-                let outcome = self.scan();
-                self.users.lock().record_search_end(&self.id, outcome);
+                let outcome = self.scan_for_keys();
+                self.users.lock().record_search_end(&self.search_id, outcome);
             });
         });
         task.abort_handle()
     }
 
-    /// Scans Redis once, or until no request asks for the user any more.
-    fn scan(&self) -> SearchOutcome {
-        if !self.is_wanted() {
+    /// Scans all keys of Redis once, or stops early if no request asks for the user.
+    fn scan_for_keys(&self) -> SearchOutcome {
+        if !self.is_still_requested() {
             return SearchOutcome::Abandoned;
         }
         let pipeline = &self.context.pipeline;
-        let opened = FeatureReader::open(&pipeline.sink.redis().url, pipeline, &self.id.user);
+        let opened = FeatureReader::open(&pipeline.sink.redis().url, pipeline, &self.search_id.user);
         let mut reader = match opened {
             Ok(reader) => reader,
             Err(error) => return SearchOutcome::Failed(error.to_string()),
@@ -50,8 +50,8 @@ impl KeySearch {
         let mut is_wanted = true;
         self.limits.block_until_scan_step();
         let scanned = reader.scan_windowed_row_keys(|keys| {
-            self.users.lock().add_found_keys(&self.id, keys);
-            is_wanted = self.is_wanted();
+            self.users.lock().add_found_keys(&self.search_id, keys);
+            is_wanted = self.is_still_requested();
             if is_wanted {
                 self.limits.block_until_scan_step();
             }
@@ -64,7 +64,7 @@ impl KeySearch {
         }
     }
 
-    fn is_wanted(&self) -> bool {
-        self.users.lock().is_wanted(&self.id)
+    fn is_still_requested(&self) -> bool {
+        self.users.lock().is_still_requested(&self.search_id)
     }
 }

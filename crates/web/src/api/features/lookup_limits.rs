@@ -1,4 +1,4 @@
-//! How much is asked of Redis at a time.
+//! Limits the load on Redis by all lookups together.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::scan_budget::{ScanBudget, ScanStep};
+use super::scan_budget::{ScanBudget, ScanStepPermission};
 use crate::job::JobPace;
 
-/// Requests that read rows at a time.
-const ROW_READS_MAX: usize = 4;
-/// Users that are searched for at a time.
-const SEARCHES_MAX: usize = 2;
+/// The largest number of requests that read rows at the same time.
+const CONCURRENT_ROW_READS_MAX: usize = 4;
+/// The largest number of searches at the same time.
+const CONCURRENT_SEARCHES_MAX: usize = 2;
 
-/// The limits of all lookups together. A handle: clones share the same limits.
+/// The limits of all lookups together. Clones of this handle share the limits.
 #[derive(Clone)]
 pub(super) struct LookupLimits {
     read_permits: Arc<Semaphore>,
@@ -25,36 +25,36 @@ pub(super) struct LookupLimits {
 impl Default for LookupLimits {
     fn default() -> Self {
         Self {
-            read_permits: Arc::new(Semaphore::new(ROW_READS_MAX)),
-            search_permits: Arc::new(Semaphore::new(SEARCHES_MAX)),
+            read_permits: Arc::new(Semaphore::new(CONCURRENT_ROW_READS_MAX)),
+            search_permits: Arc::new(Semaphore::new(CONCURRENT_SEARCHES_MAX)),
             scan_budget: Arc::new(Mutex::new(ScanBudget::new(Instant::now()))),
         }
     }
 }
 
 impl LookupLimits {
-    /// Waits until rows may be read. The permit is none only if the limits were closed, which never happens.
-    pub(super) async fn wait_for_read(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits for a permit to read rows. Returns `None` only if the semaphore is closed, which never happens.
+    pub(super) async fn acquire_read_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.read_permits).acquire_owned().await.ok()
     }
 
-    /// Waits until another user may be searched for.
-    pub(super) async fn wait_for_search(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits for a permit to search for a user's keys.
+    pub(super) async fn acquire_search_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.search_permits).acquire_owned().await.ok()
     }
 
-    /// Sets how fast Redis may be scanned.
+    /// Sets the rate at which Redis may be scanned.
     pub(super) fn set_scan_rate(&self, pace: JobPace) {
         self.lock_budget().set_rate(pace);
     }
 
-    /// Blocks until the next step of a scan may be taken.
+    /// Blocks the thread until the scan budget permits another step, and takes the step from the budget.
     pub(super) fn block_until_scan_step(&self) {
         loop {
             let step = self.lock_budget().try_take_step(Instant::now());
             match step {
-                ScanStep::Taken => return,
-                ScanStep::Wait(wait) => thread::sleep(wait),
+                ScanStepPermission::Granted => return,
+                ScanStepPermission::RetryAfter(wait) => thread::sleep(wait),
             }
         }
     }

@@ -1,9 +1,10 @@
-//! The users that are being looked up, with the keys of their rows as far as they are known.
+//! The users that requests asked for recently, with the known keys of their rows.
 //!
-//! Owns: which users are remembered, their keys, and the state of their searches. Does not own: searching (`key_search`).
-//! Invariants: (1) at most [`REMEMBERED_USERS`] users are known, each with at most one search, which ends with its user;
-//! (2) a user that was asked for recently is not forgotten for another; (3) a search counts as complete only after a whole
-//! scan.
+//! Owns: the choice of remembered users, their keys, and the state of their searches. Does not own: the searches
+//! (`key_search`).
+//! Invariants: (1) The number of users is limited, and each has at most one search, which ends when its user is
+//! forgotten. (2) A user that was requested recently is not forgotten to make room for another. (3) A search counts as
+//! complete only after a scan of all keys.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,16 +15,16 @@ use tokio::task::AbortHandle;
 use windrow_connectors::redis::{RowKey, StoredRow};
 use windrow_core::ViewId;
 
-/// Users that are remembered.
-pub(super) const REMEMBERED_USERS: usize = 64;
-/// Keys of a view that are kept: those of the newest windows.
-const ROWS_PER_VIEW_MAX: usize = 200;
-/// The time from the beginning of a search to the beginning of the user's next search.
+/// The largest number of remembered users.
+pub(super) const REMEMBERED_USERS_MAX: usize = 64;
+/// The largest number of remembered keys per view. The keys of the newest windows are kept.
+const KEYS_PER_VIEW_MAX: usize = 200;
+/// The shortest time between the beginnings of two searches for a user.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
-/// A search ends when no request has asked for the user for this long. The next request starts from the beginning.
-const INTEREST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A search ends if no request has asked for the user for this long. The next request starts a new search.
+const UNREQUESTED_USER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The remembered users. A handle: clones share the same users.
+/// The remembered users. Clones of this handle share the users.
 #[derive(Clone, Default)]
 pub(super) struct SharedUsers(Arc<Mutex<RememberedUsers>>);
 
@@ -40,47 +41,47 @@ pub(super) struct RememberedUsers {
 }
 
 struct UserSearchState {
-    keys: BTreeMap<ViewId, BTreeSet<RowKey>>,
-    asked_at: Instant,
-    search_began_at: Option<Instant>,
+    row_keys_by_view: BTreeMap<ViewId, BTreeSet<RowKey>>,
+    last_requested_at: Instant,
+    last_search_began_at: Option<Instant>,
     active_search: Option<ActiveSearch>,
-    failure: Option<String>,
-    progress: watch::Sender<SearchProgress>,
+    last_search_failure: Option<String>,
+    search_progress: watch::Sender<SearchProgress>,
 }
 
-/// How far the searches for a user have come.
+/// The progress of the searches for a user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SearchProgress {
     /// No search has ended.
     Begun,
-    /// All searches failed so far.
+    /// All searches that have ended failed.
     Failed,
-    /// At least one search scanned all of Redis.
+    /// At least one search has scanned all keys of Redis.
     Complete,
 }
 
-/// A search of a user. It is void once the user is forgotten or another search has begun.
+/// The identity of a search. It is invalid after the user is forgotten or another search has begun.
 #[derive(Clone, Debug)]
 pub(super) struct SearchId {
     pub(super) user: String,
-    number: u64,
+    search_number: u64,
 }
 
-/// How a search ended.
+/// The result of a search.
 #[derive(Debug)]
 pub(super) enum SearchOutcome {
-    /// It scanned all of Redis.
+    /// The search scanned all keys of Redis.
     Complete,
-    /// No request asks for the user any more.
+    /// The search stopped early, because no request asks for the user any more.
     Abandoned,
-    /// Redis failed.
+    /// Redis returned this error.
     Failed(String),
 }
 
-/// A search that waits for its turn or is scanning.
+/// A search that waits for a permit or is scanning.
 struct ActiveSearch {
-    number: u64,
-    /// The task that waits for the turn. It ends when the scan begins.
+    search_number: u64,
+    /// The task that waits for the permit. The task ends when the scan begins.
     waiting_task: AbortHandle,
 }
 
@@ -90,49 +91,51 @@ impl Drop for ActiveSearch {
     }
 }
 
-/// A request that was noted.
+/// The outcome of a request that was recorded.
 pub(super) struct NotedRequest {
-    /// The progress of the user's searches, for a request that waits for the first one.
+    /// The progress of the user's searches, so that the request can wait for the first result.
     pub(super) progress: watch::Receiver<SearchProgress>,
-    /// Whether a search must begin now.
+    /// Whether the caller must begin a search now.
     pub(super) is_search_due: bool,
 }
 
-/// The keys known of a user.
+/// The known keys of a user's rows.
 pub(super) struct KnownKeys {
-    /// By view, oldest window first.
+    /// The keys by view, oldest window first.
     pub(super) keys: Vec<RowKey>,
-    /// Whether all of Redis was scanned since requests began to ask for the user.
+    /// Whether a search has scanned all keys of Redis. A pause of ten seconds in the requests for the user resets this
+    /// value.
     pub(super) is_search_complete: bool,
-    /// Why the last search failed.
+    /// The reason of the last search's failure.
     pub(super) search_failure: Option<String>,
 }
 
 impl RememberedUsers {
-    /// Notes that a request asks for `user`, with keys that are known already. Returns `None` if requests ask for too many
-    /// other users.
+    /// Records that a request asks for `user`, and adds `known_keys`. Returns `None` if the list is full of users that
+    /// were requested recently.
     pub(super) fn note_request(&mut self, user: &str, known_keys: &[RowKey], now: Instant) -> Option<NotedRequest> {
-        if !self.users.contains_key(user) && self.users.len() >= REMEMBERED_USERS {
-            self.forget_least_recent(now)?;
+        if !self.users.contains_key(user) && self.users.len() >= REMEMBERED_USERS_MAX {
+            self.forget_least_recent_user(now)?;
         }
         let state = self.users.entry(user.to_owned()).or_insert_with(|| UserSearchState::new(now));
-        if now - state.asked_at >= INTEREST_TIMEOUT {
-            // Other instances may have written rows since, also where a search still running has scanned already.
+        if now - state.last_requested_at >= UNREQUESTED_USER_TIMEOUT {
+            // Other instances may have written new rows in the meantime, even in the part that a running search has
+            // already scanned.
             state.active_search = None;
-            state.failure = None;
-            state.progress.send_replace(SearchProgress::Begun);
+            state.last_search_failure = None;
+            state.search_progress.send_replace(SearchProgress::Begun);
         }
-        state.asked_at = now;
+        state.last_requested_at = now;
         state.add_keys(known_keys.iter().cloned());
-        let is_search_due =
-            state.active_search.is_none() && state.search_began_at.is_none_or(|began| now - began >= SEARCH_INTERVAL);
-        Some(NotedRequest { progress: state.progress.subscribe(), is_search_due })
+        let is_search_due = state.active_search.is_none()
+            && state.last_search_began_at.is_none_or(|began| now - began >= SEARCH_INTERVAL);
+        Some(NotedRequest { progress: state.search_progress.subscribe(), is_search_due })
     }
 
-    /// Forgets the user asked for longest ago, or returns `None` if that was too recently.
-    fn forget_least_recent(&mut self, now: Instant) -> Option<()> {
-        let (user, state) = self.users.iter().min_by_key(|(_, state)| state.asked_at)?;
-        if now - state.asked_at < INTEREST_TIMEOUT {
+    /// Forgets the user whose last request is the oldest. Returns `None` if that request is too recent.
+    fn forget_least_recent_user(&mut self, now: Instant) -> Option<()> {
+        let (user, state) = self.users.iter().min_by_key(|(_, state)| state.last_requested_at)?;
+        if now - state.last_requested_at < UNREQUESTED_USER_TIMEOUT {
             return None;
         }
         let user = user.clone();
@@ -140,42 +143,42 @@ impl RememberedUsers {
         Some(())
     }
 
-    /// Begins a search of a remembered user. `spawn` starts the task that waits for the search's turn.
+    /// Begins a search for a remembered user. `spawn` must start the task that waits for the search permit.
     pub(super) fn begin_search(&mut self, user: &str, now: Instant, spawn: impl FnOnce(SearchId) -> AbortHandle) {
         let Some(state) = self.users.get_mut(user) else { return };
         let number = self.next_search_number;
         self.next_search_number += 1;
-        state.search_began_at = Some(now);
-        let waiting_task = spawn(SearchId { user: user.to_owned(), number });
-        state.active_search = Some(ActiveSearch { number, waiting_task });
+        state.last_search_began_at = Some(now);
+        let waiting_task = spawn(SearchId { user: user.to_owned(), search_number: number });
+        state.active_search = Some(ActiveSearch { search_number: number, waiting_task });
     }
 
-    /// Returns whether a request still asks for the user of `search`.
-    pub(super) fn is_wanted(&mut self, search: &SearchId) -> bool {
-        self.current_state(search).is_some_and(|state| state.is_wanted())
+    /// Returns whether requests still ask for the user of `search`.
+    pub(super) fn is_still_requested(&mut self, search: &SearchId) -> bool {
+        self.state_of_active_search(search).is_some_and(|state| state.is_still_requested())
     }
 
-    /// Adds keys that `search` found, which shows that Redis answers.
+    /// Adds the keys that `search` found. Clears the last failure, because Redis has answered.
     pub(super) fn add_found_keys(&mut self, search: &SearchId, keys: Vec<RowKey>) {
-        if let Some(state) = self.current_state(search) {
+        if let Some(state) = self.state_of_active_search(search) {
             state.add_keys(keys);
-            state.failure = None;
+            state.last_search_failure = None;
         }
     }
 
     pub(super) fn record_search_end(&mut self, search: &SearchId, outcome: SearchOutcome) {
-        let Some(state) = self.current_state(search) else { return };
+        let Some(state) = self.state_of_active_search(search) else { return };
         state.active_search = None;
         match outcome {
-            SearchOutcome::Abandoned => state.search_began_at = None,
+            SearchOutcome::Abandoned => state.last_search_began_at = None,
             SearchOutcome::Complete => {
-                state.failure = None;
-                state.progress.send_replace(SearchProgress::Complete);
+                state.last_search_failure = None;
+                state.search_progress.send_replace(SearchProgress::Complete);
             }
             SearchOutcome::Failed(reason) => {
-                state.failure = Some(reason);
-                if *state.progress.borrow() == SearchProgress::Begun {
-                    state.progress.send_replace(SearchProgress::Failed);
+                state.last_search_failure = Some(reason);
+                if *state.search_progress.borrow() == SearchProgress::Begun {
+                    state.search_progress.send_replace(SearchProgress::Failed);
                 }
             }
         }
@@ -184,46 +187,55 @@ impl RememberedUsers {
     pub(super) fn known_keys(&self, user: &str) -> Option<KnownKeys> {
         let state = self.users.get(user)?;
         Some(KnownKeys {
-            keys: state.keys.values().flatten().cloned().collect(),
-            is_search_complete: *state.progress.borrow() == SearchProgress::Complete,
-            search_failure: state.failure.clone(),
+            keys: state.row_keys_by_view.values().flatten().cloned().collect(),
+            is_search_complete: *state.search_progress.borrow() == SearchProgress::Complete,
+            search_failure: state.last_search_failure.clone(),
         })
     }
 
-    /// Forgets the keys in `read_keys` for which Redis had no row.
+    /// Forgets those of `read_keys` for which `rows` contains no row.
     pub(super) fn forget_missing_keys(&mut self, user: &str, read_keys: &[RowKey], rows: &[StoredRow]) {
         let existing: BTreeSet<&[u8]> = rows.iter().map(|row| &*row.redis_key).collect();
         if let Some(state) = self.users.get_mut(user) {
             for key in read_keys.iter().filter(|key| !existing.contains(&*key.redis_key)) {
-                state.keys.entry(key.view).or_default().remove(key);
+                state.row_keys_by_view.entry(key.view).or_default().remove(key);
             }
         }
     }
 
-    /// Returns the state of the search's user, unless the search is void.
-    fn current_state(&mut self, search: &SearchId) -> Option<&mut UserSearchState> {
+    /// Returns the state of the user of `search`, or `None` if the search is invalid.
+    fn state_of_active_search(&mut self, search: &SearchId) -> Option<&mut UserSearchState> {
         let state = self.users.get_mut(&search.user)?;
-        let is_current = state.active_search.as_ref().is_some_and(|active| active.number == search.number);
+        let is_current =
+            state.active_search.as_ref().is_some_and(|active| active.search_number == search.search_number);
         is_current.then_some(state)
     }
 }
 
 impl UserSearchState {
     fn new(now: Instant) -> Self {
-        let (progress, _) = watch::channel(SearchProgress::Begun);
-        let (keys, search_began_at, active_search, failure) = (BTreeMap::new(), None, None, None);
-        Self { keys, asked_at: now, search_began_at, active_search, failure, progress }
+        let (search_progress, _) = watch::channel(SearchProgress::Begun);
+        let (row_keys_by_view, last_search_began_at, active_search, last_search_failure) =
+            (BTreeMap::new(), None, None, None);
+        Self {
+            row_keys_by_view,
+            last_requested_at: now,
+            last_search_began_at,
+            active_search,
+            last_search_failure,
+            search_progress,
+        }
     }
 
-    fn is_wanted(&self) -> bool {
-        self.asked_at.elapsed() < INTEREST_TIMEOUT
+    fn is_still_requested(&self) -> bool {
+        self.last_requested_at.elapsed() < UNREQUESTED_USER_TIMEOUT
     }
 
     fn add_keys(&mut self, keys: impl IntoIterator<Item = RowKey>) {
         for key in keys {
-            let of_view = self.keys.entry(key.view).or_default();
+            let of_view = self.row_keys_by_view.entry(key.view).or_default();
             of_view.insert(key);
-            if of_view.len() > ROWS_PER_VIEW_MAX {
+            if of_view.len() > KEYS_PER_VIEW_MAX {
                 of_view.pop_first();
             }
         }

@@ -1,4 +1,4 @@
-//! The JSON of `/api/features`.
+//! Builds the JSON of `/api/features`.
 
 use serde_json::{Value, json};
 use windrow_connectors::redis::{StoredRow, StoredRowContents, WrittenRow};
@@ -6,44 +6,49 @@ use windrow_core::text::format_window;
 use windrow_core::{EventTime, FeatureView, WindowKind};
 use windrow_spec::RedisViewSpec;
 
-use crate::api::instance_item::newest_items;
+use crate::api::instance_item::newest_items_with_instance;
 use crate::job::JobReport;
 use crate::report::{ReachabilityReport, ViewReport};
 use crate::server_context::JobServerContext;
 
-/// Late events, and dead letters, of a user in one answer.
+/// The largest number of a user's late events, and of dead letters, in one answer.
 const PROBLEMS_SHOWN_MAX: usize = 100;
 
-/// What is known of a user at one moment.
+/// The data of a user at one time.
 pub(super) struct UserSnapshot<'a> {
-    /// The entity key; none if the page shows no user.
+    /// The entity key; `None` if the page shows no user.
     pub(super) user: Option<&'a str>,
     /// The rows that this instance wrote recently, newest first.
     pub(super) recent_rows: Vec<WrittenRow>,
     /// The rows in Redis, by view, oldest window first.
     pub(super) stored_rows: Vec<StoredRow>,
-    /// Whether all keys of Redis were searched for this user.
+    /// Whether a search for the user has scanned all keys of Redis.
     pub(super) is_search_complete: bool,
-    /// Why the last search failed.
+    /// The reason of the last search's failure.
     pub(super) search_failure: Option<String>,
-    /// Whether Redis is reachable.
+    /// The reachability of Redis.
     pub(super) redis: ReachabilityReport,
 }
 
 pub(super) fn render_features(context: &JobServerContext, job: &JobReport, snapshot: &UserSnapshot<'_>) -> Value {
     let (pipeline, user) = (&context.pipeline, snapshot.user);
-    let view_reports = job.views();
+    let view_reports = job.total_view_reports();
     let views = pipeline.redis_views().enumerate().map(|(index, (view, redis))| {
         let report = view_reports.iter().find(|report| report.name == *view.name).cloned().unwrap_or_default();
-        let of_view = ViewSnapshot { index, view, redis, report };
+        let of_view = ViewSnapshot { view_index: index, view, redis, report };
         render_view(&of_view, snapshot)
     });
     let of_user = keep_problems_of_user(job, user);
-    let late_events = newest_items(&of_user, |instance| &instance.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX);
-    let dead_letters =
-        newest_items(&of_user, |instance| &instance.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX);
+    let late_events =
+        newest_items_with_instance(&of_user, |instance| &instance.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX);
+    let dead_letters = newest_items_with_instance(
+        &of_user,
+        |instance| &instance.dead_letters,
+        |letter| letter.at_ms,
+        PROBLEMS_SHOWN_MAX,
+    );
     json!({
-        "now_ms": job.now_ms, "user": user, "key_field": pipeline.event.schema.key_name(),
+        "now_ms": job.assembled_at_ms, "user": user, "key_field": pipeline.event.schema.entity_key_name(),
         "redis": snapshot.redis,
         "search": { "done": snapshot.is_search_complete, "failure": snapshot.search_failure },
         "feature_views": views.collect::<Vec<_>>(),
@@ -52,16 +57,16 @@ pub(super) fn render_features(context: &JobServerContext, job: &JobReport, snaps
     })
 }
 
-/// What is known of a feature view at one moment.
+/// A feature view, and its report at one time.
 struct ViewSnapshot<'a> {
-    index: usize,
+    view_index: usize,
     view: &'a FeatureView,
     redis: &'a RedisViewSpec,
     report: ViewReport,
 }
 
 fn render_view(of_view: &ViewSnapshot<'_>, snapshot: &UserSnapshot<'_>) -> Value {
-    let ViewSnapshot { index, view, redis, report } = of_view;
+    let ViewSnapshot { view_index: index, view, redis, report } = of_view;
     let stored = snapshot.stored_rows.iter().filter(|row| row.view.0 == *index);
     let oldest_first = snapshot.recent_rows.iter().rev().filter(|row| row.view.0 == *index);
     json!({
@@ -90,11 +95,11 @@ fn render_stored_row(row: &StoredRow) -> Value {
     json!({
         "redis_key": text(&row.redis_key),
         "window_start_ms": row.window.start.map(EventTime::ms), "window_end_ms": row.window.end.map(EventTime::ms),
-        "fields": fields, "age_ms": row.age_ms, "ttl_left_ms": row.ttl_left_ms, "other_type": other_type,
+        "fields": fields, "age_ms": row.age_ms, "ttl_left_ms": row.remaining_ttl_ms, "other_type": other_type,
     })
 }
 
-/// Returns the same job with only the late events and dead letters of `user`.
+/// Returns a copy of the job with only the late events and dead letters of `user`.
 fn keep_problems_of_user(job: &JobReport, user: Option<&str>) -> JobReport {
     let mut job = job.clone();
     for instance in &mut job.instances {

@@ -1,15 +1,16 @@
-//! How fast all lookups together may scan Redis.
+//! Limits the rate at which all lookups together scan Redis.
 
 use std::time::{Duration, Instant};
 
 use crate::job::JobPace;
 
-/// Steps that may be taken at once after a pause: 50,000 keys, so that a small database is searched without a delay.
+/// The number of steps that are available at once after a pause. They cover 50,000 keys, so a small database is
+/// searched without a delay.
 const BURST_STEPS: f64 = 50.0;
-/// Steps per second after the burst, while the job keeps up: about five percent of what a Redis can do. A step was measured
-/// at one millisecond.
+/// The number of steps per second after the burst, while the job keeps up. A step takes about one millisecond, so the
+/// scan uses about five percent of the capacity of Redis.
 const STEPS_PER_SECOND: f64 = 50.0;
-/// Steps per second while the job is behind, because it needs all that Redis can do.
+/// The number of steps per second while the job is behind, because the job needs the full capacity of Redis.
 const STEPS_PER_SECOND_BEHIND: f64 = 5.0;
 
 /// A token bucket of scan steps.
@@ -19,13 +20,13 @@ pub(super) struct ScanBudget {
     updated_at: Instant,
 }
 
-/// Whether a step may be taken now.
+/// The decision whether a step may be taken now.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum ScanStep {
-    /// The step is taken from the budget.
-    Taken,
-    /// The budget is empty; try again after this time.
-    Wait(Duration),
+pub(super) enum ScanStepPermission {
+    /// The step was taken from the budget.
+    Granted,
+    /// The budget is empty. The caller may try again after this time.
+    RetryAfter(Duration),
 }
 
 impl ScanBudget {
@@ -40,15 +41,17 @@ impl ScanBudget {
         };
     }
 
-    pub(super) fn try_take_step(&mut self, now: Instant) -> ScanStep {
+    pub(super) fn try_take_step(&mut self, now: Instant) -> ScanStepPermission {
         let earned = now.saturating_duration_since(self.updated_at).as_secs_f64() * self.steps_per_second;
         self.available_steps = (self.available_steps + earned).min(BURST_STEPS);
         self.updated_at = now;
         if self.available_steps < 1.0 {
-            return ScanStep::Wait(Duration::from_secs_f64((1.0 - self.available_steps) / self.steps_per_second));
+            return ScanStepPermission::RetryAfter(Duration::from_secs_f64(
+                (1.0 - self.available_steps) / self.steps_per_second,
+            ));
         }
         self.available_steps -= 1.0;
-        ScanStep::Taken
+        ScanStepPermission::Granted
     }
 }
 
@@ -56,13 +59,13 @@ impl ScanBudget {
 mod tests {
     use super::*;
 
-    /// Returns the steps taken within `length` by a caller that waits as long as it must.
+    /// Returns the number of steps within `length` if the caller waits as the budget demands.
     fn count_steps(budget: &mut ScanBudget, mut now: Instant, length: Duration) -> u32 {
         let (end, mut steps) = (now + length, 0);
         while now < end {
             match budget.try_take_step(now) {
-                ScanStep::Taken => steps += 1,
-                ScanStep::Wait(wait) => now += wait.max(Duration::from_micros(1)),
+                ScanStepPermission::Granted => steps += 1,
+                ScanStepPermission::RetryAfter(wait) => now += wait.max(Duration::from_micros(1)),
             }
         }
         steps
@@ -77,7 +80,7 @@ mod tests {
         assert!((2_998..=3_001).contains(&count_steps(&mut budget, began, minute)));
         budget.set_rate(JobPace::Behind);
         assert!((298..=301).contains(&count_steps(&mut budget, began + minute, minute)));
-        // An hour later there is one burst again, not an hour's worth of steps.
+        // An hour later only one burst is available, not an hour of steps.
         let later = began + 60 * minute;
         assert_eq!(count_steps(&mut budget, later, Duration::from_micros(1)), 50);
     }

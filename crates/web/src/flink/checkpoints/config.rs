@@ -1,10 +1,10 @@
-//! `/jobs/:id/checkpoints/config`.
+//! Renders `/jobs/:id/checkpoints/config`.
 
 use serde_json::{Value, json};
 
 use crate::flink::flink_job::FlinkJob;
 
-/// Renders the settings of checkpoints in Flink's names.
+/// Renders the checkpoint settings under Flink's names.
 pub(crate) fn render_checkpoint_config(job: &FlinkJob<'_>) -> Value {
     json!({
         "mode": "exactly_once",
@@ -12,10 +12,10 @@ pub(crate) fn render_checkpoint_config(job: &FlinkJob<'_>) -> Value {
         "timeout": 600_000,
         "min_pause": 0,
         "max_concurrent": 1,
-        // A job that was stopped continues from its checkpoints.
+        // A stopped job continues from its checkpoints when it starts again.
         "externalization": { "enabled": true, "delete_on_cancellation": false },
         "state_backend": "windrow",
-        "checkpoint_storage": job.checkpoint_place,
+        "checkpoint_storage": job.checkpoint_location,
         "unaligned_checkpoints": false,
         // A failed checkpoint never fails the job.
         "tolerable_failed_checkpoints": i32::MAX,

@@ -1,4 +1,4 @@
-//! From the checkpoints of partitions to rounds.
+//! Groups the checkpoints of partitions into rounds.
 
 use std::collections::BTreeMap;
 
@@ -8,30 +8,30 @@ use jiff::tz::TimeZone;
 use crate::flink::flink_job::FlinkJob;
 use crate::report::{CheckpointReport, CheckpointStatus};
 
-/// An instance that reports this many checkpoints may have forgotten a part of the oldest round.
-const REMEMBERED_CHECKPOINTS: usize = 50;
-/// A savepoint does not wait longer for parts that no instance reports.
+/// If an instance reports this many checkpoints, its report may lack checkpoints of the oldest round.
+const MAX_REPORTED_CHECKPOINTS: usize = 50;
+/// How long a savepoint stays in progress while no instance reports some of its partitions.
 const SAVEPOINT_TIMEOUT_MS: i64 = 300_000;
 
-/// What is shown as one checkpoint.
+/// A group of partition checkpoints that is shown as one checkpoint of the job.
 pub(crate) struct CheckpointRound<'a> {
     pub(crate) id: i64,
-    /// The name of the savepoint; none for checkpoints.
-    pub(crate) savepoint: Option<&'a str>,
+    /// The name of the savepoint; `None` for a round of checkpoints.
+    pub(crate) savepoint_name: Option<&'a str>,
     /// The newest checkpoint of each partition in the round.
-    pub(crate) parts: BTreeMap<i32, &'a CheckpointReport>,
-    /// The number of parts that exist or are still to come.
-    pub(crate) expected_parts: usize,
+    pub(crate) newest_by_partition: BTreeMap<i32, &'a CheckpointReport>,
+    /// The number of partition checkpoints that exist or are expected.
+    pub(crate) expected_partition_count: usize,
 }
 
-/// Returns the rounds, newest first.
-pub(crate) fn checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<CheckpointRound<'a>> {
+/// Returns the rounds of all reported checkpoints, newest first.
+pub(crate) fn collect_checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<CheckpointRound<'a>> {
     let every_ms = job.pipeline.checkpoint.interval_ms.max(1);
     let mut rounds: BTreeMap<(i64, Option<&str>), BTreeMap<i32, &CheckpointReport>> = BTreeMap::new();
     for part in job.instances.iter().flat_map(|instance| &instance.checkpoints) {
         let id = match &part.savepoint {
             None => part.began_at_ms.div_euclid(every_ms) * every_ms,
-            Some(name) => savepoint_id(name, part.began_at_ms, every_ms),
+            Some(name) => savepoint_round_id(name, part.began_at_ms, every_ms),
         };
         let parts = rounds.entry((id, part.savepoint.as_deref())).or_default();
         let newest = parts.entry(part.partition).or_insert(part);
@@ -39,7 +39,7 @@ pub(crate) fn checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<CheckpointRoun
             *newest = part;
         }
     }
-    let may_be_incomplete = job.instances.iter().any(|instance| instance.checkpoints.len() >= REMEMBERED_CHECKPOINTS);
+    let may_be_incomplete = job.instances.iter().any(|instance| instance.checkpoints.len() >= MAX_REPORTED_CHECKPOINTS);
     if rounds.len() > 1 && may_be_incomplete {
         rounds.pop_first();
     }
@@ -51,14 +51,19 @@ pub(crate) fn checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<CheckpointRoun
         };
         let is_open = job.now_ms < id + open_for_ms;
         let expected_parts = if is_open { all_parts.max(parts.len()) } else { parts.len() };
-        CheckpointRound { id, savepoint, parts, expected_parts }
+        CheckpointRound {
+            id,
+            savepoint_name: savepoint,
+            newest_by_partition: parts,
+            expected_partition_count: expected_parts,
+        }
     });
     rounds.collect()
 }
 
-/// Returns the id of a savepoint: the time of its request, with which its name begins. It is never the id of a round of
-/// checkpoints.
-fn savepoint_id(name: &str, began_at_ms: i64, every_ms: i64) -> i64 {
+/// Returns the id of a savepoint's round: the time of the request, with which the savepoint's name begins. The id never
+/// equals the id of a round of checkpoints.
+fn savepoint_round_id(name: &str, began_at_ms: i64, every_ms: i64) -> i64 {
     let stamp = name.split('-').next().unwrap_or_default();
     let requested = DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).ok().and_then(|at| at.to_zoned(TimeZone::UTC).ok());
     let id = requested.map_or(began_at_ms, |at| at.timestamp().as_millisecond());
@@ -66,50 +71,51 @@ fn savepoint_id(name: &str, began_at_ms: i64, every_ms: i64) -> i64 {
 }
 
 impl CheckpointRound<'_> {
-    /// Returns the status of the round. As in Flink, it fails if one part fails.
+    /// Returns the status of the round. As in Flink, a round fails if one of its partition checkpoints fails.
     pub(crate) fn status(&self) -> CheckpointStatus {
-        let has = |status| self.parts.values().any(|part| part.status == status);
+        let has = |status| self.newest_by_partition.values().any(|part| part.status == status);
         if has(CheckpointStatus::Failed) {
             CheckpointStatus::Failed
-        } else if self.parts.len() < self.expected_parts || has(CheckpointStatus::InProgress) {
+        } else if self.newest_by_partition.len() < self.expected_partition_count || has(CheckpointStatus::InProgress) {
             CheckpointStatus::InProgress
         } else {
             CheckpointStatus::Completed
         }
     }
 
-    /// Returns when the first part was cut.
-    pub(crate) fn began_at_ms(&self) -> i64 {
-        self.parts.values().map(|part| part.began_at_ms).min().unwrap_or(self.id)
+    /// Returns when the first partition checkpoint began.
+    pub(crate) fn first_began_at_ms(&self) -> i64 {
+        self.newest_by_partition.values().map(|part| part.began_at_ms).min().unwrap_or(self.id)
     }
 
-    /// Returns when the last part ended.
-    pub(crate) fn ended_at_ms(&self) -> Option<i64> {
-        self.parts.values().filter_map(|part| part.ended_at_ms).max()
+    /// Returns when the last partition checkpoint ended.
+    pub(crate) fn last_ended_at_ms(&self) -> Option<i64> {
+        self.newest_by_partition.values().filter_map(|part| part.ended_at_ms).max()
     }
 
-    /// Returns the longest time that a part took, because parts of a round are cut at different times.
-    pub(crate) fn duration_ms(&self) -> u64 {
+    /// Returns the longest duration of a partition checkpoint. The time from the first beginning to the last end is
+    /// longer, because partitions are saved at different times.
+    pub(crate) fn longest_duration_ms(&self) -> u64 {
         let took_ms = |part: &&CheckpointReport| part.ended_at_ms.map(|ended| ended - part.began_at_ms);
-        let longest_ms = self.parts.values().filter_map(took_ms).max().unwrap_or_default();
+        let longest_ms = self.newest_by_partition.values().filter_map(took_ms).max().unwrap_or_default();
         u64::try_from(longest_ms).unwrap_or_default()
     }
 
-    pub(crate) fn added_bytes(&self) -> u64 {
-        self.parts.values().map(|part| part.added_bytes).sum()
+    pub(crate) fn total_added_bytes(&self) -> u64 {
+        self.newest_by_partition.values().map(|part| part.added_bytes).sum()
     }
 
-    pub(crate) fn state_bytes(&self) -> u64 {
-        self.parts.values().map(|part| part.state_bytes).sum()
+    pub(crate) fn total_state_bytes(&self) -> u64 {
+        self.newest_by_partition.values().map(|part| part.state_bytes).sum()
     }
 
-    pub(crate) fn completed_parts(&self) -> usize {
-        self.parts.values().filter(|part| part.status == CheckpointStatus::Completed).count()
+    pub(crate) fn completed_partition_count(&self) -> usize {
+        self.newest_by_partition.values().filter(|part| part.status == CheckpointStatus::Completed).count()
     }
 
-    /// Returns why each failed part failed.
-    pub(crate) fn describe_failure(&self) -> String {
-        let failed = self.parts.values().filter(|part| part.status == CheckpointStatus::Failed);
+    /// Returns the reason of each failed partition checkpoint, as one text.
+    pub(crate) fn describe_failed_partitions(&self) -> String {
+        let failed = self.newest_by_partition.values().filter(|part| part.status == CheckpointStatus::Failed);
         let describe = |part: &&CheckpointReport| {
             format!("partition {}: {}", part.partition, part.failure.as_deref().unwrap_or("it failed"))
         };

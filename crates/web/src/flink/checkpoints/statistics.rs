@@ -1,9 +1,9 @@
-//! Rounds as JSON.
+//! Renders rounds of checkpoints as JSON.
 
 use serde_json::{Value, json};
 
-use super::round::{CheckpointRound, checkpoint_rounds};
-use super::summary::render_summary;
+use super::round::{CheckpointRound, collect_checkpoint_rounds};
+use super::summary::render_distribution;
 use crate::answers::HttpFault;
 use crate::flink::fault::{bad_path_parameter, not_found};
 use crate::flink::flink_job::FlinkJob;
@@ -12,21 +12,21 @@ use crate::report::{CheckpointCounts, CheckpointStatus};
 
 /// Renders `/jobs/:id/checkpoints`.
 pub(crate) fn render_checkpoint_statistics(job: &FlinkJob<'_>) -> Value {
-    let rounds = checkpoint_rounds(job);
+    let rounds = collect_checkpoint_rounds(job);
     let completed: Vec<_> = rounds.iter().filter(|round| round.status() == CheckpointStatus::Completed).collect();
     let summary = |select: fn(&CheckpointRound<'_>) -> u64| {
-        render_summary(&completed.iter().map(|round| select(round)).collect::<Vec<_>>())
+        render_distribution(&completed.iter().map(|round| select(round)).collect::<Vec<_>>())
     };
     let render = |round: Option<&CheckpointRound<'_>>| round.map_or(Value::Null, |round| render_round(job, round));
-    let newest_checkpoint = completed.iter().copied().find(|round| round.savepoint.is_none());
-    let newest_savepoint = completed.iter().copied().find(|round| round.savepoint.is_some());
+    let newest_checkpoint = completed.iter().copied().find(|round| round.savepoint_name.is_none());
+    let newest_savepoint = completed.iter().copied().find(|round| round.savepoint_name.is_some());
     let newest_failed = rounds.iter().find(|round| round.status() == CheckpointStatus::Failed);
     json!({
-        "counts": render_counts(job),
+        "counts": render_checkpoint_counts(job),
         "summary": {
-            "checkpointed_size": summary(|round| round.added_bytes()),
-            "state_size": summary(|round| round.state_bytes()),
-            "end_to_end_duration": summary(|round| round.duration_ms()),
+            "checkpointed_size": summary(|round| round.total_added_bytes()),
+            "state_size": summary(|round| round.total_state_bytes()),
+            "end_to_end_duration": summary(|round| round.longest_duration_ms()),
             "alignment_buffered": summary(|_| 0),
             "processed_data": summary(|_| 0),
             "persisted_data": summary(|_| 0),
@@ -44,16 +44,16 @@ pub(crate) fn render_checkpoint_statistics(job: &FlinkJob<'_>) -> Value {
 /// Renders `/jobs/:id/checkpoints/details/:cid`.
 pub(crate) fn render_checkpoint_details(job: &FlinkJob<'_>, id: &str) -> Result<Value, HttpFault> {
     let parsed: i64 = id.parse().map_err(|_| bad_path_parameter("checkpointid", id))?;
-    let rounds = checkpoint_rounds(job);
+    let rounds = collect_checkpoint_rounds(job);
     let unknown = || not_found(format!("Could not find checkpointing statistics for checkpoint {id}."));
     let round = rounds.iter().find(|round| round.id == parsed).ok_or_else(unknown)?;
     let mut details = render_round(job, round);
-    details["tasks"] = json!({ job.vertex_id(Vertex::Source): render_common_fields(round) });
+    details["tasks"] = json!({ job.vertex_id(Vertex::Source): render_common_round_fields(round) });
     Ok(details)
 }
 
-/// Renders Windrow's counts: checkpoints of partitions, since the instances started.
-fn render_counts(job: &FlinkJob<'_>) -> Value {
+/// Renders the numbers of partition checkpoints since the instances started.
+fn render_checkpoint_counts(job: &FlinkJob<'_>) -> Value {
     let counts = job.instances.iter().map(|instance| instance.checkpoint_counts);
     let sum = counts.fold(CheckpointCounts::default(), CheckpointCounts::plus);
     json!({
@@ -65,7 +65,7 @@ fn render_counts(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Renders the partition that was restored last.
+/// Renders the newest restore of a partition.
 fn render_last_restore(job: &FlinkJob<'_>) -> Value {
     let restored = job.instances.iter().flat_map(|instance| &instance.restored);
     let Some(newest) = restored.max_by_key(|restore| restore.at_ms) else { return Value::Null };
@@ -73,36 +73,36 @@ fn render_last_restore(job: &FlinkJob<'_>) -> Value {
         "id": newest.number,
         "restore_timestamp": newest.at_ms,
         "is_savepoint": newest.savepoint.is_some(),
-        "external_path": newest.savepoint.as_deref().unwrap_or(job.checkpoint_place),
+        "external_path": newest.savepoint.as_deref().unwrap_or(job.checkpoint_location),
     })
 }
 
-/// Renders a round. As in Flink, only the details of a round have tasks.
+/// Renders a round. As in Flink, `tasks` is empty except in the details of a round.
 fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     let status = round.status();
-    let is_savepoint = round.savepoint.is_some();
+    let is_savepoint = round.savepoint_name.is_some();
     let by_kind = json!({
-        // The class of the answer; Flink's client requires it.
-        "className": class_name(status),
+        // Flink's client requires this field to select the class of the answer.
+        "className": flink_statistics_class(status),
         "is_savepoint": is_savepoint,
         "savepointFormat": if is_savepoint { json!("CANONICAL") } else { Value::Null },
-        "trigger_timestamp": round.began_at_ms(),
+        "trigger_timestamp": round.first_began_at_ms(),
         "checkpoint_type": if is_savepoint { "SAVEPOINT" } else { "CHECKPOINT" },
         "tasks": {},
     });
     let by_status = match status {
         CheckpointStatus::InProgress => json!({}),
         CheckpointStatus::Completed => {
-            let mut places = round.parts.values().map(|part| part.place.as_str());
+            let mut places = round.newest_by_partition.values().map(|part| part.place.as_str());
             let savepoint_place = places.find(|place| is_savepoint && !place.is_empty());
-            json!({ "external_path": savepoint_place.unwrap_or(job.checkpoint_place), "discarded": false })
+            json!({ "external_path": savepoint_place.unwrap_or(job.checkpoint_location), "discarded": false })
         }
         CheckpointStatus::Failed => json!({
-            "failure_timestamp": round.ended_at_ms().unwrap_or_else(|| round.began_at_ms()),
-            "failure_message": round.describe_failure(),
+            "failure_timestamp": round.last_ended_at_ms().unwrap_or_else(|| round.first_began_at_ms()),
+            "failure_message": round.describe_failed_partitions(),
         }),
     };
-    let mut value = render_common_fields(round);
+    let mut value = render_common_round_fields(round);
     for fields in [by_kind, by_status] {
         if let (Value::Object(value), Value::Object(fields)) = (&mut value, fields) {
             value.extend(fields);
@@ -111,24 +111,24 @@ fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     value
 }
 
-/// Renders the fields that a round and its part in a vertex share.
-fn render_common_fields(round: &CheckpointRound<'_>) -> Value {
+/// Renders the fields that a round shares with the entry of a vertex in its `tasks`.
+fn render_common_round_fields(round: &CheckpointRound<'_>) -> Value {
     json!({
         "id": round.id,
-        "status": flink_status(round.status()),
-        "latest_ack_timestamp": round.ended_at_ms().unwrap_or(-1),
-        "checkpointed_size": round.added_bytes(),
-        "state_size": round.state_bytes(),
-        "end_to_end_duration": round.duration_ms(),
+        "status": flink_checkpoint_status(round.status()),
+        "latest_ack_timestamp": round.last_ended_at_ms().unwrap_or(-1),
+        "checkpointed_size": round.total_added_bytes(),
+        "state_size": round.total_state_bytes(),
+        "end_to_end_duration": round.longest_duration_ms(),
         "alignment_buffered": 0,
         "processed_data": 0,
         "persisted_data": 0,
-        "num_subtasks": round.expected_parts,
-        "num_acknowledged_subtasks": round.completed_parts(),
+        "num_subtasks": round.expected_partition_count,
+        "num_acknowledged_subtasks": round.completed_partition_count(),
     })
 }
 
-fn flink_status(status: CheckpointStatus) -> &'static str {
+fn flink_checkpoint_status(status: CheckpointStatus) -> &'static str {
     match status {
         CheckpointStatus::InProgress => "IN_PROGRESS",
         CheckpointStatus::Completed => "COMPLETED",
@@ -136,7 +136,7 @@ fn flink_status(status: CheckpointStatus) -> &'static str {
     }
 }
 
-fn class_name(status: CheckpointStatus) -> &'static str {
+fn flink_statistics_class(status: CheckpointStatus) -> &'static str {
     match status {
         CheckpointStatus::InProgress => "in_progress",
         CheckpointStatus::Completed => "completed",

@@ -1,9 +1,9 @@
-//! Distributions of numbers, as Flink shows them.
+//! Renders distributions of numbers in Flink's form.
 
 use serde_json::{Value, json};
 
-/// Renders minimum, maximum, mean and quantiles (linear between two values); all are 0 without values.
-pub(crate) fn render_summary(values: &[u64]) -> Value {
+/// Renders minimum, maximum, mean and quantiles. Quantiles are interpolated linearly. Without values all numbers are 0.
+pub(crate) fn render_distribution(values: &[u64]) -> Value {
     let mut values = values.to_vec();
     values.sort_unstable();
     let avg = values.iter().map(|value| u128::from(*value)).sum::<u128>() / values.len().max(1) as u128;
@@ -11,16 +11,16 @@ pub(crate) fn render_summary(values: &[u64]) -> Value {
         "min": values.first().copied().unwrap_or_default(),
         "max": values.last().copied().unwrap_or_default(),
         "avg": u64::try_from(avg).unwrap_or(u64::MAX),
-        "p50": quantile(&values, 0.5),
-        "p90": quantile(&values, 0.9),
-        "p95": quantile(&values, 0.95),
-        "p99": quantile(&values, 0.99),
-        "p999": quantile(&values, 0.999),
+        "p50": interpolate_quantile(&values, 0.5),
+        "p90": interpolate_quantile(&values, 0.9),
+        "p95": interpolate_quantile(&values, 0.95),
+        "p99": interpolate_quantile(&values, 0.99),
+        "p999": interpolate_quantile(&values, 0.999),
     })
 }
 
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // within the values
-fn quantile(sorted: &[u64], share: f64) -> f64 {
+fn interpolate_quantile(sorted: &[u64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let position = share * last as f64;
     let below = position.floor() as usize;

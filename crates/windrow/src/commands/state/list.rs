@@ -20,7 +20,7 @@ pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
     if args.json {
         let listed = json!({
             "pipeline": pipeline.name,
-            "group": pipeline.source.kafka().group,
+            "group": pipeline.source.kafka().consumer_group,
             "place": place.location(),
             "checkpoints": found.iter().map(checkpoint_as_json).collect::<Vec<_>>(),
             "savepoints": savepoints.iter().map(|found| savepoint_as_json(&*place.store, found)).collect::<Vec<_>>(),
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
         print::write_stdout(&format!("{listed:#}\n"))?;
         return Ok(ExitStatus::Success);
     }
-    let (name, group) = (&pipeline.name, &pipeline.source.kafka().group);
+    let (name, group) = (&pipeline.name, &pipeline.source.kafka().consumer_group);
     let mut out = format!("pipeline {name}, group {group}, in {}\n\n", place.location());
     out += &if found.is_empty() { "no checkpoints\n".to_owned() } else { format_checkpoints(&found) };
     out.push('\n');
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
 }
 
 fn format_checkpoints(found: &[StoredCheckpoint]) -> String {
-    let mut rows = table::table_with_header([
+    let mut rows = table::create_table_with_header([
         "partition",
         "checkpoint",
         "epoch",
@@ -68,17 +68,17 @@ fn format_checkpoints(found: &[StoredCheckpoint]) -> String {
                 format_watermark(manifest.watermark_ms),
                 format_count(manifest.entities),
                 manifest.layers.len().to_string(),
-                format_byte_size(manifest.bytes()),
+                format_byte_size(manifest.total_byte_count()),
             ],
         };
-        let format = found.format.map_or_else(|| "?".to_owned(), |format| format.to_string());
+        let format = found.format_version.map_or_else(|| "?".to_owned(), |format| format.to_string());
         rows.add_row(id.into_iter().chain(rest).chain([format]));
     }
     format!("{rows}\n")
 }
 
 fn format_savepoints(savepoints: &[StoredSavepoint]) -> String {
-    let mut rows = table::table_with_header(["savepoint", "taken", "age", "partitions", "size"]);
+    let mut rows = table::create_table_with_header(["savepoint", "taken", "age", "partitions", "size"]);
     for found in savepoints {
         let row = match &found.content {
             Ok(Some(content)) => [
@@ -100,7 +100,7 @@ fn checkpoint_as_json(found: &StoredCheckpoint) -> Value {
         "partition": found.partition,
         "number": found.id.number,
         "epoch": found.id.epoch,
-        "format": found.format,
+        "format": found.format_version,
     });
     let more = match &found.manifest {
         Err(reason) => json!({ "unreadable": reason.to_string() }),
@@ -111,7 +111,7 @@ fn checkpoint_as_json(found: &StoredCheckpoint) -> Value {
             "watermark_ms": manifest.watermark_ms,
             "entities": manifest.entities,
             "layers": manifest.layers.len(),
-            "bytes": manifest.bytes(),
+            "bytes": manifest.total_byte_count(),
             "windrow": manifest.windrow,
             "from": manifest.from,
         }),

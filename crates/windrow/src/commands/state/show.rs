@@ -5,12 +5,12 @@ use std::fmt::Write;
 use comfy_table::{ColumnConstraint, Width};
 use serde_json::{Value, json};
 use windrow_engine::checkpoint::CheckpointManifest;
-use windrow_engine::checkpoint::inspect::{FolderKind, StateContents, StateObjectReader};
+use windrow_engine::checkpoint::inspect::{FolderKind, StateByteCounts, StateObjectReader};
 
 use super::{StateFolder, age_ms, format_timestamp, format_watermark, store_unavailable};
 use crate::cli::StateShowArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::{format_byte_size, format_count, format_duration_ms, format_plural};
+use crate::format::{format_byte_size, format_count, format_count_with_noun, format_duration_ms};
 use crate::{print, progress_bar, table};
 
 /// Width of the column with a view's definition, in characters.
@@ -19,7 +19,7 @@ const DEFINITION_WIDTH: u16 = 72;
 /// A checkpoint, and the contents of its state objects.
 struct InspectedCheckpoint<'a> {
     manifest: &'a CheckpointManifest,
-    contents: StateContents,
+    contents: StateByteCounts,
 }
 
 /// Rows and bytes of a feature view over all partitions.
@@ -27,44 +27,50 @@ struct ViewTotals<'a> {
     name: &'a str,
     definition: &'a str,
     rows: u64,
-    bytes: u64,
+    unpacked_bytes: u64,
 }
 
 pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     let folder = StateFolder::open(&args.path, args.partition)?;
-    let newest = folder.newest_manifests();
-    let total: u64 = newest.iter().map(|manifest| manifest.bytes()).sum();
+    let newest = folder.newest_manifest_per_partition();
+    let total: u64 = newest.iter().map(|manifest| manifest.total_byte_count()).sum();
     let bar = progress_bar::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} read {eta}");
     let mut objects = StateObjectReader::new(&*folder.store);
     let mut opened: Vec<InspectedCheckpoint<'_>> = Vec::with_capacity(newest.len());
     for manifest in newest {
-        let contents = objects.read(manifest, |part| bar.inc(part.bytes)).map_err(store_unavailable)?;
+        let contents =
+            objects.read_checkpoint_objects(manifest, |part| bar.inc(part.bytes)).map_err(store_unavailable)?;
         opened.push(InspectedCheckpoint { manifest, contents });
     }
     bar.finish_and_clear();
-    let views = sum_views(&opened);
+    let views = sum_view_totals(&opened);
     if args.json {
-        print::write_stdout(&format!("{:#}\n", as_json(&folder, &opened, &views)))?;
+        print::write_stdout(&format!("{:#}\n", contents_as_json(&folder, &opened, &views)))?;
     } else {
-        print::write_stdout(&format_text(&folder, &opened, &views))?;
+        print::write_stdout(&format_contents(&folder, &opened, &views))?;
     }
-    let unreadable = folder.found.iter().filter_map(|found| found.manifest.as_ref().err());
-    let unusable = opened.iter().flat_map(|checkpoint| &checkpoint.contents.unusable);
-    for reason in folder.unusable_savepoint().into_iter().chain(unreadable).chain(unusable) {
+    let unreadable = folder.stored_checkpoints.iter().filter_map(|found| found.manifest.as_ref().err());
+    let unusable = opened.iter().flat_map(|checkpoint| &checkpoint.contents.unusable_objects);
+    for reason in folder.unreadable_savepoint_object().into_iter().chain(unreadable).chain(unusable) {
         print::write_stderr_line(&format!("cannot be used: {reason}"));
     }
     Ok(ExitStatus::Success)
 }
 
-fn sum_views<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<'a>> {
+fn sum_view_totals<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<'a>> {
     let mut sums: Vec<ViewTotals<'_>> = Vec::new();
     for InspectedCheckpoint { manifest, contents } in opened {
-        for (view, &bytes) in manifest.views.iter().zip(&contents.view_bytes) {
+        for (view, &bytes) in manifest.views.iter().zip(&contents.byte_counts_by_view) {
             let same = |sum: &&mut ViewTotals<'_>| (sum.name, sum.definition) == (&*view.name, &*view.definition);
             match sums.iter_mut().find(same) {
-                Some(sum) => (sum.rows, sum.bytes) = (sum.rows + view.rows, sum.bytes + bytes),
+                Some(sum) => (sum.rows, sum.unpacked_bytes) = (sum.rows + view.rows, sum.unpacked_bytes + bytes),
                 None => {
-                    sums.push(ViewTotals { name: &view.name, definition: &view.definition, rows: view.rows, bytes });
+                    sums.push(ViewTotals {
+                        name: &view.name,
+                        definition: &view.definition,
+                        rows: view.rows,
+                        unpacked_bytes: bytes,
+                    });
                 }
             }
         }
@@ -72,7 +78,7 @@ fn sum_views<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<'a>> {
     sums
 }
 
-fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> String {
+fn format_contents(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> String {
     let mut lines = vec![("what", folder.kind_name().to_owned()), ("place", folder.store.place().to_owned())];
     if let FolderKind::Savepoint(content) = &folder.kind {
         lines.push(("id", content.id.clone()));
@@ -85,11 +91,15 @@ fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: 
     }
     if let Some(InspectedCheckpoint { manifest, .. }) = opened.last() {
         let id = manifest.topic_id.as_ref().map_or_else(String::new, |id| format!(" (id {id})"));
-        let partitions = format_plural(u64::from(manifest.partitions.unsigned_abs()), "partition");
+        let partitions = format_count_with_noun(u64::from(manifest.partitions.unsigned_abs()), "partition");
         lines.push(("pipeline", manifest.pipeline.clone()));
         lines.push(("topic", format!("{}{id}, {partitions}", manifest.topic)));
         lines.push(("read as", manifest.reading.clone()));
-        let format = folder.found.iter().find(|found| found.id == manifest.id).and_then(|found| found.format);
+        let format = folder
+            .stored_checkpoints
+            .iter()
+            .find(|found| found.id == manifest.id)
+            .and_then(|found| found.format_version);
         let format = format.map_or_else(|| "?".to_owned(), |format| format.to_string());
         lines.push(("written by", format!("Windrow {} ({}), format {format}", manifest.windrow, manifest.owner)));
         if let Some(from) = &manifest.from {
@@ -100,7 +110,7 @@ fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: 
     for (name, what) in lines {
         let _ = writeln!(out, "{name:<11} {what}"); // writing to a string does not fail
     }
-    let mut rows = table::table_with_header([
+    let mut rows = table::create_table_with_header([
         "partition",
         "checkpoint",
         "epoch",
@@ -122,14 +132,14 @@ fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: 
             format_watermark(manifest.watermark_ms),
             format_count(manifest.entities),
             manifest.layers.len().to_string(),
-            format_byte_size(manifest.bytes()),
-            format_byte_size(contents.key_bytes + contents.view_bytes.iter().sum::<u64>()),
+            format_byte_size(manifest.total_byte_count()),
+            format_byte_size(contents.key_byte_count + contents.byte_counts_by_view.iter().sum::<u64>()),
         ]);
     }
     let _ = writeln!(out, "\n{rows}");
-    let mut rows = table::table_with_header(["feature view", "rows", "unpacked", "definition"]);
+    let mut rows = table::create_table_with_header(["feature view", "rows", "unpacked", "definition"]);
     for sum in views {
-        rows.add_row([sum.name, &format_count(sum.rows), &format_byte_size(sum.bytes), sum.definition]);
+        rows.add_row([sum.name, &format_count(sum.rows), &format_byte_size(sum.unpacked_bytes), sum.definition]);
     }
     if let Some(definition) = rows.column_mut(3) {
         definition.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(DEFINITION_WIDTH)));
@@ -138,7 +148,7 @@ fn format_text(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: 
     out
 }
 
-fn as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> Value {
+fn contents_as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> Value {
     let content = match &folder.kind {
         FolderKind::Savepoint(content) => Some(content),
         _ => None,
@@ -154,17 +164,17 @@ fn as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[Vi
             "watermark_ms": manifest.watermark_ms,
             "entities": manifest.entities,
             "layers": manifest.layers.len(),
-            "bytes": manifest.bytes(),
-            "unpacked_key_bytes": contents.key_bytes,
-            "unpacked_view_bytes": contents.view_bytes,
+            "bytes": manifest.total_byte_count(),
+            "unpacked_key_bytes": contents.key_byte_count,
+            "unpacked_view_bytes": contents.byte_counts_by_view,
             "windrow": manifest.windrow,
             "owner": manifest.owner,
             "from": manifest.from,
-            "unusable": contents.unusable.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "unusable": contents.unusable_objects.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     };
-    let view = |sum: &ViewTotals<'_>| json!({ "name": sum.name, "definition": sum.definition, "rows": sum.rows, "unpacked_bytes": sum.bytes });
-    let unreadable = folder.found.iter().filter_map(|found| found.manifest.as_ref().err());
+    let view = |sum: &ViewTotals<'_>| json!({ "name": sum.name, "definition": sum.definition, "rows": sum.rows, "unpacked_bytes": sum.unpacked_bytes });
+    let unreadable = folder.stored_checkpoints.iter().filter_map(|found| found.manifest.as_ref().err());
     json!({
         "kind": folder.kind_code(),
         "place": folder.store.place(),
@@ -175,10 +185,10 @@ fn as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[Vi
         "topic_id": job.and_then(|job| job.topic_id.as_ref()),
         "topic_partitions": job.map(|job| job.partitions),
         "reading": job.map(|job| &job.reading),
-        "format": folder.found.iter().filter_map(|found| found.format).max(),
+        "format": folder.stored_checkpoints.iter().filter_map(|found| found.format_version).max(),
         "partitions": opened.iter().map(partition).collect::<Vec<_>>(),
         "missing_partitions": folder.missing_partitions(),
         "views": views.iter().map(view).collect::<Vec<_>>(),
-        "unreadable": folder.unusable_savepoint().into_iter().chain(unreadable).map(ToString::to_string).collect::<Vec<_>>(),
+        "unreadable": folder.unreadable_savepoint_object().into_iter().chain(unreadable).map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -12,62 +12,67 @@ use windrow_engine::checkpoint::inspect::{
 use super::{StateFolder, store_unavailable};
 use crate::cli::StateVerifyArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::{format_byte_size, format_plural};
+use crate::format::{format_byte_size, format_count_with_noun};
 use crate::state_finding::StateFinding;
 use crate::{pipeline_file, print, progress_bar};
 
 /// A checkpoint, and its objects that cannot be used.
 struct CheckpointVerdict<'a> {
-    found: &'a StoredCheckpoint,
-    unusable: Vec<UnusableObject>,
+    stored_checkpoint: &'a StoredCheckpoint,
+    unusable_objects: Vec<UnusableObject>,
 }
 
 impl CheckpointVerdict<'_> {
-    fn code(&self) -> &'static str {
-        match &*self.unusable {
+    fn verdict_code(&self) -> &'static str {
+        match &*self.unusable_objects {
             [] => "ok",
-            unusable if unusable.iter().all(UnusableObject::is_newer) => "newer",
+            unusable if unusable.iter().all(UnusableObject::has_newer_format) => "newer",
             _ => "damaged",
         }
     }
 }
 
-/// How a pipeline would use the state.
+/// Whether a pipeline can use the state.
 struct PipelineCompatibility {
-    /// Why the state is of another pipeline or topic.
-    mismatch: Option<String>,
-    views: Vec<ComparedView>,
+    /// Why the state belongs to another pipeline or topic; `None` if it does not.
+    mismatch_reason: Option<String>,
+    compared_views: Vec<ComparedView>,
 }
 
 pub(crate) fn run(args: &StateVerifyArgs) -> Result<ExitStatus, CommandFailure> {
     let folder = StateFolder::open(&args.path, args.partition)?;
     let verdicts = verify_checkpoints(&folder)?;
     let plan = args.pipeline.as_deref().map(|path| check_compatibility(path, &folder)).transpose()?;
-    let outcome = overall_outcome(&folder, &verdicts, plan.as_ref());
+    let outcome = check_overall_usability(&folder, &verdicts, plan.as_ref());
     if args.json {
-        print::write_stdout(&format!("{:#}\n", as_json(&folder, &verdicts, plan.as_ref(), outcome.is_ok())))?;
+        print::write_stdout(&format!("{:#}\n", verdicts_as_json(&folder, &verdicts, plan.as_ref(), outcome.is_ok())))?;
     } else {
-        print::write_stdout(&format_text(&folder, &verdicts, plan.as_ref()))?;
+        print::write_stdout(&format_verdicts(&folder, &verdicts, plan.as_ref()))?;
     }
     outcome.map(|()| ExitStatus::Success).map_err(CommandFailure::from)
 }
 
 fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>, CommandFailure> {
-    let readable = folder.found.iter().filter_map(|found| found.manifest.as_ref().ok());
-    let total: u64 = readable.map(windrow_engine::checkpoint::CheckpointManifest::bytes).sum();
+    let readable = folder.stored_checkpoints.iter().filter_map(|found| found.manifest.as_ref().ok());
+    let total: u64 = readable.map(windrow_engine::checkpoint::CheckpointManifest::total_byte_count).sum();
     let bar = progress_bar::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} verified {eta}");
     let mut objects = StateObjectReader::new(&*folder.store);
-    let mut verdicts = Vec::with_capacity(folder.found.len());
-    for found in &folder.found {
+    let mut verdicts = Vec::with_capacity(folder.stored_checkpoints.len());
+    for found in &folder.stored_checkpoints {
         let unusable = match &found.manifest {
             Err(reason) => vec![reason.clone()],
-            Ok(manifest) => objects.read(manifest, |part| bar.inc(part.bytes)).map_err(store_unavailable)?.unusable,
+            Ok(manifest) => {
+                objects
+                    .read_checkpoint_objects(manifest, |part| bar.inc(part.bytes))
+                    .map_err(store_unavailable)?
+                    .unusable_objects
+            }
         };
-        // A running job deletes its older checkpoints meanwhile.
+        // Skip a checkpoint that a running job deleted in the meantime.
         if !unusable.is_empty() && !inspect::checkpoint_exists(&*folder.store, found).map_err(store_unavailable)? {
             continue;
         }
-        verdicts.push(CheckpointVerdict { found, unusable });
+        verdicts.push(CheckpointVerdict { stored_checkpoint: found, unusable_objects: unusable });
     }
     bar.finish_and_clear();
     Ok(verdicts)
@@ -75,33 +80,33 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
 
 fn check_compatibility(path: &Path, folder: &StateFolder) -> Result<PipelineCompatibility, CommandFailure> {
     let pipeline = pipeline_file::load(Some(path), &[])?;
-    let views = pipeline_file::feature_views(&pipeline);
-    let mut plan = PipelineCompatibility { mismatch: None, views: Vec::new() };
-    for manifest in folder.newest_manifests() {
+    let views = pipeline_file::clone_feature_views(&pipeline);
+    let mut plan = PipelineCompatibility { mismatch_reason: None, compared_views: Vec::new() };
+    for manifest in folder.newest_manifest_per_partition() {
         let (name, topic) = (&pipeline.name, &pipeline.source.kafka().topic);
         if (name, topic) != (&manifest.pipeline, &manifest.topic) {
-            plan.mismatch = Some(format!(
+            plan.mismatch_reason = Some(format!(
                 "the state is of pipeline `{}` over topic `{}`, not of `{name}` over `{topic}`",
                 manifest.pipeline, manifest.topic
             ));
         }
         for view in compare_views(&views, &pipeline.event.schema, manifest) {
-            if !plan.views.contains(&view) {
-                plan.views.push(view);
+            if !plan.compared_views.contains(&view) {
+                plan.compared_views.push(view);
             }
         }
     }
     Ok(plan)
 }
 
-/// Returns the most severe reason why a job cannot use the state.
-fn overall_outcome(
+/// Returns the most severe finding as an error if a job cannot use the state.
+fn check_overall_usability(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
     plan: Option<&PipelineCompatibility>,
 ) -> Result<(), StateFinding> {
     let place = folder.store.place().to_owned();
-    let count = |code: &str| verdicts.iter().filter(|verdict| verdict.code() == code).count();
+    let count = |code: &str| verdicts.iter().filter(|verdict| verdict.verdict_code() == code).count();
     let (damaged, newer, missing) = (count("damaged"), count("newer"), folder.missing_partitions());
     match &folder.kind {
         FolderKind::UnreadableSavepoint(object) => {
@@ -111,45 +116,55 @@ fn overall_outcome(
         FolderKind::Savepoint(_) | FolderKind::Job { .. } | FolderKind::Nothing => {}
     }
     if damaged > 0 || !missing.is_empty() {
-        return Err(StateFinding::Damaged { place, checkpoints: verdicts.len(), damaged, missing });
+        return Err(StateFinding::Damaged {
+            place,
+            checkpoint_count: verdicts.len(),
+            damaged_count: damaged,
+            missing_partitions: missing,
+        });
     }
     if newer > 0 {
-        return Err(StateFinding::Newer { place, checkpoints: newer });
+        return Err(StateFinding::NewerFormat { place, newer_count: newer });
     }
     let Some(plan) = plan else { return Ok(()) };
-    if let Some(reason) = &plan.mismatch {
+    if let Some(reason) = &plan.mismatch_reason {
         return Err(StateFinding::OtherJob { reason: reason.clone() });
     }
-    let dropped = plan.views.iter().filter(|view| view.compatibility.needs_drop_state());
+    let dropped = plan.compared_views.iter().filter(|view| view.compatibility.needs_permission_to_drop_state());
     let views: Vec<String> = dropped.map(|view| view.name.clone()).collect();
     if views.is_empty() { Ok(()) } else { Err(StateFinding::ChangedViews { views }) }
 }
 
-fn format_text(
+fn format_verdicts(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
     plan: Option<&PipelineCompatibility>,
 ) -> String {
     let mut out = format!("{} in {}\n", folder.kind_name(), folder.store.place());
     for verdict in verdicts {
-        let found = verdict.found;
+        let found = verdict.stored_checkpoint;
         let size = found.manifest.as_ref().map_or_else(
             |_| String::new(),
             |manifest| {
                 let objects = manifest.layers.iter().map(|layer| layer.parts.len() as u64).sum();
-                format!(": {}, {}", format_plural(objects, "object"), format_byte_size(manifest.bytes()))
+                format!(
+                    ": {}, {}",
+                    format_count_with_noun(objects, "object"),
+                    format_byte_size(manifest.total_byte_count())
+                )
             },
         );
         // Writing to a string does not fail.
-        let _ = writeln!(out, "{:<8} partition {}, checkpoint {}{size}", verdict.code(), found.partition, found.id);
-        for reason in &verdict.unusable {
+        let _ =
+            writeln!(out, "{:<8} partition {}, checkpoint {}{size}", verdict.verdict_code(), found.partition, found.id);
+        for reason in &verdict.unusable_objects {
             let _ = writeln!(out, "         {reason}");
         }
     }
     for partition in folder.missing_partitions() {
         let _ = writeln!(out, "missing  partition {partition}");
     }
-    for ComparedView { name: view, compatibility } in plan.iter().flat_map(|plan| &plan.views) {
+    for ComparedView { name: view, compatibility } in plan.iter().flat_map(|plan| &plan.compared_views) {
         let _ = match compatibility {
             ViewCompatibility::Kept => writeln!(out, "kept     feature view {view}"),
             ViewCompatibility::Changed { stored_definition: was, pipeline_definition: is } => {
@@ -162,7 +177,7 @@ fn format_text(
     out
 }
 
-fn as_json(
+fn verdicts_as_json(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
     plan: Option<&PipelineCompatibility>,
@@ -172,12 +187,12 @@ fn as_json(
         let unusable =
             |unusable: &UnusableObject| json!({ "object": unusable.object, "reason": unusable.fault.to_string() });
         json!({
-            "partition": verdict.found.partition,
-            "number": verdict.found.id.number,
-            "epoch": verdict.found.id.epoch,
-            "verdict": verdict.code(),
-            "bytes": verdict.found.manifest.as_ref().ok().map(windrow_engine::checkpoint::CheckpointManifest::bytes),
-            "unusable": verdict.unusable.iter().map(unusable).collect::<Vec<_>>(),
+            "partition": verdict.stored_checkpoint.partition,
+            "number": verdict.stored_checkpoint.id.number,
+            "epoch": verdict.stored_checkpoint.id.epoch,
+            "verdict": verdict.verdict_code(),
+            "bytes": verdict.stored_checkpoint.manifest.as_ref().ok().map(windrow_engine::checkpoint::CheckpointManifest::total_byte_count),
+            "unusable": verdict.unusable_objects.iter().map(unusable).collect::<Vec<_>>(),
         })
     };
     let view = |ComparedView { name, compatibility }: &ComparedView| {
@@ -187,16 +202,16 @@ fn as_json(
             ViewCompatibility::Removed => "gone",
             ViewCompatibility::New => "new",
         };
-        json!({ "name": name, "state": word, "needs_drop_state": compatibility.needs_drop_state() })
+        json!({ "name": name, "state": word, "needs_drop_state": compatibility.needs_permission_to_drop_state() })
     };
-    let views = plan.map(|plan| plan.views.iter().map(view).collect::<Vec<_>>());
+    let views = plan.map(|plan| plan.compared_views.iter().map(view).collect::<Vec<_>>());
     json!({
         "kind": folder.kind_code(),
         "place": folder.store.place(),
         "usable": usable,
         "checkpoints": verdicts.iter().map(verdict).collect::<Vec<_>>(),
         "missing_partitions": folder.missing_partitions(),
-        "other_pipeline": plan.and_then(|plan| plan.mismatch.as_ref()),
+        "other_pipeline": plan.and_then(|plan| plan.mismatch_reason.as_ref()),
         "views": views,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windrow_connectors::kafka::{PartitionGrowth, TopicIdentity, TopicMonitor, wait_for_topic};
+use windrow_connectors::kafka::{PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic};
 use windrow_engine::StopSignal;
 use windrow_spec::KafkaSourceSpec as Settings;
 
@@ -14,7 +14,7 @@ pub(crate) fn member_settings(kafka: &TestKafka, topic: &str) -> Settings {
     let mut settings = pipeline.source.kafka().clone();
     settings.brokers.clone_from(&kafka.brokers);
     topic.clone_into(&mut settings.topic);
-    settings.group = TestKafka::unique_name("group");
+    settings.consumer_group = TestKafka::unique_name("group");
     settings
 }
 
@@ -24,6 +24,7 @@ pub(crate) fn await_test_topic(kafka: &TestKafka, topic: &str) -> TopicIdentity 
 
 pub(crate) fn create_topic_guard(kafka: &TestKafka, name: &str) -> Arc<TopicMonitor> {
     Arc::new(
-        TopicMonitor::new(&await_test_topic(kafka, name), &kafka.brokers, PartitionGrowth::Refuse).expect("a guard"),
+        TopicMonitor::new(&await_test_topic(kafka, name), &kafka.brokers, PartitionGrowthPolicy::Refuse)
+            .expect("a guard"),
     )
 }

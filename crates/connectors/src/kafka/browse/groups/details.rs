@@ -1,4 +1,4 @@
-//! Groups as the Kafka UI shows them: all of them at a glance, and one in detail.
+//! Describes consumer groups for the Kafka UI: a summary of every group, and the details of one group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,78 +8,81 @@ use super::members::GroupMember;
 use super::snapshot::{CoordinatedGroup, GroupSnapshot, fetch_group_snapshots, list_groups};
 use crate::kafka::browse::browser::KafkaBrowser;
 use crate::kafka::browse::error::BrowseError;
-use crate::kafka::browse::offsets::{OffsetQuery, PartitionKey, fetch_offsets, partition_leaders};
+use crate::kafka::browse::offsets::{OffsetQuery, TopicAndPartition, collect_partition_leaders, fetch_offsets};
 use crate::kafka::browse::wire::session::ClusterSession;
 
-/// A group at a glance.
+/// A summary of a consumer group.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupSummary {
-    /// Its name.
+    /// The name of the group.
     pub group: String,
-    /// `classic`, `consumer` (the protocol of Kafka 4), `share` or `streams`; empty where the broker is too old to tell.
+    /// `classic`, `consumer` (the protocol of Kafka 4), `share` or `streams`; empty where the broker is too old to
+    /// report the protocol.
     pub kind: String,
-    /// Kafka's name of its state: `Stable`, `Empty`, `PreparingRebalance`, …
+    /// Kafka's name of the group's state: `Stable`, `Empty`, `PreparingRebalance`, …
     pub state: String,
-    /// The broker that coordinates it.
+    /// The id of the broker that coordinates the group.
     pub coordinator: i32,
-    /// Number of members; `None` where it is unknown.
+    /// The number of members; `None` where it is unknown.
     pub members: Option<usize>,
-    /// Topics that it has offsets or members for, by name.
+    /// The topics of all committed offsets and assigned partitions, sorted by name.
     pub topics: Vec<String>,
-    /// Number of records between the committed offsets and the ends; `None` where it is unknown.
+    /// The number of records between the committed offsets and the ends of the partitions; `None` where it is unknown.
     pub lag: Option<i64>,
 }
 
-/// A group in detail.
+/// The details of a consumer group.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupDetails {
-    /// The same as in the list of groups.
+    /// The summary, as in the list of groups.
     #[serde(flatten)]
     pub summary: GroupSummary,
-    /// How partitions are distributed among members.
+    /// The name of the assignor, which distributes the partitions among the members.
     pub assignor: String,
-    /// Its members.
+    /// The members of the group.
     pub member_list: Vec<GroupMember>,
-    /// Partitions with a committed offset and assigned ones, by topic and number.
+    /// The partitions with a committed offset and the assigned partitions, sorted by topic and number.
     pub partition_list: Vec<GroupPartition>,
 }
 
-/// How far a group has read a partition.
+/// The progress of a group in one partition.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupPartition {
     /// The topic.
     pub topic: String,
     /// The partition.
     pub partition: i32,
-    /// The committed offset, where reading continues; `None` where there is none.
+    /// The committed offset, at which reading continues; `None` where no offset is committed.
     pub committed: Option<i64>,
-    /// Where the partition begins now: a smaller committed offset is lost.
+    /// The current first offset of the partition. A smaller committed offset is lost.
     pub first: Option<i64>,
-    /// Where the partition ends now; `None` when the topic was deleted or its leader is unreachable.
+    /// The current end offset of the partition; `None` when the topic was deleted or the leader is unreachable.
     pub end: Option<i64>,
-    /// Number of records left to read.
+    /// The number of records between the committed offset and the end.
     pub lag: Option<i64>,
-    /// The member that the partition is assigned to.
+    /// The id of the member to which the partition is assigned.
     pub member: Option<String>,
-    /// The name which that member gave itself.
+    /// The client id of that member.
     pub client: Option<String>,
-    /// The host which that member runs on.
+    /// The host on which that member runs.
     pub host: Option<String>,
 }
 
 impl KafkaBrowser {
-    /// Returns all groups, by name.
+    /// Returns the summaries of all groups, sorted by name.
     ///
     /// # Errors
-    /// When Kafka is unreachable or refuses.
-    pub async fn fetch_groups(&self) -> Result<Vec<GroupSummary>, BrowseError> {
+    /// When Kafka is unreachable or refuses the request.
+    pub async fn fetch_group_summaries(&self) -> Result<Vec<GroupSummary>, BrowseError> {
         let mut session = ClusterSession::open(self).await?;
         let metadata = session.fetch_metadata(None).await?;
-        let mut leaders = partition_leaders(&metadata);
+        let mut leaders = collect_partition_leaders(&metadata);
         let groups = list_groups(&mut session).await?;
         let snapshots = fetch_group_snapshots(&mut session, &groups).await;
-        let committed: BTreeSet<&PartitionKey> =
-            snapshots.values().flat_map(|snapshot| snapshot.committed.iter().flat_map(BTreeMap::keys)).collect();
+        let committed: BTreeSet<&TopicAndPartition> = snapshots
+            .values()
+            .flat_map(|snapshot| snapshot.committed_offsets.iter().flat_map(BTreeMap::keys))
+            .collect();
         leaders.retain(|key, _| committed.contains(key));
         let ends = fetch_offsets(&mut session, &leaders, OffsetQuery::End).await;
         let no_snapshot = GroupSnapshot::default();
@@ -87,19 +90,19 @@ impl KafkaBrowser {
             .iter()
             .map(|group| {
                 let snapshot = snapshots.get(group.name()).unwrap_or(&no_snapshot);
-                let partitions = describe_partitions(snapshot, &BTreeMap::new(), &ends);
-                summarize(group, snapshot, &partitions)
+                let partitions = build_group_partitions(snapshot, &BTreeMap::new(), &ends);
+                summarize_group(group, snapshot, &partitions)
             })
             .collect();
         summaries.sort_by(|a, b| a.group.cmp(&b.group));
         Ok(summaries)
     }
 
-    /// Returns one group in detail.
+    /// Returns the details of `group`.
     ///
     /// # Errors
-    /// When there is no such group, or Kafka is unreachable or refuses.
-    pub async fn fetch_group(&self, group: &str) -> Result<GroupDetails, BrowseError> {
+    /// When the group does not exist, or Kafka is unreachable or refuses the request.
+    pub async fn fetch_group_details(&self, group: &str) -> Result<GroupDetails, BrowseError> {
         let mut session = ClusterSession::open(self).await?;
         session.fetch_metadata(Some(&[])).await?;
         let mut groups = list_groups(&mut session).await?;
@@ -111,12 +114,12 @@ impl KafkaBrowser {
         let known = snapshot.known_partitions();
         let topics: BTreeSet<&str> = known.iter().map(|key| key.topic.as_str()).collect();
         let topics: Vec<&str> = topics.into_iter().collect();
-        let mut leaders = partition_leaders(&session.fetch_metadata(Some(&topics)).await?);
+        let mut leaders = collect_partition_leaders(&session.fetch_metadata(Some(&topics)).await?);
         leaders.retain(|key, _| known.contains(key));
         let firsts = fetch_offsets(&mut session, &leaders, OffsetQuery::First).await;
         let ends = fetch_offsets(&mut session, &leaders, OffsetQuery::End).await;
-        let partition_list = describe_partitions(&snapshot, &firsts, &ends);
-        let summary = summarize(found, &snapshot, &partition_list);
+        let partition_list = build_group_partitions(&snapshot, &firsts, &ends);
+        let summary = summarize_group(found, &snapshot, &partition_list);
         let (assignor, member_list) = match snapshot.description {
             Some(description) => (description.assignor, description.members),
             None => Default::default(),
@@ -125,21 +128,21 @@ impl KafkaBrowser {
     }
 }
 
-fn describe_partitions(
+fn build_group_partitions(
     snapshot: &GroupSnapshot,
-    firsts: &BTreeMap<PartitionKey, i64>,
-    ends: &BTreeMap<PartitionKey, i64>,
+    firsts: &BTreeMap<TopicAndPartition, i64>,
+    ends: &BTreeMap<TopicAndPartition, i64>,
 ) -> Vec<GroupPartition> {
-    let mut owners: BTreeMap<&PartitionKey, &GroupMember> = BTreeMap::new();
+    let mut owners: BTreeMap<&TopicAndPartition, &GroupMember> = BTreeMap::new();
     for member in snapshot.group_members() {
-        owners.extend(member.assigned.iter().map(|key| (key, member)));
+        owners.extend(member.assigned_partitions.iter().map(|key| (key, member)));
     }
     snapshot
         .known_partitions()
         .into_iter()
         .map(|key| {
             let owner = owners.get(&key);
-            let committed = snapshot.committed.as_ref().and_then(|committed| committed.get(&key)).copied();
+            let committed = snapshot.committed_offsets.as_ref().and_then(|committed| committed.get(&key)).copied();
             let end = ends.get(&key).copied();
             GroupPartition {
                 committed,
@@ -156,16 +159,16 @@ fn describe_partitions(
         .collect()
 }
 
-fn summarize(group: &CoordinatedGroup, snapshot: &GroupSnapshot, partitions: &[GroupPartition]) -> GroupSummary {
+fn summarize_group(group: &CoordinatedGroup, snapshot: &GroupSnapshot, partitions: &[GroupPartition]) -> GroupSummary {
     let description = snapshot.description.as_ref();
-    let state = description.map_or(&*group.listed.group_state, |description| &description.state);
+    let state = description.map_or(&*group.list_entry.group_state, |description| &description.state);
     let topics: BTreeSet<&String> = partitions.iter().map(|partition| &partition.topic).collect();
     let lags = || partitions.iter().filter_map(|partition| partition.lag);
     GroupSummary {
         group: group.name().to_owned(),
-        kind: group.listed.group_type.to_ascii_lowercase(),
+        kind: group.list_entry.group_type.to_ascii_lowercase(),
         state: state.to_owned(),
-        coordinator: group.coordinator,
+        coordinator: group.coordinator_id,
         members: description.map(|description| description.members.len()),
         topics: topics.into_iter().cloned().collect(),
         lag: (lags().count() > 0).then(|| lags().sum()),

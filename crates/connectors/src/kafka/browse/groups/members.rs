@@ -1,31 +1,31 @@
-//! The members of a group and their partitions, for both of Kafka's group protocols.
+//! Describes the members of a group and their partitions, for both of Kafka's group protocols.
 
 use kafka_protocol::messages::consumer_group_describe_response::DescribedGroup as ConsumerGroup;
 use kafka_protocol::messages::describe_groups_response::DescribedGroup as ClassicGroup;
 use serde::Serialize;
 
-use crate::kafka::browse::offsets::PartitionKey;
+use crate::kafka::browse::offsets::TopicAndPartition;
 use crate::kafka::group::assignment::decode_assignment;
 
 /// A member of a group.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupMember {
-    /// The id that the group gave it.
+    /// The member id, which the group assigned.
     pub member: String,
-    /// Its name that outlives a restart.
+    /// The static name of the member, which stays the same after a restart.
     pub instance: Option<String>,
-    /// The name that it gave itself.
+    /// The client id, which the member chose.
     pub client: String,
-    /// The host that it runs on.
+    /// The host on which the member runs.
     pub host: String,
-    /// Number of partitions assigned to it; `None` where the group does not consist of consumers.
+    /// The number of partitions assigned to the member; `None` where the members of the group are not consumers.
     pub partitions: Option<usize>,
-    /// The partitions assigned to it.
+    /// The partitions assigned to the member.
     #[serde(skip)]
-    pub(super) assigned: Vec<PartitionKey>,
+    pub(super) assigned_partitions: Vec<TopicAndPartition>,
 }
 
-/// What a group's coordinator tells about the group.
+/// The description of a group by its coordinator.
 #[derive(Clone, Debug)]
 pub(super) struct GroupDescription {
     pub(super) state: String,
@@ -40,16 +40,16 @@ impl From<ClassicGroup> for GroupDescription {
             let assigned = if consumers { decode_assignment(&member.member_assignment) } else { None };
             let assigned = assigned.map(|partitions| {
                 let keys =
-                    partitions.into_iter().map(|one| PartitionKey { topic: one.topic, partition: one.partition });
+                    partitions.into_iter().map(|one| TopicAndPartition { topic: one.topic, partition: one.partition });
                 keys.collect::<Vec<_>>()
             });
             GroupMember {
                 member: member.member_id.to_string(),
                 instance: member.group_instance_id.map(|instance| instance.to_string()),
                 client: member.client_id.to_string(),
-                host: format_host(&member.client_host),
+                host: strip_leading_slash(&member.client_host),
                 partitions: assigned.as_ref().map(Vec::len),
-                assigned: assigned.unwrap_or_default(),
+                assigned_partitions: assigned.unwrap_or_default(),
             }
         });
         Self {
@@ -64,18 +64,18 @@ impl From<ConsumerGroup> for GroupDescription {
     fn from(group: ConsumerGroup) -> Self {
         let members = group.members.into_iter().map(|member| {
             let topics = member.assignment.topic_partitions.iter();
-            let assigned: Vec<PartitionKey> = topics
+            let assigned: Vec<TopicAndPartition> = topics
                 .flat_map(|topic| {
-                    topic.partitions.iter().map(|partition| PartitionKey::new(&topic.topic_name, *partition))
+                    topic.partitions.iter().map(|partition| TopicAndPartition::new(&topic.topic_name, *partition))
                 })
                 .collect();
             GroupMember {
                 member: member.member_id.to_string(),
                 instance: member.instance_id.map(|instance| instance.to_string()),
                 client: member.client_id.to_string(),
-                host: format_host(&member.client_host),
+                host: strip_leading_slash(&member.client_host),
                 partitions: Some(assigned.len()),
-                assigned,
+                assigned_partitions: assigned,
             }
         });
         Self {
@@ -87,6 +87,6 @@ impl From<ConsumerGroup> for GroupDescription {
 }
 
 /// Removes the slash that Java prints before addresses.
-fn format_host(host: &str) -> String {
+fn strip_leading_slash(host: &str) -> String {
     host.trim_start_matches('/').to_owned()
 }

@@ -1,4 +1,4 @@
-//! What coordinators tell about groups: which there are, their members, their committed offsets.
+//! Fetches the state of groups from their coordinators: the list of groups, their members, and their committed offsets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,38 +11,41 @@ use kafka_protocol::messages::{
 
 use super::members::{GroupDescription, GroupMember};
 use crate::kafka::browse::error::BrowseError;
-use crate::kafka::browse::offsets::PartitionKey;
+use crate::kafka::browse::offsets::TopicAndPartition;
 use crate::kafka::browse::wire::session::ClusterSession;
 
-/// A group, and the broker that coordinates it.
+/// A group, with the broker that coordinates it.
 #[derive(Clone)]
 pub(super) struct CoordinatedGroup {
-    pub(super) coordinator: i32,
-    pub(super) listed: ListedGroup,
+    pub(super) coordinator_id: i32,
+    pub(super) list_entry: ListedGroup,
 }
 
 impl CoordinatedGroup {
     pub(super) fn name(&self) -> &str {
-        self.listed.group_id.0.as_str()
+        self.list_entry.group_id.0.as_str()
     }
 }
 
-/// Lists every group. A broker that does not answer hides its groups, unless none answers.
+/// Lists the groups of all brokers that answer. Fails only if no broker answers.
 pub(super) async fn list_groups(session: &mut ClusterSession) -> Result<Vec<CoordinatedGroup>, BrowseError> {
     let requests = session.broker_ids().into_iter().map(|broker| (broker, ListGroupsRequest::default())).collect();
     let mut groups = Vec::new();
     let mut last_error = None;
     let mut answered = false;
     for answer in session.ask_brokers(requests).await {
-        let response = answer.result.and_then(|response| match BrowseError::from_code(response.error_code, "groups") {
-            Some(error) => Err(error),
-            None => Ok(response),
-        });
+        let response =
+            answer.result.and_then(|response| match BrowseError::from_error_code(response.error_code, "groups") {
+                Some(error) => Err(error),
+                None => Ok(response),
+            });
         match response {
             Ok(response) => {
                 answered = true;
                 let listed = response.groups.into_iter();
-                groups.extend(listed.map(|listed| CoordinatedGroup { coordinator: answer.broker, listed }));
+                groups.extend(
+                    listed.map(|listed| CoordinatedGroup { coordinator_id: answer.broker, list_entry: listed }),
+                );
             }
             Err(error) => last_error = Some(error),
         }
@@ -53,11 +56,11 @@ pub(super) async fn list_groups(session: &mut ClusterSession) -> Result<Vec<Coor
     }
 }
 
-/// What is known of one group.
+/// The description and the committed offsets of one group. Each is `None` where it could not be fetched.
 #[derive(Clone, Default)]
 pub(super) struct GroupSnapshot {
     pub(super) description: Option<GroupDescription>,
-    pub(super) committed: Option<BTreeMap<PartitionKey, i64>>,
+    pub(super) committed_offsets: Option<BTreeMap<TopicAndPartition, i64>>,
 }
 
 impl GroupSnapshot {
@@ -65,20 +68,20 @@ impl GroupSnapshot {
         self.description.as_ref().map_or(&[], |description| &description.members)
     }
 
-    /// Returns the partitions with a committed offset, and the assigned ones.
-    pub(super) fn known_partitions(&self) -> BTreeSet<PartitionKey> {
-        let committed = self.committed.iter().flat_map(BTreeMap::keys);
-        committed.chain(self.group_members().iter().flat_map(|member| &member.assigned)).cloned().collect()
+    /// Returns the partitions that have a committed offset or are assigned to a member.
+    pub(super) fn known_partitions(&self) -> BTreeSet<TopicAndPartition> {
+        let committed = self.committed_offsets.iter().flat_map(BTreeMap::keys);
+        committed.chain(self.group_members().iter().flat_map(|member| &member.assigned_partitions)).cloned().collect()
     }
 }
 
-/// Returns members and offsets of `groups`, by name, with two requests to each of their coordinators.
+/// Returns the snapshots of `groups` by group name, with two requests to each coordinator.
 pub(super) async fn fetch_group_snapshots(
     session: &mut ClusterSession,
     groups: &[CoordinatedGroup],
 ) -> BTreeMap<String, GroupSnapshot> {
     let mut snapshots: BTreeMap<String, GroupSnapshot> = BTreeMap::new();
-    let classic = group_ids_by_coordinator(groups, is_classic);
+    let classic = group_ids_by_coordinator(groups, is_classic_group_type);
     let requests =
         classic.into_iter().map(|(broker, groups)| (broker, DescribeGroupsRequest::default().with_groups(groups)));
     for answer in session.ask_brokers(requests.collect()).await {
@@ -101,7 +104,7 @@ pub(super) async fn fetch_group_snapshots(
             }
         }
     }
-    // Share groups keep no offsets of this kind.
+    // Share groups have no committed offsets of this kind.
     let with_offsets = group_ids_by_coordinator(groups, |kind| !kind.eq_ignore_ascii_case("share"));
     let requests = with_offsets.into_iter().map(|(broker, groups)| {
         let groups =
@@ -109,38 +112,38 @@ pub(super) async fn fetch_group_snapshots(
         (broker, OffsetFetchRequest::default().with_groups(groups.collect()))
     });
     for answer in session.ask_brokers(requests.collect()).await {
-        // Brokers before 3.0 do not take several groups in one request: then offsets stay unknown.
+        // Brokers before 3.0 do not accept several groups in one request. The offsets of their groups remain unknown.
         let Ok(response) = answer.result else { continue };
         for group in response.groups {
             if group.error_code == 0 {
                 let name = group.group_id.0.to_string();
-                snapshots.entry(name).or_default().committed = Some(committed_offsets(group));
+                snapshots.entry(name).or_default().committed_offsets = Some(collect_committed_offsets(group));
             }
         }
     }
     snapshots
 }
 
-/// Returns the groups whose protocol `is_kind` accepts, by coordinator.
+/// Returns the ids of the groups whose protocol `is_kind` accepts, by coordinator.
 fn group_ids_by_coordinator(groups: &[CoordinatedGroup], is_kind: fn(&str) -> bool) -> BTreeMap<i32, Vec<GroupId>> {
     let mut by_coordinator: BTreeMap<i32, Vec<GroupId>> = BTreeMap::new();
-    for group in groups.iter().filter(|group| is_kind(&group.listed.group_type)) {
-        by_coordinator.entry(group.coordinator).or_default().push(group.listed.group_id.clone());
+    for group in groups.iter().filter(|group| is_kind(&group.list_entry.group_type)) {
+        by_coordinator.entry(group.coordinator_id).or_default().push(group.list_entry.group_id.clone());
     }
     by_coordinator
 }
 
-/// Returns whether a group uses the classic protocol. Brokers that report no protocol know no other.
-fn is_classic(kind: &str) -> bool {
+/// Returns whether `kind` is the classic protocol. A broker that reports no protocol supports only the classic one.
+fn is_classic_group_type(kind: &str) -> bool {
     kind.is_empty() || kind.eq_ignore_ascii_case("classic")
 }
 
-fn committed_offsets(group: OffsetFetchResponseGroup) -> BTreeMap<PartitionKey, i64> {
+fn collect_committed_offsets(group: OffsetFetchResponseGroup) -> BTreeMap<TopicAndPartition, i64> {
     let mut committed = BTreeMap::new();
     for topic in group.topics {
         for partition in topic.partitions {
             if partition.error_code == 0 && partition.committed_offset >= 0 {
-                let key = PartitionKey::new(&topic.name, partition.partition_index);
+                let key = TopicAndPartition::new(&topic.name, partition.partition_index);
                 committed.insert(key, partition.committed_offset);
             }
         }

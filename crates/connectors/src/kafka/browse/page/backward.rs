@@ -1,28 +1,28 @@
-//! Reading a partition towards older records.
+//! Reads a partition towards older records.
 
 use std::ops::Range;
 
-use super::cursor::{PageSpan, PartitionCursor, PartitionFront, PieceSize};
+use super::cursor::{FrontRecordTimestamp, PageSpan, PartitionCursor, PieceSize};
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
-/// A partition that is read towards older records. Its buffer holds the newest record in front.
+/// A cursor that reads a partition towards older records. Its buffer has the newest record at the front.
 pub(super) struct BackwardCursor {
-    /// Where the page begins.
-    start: i64,
-    readable: Range<i64>,
-    /// Every offset from this one up to `start` has been read.
+    /// The offset at which the page begins.
+    page_start: i64,
+    readable_offsets: Range<i64>,
+    /// All offsets from this one up to the beginning of the page have been read.
     oldest_read: i64,
-    /// The oldest offset of the current piece that is still in the buffer or was not a match: older ones were dropped
-    /// because the buffer was full, and belong to the next piece.
-    oldest_kept: Option<i64>,
-    piece: PieceSize,
+    /// The offset after the newest record that the full buffer dropped from the current piece. The next piece ends
+    /// there, so dropped records are read again.
+    oldest_kept_offset: Option<i64>,
+    piece_size: PieceSize,
     buffer: RecordBuffer,
 }
 
 impl BackwardCursor {
-    /// Returns the offset behind the newest record that is older than the page.
-    fn end_of_older(&self) -> i64 {
+    /// Returns the offset after the newest record that is older than the page.
+    fn end_of_older_records(&self) -> i64 {
         self.buffer.front().map_or(self.oldest_read, |front| front.offset + 1)
     }
 }
@@ -31,14 +31,21 @@ impl PartitionCursor for BackwardCursor {
     const GOING_BACK: bool = true;
 
     fn new(start: i64, readable: Range<i64>, piece: PieceSize, limits: BufferLimits) -> Self {
-        Self { start, readable, oldest_read: start, oldest_kept: None, piece, buffer: RecordBuffer::new(limits) }
+        Self {
+            page_start: start,
+            readable_offsets: readable,
+            oldest_read: start,
+            oldest_kept_offset: None,
+            piece_size: piece,
+            buffer: RecordBuffer::new(limits),
+        }
     }
 
     fn next_piece(&self) -> Range<i64> {
-        (self.oldest_read - self.piece.offsets()).max(self.readable.start)..self.oldest_read
+        (self.oldest_read - self.piece_size.offset_count()).max(self.readable_offsets.start)..self.oldest_read
     }
 
-    /// The last records of a piece are the first of the page, so all of them are of use.
+    /// Returns true: the last records of a piece come first on the page, so all of them are needed.
     fn wants_records(&self) -> bool {
         true
     }
@@ -47,28 +54,29 @@ impl PartitionCursor for BackwardCursor {
         self.buffer.push_front(record);
         while self.buffer.is_over_limits() {
             if let Some(dropped) = self.buffer.pop_back() {
-                self.oldest_kept = Some(dropped.offset + 1);
+                self.oldest_kept_offset = Some(dropped.offset + 1);
             }
         }
     }
 
     fn finish_piece(&mut self, piece: &Range<i64>) {
-        self.oldest_read = self.oldest_kept.take().unwrap_or(piece.start);
+        self.oldest_read = self.oldest_kept_offset.take().unwrap_or(piece.start);
     }
 
-    /// The records that are missing are the first ones of the page: the whole piece is read again.
+    /// Discards the whole piece, which is read again. The records that were not delivered come first on the page.
     fn interrupt_piece(&mut self, _reached: i64) {
-        self.oldest_kept = None;
+        self.oldest_kept_offset = None;
         self.buffer.clear();
     }
 
-    /// The records behind an unreadable batch may be readable: a smaller piece may hold only those.
-    fn leave_out_unreadable(&mut self) -> bool {
-        self.piece.shrink()
+    /// Makes the piece smaller. A smaller piece ends at the same offset, so it may contain only readable records after
+    /// the batch.
+    fn shrink_to_skip_unreadable(&mut self) -> bool {
+        self.piece_size.shrink()
     }
 
     fn piece_size_mut(&mut self) -> &mut PieceSize {
-        &mut self.piece
+        &mut self.piece_size
     }
 
     fn buffer(&self) -> &RecordBuffer {
@@ -80,14 +88,14 @@ impl PartitionCursor for BackwardCursor {
     }
 
     fn offsets_left(&self) -> i64 {
-        (self.end_of_older() - self.readable.start).max(0)
+        (self.end_of_older_records() - self.readable_offsets.start).max(0)
     }
 
     fn page_span(&self) -> PageSpan {
-        PageSpan::new(self.end_of_older(), self.start, &self.readable)
+        PageSpan::new(self.end_of_older_records(), self.page_start, &self.readable_offsets)
     }
 
-    fn choose_partition(fronts: impl Iterator<Item = PartitionFront>) -> Option<i32> {
+    fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32> {
         fronts.max_by_key(|front| front.timestamp_ms).map(|newest| newest.partition)
     }
 }

@@ -1,38 +1,38 @@
-//! What reading one partition has in common in both directions.
+//! The common parts of cursors that read one partition in either direction.
 //!
 //! A cursor reads its partition in pieces of consecutive offsets. Kafka delivers the records of a piece in the order of
-//! offsets, in both directions; a cursor keeps them in the order of the page.
+//! offsets, for both directions. The cursor keeps them in the order of the page.
 
 use std::ops::Range;
 
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
-/// One partition of a page, read in one direction.
+/// A cursor that reads one partition of a page in one direction.
 pub(super) trait PartitionCursor: Sized {
-    /// Whether the page leads towards older records.
+    /// Whether the cursor reads towards older records.
     const GOING_BACK: bool;
 
-    /// Creates a cursor at offset `start` of a partition of which `readable` can be read.
+    /// Creates a cursor at offset `start` of a partition, of which the offsets `readable` can be read.
     fn new(start: i64, readable: Range<i64>, piece: PieceSize, limits: BufferLimits) -> Self;
 
-    /// Returns the offsets to read next.
+    /// Returns the offsets of the next piece.
     fn next_piece(&self) -> Range<i64>;
 
-    /// Returns whether further records of the current piece are of use.
+    /// Returns whether the cursor needs further records of the current piece.
     fn wants_records(&self) -> bool;
 
-    /// Takes the next record of the current piece.
+    /// Adds the next record of the current piece to the buffer.
     fn push_record(&mut self, record: BrowsedRecord);
 
-    /// Ends the current `piece`, of which every record was delivered.
+    /// Ends the current `piece` after all its records were delivered.
     fn finish_piece(&mut self, piece: &Range<i64>);
 
-    /// Ends the current piece, of which only the records before offset `reached` were delivered.
+    /// Ends the current piece after only the records before offset `reached` were delivered.
     fn interrupt_piece(&mut self, reached: i64);
 
-    /// Makes the next piece smaller, if that may leave an unreadable batch out of it. Returns whether it did.
-    fn leave_out_unreadable(&mut self) -> bool;
+    /// Makes the next piece smaller if it may then avoid an unreadable batch. Returns whether the piece became smaller.
+    fn shrink_to_skip_unreadable(&mut self) -> bool;
 
     fn piece_size_mut(&mut self) -> &mut PieceSize;
 
@@ -40,64 +40,69 @@ pub(super) trait PartitionCursor: Sized {
 
     fn buffer_mut(&mut self) -> &mut RecordBuffer;
 
-    /// Returns how many offsets are left for the following pages of this direction.
+    /// Returns the number of offsets that remain for later pages in this direction.
     fn offsets_left(&self) -> i64;
 
-    /// Returns where the page lies in this partition.
+    /// Returns the offsets at which the older and the newer page begin in this partition.
     fn page_span(&self) -> PageSpan;
 
-    /// Returns which partition has the next record of the page, given the timestamp of the record in front of each.
-    fn choose_partition(fronts: impl Iterator<Item = PartitionFront>) -> Option<i32>;
+    /// Returns the partition with the next record of the page, given the timestamp of each cursor's front record.
+    fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32>;
 }
 
-/// The partition of a record in front of a cursor, and the record's timestamp.
-pub(super) struct PartitionFront {
+/// The partition and the timestamp of the record at the front of a cursor.
+pub(super) struct FrontRecordTimestamp {
     pub(super) partition: i32,
     pub(super) timestamp_ms: Option<i64>,
 }
 
-/// Where a page lies in one partition.
+/// The offsets in one partition at which the older and the newer page begin.
 pub(super) struct PageSpan {
-    /// The page that goes back from this offset holds the next older records.
-    pub(super) older: i64,
-    /// The page that goes forward from this offset holds the next newer records.
-    pub(super) newer: i64,
-    /// Whether the partition has offsets before `older`.
+    /// The offset at which the page of the next older records begins.
+    pub(super) older_page_start: i64,
+    /// The offset at which the page of the next newer records begins.
+    pub(super) newer_page_start: i64,
+    /// Whether the partition has offsets before the beginning of the older page.
     pub(super) has_older: bool,
-    /// Whether the partition has offsets from `newer` on.
+    /// Whether the partition has offsets at or after the beginning of the newer page.
     pub(super) has_newer: bool,
 }
 
 impl PageSpan {
-    pub(super) fn new(older: i64, newer: i64, readable: &Range<i64>) -> Self {
-        Self { older, newer, has_older: older > readable.start, has_newer: newer < readable.end }
+    pub(super) fn new(older_page_start: i64, newer_page_start: i64, readable: &Range<i64>) -> Self {
+        Self {
+            older_page_start,
+            newer_page_start,
+            has_older: older_page_start > readable.start,
+            has_newer: newer_page_start < readable.end,
+        }
     }
 }
 
-/// How many offsets the next piece covers.
+/// The number of offsets in the next piece, and its upper limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PieceSize {
-    offsets: i64,
-    max: i64,
+    offset_count: i64,
+    offset_count_max: i64,
 }
 
 impl PieceSize {
-    pub(super) fn new(offsets: i64, max: i64) -> Self {
-        Self { offsets: offsets.min(max), max }
+    pub(super) fn new(offsets: i64, offset_count_max: i64) -> Self {
+        Self { offset_count: offsets.min(offset_count_max), offset_count_max }
     }
 
-    pub(super) fn offsets(self) -> i64 {
-        self.offsets
+    pub(super) fn offset_count(self) -> i64 {
+        self.offset_count
     }
 
     pub(super) fn grow(&mut self) {
-        self.offsets = (self.offsets * 2).min(self.max);
+        self.offset_count = (self.offset_count * 2).min(self.offset_count_max);
     }
 
-    /// Returns whether the size was larger than one offset.
+    /// Divides the number of offsets by four, to no less than one. Returns whether it was larger than one.
     pub(super) fn shrink(&mut self) -> bool {
-        let can_shrink = self.offsets > 1;
-        self.offsets = (self.offsets / 4).max(1);
+        let can_shrink = self.offset_count > 1;
+        self.offset_count = (self.offset_count / 4).max(1);
         can_shrink
     }
 }

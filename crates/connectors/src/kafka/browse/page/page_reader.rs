@@ -1,4 +1,4 @@
-//! Reads a page: pieces of all partitions, merged by timestamp until the page is full, time is up or nothing is left.
+//! Reads a page: reads pieces of all partitions and merges them by timestamp, until the page is full or reading stops.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use memchr::memmem::Finder;
 use rdkafka::message::Message;
 
 use super::backward::BackwardCursor;
-use super::cursor::{PartitionCursor, PartitionFront, PieceSize};
+use super::cursor::{FrontRecordTimestamp, PartitionCursor, PieceSize};
 use super::forward::ForwardCursor;
 use super::plan::PagePlan;
 use super::record_buffer::BufferLimits;
@@ -19,27 +19,27 @@ use crate::kafka::browse::records::consumer::{BrowseConsumer, FetchMode, OffsetR
 use crate::kafka::browse::records::record::message_contains;
 use crate::kafka::browse::records::{BrowsedRecord, PartitionPositions};
 
-/// The most bytes of records that wait to be merged, all partitions together.
+/// The most bytes of buffered records that are not yet on the page, for all partitions together.
 const BUFFERED_BYTES_MAX: usize = 32 << 20;
-/// The most offsets of one round of pieces, all partitions together.
-const PIECE_OFFSETS_MAX: i64 = 16_384;
-/// The first piece of a partition where only matching records count.
-const SEARCH_PIECE_OFFSETS: i64 = 512;
-/// The smallest first piece of a partition.
-const PIECE_OFFSETS_MIN: i64 = 8;
+/// The most offsets of one round of pieces, for all partitions together.
+const ROUND_OFFSETS_MAX: i64 = 16_384;
+/// The number of offsets in the first piece of a partition, if the request searches for a text.
+const FIRST_SEARCH_PIECE_OFFSETS: i64 = 512;
+/// The smallest number of offsets in the first piece of a partition, if the request does not search.
+const FIRST_PIECE_OFFSETS_MIN: i64 = 8;
 /// How long reading one round of pieces may take.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
+const ROUND_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl PagePlan {
-    /// Reads the page. Blocks; after `cancelled` is set, for at most one more round of pieces.
+    /// Reads the page and blocks meanwhile. After `cancelled` is set, reads at most one more round of pieces.
     ///
     /// # Errors
-    /// When Kafka becomes unreachable or refuses.
-    pub fn read(self, cancelled: &AtomicBool) -> Result<RecordPage, BrowseError> {
+    /// When Kafka becomes unreachable or refuses the request.
+    pub fn read_page(self, cancelled: &AtomicBool) -> Result<RecordPage, BrowseError> {
         match self.request.start {
-            PageStart::Newest | PageStart::Before(_) => PageReader::<BackwardCursor>::new(self).read(cancelled),
+            PageStart::Newest | PageStart::Before(_) => PageReader::<BackwardCursor>::new(self).read_page(cancelled),
             PageStart::Oldest | PageStart::Offset(_) | PageStart::Time(_) | PageStart::After(_) => {
-                PageReader::<ForwardCursor>::new(self).read(cancelled)
+                PageReader::<ForwardCursor>::new(self).read_page(cancelled)
             }
         }
     }
@@ -54,35 +54,36 @@ struct PageReader<C> {
     records_examined: u64,
 }
 
-/// Why the page is not read any further.
-struct StopReason {
+/// The reason why reading of the page stopped.
+struct PageStopReason {
     end: PageEnd,
     trouble: Option<String>,
 }
 
-impl From<PageEnd> for StopReason {
+impl From<PageEnd> for PageStopReason {
     fn from(end: PageEnd) -> Self {
         Self { end, trouble: None }
     }
 }
 
-/// How the reading of one round of pieces went.
-enum PieceOutcome {
-    /// Every record was delivered.
+/// The result of reading one round of pieces.
+enum ReadRoundOutcome {
+    /// Every record of the pieces was delivered.
     Complete,
-    /// Something in it cannot be read; the next round is smaller.
+    /// A piece has an unreadable batch. The next round reads smaller pieces, which may avoid the batch.
     RetrySmaller,
-    /// Time was up.
+    /// The round reached its timeout.
     TimedOut,
-    /// Something cannot be read: only what comes before it on the page was delivered.
+    /// A piece has an unreadable batch. Only the records that come before the batch on the page were delivered.
     Unreadable(String),
 }
 
 impl<C: PartitionCursor> PageReader<C> {
     fn new(plan: PagePlan) -> Self {
-        let ranges = &plan.readable.ranges;
+        let ranges = &plan.readable_offsets.ranges;
         let partition_count = ranges.len().max(1);
-        let limits = BufferLimits { records: plan.request.limit, bytes: (BUFFERED_BYTES_MAX / partition_count).max(1) };
+        let limits =
+            BufferLimits { records_max: plan.request.limit, bytes_max: (BUFFERED_BYTES_MAX / partition_count).max(1) };
         let piece = first_piece_size(&plan, i64::try_from(partition_count).unwrap_or(i64::MAX));
         let new_cursor = |partition: i32, readable: &std::ops::Range<i64>| {
             C::new(plan.start_offset(partition, readable), readable.clone(), piece, limits)
@@ -93,18 +94,18 @@ impl<C: PartitionCursor> PageReader<C> {
         Self { plan, search, cursors, records: Vec::new(), records_examined: 0 }
     }
 
-    fn read(mut self, cancelled: &AtomicBool) -> Result<RecordPage, BrowseError> {
+    fn read_page(mut self, cancelled: &AtomicBool) -> Result<RecordPage, BrowseError> {
         let stop_reason = self.fill_page(cancelled)?;
         Ok(self.into_page(stop_reason))
     }
 
-    fn fill_page(&mut self, cancelled: &AtomicBool) -> Result<StopReason, BrowseError> {
+    fn fill_page(&mut self, cancelled: &AtomicBool) -> Result<PageStopReason, BrowseError> {
         let deadline = Instant::now() + self.plan.request.timeout;
         let mut consumer = None;
         while !self.is_full() {
             let unread = self.partitions_to_read();
             if unread.is_empty() {
-                if !self.move_next_record() {
+                if !self.move_next_record_to_page() {
                     return Ok(PageEnd::Edge.into());
                 }
                 continue;
@@ -116,13 +117,13 @@ impl<C: PartitionCursor> PageReader<C> {
                 Some(consumer) => consumer,
                 none => none.insert(BrowseConsumer::new(&self.plan.brokers, &self.plan.topic, FetchMode::Page)?),
             };
-            match self.read_pieces(consumer, &unread)? {
-                PieceOutcome::Complete => self.grow_pieces(&unread),
-                PieceOutcome::RetrySmaller => {}
-                PieceOutcome::TimedOut => return Ok(PageEnd::Time.into()),
-                PieceOutcome::Unreadable(trouble) => {
-                    while !self.is_full() && self.move_next_record() {}
-                    return Ok(StopReason { end: PageEnd::Trouble, trouble: Some(trouble) });
+            match self.read_next_pieces(consumer, &unread)? {
+                ReadRoundOutcome::Complete => self.grow_pieces(&unread),
+                ReadRoundOutcome::RetrySmaller => {}
+                ReadRoundOutcome::TimedOut => return Ok(PageEnd::Time.into()),
+                ReadRoundOutcome::Unreadable(trouble) => {
+                    while !self.is_full() && self.move_next_record_to_page() {}
+                    return Ok(PageStopReason { end: PageEnd::Trouble, trouble: Some(trouble) });
                 }
             }
         }
@@ -133,19 +134,19 @@ impl<C: PartitionCursor> PageReader<C> {
         self.records.len() >= self.plan.request.limit
     }
 
-    /// Returns the partitions whose next record is not known yet.
+    /// Returns the partitions whose next record has not been read yet.
     fn partitions_to_read(&self) -> Vec<i32> {
         let unread = self.cursors.iter().filter(|(_, cursor)| cursor.buffer().is_empty() && cursor.offsets_left() > 0);
         unread.map(|(partition, _)| *partition).collect()
     }
 
-    /// Moves the next record onto the page. Returns whether there was one.
-    fn move_next_record(&mut self) -> bool {
+    /// Moves the next record onto the page. Returns false if no record is buffered.
+    fn move_next_record_to_page(&mut self) -> bool {
         let fronts = self.cursors.iter().filter_map(|(&partition, cursor)| {
             let timestamp_ms = cursor.buffer().front()?.timestamp_ms;
-            Some(PartitionFront { partition, timestamp_ms })
+            Some(FrontRecordTimestamp { partition, timestamp_ms })
         });
-        let next = C::choose_partition(fronts)
+        let next = C::choose_next_partition(fronts)
             .and_then(|partition| self.cursors.get_mut(&partition))
             .and_then(|cursor| cursor.buffer_mut().pop_front());
         let found = next.is_some();
@@ -154,13 +155,17 @@ impl<C: PartitionCursor> PageReader<C> {
     }
 
     /// Reads the next piece of each of `partitions`.
-    fn read_pieces(&mut self, consumer: &BrowseConsumer, partitions: &[i32]) -> Result<PieceOutcome, BrowseError> {
+    fn read_next_pieces(
+        &mut self,
+        consumer: &BrowseConsumer,
+        partitions: &[i32],
+    ) -> Result<ReadRoundOutcome, BrowseError> {
         let pieces: OffsetRanges = partitions
             .iter()
             .filter_map(|partition| self.cursors.get(partition).map(|cursor| (*partition, cursor.next_piece())))
             .collect();
         let value_bytes_max = self.plan.request.value_bytes_max;
-        let read = consumer.read_ranges(&pieces, Instant::now() + PIECE_TIMEOUT, |message| {
+        let read = consumer.read_ranges(&pieces, Instant::now() + ROUND_TIMEOUT, |message| {
             self.records_examined += 1;
             let Some(cursor) = self.cursors.get_mut(&message.partition()) else { return };
             let matches = |search: &Finder<'_>| message_contains(message, search);
@@ -170,20 +175,20 @@ impl<C: PartitionCursor> PageReader<C> {
         })?;
         for (partition, piece) in &pieces {
             let Some(cursor) = self.cursors.get_mut(partition) else { continue };
-            match read.unfinished.get(partition) {
+            match read.unfinished_positions.get(partition) {
                 None => cursor.finish_piece(piece),
                 Some(&reached) => cursor.interrupt_piece(reached),
             }
         }
-        if read.unfinished.is_empty() {
-            return Ok(PieceOutcome::Complete);
+        if read.unfinished_positions.is_empty() {
+            return Ok(ReadRoundOutcome::Complete);
         }
-        let Some(trouble) = read.trouble else { return Ok(PieceOutcome::TimedOut) };
+        let Some(trouble) = read.trouble else { return Ok(ReadRoundOutcome::TimedOut) };
         let mut smaller = false;
-        for partition in read.unfinished.keys() {
-            smaller |= self.cursors.get_mut(partition).is_some_and(PartitionCursor::leave_out_unreadable);
+        for partition in read.unfinished_positions.keys() {
+            smaller |= self.cursors.get_mut(partition).is_some_and(PartitionCursor::shrink_to_skip_unreadable);
         }
-        Ok(if smaller { PieceOutcome::RetrySmaller } else { PieceOutcome::Unreadable(trouble) })
+        Ok(if smaller { ReadRoundOutcome::RetrySmaller } else { ReadRoundOutcome::Unreadable(trouble) })
     }
 
     fn grow_pieces(&mut self, partitions: &[i32]) {
@@ -194,7 +199,7 @@ impl<C: PartitionCursor> PageReader<C> {
         }
     }
 
-    fn into_page(self, stop_reason: StopReason) -> RecordPage {
+    fn into_page(self, stop_reason: PageStopReason) -> RecordPage {
         let mut page = RecordPage {
             records: self.records,
             going_back: C::GOING_BACK,
@@ -209,8 +214,8 @@ impl<C: PartitionCursor> PageReader<C> {
         };
         for (&partition, cursor) in &self.cursors {
             let span = cursor.page_span();
-            page.older.0.insert(partition, span.older);
-            page.newer.0.insert(partition, span.newer);
+            page.older.0.insert(partition, span.older_page_start);
+            page.newer.0.insert(partition, span.newer_page_start);
             page.has_older |= span.has_older;
             page.has_newer |= span.has_newer;
             page.left += cursor.offsets_left();
@@ -219,12 +224,13 @@ impl<C: PartitionCursor> PageReader<C> {
     }
 }
 
-/// Returns how many offsets each partition reads first. Without a search, a partition holds about its share of the page.
+/// Returns the size of the first piece of each partition. Without a search, each partition reads twice its share of the
+/// page.
 fn first_piece_size(plan: &PagePlan, partition_count: i64) -> PieceSize {
     let limit = i64::try_from(plan.request.limit).unwrap_or(i64::MAX);
     let wanted = match plan.request.contains {
-        Some(_) => SEARCH_PIECE_OFFSETS,
-        None => (2 * limit / partition_count).max(PIECE_OFFSETS_MIN),
+        Some(_) => FIRST_SEARCH_PIECE_OFFSETS,
+        None => (2 * limit / partition_count).max(FIRST_PIECE_OFFSETS_MIN),
     };
-    PieceSize::new(wanted, (PIECE_OFFSETS_MAX / partition_count).max(1))
+    PieceSize::new(wanted, (ROUND_OFFSETS_MAX / partition_count).max(1))
 }

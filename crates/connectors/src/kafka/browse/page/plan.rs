@@ -1,4 +1,4 @@
-//! A page that is about to be read: the request, and the offsets that can be read.
+//! Plans a page: adds the offsets that can be read to the request.
 
 use std::ops::Range;
 
@@ -9,29 +9,35 @@ use crate::kafka::browse::offsets::{ReadableOffsets, fetch_readable_offsets};
 use crate::kafka::browse::records::PartitionPositions;
 use crate::kafka::browse::wire::session::ClusterSession;
 
-/// A page that is about to be read.
+/// A page that is ready to be read: the request, and the offsets that can be read.
 pub struct PagePlan {
     pub(super) brokers: String,
     pub(super) topic: String,
     pub(super) request: PageRequest,
-    pub(super) readable: ReadableOffsets,
+    pub(super) readable_offsets: ReadableOffsets,
 }
 
 impl KafkaBrowser {
-    /// Asks Kafka which offsets a page can hold, which [`PagePlan::read`] needs to know.
+    /// Asks Kafka which offsets of `topic` can be read, and returns the plan of the page.
     ///
     /// # Errors
-    /// When there is no such topic or partition, or Kafka is unreachable or refuses.
+    /// When the topic or partition does not exist, or Kafka is unreachable or refuses the request.
     pub async fn plan_page(&self, topic: &str, request: PageRequest) -> Result<PagePlan, BrowseError> {
         let mut session = ClusterSession::open(self).await?;
         let time_ms = if let PageStart::Time(time_ms) = request.start { Some(time_ms) } else { None };
         let readable = fetch_readable_offsets(&mut session, topic, request.partition, time_ms).await?;
-        Ok(PagePlan { brokers: self.brokers().to_owned(), topic: topic.to_owned(), request, readable })
+        Ok(PagePlan {
+            brokers: self.brokers().to_owned(),
+            topic: topic.to_owned(),
+            request,
+            readable_offsets: readable,
+        })
     }
 }
 
 impl PagePlan {
-    /// Returns the offset at which the page begins in `partition`, of which `readable` can be read.
+    /// Returns the offset at which the page begins in `partition`. The offsets `readable` of that partition can be
+    /// read.
     pub(super) fn start_offset(&self, partition: i32, readable: &Range<i64>) -> i64 {
         let position_in =
             |positions: &PartitionPositions, otherwise| positions.0.get(&partition).copied().unwrap_or(otherwise);
@@ -39,9 +45,9 @@ impl PagePlan {
             PageStart::Newest => readable.end,
             PageStart::Oldest => readable.start,
             PageStart::Offset(offset) => *offset,
-            // Without a record of that time or later there is nothing to show.
-            PageStart::Time(_) => position_in(&self.readable.at_time, readable.end),
-            // A partition that was added since is newer as a whole.
+            // A partition without a record of that time or later starts at its end, so it contributes no record.
+            PageStart::Time(_) => position_in(&self.readable_offsets.starts_at_time, readable.end),
+            // A partition without a position was added later: all its records are newer.
             PageStart::Before(positions) | PageStart::After(positions) => position_in(positions, readable.start),
         };
         start.clamp(readable.start, readable.end.max(readable.start))

@@ -1,44 +1,44 @@
-//! A page of records as the Kafka UI gets it.
+//! The page of records that the Kafka UI receives.
 
 use serde::Serialize;
 
 use crate::kafka::browse::records::{BrowsedRecord, PartitionPositions};
 
-/// Records, and where they are.
+/// A page of records, with the positions of the older and the newer page.
 #[derive(Clone, Debug, Serialize)]
 pub struct RecordPage {
-    /// In the order of reading: newest first when going back, oldest first otherwise.
+    /// The records in the order of reading: newest first towards older records, oldest first otherwise.
     pub records: Vec<BrowsedRecord>,
-    /// Whether the page leads towards older records.
+    /// Whether the page was read towards older records.
     pub going_back: bool,
-    /// Why there are no more records on this page.
+    /// The reason why the page has no more records.
     pub ended: PageEnd,
-    /// Number of records examined.
+    /// The number of records examined.
     pub looked_at: u64,
-    /// Number of offsets left to examine in this direction.
+    /// The number of offsets that remain to be examined in this direction.
     pub left: i64,
-    /// Going back from here leads to what is older than this page.
+    /// The positions at which the page of the next older records begins.
     pub older: PartitionPositions,
-    /// Going forward from here leads to what is newer than this page.
+    /// The positions at which the page of the next newer records begins.
     pub newer: PartitionPositions,
-    /// Whether there is anything older.
+    /// Whether any partition has older offsets.
     pub has_older: bool,
-    /// Whether there was anything newer when the page was planned.
+    /// Whether any partition had newer offsets when the page was planned.
     pub has_newer: bool,
-    /// A problem with the records that the user should see.
+    /// A problem with the records, as a message for the user.
     pub trouble: Option<String>,
 }
 
-/// Why a page ended.
+/// The reason why a page ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PageEnd {
     /// The page is full.
     Full,
-    /// There is nothing more in that direction.
+    /// The partitions have no more offsets in that direction.
     Edge,
-    /// Time was up, or the request was cancelled; `older` and `newer` continue where reading stopped.
+    /// The time limit was reached, or the request was cancelled. The pages at `older` and `newer` continue from there.
     Time,
-    /// Something cannot be read.
+    /// A batch of records cannot be read.
     Trouble,
 }

@@ -1,4 +1,4 @@
-//! The consumer of the Kafka UI: it reads ranges of offsets, or follows a topic, without a group.
+//! The consumer of the Kafka UI. It reads ranges of offsets or follows a topic, and belongs to no group.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -16,34 +16,34 @@ use crate::kafka::client::base_config;
 use crate::kafka::unreadable_batch::is_unreadable_batch;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
-/// Reports of an unreadable batch before reading is given up; librdkafka makes about two a second.
-const REPORTS_MAX: u32 = 2;
-/// How long all brokers may seem unreachable. A connection that is lost while others are being opened looks like that for
-/// a moment.
+/// The number of reports of an unreadable batch after which reading stops. librdkafka makes about two reports a second.
+const UNREADABLE_REPORTS_MAX: u32 = 2;
+/// How long all brokers may seem unreachable. They seem so for a moment when a connection is lost while others are
+/// being opened.
 const UNREACHABLE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The offsets to read of each partition.
+/// The offsets to read, by partition.
 pub(crate) type OffsetRanges = BTreeMap<i32, Range<i64>>;
 
-/// What a consumer is used for.
+/// The purpose of a consumer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum FetchMode {
-    /// Reading ranges of offsets that exist.
+    /// The consumer reads ranges of existing offsets.
     Page,
-    /// Waiting for records to come.
+    /// The consumer waits for new records.
     Tail,
 }
 
-/// How the reading of ranges went.
+/// The result of reading ranges of offsets.
 #[derive(Debug, Default)]
 pub(crate) struct RangeReadOutcome {
-    /// The partitions whose range was not read to its end, and the offset that each has reached.
-    pub(crate) unfinished: BTreeMap<i32, i64>,
-    /// A problem with the records that the user should see.
+    /// The partitions whose range was not read to its end, with the next offset of each.
+    pub(crate) unfinished_positions: BTreeMap<i32, i64>,
+    /// A problem with the records, as a message for the user.
     pub(crate) trouble: Option<String>,
 }
 
-/// What one poll brought.
+/// The result of one poll.
 enum PolledMessage<'a> {
     Record(BorrowedMessage<'a>),
     EndOfPartition(i32),
@@ -52,11 +52,11 @@ enum PolledMessage<'a> {
     Failure(KafkaError),
 }
 
-/// A consumer that reads committed transactions only, and little ahead.
+/// A consumer that reads only committed transactions, and reads little ahead.
 pub(crate) struct BrowseConsumer {
     consumer: BaseConsumer,
     topic: String,
-    /// When librdkafka reported that all connections are lost.
+    /// The time at which librdkafka reported that all connections are lost.
     unreachable_since: Cell<Option<Instant>>,
 }
 
@@ -64,16 +64,17 @@ impl BrowseConsumer {
     pub(crate) fn new(brokers: &str, topic: &str, mode: FetchMode) -> Result<Self, BrowseError> {
         let mut config = base_config(brokers);
         config
-            // librdkafka demands a name; no group of that name ever exists.
+            // librdkafka requires a group name. The consumer joins no group and commits no offset, so this group never
+            // exists.
             .set("group.id", "windrow-kafka-ui")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("allow.auto.create.topics", "false")
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
-            // Other consumers do not see the records of aborted transactions either.
+            // Hides the records of aborted transactions.
             .set("isolation.level", "read_committed")
-            // The end of a partition is reported when a fetch comes back empty.
+            // Kafka reports the end of a partition after a fetch without records, so short waits report it soon.
             .set(
                 "fetch.wait.max.ms",
                 match mode {
@@ -82,8 +83,8 @@ impl BrowseConsumer {
                 },
             )
             .set("fetch.queue.backoff.ms", "10")
-            // Together these bound the memory of a request: what is read ahead, one answer of a broker, and the largest
-            // batch that is unpacked.
+            // Limits the memory of a request: the records read ahead, one answer of a broker, and the largest
+            // decompressed batch.
             .set("queued.max.messages.kbytes", "4096")
             .set("fetch.max.bytes", "8388608")
             .set("receive.message.max.bytes", "67108864");
@@ -93,7 +94,7 @@ impl BrowseConsumer {
         Ok(Self { consumer, topic: topic.to_owned(), unreachable_since: Cell::new(None) })
     }
 
-    /// Reads `ranges`, for as long as `deadline` is not reached.
+    /// Reads `ranges` until all are read or `deadline` is reached. Passes each record to `on_message`.
     pub(crate) fn read_ranges(
         &self,
         ranges: &OffsetRanges,
@@ -102,16 +103,16 @@ impl BrowseConsumer {
     ) -> Result<RangeReadOutcome, BrowseError> {
         let mut outcome = RangeReadOutcome::default();
         let not_empty = ranges.iter().filter(|(_, range)| !range.is_empty());
-        outcome.unfinished.extend(not_empty.map(|(partition, range)| (*partition, range.start)));
-        self.assign(&outcome.unfinished)?;
+        outcome.unfinished_positions.extend(not_empty.map(|(partition, range)| (*partition, range.start)));
+        self.assign_partitions(&outcome.unfinished_positions)?;
         let mut reports = 0;
-        while !outcome.unfinished.is_empty() && Instant::now() < deadline {
+        while !outcome.unfinished_positions.is_empty() && Instant::now() < deadline {
             match self.poll(POLL_TIMEOUT)? {
                 PolledMessage::Nothing => {}
                 PolledMessage::Record(message) => {
                     let (partition, offset) = (message.partition(), message.offset());
                     let Some(range) = ranges.get(&partition) else { continue };
-                    let Some(next) = outcome.unfinished.get_mut(&partition) else { continue };
+                    let Some(next) = outcome.unfinished_positions.get_mut(&partition) else { continue };
                     if offset < *next {
                         continue;
                     }
@@ -121,27 +122,27 @@ impl BrowseConsumer {
                         reports = 0;
                     }
                     if offset + 1 >= range.end {
-                        outcome.unfinished.remove(&partition);
+                        outcome.unfinished_positions.remove(&partition);
                         self.unassign_partition(partition);
                     }
                 }
-                // Between the last record and the end there are only transaction markers.
+                // Only transaction markers lie between the last record and the end of the partition.
                 PolledMessage::EndOfPartition(partition) => {
-                    outcome.unfinished.remove(&partition);
+                    outcome.unfinished_positions.remove(&partition);
                 }
                 PolledMessage::UnreadableBatch => {
                     reports += 1;
-                    if reports >= REPORTS_MAX {
+                    if reports >= UNREADABLE_REPORTS_MAX {
                         outcome.trouble = Some(format!(
                             "a batch of records at {} cannot be unpacked: it is corrupt, or unpacks to more than 64 MiB. \
                              Choose an offset behind it.",
-                            format_positions(&outcome.unfinished)
+                            format_first_positions(&outcome.unfinished_positions)
                         ));
                         return Ok(outcome);
                     }
                 }
                 PolledMessage::Failure(error) => {
-                    outcome.trouble = self.describe_trouble(&error)?;
+                    outcome.trouble = self.explain_error(&error)?;
                     if outcome.trouble.is_some() {
                         return Ok(outcome);
                     }
@@ -151,14 +152,14 @@ impl BrowseConsumer {
         Ok(outcome)
     }
 
-    /// Begins to follow the topic at `start`.
+    /// Starts to follow the topic at the offsets `start`.
     pub(crate) fn follow_topic(&self, start: &PartitionPositions) -> Result<TopicFollower<'_>, BrowseError> {
-        self.assign(&start.0)?;
+        self.assign_partitions(&start.0)?;
         Ok(TopicFollower { consumer: self })
     }
 
-    /// Returns what an error means for the user; `None` where it is transient.
-    fn describe_trouble(&self, error: &KafkaError) -> Result<Option<String>, BrowseError> {
+    /// Returns a message for the user about `error`; `None` where the error is transient.
+    fn explain_error(&self, error: &KafkaError) -> Result<Option<String>, BrowseError> {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Ok(Some("records were deleted while they were being read; ask again".to_owned()))
@@ -169,15 +170,15 @@ impl BrowseConsumer {
             Some(code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed)) => {
                 Err(BrowseError::Refused(format!("Kafka does not allow reading topic `{}`: {code}", self.topic)))
             }
-            // Connections come and go; the caller's deadline ends the waiting.
+            // The error is transient, such as a lost connection. The caller's deadline limits the wait.
             _ => Ok(None),
         }
     }
 
-    /// Returns what comes next, if it comes in time.
+    /// Returns the next event of the consumer, if it arrives within `timeout`.
     ///
     /// # Errors
-    /// When Kafka has been unreachable for longer than a moment.
+    /// When Kafka has been unreachable for longer than [`UNREACHABLE_TIMEOUT`].
     fn poll(&self, timeout: Duration) -> Result<PolledMessage<'_>, BrowseError> {
         self.check_reachable()?;
         Ok(match self.consumer.poll(timeout) {
@@ -199,8 +200,8 @@ impl BrowseConsumer {
         })
     }
 
-    /// Asks Kafka for an answer some time after all connections were reported lost: librdkafka does not report that they
-    /// are open again.
+    /// Requests metadata after all connections have been reported lost for some time. librdkafka does not report that
+    /// connections are open again, so only an answer proves that Kafka is reachable.
     fn check_reachable(&self) -> Result<(), BrowseError> {
         if self.unreachable_since.get().is_some_and(|since| since.elapsed() > UNREACHABLE_TIMEOUT) {
             self.unreachable_since.set(None);
@@ -211,7 +212,7 @@ impl BrowseConsumer {
         Ok(())
     }
 
-    fn assign(&self, start: &BTreeMap<i32, i64>) -> Result<(), BrowseError> {
+    fn assign_partitions(&self, start: &BTreeMap<i32, i64>) -> Result<(), BrowseError> {
         let mut list = TopicPartitionList::with_capacity(start.len());
         let added = start.iter().try_for_each(|(partition, offset)| {
             list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
@@ -221,9 +222,9 @@ impl BrowseConsumer {
             .map_err(|error| BrowseError::Refused(format!("topic `{}` cannot be read: {error}", self.topic)))
     }
 
-    /// Stops reading `partition`, which saves fetching records that are of no use; correctness does not depend on it.
-    /// (Not by pausing: where a resumption crosses an assignment, librdkafka 2.12 drops it, and the partition stays
-    /// paused.)
+    /// Stops reading `partition`, which avoids fetching records that are not needed. Correctness does not depend on
+    /// this call. Pausing does not suffice: librdkafka 2.12 drops a resumption that coincides with an assignment, and
+    /// the partition stays paused.
     fn unassign_partition(&self, partition: i32) {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
@@ -231,20 +232,21 @@ impl BrowseConsumer {
     }
 }
 
-fn format_positions(positions: &BTreeMap<i32, i64>) -> String {
+fn format_first_positions(positions: &BTreeMap<i32, i64>) -> String {
     let first_three: Vec<_> =
         positions.iter().map(|(partition, offset)| format!("partition {partition} offset {offset}")).take(3).collect();
     first_three.join(" or ")
 }
 
-/// A topic that is being followed.
+/// A topic whose new records are being read.
 pub(crate) struct TopicFollower<'a> {
     consumer: &'a BrowseConsumer,
 }
 
 impl TopicFollower<'_> {
-    /// Hands over the records that come until `deadline`. Returns a problem that the user should see, if there is one.
-    pub(crate) fn read_until(
+    /// Passes the records that arrive until `deadline` to `on_message`. Returns a message for the user if the records
+    /// have a problem.
+    pub(crate) fn read_new_records_until(
         &self,
         deadline: Instant,
         mut on_message: impl FnMut(&BorrowedMessage<'_>),
@@ -258,7 +260,7 @@ impl TopicFollower<'_> {
                     return Ok(Some("a new batch cannot be unpacked: following stops there".to_owned()));
                 }
                 PolledMessage::Failure(error) => {
-                    if let Some(trouble) = self.consumer.describe_trouble(&error)? {
+                    if let Some(trouble) = self.consumer.explain_error(&error)? {
                         return Ok(Some(trouble));
                     }
                 }

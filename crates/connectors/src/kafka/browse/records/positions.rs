@@ -1,4 +1,4 @@
-//! An offset for each partition, and its form in a URL: `0:120,1:77`.
+//! An offset for each partition, with its text form for URLs: `0:120,1:77`.
 
 use std::collections::BTreeMap;
 use std::fmt;

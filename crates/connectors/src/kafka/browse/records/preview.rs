@@ -1,32 +1,33 @@
-//! The beginning of a key or value, as text where it is text.
+//! The first bytes of a key or value, as text or in base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-/// Bytes, or the beginning of them.
+/// The first bytes of a key, value or header value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BytePreview {
     /// The number of bytes before truncation.
     pub bytes: usize,
-    /// Whether all of them are here.
+    /// Whether the preview contains all bytes.
     pub whole: bool,
-    /// The bytes as text, where they are text: UTF-8 without control characters other than tabs and line ends.
+    /// The bytes as text; `None` where they are not text. Text is UTF-8 without control characters other than tabs and
+    /// line ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The bytes in base64, where they are not text.
+    /// The bytes in base64; `None` where they are text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
 }
 
 impl BytePreview {
-    /// Keeps the first `bytes_max` of `bytes`; text is cut at the end of a character.
+    /// Creates a preview of at most the first `bytes_max` bytes of `bytes`. Text is cut after a whole character.
     #[must_use]
-    pub fn truncate(bytes: &[u8], bytes_max: usize) -> Self {
+    pub fn new_truncated(bytes: &[u8], bytes_max: usize) -> Self {
         let kept = &bytes[..bytes.len().min(bytes_max)];
         let text = match std::str::from_utf8(kept) {
             Ok(text) => Some(text),
-            // The limit cut a character.
+            // The limit cut a character in two.
             Err(error) if error.error_len().is_none() && kept.len() < bytes.len() => {
                 std::str::from_utf8(&kept[..error.valid_up_to()]).ok()
             }
@@ -41,8 +42,8 @@ impl BytePreview {
         }
     }
 
-    /// Returns about how much memory its content takes.
-    pub(super) fn memory_bytes(&self) -> usize {
+    /// Returns the approximate memory of the content in bytes.
+    pub(super) fn estimate_memory_bytes(&self) -> usize {
         self.text.as_ref().map_or(0, String::len) + self.base64.as_ref().map_or(0, String::len)
     }
 }
@@ -53,18 +54,22 @@ mod tests {
 
     #[test]
     fn text_is_text_and_the_rest_is_base64() {
-        let preview = BytePreview::truncate("값\tß\n".as_bytes(), 100);
+        let preview = BytePreview::new_truncated("값\tß\n".as_bytes(), 100);
         assert_eq!((preview.text.as_deref(), preview.whole, preview.bytes), (Some("값\tß\n"), true, 7));
-        let preview = BytePreview::truncate(&[0, 159, 255], 2);
+        let preview = BytePreview::new_truncated(&[0, 159, 255], 2);
         assert_eq!((preview.base64.as_deref(), preview.whole, preview.bytes), (Some("AJ8="), false, 3));
-        assert_eq!(BytePreview::truncate(b"a\0b", 9).text, None, "control characters are not text");
-        assert_eq!(BytePreview::truncate(b"", 9).text.as_deref(), Some(""));
+        assert_eq!(BytePreview::new_truncated(b"a\0b", 9).text, None, "control characters are not text");
+        assert_eq!(BytePreview::new_truncated(b"", 9).text.as_deref(), Some(""));
     }
 
     #[test]
     fn a_limit_within_a_character_leaves_text() {
-        let preview = BytePreview::truncate("ab값".as_bytes(), 3);
+        let preview = BytePreview::new_truncated("ab값".as_bytes(), 3);
         assert_eq!((preview.text.as_deref(), preview.whole), (Some("ab"), false));
-        assert_eq!(BytePreview::truncate(b"ab\xea", 9).text, None, "bytes that end within a character are not text");
+        assert_eq!(
+            BytePreview::new_truncated(b"ab\xea", 9).text,
+            None,
+            "bytes that end within a character are not text"
+        );
     }
 }

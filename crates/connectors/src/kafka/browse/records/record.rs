@@ -1,4 +1,4 @@
-//! A record as the Kafka UI shows it: as much of it as was requested, as text where it is text.
+//! A record for the Kafka UI, with at most the requested number of bytes of its value.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,51 +8,52 @@ use serde::Serialize;
 
 use super::preview::BytePreview;
 
-/// Headers of a record beyond these are only counted.
-const HEADERS_MAX: usize = 64;
-/// Bytes of a header's value, and of a key, that are shown.
-const SMALL_BYTES_MAX: usize = 1024;
-/// Bytes of a header's name that are shown.
-const NAME_BYTES_MAX: usize = 256;
-/// About what a record takes in memory beside its content.
+/// The most headers that are returned. Further headers are only counted.
+const HEADERS_SHOWN_MAX: usize = 64;
+/// The most bytes of a header's value that are returned. A key may have as many bytes even if the request's limit is
+/// smaller.
+const HEADER_VALUE_BYTES_MAX: usize = 1024;
+/// The most bytes of a header's name that are returned.
+const HEADER_NAME_BYTES_MAX: usize = 256;
+/// The approximate memory of a record in bytes, without its content.
 const RECORD_OVERHEAD_BYTES: usize = 256;
-/// About what a header takes in memory beside its content.
+/// The approximate memory of a header in bytes, without its content.
 const HEADER_OVERHEAD_BYTES: usize = 128;
 
-/// A record.
+/// A record that was read for the Kafka UI.
 #[derive(Clone, Debug, Serialize)]
 pub struct BrowsedRecord {
-    /// Its partition.
+    /// The partition of the record.
     pub partition: i32,
-    /// Its offset in the partition.
+    /// The offset of the record in its partition.
     pub offset: i64,
-    /// Its timestamp in epoch milliseconds.
+    /// The timestamp of the record in epoch milliseconds.
     pub timestamp_ms: Option<i64>,
-    /// What set the timestamp: `create` (the producer) or `append` (the broker).
+    /// The origin of the timestamp: `create` (the producer) or `append` (the broker).
     pub timestamp_by: &'static str,
-    /// Its key; `None` where it has none.
+    /// The key; `None` where the record has none.
     pub key: Option<BytePreview>,
-    /// Its value; `None` for a tombstone.
+    /// The value; `None` for a tombstone.
     pub value: Option<BytePreview>,
-    /// Its first 64 headers.
+    /// The first 64 headers.
     pub headers: Vec<RecordHeader>,
     /// The number of all headers.
     pub header_count: usize,
-    /// Bytes of key, value and headers.
+    /// The number of bytes of the key, the value and all headers.
     pub bytes: usize,
 }
 
 /// A header of a record.
 #[derive(Clone, Debug, Serialize)]
 pub struct RecordHeader {
-    /// Its name.
+    /// The name of the header.
     pub name: String,
-    /// Its value.
+    /// The value of the header; `None` where it has none.
     pub value: Option<BytePreview>,
 }
 
 impl BrowsedRecord {
-    /// Copies from `message`, and at most `value_bytes_max` bytes of its value.
+    /// Copies `message` with at most `value_bytes_max` bytes of its value.
     pub(crate) fn from_message(message: &BorrowedMessage<'_>, value_bytes_max: usize) -> Self {
         let (timestamp_ms, timestamp_by) = match message.timestamp() {
             Timestamp::CreateTime(ms) => (Some(ms), "create"),
@@ -64,8 +65,8 @@ impl BrowsedRecord {
         let mut header_bytes = 0;
         for (name, value) in header_entries(message) {
             header_bytes += name.len() + value.map_or(0, <[u8]>::len);
-            if headers.len() < HEADERS_MAX {
-                headers.push(RecordHeader::truncate(name, value, value_bytes_max.min(SMALL_BYTES_MAX)));
+            if headers.len() < HEADERS_SHOWN_MAX {
+                headers.push(RecordHeader::new_truncated(name, value, value_bytes_max.min(HEADER_VALUE_BYTES_MAX)));
             }
         }
         Self {
@@ -73,17 +74,18 @@ impl BrowsedRecord {
             offset: message.offset(),
             timestamp_ms,
             timestamp_by,
-            key: key.map(|key| BytePreview::truncate(key, value_bytes_max.max(SMALL_BYTES_MAX))),
-            value: value.map(|value| BytePreview::truncate(value, value_bytes_max)),
+            key: key.map(|key| BytePreview::new_truncated(key, value_bytes_max.max(HEADER_VALUE_BYTES_MAX))),
+            value: value.map(|value| BytePreview::new_truncated(value, value_bytes_max)),
             headers,
             header_count: message.headers().map_or(0, Headers::count),
             bytes: key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + header_bytes,
         }
     }
 
-    /// Returns about how much memory the record takes.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        let preview_bytes = |preview: &Option<BytePreview>| preview.as_ref().map_or(0, BytePreview::memory_bytes);
+    /// Returns the approximate memory of the record in bytes.
+    pub(crate) fn estimate_memory_bytes(&self) -> usize {
+        let preview_bytes =
+            |preview: &Option<BytePreview>| preview.as_ref().map_or(0, BytePreview::estimate_memory_bytes);
         let header_bytes =
             |header: &RecordHeader| HEADER_OVERHEAD_BYTES + header.name.len() + preview_bytes(&header.value);
         let headers: usize = self.headers.iter().map(header_bytes).sum();
@@ -92,16 +94,17 @@ impl BrowsedRecord {
 }
 
 impl RecordHeader {
-    fn truncate(name: &str, value: Option<&[u8]>, value_bytes_max: usize) -> Self {
-        let escaped = || name.escape_debug().take(NAME_BYTES_MAX).collect();
+    fn new_truncated(name: &str, value: Option<&[u8]>, value_bytes_max: usize) -> Self {
+        let escaped = || name.escape_debug().take(HEADER_NAME_BYTES_MAX).collect();
         Self {
-            name: BytePreview::truncate(name.as_bytes(), NAME_BYTES_MAX).text.unwrap_or_else(escaped),
-            value: value.map(|value| BytePreview::truncate(value, value_bytes_max)),
+            name: BytePreview::new_truncated(name.as_bytes(), HEADER_NAME_BYTES_MAX).text.unwrap_or_else(escaped),
+            value: value.map(|value| BytePreview::new_truncated(value, value_bytes_max)),
         }
     }
 }
 
-/// Returns the names and values of all headers. rdkafka panics on a name that is not UTF-8; here such a name is replaced.
+/// Returns the names and values of all headers. rdkafka panics on a name that is not UTF-8, so such a name is replaced
+/// by a text.
 fn header_entries<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
     let headers: Option<&'a BorrowedHeaders> = message.headers();
     let count = headers.map_or(0, Headers::count);

@@ -1,4 +1,4 @@
-//! Sending one record by hand.
+//! Sends single records for the Kafka UI.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,17 +20,18 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 /// A record to send.
 #[derive(Clone, Debug, Default)]
 pub struct NewRecord {
-    /// Its key, if it has one.
+    /// The key; `None` where the record has none.
     pub key: Option<Vec<u8>>,
-    /// Its value; `None` is a tombstone.
+    /// The value; `None` for a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Its headers, by name.
+    /// The names and values of the headers, in order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// Its partition. Without one the key decides as in other producers, or chance where there is no key.
+    /// The partition. Without one the key decides the partition as in other producers; a record without a key gets a
+    /// random one.
     pub partition: Option<i32>,
 }
 
-/// Where a record was written.
+/// The position at which a record was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WrittenRecord {
     /// The topic.
@@ -39,18 +40,19 @@ pub struct WrittenRecord {
     pub partition: i32,
     /// The offset in the partition.
     pub offset: i64,
-    /// The timestamp that the record got, in epoch milliseconds.
+    /// The timestamp of the stored record, in epoch milliseconds.
     pub timestamp_ms: Option<i64>,
-    /// Number of partitions of the topic.
+    /// The number of partitions of the topic.
     pub partitions: usize,
 }
 
 impl KafkaBrowser {
-    /// Returns the number of partitions of `topic`, if a record can be sent to it, and to `partition` where that is given.
-    /// This comes before sending, since a producer would create a topic that does not exist.
+    /// Returns the number of partitions of `topic`, if a record can be sent to the topic and to `partition` if given.
+    /// Callers check this before they send, because a producer may create a topic that does not exist.
     ///
     /// # Errors
-    /// When there is no such topic or partition, or Kafka is unreachable or refuses.
+    /// When the topic or partition does not exist, the topic is internal, or Kafka is unreachable or refuses the
+    /// request.
     pub async fn fetch_writable_partition_count(
         &self,
         topic: &str,
@@ -60,7 +62,7 @@ impl KafkaBrowser {
         let metadata = session.fetch_metadata(Some(&[topic])).await?;
         let not_found = || BrowseError::NotFound(format!("there is no topic `{topic}`"));
         let found = metadata.topics.first().ok_or_else(not_found)?;
-        if let Some(error) = BrowseError::from_code(found.error_code, &format!("topic `{topic}`")) {
+        if let Some(error) = BrowseError::from_error_code(found.error_code, &format!("topic `{topic}`")) {
             return Err(error);
         }
         if found.is_internal {
@@ -79,17 +81,17 @@ impl KafkaBrowser {
         }
     }
 
-    /// Sends `record` to `topic`, which has `partition_count` partitions, and waits until Kafka has stored it. Blocks.
+    /// Sends `record` to `topic`, which has `partition_count` partitions. Blocks until Kafka has stored the record.
     ///
     /// # Errors
-    /// When Kafka does not accept it.
+    /// When Kafka does not accept or confirm the record.
     pub fn produce_record(
         &self,
         topic: &str,
         partition_count: usize,
         record: &NewRecord,
     ) -> Result<WrittenRecord, BrowseError> {
-        let failed = |error: KafkaError| send_error(topic, &error);
+        let failed = |error: KafkaError| convert_send_error(topic, &error);
         let producer: BaseProducer<DeliveryOutcome> = base_config(self.brokers())
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "0")
@@ -97,7 +99,7 @@ impl KafkaBrowser {
             .set("message.timeout.ms", DELIVERY_TIMEOUT_MS)
             .create_with_context(DeliveryOutcome::default())
             .map_err(failed)?;
-        producer.send(librdkafka_record(topic, record)).map_err(|(error, _)| failed(error))?;
+        producer.send(to_librdkafka_record(topic, record)).map_err(|(error, _)| failed(error))?;
         producer.flush(FLUSH_TIMEOUT).map_err(failed)?;
         match producer.context().result.get() {
             Some(Ok(place)) => Ok(WrittenRecord {
@@ -113,7 +115,7 @@ impl KafkaBrowser {
     }
 }
 
-fn librdkafka_record<'a>(topic: &'a str, record: &'a NewRecord) -> BaseRecord<'a, [u8], [u8]> {
+fn to_librdkafka_record<'a>(topic: &'a str, record: &'a NewRecord) -> BaseRecord<'a, [u8], [u8]> {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for (name, value) in &record.headers {
         headers = headers.insert(Header { key: name, value: value.as_deref() });
@@ -131,7 +133,7 @@ fn librdkafka_record<'a>(topic: &'a str, record: &'a NewRecord) -> BaseRecord<'a
     sent
 }
 
-fn send_error(topic: &str, error: &KafkaError) -> BrowseError {
+fn convert_send_error(topic: &str, error: &KafkaError) -> BrowseError {
     match error.rdkafka_error_code() {
         Some(
             RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord | RDKafkaErrorCode::PolicyViolation,
@@ -143,17 +145,17 @@ fn send_error(topic: &str, error: &KafkaError) -> BrowseError {
     }
 }
 
-/// Where Kafka stored the record.
-struct RecordPlace {
+/// The position at which Kafka stored the record.
+struct StoredRecordPosition {
     partition: i32,
     offset: i64,
     timestamp_ms: Option<i64>,
 }
 
-/// What became of the record.
+/// The delivery result of the one record that the producer sends.
 #[derive(Default)]
 struct DeliveryOutcome {
-    result: OnceLock<Result<RecordPlace, KafkaError>>,
+    result: OnceLock<Result<StoredRecordPosition, KafkaError>>,
 }
 
 impl ClientContext for DeliveryOutcome {}
@@ -163,7 +165,7 @@ impl ProducerContext for DeliveryOutcome {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         let result = match result {
-            Ok(message) => Ok(RecordPlace {
+            Ok(message) => Ok(StoredRecordPosition {
                 partition: message.partition(),
                 offset: message.offset(),
                 timestamp_ms: match message.timestamp() {
@@ -173,7 +175,7 @@ impl ProducerContext for DeliveryOutcome {
             }),
             Err((error, _)) => Err(error.clone()),
         };
-        // One record is sent, so there is one result.
+        // The producer sends one record, so no earlier result exists.
         let _ = self.result.set(result);
     }
 }

@@ -1,4 +1,4 @@
-//! New records of a topic as they arrive.
+//! Follows a topic and returns new records as they arrive.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -14,72 +14,73 @@ use crate::kafka::browse::error::BrowseError;
 use crate::kafka::browse::offsets::fetch_readable_offsets;
 use crate::kafka::browse::wire::session::ClusterSession;
 
-/// How often a batch is handed over.
+/// The time between two batches.
 const BATCH_INTERVAL: Duration = Duration::from_millis(400);
-/// The most records of a batch; the others are only counted.
+/// The most records of a batch. Further matching records are only counted.
 const BATCH_RECORDS_MAX: usize = 100;
 /// The most bytes of records in a batch.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-/// Which records are requested.
+/// The parameters for following a topic: its filter and its limits.
 #[derive(Clone, Debug)]
 pub struct TailRequest {
-    /// Only this partition.
+    /// The only partition to follow; `None` for all partitions.
     pub partition: Option<i32>,
-    /// Only records that contain this in key, value or headers.
+    /// A text that each record must contain in its key, value or headers.
     pub contains: Option<String>,
-    /// The most bytes of a value that are shown.
+    /// The most bytes of a value that are returned.
     pub value_bytes_max: usize,
 }
 
-/// What has arrived since the batch before.
+/// The records that arrived since the previous batch.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TailBatch {
-    /// Records that match, in the order of arrival.
+    /// The matching records, in the order of arrival.
     pub records: Vec<BrowsedRecord>,
-    /// Number of records that arrived.
+    /// The number of records that arrived.
     pub looked_at: u64,
-    /// Number of records that match but were too many to show.
+    /// The number of matching records that were left out because of the batch's limits.
     pub left_out: u64,
-    /// A problem with the records that the user should see.
+    /// A problem with the records, as a message for the user.
     pub trouble: Option<String>,
 }
 
-/// A topic that is about to be followed.
+/// A topic that is ready to be followed, with the offsets at which following begins.
 pub struct TailPlan {
     brokers: String,
     topic: String,
     request: TailRequest,
-    start: PartitionPositions,
+    start_positions: PartitionPositions,
 }
 
 impl KafkaBrowser {
-    /// Asks Kafka for the present end of `topic`, where following begins.
+    /// Fetches the current end offsets of `topic`, at which following begins.
     ///
     /// # Errors
-    /// When there is no such topic or partition, or Kafka is unreachable or refuses.
+    /// When the topic or partition does not exist, or Kafka is unreachable or refuses the request.
     pub async fn plan_tail(&self, topic: &str, request: TailRequest) -> Result<TailPlan, BrowseError> {
         let mut session = ClusterSession::open(self).await?;
         let readable = fetch_readable_offsets(&mut session, topic, request.partition, None).await?;
         let ends = readable.ranges.iter().map(|(partition, range)| (*partition, range.end));
         let start = PartitionPositions(ends.collect());
-        Ok(TailPlan { brokers: self.brokers().to_owned(), topic: topic.to_owned(), request, start })
+        Ok(TailPlan { brokers: self.brokers().to_owned(), topic: topic.to_owned(), request, start_positions: start })
     }
 }
 
 impl TailPlan {
-    /// Follows the topic and hands over a batch at every interval, even an empty one, until `on_batch` breaks.
+    /// Follows the topic and passes a batch to `on_batch` at every interval, even an empty one. Stops when `on_batch`
+    /// breaks.
     ///
     /// # Errors
-    /// When Kafka becomes unreachable or refuses. Follow again to continue.
+    /// When Kafka becomes unreachable or refuses the request. A new plan continues at the end of the topic.
     pub fn follow(self, mut on_batch: impl FnMut(TailBatch) -> ControlFlow<()>) -> Result<(), BrowseError> {
         let search = self.request.contains.as_deref().map(|text| Finder::new(text.as_bytes()));
         let consumer = BrowseConsumer::new(&self.brokers, &self.topic, FetchMode::Tail)?;
-        let follower = consumer.follow_topic(&self.start)?;
+        let follower = consumer.follow_topic(&self.start_positions)?;
         loop {
             let mut batch = TailBatch::default();
             let mut bytes = 0;
-            batch.trouble = follower.read_until(Instant::now() + BATCH_INTERVAL, |message| {
+            batch.trouble = follower.read_new_records_until(Instant::now() + BATCH_INTERVAL, |message| {
                 batch.looked_at += 1;
                 if search.as_ref().is_some_and(|search| !message_contains(message, search)) {
                     return;
@@ -89,7 +90,7 @@ impl TailPlan {
                     return;
                 }
                 let record = BrowsedRecord::from_message(message, self.request.value_bytes_max);
-                bytes += record.memory_bytes();
+                bytes += record.estimate_memory_bytes();
                 batch.records.push(record);
             })?;
             if on_batch(batch).is_break() {

@@ -1,9 +1,9 @@
-//! One connection to a broker, for requests that librdkafka does not make or does not expose in Rust.
+//! A connection to a broker, for requests that librdkafka does not make or `rdkafka` does not expose.
 //!
-//! Owns: one TCP connection, the frames on it, and which version of a request both sides know. Does not own: which
-//! broker gets which request (`session.rs`). Invariants: an answer longer than [`ANSWER_BYTES_MAX`] is not read; one
-//! request is in flight at a time, so an answer belongs to the request before it. Plain TCP, as all of Windrow's Kafka
-//! clients so far.
+//! Owns: one TCP connection, its frames, and the versions of requests that both sides support. Does not own: the choice
+//! of the broker for a request (`session.rs`).
+//! Invariants: an answer longer than [`ANSWER_BYTES_MAX`] is not read. Only one request is in flight, so an answer
+//! belongs to the last request. The connection is plain TCP, as for all Kafka clients of Windrow.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::kafka::browse::error::BrowseError;
 
-/// The longest answer that is read: far above the metadata of thousands of partitions.
+/// The largest answer that is read. The metadata of thousands of partitions is far smaller.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
@@ -28,12 +28,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 pub(super) struct BrokerConnection {
     address: String,
     stream: TcpStream,
-    versions: HashMap<i16, VersionRange>,
+    request_versions: HashMap<i16, VersionRange>,
     last_correlation_id: i32,
 }
 
 impl BrokerConnection {
-    /// Connects to `address` and asks which versions of each request the broker knows.
+    /// Connects to `address` and asks the broker which versions of each request it supports.
     pub(super) async fn connect(address: &str) -> Result<Self, BrowseError> {
         let unreachable =
             |reason: String| BrowseError::Unreachable(format!("Kafka at {address} does not answer: {reason}"));
@@ -41,13 +41,13 @@ impl BrokerConnection {
             .await
             .map_err(|_| unreachable("no connection in time".to_owned()))?
             .map_err(|error| unreachable(error.to_string()))?;
-        // Without this setting answers come a few milliseconds later; nothing else depends on it.
+        // This setting saves a few milliseconds per answer. A failure to set it has no other effect.
         let _ = stream.set_nodelay(true);
         let mut connection =
-            Self { address: address.to_owned(), stream, versions: HashMap::new(), last_correlation_id: 0 };
-        // Every broker knows version 0.
-        let known = connection.send_request_version(&ApiVersionsRequest::default(), 0).await?;
-        connection.versions = known
+            Self { address: address.to_owned(), stream, request_versions: HashMap::new(), last_correlation_id: 0 };
+        // Every broker supports version 0.
+        let known = connection.send_request_with_version(&ApiVersionsRequest::default(), 0).await?;
+        connection.request_versions = known
             .api_keys
             .iter()
             .map(|api| (api.api_key, VersionRange { min: api.min_version, max: api.max_version }))
@@ -55,21 +55,21 @@ impl BrokerConnection {
         Ok(connection)
     }
 
-    /// Sends `request` in the newest version that both sides know, and waits for its answer.
+    /// Sends `request` in the newest version that both sides support, and returns the answer.
     pub(super) async fn send_request<R: Request>(&mut self, request: &R) -> Result<R::Response, BrowseError> {
-        let broker_versions = self.versions.get(&R::KEY);
+        let broker_versions = self.request_versions.get(&R::KEY);
         let common = broker_versions.map(|versions| versions.intersect(&R::VERSIONS)).filter(|both| !both.is_empty());
-        // The library may not know a request and its answer up to the same version.
+        // The library may support different versions for a request and for its answer.
         let answer_versions = <R::Response as Message>::VERSIONS;
         let common = common.map(|both| both.intersect(&answer_versions)).filter(|both| !both.is_empty());
         let Some(common) = common else {
             let name = ApiKey::try_from(R::KEY).map_or_else(|()| R::KEY.to_string(), |key| format!("{key:?}"));
             return Err(BrowseError::Unsupported(format!("the broker at {} does not offer {name}", self.address)));
         };
-        self.send_request_version(request, common.max).await
+        self.send_request_with_version(request, common.max).await
     }
 
-    async fn send_request_version<R: Request>(
+    async fn send_request_with_version<R: Request>(
         &mut self,
         request: &R,
         version: i16,
@@ -113,7 +113,7 @@ impl BrokerConnection {
     }
 }
 
-/// Encodes a request as it is sent: its length, its header, its content.
+/// Encodes a request as a frame: its length, its header and its content.
 fn encode_frame<R: Request>(request: &R, version: i16, correlation_id: i32) -> Result<BytesMut, String> {
     let mut frame = BytesMut::zeroed(4);
     let header = RequestHeader::default()
