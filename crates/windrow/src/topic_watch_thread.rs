@@ -1,7 +1,7 @@
 //! Checks the topic while a job runs. For a named group member it also checks the consumer group.
 //!
 //! Owns: the thread that checks. The thread is separate from the workers, since Kafka may take seconds to respond and
-//! must not delay a stop. Does not own: the conditions for a halt (`TopicMonitor` and `GroupMonitor`).
+//! must not delay a stop. Does not own: the conditions for a halt (`TopicMonitor` and `UnassignedPartitionMonitor`).
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;

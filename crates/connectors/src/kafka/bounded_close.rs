@@ -12,7 +12,7 @@ use super::call_timeout::run_with_timeout;
 /// How long closing a consumer may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A consumer that leaves its group when dropped. Closing stops after [`REDIS_CLOSE_TIMEOUT`] while Kafka is unreachable.
+/// A consumer that leaves its group when dropped. Closing stops after [`CLOSE_TIMEOUT`] while Kafka is unreachable.
 /// Then the group removes the member after the session timeout.
 pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static>(Option<Arc<BaseConsumer<C>>>);
 

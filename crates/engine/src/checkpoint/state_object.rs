@@ -1,8 +1,8 @@
 //! State objects hold pieces of a snapshot, compressed and with a checksum.
 //!
-//! Format (version 1): `windrow
-//! `, three numbers, then the content compressed with Zstandard. The numbers are the version, the unpacked length, and
-//! the CRC-32 of the rest of the object. Each has 4 bytes, little-endian.
+//! Format (version 1): the text `windrow` and a newline, three numbers, then the content compressed with Zstandard. The
+//! numbers are the version, the unpacked length, and the CRC-32 of the rest of the object. Each has 4 bytes,
+//! little-endian.
 //! Invariants: (1) An incomplete or altered object is refused. (2) Unpacking takes no more memory than
 //! [`MAX_UNPACKED_BYTES`].
 

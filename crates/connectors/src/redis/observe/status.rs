@@ -19,9 +19,9 @@ pub struct RedisWriterStatus {
     pub rows_dropped: u64,
     /// The bytes of rows that are queued or in flight now.
     pub unacknowledged_bytes: usize,
-    /// The limit of `waiting_bytes`.
+    /// The limit of `unacknowledged_bytes`.
     pub unacknowledged_bytes_limit: usize,
-    /// The largest value of `waiting_bytes` since the start of the writer.
+    /// The largest value of `unacknowledged_bytes` since the start of the writer.
     pub unacknowledged_bytes_peak: usize,
     /// The number of connections opened after the first one.
     pub reconnect_count: u64,
