@@ -10,7 +10,7 @@ pub struct CheckpointReport {
     pub partition: i32,
     /// The epoch in which the checkpoint was taken.
     pub epoch: u64,
-    /// The number of the checkpoint within the epoch.
+    /// The number of the checkpoint, which continues over the epochs of its partition.
     pub number: u64,
     /// The id of the savepoint; absent for a checkpoint.
     pub savepoint: Option<String>,
