@@ -54,7 +54,7 @@ export interface TopicsAnswer {
 	topics: TopicSummary[];
 }
 
-export interface TopicPartition {
+export interface PartitionDetails {
 	partition: number;
 	leader: number | null;
 	replicas: number[];
@@ -74,7 +74,7 @@ export interface TopicSetting {
 }
 
 export interface Topic extends TopicSummary {
-	partition_list: TopicPartition[];
+	partition_list: PartitionDetails[];
 	config: TopicSetting[];
 	config_trouble: string | null;
 }
@@ -166,7 +166,7 @@ export interface GroupMember {
 	partitions: number | null;
 }
 
-export interface GroupPartition {
+export interface GroupPartitionProgress {
 	topic: string;
 	partition: number;
 	committed: number | null;
@@ -181,5 +181,5 @@ export interface GroupPartition {
 export interface Group extends GroupSummary {
 	assignor: string;
 	member_list: GroupMember[];
-	partition_list: GroupPartition[];
+	partition_list: GroupPartitionProgress[];
 }

@@ -96,7 +96,7 @@ impl JobStateFolder {
             store,
             current_savepoint_request: requests,
             row_fence: fence,
-            topic_check: guard.to_check_fn(),
+            topic_check: guard.to_topic_check_function(),
             checkpoint_interval: Duration::from_millis(pipeline.checkpoint.interval_ms.unsigned_abs()),
             kept_checkpoints_per_partition: pipeline.checkpoint.kept_generations,
             restore_source: None,

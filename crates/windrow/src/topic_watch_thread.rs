@@ -37,11 +37,11 @@ impl TopicWatchThread {
 fn watch_topic(guard: &TopicMonitor, group: Option<&UnassignedPartitionMonitor>, place: &Weak<OnceLock<Halt>>) {
     loop {
         thread::sleep(CHECK_INTERVAL);
-        let checked = guard.check_topic();
+        let checked = guard.verify_topic_unchanged();
         if guard.reachability().ongoing_outage().is_none() {
             guard.refresh_end_offsets();
             if let Some(group) = group {
-                group.check_assignments(guard.last_partition_count());
+                group.request_rejoin_if_unassigned(guard.last_partition_count());
             }
         }
         let Some(place) = place.upgrade() else { return };

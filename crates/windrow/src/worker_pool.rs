@@ -154,7 +154,7 @@ impl WorkerPool<'_> {
             None => {
                 // Each worker is a member of the group and needs a unique name.
                 let name = self.group_instance_name.map(|name| format!("{name}-{index}"));
-                KafkaSource::join_group(settings, topic_monitor, name.as_deref(), group_monitor.cloned())?
+                KafkaSource::begin_group_join(settings, topic_monitor, name.as_deref(), group_monitor.cloned())?
             }
         };
         Ok(source)

@@ -9,11 +9,11 @@ use tracing::warn;
 
 use super::call_timeout::run_with_timeout;
 
-/// How long closing a consumer may take.
+/// How long a dropped consumer may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A consumer that leaves its group when dropped. Closing stops after [`CLOSE_TIMEOUT`] while Kafka is unreachable.
-/// Then the group removes the member after the session timeout.
+/// A consumer that leaves its group when dropped. While Kafka is unreachable, the drop returns after [`CLOSE_TIMEOUT`],
+/// and the group removes the member after the session timeout.
 pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static>(Option<Arc<BaseConsumer<C>>>);
 
 impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
@@ -21,8 +21,8 @@ impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
         Self(Some(Arc::new(consumer)))
     }
 
-    /// Returns the consumer for a call that may outlive the borrow of `self`.
-    pub(super) fn share_consumer(&self) -> Arc<BaseConsumer<C>> {
+    /// Returns an owned handle to the consumer, for a call on another thread that may outlive `self`.
+    pub(super) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<C>> {
         Arc::clone(self.consumer())
     }
 
@@ -46,7 +46,7 @@ impl<C: ConsumerContext + 'static> Drop for BoundedCloseConsumer<C> {
     fn drop(&mut self) {
         let consumer = self.0.take();
         if run_with_timeout(CLOSE_TIMEOUT, move || drop(consumer)).is_none() {
-            warn!("Kafka is unreachable; closed a consumer without leaving its group");
+            warn!("Kafka did not answer; a consumer was closed without leaving its group");
         }
     }
 }

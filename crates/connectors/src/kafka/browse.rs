@@ -1,11 +1,10 @@
-//! Reads from and writes to any Kafka cluster for the Kafka UI: brokers, topics, records, groups, and single new
-//! records.
+//! Fetches brokers, topics, records and groups of any Kafka cluster for the Kafka UI, and sends single records.
 //!
-//! Owns: everything that the Kafka UI reads from Kafka or writes to it. Does not own: pages, JSON over HTTP, and the
+//! Owns: everything that the Kafka UI reads from Kafka or writes to Kafka. Does not own: pages, JSON over HTTP, and the
 //! number of concurrent requests.
 //! Records are read and written through librdkafka, which handles batches, compression and transactions (`records/`,
-//! `page/`). Metadata is requested from the brokers directly (`wire/`, `cluster.rs`, `topics.rs`, `groups/`):
-//! librdkafka requests neither sizes on disk nor groups of the new protocol.
+//! `page/`). Metadata is requested from the brokers directly (`wire/`, `cluster.rs`, `topics.rs`, `groups/`), because
+//! librdkafka cannot request disk sizes or groups of the new group protocol (KIP-848).
 //! Invariants: no code here commits an offset, joins a group or creates a topic. Every call ends in bounded time, also
 //! while Kafka is unreachable. Memory is bounded, whatever the size of the records.
 
@@ -23,10 +22,10 @@ mod wire;
 pub use browser::KafkaBrowser;
 pub use cluster::{BrokerSummary, ClusterOverview};
 pub use error::BrowseError;
-pub use groups::{GroupDetails, GroupMember, GroupPartition, GroupSummary};
-pub use page::{PageEnd, PagePlan, PageRequest, PageStart, RecordPage};
+pub use groups::{GroupDetails, GroupMember, GroupPartitionProgress, GroupSummary};
+pub use page::{PageEndReason, PagePlan, PageRequest, PageStart, RecordPage};
 pub use records::{
     BrowsedRecord, BytePreview, NewRecord, PartitionPositions, RecordHeader, TailBatch, TailPlan, TailRequest,
     WrittenRecord,
 };
-pub use topics::{TopicDetails, TopicPartition, TopicSetting, TopicSummary};
+pub use topics::{PartitionDetails, TopicDetails, TopicSetting, TopicSummary};

@@ -12,7 +12,7 @@ pub(super) fn run_with_timeout<T: Send + 'static>(
 ) -> Option<T> {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::Builder::new().name("kafka-call".to_owned()).spawn(move || {
-        // After the timeout no receiver exists.
+        // Sending fails after the timeout, when the receiver no longer exists.
         let _ = sender.send(call());
     });
     thread.ok().and_then(|_detached| receiver.recv_timeout(timeout).ok())

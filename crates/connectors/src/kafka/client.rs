@@ -19,34 +19,35 @@ pub(super) fn base_config(brokers: &str) -> ClientConfig {
     config
 }
 
-/// Returns the settings of a worker's consumer of records. The consumer never joins the group. It has the group's name
-/// because librdkafka requires one, and because a bounded job commits its offsets through this consumer.
+/// Returns the settings of a worker's consumer of records. The consumer never joins the group. The group's
+/// name is set because librdkafka requires one, and because a bounded job commits its offsets through this consumer.
 pub(super) fn record_consumer_config(settings: &KafkaSourceSpec) -> ClientConfig {
     let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.consumer_group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // Reports a deleted offset as an error instead of skipping it silently.
+        // With "error", librdkafka reports a deleted offset instead of skipping it silently.
         .set("auto.offset.reset", "error")
         .set("enable.partition.eof", "true")
-        // With the default of one second, reading stalls visibly after the queue was full.
+        // After its queue was full, librdkafka waits this long before it fetches again. The default, 1 s, stalls
+        // reading.
         .set("fetch.queue.backoff.ms", "10")
         // Limits how much one worker reads ahead while Redis is slow.
         .set("queued.max.messages.kbytes", "16384");
     config
 }
 
-/// Returns the settings of a worker's member of the group. `instance` is the static member name, which stays the same
-/// after a restart of the process.
-pub(super) fn group_member_config(settings: &KafkaSourceSpec, instance: Option<&str>) -> ClientConfig {
+/// Returns the settings of a worker's member of the group. The static member name stays the same after a restart of the
+/// process.
+pub(super) fn group_member_config(settings: &KafkaSourceSpec, static_member_name: Option<&str>) -> ClientConfig {
     let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.consumer_group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // A worker does not poll while it waits for Redis, but it is alive. The session timeout still detects a dead
-        // process.
+        // A worker that waits for Redis is alive but does not poll, so it may skip polls for an hour. The
+        // session timeout still detects a dead process.
         .set("max.poll.interval.ms", "3600000");
     match settings.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
@@ -63,8 +64,8 @@ pub(super) fn group_member_config(settings: &KafkaSourceSpec, instance: Option<&
             config.set("group.protocol", "consumer");
         }
     }
-    if let Some(instance) = instance {
-        config.set("group.instance.id", instance);
+    if let Some(name) = static_member_name {
+        config.set("group.instance.id", name);
     }
     config
 }

@@ -7,13 +7,13 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tracing::{debug, error, info, warn};
 
-/// Why librdkafka ended a client for good.
+/// A fatal error, after which librdkafka does not use a client any further.
 pub(super) struct FatalClientError {
     pub(super) code: RDKafkaErrorCode,
     pub(super) reason: String,
 }
 
-/// The context of clients whose callbacks only log.
+/// A client context whose callbacks only write log lines.
 pub(super) struct LoggingContext;
 
 impl ConsumerContext for LoggingContext {
@@ -35,7 +35,7 @@ impl ClientContext for LoggingContext {
 /// Logs `result` if the commit failed.
 pub(super) fn log_failed_commit(result: KafkaResult<()>) {
     if let Err(error) = result {
-        warn!(%error, "offsets were not committed; the next commit includes them");
+        warn!(%error, "offsets were not committed; the next commit will include them");
     }
 }
 
@@ -44,8 +44,8 @@ pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
     debug!(target: "librdkafka", %error, reason);
 }
 
-/// Logs a line of librdkafka. Its errors are logged at `DEBUG`: most of them mean unreachable brokers, which the source
-/// reports once.
+/// Logs a line that librdkafka writes. Lines of level "error" are logged at `DEBUG`: most of them mean unreachable
+/// brokers, about which the source logs one warning.
 pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

@@ -1,7 +1,7 @@
 //! A Kafka broker inside the process, for the demo and for machines without Apache Kafka.
 //!
 //! The broker is librdkafka's mock cluster. It speaks Kafka's protocol and keeps the newest 5 MB of each partition in
-//! memory. Tests of behaviour on Kafka do not use it.
+//! memory. Tests of Windrow's behaviour on Kafka use a real broker instead.
 
 use rdkafka::error::KafkaError;
 use rdkafka::mocking::MockCluster;
@@ -9,7 +9,7 @@ use rdkafka::producer::DefaultProducerContext;
 use windrow_engine::halt::SourceOperation;
 use windrow_engine::{Halt, Partition};
 
-use super::halts::halt_for_refused_operation;
+use super::halts::build_refused_operation_halt;
 
 /// A running in-process broker. Dropping it stops the broker.
 pub struct DevBroker(MockCluster<'static, DefaultProducerContext>);
@@ -21,7 +21,7 @@ impl DevBroker {
     /// When librdkafka cannot start the broker or create the topic.
     pub fn start(topic: &str, partitions: Partition) -> Result<Self, Halt> {
         let failed =
-            |error: KafkaError| halt_for_refused_operation("this process", SourceOperation::StartBroker, error);
+            |error: KafkaError| build_refused_operation_halt("this process", SourceOperation::StartBroker, error);
         let cluster = MockCluster::new(1).map_err(failed)?;
         cluster.create_topic(topic, partitions, 1).map_err(failed)?;
         Ok(Self(cluster))

@@ -7,25 +7,24 @@ use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 use super::client_context::FatalClientError;
 use super::group::GroupRefusal;
-use super::halts::halt_for_refused_operation;
+use super::halts::build_refused_operation_halt;
 
 /// The effect of an error that a poll returned instead of a record.
 pub(super) enum KafkaFault {
-    /// Kafka no longer has an offset. The error does not name the partition.
+    /// Kafka no longer holds the next offset of a partition. The error does not name the partition.
     LostOffset,
-    /// The error ends without a reaction of the job.
+    /// The error ends by itself, so the job continues.
     Transient,
-    /// No retry ends the error: the job halts.
+    /// No retry ends the error, so the job halts.
     Fatal(Halt),
 }
 
-/// Classifies `error`. `fatal` is the error with which librdkafka ended the consumer, if it did. `instance` is the
-/// static name of this member of the group.
+/// Classifies `error`. `fatal` is the error with which librdkafka ended the consumer, if any.
 pub(super) fn classify_consumer_error(
     error: &KafkaError,
     fatal: Option<FatalClientError>,
     settings: &KafkaSourceSpec,
-    instance: Option<&str>,
+    static_member_name: Option<&str>,
 ) -> KafkaFault {
     let KafkaSourceSpec { brokers, topic, consumer_group: group, .. } = settings;
     let ended = match (error, fatal) {
@@ -39,12 +38,12 @@ pub(super) fn classify_consumer_error(
         return KafkaFault::Transient;
     };
     let refused = |refusal: GroupRefusal| {
-        KafkaFault::Fatal(halt_for_refused_operation(brokers, SourceOperation::ReadTopic(topic.clone()), refusal))
+        KafkaFault::Fatal(build_refused_operation_halt(brokers, SourceOperation::ReadTopic(topic.clone()), refusal))
     };
     match code {
         RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => KafkaFault::LostOffset,
         RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId => {
-            let instance = instance.unwrap_or("?").to_owned();
+            let instance = static_member_name.unwrap_or("?").to_owned();
             refused(GroupRefusal::InstanceInUse { group: group.clone(), instance, code })
         }
         RDKafkaErrorCode::InvalidSessionTimeout => {
@@ -74,7 +73,7 @@ pub(super) fn classify_consumer_error(
     }
 }
 
-/// Returns whether a retry or only an operator can end an error with `code`.
+/// Returns whether a retry may end an error with `code`, or only an operator.
 pub(crate) const fn classify_error_code(code: RDKafkaErrorCode) -> FaultClass {
     match code {
         RDKafkaErrorCode::TopicAuthorizationFailed

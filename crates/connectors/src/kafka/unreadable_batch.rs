@@ -1,9 +1,9 @@
 //! Finds the end of a batch that librdkafka cannot decompress. Such a batch is corrupt, or decompresses to more than
 //! librdkafka allows (`receive.message.max.bytes`, 100 MB by default).
 //!
-//! librdkafka reports the batch repeatedly, without its partition, and never reads past it. The source first determines
-//! which partition is blocked (`source/read_progress.rs`). Then a separate consumer searches for the end of the batch.
-//! The worker receives one unreadable record in place of the batch.
+//! librdkafka reports such a batch repeatedly, without its partition, and never reads past the batch. The source first
+//! determines which partition is blocked (`source/read_progress.rs`). Then a separate consumer searches for the end of
+//! the batch. The worker receives one unreadable record in place of the batch.
 //! Invariant: no readable record is skipped. The search ends at the first offset from which reading works.
 
 use std::time::{Duration, Instant};
@@ -44,8 +44,8 @@ pub(super) fn find_unreadable_batch_end(
         .ok()?;
     let probe = |offset| probe_offset(&consumer, topic, partition, offset);
     let ProbeOutcome::Unreadable = probe(start)? else { return None };
-    // The search doubles the step until an offset is readable, then bisects. All offsets up to `unreadable` are
-    // unreadable. Reading works from `readable` on.
+    // The search doubles its step until an offset is readable, then bisects. The last offset known to be unreadable is
+    // `unreadable`; the first one known to be readable is `readable`.
     let mut unreadable = start;
     let mut step = 1;
     let mut readable = loop {

@@ -114,8 +114,8 @@ pub(super) fn parse_page_request(parameters: RawParameters) -> Result<PageReques
     Ok(PageRequest {
         start: query.parse_page_start()?,
         partition: query.parse_partition()?,
-        contains: query.parse_search_text()?,
-        limit,
+        search_text: query.parse_search_text()?,
+        records_max: limit,
         value_bytes_max: query.parse_bounded_number("bytes", VALUE_BYTES_DEFAULT, bytes_max)?,
         timeout: Duration::from_millis(patience_ms.min(MAX_READ_TIMEOUT_MS)),
     })
@@ -126,7 +126,7 @@ pub(super) fn parse_tail_request(parameters: RawParameters) -> Result<TailReques
     let query = KafkaQuery::new(parameters, &TAIL_PARAMETER_NAMES)?;
     Ok(TailRequest {
         partition: query.parse_partition()?,
-        contains: query.parse_search_text()?,
+        search_text: query.parse_search_text()?,
         value_bytes_max: query.parse_bounded_number("bytes", VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX)?,
     })
 }

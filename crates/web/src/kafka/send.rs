@@ -46,7 +46,7 @@ pub(super) async fn send_record(
     let Json(typed) = typed.map_err(|rejection| bad_record(rejection.body_text()))?;
     check_headers(&typed.headers)?;
     let partition_is_random = typed.key.as_ref().is_none_or(String::is_empty) && typed.partition.is_none();
-    let partition_count = ui.ask_brokers(ui.browser.fetch_writable_partition_count(&topic, typed.partition)).await?;
+    let partition_count = ui.ask_brokers(ui.browser.fetch_partition_count_if_writable(&topic, typed.partition)).await?;
     let record = NewRecord {
         key: typed.key.map(String::into_bytes),
         value: typed.value.map(String::into_bytes),

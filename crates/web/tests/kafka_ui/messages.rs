@@ -119,7 +119,10 @@ async fn from_an_offset_from_a_time_and_by_partition() {
         "what was before that time"
     );
     let (status, said) = ui.get_error(&format!("/api/topics/{topic}/messages?partition=2")).await;
-    assert_eq!((status, said), (404, format!("topic `{topic}` has no partition 2: its 2 are numbered from 0")));
+    assert_eq!(
+        (status, said),
+        (404, format!("topic `{topic}` has no partition 2: it has 2 partitions, numbered from 0"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,7 +318,7 @@ async fn a_batch_that_unpacks_to_too_much_is_told() {
     let page = ui.get_json(&format!("{path}?from=oldest")).await;
     assert_eq!((record_texts(&page), &page["ended"]), (vec!["before"], &"trouble".into()));
     let trouble = page["trouble"].as_str().expect("a sentence");
-    assert!(trouble.contains("partition 0 offset 1 cannot be unpacked"), "{trouble}");
+    assert!(trouble.contains("partition 0 offset 1 cannot be decompressed"), "{trouble}");
     assert_eq!(record_texts(&ui.get_json(&format!("{path}?from=offset:3")).await), ["behind"]);
     assert_eq!(record_texts(&ui.get_json(&format!("{path}?from=newest&limit=1")).await), ["behind"]);
 }

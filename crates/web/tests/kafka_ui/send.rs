@@ -75,9 +75,9 @@ async fn what_cannot_be_written_is_refused_with_the_reason() {
     let topic = kafka.create_unique_topic(2, &[("max.message.bytes", "1000")]);
     let path = format!("/api/topics/{topic}/messages");
     for (record, status, reason) in [
-        (json!({"value": "v", "partition": 2}), 400, "has no partition 2: its 2 are numbered from 0"),
+        (json!({"value": "v", "partition": 2}), 400, "has no partition 2: it has 2 partitions, numbered from 0"),
         (json!({"value": "v", "partition": -1}), 400, "has no partition -1"),
-        (json!({"value": "x".repeat(2000)}), 400, "does not take this record"),
+        (json!({"value": "x".repeat(2000)}), 400, "does not accept this record"),
         (json!({"valu": "v"}), 400, "unknown field `valu`"),
         (json!({"value": 7}), 400, "invalid type"),
         (json!({"value": "v", "headers": [["", "x"]]}), 400, "a header needs a name"),

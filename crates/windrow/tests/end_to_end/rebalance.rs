@@ -35,7 +35,7 @@ struct ManualMember {
 impl ManualMember {
     fn join(kafka: &TestKafka, settings: &Settings) -> Self {
         let guard = create_topic_guard(kafka, &settings.topic);
-        let source = KafkaSource::join_group(settings, guard, None, None).expect("a member");
+        let source = KafkaSource::begin_group_join(settings, guard, None, None).expect("a member");
         Self { source, positions: PartitionOffsets::new(), seen: BTreeMap::new() }
     }
 

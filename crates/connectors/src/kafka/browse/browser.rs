@@ -1,7 +1,7 @@
 //! The handle of the Kafka cluster that the Kafka UI shows.
 
-/// A Kafka cluster. It holds no connection: every request opens its own connections. So nothing must be recovered after
-/// Kafka was unreachable.
+/// The address of a Kafka cluster, for requests of the Kafka UI. Every request opens its own connections, so no
+/// connection has to recover after an outage of Kafka.
 #[derive(Clone, Debug)]
 pub struct KafkaBrowser {
     brokers: String,

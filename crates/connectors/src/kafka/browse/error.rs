@@ -2,6 +2,7 @@
 
 use kafka_protocol::error::ResponseError;
 use thiserror::Error;
+use windrow_core::text::format_count_with_noun;
 
 /// The reason why a request of the Kafka UI failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -18,13 +19,13 @@ pub enum BrowseError {
     /// Kafka refused the request.
     #[error("{0}")]
     Refused(String),
-    /// The broker is too old for the request.
+    /// The broker does not support the request, mostly because its version is too old.
     #[error("{0}")]
     Unsupported(String),
 }
 
 impl BrowseError {
-    /// Converts Kafka's error `code` of a request about `subject`; returns `None` for the code of success.
+    /// Converts the error `code` in Kafka's answer about `subject`. Returns `None` if the code means success.
     pub(super) fn from_error_code(code: i16, subject: &str) -> Option<Self> {
         let error = ResponseError::try_from_code(code)?;
         Some(match error {
@@ -32,7 +33,7 @@ impl BrowseError {
                 Self::NotFound(format!("there is no {subject}"))
             }
             ResponseError::InvalidTopicException => {
-                Self::NotFound(format!("there can be no {subject}: Kafka allows no such name"))
+                Self::NotFound(format!("{subject} cannot exist: Kafka does not allow such a name"))
             }
             ResponseError::CoordinatorNotAvailable
             | ResponseError::CoordinatorLoadInProgress
@@ -47,4 +48,10 @@ impl BrowseError {
             error => Self::Refused(format!("Kafka refuses to describe {subject}: {error}")),
         })
     }
+}
+
+/// Returns a message for the user about a `partition` that `topic` does not have.
+pub(super) fn describe_missing_partition(topic: &str, partition: i32, partition_count: usize) -> String {
+    let count = format_count_with_noun(u64::try_from(partition_count).unwrap_or(u64::MAX), "partition");
+    format!("topic `{topic}` has no partition {partition}: it has {count}, numbered from 0")
 }

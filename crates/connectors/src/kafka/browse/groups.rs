@@ -1,8 +1,8 @@
 //! Fetches consumer groups: their members, their committed offsets, and their lag.
 
+mod coordinator_requests;
 mod details;
 mod members;
-mod snapshot;
 
-pub use details::{GroupDetails, GroupPartition, GroupSummary};
+pub use details::{GroupDetails, GroupPartitionProgress, GroupSummary};
 pub use members::GroupMember;

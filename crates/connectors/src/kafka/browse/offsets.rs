@@ -6,18 +6,18 @@ use std::ops::Range;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest, MetadataResponse, TopicName};
 
-use super::error::BrowseError;
+use super::error::{BrowseError, describe_missing_partition};
 use super::records::positions::PartitionPositions;
-use super::wire::session::{ClusterSession, to_topic_name};
+use super::wire::cluster_connections::{ClusterConnections, to_topic_name};
 
 /// The timestamp with which Kafka's ListOffsets request asks for the end of a partition.
-const END_TIMESTAMP: i64 = -1;
+const LATEST_TIMESTAMP: i64 = -1;
 /// The timestamp with which Kafka's ListOffsets request asks for the beginning of a partition.
-const FIRST_TIMESTAMP: i64 = -2;
+const EARLIEST_TIMESTAMP: i64 = -2;
 const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
-/// The timeout in the request, after which a broker answers with an error.
-const BROKER_TIMEOUT_MS: i32 = 5_000;
+/// The timeout in a ListOffsets request, after which a broker answers with an error.
+const LIST_OFFSETS_TIMEOUT_MS: i32 = 5_000;
 
 /// A topic and the number of one of its partitions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -58,22 +58,22 @@ pub(super) enum OffsetQuery {
     End,
     /// The last stable offset: no record before it is part of an open transaction.
     ReadableEnd,
-    /// The offset of the first record with this timestamp in epoch milliseconds or a later one. Such a record may not
-    /// exist.
+    /// The offset of the first record whose timestamp is at least this one, in epoch milliseconds. Such a record may
+    /// not exist.
     FirstSinceTime(i64),
 }
 
-/// Returns the requested offset of each partition in `leaders`. Omits partitions whose leader does not answer, and
-/// partitions without such an offset.
+/// Returns the offset that `query` asks for, for each partition in `leaders`. Omits partitions whose leader does not
+/// answer, and partitions without such an offset.
 pub(super) async fn fetch_offsets(
-    session: &mut ClusterSession,
+    connections: &mut ClusterConnections,
     leaders: &PartitionLeaders,
     query: OffsetQuery,
 ) -> BTreeMap<TopicAndPartition, i64> {
     let (timestamp, isolation) = match query {
-        OffsetQuery::First => (FIRST_TIMESTAMP, READ_UNCOMMITTED),
-        OffsetQuery::End => (END_TIMESTAMP, READ_UNCOMMITTED),
-        OffsetQuery::ReadableEnd => (END_TIMESTAMP, READ_COMMITTED),
+        OffsetQuery::First => (EARLIEST_TIMESTAMP, READ_UNCOMMITTED),
+        OffsetQuery::End => (LATEST_TIMESTAMP, READ_UNCOMMITTED),
+        OffsetQuery::ReadableEnd => (LATEST_TIMESTAMP, READ_COMMITTED),
         OffsetQuery::FirstSinceTime(time_ms) => (time_ms.max(0), READ_COMMITTED),
     };
     let mut by_leader: BTreeMap<i32, BTreeMap<&str, Vec<ListOffsetsPartition>>> = BTreeMap::new();
@@ -89,11 +89,11 @@ pub(super) async fn fetch_offsets(
             .with_replica_id(BrokerId(-1))
             .with_isolation_level(isolation)
             .with_topics(topics.collect())
-            .with_timeout_ms(BROKER_TIMEOUT_MS);
+            .with_timeout_ms(LIST_OFFSETS_TIMEOUT_MS);
         (leader, request)
     });
     let mut found = BTreeMap::new();
-    for answer in session.ask_brokers(requests.collect()).await {
+    for answer in connections.ask_brokers(requests.collect()).await {
         let Ok(response) = answer.result else { continue };
         for topic in response.topics {
             for partition in topic.partitions {
@@ -106,60 +106,58 @@ pub(super) async fn fetch_offsets(
     found
 }
 
-/// The offsets of one topic that can be read.
+/// The offsets that can be read in one topic.
 pub(super) struct ReadableOffsets {
     /// The readable offsets by partition. Partitions whose leader does not answer are absent.
-    pub(super) ranges: BTreeMap<i32, Range<i64>>,
+    pub(super) offset_ranges: BTreeMap<i32, Range<i64>>,
     /// The offset in each partition at which records of the requested time and later begin; empty where no time was
     /// requested.
-    pub(super) starts_at_time: PartitionPositions,
+    pub(super) offsets_at_requested_time: PartitionPositions,
 }
 
-/// Returns the readable offsets of `topic`, or only of its partition `only`. If `time_ms` is given, also returns the
-/// offsets at which records of that time and later begin.
+/// Returns the readable offsets of `topic`, or of only one partition. With `time_ms`, also returns the offsets at which
+/// records of that time and later begin.
 pub(super) async fn fetch_readable_offsets(
-    session: &mut ClusterSession,
+    connections: &mut ClusterConnections,
     topic: &str,
-    only: Option<i32>,
+    only_partition: Option<i32>,
     time_ms: Option<i64>,
 ) -> Result<ReadableOffsets, BrowseError> {
-    let leaders = fetch_partition_leaders(session, topic, only).await?;
-    let firsts = fetch_offsets(session, &leaders, OffsetQuery::First).await;
-    let ends = fetch_offsets(session, &leaders, OffsetQuery::ReadableEnd).await;
-    let ranges: BTreeMap<i32, Range<i64>> =
+    let leaders = fetch_partition_leaders(connections, topic, only_partition).await?;
+    let firsts = fetch_offsets(connections, &leaders, OffsetQuery::First).await;
+    let ends = fetch_offsets(connections, &leaders, OffsetQuery::ReadableEnd).await;
+    let offset_ranges: BTreeMap<i32, Range<i64>> =
         firsts.into_iter().filter_map(|(key, first)| ends.get(&key).map(|&end| (key.partition, first..end))).collect();
-    if ranges.is_empty() {
-        return Err(BrowseError::Unreachable(format!("no leader of topic `{topic}` answers")));
+    if offset_ranges.is_empty() {
+        return Err(BrowseError::Unreachable(format!("no partition leader of topic `{topic}` answers")));
     }
     let at_time = match time_ms {
-        Some(time_ms) => fetch_offsets(session, &leaders, OffsetQuery::FirstSinceTime(time_ms)).await,
+        Some(time_ms) => fetch_offsets(connections, &leaders, OffsetQuery::FirstSinceTime(time_ms)).await,
         None => BTreeMap::new(),
     };
     let at_time = at_time.into_iter().map(|(key, offset)| (key.partition, offset)).collect();
-    Ok(ReadableOffsets { ranges, starts_at_time: PartitionPositions(at_time) })
+    Ok(ReadableOffsets { offset_ranges, offsets_at_requested_time: PartitionPositions(at_time) })
 }
 
 async fn fetch_partition_leaders(
-    session: &mut ClusterSession,
+    connections: &mut ClusterConnections,
     topic: &str,
-    only: Option<i32>,
+    only_partition: Option<i32>,
 ) -> Result<PartitionLeaders, BrowseError> {
-    let metadata = session.fetch_metadata(Some(&[topic])).await?;
+    let metadata = connections.fetch_metadata(Some(&[topic])).await?;
     let found = metadata.topics.first();
     let error = found.and_then(|found| BrowseError::from_error_code(found.error_code, &format!("topic `{topic}`")));
     if let Some(error) = error {
         return Err(error);
     }
     let partition_count = found.map_or(0, |found| found.partitions.len());
-    if let Some(partition) = only
+    if let Some(partition) = only_partition
         && !found.is_some_and(|found| found.partitions.iter().any(|one| one.partition_index == partition))
     {
-        return Err(BrowseError::NotFound(format!(
-            "topic `{topic}` has no partition {partition}: its {partition_count} are numbered from 0"
-        )));
+        return Err(BrowseError::NotFound(describe_missing_partition(topic, partition, partition_count)));
     }
     let mut leaders = collect_partition_leaders(&metadata);
-    leaders.retain(|key, _| only.is_none_or(|only| only == key.partition));
+    leaders.retain(|key, _| only_partition.is_none_or(|only| only == key.partition));
     if leaders.is_empty() {
         return Err(BrowseError::Unreachable(format!("no requested partition of topic `{topic}` has a leader")));
     }

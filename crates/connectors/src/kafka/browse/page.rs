@@ -4,10 +4,11 @@
 //! The steps are a [`PageRequest`], a [`PagePlan`] with the offsets that can be read, the reader (`page_reader.rs`),
 //! and the [`RecordPage`]. A page is read either towards older records or towards newer ones. Each partition has a
 //! cursor for that direction ([`backward`], [`forward`]; [`cursor`] has their common trait). A cursor reads its
-//! partition in pieces of consecutive offsets. The reader merges the records at the front of all cursors by timestamp,
-//! and keeps the order of offsets within a partition.
-//! Invariants: memory is bounded by `BUFFERED_BYTES_MAX` and the page's limit per partition. The positions of a page
-//! skip no record and repeat none. A piece that is interrupted by a timeout is read again, so no page has a gap.
+//! partition in pieces of consecutive offsets. A round reads one piece of each partition that has no buffered record.
+//! The reader merges the records at the front of all cursors by timestamp, and keeps the order of offsets within a
+//! partition.
+//! Invariants: memory is bounded by `BUFFERED_BYTES_MAX` and the page's limit per partition. Consecutive pages
+//! skip no record and repeat none. Offsets of a piece that a timeout left unread are read later, so no page has a gap.
 
 mod backward;
 mod cursor;
@@ -19,5 +20,5 @@ mod record_page;
 mod request;
 
 pub use plan::PagePlan;
-pub use record_page::{PageEnd, RecordPage};
+pub use record_page::{PageEndReason, RecordPage};
 pub use request::{PageRequest, PageStart};

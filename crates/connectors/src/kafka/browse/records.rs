@@ -1,4 +1,4 @@
-//! Records of the Kafka UI: reads them, truncates them for display, follows new ones, and sends single records.
+//! Reads records for the Kafka UI, truncates long ones, follows new ones, and sends single records.
 
 pub(super) mod consumer;
 pub(super) mod positions;

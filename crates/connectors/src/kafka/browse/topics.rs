@@ -12,11 +12,11 @@ use super::browser::KafkaBrowser;
 use super::disks::{DiskUsageByBroker, fetch_disk_usage};
 use super::error::BrowseError;
 use super::offsets::{OffsetQuery, TopicAndPartition, collect_partition_leaders, fetch_offsets};
-use super::wire::session::ClusterSession;
+use super::wire::cluster_connections::ClusterConnections;
 
 /// Kafka's number for the resource type "topic" in requests for settings.
 const TOPIC_RESOURCE_TYPE: i8 = 2;
-/// Kafka's number for settings that have Kafka's own default.
+/// Kafka's number for the origin of a setting that has Kafka's own default value.
 const DEFAULT_CONFIG_SOURCE: i8 = 5;
 
 /// A summary of a topic.
@@ -25,22 +25,30 @@ pub struct TopicSummary {
     /// The name of the topic.
     pub topic: String,
     /// Whether the topic is internal to Kafka.
-    pub internal: bool,
+    #[serde(rename = "internal")]
+    pub is_internal: bool,
     /// The number of partitions.
-    pub partitions: usize,
+    #[serde(rename = "partitions")]
+    pub partition_count: usize,
     /// The number of replicas of each partition.
-    pub replication: usize,
-    /// The number of offsets in use. It equals the number of records unless compaction or transactions left gaps.
-    /// `None` while a leader does not answer.
-    pub records: Option<i64>,
+    #[serde(rename = "replication")]
+    pub replication_factor: usize,
+    /// The number of offsets between the first offsets and the end offsets. Fewer records exist where compaction or
+    /// transactions left gaps. `None` while a leader does not answer.
+    #[serde(rename = "records")]
+    pub estimated_record_count: Option<i64>,
     /// The bytes on disk of the leader's replicas of all partitions; `None` while a broker does not report them.
-    pub bytes: Option<i64>,
+    #[serde(rename = "bytes")]
+    pub leader_replica_bytes: Option<i64>,
     /// The bytes on disk of all replicas; `None` while a broker does not report them.
-    pub replica_bytes: Option<i64>,
+    #[serde(rename = "replica_bytes")]
+    pub all_replica_bytes: Option<i64>,
     /// The number of partitions with fewer in-sync replicas than replicas.
-    pub under_replicated: usize,
+    #[serde(rename = "under_replicated")]
+    pub under_replicated_partition_count: usize,
     /// The number of partitions without a leader.
-    pub leaderless: usize,
+    #[serde(rename = "leaderless")]
+    pub leaderless_partition_count: usize,
 }
 
 /// The details of a topic.
@@ -50,47 +58,62 @@ pub struct TopicDetails {
     #[serde(flatten)]
     pub summary: TopicSummary,
     /// The partitions, sorted by number.
-    pub partition_list: Vec<TopicPartition>,
+    pub partition_list: Vec<PartitionDetails>,
     /// The settings, sorted by name.
-    pub config: Vec<TopicSetting>,
+    #[serde(rename = "config")]
+    pub settings: Vec<TopicSetting>,
     /// The reason why the settings could not be fetched.
-    pub config_trouble: Option<String>,
+    #[serde(rename = "config_trouble")]
+    pub settings_error: Option<String>,
 }
 
 /// A partition of a topic.
 #[derive(Clone, Debug, Serialize)]
-pub struct TopicPartition {
+pub struct PartitionDetails {
     /// The number of the partition.
     pub partition: i32,
     /// The id of the broker that leads the partition; `None` where no broker does.
-    pub leader: Option<i32>,
+    #[serde(rename = "leader")]
+    pub leader_id: Option<i32>,
     /// The ids of the brokers that should have a replica. The first broker is the preferred leader.
-    pub replicas: Vec<i32>,
+    #[serde(rename = "replicas")]
+    pub replica_broker_ids: Vec<i32>,
     /// The ids of the brokers whose replica is in sync.
-    pub in_sync: Vec<i32>,
+    #[serde(rename = "in_sync")]
+    pub in_sync_broker_ids: Vec<i32>,
     /// The offset of the oldest record.
-    pub first: Option<i64>,
+    #[serde(rename = "first")]
+    pub first_offset: Option<i64>,
     /// The offset after the newest record.
-    pub end: Option<i64>,
-    /// The number of offsets in use.
-    pub records: Option<i64>,
+    #[serde(rename = "end")]
+    pub end_offset: Option<i64>,
+    /// The number of offsets between the first offset and the end offset. Fewer records exist where compaction or
+    /// transactions left gaps.
+    #[serde(rename = "records")]
+    pub estimated_record_count: Option<i64>,
     /// The bytes on disk of the leader's replica.
-    pub bytes: Option<i64>,
+    #[serde(rename = "bytes")]
+    pub leader_replica_bytes: Option<i64>,
 }
 
 /// A setting of a topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopicSetting {
     /// The name of the setting.
-    pub name: String,
+    #[serde(rename = "name")]
+    pub setting_name: String,
     /// The value of the setting; `None` where Kafka keeps it secret.
-    pub value: Option<String>,
-    /// The origin of the value: `topic`, `broker`, `cluster`, `default` or `other`.
-    pub source: &'static str,
+    #[serde(rename = "value")]
+    pub setting_value: Option<String>,
+    /// Where the value was set: `topic`, `broker`, `cluster`, `default` or `other`.
+    #[serde(rename = "source")]
+    pub value_origin: &'static str,
     /// Whether the value is Kafka's own default.
-    pub default: bool,
+    #[serde(rename = "default")]
+    pub is_default: bool,
     /// Whether Kafka keeps the value secret.
-    pub secret: bool,
+    #[serde(rename = "secret")]
+    pub is_secret: bool,
 }
 
 impl KafkaBrowser {
@@ -99,9 +122,9 @@ impl KafkaBrowser {
     /// # Errors
     /// When Kafka is unreachable or refuses the request.
     pub async fn fetch_topic_summaries(&self) -> Result<Vec<TopicSummary>, BrowseError> {
-        let mut session = ClusterSession::open(self).await?;
-        let metadata = session.fetch_metadata(None).await?;
-        let statistics = PartitionStatistics::fetch(&mut session, &metadata).await;
+        let mut connections = ClusterConnections::open(self).await?;
+        let metadata = connections.fetch_metadata(None).await?;
+        let statistics = PartitionStatistics::fetch_statistics(&mut connections, &metadata).await;
         let mut topics: Vec<_> = metadata.topics.iter().filter_map(|topic| statistics.summarize_topic(topic)).collect();
         topics.sort_by(|a, b| a.topic.cmp(&b.topic));
         Ok(topics)
@@ -112,27 +135,27 @@ impl KafkaBrowser {
     /// # Errors
     /// When the topic does not exist, or Kafka is unreachable or refuses the request.
     pub async fn fetch_topic_details(&self, topic: &str) -> Result<TopicDetails, BrowseError> {
-        let mut session = ClusterSession::open(self).await?;
-        let metadata = session.fetch_metadata(Some(&[topic])).await?;
+        let mut connections = ClusterConnections::open(self).await?;
+        let metadata = connections.fetch_metadata(Some(&[topic])).await?;
         let not_found = || BrowseError::NotFound(format!("there is no topic `{topic}`"));
         let described = metadata.topics.first().ok_or_else(not_found)?;
         if let Some(error) = BrowseError::from_error_code(described.error_code, &format!("topic `{topic}`")) {
             return Err(error);
         }
-        let statistics = PartitionStatistics::fetch(&mut session, &metadata).await;
-        let (config, config_trouble) = match fetch_topic_settings(&mut session, topic).await {
-            Ok(config) => (config, None),
+        let statistics = PartitionStatistics::fetch_statistics(&mut connections, &metadata).await;
+        let (settings, settings_error) = match fetch_topic_settings(&mut connections, topic).await {
+            Ok(settings) => (settings, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let mut partition_list: Vec<_> =
             described.partitions.iter().map(|one| statistics.describe_partition(topic, one)).collect();
         partition_list.sort_by_key(|one| one.partition);
         let summary = statistics.summarize_topic(described).ok_or_else(not_found)?;
-        Ok(TopicDetails { summary, partition_list, config, config_trouble })
+        Ok(TopicDetails { summary, partition_list, settings, settings_error })
     }
 }
 
-/// The offsets of partitions from their leaders, and the sizes of replicas from all brokers.
+/// The first and end offsets of partitions, and the sizes of their replicas.
 struct PartitionStatistics {
     first_offsets: BTreeMap<TopicAndPartition, i64>,
     end_offsets: BTreeMap<TopicAndPartition, i64>,
@@ -140,11 +163,11 @@ struct PartitionStatistics {
 }
 
 impl PartitionStatistics {
-    async fn fetch(session: &mut ClusterSession, metadata: &MetadataResponse) -> Self {
+    async fn fetch_statistics(connections: &mut ClusterConnections, metadata: &MetadataResponse) -> Self {
         let leaders = collect_partition_leaders(metadata);
-        let firsts = fetch_offsets(session, &leaders, OffsetQuery::First).await;
-        let ends = fetch_offsets(session, &leaders, OffsetQuery::End).await;
-        Self { first_offsets: firsts, end_offsets: ends, disk_usage: fetch_disk_usage(session).await }
+        let firsts = fetch_offsets(connections, &leaders, OffsetQuery::First).await;
+        let ends = fetch_offsets(connections, &leaders, OffsetQuery::End).await;
+        Self { first_offsets: firsts, end_offsets: ends, disk_usage: fetch_disk_usage(connections).await }
     }
 
     fn summarize_topic(&self, topic: &MetadataResponseTopic) -> Option<TopicSummary> {
@@ -152,52 +175,58 @@ impl PartitionStatistics {
         let partitions = &topic.partitions;
         let details = || partitions.iter().map(|partition| self.describe_partition(&name, partition));
         let all_replicas = partitions.iter().flat_map(|one| {
-            one.replica_nodes.iter().map(|broker| self.replica_bytes(&name, one.partition_index, *broker))
+            one.replica_nodes.iter().map(|broker| self.find_replica_bytes(&name, one.partition_index, *broker))
         });
         Some(TopicSummary {
-            internal: topic.is_internal,
-            partitions: partitions.len(),
-            replication: partitions.first().map_or(0, |partition| partition.replica_nodes.len()),
-            records: details().map(|partition| partition.records).sum(),
-            bytes: details().map(|partition| partition.bytes).sum(),
-            replica_bytes: all_replicas.sum(),
-            under_replicated: partitions.iter().filter(|one| one.isr_nodes.len() < one.replica_nodes.len()).count(),
-            leaderless: partitions.iter().filter(|one| one.leader_id.0 < 0).count(),
+            is_internal: topic.is_internal,
+            partition_count: partitions.len(),
+            replication_factor: partitions.first().map_or(0, |partition| partition.replica_nodes.len()),
+            estimated_record_count: details().map(|partition| partition.estimated_record_count).sum(),
+            leader_replica_bytes: details().map(|partition| partition.leader_replica_bytes).sum(),
+            all_replica_bytes: all_replicas.sum(),
+            under_replicated_partition_count: partitions
+                .iter()
+                .filter(|one| one.isr_nodes.len() < one.replica_nodes.len())
+                .count(),
+            leaderless_partition_count: partitions.iter().filter(|one| one.leader_id.0 < 0).count(),
             topic: name,
         })
     }
 
-    fn describe_partition(&self, topic: &str, partition: &MetadataResponsePartition) -> TopicPartition {
+    fn describe_partition(&self, topic: &str, partition: &MetadataResponsePartition) -> PartitionDetails {
         let number = partition.partition_index;
         let key = TopicAndPartition { topic: topic.to_owned(), partition: number };
         let (first, end) = (self.first_offsets.get(&key).copied(), self.end_offsets.get(&key).copied());
         let broker_ids = |brokers: &[BrokerId]| brokers.iter().map(|broker| broker.0).collect();
-        TopicPartition {
+        PartitionDetails {
             partition: number,
-            leader: Some(partition.leader_id.0).filter(|leader| *leader >= 0),
-            replicas: broker_ids(&partition.replica_nodes),
-            in_sync: broker_ids(&partition.isr_nodes),
-            first,
-            end,
-            records: first.zip(end).map(|(first, end)| (end - first).max(0)),
-            bytes: self.replica_bytes(topic, number, partition.leader_id),
+            leader_id: Some(partition.leader_id.0).filter(|leader| *leader >= 0),
+            replica_broker_ids: broker_ids(&partition.replica_nodes),
+            in_sync_broker_ids: broker_ids(&partition.isr_nodes),
+            first_offset: first,
+            end_offset: end,
+            estimated_record_count: first.zip(end).map(|(first, end)| (end - first).max(0)),
+            leader_replica_bytes: self.find_replica_bytes(topic, number, partition.leader_id),
         }
     }
 
     /// Returns the bytes on disk of the replica that `broker` has of `partition`.
-    fn replica_bytes(&self, topic: &str, partition: i32, broker: BrokerId) -> Option<i64> {
+    fn find_replica_bytes(&self, topic: &str, partition: i32, broker: BrokerId) -> Option<i64> {
         let disk = self.disk_usage.get(&broker.0)?.as_ref().ok()?;
-        disk.replica_bytes.get(&TopicAndPartition { topic: topic.to_owned(), partition }).copied()
+        disk.replica_bytes_by_partition.get(&TopicAndPartition { topic: topic.to_owned(), partition }).copied()
     }
 }
 
-async fn fetch_topic_settings(session: &mut ClusterSession, topic: &str) -> Result<Vec<TopicSetting>, BrowseError> {
+async fn fetch_topic_settings(
+    connections: &mut ClusterConnections,
+    topic: &str,
+) -> Result<Vec<TopicSetting>, BrowseError> {
     let resource = DescribeConfigsResource::default()
         .with_resource_type(TOPIC_RESOURCE_TYPE)
         .with_resource_name(StrBytes::from_string(topic.to_owned()))
         .with_configuration_keys(None);
     let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
-    let answer = session.ask_bootstrap_broker(&request).await?;
+    let answer = connections.ask_bootstrap_broker(&request).await?;
     let mut settings = Vec::new();
     for result in answer.results {
         let subject = format!("the settings of topic `{topic}`");
@@ -205,14 +234,14 @@ async fn fetch_topic_settings(session: &mut ClusterSession, topic: &str) -> Resu
             return Err(error);
         }
         settings.extend(result.configs.into_iter().map(|config| TopicSetting {
-            name: config.name.to_string(),
-            value: config.value.filter(|_| !config.is_sensitive).map(|value| value.to_string()),
-            source: config_source_name(config.config_source),
-            default: config.config_source == DEFAULT_CONFIG_SOURCE,
-            secret: config.is_sensitive,
+            setting_name: config.name.to_string(),
+            setting_value: config.value.filter(|_| !config.is_sensitive).map(|value| value.to_string()),
+            value_origin: config_source_name(config.config_source),
+            is_default: config.config_source == DEFAULT_CONFIG_SOURCE,
+            is_secret: config.is_sensitive,
         }));
     }
-    settings.sort_by(|a, b| a.name.cmp(&b.name));
+    settings.sort_by(|a, b| a.setting_name.cmp(&b.setting_name));
     Ok(settings)
 }
 

@@ -1,4 +1,4 @@
 //! Sends requests to brokers in Kafka's protocol, without librdkafka.
 
+pub(super) mod cluster_connections;
 pub(super) mod connection;
-pub(super) mod session;

@@ -1,21 +1,22 @@
-//! Decodes the partitions of a member of a classic consumer group.
+//! Decodes Kafka's encoding of the partitions that are assigned to a member of a classic consumer group.
 //!
-//! The leader of the group encodes them as a version, followed by topics with their partitions. The leader may be any
-//! program, so counts in the bytes are not trusted: decoding stops at the end of the bytes.
+//! The encoding is a version number, followed by each topic with its partitions. The leader of the group writes these
+//! bytes, and the leader may be any program. So the decoder does not trust the counts in the bytes: it allocates
+//! nothing for a count, and fails where the bytes end early.
 
 use windrow_engine::Partition;
 
-/// A partition of any topic.
+/// A partition that is assigned to a group member, with its topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct AssignedPartition {
     pub(crate) topic: String,
     pub(crate) partition: Partition,
 }
 
-/// Returns the partitions encoded in `bytes`, or `None` where the bytes are not an assignment.
+/// Returns the partitions encoded in `bytes`, or `None` if the bytes are not an assignment.
 pub(crate) fn decode_assignment(bytes: &[u8]) -> Option<Vec<AssignedPartition>> {
     if bytes.is_empty() {
-        return Some(Vec::new()); // no rebalance has assigned a partition yet
+        return Some(Vec::new()); // the member has not been assigned partitions yet
     }
     let mut reader = ByteReader(bytes);
     let _version = reader.take_bytes::<2>()?;

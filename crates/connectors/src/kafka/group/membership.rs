@@ -1,14 +1,13 @@
-//! A worker's member of the consumer group. Partitions are assigned to the member and it commits offsets, but it reads
-//! no records.
+//! A worker's member of the consumer group. The group assigns partitions to the member, and the member commits offsets.
+//! It reads no records.
 //!
 //! librdkafka pauses every partition of a consumer until a rebalance is acknowledged. A worker restores state before it
-//! starts a partition, and takes a checkpoint before it releases one. Its other partitions must continue meanwhile. So
-//! no partition is ever assigned to the member's own consumer: the member acknowledges with empty lists, and a
+//! starts a partition, and takes a checkpoint before it releases one. Meanwhile the worker's other partitions must
+//! continue. So the member's own consumer never receives a partition: the member acknowledges with empty lists, and a
 //! `RecordConsumer` reads the records. `docs/adr/0012-member-and-reader.md` has the measurements.
 //! librdkafka announces a rebalance from inside a poll and waits for the acknowledgement. The callback only queues the
 //! event. The worker acknowledges the event between two polls.
-//! Invariant: every rebalance event is acknowledged once. The worker does that, or the callback while the consumer
-//! closes.
+//! Invariant: every rebalance event is acknowledged once, by the worker or, while the consumer closes, by the callback.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,20 +29,20 @@ use super::monitor::UnassignedPartitionMonitor;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client;
 use crate::kafka::client_context::{self, FatalClientError};
-use crate::kafka::halts::{halt_for_refused_client, halt_for_refused_operation};
+use crate::kafka::halts::{build_refused_operation_halt, build_refused_settings_halt};
 
 /// A rebalance that the worker must acknowledge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum RebalanceEvent {
     /// These partitions were assigned to the member.
     Assigned(Vec<Partition>),
-    /// The member must give up these partitions, and still owns them.
+    /// The member must give up these partitions, and owns them until it acknowledges.
     Revoked(Vec<Partition>),
     /// These partitions already belong to other members.
     Lost(Vec<Partition>),
 }
 
-/// A member of the consumer group. Dropping it leaves the group.
+/// A member of the consumer group. The member leaves the group when this value is dropped.
 pub(crate) struct GroupMembership {
     consumer: BoundedCloseConsumer<RebalanceEventQueue>,
     brokers: String,
@@ -54,24 +53,23 @@ pub(crate) struct GroupMembership {
 }
 
 impl GroupMembership {
-    /// Joins the group, with the static name `instance` if that is given. The monitor `group` may request a rejoin
-    /// later.
+    /// Creates a member and begins to join the group. Later polls finish joining. `group_monitor` may request a rejoin.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub(crate) fn join(
+    pub(crate) fn begin_join(
         settings: &KafkaSourceSpec,
-        instance: Option<&str>,
-        group: Option<Arc<UnassignedPartitionMonitor>>,
+        static_member_name: Option<&str>,
+        group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
     ) -> Result<Self, Halt> {
-        let consumer: BaseConsumer<RebalanceEventQueue> = client::group_member_config(settings, instance)
+        let consumer: BaseConsumer<RebalanceEventQueue> = client::group_member_config(settings, static_member_name)
             .create_with_context(RebalanceEventQueue::default())
-            .map_err(|error| halt_for_refused_client(&settings.brokers, error))?;
+            .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         let member = Self {
             consumer: BoundedCloseConsumer::new(consumer),
             brokers: settings.brokers.clone(),
             topic: settings.topic.clone(),
-            group_monitor: group,
+            group_monitor,
             unacknowledged_event: None,
         };
         member.subscribe()?;
@@ -80,18 +78,18 @@ impl GroupMembership {
 
     fn subscribe(&self) -> Result<(), Halt> {
         self.consumer.subscribe(&[&self.topic]).map_err(|error| {
-            halt_for_refused_operation(&self.brokers, SourceOperation::Subscribe(self.topic.clone()), error)
+            build_refused_operation_halt(&self.brokers, SourceOperation::Subscribe(self.topic.clone()), error)
         })
     }
 
-    /// Leaves and joins the group again if the monitor requests it. The worker's partitions are revoked and assigned
-    /// again.
+    /// Leaves the group and begins to join again, if the monitor requests it and no event is unacknowledged. The
+    /// group then revokes the member's partitions and assigns partitions again.
     ///
     /// # Errors
     /// When librdkafka refuses the subscription.
-    pub(crate) fn rejoin_if_requested(&self) -> Result<(), Halt> {
+    pub(crate) fn begin_rejoin_if_requested(&self) -> Result<(), Halt> {
         if self.unacknowledged_event.is_some()
-            || !self.group_monitor.as_ref().is_some_and(|group| group.take_rejoin_request())
+            || !self.group_monitor.as_ref().is_some_and(|monitor| monitor.take_rejoin_request())
         {
             return Ok(());
         }
@@ -99,7 +97,7 @@ impl GroupMembership {
         self.subscribe()
     }
 
-    /// Polls the group's events, and returns the error if the poll reports one.
+    /// Polls the group's events without waiting. Returns the error that the poll reports, if any.
     pub(crate) fn poll_group_for_error(&self) -> Option<KafkaError> {
         match self.consumer.poll(Duration::ZERO) {
             Some(Err(error)) => Some(error),
@@ -108,9 +106,9 @@ impl GroupMembership {
         }
     }
 
-    /// Removes the next event from the queue and returns it for the worker.
-    pub(crate) fn next_rebalance_event(&mut self) -> Option<RebalanceEvent> {
-        let event = self.consumer.context().pop_event();
+    /// Removes the next event from the queue and returns it, without waiting. The worker must acknowledge the event.
+    pub(crate) fn pop_rebalance_event(&mut self) -> Option<RebalanceEvent> {
+        let event = self.consumer.context().pop_pending_event();
         if event.is_some() {
             self.unacknowledged_event.clone_from(&event);
         }
@@ -129,34 +127,34 @@ impl GroupMembership {
         self.consumer.incremental_unassign(&TopicPartitionList::new())
     }
 
-    /// Returns the consumer for commits. Kafka accepts commits only from a current member of the group.
-    pub(crate) fn share_consumer(&self) -> Arc<BaseConsumer<RebalanceEventQueue>> {
-        self.consumer.share_consumer()
+    /// Returns a handle to the consumer for commits, because Kafka accepts commits only from members of the group.
+    pub(crate) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<RebalanceEventQueue>> {
+        self.consumer.clone_consumer_handle()
     }
 
-    /// Returns the fatal error with which librdkafka ended this consumer, if it did.
+    /// Returns the fatal error with which librdkafka ended this consumer, if any.
     pub(crate) fn fatal_error(&self) -> Option<FatalClientError> {
         self.consumer.client().fatal_error().map(|(code, reason)| FatalClientError { code, reason })
     }
 }
 
 impl Drop for GroupMembership {
-    /// Acknowledges a pending event, because the group waits for it. Then the consumer leaves the group.
+    /// Acknowledges the pending event, because the group waits for that. Then the consumer leaves the group.
     fn drop(&mut self) {
         self.consumer.context().acknowledges_in_callback.store(true, Ordering::Release);
-        let unacknowledged = self.unacknowledged_event.take().or_else(|| self.next_rebalance_event());
+        let unacknowledged = self.unacknowledged_event.take().or_else(|| self.pop_rebalance_event());
         let answered = match unacknowledged {
             Some(RebalanceEvent::Assigned(_)) => self.acknowledge_assignment(),
             Some(RebalanceEvent::Revoked(_) | RebalanceEvent::Lost(_)) => self.acknowledge_revocation(),
             None => Ok(()),
         };
         if let Err(error) = answered {
-            warn!(%error, "could not acknowledge a rebalance");
+            warn!(%error, "could not acknowledge the last rebalance");
         }
     }
 }
 
-/// The rebalance events that librdkafka announced and the worker has not received.
+/// The rebalance events that librdkafka has announced and the worker has not received yet.
 #[derive(Debug, Default)]
 pub(crate) struct RebalanceEventQueue {
     pending_events: Mutex<VecDeque<RebalanceEvent>>,
@@ -165,7 +163,7 @@ pub(crate) struct RebalanceEventQueue {
 }
 
 impl RebalanceEventQueue {
-    fn pop_event(&self) -> Option<RebalanceEvent> {
+    fn pop_pending_event(&self) -> Option<RebalanceEvent> {
         self.pending_events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Such a process gets its partitions back without a rebalance (static membership, KIP-345). A cooperative rebalance
 //! has two phases (KIP-429): members revoke partitions, then join again to get partitions assigned. If a process dies
-//! between the phases, it restarts with the partitions that the first phase left to it. No member joins again, so the
-//! revoked partitions stay unassigned until the next rebalance. For that reason a restarted process checks its group.
-//! Owns: the check, and the request that one worker joins again, which starts a rebalance. Does not own: when to check.
-//! Only the classic protocol needs the check. In the new protocol (KIP-848) the broker tracks unassigned partitions.
+//! between the phases, it restarts with the partitions that it kept in the first phase. Then no member joins again, and
+//! the revoked partitions stay unassigned until the next rebalance. So a restarted process checks its group.
+//! Owns: the check, and the request that one worker joins again. Joining again starts a rebalance. Does not own: when
+//! to check. Only the classic protocol needs the check. In the new protocol (KIP-848) the broker tracks unassigned
+//! partitions.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,21 +22,22 @@ use windrow_spec::KafkaSourceSpec;
 use super::assignment;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
-use crate::kafka::halts::halt_for_refused_client;
+use crate::kafka::halts::build_refused_settings_halt;
 
 /// How long one check of the group may take.
 const GROUP_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long partitions may be unassigned before a worker joins again. A worker takes at most 15 s to release partitions
-/// (a limit of the engine). The longer timeout ensures that no rebalance in progress is disturbed.
+/// How long partitions may be unassigned before a worker joins again. A rebalance in progress ends earlier, because a
+/// worker releases its partitions within 15 s (`RELEASE_TIMEOUT` of the engine).
 const UNASSIGNED_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Checks one group until all its partitions have been assigned once. Threads may share a monitor.
+/// Checks a group for unassigned partitions, until one check finds none. Threads may share a monitor.
 pub struct UnassignedPartitionMonitor {
     group: String,
     topic: String,
     consumer: BaseConsumer<LoggingContext>,
     unassigned_at_last_check: Mutex<Option<UnassignedPartitions>>,
-    /// Whether every partition has been assigned once. A process that restarts later checks the group itself.
+    /// Whether a check found every partition assigned, so that this process need not check again. A process that
+    /// restarts later checks the group itself.
     was_fully_assigned: AtomicBool,
     /// Whether one worker of this process must join again.
     rejoin_requested: AtomicBool,
@@ -48,14 +50,14 @@ struct UnassignedPartitions {
 }
 
 impl UnassignedPartitionMonitor {
-    /// Creates a monitor of the group in `settings`. The process creates it before it joins the group.
+    /// Creates a monitor of the group in `settings`. A process must create the monitor before it joins the group.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(settings: &KafkaSourceSpec) -> Result<Self, Halt> {
         let consumer = client::base_config(&settings.brokers)
             .create_with_context(LoggingContext)
-            .map_err(|error| halt_for_refused_client(&settings.brokers, error))?;
+            .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         Ok(Self {
             group: settings.consumer_group.clone(),
             topic: settings.topic.clone(),
@@ -66,22 +68,22 @@ impl UnassignedPartitionMonitor {
         })
     }
 
-    /// Checks the group, unless all partitions have been assigned before. The topic has `partition_count` partitions.
-    /// The check takes at most about 2 s.
-    pub fn check_assignments(&self, partition_count: Partition) {
+    /// Requests that a worker joins the group again, if the same partitions stay unassigned for 20 s.
+    /// Does nothing after a check that found all `partition_count` partitions assigned. Takes at most about 2 s.
+    pub fn request_rejoin_if_unassigned(&self, partition_count: Partition) {
         if self.was_fully_assigned.load(Ordering::Relaxed) {
             return;
         }
-        // Polls discard the client's own events, which would fill its queue otherwise.
+        // Polling discards the client's own events, which would otherwise fill its queue.
         while self.consumer.poll(Duration::ZERO).is_some() {}
         let assigned = self.fetch_assigned_partitions().unwrap_or_else(|error| {
-            debug!(group = self.group, %error, "the group cannot be checked");
+            debug!(group = self.group, %error, "could not fetch the assignments of the group");
             None
         });
-        let mut unread = self.unassigned_at_last_check.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without an answer, or during a rebalance, the next check decides.
+        let mut unassigned = self.unassigned_at_last_check.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without an answer, or during a rebalance, the unassigned partitions are unknown. Their time starts anew.
         let Some(assigned) = assigned else {
-            *unread = None;
+            *unassigned = None;
             return;
         };
         let missing: Vec<Partition> = (0..partition_count).filter(|partition| !assigned.contains(partition)).collect();
@@ -90,7 +92,7 @@ impl UnassignedPartitionMonitor {
             self.rejoin_requested.store(false, Ordering::Relaxed);
             return;
         }
-        match &*unread {
+        match &*unassigned {
             Some(known) if known.partitions == missing => {
                 if known.unassigned_since.elapsed() >= UNASSIGNED_TIMEOUT {
                     warn!(
@@ -100,10 +102,10 @@ impl UnassignedPartitionMonitor {
                         UNASSIGNED_TIMEOUT.as_secs()
                     );
                     self.rejoin_requested.store(true, Ordering::Relaxed);
-                    *unread = None;
+                    *unassigned = None;
                 }
             }
-            _ => *unread = Some(UnassignedPartitions { partitions: missing, unassigned_since: Instant::now() }),
+            _ => *unassigned = Some(UnassignedPartitions { partitions: missing, unassigned_since: Instant::now() }),
         }
     }
 
@@ -112,7 +114,7 @@ impl UnassignedPartitionMonitor {
         self.rejoin_requested.swap(false, Ordering::Relaxed)
     }
 
-    /// Returns the partitions assigned to any member; `None` during a rebalance, or for a group that is not classic.
+    /// Returns the partitions assigned to the members; `None` during a rebalance, or for a group that is not classic.
     fn fetch_assigned_partitions(&self) -> KafkaResult<Option<BTreeSet<Partition>>> {
         let groups = self.consumer.client().fetch_group_list(Some(&self.group), GROUP_CHECK_TIMEOUT)?;
         let Some(group) = groups.groups().iter().find(|group| group.state() == "Stable") else { return Ok(None) };

@@ -1,12 +1,12 @@
-//! The reasons for which Kafka refuses a member of a consumer group.
+//! The reasons why Kafka refuses a member of a consumer group.
 
 use rdkafka::error::RDKafkaErrorCode;
 
-/// The reason for which Kafka refuses a member of a consumer group. Only an operator can remove it.
+/// The reason why Kafka refuses a member of a consumer group. Only an operator can remove that reason.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum GroupRefusal {
     /// Another process is in the group with the same static member name.
-    #[error("another process is in group `{group}` as `{instance}` ({code})")]
+    #[error("another process is a member of group `{group}` with the same static member name `{instance}` ({code})")]
     InstanceInUse {
         /// The group.
         group: String,
@@ -17,8 +17,8 @@ pub enum GroupRefusal {
     },
     /// The broker does not allow the session timeout.
     #[error(
-        "it does not allow the session timeout{}: it must lie between the broker's group.min.session.timeout.ms and \
-         group.max.session.timeout.ms (6 s and 30 min unless set otherwise)",
+        "Kafka does not allow the session timeout{}. The broker settings group.min.session.timeout.ms (default 6 s) \
+         and group.max.session.timeout.ms (default 30 min) limit it",
         session_timeout_ms.map_or_else(String::new, |ms| format!(" of {ms} ms"))
     )]
     SessionTimeoutNotAllowed {
@@ -27,16 +27,17 @@ pub enum GroupRefusal {
     },
     /// The broker does not offer the group protocol `consumer`.
     #[error(
-        "it does not offer `group_protocol = \"consumer\"` ({code}): that needs Kafka 4.0, and `consumer` among the broker's \
-         group.coordinator.rebalance.protocols"
+        "the broker does not support `group_protocol = \"consumer\"` ({code}). This protocol needs Kafka 4.0, and \
+         `consumer` in the broker setting group.coordinator.rebalance.protocols"
     )]
     UnsupportedProtocol {
         /// The error code of Kafka.
         code: RDKafkaErrorCode,
     },
-    /// The members of the group use another protocol.
+    /// The members of the group use another group protocol or assignor.
     #[error(
-        "group `{group}` has members that share partitions in another way ({code}): is it used by another program?"
+        "group `{group}` has members with another group protocol or assignor ({code}). Another program may use the \
+         same group"
     )]
     GroupProtocolMismatch {
         /// The group.
@@ -45,7 +46,7 @@ pub enum GroupRefusal {
         code: RDKafkaErrorCode,
     },
     /// The group is not allowed to read the topic.
-    #[error("it does not let group `{group}` read topic `{topic}` ({code})")]
+    #[error("Kafka does not allow group `{group}` to read topic `{topic}` ({code})")]
     NotAuthorized {
         /// The group.
         group: String,
@@ -55,7 +56,7 @@ pub enum GroupRefusal {
         code: RDKafkaErrorCode,
     },
     /// librdkafka ended the consumer with a fatal error.
-    #[error("the consumer was ended: {reason}")]
+    #[error("librdkafka stopped the consumer after a fatal error: {reason}")]
     ConsumerEnded {
         /// The reason that librdkafka reports.
         reason: String,

@@ -1,11 +1,11 @@
-//! Writes dead letters to a topic. A dead letter has the original key and bytes of a record; headers hold the record's
-//! position and the reason.
+//! Writes dead letters to a topic. A dead letter has the key and the payload of the original record. Its headers hold
+//! the position of that record and the reason.
 //!
 //! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`. `windrow.original-bytes` is the
 //! full length of a payload that was truncated to fit into a record. A row that the sink refused is written with its
 //! key as record key, without a payload, and with `windrow.reason` only.
-//! After a crash: the topic has every dead letter of the records before the committed offsets. A record that is read
-//! again is written again.
+//! After a crash, the topic holds the dead letters of all records before the committed offsets. A record that is read
+//! again is written to the topic again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +19,11 @@ use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
 
 use super::delivery_errors::FirstDeliveryError;
 use crate::kafka::client;
-use crate::kafka::halts::halt_for_refused_client;
+use crate::kafka::halts::build_refused_settings_halt;
 use crate::outage::OutageTracker;
 
-/// The most bytes of key and payload together. They fit into a record under Kafka's default limits, with room for the
-/// headers.
+/// The most bytes of key and payload together. Kafka's default limit for a record is about 1 MB; the difference leaves
+/// room for the headers.
 const KEY_AND_PAYLOAD_BYTES_MAX: usize = 900_000;
 /// The most bytes of a key.
 const KEY_BYTES_MAX: usize = 100_000;
@@ -50,7 +50,7 @@ impl KafkaDeadLetters {
             // While Kafka is unreachable, dead letters are delayed but not lost.
             .set("message.timeout.ms", "0")
             .create_with_context(FirstDeliveryError::default())
-            .map_err(|error| halt_for_refused_client(brokers, error))?;
+            .map_err(|error| build_refused_settings_halt(brokers, error))?;
         Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop })
     }
 
@@ -71,12 +71,12 @@ impl KafkaDeadLetters {
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(self.halt_for_send_error(&error)),
+                Err((error, _)) => return Err(self.build_send_error_halt(&error)),
             }
         }
     }
 
-    fn halt_for_send_error(&self, error: &KafkaError) -> Halt {
+    fn build_send_error_halt(&self, error: &KafkaError) -> Halt {
         OutputFault::DeadLetterTopicUnwritable { topic: Arc::clone(&self.topic), source: share_error(error.clone()) }
             .into()
     }
@@ -113,12 +113,12 @@ impl DeadLetterSink for KafkaDeadLetters {
                 Ok(()) => break,
                 Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.is_requested() => {
                     if outage.record_failure("the flush timed out").is_some() {
-                        warn!(topic = &*self.topic, "waiting for Kafka to store dead letters; reading waits too");
+                        warn!(topic = &*self.topic, "reading waits until Kafka has stored all dead letters");
                     }
                 }
-                Err(error) => return Err(self.halt_for_send_error(&error)),
+                Err(error) => return Err(self.build_send_error_halt(&error)),
             }
         }
-        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.halt_for_send_error(error)))
+        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.build_send_error_halt(error)))
     }
 }

@@ -1,4 +1,5 @@
-//! Keeps the first error of a producer. Kafka reports a refused record to a callback, after the record was sent.
+//! Keeps the first delivery error of a producer. librdkafka reports a refused record to a callback, after `send`
+//! has returned.
 
 use std::sync::OnceLock;
 
@@ -14,7 +15,7 @@ pub(super) struct FirstDeliveryError {
 }
 
 impl FirstDeliveryError {
-    /// Returns the first error with which Kafka refused a record, if it refused one.
+    /// Returns the first error with which Kafka refused a record, if any.
     pub(super) fn first_error(&self) -> Option<&KafkaError> {
         self.first.get()
     }
@@ -27,7 +28,7 @@ impl ProducerContext for FirstDeliveryError {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            // A `OnceLock` keeps the first error and rejects later ones.
+            // `set` fails for every error after the first one, which stays.
             let _ = self.first.set(error.clone());
         }
     }

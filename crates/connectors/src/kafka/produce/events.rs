@@ -9,9 +9,9 @@ use windrow_engine::{Halt, StopSignal};
 
 use super::delivery_errors::FirstDeliveryError;
 use crate::kafka::client;
-use crate::kafka::halts::{halt_for_refused_client, kafka_service_address};
+use crate::kafka::halts::{build_refused_settings_halt, kafka_service_address};
 
-/// Sends records with keys. The key decides the partition as in Kafka's own clients (murmur2).
+/// A producer of generated events. The key of a record determines its partition, as in Kafka's own clients (murmur2).
 pub struct EventProducer {
     producer: ThreadedProducer<FirstDeliveryError>,
     brokers: String,
@@ -31,7 +31,7 @@ impl EventProducer {
             .set("compression.type", "lz4")
             .set("enable.idempotence", "true")
             .create_with_context(FirstDeliveryError::default())
-            .map_err(|error| halt_for_refused_client(brokers, error))?;
+            .map_err(|error| build_refused_settings_halt(brokers, error))?;
         Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned(), stop })
     }
 
@@ -41,7 +41,7 @@ impl EventProducer {
     /// When librdkafka cannot send the record, or Kafka refused an earlier one.
     pub fn send(&self, key: Option<&[u8]>, payload: &[u8]) -> Result<(), Halt> {
         if let Some(error) = self.producer.context().first_error() {
-            return Err(self.halt_for_send_error(error));
+            return Err(self.build_send_error_halt(error));
         }
         loop {
             let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).payload(payload);
@@ -53,8 +53,8 @@ impl EventProducer {
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => return Ok(()), // a stop request drops the record
-                Err((error, _)) => return Err(self.halt_for_send_error(&error)),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => return Ok(()), // stopped: drops the record
+                Err((error, _)) => return Err(self.build_send_error_halt(&error)),
             }
         }
     }
@@ -62,13 +62,13 @@ impl EventProducer {
     /// Waits until Kafka has stored every record sent so far.
     ///
     /// # Errors
-    /// When Kafka does not store them within `timeout`, or refused a record.
+    /// When Kafka does not store all records within `timeout`, or has refused a record.
     pub fn flush(&self, timeout: Duration) -> Result<(), Halt> {
-        self.producer.flush(timeout).map_err(|error| self.halt_for_send_error(&error))?;
-        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.halt_for_send_error(error)))
+        self.producer.flush(timeout).map_err(|error| self.build_send_error_halt(&error))?;
+        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.build_send_error_halt(error)))
     }
 
-    fn halt_for_send_error(&self, error: &KafkaError) -> Halt {
+    fn build_send_error_halt(&self, error: &KafkaError) -> Halt {
         OutputFault::TopicUnwritable {
             topic: self.topic.clone(),
             service: kafka_service_address(&self.brokers),

@@ -1,5 +1,5 @@
-//! Decides which partitions a source reads: those assigned by the consumer group, or the fixed partitions of a bounded
-//! job.
+//! Determines which partitions a source reads: the consumer group assigns them, or a bounded job fixes them at its
+//! start.
 
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -11,7 +11,7 @@ use super::record_consumer::RecordConsumer;
 use crate::kafka::client_context::FatalClientError;
 use crate::kafka::group::membership::{GroupMembership, RebalanceEvent};
 
-/// The component that decides which partitions are read.
+/// How the partitions that a source reads are determined.
 pub(super) enum AssignmentMode {
     /// The consumer group assigns the partitions.
     Group(GroupMembership),
@@ -39,19 +39,19 @@ impl FixedAssignment {
         if let Some(partition) = self.bounded_partitions.pop_finished_partition() {
             return Some(PollOutcome::PartitionFinished(partition));
         }
-        self.bounded_partitions.is_exhausted().then_some(PollOutcome::InputExhausted)
+        self.bounded_partitions.all_finished_and_reported().then_some(PollOutcome::InputExhausted)
     }
 }
 
 impl AssignmentMode {
-    /// Polls the group's events, and returns the group's error if the poll reports one.
+    /// Begins a requested rejoin, then polls the group's events. Returns the error that the poll reports, if any.
     ///
     /// # Errors
     /// When librdkafka refuses to join the group again.
     pub(super) fn poll_group_for_error(&self) -> Result<Option<KafkaError>, Halt> {
         match self {
             Self::Group(member) => {
-                member.rejoin_if_requested()?;
+                member.begin_rejoin_if_requested()?;
                 Ok(member.poll_group_for_error())
             }
             Self::Fixed(_) => Ok(None),
@@ -61,7 +61,7 @@ impl AssignmentMode {
     /// Returns the next change that the worker must handle before it receives further records.
     pub(super) fn next_non_record_outcome(&mut self) -> Option<PollOutcome> {
         match self {
-            Self::Group(member) => member.next_rebalance_event().map(|event| match event {
+            Self::Group(member) => member.pop_rebalance_event().map(|event| match event {
                 RebalanceEvent::Assigned(partitions) => PollOutcome::Assigned(partitions),
                 RebalanceEvent::Revoked(partitions) => PollOutcome::Revoked(partitions),
                 RebalanceEvent::Lost(partitions) => PollOutcome::Lost(partitions),
@@ -78,14 +78,14 @@ impl AssignmentMode {
         }
     }
 
-    /// Records that the next record of `partition` has offset `position` or a larger one.
+    /// Notes that the next record of `partition` has offset `position` or a larger one.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         if let Self::Fixed(fixed) = self {
             fixed.bounded_partitions.note_next_offset(partition, position);
         }
     }
 
-    /// Records that `partition` was read to its current end.
+    /// Notes that `partition` was read to its current end.
     pub(super) fn mark_end_reached(&mut self, partition: Partition) {
         if let Self::Fixed(fixed) = self {
             fixed.bounded_partitions.mark_partition_finished(partition);
@@ -113,7 +113,7 @@ impl AssignmentMode {
         }
     }
 
-    /// Returns the fatal error with which librdkafka ended the membership, if it did.
+    /// Returns the fatal error with which librdkafka ended the membership, if any.
     pub(super) fn fatal_error(&self) -> Option<FatalClientError> {
         match self {
             Self::Group(member) => member.fatal_error(),
@@ -121,7 +121,8 @@ impl AssignmentMode {
         }
     }
 
-    /// Commits `offsets` through the group member, or through the consumer of records where there is no member.
+    /// Commits `offsets` through the group member. A bounded job has no member and commits through the consumer of
+    /// records.
     pub(super) fn commit_offsets(
         &self,
         records: &RecordConsumer,
@@ -129,8 +130,8 @@ impl AssignmentMode {
         wait: CommitWait,
     ) -> CommitOutcome {
         match self {
-            Self::Group(member) => commit_offsets(member.share_consumer(), offsets, wait),
-            Self::Fixed(_) => commit_offsets(records.share_consumer(), offsets, wait),
+            Self::Group(member) => commit_offsets(member.clone_consumer_handle(), offsets, wait),
+            Self::Fixed(_) => commit_offsets(records.clone_consumer_handle(), offsets, wait),
         }
     }
 }

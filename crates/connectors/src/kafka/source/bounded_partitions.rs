@@ -1,10 +1,10 @@
-//! Tracks how far a bounded job reads each partition.
+//! Tracks which partitions a bounded job has read to their ends.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use windrow_engine::{Offset, Partition, PartitionOffsets};
 
-/// The partitions of one worker, with the offset at which each partition ends.
+/// The partitions that one worker has yet to finish, each with the end offset of its input.
 #[derive(Debug)]
 pub(super) struct BoundedPartitions {
     end_offsets: BTreeMap<Partition, Offset>,
@@ -16,7 +16,6 @@ impl BoundedPartitions {
         Self { end_offsets, unreported_finished: VecDeque::new() }
     }
 
-    /// Returns the partitions that are not finished.
     pub(super) fn unfinished_partitions(&self) -> Vec<Partition> {
         self.end_offsets.keys().copied().collect()
     }
@@ -26,26 +25,27 @@ impl BoundedPartitions {
         self.end_offsets.get(&partition).is_some_and(|end| offset < *end)
     }
 
-    /// Records that the next record of `partition` has offset `position` or a larger one.
+    /// Notes that the next record of `partition` has offset `position` or a larger one.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         if self.end_offsets.get(&partition).is_some_and(|end| position >= *end) {
             self.mark_partition_finished(partition);
         }
     }
 
-    /// Records that `partition` was read to its current end. That end is not before the end at the start of the job.
+    /// Marks `partition` as finished, because it was read to its current end. That end is never before the end offset
+    /// that was fixed at the start of the job.
     pub(super) fn mark_partition_finished(&mut self, partition: Partition) {
         if self.end_offsets.remove(&partition).is_some() {
             self.unreported_finished.push_back(partition);
         }
     }
 
-    /// Removes a finished partition from the queue and returns it.
+    /// Returns a finished partition that was not returned before.
     pub(super) fn pop_finished_partition(&mut self) -> Option<Partition> {
         self.unreported_finished.pop_front()
     }
 
-    pub(super) fn is_exhausted(&self) -> bool {
+    pub(super) fn all_finished_and_reported(&self) -> bool {
         self.end_offsets.is_empty() && self.unreported_finished.is_empty()
     }
 }

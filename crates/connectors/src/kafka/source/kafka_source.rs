@@ -16,7 +16,7 @@ use super::offset_commit::CommitOutcome;
 use super::record_consumer::RecordConsumer;
 use crate::kafka::group::membership::GroupMembership;
 use crate::kafka::group::monitor::UnassignedPartitionMonitor;
-use crate::kafka::halts::halt_for_refused_operation;
+use crate::kafka::halts::build_refused_operation_halt;
 use crate::kafka::topic::monitor::TopicMonitor;
 use crate::kafka::unreadable_batch::is_unreadable_batch;
 use crate::outage::OutageTracker;
@@ -26,31 +26,31 @@ const RECORDS_PER_POLL_MAX: usize = 1024;
 
 /// The source from which one worker reads the records of its partitions.
 pub struct KafkaSource {
-    pub(super) consumer: RecordConsumer,
+    pub(super) record_consumer: RecordConsumer,
     pub(super) assignment_mode: AssignmentMode,
     pub(super) settings: KafkaSourceSpec,
-    pub(super) instance_name: Option<String>,
+    pub(super) static_member_name: Option<String>,
     pub(super) topic_monitor: Arc<TopicMonitor>,
-    pub(super) outage: OutageTracker,
-    /// Whether Kafka reported a lost offset, and the partitions of that offset have not been found yet.
+    pub(super) outage_tracker: OutageTracker,
+    /// Whether Kafka reported a lost offset whose partition has not been determined yet.
     pub(super) lost_offset_unresolved: bool,
 }
 
 impl KafkaSource {
-    /// Joins the consumer group, which assigns the partitions. A process that restarts with the same `instance` within
-    /// the session timeout gets the same partitions without a rebalance. `group` detects partitions that such a restart
-    /// leaves unassigned.
+    /// Creates a source and begins to join the consumer group. A later poll returns the assigned partitions. A process
+    /// that restarts with the same `static_member_name` within the session timeout keeps its partitions without a
+    /// rebalance. `group_monitor` detects partitions that such a restart leaves unassigned.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn join_group(
+    pub fn begin_group_join(
         settings: &KafkaSourceSpec,
         topic_monitor: Arc<TopicMonitor>,
-        instance: Option<&str>,
-        group: Option<Arc<UnassignedPartitionMonitor>>,
+        static_member_name: Option<&str>,
+        group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
     ) -> Result<Self, Halt> {
-        let member = GroupMembership::join(settings, instance, group)?;
-        Self::with_assignment_mode(settings, AssignmentMode::Group(member), instance, topic_monitor)
+        let member = GroupMembership::begin_join(settings, static_member_name, group_monitor)?;
+        Self::with_assignment_mode(settings, AssignmentMode::Group(member), static_member_name, topic_monitor)
     }
 
     /// Creates a source that reads the partitions in `ends`, each up to its end offset.
@@ -69,16 +69,16 @@ impl KafkaSource {
     fn with_assignment_mode(
         settings: &KafkaSourceSpec,
         assignment: AssignmentMode,
-        instance: Option<&str>,
+        static_member_name: Option<&str>,
         topic_monitor: Arc<TopicMonitor>,
     ) -> Result<Self, Halt> {
         Ok(Self {
-            consumer: RecordConsumer::new(settings)?,
+            record_consumer: RecordConsumer::new(settings)?,
             assignment_mode: assignment,
             settings: settings.clone(),
-            instance_name: instance.map(str::to_owned),
+            static_member_name: static_member_name.map(str::to_owned),
             topic_monitor,
-            outage: OutageTracker::default(),
+            outage_tracker: OutageTracker::default(),
             lost_offset_unresolved: false,
         })
     }
@@ -91,9 +91,9 @@ impl KafkaSource {
         Ok(self.assignment_mode.next_non_record_outcome())
     }
 
-    /// Records that the next record of `partition` has offset `position` or a larger one.
+    /// Notes that the next record of `partition` has offset `position` or a larger one.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
-        self.consumer.progress.note_next_offset(partition, position);
+        self.record_consumer.read_progress.note_next_offset(partition, position);
         self.assignment_mode.note_next_offset(partition, position);
     }
 
@@ -101,7 +101,7 @@ impl KafkaSource {
         let mut list = TopicPartitionList::new();
         for (&partition, &position) in positions {
             list.add_partition_offset(&self.settings.topic, partition, KafkaOffset::Offset(position)).map_err(
-                |error| halt_for_refused_operation(&self.settings.brokers, SourceOperation::Commit(position), error),
+                |error| build_refused_operation_halt(&self.settings.brokers, SourceOperation::Commit(position), error),
             )?;
         }
         Ok(list)
@@ -118,20 +118,20 @@ impl Source for KafkaSource {
             return Ok(announcement);
         }
         if self.lost_offset_unresolved {
-            let skipped = self.resolve_lost_offset()?;
+            let skipped = self.restart_partitions_with_lost_offsets()?;
             if !skipped.is_empty() {
                 return Ok(PollOutcome::OffsetsSkipped(skipped));
             }
         }
         let mut wait = wait;
         for polls in 0..RECORDS_PER_POLL_MAX {
-            match self.consumer.poll(wait) {
+            match self.record_consumer.poll(wait) {
                 None => {
                     let idle = if polls == 0 { PollOutcome::Idle } else { PollOutcome::Records };
                     return Ok(self.next_non_record_outcome()?.unwrap_or(idle));
                 }
                 Some(Ok(message)) => {
-                    if self.outage.record_success().is_some() {
+                    if self.outage_tracker.record_success().is_some() {
                         info!(brokers = %self.settings.brokers, "Kafka is reachable again");
                         self.topic_monitor.reachability().mark_reachable();
                     }
@@ -168,9 +168,9 @@ impl Source for KafkaSource {
         positions: &PartitionOffsets,
     ) -> Result<PartitionOffsets, Halt> {
         if !partitions.is_empty() {
-            self.topic_monitor.check_topic()?;
+            self.topic_monitor.verify_topic_unchanged()?;
         }
-        let held = self.consumer.fetch_partition_bounds(partitions);
+        let held = self.record_consumer.fetch_partition_bounds(partitions);
         let mut starts = PartitionOffsets::new();
         for &partition in partitions {
             let start = match (positions.get(&partition), held.get(&partition)) {
@@ -178,8 +178,8 @@ impl Source for KafkaSource {
                     Some(held.replace_lost_offset(position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),
-                // "Latest" is resolved once. If it were resolved again after a restart, the records in between would be
-                // skipped.
+                // "Latest" becomes a fixed offset here. If a restart resolved "latest" again, the records in between
+                // would be skipped.
                 (None, Some(held)) => Some(match self.settings.start_position {
                     StartPosition::Earliest => held.first_offset,
                     StartPosition::Latest => held.end_offset,
@@ -196,15 +196,15 @@ impl Source for KafkaSource {
             info!(topic = %self.settings.topic, ?partitions, "started reading partitions");
         }
         let brokers = &self.settings.brokers;
-        let refused = |error: KafkaError| halt_for_refused_operation(brokers, SourceOperation::StartReading, error);
-        self.consumer.start_reading(partitions, starts, self.settings.start_position).map_err(refused)?;
+        let refused = |error: KafkaError| build_refused_operation_halt(brokers, SourceOperation::StartReading, error);
+        self.record_consumer.start_reading(partitions, starts, self.settings.start_position).map_err(refused)?;
         self.assignment_mode.acknowledge_assignment(starts).map_err(refused)
     }
 
     fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
         for (&partition, &position) in positions {
-            self.consumer.restart_partition_at(partition, position).map_err(|error| {
-                halt_for_refused_operation(&self.settings.brokers, SourceOperation::Seek(position), error)
+            self.record_consumer.restart_partition_at(partition, position).map_err(|error| {
+                build_refused_operation_halt(&self.settings.brokers, SourceOperation::Seek(position), error)
             })?;
             self.note_next_offset(partition, position);
         }
@@ -212,14 +212,14 @@ impl Source for KafkaSource {
     }
 
     fn pause_partitions(&mut self, partitions: &[Partition]) {
-        if let Err(error) = self.consumer.pause_reading(partitions) {
-            warn!(?partitions, %error, "cannot pause partitions; their records are still delivered");
+        if let Err(error) = self.record_consumer.pause_reading(partitions) {
+            warn!(?partitions, %error, "could not pause partitions; the worker still receives their records");
         }
     }
 
     fn resume_partitions(&mut self, partitions: &[Partition]) {
-        if let Err(error) = self.consumer.resume_reading(partitions) {
-            warn!(?partitions, %error, "cannot resume paused partitions");
+        if let Err(error) = self.record_consumer.resume_reading(partitions) {
+            warn!(?partitions, %error, "could not resume partitions; they stay paused");
         }
     }
 
@@ -227,25 +227,25 @@ impl Source for KafkaSource {
         info!(topic = %self.settings.topic, ?partitions, "releasing partitions");
         let brokers = &self.settings.brokers;
         let refused =
-            |error: KafkaError| halt_for_refused_operation(brokers, SourceOperation::ReleasePartitions, error);
-        self.consumer.stop_reading(partitions).map_err(refused)?;
+            |error: KafkaError| build_refused_operation_halt(brokers, SourceOperation::ReleasePartitions, error);
+        self.record_consumer.stop_reading(partitions).map_err(refused)?;
         self.assignment_mode.acknowledge_revocation().map_err(refused)
     }
 
     fn confirm_ownership_by_commit(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
         let offsets = self.build_offset_list(positions)?;
         Ok(matches!(
-            self.assignment_mode.commit_offsets(&self.consumer, offsets, CommitWait::AwaitAnswer),
+            self.assignment_mode.commit_offsets(&self.record_consumer, offsets, CommitWait::AwaitAnswer),
             CommitOutcome::Committed
         ))
     }
 
     fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
         let offsets = self.build_offset_list(positions)?;
-        match self.assignment_mode.commit_offsets(&self.consumer, offsets, wait) {
+        match self.assignment_mode.commit_offsets(&self.record_consumer, offsets, wait) {
             CommitOutcome::Committed => {}
-            // Kafka also rejects the commit of a member that the group removed. The current owner of the partition
-            // commits instead.
+            // The job continues, because a later commit covers these offsets. If the group removed this member, the new
+            // owners of its partitions commit instead.
             error => warn!(%error, "offsets were not committed"),
         }
         Ok(())

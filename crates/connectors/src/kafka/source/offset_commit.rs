@@ -16,7 +16,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The result of a commit.
 pub(super) enum CommitOutcome {
-    /// Kafka stored the offsets, or the background commit was sent.
+    /// Kafka stored the offsets. For a background commit: the request was queued, and its result is only logged.
     Committed,
     Failed(KafkaError),
     TimedOut,
@@ -27,7 +27,7 @@ impl fmt::Display for CommitOutcome {
         match self {
             Self::Committed => f.write_str("committed"),
             Self::Failed(error) => error.fmt(f),
-            Self::TimedOut => write!(f, "no answer within {} s", COMMIT_TIMEOUT.as_secs()),
+            Self::TimedOut => write!(f, "Kafka did not answer within {} s", COMMIT_TIMEOUT.as_secs()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The consumer that reads a worker's records. It belongs to no group.
+//! The consumer that reads a worker's records. This consumer is not a member of the group.
 //!
 //! Owns: which partitions are read, and their next offsets. Does not own: the assignment, which the group or the job
 //! decides.
@@ -18,7 +18,7 @@ use super::read_progress::ReadProgress;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
-use crate::kafka::halts::halt_for_refused_client;
+use crate::kafka::halts::build_refused_settings_halt;
 use crate::kafka::topic::partition_bounds::{self, PartitionBounds};
 
 /// A worker's consumer of records.
@@ -26,7 +26,7 @@ pub(super) struct RecordConsumer {
     consumer: BoundedCloseConsumer<LoggingContext>,
     topic: String,
     /// The next offset of each partition that is read.
-    pub(super) progress: ReadProgress,
+    pub(super) read_progress: ReadProgress,
     partitions_being_read: BTreeSet<Partition>,
 }
 
@@ -39,11 +39,11 @@ impl RecordConsumer {
         let consumer = client::record_consumer_config(settings)
             .create_with_context(LoggingContext)
             .map(BoundedCloseConsumer::new)
-            .map_err(|error| halt_for_refused_client(&settings.brokers, error))?;
+            .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         Ok(Self {
             consumer,
             topic: settings.topic.clone(),
-            progress: ReadProgress::default(),
+            read_progress: ReadProgress::default(),
             partitions_being_read: BTreeSet::new(),
         })
     }
@@ -52,22 +52,22 @@ impl RecordConsumer {
         self.consumer.poll(wait)
     }
 
-    /// Returns the first and the end offset that Kafka holds of each of `partitions`.
+    /// Returns the first and end offsets of `partitions` in Kafka.
     pub(super) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, PartitionBounds> {
         partition_bounds::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
     }
 
-    /// Starts reading `partitions`, each at its offset in `starts`. A partition without an offset there starts at
-    /// `start`.
+    /// Starts reading `partitions`, each at its offset in `starts`. A partition that `starts` omits begins at
+    /// `default_start`.
     pub(super) fn start_reading(
         &mut self,
         partitions: &[Partition],
         starts: &BTreeMap<Partition, Offset>,
-        start: StartPosition,
+        default_start: StartPosition,
     ) -> KafkaResult<()> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
-            let offset = match (starts.get(partition), start) {
+            let offset = match (starts.get(partition), default_start) {
                 (Some(&offset), _) => KafkaOffset::Offset(offset),
                 (None, StartPosition::Earliest) => KafkaOffset::Beginning,
                 (None, StartPosition::Latest) => KafkaOffset::End,
@@ -76,15 +76,15 @@ impl RecordConsumer {
         }
         self.consumer.incremental_assign(&list)?;
         self.partitions_being_read.extend(partitions);
-        starts.iter().for_each(|(&partition, &offset)| self.progress.note_next_offset(partition, offset));
+        starts.iter().for_each(|(&partition, &offset)| self.read_progress.note_next_offset(partition, offset));
         Ok(())
     }
 
-    /// Stops reading `partitions`. Partitions that are not being read are ignored.
+    /// Stops reading `partitions`. Ignores partitions that are not being read.
     pub(super) fn stop_reading(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
-            self.progress.remove_partition(*partition);
+            self.read_progress.remove_partition(*partition);
             if self.partitions_being_read.remove(partition) {
                 list.add_partition(&self.topic, *partition);
             }
@@ -92,19 +92,19 @@ impl RecordConsumer {
         if list.count() == 0 { Ok(()) } else { self.consumer.incremental_unassign(&list) }
     }
 
-    /// Stops delivering records of `partitions` and keeps their offsets. Partitions that are not being read are
-    /// ignored.
+    /// Stops delivering records of `partitions`, until [`Self::resume_reading`] continues at the same offsets. Ignores
+    /// partitions that are not being read.
     pub(super) fn pause_reading(&self, partitions: &[Partition]) -> KafkaResult<()> {
-        self.consumer.pause(&self.filter_partitions_being_read(partitions))
+        self.consumer.pause(&self.select_partitions_being_read(partitions))
     }
 
-    /// Delivers the records of the paused `partitions` again.
+    /// Continues to deliver records of the paused `partitions`.
     pub(super) fn resume_reading(&self, partitions: &[Partition]) -> KafkaResult<()> {
-        self.consumer.resume(&self.filter_partitions_being_read(partitions))
+        self.consumer.resume(&self.select_partitions_being_read(partitions))
     }
 
-    /// Returns the list of those `partitions` that are being read.
-    fn filter_partitions_being_read(&self, partitions: &[Partition]) -> TopicPartitionList {
+    /// Returns `partitions` without those that are not being read.
+    fn select_partitions_being_read(&self, partitions: &[Partition]) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for partition in partitions.iter().filter(|partition| self.partitions_being_read.contains(partition)) {
             list.add_partition(&self.topic, *partition);
@@ -112,14 +112,14 @@ impl RecordConsumer {
         list
     }
 
-    /// Continues reading `partition` at `offset`. A `seek` does not suffice: librdkafka refuses it for a partition
-    /// whose offset was lost.
+    /// Continues reading `partition` at `offset`. The partition is unassigned and assigned again, because librdkafka
+    /// refuses to seek in a partition whose offset was lost.
     pub(super) fn restart_partition_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
         self.stop_reading(&[partition])?;
         self.start_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)
     }
 
-    pub(super) fn share_consumer(&self) -> Arc<BaseConsumer<LoggingContext>> {
-        self.consumer.share_consumer()
+    pub(super) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<LoggingContext>> {
+        self.consumer.clone_consumer_handle()
     }
 }

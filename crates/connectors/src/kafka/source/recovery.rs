@@ -9,21 +9,24 @@ use windrow_spec::KafkaSourceSpec;
 use super::kafka_source::KafkaSource;
 use super::read_progress::StuckPartition;
 use crate::kafka::fault::{self, KafkaFault};
-use crate::kafka::halts::halt_for_refused_operation;
+use crate::kafka::halts::build_refused_operation_halt;
 use crate::kafka::unreadable_batch::find_unreadable_batch_end;
 
 impl KafkaSource {
-    /// Skips an unreadable batch, after several reports have shown which partition the batch blocks.
+    /// Skips the unreadable batches that block partitions. The first errors are only counted, until they show which
+    /// partition is blocked.
     pub(super) fn skip_unreadable_batches(
         &mut self,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        for StuckPartition { partition, next_offset: from } in self.consumer.progress.count_report_and_list_stuck() {
+        for StuckPartition { partition, next_offset: from } in
+            self.record_consumer.read_progress.count_error_and_list_stuck_partitions()
+        {
             let KafkaSourceSpec { brokers, topic, .. } = &self.settings;
             let Some(end) = find_unreadable_batch_end(brokers, topic, partition, from) else { continue };
             let reason = format!(
-                "the records from offset {from} to {} cannot be unpacked: their batch is damaged, or unpacks to more than \
-                 the Kafka client allows (100 MB)",
+                "the records from offset {from} to {} cannot be decompressed: their batch is corrupt, or decompresses \
+                 to more than the Kafka client allows (100 MB)",
                 end - 1
             );
             on_record(SourceRecord {
@@ -34,8 +37,8 @@ impl KafkaSource {
                 timestamp_ms: None,
                 unreadable_reason: Some(&reason),
             })?;
-            self.consumer.restart_partition_at(partition, end).map_err(|error| {
-                halt_for_refused_operation(brokers, SourceOperation::SkipUnreadableBatch(topic.clone()), error)
+            self.record_consumer.restart_partition_at(partition, end).map_err(|error| {
+                build_refused_operation_halt(brokers, SourceOperation::SkipUnreadableBatch(topic.clone()), error)
             })?;
             self.note_next_offset(partition, end);
         }
@@ -45,7 +48,7 @@ impl KafkaSource {
     /// Handles an error that a poll returned instead of a record.
     pub(super) fn handle_consumer_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
         let fatal = self.assignment_mode.fatal_error();
-        match fault::classify_consumer_error(error, fatal, &self.settings, self.instance_name.as_deref()) {
+        match fault::classify_consumer_error(error, fatal, &self.settings, self.static_member_name.as_deref()) {
             KafkaFault::Fatal(halt) => Err(halt),
             KafkaFault::LostOffset => {
                 self.lost_offset_unresolved = true;
@@ -55,40 +58,42 @@ impl KafkaSource {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
                     self.topic_monitor.reachability().mark_unreachable("no broker answers");
                 }
-                if self.outage.record_failure(&error.to_string()).is_some() {
-                    warn!(brokers = %self.settings.brokers, %error, "Kafka is unreachable or failing; reading continues when it recovers");
+                if self.outage_tracker.record_failure(&error.to_string()).is_some() {
+                    warn!(brokers = %self.settings.brokers, %error, "Kafka is unreachable or failing; reading continues when Kafka recovers");
                 }
                 Ok(())
             }
         }
     }
 
-    /// Finds the partitions whose next offset Kafka no longer holds, and continues each of them at another offset.
-    /// Returns these partitions. Kafka's error does not name them, and librdkafka has stopped reading them.
-    pub(super) fn resolve_lost_offset(&mut self) -> Result<Vec<Partition>, Halt> {
-        // In a topic that was created again every offset is wrong. The check halts the job for that reason.
-        self.topic_monitor.check_topic()?;
-        let positions = self.consumer.progress.next_offsets();
+    /// Finds the partitions whose next offset Kafka no longer holds, continues each at an offset that Kafka holds, and
+    /// returns them. Kafka's error does not name the partitions, and librdkafka has stopped reading them.
+    pub(super) fn restart_partitions_with_lost_offsets(&mut self) -> Result<Vec<Partition>, Halt> {
+        // If the topic was deleted and created again, all offsets are wrong, and this call halts the job.
+        self.topic_monitor.verify_topic_unchanged()?;
+        let positions = self.record_consumer.read_progress.next_offsets();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
-        let held = self.consumer.fetch_partition_bounds(&partitions);
+        let held = self.record_consumer.fetch_partition_bounds(&partitions);
         if held.is_empty() {
-            return Ok(Vec::new()); // the next poll tries again
+            return Ok(Vec::new()); // Kafka did not answer; the next poll tries again
         }
         self.lost_offset_unresolved = false;
         let brokers = self.settings.brokers.clone();
-        let refused = |error: KafkaError| halt_for_refused_operation(&brokers, SourceOperation::ContinueReading, error);
+        let refused =
+            |error: KafkaError| build_refused_operation_halt(&brokers, SourceOperation::ContinueReading, error);
         let mut skipped = Vec::new();
         for (&partition, &position) in &positions {
             let Some(bounds) = held.get(&partition).filter(|bounds| !bounds.contains(position)) else { continue };
             let start = bounds.replace_lost_offset(position, partition, &self.settings)?;
-            self.consumer.restart_partition_at(partition, start).map_err(refused)?;
+            self.record_consumer.restart_partition_at(partition, start).map_err(refused)?;
             self.note_next_offset(partition, start);
             skipped.push(partition);
         }
         if skipped.is_empty() {
-            // The error was transient, but librdkafka stopped reading one of these partitions.
+            // No offset is lost, so the error was transient. But librdkafka stopped reading one of the partitions, so
+            // all of them are restarted.
             for (&partition, &position) in &positions {
-                self.consumer.restart_partition_at(partition, position).map_err(refused)?;
+                self.record_consumer.restart_partition_at(partition, position).map_err(refused)?;
             }
         }
         Ok(skipped)

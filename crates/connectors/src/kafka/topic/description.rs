@@ -19,8 +19,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 use windrow_engine::Partition;
 
-/// How much longer than the request timeout to wait for librdkafka's answer. librdkafka always answers, at the latest
-/// after the request timeout.
+/// The extra time to wait for librdkafka after the request timeout, at which librdkafka itself answers with an error.
 const ANSWER_TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
 /// Kafka's description of a topic.
@@ -50,8 +49,8 @@ impl<T> OwnedLibrdkafkaObject<T> {
 
 impl<T> Drop for OwnedLibrdkafkaObject<T> {
     fn drop(&mut self) {
-        // SAFETY: every value of this type owns a new result of librdkafka. `free` is the function that librdkafka
-        // documents for freeing that result. No other code frees it.
+        // SAFETY: every value of this type owns a new object of librdkafka. `free_fn` is the function that librdkafka
+        // documents for freeing such an object. No other code frees the object.
         unsafe { (self.free_fn)(self.pointer.as_ptr()) }
     }
 }
@@ -66,12 +65,12 @@ pub(crate) fn describe_topic<C: ClientContext>(
     timeout: Duration,
 ) -> Result<TopicMetadata, RDKafkaErrorCode> {
     let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
-    let event = request_description(client, &name, timeout).ok_or(RDKafkaErrorCode::OperationTimedOut)?;
+    let event = fetch_description_event(client, &name, timeout).ok_or(RDKafkaErrorCode::OperationTimedOut)?;
     parse_description_event(&event)
 }
 
-/// Returns the answer to DescribeTopics, or `None` when no answer arrives in time.
-fn request_description<C: ClientContext>(
+/// Sends DescribeTopics and waits. Returns the event with the answer, or `None` if no answer arrives in time.
+fn fetch_description_event<C: ClientContext>(
     client: &Client<C>,
     topic: &CStr,
     timeout: Duration,

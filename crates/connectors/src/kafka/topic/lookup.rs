@@ -15,7 +15,7 @@ use windrow_engine::{Halt, Partition, PartitionOffsets, RetryBackoff, StopSignal
 use super::description::{self, TopicMetadata};
 use crate::kafka::client;
 use crate::kafka::fault::classify_error_code;
-use crate::kafka::halts::{halt_for_refused_operation, kafka_service_address};
+use crate::kafka::halts::{build_refused_operation_halt, kafka_service_address};
 use crate::outage::OutageTracker;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,14 +65,18 @@ pub fn wait_for_topic(
                 }
                 return Ok(Some(TopicIdentity { name: name.to_owned(), partition_count: partitions, id }));
             }
-            Err(TopicLookupError::Missing) if created => {} // some brokers do not know the new topic yet
+            Err(TopicLookupError::Missing) if created => {} // this broker does not know the new topic yet
             Err(TopicLookupError::Missing) => {
                 create_topic(brokers, name)?;
                 created = true;
                 backoff.reset();
             }
             Err(TopicLookupError::Refused(code)) => {
-                return Err(halt_for_refused_operation(brokers, SourceOperation::DescribeTopic(name.to_owned()), code));
+                return Err(build_refused_operation_halt(
+                    brokers,
+                    SourceOperation::DescribeTopic(name.to_owned()),
+                    code,
+                ));
             }
             Err(TopicLookupError::NotReachable(code)) => {
                 if outage.record_failure(&code.to_string()).is_some() {
@@ -112,7 +116,8 @@ fn look_up_topic(consumer: &BaseConsumer, name: &str, timeout: Duration) -> Resu
     }
 }
 
-/// Returns the topic's id, where it has one. librdkafka's mock broker has no ids and does not answer.
+/// Returns the topic's id, or `None` if the broker does not report one. librdkafka's mock broker does not answer the
+/// request.
 fn fetch_topic_id(consumer: &BaseConsumer, name: &str) -> Option<String> {
     let id = description::describe_topic(consumer.client(), name, TOPIC_ID_TIMEOUT)
         .ok()

@@ -19,7 +19,7 @@ use super::lookup::{self, TopicIdentity};
 use super::partition_bounds;
 use crate::kafka::client;
 use crate::kafka::client_context::LoggingContext;
-use crate::kafka::halts::halt_for_refused_client;
+use crate::kafka::halts::build_refused_settings_halt;
 use crate::outage::SharedOutageTracker;
 
 /// How long one request may take. Without an answer the topic counts as unchanged.
@@ -40,13 +40,14 @@ pub struct TopicMonitor {
 /// The reaction to partitions that were added after the job began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PartitionGrowthPolicy {
-    /// Log the added partitions: the user accepts that windows open at that moment are split.
+    /// Log the added partitions and continue. Producers send some keys to the new partitions, so the open windows of
+    /// these keys are split.
     Accept,
     /// Halt the job.
     Refuse,
 }
 
-/// The result of the last check, and the limit that later checks apply.
+/// The result of the last check, and the number of partitions that later checks accept.
 struct TopicObservation {
     /// The largest number of partitions that is accepted; `None` where any number is accepted.
     accepted_partitions_max: Option<Partition>,
@@ -56,14 +57,14 @@ struct TopicObservation {
 }
 
 impl TopicMonitor {
-    /// Creates a monitor that expects `topic`. A checkpoint may be the source of `topic`.
+    /// Creates a monitor that compares the topic in Kafka with `topic`, which may come from a checkpoint.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(topic: &TopicIdentity, brokers: &str, growth: PartitionGrowthPolicy) -> Result<Self, Halt> {
         let consumer = client::base_config(brokers)
             .create_with_context(LoggingContext)
-            .map_err(|error| halt_for_refused_client(brokers, error))?;
+            .map_err(|error| build_refused_settings_halt(brokers, error))?;
         let observation = TopicObservation {
             accepted_partitions_max: (growth == PartitionGrowthPolicy::Refuse).then_some(topic.partition_count),
             last_partition_count: topic.partition_count,
@@ -79,13 +80,14 @@ impl TopicMonitor {
         })
     }
 
-    /// Checks the topic. The check takes at most about 2 s. An unreachable Kafka is no error.
+    /// Compares the topic in Kafka with the expected one. Takes at most about 2 s. Returns `Ok` while Kafka is
+    /// unreachable.
     ///
     /// # Errors
     /// [`Halt::TopicRecreated`], [`Halt::PartitionsAdded`], or, after the topic has been missing for 10 s,
     /// [`Halt::Input`].
-    pub fn check_topic(&self) -> Result<(), Halt> {
-        // Polls discard the client's own events, which would fill its queue otherwise.
+    pub fn verify_topic_unchanged(&self) -> Result<(), Halt> {
+        // Polling discards the client's own events, which would otherwise fill its queue.
         while self.consumer.poll(Duration::ZERO).is_some() {}
         let name = &self.expected.name;
         let described = if self.expected.id.is_some() {
@@ -101,9 +103,9 @@ impl TopicMonitor {
             Err(code) => self.reachability.mark_unreachable(&format!("no answer: {code}")),
         }
         match described {
-            Ok(described) => self.compare_metadata(&described),
+            Ok(described) => self.verify_metadata_unchanged(&described),
             Err(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                self.handle_missing_topic()
+                self.halt_if_missing_too_long()
             }
             Err(_) => Ok(()),
         }
@@ -134,20 +136,20 @@ impl TopicMonitor {
         self.last_end_offsets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns whether Kafka is reachable, as observed by this monitor and the sources.
+    /// Returns the tracker of Kafka's outages, which this monitor and the sources update.
     #[must_use]
     pub fn reachability(&self) -> &SharedOutageTracker {
         &self.reachability
     }
 
-    /// Returns the check of the topic as a function, for callers that do not depend on Kafka.
+    /// Returns [`Self::verify_topic_unchanged`] as a function, for crates that do not depend on Kafka.
     #[must_use]
-    pub fn to_check_fn(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
+    pub fn to_topic_check_function(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
         let monitor = Arc::clone(self);
-        Arc::new(move || monitor.check_topic())
+        Arc::new(move || monitor.verify_topic_unchanged())
     }
 
-    fn compare_metadata(&self, described: &TopicMetadata) -> Result<(), Halt> {
+    fn verify_metadata_unchanged(&self, described: &TopicMetadata) -> Result<(), Halt> {
         let mut observation = self.last_observation.lock().unwrap_or_else(PoisonError::into_inner);
         if observation.missing_since.take().is_some() {
             info!(topic = self.expected.name, "the topic exists again");
@@ -173,14 +175,14 @@ impl TopicMonitor {
                 topic = name,
                 partitions = found,
                 before = observation.last_partition_count,
-                "partitions were added, which is accepted: windows open now are split"
+                "partitions were added, and the job continues as configured; windows that are open now are split"
             );
             observation.last_partition_count = found;
         }
         Ok(())
     }
 
-    fn handle_missing_topic(&self) -> Result<(), Halt> {
+    fn halt_if_missing_too_long(&self) -> Result<(), Halt> {
         let mut observation = self.last_observation.lock().unwrap_or_else(PoisonError::into_inner);
         let since = *observation.missing_since.get_or_insert_with(|| {
             warn!(topic = self.expected.name, "the topic does not exist");

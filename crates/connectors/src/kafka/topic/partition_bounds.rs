@@ -51,7 +51,8 @@ pub(crate) fn fetch_end_offsets<C: ConsumerContext>(
     fetch_bound_offsets(consumer, topic, partitions, KafkaOffset::End, timeout)
 }
 
-/// Returns one bound of each of `partitions`. Kafka's lookup by time accepts two special times for the bounds.
+/// Returns the first offset or the end offset of each of `partitions`, as `bound` says. Kafka's lookup by timestamp has
+/// a special timestamp for each of these bounds.
 fn fetch_bound_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -76,10 +77,10 @@ impl PartitionBounds {
         (self.first_offset..=self.end_offset).contains(&position)
     }
 
-    /// Returns the offset at which reading continues after offset `position`, which Kafka does not hold.
+    /// Returns the offset at which reading continues instead of `position`, which Kafka no longer holds.
     ///
     /// # Errors
-    /// [`Halt::LostOffset`], unless the pipeline file accepts the loss.
+    /// [`Halt::LostOffset`], unless the setting `on_lost_offset` accepts the loss.
     pub(crate) fn replace_lost_offset(
         self,
         position: Offset,
@@ -102,7 +103,7 @@ impl PartitionBounds {
                     position,
                     first,
                     end,
-                    "{lost}; reading continues at offset {first}, as on_lost_offset says: windows are incomplete"
+                    "{lost}; reading continues at offset {first}, as `on_lost_offset` says; windows are incomplete"
                 );
                 Ok(first)
             }

@@ -24,7 +24,7 @@ import {
 } from "../parts.js";
 
 /** @import { Column, KafkaPage, KafkaPageParams } from "/types/components.js" */
-/** @import { Group, GroupMember, GroupPartition } from "/types/kafka-api.js" */
+/** @import { Group, GroupMember, GroupPartitionProgress } from "/types/kafka-api.js" */
 
 export const refreshMs = 3000;
 
@@ -38,12 +38,12 @@ export const jsonUrls = ({ name }) => [
 
 /**
  * Returns how many records Kafka deleted before the group read them.
- * @param {GroupPartition} row
+ * @param {GroupPartitionProgress} row
  */
 const deletedUnread = ({ committed, first }) =>
 	committed === null || first === null ? 0 : Math.max(0, first - committed);
 
-/** @type {Column<GroupPartition>[]} */
+/** @type {Column<GroupPartitionProgress>[]} */
 const PARTITION_COLUMNS = [
 	{
 		id: "topic",

@@ -28,7 +28,7 @@ import {
 import { createSendDialog } from "../send-dialog.js";
 
 /** @import { Column, KafkaPage, KafkaPageParams } from "/types/components.js" */
-/** @import { GroupsAnswer, GroupSummary, Topic, TopicPartition, TopicSetting } from "/types/kafka-api.js" */
+/** @import { GroupsAnswer, GroupSummary, Topic, PartitionDetails, TopicSetting } from "/types/kafka-api.js" */
 
 export const refreshMs = 5000;
 
@@ -50,7 +50,7 @@ const SETTING_SOURCES = {
 	default: "default",
 };
 
-/** @param {TopicPartition} partition */
+/** @param {PartitionDetails} partition */
 function replicaLevel({ leader, in_sync, replicas }) {
 	if (leader === null) return "act";
 	return in_sync.length < replicas.length ? "soon" : "well";
@@ -58,7 +58,7 @@ function replicaLevel({ leader, in_sync, replicas }) {
 
 /**
  * @param {string} topic
- * @returns {Column<TopicPartition>[]}
+ * @returns {Column<PartitionDetails>[]}
  */
 const partitionColumns = (topic) => [
 	{

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::coordinator_requests::{
+    CoordinatedGroup, GroupMembersAndOffsets, fetch_group_members_and_offsets, list_groups,
+};
 use super::members::GroupMember;
-use super::snapshot::{CoordinatedGroup, GroupSnapshot, fetch_group_snapshots, list_groups};
 use crate::kafka::browse::browser::KafkaBrowser;
 use crate::kafka::browse::error::BrowseError;
 use crate::kafka::browse::offsets::{OffsetQuery, TopicAndPartition, collect_partition_leaders, fetch_offsets};
-use crate::kafka::browse::wire::session::ClusterSession;
+use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
 /// A summary of a consumer group.
 #[derive(Clone, Debug, Serialize)]
@@ -18,15 +20,19 @@ pub struct GroupSummary {
     pub group: String,
     /// `classic`, `consumer` (the protocol of Kafka 4), `share` or `streams`; empty where the broker is too old to
     /// report the protocol.
-    pub kind: String,
+    #[serde(rename = "kind")]
+    pub group_type: String,
     /// Kafka's name of the group's state: `Stable`, `Empty`, `PreparingRebalance`, …
     pub state: String,
     /// The id of the broker that coordinates the group.
-    pub coordinator: i32,
+    #[serde(rename = "coordinator")]
+    pub coordinator_id: i32,
     /// The number of members; `None` where it is unknown.
-    pub members: Option<usize>,
+    #[serde(rename = "members")]
+    pub member_count: Option<usize>,
     /// The topics of all committed offsets and assigned partitions, sorted by name.
-    pub topics: Vec<String>,
+    #[serde(rename = "topics")]
+    pub topic_names: Vec<String>,
     /// The number of records between the committed offsets and the ends of the partitions; `None` where it is unknown.
     pub lag: Option<i64>,
 }
@@ -42,30 +48,36 @@ pub struct GroupDetails {
     /// The members of the group.
     pub member_list: Vec<GroupMember>,
     /// The partitions with a committed offset and the assigned partitions, sorted by topic and number.
-    pub partition_list: Vec<GroupPartition>,
+    pub partition_list: Vec<GroupPartitionProgress>,
 }
 
 /// The progress of a group in one partition.
 #[derive(Clone, Debug, Serialize)]
-pub struct GroupPartition {
+pub struct GroupPartitionProgress {
     /// The topic.
     pub topic: String,
     /// The partition.
     pub partition: i32,
     /// The committed offset, at which reading continues; `None` where no offset is committed.
-    pub committed: Option<i64>,
-    /// The current first offset of the partition. A smaller committed offset is lost.
-    pub first: Option<i64>,
+    #[serde(rename = "committed")]
+    pub committed_offset: Option<i64>,
+    /// The current first offset of the partition. Kafka no longer holds records before this offset.
+    #[serde(rename = "first")]
+    pub first_offset: Option<i64>,
     /// The current end offset of the partition; `None` when the topic was deleted or the leader is unreachable.
-    pub end: Option<i64>,
+    #[serde(rename = "end")]
+    pub end_offset: Option<i64>,
     /// The number of records between the committed offset and the end.
     pub lag: Option<i64>,
     /// The id of the member to which the partition is assigned.
-    pub member: Option<String>,
-    /// The client id of that member.
-    pub client: Option<String>,
-    /// The host on which that member runs.
-    pub host: Option<String>,
+    #[serde(rename = "member")]
+    pub member_id: Option<String>,
+    /// The client id of the member to which the partition is assigned.
+    #[serde(rename = "client")]
+    pub member_client_id: Option<String>,
+    /// The host on which the member runs to which the partition is assigned.
+    #[serde(rename = "host")]
+    pub member_host: Option<String>,
 }
 
 impl KafkaBrowser {
@@ -74,24 +86,24 @@ impl KafkaBrowser {
     /// # Errors
     /// When Kafka is unreachable or refuses the request.
     pub async fn fetch_group_summaries(&self) -> Result<Vec<GroupSummary>, BrowseError> {
-        let mut session = ClusterSession::open(self).await?;
-        let metadata = session.fetch_metadata(None).await?;
+        let mut connections = ClusterConnections::open(self).await?;
+        let metadata = connections.fetch_metadata(None).await?;
         let mut leaders = collect_partition_leaders(&metadata);
-        let groups = list_groups(&mut session).await?;
-        let snapshots = fetch_group_snapshots(&mut session, &groups).await;
-        let committed: BTreeSet<&TopicAndPartition> = snapshots
+        let groups = list_groups(&mut connections).await?;
+        let fetched_by_group = fetch_group_members_and_offsets(&mut connections, &groups).await;
+        let committed: BTreeSet<&TopicAndPartition> = fetched_by_group
             .values()
-            .flat_map(|snapshot| snapshot.committed_offsets.iter().flat_map(BTreeMap::keys))
+            .flat_map(|fetched| fetched.committed_offsets.iter().flat_map(BTreeMap::keys))
             .collect();
         leaders.retain(|key, _| committed.contains(key));
-        let ends = fetch_offsets(&mut session, &leaders, OffsetQuery::End).await;
-        let no_snapshot = GroupSnapshot::default();
+        let ends = fetch_offsets(&mut connections, &leaders, OffsetQuery::End).await;
+        let nothing_fetched = GroupMembersAndOffsets::default();
         let mut summaries: Vec<_> = groups
             .iter()
             .map(|group| {
-                let snapshot = snapshots.get(group.name()).unwrap_or(&no_snapshot);
-                let partitions = build_group_partitions(snapshot, &BTreeMap::new(), &ends);
-                summarize_group(group, snapshot, &partitions)
+                let fetched = fetched_by_group.get(group.group_name()).unwrap_or(&nothing_fetched);
+                let partitions = build_group_partitions(fetched, &BTreeMap::new(), &ends);
+                summarize_group(group, fetched, &partitions)
             })
             .collect();
         summaries.sort_by(|a, b| a.group.cmp(&b.group));
@@ -103,24 +115,25 @@ impl KafkaBrowser {
     /// # Errors
     /// When the group does not exist, or Kafka is unreachable or refuses the request.
     pub async fn fetch_group_details(&self, group: &str) -> Result<GroupDetails, BrowseError> {
-        let mut session = ClusterSession::open(self).await?;
-        session.fetch_metadata(Some(&[])).await?;
-        let mut groups = list_groups(&mut session).await?;
-        groups.retain(|listed| listed.name() == group);
+        let mut connections = ClusterConnections::open(self).await?;
+        connections.fetch_metadata(Some(&[])).await?;
+        let mut groups = list_groups(&mut connections).await?;
+        groups.retain(|listed| listed.group_name() == group);
         let Some(found) = groups.first() else {
             return Err(BrowseError::NotFound(format!("there is no group `{group}`")));
         };
-        let snapshot = fetch_group_snapshots(&mut session, &groups).await.remove(group).unwrap_or_default();
-        let known = snapshot.known_partitions();
+        let fetched =
+            fetch_group_members_and_offsets(&mut connections, &groups).await.remove(group).unwrap_or_default();
+        let known = fetched.committed_or_assigned_partitions();
         let topics: BTreeSet<&str> = known.iter().map(|key| key.topic.as_str()).collect();
         let topics: Vec<&str> = topics.into_iter().collect();
-        let mut leaders = collect_partition_leaders(&session.fetch_metadata(Some(&topics)).await?);
+        let mut leaders = collect_partition_leaders(&connections.fetch_metadata(Some(&topics)).await?);
         leaders.retain(|key, _| known.contains(key));
-        let firsts = fetch_offsets(&mut session, &leaders, OffsetQuery::First).await;
-        let ends = fetch_offsets(&mut session, &leaders, OffsetQuery::End).await;
-        let partition_list = build_group_partitions(&snapshot, &firsts, &ends);
-        let summary = summarize_group(found, &snapshot, &partition_list);
-        let (assignor, member_list) = match snapshot.description {
+        let firsts = fetch_offsets(&mut connections, &leaders, OffsetQuery::First).await;
+        let ends = fetch_offsets(&mut connections, &leaders, OffsetQuery::End).await;
+        let partition_list = build_group_partitions(&fetched, &firsts, &ends);
+        let summary = summarize_group(found, &fetched, &partition_list);
+        let (assignor, member_list) = match fetched.description {
             Some(description) => (description.assignor, description.members),
             None => Default::default(),
         };
@@ -129,29 +142,29 @@ impl KafkaBrowser {
 }
 
 fn build_group_partitions(
-    snapshot: &GroupSnapshot,
+    fetched: &GroupMembersAndOffsets,
     firsts: &BTreeMap<TopicAndPartition, i64>,
     ends: &BTreeMap<TopicAndPartition, i64>,
-) -> Vec<GroupPartition> {
+) -> Vec<GroupPartitionProgress> {
     let mut owners: BTreeMap<&TopicAndPartition, &GroupMember> = BTreeMap::new();
-    for member in snapshot.group_members() {
+    for member in fetched.group_members() {
         owners.extend(member.assigned_partitions.iter().map(|key| (key, member)));
     }
-    snapshot
-        .known_partitions()
+    fetched
+        .committed_or_assigned_partitions()
         .into_iter()
         .map(|key| {
             let owner = owners.get(&key);
-            let committed = snapshot.committed_offsets.as_ref().and_then(|committed| committed.get(&key)).copied();
+            let committed = fetched.committed_offsets.as_ref().and_then(|committed| committed.get(&key)).copied();
             let end = ends.get(&key).copied();
-            GroupPartition {
-                committed,
-                first: firsts.get(&key).copied(),
-                end,
+            GroupPartitionProgress {
+                committed_offset: committed,
+                first_offset: firsts.get(&key).copied(),
+                end_offset: end,
                 lag: committed.zip(end).map(|(committed, end)| (end - committed).max(0)),
-                member: owner.map(|member| member.member.clone()),
-                client: owner.map(|member| member.client.clone()),
-                host: owner.map(|member| member.host.clone()),
+                member_id: owner.map(|member| member.member_id.clone()),
+                member_client_id: owner.map(|member| member.client_id.clone()),
+                member_host: owner.map(|member| member.host.clone()),
                 topic: key.topic,
                 partition: key.partition,
             }
@@ -159,18 +172,22 @@ fn build_group_partitions(
         .collect()
 }
 
-fn summarize_group(group: &CoordinatedGroup, snapshot: &GroupSnapshot, partitions: &[GroupPartition]) -> GroupSummary {
-    let description = snapshot.description.as_ref();
+fn summarize_group(
+    group: &CoordinatedGroup,
+    fetched: &GroupMembersAndOffsets,
+    partitions: &[GroupPartitionProgress],
+) -> GroupSummary {
+    let description = fetched.description.as_ref();
     let state = description.map_or(&*group.list_entry.group_state, |description| &description.state);
     let topics: BTreeSet<&String> = partitions.iter().map(|partition| &partition.topic).collect();
     let lags = || partitions.iter().filter_map(|partition| partition.lag);
     GroupSummary {
-        group: group.name().to_owned(),
-        kind: group.list_entry.group_type.to_ascii_lowercase(),
+        group: group.group_name().to_owned(),
+        group_type: group.list_entry.group_type.to_ascii_lowercase(),
         state: state.to_owned(),
-        coordinator: group.coordinator_id,
-        members: description.map(|description| description.members.len()),
-        topics: topics.into_iter().cloned().collect(),
+        coordinator_id: group.coordinator_id,
+        member_count: description.map(|description| description.members.len()),
+        topic_names: topics.into_iter().cloned().collect(),
         lag: (lags().count() > 0).then(|| lags().sum()),
     }
 }

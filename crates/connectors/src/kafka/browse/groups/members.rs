@@ -11,15 +11,19 @@ use crate::kafka::group::assignment::decode_assignment;
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupMember {
     /// The member id, which the group assigned.
-    pub member: String,
+    #[serde(rename = "member")]
+    pub member_id: String,
     /// The static name of the member, which stays the same after a restart.
-    pub instance: Option<String>,
+    #[serde(rename = "instance")]
+    pub static_member_name: Option<String>,
     /// The client id, which the member chose.
-    pub client: String,
+    #[serde(rename = "client")]
+    pub client_id: String,
     /// The host on which the member runs.
     pub host: String,
     /// The number of partitions assigned to the member; `None` where the members of the group are not consumers.
-    pub partitions: Option<usize>,
+    #[serde(rename = "partitions")]
+    pub assigned_partition_count: Option<usize>,
     /// The partitions assigned to the member.
     #[serde(skip)]
     pub(super) assigned_partitions: Vec<TopicAndPartition>,
@@ -44,11 +48,11 @@ impl From<ClassicGroup> for GroupDescription {
                 keys.collect::<Vec<_>>()
             });
             GroupMember {
-                member: member.member_id.to_string(),
-                instance: member.group_instance_id.map(|instance| instance.to_string()),
-                client: member.client_id.to_string(),
+                member_id: member.member_id.to_string(),
+                static_member_name: member.group_instance_id.map(|instance| instance.to_string()),
+                client_id: member.client_id.to_string(),
                 host: strip_leading_slash(&member.client_host),
-                partitions: assigned.as_ref().map(Vec::len),
+                assigned_partition_count: assigned.as_ref().map(Vec::len),
                 assigned_partitions: assigned.unwrap_or_default(),
             }
         });
@@ -70,11 +74,11 @@ impl From<ConsumerGroup> for GroupDescription {
                 })
                 .collect();
             GroupMember {
-                member: member.member_id.to_string(),
-                instance: member.instance_id.map(|instance| instance.to_string()),
-                client: member.client_id.to_string(),
+                member_id: member.member_id.to_string(),
+                static_member_name: member.instance_id.map(|instance| instance.to_string()),
+                client_id: member.client_id.to_string(),
                 host: strip_leading_slash(&member.client_host),
-                partitions: Some(assigned.len()),
+                assigned_partition_count: Some(assigned.len()),
                 assigned_partitions: assigned,
             }
         });
@@ -86,7 +90,7 @@ impl From<ConsumerGroup> for GroupDescription {
     }
 }
 
-/// Removes the slash that Java prints before addresses.
+/// Removes the slash that Kafka, a Java program, puts before addresses.
 fn strip_leading_slash(host: &str) -> String {
     host.trim_start_matches('/').to_owned()
 }

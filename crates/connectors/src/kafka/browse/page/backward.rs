@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cursor::{FrontRecordTimestamp, PageSpan, PartitionCursor, PieceSize};
+use super::cursor::{AdjacentPages, FrontRecordTimestamp, PartitionCursor, PieceSize};
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
@@ -11,7 +11,7 @@ pub(super) struct BackwardCursor {
     /// The offset at which the page begins.
     page_start: i64,
     readable_offsets: Range<i64>,
-    /// All offsets from this one up to the beginning of the page have been read.
+    /// Reading has gone back from the beginning of the page to this offset, inclusive.
     oldest_read: i64,
     /// The offset after the newest record that the full buffer dropped from the current piece. The next piece ends
     /// there, so dropped records are read again.
@@ -41,11 +41,11 @@ impl PartitionCursor for BackwardCursor {
         }
     }
 
-    fn next_piece(&self) -> Range<i64> {
-        (self.oldest_read - self.piece_size.offset_count()).max(self.readable_offsets.start)..self.oldest_read
+    fn next_piece_offsets(&self) -> Range<i64> {
+        (self.oldest_read - self.piece_size.piece_offset_count()).max(self.readable_offsets.start)..self.oldest_read
     }
 
-    /// Returns true: the last records of a piece come first on the page, so all of them are needed.
+    /// Returns true: the last records of a piece come first on the page, so the whole piece must be read.
     fn wants_records(&self) -> bool {
         true
     }
@@ -59,20 +59,20 @@ impl PartitionCursor for BackwardCursor {
         }
     }
 
-    fn finish_piece(&mut self, piece: &Range<i64>) {
+    fn end_complete_piece(&mut self, piece: &Range<i64>) {
         self.oldest_read = self.oldest_kept_offset.take().unwrap_or(piece.start);
     }
 
-    /// Discards the whole piece, which is read again. The records that were not delivered come first on the page.
-    fn interrupt_piece(&mut self, _reached: i64) {
+    /// Discards the whole piece, so that it is read again. The records that were not delivered come first on the page.
+    fn end_interrupted_piece(&mut self, _reached: i64) {
         self.oldest_kept_offset = None;
         self.buffer.clear();
     }
 
-    /// Makes the piece smaller. A smaller piece ends at the same offset, so it may contain only readable records after
-    /// the batch.
+    /// Makes the piece smaller. A smaller piece ends at the same offset, so all its records may lie after the
+    /// unreadable batch.
     fn shrink_to_skip_unreadable(&mut self) -> bool {
-        self.piece_size.shrink()
+        self.piece_size.shrink_piece()
     }
 
     fn piece_size_mut(&mut self) -> &mut PieceSize {
@@ -91,8 +91,8 @@ impl PartitionCursor for BackwardCursor {
         (self.end_of_older_records() - self.readable_offsets.start).max(0)
     }
 
-    fn page_span(&self) -> PageSpan {
-        PageSpan::new(self.end_of_older_records(), self.page_start, &self.readable_offsets)
+    fn adjacent_pages(&self) -> AdjacentPages {
+        AdjacentPages::new(self.end_of_older_records(), self.page_start, &self.readable_offsets)
     }
 
     fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32> {

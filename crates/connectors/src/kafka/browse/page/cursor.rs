@@ -13,11 +13,11 @@ pub(super) trait PartitionCursor: Sized {
     /// Whether the cursor reads towards older records.
     const GOING_BACK: bool;
 
-    /// Creates a cursor at offset `start` of a partition, of which the offsets `readable` can be read.
+    /// Creates a cursor at offset `start` of a partition. `readable` are the offsets of the partition that can be read.
     fn new(start: i64, readable: Range<i64>, piece: PieceSize, limits: BufferLimits) -> Self;
 
     /// Returns the offsets of the next piece.
-    fn next_piece(&self) -> Range<i64>;
+    fn next_piece_offsets(&self) -> Range<i64>;
 
     /// Returns whether the cursor needs further records of the current piece.
     fn wants_records(&self) -> bool;
@@ -26,10 +26,10 @@ pub(super) trait PartitionCursor: Sized {
     fn push_record(&mut self, record: BrowsedRecord);
 
     /// Ends the current `piece` after all its records were delivered.
-    fn finish_piece(&mut self, piece: &Range<i64>);
+    fn end_complete_piece(&mut self, piece: &Range<i64>);
 
     /// Ends the current piece after only the records before offset `reached` were delivered.
-    fn interrupt_piece(&mut self, reached: i64);
+    fn end_interrupted_piece(&mut self, reached: i64);
 
     /// Makes the next piece smaller if it may then avoid an unreadable batch. Returns whether the piece became smaller.
     fn shrink_to_skip_unreadable(&mut self) -> bool;
@@ -44,7 +44,7 @@ pub(super) trait PartitionCursor: Sized {
     fn offsets_left(&self) -> i64;
 
     /// Returns the offsets at which the older and the newer page begin in this partition.
-    fn page_span(&self) -> PageSpan;
+    fn adjacent_pages(&self) -> AdjacentPages;
 
     /// Returns the partition with the next record of the page, given the timestamp of each cursor's front record.
     fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32>;
@@ -57,7 +57,7 @@ pub(super) struct FrontRecordTimestamp {
 }
 
 /// The offsets in one partition at which the older and the newer page begin.
-pub(super) struct PageSpan {
+pub(super) struct AdjacentPages {
     /// The offset at which the page of the next older records begins.
     pub(super) older_page_start: i64,
     /// The offset at which the page of the next newer records begins.
@@ -68,7 +68,7 @@ pub(super) struct PageSpan {
     pub(super) has_newer: bool,
 }
 
-impl PageSpan {
+impl AdjacentPages {
     pub(super) fn new(older_page_start: i64, newer_page_start: i64, readable: &Range<i64>) -> Self {
         Self {
             older_page_start,
@@ -91,16 +91,16 @@ impl PieceSize {
         Self { offset_count: offsets.min(offset_count_max), offset_count_max }
     }
 
-    pub(super) fn offset_count(self) -> i64 {
+    pub(super) fn piece_offset_count(self) -> i64 {
         self.offset_count
     }
 
-    pub(super) fn grow(&mut self) {
+    pub(super) fn grow_piece(&mut self) {
         self.offset_count = (self.offset_count * 2).min(self.offset_count_max);
     }
 
-    /// Divides the number of offsets by four, to no less than one. Returns whether it was larger than one.
-    pub(super) fn shrink(&mut self) -> bool {
+    /// Divides the number of offsets by four, but keeps at least one. Returns false if it was one already.
+    pub(super) fn shrink_piece(&mut self) -> bool {
         let can_shrink = self.offset_count > 1;
         self.offset_count = (self.offset_count / 4).max(1);
         can_shrink

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cursor::{FrontRecordTimestamp, PageSpan, PartitionCursor, PieceSize};
+use super::cursor::{AdjacentPages, FrontRecordTimestamp, PartitionCursor, PieceSize};
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
@@ -20,7 +20,7 @@ pub(super) struct ForwardCursor {
 }
 
 impl ForwardCursor {
-    /// Returns the offset of the first record that is not on the page.
+    /// Returns the offset at which the records after the page begin.
     fn first_offset_beyond_page(&self) -> i64 {
         self.buffer.front().map_or(self.next_unread_offset, |front| front.offset)
     }
@@ -40,9 +40,9 @@ impl PartitionCursor for ForwardCursor {
         }
     }
 
-    fn next_piece(&self) -> Range<i64> {
+    fn next_piece_offsets(&self) -> Range<i64> {
         self.next_unread_offset
-            ..(self.next_unread_offset + self.piece_size.offset_count()).min(self.readable_offsets.end)
+            ..(self.next_unread_offset + self.piece_size.piece_offset_count()).min(self.readable_offsets.end)
     }
 
     fn wants_records(&self) -> bool {
@@ -56,15 +56,15 @@ impl PartitionCursor for ForwardCursor {
         }
     }
 
-    fn finish_piece(&mut self, piece: &Range<i64>) {
+    fn end_complete_piece(&mut self, piece: &Range<i64>) {
         self.next_unread_offset = self.first_rejected_offset.take().unwrap_or(piece.end);
     }
 
-    fn interrupt_piece(&mut self, reached: i64) {
+    fn end_interrupted_piece(&mut self, reached: i64) {
         self.next_unread_offset = self.first_rejected_offset.take().unwrap_or(reached);
     }
 
-    /// Returns false: a smaller piece begins at the same offset, so it cannot contain records after the batch.
+    /// Returns false: a smaller piece begins at the same offset, so it cannot avoid the unreadable batch.
     fn shrink_to_skip_unreadable(&mut self) -> bool {
         false
     }
@@ -85,8 +85,8 @@ impl PartitionCursor for ForwardCursor {
         (self.readable_offsets.end - self.first_offset_beyond_page()).max(0)
     }
 
-    fn page_span(&self) -> PageSpan {
-        PageSpan::new(self.page_start, self.first_offset_beyond_page(), &self.readable_offsets)
+    fn adjacent_pages(&self) -> AdjacentPages {
+        AdjacentPages::new(self.page_start, self.first_offset_beyond_page(), &self.readable_offsets)
     }
 
     fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32> {

@@ -12,26 +12,28 @@ use super::cursor::{FrontRecordTimestamp, PartitionCursor, PieceSize};
 use super::forward::ForwardCursor;
 use super::plan::PagePlan;
 use super::record_buffer::BufferLimits;
-use super::record_page::{PageEnd, RecordPage};
+use super::record_page::{PageEndReason, RecordPage};
 use super::request::PageStart;
 use crate::kafka::browse::error::BrowseError;
-use crate::kafka::browse::records::consumer::{BrowseConsumer, FetchMode, OffsetRanges};
+use crate::kafka::browse::records::consumer::{BrowseConsumer, ConsumerPurpose, OffsetRanges};
 use crate::kafka::browse::records::record::message_contains;
 use crate::kafka::browse::records::{BrowsedRecord, PartitionPositions};
 
 /// The most bytes of buffered records that are not yet on the page, for all partitions together.
 const BUFFERED_BYTES_MAX: usize = 32 << 20;
-/// The most offsets of one round of pieces, for all partitions together.
+/// The most offsets that one round reads, for all partitions together. A round reads one piece of each partition that
+/// has no buffered record.
 const ROUND_OFFSETS_MAX: i64 = 16_384;
 /// The number of offsets in the first piece of a partition, if the request searches for a text.
 const FIRST_SEARCH_PIECE_OFFSETS: i64 = 512;
 /// The smallest number of offsets in the first piece of a partition, if the request does not search.
 const FIRST_PIECE_OFFSETS_MIN: i64 = 8;
-/// How long reading one round of pieces may take.
+/// How long one round may take. A round reads one piece of each partition that has no buffered record.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl PagePlan {
-    /// Reads the page and blocks meanwhile. After `cancelled` is set, reads at most one more round of pieces.
+    /// Reads the page and blocks until the page ends. After `cancelled` is set, the page ends with the round in
+    /// progress.
     ///
     /// # Errors
     /// When Kafka becomes unreachable or refuses the request.
@@ -45,93 +47,95 @@ impl PagePlan {
     }
 }
 
-/// A page that is being read in the direction of its cursors.
+/// Reads one page, in the direction of its cursors.
 struct PageReader<C> {
     plan: PagePlan,
     search: Option<Finder<'static>>,
     cursors: BTreeMap<i32, C>,
     records: Vec<BrowsedRecord>,
-    records_examined: u64,
+    examined_record_count: u64,
 }
 
-/// The reason why reading of the page stopped.
-struct PageStopReason {
-    end: PageEnd,
-    trouble: Option<String>,
+/// The reason why the page ended, and a problem with the records if there was one.
+struct PageFillOutcome {
+    end: PageEndReason,
+    problem: Option<String>,
 }
 
-impl From<PageEnd> for PageStopReason {
-    fn from(end: PageEnd) -> Self {
-        Self { end, trouble: None }
+impl From<PageEndReason> for PageFillOutcome {
+    fn from(end: PageEndReason) -> Self {
+        Self { end, problem: None }
     }
 }
 
-/// The result of reading one round of pieces.
+/// The result of reading one round: the next piece of each partition that has no buffered record.
 enum ReadRoundOutcome {
-    /// Every record of the pieces was delivered.
+    /// All records of the round were delivered.
     Complete,
     /// A piece has an unreadable batch. The next round reads smaller pieces, which may avoid the batch.
     RetrySmaller,
     /// The round reached its timeout.
     TimedOut,
-    /// A piece has an unreadable batch. Only the records that come before the batch on the page were delivered.
+    /// A piece has an unreadable batch. Only the records that come before that batch on the page were delivered.
     Unreadable(String),
 }
 
 impl<C: PartitionCursor> PageReader<C> {
     fn new(plan: PagePlan) -> Self {
-        let ranges = &plan.readable_offsets.ranges;
+        let ranges = &plan.readable_offsets.offset_ranges;
         let partition_count = ranges.len().max(1);
-        let limits =
-            BufferLimits { records_max: plan.request.limit, bytes_max: (BUFFERED_BYTES_MAX / partition_count).max(1) };
+        let limits = BufferLimits {
+            records_max: plan.request.records_max,
+            bytes_max: (BUFFERED_BYTES_MAX / partition_count).max(1),
+        };
         let piece = first_piece_size(&plan, i64::try_from(partition_count).unwrap_or(i64::MAX));
         let new_cursor = |partition: i32, readable: &std::ops::Range<i64>| {
             C::new(plan.start_offset(partition, readable), readable.clone(), piece, limits)
         };
         let cursors =
             ranges.iter().map(|(&partition, readable)| (partition, new_cursor(partition, readable))).collect();
-        let search = plan.request.contains.as_deref().map(|text| Finder::new(text.as_bytes()).into_owned());
-        Self { plan, search, cursors, records: Vec::new(), records_examined: 0 }
+        let search = plan.request.search_text.as_deref().map(|text| Finder::new(text.as_bytes()).into_owned());
+        Self { plan, search, cursors, records: Vec::new(), examined_record_count: 0 }
     }
 
     fn read_page(mut self, cancelled: &AtomicBool) -> Result<RecordPage, BrowseError> {
-        let stop_reason = self.fill_page(cancelled)?;
-        Ok(self.into_page(stop_reason))
+        let outcome = self.fill_page(cancelled)?;
+        Ok(self.into_page(outcome))
     }
 
-    fn fill_page(&mut self, cancelled: &AtomicBool) -> Result<PageStopReason, BrowseError> {
+    fn fill_page(&mut self, cancelled: &AtomicBool) -> Result<PageFillOutcome, BrowseError> {
         let deadline = Instant::now() + self.plan.request.timeout;
         let mut consumer = None;
         while !self.is_full() {
             let unread = self.partitions_to_read();
             if unread.is_empty() {
                 if !self.move_next_record_to_page() {
-                    return Ok(PageEnd::Edge.into());
+                    return Ok(PageEndReason::Edge.into());
                 }
                 continue;
             }
             if Instant::now() >= deadline || cancelled.load(Ordering::Relaxed) {
-                return Ok(PageEnd::Time.into());
+                return Ok(PageEndReason::Time.into());
             }
             let consumer = match &mut consumer {
                 Some(consumer) => consumer,
-                none => none.insert(BrowseConsumer::new(&self.plan.brokers, &self.plan.topic, FetchMode::Page)?),
+                none => none.insert(BrowseConsumer::new(&self.plan.brokers, &self.plan.topic, ConsumerPurpose::Page)?),
             };
             match self.read_next_pieces(consumer, &unread)? {
                 ReadRoundOutcome::Complete => self.grow_pieces(&unread),
                 ReadRoundOutcome::RetrySmaller => {}
-                ReadRoundOutcome::TimedOut => return Ok(PageEnd::Time.into()),
-                ReadRoundOutcome::Unreadable(trouble) => {
+                ReadRoundOutcome::TimedOut => return Ok(PageEndReason::Time.into()),
+                ReadRoundOutcome::Unreadable(problem) => {
                     while !self.is_full() && self.move_next_record_to_page() {}
-                    return Ok(PageStopReason { end: PageEnd::Trouble, trouble: Some(trouble) });
+                    return Ok(PageFillOutcome { end: PageEndReason::Problem, problem: Some(problem) });
                 }
             }
         }
-        Ok(PageEnd::Full.into())
+        Ok(PageEndReason::Full.into())
     }
 
     fn is_full(&self) -> bool {
-        self.records.len() >= self.plan.request.limit
+        self.records.len() >= self.plan.request.records_max
     }
 
     /// Returns the partitions whose next record has not been read yet.
@@ -162,11 +166,11 @@ impl<C: PartitionCursor> PageReader<C> {
     ) -> Result<ReadRoundOutcome, BrowseError> {
         let pieces: OffsetRanges = partitions
             .iter()
-            .filter_map(|partition| self.cursors.get(partition).map(|cursor| (*partition, cursor.next_piece())))
+            .filter_map(|partition| self.cursors.get(partition).map(|cursor| (*partition, cursor.next_piece_offsets())))
             .collect();
         let value_bytes_max = self.plan.request.value_bytes_max;
         let read = consumer.read_ranges(&pieces, Instant::now() + ROUND_TIMEOUT, |message| {
-            self.records_examined += 1;
+            self.examined_record_count += 1;
             let Some(cursor) = self.cursors.get_mut(&message.partition()) else { return };
             let matches = |search: &Finder<'_>| message_contains(message, search);
             if cursor.wants_records() && self.search.as_ref().is_none_or(matches) {
@@ -176,49 +180,49 @@ impl<C: PartitionCursor> PageReader<C> {
         for (partition, piece) in &pieces {
             let Some(cursor) = self.cursors.get_mut(partition) else { continue };
             match read.unfinished_positions.get(partition) {
-                None => cursor.finish_piece(piece),
-                Some(&reached) => cursor.interrupt_piece(reached),
+                None => cursor.end_complete_piece(piece),
+                Some(&reached) => cursor.end_interrupted_piece(reached),
             }
         }
         if read.unfinished_positions.is_empty() {
             return Ok(ReadRoundOutcome::Complete);
         }
-        let Some(trouble) = read.trouble else { return Ok(ReadRoundOutcome::TimedOut) };
+        let Some(problem) = read.problem else { return Ok(ReadRoundOutcome::TimedOut) };
         let mut smaller = false;
         for partition in read.unfinished_positions.keys() {
             smaller |= self.cursors.get_mut(partition).is_some_and(PartitionCursor::shrink_to_skip_unreadable);
         }
-        Ok(if smaller { ReadRoundOutcome::RetrySmaller } else { ReadRoundOutcome::Unreadable(trouble) })
+        Ok(if smaller { ReadRoundOutcome::RetrySmaller } else { ReadRoundOutcome::Unreadable(problem) })
     }
 
     fn grow_pieces(&mut self, partitions: &[i32]) {
         for partition in partitions {
             if let Some(cursor) = self.cursors.get_mut(partition) {
-                cursor.piece_size_mut().grow();
+                cursor.piece_size_mut().grow_piece();
             }
         }
     }
 
-    fn into_page(self, stop_reason: PageStopReason) -> RecordPage {
+    fn into_page(self, outcome: PageFillOutcome) -> RecordPage {
         let mut page = RecordPage {
             records: self.records,
             going_back: C::GOING_BACK,
-            ended: stop_reason.end,
-            looked_at: self.records_examined,
-            left: 0,
-            older: PartitionPositions::default(),
-            newer: PartitionPositions::default(),
+            end_reason: outcome.end,
+            examined_record_count: self.examined_record_count,
+            offsets_left: 0,
+            older_page_positions: PartitionPositions::default(),
+            newer_page_positions: PartitionPositions::default(),
             has_older: false,
             has_newer: false,
-            trouble: stop_reason.trouble,
+            problem: outcome.problem,
         };
         for (&partition, cursor) in &self.cursors {
-            let span = cursor.page_span();
-            page.older.0.insert(partition, span.older_page_start);
-            page.newer.0.insert(partition, span.newer_page_start);
+            let span = cursor.adjacent_pages();
+            page.older_page_positions.0.insert(partition, span.older_page_start);
+            page.newer_page_positions.0.insert(partition, span.newer_page_start);
             page.has_older |= span.has_older;
             page.has_newer |= span.has_newer;
-            page.left += cursor.offsets_left();
+            page.offsets_left += cursor.offsets_left();
         }
         page
     }
@@ -227,8 +231,8 @@ impl<C: PartitionCursor> PageReader<C> {
 /// Returns the size of the first piece of each partition. Without a search, each partition reads twice its share of the
 /// page.
 fn first_piece_size(plan: &PagePlan, partition_count: i64) -> PieceSize {
-    let limit = i64::try_from(plan.request.limit).unwrap_or(i64::MAX);
-    let wanted = match plan.request.contains {
+    let limit = i64::try_from(plan.request.records_max).unwrap_or(i64::MAX);
+    let wanted = match plan.request.search_text {
         Some(_) => FIRST_SEARCH_PIECE_OFFSETS,
         None => (2 * limit / partition_count).max(FIRST_PIECE_OFFSETS_MIN),
     };

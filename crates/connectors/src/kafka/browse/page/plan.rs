@@ -7,7 +7,7 @@ use crate::kafka::browse::browser::KafkaBrowser;
 use crate::kafka::browse::error::BrowseError;
 use crate::kafka::browse::offsets::{ReadableOffsets, fetch_readable_offsets};
 use crate::kafka::browse::records::PartitionPositions;
-use crate::kafka::browse::wire::session::ClusterSession;
+use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
 /// A page that is ready to be read: the request, and the offsets that can be read.
 pub struct PagePlan {
@@ -23,9 +23,9 @@ impl KafkaBrowser {
     /// # Errors
     /// When the topic or partition does not exist, or Kafka is unreachable or refuses the request.
     pub async fn plan_page(&self, topic: &str, request: PageRequest) -> Result<PagePlan, BrowseError> {
-        let mut session = ClusterSession::open(self).await?;
+        let mut connections = ClusterConnections::open(self).await?;
         let time_ms = if let PageStart::Time(time_ms) = request.start { Some(time_ms) } else { None };
-        let readable = fetch_readable_offsets(&mut session, topic, request.partition, time_ms).await?;
+        let readable = fetch_readable_offsets(&mut connections, topic, request.partition, time_ms).await?;
         Ok(PagePlan {
             brokers: self.brokers().to_owned(),
             topic: topic.to_owned(),
@@ -36,8 +36,8 @@ impl KafkaBrowser {
 }
 
 impl PagePlan {
-    /// Returns the offset at which the page begins in `partition`. The offsets `readable` of that partition can be
-    /// read.
+    /// Returns the offset at which the page begins in `partition`. `readable` are the offsets of the partition that can
+    /// be read.
     pub(super) fn start_offset(&self, partition: i32, readable: &Range<i64>) -> i64 {
         let position_in =
             |positions: &PartitionPositions, otherwise| positions.0.get(&partition).copied().unwrap_or(otherwise);
@@ -46,8 +46,8 @@ impl PagePlan {
             PageStart::Oldest => readable.start,
             PageStart::Offset(offset) => *offset,
             // A partition without a record of that time or later starts at its end, so it contributes no record.
-            PageStart::Time(_) => position_in(&self.readable_offsets.starts_at_time, readable.end),
-            // A partition without a position was added later: all its records are newer.
+            PageStart::Time(_) => position_in(&self.readable_offsets.offsets_at_requested_time, readable.end),
+            // A partition without a position was added after the previous page: all its records are newer.
             PageStart::Before(positions) | PageStart::After(positions) => position_in(positions, readable.start),
         };
         start.clamp(readable.start, readable.end.max(readable.start))

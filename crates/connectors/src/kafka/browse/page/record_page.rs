@@ -12,33 +12,40 @@ pub struct RecordPage {
     /// Whether the page was read towards older records.
     pub going_back: bool,
     /// The reason why the page has no more records.
-    pub ended: PageEnd,
+    #[serde(rename = "ended")]
+    pub end_reason: PageEndReason,
     /// The number of records examined.
-    pub looked_at: u64,
-    /// The number of offsets that remain to be examined in this direction.
-    pub left: i64,
+    #[serde(rename = "looked_at")]
+    pub examined_record_count: u64,
+    /// The number of offsets that remain to be examined in the direction of reading.
+    #[serde(rename = "left")]
+    pub offsets_left: i64,
     /// The positions at which the page of the next older records begins.
-    pub older: PartitionPositions,
+    #[serde(rename = "older")]
+    pub older_page_positions: PartitionPositions,
     /// The positions at which the page of the next newer records begins.
-    pub newer: PartitionPositions,
-    /// Whether any partition has older offsets.
+    #[serde(rename = "newer")]
+    pub newer_page_positions: PartitionPositions,
+    /// Whether any partition has offsets before the page.
     pub has_older: bool,
-    /// Whether any partition had newer offsets when the page was planned.
+    /// Whether any partition had offsets after the page when the page was planned.
     pub has_newer: bool,
     /// A problem with the records, as a message for the user.
-    pub trouble: Option<String>,
+    #[serde(rename = "trouble")]
+    pub problem: Option<String>,
 }
 
 /// The reason why a page ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PageEnd {
+pub enum PageEndReason {
     /// The page is full.
     Full,
-    /// The partitions have no more offsets in that direction.
+    /// The partitions have no more offsets in the direction of reading.
     Edge,
-    /// The time limit was reached, or the request was cancelled. The pages at `older` and `newer` continue from there.
+    /// The time limit was reached, or the request was cancelled. The next page continues where this one ended.
     Time,
     /// A batch of records cannot be read.
-    Trouble,
+    #[serde(rename = "trouble")]
+    Problem,
 }

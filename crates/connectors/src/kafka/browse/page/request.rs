@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use crate::kafka::browse::records::PartitionPositions;
 
-/// The position at which a page begins. It also determines the direction of reading.
+/// The position at which a page begins, and the direction in which it is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PageStart {
-    /// At the newest records, towards older records.
+    /// The page begins at the newest records and reads towards older ones.
     Newest,
-    /// At the oldest records that Kafka still holds, towards newer records.
+    /// The page begins at the oldest records that Kafka still holds and reads towards newer ones.
     Oldest,
-    /// At this offset of every requested partition, towards newer records.
+    /// The page begins at this offset of every requested partition and reads towards newer records.
     Offset(i64),
-    /// At this timestamp in epoch milliseconds, towards newer records.
+    /// The page begins at this timestamp, in epoch milliseconds, and reads towards newer records.
     Time(i64),
-    /// At these positions, towards older records.
+    /// The page begins before these positions and reads towards older records.
     Before(PartitionPositions),
-    /// At these positions, towards newer records.
+    /// The page begins at these positions and reads towards newer records.
     After(PartitionPositions),
 }
 
@@ -29,9 +29,9 @@ pub struct PageRequest {
     /// The only partition to read; `None` for all partitions.
     pub partition: Option<i32>,
     /// A text that each record must contain in its key, value or headers.
-    pub contains: Option<String>,
+    pub search_text: Option<String>,
     /// The most records on the page.
-    pub limit: usize,
+    pub records_max: usize,
     /// The most bytes of a value that are returned.
     pub value_bytes_max: usize,
     /// How long to search for records.

@@ -16,18 +16,19 @@ use crate::kafka::client::base_config;
 use crate::kafka::unreadable_batch::is_unreadable_batch;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
-/// The number of reports of an unreadable batch after which reading stops. librdkafka makes about two reports a second.
-const UNREADABLE_REPORTS_MAX: u32 = 2;
-/// How long all brokers may seem unreachable. They seem so for a moment when a connection is lost while others are
-/// being opened.
+/// The number of errors about an unreadable batch after which reading stops. librdkafka returns about two such errors a
+/// second.
+const UNREADABLE_BATCH_ERRORS_MAX: u32 = 2;
+/// How long all brokers may be reported as unreachable before a request for metadata decides. librdkafka reports this
+/// for a moment when a connection is lost while others are being opened.
 const UNREACHABLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The offsets to read, by partition.
 pub(crate) type OffsetRanges = BTreeMap<i32, Range<i64>>;
 
-/// The purpose of a consumer.
+/// The purpose of a consumer of the Kafka UI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum FetchMode {
+pub(crate) enum ConsumerPurpose {
     /// The consumer reads ranges of existing offsets.
     Page,
     /// The consumer waits for new records.
@@ -40,11 +41,11 @@ pub(crate) struct RangeReadOutcome {
     /// The partitions whose range was not read to its end, with the next offset of each.
     pub(crate) unfinished_positions: BTreeMap<i32, i64>,
     /// A problem with the records, as a message for the user.
-    pub(crate) trouble: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 /// The result of one poll.
-enum PolledMessage<'a> {
+enum BrowsePollOutcome<'a> {
     Record(BorrowedMessage<'a>),
     EndOfPartition(i32),
     Nothing,
@@ -61,7 +62,7 @@ pub(crate) struct BrowseConsumer {
 }
 
 impl BrowseConsumer {
-    pub(crate) fn new(brokers: &str, topic: &str, mode: FetchMode) -> Result<Self, BrowseError> {
+    pub(crate) fn new(brokers: &str, topic: &str, mode: ConsumerPurpose) -> Result<Self, BrowseError> {
         let mut config = base_config(brokers);
         config
             // librdkafka requires a group name. The consumer joins no group and commits no offset, so this group never
@@ -74,12 +75,13 @@ impl BrowseConsumer {
             .set("enable.partition.eof", "true")
             // Hides the records of aborted transactions.
             .set("isolation.level", "read_committed")
-            // Kafka reports the end of a partition after a fetch without records, so short waits report it soon.
+            // librdkafka reports the end of a partition after a fetch without records. A short wait makes that fetch
+            // return soon.
             .set(
                 "fetch.wait.max.ms",
                 match mode {
-                    FetchMode::Page => "10",
-                    FetchMode::Tail => "250",
+                    ConsumerPurpose::Page => "10",
+                    ConsumerPurpose::Tail => "250",
                 },
             )
             .set("fetch.queue.backoff.ms", "10")
@@ -88,9 +90,9 @@ impl BrowseConsumer {
             .set("queued.max.messages.kbytes", "4096")
             .set("fetch.max.bytes", "8388608")
             .set("receive.message.max.bytes", "67108864");
-        let consumer = config
-            .create()
-            .map_err(|error| BrowseError::Refused(format!("Kafka at {brokers} cannot be read: {error}")))?;
+        let consumer = config.create().map_err(|error| {
+            BrowseError::Refused(format!("cannot create a consumer for Kafka at {brokers}: {error}"))
+        })?;
         Ok(Self { consumer, topic: topic.to_owned(), unreachable_since: Cell::new(None) })
     }
 
@@ -105,11 +107,11 @@ impl BrowseConsumer {
         let not_empty = ranges.iter().filter(|(_, range)| !range.is_empty());
         outcome.unfinished_positions.extend(not_empty.map(|(partition, range)| (*partition, range.start)));
         self.assign_partitions(&outcome.unfinished_positions)?;
-        let mut reports = 0;
+        let mut unreadable_errors = 0;
         while !outcome.unfinished_positions.is_empty() && Instant::now() < deadline {
             match self.poll(POLL_TIMEOUT)? {
-                PolledMessage::Nothing => {}
-                PolledMessage::Record(message) => {
+                BrowsePollOutcome::Nothing => {}
+                BrowsePollOutcome::Record(message) => {
                     let (partition, offset) = (message.partition(), message.offset());
                     let Some(range) = ranges.get(&partition) else { continue };
                     let Some(next) = outcome.unfinished_positions.get_mut(&partition) else { continue };
@@ -119,31 +121,31 @@ impl BrowseConsumer {
                     if offset < range.end {
                         on_message(&message);
                         *next = offset + 1;
-                        reports = 0;
+                        unreadable_errors = 0;
                     }
                     if offset + 1 >= range.end {
                         outcome.unfinished_positions.remove(&partition);
                         self.unassign_partition(partition);
                     }
                 }
-                // Only transaction markers lie between the last record and the end of the partition.
-                PolledMessage::EndOfPartition(partition) => {
+                // Only transaction markers lie between the last record and the end, so the range is complete.
+                BrowsePollOutcome::EndOfPartition(partition) => {
                     outcome.unfinished_positions.remove(&partition);
                 }
-                PolledMessage::UnreadableBatch => {
-                    reports += 1;
-                    if reports >= UNREADABLE_REPORTS_MAX {
-                        outcome.trouble = Some(format!(
-                            "a batch of records at {} cannot be unpacked: it is corrupt, or unpacks to more than 64 MiB. \
-                             Choose an offset behind it.",
-                            format_first_positions(&outcome.unfinished_positions)
+                BrowsePollOutcome::UnreadableBatch => {
+                    unreadable_errors += 1;
+                    if unreadable_errors >= UNREADABLE_BATCH_ERRORS_MAX {
+                        outcome.problem = Some(format!(
+                            "a batch of records at {} cannot be decompressed: it is corrupt, or decompresses to more \
+                             than 64 MiB. Choose an offset after the batch.",
+                            format_up_to_three_positions(&outcome.unfinished_positions)
                         ));
                         return Ok(outcome);
                     }
                 }
-                PolledMessage::Failure(error) => {
-                    outcome.trouble = self.explain_error(&error)?;
-                    if outcome.trouble.is_some() {
+                BrowsePollOutcome::Failure(error) => {
+                    outcome.problem = self.explain_error(&error)?;
+                    if outcome.problem.is_some() {
                         return Ok(outcome);
                     }
                 }
@@ -152,20 +154,23 @@ impl BrowseConsumer {
         Ok(outcome)
     }
 
-    /// Starts to follow the topic at the offsets `start`.
-    pub(crate) fn follow_topic(&self, start: &PartitionPositions) -> Result<TopicFollower<'_>, BrowseError> {
+    /// Begins to follow the topic at the offsets `start`. The returned follower reads the records.
+    pub(crate) fn start_following(&self, start: &PartitionPositions) -> Result<TopicFollower<'_>, BrowseError> {
         self.assign_partitions(&start.0)?;
         Ok(TopicFollower { consumer: self })
     }
 
-    /// Returns a message for the user about `error`; `None` where the error is transient.
+    /// Returns a message for the user about `error`, or `None` if the error is transient.
+    ///
+    /// # Errors
+    /// When the topic does not exist, or Kafka does not allow reading it.
     fn explain_error(&self, error: &KafkaError) -> Result<Option<String>, BrowseError> {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                Ok(Some("records were deleted while they were being read; ask again".to_owned()))
+                Ok(Some("Kafka deleted records while they were being read; repeat the request".to_owned()))
             }
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                Err(BrowseError::NotFound(format!("there is no topic `{}` any more", self.topic)))
+                Err(BrowseError::NotFound(format!("topic `{}` no longer exists", self.topic)))
             }
             Some(code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed)) => {
                 Err(BrowseError::Refused(format!("Kafka does not allow reading topic `{}`: {code}", self.topic)))
@@ -179,30 +184,30 @@ impl BrowseConsumer {
     ///
     /// # Errors
     /// When Kafka has been unreachable for longer than [`UNREACHABLE_TIMEOUT`].
-    fn poll(&self, timeout: Duration) -> Result<PolledMessage<'_>, BrowseError> {
-        self.check_reachable()?;
+    fn poll(&self, timeout: Duration) -> Result<BrowsePollOutcome<'_>, BrowseError> {
+        self.probe_if_unreachable()?;
         Ok(match self.consumer.poll(timeout) {
-            None => PolledMessage::Nothing,
+            None => BrowsePollOutcome::Nothing,
             Some(Ok(message)) => {
                 self.unreachable_since.set(None);
-                PolledMessage::Record(message)
+                BrowsePollOutcome::Record(message)
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 self.unreachable_since.set(None);
-                PolledMessage::EndOfPartition(partition)
+                BrowsePollOutcome::EndOfPartition(partition)
             }
             Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) => {
                 self.unreachable_since.set(self.unreachable_since.get().or_else(|| Some(Instant::now())));
-                PolledMessage::Nothing
+                BrowsePollOutcome::Nothing
             }
-            Some(Err(error)) if is_unreadable_batch(&error) => PolledMessage::UnreadableBatch,
-            Some(Err(error)) => PolledMessage::Failure(error),
+            Some(Err(error)) if is_unreadable_batch(&error) => BrowsePollOutcome::UnreadableBatch,
+            Some(Err(error)) => BrowsePollOutcome::Failure(error),
         })
     }
 
-    /// Requests metadata after all connections have been reported lost for some time. librdkafka does not report that
-    /// connections are open again, so only an answer proves that Kafka is reachable.
-    fn check_reachable(&self) -> Result<(), BrowseError> {
+    /// Requests metadata if all connections were reported lost more than [`UNREACHABLE_TIMEOUT`] ago. librdkafka does
+    /// not report that connections are open again, so only an answer proves that Kafka is reachable.
+    fn probe_if_unreachable(&self) -> Result<(), BrowseError> {
         if self.unreachable_since.get().is_some_and(|since| since.elapsed() > UNREACHABLE_TIMEOUT) {
             self.unreachable_since.set(None);
             self.consumer.fetch_metadata(Some(&self.topic), UNREACHABLE_TIMEOUT).map_err(|_| {
@@ -222,9 +227,8 @@ impl BrowseConsumer {
             .map_err(|error| BrowseError::Refused(format!("topic `{}` cannot be read: {error}", self.topic)))
     }
 
-    /// Stops reading `partition`, which avoids fetching records that are not needed. Correctness does not depend on
-    /// this call. Pausing does not suffice: librdkafka 2.12 drops a resumption that coincides with an assignment, and
-    /// the partition stays paused.
+    /// Stops reading `partition`. This only avoids fetching records that are not needed, so a failure is ignored. A
+    /// pause would not work: librdkafka 2.12 loses a resume that coincides with an assignment.
     fn unassign_partition(&self, partition: i32) {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
@@ -232,7 +236,7 @@ impl BrowseConsumer {
     }
 }
 
-fn format_first_positions(positions: &BTreeMap<i32, i64>) -> String {
+fn format_up_to_three_positions(positions: &BTreeMap<i32, i64>) -> String {
     let first_three: Vec<_> =
         positions.iter().map(|(partition, offset)| format!("partition {partition} offset {offset}")).take(3).collect();
     first_three.join(" or ")
@@ -254,14 +258,16 @@ impl TopicFollower<'_> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.consumer.poll(left)? {
-                PolledMessage::Nothing | PolledMessage::EndOfPartition(_) => {}
-                PolledMessage::Record(message) => on_message(&message),
-                PolledMessage::UnreadableBatch => {
-                    return Ok(Some("a new batch cannot be unpacked: following stops there".to_owned()));
+                BrowsePollOutcome::Nothing | BrowsePollOutcome::EndOfPartition(_) => {}
+                BrowsePollOutcome::Record(message) => on_message(&message),
+                BrowsePollOutcome::UnreadableBatch => {
+                    let problem =
+                        "a new batch of records cannot be decompressed; later records of its partition are not shown";
+                    return Ok(Some(problem.to_owned()));
                 }
-                PolledMessage::Failure(error) => {
-                    if let Some(trouble) = self.consumer.explain_error(&error)? {
-                        return Ok(Some(trouble));
+                BrowsePollOutcome::Failure(error) => {
+                    if let Some(problem) = self.consumer.explain_error(&error)? {
+                        return Ok(Some(problem));
                     }
                 }
             }

@@ -29,7 +29,8 @@ impl FromStr for PartitionPositions {
         };
         text.split(',')
             .map(|part| {
-                parse_position(part).ok_or_else(|| format!("`{part}` is not a position; write PARTITION:OFFSET"))
+                parse_position(part)
+                    .ok_or_else(|| format!("`{part}` is not a position; write PARTITION:OFFSET, for example 0:120"))
             })
             .collect::<Result<_, _>>()
             .map(Self)

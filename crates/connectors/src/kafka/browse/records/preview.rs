@@ -8,9 +8,11 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BytePreview {
     /// The number of bytes before truncation.
-    pub bytes: usize,
+    #[serde(rename = "bytes")]
+    pub original_length_bytes: usize,
     /// Whether the preview contains all bytes.
-    pub whole: bool,
+    #[serde(rename = "whole")]
+    pub is_complete: bool,
     /// The bytes as text; `None` where they are not text. Text is UTF-8 without control characters other than tabs and
     /// line ends.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,7 +29,7 @@ impl BytePreview {
         let kept = &bytes[..bytes.len().min(bytes_max)];
         let text = match std::str::from_utf8(kept) {
             Ok(text) => Some(text),
-            // The limit cut a character in two.
+            // The limit cut the last character in two, so only the characters before it are kept.
             Err(error) if error.error_len().is_none() && kept.len() < bytes.len() => {
                 std::str::from_utf8(&kept[..error.valid_up_to()]).ok()
             }
@@ -35,8 +37,8 @@ impl BytePreview {
         };
         let text = text.filter(|text| !text.chars().any(|char| char.is_control() && !"\t\n\r".contains(char)));
         Self {
-            bytes: bytes.len(),
-            whole: kept.len() == bytes.len(),
+            original_length_bytes: bytes.len(),
+            is_complete: kept.len() == bytes.len(),
             text: text.map(str::to_owned),
             base64: if text.is_none() { Some(STANDARD.encode(kept)) } else { None },
         }
@@ -55,9 +57,15 @@ mod tests {
     #[test]
     fn text_is_text_and_the_rest_is_base64() {
         let preview = BytePreview::new_truncated("값\tß\n".as_bytes(), 100);
-        assert_eq!((preview.text.as_deref(), preview.whole, preview.bytes), (Some("값\tß\n"), true, 7));
+        assert_eq!(
+            (preview.text.as_deref(), preview.is_complete, preview.original_length_bytes),
+            (Some("값\tß\n"), true, 7)
+        );
         let preview = BytePreview::new_truncated(&[0, 159, 255], 2);
-        assert_eq!((preview.base64.as_deref(), preview.whole, preview.bytes), (Some("AJ8="), false, 3));
+        assert_eq!(
+            (preview.base64.as_deref(), preview.is_complete, preview.original_length_bytes),
+            (Some("AJ8="), false, 3)
+        );
         assert_eq!(BytePreview::new_truncated(b"a\0b", 9).text, None, "control characters are not text");
         assert_eq!(BytePreview::new_truncated(b"", 9).text.as_deref(), Some(""));
     }
@@ -65,7 +73,7 @@ mod tests {
     #[test]
     fn a_limit_within_a_character_leaves_text() {
         let preview = BytePreview::new_truncated("ab값".as_bytes(), 3);
-        assert_eq!((preview.text.as_deref(), preview.whole), (Some("ab"), false));
+        assert_eq!((preview.text.as_deref(), preview.is_complete), (Some("ab"), false));
         assert_eq!(
             BytePreview::new_truncated(b"ab\xea", 9).text,
             None,

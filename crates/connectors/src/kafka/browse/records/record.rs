@@ -10,8 +10,8 @@ use super::preview::BytePreview;
 
 /// The most headers that are returned. Further headers are only counted.
 const HEADERS_SHOWN_MAX: usize = 64;
-/// The most bytes of a header's value that are returned. A key may have as many bytes even if the request's limit is
-/// smaller.
+/// The most bytes of a header's value that are returned. At least as many bytes of a key are returned, even if the
+/// request asks for fewer.
 const HEADER_VALUE_BYTES_MAX: usize = 1024;
 /// The most bytes of a header's name that are returned.
 const HEADER_NAME_BYTES_MAX: usize = 256;
@@ -20,7 +20,7 @@ const RECORD_OVERHEAD_BYTES: usize = 256;
 /// The approximate memory of a header in bytes, without its content.
 const HEADER_OVERHEAD_BYTES: usize = 128;
 
-/// A record that was read for the Kafka UI.
+/// A record that was read for the Kafka UI. Long keys, values and headers are truncated.
 #[derive(Clone, Debug, Serialize)]
 pub struct BrowsedRecord {
     /// The partition of the record.
@@ -30,7 +30,8 @@ pub struct BrowsedRecord {
     /// The timestamp of the record in epoch milliseconds.
     pub timestamp_ms: Option<i64>,
     /// The origin of the timestamp: `create` (the producer) or `append` (the broker).
-    pub timestamp_by: &'static str,
+    #[serde(rename = "timestamp_by")]
+    pub timestamp_origin: &'static str,
     /// The key; `None` where the record has none.
     pub key: Option<BytePreview>,
     /// The value; `None` for a tombstone.
@@ -40,14 +41,16 @@ pub struct BrowsedRecord {
     /// The number of all headers.
     pub header_count: usize,
     /// The number of bytes of the key, the value and all headers.
-    pub bytes: usize,
+    #[serde(rename = "bytes")]
+    pub total_bytes: usize,
 }
 
 /// A header of a record.
 #[derive(Clone, Debug, Serialize)]
 pub struct RecordHeader {
     /// The name of the header.
-    pub name: String,
+    #[serde(rename = "name")]
+    pub header_name: String,
     /// The value of the header; `None` where it has none.
     pub value: Option<BytePreview>,
 }
@@ -55,7 +58,7 @@ pub struct RecordHeader {
 impl BrowsedRecord {
     /// Copies `message` with at most `value_bytes_max` bytes of its value.
     pub(crate) fn from_message(message: &BorrowedMessage<'_>, value_bytes_max: usize) -> Self {
-        let (timestamp_ms, timestamp_by) = match message.timestamp() {
+        let (timestamp_ms, timestamp_origin) = match message.timestamp() {
             Timestamp::CreateTime(ms) => (Some(ms), "create"),
             Timestamp::LogAppendTime(ms) => (Some(ms), "append"),
             Timestamp::NotAvailable => (None, "create"),
@@ -73,12 +76,12 @@ impl BrowsedRecord {
             partition: message.partition(),
             offset: message.offset(),
             timestamp_ms,
-            timestamp_by,
+            timestamp_origin,
             key: key.map(|key| BytePreview::new_truncated(key, value_bytes_max.max(HEADER_VALUE_BYTES_MAX))),
             value: value.map(|value| BytePreview::new_truncated(value, value_bytes_max)),
             headers,
             header_count: message.headers().map_or(0, Headers::count),
-            bytes: key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + header_bytes,
+            total_bytes: key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + header_bytes,
         }
     }
 
@@ -87,7 +90,7 @@ impl BrowsedRecord {
         let preview_bytes =
             |preview: &Option<BytePreview>| preview.as_ref().map_or(0, BytePreview::estimate_memory_bytes);
         let header_bytes =
-            |header: &RecordHeader| HEADER_OVERHEAD_BYTES + header.name.len() + preview_bytes(&header.value);
+            |header: &RecordHeader| HEADER_OVERHEAD_BYTES + header.header_name.len() + preview_bytes(&header.value);
         let headers: usize = self.headers.iter().map(header_bytes).sum();
         RECORD_OVERHEAD_BYTES + preview_bytes(&self.key) + preview_bytes(&self.value) + headers
     }
@@ -97,14 +100,16 @@ impl RecordHeader {
     fn new_truncated(name: &str, value: Option<&[u8]>, value_bytes_max: usize) -> Self {
         let escaped = || name.escape_debug().take(HEADER_NAME_BYTES_MAX).collect();
         Self {
-            name: BytePreview::new_truncated(name.as_bytes(), HEADER_NAME_BYTES_MAX).text.unwrap_or_else(escaped),
+            header_name: BytePreview::new_truncated(name.as_bytes(), HEADER_NAME_BYTES_MAX)
+                .text
+                .unwrap_or_else(escaped),
             value: value.map(|value| BytePreview::new_truncated(value, value_bytes_max)),
         }
     }
 }
 
 /// Returns the names and values of all headers. rdkafka panics on a name that is not UTF-8, so such a name is replaced
-/// by a text.
+/// by a placeholder.
 fn header_entries<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
     let headers: Option<&'a BorrowedHeaders> = message.headers();
     let count = headers.map_or(0, Headers::count);

@@ -10,8 +10,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use serde::Serialize;
 
 use crate::kafka::browse::browser::KafkaBrowser;
-use crate::kafka::browse::error::BrowseError;
-use crate::kafka::browse::wire::session::ClusterSession;
+use crate::kafka::browse::error::{BrowseError, describe_missing_partition};
+use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 use crate::kafka::client::base_config;
 
 const DELIVERY_TIMEOUT_MS: &str = "8000";
@@ -26,8 +26,8 @@ pub struct NewRecord {
     pub value: Option<Vec<u8>>,
     /// The names and values of the headers, in order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// The partition. Without one the key decides the partition as in other producers; a record without a key gets a
-    /// random one.
+    /// The partition. `None` lets the key determine the partition, as in Kafka's own producers. A record without a key
+    /// gets a random partition.
     pub partition: Option<i32>,
 }
 
@@ -43,23 +43,24 @@ pub struct WrittenRecord {
     /// The timestamp of the stored record, in epoch milliseconds.
     pub timestamp_ms: Option<i64>,
     /// The number of partitions of the topic.
-    pub partitions: usize,
+    #[serde(rename = "partitions")]
+    pub topic_partition_count: usize,
 }
 
 impl KafkaBrowser {
-    /// Returns the number of partitions of `topic`, if a record can be sent to the topic and to `partition` if given.
-    /// Callers check this before they send, because a producer may create a topic that does not exist.
+    /// Returns the number of partitions of `topic`, if records can be written to `topic` and, where given, to
+    /// `partition`. Callers use this before they send, because a producer may create a missing topic.
     ///
     /// # Errors
     /// When the topic or partition does not exist, the topic is internal, or Kafka is unreachable or refuses the
     /// request.
-    pub async fn fetch_writable_partition_count(
+    pub async fn fetch_partition_count_if_writable(
         &self,
         topic: &str,
         partition: Option<i32>,
     ) -> Result<usize, BrowseError> {
-        let mut session = ClusterSession::open(self).await?;
-        let metadata = session.fetch_metadata(Some(&[topic])).await?;
+        let mut connections = ClusterConnections::open(self).await?;
+        let metadata = connections.fetch_metadata(Some(&[topic])).await?;
         let not_found = || BrowseError::NotFound(format!("there is no topic `{topic}`"));
         let found = metadata.topics.first().ok_or_else(not_found)?;
         if let Some(error) = BrowseError::from_error_code(found.error_code, &format!("topic `{topic}`")) {
@@ -73,9 +74,7 @@ impl KafkaBrowser {
         let count = found.partitions.len();
         match partition {
             Some(partition) if !found.partitions.iter().any(|one| one.partition_index == partition) => {
-                Err(BrowseError::InvalidRequest(format!(
-                    "topic `{topic}` has no partition {partition}: its {count} are numbered from 0"
-                )))
+                Err(BrowseError::InvalidRequest(describe_missing_partition(topic, partition, count)))
             }
             _ => Ok(count),
         }
@@ -107,10 +106,10 @@ impl KafkaBrowser {
                 partition: place.partition,
                 offset: place.offset,
                 timestamp_ms: place.timestamp_ms,
-                partitions: partition_count,
+                topic_partition_count: partition_count,
             }),
             Some(Err(error)) => Err(failed(error.clone())),
-            None => Err(BrowseError::Unreachable("Kafka did not confirm the record".to_owned())),
+            None => Err(BrowseError::Unreachable("Kafka did not confirm that it stored the record".to_owned())),
         }
     }
 }
@@ -137,9 +136,9 @@ fn convert_send_error(topic: &str, error: &KafkaError) -> BrowseError {
     match error.rdkafka_error_code() {
         Some(
             RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord | RDKafkaErrorCode::PolicyViolation,
-        ) => BrowseError::InvalidRequest(format!("topic `{topic}` does not take this record: {error}")),
+        ) => BrowseError::InvalidRequest(format!("Kafka does not accept this record in topic `{topic}`: {error}")),
         Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::AllBrokersDown) => BrowseError::Unreachable(
-            format!("Kafka did not confirm the record in time; it may still be written: {error}"),
+            format!("Kafka did not confirm the record in time, but may still store it: {error}"),
         ),
         _ => BrowseError::Refused(format!("Kafka did not accept the record: {error}")),
     }

@@ -1,7 +1,7 @@
 //! A connection to a broker, for requests that librdkafka does not make or `rdkafka` does not expose.
 //!
-//! Owns: one TCP connection, its frames, and the versions of requests that both sides support. Does not own: the choice
-//! of the broker for a request (`session.rs`).
+//! Owns: one TCP connection, the frames on it, and the versions of requests that both sides support. Does not own: the
+//! choice of the broker for a request (`cluster_connections.rs`).
 //! Invariants: an answer longer than [`ANSWER_BYTES_MAX`] is not read. Only one request is in flight, so an answer
 //! belongs to the last request. The connection is plain TCP, as for all Kafka clients of Windrow.
 
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::kafka::browse::error::BrowseError;
 
-/// The largest answer that is read. The metadata of thousands of partitions is far smaller.
+/// The most bytes of an answer. The metadata of thousands of partitions is far smaller.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
@@ -39,9 +39,9 @@ impl BrokerConnection {
             |reason: String| BrowseError::Unreachable(format!("Kafka at {address} does not answer: {reason}"));
         let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
             .await
-            .map_err(|_| unreachable("no connection in time".to_owned()))?
+            .map_err(|_| unreachable(format!("no connection within {CONNECT_TIMEOUT:?}")))?
             .map_err(|error| unreachable(error.to_string()))?;
-        // This setting saves a few milliseconds per answer. A failure to set it has no other effect.
+        // Without `nodelay`, each answer takes a few milliseconds longer. A failure has no other effect.
         let _ = stream.set_nodelay(true);
         let mut connection =
             Self { address: address.to_owned(), stream, request_versions: HashMap::new(), last_correlation_id: 0 };
@@ -59,12 +59,15 @@ impl BrokerConnection {
     pub(super) async fn send_request<R: Request>(&mut self, request: &R) -> Result<R::Response, BrowseError> {
         let broker_versions = self.request_versions.get(&R::KEY);
         let common = broker_versions.map(|versions| versions.intersect(&R::VERSIONS)).filter(|both| !both.is_empty());
-        // The library may support different versions for a request and for its answer.
+        // The crate `kafka_protocol` may support different versions of a request and of its answer.
         let answer_versions = <R::Response as Message>::VERSIONS;
         let common = common.map(|both| both.intersect(&answer_versions)).filter(|both| !both.is_empty());
         let Some(common) = common else {
             let name = ApiKey::try_from(R::KEY).map_or_else(|()| R::KEY.to_string(), |key| format!("{key:?}"));
-            return Err(BrowseError::Unsupported(format!("the broker at {} does not offer {name}", self.address)));
+            return Err(BrowseError::Unsupported(format!(
+                "the broker at {} does not support the request {name}",
+                self.address
+            )));
         };
         self.send_request_with_version(request, common.max).await
     }
@@ -107,7 +110,7 @@ impl BrokerConnection {
         let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
             .map_err(|error| garbled(error.to_string()))?;
         if header.correlation_id != correlation_id {
-            return Err(garbled("it belongs to another request".to_owned()));
+            return Err(garbled("the answer belongs to another request".to_owned()));
         }
         R::Response::decode(&mut answer, version).map_err(|error| garbled(error.to_string()))
     }
@@ -123,7 +126,7 @@ fn encode_frame<R: Request>(request: &R, version: i16, correlation_id: i32) -> R
         .with_client_id(Some(StrBytes::from_static_str("windrow")));
     encode_request_header_into_buffer(&mut frame, &header).map_err(|error| error.to_string())?;
     request.encode(&mut frame, version).map_err(|error| error.to_string())?;
-    let length = i32::try_from(frame.len() - 4).map_err(|_| "it is too long".to_owned())?;
+    let length = i32::try_from(frame.len() - 4).map_err(|_| "the request is too long".to_owned())?;
     frame[..4].copy_from_slice(&length.to_be_bytes());
     Ok(frame)
 }

@@ -1,4 +1,4 @@
-//! The connections of one request of the Kafka UI, with one connection to each broker that has part of the answer.
+//! The connections that one request of the Kafka UI opens: a bootstrap connection, and at most one to each broker.
 
 use std::collections::BTreeMap;
 
@@ -14,38 +14,40 @@ use crate::kafka::browse::error::BrowseError;
 const DEFAULT_PORT: &str = "9092";
 
 /// The connections to a cluster that one request of the Kafka UI uses.
-pub(crate) struct ClusterSession {
+pub(crate) struct ClusterConnections {
     bootstrap_connection: BrokerConnection,
-    links_by_broker: BTreeMap<i32, BrokerLink>,
+    endpoints_by_broker: BTreeMap<i32, BrokerEndpoint>,
 }
 
 /// The address of a broker, and the connection to it if one is open.
-struct BrokerLink {
+struct BrokerEndpoint {
     address: String,
     connection: Option<BrokerConnection>,
 }
 
 /// The answer of one broker, or the error of the request to it.
 pub(crate) struct BrokerAnswer<R: Request> {
-    pub(crate) broker: i32,
+    pub(crate) broker_id: i32,
     pub(crate) result: Result<R::Response, BrowseError>,
 }
 
-impl ClusterSession {
-    /// Connects to the first broker in the list of `browser` that answers.
+impl ClusterConnections {
+    /// Connects to the first of the browser's bootstrap addresses that answers.
     pub(crate) async fn open(browser: &KafkaBrowser) -> Result<Self, BrowseError> {
-        let mut last_error = BrowseError::Unreachable("no address of Kafka is given".to_owned());
+        let mut last_error = BrowseError::Unreachable("the list of Kafka brokers contains no address".to_owned());
         for address in parse_bootstrap_addresses(browser.brokers()) {
             match BrokerConnection::connect(&address).await {
-                Ok(bootstrap) => return Ok(Self { bootstrap_connection: bootstrap, links_by_broker: BTreeMap::new() }),
+                Ok(bootstrap) => {
+                    return Ok(Self { bootstrap_connection: bootstrap, endpoints_by_broker: BTreeMap::new() });
+                }
                 Err(error) => last_error = error,
             }
         }
         Err(last_error)
     }
 
-    /// Returns all brokers with the given `topics`, or with all topics for `None`. Must precede all other requests,
-    /// because the session learns the brokers from the answer.
+    /// Fetches all brokers and the given `topics`; `None` means all topics. Must precede all other requests, because
+    /// the answer contains the addresses of the brokers.
     pub(crate) async fn fetch_metadata(&mut self, topics: Option<&[&str]>) -> Result<MetadataResponse, BrowseError> {
         let topics = topics.map(|names| {
             names.iter().map(|name| MetadataRequestTopic::default().with_name(Some(to_topic_name(name)))).collect()
@@ -54,31 +56,32 @@ impl ClusterSession {
         let metadata = self.bootstrap_connection.send_request(&request).await?;
         for broker in &metadata.brokers {
             let address = format!("{}:{}", bracket_ipv6(&broker.host), broker.port);
-            self.links_by_broker.entry(broker.node_id.0).or_insert(BrokerLink { address, connection: None });
+            self.endpoints_by_broker.entry(broker.node_id.0).or_insert(BrokerEndpoint { address, connection: None });
         }
         Ok(metadata)
     }
 
     pub(crate) fn broker_ids(&self) -> Vec<i32> {
-        self.links_by_broker.keys().copied().collect()
+        self.endpoints_by_broker.keys().copied().collect()
     }
 
-    /// Sends `request` to the broker to which the session connected first.
+    /// Sends `request` to the broker to which [`Self::open`] connected.
     pub(crate) async fn ask_bootstrap_broker<R: Request>(&mut self, request: &R) -> Result<R::Response, BrowseError> {
         self.bootstrap_connection.send_request(request).await
     }
 
-    /// Sends all requests at once, each to its broker. Returns the answers in the order of the requests.
+    /// Sends all requests at once, each to the broker with the given id. Returns the answers in the order of the
+    /// requests.
     pub(crate) async fn ask_brokers<R: Request>(&mut self, requests: Vec<(i32, R)>) -> Vec<BrokerAnswer<R>> {
         let exchanges = requests.into_iter().map(|(broker, request)| {
-            let link = self
-                .links_by_broker
+            let endpoint = self
+                .endpoints_by_broker
                 .get_mut(&broker)
-                .map(|link| BrokerLink { address: link.address.clone(), connection: link.connection.take() });
+                .map(|known| BrokerEndpoint { address: known.address.clone(), connection: known.connection.take() });
             async move {
-                match link {
-                    Some(link) => link.send_and_keep_connection(broker, request).await,
-                    None => BrokerExchange::failed(
+                match endpoint {
+                    Some(endpoint) => endpoint.send_and_keep_connection(broker, request).await,
+                    None => AnswerWithConnection::from_error(
                         broker,
                         BrowseError::Unreachable(format!("broker {broker} is not in the cluster")),
                     ),
@@ -88,9 +91,10 @@ impl ClusterSession {
         let exchanges: Vec<_> = exchanges.collect();
         let mut answers = Vec::new();
         for exchange in join_all(exchanges).await {
-            let broker = exchange.answer.broker;
-            if let (Some(link), Some(connection)) = (self.links_by_broker.get_mut(&broker), exchange.connection) {
-                link.connection = Some(connection);
+            let broker = exchange.answer.broker_id;
+            if let (Some(endpoint), Some(connection)) = (self.endpoints_by_broker.get_mut(&broker), exchange.connection)
+            {
+                endpoint.connection = Some(connection);
             }
             answers.push(exchange.answer);
         }
@@ -98,21 +102,21 @@ impl ClusterSession {
     }
 }
 
-/// The answer of a broker, and the connection for the next request if it can be reused.
-struct BrokerExchange<R: Request> {
+/// The answer of a broker, and the connection if the next request can use it.
+struct AnswerWithConnection<R: Request> {
     answer: BrokerAnswer<R>,
     connection: Option<BrokerConnection>,
 }
 
-impl<R: Request> BrokerExchange<R> {
-    fn failed(broker: i32, error: BrowseError) -> Self {
-        Self { answer: BrokerAnswer { broker, result: Err(error) }, connection: None }
+impl<R: Request> AnswerWithConnection<R> {
+    fn from_error(broker_id: i32, error: BrowseError) -> Self {
+        Self { answer: BrokerAnswer { broker_id, result: Err(error) }, connection: None }
     }
 }
 
-impl BrokerLink {
-    /// Sends `request` to `broker` over the open connection, or over a new one.
-    async fn send_and_keep_connection<R: Request>(self, broker: i32, request: R) -> BrokerExchange<R> {
+impl BrokerEndpoint {
+    /// Sends `request` over the open connection, or over a new one. Returns the answer as that of broker `broker_id`.
+    async fn send_and_keep_connection<R: Request>(self, broker_id: i32, request: R) -> AnswerWithConnection<R> {
         let connected = match self.connection {
             Some(connection) => Ok(connection),
             None => BrokerConnection::connect(&self.address).await,
@@ -122,9 +126,9 @@ impl BrokerLink {
                 let result = connection.send_request(&request).await;
                 // After a failure, the next frame may still answer this request, so the connection cannot be reused.
                 let connection = result.is_ok().then_some(connection);
-                BrokerExchange { answer: BrokerAnswer { broker, result }, connection }
+                AnswerWithConnection { answer: BrokerAnswer { broker_id, result }, connection }
             }
-            Err(error) => BrokerExchange::failed(broker, error),
+            Err(error) => AnswerWithConnection::from_error(broker_id, error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Fetches the state of groups from their coordinators: the list of groups, their members, and their committed offsets.
+//! Requests to the coordinators of groups: lists the groups, and fetches their members and committed offsets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
 use super::members::{GroupDescription, GroupMember};
 use crate::kafka::browse::error::BrowseError;
 use crate::kafka::browse::offsets::TopicAndPartition;
-use crate::kafka::browse::wire::session::ClusterSession;
+use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
 /// A group, with the broker that coordinates it.
 #[derive(Clone)]
@@ -22,18 +22,18 @@ pub(super) struct CoordinatedGroup {
 }
 
 impl CoordinatedGroup {
-    pub(super) fn name(&self) -> &str {
+    pub(super) fn group_name(&self) -> &str {
         self.list_entry.group_id.0.as_str()
     }
 }
 
 /// Lists the groups of all brokers that answer. Fails only if no broker answers.
-pub(super) async fn list_groups(session: &mut ClusterSession) -> Result<Vec<CoordinatedGroup>, BrowseError> {
-    let requests = session.broker_ids().into_iter().map(|broker| (broker, ListGroupsRequest::default())).collect();
+pub(super) async fn list_groups(connections: &mut ClusterConnections) -> Result<Vec<CoordinatedGroup>, BrowseError> {
+    let requests = connections.broker_ids().into_iter().map(|broker| (broker, ListGroupsRequest::default())).collect();
     let mut groups = Vec::new();
     let mut last_error = None;
     let mut answered = false;
-    for answer in session.ask_brokers(requests).await {
+    for answer in connections.ask_brokers(requests).await {
         let response =
             answer.result.and_then(|response| match BrowseError::from_error_code(response.error_code, "groups") {
                 Some(error) => Err(error),
@@ -44,7 +44,7 @@ pub(super) async fn list_groups(session: &mut ClusterSession) -> Result<Vec<Coor
                 answered = true;
                 let listed = response.groups.into_iter();
                 groups.extend(
-                    listed.map(|listed| CoordinatedGroup { coordinator_id: answer.broker, list_entry: listed }),
+                    listed.map(|listed| CoordinatedGroup { coordinator_id: answer.broker_id, list_entry: listed }),
                 );
             }
             Err(error) => last_error = Some(error),
@@ -58,84 +58,88 @@ pub(super) async fn list_groups(session: &mut ClusterSession) -> Result<Vec<Coor
 
 /// The description and the committed offsets of one group. Each is `None` where it could not be fetched.
 #[derive(Clone, Default)]
-pub(super) struct GroupSnapshot {
+pub(super) struct GroupMembersAndOffsets {
     pub(super) description: Option<GroupDescription>,
     pub(super) committed_offsets: Option<BTreeMap<TopicAndPartition, i64>>,
 }
 
-impl GroupSnapshot {
+impl GroupMembersAndOffsets {
     pub(super) fn group_members(&self) -> &[GroupMember] {
         self.description.as_ref().map_or(&[], |description| &description.members)
     }
 
     /// Returns the partitions that have a committed offset or are assigned to a member.
-    pub(super) fn known_partitions(&self) -> BTreeSet<TopicAndPartition> {
+    pub(super) fn committed_or_assigned_partitions(&self) -> BTreeSet<TopicAndPartition> {
         let committed = self.committed_offsets.iter().flat_map(BTreeMap::keys);
         committed.chain(self.group_members().iter().flat_map(|member| &member.assigned_partitions)).cloned().collect()
     }
 }
 
-/// Returns the snapshots of `groups` by group name, with two requests to each coordinator.
-pub(super) async fn fetch_group_snapshots(
-    session: &mut ClusterSession,
+/// Returns the members and committed offsets of `groups`, by group name. Sends at most three requests to each
+/// coordinator.
+pub(super) async fn fetch_group_members_and_offsets(
+    connections: &mut ClusterConnections,
     groups: &[CoordinatedGroup],
-) -> BTreeMap<String, GroupSnapshot> {
-    let mut snapshots: BTreeMap<String, GroupSnapshot> = BTreeMap::new();
+) -> BTreeMap<String, GroupMembersAndOffsets> {
+    let mut fetched_by_group: BTreeMap<String, GroupMembersAndOffsets> = BTreeMap::new();
     let classic = group_ids_by_coordinator(groups, is_classic_group_type);
     let requests =
         classic.into_iter().map(|(broker, groups)| (broker, DescribeGroupsRequest::default().with_groups(groups)));
-    for answer in session.ask_brokers(requests.collect()).await {
+    for answer in connections.ask_brokers(requests.collect()).await {
         for group in answer.result.map(|response| response.groups).unwrap_or_default() {
             if group.error_code == 0 {
                 let name = group.group_id.0.to_string();
-                snapshots.entry(name).or_default().description = Some(group.into());
+                fetched_by_group.entry(name).or_default().description = Some(group.into());
             }
         }
     }
-    let consumer = group_ids_by_coordinator(groups, |kind| kind.eq_ignore_ascii_case("consumer"));
+    let consumer = group_ids_by_coordinator(groups, |group_type| group_type.eq_ignore_ascii_case("consumer"));
     let requests = consumer
         .into_iter()
         .map(|(broker, groups)| (broker, ConsumerGroupDescribeRequest::default().with_group_ids(groups)));
-    for answer in session.ask_brokers(requests.collect()).await {
+    for answer in connections.ask_brokers(requests.collect()).await {
         for group in answer.result.map(|response| response.groups).unwrap_or_default() {
             if group.error_code == 0 {
                 let name = group.group_id.0.to_string();
-                snapshots.entry(name).or_default().description = Some(group.into());
+                fetched_by_group.entry(name).or_default().description = Some(group.into());
             }
         }
     }
-    // Share groups have no committed offsets of this kind.
-    let with_offsets = group_ids_by_coordinator(groups, |kind| !kind.eq_ignore_ascii_case("share"));
+    // Share groups (KIP-932) have no committed offsets.
+    let with_offsets = group_ids_by_coordinator(groups, |group_type| !group_type.eq_ignore_ascii_case("share"));
     let requests = with_offsets.into_iter().map(|(broker, groups)| {
         let groups =
             groups.into_iter().map(|group| OffsetFetchRequestGroup::default().with_group_id(group).with_topics(None));
         (broker, OffsetFetchRequest::default().with_groups(groups.collect()))
     });
-    for answer in session.ask_brokers(requests.collect()).await {
+    for answer in connections.ask_brokers(requests.collect()).await {
         // Brokers before 3.0 do not accept several groups in one request. The offsets of their groups remain unknown.
         let Ok(response) = answer.result else { continue };
         for group in response.groups {
             if group.error_code == 0 {
                 let name = group.group_id.0.to_string();
-                snapshots.entry(name).or_default().committed_offsets = Some(collect_committed_offsets(group));
+                fetched_by_group.entry(name).or_default().committed_offsets = Some(collect_committed_offsets(group));
             }
         }
     }
-    snapshots
+    fetched_by_group
 }
 
-/// Returns the ids of the groups whose protocol `is_kind` accepts, by coordinator.
-fn group_ids_by_coordinator(groups: &[CoordinatedGroup], is_kind: fn(&str) -> bool) -> BTreeMap<i32, Vec<GroupId>> {
+/// Returns the ids of the groups whose type `is_wanted_type` accepts, by coordinator.
+fn group_ids_by_coordinator(
+    groups: &[CoordinatedGroup],
+    is_wanted_type: fn(&str) -> bool,
+) -> BTreeMap<i32, Vec<GroupId>> {
     let mut by_coordinator: BTreeMap<i32, Vec<GroupId>> = BTreeMap::new();
-    for group in groups.iter().filter(|group| is_kind(&group.list_entry.group_type)) {
+    for group in groups.iter().filter(|group| is_wanted_type(&group.list_entry.group_type)) {
         by_coordinator.entry(group.coordinator_id).or_default().push(group.list_entry.group_id.clone());
     }
     by_coordinator
 }
 
-/// Returns whether `kind` is the classic protocol. A broker that reports no protocol supports only the classic one.
-fn is_classic_group_type(kind: &str) -> bool {
-    kind.is_empty() || kind.eq_ignore_ascii_case("classic")
+/// Returns whether `group_type` means the classic protocol. A broker that reports no type has only classic groups.
+fn is_classic_group_type(group_type: &str) -> bool {
+    group_type.is_empty() || group_type.eq_ignore_ascii_case("classic")
 }
 
 fn collect_committed_offsets(group: OffsetFetchResponseGroup) -> BTreeMap<TopicAndPartition, i64> {
