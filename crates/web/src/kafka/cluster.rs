@@ -9,7 +9,7 @@ use super::ui::KafkaUi;
 
 pub(super) async fn get_cluster(State(ui): State<KafkaUi>) -> KafkaAnswer {
     let cluster = ui.ask_brokers(ui.browser.fetch_cluster_overview()).await?;
-    Ok(answer_json(json!({ "addresses": ui.browser.brokers(), "cluster": cluster })))
+    Ok(answer_json(json!({ "addresses": ui.browser.broker_addresses(), "cluster": cluster })))
 }
 
 pub(super) async fn get_topics(State(ui): State<KafkaUi>) -> KafkaAnswer {

@@ -4,19 +4,19 @@
 /// connection has to recover after an outage of Kafka.
 #[derive(Clone, Debug)]
 pub struct KafkaBrowser {
-    brokers: String,
+    broker_addresses: String,
 }
 
 impl KafkaBrowser {
-    /// Creates a browser of the cluster at `brokers`: `host:port` addresses, separated by commas.
+    /// Creates a browser of the cluster at `broker_addresses`: `host:port` addresses, separated by commas.
     #[must_use]
-    pub fn new(brokers: &str) -> Self {
-        Self { brokers: brokers.to_owned() }
+    pub fn new(broker_addresses: &str) -> Self {
+        Self { broker_addresses: broker_addresses.to_owned() }
     }
 
     /// Returns the addresses of the brokers, as passed to `new`.
     #[must_use]
-    pub fn brokers(&self) -> &str {
-        &self.brokers
+    pub fn broker_addresses(&self) -> &str {
+        &self.broker_addresses
     }
 }

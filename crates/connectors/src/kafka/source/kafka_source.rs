@@ -174,7 +174,7 @@ impl Source for KafkaSource {
         let mut starts = PartitionOffsets::new();
         for &partition in partitions {
             let start = match (positions.get(&partition), held.get(&partition)) {
-                (Some(&position), Some(held)) if !held.contains(position) => {
+                (Some(&position), Some(held)) if !held.contains_offset(position) => {
                     Some(held.replace_lost_offset(position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),

@@ -83,7 +83,9 @@ impl KafkaSource {
             |error: KafkaError| build_refused_operation_halt(&brokers, SourceOperation::ContinueReading, error);
         let mut skipped = Vec::new();
         for (&partition, &position) in &positions {
-            let Some(bounds) = held.get(&partition).filter(|bounds| !bounds.contains(position)) else { continue };
+            let Some(bounds) = held.get(&partition).filter(|bounds| !bounds.contains_offset(position)) else {
+                continue;
+            };
             let start = bounds.replace_lost_offset(position, partition, &self.settings)?;
             self.record_consumer.restart_partition_at(partition, start).map_err(refused)?;
             self.note_next_offset(partition, start);

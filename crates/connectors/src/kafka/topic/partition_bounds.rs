@@ -73,7 +73,7 @@ fn fetch_bound_offsets<C: ConsumerContext>(
 }
 
 impl PartitionBounds {
-    pub(crate) fn contains(self, position: Offset) -> bool {
+    pub(crate) fn contains_offset(self, position: Offset) -> bool {
         (self.first_offset..=self.end_offset).contains(&position)
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cursor::{AdjacentPages, FrontRecordTimestamp, PartitionCursor, PieceSize};
+use super::cursor::{AdjacentPageStarts, FrontRecordTimestamp, PartitionCursor, PieceSize};
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
@@ -91,8 +91,8 @@ impl PartitionCursor for BackwardCursor {
         (self.end_of_older_records() - self.readable_offsets.start).max(0)
     }
 
-    fn adjacent_pages(&self) -> AdjacentPages {
-        AdjacentPages::new(self.end_of_older_records(), self.page_start, &self.readable_offsets)
+    fn adjacent_page_starts(&self) -> AdjacentPageStarts {
+        AdjacentPageStarts::new(self.end_of_older_records(), self.page_start, &self.readable_offsets)
     }
 
     fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32> {

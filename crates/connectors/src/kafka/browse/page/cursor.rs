@@ -44,7 +44,7 @@ pub(super) trait PartitionCursor: Sized {
     fn offsets_left(&self) -> i64;
 
     /// Returns the offsets at which the older and the newer page begin in this partition.
-    fn adjacent_pages(&self) -> AdjacentPages;
+    fn adjacent_page_starts(&self) -> AdjacentPageStarts;
 
     /// Returns the partition with the next record of the page, given the timestamp of each cursor's front record.
     fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32>;
@@ -57,7 +57,7 @@ pub(super) struct FrontRecordTimestamp {
 }
 
 /// The offsets in one partition at which the older and the newer page begin.
-pub(super) struct AdjacentPages {
+pub(super) struct AdjacentPageStarts {
     /// The offset at which the page of the next older records begins.
     pub(super) older_page_start: i64,
     /// The offset at which the page of the next newer records begins.
@@ -68,7 +68,7 @@ pub(super) struct AdjacentPages {
     pub(super) has_newer: bool,
 }
 
-impl AdjacentPages {
+impl AdjacentPageStarts {
     pub(super) fn new(older_page_start: i64, newer_page_start: i64, readable: &Range<i64>) -> Self {
         Self {
             older_page_start,

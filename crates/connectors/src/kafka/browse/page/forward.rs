@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cursor::{AdjacentPages, FrontRecordTimestamp, PartitionCursor, PieceSize};
+use super::cursor::{AdjacentPageStarts, FrontRecordTimestamp, PartitionCursor, PieceSize};
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
@@ -85,8 +85,8 @@ impl PartitionCursor for ForwardCursor {
         (self.readable_offsets.end - self.first_offset_beyond_page()).max(0)
     }
 
-    fn adjacent_pages(&self) -> AdjacentPages {
-        AdjacentPages::new(self.page_start, self.first_offset_beyond_page(), &self.readable_offsets)
+    fn adjacent_page_starts(&self) -> AdjacentPageStarts {
+        AdjacentPageStarts::new(self.page_start, self.first_offset_beyond_page(), &self.readable_offsets)
     }
 
     fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32> {

@@ -59,12 +59,12 @@ struct PageReader<C> {
 /// The reason why the page ended, and a problem with the records if there was one.
 struct PageFillOutcome {
     end: PageEndReason,
-    problem: Option<String>,
+    problem_message: Option<String>,
 }
 
 impl From<PageEndReason> for PageFillOutcome {
     fn from(end: PageEndReason) -> Self {
-        Self { end, problem: None }
+        Self { end, problem_message: None }
     }
 }
 
@@ -119,7 +119,11 @@ impl<C: PartitionCursor> PageReader<C> {
             }
             let consumer = match &mut consumer {
                 Some(consumer) => consumer,
-                none => none.insert(BrowseConsumer::new(&self.plan.brokers, &self.plan.topic, ConsumerPurpose::Page)?),
+                none => none.insert(BrowseConsumer::new(
+                    &self.plan.broker_addresses,
+                    &self.plan.topic,
+                    ConsumerPurpose::Page,
+                )?),
             };
             match self.read_next_pieces(consumer, &unread)? {
                 ReadRoundOutcome::Complete => self.grow_pieces(&unread),
@@ -127,7 +131,7 @@ impl<C: PartitionCursor> PageReader<C> {
                 ReadRoundOutcome::TimedOut => return Ok(PageEndReason::Time.into()),
                 ReadRoundOutcome::Unreadable(problem) => {
                     while !self.is_full() && self.move_next_record_to_page() {}
-                    return Ok(PageFillOutcome { end: PageEndReason::Problem, problem: Some(problem) });
+                    return Ok(PageFillOutcome { end: PageEndReason::Problem, problem_message: Some(problem) });
                 }
             }
         }
@@ -187,7 +191,7 @@ impl<C: PartitionCursor> PageReader<C> {
         if read.unfinished_positions.is_empty() {
             return Ok(ReadRoundOutcome::Complete);
         }
-        let Some(problem) = read.problem else { return Ok(ReadRoundOutcome::TimedOut) };
+        let Some(problem) = read.problem_message else { return Ok(ReadRoundOutcome::TimedOut) };
         let mut smaller = false;
         for partition in read.unfinished_positions.keys() {
             smaller |= self.cursors.get_mut(partition).is_some_and(PartitionCursor::shrink_to_skip_unreadable);
@@ -214,10 +218,10 @@ impl<C: PartitionCursor> PageReader<C> {
             newer_page_positions: PartitionPositions::default(),
             has_older: false,
             has_newer: false,
-            problem: outcome.problem,
+            problem_message: outcome.problem_message,
         };
         for (&partition, cursor) in &self.cursors {
-            let span = cursor.adjacent_pages();
+            let span = cursor.adjacent_page_starts();
             page.older_page_positions.0.insert(partition, span.older_page_start);
             page.newer_page_positions.0.insert(partition, span.newer_page_start);
             page.has_older |= span.has_older;

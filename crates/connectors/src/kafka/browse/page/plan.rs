@@ -11,7 +11,7 @@ use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
 /// A page that is ready to be read: the request, and the offsets that can be read.
 pub struct PagePlan {
-    pub(super) brokers: String,
+    pub(super) broker_addresses: String,
     pub(super) topic: String,
     pub(super) request: PageRequest,
     pub(super) readable_offsets: ReadableOffsets,
@@ -27,7 +27,7 @@ impl KafkaBrowser {
         let time_ms = if let PageStart::Time(time_ms) = request.start { Some(time_ms) } else { None };
         let readable = fetch_readable_offsets(&mut connections, topic, request.partition, time_ms).await?;
         Ok(PagePlan {
-            brokers: self.brokers().to_owned(),
+            broker_addresses: self.broker_addresses().to_owned(),
             topic: topic.to_owned(),
             request,
             readable_offsets: readable,

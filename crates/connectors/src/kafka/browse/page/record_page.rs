@@ -32,7 +32,7 @@ pub struct RecordPage {
     pub has_newer: bool,
     /// A problem with the records, as a message for the user.
     #[serde(rename = "trouble")]
-    pub problem: Option<String>,
+    pub problem_message: Option<String>,
 }
 
 /// The reason why a page ended.

@@ -41,7 +41,7 @@ pub(crate) struct RangeReadOutcome {
     /// The partitions whose range was not read to its end, with the next offset of each.
     pub(crate) unfinished_positions: BTreeMap<i32, i64>,
     /// A problem with the records, as a message for the user.
-    pub(crate) problem: Option<String>,
+    pub(crate) problem_message: Option<String>,
 }
 
 /// The result of one poll.
@@ -135,7 +135,7 @@ impl BrowseConsumer {
                 BrowsePollOutcome::UnreadableBatch => {
                     unreadable_errors += 1;
                     if unreadable_errors >= UNREADABLE_BATCH_ERRORS_MAX {
-                        outcome.problem = Some(format!(
+                        outcome.problem_message = Some(format!(
                             "a batch of records at {} cannot be decompressed: it is corrupt, or decompresses to more \
                              than 64 MiB. Choose an offset after the batch.",
                             format_up_to_three_positions(&outcome.unfinished_positions)
@@ -144,8 +144,8 @@ impl BrowseConsumer {
                     }
                 }
                 BrowsePollOutcome::Failure(error) => {
-                    outcome.problem = self.explain_error(&error)?;
-                    if outcome.problem.is_some() {
+                    outcome.problem_message = self.explain_error(&error)?;
+                    if outcome.problem_message.is_some() {
                         return Ok(outcome);
                     }
                 }

@@ -91,7 +91,7 @@ impl KafkaBrowser {
         record: &NewRecord,
     ) -> Result<WrittenRecord, BrowseError> {
         let failed = |error: KafkaError| convert_send_error(topic, &error);
-        let producer: BaseProducer<DeliveryOutcome> = base_config(self.brokers())
+        let producer: BaseProducer<DeliveryOutcome> = base_config(self.broker_addresses())
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "0")
             .set("enable.idempotence", "true")

@@ -45,12 +45,12 @@ pub struct TailBatch {
     pub omitted_record_count: u64,
     /// A problem with the records, as a message for the user.
     #[serde(rename = "trouble")]
-    pub problem: Option<String>,
+    pub problem_message: Option<String>,
 }
 
 /// A topic that is ready to be followed, with the offsets at which following begins.
 pub struct TailPlan {
-    brokers: String,
+    broker_addresses: String,
     topic: String,
     request: TailRequest,
     start_positions: PartitionPositions,
@@ -66,7 +66,12 @@ impl KafkaBrowser {
         let readable = fetch_readable_offsets(&mut connections, topic, request.partition, None).await?;
         let ends = readable.offset_ranges.iter().map(|(partition, range)| (*partition, range.end));
         let start = PartitionPositions(ends.collect());
-        Ok(TailPlan { brokers: self.brokers().to_owned(), topic: topic.to_owned(), request, start_positions: start })
+        Ok(TailPlan {
+            broker_addresses: self.broker_addresses().to_owned(),
+            topic: topic.to_owned(),
+            request,
+            start_positions: start,
+        })
     }
 }
 
@@ -78,12 +83,12 @@ impl TailPlan {
     /// When Kafka becomes unreachable or refuses the request. A new plan skips the records in between.
     pub fn follow(self, mut on_batch: impl FnMut(TailBatch) -> ControlFlow<()>) -> Result<(), BrowseError> {
         let search = self.request.search_text.as_deref().map(|text| Finder::new(text.as_bytes()));
-        let consumer = BrowseConsumer::new(&self.brokers, &self.topic, ConsumerPurpose::Tail)?;
+        let consumer = BrowseConsumer::new(&self.broker_addresses, &self.topic, ConsumerPurpose::Tail)?;
         let follower = consumer.start_following(&self.start_positions)?;
         loop {
             let mut batch = TailBatch::default();
             let mut bytes = 0;
-            batch.problem = follower.read_new_records_until(Instant::now() + BATCH_INTERVAL, |message| {
+            batch.problem_message = follower.read_new_records_until(Instant::now() + BATCH_INTERVAL, |message| {
                 batch.examined_record_count += 1;
                 if search.as_ref().is_some_and(|search| !message_contains(message, search)) {
                     return;

@@ -35,7 +35,7 @@ impl ClusterConnections {
     /// Connects to the first of the browser's bootstrap addresses that answers.
     pub(crate) async fn open(browser: &KafkaBrowser) -> Result<Self, BrowseError> {
         let mut last_error = BrowseError::Unreachable("the list of Kafka brokers contains no address".to_owned());
-        for address in parse_bootstrap_addresses(browser.brokers()) {
+        for address in parse_bootstrap_addresses(browser.broker_addresses()) {
             match BrokerConnection::connect(&address).await {
                 Ok(bootstrap) => {
                     return Ok(Self { bootstrap_connection: bootstrap, endpoints_by_broker: BTreeMap::new() });
