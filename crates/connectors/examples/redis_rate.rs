@@ -124,9 +124,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for partition in 0..partitions {
         let counts =
             vec![ViewRowCount { view: "user_features".to_owned(), beginning_fingerprint: EPOCH, last_row_number: 0 }];
-        writer.fence().claim_partition(&PartitionClaim { partition, epoch: EPOCH, row_counts: counts })?;
+        writer.create_fence_claimer().claim_partition(&PartitionClaim {
+            partition,
+            epoch: EPOCH,
+            row_counts: counts,
+        })?;
     }
-    let mut sink = writer.create_sink();
+    let mut sink = writer.create_worker_sink();
     let (own, server, began) = (own_cpu()?, server_cpu(&mut client)?, Instant::now());
     feed_events(&pipeline, rows, &users, &mut RowTarget::Sink { sink: &mut sink, partitions, next: 0 });
     let ticket = sink.flush()?;

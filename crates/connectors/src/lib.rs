@@ -23,5 +23,5 @@ pub mod kafka;
 pub mod object_store;
 pub mod outage;
 pub mod redis;
-mod text;
 pub mod url_redaction;
+mod value_text;

@@ -22,13 +22,13 @@
 //! runtime panics.
 
 mod cloud;
+mod cloud_or_memory;
 mod fault;
-mod io;
 mod local;
-mod name;
+mod object_name;
 mod operations;
 mod place;
-mod remote;
+mod runtime;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,10 +36,10 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 use windrow_engine::{CheckpointStore, CheckpointStoreOpener, StoreFault};
 
-use self::io::StoreRuntime;
+use self::cloud_or_memory::CloudOrMemoryStore;
 use self::local::LocalStore;
 use self::place::StorePlace;
-use self::remote::CloudOrMemoryStore;
+use self::runtime::StoreRuntime;
 
 /// Opens object stores: `file:PATH` or a path, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, and
 /// `memory:`. A `memory:` store loses its objects when this value is dropped.
@@ -72,7 +72,7 @@ impl ObjectStoreOpener {
 
     /// Adds settings, named like environment variables. A setting overrides the variable of the same name.
     #[must_use]
-    pub fn with_settings(mut self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn with_setting_overrides(mut self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
         self.setting_overrides.extend(settings);
         self
     }

@@ -35,11 +35,11 @@ pub enum OutageNotice {
 /// Tracks the outages of one system that the job depends on.
 #[derive(Default, Debug)]
 pub struct OutageTracker {
-    ongoing_outage: Option<OngoingOutage>,
+    ongoing_outage: Option<TrackedOutage>,
 }
 
 #[derive(Debug)]
-struct OngoingOutage {
+struct TrackedOutage {
     began_at_ms: i64,
     began_instant: Instant,
     last_notice_at: Instant,
@@ -54,7 +54,7 @@ impl OutageTracker {
         match &mut self.ongoing_outage {
             None => {
                 let (since_ms, reason) = (SystemClock::start().wall_now_ms(), reason.to_owned());
-                self.ongoing_outage = Some(OngoingOutage {
+                self.ongoing_outage = Some(TrackedOutage {
                     began_at_ms: since_ms,
                     began_instant: now,
                     last_notice_at: now,
@@ -84,7 +84,7 @@ impl OutageTracker {
     /// Returns the outage that has not ended; `None` while the system answers.
     #[must_use]
     pub fn ongoing_outage(&self) -> Option<DependencyOutage> {
-        let OngoingOutage { began_at_ms: since_ms, began_instant: began, latest_reason: reason, .. } =
+        let TrackedOutage { began_at_ms: since_ms, began_instant: began, latest_reason: reason, .. } =
             self.ongoing_outage.as_ref()?;
         Some(DependencyOutage { began_at_ms: *since_ms, duration: began.elapsed(), latest_reason: reason.clone() })
     }

@@ -54,11 +54,11 @@
 //! Redis Cluster: a transaction cannot span several slots. The start refuses a cluster with that reason.
 
 mod address;
-mod claim;
 mod delivery;
 mod fault;
 mod features;
 mod fence;
+mod fence_claimer;
 mod observe;
 mod rows;
 mod settings;
@@ -66,11 +66,11 @@ mod sink;
 mod wire;
 mod writer;
 
-pub use claim::RedisFence;
 pub use delivery::queue::WriterCloseOutcome;
 pub use features::{
     FeatureReader, KEYS_PER_SCAN_STEP, ReadFeaturesError, RowKey, StoredRow, StoredRowContents, read_features,
 };
+pub use fence_claimer::RedisFenceClaimer;
 pub use observe::freshness::RowFreshnessHistograms;
 pub use observe::recent_rows::{RecentRows, WrittenRow};
 pub use observe::statistics::RedisWriterObserver;

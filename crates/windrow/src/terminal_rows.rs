@@ -71,7 +71,7 @@ impl TerminalRows {
         }
     }
 
-    pub(crate) fn create_sink(&self) -> TerminalSink {
+    pub(crate) fn create_worker_sink(&self) -> TerminalSink {
         TerminalSink { recent_rows: Arc::clone(&self.recent_rows), last_ticket: FlushTicket(0) }
     }
 

@@ -58,11 +58,11 @@ impl WorkerPool<'_> {
     /// Otherwise the consumer group assigns the partitions.
     pub(crate) fn run<RowSink: Sink + Send>(
         self,
-        create_sink: impl FnMut(usize) -> RowSink,
+        create_worker_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<WorkerOutcome, CommandFailure> {
         let job = pipeline_file::create_job_definition(self.pipeline, &self.topic.name, self.record_key_requirement())?;
         let group_monitor = self.create_group_monitor()?;
-        let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_sink)?;
+        let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_worker_sink)?;
         let started = Instant::now();
         let first_halt = OnceLock::new();
         let outcomes = thread::scope(|scope| {
@@ -121,7 +121,7 @@ impl WorkerPool<'_> {
         &self,
         job: &JobDefinition,
         group_monitor: Option<&Arc<UnassignedPartitionMonitor>>,
-        mut create_sink: impl FnMut(usize) -> RowSink,
+        mut create_worker_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<Vec<KafkaWorker<RowSink>>, CommandFailure> {
         let dead_letters = DeadLetterTarget::open(self.pipeline, self.stop)?;
         let all_metrics = &self.monitor.worker_metrics;
@@ -131,7 +131,7 @@ impl WorkerPool<'_> {
             Ok(Worker::new(WorkerParts {
                 job: job.clone(),
                 source: self.create_source(index, share, group_monitor)?,
-                sink: create_sink(index),
+                sink: create_worker_sink(index),
                 dead_letters: dead_letters.create_worker_sink(),
                 clock: SystemClock::start_shared(),
                 checkpoint_config: Some(self.checkpoint_config.clone()),

@@ -16,7 +16,7 @@ use base64::prelude::BASE64_STANDARD;
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
 
-use crate::text;
+use crate::value_text;
 
 /// A file of dead letters that all workers share.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl FileDeadLetters {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open_for_append(path: &Path) -> Result<Self, Halt> {
-        Self::open(path, OpenOptions::new().create(true).append(true))
+        Self::open_with_options(path, OpenOptions::new().create(true).append(true))
     }
 
     /// Creates the file at `path`, or empties an existing file.
@@ -45,10 +45,10 @@ impl FileDeadLetters {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open_truncated(path: &Path) -> Result<Self, Halt> {
-        Self::open(path, OpenOptions::new().create(true).write(true).truncate(true))
+        Self::open_with_options(path, OpenOptions::new().create(true).write(true).truncate(true))
     }
 
-    fn open(path: &Path, options: &OpenOptions) -> Result<Self, Halt> {
+    fn open_with_options(path: &Path, options: &OpenOptions) -> Result<Self, Halt> {
         let file = options.open(path).map_err(|error| OutputFault::DeadLetterFileNotOpened {
             path: path.to_owned(),
             source: share_error(error),
@@ -99,13 +99,13 @@ impl DeadLetterSink for FileDeadLetters {
 fn encode_record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
     let record = &letter.record;
     let mut line = b"{\"topic\":".to_vec();
-    text::append_json_string(&mut line, letter.topic);
+    value_text::append_json_string(&mut line, letter.topic);
     line.extend_from_slice(b",\"partition\":");
-    text::append_decimal_integer(&mut line, record.partition.into());
+    value_text::append_decimal_integer(&mut line, record.partition.into());
     line.extend_from_slice(b",\"offset\":");
-    text::append_decimal_integer(&mut line, record.offset);
+    value_text::append_decimal_integer(&mut line, record.offset);
     line.extend_from_slice(b",\"reason\":");
-    text::append_json_string(&mut line, letter.reason);
+    value_text::append_json_string(&mut line, letter.reason);
     append_utf8_or_base64_member(&mut line, "key", record.key);
     append_utf8_or_base64_member(&mut line, "payload", record.payload);
     line.extend_from_slice(b"}\n");
@@ -114,7 +114,7 @@ fn encode_record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
 
 fn encode_refused_row_line(row: &RefusedRow) -> Vec<u8> {
     let mut line = b"{\"reason\":".to_vec();
-    text::append_json_string(&mut line, &row.reason);
+    value_text::append_json_string(&mut line, &row.reason);
     append_utf8_or_base64_member(&mut line, "redis_key", Some(&row.key));
     line.extend_from_slice(b"}\n");
     line
@@ -126,8 +126,8 @@ fn append_utf8_or_base64_member(line: &mut Vec<u8>, name: &str, bytes: Option<&[
     line.extend_from_slice(name.as_bytes());
     line.extend_from_slice(if matches!(text, Some(Err(_))) { b"_base64\":" } else { b"\":" });
     match (text, bytes) {
-        (Some(Ok(text)), _) => text::append_json_string(line, text),
-        (Some(Err(_)), Some(bytes)) => text::append_json_string(line, &BASE64_STANDARD.encode(bytes)),
+        (Some(Ok(text)), _) => value_text::append_json_string(line, text),
+        (Some(Err(_)), Some(bytes)) => value_text::append_json_string(line, &BASE64_STANDARD.encode(bytes)),
         _ => line.extend_from_slice(b"null"),
     }
 }

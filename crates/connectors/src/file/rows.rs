@@ -13,7 +13,7 @@ use windrow_core::{FeatureView, LateEvent, Row, Value};
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
-use crate::text;
+use crate::value_text;
 
 /// The buffer is written once it holds this many bytes.
 const BUFFER_WRITE_THRESHOLD_BYTES: usize = 256 * 1024;
@@ -22,14 +22,14 @@ const BUFFER_WRITE_THRESHOLD_BYTES: usize = 256 * 1024;
 pub struct JsonLinesSink<W> {
     writer: W,
     output_name: String,
-    view_line_prefixes: Vec<LinePrefixes>,
+    view_line_prefixes: Vec<ViewLinePrefixes>,
     buffer: Vec<u8>,
     write_fault: Option<Halt>,
     last_ticket: FlushTicket,
 }
 
 /// The parts of a line that are equal for all rows of a view.
-struct LinePrefixes {
+struct ViewLinePrefixes {
     /// The bytes before the value of the entity key.
     prefix_before_key_value: Vec<u8>,
     /// For each feature: the bytes with the feature's name, before the value.
@@ -42,17 +42,17 @@ impl<W: Write> JsonLinesSink<W> {
     pub fn new(writer: W, output_name: String, views: &[FeatureView], key_name: &str) -> Self {
         let prefixes = |view: &FeatureView| {
             let mut head = b"{\"feature_view\":".to_vec();
-            text::append_json_string(&mut head, &view.name);
+            value_text::append_json_string(&mut head, &view.name);
             head.push(b',');
-            text::append_json_string(&mut head, key_name);
+            value_text::append_json_string(&mut head, key_name);
             head.push(b':');
             let feature = |name: &str| {
                 let mut prefix = vec![b','];
-                text::append_json_string(&mut prefix, name);
+                value_text::append_json_string(&mut prefix, name);
                 prefix.push(b':');
                 prefix
             };
-            LinePrefixes {
+            ViewLinePrefixes {
                 prefix_before_key_value: head,
                 feature_prefixes: view.features.iter().map(|f| feature(&f.name)).collect(),
             }
@@ -90,23 +90,23 @@ impl<W: Write> Sink for JsonLinesSink<W> {
         let Self { view_line_prefixes: views, buffer, .. } = self;
         let prefixes = &views[row.view_id.0];
         buffer.extend_from_slice(&prefixes.prefix_before_key_value);
-        text::append_json_string(buffer, row.entity_key);
+        value_text::append_json_string(buffer, row.entity_key);
         buffer.extend_from_slice(b",\"window_start\":");
-        text::append_decimal_integer(buffer, row.window.start.ms());
+        value_text::append_decimal_integer(buffer, row.window.start.ms());
         buffer.extend_from_slice(b",\"window_end\":");
-        text::append_decimal_integer(buffer, row.window.end.ms());
+        value_text::append_decimal_integer(buffer, row.window.end.ms());
         for (prefix, value) in prefixes.feature_prefixes.iter().zip(row.feature_values()) {
             buffer.extend_from_slice(prefix);
             match value {
                 Value::Null => buffer.extend_from_slice(b"null"),
-                Value::String(text) => text::append_json_string(buffer, text),
+                Value::String(text) => value_text::append_json_string(buffer, text),
                 Value::Double(number) if !number.is_finite() => {
                     buffer.push(b'"');
-                    text::append_double_text(buffer, number);
+                    value_text::append_double_text(buffer, number);
                     buffer.push(b'"');
                 }
-                Value::Double(number) => text::append_double_text(buffer, number),
-                Value::Long(number) => text::append_decimal_integer(buffer, number),
+                Value::Double(number) => value_text::append_double_text(buffer, number),
+                Value::Long(number) => value_text::append_decimal_integer(buffer, number),
                 Value::Boolean(truth) => buffer.extend_from_slice(if truth { b"true" } else { b"false" }),
             }
         }
@@ -116,9 +116,9 @@ impl<W: Write> Sink for JsonLinesSink<W> {
     fn write_late_event(&mut self, late: LateEvent<'_>) {
         let Self { view_line_prefixes: views, buffer, .. } = self;
         buffer.extend_from_slice(&views[late.view_id.0].prefix_before_key_value);
-        text::append_json_string(buffer, late.entity_key);
+        value_text::append_json_string(buffer, late.entity_key);
         buffer.extend_from_slice(b",\"late\":true,\"event_time\":");
-        text::append_decimal_integer(buffer, late.time.ms());
+        value_text::append_decimal_integer(buffer, late.time.ms());
         self.end_line();
     }
 

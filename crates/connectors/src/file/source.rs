@@ -25,14 +25,14 @@ pub struct FileSource<R> {
     reader: R,
     input_name: String,
     next_line_number: i64,
-    state: ReadState,
+    state: FileReadState,
     /// The beginning of the current line, if the line is longer than the reader's buffer.
-    partial_line: Option<PartialLine>,
+    accumulated_line: Option<AccumulatedLine>,
     bytes_read: BytesReadCounter,
 }
 
 #[derive(PartialEq, Eq)]
-enum ReadState {
+enum FileReadState {
     Unassigned,
     Reading,
     Paused,
@@ -41,13 +41,13 @@ enum ReadState {
 
 /// The beginning of a line: at most one byte more than the longest record that is decoded.
 #[derive(Default)]
-struct PartialLine {
+struct AccumulatedLine {
     kept_bytes: Vec<u8>,
     total_byte_count: usize,
 }
 
-impl PartialLine {
-    fn append(&mut self, piece: &[u8]) {
+impl AccumulatedLine {
+    fn append_piece(&mut self, piece: &[u8]) {
         let room = (MAX_RECORD_BYTES + 1).saturating_sub(self.kept_bytes.len());
         self.kept_bytes.extend_from_slice(&piece[..piece.len().min(room)]);
         self.total_byte_count += piece.len();
@@ -66,7 +66,14 @@ impl<R: BufRead> FileSource<R> {
     /// Creates a source that reads `reader`; errors call the input `name`. After [`io::ErrorKind::WouldBlock`] a poll
     /// returns, so that the worker can flush and stop. The next poll reads again.
     pub fn new(reader: R, input_name: String, bytes_read: BytesReadCounter) -> Self {
-        Self { reader, input_name, next_line_number: 0, state: ReadState::Unassigned, partial_line: None, bytes_read }
+        Self {
+            reader,
+            input_name,
+            next_line_number: 0,
+            state: FileReadState::Unassigned,
+            accumulated_line: None,
+            bytes_read,
+        }
     }
 
     /// Reads one line and hands the record to `each`.
@@ -85,33 +92,33 @@ impl<R: BufRead> FileSource<R> {
                 }
             };
             let end = memchr::memchr(b'\n', buffer);
-            if let (Some(end), None) = (end, &self.partial_line) {
+            if let (Some(end), None) = (end, &self.accumulated_line) {
                 each(build_source_record(
                     strip_byte_order_mark(&buffer[..end], self.next_line_number),
                     self.next_line_number,
                 ))?;
-                self.consume_and_count(end + 1);
+                self.consume_and_count_bytes(end + 1);
                 self.next_line_number += 1;
                 return Ok(LineReadOutcome::LineRead);
             }
-            if buffer.is_empty() && self.partial_line.is_none() {
+            if buffer.is_empty() && self.accumulated_line.is_none() {
                 return Ok(LineReadOutcome::EndOfInput);
             }
             let piece = &buffer[..end.unwrap_or(buffer.len())];
-            self.partial_line.get_or_insert_default().append(piece);
+            self.accumulated_line.get_or_insert_default().append_piece(piece);
             let (used, complete) = (piece.len() + usize::from(end.is_some()), end.is_some() || buffer.is_empty());
-            self.consume_and_count(used);
-            if complete && let Some(partial) = self.partial_line.take() {
-                self.deliver_partial_line(&partial, each)?;
+            self.consume_and_count_bytes(used);
+            if complete && let Some(partial) = self.accumulated_line.take() {
+                self.deliver_accumulated_line(&partial, each)?;
                 self.next_line_number += 1;
                 return Ok(LineReadOutcome::LineRead);
             }
         }
     }
 
-    fn deliver_partial_line(
+    fn deliver_accumulated_line(
         &self,
-        line: &PartialLine,
+        line: &AccumulatedLine,
         each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
         let record =
@@ -126,7 +133,7 @@ impl<R: BufRead> FileSource<R> {
         each(SourceRecord { unreadable_reason: Some(&reason), ..record })
     }
 
-    fn consume_and_count(&mut self, bytes: usize) {
+    fn consume_and_count_bytes(&mut self, bytes: usize) {
         self.reader.consume(bytes);
         self.bytes_read.add(bytes as u64);
     }
@@ -134,8 +141,8 @@ impl<R: BufRead> FileSource<R> {
 
 /// Removes the byte order mark from the first line. Some editors write such a mark at the start of a file.
 fn strip_byte_order_mark(payload: &[u8], line: i64) -> &[u8] {
-    const MARK: &[u8] = "\u{feff}".as_bytes();
-    if line == 0 { payload.strip_prefix(MARK).unwrap_or(payload) } else { payload }
+    const UTF8_BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+    if line == 0 { payload.strip_prefix(UTF8_BYTE_ORDER_MARK).unwrap_or(payload) } else { payload }
 }
 
 fn build_source_record(payload: &[u8], offset: i64) -> SourceRecord<'_> {
@@ -156,25 +163,25 @@ impl<R: BufRead> Source for FileSource<R> {
         each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt> {
         match self.state {
-            ReadState::Unassigned => {
-                self.state = ReadState::Reading;
+            FileReadState::Unassigned => {
+                self.state = FileReadState::Reading;
                 Ok(PollOutcome::Assigned(vec![ONLY_PARTITION]))
             }
-            ReadState::Reading => {
+            FileReadState::Reading => {
                 for _ in 0..LINES_PER_POLL_MAX {
                     match self.read_line(each)? {
                         LineReadOutcome::LineRead => {}
                         LineReadOutcome::NoDataYet => return Ok(PollOutcome::Idle),
                         LineReadOutcome::EndOfInput => {
-                            self.state = ReadState::Finished;
+                            self.state = FileReadState::Finished;
                             return Ok(PollOutcome::PartitionFinished(ONLY_PARTITION));
                         }
                     }
                 }
                 Ok(PollOutcome::Records)
             }
-            ReadState::Paused => Ok(PollOutcome::Idle),
-            ReadState::Finished => Ok(PollOutcome::InputExhausted),
+            FileReadState::Paused => Ok(PollOutcome::Idle),
+            FileReadState::Finished => Ok(PollOutcome::InputExhausted),
         }
     }
 
@@ -199,14 +206,14 @@ impl<R: BufRead> Source for FileSource<R> {
     }
 
     fn pause_partitions(&mut self, _partitions: &[Partition]) {
-        if self.state == ReadState::Reading {
-            self.state = ReadState::Paused;
+        if self.state == FileReadState::Reading {
+            self.state = FileReadState::Paused;
         }
     }
 
     fn resume_partitions(&mut self, _partitions: &[Partition]) {
-        if self.state == ReadState::Paused {
-            self.state = ReadState::Reading;
+        if self.state == FileReadState::Paused {
+            self.state = FileReadState::Reading;
         }
     }
 

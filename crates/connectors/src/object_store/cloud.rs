@@ -34,29 +34,29 @@ pub(super) fn open_bucket(
     // Settings are applied key by key. `ClientOptions` would discard the client settings of the environment
     // (AWS_ALLOW_HTTP, …). Unknown keys belong to other programs and are ignored, as in `from_env`.
     let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &str)> = match bucket.provider {
-        CloudProvider::Aws => parse_settings_with_prefix("AWS_", settings)
+        CloudProvider::Aws => parse_provider_settings("AWS_", settings)
             .fold(AmazonS3Builder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
             .with_bucket_name(&bucket.bucket_name)
             // Without conditional writes two processes could own the same partition.
             .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_retry(retry_config())
+            .with_retry(build_retry_config())
             .build()
             .map(|store| wrap_in_prefix_store(store, bucket))
             .map_err(|error| (error, "look at the AWS_… variables of the environment")),
-        CloudProvider::Google => parse_settings_with_prefix("GOOGLE_", settings)
+        CloudProvider::Google => parse_provider_settings("GOOGLE_", settings)
             .fold(GoogleCloudStorageBuilder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
             .with_bucket_name(&bucket.bucket_name)
-            .with_retry(retry_config())
+            .with_retry(build_retry_config())
             .build()
             .map(|store| wrap_in_prefix_store(store, bucket))
             .map_err(|error| (error, "look at the GOOGLE_… variables of the environment")),
-        CloudProvider::Azure => parse_settings_with_prefix("AZURE_", settings)
+        CloudProvider::Azure => parse_provider_settings("AZURE_", settings)
             .fold(MicrosoftAzureBuilder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
             .with_container_name(&bucket.bucket_name)
-            .with_retry(retry_config())
+            .with_retry(build_retry_config())
             .build()
             .map(|store| wrap_in_prefix_store(store, bucket))
             .map_err(|error| {
@@ -66,7 +66,7 @@ pub(super) fn open_bucket(
     built.map_err(|(error, hint)| fault::invalid_settings_fault(&place, hint, &error))
 }
 
-fn parse_settings_with_prefix<'a, K: FromStr>(
+fn parse_provider_settings<'a, K: FromStr>(
     begin: &'a str,
     settings: &'a [(String, String)],
 ) -> impl Iterator<Item = (K, &'a String)> {
@@ -84,7 +84,7 @@ fn wrap_in_prefix_store(store: impl ObjectStore, bucket: &CloudBucket) -> Arc<dy
     }
 }
 
-fn retry_config() -> RetryConfig {
+fn build_retry_config() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),

@@ -62,14 +62,14 @@ pub(super) fn invalid_settings_fault(place: &str, hint: &str, error: &Error) -> 
 }
 
 /// Classifies an error of the `object_store` crate in a local directory.
-pub(super) fn classify_local_error(failure: &str, error: &Error) -> StoreFault {
+pub(super) fn classify_local_store_error(failure: &str, error: &Error) -> StoreFault {
     if matches!(error, Error::AlreadyExists { .. }) {
         return StoreFault::Exists;
     }
     // The description holds the path that failed. That path may be a folder above the object.
     let description = format_error_chain(error);
     match find_io_error(error) {
-        Some(found) if is_missing_hard_links_error(&description, found) => StoreFault::Refused(format!(
+        Some(found) if is_hard_links_unsupported_error(&description, found) => StoreFault::Refused(format!(
             "{failure}: this file system has no hard links, by which objects appear whole; choose another directory: {description}"
         )),
         Some(found) => classify_io_error_kind(failure, found.kind(), &description),
@@ -78,7 +78,7 @@ pub(super) fn classify_local_error(failure: &str, error: &Error) -> StoreFault {
 }
 
 /// Classifies an error of the standard library about a file or folder.
-pub(super) fn classify_disk_error(failure: &str, error: &io::Error) -> StoreFault {
+pub(super) fn classify_io_error(failure: &str, error: &io::Error) -> StoreFault {
     classify_io_error_kind(failure, error.kind(), &error.to_string())
 }
 
@@ -121,7 +121,7 @@ fn mentions_metadata_service(text: &str) -> bool {
 }
 
 /// Returns whether the file system lacks hard links. The `object_store` crate publishes a staged file with a hard link.
-fn is_missing_hard_links_error(text: &str, error: &io::Error) -> bool {
+fn is_hard_links_unsupported_error(text: &str, error: &io::Error) -> bool {
     use rustix::io::Errno;
     text.contains("Unable to rename file")
         && Errno::from_io_error(error)
@@ -236,12 +236,12 @@ mod tests {
             source: Box::new(Renaming { source: io::Error::from_raw_os_error(errno) }),
         };
         for errno in [1, 38, 95] {
-            let StoreFault::Refused(text) = classify_local_error("x", &link(errno)) else {
+            let StoreFault::Refused(text) = classify_local_store_error("x", &link(errno)) else {
                 panic!("errno {errno} is refused")
             };
             assert!(text.contains("no hard links"), "{text}");
         }
-        let StoreFault::Failed(text) = classify_local_error("x", &link(28)) else {
+        let StoreFault::Failed(text) = classify_local_store_error("x", &link(28)) else {
             panic!("a full disk may get space again")
         };
         assert!(text.contains("no space left"), "{text}");

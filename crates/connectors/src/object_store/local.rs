@@ -19,8 +19,8 @@ use object_store::local::LocalFileSystem;
 use parking_lot::Mutex;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-use super::io::{StoreRuntime, run_on_blocking_thread};
-use super::{fault, name, operations};
+use super::runtime::{StoreRuntime, run_on_blocking_thread};
+use super::{fault, object_name, operations};
 
 /// The age from which a staged file is stale. Its process no longer writes: a write ends within
 /// [`super::runtime::CALL_TIMEOUT`] unless the disk hangs.
@@ -49,16 +49,17 @@ impl LocalStore {
 
 impl CheckpointStore for LocalStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        let path = name::object_path_from_name(name)?;
+        let path = object_name::object_path_from_name(name)?;
         let failure = || self.describe_failure(&format!("write {name}"));
         self.runtime.block_on_with_timeout(failure, async {
             let (directory, failure_text, file) = (Arc::clone(&self.directory), failure(), path.clone());
-            let store = run_on_blocking_thread(move || directory.create_folders_and_open(&failure_text, &file)).await?;
+            let store =
+                run_on_blocking_thread(move || directory.create_folders_and_open_store(&failure_text, &file)).await?;
             match operations::create_object(&store, &path, bytes).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     let (directory, failure_text) = (Arc::clone(&self.directory), failure());
-                    match fault::classify_local_error(&failure_text, &error) {
+                    match fault::classify_local_store_error(&failure_text, &error) {
                         StoreFault::Exists => {
                             // The process that created the object may have been killed before it synced the object.
                             run_on_blocking_thread(move || directory.sync_object(&failure_text, &path)).await?;
@@ -72,42 +73,50 @@ impl CheckpointStore for LocalStore {
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        let path = name::object_path_from_name(name)?;
+        let path = object_name::object_path_from_name(name)?;
         let failure = || self.describe_failure(&format!("read {name}"));
         self.runtime.block_on_with_timeout(failure, async {
             let (directory, failure_text) = (Arc::clone(&self.directory), failure());
-            let Some(store) = run_on_blocking_thread(move || directory.open_if_exists(&failure_text)).await? else {
+            let Some(store) =
+                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&failure_text)).await?
+            else {
                 return Ok(None);
             };
             match operations::read_object(&store, &path).await {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if fault::is_missing_object_error(&error) => Ok(None),
-                Err(error) => Err(fault::classify_local_error(&failure(), &error)),
+                Err(error) => Err(fault::classify_local_store_error(&failure(), &error)),
             }
         })
     }
 
     fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        let path = name::folder_path_from_name(folder)?;
+        let path = object_name::folder_path_from_name(folder)?;
         let failure = || self.describe_failure(&format!("list {folder}/"));
         self.runtime.block_on_with_timeout(failure, async {
             let (directory, failure_text) = (Arc::clone(&self.directory), failure());
-            let Some(store) = run_on_blocking_thread(move || directory.open_if_exists(&failure_text)).await? else {
+            let Some(store) =
+                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&failure_text)).await?
+            else {
                 return Ok(Vec::new());
             };
             operations::list_objects(&store, path.as_ref())
                 .await
-                .map_err(|error| fault::classify_local_error(&failure(), &error))
+                .map_err(|error| fault::classify_local_store_error(&failure(), &error))
         })
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        let paths =
-            names.iter().map(|name| name::object_path_from_name(name)).collect::<Result<BTreeSet<_>, StoreFault>>()?;
+        let paths = names
+            .iter()
+            .map(|name| object_name::object_path_from_name(name))
+            .collect::<Result<BTreeSet<_>, StoreFault>>()?;
         let failure = || self.describe_failure(&format!("delete {} objects", names.len()));
         self.runtime.block_on_with_timeout(failure, async {
             let (directory, failure_text) = (Arc::clone(&self.directory), failure());
-            let Some(store) = run_on_blocking_thread(move || directory.open_if_exists(&failure_text)).await? else {
+            let Some(store) =
+                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&failure_text)).await?
+            else {
                 return Ok(());
             };
             let folders: BTreeSet<PathBuf> =
@@ -118,7 +127,7 @@ impl CheckpointStore for LocalStore {
                 Ok(())
             })
             .await?;
-            deleted.map_err(|error| fault::classify_local_error(&failure(), &error))
+            deleted.map_err(|error| fault::classify_local_store_error(&failure(), &error))
         })
     }
 
@@ -142,7 +151,7 @@ impl StoreDirectory {
     }
 
     /// Opens the store. Returns `None` if the directory does not exist.
-    fn open_if_exists(&self, failure: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
+    fn open_store_if_directory_exists(&self, failure: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
         // Checked at each call: an unmounted or replaced directory must not look like an empty store.
         match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => {}
@@ -152,13 +161,13 @@ impl StoreDirectory {
                 )));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fault::classify_disk_error(failure, &error)),
+            Err(error) => return Err(fault::classify_io_error(failure, &error)),
         }
         if let Some(store) = self.opened_store.get() {
             return Ok(Some(store.clone()));
         }
         let store = LocalFileSystem::new_with_prefix(&self.root)
-            .map_err(|error| fault::classify_local_error(failure, &error))?
+            .map_err(|error| fault::classify_local_store_error(failure, &error))?
             .with_fsync(true);
         Ok(Some(self.opened_store.get_or_init(|| store).clone()))
     }
@@ -167,7 +176,7 @@ impl StoreDirectory {
     ///
     /// The `object_store` crate syncs only the folders that the same call has created. It does not sync a folder that
     /// another thread, or a killed process, has just created.
-    fn create_folders_and_open(
+    fn create_folders_and_open_store(
         &self,
         failure: &str,
         path: &object_store::path::Path,
@@ -182,10 +191,10 @@ impl StoreDirectory {
             missing.push(folder);
         }
         for folder in missing.into_iter().rev() {
-            create_and_sync_folder(folder).map_err(|error| fault::classify_disk_error(failure, &error))?;
+            create_and_sync_folder(folder).map_err(|error| fault::classify_io_error(failure, &error))?;
             self.folders_with_synced_entry.lock().insert(folder.to_owned());
         }
-        match self.open_if_exists(failure)? {
+        match self.open_store_if_directory_exists(failure)? {
             Some(store) => Ok(store),
             None => {
                 // The directory was removed meanwhile. The next attempt creates all folders again.
@@ -201,7 +210,7 @@ impl StoreDirectory {
             File::open(&file)?.sync_all()?;
             file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         };
-        sync().map_err(|error| fault::classify_disk_error(failure, &error))
+        sync().map_err(|error| fault::classify_io_error(failure, &error))
     }
 }
 

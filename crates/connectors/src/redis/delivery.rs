@@ -6,8 +6,8 @@
 
 pub(crate) mod command_list;
 pub(crate) mod connection;
+pub(crate) mod first_connection;
 pub(crate) mod queue;
 pub(crate) mod retry_pause;
-pub(crate) mod startup;
-pub(crate) mod thread;
 pub(crate) mod transaction;
+pub(crate) mod writer_thread;

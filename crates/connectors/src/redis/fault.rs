@@ -30,7 +30,7 @@ pub(crate) enum RedisFault {
 
 impl RedisFault {
     /// Returns the class of the fault, which says what can end the fault.
-    pub(crate) fn class(&self) -> FaultClass {
+    pub(crate) fn fault_class(&self) -> FaultClass {
         match self {
             Self::Unreachable(_) => FaultClass::Transient,
             Self::AccessDenied(_) | Self::Unusable(_) => FaultClass::NeedsOperator,
@@ -40,7 +40,7 @@ impl RedisFault {
 
     /// Returns whether a running writer retries after the fault.
     pub(crate) fn is_retried_while_running(&self) -> bool {
-        self.class().may_retry() || matches!(self, Self::AccessDenied(_))
+        self.fault_class().may_retry() || matches!(self, Self::AccessDenied(_))
     }
 
     pub(crate) fn reason(&self) -> &str {
@@ -94,8 +94,8 @@ pub(crate) fn classify_error_reply(error: &ServerError) -> RedisFault {
 
 /// Classifies an error reply to the question about a row or to a command of a row inside `EXEC`. Returns the reason to
 /// refuse the row. Returns a fault if the error concerns all rows.
-pub(crate) fn classify_row_error_reply(error: &ServerError) -> Result<String, RedisFault> {
-    const SERVER_WIDE_CODES: [&str; 13] = [
+pub(crate) fn extract_row_refusal_reason(error: &ServerError) -> Result<String, RedisFault> {
+    const SERVER_WIDE_ERROR_CODES: [&str; 13] = [
         "ASK",
         "BUSY",
         "CLUSTERDOWN",
@@ -111,9 +111,9 @@ pub(crate) fn classify_row_error_reply(error: &ServerError) -> Result<String, Re
         "READONLY",
     ];
     let code = error.code();
-    if SERVER_WIDE_CODES.contains(&code)
+    if SERVER_WIDE_ERROR_CODES.contains(&code)
         || code == "TRYAGAIN"
-        || is_unknown_command(error.details().unwrap_or_default())
+        || is_unknown_command_error(error.details().unwrap_or_default())
     {
         Err(classify_error_reply(error))
     } else {
@@ -132,7 +132,7 @@ fn classify_server_error(code: &str, detail: &str, text: &str) -> RedisFault {
             "it is a node of a Redis Cluster ({text}), where rows of several keys cannot be written in one transaction; \
              point sink.redis.url at a Redis that is not in cluster mode"
         )),
-        _ if is_unknown_command(detail) => {
+        _ if is_unknown_command_error(detail) => {
             RedisFault::Unusable(format!("{text}; Windrow needs Redis 6.2 or newer with its usual commands"))
         }
         "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => RedisFault::AccessDenied(text.to_owned()),
@@ -140,7 +140,7 @@ fn classify_server_error(code: &str, detail: &str, text: &str) -> RedisFault {
     }
 }
 
-fn is_unknown_command(detail: &str) -> bool {
+fn is_unknown_command_error(detail: &str) -> bool {
     detail.starts_with("unknown command")
 }
 
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn only_what_is_wrong_with_a_row_refuses_it() {
         let refused =
-            classify_row_error_reply(&reply("WRONGTYPE Operation against a key holding the wrong kind of value"));
+            extract_row_refusal_reason(&reply("WRONGTYPE Operation against a key holding the wrong kind of value"));
         assert_eq!(refused.as_deref(), Ok("WRONGTYPE Operation against a key holding the wrong kind of value"));
         for line in [
             "LOADING Redis is loading the dataset in memory",
@@ -178,13 +178,13 @@ mod tests {
             "MISCONF Redis is configured to save RDB snapshots",
             "NOREPLICAS Not enough good replicas to write.",
         ] {
-            assert_eq!(classify_row_error_reply(&reply(line)), Err(RedisFault::Unreachable(line.to_owned())));
+            assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::Unreachable(line.to_owned())));
         }
         for line in ["NOAUTH Authentication required.", "NOPERM User x has no permissions to run the 'hset' command"] {
-            assert_eq!(classify_row_error_reply(&reply(line)), Err(RedisFault::AccessDenied(line.to_owned())));
+            assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::AccessDenied(line.to_owned())));
         }
         for line in ["MOVED 866 127.0.0.1:7001", "CROSSSLOT Keys don't hash", "ERR unknown command 'PEXPIRE'"] {
-            assert!(matches!(classify_row_error_reply(&reply(line)), Err(RedisFault::Unusable(_))), "{line}");
+            assert!(matches!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::Unusable(_))), "{line}");
         }
     }
 

@@ -75,7 +75,7 @@ pub struct RowKey {
 impl RowKey {
     /// Parses `redis_key`. Returns `None` if it is not the key of a row of `view` for the entity `key`.
     #[must_use]
-    pub fn parse(views: &[RedisViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
+    pub fn from_redis_key(views: &[RedisViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
         let window = views.get(view.0)?.key_template.parse_redis_key(key, redis_key)?;
         // Rows with a key reserved for fences are never written.
         (!is_fence_key(redis_key)).then(|| Self { view, window, redis_key: redis_key.to_vec() })
@@ -92,7 +92,7 @@ pub fn read_features(
     pipeline: &windrow_spec::Pipeline,
     entity_key: &str,
 ) -> Result<Vec<StoredRow>, ReadFeaturesError> {
-    let mut reader = FeatureReader::open(url, pipeline, entity_key)?;
+    let mut reader = FeatureReader::connect(url, pipeline, entity_key)?;
     let mut keys = reader.windowless_row_keys();
     reader.scan_windowed_row_keys(|found| {
         keys.extend(found);
@@ -116,7 +116,7 @@ impl<'a> FeatureReader<'a> {
     ///
     /// # Errors
     /// When the URL is invalid, or Redis is unreachable or refuses the login.
-    pub fn open(url: &str, pipeline: &'a windrow_spec::Pipeline, key: &'a str) -> Result<Self, ReadFeaturesError> {
+    pub fn connect(url: &str, pipeline: &'a windrow_spec::Pipeline, key: &'a str) -> Result<Self, ReadFeaturesError> {
         let address = RedisAddress::parse(url).map_err(ReadFeaturesError::InvalidAddress)?;
         let settings = RedisWriterSettings::default();
         match address.connect(settings.connect_timeout, settings.response_timeout) {
@@ -136,7 +136,7 @@ impl<'a> FeatureReader<'a> {
             .filter_map(|(index, view)| {
                 let mut redis_key = Vec::new();
                 view.key_template.append_redis_key(&mut redis_key, self.key, no_window);
-                RowKey::parse(views, ViewId(index), self.key, &redis_key)
+                RowKey::from_redis_key(views, ViewId(index), self.key, &redis_key)
             })
             .collect()
     }
@@ -160,7 +160,7 @@ impl<'a> FeatureReader<'a> {
                 step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(KEYS_PER_SCAN_STEP);
                 let (next, keys): (u64, Vec<Vec<u8>>) =
                     step.query(&mut self.connection).map_err(|error| to_read_features_error(&self.address, &error))?;
-                let parse = |redis_key: &Vec<u8>| RowKey::parse(views, ViewId(index), self.key, redis_key);
+                let parse = |redis_key: &Vec<u8>| RowKey::from_redis_key(views, ViewId(index), self.key, redis_key);
                 if !found(keys.iter().filter_map(parse).collect()) {
                     return Ok(());
                 }
@@ -191,20 +191,20 @@ impl<'a> FeatureReader<'a> {
         let mut pipeline = Pipeline::new();
         pipeline.atomic().ignore_errors();
         for key in keys {
-            RowReplies::push_row_commands(&mut pipeline, key);
+            RowReadReplies::push_row_read_commands(&mut pipeline, key);
         }
         let replies: Vec<Value> = pipeline.query(&mut self.connection)?;
         let mut replies = replies.into_iter();
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
-            let Some(row_replies) = RowReplies::take_next_row(&mut replies) else { break };
+            let Some(row_replies) = RowReadReplies::take_replies_of_next_row(&mut replies) else { break };
             rows.extend(self.decode_row(key, row_replies)?);
         }
         Ok(rows)
     }
 
     /// Decodes the row at `key`; returns `None` if the key does not exist.
-    fn decode_row(&self, key: &RowKey, replies: RowReplies) -> RedisResult<Option<StoredRow>> {
+    fn decode_row(&self, key: &RowKey, replies: RowReadReplies) -> RedisResult<Option<StoredRow>> {
         let RowKey { view: id, window, redis_key } = key.clone();
         let Some((view, redis_view)) = self.pipeline.redis_views().nth(id.0) else { return Ok(None) };
         let kind = String::from_redis_value(replies.type_reply.extract_error()?)?;
@@ -225,19 +225,19 @@ impl<'a> FeatureReader<'a> {
 }
 
 /// The replies to the three commands that read one row.
-struct RowReplies {
+struct RowReadReplies {
     type_reply: Value,
     ttl_reply: Value,
     fields_reply: Value,
 }
 
-impl RowReplies {
-    fn push_row_commands(pipeline: &mut Pipeline, RowKey { redis_key, .. }: &RowKey) {
+impl RowReadReplies {
+    fn push_row_read_commands(pipeline: &mut Pipeline, RowKey { redis_key, .. }: &RowKey) {
         pipeline.cmd("TYPE").arg(redis_key).cmd("PTTL").arg(redis_key).cmd("HGETALL").arg(redis_key);
     }
 
-    /// Takes the replies to the commands of one row, which [`Self::push_row_commands`] has pushed.
-    fn take_next_row(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
+    /// Takes the replies to the commands of one row, which [`Self::push_row_read_commands`] has pushed.
+    fn take_replies_of_next_row(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
         Some(Self { type_reply: replies.next()?, ttl_reply: replies.next()?, fields_reply: replies.next()? })
     }
 }

@@ -2,7 +2,7 @@
 //! rows.
 //!
 //! A worker's [`claim::PendingClaim`] is applied to the stored [`value::FenceValue`] and becomes a granted fence
-//! ([`granted::GrantedFences`]). For each in-flight batch the granted fences give a [`granted::FenceCheck`]. The check
+//! ([`granted::GrantedFences`]). For each in-flight batch the granted fences give a [`granted::BatchFenceVerdict`]. The check
 //! holds a [`granted::PartitionFenceUpdate`] for each partition whose rows may be written.
 //!
 //! Owns: the spelling of keys and values, the effect of a claim on a value, and the decision whether a stored value

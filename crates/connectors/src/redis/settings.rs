@@ -33,7 +33,7 @@ pub struct RedisWriterSettings {
     /// before the next rows arrive.
     pub idle_check_interval: Duration,
     /// After a stop request, a worker that waits for room gives up when Redis has not answered for this time.
-    pub stop_timeout: Duration,
+    pub no_answer_timeout_at_stop: Duration,
 }
 
 impl Default for RedisWriterSettings {
@@ -46,7 +46,7 @@ impl Default for RedisWriterSettings {
             max_retry_pause: Duration::from_secs(5),
             queue_bytes_max: 8 * 1024 * 1024,
             idle_check_interval: Duration::from_secs(2),
-            stop_timeout: Duration::from_secs(2),
+            no_answer_timeout_at_stop: Duration::from_secs(2),
         }
     }
 }

@@ -13,16 +13,16 @@ use windrow_engine::{
 };
 
 use super::delivery::queue::WriteQueue;
-use super::rows::batch::{EncodedBatch, RowBatch};
-use super::rows::encode::RowEncoder;
+use super::rows::batch::{QueuedBatch, RowBatch};
 use super::rows::feedback::WorkerFeedback;
+use super::rows::row_encoder::RowEncoder;
 
 /// Writes the rows of one worker to Redis. After a flush, a partition may move to another worker, and the order of its
 /// rows is kept. Dropping the sink loses the rows that are not flushed.
 pub struct RedisSink {
     queue: Arc<WriteQueue>,
     stop: StopSignal,
-    stop_timeout: Duration,
+    no_answer_timeout_at_stop: Duration,
     encoder: RowEncoder,
     unfinished_batch: RowBatch,
     feedback: Arc<WorkerFeedback>,
@@ -33,11 +33,16 @@ pub struct RedisSink {
 }
 
 impl RedisSink {
-    pub(crate) fn new(queue: Arc<WriteQueue>, stop: StopSignal, stop_timeout: Duration, encoder: RowEncoder) -> Self {
+    pub(crate) fn new(
+        queue: Arc<WriteQueue>,
+        stop: StopSignal,
+        no_answer_timeout_at_stop: Duration,
+        encoder: RowEncoder,
+    ) -> Self {
         Self {
             queue,
             stop,
-            stop_timeout,
+            no_answer_timeout_at_stop,
             encoder,
             unfinished_batch: RowBatch::default(),
             feedback: Arc::default(),
@@ -63,8 +68,9 @@ impl RedisSink {
         let next = self.unfinished_batch.new_with_same_capacity();
         let batch = std::mem::replace(&mut self.unfinished_batch, next);
         if !self.has_dropped_rows {
-            let encoded = EncodedBatch { batch, feedback: Arc::clone(&self.feedback) };
-            let pushed = self.queue.push_when_room(encoded, &self.stop, self.stop_timeout, &self.blocked_ns);
+            let encoded = QueuedBatch { row_batch: batch, worker_feedback: Arc::clone(&self.feedback) };
+            let pushed =
+                self.queue.push_batch_when_room(encoded, &self.stop, self.no_answer_timeout_at_stop, &self.blocked_ns);
             self.has_dropped_rows = pushed.is_err();
         }
     }

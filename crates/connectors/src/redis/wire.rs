@@ -50,13 +50,13 @@ impl CommandBuffer {
         self.command_count = 0;
     }
 
-    /// Returns the position at which the next command will start.
-    pub(crate) fn position(&self) -> BufferPosition {
+    /// Returns the end_position at which the next command will start.
+    pub(crate) fn end_position(&self) -> BufferPosition {
         BufferPosition { byte_offset: self.bytes.len(), command_index: self.command_count }
     }
 
     /// Returns the commands appended since `start`.
-    pub(crate) fn span_since(&self, start: BufferPosition) -> CommandSpan {
+    pub(crate) fn command_span_since(&self, start: BufferPosition) -> CommandSpan {
         CommandSpan {
             byte_range: start.byte_offset..self.bytes.len(),
             command_count: self.command_count - start.command_index,
@@ -95,7 +95,7 @@ impl CommandBuffer {
     }
 
     /// Appends a copy of the commands in `span` of `source`.
-    pub(crate) fn append_span(&mut self, source: &Self, span: &CommandSpan) {
+    pub(crate) fn append_command_span(&mut self, source: &Self, span: &CommandSpan) {
         self.bytes.extend_from_slice(&source.bytes[span.byte_range.clone()]);
         self.command_count += span.command_count;
     }
@@ -160,13 +160,13 @@ mod tests {
     fn a_span_holds_and_counts_its_commands() {
         let mut source = CommandBuffer::default();
         source.append_command(&[b"MULTI"]);
-        let start = source.position();
+        let start = source.end_position();
         source.append_command(&[b"GET", b"a"]);
         source.append_command(&[b"GET", b"b"]);
-        let span = source.span_since(start);
+        let span = source.command_span_since(start);
         assert_eq!(span.command_count, 2);
         let mut copy = CommandBuffer::default();
-        copy.append_span(&source, &span);
+        copy.append_command_span(&source, &span);
         assert_eq!((copy.command_count(), source.command_count()), (2, 3));
         let mut parser = CommandParser::new(copy.encoded_bytes());
         assert_eq!(parser.next_command(), Some(vec![&b"GET"[..], b"a"]));

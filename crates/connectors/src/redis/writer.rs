@@ -9,16 +9,16 @@ use windrow_engine::{Halt, StopSignal};
 use windrow_spec::Pipeline;
 
 use super::address::RedisAddress;
-use super::claim::RedisFence;
+use super::delivery::first_connection::connect_when_ready;
 use super::delivery::queue::{WriteQueue, WriterCloseOutcome};
-use super::delivery::startup::connect_when_ready;
-use super::delivery::thread::WriterThread;
+use super::delivery::writer_thread::WriterThread;
 use super::fence::granted::GrantedFences;
 use super::fence::key::FenceKeyBuilder;
+use super::fence_claimer::RedisFenceClaimer;
 use super::observe::recent_rows::RecentRows;
 use super::observe::statistics::{RedisWriterObserver, WriterStatistics};
 use super::observe::status::RedisWriterStatus;
-use super::rows::encode::RowEncoder;
+use super::rows::row_encoder::RowEncoder;
 use super::settings::RedisWriterSettings;
 use super::sink::RedisSink;
 
@@ -27,7 +27,7 @@ pub struct RedisWriter {
     queue: Arc<WriteQueue>,
     encoder: RowEncoder,
     stop: StopSignal,
-    stop_timeout: Duration,
+    no_answer_timeout_at_stop: Duration,
 }
 
 impl RedisWriter {
@@ -48,27 +48,27 @@ impl RedisWriter {
         let statistics = Arc::new(WriterStatistics::new(settings.queue_bytes_max));
         let queue = Arc::new(WriteQueue::new(settings.queue_bytes_max, statistics));
         let encoder = RowEncoder::new(pipeline);
-        let stop_timeout = settings.stop_timeout;
+        let no_answer_timeout_at_stop = settings.no_answer_timeout_at_stop;
         let writer = WriterThread::new(address, settings, Arc::clone(&queue), granted_fences, client);
         // The thread is not joined: `close` waits for its end on the queue, with a deadline.
         let _detached = thread::Builder::new()
             .name("redis-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| OutputFault::WriterNotStarted { source: share_error(error) })?;
-        Ok(Self { queue, encoder, stop, stop_timeout })
+        Ok(Self { queue, encoder, stop, no_answer_timeout_at_stop })
     }
 
     /// Creates the sink of a new worker.
     #[must_use]
-    pub fn create_sink(&self) -> RedisSink {
-        RedisSink::new(Arc::clone(&self.queue), self.stop.clone(), self.stop_timeout, self.encoder.clone())
+    pub fn create_worker_sink(&self) -> RedisSink {
+        RedisSink::new(Arc::clone(&self.queue), self.stop.clone(), self.no_answer_timeout_at_stop, self.encoder.clone())
     }
 
     /// Creates a handle for claims to partitions. A worker claims a partition before it writes the first row of that
     /// partition.
     #[must_use]
-    pub fn fence(&self) -> RedisFence {
-        RedisFence::new(Arc::clone(&self.queue), self.stop.clone())
+    pub fn create_fence_claimer(&self) -> RedisFenceClaimer {
+        RedisFenceClaimer::new(Arc::clone(&self.queue), self.stop.clone())
     }
 
     /// Returns the current counters.

@@ -56,7 +56,7 @@ fn bad_places_are_refused() {
 fn nothing_shows_the_key() {
     let settings = [("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let stores = ObjectStoreOpener::new().expect("opened").with_settings(settings);
+    let stores = ObjectStoreOpener::new().expect("opened").with_setting_overrides(settings);
     let store = stores.open("s3://bucket/a").expect("opened");
     let shown = format!("{stores:?} {store:?} {}", store.place());
     assert!(!shown.contains("hunter2"), "{shown}");

@@ -31,7 +31,7 @@ pub(crate) fn open_s3_store_at(endpoint: &str, place: &str) -> SharedStore {
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
     ObjectStoreOpener::new()
-        .map(|stores| stores.with_settings(settings))
+        .map(|stores| stores.with_setting_overrides(settings))
         .and_then(|stores| stores.open(place))
         .unwrap_or_else(|fault| panic!("{place}: {fault}"))
 }

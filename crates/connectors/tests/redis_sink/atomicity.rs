@@ -28,7 +28,7 @@ fn a_reader_never_sees_half_a_row() {
             })
         });
         let mut remover = server.connect();
-        let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+        let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
         for round in 0..3_000 {
             // Sometimes with fields missing, so that HDEL takes part.
             let price = if round % 3 == 0 { Value::Null } else { Value::Double(1.5) };

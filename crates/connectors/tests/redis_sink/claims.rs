@@ -26,7 +26,7 @@ fn a_larger_epoch_takes_over_and_learns_what_is_written() {
     let mut client = server.connect();
     let first = start_owning_writer(&server.url(), &pipeline, settings());
     assert_eq!(fence(&mut client), "1 epoch=1 latest=1:0");
-    let (mut sink, mut feed) = (first.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (first.create_worker_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(1))));
     flush_and_wait(&mut sink);
     assert_eq!(fence(&mut client), "1 epoch=1 latest=1:3");
@@ -66,8 +66,8 @@ fn a_fence_nobody_can_read_halts_with_the_way_out() {
         run_command(&mut client, &format!("DEL {KEY}"));
         redis::cmd(spoil[0]).arg(&spoil[1..]).exec(&mut client).expect("spoilt");
 
-        let claim = claimed.fence().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
-        let mut sink = writing.create_sink();
+        let claim = claimed.create_fence_claimer().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
+        let mut sink = writing.create_worker_sink();
         RowFeed::new(&pipeline()).write_round(&mut sink, [("u", only_count(1))]);
         // The writer may have halted before the flush.
         let row = sink.flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
@@ -92,7 +92,7 @@ fn rows_without_a_claim_are_a_bug() {
         let writer = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
         run_command(&mut server.connect(), "FLUSHALL");
         claim(&writer, &new_claim(0, 1, &[("latest", 1, 0)]));
-        let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+        let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
         feed.fence_token.epoch = epoch;
         feed.write_round(&mut sink, [("u", only_count(1))]);
         // The writer may have halted before the flush.
@@ -109,7 +109,7 @@ fn rows_without_a_claim_are_a_bug() {
 fn a_claim_follows_the_rows_handed_over_before_it() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     for epoch in 2..200 {
         feed.write_round(&mut sink, ["a", "b"].map(|user| (user, only_count(1))));
         sink.flush().expect("the sink works");
@@ -173,7 +173,8 @@ fn a_stop_ends_a_claim() {
     let writer = start_writer(&server.url(), &pipeline, settings, stop.clone()).expect("a writer");
     server.signal("STOP");
     thread::scope(|scope| {
-        let claiming = scope.spawn(|| writer.fence().claim_partition(&new_claim(0, 1, &[("latest", 1, 0)])));
+        let claiming =
+            scope.spawn(|| writer.create_fence_claimer().claim_partition(&new_claim(0, 1, &[("latest", 1, 0)])));
         thread::sleep(Duration::from_millis(300));
         assert!(!claiming.is_finished());
         let began = Instant::now();
@@ -185,6 +186,6 @@ fn a_stop_ends_a_claim() {
     server.signal("CONT");
     // Closing does not wait for an abandoned claim.
     assert_eq!(writer.close(Duration::from_secs(20)), windrow_connectors::redis::WriterCloseOutcome::Drained);
-    let ended = writer.fence().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
+    let ended = writer.create_fence_claimer().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
     assert!(matches!(ended, Err(Halt::Unreachable(UnreachableService::UnansweredClaim { .. }))), "{ended:?}");
 }

@@ -16,7 +16,7 @@ const USERS: [&str; 5] = ["a", "b", "c", "d", "e"];
 fn a_reader_never_sees_fence_and_rows_disagree() {
     let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     // Two rounds until every user, and the clock, has its one row of the view `latest`.
     for round in 0..2 {
         feed.write_round(&mut sink, USERS.map(|user| (user, only_count(round))));
@@ -84,7 +84,7 @@ fn a_flight_whose_answer_is_lost_goes_again() {
         let (server, pipeline) = (RedisServer::start(&[]), pipeline());
         let (network, port) = FaultyNetwork::forward_to(server.port);
         let writer = start_owning_writer(&format!("redis://127.0.0.1:{port}"), &pipeline, settings());
-        let (mut sink, mut feed, mut client) = (writer.create_sink(), RowFeed::new(&pipeline), server.connect());
+        let (mut sink, mut feed, mut client) = (writer.create_worker_sink(), RowFeed::new(&pipeline), server.connect());
         network.inject(trouble);
         for count in 1..3 {
             feed.write_round(&mut sink, [("u", only_count(count))]);

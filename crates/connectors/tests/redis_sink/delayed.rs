@@ -13,7 +13,7 @@ fn commands_that_arrive_after_their_connection_was_given_up_do_nothing() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let (network, port) = FaultyNetwork::forward_to(server.port);
     let writer = start_owning_writer(&format!("redis://127.0.0.1:{port}"), &pipeline, settings());
-    let (mut sink, mut feed, mut client) = (writer.create_sink(), RowFeed::new(&pipeline), server.connect());
+    let (mut sink, mut feed, mut client) = (writer.create_worker_sink(), RowFeed::new(&pipeline), server.connect());
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
 

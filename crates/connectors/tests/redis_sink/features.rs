@@ -28,7 +28,7 @@ fn format_contents(contents: &StoredRowContents) -> String {
 fn a_users_rows_are_found_and_nobody_elses() {
     let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     let values = [Value::Long(1), Value::Double(2.0), Value::String("k"), Value::Null];
     feed.write_round(&mut sink, ["a", "a:5", "b*", "bc"].map(|user| (user, values)));
     feed.write_round(&mut sink, [("a", only_count(2)), ("a:5", only_count(3))]);
@@ -71,13 +71,13 @@ fn a_key_of_another_type_is_reported() {
 fn a_large_database_is_scanned_to_its_end() {
     let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     let users: Vec<String> = (0..10_000).map(|n| format!("u{n}")).collect();
     feed.write_round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(1))));
     flush_and_wait(&mut sink);
     assert_eq!(read_rows(&server, "u7777").len(), 2);
 
-    let mut reader = FeatureReader::open(&server.url(), &pipeline, "u7777").expect("Redis answers");
+    let mut reader = FeatureReader::connect(&server.url(), &pipeline, "u7777").expect("Redis answers");
     let (mut steps, mut keys) = (0, reader.windowless_row_keys());
     let mut all = |found: Vec<RowKey>| {
         steps += 1;

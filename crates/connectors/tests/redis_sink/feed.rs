@@ -114,7 +114,7 @@ pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epo
 }
 
 pub(crate) fn claim(writer: &RedisWriter, claim: &PartitionClaim) -> ClaimOutcome {
-    writer.fence().claim_partition(claim).expect("an answer")
+    writer.create_fence_claimer().claim_partition(claim).expect("an answer")
 }
 
 /// The values of one event beside its user: `count`, `price`, `kind`, `flag`.

@@ -20,7 +20,7 @@ fn connections_that_are_cut_do_not_turn_back_time() {
     let done = AtomicBool::new(false);
     let last = thread::scope(|scope| {
         let load = scope.spawn(|| {
-            let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+            let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
             let mut round = 0;
             while !done.load(Ordering::Relaxed) {
                 round += 1;
@@ -63,7 +63,7 @@ fn connections_that_are_cut_do_not_turn_back_time() {
 fn a_partition_that_changes_hands_keeps_its_order() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let mut sinks = [writer.create_sink(), writer.create_sink(), writer.create_sink()];
+    let mut sinks = [writer.create_worker_sink(), writer.create_worker_sink(), writer.create_worker_sink()];
     let (mut feed, mut client) = (RowFeed::new(&pipeline), server.connect());
     let seed = print_random_seed();
     let mut random = fastrand::Rng::with_seed(seed);

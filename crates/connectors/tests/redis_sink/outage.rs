@@ -83,7 +83,7 @@ fn under_load(server: &mut RedisServer, trouble: impl FnOnce(&mut RedisServer, &
     let writer = start_owning_writer(&url, &pipeline(), small_queue_settings());
     let (last_acknowledged, done) = (AtomicI64::new(0), AtomicBool::new(false));
     let last = thread::scope(|scope| {
-        let loader = scope.spawn(|| write_rounds(&mut writer.create_sink(), &last_acknowledged, &done));
+        let loader = scope.spawn(|| write_rounds(&mut writer.create_worker_sink(), &last_acknowledged, &done));
         let watcher = scope.spawn(|| watch_rows(&url, seed, &last_acknowledged, &done));
         thread::sleep(Duration::from_millis(200));
         trouble(server, &writer, &mut random);
@@ -176,10 +176,11 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
     // This Redis keeps what it has acknowledged.
     let (mut server, pipeline) = (RedisServer::start(&["--appendonly", "yes", "--appendfsync", "no"]), pipeline());
     let stop = StopSignal::default();
-    let settings = RedisWriterSettings { stop_timeout: Duration::from_millis(300), ..small_queue_settings() };
+    let settings =
+        RedisWriterSettings { no_answer_timeout_at_stop: Duration::from_millis(300), ..small_queue_settings() };
     let writer = start_writer(&server.url(), &pipeline, settings, stop.clone()).expect("a writer");
     claim(&writer, &new_claim(0, 1, &[("latest", 1, 0)]));
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, [("u", only_count(1))]);
     let in_redis = flush_and_wait(&mut sink);
     server.kill();
@@ -223,7 +224,7 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
 fn closing_brings_what_was_flushed_or_says_what_is_left() {
     let (mut server, pipeline) = (RedisServer::start(&[]), pipeline());
     let first = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (first.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (first.create_worker_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, users().iter().map(|user| (user.as_str(), only_count(1))));
     let ticket = sink.flush().expect("the sink works");
     assert_eq!(first.close(Duration::from_secs(20)), WriterCloseOutcome::Drained);
@@ -236,7 +237,7 @@ fn closing_brings_what_was_flushed_or_says_what_is_left() {
     let second = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
     claim(&second, &new_claim(0, 2, &[("latest", 1, 0)]));
     feed.fence_token.epoch = 2;
-    let mut sink = second.create_sink();
+    let mut sink = second.create_worker_sink();
     server.kill();
     feed.write_round(&mut sink, [("u", only_count(3))]);
     let ticket = sink.flush().expect("an outage is no fault beyond repair");

@@ -22,7 +22,7 @@ fn fields(row: &WrittenRow) -> Vec<(&str, &str)> {
 fn rows_are_remembered_as_they_were_written_newest_first() {
     let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     let recent = writer.recent_rows();
     assert_eq!(recent.newest_rows(10, None), []);
     let before = now_ms();
@@ -62,7 +62,7 @@ fn rows_are_remembered_as_they_were_written_newest_first() {
 fn no_more_is_remembered_than_there_is_room_for_and_the_newest_stay() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     let users: Vec<_> = (0..5_000).map(|user| format!("user-{user}")).collect();
     for round in 0..6 {
         feed.write_round(&mut sink, users.iter().map(|user| (user.as_str(), only_count(round))));
@@ -81,7 +81,7 @@ fn a_refused_row_is_not_among_them() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     run_command(&mut server.connect(), "SET latest:taken precious");
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     sink.set_trigger_record(Some(TriggerRecord { event_time_ms: now_ms(), record_timestamp_ms: None }));
     feed.write_round(&mut sink, ["a", "taken", "b"].map(|user| (user, only_count(1))));
     flush_and_wait(&mut sink);
@@ -95,11 +95,11 @@ fn freshness_is_counted_once_redis_has_the_rows() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
     let watch = writer.observer();
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     let counts = || {
         (
             watch.freshness().ms_since_trigger_event_time.read_counts(),
-            watch.freshness().ms_since_trigger_append.read_counts(),
+            watch.freshness().ms_since_trigger_record_timestamp.read_counts(),
         )
     };
 
@@ -153,7 +153,7 @@ fn waiting_for_room_is_counted_while_it_lasts() {
         &pipeline,
         windrow_connectors::redis::RedisWriterSettings { queue_bytes_max: 64 * 1024, ..settings() },
     );
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     let users: Vec<_> = (0..2_000).map(|user| format!("user-{user}")).collect();
     let blocked_ns = sink.blocked_ns_counter();
     assert_eq!(blocked_ns.get(), 0);

@@ -13,8 +13,8 @@ fn a_foreign_key_is_left_alone_and_reported() {
     run_command(&mut client, "RPUSH latest:queue 1 2");
     run_command(&mut client, "PEXPIRE latest:queue 987654321");
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
-    let mut other = writer.create_sink();
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    let mut other = writer.create_worker_sink();
     feed.write_round(&mut sink, ["before", "taken", "between", "queue", "after"].map(|user| (user, only_count(1))));
     flush_and_wait(&mut sink);
 

@@ -25,7 +25,7 @@ fn rows_are_dropped_until_a_new_claim() {
         let writer = start_owning_writer(&server.url(), &pipeline, settings());
         claim(&writer, &new_claim(1, 1, &[("latest", 1, 0)]));
         let (mut sink, mut feed, mut other) =
-            (writer.create_sink(), RowFeed::new(&pipeline), RowFeed::with_token(&pipeline, OTHER));
+            (writer.create_worker_sink(), RowFeed::new(&pipeline), RowFeed::with_token(&pipeline, OTHER));
         feed.write_round(&mut sink, [("u", only_count(1))]);
         flush_and_wait(&mut sink);
         run_command(&mut client, "COPY windrow:fence:test:test:0 kept");
@@ -69,7 +69,7 @@ fn rows_are_dropped_until_a_new_claim() {
 fn a_redis_that_is_started_again_empty() {
     let (mut server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
     server.kill();

@@ -16,7 +16,7 @@ const ALL: EventValues<'static> =
 fn a_row_has_exactly_its_fields_and_its_time_to_live() {
     let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let mut sink = writer.create_sink();
+    let mut sink = writer.create_worker_sink();
     let zero = [Value::Long(0), Value::Double(0.0), Value::String(""), Value::Boolean(false)];
     RowFeed::new(&pipeline).write_round(&mut sink, [("111", ALL), ("112", zero)]);
     flush_and_wait(&mut sink);
@@ -45,7 +45,7 @@ fn a_row_has_exactly_its_fields_and_its_time_to_live() {
 fn a_feature_that_becomes_null_leaves_the_row() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, [("u", ALL)]);
     feed.write_round(&mut sink, [("u", only_count(4))]);
     flush_and_wait(&mut sink);
@@ -63,7 +63,7 @@ fn a_feature_that_becomes_null_leaves_the_row() {
 fn any_text_is_a_user() {
     let (server, pipeline) = (RedisServer::start(&[]), windowed_pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let mut sink = writer.create_sink();
+    let mut sink = writer.create_worker_sink();
     let long = "x".repeat(100_000);
     let users = [
         "",
@@ -109,7 +109,7 @@ fn any_text_is_a_user() {
 fn many_rows_need_few_transactions() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let mut sink = writer.create_sink();
+    let mut sink = writer.create_worker_sink();
     let users: Vec<String> = (0..20_000).map(|n| format!("user-{n}")).collect();
     RowFeed::new(&pipeline)
         .write_round(&mut sink, users.iter().zip(0..).map(|(user, n)| (user.as_str(), only_count(n))));

@@ -34,7 +34,7 @@ fn waits_for_a_redis_that_comes_later() {
     let writer = start_owning_writer(&url, &pipeline, settings());
     assert!(began.elapsed() >= Duration::from_millis(400), "it cannot have been there");
     let server = later.join().expect("redis-server starts");
-    let mut sink = writer.create_sink();
+    let mut sink = writer.create_worker_sink();
     RowFeed::new(&pipeline).write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
     assert_eq!(read_hash(&mut server.connect(), "latest:u")["count"], "1");
@@ -92,7 +92,7 @@ fn a_missing_permission_is_refused_before_the_first_row() {
         "ACL SETUSER me on >pw ~latest:* ~windrow:fence:* +hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard",
     );
     let allowed = start_owning_writer(&url, &pipeline(), settings());
-    let mut sink = allowed.create_sink();
+    let mut sink = allowed.create_worker_sink();
     RowFeed::new(&pipeline()).write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
     assert_eq!(read_hash(&mut client, "latest:u")["count"], "1", "what the module's page lists is enough");

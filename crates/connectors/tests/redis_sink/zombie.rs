@@ -20,15 +20,15 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let old = start_owning_writer(&server.url(), &pipeline, settings());
     claim(&old, &new_claim(1, 1, &[("latest", 1, 0)]));
-    let (mut sink, mut feed) = (old.create_sink(), RowFeed::new(&pipeline));
-    let mut bystander = old.create_sink();
+    let (mut sink, mut feed) = (old.create_worker_sink(), RowFeed::new(&pipeline));
+    let mut bystander = old.create_worker_sink();
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
 
     let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
     assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
     let (mut new_sink, mut new_feed) =
-        (new.create_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
+        (new.create_worker_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
     new_feed.write_round(&mut new_sink, [("u", only_count(20))]);
     flush_and_wait(&mut new_sink);
 
@@ -96,7 +96,7 @@ fn a_claim_between_question_and_transaction_wins() {
     let old = start_owning_writer(&format!("redis://127.0.0.1:{port}"), &pipeline, patient);
     claim(&old, &new_claim(1, 1, &[("latest", 1, 0)]));
     let (mut sink, mut feed, mut other_feed) =
-        (old.create_sink(), RowFeed::new(&pipeline), RowFeed::with_token(&pipeline, OTHER));
+        (old.create_worker_sink(), RowFeed::new(&pipeline), RowFeed::with_token(&pipeline, OTHER));
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
 
@@ -109,7 +109,7 @@ fn a_claim_between_question_and_transaction_wins() {
     let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
     assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
     let (mut new_sink, mut new_feed) =
-        (new.create_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
+        (new.create_worker_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
     new_feed.write_round(&mut new_sink, [("u", only_count(20))]);
     flush_and_wait(&mut new_sink);
     assert!(sink.newest_acknowledged_ticket() < ticket && sink.take_lost_partitions().is_empty());
@@ -135,7 +135,7 @@ fn whoever_claimed_last_has_the_last_word() {
     let mut random = fastrand::Rng::with_seed(seed);
     let writers =
         [(); 2].map(|()| start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer"));
-    let mut sinks = [writers[0].create_sink(), writers[1].create_sink()];
+    let mut sinks = [writers[0].create_worker_sink(), writers[1].create_worker_sink()];
     let users: Vec<String> = (0..100).map(|n| format!("user-{n}")).collect();
     let mut client = server.connect();
     let mut losses = 0;
@@ -182,7 +182,7 @@ fn a_user_who_is_named_like_the_fence() {
     let other = windrow_spec::parse("test.toml", &text, &[]).expect("the test's pipeline");
     (pipeline.views, pipeline.sink) = (other.views, other.sink);
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_sink(), RowFeed::new(&pipeline));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     // The first one exists, the second one does not yet.
     let hostile = ["windrow:fence:test:test:0", "windrow:fence:test:test:1"];
     feed.write_round(&mut sink, [("u", only_count(1)), (hostile[0], only_count(1)), (hostile[1], only_count(1))]);

@@ -124,8 +124,8 @@ fn run_to_redis(
             let topic_monitor =
                 Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, PartitionGrowthPolicy::Accept)?);
             let redis = Some(writer.observer());
-            create_worker_pool(pipeline, &topic, topic_monitor, Arc::new(writer.fence()), redis, stop)?
-                .run(|_| writer.create_sink())
+            create_worker_pool(pipeline, &topic, topic_monitor, Arc::new(writer.create_fence_claimer()), redis, stop)?
+                .run(|_| writer.create_worker_sink())
         },
     )?;
     if ended == WorkerOutcome::StoppedWithUnwrittenRows
@@ -162,7 +162,7 @@ fn run_to_terminal(
             let topic_monitor =
                 Arc::new(TopicMonitor::new(&topic, &pipeline.source.kafka().brokers, PartitionGrowthPolicy::Accept)?);
             create_worker_pool(pipeline, &topic, topic_monitor, Arc::new(NoRowFence), None, stop)?
-                .run(|_| rows.create_sink())
+                .run(|_| rows.create_worker_sink())
         },
     )?;
     rows.draw_new_rows()?;

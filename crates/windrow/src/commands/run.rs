@@ -59,8 +59,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     );
     let growth = if args.accept_partitions { PartitionGrowthPolicy::Accept } else { PartitionGrowthPolicy::Refuse };
     let topic_monitor = Arc::new(TopicMonitor::new(&topic, &source.brokers, growth)?);
-    let mut checkpoint_config =
-        place.create_checkpoint_config(&pipeline, &topic, &topic_monitor, Arc::new(writer.fence()), &stop)?;
+    let mut checkpoint_config = place.create_checkpoint_config(
+        &pipeline,
+        &topic,
+        &topic_monitor,
+        Arc::new(writer.create_fence_claimer()),
+        &stop,
+    )?;
     checkpoint_config.restore_source = from;
     checkpoint_config.droppable_view_names = args.drop_state.iter().cloned().collect();
     checkpoint_config.accepts_added_partitions = args.accept_partitions;
@@ -84,7 +89,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         monitor,
         stop: &stop,
     };
-    let ended = worker_pool.run(|_| writer.create_sink())?;
+    let ended = worker_pool.run(|_| writer.create_worker_sink())?;
     let closed = writer.close(REDIS_CLOSE_TIMEOUT);
     web.stop_after_outcome_fetched();
     match (closed, ended) {

@@ -73,7 +73,7 @@ impl FreshnessCounts {
         let freshness = redis.freshness();
         Self {
             since_event_time: freshness.ms_since_trigger_event_time.read_counts(),
-            since_append: freshness.ms_since_trigger_append.read_counts(),
+            since_append: freshness.ms_since_trigger_record_timestamp.read_counts(),
         }
     }
 }

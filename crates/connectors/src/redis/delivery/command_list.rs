@@ -34,12 +34,12 @@ impl<R: Copy> CommandList<R> {
     }
 
     /// Appends a command. The first of `words` is the name, the others are the arguments.
-    pub(crate) fn push(&mut self, meaning: R, words: &[&[u8]]) {
-        self.push_commands_with(meaning, |commands| commands.append_command(words));
+    pub(crate) fn push_command(&mut self, meaning: R, words: &[&[u8]]) {
+        self.push_command_group(meaning, |commands| commands.append_command(words));
     }
 
     /// Appends the commands that `append` writes. The replies to all these commands have the same meaning.
-    pub(crate) fn push_commands_with(&mut self, meaning: R, append: impl FnOnce(&mut CommandBuffer)) {
+    pub(crate) fn push_command_group(&mut self, meaning: R, append: impl FnOnce(&mut CommandBuffer)) {
         let before = self.commands.command_count();
         append(&mut self.commands);
         let count = self.commands.command_count() - before;

@@ -29,7 +29,7 @@ pub(crate) struct RedisConnection {
     identity: Option<ConnectionIdentity>,
 }
 
-/// A transaction that Redis has opened. [`Self::execute`] or [`Self::send_and_discard`] ends the transaction. After an error
+/// A transaction that Redis has opened. [`Self::send_and_execute_transaction`] or [`Self::send_and_discard_transaction`] ends the transaction. After an error
 /// before that end, the connection must not be used again.
 pub(crate) struct OpenTransaction<'a> {
     connection: &'a mut RedisConnection,
@@ -79,7 +79,7 @@ impl RedisConnection {
         questions: &mut CommandList<R>,
         mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
     ) -> Result<OpenTransaction<'_>, RedisFault> {
-        self.send(questions.encode_with_last_command(b"MULTI"))?;
+        self.send_commands(questions.encode_with_last_command(b"MULTI"))?;
         for meaning in questions.expected_reply_meanings() {
             handle_reply(meaning, self.read_reply()?)?;
         }
@@ -91,11 +91,11 @@ impl RedisConnection {
         let mut commands = CommandBuffer::default();
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         commands.append_command(&words);
-        self.send(commands.encoded_bytes())?;
+        self.send_commands(commands.encoded_bytes())?;
         self.read_reply()
     }
 
-    fn send(&mut self, commands: &[u8]) -> Result<(), RedisFault> {
+    fn send_commands(&mut self, commands: &[u8]) -> Result<(), RedisFault> {
         self.connection.send_packed_command(commands).map_err(|error| classify_connection_error(&error))
     }
 
@@ -119,13 +119,13 @@ impl RedisConnection {
 
 impl OpenTransaction<'_> {
     /// Sends `commands` and executes them. If they were executed, passes the reply to each of them to `handle_reply`.
-    pub(crate) fn execute<R: Copy>(
+    pub(crate) fn send_and_execute_transaction<R: Copy>(
         self,
         commands: &mut CommandList<R>,
         mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
     ) -> Result<ExecOutcome, RedisFault> {
         let connection = self.connection;
-        connection.send(commands.encode_with_last_command(b"EXEC"))?;
+        connection.send_commands(commands.encode_with_last_command(b"EXEC"))?;
         (0..commands.reply_count()).try_for_each(|_| connection.expect_success())?;
         match connection.read_reply()? {
             Value::Nil => Ok(ExecOutcome::WatchedKeyChanged),
@@ -141,19 +141,19 @@ impl OpenTransaction<'_> {
     }
 
     /// Sends `commands`, which Redis checks but does not execute, and then `DISCARD`.
-    pub(crate) fn send_and_discard<R: Copy>(self, commands: &mut CommandList<R>) -> Result<(), RedisFault> {
+    pub(crate) fn send_and_discard_transaction<R: Copy>(self, commands: &mut CommandList<R>) -> Result<(), RedisFault> {
         let connection = self.connection;
-        connection.send(commands.encode_with_last_command(b"DISCARD"))?;
+        connection.send_commands(commands.encode_with_last_command(b"DISCARD"))?;
         (0..=commands.reply_count()).try_for_each(|_| connection.expect_success())
     }
 }
 
 /// Returns a fault if `reply` is an error.
 pub(crate) fn expect_success(reply: Value) -> Result<(), RedisFault> {
-    into_server_error(reply).map_or(Ok(()), |error| Err(classify_error_reply(&error)))
+    server_error_from_reply(reply).map_or(Ok(()), |error| Err(classify_error_reply(&error)))
 }
 
-pub(crate) fn into_server_error(reply: Value) -> Option<ServerError> {
+pub(crate) fn server_error_from_reply(reply: Value) -> Option<ServerError> {
     match reply {
         Value::ServerError(error) => Some(error),
         _ => None,

@@ -14,10 +14,10 @@ use parking_lot::{Condvar, Mutex};
 use windrow_engine::halt::{UnreachableService, WaitEndReason};
 use windrow_engine::{ClaimOutcome, Counter, Halt, PartitionClaim, RefusedRow, StopSignal};
 
-use super::transaction::WriteOutcome;
+use super::transaction::BatchWriteOutcome;
 use crate::redis::fence::claim::PendingClaim;
-use crate::redis::observe::statistics::{BatchResult, WriterStatistics};
-use crate::redis::rows::batch::{EncodedBatch, InFlightBatch};
+use crate::redis::observe::statistics::{BatchWriteSummary, WriterStatistics};
+use crate::redis::rows::batch::{InFlightBatch, QueuedBatch};
 use crate::redis::rows::feedback::WorkerFeedback;
 
 /// The interval at which a worker that waits for room or for a claim checks for a stop request.
@@ -46,13 +46,13 @@ pub enum WriterCloseOutcome {
 }
 
 enum QueuedItem {
-    Batch(EncodedBatch),
+    Batch(QueuedBatch),
     Claim(Arc<PendingClaim>),
 }
 
 /// The queue that all workers and the writer thread share.
 pub(crate) struct WriteQueue {
-    state: Mutex<QueueState>,
+    state: Mutex<WriteQueueState>,
     /// Wakes the writer for a batch, a claim, or the request to close.
     writer_wakeup: Condvar,
     /// Wakes the workers when Redis has answered for a batch or a claim, or the writer has ended.
@@ -61,7 +61,7 @@ pub(crate) struct WriteQueue {
     statistics: Arc<WriterStatistics>,
 }
 
-struct QueueState {
+struct WriteQueueState {
     queued: VecDeque<QueuedItem>,
     /// The bytes of rows that are queued or in flight.
     unacknowledged_bytes: usize,
@@ -74,7 +74,7 @@ struct QueueState {
 
 impl WriteQueue {
     pub(crate) fn new(memory_limit_bytes: usize, statistics: Arc<WriterStatistics>) -> Self {
-        let state = QueueState {
+        let state = WriteQueueState {
             queued: VecDeque::new(),
             unacknowledged_bytes: 0,
             close_deadline: None,
@@ -96,15 +96,15 @@ impl WriteQueue {
     }
 
     /// Queues a batch once there is room. Gives up when the writer has ended, or when a stop was requested and Redis
-    /// has not answered for `stop_timeout`. Adds the waiting time to `blocked_ns` at each poll.
-    pub(crate) fn push_when_room(
+    /// has not answered for `no_answer_timeout_at_stop`. Adds the waiting time to `blocked_ns` at each poll.
+    pub(crate) fn push_batch_when_room(
         &self,
-        encoded: EncodedBatch,
+        encoded: QueuedBatch,
         stop: &StopSignal,
-        stop_timeout: Duration,
+        no_answer_timeout_at_stop: Duration,
         blocked_ns: &Counter,
     ) -> Result<(), BatchNotQueued> {
-        let cost = encoded.batch.queue_cost_bytes();
+        let cost = encoded.row_batch.queue_cost_bytes();
         let mut state = self.state.lock();
         let mut stopping_since = None;
         loop {
@@ -116,7 +116,7 @@ impl WriteQueue {
             }
             if stop.is_requested() {
                 let since = *stopping_since.get_or_insert_with(Instant::now);
-                if since.max(state.last_answer_at).elapsed() >= stop_timeout {
+                if since.max(state.last_answer_at).elapsed() >= no_answer_timeout_at_stop {
                     return Err(BatchNotQueued);
                 }
             }
@@ -169,7 +169,7 @@ impl WriteQueue {
 
     /// Waits for the writer's next task. After `idle_check_interval` without a task, returns an empty batch. Returns
     /// `None` when the writer must end.
-    pub(crate) fn next_task(&self, idle_check_interval: Duration) -> Option<WriterTask> {
+    pub(crate) fn wait_for_next_task(&self, idle_check_interval: Duration) -> Option<WriterTask> {
         let idle_until = Instant::now() + idle_check_interval;
         let mut state = self.state.lock();
         loop {
@@ -186,7 +186,9 @@ impl WriteQueue {
         let mut in_flight = InFlightBatch::default();
         loop {
             match state.queued.pop_front() {
-                Some(QueuedItem::Batch(encoded)) if in_flight.has_room_for(&encoded.batch) => in_flight.push(encoded),
+                Some(QueuedItem::Batch(encoded)) if in_flight.has_room_for_batch(&encoded.row_batch) => {
+                    in_flight.push_batch(encoded)
+                }
                 Some(QueuedItem::Claim(pending)) if in_flight.batches().is_empty() => {
                     return Some(WriterTask::ClaimPartition(pending));
                 }
@@ -200,7 +202,7 @@ impl WriteQueue {
     }
 
     /// Waits for `pause`, at most until the close deadline. Returns whether the writer may continue.
-    pub(crate) fn pause_until_close_deadline(&self, pause: Duration) -> bool {
+    pub(crate) fn pause_before_retry(&self, pause: Duration) -> bool {
         let resume = Instant::now() + pause;
         let mut state = self.state.lock();
         loop {
@@ -221,12 +223,12 @@ impl WriteQueue {
     pub(crate) fn report_and_acknowledge_batch(
         &self,
         in_flight: InFlightBatch,
-        outcome: WriteOutcome,
+        outcome: BatchWriteOutcome,
         duration: Duration,
     ) {
-        let WriteOutcome { row_refusals: refusals, lost_partitions, dropped_row_count: dropped_rows } = outcome;
+        let BatchWriteOutcome { row_refusals: refusals, lost_partitions, dropped_row_count: dropped_rows } = outcome;
         let refused_rows = refusals.iter().map(|refusal| refusal.row_index).collect();
-        let result = BatchResult {
+        let result = BatchWriteSummary {
             refused_row_positions: refused_rows,
             dropped_row_count: dropped_rows,
             transaction_duration: duration,
@@ -234,22 +236,24 @@ impl WriteQueue {
         let mut refusals = refusals.into_iter().peekable();
         for row in in_flight.rows() {
             if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.row_index) {
-                row.feedback().add_refused_row(RefusedRow { key: row.redis_key().to_vec(), reason: refusal.reason });
+                row.worker_feedback()
+                    .add_refused_row(RefusedRow { key: row.redis_key().to_vec(), reason: refusal.refusal_reason });
             }
         }
         for lost in lost_partitions {
             for encoded in in_flight.batches() {
-                if encoded.batch.has_rows_or_check_of(lost.fence_token) {
-                    encoded.feedback.add_lost_partition(lost);
+                if encoded.row_batch.contains_fence_token(lost.fence_token) {
+                    encoded.worker_feedback.add_lost_partition(lost);
                 }
             }
         }
         let memory_cost = in_flight.queue_cost_bytes();
-        let feedbacks: Vec<_> = in_flight.batches().iter().map(|encoded| Arc::clone(&encoded.feedback)).collect();
+        let feedbacks: Vec<_> =
+            in_flight.batches().iter().map(|encoded| Arc::clone(&encoded.worker_feedback)).collect();
         self.statistics.record_completed_batch(in_flight, &result);
 
         let mut state = self.state.lock();
-        feedbacks.iter().for_each(|feedback| feedback.count_acknowledged_batch());
+        feedbacks.iter().for_each(|feedback| feedback.increment_acknowledged_batch_count());
         state.last_answer_at = Instant::now();
         state.unacknowledged_bytes -= memory_cost;
         self.statistics.set_unacknowledged_bytes(state.unacknowledged_bytes);

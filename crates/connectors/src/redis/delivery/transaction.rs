@@ -11,10 +11,10 @@ use windrow_engine::{Epoch, LostPartition, PartitionClaim};
 use windrow_spec::RedisViewSpec;
 
 use super::command_list::CommandList;
-use super::connection::{ExecOutcome, RedisConnection, expect_success, into_server_error};
-use crate::redis::fault::{RedisFault, classify_error_reply, classify_row_error_reply};
-use crate::redis::fence::claim::{ClaimDecision, apply_claim, count_missing_rows};
-use crate::redis::fence::granted::{FenceCheck, GrantedFences};
+use super::connection::{ExecOutcome, RedisConnection, expect_success, server_error_from_reply};
+use crate::redis::fault::{RedisFault, classify_error_reply, extract_row_refusal_reason};
+use crate::redis::fence::claim::{ClaimDecision, count_missing_rows, decide_claim};
+use crate::redis::fence::granted::{BatchFenceVerdict, GrantedFences};
 use crate::redis::fence::key::is_fence_key;
 use crate::redis::fence::value::{FenceValue, unreadable_fence_fault};
 use crate::redis::rows::batch::{InFlightBatch, InFlightRow};
@@ -24,12 +24,12 @@ use crate::redis::rows::batch::{InFlightBatch, InFlightRow};
 pub(crate) struct RowRefusal {
     /// The position of the row in the in-flight batch.
     pub(crate) row_index: usize,
-    pub(crate) reason: String,
+    pub(crate) refusal_reason: String,
 }
 
 /// The outcome of writing an in-flight batch. Rows that are neither refused nor dropped were written.
 #[derive(Default, Debug)]
-pub(crate) struct WriteOutcome {
+pub(crate) struct BatchWriteOutcome {
     /// The refused rows, in the order of the batch.
     pub(crate) row_refusals: Vec<RowRefusal>,
     /// The partitions whose rows were dropped.
@@ -39,7 +39,7 @@ pub(crate) struct WriteOutcome {
 
 /// The result of one attempt to write to Redis in a transaction that checks fences.
 #[derive(Debug)]
-pub(crate) enum FencedAttempt<T> {
+pub(crate) enum FencedAttemptOutcome<T> {
     Done(T),
     /// A watched fence changed during the attempt. Redis executed nothing, and the attempt must be repeated.
     FenceChanged,
@@ -47,7 +47,7 @@ pub(crate) enum FencedAttempt<T> {
 
 /// The result of a claim.
 #[derive(Debug)]
-pub(crate) enum ClaimResult {
+pub(crate) enum FenceClaimResult {
     /// The claim was granted, and Redis holds this value.
     Granted(FenceValue),
     /// The fence holds this epoch, which is not smaller than the epoch of the claim.
@@ -56,7 +56,7 @@ pub(crate) enum ClaimResult {
 
 /// The subject of a reply to a question before `MULTI`.
 #[derive(Clone, Copy, Debug)]
-enum PreflightQuestion {
+enum PreflightReplyMeaning {
     /// The reply must not be an error.
     ExpectSuccess,
     /// The value of the fence at this position of the check.
@@ -67,7 +67,7 @@ enum PreflightQuestion {
 
 /// The subject of a reply inside `EXEC`.
 #[derive(Clone, Copy, Debug)]
-enum TransactionWrite {
+enum ExecReplyMeaning {
     /// The command that writes the row at this position of the in-flight batch.
     Row(usize),
     Fence,
@@ -76,8 +76,8 @@ enum TransactionWrite {
 /// Runs transactions over one connection, and keeps the command buffers for reuse.
 pub(crate) struct TransactionClient {
     connection: RedisConnection,
-    preflight_commands: CommandList<PreflightQuestion>,
-    write_commands: CommandList<TransactionWrite>,
+    preflight_commands: CommandList<PreflightReplyMeaning>,
+    write_commands: CommandList<ExecReplyMeaning>,
 }
 
 impl TransactionClient {
@@ -90,7 +90,7 @@ impl TransactionClient {
     }
 
     /// Checks whether Redis accepts rows of `views` together with the fence `fence_key`, without writing anything.
-    pub(crate) fn check_accepts_rows(
+    pub(crate) fn verify_redis_accepts_rows(
         &mut self,
         views: &[RedisViewSpec],
         schema: &EventSchema,
@@ -104,9 +104,9 @@ impl TransactionClient {
             view.key_template.append_redis_key(&mut out, entity_key, no_window);
             out
         };
-        let expect_fence_reply = |question: PreflightQuestion, reply: Value| match question {
-            PreflightQuestion::FenceValue(_) => parse_fence_get_reply(fence_key, reply).map(drop),
-            PreflightQuestion::ExpectSuccess | PreflightQuestion::RowKey(_) => expect_success(reply),
+        let expect_fence_reply = |question: PreflightReplyMeaning, reply: Value| match question {
+            PreflightReplyMeaning::FenceValue(_) => parse_fence_get_reply(fence_key, reply).map(drop),
+            PreflightReplyMeaning::ExpectSuccess | PreflightReplyMeaning::RowKey(_) => expect_success(reply),
         };
 
         // This transaction has keys of several entities, so that a cluster refuses it.
@@ -116,10 +116,10 @@ impl TransactionClient {
         let mut lengths = CommandList::default();
         for view in views {
             for entity_key in ["a", "b", "c"] {
-                lengths.push((), &[b"HLEN", &redis_key(view, entity_key)]);
+                lengths.push_command((), &[b"HLEN", &redis_key(view, entity_key)]);
             }
         }
-        transaction.execute(&mut lengths, |(), _| Ok(()))?;
+        transaction.send_and_execute_transaction(&mut lengths, |(), _| Ok(()))?;
 
         // This transaction has every command of a batch and is discarded. Redis checks the permissions and the
         // available memory.
@@ -127,15 +127,15 @@ impl TransactionClient {
         push_fence_watch_and_get(questions, &[fence_key]);
         let transaction = connection.query_and_open_transaction(questions, expect_fence_reply)?;
         writes.clear();
-        writes.push(TransactionWrite::Fence, &[b"SET", fence_key.as_bytes(), b""]);
+        writes.push_command(ExecReplyMeaning::Fence, &[b"SET", fence_key.as_bytes(), b""]);
         let field = schema.entity_key_name().as_bytes();
         for (index, view) in views.iter().enumerate() {
             let key = redis_key(view, "a");
-            writes.push(TransactionWrite::Row(index), &[b"HSET", &key, field, b""]);
-            writes.push(TransactionWrite::Row(index), &[b"HDEL", &key, field]);
-            writes.push(TransactionWrite::Row(index), &[b"PEXPIRE", &key, b"1"]);
+            writes.push_command(ExecReplyMeaning::Row(index), &[b"HSET", &key, field, b""]);
+            writes.push_command(ExecReplyMeaning::Row(index), &[b"HDEL", &key, field]);
+            writes.push_command(ExecReplyMeaning::Row(index), &[b"PEXPIRE", &key, b"1"]);
         }
-        transaction.send_and_discard(writes)
+        transaction.send_and_discard_transaction(writes)
     }
 
     /// Writes those rows of `batch` that the fences permit.
@@ -143,36 +143,36 @@ impl TransactionClient {
         &mut self,
         batch: &InFlightBatch,
         fences: &mut GrantedFences,
-    ) -> Result<FencedAttempt<WriteOutcome>, RedisFault> {
+    ) -> Result<FencedAttemptOutcome<BatchWriteOutcome>, RedisFault> {
         let Self { connection, preflight_commands: questions, write_commands: writes } = self;
-        let mut check = fences.check_granted_fences(batch.runs())?;
+        let mut check = fences.judge_batch_by_granted_fences(batch.runs())?;
         let mut rows = collect_writable_rows(batch, &check);
 
         questions.clear();
         let fence_keys: Vec<&str> = check.writable_partitions.iter().map(|fenced| fenced.fence_key.as_str()).collect();
         push_fence_watch_and_get(questions, &fence_keys);
         for (position, row) in rows.iter().enumerate() {
-            questions.push_commands_with(PreflightQuestion::RowKey(position), |commands| {
+            questions.push_command_group(PreflightReplyMeaning::RowKey(position), |commands| {
                 commands.start_command(b"HLEN", 1);
                 commands.append_argument(row.redis_key());
             });
         }
         let mut refusals = Vec::new();
         let transaction = connection.query_and_open_transaction(questions, |question, reply| match question {
-            PreflightQuestion::ExpectSuccess => expect_success(reply),
-            PreflightQuestion::FenceValue(position) => {
+            PreflightReplyMeaning::ExpectSuccess => expect_success(reply),
+            PreflightReplyMeaning::FenceValue(position) => {
                 let fenced = &mut check.writable_partitions[position];
-                fenced.stored_value = parse_fence_get_reply(&fenced.fence_key, reply)?;
+                fenced.stored_fence_value = parse_fence_get_reply(&fenced.fence_key, reply)?;
                 Ok(())
             }
-            PreflightQuestion::RowKey(position) => {
-                refusals.extend(find_row_key_refusal(&rows[position], reply)?);
+            PreflightReplyMeaning::RowKey(position) => {
+                refusals.extend(row_refusal_from_hlen_reply(&rows[position], reply)?);
                 Ok(())
             }
         })?;
 
         let lost_before = check.lost_partitions.len();
-        fences.check_stored_fences(&mut check)?;
+        fences.judge_batch_by_stored_fences(&mut check)?;
         if check.lost_partitions.len() > lost_before {
             rows = collect_writable_rows(batch, &check);
             refusals.retain(|refusal| rows.binary_search_by_key(&refusal.row_index, |row| row.row_index).is_ok());
@@ -184,36 +184,38 @@ impl TransactionClient {
         for row in &rows {
             if refused.next_if_eq(&row.row_index).is_none() {
                 writes
-                    .push_commands_with(TransactionWrite::Row(row.row_index), |commands| row.append_commands(commands));
+                    .push_command_group(ExecReplyMeaning::Row(row.row_index), |commands| row.append_commands(commands));
             }
         }
         drop(refused);
         // Refused rows count as well, because the next owner need not try them again.
         for fenced in &check.writable_partitions {
-            writes.push(
-                TransactionWrite::Fence,
+            writes.push_command(
+                ExecReplyMeaning::Fence,
                 &[b"SET", fenced.fence_key.as_bytes(), fenced.next_fence_text.as_bytes()],
             );
         }
-        fences.record_fences_sent(&check.writable_partitions);
-        let execution = transaction.execute(writes, |write, reply| match (write, into_server_error(reply)) {
-            (_, None) => Ok(()),
-            (TransactionWrite::Fence, Some(error)) => Err(classify_error_reply(&error)),
-            (TransactionWrite::Row(row_index), Some(error)) => {
-                // All replies to a row are classified, because a fault in any of them concerns the whole batch.
-                let reason = classify_row_error_reply(&error)?;
-                if refusals.last().is_none_or(|last: &RowRefusal| last.row_index != row_index) {
-                    refusals.push(RowRefusal { row_index, reason });
+        fences.record_fence_updates_in_flight(&check.writable_partitions);
+        let execution = transaction.send_and_execute_transaction(writes, |write, reply| {
+            match (write, server_error_from_reply(reply)) {
+                (_, None) => Ok(()),
+                (ExecReplyMeaning::Fence, Some(error)) => Err(classify_error_reply(&error)),
+                (ExecReplyMeaning::Row(row_index), Some(error)) => {
+                    // All replies to a row are classified, because a fault in any of them concerns the whole batch.
+                    let reason = extract_row_refusal_reason(&error)?;
+                    if refusals.last().is_none_or(|last: &RowRefusal| last.row_index != row_index) {
+                        refusals.push(RowRefusal { row_index, refusal_reason: reason });
+                    }
+                    Ok(())
                 }
-                Ok(())
             }
         })?;
         if execution == ExecOutcome::WatchedKeyChanged {
-            return Ok(FencedAttempt::FenceChanged);
+            return Ok(FencedAttemptOutcome::FenceChanged);
         }
-        fences.record_fences_acknowledged(check.writable_partitions);
+        fences.record_fence_updates_acknowledged(check.writable_partitions);
         refusals.sort_unstable_by_key(|refusal| refusal.row_index);
-        Ok(FencedAttempt::Done(WriteOutcome {
+        Ok(FencedAttemptOutcome::Done(BatchWriteOutcome {
             row_refusals: refusals,
             lost_partitions: check.lost_partitions,
             dropped_row_count: dropped_rows,
@@ -227,20 +229,20 @@ impl TransactionClient {
         claim: &PartitionClaim,
         key: &str,
         sent_text: &mut Option<String>,
-    ) -> Result<FencedAttempt<ClaimResult>, RedisFault> {
+    ) -> Result<FencedAttemptOutcome<FenceClaimResult>, RedisFault> {
         let Self { connection, preflight_commands: questions, write_commands: writes } = self;
         questions.clear();
         push_fence_watch_and_get(questions, &[key]);
         let mut stored = None;
         let transaction = connection.query_and_open_transaction(questions, |question, reply| match question {
-            PreflightQuestion::FenceValue(_) => {
+            PreflightReplyMeaning::FenceValue(_) => {
                 stored = parse_fence_get_reply(key, reply)?;
                 Ok(())
             }
-            PreflightQuestion::ExpectSuccess | PreflightQuestion::RowKey(_) => expect_success(reply),
+            PreflightReplyMeaning::ExpectSuccess | PreflightReplyMeaning::RowKey(_) => expect_success(reply),
         })?;
         let was_written = sent_text.is_some() && stored.as_deref() == sent_text.as_ref().map(String::as_bytes);
-        let stored = stored.map(|stored| FenceValue::parse_stored(key, &stored)).transpose()?;
+        let stored = stored.map(|stored| FenceValue::parse_stored_value(key, &stored)).transpose()?;
         let missing_rows = count_missing_rows(stored.as_ref(), claim);
         if missing_rows > 0 {
             tracing::error!(
@@ -254,46 +256,46 @@ impl TransactionClient {
         let granted = match stored {
             // The earlier attempt was successful: epochs are unique, so no other process writes this value.
             Some(stored) if was_written => {
-                transaction.send_and_discard(writes)?;
-                return Ok(FencedAttempt::Done(ClaimResult::Granted(stored)));
+                transaction.send_and_discard_transaction(writes)?;
+                return Ok(FencedAttemptOutcome::Done(FenceClaimResult::Granted(stored)));
             }
-            stored => match apply_claim(stored.as_ref(), claim) {
+            stored => match decide_claim(stored.as_ref(), claim) {
                 ClaimDecision::Grant(value) => value,
                 ClaimDecision::Stale(epoch) => {
-                    transaction.send_and_discard(writes)?;
-                    return Ok(FencedAttempt::Done(ClaimResult::Stale(epoch)));
+                    transaction.send_and_discard_transaction(writes)?;
+                    return Ok(FencedAttemptOutcome::Done(FenceClaimResult::Stale(epoch)));
                 }
             },
         };
         let text = granted.to_canonical_text();
-        writes.push(TransactionWrite::Fence, &[b"SET", key.as_bytes(), text.as_bytes()]);
+        writes.push_command(ExecReplyMeaning::Fence, &[b"SET", key.as_bytes(), text.as_bytes()]);
         *sent_text = Some(text);
-        match transaction.execute(writes, |_, reply| expect_success(reply))? {
-            ExecOutcome::Executed => Ok(FencedAttempt::Done(ClaimResult::Granted(granted))),
-            ExecOutcome::WatchedKeyChanged => Ok(FencedAttempt::FenceChanged),
+        match transaction.send_and_execute_transaction(writes, |_, reply| expect_success(reply))? {
+            ExecOutcome::Executed => Ok(FencedAttemptOutcome::Done(FenceClaimResult::Granted(granted))),
+            ExecOutcome::WatchedKeyChanged => Ok(FencedAttemptOutcome::FenceChanged),
         }
     }
 }
 
 /// Appends `WATCH` for the fences at `keys`, then `GET` for each of them.
-fn push_fence_watch_and_get(questions: &mut CommandList<PreflightQuestion>, keys: &[&str]) {
+fn push_fence_watch_and_get(questions: &mut CommandList<PreflightReplyMeaning>, keys: &[&str]) {
     if keys.is_empty() {
         return;
     }
-    questions.push_commands_with(PreflightQuestion::ExpectSuccess, |commands| {
+    questions.push_command_group(PreflightReplyMeaning::ExpectSuccess, |commands| {
         commands.start_command(b"WATCH", keys.len());
         for key in keys {
             commands.append_argument(key.as_bytes());
         }
     });
     for (position, key) in keys.iter().enumerate() {
-        questions.push(PreflightQuestion::FenceValue(position), &[b"GET", key.as_bytes()]);
+        questions.push_command(PreflightReplyMeaning::FenceValue(position), &[b"GET", key.as_bytes()]);
     }
 }
 
 /// Returns the rows of `batch` that `check` does not drop.
-fn collect_writable_rows<'a>(batch: &'a InFlightBatch, check: &FenceCheck) -> Vec<InFlightRow<'a>> {
-    batch.rows().filter(|row| !check.drops_rows_of(row.fence_token)).collect()
+fn collect_writable_rows<'a>(batch: &'a InFlightBatch, check: &BatchFenceVerdict) -> Vec<InFlightRow<'a>> {
+    batch.rows().filter(|row| !check.drops_rows_of_partition(row.fence_token)).collect()
 }
 
 /// Decodes the reply to `GET` of the fence `key`.
@@ -301,23 +303,21 @@ fn parse_fence_get_reply(key: &str, reply: Value) -> Result<Option<Vec<u8>>, Red
     match reply {
         Value::Nil => Ok(None),
         Value::BulkString(bytes) => Ok(Some(bytes)),
-        Value::ServerError(error) => {
-            Err(classify_row_error_reply(&error)
-                .map_or_else(|fault| fault, |reason| unreadable_fence_fault(key, &reason)))
-        }
+        Value::ServerError(error) => Err(extract_row_refusal_reason(&error)
+            .map_or_else(|fault| fault, |reason| unreadable_fence_fault(key, &reason))),
         _ => Err(RedisFault::Unreachable("the reply to GET is no string".to_owned())),
     }
 }
 
 /// Returns why the row must not be written, or `None` if it may be written. `reply` answers `HLEN` of the row's key.
-fn find_row_key_refusal(row: &InFlightRow<'_>, reply: Value) -> Result<Option<RowRefusal>, RedisFault> {
+fn row_refusal_from_hlen_reply(row: &InFlightRow<'_>, reply: Value) -> Result<Option<RowRefusal>, RedisFault> {
     let reason = if is_fence_key(row.redis_key()) {
         // If no fence exists at this key, Redis permits a hash there.
         "keys like this are reserved for Windrow's fences".to_owned()
-    } else if let Some(error) = into_server_error(reply) {
-        classify_row_error_reply(&error)?
+    } else if let Some(error) = server_error_from_reply(reply) {
+        extract_row_refusal_reason(&error)?
     } else {
         return Ok(None);
     };
-    Ok(Some(RowRefusal { row_index: row.row_index, reason }))
+    Ok(Some(RowRefusal { row_index: row.row_index, refusal_reason: reason }))
 }

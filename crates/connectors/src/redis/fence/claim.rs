@@ -50,13 +50,13 @@ pub(crate) enum ClaimDecision {
 
 /// Applies `claim` to the fence `stored`. For each view, the larger row count is kept if both counts have the same
 /// beginning.
-pub(crate) fn apply_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
+pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
     }
     let mut row_counts = claim.row_counts.clone();
     for count in &mut row_counts {
-        if let Some(known) = stored.and_then(|stored| find_count_with_same_beginning(stored, count)) {
+        if let Some(known) = stored.and_then(|stored| find_comparable_row_count(stored, count)) {
             count.last_row_number = count.last_row_number.max(known.last_row_number);
         }
     }
@@ -68,14 +68,14 @@ pub(crate) fn apply_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -
 pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionClaim) -> u64 {
     let missing = claim.row_counts.iter().map(|count| match stored {
         None => count.last_row_number,
-        Some(stored) => find_count_with_same_beginning(stored, count)
+        Some(stored) => find_comparable_row_count(stored, count)
             .map_or(0, |known| count.last_row_number.saturating_sub(known.last_row_number)),
     });
     missing.sum()
 }
 
 /// Finds the count in `stored` with the same view and the same beginning as `count`.
-fn find_count_with_same_beginning<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
+fn find_comparable_row_count<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
     let known = stored.row_counts.iter().find(|known| known.view == count.view);
     known.filter(|known| known.beginning_fingerprint == count.beginning_fingerprint)
 }
@@ -96,14 +96,14 @@ mod tests {
         let mut claim = PartitionClaim { partition: 0, epoch: 6, row_counts };
         let granted = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 10)];
         assert_eq!(
-            apply_claim(Some(&stored), &claim),
+            decide_claim(Some(&stored), &claim),
             ClaimDecision::Grant(FenceValue { epoch: 6, row_counts: granted })
         );
         let unowned = FenceValue { epoch: 6, row_counts: claim.row_counts.clone() };
-        assert_eq!(apply_claim(None, &claim), ClaimDecision::Grant(unowned));
+        assert_eq!(decide_claim(None, &claim), ClaimDecision::Grant(unowned));
         for epoch in [4, 5] {
             claim.epoch = epoch;
-            assert_eq!(apply_claim(Some(&stored), &claim), ClaimDecision::Stale(5));
+            assert_eq!(decide_claim(Some(&stored), &claim), ClaimDecision::Stale(5));
         }
     }
 }

@@ -39,23 +39,23 @@ pub(crate) struct PartitionFenceUpdate {
     pub(crate) fence_token: FenceToken,
     pub(crate) fence_key: String,
     /// The value that Redis returned for the fence. `None` if Redis has no value, or before Redis was asked.
-    pub(crate) stored_value: Option<Vec<u8>>,
+    pub(crate) stored_fence_value: Option<Vec<u8>>,
     pub(crate) next_fence_text: String,
     next_fence_value: FenceValue,
 }
 
 /// The partitions of an in-flight batch, divided by whether their rows may be written.
 #[derive(Default, Debug)]
-pub(crate) struct FenceCheck {
+pub(crate) struct BatchFenceVerdict {
     /// The partitions whose rows may be written, ascending.
     pub(crate) writable_partitions: Vec<PartitionFenceUpdate>,
     /// The partitions whose rows are dropped.
     pub(crate) lost_partitions: Vec<LostPartition>,
 }
 
-impl FenceCheck {
+impl BatchFenceVerdict {
     /// Returns whether rows of `fence_token` are dropped.
-    pub(crate) fn drops_rows_of(&self, fence_token: FenceToken) -> bool {
+    pub(crate) fn drops_rows_of_partition(&self, fence_token: FenceToken) -> bool {
         self.lost_partitions.iter().any(|lost| lost.fence_token == fence_token)
     }
 }
@@ -66,7 +66,7 @@ impl GrantedFences {
     }
 
     pub(crate) fn fence_key(&self, partition: Partition) -> String {
-        self.fence_keys.build_partition_key(partition)
+        self.fence_keys.build_fence_key(partition)
     }
 
     /// Records that a claim to `partition` was granted and that Redis holds `value`.
@@ -83,17 +83,17 @@ impl GrantedFences {
 
     /// Decides which rows of a batch may be written, by the granted fences only; Redis is not asked. Returns a
     /// [`RedisFault::Bug`] for rows of a partition without a claim.
-    pub(crate) fn check_granted_fences<'a>(
+    pub(crate) fn judge_batch_by_granted_fences<'a>(
         &self,
         runs: impl Iterator<Item = &'a UniformRowRun>,
-    ) -> Result<FenceCheck, RedisFault> {
+    ) -> Result<BatchFenceVerdict, RedisFault> {
         let mut last_row_numbers: BTreeMap<(Partition, Epoch), BTreeMap<ViewId, u64>> = BTreeMap::new();
         for run in runs {
             let by_view = last_row_numbers.entry((run.fence_token.partition, run.fence_token.epoch)).or_default();
             let last = by_view.entry(run.view).or_default();
             *last = run.largest_row_number.max(*last);
         }
-        let mut check = FenceCheck::default();
+        let mut check = BatchFenceVerdict::default();
         for ((partition, epoch), by_view) in last_row_numbers {
             let fence_token = FenceToken { partition, epoch };
             let granted =
@@ -111,12 +111,11 @@ impl GrantedFences {
                     next_value.row_counts.get_mut(view.0).ok_or_else(|| rows_without_claim_fault(fence_token))?;
                 count.last_row_number = count.last_row_number.max(last_row_number);
             }
-            let (fence_key, next_text) =
-                (self.fence_keys.build_partition_key(partition), next_value.to_canonical_text());
+            let (fence_key, next_text) = (self.fence_keys.build_fence_key(partition), next_value.to_canonical_text());
             check.writable_partitions.push(PartitionFenceUpdate {
                 fence_token,
                 fence_key,
-                stored_value: None,
+                stored_fence_value: None,
                 next_fence_text: next_text,
                 next_fence_value: next_value,
             });
@@ -126,7 +125,7 @@ impl GrantedFences {
 
     /// Compares the stored values in `check` with the expected values. A partition whose stored value differs becomes
     /// lost.
-    pub(crate) fn check_stored_fences(&mut self, check: &mut FenceCheck) -> Result<(), RedisFault> {
+    pub(crate) fn judge_batch_by_stored_fences(&mut self, check: &mut BatchFenceVerdict) -> Result<(), RedisFault> {
         for fenced in std::mem::take(&mut check.writable_partitions) {
             match self.find_loss_reason(&fenced)? {
                 None => check.writable_partitions.push(fenced),
@@ -145,12 +144,12 @@ impl GrantedFences {
         };
         let is_unconfirmed =
             |stored: &[u8]| fence.sent_unconfirmed_text.as_ref().is_some_and(|text| text.as_bytes() == stored);
-        let reason = match fenced.stored_value.as_deref() {
+        let reason = match fenced.stored_fence_value.as_deref() {
             None => PartitionLossReason::StoreRewound,
             Some(stored) if stored == fence.last_acknowledged_text.as_bytes() || is_unconfirmed(stored) => {
                 return Ok(None);
             }
-            Some(stored) => match FenceValue::parse_stored(&fenced.fence_key, stored)?.epoch {
+            Some(stored) => match FenceValue::parse_stored_value(&fenced.fence_key, stored)?.epoch {
                 epoch if epoch > fenced.fence_token.epoch => PartitionLossReason::Fenced(epoch),
                 // No other process writes under this epoch. Other counts or a smaller epoch are therefore an earlier
                 // state.
@@ -162,7 +161,7 @@ impl GrantedFences {
     }
 
     /// Records that the rows of `fenced_batches` are about to be sent. Their outcome is unknown until Redis answers.
-    pub(crate) fn record_fences_sent(&mut self, fenced_batches: &[PartitionFenceUpdate]) {
+    pub(crate) fn record_fence_updates_in_flight(&mut self, fenced_batches: &[PartitionFenceUpdate]) {
         for fenced in fenced_batches {
             if let Some(fence) = self.expected_fences.get_mut(&fenced.fence_token.partition) {
                 fence.sent_unconfirmed_text = Some(fenced.next_fence_text.clone());
@@ -171,7 +170,7 @@ impl GrantedFences {
     }
 
     /// Records that the rows of `fenced_batches` are in Redis.
-    pub(crate) fn record_fences_acknowledged(&mut self, fenced_batches: Vec<PartitionFenceUpdate>) {
+    pub(crate) fn record_fence_updates_acknowledged(&mut self, fenced_batches: Vec<PartitionFenceUpdate>) {
         for PartitionFenceUpdate { fence_token, next_fence_value: next_value, next_fence_text: next_text, .. } in
             fenced_batches
         {

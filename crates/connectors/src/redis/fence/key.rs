@@ -26,7 +26,7 @@ impl FenceKeyBuilder {
         Self { prefix: format!("{FENCE_KEY_PREFIX}{pipeline}:{group}:") }
     }
 
-    pub(crate) fn build_partition_key(&self, partition: Partition) -> String {
+    pub(crate) fn build_fence_key(&self, partition: Partition) -> String {
         format!("{}{partition}", self.prefix)
     }
 }
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn keys_of_different_jobs_differ() {
-        let key = |pipeline, group| FenceKeyBuilder::new(pipeline, group).build_partition_key(7);
+        let key = |pipeline, group| FenceKeyBuilder::new(pipeline, group).build_fence_key(7);
         assert_eq!(
             key("ecommerce", "feature-engineering-group"),
             "windrow:fence:ecommerce:feature-engineering-group:7"

@@ -41,14 +41,14 @@ impl FenceValue {
     }
 
     /// Decodes the value stored at `key`.
-    pub(crate) fn parse_stored(key: &str, bytes: &[u8]) -> Result<Self, RedisFault> {
-        Self::parse(bytes).ok_or_else(|| {
+    pub(crate) fn parse_stored_value(key: &str, bytes: &[u8]) -> Result<Self, RedisFault> {
+        Self::parse_canonical_text(bytes).ok_or_else(|| {
             let text = String::from_utf8_lossy(bytes);
             unreadable_fence_fault(key, &format!("{:?}", first_chars(&text, QUOTED_VALUE_CHARS_MAX)))
         })
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    fn parse_canonical_text(bytes: &[u8]) -> Option<Self> {
         let text = str::from_utf8(bytes).ok()?;
         let mut words = text.strip_prefix("1 ")?.split(' ');
         let epoch = words.next()?.strip_prefix("epoch=")?.parse().ok()?;
@@ -92,8 +92,11 @@ mod tests {
         let value =
             FenceValue { epoch: 57, row_counts: vec![count("user_features", 12, 3456), count("a b=c:d", 1, 0)] };
         assert_eq!(value.to_canonical_text(), "1 epoch=57 user_features=12:3456 a%20b%3Dc%3Ad=1:0");
-        assert_eq!(FenceValue::parse(value.to_canonical_text().as_bytes()), Some(value));
-        assert_eq!(FenceValue::parse(b"1 epoch=0"), Some(FenceValue { epoch: 0, row_counts: Vec::new() }));
+        assert_eq!(FenceValue::parse_canonical_text(value.to_canonical_text().as_bytes()), Some(value));
+        assert_eq!(
+            FenceValue::parse_canonical_text(b"1 epoch=0"),
+            Some(FenceValue { epoch: 0, row_counts: Vec::new() })
+        );
         for wrong in [
             &b""[..],
             b"1",
@@ -113,7 +116,7 @@ mod tests {
             b"1 epoch=1 \xff=1:2",
             b"1 epoch=1\n",
         ] {
-            assert_eq!(FenceValue::parse(wrong), None, "{}", wrong.escape_ascii());
+            assert_eq!(FenceValue::parse_canonical_text(wrong), None, "{}", wrong.escape_ascii());
         }
     }
 }

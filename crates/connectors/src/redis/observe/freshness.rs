@@ -14,17 +14,17 @@ pub struct RowFreshnessHistograms {
     /// The time since the event time of the trigger.
     pub ms_since_trigger_event_time: Histogram,
     /// The time since the Kafka timestamp of the trigger.
-    pub ms_since_trigger_append: Histogram,
+    pub ms_since_trigger_record_timestamp: Histogram,
 }
 
 impl RowFreshnessHistograms {
     /// Counts the rows of `batch`, except the rows at the positions `refused`. The positions ascend.
-    pub(crate) fn observe_batch(&self, batch: &InFlightBatch, refused: &[usize], now_ms: i64) {
+    pub(crate) fn observe_batch_freshness(&self, batch: &InFlightBatch, refused: &[usize], now_ms: i64) {
         let mut refused = refused.iter().copied().peekable();
         let (mut end, mut written, mut trigger) = (0, 0_u64, None);
         for run in batch.runs() {
             if run.trigger_record != trigger {
-                self.observe_rows(trigger, std::mem::take(&mut written), now_ms);
+                self.observe_row_freshness(trigger, std::mem::take(&mut written), now_ms);
                 trigger = run.trigger_record;
             }
             end += run.row_count();
@@ -33,17 +33,17 @@ impl RowFreshnessHistograms {
                 written -= 1;
             }
         }
-        self.observe_rows(trigger, written, now_ms);
+        self.observe_row_freshness(trigger, written, now_ms);
     }
 
-    fn observe_rows(&self, trigger: Option<TriggerRecord>, rows: u64, now_ms: i64) {
+    fn observe_row_freshness(&self, trigger: Option<TriggerRecord>, rows: u64, now_ms: i64) {
         let Some(TriggerRecord { event_time_ms, record_timestamp_ms: timestamp_ms }) = trigger.filter(|_| rows > 0)
         else {
             return;
         };
         self.ms_since_trigger_event_time.observe(now_ms.saturating_sub(event_time_ms), rows);
         if let Some(timestamp_ms) = timestamp_ms {
-            self.ms_since_trigger_append.observe(now_ms.saturating_sub(timestamp_ms), rows);
+            self.ms_since_trigger_record_timestamp.observe(now_ms.saturating_sub(timestamp_ms), rows);
         }
     }
 }

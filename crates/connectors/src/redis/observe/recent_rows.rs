@@ -32,10 +32,10 @@ pub struct WrittenRow {
 
 /// The newest written rows. All clones share the same rows.
 #[derive(Clone, Default)]
-pub struct RecentRows(Arc<Mutex<RecentBatches>>);
+pub struct RecentRows(Arc<Mutex<RecentBatchBuffer>>);
 
 #[derive(Default)]
-struct RecentBatches {
+struct RecentBatchBuffer {
     /// The batches, oldest first.
     batches: VecDeque<Arc<RecentBatch>>,
     total_bytes: usize,

@@ -15,7 +15,7 @@ use crate::redis::rows::batch::InFlightBatch;
 
 /// The result of an in-flight batch: the refused rows, the number of dropped rows, and the duration.
 #[derive(Debug)]
-pub(crate) struct BatchResult {
+pub(crate) struct BatchWriteSummary {
     /// The positions of refused rows, ascending.
     pub(crate) refused_row_positions: Vec<usize>,
     /// The number of rows that were dropped because their partition was lost.
@@ -32,11 +32,11 @@ pub(crate) struct WriterStatistics {
     unacknowledged_bytes: AtomicUsize,
     unacknowledged_bytes_peak: AtomicUsize,
     unacknowledged_bytes_limit: usize,
-    transfers: Mutex<TransferStatistics>,
+    transfers: Mutex<DeliveryStatistics>,
 }
 
 #[derive(Default)]
-struct TransferStatistics {
+struct DeliveryStatistics {
     rows_written: u64,
     transaction_count: u64,
     total_transaction_time: Duration,
@@ -67,8 +67,8 @@ impl WriterStatistics {
     }
 
     /// Records the result of `batch`. Keeps the rows for pages unless some rows were dropped.
-    pub(crate) fn record_completed_batch(&self, batch: InFlightBatch, result: &BatchResult) {
-        let BatchResult {
+    pub(crate) fn record_completed_batch(&self, batch: InFlightBatch, result: &BatchWriteSummary) {
+        let BatchWriteSummary {
             refused_row_positions: refused_rows,
             dropped_row_count: dropped_rows,
             transaction_duration: duration,
@@ -86,7 +86,7 @@ impl WriterStatistics {
         }
         if *dropped_rows == 0 {
             let now_ms = self.clock.wall_now_ms();
-            self.freshness.observe_batch(&batch, refused_rows, now_ms);
+            self.freshness.observe_batch_freshness(&batch, refused_rows, now_ms);
             self.recent_rows.keep_batch(batch, refused_rows, now_ms);
         }
     }

@@ -1,6 +1,6 @@
 //! Encoded rows on their way to Redis.
 //!
-//! A worker fills a [`RowBatch`]. Together with the worker's feedback, the batch becomes an [`EncodedBatch`] in the
+//! A worker fills a [`RowBatch`]. Together with the worker's feedback, the batch becomes an [`QueuedBatch`] in the
 //! queue. The writer joins several encoded batches into one [`InFlightBatch`]. One transaction writes an in-flight
 //! batch.
 //!
@@ -21,7 +21,7 @@ use crate::redis::wire::{CommandBuffer, CommandSpan};
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRowSpan {
     /// The place of the Redis key, without the length prefix.
-    pub(crate) redis_key_range: Range<usize>,
+    pub(crate) redis_key_byte_range: Range<usize>,
     pub(crate) command_span: CommandSpan,
 }
 
@@ -90,7 +90,7 @@ impl RowBatch {
     }
 
     /// Adds the row whose commands were appended last.
-    pub(crate) fn push(&mut self, row: EncodedRowSpan, fence_token: FenceToken, view: ViewId, number: u64) {
+    pub(crate) fn push_row(&mut self, row: EncodedRowSpan, fence_token: FenceToken, view: ViewId, number: u64) {
         let position = self.row_spans.len();
         self.row_spans.push(row);
         match self.runs.last_mut() {
@@ -113,7 +113,7 @@ impl RowBatch {
     /// Adds a check of the partition's fence without a row, unless the batch already has rows or a check of
     /// `fence_token`.
     pub(crate) fn add_fence_check(&mut self, fence_token: FenceToken) {
-        if !self.has_rows_or_check_of(fence_token) {
+        if !self.contains_fence_token(fence_token) {
             let end = self.row_spans.len();
             self.runs.push(UniformRowRun {
                 fence_token,
@@ -145,12 +145,12 @@ impl RowBatch {
     }
 
     /// Returns whether the batch has rows or a fence check of `fence_token`.
-    pub(crate) fn has_rows_or_check_of(&self, fence_token: FenceToken) -> bool {
+    pub(crate) fn contains_fence_token(&self, fence_token: FenceToken) -> bool {
         self.runs.iter().any(|run| run.fence_token == fence_token)
     }
 
     pub(crate) fn redis_key(&self, row: &EncodedRowSpan) -> &[u8] {
-        &self.commands.encoded_bytes()[row.redis_key_range.clone()]
+        &self.commands.encoded_bytes()[row.redis_key_byte_range.clone()]
     }
 
     pub(crate) fn row_commands(&self, row: &EncodedRowSpan) -> &[u8] {
@@ -160,16 +160,16 @@ impl RowBatch {
 
 /// A batch of rows, and the feedback through which its worker learns the outcome.
 #[derive(Debug)]
-pub(crate) struct EncodedBatch {
-    pub(crate) batch: RowBatch,
-    pub(crate) feedback: Arc<WorkerFeedback>,
+pub(crate) struct QueuedBatch {
+    pub(crate) row_batch: RowBatch,
+    pub(crate) worker_feedback: Arc<WorkerFeedback>,
 }
 
 /// The batches that one transaction writes, in their order, possibly of several workers. An empty in-flight batch only
 /// checks whether Redis answers.
 #[derive(Default, Debug)]
 pub(crate) struct InFlightBatch {
-    batches: Vec<EncodedBatch>,
+    batches: Vec<QueuedBatch>,
     queue_cost_bytes: usize,
     row_count: usize,
     command_byte_count: usize,
@@ -181,42 +181,42 @@ pub(crate) struct InFlightRow<'a> {
     /// The position of the row among all rows of the in-flight batch.
     pub(crate) row_index: usize,
     pub(crate) fence_token: FenceToken,
-    batch: &'a EncodedBatch,
+    batch: &'a QueuedBatch,
     row: &'a EncodedRowSpan,
 }
 
 impl<'a> InFlightRow<'a> {
     pub(crate) fn redis_key(&self) -> &'a [u8] {
-        self.batch.batch.redis_key(self.row)
+        self.batch.row_batch.redis_key(self.row)
     }
 
     /// Returns the feedback of the worker that produced the row.
-    pub(crate) fn feedback(&self) -> &'a WorkerFeedback {
-        &self.batch.feedback
+    pub(crate) fn worker_feedback(&self) -> &'a WorkerFeedback {
+        &self.batch.worker_feedback
     }
 
     /// Appends the commands that write the row.
     pub(crate) fn append_commands(&self, out: &mut CommandBuffer) {
-        out.append_span(&self.batch.batch.commands, &self.row.command_span);
+        out.append_command_span(&self.batch.row_batch.commands, &self.row.command_span);
     }
 }
 
 impl InFlightBatch {
     /// Returns whether `batch` fits in. The first batch always fits.
-    pub(crate) fn has_room_for(&self, batch: &RowBatch) -> bool {
+    pub(crate) fn has_room_for_batch(&self, batch: &RowBatch) -> bool {
         self.batches.is_empty()
             || (self.row_count + batch.row_spans.len() <= BATCH_ROWS_MAX
                 && self.command_byte_count + batch.commands.encoded_bytes().len() <= FULL_BATCH_BYTES)
     }
 
-    pub(crate) fn push(&mut self, encoded: EncodedBatch) {
-        self.queue_cost_bytes += encoded.batch.queue_cost_bytes();
-        self.row_count += encoded.batch.row_spans.len();
-        self.command_byte_count += encoded.batch.commands.encoded_bytes().len();
+    pub(crate) fn push_batch(&mut self, encoded: QueuedBatch) {
+        self.queue_cost_bytes += encoded.row_batch.queue_cost_bytes();
+        self.row_count += encoded.row_batch.row_spans.len();
+        self.command_byte_count += encoded.row_batch.commands.encoded_bytes().len();
         self.batches.push(encoded);
     }
 
-    pub(crate) fn batches(&self) -> &[EncodedBatch] {
+    pub(crate) fn batches(&self) -> &[QueuedBatch] {
         &self.batches
     }
 
@@ -233,18 +233,18 @@ impl InFlightBatch {
     pub(crate) fn rows(&self) -> impl Iterator<Item = InFlightRow<'_>> {
         self.batches
             .iter()
-            .flat_map(|batch| batch.batch.rows_with_runs().map(move |(row, run)| (batch, row, run.fence_token)))
+            .flat_map(|batch| batch.row_batch.rows_with_runs().map(move |(row, run)| (batch, row, run.fence_token)))
             .enumerate()
             .map(|(index, (batch, row, fence_token))| InFlightRow { row_index: index, fence_token, batch, row })
     }
 
     /// Returns the runs of all batches, in order.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &UniformRowRun> {
-        self.batches.iter().flat_map(|encoded| &encoded.batch.runs)
+        self.batches.iter().flat_map(|encoded| &encoded.row_batch.runs)
     }
 
     /// Returns the batches without the feedback of their workers.
     pub(crate) fn into_row_batches(self) -> impl Iterator<Item = RowBatch> {
-        self.batches.into_iter().map(|encoded| encoded.batch)
+        self.batches.into_iter().map(|encoded| encoded.row_batch)
     }
 }

@@ -28,7 +28,7 @@ impl WorkerFeedback {
     }
 
     /// Records that Redis has acknowledged the worker's next batch.
-    pub(crate) fn count_acknowledged_batch(&self) {
+    pub(crate) fn increment_acknowledged_batch_count(&self) {
         self.acknowledged_batch_count.fetch_add(1, Ordering::Release);
     }
 

@@ -106,7 +106,7 @@ impl UserRowLookup {
         written_rows: &[WrittenRow],
     ) -> KnownKeys {
         let views = &context.pipeline.sink.redis().view_specs;
-        let parse = |row: &WrittenRow| RowKey::parse(views, row.view, user, row.redis_key.as_bytes());
+        let parse = |row: &WrittenRow| RowKey::from_redis_key(views, row.view, user, row.redis_key.as_bytes());
         let written_keys: Vec<RowKey> = written_rows.iter().filter_map(parse).collect();
         if let Some(mut progress) = self.note_request_and_begin_due_search(context, user, &written_keys) {
             // An error means that the user was forgotten in the meantime.
@@ -150,7 +150,7 @@ fn read_user_rows(
     mut keys: Vec<RowKey>,
 ) -> Result<Vec<StoredRow>, ReadFeaturesError> {
     let pipeline = &context.pipeline;
-    let mut reader = FeatureReader::open(&pipeline.sink.redis().url, pipeline, user)?;
+    let mut reader = FeatureReader::connect(&pipeline.sink.redis().url, pipeline, user)?;
     keys.extend(reader.windowless_row_keys());
     keys.sort_unstable();
     keys.dedup();

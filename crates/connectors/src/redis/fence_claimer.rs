@@ -9,18 +9,18 @@ use super::delivery::queue::WriteQueue;
 /// Claims partitions in Redis for all workers of this process. Redis applies a claim after every batch that was handed
 /// over before the claim.
 #[derive(Clone)]
-pub struct RedisFence {
+pub struct RedisFenceClaimer {
     queue: Arc<WriteQueue>,
     stop: StopSignal,
 }
 
-impl RedisFence {
+impl RedisFenceClaimer {
     pub(crate) fn new(queue: Arc<WriteQueue>, stop: StopSignal) -> Self {
         Self { queue, stop }
     }
 }
 
-impl RowFence for RedisFence {
+impl RowFence for RedisFenceClaimer {
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
         self.queue.queue_claim_and_wait(claim.clone(), &self.stop)
     }

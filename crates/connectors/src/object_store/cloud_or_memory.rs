@@ -8,8 +8,8 @@ use std::sync::Arc;
 use object_store::{Error, ObjectStore};
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-use super::io::StoreRuntime;
-use super::{fault, name, operations};
+use super::runtime::StoreRuntime;
+use super::{fault, object_name, operations};
 
 pub(super) struct CloudOrMemoryStore {
     runtime: Arc<StoreRuntime>,
@@ -23,7 +23,11 @@ impl CloudOrMemoryStore {
     }
 
     /// Runs `call`. Error messages describe the call as `action`, for example "write NAME".
-    fn run_call<T>(&self, action: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, StoreFault> {
+    fn run_call_with_timeout<T>(
+        &self,
+        action: &str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, StoreFault> {
         let failure = || format!("could not {action} in {}", self.place);
         self.runtime.block_on_with_timeout(failure, async {
             call.await.map_err(|error| fault::classify_cloud_error(&failure(), &error))
@@ -40,13 +44,13 @@ impl fmt::Debug for CloudOrMemoryStore {
 
 impl CheckpointStore for CloudOrMemoryStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        let path = name::object_path_from_name(name)?;
-        self.run_call(&format!("write {name}"), operations::create_object(&*self.store, &path, bytes))
+        let path = object_name::object_path_from_name(name)?;
+        self.run_call_with_timeout(&format!("write {name}"), operations::create_object(&*self.store, &path, bytes))
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        let path = name::object_path_from_name(name)?;
-        self.run_call(&format!("read {name}"), async {
+        let path = object_name::object_path_from_name(name)?;
+        self.run_call_with_timeout(&format!("read {name}"), async {
             match operations::read_object(&*self.store, &path).await {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if fault::is_missing_object_error(&error) => Ok(None),
@@ -56,14 +60,18 @@ impl CheckpointStore for CloudOrMemoryStore {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        let path = name::folder_path_from_name(folder)?;
-        self.run_call(&format!("list {folder}/"), operations::list_objects(&*self.store, path.as_ref()))
+        let path = object_name::folder_path_from_name(folder)?;
+        self.run_call_with_timeout(&format!("list {folder}/"), operations::list_objects(&*self.store, path.as_ref()))
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        let paths = names.iter().map(|name| name::object_path_from_name(name)).collect::<Result<_, StoreFault>>()?;
+        let paths =
+            names.iter().map(|name| object_name::object_path_from_name(name)).collect::<Result<_, StoreFault>>()?;
         let what = format!("delete {} objects", names.len());
-        self.run_call(&what, operations::delete_objects(&*self.store, paths, fault::is_missing_object_error))
+        self.run_call_with_timeout(
+            &what,
+            operations::delete_objects(&*self.store, paths, fault::is_missing_object_error),
+        )
     }
 
     fn place(&self) -> &str {

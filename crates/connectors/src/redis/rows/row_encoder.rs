@@ -9,7 +9,7 @@ use windrow_spec::{KeyTemplate, Pipeline};
 
 use super::batch::{EncodedRowSpan, RowBatch};
 use crate::redis::wire::append_bulk_string;
-use crate::text::{append_decimal_integer, append_double_text};
+use crate::value_text::{append_decimal_integer, append_double_text};
 
 /// The encoded parts that are equal in all rows of a view.
 #[derive(Clone, Debug)]
@@ -78,9 +78,9 @@ impl RowEncoder {
         }
 
         let commands = batch.commands_mut();
-        let start = commands.position();
+        let start = commands.end_position();
         commands.start_command(b"HSET", 1 + 2 + 2 * present_count);
-        let redis_key_range = commands.append_argument(redis_key);
+        let redis_key_byte_range = commands.append_argument(redis_key);
         commands.append_encoded_arguments(entity_field);
         commands.append_argument(row.entity_key.as_bytes());
         commands.append_encoded_arguments(present_fields);
@@ -92,8 +92,8 @@ impl RowEncoder {
         commands.start_command(b"PEXPIRE", 2);
         commands.append_argument(redis_key);
         commands.append_encoded_arguments(&encoding.encoded_ttl);
-        let encoded = EncodedRowSpan { redis_key_range, command_span: commands.span_since(start) };
-        batch.push(encoded, fence_token, row.view_id, row.row_number);
+        let encoded = EncodedRowSpan { redis_key_byte_range, command_span: commands.command_span_since(start) };
+        batch.push_row(encoded, fence_token, row.view_id, row.row_number);
     }
 }
 

@@ -13,7 +13,7 @@ use windrow_engine::halt::OutputFault;
 use super::connection::{ConnectionIdentity, RedisConnection};
 use super::queue::{WriteQueue, WriterTask};
 use super::retry_pause::JitteredRetryBackoff;
-use super::transaction::{ClaimResult, FencedAttempt, TransactionClient};
+use super::transaction::{FenceClaimResult, FencedAttemptOutcome, TransactionClient};
 use crate::redis::address::RedisAddress;
 use crate::redis::fault::{RedisFault, halt_for_fault};
 use crate::redis::fence::claim::PendingClaim;
@@ -63,7 +63,7 @@ impl WriterThread {
     /// Executes tasks until the queue is closed or Redis turns out to be unusable.
     pub(crate) fn run(mut self) {
         let _end_queue = MarkWriterEndedOnDrop(Arc::clone(&self.queue));
-        while let Some(task) = self.queue.next_task(self.settings.idle_check_interval) {
+        while let Some(task) = self.queue.wait_for_next_task(self.settings.idle_check_interval) {
             let done = match task {
                 WriterTask::WriteBatch(batch) => self.write_batch_with_retries(batch),
                 WriterTask::ClaimPartition(pending) => self.claim_partition_with_retries(&pending),
@@ -86,7 +86,7 @@ impl WriterThread {
         let mut refusals = outcome.row_refusals.iter().peekable();
         for row in batch.rows() {
             if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.row_index) {
-                self.refused_row_log.log_refused_row(row.redis_key(), &refusal.reason);
+                self.refused_row_log.log_refused_row(row.redis_key(), &refusal.refusal_reason);
             }
         }
         self.queue.report_and_acknowledge_batch(batch, outcome, duration);
@@ -101,8 +101,8 @@ impl WriterThread {
             |client: &mut TransactionClient, _: &mut GrantedFences| client.claim_fence(claim, &key, &mut sent_text);
         let outcome = match self.retry_until_done(|| pending.is_awaited(), attempt)? {
             None => return Ok(()),
-            Some(ClaimResult::Stale(epoch)) => ClaimOutcome::Stale(epoch),
-            Some(ClaimResult::Granted(value)) => {
+            Some(FenceClaimResult::Stale(epoch)) => ClaimOutcome::Stale(epoch),
+            Some(FenceClaimResult::Granted(value)) => {
                 let rows = value.row_counts.iter().map(|count| count.last_row_number).collect();
                 self.granted_fences.record_granted_fence(claim.partition, value);
                 ClaimOutcome::Granted(rows)
@@ -116,7 +116,7 @@ impl WriterThread {
     fn retry_until_done<T>(
         &mut self,
         awaited: impl Fn() -> bool,
-        mut attempt: impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttempt<T>, RedisFault>,
+        mut attempt: impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttemptOutcome<T>, RedisFault>,
     ) -> Result<Option<T>, WriterMustEnd> {
         while awaited() {
             let pause = match self.attempt_with_open_client(&mut attempt) {
@@ -124,8 +124,8 @@ impl WriterThread {
                     log_recovery(self.queue.statistics().record_success(), &self.address);
                     self.retry_pause.reset();
                     match attempt {
-                        FencedAttempt::Done(result) => return Ok(Some(result)),
-                        FencedAttempt::FenceChanged => Duration::ZERO,
+                        FencedAttemptOutcome::Done(result) => return Ok(Some(result)),
+                        FencedAttemptOutcome::FenceChanged => Duration::ZERO,
                     }
                 }
                 Err(fault) if !fault.is_retried_while_running() => {
@@ -143,7 +143,7 @@ impl WriterThread {
                     self.retry_pause.next_pause()
                 }
             };
-            if !self.queue.pause_until_close_deadline(pause) {
+            if !self.queue.pause_before_retry(pause) {
                 return Err(WriterMustEnd);
             }
         }
@@ -152,8 +152,8 @@ impl WriterThread {
 
     fn attempt_with_open_client<T>(
         &mut self,
-        attempt: &mut impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttempt<T>, RedisFault>,
-    ) -> Result<FencedAttempt<T>, RedisFault> {
+        attempt: &mut impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttemptOutcome<T>, RedisFault>,
+    ) -> Result<FencedAttemptOutcome<T>, RedisFault> {
         let client = match &mut self.client {
             Some(client) => client,
             None => {
