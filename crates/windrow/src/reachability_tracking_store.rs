@@ -21,7 +21,9 @@ impl ReachabilityTrackingStore {
     fn record_reachability<T>(&self, answer: Result<T, StoreFault>) -> Result<T, StoreFault> {
         match &answer {
             Ok(_) | Err(StoreFault::Exists) => self.reachability.mark_reachable(),
-            Err(StoreFault::Failed(reason) | StoreFault::Refused(reason)) => self.reachability.mark_unreachable(reason),
+            Err(StoreFault::Failed(error) | StoreFault::Refused(error)) => {
+                self.reachability.mark_unreachable(&error.to_string());
+            }
         }
         answer
     }

@@ -33,7 +33,7 @@ pub(super) fn open_bucket(
     let place = StorePlace::Cloud(bucket.clone()).to_string();
     // Settings are applied key by key. `ClientOptions` would discard the client settings of the environment
     // (AWS_ALLOW_HTTP, …). Unknown keys belong to other programs and are ignored, as in `from_env`.
-    let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &str)> = match bucket.provider {
+    let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &'static str)> = match bucket.provider {
         CloudProvider::Aws => parse_provider_settings("AWS_", settings)
             .fold(AmazonS3Builder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
@@ -43,7 +43,7 @@ pub(super) fn open_bucket(
             .with_retry(build_retry_config())
             .build()
             .map(|store| wrap_in_prefix_store(store, bucket))
-            .map_err(|error| (error, "look at the AWS_… variables of the environment")),
+            .map_err(|error| (error, "check the AWS_… variables of the environment")),
         CloudProvider::Google => parse_provider_settings("GOOGLE_", settings)
             .fold(GoogleCloudStorageBuilder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
@@ -51,7 +51,7 @@ pub(super) fn open_bucket(
             .with_retry(build_retry_config())
             .build()
             .map(|store| wrap_in_prefix_store(store, bucket))
-            .map_err(|error| (error, "look at the GOOGLE_… variables of the environment")),
+            .map_err(|error| (error, "check the GOOGLE_… variables of the environment")),
         CloudProvider::Azure => parse_provider_settings("AZURE_", settings)
             .fold(MicrosoftAzureBuilder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
@@ -60,10 +60,10 @@ pub(super) fn open_bucket(
             .build()
             .map(|store| wrap_in_prefix_store(store, bucket))
             .map_err(|error| {
-                (error, "set AZURE_STORAGE_ACCOUNT_NAME, and look at the other AZURE_… variables of the environment")
+                (error, "set AZURE_STORAGE_ACCOUNT_NAME, and check the other AZURE_… variables of the environment")
             }),
     };
-    built.map_err(|(error, hint)| fault::invalid_settings_fault(&place, hint, &error))
+    built.map_err(|(error, hint)| fault::invalid_settings_fault(place, hint, &error))
 }
 
 fn parse_provider_settings<'a, K: FromStr>(

@@ -6,8 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use object_store::{Error, ObjectStore};
+use windrow_core::text::format_count_with_noun;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
+use super::fault::StoreCall;
 use super::runtime::StoreRuntime;
 use super::{fault, object_name, operations};
 
@@ -22,15 +24,15 @@ impl CloudOrMemoryStore {
         Self { runtime, store, place }
     }
 
-    /// Runs `call`. Error messages describe the call as `action`, for example "write NAME".
+    /// Runs `work`. Error messages describe the work as `action`, for example "write NAME".
     fn run_call_with_timeout<T>(
         &self,
         action: &str,
-        call: impl Future<Output = Result<T, Error>>,
+        work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreFault> {
-        let failure = || format!("could not {action} in {}", self.place);
-        self.runtime.block_on_with_timeout(failure, async {
-            call.await.map_err(|error| fault::classify_cloud_error(&failure(), &error))
+        let call = StoreCall { action: action.to_owned(), place: self.place.clone() };
+        self.runtime.block_on_with_timeout(&call, async {
+            work.await.map_err(|error| fault::classify_cloud_error(&call, &error))
         })
     }
 }
@@ -38,7 +40,7 @@ impl CloudOrMemoryStore {
 /// Shows only the location, because the debug output of the `object_store` crate includes settings.
 impl fmt::Debug for CloudOrMemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Remote({})", self.place)
+        write!(f, "CloudOrMemoryStore({})", self.place)
     }
 }
 
@@ -67,7 +69,7 @@ impl CheckpointStore for CloudOrMemoryStore {
     fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
         let paths =
             names.iter().map(|name| object_name::object_path_from_name(name)).collect::<Result<_, StoreFault>>()?;
-        let what = format!("delete {} objects", names.len());
+        let what = format!("delete {}", format_count_with_noun(names.len() as u64, "object"));
         self.run_call_with_timeout(
             &what,
             operations::delete_objects(&*self.store, paths, fault::is_missing_object_error),

@@ -1,6 +1,7 @@
-//! Classification of errors of the `object_store` crate and the file system as [`StoreFault`]s.
+//! Faults of checkpoint stores: their classes and messages.
 //!
-//! Invariant: no message holds a secret.
+//! Owns: whether an error of the `object_store` crate or of the file system is transient or needs an operator.
+//! Invariant: no message holds a secret. A description of an error is redacted when it is made.
 
 use std::error::Error as _;
 use std::io;
@@ -9,91 +10,186 @@ use std::io::ErrorKind;
 use object_store::Error;
 use windrow_core::text::truncate_with_ellipsis;
 use windrow_engine::StoreFault;
+use windrow_engine::halt::share_error;
 
 use crate::url_redaction::redact_url_credentials_and_query;
 
 /// The maximal length of an error description in a message. Longer descriptions are cut.
 const ERROR_DESCRIPTION_CHARS_MAX: usize = 400;
 
+/// A call of a checkpoint store, as error messages describe it.
+#[derive(Clone, Debug)]
+pub(super) struct StoreCall {
+    /// What the call does, for example "write NAME".
+    pub(super) action: String,
+    /// The place of the store.
+    pub(super) place: String,
+}
+
+/// A failed call of a checkpoint store.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {} in {}: {cause}", call.action, call.place)]
+struct StoreCallError {
+    call: StoreCall,
+    cause: CallFailureCause,
+}
+
+/// The reason why a call of a checkpoint store failed. Each `description` is the redacted text of the original error.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallFailureCause {
+    #[error(
+        "the environment contains no credentials, and this machine has none; set AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY (S3), GOOGLE_SERVICE_ACCOUNT (Google) or AZURE_STORAGE_ACCOUNT_KEY (Azure): {description}"
+    )]
+    NoCredentials { description: String },
+    #[error("another write of the same object was in progress: {description}")]
+    ConcurrentWrite { description: String },
+    #[error(
+        "the bucket or container does not exist; create it, or correct the place of the checkpoint store: {description}"
+    )]
+    MissingBucket { description: String },
+    #[error(
+        "the store rejected the credentials of the environment, or these credentials lack a permission (read, write, \
+         list or delete): {description}"
+    )]
+    CredentialsRejected { description: String },
+    #[error("the credentials of the environment lack a permission: {description}")]
+    MissingPermission { description: String },
+    #[error(
+        "the bucket is in another region or at another endpoint; for S3 set AWS_REGION or AWS_ENDPOINT_URL: {description}"
+    )]
+    WrongRegion { description: String },
+    #[error(
+        "this file system does not support hard links, which Windrow needs to create an object atomically; choose \
+         another directory: {description}"
+    )]
+    HardLinksUnsupported { description: String },
+    #[error("no space left on the device; free space there: {description}")]
+    NoSpaceLeft { description: String },
+    #[error("permission denied; allow this user to read and write there: {description}")]
+    PermissionDenied { description: String },
+    #[error("the file system is read-only; mount it writable: {description}")]
+    ReadOnlyFileSystem { description: String },
+    #[error("a part of this path is not a directory; move that file away, or choose another place: {description}")]
+    PathThroughFile { description: String },
+    #[error("the path of the store is not a directory; choose another place")]
+    PlaceIsFile,
+    #[error("the directory was removed during the call")]
+    DirectoryRemoved,
+    #[error("no answer within {timeout_seconds} s")]
+    Timeout { timeout_seconds: u64 },
+    #[error("the checkpoint store is closed")]
+    StoreClosed,
+    #[error("{description}")]
+    Other { description: String },
+}
+
+impl CallFailureCause {
+    /// Returns whether only an operator can remove the cause.
+    fn needs_operator(&self) -> bool {
+        match self {
+            Self::MissingBucket { .. }
+            | Self::CredentialsRejected { .. }
+            | Self::MissingPermission { .. }
+            | Self::WrongRegion { .. }
+            | Self::HardLinksUnsupported { .. }
+            | Self::PermissionDenied { .. }
+            | Self::ReadOnlyFileSystem { .. }
+            | Self::PathThroughFile { .. }
+            | Self::PlaceIsFile => true,
+            Self::NoCredentials { .. }
+            | Self::ConcurrentWrite { .. }
+            | Self::NoSpaceLeft { .. }
+            | Self::DirectoryRemoved
+            | Self::Timeout { .. }
+            | Self::StoreClosed
+            | Self::Other { .. } => false,
+        }
+    }
+}
+
+/// A bucket that cannot be opened, because settings are missing or invalid.
+#[derive(Debug, thiserror::Error)]
+#[error("the checkpoint store {place} cannot be opened: {description}; {hint}")]
+struct InvalidStoreSettings {
+    place: String,
+    description: String,
+    hint: &'static str,
+}
+
 /// Returns whether `error` says that the object is missing, and not the bucket.
 pub(super) fn is_missing_object_error(error: &Error) -> bool {
     matches!(error, Error::NotFound { .. }) && !mentions_missing_bucket(&error.to_string())
 }
 
-/// Classifies an error of a cloud. The message begins with `failure`, for example "could not write NAME in PLACE".
-pub(super) fn classify_cloud_error(failure: &str, error: &Error) -> StoreFault {
+/// Returns the fault of `call`, which failed because of `cause`.
+pub(super) fn store_call_fault(call: &StoreCall, cause: CallFailureCause) -> StoreFault {
+    let needs_operator = cause.needs_operator();
+    let error = share_error(StoreCallError { call: call.clone(), cause });
+    if needs_operator { StoreFault::Refused(error) } else { StoreFault::Failed(error) }
+}
+
+/// Classifies an error that a cloud returned to `call`.
+pub(super) fn classify_cloud_error(call: &StoreCall, error: &Error) -> StoreFault {
     let text = error.to_string();
     let description = format_error_chain(error);
-    let refused = |why: &str| StoreFault::Refused(format!("{failure}: {why}: {description}"));
-    let failed = |why: &str| StoreFault::Failed(format!("{failure}: {why}: {description}"));
     // Checked before the HTTP status, because that status is the reply of the metadata service.
     if mentions_metadata_service(&text) {
-        return failed(
-            "the environment holds no credentials (S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; Google: \
-             GOOGLE_SERVICE_ACCOUNT; Azure: AZURE_STORAGE_ACCOUNT_KEY), and this machine has none of its own",
-        );
+        return store_call_fault(call, CallFailureCause::NoCredentials { description });
     }
-    match (error, find_http_status(&text)) {
+    let cause = match (error, find_http_status(&text)) {
         // S3 answers 409 to one of two simultaneous writes. Possibly neither write succeeds.
         (Error::AlreadyExists { .. }, _) if mentions_write_conflict(&text) => {
-            failed("another write of that name was under way")
+            CallFailureCause::ConcurrentWrite { description }
         }
-        (Error::AlreadyExists { .. }, _) => StoreFault::Exists,
-        (Error::NotFound { .. }, _) | (_, Some("404")) => {
-            refused("there is no such bucket or container; create it, or correct the place of the checkpoint store")
+        (Error::AlreadyExists { .. }, _) => return StoreFault::Exists,
+        (Error::NotFound { .. }, _) | (_, Some("404")) => CallFailureCause::MissingBucket { description },
+        (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _) | (_, Some("401" | "403")) => {
+            CallFailureCause::CredentialsRejected { description }
         }
-        (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _) | (_, Some("401" | "403")) => refused(
-            "the store does not accept the credentials of the environment, or they lack a right (to read, write, list \
-             or delete)",
-        ),
-        // The error of one object in a delete request for many objects.
-        _ if text.contains("AccessDenied") => refused("the credentials of the environment lack a right"),
+        // A request that deletes many objects returns this error for a single object.
+        _ if text.contains("AccessDenied") => CallFailureCause::MissingPermission { description },
         // The `object_store` crate follows no redirect to another region and reports the redirect with this text.
-        _ if text.contains("redirect without LOCATION") => refused(
-            "the bucket lies in another region or at another endpoint; for S3 set AWS_REGION or AWS_ENDPOINT_URL",
-        ),
-        _ => StoreFault::Failed(format!("{failure}: {description}")),
-    }
+        _ if text.contains("redirect without LOCATION") => CallFailureCause::WrongRegion { description },
+        _ => CallFailureCause::Other { description },
+    };
+    store_call_fault(call, cause)
 }
 
 /// Returns the fault for a bucket that cannot be opened because settings are missing or wrong.
-pub(super) fn invalid_settings_fault(place: &str, hint: &str, error: &Error) -> StoreFault {
-    StoreFault::Refused(format!("the checkpoint store {place} cannot be opened: {}; {hint}", format_error_chain(error)))
+pub(super) fn invalid_settings_fault(place: String, hint: &'static str, error: &Error) -> StoreFault {
+    StoreFault::Refused(share_error(InvalidStoreSettings { place, description: format_error_chain(error), hint }))
 }
 
-/// Classifies an error of the `object_store` crate in a local directory.
-pub(super) fn classify_local_store_error(failure: &str, error: &Error) -> StoreFault {
+/// Classifies an error that the `object_store` crate returned to `call` in a local directory.
+pub(super) fn classify_local_store_error(call: &StoreCall, error: &Error) -> StoreFault {
     if matches!(error, Error::AlreadyExists { .. }) {
         return StoreFault::Exists;
     }
     // The description holds the path that failed. That path may be a folder above the object.
     let description = format_error_chain(error);
-    match find_io_error(error) {
-        Some(found) if is_hard_links_unsupported_error(&description, found) => StoreFault::Refused(format!(
-            "{failure}: this file system has no hard links, by which objects appear whole; choose another directory: {description}"
-        )),
-        Some(found) => classify_io_error_kind(failure, found.kind(), &description),
-        None => StoreFault::Failed(format!("{failure}: {description}")),
-    }
+    let cause = match find_io_error(error) {
+        Some(found) if is_hard_links_unsupported_error(&description, found) => {
+            CallFailureCause::HardLinksUnsupported { description }
+        }
+        Some(found) => classify_io_error_kind(found.kind(), description),
+        None => CallFailureCause::Other { description },
+    };
+    store_call_fault(call, cause)
 }
 
-/// Classifies an error of the standard library about a file or folder.
-pub(super) fn classify_io_error(failure: &str, error: &io::Error) -> StoreFault {
-    classify_io_error_kind(failure, error.kind(), &error.to_string())
+/// Classifies an error that the standard library returned about a file or folder during `call`.
+pub(super) fn classify_io_error(call: &StoreCall, error: &io::Error) -> StoreFault {
+    store_call_fault(call, classify_io_error_kind(error.kind(), error.to_string()))
 }
 
-fn classify_io_error_kind(failure: &str, kind: ErrorKind, description: &str) -> StoreFault {
-    let refused = |why: &str| StoreFault::Refused(format!("{failure}: {why}: {description}"));
+fn classify_io_error_kind(kind: ErrorKind, description: String) -> CallFailureCause {
     match kind {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            StoreFault::Failed(format!("{failure}: no space left on the device; free some there: {description}"))
-        }
-        ErrorKind::PermissionDenied => refused("permission denied; give this user the right to read and write there"),
-        ErrorKind::ReadOnlyFilesystem => refused("the file system is read-only; mount it writable"),
-        ErrorKind::NotADirectory => {
-            refused("part of this path is not a directory; move that file away, or choose another place")
-        }
-        _ => StoreFault::Failed(format!("{failure}: {description}")),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => CallFailureCause::NoSpaceLeft { description },
+        ErrorKind::PermissionDenied => CallFailureCause::PermissionDenied { description },
+        ErrorKind::ReadOnlyFilesystem => CallFailureCause::ReadOnlyFileSystem { description },
+        ErrorKind::NotADirectory => CallFailureCause::PathThroughFile { description },
+        _ => CallFailureCause::Other { description },
     }
 }
 
@@ -121,9 +217,9 @@ fn mentions_metadata_service(text: &str) -> bool {
 }
 
 /// Returns whether the file system lacks hard links. The `object_store` crate publishes a staged file with a hard link.
-fn is_hard_links_unsupported_error(text: &str, error: &io::Error) -> bool {
+fn is_hard_links_unsupported_error(description: &str, error: &io::Error) -> bool {
     use rustix::io::Errno;
-    text.contains("Unable to rename file")
+    description.contains("Unable to rename file")
         && Errno::from_io_error(error)
             .is_some_and(|errno| [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK].contains(&errno))
 }
@@ -189,6 +285,10 @@ mod tests {
         Error::Generic { store: "S3", source: text.into() }
     }
 
+    fn call() -> StoreCall {
+        StoreCall { action: "write a".to_owned(), place: "s3://b".to_owned() }
+    }
+
     fn exists(text: &str) -> Error {
         Error::AlreadyExists { path: "a".into(), source: text.into() }
     }
@@ -196,11 +296,11 @@ mod tests {
     #[test]
     fn a_conflict_of_two_writes_is_no_object() {
         let conflict = exists("409 Conflict: <Error><Code>ConditionalRequestConflict</Code></Error>");
-        assert!(matches!(classify_cloud_error("x", &conflict), StoreFault::Failed(_)));
-        assert_eq!(classify_cloud_error("x", &exists("412 Precondition Failed")), StoreFault::Exists);
+        assert!(matches!(classify_cloud_error(&call(), &conflict), StoreFault::Failed(_)));
+        assert_eq!(classify_cloud_error(&call(), &exists("412 Precondition Failed")), StoreFault::Exists);
         // Azure answers this when the blob exists.
         assert_eq!(
-            classify_cloud_error("x", &exists("409: <Error><Code>BlobAlreadyExists</Code></Error>")),
+            classify_cloud_error(&call(), &exists("409: <Error><Code>BlobAlreadyExists</Code></Error>")),
             StoreFault::Exists
         );
     }
@@ -210,7 +310,10 @@ mod tests {
         let not_found = |text: &str| Error::NotFound { path: "a".into(), source: text.into() };
         assert!(is_missing_object_error(&not_found("404: <Code>NoSuchKey</Code>")));
         assert!(!is_missing_object_error(&not_found("404: <Code>NoSuchBucket</Code>")));
-        assert!(matches!(classify_cloud_error("x", &not_found("<Code>NoSuchBucket</Code>")), StoreFault::Refused(_)));
+        assert!(matches!(
+            classify_cloud_error(&call(), &not_found("<Code>NoSuchBucket</Code>")),
+            StoreFault::Refused(_)
+        ));
     }
 
     #[test]
@@ -219,13 +322,12 @@ mod tests {
             "Error performing PUT http://me:hunter2@host:1/b/a?sig=hunter2 in 1s - 500: <?xml?>\n<Error>\n\
              <Code>InternalError</Code><Message>try again</Message><Signature>hunter2</Signature></Error>",
         );
+        let fault = classify_cloud_error(&call(), &long);
+        assert!(matches!(fault, StoreFault::Failed(_)), "{fault:?}");
         assert_eq!(
-            classify_cloud_error("could not write a in s3://b", &long),
-            StoreFault::Failed(
-                "could not write a in s3://b: Generic S3 error: Error performing PUT http://***@host:1/b/a?*** in 1s - 500: \
-                 InternalError: try again"
-                    .to_owned()
-            )
+            fault.to_string(),
+            "could not write a in s3://b: Generic S3 error: Error performing PUT http://***@host:1/b/a?*** in 1s - 500: \
+             InternalError: try again"
         );
     }
 
@@ -236,15 +338,15 @@ mod tests {
             source: Box::new(Renaming { source: io::Error::from_raw_os_error(errno) }),
         };
         for errno in [1, 38, 95] {
-            let StoreFault::Refused(text) = classify_local_store_error("x", &link(errno)) else {
+            let StoreFault::Refused(error) = classify_local_store_error(&call(), &link(errno)) else {
                 panic!("errno {errno} is refused")
             };
-            assert!(text.contains("no hard links"), "{text}");
+            assert!(error.to_string().contains("does not support hard links"), "{error}");
         }
-        let StoreFault::Failed(text) = classify_local_store_error("x", &link(28)) else {
+        let StoreFault::Failed(error) = classify_local_store_error(&call(), &link(28)) else {
             panic!("a full disk may get space again")
         };
-        assert!(text.contains("no space left"), "{text}");
+        assert!(error.to_string().contains("no space left"), "{error}");
     }
 
     /// Stands for the error of the `object_store` crate, which is private there.

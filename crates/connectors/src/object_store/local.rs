@@ -17,8 +17,10 @@ use std::time::Duration;
 
 use object_store::local::LocalFileSystem;
 use parking_lot::Mutex;
+use windrow_core::text::format_count_with_noun;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
+use super::fault::{CallFailureCause, StoreCall};
 use super::runtime::{StoreRuntime, run_on_blocking_thread};
 use super::{fault, object_name, operations};
 
@@ -42,27 +44,27 @@ impl LocalStore {
         Self { runtime, directory: Arc::new(directory), place }
     }
 
-    fn describe_failure(&self, action: &str) -> String {
-        format!("could not {action} in {}", self.place)
+    fn describe_call(&self, action: String) -> StoreCall {
+        StoreCall { action, place: self.place.clone() }
     }
 }
 
 impl CheckpointStore for LocalStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         let path = object_name::object_path_from_name(name)?;
-        let failure = || self.describe_failure(&format!("write {name}"));
-        self.runtime.block_on_with_timeout(failure, async {
-            let (directory, failure_text, file) = (Arc::clone(&self.directory), failure(), path.clone());
+        let call = self.describe_call(format!("write {name}"));
+        self.runtime.block_on_with_timeout(&call, async {
+            let (directory, own_call, file) = (Arc::clone(&self.directory), call.clone(), path.clone());
             let store =
-                run_on_blocking_thread(move || directory.create_folders_and_open_store(&failure_text, &file)).await?;
+                run_on_blocking_thread(move || directory.create_folders_and_open_store(&own_call, &file)).await?;
             match operations::create_object(&store, &path, bytes).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
-                    let (directory, failure_text) = (Arc::clone(&self.directory), failure());
-                    match fault::classify_local_store_error(&failure_text, &error) {
+                    let (directory, own_call) = (Arc::clone(&self.directory), call.clone());
+                    match fault::classify_local_store_error(&call, &error) {
                         StoreFault::Exists => {
                             // The process that created the object may have been killed before it synced the object.
-                            run_on_blocking_thread(move || directory.sync_object(&failure_text, &path)).await?;
+                            run_on_blocking_thread(move || directory.sync_object(&own_call, &path)).await?;
                             Err(StoreFault::Exists)
                         }
                         other => Err(other),
@@ -74,35 +76,35 @@ impl CheckpointStore for LocalStore {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let path = object_name::object_path_from_name(name)?;
-        let failure = || self.describe_failure(&format!("read {name}"));
-        self.runtime.block_on_with_timeout(failure, async {
-            let (directory, failure_text) = (Arc::clone(&self.directory), failure());
+        let call = self.describe_call(format!("read {name}"));
+        self.runtime.block_on_with_timeout(&call, async {
+            let (directory, own_call) = (Arc::clone(&self.directory), call.clone());
             let Some(store) =
-                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&failure_text)).await?
+                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&own_call)).await?
             else {
                 return Ok(None);
             };
             match operations::read_object(&store, &path).await {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if fault::is_missing_object_error(&error) => Ok(None),
-                Err(error) => Err(fault::classify_local_store_error(&failure(), &error)),
+                Err(error) => Err(fault::classify_local_store_error(&call, &error)),
             }
         })
     }
 
     fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         let path = object_name::folder_path_from_name(folder)?;
-        let failure = || self.describe_failure(&format!("list {folder}/"));
-        self.runtime.block_on_with_timeout(failure, async {
-            let (directory, failure_text) = (Arc::clone(&self.directory), failure());
+        let call = self.describe_call(format!("list {folder}/"));
+        self.runtime.block_on_with_timeout(&call, async {
+            let (directory, own_call) = (Arc::clone(&self.directory), call.clone());
             let Some(store) =
-                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&failure_text)).await?
+                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&own_call)).await?
             else {
                 return Ok(Vec::new());
             };
             operations::list_objects(&store, path.as_ref())
                 .await
-                .map_err(|error| fault::classify_local_store_error(&failure(), &error))
+                .map_err(|error| fault::classify_local_store_error(&call, &error))
         })
     }
 
@@ -111,11 +113,11 @@ impl CheckpointStore for LocalStore {
             .iter()
             .map(|name| object_name::object_path_from_name(name))
             .collect::<Result<BTreeSet<_>, StoreFault>>()?;
-        let failure = || self.describe_failure(&format!("delete {} objects", names.len()));
-        self.runtime.block_on_with_timeout(failure, async {
-            let (directory, failure_text) = (Arc::clone(&self.directory), failure());
+        let call = self.describe_call(format!("delete {}", format_count_with_noun(names.len() as u64, "object")));
+        self.runtime.block_on_with_timeout(&call, async {
+            let (directory, own_call) = (Arc::clone(&self.directory), call.clone());
             let Some(store) =
-                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&failure_text)).await?
+                run_on_blocking_thread(move || directory.open_store_if_directory_exists(&own_call)).await?
             else {
                 return Ok(());
             };
@@ -127,7 +129,7 @@ impl CheckpointStore for LocalStore {
                 Ok(())
             })
             .await?;
-            deleted.map_err(|error| fault::classify_local_store_error(&failure(), &error))
+            deleted.map_err(|error| fault::classify_local_store_error(&call, &error))
         })
     }
 
@@ -151,23 +153,21 @@ impl StoreDirectory {
     }
 
     /// Opens the store. Returns `None` if the directory does not exist.
-    fn open_store_if_directory_exists(&self, failure: &str) -> Result<Option<LocalFileSystem>, StoreFault> {
+    fn open_store_if_directory_exists(&self, call: &StoreCall) -> Result<Option<LocalFileSystem>, StoreFault> {
         // Checked at each call: an unmounted or replaced directory must not look like an empty store.
         match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => {}
             Ok(_) => {
-                return Err(StoreFault::Refused(format!(
-                    "{failure}: that path is not a directory; choose another place"
-                )));
+                return Err(fault::store_call_fault(call, CallFailureCause::PlaceIsFile));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fault::classify_io_error(failure, &error)),
+            Err(error) => return Err(fault::classify_io_error(call, &error)),
         }
         if let Some(store) = self.opened_store.get() {
             return Ok(Some(store.clone()));
         }
         let store = LocalFileSystem::new_with_prefix(&self.root)
-            .map_err(|error| fault::classify_local_store_error(failure, &error))?
+            .map_err(|error| fault::classify_local_store_error(call, &error))?
             .with_fsync(true);
         Ok(Some(self.opened_store.get_or_init(|| store).clone()))
     }
@@ -178,7 +178,7 @@ impl StoreDirectory {
     /// another thread, or a killed process, has just created.
     fn create_folders_and_open_store(
         &self,
-        failure: &str,
+        call: &StoreCall,
         path: &object_store::path::Path,
     ) -> Result<LocalFileSystem, StoreFault> {
         let file = self.file_path(path);
@@ -191,26 +191,26 @@ impl StoreDirectory {
             missing.push(folder);
         }
         for folder in missing.into_iter().rev() {
-            create_and_sync_folder(folder).map_err(|error| fault::classify_io_error(failure, &error))?;
+            create_and_sync_folder(folder).map_err(|error| fault::classify_io_error(call, &error))?;
             self.folders_with_synced_entry.lock().insert(folder.to_owned());
         }
-        match self.open_store_if_directory_exists(failure)? {
+        match self.open_store_if_directory_exists(call)? {
             Some(store) => Ok(store),
             None => {
                 // The directory was removed meanwhile. The next attempt creates all folders again.
                 self.folders_with_synced_entry.lock().clear();
-                Err(StoreFault::Failed(format!("{failure}: the directory was removed meanwhile")))
+                Err(fault::store_call_fault(call, CallFailureCause::DirectoryRemoved))
             }
         }
     }
 
-    fn sync_object(&self, failure: &str, path: &object_store::path::Path) -> Result<(), StoreFault> {
+    fn sync_object(&self, call: &StoreCall, path: &object_store::path::Path) -> Result<(), StoreFault> {
         let file = self.file_path(path);
         let sync = || {
             File::open(&file)?.sync_all()?;
             file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         };
-        sync().map_err(|error| fault::classify_io_error(failure, &error))
+        sync().map_err(|error| fault::classify_io_error(call, &error))
     }
 }
 

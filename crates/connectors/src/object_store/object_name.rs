@@ -4,20 +4,26 @@
 
 use object_store::path::Path;
 use windrow_engine::StoreFault;
+use windrow_engine::halt::share_error;
+
+/// A name that no object can have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{}` is not a valid object name; use segments of A–Z a–z 0–9 . _ - %, separated by /",
+    name.escape_debug()
+)]
+struct InvalidObjectName {
+    name: String,
+}
 
 /// Returns the path of the object `name`.
 pub(super) fn object_path_from_name(name: &str) -> Result<Path, StoreFault> {
-    let good = |segment: &str| {
+    let is_valid = |segment: &str| {
         !matches!(segment, "" | "." | "..")
             && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-%".contains(&byte))
     };
-    let refused = || {
-        StoreFault::Refused(format!(
-            "`{}` is no name for an object: it needs segments of A–Z a–z 0–9 . _ - %, with / between them",
-            name.escape_debug()
-        ))
-    };
-    if !name.split('/').all(good) {
+    let refused = || StoreFault::Refused(share_error(InvalidObjectName { name: name.to_owned() }));
+    if !name.split('/').all(is_valid) {
         return Err(refused());
     }
     Path::parse(name).map_err(|_| refused())

@@ -1,13 +1,16 @@
-//! The location of a checkpoint store, as written in a pipeline file or on the command line.
+//! The place of a checkpoint store, as written in a pipeline file or on the command line.
 //!
-//! Owns: parsing and rendering a location. Does not own: opening the store. Invariant: no rendered location and no
-//! message about a location holds a user, a password or a token.
+//! Owns: parsing and rendering a place. Does not own: opening the store. Invariant: no rendered place and no message
+//! about a place contains a user, a password or a token.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use windrow_engine::StoreFault;
+use windrow_engine::halt::share_error;
 
+/// The end of a message about an invalid place.
 const ACCEPTED_PLACE_FORMS: &str =
     "write a directory (file:PATH), s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX";
 
@@ -43,31 +46,86 @@ impl CloudProvider {
             Self::Azure => "az",
         }
     }
+
+    /// Returns the provider's word for a bucket.
+    fn bucket_noun(self) -> &'static str {
+        match self {
+            Self::Aws | Self::Google => "bucket",
+            Self::Azure => "container",
+        }
+    }
+
+    /// Returns the end of a message: how to write a place of this provider.
+    fn accepted_form(self) -> String {
+        format!("write {}://{}/PREFIX", self.url_scheme(), self.bucket_noun().to_uppercase())
+    }
+}
+
+/// A text that is not the place of a checkpoint store. No variant holds a text that may contain a secret.
+#[derive(Debug, thiserror::Error)]
+enum InvalidPlaceError {
+    #[error("the path of the checkpoint store is empty; {ACCEPTED_PLACE_FORMS}")]
+    EmptyPath,
+    #[error("the path of the checkpoint store contains a NUL character")]
+    NulInPath,
+    #[error(
+        "the path of the checkpoint store, {path}, is relative, but the working directory cannot be determined: {error}; \
+         write an absolute path"
+    )]
+    UnknownWorkingDirectory { path: String, error: io::Error },
+    #[error("a file: place cannot name a host; write file:/an/absolute/path or file:a/relative/path")]
+    FileWithHost,
+    #[error("nothing may follow memory: in the place of a checkpoint store")]
+    TextAfterMemory,
+    #[error("checkpoint stores at `{scheme}:` are not supported; {ACCEPTED_PLACE_FORMS}")]
+    UnknownScheme { scheme: String },
+    #[error("the place of the checkpoint store lacks // after {}:; {}", provider.url_scheme(), provider.accepted_form())]
+    MissingSlashes { provider: CloudProvider },
+    #[error(
+        "a place at {}:// cannot contain credentials, an account or options; set these in the environment, and {}",
+        provider.url_scheme(),
+        provider.accepted_form()
+    )]
+    CredentialsInPlace { provider: CloudProvider },
+    #[error("{place} names no {}; {}", provider.bucket_noun(), provider.accepted_form())]
+    MissingBucketName { place: String, provider: CloudProvider },
+    #[error(
+        "`{}` is not a valid {} name; {}",
+        name.escape_debug(),
+        provider.bucket_noun(),
+        provider.accepted_form()
+    )]
+    InvalidBucketName { name: String, provider: CloudProvider },
+    #[error("the prefix in {place} is invalid: {error}")]
+    InvalidPrefix { place: String, error: object_store::path::Error },
+}
+
+impl From<InvalidPlaceError> for StoreFault {
+    fn from(error: InvalidPlaceError) -> Self {
+        Self::Refused(share_error(error))
+    }
 }
 
 impl StorePlace {
     pub(super) fn parse(text: &str) -> Result<Self, StoreFault> {
-        let Some((scheme, rest)) = split_scheme(text) else { return parse_local_path(text) };
-        match scheme {
+        let Some((scheme, rest)) = split_scheme(text) else { return Ok(parse_local_path(text)?) };
+        let place = match scheme {
             "file" => match rest.strip_prefix("//") {
-                Some(path) if !path.starts_with('/') => Err(invalid_place_fault(
-                    "a file: place names no host: write file:/an/absolute/path or file:a/relative/one".to_owned(),
-                )),
+                Some(path) if !path.starts_with('/') => Err(InvalidPlaceError::FileWithHost),
                 Some(path) => parse_local_path(path),
                 None => parse_local_path(rest),
             },
             "memory" => match rest {
                 "" | "//" => Ok(Self::Memory),
-                _ => Err(invalid_place_fault("nothing may follow memory:".to_owned())),
+                _ => Err(InvalidPlaceError::TextAfterMemory),
             },
             "s3" => parse_cloud_bucket(CloudProvider::Aws, rest),
             "gs" => parse_cloud_bucket(CloudProvider::Google, rest),
             "az" => parse_cloud_bucket(CloudProvider::Azure, rest),
-            // The message quotes only the scheme, because the rest may hold a password.
-            other => {
-                Err(invalid_place_fault(format!("`{other}:` is no kind of checkpoint store; {ACCEPTED_PLACE_FORMS}")))
-            }
-        }
+            // The message quotes only the scheme, because the text after the scheme may contain a password.
+            other => Err(InvalidPlaceError::UnknownScheme { scheme: other.to_owned() }),
+        };
+        Ok(place?)
     }
 }
 
@@ -93,48 +151,37 @@ fn split_scheme(text: &str) -> Option<(&str, &str)> {
     is_one.then_some((scheme, rest))
 }
 
-fn parse_local_path(path: &str) -> Result<StorePlace, StoreFault> {
+fn parse_local_path(path: &str) -> Result<StorePlace, InvalidPlaceError> {
     if path.is_empty() {
-        return Err(invalid_place_fault(format!("the path of the checkpoint store is empty; {ACCEPTED_PLACE_FORMS}")));
+        return Err(InvalidPlaceError::EmptyPath);
     }
     if path.contains('\0') {
-        return Err(invalid_place_fault("the path of the checkpoint store holds a NUL character".to_owned()));
+        return Err(InvalidPlaceError::NulInPath);
     }
-    let absolute = std::path::absolute(Path::new(path)).map_err(|error| {
-        invalid_place_fault(format!(
-            "the path of the checkpoint store, {path}, is relative to a working directory that is gone: {error}"
-        ))
-    })?;
+    let absolute = std::path::absolute(Path::new(path))
+        .map_err(|error| InvalidPlaceError::UnknownWorkingDirectory { path: path.to_owned(), error })?;
     Ok(StorePlace::Local(absolute))
 }
 
-fn parse_cloud_bucket(provider: CloudProvider, rest: &str) -> Result<StorePlace, StoreFault> {
-    let scheme = provider.url_scheme();
-    let what = if provider == CloudProvider::Azure { "container" } else { "bucket" };
-    let form = format!("write {scheme}://{}/PREFIX", what.to_uppercase());
-    let Some(rest) = rest.strip_prefix("//") else {
-        return Err(invalid_place_fault(format!("two slashes follow {scheme}: in a checkpoint store's place; {form}")));
+fn parse_cloud_bucket(provider: CloudProvider, after_scheme: &str) -> Result<StorePlace, InvalidPlaceError> {
+    let Some(rest) = after_scheme.strip_prefix("//") else {
+        return Err(InvalidPlaceError::MissingSlashes { provider });
     };
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if name.contains('@') || rest.contains(['?', '#']) {
-        // The message does not quote the location, because keys and tokens are often written here.
-        return Err(invalid_place_fault(format!(
-            "credentials, accounts and options do not belong into {scheme}://…: they come from the environment; {form}"
-        )));
+        // The message does not quote the place, because users often write keys and tokens here.
+        return Err(InvalidPlaceError::CredentialsInPlace { provider });
     }
+    let place = || format!("{}://{rest}", provider.url_scheme());
     if name.is_empty() {
-        return Err(invalid_place_fault(format!("{scheme}://{rest} names no {what}; {form}")));
+        return Err(InvalidPlaceError::MissingBucketName { place: place(), provider });
     }
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
-        return Err(invalid_place_fault(format!("`{}` is no {what}; {form}", name.escape_debug())));
+        return Err(InvalidPlaceError::InvalidBucketName { name: name.to_owned(), provider });
     }
-    let prefix = object_store::path::Path::parse(prefix)
-        .map_err(|error| invalid_place_fault(format!("the prefix in {scheme}://{rest} cannot be used: {error}")))?;
-    Ok(StorePlace::Cloud(CloudBucket { provider, bucket_name: name.to_owned(), object_name_prefix: prefix }))
-}
-
-fn invalid_place_fault(text: String) -> StoreFault {
-    StoreFault::Refused(text)
+    let object_name_prefix = object_store::path::Path::parse(prefix)
+        .map_err(|error| InvalidPlaceError::InvalidPrefix { place: place(), error })?;
+    Ok(StorePlace::Cloud(CloudBucket { provider, bucket_name: name.to_owned(), object_name_prefix }))
 }
 
 #[cfg(test)]
@@ -144,7 +191,7 @@ mod tests {
     fn shown(text: &str) -> String {
         match StorePlace::parse(text) {
             Ok(place) => place.to_string(),
-            Err(StoreFault::Refused(why)) => why,
+            Err(StoreFault::Refused(error)) => error.to_string(),
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -171,15 +218,15 @@ mod tests {
         for (text, part) in [
             ("", "is empty"),
             ("file:", "is empty"),
-            ("file://host/a", "names no host"),
+            ("file://host/a", "cannot name a host"),
             ("memory:a", "nothing may follow"),
             ("s3://", "names no bucket; write s3://BUCKET/PREFIX"),
             ("s3:///a", "names no bucket"),
             ("az:///a", "names no container; write az://CONTAINER/PREFIX"),
-            ("s3:bucket", "two slashes"),
-            ("s3://buck et/a", "is no bucket"),
-            ("s3://bucket/a//b", "cannot be used"),
-            ("hdfs://host/a", "`hdfs:` is no kind"),
+            ("s3:bucket", "lacks // after s3:; write s3://BUCKET/PREFIX"),
+            ("s3://buck et/a", "`buck et` is not a valid bucket name"),
+            ("s3://bucket/a//b", "the prefix in s3://bucket/a//b is invalid"),
+            ("hdfs://host/a", "checkpoint stores at `hdfs:` are not supported"),
         ] {
             let shown = shown(text);
             assert!(shown.contains(part), "{text}: {shown}");

@@ -6,9 +6,21 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use windrow_engine::StoreFault;
+use windrow_engine::halt::share_error;
+
+use super::fault::{CallFailureCause, StoreCall, store_call_fault};
 
 /// The timeout of a call: long enough for some refused requests and one request that hangs (see [`super::cloud`]).
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A fault of a thread of the runtime.
+#[derive(Debug, thiserror::Error)]
+enum StoreThreadError {
+    #[error("the thread of the checkpoint store did not start: {0}")]
+    NotStarted(std::io::Error),
+    #[error("a call of the checkpoint store was aborted: {0}")]
+    WorkAborted(tokio::task::JoinError),
+}
 
 #[derive(Debug)]
 pub(super) struct StoreRuntime {
@@ -24,25 +36,23 @@ impl StoreRuntime {
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|error| {
-                StoreFault::Failed(format!("the thread of the checkpoint store did not start: {error}"))
-            })?;
+            .map_err(|error| StoreFault::Failed(share_error(StoreThreadError::NotStarted(error))))?;
         Ok(Self { runtime: Some(runtime) })
     }
 
-    /// Runs `call` with the timeout [`CALL_TIMEOUT`]. Error messages begin with `failure`, for example "could not write
-    /// NAME in PLACE".
+    /// Runs `work` with the timeout [`CALL_TIMEOUT`]. A fault describes the work as `call`.
     pub(super) fn block_on_with_timeout<T>(
         &self,
-        failure: impl Fn() -> String,
-        call: impl Future<Output = Result<T, StoreFault>>,
+        call: &StoreCall,
+        work: impl Future<Output = Result<T, StoreFault>>,
     ) -> Result<T, StoreFault> {
         let Some(runtime) = &self.runtime else {
-            return Err(StoreFault::Failed(format!("{}: the checkpoint store is closed", failure())));
+            return Err(store_call_fault(call, CallFailureCause::StoreClosed));
         };
         runtime.block_on(async {
-            tokio::time::timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_elapsed| {
-                Err(StoreFault::Failed(format!("{}: no answer within {} s", failure(), CALL_TIMEOUT.as_secs())))
+            tokio::time::timeout(CALL_TIMEOUT, work).await.unwrap_or_else(|_elapsed| {
+                let cause = CallFailureCause::Timeout { timeout_seconds: CALL_TIMEOUT.as_secs() };
+                Err(store_call_fault(call, cause))
             })
         })
     }
@@ -62,7 +72,5 @@ pub(super) async fn run_on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreFault> + Send + 'static,
 ) -> Result<T, StoreFault> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| {
-        Err(StoreFault::Failed(format!("a call of the checkpoint store was given up: {error}")))
-    })
+    done.unwrap_or_else(|error| Err(StoreFault::Failed(share_error(StoreThreadError::WorkAborted(error)))))
 }

@@ -1,4 +1,4 @@
-//! Classification of errors of Redis.
+//! Faults of Redis: their classes and messages.
 //!
 //! Owns: whether an error is transient, needs an operator, or concerns only one row. Does not own: waiting and
 //! retrying.
@@ -9,58 +9,126 @@ use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerError};
 use windrow_engine::halt::{OutputFault, ServiceAddress, ServiceRefusal, share_error};
-use windrow_engine::{FaultClass, Halt};
+use windrow_engine::{Epoch, FaultClass, Halt, Partition};
 
 use super::address::RedisAddress;
 
 /// A fault that concerns all rows of a batch, a claim or the start. The rows of the batch are kept.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}", self.reason())]
 pub(crate) enum RedisFault {
-    /// Redis does not answer, or accepts no writes at the moment. The writer retries.
-    Unreachable(String),
-    /// Redis refuses the login or a command. At the start, the writer halts. A running writer retries, so that a change
-    /// of the password does not end a running job.
-    AccessDenied(String),
-    /// Redis lacks a required feature, or an operator must check the stored values. The writer halts.
-    Unusable(String),
-    /// A bug in Windrow. The writer halts.
-    Bug(String),
+    /// The connection could not be opened, or it broke.
+    #[error("{description}")]
+    ConnectionFailed {
+        /// The error of the `redis` crate, which contains no login.
+        description: String,
+    },
+    /// Redis did not reply within the timeout.
+    #[error("no answer in time")]
+    ReplyTimeout,
+    /// The reply does not match the command that was sent.
+    #[error("the reply of Redis to {command} does not match the command")]
+    UnexpectedReply {
+        /// The name of the command.
+        command: &'static str,
+    },
+    /// Redis executes no command at the moment, for example while it loads its data.
+    #[error("{error_reply}")]
+    NotReady {
+        /// The error reply of Redis.
+        error_reply: String,
+    },
+    /// Redis does not accept the user and password of the URL.
+    #[error("user or password refused")]
+    LoginRefused,
+    /// TLS could not be established, for example because of an invalid certificate.
+    #[error("TLS failed: {description}")]
+    TlsFailed {
+        /// The error of the TLS library.
+        description: String,
+    },
+    /// The user of the URL may not execute a command.
+    #[error("{error_reply}")]
+    PermissionDenied {
+        /// The error reply of Redis.
+        error_reply: String,
+    },
+    /// The server is a node of a Redis Cluster.
+    #[error(
+        "the server is in cluster mode ({error_reply}), where one transaction cannot write rows with several keys; point \
+         sink.redis.url at a Redis that is not in cluster mode"
+    )]
+    ClusterMode {
+        /// The error reply of Redis.
+        error_reply: String,
+    },
+    /// Redis does not know a command that Windrow needs.
+    #[error("{error_reply}; Windrow needs Redis 6.2 or newer with its usual commands")]
+    UnknownCommand {
+        /// The error reply of Redis.
+        error_reply: String,
+    },
+    /// The key of a fence holds a value that this version of Windrow cannot read.
+    #[error(
+        "the key {fence_key} should hold a fence (the owner of a partition and its row counts), but this version of Windrow \
+         cannot read it: {found}. Make sure that no other Windrow runs on this pipeline and group, delete that key, and \
+         start again"
+    )]
+    UnreadableFence {
+        /// The Redis key of the fence.
+        fence_key: String,
+        /// The value at the key, or the error reply of Redis.
+        found: String,
+    },
+    /// A worker handed over rows of a partition that it had not claimed.
+    #[error(
+        "a worker wrote rows of partition {partition} under epoch {epoch} without a claim; this is a bug in Windrow"
+    )]
+    RowsWithoutClaim {
+        /// The partition of the rows.
+        partition: Partition,
+        /// The epoch of the rows.
+        epoch: Epoch,
+    },
 }
 
 impl RedisFault {
     /// Returns the class of the fault, which says what can end the fault.
     pub(crate) fn fault_class(&self) -> FaultClass {
         match self {
-            Self::Unreachable(_) => FaultClass::Transient,
-            Self::AccessDenied(_) | Self::Unusable(_) => FaultClass::NeedsOperator,
-            Self::Bug(_) => FaultClass::Bug,
+            Self::ConnectionFailed { .. }
+            | Self::ReplyTimeout
+            | Self::UnexpectedReply { .. }
+            | Self::NotReady { .. } => FaultClass::Transient,
+            Self::LoginRefused
+            | Self::TlsFailed { .. }
+            | Self::PermissionDenied { .. }
+            | Self::ClusterMode { .. }
+            | Self::UnknownCommand { .. }
+            | Self::UnreadableFence { .. } => FaultClass::NeedsOperator,
+            Self::RowsWithoutClaim { .. } => FaultClass::Bug,
         }
     }
 
-    /// Returns whether a running writer retries after the fault.
+    /// Returns whether a running writer retries after the fault. A change of the password or of the certificate does
+    /// not end a running job.
     pub(crate) fn is_retried_while_running(&self) -> bool {
-        self.fault_class().may_retry() || matches!(self, Self::AccessDenied(_))
+        self.fault_class().may_retry() || self.is_access_denied()
     }
 
-    pub(crate) fn reason(&self) -> &str {
-        match self {
-            Self::Unreachable(reason) | Self::AccessDenied(reason) | Self::Unusable(reason) | Self::Bug(reason) => {
-                reason
-            }
-        }
+    fn is_access_denied(&self) -> bool {
+        matches!(self, Self::LoginRefused | Self::TlsFailed { .. } | Self::PermissionDenied { .. })
     }
 }
 
 /// Returns the halt for `fault`, which ends the writer or its start.
 pub(crate) fn halt_for_fault(address: &RedisAddress, fault: &RedisFault) -> Halt {
     let (service, source) = (redis_service_address(address), share_error(fault.clone()));
-    match fault {
-        RedisFault::Bug(_) => OutputFault::WriterBug { source }.into(),
-        RedisFault::AccessDenied(_) => ServiceRefusal::RowStoreAccess { service, source }.into(),
-        RedisFault::Unreachable(_) | RedisFault::Unusable(_) => {
-            ServiceRefusal::RowStoreUnsuitable { service, source }.into()
-        }
+    if fault.fault_class() == FaultClass::Bug {
+        OutputFault::WriterBug { source }.into()
+    } else if fault.is_access_denied() {
+        ServiceRefusal::RowStoreAccess { service, source }.into()
+    } else {
+        ServiceRefusal::RowStoreUnsuitable { service, source }.into()
     }
 }
 
@@ -75,27 +143,27 @@ pub(crate) fn classify_connection_error(error: &RedisError) -> RedisFault {
     let cause = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     let io_kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match (error.kind(), io_kind) {
-        (ErrorKind::AuthenticationFailed, _) => RedisFault::AccessDenied("user or password refused".to_owned()),
+        (ErrorKind::AuthenticationFailed, _) => RedisFault::LoginRefused,
         // rustls reports invalid certificates, and servers without TLS, as invalid data.
-        (ErrorKind::Io, Some(io::ErrorKind::InvalidData)) => RedisFault::AccessDenied(format!("TLS failed: {error}")),
-        _ if error.is_timeout() => RedisFault::Unreachable("no answer in time".to_owned()),
+        (ErrorKind::Io, Some(io::ErrorKind::InvalidData)) => RedisFault::TlsFailed { description: error.to_string() },
+        _ if error.is_timeout() => RedisFault::ReplyTimeout,
         (ErrorKind::Server(_), _) => {
             let code = error.code().unwrap_or_default();
-            classify_server_error(code, error.detail().unwrap_or_default(), &error.to_string())
+            classify_server_error(code, error.detail().unwrap_or_default(), error.to_string())
         }
-        _ => RedisFault::Unreachable(error.to_string()),
+        _ => RedisFault::ConnectionFailed { description: error.to_string() },
     }
 }
 
 /// Classifies an error reply that does not belong to a row.
 pub(crate) fn classify_error_reply(error: &ServerError) -> RedisFault {
-    classify_server_error(error.code(), error.details().unwrap_or_default(), &format_server_error(error))
+    classify_server_error(error.code(), error.details().unwrap_or_default(), format_server_error(error))
 }
 
-/// Classifies an error reply to the question about a row or to a command of a row inside `EXEC`. Returns the reason to
-/// refuse the row. Returns a fault if the error concerns all rows.
+/// Returns the reason to refuse a row, from the error reply to a command for that row. Returns a fault if the error
+/// concerns all rows.
 pub(crate) fn extract_row_refusal_reason(error: &ServerError) -> Result<String, RedisFault> {
-    const SERVER_WIDE_ERROR_CODES: [&str; 13] = [
+    const SERVER_WIDE_ERROR_CODES: [&str; 14] = [
         "ASK",
         "BUSY",
         "CLUSTERDOWN",
@@ -109,34 +177,27 @@ pub(crate) fn extract_row_refusal_reason(error: &ServerError) -> Result<String, 
         "NOREPLICAS",
         "OOM",
         "READONLY",
+        "TRYAGAIN",
     ];
-    let code = error.code();
-    if SERVER_WIDE_ERROR_CODES.contains(&code)
-        || code == "TRYAGAIN"
-        || is_unknown_command_error(error.details().unwrap_or_default())
-    {
+    let is_unknown_command = is_unknown_command_error(error.details().unwrap_or_default());
+    if SERVER_WIDE_ERROR_CODES.contains(&error.code()) || is_unknown_command {
         Err(classify_error_reply(error))
     } else {
         Ok(format_server_error(error))
     }
 }
 
-fn classify_server_error(code: &str, detail: &str, text: &str) -> RedisFault {
+fn classify_server_error(code: &str, detail: &str, error_reply: String) -> RedisFault {
     // Redis refused `EXEC` itself; the details hold the original error.
-    if let Some(inner) = detail.strip_prefix("Transaction discarded because of: ") {
-        let (code, detail) = inner.split_once(' ').unwrap_or((inner, ""));
-        return classify_server_error(code, detail, inner);
+    if let Some(original) = detail.strip_prefix("Transaction discarded because of: ") {
+        let (code, detail) = original.split_once(' ').unwrap_or((original, ""));
+        return classify_server_error(code, detail, original.to_owned());
     }
     match code {
-        "MOVED" | "ASK" | "CROSSSLOT" => RedisFault::Unusable(format!(
-            "it is a node of a Redis Cluster ({text}), where rows of several keys cannot be written in one transaction; \
-             point sink.redis.url at a Redis that is not in cluster mode"
-        )),
-        _ if is_unknown_command_error(detail) => {
-            RedisFault::Unusable(format!("{text}; Windrow needs Redis 6.2 or newer with its usual commands"))
-        }
-        "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => RedisFault::AccessDenied(text.to_owned()),
-        _ => RedisFault::Unreachable(text.to_owned()),
+        "MOVED" | "ASK" | "CROSSSLOT" => RedisFault::ClusterMode { error_reply },
+        _ if is_unknown_command_error(detail) => RedisFault::UnknownCommand { error_reply },
+        "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => RedisFault::PermissionDenied { error_reply },
+        _ => RedisFault::NotReady { error_reply },
     }
 }
 
@@ -178,36 +239,40 @@ mod tests {
             "MISCONF Redis is configured to save RDB snapshots",
             "NOREPLICAS Not enough good replicas to write.",
         ] {
-            assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::Unreachable(line.to_owned())));
+            let error_reply = line.to_owned();
+            assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::NotReady { error_reply }));
         }
         for line in ["NOAUTH Authentication required.", "NOPERM User x has no permissions to run the 'hset' command"] {
-            assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::AccessDenied(line.to_owned())));
+            let error_reply = line.to_owned();
+            assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::PermissionDenied { error_reply }));
         }
-        for line in ["MOVED 866 127.0.0.1:7001", "CROSSSLOT Keys don't hash", "ERR unknown command 'PEXPIRE'"] {
-            assert!(matches!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::Unusable(_))), "{line}");
+        for line in ["MOVED 866 127.0.0.1:7001", "CROSSSLOT Keys don't hash"] {
+            let error_reply = line.to_owned();
+            assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::ClusterMode { error_reply }));
         }
+        let line = "ERR unknown command 'PEXPIRE'";
+        let unknown = RedisFault::UnknownCommand { error_reply: line.to_owned() };
+        assert_eq!(extract_row_refusal_reason(&reply(line)), Err(unknown));
     }
 
     #[test]
     fn a_broken_connection_passes_and_a_bad_certificate_does_not() {
         let fault = |kind, text: &str| classify_connection_error(&RedisError::from(io::Error::new(kind, text)));
         let certificate = fault(io::ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer");
-        assert_eq!(
-            certificate,
-            RedisFault::AccessDenied("TLS failed: invalid peer certificate: UnknownIssuer".to_owned())
-        );
-        assert_eq!(fault(io::ErrorKind::ConnectionReset, "reset"), RedisFault::Unreachable("reset".to_owned()));
-        assert_eq!(fault(io::ErrorKind::WouldBlock, "later"), RedisFault::Unreachable("no answer in time".to_owned()));
+        let description = "invalid peer certificate: UnknownIssuer".to_owned();
+        assert_eq!(certificate, RedisFault::TlsFailed { description });
+        let description = "reset".to_owned();
+        assert_eq!(fault(io::ErrorKind::ConnectionReset, "reset"), RedisFault::ConnectionFailed { description });
+        assert_eq!(fault(io::ErrorKind::WouldBlock, "later"), RedisFault::ReplyTimeout);
     }
 
     #[test]
     fn an_aborted_transaction_passes() {
         let line = "EXECABORT Transaction discarded because of previous errors.";
-        assert_eq!(classify_error_reply(&reply(line)), RedisFault::Unreachable(line.to_owned()));
+        let error_reply = line.to_owned();
+        assert_eq!(classify_error_reply(&reply(line)), RedisFault::NotReady { error_reply });
         let line = "EXECABORT Transaction discarded because of: NOPERM this user has no permissions";
-        assert_eq!(
-            classify_error_reply(&reply(line)),
-            RedisFault::AccessDenied("NOPERM this user has no permissions".to_owned())
-        );
+        let error_reply = "NOPERM this user has no permissions".to_owned();
+        assert_eq!(classify_error_reply(&reply(line)), RedisFault::PermissionDenied { error_reply });
     }
 }

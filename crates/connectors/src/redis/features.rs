@@ -245,7 +245,7 @@ impl RowReadReplies {
 fn to_read_features_error(address: &RedisAddress, error: &RedisError) -> ReadFeaturesError {
     ReadFeaturesError::RedisFailed {
         address: address.to_string(),
-        reason: classify_connection_error(error).reason().to_owned(),
+        reason: classify_connection_error(error).to_string(),
     }
 }
 

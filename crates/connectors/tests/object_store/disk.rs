@@ -16,7 +16,8 @@ fn open_directory(path: &Path) -> SharedStore {
 
 fn assert_refused<T: std::fmt::Debug>(result: Result<T, StoreFault>, part: &str, place: &Path) {
     match result {
-        Err(StoreFault::Refused(text)) => {
+        Err(StoreFault::Refused(error)) => {
+            let text = error.to_string();
             assert!(text.contains(part) && text.contains(&place.display().to_string()), "{text}");
         }
         other => panic!("{other:?}"),
@@ -99,7 +100,8 @@ fn a_full_disk_fails_until_there_is_space() {
     let store = open_directory(&disk.folder.path().join("checkpoints"));
     store.create("p1/a", vec![1; 600_000]).expect("there is space");
     let full = store.create("p1/b", vec![2; 600_000]);
-    let Err(StoreFault::Failed(text)) = full else { panic!("{full:?}") };
+    let Err(StoreFault::Failed(error)) = full else { panic!("{full:?}") };
+    let text = error.to_string();
     assert!(text.contains("no space left") && text.contains("p1/b"), "{text}");
     assert_eq!(store.read("p1/b"), Ok(None), "nothing of it is there");
     assert_eq!(list_names(&store, ""), ["p1/a"]);

@@ -40,13 +40,16 @@ fn bad_places_are_refused() {
     let stores = ObjectStoreOpener::new().expect("opened");
     for (place, part) in [
         ("", "path of the checkpoint store is empty"),
-        ("hdfs://host/a", "`hdfs:` is no kind of checkpoint store; write a directory (file:PATH), s3://BUCKET/PREFIX"),
+        (
+            "hdfs://host/a",
+            "checkpoint stores at `hdfs:` are not supported; write a directory (file:PATH), s3://BUCKET/PREFIX",
+        ),
         ("s3:///a", "names no bucket"),
         // The environment of the tests names no account.
         ("az://container/a", "set AZURE_STORAGE_ACCOUNT_NAME"),
     ] {
         match stores.open(place) {
-            Err(StoreFault::Refused(why)) => assert!(why.contains(part), "{place}: {why}"),
+            Err(StoreFault::Refused(error)) => assert!(error.to_string().contains(part), "{place}: {error}"),
             other => panic!("{place}: {other:?}"),
         }
     }

@@ -12,6 +12,7 @@ use super::config::CheckpointConfig;
 use super::create_object::create_or_confirm;
 use super::object_names::{self, ParsedObjectName};
 use super::store::{CheckpointStore, ListedObject, StoreFault};
+use crate::halt::share_error;
 use crate::identifiers::{Epoch, Partition};
 
 /// Claims `partition` under a new epoch, which is larger than all existing epochs and at least `at_least`. Returns the
@@ -47,11 +48,10 @@ fn verify_exclusive_create(store: &dyn CheckpointStore, partition: Partition, ep
     match store
         .create(&object_names::epoch_object_name(partition, epoch), b"a second claim of the same epoch\n".to_vec())
     {
-        Ok(()) => Err(StoreFault::Refused(
+        Ok(()) => Err(StoreFault::Refused(share_error(
             "it lets two processes create the same object. Checkpoints need a store with conditional writes \
-             (`If-None-Match: *`)"
-                .to_owned(),
-        )),
+             (`If-None-Match: *`)",
+        ))),
         // Other errors prove nothing about the store. The next claim repeats this check.
         Err(_) => Ok(()),
     }

@@ -139,7 +139,7 @@ pub(super) fn create_savepoint_request(
     clock: &dyn Clock,
 ) -> Result<(), Halt> {
     let failed = |source: StoreFault| CheckpointStoreFault::SavepointFailed { source };
-    let object = request.encode().map_err(|error| failed(StoreFault::Failed(error.to_string())))?;
+    let object = request.encode().map_err(|error| failed(StoreFault::Failed(share_error(error))))?;
     let name = object_names::SAVEPOINT_REQUEST_OBJECT;
     while !create_or_confirm(store, name, &object).map_err(failed)? {
         let existing = store.read(name).map_err(failed)?.as_deref().and_then(StoredSavepointRequest::decode);

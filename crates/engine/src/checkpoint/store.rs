@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::fault_class::FaultClass;
+use crate::halt::SharedError;
 
 /// An entry in a list of objects.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -21,19 +22,34 @@ pub struct ListedObject {
 }
 
 /// The reason why an operation of a store failed.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreFault {
     /// An object of the same name exists.
-    #[error("it exists already")]
+    #[error("an object of that name already exists")]
     Exists,
     /// The operation failed despite the store's own retries, and may succeed later. A write may or may not have taken
     /// effect.
-    #[error("{0}")]
-    Failed(String),
+    #[error(transparent)]
+    Failed(SharedError),
     /// The store refuses the operation: no such bucket, no permission, not a directory. An operator must act.
-    #[error("{0}")]
-    Refused(String),
+    #[error(transparent)]
+    Refused(SharedError),
 }
+
+/// Two faults are equal if their variants and messages are equal.
+impl PartialEq for StoreFault {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exists, Self::Exists) => true,
+            (Self::Failed(left), Self::Failed(right)) | (Self::Refused(left), Self::Refused(right)) => {
+                left.to_string() == right.to_string()
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Eq for StoreFault {}
 
 impl StoreFault {
     /// Returns the class of the fault. [`Self::Exists`] counts as [`FaultClass::NeedsOperator`], because a retry does

@@ -19,7 +19,7 @@ use super::object_names;
 use super::savepoint_content::SavepointContent;
 use super::savepoint_request::{StoredSavepointRequest, create_savepoint_request};
 use super::store::{CheckpointStore, StoreFault};
-use crate::halt::{CheckpointStoreFault, ForeignState, UnreachableService, WaitEndReason};
+use crate::halt::{CheckpointStoreFault, ForeignState, UnreachableService, WaitEndReason, share_error};
 use crate::identifiers::Partition;
 use crate::{Clock, Halt, StopSignal};
 
@@ -142,7 +142,7 @@ fn write_savepoint_content(
         partitions: partitions.to_vec(),
         bytes,
     };
-    let object = content.encode().map_err(|error| halt_for_failed_savepoint(StoreFault::Failed(error.to_string())))?;
+    let object = content.encode().map_err(|error| halt_for_failed_savepoint(StoreFault::Failed(share_error(error))))?;
     if !create_or_confirm(*target, object_names::SAVEPOINT_OBJECT, &object).map_err(halt_for_failed_savepoint)? {
         return Err(halt_for_failed_savepoint(StoreFault::Exists));
     }

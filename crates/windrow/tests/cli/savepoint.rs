@@ -78,7 +78,9 @@ fn ctrl_c_takes_the_request_back_and_is_9() {
 #[test]
 fn a_place_that_is_none_is_17() {
     let copy = StateCopy::create();
-    for (to, stderr) in [("", "is empty"), ("hdfs://host", "is no kind"), ("memory:", "nothing may follow memory:")] {
+    for (to, stderr) in
+        [("", "is empty"), ("hdfs://host", "are not supported"), ("memory:", "nothing may follow memory:")]
+    {
         run(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--to", to]).expect(17).expect_stderr(&[stderr]);
     }
 }

@@ -235,7 +235,9 @@ fn what_cannot_be_asked_is_17() {
     let copy = StateCopy::create();
     for command in ["show", "verify"] {
         run(["state", command, PIPELINE]).expect(17).expect_stderr(&["not a directory"]);
-        run(["state", command, "hdfs://host/a"]).expect(17).expect_stderr(&["is no kind of checkpoint store"]);
+        run(["state", command, "hdfs://host/a"])
+            .expect(17)
+            .expect_stderr(&["checkpoint stores at `hdfs:` are not supported"]);
         run(["state", command, &copy.path_text("nowhere")])
             .expect(13)
             .expect_stderr(&["there is no state in ", "nowhere"]);

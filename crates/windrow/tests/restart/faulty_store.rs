@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use windrow_engine::halt::share_error;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
 /// Passes every call to another store, except for the configured faults.
@@ -39,11 +40,11 @@ impl FaultyStore {
         let number = self.calls.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (before, after) = ((number >> 32) % 100, (number >> 40) % 100);
         if before < self.failing_percent.load(Ordering::Relaxed) {
-            return Err(StoreFault::Failed("an error before it was done".to_owned()));
+            return Err(StoreFault::Failed(share_error("an error before it was done")));
         }
         let result = work();
         if after < self.lost_answer_percent.load(Ordering::Relaxed) {
-            return Err(StoreFault::Failed("the answer was lost".to_owned()));
+            return Err(StoreFault::Failed(share_error("the answer was lost")));
         }
         result
     }
@@ -53,7 +54,7 @@ impl CheckpointStore for FaultyStore {
     fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         if self.is_full.load(Ordering::Relaxed) {
             self.refused_creates.fetch_add(1, Ordering::Relaxed);
-            return Err(StoreFault::Failed("no space left".to_owned()));
+            return Err(StoreFault::Failed(share_error("no space left")));
         }
         if self.overwrites_existing.load(Ordering::Relaxed) {
             self.inner.delete(&[name.to_owned()])?;

@@ -136,7 +136,7 @@ impl OpenTransaction<'_> {
                 Ok(ExecOutcome::Executed)
             }
             Value::ServerError(error) => Err(classify_error_reply(&error)),
-            _ => Err(RedisFault::Unreachable("the reply to EXEC does not fit the commands".to_owned())),
+            _ => Err(RedisFault::UnexpectedReply { command: "EXEC" }),
         }
     }
 

@@ -51,8 +51,8 @@ pub(crate) fn connect_when_ready(
         if !fault.fault_class().may_retry() {
             return Err(halt_for_fault(address, &fault));
         }
-        let reason = fault.reason();
-        log_outage(outage.record_failure(reason), address, reason);
+        let reason = fault.to_string();
+        log_outage(outage.record_failure(&reason), address, &reason);
         let resume = Instant::now() + retry_pause.next_pause();
         loop {
             let waited = began.elapsed();

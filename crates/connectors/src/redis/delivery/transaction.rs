@@ -16,7 +16,7 @@ use crate::redis::fault::{RedisFault, classify_error_reply, extract_row_refusal_
 use crate::redis::fence::claim::{ClaimDecision, count_missing_rows, decide_claim};
 use crate::redis::fence::granted::{BatchFenceVerdict, GrantedFences};
 use crate::redis::fence::key::is_fence_key;
-use crate::redis::fence::value::{FenceValue, unreadable_fence_fault};
+use crate::redis::fence::value::FenceValue;
 use crate::redis::rows::batch::{InFlightBatch, InFlightRow};
 
 /// A row that Redis refused.
@@ -303,9 +303,11 @@ fn parse_fence_get_reply(key: &str, reply: Value) -> Result<Option<Vec<u8>>, Red
     match reply {
         Value::Nil => Ok(None),
         Value::BulkString(bytes) => Ok(Some(bytes)),
-        Value::ServerError(error) => Err(extract_row_refusal_reason(&error)
-            .map_or_else(|fault| fault, |reason| unreadable_fence_fault(key, &reason))),
-        _ => Err(RedisFault::Unreachable("the reply to GET is no string".to_owned())),
+        Value::ServerError(error) => {
+            let found = extract_row_refusal_reason(&error)?;
+            Err(RedisFault::UnreadableFence { fence_key: key.to_owned(), found })
+        }
+        _ => Err(RedisFault::UnexpectedReply { command: "GET" }),
     }
 }
 

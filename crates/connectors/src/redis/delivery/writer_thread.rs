@@ -138,8 +138,8 @@ impl WriterThread {
                     if let Some(client) = self.client.take() {
                         self.abandoned_connection = client.into_connection().into_identity();
                     }
-                    let reason = fault.reason();
-                    log_outage(self.queue.statistics().record_failure(reason), &self.address, reason);
+                    let reason = fault.to_string();
+                    log_outage(self.queue.statistics().record_failure(&reason), &self.address, &reason);
                     self.retry_pause.next_pause()
                 }
             };

@@ -183,7 +183,5 @@ impl GrantedFences {
 }
 
 fn rows_without_claim_fault(FenceToken { partition, epoch }: FenceToken) -> RedisFault {
-    RedisFault::Bug(format!(
-        "rows of partition {partition} under epoch {epoch} came to Redis without a claim; this is a bug in Windrow"
-    ))
+    RedisFault::RowsWithoutClaim { partition, epoch }
 }

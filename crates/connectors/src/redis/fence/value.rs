@@ -44,7 +44,8 @@ impl FenceValue {
     pub(crate) fn parse_stored_value(key: &str, bytes: &[u8]) -> Result<Self, RedisFault> {
         Self::parse_canonical_text(bytes).ok_or_else(|| {
             let text = String::from_utf8_lossy(bytes);
-            unreadable_fence_fault(key, &format!("{:?}", first_chars(&text, QUOTED_VALUE_CHARS_MAX)))
+            let found = format!("{:?}", first_chars(&text, QUOTED_VALUE_CHARS_MAX));
+            RedisFault::UnreadableFence { fence_key: key.to_owned(), found }
         })
     }
 
@@ -68,15 +69,6 @@ impl FenceValue {
         let value = Self { epoch, row_counts };
         (distinct && value.to_canonical_text() == text).then_some(value)
     }
-}
-
-/// Returns the fault for a fence that this version of Windrow cannot read. `found` describes the value of the fence.
-pub(crate) fn unreadable_fence_fault(key: &str, found: &str) -> RedisFault {
-    RedisFault::Unusable(format!(
-        "the key {key} should hold a fence (the owner of a partition and its row counts), but this version of Windrow \
-         cannot read it: {found}. Make sure that no other Windrow runs on this pipeline and group, delete that key, and \
-         start again"
-    ))
 }
 
 #[cfg(test)]
