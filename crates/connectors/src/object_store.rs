@@ -1,11 +1,11 @@
 //! Object stores for checkpoints: a local directory, S3, Google Cloud Storage, Azure, or this process's memory.
 //!
-//! Owns: the syntax of store locations, opening each kind of store, error classification, and the runtime of the calls.
+//! Owns: the syntax of places, opening each kind of store, error classification, and the runtime of the calls.
 //! Does not own: names and contents of objects (the engine's checkpoints), retries of failed calls (the caller).
 //!
 //! Invariants:
-//! 1. An object appears whole or not at all. Of several calls that create one name, exactly one succeeds. A local store
-//!    publishes a staged file under its name by a hard link. S3 uses `If-None-Match: *`; Google and Azure have
+//! 1. An object appears whole or not at all. Of several calls that create the same name, at most one succeeds. A local
+//!    store publishes a staged file under its name by a hard link. S3 uses `If-None-Match: *`; Google and Azure have
 //!    equivalents.
 //! 2. An object that [`CheckpointStore::create`] has created or found survives a crash of the machine: file and
 //!    directories are synced before the call returns.
@@ -14,8 +14,8 @@
 //! 4. No message holds a secret: URLs are rendered without user, password and query.
 //!
 //! After a crash: staged files (`NAME#1`) of a killed process may remain in a local directory. No list contains them,
-//! and no valid object name equals theirs. [`CheckpointStore::delete`] removes staged files older than an hour from
-//! every folder in which it deletes.
+//! and no valid object name equals the name of a staged file. [`CheckpointStore::delete`] removes staged files older
+//! than an hour from every folder in which it deletes.
 //!
 //! Why a runtime: the interface blocks and is called from plain threads, but the `object_store` crate is asynchronous.
 //! One thread polls the sockets of all stores, and each call blocks the thread that made it. A call from within another
@@ -80,7 +80,7 @@ impl ObjectStoreOpener {
 
 impl fmt::Debug for ObjectStoreOpener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObjectStores").finish_non_exhaustive()
+        f.debug_struct("ObjectStoreOpener").finish_non_exhaustive()
     }
 }
 

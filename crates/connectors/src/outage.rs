@@ -12,7 +12,7 @@ use windrow_engine::{Clock, SystemClock};
 /// The time between two log lines about the same outage.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// An outage that has not ended.
+/// An ongoing outage of a system that the job depends on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DependencyOutage {
     /// The start of the outage, in epoch milliseconds of the wall clock.
@@ -32,7 +32,7 @@ pub enum OutageNotice {
     Continues(Duration),
 }
 
-/// Tracks the outages of one system that the job depends on.
+/// Tracks the outages of one system, from failed and successful attempts to use it.
 #[derive(Default, Debug)]
 pub struct OutageTracker {
     ongoing_outage: Option<TrackedOutage>,
@@ -77,11 +77,12 @@ impl OutageTracker {
 
     /// Records a successful attempt. Returns the duration of the outage that ends with this attempt.
     pub fn record_success(&mut self) -> Option<Duration> {
-        self.ongoing_outage.as_ref()?; // called for every record
+        // Reads before it writes, because this function is called for every record.
+        self.ongoing_outage.as_ref()?;
         Some(self.ongoing_outage.take()?.began_instant.elapsed())
     }
 
-    /// Returns the outage that has not ended; `None` while the system answers.
+    /// Returns the ongoing outage; `None` while the system responds.
     #[must_use]
     pub fn ongoing_outage(&self) -> Option<DependencyOutage> {
         let TrackedOutage { began_at_ms: since_ms, began_instant: began, latest_reason: reason, .. } =
@@ -105,7 +106,7 @@ impl SharedOutageTracker {
         self.0.lock().record_success();
     }
 
-    /// Returns the outage that has not ended; `None` while the system answers.
+    /// Returns the ongoing outage; `None` while the system responds.
     #[must_use]
     pub fn ongoing_outage(&self) -> Option<DependencyOutage> {
         self.0.lock().ongoing_outage()

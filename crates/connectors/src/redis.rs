@@ -3,8 +3,8 @@
 //! The steps from a row to Redis:
 //!
 //! ```text
-//!   worker (sink.rs)                                     writer thread (delivery/thread.rs)
-//!   rows/encode.rs ─► rows/batch.rs ─► delivery/queue.rs ─► delivery/transaction.rs ─► delivery/connection.rs ─► Redis
+//!   worker (sink.rs)                                     writer thread (delivery/writer_thread.rs)
+//!   rows/row_encoder.rs ─► rows/batch.rs ─► delivery/queue.rs ─► delivery/transaction.rs ─► delivery/connection.rs ─► Redis
 //!                                                               │
 //!   fence/      decides which rows may be written: key and value of each partition's fence, claims, granted fences
 //!   observe/    data for pages and metrics: counters, freshness, the newest rows
@@ -24,8 +24,8 @@
 //!    batch is sent again, so its delayed commands cannot arrive later. Therefore no older value replaces a newer one.
 //! 3. A ticket is acknowledged only when `EXEC` has answered for every row before the ticket. Rows are idempotent, so a
 //!    batch with an unknown outcome is sent again.
-//! 4. Queued and in-flight rows never exceed [`RedisWriterSettings::queue_bytes_max`]; a single larger batch waits alone.
-//!    In addition, [`RecentRows`] keeps up to [`RECENT_ROWS_BYTES_MAX`] of written rows.
+//! 4. Queued and in-flight rows never exceed [`RedisWriterSettings::queue_bytes_max`], except for a single larger
+//!    batch. In addition, [`RecentRows`] keeps up to [`RECENT_ROWS_BYTES_MAX`] of written rows.
 //! 5. The rows of a partition are written only while its fence in Redis holds the value that this writer wrote last.
 //!    The same transaction writes the number of rows into the fence, so fence and rows never disagree. If another
 //!    process has written the fence, or Redis holds an earlier value, the writer drops the rows of that partition. It
@@ -33,7 +33,7 @@
 //! 6. No message and no log line holds the user or password of the URL.
 //!
 //! The writer never overwrites a key that holds something other than a hash. It asks `HLEN` for the key of each row,
-//! leaves out rows with such keys, and reports each as a [`RefusedRow`](windrow_engine::RefusedRow). This check costs
+//! leaves out rows with such keys, and reports each as a [`RefusedRow`](windrow_engine::RefusedRow). The `HLEN` costs
 //! about 0.45 µs of Redis' 2.7 µs per row of five fields (measured). `MULTI` alone does not suffice: after a refused
 //! `HSET`, `PEXPIRE` still sets a time to live on the key of another program. One gap remains, shorter than a round
 //! trip: another program may create the key between `HLEN` and `EXEC`. That key is not overwritten but gets the row's
@@ -48,7 +48,7 @@
 //!
 //! The user of the URL needs access to the keys of the rows and to `~windrow:fence:*`. The user needs these commands:
 //! `+hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard`. Killing abandoned connections (invariant 2)
-//! needs `+client|info +client|kill`, too. [`read_features`] needs `+hgetall +pttl +type +scan`.
+//! also needs `+client|info +client|kill`. [`read_features`] needs `+hgetall +pttl +type +scan`.
 //!
 //! Why no script: an `EVAL` per row costs Redis 1.6 to 1.8 times as much as the single commands (measured). Why no
 //! Redis Cluster: a transaction cannot span several slots. The start refuses a cluster with that reason.

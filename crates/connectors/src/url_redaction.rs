@@ -1,6 +1,6 @@
 //! Redaction of credentials in the URLs of messages and pages.
 //!
-//! These functions redact too much rather than too little, because the text may be no URL at all.
+//! These functions redact too much rather than too little, because the text may not be a valid URL.
 
 /// Returns `url` without user, password, query and fragment. Query and fragment may also hold credentials.
 #[must_use]

@@ -1,4 +1,4 @@
-//! The text form of values, shared by files and Redis.
+//! The text forms of feature values, as files and Redis store them.
 
 /// Appends the shortest text that parses to the same double: `29.99`, `0.0`, `1e+300`. NaN and the infinities are
 /// spelled as in Java.
@@ -14,7 +14,6 @@ pub(crate) fn append_double_text(out: &mut Vec<u8>, number: f64) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Appends an integer in decimal.
 pub(crate) fn append_decimal_integer(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
@@ -23,7 +22,8 @@ pub(crate) fn append_decimal_integer(out: &mut Vec<u8>, number: i64) {
 pub(crate) fn append_json_string(out: &mut Vec<u8>, text: &str) {
     let start = out.len();
     if serde_json::to_writer(&mut *out, text).is_err() {
-        out.truncate(start); // writing text to memory does not fail
+        // Serializing text into memory does not fail.
+        out.truncate(start);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Dead letters as JSON lines.
 //!
 //! A rejected record is a line `{"topic", "partition", "offset", "reason", "key", "payload"}`. A key or payload that is
-//! not UTF-8 is in `"key_base64"` or `"payload_base64"` instead; a null one is `null`.
+//! not UTF-8 is in `"key_base64"` or `"payload_base64"` instead. A missing key or payload is `null`.
 //! A row that the store refused is a line `{"reason", "redis_key"}` (or `"redis_key_base64"`).
-//! After a crash: all dead letters before the last committed offsets are on disk. A record that is read again is also
-//! written again.
+//! After a crash, all dead letters before the last committed offsets are on disk. A record that is read again after the
+//! crash appears twice.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -86,7 +86,7 @@ impl DeadLetterSink for FileDeadLetters {
             if file.has_unsynced_data {
                 file.writer.flush()?;
                 file.writer.get_ref().sync_data().or_else(|error| match error.kind() {
-                    std::io::ErrorKind::InvalidInput => Ok(()), // a pipe or a terminal has nothing to sync
+                    std::io::ErrorKind::InvalidInput => Ok(()), // pipes and terminals cannot be synced
                     _ => Err(error),
                 })?;
                 file.has_unsynced_data = false;

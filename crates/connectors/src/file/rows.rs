@@ -15,7 +15,7 @@ use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
 use crate::value_text;
 
-/// The buffer is written once it holds this many bytes.
+/// The size at which the buffer of lines is written to the output.
 const BUFFER_WRITE_THRESHOLD_BYTES: usize = 256 * 1024;
 
 /// Writes rows and late events to a file or a pipe.
@@ -28,17 +28,17 @@ pub struct JsonLinesSink<W> {
     last_ticket: FlushTicket,
 }
 
-/// The parts of a line that are equal for all rows of a view.
+/// The parts of a line that all rows of a view share.
 struct ViewLinePrefixes {
     /// The bytes before the value of the entity key.
     prefix_before_key_value: Vec<u8>,
-    /// For each feature: the bytes with the feature's name, before the value.
+    /// For each feature: the bytes before its value, which contain its name.
     feature_prefixes: Vec<Vec<u8>>,
 }
 
 impl<W: Write> JsonLinesSink<W> {
-    /// Creates a sink that writes to `writer`. Errors call the output `name`; `key_name` is the field of the entity
-    /// key.
+    /// Creates a sink that writes to `writer`. Error messages call the output `output_name`. Each line contains the
+    /// entity key under the name `key_name`.
     pub fn new(writer: W, output_name: String, views: &[FeatureView], key_name: &str) -> Self {
         let prefixes = |view: &FeatureView| {
             let mut head = b"{\"feature_view\":".to_vec();

@@ -1,7 +1,7 @@
 //! A source that reads a file or a pipe: one JSON object per line, in file order, as one partition.
 //!
-//! Invariants: (1) however long a line is, the source keeps at most one byte more than the longest record that it
-//! decodes; (2) the offset of a record is its line number, counted from 0.
+//! Invariants: (1) the source keeps at most `MAX_RECORD_BYTES + 1` bytes of a line, however long the line is; (2) the
+//! offset of a record is its line number, counted from 0.
 
 use std::io::{self, BufRead};
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use windrow_engine::{
     CommitWait, Counter, Halt, MAX_RECORD_BYTES, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord,
 };
 
-/// The only partition of a file.
+/// A file or pipe is one partition with this number.
 const ONLY_PARTITION: Partition = 0;
-/// The maximal number of lines in one poll. The worker checks its clock between polls.
+/// The maximal number of lines in one poll. The limit lets the worker check its clock between polls.
 const LINES_PER_POLL_MAX: usize = 1024;
 
 /// A counter of the bytes read so far, for a progress bar.
@@ -26,7 +26,7 @@ pub struct FileSource<R> {
     input_name: String,
     next_line_number: i64,
     state: FileReadState,
-    /// The beginning of the current line, if the line is longer than the reader's buffer.
+    /// The current line, if it has exceeded the reader's buffer.
     accumulated_line: Option<AccumulatedLine>,
     bytes_read: BytesReadCounter,
 }
@@ -39,7 +39,8 @@ enum FileReadState {
     Finished,
 }
 
-/// The beginning of a line: at most one byte more than the longest record that is decoded.
+/// A line that is longer than the reader's buffer. Its first `MAX_RECORD_BYTES + 1` bytes are kept, the others only
+/// counted.
 #[derive(Default)]
 struct AccumulatedLine {
     kept_bytes: Vec<u8>,
@@ -57,14 +58,14 @@ impl AccumulatedLine {
 /// The result of an attempt to read a line.
 enum LineReadOutcome {
     LineRead,
-    /// The pipe is empty at the moment, but still open.
+    /// A pipe has no data at the moment, but its writer has not closed it.
     NoDataYet,
     EndOfInput,
 }
 
 impl<R: BufRead> FileSource<R> {
-    /// Creates a source that reads `reader`; errors call the input `name`. After [`io::ErrorKind::WouldBlock`] a poll
-    /// returns, so that the worker can flush and stop. The next poll reads again.
+    /// Creates a source that reads `reader`. Error messages call the input `input_name`. If the reader returns
+    /// [`io::ErrorKind::WouldBlock`], the poll ends, so that the worker can flush and stop. The next poll reads again.
     pub fn new(reader: R, input_name: String, bytes_read: BytesReadCounter) -> Self {
         Self {
             reader,
@@ -127,7 +128,7 @@ impl<R: BufRead> FileSource<R> {
             return each(record);
         }
         let reason = format!(
-            "the line is {} bytes long; at most {MAX_RECORD_BYTES} are read, and no more of it is kept here",
+            "the line is {} bytes long; at most {MAX_RECORD_BYTES} are read, and the rest of the line was discarded",
             line.total_byte_count
         );
         each(SourceRecord { unreadable_reason: Some(&reason), ..record })
@@ -139,7 +140,7 @@ impl<R: BufRead> FileSource<R> {
     }
 }
 
-/// Removes the byte order mark from the first line. Some editors write such a mark at the start of a file.
+/// Removes the byte order mark that some editors write at the start of a file.
 fn strip_byte_order_mark(payload: &[u8], line: i64) -> &[u8] {
     const UTF8_BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
     if line == 0 { payload.strip_prefix(UTF8_BYTE_ORDER_MARK).unwrap_or(payload) } else { payload }

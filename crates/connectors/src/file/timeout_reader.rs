@@ -5,14 +5,14 @@ use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// The time that one read waits for bytes.
+/// The maximal time that one read waits for bytes.
 const READ_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Reads from `R`, but returns [`io::ErrorKind::WouldBlock`] after 50 ms without bytes.
 pub struct TimeoutReader<R>(R);
 
 impl<R: Read + AsFd> TimeoutReader<R> {
-    /// Wraps `reader`, which must not buffer: the poll does not see bytes in a buffer.
+    /// Wraps `reader`. The reader must not buffer, because `poll` does not see buffered bytes.
     pub fn new(reader: R) -> Self {
         Self(reader)
     }

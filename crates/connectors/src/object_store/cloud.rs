@@ -17,22 +17,22 @@ use windrow_engine::StoreFault;
 use super::fault;
 use super::place::{CloudBucket, CloudProvider, StorePlace};
 
-/// After this time a failed request is not retried. Together with one last request that hangs, a call ends within
+/// The time after which a failed request is not retried. Even if the last request hangs, the call ends within
 /// [`super::runtime::CALL_TIMEOUT`].
 const RETRY_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// The timeout of one request with its body, in the notation of the `object_store` crate. An object of 64 MiB needs 27
-/// Mbit/s.
+/// The timeout of one request with its body, in the notation of the `object_store` crate. Within this time, a
+/// connection of 27 Mbit/s transfers an object of 64 MiB.
 const REQUEST_TIMEOUT: &str = "20 seconds";
 
-/// Opens the bucket. The `settings` override the environment.
+/// Opens the bucket without sending a request. The `settings` override the environment.
 pub(super) fn open_bucket(
     bucket: &CloudBucket,
     settings: &[(String, String)],
 ) -> Result<Arc<dyn ObjectStore>, StoreFault> {
     let place = StorePlace::Cloud(bucket.clone()).to_string();
-    // Settings are applied key by key. `ClientOptions` would discard the client settings of the environment
-    // (AWS_ALLOW_HTTP, …). Unknown keys belong to other programs and are ignored, as in `from_env`.
+    // Settings are applied one by one, because `ClientOptions` would discard the client settings of the environment
+    // (AWS_ALLOW_HTTP, …). As in `from_env`, unknown settings are ignored.
     let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &'static str)> = match bucket.provider {
         CloudProvider::Aws => parse_provider_settings("AWS_", settings)
             .fold(AmazonS3Builder::from_env(), |builder, (key, value)| builder.with_config(key, value))
@@ -91,7 +91,7 @@ fn build_retry_config() -> RetryConfig {
             max_backoff: Duration::from_secs(2),
             base: 2.0,
         },
-        // `retry_timeout` limits the retries.
+        // High enough that only `retry_timeout` ends the retries.
         max_retries: 100,
         retry_timeout: RETRY_TIMEOUT,
     }

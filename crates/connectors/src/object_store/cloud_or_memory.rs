@@ -1,6 +1,6 @@
 //! A store that is not a directory: a bucket of a cloud, or the memory of this process.
 //!
-//! After a crash: objects in a bucket exist once their creation was acknowledged.
+//! After a crash, a bucket contains every object whose creation was acknowledged.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl CloudOrMemoryStore {
     }
 }
 
-/// Shows only the location, because the debug output of the `object_store` crate includes settings.
+/// Shows only the place, because the debug output of the `object_store` crate includes settings.
 impl fmt::Debug for CloudOrMemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CloudOrMemoryStore({})", self.place)

@@ -193,8 +193,8 @@ fn classify_io_error_kind(kind: ErrorKind, description: String) -> CallFailureCa
     }
 }
 
-/// Finds the HTTP status in the text of an error. The `object_store` crate writes the status there only for errors
-/// without a variant of their own, for example when it lists objects.
+/// Finds the HTTP status in the text of an error. The text contains a status only if the `object_store` crate has no
+/// variant for the error, for example when a list fails.
 fn find_http_status(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("non-2xx status code: ")?;
     rest.get(..3)
@@ -208,8 +208,8 @@ fn mentions_write_conflict(text: &str) -> bool {
     ["ConditionalRequestConflict", "OperationAborted"].iter().any(|sign| text.contains(sign))
 }
 
-/// Returns whether the error came from the metadata service of a cloud. The client asks that service for the
-/// credentials of the machine if the environment holds none.
+/// Returns whether the error came from the metadata service of a cloud. If the environment contains no credentials, the
+/// client asks that service for those of the machine.
 fn mentions_metadata_service(text: &str) -> bool {
     ["http://169.254.169.254", "http://metadata.google.internal", "http://metadata/"]
         .iter()
@@ -250,7 +250,7 @@ fn format_error_chain(error: &Error) -> String {
     redact_urls(&shorten_to_one_line(&extract_xml_code_and_message(text)))
 }
 
-/// Replaces an XML reply of a store by the code and message in the reply.
+/// Replaces an XML reply of a store with the code and message in the reply.
 fn extract_xml_code_and_message(text: &str) -> String {
     let element = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;

@@ -1,10 +1,10 @@
 //! A local directory as an object store.
 //!
-//! Owns: creating the directory, syncing objects that another process created, and removing staged files of killed
-//! processes. The `object_store` crate does neither of the last two.
+//! Owns: creating the directory. Also owns two tasks that the `object_store` crate does not do: syncing objects that
+//! another process created, and removing staged files of killed processes.
 //! Invariants: (1) `create` syncs the object, and every folder between the store's directory and the object, before it
-//! returns success or `Exists`; (2) nothing is created before the first write; (3) a path that is not a directory is
-//! refused, not read as an empty store.
+//! returns success or `Exists`; (2) nothing is created before the first write; (3) a path that is not a directory is an
+//! error and does not count as an empty store.
 //!
 //! A delete is not synced: after a power loss a deleted object may exist again.
 
@@ -24,7 +24,7 @@ use super::fault::{CallFailureCause, StoreCall};
 use super::runtime::{StoreRuntime, run_on_blocking_thread};
 use super::{fault, object_name, operations};
 
-/// The age from which a staged file is stale. Its process no longer writes: a write ends within
+/// The age above which a staged file is deleted. Its process no longer writes, because a write ends within
 /// [`super::runtime::CALL_TIMEOUT`] unless the disk hangs.
 const STALE_STAGED_FILE_AGE: Duration = Duration::from_secs(3600);
 
@@ -138,7 +138,7 @@ impl CheckpointStore for LocalStore {
     }
 }
 
-/// The directory of a store. All methods block on the disk.
+/// The directory of a local store. All methods block on the disk.
 #[derive(Debug)]
 struct StoreDirectory {
     root: PathBuf,
@@ -154,7 +154,7 @@ impl StoreDirectory {
 
     /// Opens the store. Returns `None` if the directory does not exist.
     fn open_store_if_directory_exists(&self, call: &StoreCall) -> Result<Option<LocalFileSystem>, StoreFault> {
-        // Checked at each call: an unmounted or replaced directory must not look like an empty store.
+        // Checked at each call, because the directory may have been removed or replaced by a file since the last call.
         match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => {}
             Ok(_) => {
@@ -197,7 +197,7 @@ impl StoreDirectory {
         match self.open_store_if_directory_exists(call)? {
             Some(store) => Ok(store),
             None => {
-                // The directory was removed meanwhile. The next attempt creates all folders again.
+                // Another process removed the directory. The next attempt creates all folders again.
                 self.folders_with_synced_entry.lock().clear();
                 Err(fault::store_call_fault(call, CallFailureCause::DirectoryRemoved))
             }
@@ -226,14 +226,14 @@ fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     let Some(above) = folder.parent() else { return Ok(()) };
     match File::open(above) {
         Ok(above) => above.sync_all(),
-        // Windrow has not created this parent folder, which may be traversed but not read.
+        // This user may lack the right to read a parent folder that Windrow has not created, and then cannot sync it.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Removes stale staged files (`NAME#N`) of killed processes from `folder`. A file that cannot be removed takes space
-/// but does no harm, and the next call tries again.
+/// Removes stale staged files (`NAME#N`) of killed processes from `folder`. Ignores errors, because a remaining file
+/// only takes space, and the next call tries again.
 fn remove_stale_staged_files(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

@@ -11,7 +11,7 @@ pub(super) async fn create_object(store: &dyn ObjectStore, path: &Path, bytes: V
     store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await.map(|_| ())
 }
 
-/// Returns the bytes of the object. A missing object and a missing bucket are both errors.
+/// Returns the bytes of the object. A missing object is an error, as is a missing bucket.
 pub(super) async fn read_object(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = store.get(path).await?.bytes().await?;
     Ok(bytes.into())
@@ -27,8 +27,8 @@ pub(super) async fn list_objects(store: &dyn ObjectStore, folder: Option<&Path>)
     Ok(listed)
 }
 
-/// Deletes as many of the objects as possible, then returns the first error. Ignores the errors for which `is_absent`
-/// returns true: the object was missing.
+/// Deletes as many of the objects as possible, then returns the first error. Ignores errors for which `is_absent` says
+/// that the object was missing.
 pub(super) async fn delete_objects(
     store: &dyn ObjectStore,
     paths: BTreeSet<Path>,

@@ -10,7 +10,7 @@ use windrow_engine::halt::share_error;
 
 use super::fault::{CallFailureCause, StoreCall, store_call_fault};
 
-/// The timeout of a call: long enough for some refused requests and one request that hangs (see [`super::cloud`]).
+/// The timeout of a call: long enough for several failed requests and one request that hangs (see [`super::cloud`]).
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A fault of a thread of the runtime.
@@ -67,7 +67,7 @@ impl Drop for StoreRuntime {
     }
 }
 
-/// Runs `work`, which blocks on the disk, on a thread of the runtime for blocking work.
+/// Runs `work`, which blocks on the disk, on a thread of the runtime that may block.
 pub(super) async fn run_on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreFault> + Send + 'static,
 ) -> Result<T, StoreFault> {

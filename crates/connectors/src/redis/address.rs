@@ -16,7 +16,7 @@ impl RedisAddress {
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let info = url.into_connection_info().map_err(|error| {
             format!(
-                "sink.redis.url is not the address of a Redis ({error}): it looks like redis://localhost:6379, \
+                "sink.redis.url is not the address of a Redis server ({error}); write it like redis://localhost:6379, \
                  rediss://user:password@host:6380/0 (TLS) or unix:///path/to/redis.sock"
             )
         })?;

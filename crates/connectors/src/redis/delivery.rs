@@ -1,6 +1,6 @@
 //! The path from queued batches to transactions in Redis.
 //!
-//! A worker's sink pushes a batch into the [`queue`]. The [`thread`](mod@thread) takes as many batches as fit into one
+//! A worker's sink pushes a batch into the [`queue`]. The [`writer_thread`] takes as many batches as fit into one
 //! transaction. [`transaction`] decides, by the fences, which rows are written. [`connection`] sends the commands of a
 //! [`command_list`] and matches the replies to them.
 

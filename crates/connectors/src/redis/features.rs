@@ -1,6 +1,6 @@
 //! Reads back the rows that Redis holds for an entity now.
 //!
-//! Owns: finding and reading the rows of an entity. Does not own: rendering the rows (the binary).
+//! Owns: finding and reading the rows of an entity. Does not own: rendering the rows (the callers).
 //! A view whose keys name no window has one row per entity, which is read directly. For other views the reader scans
 //! all keys of the database. This is fast enough for a single request; a caller with many requests limits their rate.
 
@@ -32,7 +32,7 @@ pub struct StoredRow {
     /// Milliseconds until the row expires; `None` if it never expires.
     pub remaining_ttl_ms: Option<i64>,
     /// Milliseconds since the row was written: the TTL of the view minus the remaining TTL. `None` if the row never
-    /// expires, or expires later than the TTL of the view permits.
+    /// expires, or if its remaining TTL exceeds the TTL of the view.
     pub age_ms: Option<i64>,
 }
 
@@ -99,7 +99,7 @@ pub fn read_features(
         true
     })?;
     keys.sort_unstable();
-    keys.dedup(); // a scan may return a key twice
+    keys.dedup(); // SCAN may return a key twice
     reader.read_rows(&keys)
 }
 
@@ -142,8 +142,8 @@ impl<'a> FeatureReader<'a> {
     }
 
     /// Scans all keys of the database for row keys of views whose keys name a window. Each step examines about
-    /// [`KEYS_PER_SCAN_STEP`] keys and passes the row keys among them, often none, to `found`. The scan ends when `found`
-    /// returns false. A key may be found twice.
+    /// [`KEYS_PER_SCAN_STEP`] keys and passes the row keys among them, often none, to `found`. The scan ends when
+    /// `found` returns false. A key may be found twice.
     ///
     /// # Errors
     /// When Redis is unreachable or refuses a command.

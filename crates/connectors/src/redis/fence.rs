@@ -2,8 +2,8 @@
 //! rows.
 //!
 //! A worker's [`claim::PendingClaim`] is applied to the stored [`value::FenceValue`] and becomes a granted fence
-//! ([`granted::GrantedFences`]). For each in-flight batch the granted fences give a [`granted::BatchFenceVerdict`]. The check
-//! holds a [`granted::PartitionFenceUpdate`] for each partition whose rows may be written.
+//! ([`granted::GrantedFences`]). For each in-flight batch the granted fences give a [`granted::BatchFenceVerdict`]. The
+//! verdict holds a [`granted::PartitionFenceUpdate`] for each partition whose rows may be written.
 //!
 //! Owns: the spelling of keys and values, the effect of a claim on a value, and the decision whether a stored value
 //! permits writes. Does not own: reading and writing Redis, epochs (the checkpoint store).

@@ -1,4 +1,4 @@
-//! The fences of a pipeline, as the engine sees them.
+//! The handle through which workers claim partitions in Redis.
 
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ pub struct RedisWriterSettings {
     pub start_timeout: Option<Duration>,
     /// The maximal time of one attempt to connect and log in.
     pub connect_timeout: Duration,
-    /// The maximal wait for one reply, or to send one chunk of commands. After that the connection is closed.
+    /// The maximal time to wait for one reply, or to send one chunk of commands. Then the connection is closed.
     pub response_timeout: Duration,
     /// The first pause before a retry. It doubles with each retry up to [`Self::max_retry_pause`], with jitter.
     pub min_retry_pause: Duration,
@@ -32,7 +32,8 @@ pub struct RedisWriterSettings {
     /// The time without rows after which the writer sends an empty transaction. The empty transaction detects an outage
     /// before the next rows arrive.
     pub idle_check_interval: Duration,
-    /// After a stop request, a worker that waits for room gives up when Redis has not answered for this time.
+    /// After a stop request, a worker that waits for room in the queue gives up when Redis has not answered for this
+    /// time.
     pub no_answer_timeout_at_stop: Duration,
 }
 

@@ -1,8 +1,8 @@
 //! The sink of a worker: encodes rows, collects them in a batch, and hands full batches over to the queue.
 //!
-//! Owns: a worker's unfinished batch and its tickets. Does not own: memory, order and delivery (the queue).
-//! Invariant: the batches of a worker are acknowledged in order. A ticket is therefore a number of acknowledged
-//! batches.
+//! Owns: a worker's unfinished batch and its tickets. Does not own: delivery, and the memory and order of queued rows.
+//! Invariant: Redis acknowledges the batches of a worker in order. So a ticket is the number of batches handed over,
+//! and is acknowledged once Redis has acknowledged that many.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use super::rows::batch::{QueuedBatch, RowBatch};
 use super::rows::feedback::WorkerFeedback;
 use super::rows::row_encoder::RowEncoder;
 
-/// Writes the rows of one worker to Redis. After a flush, a partition may move to another worker, and the order of its
-/// rows is kept. Dropping the sink loses the rows that are not flushed.
+/// Writes the rows of one worker to Redis. After a flush, another worker of this process may write rows of the same
+/// partition; Redis gets the flushed rows first. Dropping the sink loses the rows that are not flushed.
 pub struct RedisSink {
     queue: Arc<WriteQueue>,
     stop: StopSignal,
@@ -28,7 +28,7 @@ pub struct RedisSink {
     feedback: Arc<WorkerFeedback>,
     handed_over_batch_count: u64,
     has_dropped_rows: bool,
-    /// The nanoseconds that this worker has waited for room in the queue.
+    /// The total nanoseconds that this worker has waited for room in the queue.
     blocked_ns: Arc<Counter>,
 }
 
@@ -52,8 +52,8 @@ impl RedisSink {
         }
     }
 
-    /// Returns whether rows were dropped because the queue had no room for them after a stop request, or the writer has
-    /// ended. Redis never acknowledges a later ticket.
+    /// Returns whether the sink has dropped rows, because the writer has ended, or because the queue stayed full after
+    /// a stop request. Tickets issued later are never acknowledged.
     #[must_use]
     pub fn has_dropped_rows(&self) -> bool {
         self.has_dropped_rows
@@ -108,7 +108,7 @@ impl Sink for RedisSink {
         FlushTicket(self.feedback.acknowledged_batch_count())
     }
 
-    /// Holds only the rows refused between two calls, because a worker calls this once a second.
+    // The list of refused rows stays short, because a worker takes it once a second.
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         self.feedback.take_refused_rows()
     }
@@ -118,7 +118,7 @@ impl Sink for RedisSink {
     }
 
     fn wait_for_ticket(&mut self, ticket: FlushTicket, timeout: Duration) -> Result<bool, Halt> {
-        // Dropped rows never arrive, so waiting for them is useless.
+        // A ticket for dropped rows is never acknowledged, so the call does not wait.
         let timeout = if self.has_dropped_rows { Duration::ZERO } else { timeout };
         self.queue.wait_for_acknowledged_batches(&self.feedback, ticket.0, timeout)
     }

@@ -50,7 +50,7 @@ impl RedisWriter {
         let encoder = RowEncoder::new(pipeline);
         let no_answer_timeout_at_stop = settings.no_answer_timeout_at_stop;
         let writer = WriterThread::new(address, settings, Arc::clone(&queue), granted_fences, client);
-        // The thread is not joined: `close` waits for its end on the queue, with a deadline.
+        // The thread is not joined, because `close` waits for its end with a deadline, through the queue.
         let _detached = thread::Builder::new()
             .name("redis-writer".to_owned())
             .spawn(move || writer.run())
@@ -64,8 +64,7 @@ impl RedisWriter {
         RedisSink::new(Arc::clone(&self.queue), self.stop.clone(), self.no_answer_timeout_at_stop, self.encoder.clone())
     }
 
-    /// Creates a handle for claims to partitions. A worker claims a partition before it writes the first row of that
-    /// partition.
+    /// Creates a handle for claims to partitions. A worker must claim a partition before it writes rows of it.
     #[must_use]
     pub fn create_fence_claimer(&self) -> RedisFenceClaimer {
         RedisFenceClaimer::new(Arc::clone(&self.queue), self.stop.clone())
@@ -89,7 +88,7 @@ impl RedisWriter {
         self.observer().recent_rows()
     }
 
-    /// Ends the writer once every flushed row is written, or after `timeout`. Rows that are handed over later are
+    /// Ends the writer once every flushed row is written, or after `timeout`. Rows that a sink hands over later are
     /// dropped and never acknowledged.
     pub fn close(&self, timeout: Duration) -> WriterCloseOutcome {
         let deadline = Instant::now() + timeout;

@@ -4,7 +4,7 @@
 
 use crate::redis::wire::CommandBuffer;
 
-/// The commands of one round trip. A value of type `R` describes the meaning of a reply.
+/// The commands of one round trip. `R` is the type that says what a reply means.
 #[derive(Debug)]
 pub(crate) struct CommandList<R> {
     commands: CommandBuffer,
@@ -12,7 +12,7 @@ pub(crate) struct CommandList<R> {
     reply_count: usize,
 }
 
-/// A number of consecutive replies with the same meaning.
+/// Consecutive replies with the same meaning.
 #[derive(Debug)]
 struct ExpectedReplyGroup<R> {
     meaning: R,

@@ -14,7 +14,7 @@ use crate::redis::fault::{RedisFault, classify_connection_error, classify_error_
 use crate::redis::settings::RedisWriterSettings;
 use crate::redis::wire::CommandBuffer;
 
-/// The server's name for a connection. Another connection needs this name to kill the connection.
+/// Identifies a connection on the server, so that a later connection can kill it by `CLIENT KILL`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ConnectionIdentity {
     client_id: String,
@@ -29,8 +29,9 @@ pub(crate) struct RedisConnection {
     identity: Option<ConnectionIdentity>,
 }
 
-/// A transaction that Redis has opened. [`Self::send_and_execute_transaction`] or [`Self::send_and_discard_transaction`] ends the transaction. After an error
-/// before that end, the connection must not be used again.
+/// A transaction that Redis has opened by `MULTI`. [`Self::send_and_execute_transaction`] or
+/// [`Self::send_and_discard_transaction`] ends the transaction. If an error prevents that, the connection must not be
+/// used again.
 pub(crate) struct OpenTransaction<'a> {
     connection: &'a mut RedisConnection,
 }
@@ -58,7 +59,7 @@ impl RedisConnection {
         if let Some(ConnectionIdentity { client_id, client_address }) = abandoned {
             let kill = ["CLIENT", "KILL", "ID", client_id.as_str(), "ADDR", client_address.as_str()];
             if let Value::ServerError(error) = opened.run_command(&kill)? {
-                tracing::debug!(error = error.code(), "Redis does not let this user kill its own lost connection");
+                tracing::debug!(error = error.code(), "Redis did not kill the abandoned connection");
             }
         }
         *abandoned = None;
@@ -68,7 +69,7 @@ impl RedisConnection {
         Ok(opened)
     }
 
-    /// Returns the identity by which a later connection can kill this one.
+    /// Returns the identity by which a later connection can kill this one; `None` if Redis did not report the identity.
     pub(crate) fn into_identity(self) -> Option<ConnectionIdentity> {
         self.identity
     }
@@ -99,8 +100,8 @@ impl RedisConnection {
         self.connection.send_packed_command(commands).map_err(|error| classify_connection_error(&error))
     }
 
-    /// Reads the next reply. This replaces the pipelines of the `redis` crate: after a timeout, a pipeline waits for
-    /// the same timeout again for each missing reply.
+    /// Reads the next reply. Replaces the pipelines of the `redis` crate, which repeat the timeout for each missing
+    /// reply.
     fn read_reply(&mut self) -> Result<Value, RedisFault> {
         loop {
             match self.connection.recv_response() {
@@ -118,7 +119,7 @@ impl RedisConnection {
 }
 
 impl OpenTransaction<'_> {
-    /// Sends `commands` and executes them. If they were executed, passes the reply to each of them to `handle_reply`.
+    /// Sends `commands` and then `EXEC`. If Redis executed the commands, passes each reply to `handle_reply`.
     pub(crate) fn send_and_execute_transaction<R: Copy>(
         self,
         commands: &mut CommandList<R>,

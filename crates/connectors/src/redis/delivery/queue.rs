@@ -1,7 +1,7 @@
 //! The queue of rows and claims between the workers and the writer thread.
 //!
-//! Owns: the order of rows and claims, the memory limit, and the waits of workers and writer. Does not own: delivery,
-//! counters.
+//! Owns: the order of rows and claims, the memory limit, and waiting for room, tasks and outcomes. Does not own:
+//! delivery, counters.
 //! Invariants: (1) rows and claims of all workers leave the queue in the order in which they entered it; (2) queued and
 //! in-flight rows stay within the limit, except a single larger batch. By invariant 1 a claim is answered after every
 //! batch that any worker of this process pushed before the claim.
@@ -167,8 +167,8 @@ impl WriteQueue {
         self.worker_wakeup.notify_all();
     }
 
-    /// Waits for the writer's next task. After `idle_check_interval` without a task, returns an empty batch. Returns
-    /// `None` when the writer must end.
+    /// Waits for the writer's next task. After `idle_check_interval` without a task, returns an empty batch, by which
+    /// the writer checks whether Redis answers. Returns `None` when the writer must end.
     pub(crate) fn wait_for_next_task(&self, idle_check_interval: Duration) -> Option<WriterTask> {
         let idle_until = Instant::now() + idle_check_interval;
         let mut state = self.state.lock();
@@ -261,8 +261,8 @@ impl WriteQueue {
         self.worker_wakeup.notify_all();
     }
 
-    /// Waits until `count` batches of a worker are acknowledged, at most for `timeout`. Returns whether they are
-    /// acknowledged.
+    /// Waits until Redis has acknowledged `count` batches of a worker, at most for `timeout`. Returns whether Redis has
+    /// acknowledged that many.
     pub(crate) fn wait_for_acknowledged_batches(
         &self,
         feedback: &WorkerFeedback,

@@ -15,7 +15,7 @@ use super::connection::{ExecOutcome, RedisConnection, expect_success, server_err
 use crate::redis::fault::{RedisFault, classify_error_reply, extract_row_refusal_reason};
 use crate::redis::fence::claim::{ClaimDecision, count_missing_rows, decide_claim};
 use crate::redis::fence::granted::{BatchFenceVerdict, GrantedFences};
-use crate::redis::fence::key::is_fence_key;
+use crate::redis::fence::key::{FENCE_KEY_PREFIX, is_fence_key};
 use crate::redis::fence::value::FenceValue;
 use crate::redis::rows::batch::{InFlightBatch, InFlightRow};
 
@@ -39,13 +39,13 @@ pub(crate) struct BatchWriteOutcome {
 
 /// The result of one attempt to write to Redis in a transaction that checks fences.
 #[derive(Debug)]
-pub(crate) enum FencedAttemptOutcome<T> {
+pub(crate) enum AttemptOutcome<T> {
     Done(T),
     /// A watched fence changed during the attempt. Redis executed nothing, and the attempt must be repeated.
     FenceChanged,
 }
 
-/// The result of a claim.
+/// The result of a claim to a fence in Redis.
 #[derive(Debug)]
 pub(crate) enum FenceClaimResult {
     /// The claim was granted, and Redis holds this value.
@@ -54,21 +54,21 @@ pub(crate) enum FenceClaimResult {
     Stale(Epoch),
 }
 
-/// The subject of a reply to a question before `MULTI`.
+/// What a reply to a command before `MULTI` means.
 #[derive(Clone, Copy, Debug)]
 enum PreflightReplyMeaning {
-    /// The reply must not be an error.
+    /// The reply must not be an error, and its content is ignored.
     ExpectSuccess,
-    /// The value of the fence at this position of the check.
+    /// The value of a fence. The number is the position of the fence among those that are read.
     FenceValue(usize),
-    /// Whether the key of the row at this position holds a hash or nothing.
+    /// Whether the key of a row holds a hash or nothing. The number is the position of the row among those to write.
     RowKey(usize),
 }
 
-/// The subject of a reply inside `EXEC`.
+/// What a reply inside `EXEC` means.
 #[derive(Clone, Copy, Debug)]
 enum ExecReplyMeaning {
-    /// The command that writes the row at this position of the in-flight batch.
+    /// The result of a command that writes a row. The number is the row's position in the in-flight batch.
     Row(usize),
     Fence,
 }
@@ -109,7 +109,7 @@ impl TransactionClient {
             PreflightReplyMeaning::ExpectSuccess | PreflightReplyMeaning::RowKey(_) => expect_success(reply),
         };
 
-        // This transaction has keys of several entities, so that a cluster refuses it.
+        // This transaction reads keys of several entities, which only a Redis Cluster refuses.
         questions.clear();
         push_fence_watch_and_get(questions, &[fence_key]);
         let transaction = connection.query_and_open_transaction(questions, expect_fence_reply)?;
@@ -121,8 +121,8 @@ impl TransactionClient {
         }
         transaction.send_and_execute_transaction(&mut lengths, |(), _| Ok(()))?;
 
-        // This transaction has every command of a batch and is discarded. Redis checks the permissions and the
-        // available memory.
+        // This transaction has every command of a batch and is discarded. Redis checks permissions and memory before
+        // it accepts a command into a transaction.
         questions.clear();
         push_fence_watch_and_get(questions, &[fence_key]);
         let transaction = connection.query_and_open_transaction(questions, expect_fence_reply)?;
@@ -143,26 +143,19 @@ impl TransactionClient {
         &mut self,
         batch: &InFlightBatch,
         fences: &mut GrantedFences,
-    ) -> Result<FencedAttemptOutcome<BatchWriteOutcome>, RedisFault> {
+    ) -> Result<AttemptOutcome<BatchWriteOutcome>, RedisFault> {
         let Self { connection, preflight_commands: questions, write_commands: writes } = self;
-        let mut check = fences.judge_batch_by_granted_fences(batch.runs())?;
-        let mut rows = collect_writable_rows(batch, &check);
+        let mut verdict = fences.judge_batch_by_granted_fences(batch.runs())?;
+        let mut rows = collect_writable_rows(batch, &verdict);
 
         questions.clear();
-        let fence_keys: Vec<&str> = check.writable_partitions.iter().map(|fenced| fenced.fence_key.as_str()).collect();
-        push_fence_watch_and_get(questions, &fence_keys);
-        for (position, row) in rows.iter().enumerate() {
-            questions.push_command_group(PreflightReplyMeaning::RowKey(position), |commands| {
-                commands.start_command(b"HLEN", 1);
-                commands.append_argument(row.redis_key());
-            });
-        }
+        push_batch_questions(questions, &verdict, &rows);
         let mut refusals = Vec::new();
         let transaction = connection.query_and_open_transaction(questions, |question, reply| match question {
             PreflightReplyMeaning::ExpectSuccess => expect_success(reply),
             PreflightReplyMeaning::FenceValue(position) => {
-                let fenced = &mut check.writable_partitions[position];
-                fenced.stored_fence_value = parse_fence_get_reply(&fenced.fence_key, reply)?;
+                let update = &mut verdict.writable_partitions[position];
+                update.stored_fence_value = parse_fence_get_reply(&update.fence_key, reply)?;
                 Ok(())
             }
             PreflightReplyMeaning::RowKey(position) => {
@@ -171,31 +164,17 @@ impl TransactionClient {
             }
         })?;
 
-        let lost_before = check.lost_partitions.len();
-        fences.judge_batch_by_stored_fences(&mut check)?;
-        if check.lost_partitions.len() > lost_before {
-            rows = collect_writable_rows(batch, &check);
+        let lost_before = verdict.lost_partitions.len();
+        fences.judge_batch_by_stored_fences(&mut verdict)?;
+        if verdict.lost_partitions.len() > lost_before {
+            rows = collect_writable_rows(batch, &verdict);
             refusals.retain(|refusal| rows.binary_search_by_key(&refusal.row_index, |row| row.row_index).is_ok());
         }
         let dropped_rows = batch.row_count() - rows.len();
 
         writes.clear();
-        let mut refused = refusals.iter().map(|refusal| refusal.row_index).peekable();
-        for row in &rows {
-            if refused.next_if_eq(&row.row_index).is_none() {
-                writes
-                    .push_command_group(ExecReplyMeaning::Row(row.row_index), |commands| row.append_commands(commands));
-            }
-        }
-        drop(refused);
-        // Refused rows count as well, because the next owner need not try them again.
-        for fenced in &check.writable_partitions {
-            writes.push_command(
-                ExecReplyMeaning::Fence,
-                &[b"SET", fenced.fence_key.as_bytes(), fenced.next_fence_text.as_bytes()],
-            );
-        }
-        fences.record_fence_updates_in_flight(&check.writable_partitions);
+        push_batch_writes(writes, &verdict, &rows, &refusals);
+        fences.record_fence_updates_in_flight(&verdict.writable_partitions);
         let execution = transaction.send_and_execute_transaction(writes, |write, reply| {
             match (write, server_error_from_reply(reply)) {
                 (_, None) => Ok(()),
@@ -211,13 +190,13 @@ impl TransactionClient {
             }
         })?;
         if execution == ExecOutcome::WatchedKeyChanged {
-            return Ok(FencedAttemptOutcome::FenceChanged);
+            return Ok(AttemptOutcome::FenceChanged);
         }
-        fences.record_fence_updates_acknowledged(check.writable_partitions);
+        fences.record_fence_updates_acknowledged(verdict.writable_partitions);
         refusals.sort_unstable_by_key(|refusal| refusal.row_index);
-        Ok(FencedAttemptOutcome::Done(BatchWriteOutcome {
+        Ok(AttemptOutcome::Done(BatchWriteOutcome {
             row_refusals: refusals,
-            lost_partitions: check.lost_partitions,
+            lost_partitions: verdict.lost_partitions,
             dropped_row_count: dropped_rows,
         }))
     }
@@ -229,7 +208,7 @@ impl TransactionClient {
         claim: &PartitionClaim,
         key: &str,
         sent_text: &mut Option<String>,
-    ) -> Result<FencedAttemptOutcome<FenceClaimResult>, RedisFault> {
+    ) -> Result<AttemptOutcome<FenceClaimResult>, RedisFault> {
         let Self { connection, preflight_commands: questions, write_commands: writes } = self;
         questions.clear();
         push_fence_watch_and_get(questions, &[key]);
@@ -248,22 +227,22 @@ impl TransactionClient {
             tracing::error!(
                 partition = claim.partition,
                 missing_rows,
-                "Redis lacks rows that were written before the checkpoint (it was emptied, failed over, or is another one); \
-                 these rows are not written again"
+                "Redis lacks rows that were written before the checkpoint, and Windrow does not write them again; Redis was \
+                 emptied, has failed over, or is another server"
             );
         }
         writes.clear();
         let granted = match stored {
-            // The earlier attempt was successful: epochs are unique, so no other process writes this value.
+            // The earlier attempt succeeded. Epochs are unique, so no other process can have written this value.
             Some(stored) if was_written => {
                 transaction.send_and_discard_transaction(writes)?;
-                return Ok(FencedAttemptOutcome::Done(FenceClaimResult::Granted(stored)));
+                return Ok(AttemptOutcome::Done(FenceClaimResult::Granted(stored)));
             }
             stored => match decide_claim(stored.as_ref(), claim) {
                 ClaimDecision::Grant(value) => value,
                 ClaimDecision::Stale(epoch) => {
                     transaction.send_and_discard_transaction(writes)?;
-                    return Ok(FencedAttemptOutcome::Done(FenceClaimResult::Stale(epoch)));
+                    return Ok(AttemptOutcome::Done(FenceClaimResult::Stale(epoch)));
                 }
             },
         };
@@ -271,8 +250,8 @@ impl TransactionClient {
         writes.push_command(ExecReplyMeaning::Fence, &[b"SET", key.as_bytes(), text.as_bytes()]);
         *sent_text = Some(text);
         match transaction.send_and_execute_transaction(writes, |_, reply| expect_success(reply))? {
-            ExecOutcome::Executed => Ok(FencedAttemptOutcome::Done(FenceClaimResult::Granted(granted))),
-            ExecOutcome::WatchedKeyChanged => Ok(FencedAttemptOutcome::FenceChanged),
+            ExecOutcome::Executed => Ok(AttemptOutcome::Done(FenceClaimResult::Granted(granted))),
+            ExecOutcome::WatchedKeyChanged => Ok(AttemptOutcome::FenceChanged),
         }
     }
 }
@@ -293,9 +272,45 @@ fn push_fence_watch_and_get(questions: &mut CommandList<PreflightReplyMeaning>, 
     }
 }
 
-/// Returns the rows of `batch` that `check` does not drop.
-fn collect_writable_rows<'a>(batch: &'a InFlightBatch, check: &BatchFenceVerdict) -> Vec<InFlightRow<'a>> {
-    batch.rows().filter(|row| !check.drops_rows_of_partition(row.fence_token)).collect()
+/// Appends the commands that read the fences of the writable partitions and check the keys of `rows`.
+fn push_batch_questions(
+    questions: &mut CommandList<PreflightReplyMeaning>,
+    verdict: &BatchFenceVerdict,
+    rows: &[InFlightRow<'_>],
+) {
+    let fence_keys: Vec<&str> = verdict.writable_partitions.iter().map(|update| update.fence_key.as_str()).collect();
+    push_fence_watch_and_get(questions, &fence_keys);
+    for (position, row) in rows.iter().enumerate() {
+        questions.push_command_group(PreflightReplyMeaning::RowKey(position), |commands| {
+            commands.start_command(b"HLEN", 1);
+            commands.append_argument(row.redis_key());
+        });
+    }
+}
+
+/// Appends the commands that write `rows`, except the refused rows, and the new fences of the writable partitions.
+fn push_batch_writes(
+    writes: &mut CommandList<ExecReplyMeaning>,
+    verdict: &BatchFenceVerdict,
+    rows: &[InFlightRow<'_>],
+    refusals: &[RowRefusal],
+) {
+    let mut refused = refusals.iter().map(|refusal| refusal.row_index).peekable();
+    for row in rows {
+        if refused.next_if_eq(&row.row_index).is_none() {
+            writes.push_command_group(ExecReplyMeaning::Row(row.row_index), |commands| row.append_commands(commands));
+        }
+    }
+    // The fence also counts refused rows, because the next owner need not try them again.
+    for update in &verdict.writable_partitions {
+        let value = update.next_fence_text.as_bytes();
+        writes.push_command(ExecReplyMeaning::Fence, &[b"SET", update.fence_key.as_bytes(), value]);
+    }
+}
+
+/// Returns the rows of `batch` that `verdict` permits to write.
+fn collect_writable_rows<'a>(batch: &'a InFlightBatch, verdict: &BatchFenceVerdict) -> Vec<InFlightRow<'a>> {
+    batch.rows().filter(|row| !verdict.drops_rows_of_partition(row.fence_token)).collect()
 }
 
 /// Decodes the reply to `GET` of the fence `key`.
@@ -311,11 +326,12 @@ fn parse_fence_get_reply(key: &str, reply: Value) -> Result<Option<Vec<u8>>, Red
     }
 }
 
-/// Returns why the row must not be written, or `None` if it may be written. `reply` answers `HLEN` of the row's key.
+/// Returns the reason why the row must not be written, or `None` if it may be written. `reply` is the reply to `HLEN`
+/// of the row's key.
 fn row_refusal_from_hlen_reply(row: &InFlightRow<'_>, reply: Value) -> Result<Option<RowRefusal>, RedisFault> {
     let reason = if is_fence_key(row.redis_key()) {
         // If no fence exists at this key, Redis permits a hash there.
-        "keys like this are reserved for Windrow's fences".to_owned()
+        format!("keys that begin with {FENCE_KEY_PREFIX} are reserved for the fences of Windrow")
     } else if let Some(error) = server_error_from_reply(reply) {
         extract_row_refusal_reason(&error)?
     } else {

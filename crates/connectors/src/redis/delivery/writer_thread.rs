@@ -1,6 +1,7 @@
 //! The thread that writes to Redis.
 //!
-//! Owns: reconnecting, retrying and ending. Does not own: the contents of transactions, memory and order (the queue).
+//! Owns: reconnecting, retrying and ending. Does not own: the contents of transactions; the memory and order of rows
+//! (the queue).
 //! After a crash: all state of the thread is lost. Rows that were not acknowledged are computed again.
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use windrow_engine::halt::OutputFault;
 use super::connection::{ConnectionIdentity, RedisConnection};
 use super::queue::{WriteQueue, WriterTask};
 use super::retry_pause::JitteredRetryBackoff;
-use super::transaction::{FenceClaimResult, FencedAttemptOutcome, TransactionClient};
+use super::transaction::{AttemptOutcome, FenceClaimResult, TransactionClient};
 use crate::redis::address::RedisAddress;
 use crate::redis::fault::{RedisFault, halt_for_fault};
 use crate::redis::fence::claim::PendingClaim;
@@ -30,7 +31,7 @@ pub(crate) struct WriterThread {
     queue: Arc<WriteQueue>,
     granted_fences: GrantedFences,
     client: Option<TransactionClient>,
-    /// The connection closed last, as long as its commands may still reach Redis.
+    /// The last connection that was given up, while its delayed commands may still reach Redis.
     abandoned_connection: Option<ConnectionIdentity>,
     retry_pause: JitteredRetryBackoff,
     refused_row_log: RateLimitedRefusedRowLog,
@@ -116,7 +117,7 @@ impl WriterThread {
     fn retry_until_done<T>(
         &mut self,
         awaited: impl Fn() -> bool,
-        mut attempt: impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttemptOutcome<T>, RedisFault>,
+        mut attempt: impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<AttemptOutcome<T>, RedisFault>,
     ) -> Result<Option<T>, WriterMustEnd> {
         while awaited() {
             let pause = match self.attempt_with_open_client(&mut attempt) {
@@ -124,8 +125,8 @@ impl WriterThread {
                     log_recovery(self.queue.statistics().record_success(), &self.address);
                     self.retry_pause.reset();
                     match attempt {
-                        FencedAttemptOutcome::Done(result) => return Ok(Some(result)),
-                        FencedAttemptOutcome::FenceChanged => Duration::ZERO,
+                        AttemptOutcome::Done(result) => return Ok(Some(result)),
+                        AttemptOutcome::FenceChanged => Duration::ZERO,
                     }
                 }
                 Err(fault) if !fault.is_retried_while_running() => {
@@ -133,8 +134,8 @@ impl WriterThread {
                     return Err(WriterMustEnd);
                 }
                 Err(fault) => {
-                    // The client is replaced: a new connection may lead to another server, and has no half-open
-                    // transaction.
+                    // The connection is replaced, because it may have an unfinished transaction. After a failover, a
+                    // new connection also leads to the new server.
                     if let Some(client) = self.client.take() {
                         self.abandoned_connection = client.into_connection().into_identity();
                     }
@@ -152,8 +153,8 @@ impl WriterThread {
 
     fn attempt_with_open_client<T>(
         &mut self,
-        attempt: &mut impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<FencedAttemptOutcome<T>, RedisFault>,
-    ) -> Result<FencedAttemptOutcome<T>, RedisFault> {
+        attempt: &mut impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<AttemptOutcome<T>, RedisFault>,
+    ) -> Result<AttemptOutcome<T>, RedisFault> {
         let client = match &mut self.client {
             Some(client) => client,
             None => {

@@ -1,4 +1,4 @@
-//! A worker's claim to a partition, and the effect of the claim on the stored fence.
+//! A worker's claim to a partition, and the decision whether the stored fence permits the claim.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use windrow_engine::{ClaimOutcome, Epoch, PartitionClaim, ViewRowCount};
 
 use super::value::FenceValue;
 
-/// A claim in the queue. The worker that made the claim shares it with the writer thread.
+/// A claim that waits in the queue. The claiming worker and the writer thread share it.
 #[derive(Debug)]
 pub(crate) struct PendingClaim {
     pub(crate) claim: PartitionClaim,
@@ -39,17 +39,17 @@ impl PendingClaim {
     }
 }
 
-/// The effect of a claim on a stored fence.
+/// The decision about a claim, given the stored fence.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum ClaimDecision {
     /// The claim is granted, and this value is written to Redis.
     Grant(FenceValue),
-    /// The claim is refused: the stored fence has this epoch, which is not smaller than the epoch of the claim.
+    /// The claim is refused, because the stored fence has this epoch. The epoch is not smaller than that of the claim.
     Stale(Epoch),
 }
 
-/// Applies `claim` to the fence `stored`. For each view, the larger row count is kept if both counts have the same
-/// beginning.
+/// Decides whether `claim` is granted on the fence `stored`, and computes the new fence. The new fence starts with the
+/// row counts of the claim. A larger stored count replaces a claimed count if both are comparable.
 pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
@@ -63,8 +63,8 @@ pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) 
     ClaimDecision::Grant(FenceValue { epoch: claim.epoch, row_counts })
 }
 
-/// Returns how many rows that `claim` counts are missing in the fence `stored`. Counts with different beginnings are
-/// not compared and add 0.
+/// Returns how many rows Redis has lost: rows that `claim` counts, but the fence `stored` does not. Counts that are not
+/// comparable add 0.
 pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionClaim) -> u64 {
     let missing = claim.row_counts.iter().map(|count| match stored {
         None => count.last_row_number,
@@ -74,7 +74,8 @@ pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionC
     missing.sum()
 }
 
-/// Finds the count in `stored` with the same view and the same beginning as `count`.
+/// Finds the stored row count that is comparable with `count`: both number the rows of the same view from the same
+/// beginning.
 fn find_comparable_row_count<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
     let known = stored.row_counts.iter().find(|known| known.view == count.view);
     known.filter(|known| known.beginning_fingerprint == count.beginning_fingerprint)

@@ -3,7 +3,7 @@
 //! Owns: the expected value of each granted fence, and the decision which rows are written or dropped. Does not own:
 //! reading and writing Redis.
 //! Invariants: (1) a lost partition stays lost until a larger epoch is granted; (2) rows are sent only under the epoch
-//! granted last. After a crash: all of this is lost, and the next owner claims the partition again.
+//! granted last. After a crash, the granted fences are lost, and the next owner claims the partition again.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ struct ExpectedFence {
     /// The value that Redis acknowledged last.
     last_acknowledged_value: FenceValue,
     last_acknowledged_text: String,
-    /// The value that was sent later without a reply. Redis may hold this value instead of the acknowledged one.
+    /// A newer value that was sent but not acknowledged. Redis may hold this value or the acknowledged one.
     sent_unconfirmed_text: Option<String>,
     loss_reason: Option<PartitionLossReason>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct PartitionFenceUpdate {
     next_fence_value: FenceValue,
 }
 
-/// The partitions of an in-flight batch, divided by whether their rows may be written.
+/// Says for each partition of an in-flight batch whether its rows may be written.
 #[derive(Default, Debug)]
 pub(crate) struct BatchFenceVerdict {
     /// The partitions whose rows may be written, ascending.
@@ -81,8 +81,8 @@ impl GrantedFences {
         self.expected_fences.insert(partition, fence);
     }
 
-    /// Decides which rows of a batch may be written, by the granted fences only; Redis is not asked. Returns a
-    /// [`RedisFault::Bug`] for rows of a partition without a claim.
+    /// Decides from the granted fences, without asking Redis, which rows of a batch may be written. Returns
+    /// [`RedisFault::RowsWithoutClaim`] for rows of a partition that was not claimed.
     pub(crate) fn judge_batch_by_granted_fences<'a>(
         &self,
         runs: impl Iterator<Item = &'a UniformRowRun>,
@@ -93,7 +93,7 @@ impl GrantedFences {
             let last = by_view.entry(run.view).or_default();
             *last = run.largest_row_number.max(*last);
         }
-        let mut check = BatchFenceVerdict::default();
+        let mut verdict = BatchFenceVerdict::default();
         for ((partition, epoch), by_view) in last_row_numbers {
             let fence_token = FenceToken { partition, epoch };
             let granted =
@@ -102,7 +102,7 @@ impl GrantedFences {
             let newest_epoch = fence.last_acknowledged_value.epoch;
             let overtaken = (newest_epoch > epoch).then_some(PartitionLossReason::Fenced(newest_epoch));
             if let Some(reason) = overtaken.or(fence.loss_reason) {
-                check.lost_partitions.push(LostPartition { fence_token, reason });
+                verdict.lost_partitions.push(LostPartition { fence_token, reason });
                 continue;
             }
             let mut next_value = fence.last_acknowledged_value.clone();
@@ -112,7 +112,7 @@ impl GrantedFences {
                 count.last_row_number = count.last_row_number.max(last_row_number);
             }
             let (fence_key, next_text) = (self.fence_keys.build_fence_key(partition), next_value.to_canonical_text());
-            check.writable_partitions.push(PartitionFenceUpdate {
+            verdict.writable_partitions.push(PartitionFenceUpdate {
                 fence_token,
                 fence_key,
                 stored_fence_value: None,
@@ -120,39 +120,39 @@ impl GrantedFences {
                 next_fence_value: next_value,
             });
         }
-        Ok(check)
+        Ok(verdict)
     }
 
-    /// Compares the stored values in `check` with the expected values. A partition whose stored value differs becomes
-    /// lost.
-    pub(crate) fn judge_batch_by_stored_fences(&mut self, check: &mut BatchFenceVerdict) -> Result<(), RedisFault> {
-        for fenced in std::mem::take(&mut check.writable_partitions) {
-            match self.find_loss_reason(&fenced)? {
-                None => check.writable_partitions.push(fenced),
+    /// Compares the fences that Redis holds with the expected fences. A partition whose fence differs becomes lost, and
+    /// its rows are dropped.
+    pub(crate) fn judge_batch_by_stored_fences(&mut self, verdict: &mut BatchFenceVerdict) -> Result<(), RedisFault> {
+        for update in std::mem::take(&mut verdict.writable_partitions) {
+            match self.find_loss_reason(&update)? {
+                None => verdict.writable_partitions.push(update),
                 Some(reason) => {
-                    check.lost_partitions.push(LostPartition { fence_token: fenced.fence_token, reason });
+                    verdict.lost_partitions.push(LostPartition { fence_token: update.fence_token, reason });
                 }
             }
         }
         Ok(())
     }
 
-    /// Returns why the stored value forbids to write the rows of `fenced`, or `None` if it permits them.
-    fn find_loss_reason(&mut self, fenced: &PartitionFenceUpdate) -> Result<Option<PartitionLossReason>, RedisFault> {
-        let Some(fence) = self.expected_fences.get_mut(&fenced.fence_token.partition) else {
-            return Err(rows_without_claim_fault(fenced.fence_token));
+    /// Returns the reason why the stored fence forbids the rows of a partition; `None` if it permits the rows.
+    fn find_loss_reason(&mut self, update: &PartitionFenceUpdate) -> Result<Option<PartitionLossReason>, RedisFault> {
+        let Some(fence) = self.expected_fences.get_mut(&update.fence_token.partition) else {
+            return Err(rows_without_claim_fault(update.fence_token));
         };
         let is_unconfirmed =
             |stored: &[u8]| fence.sent_unconfirmed_text.as_ref().is_some_and(|text| text.as_bytes() == stored);
-        let reason = match fenced.stored_fence_value.as_deref() {
+        let reason = match update.stored_fence_value.as_deref() {
             None => PartitionLossReason::StoreRewound,
             Some(stored) if stored == fence.last_acknowledged_text.as_bytes() || is_unconfirmed(stored) => {
                 return Ok(None);
             }
-            Some(stored) => match FenceValue::parse_stored_value(&fenced.fence_key, stored)?.epoch {
-                epoch if epoch > fenced.fence_token.epoch => PartitionLossReason::Fenced(epoch),
-                // No other process writes under this epoch. Other counts or a smaller epoch are therefore an earlier
-                // state.
+            Some(stored) => match FenceValue::parse_stored_value(&update.fence_key, stored)?.epoch {
+                epoch if epoch > update.fence_token.epoch => PartitionLossReason::Fenced(epoch),
+                // Only this process writes under this epoch. Other row counts, or a smaller epoch, therefore mean that
+                // Redis went back to an earlier state.
                 _ => PartitionLossReason::StoreRewound,
             },
         };
@@ -160,19 +160,19 @@ impl GrantedFences {
         Ok(Some(reason))
     }
 
-    /// Records that the rows of `fenced_batches` are about to be sent. Their outcome is unknown until Redis answers.
-    pub(crate) fn record_fence_updates_in_flight(&mut self, fenced_batches: &[PartitionFenceUpdate]) {
-        for fenced in fenced_batches {
-            if let Some(fence) = self.expected_fences.get_mut(&fenced.fence_token.partition) {
-                fence.sent_unconfirmed_text = Some(fenced.next_fence_text.clone());
+    /// Records that `updates` are about to be sent. Until Redis answers, it may hold the old or the new values.
+    pub(crate) fn record_fence_updates_in_flight(&mut self, updates: &[PartitionFenceUpdate]) {
+        for update in updates {
+            if let Some(fence) = self.expected_fences.get_mut(&update.fence_token.partition) {
+                fence.sent_unconfirmed_text = Some(update.next_fence_text.clone());
             }
         }
     }
 
-    /// Records that the rows of `fenced_batches` are in Redis.
-    pub(crate) fn record_fence_updates_acknowledged(&mut self, fenced_batches: Vec<PartitionFenceUpdate>) {
+    /// Records that Redis holds `updates`, and the rows that were sent with them.
+    pub(crate) fn record_fence_updates_acknowledged(&mut self, updates: Vec<PartitionFenceUpdate>) {
         for PartitionFenceUpdate { fence_token, next_fence_value: next_value, next_fence_text: next_text, .. } in
-            fenced_batches
+            updates
         {
             if let Some(fence) = self.expected_fences.get_mut(&fence_token.partition) {
                 (fence.last_acknowledged_value, fence.last_acknowledged_text, fence.sent_unconfirmed_text) =

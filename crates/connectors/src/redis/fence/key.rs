@@ -4,9 +4,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use windrow_engine::Partition;
 
 /// The prefix of all fence keys. No row may have a key with this prefix.
-const FENCE_KEY_PREFIX: &str = "windrow:fence:";
+pub(crate) const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
-/// The characters that are percent-encoded in the names inside keys and values.
+/// The characters that are percent-encoded in the names of pipelines, groups and views inside keys and values.
 pub(crate) const PERCENT_ENCODED_CHARS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
 /// Returns whether `redis_key` is reserved for fences.

@@ -3,9 +3,9 @@
 //! The value is a string on purpose: rows are hashes, and the commands of a row fail on a string. A row with the key of
 //! a fence therefore cannot change the fence. A fence never expires.
 //!
-//! An example is `1 epoch=57 user_features=12:3456`. It holds the version 1 and the owner's epoch. For each view it
-//! holds the id of the point where the count began, and the number of rows in Redis.
-//! Invariant: each value has exactly one spelling; any other spelling is rejected.
+//! An example is `1 epoch=57 user_features=12:3456`: the version of the format, the owner's epoch, and an entry for
+//! each view. The entry holds a fingerprint of where counting began, and the number of rows in Redis. Invariant: each
+//! value has exactly one spelling; any other spelling is rejected.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

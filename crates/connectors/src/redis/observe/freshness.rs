@@ -7,13 +7,14 @@ use windrow_engine::{Histogram, TriggerRecord};
 
 use crate::redis::rows::batch::InFlightBatch;
 
-/// Histograms of the age of the trigger at the time when a row was written, in milliseconds. The trigger is the record
-/// whose arrival made the window fire. Rows without a trigger, which the end of bounded input fired, do not count.
+/// The age of each row's trigger at the time when Redis acknowledged the row, in milliseconds. The trigger is the
+/// record whose arrival made the window fire. Rows that the end of bounded input fired have no trigger and do not
+/// count.
 #[derive(Default, Debug)]
 pub struct RowFreshnessHistograms {
-    /// The time since the event time of the trigger.
+    /// Milliseconds from the event time of the trigger to the acknowledgement of the row.
     pub ms_since_trigger_event_time: Histogram,
-    /// The time since the Kafka timestamp of the trigger.
+    /// Milliseconds from the Kafka timestamp of the trigger to the acknowledgement of the row.
     pub ms_since_trigger_record_timestamp: Histogram,
 }
 

@@ -1,9 +1,9 @@
 //! The newest written rows, for pages.
 //!
 //! Owns: batches that Redis has acknowledged, and decoding rows from these batches on request. Does not own: the rows
-//! that Redis holds now ([`read_features`](crate::redis::read_features)).
-//! Invariants: (1) rows are kept without a copy; (2) the kept batches never exceed [`RECENT_ROWS_BYTES_MAX`]; (3) a request
-//! blocks the writer only while a list of pointers is copied.
+//! that Redis holds now ([`read_features`](crate::redis::read_features)). Invariants: (1) rows are kept without copying
+//! them; (2) the kept batches never exceed [`RECENT_ROWS_BYTES_MAX`]; (3) a request blocks the writer only while a list
+//! of pointers is copied.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

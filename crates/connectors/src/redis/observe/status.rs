@@ -11,7 +11,7 @@ pub struct RedisWriterStatus {
     pub rows_written: u64,
     /// The number of transactions that wrote rows.
     pub transaction_count: u64,
-    /// The total duration of these transactions, including the round trips that read fences and check keys.
+    /// The total duration of all transactions that wrote rows. Includes the commands that read fences and check keys.
     pub total_transaction_time: Duration,
     /// The number of rows that Redis refused.
     pub rows_refused: u64,
@@ -19,14 +19,14 @@ pub struct RedisWriterStatus {
     pub rows_dropped: u64,
     /// The bytes of rows that are queued or in flight now.
     pub unacknowledged_bytes: usize,
-    /// The limit of `unacknowledged_bytes`.
+    /// The number of queued and in-flight bytes at which workers wait.
     pub unacknowledged_bytes_limit: usize,
-    /// The largest value of `unacknowledged_bytes` since the start of the writer.
+    /// The largest number of queued and in-flight bytes since the start of the writer.
     pub unacknowledged_bytes_peak: usize,
     /// The number of connections opened after the first one.
     pub reconnect_count: u64,
     /// The ongoing outage; `None` while Redis accepts rows.
     pub ongoing_outage: Option<DependencyOutage>,
-    /// The latest fault, which may have ended.
+    /// The latest fault of Redis. The fault may have ended.
     pub last_error: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Encoded rows on their way to Redis.
 //!
-//! A worker fills a [`RowBatch`]. Together with the worker's feedback, the batch becomes an [`QueuedBatch`] in the
-//! queue. The writer joins several encoded batches into one [`InFlightBatch`]. One transaction writes an in-flight
+//! A worker fills a [`RowBatch`]. Together with the worker's feedback, the batch becomes a [`QueuedBatch`] in the
+//! queue. The writer joins several queued batches into one [`InFlightBatch`]. One transaction writes an in-flight
 //! batch.
 //!
 //! Owns: the bytes of each row, and the partition, view and trigger of each row. Does not own: the meaning of the bytes
@@ -165,8 +165,8 @@ pub(crate) struct QueuedBatch {
     pub(crate) worker_feedback: Arc<WorkerFeedback>,
 }
 
-/// The batches that one transaction writes, in their order, possibly of several workers. An empty in-flight batch only
-/// checks whether Redis answers.
+/// The batches of one or more workers that one transaction writes, in order. An empty in-flight batch only checks
+/// whether Redis answers.
 #[derive(Default, Debug)]
 pub(crate) struct InFlightBatch {
     batches: Vec<QueuedBatch>,
@@ -202,7 +202,7 @@ impl<'a> InFlightRow<'a> {
 }
 
 impl InFlightBatch {
-    /// Returns whether `batch` fits in. The first batch always fits.
+    /// Returns whether `batch` fits into this transaction. The first batch always fits.
     pub(crate) fn has_room_for_batch(&self, batch: &RowBatch) -> bool {
         self.batches.is_empty()
             || (self.row_count + batch.row_spans.len() <= BATCH_ROWS_MAX

@@ -14,7 +14,7 @@ pub(crate) struct WorkerFeedback {
     partition_losses: Mutex<PartitionLosses>,
 }
 
-/// The losses of partitions that concern a worker.
+/// The partitions of one worker whose rows Redis no longer accepts.
 #[derive(Default, Debug)]
 struct PartitionLosses {
     unreported_losses: Vec<LostPartition>,

@@ -11,7 +11,7 @@ use super::batch::{EncodedRowSpan, RowBatch};
 use crate::redis::wire::append_bulk_string;
 use crate::value_text::{append_decimal_integer, append_double_text};
 
-/// The encoded parts that are equal in all rows of a view.
+/// The encoded parts that all rows of a view share.
 #[derive(Clone, Debug)]
 struct ViewEncoding {
     key_template: KeyTemplate,
@@ -97,7 +97,7 @@ impl RowEncoder {
     }
 }
 
-/// Appends `field` and the text of `value`. Appends nothing for NULL, and returns whether `value` is not NULL.
+/// Appends `field` and the text of `value`. If `value` is NULL, appends nothing and returns false.
 fn append_field_unless_null(out: &mut Vec<u8>, scratch: &mut Vec<u8>, field: &[u8], value: Value<'_>) -> bool {
     scratch.clear();
     let text = match value {
