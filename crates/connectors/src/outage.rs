@@ -28,7 +28,7 @@ pub struct DependencyOutage {
 pub enum OutageNotice {
     /// The outage began with this failed attempt.
     Began,
-    /// The outage has lasted for this time, and the last log line is at least 30 s old.
+    /// The outage continues and has lasted for this time. The last log line is at least 30 s old.
     Continues(Duration),
 }
 
@@ -77,7 +77,7 @@ impl OutageTracker {
 
     /// Records a successful attempt. Returns the duration of the outage that ends with this attempt.
     pub fn record_success(&mut self) -> Option<Duration> {
-        // Reads before it writes, because this function is called for every record.
+        // Most calls end here, because no outage is ongoing.
         self.ongoing_outage.as_ref()?;
         Some(self.ongoing_outage.take()?.began_instant.elapsed())
     }

@@ -22,8 +22,8 @@
 //! 2. Rows of all workers reach Redis in the order in which the workers handed them over. One batch is in flight at a
 //!    time and is repeated until Redis has acknowledged it. An abandoned connection is killed on the server before its
 //!    batch is sent again, so its delayed commands cannot arrive later. Therefore no older value replaces a newer one.
-//! 3. A ticket is acknowledged only when `EXEC` has answered for every row before the ticket. Rows are idempotent, so a
-//!    batch with an unknown outcome is sent again.
+//! 3. A ticket is acknowledged only when `EXEC` has answered for every row before the ticket. Writing a row twice has
+//!    the same effect as once, so a batch with an unknown outcome is sent again.
 //! 4. Queued and in-flight rows never exceed [`RedisWriterSettings::queue_bytes_max`], except for a single larger
 //!    batch. In addition, [`RecentRows`] keeps up to [`RECENT_ROWS_BYTES_MAX`] of written rows.
 //! 5. The rows of a partition are written only while its fence in Redis holds the value that this writer wrote last.
@@ -33,11 +33,11 @@
 //! 6. No message and no log line holds the user or password of the URL.
 //!
 //! The writer never overwrites a key that holds something other than a hash. It asks `HLEN` for the key of each row,
-//! leaves out rows with such keys, and reports each as a [`RefusedRow`](windrow_engine::RefusedRow). The `HLEN` costs
-//! about 0.45 µs of Redis' 2.7 µs per row of five fields (measured). `MULTI` alone does not suffice: after a refused
-//! `HSET`, `PEXPIRE` still sets a time to live on the key of another program. One gap remains, shorter than a round
-//! trip: another program may create the key between `HLEN` and `EXEC`. That key is not overwritten but gets the row's
-//! time to live.
+//! leaves out rows with such keys, and reports each as a [`RefusedRow`](windrow_engine::RefusedRow). The `HLEN` takes
+//! about 0.45 µs of the 2.7 µs that Redis needs for a row of five fields (measured). `MULTI` alone does not suffice:
+//! after a refused `HSET`, `PEXPIRE` still sets a time to live on the key of another program. One gap remains, shorter
+//! than a round trip: another program may create the key between `HLEN` and `EXEC`. That key is not overwritten but
+//! gets the row's time to live.
 //!
 //! Fences are strings at `windrow:fence:{pipeline}:{group}:{partition}` and never expire. If a fence is deleted, the
 //! owner of the partition returns to its last checkpoint. Invariant 5 needs no additional round trip: `WATCH` and `GET`
@@ -51,7 +51,7 @@
 //! also needs `+client|info +client|kill`. [`read_features`] needs `+hgetall +pttl +type +scan`.
 //!
 //! Why no script: an `EVAL` per row costs Redis 1.6 to 1.8 times as much as the single commands (measured). Why no
-//! Redis Cluster: a transaction cannot span several slots. The start refuses a cluster with that reason.
+//! Redis Cluster: a transaction cannot span several slots. The start refuses a server in cluster mode.
 
 mod address;
 mod delivery;

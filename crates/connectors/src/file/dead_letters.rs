@@ -2,7 +2,7 @@
 //!
 //! A rejected record is a line `{"topic", "partition", "offset", "reason", "key", "payload"}`. A key or payload that is
 //! not UTF-8 is in `"key_base64"` or `"payload_base64"` instead. A missing key or payload is `null`.
-//! A row that the store refused is a line `{"reason", "redis_key"}` (or `"redis_key_base64"`).
+//! A row that the row store refused is a line `{"reason", "redis_key"}` (or `"redis_key_base64"`).
 //! After a crash, all dead letters before the last committed offsets are on disk. A record that is read again after the
 //! crash appears twice.
 

@@ -70,7 +70,7 @@ pub(super) enum CallFailureCause {
     PermissionDenied { description: String },
     #[error("the file system is read-only; mount it writable: {description}")]
     ReadOnlyFileSystem { description: String },
-    #[error("a part of this path is not a directory; move that file away, or choose another place: {description}")]
+    #[error("a part of the path is not a directory; move that file away, or choose another place: {description}")]
     PathThroughFile { description: String },
     #[error("the path of the store is not a directory; choose another place")]
     PlaceIsFile,
@@ -122,7 +122,7 @@ pub(super) fn is_missing_object_error(error: &Error) -> bool {
     matches!(error, Error::NotFound { .. }) && !mentions_missing_bucket(&error.to_string())
 }
 
-/// Returns the fault of `call`, which failed because of `cause`.
+/// Returns the fault of a call that failed because of `cause`.
 pub(super) fn store_call_fault(call: &StoreCall, cause: CallFailureCause) -> StoreFault {
     let needs_operator = cause.needs_operator();
     let error = share_error(StoreCallError { call: call.clone(), cause });
@@ -133,7 +133,7 @@ pub(super) fn store_call_fault(call: &StoreCall, cause: CallFailureCause) -> Sto
 pub(super) fn classify_cloud_error(call: &StoreCall, error: &Error) -> StoreFault {
     let text = error.to_string();
     let description = format_error_chain(error);
-    // Checked before the HTTP status, because that status is the reply of the metadata service.
+    // Errors of the metadata service are recognized first, because they also contain an HTTP status.
     if mentions_metadata_service(&text) {
         return store_call_fault(call, CallFailureCause::NoCredentials { description });
     }
@@ -147,9 +147,9 @@ pub(super) fn classify_cloud_error(call: &StoreCall, error: &Error) -> StoreFaul
         (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _) | (_, Some("401" | "403")) => {
             CallFailureCause::CredentialsRejected { description }
         }
-        // A request that deletes many objects returns this error for a single object.
+        // In the reply to a deletion of many objects, S3 reports `AccessDenied` for each object on its own.
         _ if text.contains("AccessDenied") => CallFailureCause::MissingPermission { description },
-        // The `object_store` crate follows no redirect to another region and reports the redirect with this text.
+        // The `object_store` crate does not follow a redirect to another region, and reports this text instead.
         _ if text.contains("redirect without LOCATION") => CallFailureCause::WrongRegion { description },
         _ => CallFailureCause::Other { description },
     };
@@ -349,7 +349,7 @@ mod tests {
         assert!(error.to_string().contains("no space left"), "{error}");
     }
 
-    /// Stands for the error of the `object_store` crate, which is private there.
+    /// Stands for an error type that is private in the `object_store` crate.
     #[derive(Debug, thiserror::Error)]
     #[error("Unable to rename file: {source}")]
     struct Renaming {

@@ -219,14 +219,14 @@ fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     match std::fs::create_dir(folder) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        // Some file systems report an existing folder with another error.
+        // Not all file systems report `AlreadyExists` for an existing folder.
         Err(_) if folder.is_dir() => {}
         Err(error) => return Err(error),
     }
     let Some(above) = folder.parent() else { return Ok(()) };
     match File::open(above) {
         Ok(above) => above.sync_all(),
-        // This user may lack the right to read a parent folder that Windrow has not created, and then cannot sync it.
+        // A parent folder that Windrow has not created may be unreadable for this user. It then cannot be synced.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         Err(error) => Err(error),
     }

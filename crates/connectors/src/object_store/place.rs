@@ -26,7 +26,7 @@ pub(super) enum CloudProvider {
 pub(super) struct CloudBucket {
     pub(super) provider: CloudProvider,
     pub(super) bucket_name: String,
-    /// The prefix without leading and trailing slash. May be empty.
+    /// The prefix of all object names, without leading and trailing slash. The prefix may be empty.
     pub(super) object_name_prefix: object_store::path::Path,
 }
 
@@ -56,7 +56,7 @@ impl CloudProvider {
     }
 
     /// Returns the end of a message: how to write a place of this provider.
-    fn accepted_form(self) -> String {
+    fn accepted_place_form(self) -> String {
         format!("write {}://{}/PREFIX", self.url_scheme(), self.bucket_noun().to_uppercase())
     }
 }
@@ -73,27 +73,31 @@ enum InvalidPlaceError {
          write an absolute path"
     )]
     UnknownWorkingDirectory { path: String, error: io::Error },
-    #[error("a file: place cannot name a host; write file:/an/absolute/path or file:a/relative/path")]
+    #[error("a place that begins with file: cannot name a host; write file:/an/absolute/path or file:a/relative/path")]
     FileWithHost,
     #[error("nothing may follow memory: in the place of a checkpoint store")]
     TextAfterMemory,
     #[error("checkpoint stores at `{scheme}:` are not supported; {ACCEPTED_PLACE_FORMS}")]
     UnknownScheme { scheme: String },
-    #[error("the place of the checkpoint store lacks // after {}:; {}", provider.url_scheme(), provider.accepted_form())]
+    #[error(
+        "the place of the checkpoint store needs two slashes after `{}:`; {}",
+        provider.url_scheme(),
+        provider.accepted_place_form()
+    )]
     MissingSlashes { provider: CloudProvider },
     #[error(
         "a place at {}:// cannot contain credentials, an account or options; set these in the environment, and {}",
         provider.url_scheme(),
-        provider.accepted_form()
+        provider.accepted_place_form()
     )]
     CredentialsInPlace { provider: CloudProvider },
-    #[error("{place} names no {}; {}", provider.bucket_noun(), provider.accepted_form())]
+    #[error("{place} does not name a {}; {}", provider.bucket_noun(), provider.accepted_place_form())]
     MissingBucketName { place: String, provider: CloudProvider },
     #[error(
         "`{}` is not a valid {} name; {}",
         name.escape_debug(),
         provider.bucket_noun(),
-        provider.accepted_form()
+        provider.accepted_place_form()
     )]
     InvalidBucketName { name: String, provider: CloudProvider },
     #[error("the prefix in {place} is invalid: {error}")]
@@ -220,10 +224,10 @@ mod tests {
             ("file:", "is empty"),
             ("file://host/a", "cannot name a host"),
             ("memory:a", "nothing may follow"),
-            ("s3://", "names no bucket; write s3://BUCKET/PREFIX"),
-            ("s3:///a", "names no bucket"),
-            ("az:///a", "names no container; write az://CONTAINER/PREFIX"),
-            ("s3:bucket", "lacks // after s3:; write s3://BUCKET/PREFIX"),
+            ("s3://", "does not name a bucket; write s3://BUCKET/PREFIX"),
+            ("s3:///a", "does not name a bucket"),
+            ("az:///a", "does not name a container; write az://CONTAINER/PREFIX"),
+            ("s3:bucket", "needs two slashes after `s3:`; write s3://BUCKET/PREFIX"),
             ("s3://buck et/a", "`buck et` is not a valid bucket name"),
             ("s3://bucket/a//b", "the prefix in s3://bucket/a//b is invalid"),
             ("hdfs://host/a", "checkpoint stores at `hdfs:` are not supported"),

@@ -24,7 +24,7 @@ enum StoreThreadError {
 
 #[derive(Debug)]
 pub(super) struct StoreRuntime {
-    /// `None` only while this value is being dropped.
+    /// The runtime is `None` only while the value is being dropped.
     runtime: Option<Runtime>,
 }
 

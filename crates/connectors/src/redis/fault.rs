@@ -23,7 +23,7 @@ pub(crate) enum RedisFault {
         description: String,
     },
     /// Redis did not reply within the timeout.
-    #[error("no answer in time")]
+    #[error("Redis did not answer in time")]
     ReplyTimeout,
     /// The reply does not match the command that was sent.
     #[error("the reply of Redis to {command} does not match the command")]
@@ -38,7 +38,7 @@ pub(crate) enum RedisFault {
         error_reply: String,
     },
     /// Redis does not accept the user and password of the URL.
-    #[error("user or password refused")]
+    #[error("Redis rejected the user or the password")]
     LoginRefused,
     /// TLS could not be established, for example because of an invalid certificate.
     #[error("TLS failed: {description}")]
@@ -62,7 +62,10 @@ pub(crate) enum RedisFault {
         error_reply: String,
     },
     /// Redis does not know a command that Windrow needs.
-    #[error("{error_reply}; Windrow needs Redis 6.2 or newer with its usual commands")]
+    #[error(
+        "Redis does not know a command that Windrow needs ({error_reply}); use Redis 6.2 or newer, without disabled or \
+         renamed commands"
+    )]
     UnknownCommand {
         /// The error reply of Redis.
         error_reply: String,
@@ -188,7 +191,7 @@ pub(crate) fn extract_row_refusal_reason(error: &ServerError) -> Result<String, 
 }
 
 fn classify_server_error(code: &str, detail: &str, error_reply: String) -> RedisFault {
-    // Redis refused `EXEC` itself; the details hold the original error.
+    // If Redis refuses `EXEC` itself, the details contain the original error.
     if let Some(original) = detail.strip_prefix("Transaction discarded because of: ") {
         let (code, detail) = original.split_once(' ').unwrap_or((original, ""));
         return classify_server_error(code, detail, original.to_owned());

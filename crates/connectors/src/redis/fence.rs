@@ -1,8 +1,8 @@
 //! Fences in Redis: one key for each partition. The value of the key names the owner's epoch and counts the partition's
 //! rows.
 //!
-//! A worker's [`claim::PendingClaim`] is applied to the stored [`value::FenceValue`] and becomes a granted fence
-//! ([`granted::GrantedFences`]). For each in-flight batch the granted fences give a [`granted::BatchFenceVerdict`]. The
+//! If the stored [`value::FenceValue`] permits a worker's [`claim::PendingClaim`], the fence is granted and kept in
+//! [`granted::GrantedFences`]. For each in-flight batch the granted fences give a [`granted::BatchFenceVerdict`]. The
 //! verdict holds a [`granted::PartitionFenceUpdate`] for each partition whose rows may be written.
 //!
 //! Owns: the spelling of keys and values, the effect of a claim on a value, and the decision whether a stored value

@@ -19,7 +19,7 @@ pub(crate) struct CommandSpan {
     pub(crate) command_count: usize,
 }
 
-/// The end of a [`CommandBuffer`] at one moment.
+/// A position in a [`CommandBuffer`]: the number of bytes and of commands before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BufferPosition {
     byte_offset: usize,
@@ -50,7 +50,7 @@ impl CommandBuffer {
         self.command_count = 0;
     }
 
-    /// Returns the end_position at which the next command will start.
+    /// Returns the position at which the next command will start.
     pub(crate) fn end_position(&self) -> BufferPosition {
         BufferPosition { byte_offset: self.bytes.len(), command_index: self.command_count }
     }
@@ -122,7 +122,7 @@ impl<'a> CommandParser<'a> {
         Self(bytes)
     }
 
-    /// Returns the words of the next command. Returns `None` at the end, and if the bytes are no command.
+    /// Returns the words of the next command; `None` at the end, or if the bytes are not a command.
     pub(crate) fn next_command(&mut self) -> Option<Vec<&'a [u8]>> {
         let count = self.parse_marked_length(b'*')?;
         (0..count).map(|_| self.next_bulk_string()).collect()

@@ -64,7 +64,8 @@ impl RedisWriter {
         RedisSink::new(Arc::clone(&self.queue), self.stop.clone(), self.no_answer_timeout_at_stop, self.encoder.clone())
     }
 
-    /// Creates a handle for claims to partitions. A worker must claim a partition before it writes rows of it.
+    /// Creates a handle for claims to partitions. A worker must claim a partition before it writes
+    /// rows of that partition.
     #[must_use]
     pub fn create_fence_claimer(&self) -> RedisFenceClaimer {
         RedisFenceClaimer::new(Arc::clone(&self.queue), self.stop.clone())

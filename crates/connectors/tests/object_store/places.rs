@@ -44,7 +44,7 @@ fn bad_places_are_refused() {
             "hdfs://host/a",
             "checkpoint stores at `hdfs:` are not supported; write a directory (file:PATH), s3://BUCKET/PREFIX",
         ),
-        ("s3:///a", "names no bucket"),
+        ("s3:///a", "does not name a bucket"),
         // The environment of the tests names no account.
         ("az://container/a", "set AZURE_STORAGE_ACCOUNT_NAME"),
     ] {

@@ -137,7 +137,7 @@ fn answering_but_not_taking_rows() {
         ("CONFIG SET min-replicas-to-write 1", "NOREPLICAS", "CONFIG SET min-replicas-to-write 0"),
         ("ACL SETUSER default -hset", "NOPERM", "ACL SETUSER default +hset"),
         ("ACL SETUSER default -multi", "NOPERM", "ACL SETUSER default +multi"),
-        ("CLIENT PAUSE 1500 WRITE", "no answer in time", "CLIENT UNPAUSE"),
+        ("CLIENT PAUSE 1500 WRITE", "Redis did not answer in time", "CLIENT UNPAUSE"),
     ] {
         println!("{breaks}");
         under_load(&mut RedisServer::start(&["--maxmemory-policy", "noeviction"]), |server, writer, _| {

@@ -330,7 +330,7 @@ fn parse_fence_get_reply(key: &str, reply: Value) -> Result<Option<Vec<u8>>, Red
 /// of the row's key.
 fn row_refusal_from_hlen_reply(row: &InFlightRow<'_>, reply: Value) -> Result<Option<RowRefusal>, RedisFault> {
     let reason = if is_fence_key(row.redis_key()) {
-        // If no fence exists at this key, Redis permits a hash there.
+        // Redis would permit a hash at the key of a fence as long as no fence exists there.
         format!("keys that begin with {FENCE_KEY_PREFIX} are reserved for the fences of Windrow")
     } else if let Some(error) = server_error_from_reply(reply) {
         extract_row_refusal_reason(&error)?

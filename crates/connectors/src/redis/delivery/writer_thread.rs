@@ -113,7 +113,7 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Repeats `attempt` until it succeeds. Returns `None` once `awaited` returns false.
+    /// Repeats `attempt` until it succeeds. Gives up and returns `None` if `awaited` returns false before that.
     fn retry_until_done<T>(
         &mut self,
         awaited: impl Fn() -> bool,

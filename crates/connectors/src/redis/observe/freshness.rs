@@ -19,7 +19,7 @@ pub struct RowFreshnessHistograms {
 }
 
 impl RowFreshnessHistograms {
-    /// Counts the rows of `batch`, except the rows at the positions `refused`. The positions ascend.
+    /// Counts the rows of `batch`, except those at the ascending positions `refused`.
     pub(crate) fn observe_batch_freshness(&self, batch: &InFlightBatch, refused: &[usize], now_ms: i64) {
         let mut refused = refused.iter().copied().peekable();
         let (mut end, mut written, mut trigger) = (0, 0_u64, None);

@@ -44,7 +44,7 @@ struct RecentBatchBuffer {
 struct RecentBatch {
     acknowledged_at_ms: i64,
     batch: RowBatch,
-    /// The positions of rows that are not in Redis, ascending.
+    /// The positions of the rows that Redis refused, ascending.
     refused_row_positions: Vec<usize>,
 }
 
@@ -57,7 +57,7 @@ impl RecentRows {
         batches.iter().flat_map(|recent| recent.decode_rows_newest_first(user)).take(limit).collect()
     }
 
-    /// Keeps the rows of `in_flight`, except the rows at the positions `refused`. The positions ascend.
+    /// Keeps the rows of `in_flight`, except those at the ascending positions `refused`.
     pub(crate) fn keep_batch(&self, in_flight: InFlightBatch, refused: &[usize], acknowledged_at_ms: i64) {
         let mut first = 0;
         let mut recent = self.0.lock();

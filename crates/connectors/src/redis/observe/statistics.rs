@@ -66,7 +66,7 @@ impl WriterStatistics {
         self.unacknowledged_bytes_peak.fetch_max(bytes, Ordering::Relaxed);
     }
 
-    /// Records the result of `batch`. Keeps the rows for pages unless some rows were dropped.
+    /// Records the result of `batch`. Unless some rows were dropped, keeps the rows for pages.
     pub(crate) fn record_completed_batch(&self, batch: InFlightBatch, result: &BatchWriteSummary) {
         let BatchWriteSummary {
             refused_row_positions: refused_rows,
