@@ -187,7 +187,7 @@ impl WriteQueue {
         loop {
             match state.queued.pop_front() {
                 Some(QueuedItem::Batch(encoded)) if in_flight.has_room_for_batch(&encoded.row_batch) => {
-                    in_flight.push_batch(encoded)
+                    in_flight.push_batch(encoded);
                 }
                 Some(QueuedItem::Claim(pending)) if in_flight.batches().is_empty() => {
                     return Some(WriterTask::ClaimPartition(pending));
