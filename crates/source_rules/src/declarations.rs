@@ -1,4 +1,4 @@
-//! Names and signatures: the types and functions that a file declares.
+//! The names and signatures of the types and functions that a file declares.
 
 use syn::visit::{self, Visit};
 
@@ -13,14 +13,14 @@ pub struct TypeDeclaration {
     pub line: usize,
 }
 
-/// The code that can call a function.
+/// The visibility of a function: which code can call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FunctionReach {
+pub enum FunctionVisibility {
     /// Any crate: the function is `pub`, or a method of a `pub` trait.
     Public,
     /// A part of the crate: the function is `pub(crate)`, `pub(super)` or `pub(in …)`, or a method of such a trait.
     Restricted,
-    /// The module of the function, and the modules in it.
+    /// Only the module of the function and its submodules.
     Private,
 }
 
@@ -33,20 +33,20 @@ pub struct FunctionDeclaration {
     pub owner_type: Option<String>,
     /// The line of the name.
     pub line: usize,
-    /// The code that can call the function.
-    pub reach: FunctionReach,
-    /// The number of parameters without `self`.
+    /// The visibility of the function.
+    pub visibility: FunctionVisibility,
+    /// The number of parameters, not counting `self`.
     pub parameter_count: usize,
-    /// Names of parameters whose type is `bool`.
-    pub bool_parameters: Vec<String>,
-    /// Names of parameters whose type is a tuple, also behind a reference, `Option` or `Result`.
-    pub tuple_parameters: Vec<String>,
-    /// Whether the function returns a tuple, also within `Option` or `Result`.
+    /// The names of the parameters whose type is `bool`.
+    pub bool_parameter_names: Vec<String>,
+    /// The names of the parameters whose type is a tuple, or a reference, `Option` or `Result` of a tuple.
+    pub tuple_parameter_names: Vec<String>,
+    /// Whether the function returns a tuple, or a reference, `Option` or `Result` of a tuple.
     pub returns_tuple: bool,
 }
 
 impl FunctionDeclaration {
-    /// Returns the name with its owner, as in `Histogram::observe`.
+    /// Returns the name with its type or trait, for example `Histogram::observe`.
     #[must_use]
     pub fn qualified_name(&self) -> String {
         self.owner_type.as_ref().map_or_else(|| self.name.clone(), |owner| format!("{owner}::{}", self.name))
@@ -56,18 +56,18 @@ impl FunctionDeclaration {
 /// The declarations of a file, except those that are compiled for tests only.
 #[derive(Debug, Default)]
 pub struct FileDeclarations {
-    /// Types, traits and type aliases.
+    /// The types, traits and type aliases of the file.
     pub types: Vec<TypeDeclaration>,
-    /// Functions.
+    /// The functions and methods of the file.
     pub functions: Vec<FunctionDeclaration>,
-    /// Lines with a `Result` in a `Result` or an `Option` in an `Option`.
-    pub nested_outcome_lines: Vec<usize>,
-    /// New names that `use` lines give to imported items.
+    /// The lines with a `Result` of a `Result` or an `Option` of an `Option`.
+    pub nested_result_or_option_lines: Vec<usize>,
+    /// The new names that `use … as …` lines give to imported items.
     pub renamed_imports: Vec<TypeDeclaration>,
 }
 
 impl FileDeclarations {
-    /// Reads the declarations of a file.
+    /// Collects the declarations in the syntax tree of a file.
     #[must_use]
     pub fn read(file: &syn::File) -> Self {
         let mut collector = DeclarationCollector::default();
@@ -80,8 +80,8 @@ impl FileDeclarations {
 struct DeclarationCollector {
     declarations: FileDeclarations,
     owner: Option<String>,
-    /// The reach of the trait around a method. The methods of a trait have the same reach.
-    trait_reach: Option<FunctionReach>,
+    /// The visibility of the trait being visited, which its methods share.
+    trait_visibility: Option<FunctionVisibility>,
     in_trait_implementation: bool,
 }
 
@@ -91,7 +91,7 @@ impl DeclarationCollector {
         self.declarations.types.push(TypeDeclaration { name: ident.to_string(), line });
     }
 
-    fn add_function(&mut self, signature: &syn::Signature, reach: FunctionReach) {
+    fn add_function(&mut self, signature: &syn::Signature, visibility: FunctionVisibility) {
         let typed = || {
             signature.inputs.iter().filter_map(|input| match input {
                 syn::FnArg::Typed(typed) => Some(typed),
@@ -109,10 +109,10 @@ impl DeclarationCollector {
             name: signature.ident.to_string(),
             owner_type: self.owner.clone(),
             line: signature.ident.span().start().line,
-            reach,
+            visibility,
             parameter_count: typed().count(),
-            bool_parameters: named(is_bool),
-            tuple_parameters: named(is_tuple),
+            bool_parameter_names: named(is_bool),
+            tuple_parameter_names: named(is_tuple),
             returns_tuple,
         });
     }
@@ -120,13 +120,13 @@ impl DeclarationCollector {
     fn visit_within_owner(
         &mut self,
         owner: Option<String>,
-        trait_reach: Option<FunctionReach>,
+        trait_visibility: Option<FunctionVisibility>,
         work: impl FnOnce(&mut Self),
     ) {
-        let before = (self.owner.take(), self.trait_reach);
-        (self.owner, self.trait_reach) = (owner, trait_reach);
+        let before = (self.owner.take(), self.trait_visibility);
+        (self.owner, self.trait_visibility) = (owner, trait_visibility);
         work(self);
-        (self.owner, self.trait_reach) = before;
+        (self.owner, self.trait_visibility) = before;
     }
 }
 
@@ -154,7 +154,7 @@ impl<'ast> Visit<'ast> for DeclarationCollector {
 
     fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
         self.add_type(&item.ident);
-        self.visit_within_owner(Some(item.ident.to_string()), Some(reach_from_visibility(&item.vis)), |collector| {
+        self.visit_within_owner(Some(item.ident.to_string()), Some(convert_visibility(&item.vis)), |collector| {
             visit::visit_item_trait(collector, item);
         });
     }
@@ -172,31 +172,31 @@ impl<'ast> Visit<'ast> for DeclarationCollector {
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
         self.visit_within_owner(None, None, |collector| {
-            collector.add_function(&item.sig, reach_from_visibility(&item.vis));
+            collector.add_function(&item.sig, convert_visibility(&item.vis));
         });
         visit::visit_item_fn(self, item);
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        // The trait decides on the signatures of its methods.
+        // The trait determines the signature of its methods, so the implementation is not counted again.
         if !self.in_trait_implementation {
-            self.add_function(&item.sig, reach_from_visibility(&item.vis));
+            self.add_function(&item.sig, convert_visibility(&item.vis));
         }
         visit::visit_impl_item_fn(self, item);
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
-        self.add_function(&item.sig, self.trait_reach.unwrap_or(FunctionReach::Private));
+        self.add_function(&item.sig, self.trait_visibility.unwrap_or(FunctionVisibility::Private));
         visit::visit_trait_item_fn(self, item);
     }
 
     fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
-        if let Some((outer, inner)) = find_outcome_argument(path)
+        if let Some((outer, inner)) = split_result_or_option(path)
             && let syn::Type::Path(inner) = inner
             && inner.path.segments.last().is_some_and(|segment| segment.ident == outer)
         {
             let line = path.path.segments.last().map_or(0, |segment| segment.ident.span().start().line);
-            self.declarations.nested_outcome_lines.push(line);
+            self.declarations.nested_result_or_option_lines.push(line);
         }
         visit::visit_type_path(self, path);
     }
@@ -207,11 +207,11 @@ impl<'ast> Visit<'ast> for DeclarationCollector {
     }
 }
 
-fn reach_from_visibility(visibility: &syn::Visibility) -> FunctionReach {
+fn convert_visibility(visibility: &syn::Visibility) -> FunctionVisibility {
     match visibility {
-        syn::Visibility::Public(_) => FunctionReach::Public,
-        syn::Visibility::Restricted(_) => FunctionReach::Restricted,
-        syn::Visibility::Inherited => FunctionReach::Private,
+        syn::Visibility::Public(_) => FunctionVisibility::Public,
+        syn::Visibility::Restricted(_) => FunctionVisibility::Restricted,
+        syn::Visibility::Inherited => FunctionVisibility::Private,
     }
 }
 
@@ -226,19 +226,19 @@ fn is_bool(parameter: &syn::Type) -> bool {
     matches!(parameter, syn::Type::Path(path) if path.path.is_ident("bool"))
 }
 
-/// Returns whether a type is a tuple, also behind a reference, `Option` or `Result`.
+/// Returns whether a type is a tuple, or a reference, `Option` or `Result` of a tuple.
 fn is_tuple(whole: &syn::Type) -> bool {
     match whole {
         syn::Type::Tuple(tuple) => tuple.elems.len() > 1,
         syn::Type::Reference(reference) => is_tuple(&reference.elem),
         syn::Type::Paren(paren) => is_tuple(&paren.elem),
-        syn::Type::Path(path) => find_outcome_argument(path).is_some_and(|(_, inner)| is_tuple(inner)),
+        syn::Type::Path(path) => split_result_or_option(path).is_some_and(|(_, inner)| is_tuple(inner)),
         _ => false,
     }
 }
 
-/// Returns the name of an `Option` or `Result`, and its first type argument.
-fn find_outcome_argument(path: &syn::TypePath) -> Option<(&'static str, &syn::Type)> {
+/// Splits an `Option<T>` or `Result<T, E>` into its name and `T`. Returns `None` for other types.
+fn split_result_or_option(path: &syn::TypePath) -> Option<(&'static str, &syn::Type)> {
     let last = path.path.segments.last()?;
     let outer = ["Result", "Option"].into_iter().find(|name| last.ident == name)?;
     let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };

@@ -1,6 +1,6 @@
 //! Words that no source, document, script or page may contain.
 //!
-//! Golden files, recorded input and generated locks are not prose, so they are not read.
+//! Golden files, recorded input and generated lock files are skipped, because they are not prose.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub const FORBIDDEN_PHRASES: [&str; 11] = [
 const SEARCHED_EXTENSIONS: [&str; 15] =
     ["rs", "md", "toml", "sh", "py", "js", "mjs", "html", "css", "yml", "yaml", "json", "svg", "ipynb", "txt"];
 
-/// Names of folders without prose of the project.
+/// The names of folders without prose of the project.
 const SKIPPED_FOLDERS: [&str; 12] = [
     "target",
     "node_modules",
@@ -40,14 +40,14 @@ const SKIPPED_FOLDERS: [&str; 12] = [
     "__pycache__",
 ];
 
-/// A forbidden phrase in a file.
+/// A forbidden phrase that was found in a file.
 #[derive(Debug)]
-pub struct ForbiddenPhrase {
-    /// The file with the phrase.
+pub struct ForbiddenPhraseMatch {
+    /// The file that contains the phrase.
     pub path: PathBuf,
-    /// The line of the phrase.
+    /// The line that contains the phrase.
     pub line: usize,
-    /// The phrase itself.
+    /// The phrase, in lower case.
     pub phrase: &'static str,
 }
 
@@ -55,7 +55,7 @@ pub struct ForbiddenPhrase {
 ///
 /// # Errors
 /// Fails when a folder or file cannot be read.
-pub fn find_forbidden_phrases(folder: &Path) -> Result<Vec<ForbiddenPhrase>, SourceError> {
+pub fn find_forbidden_phrases(folder: &Path) -> Result<Vec<ForbiddenPhraseMatch>, SourceError> {
     let mut found = Vec::new();
     for path in list_folder(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -75,17 +75,17 @@ fn is_searched_file(name: &str) -> bool {
     (SEARCHED_EXTENSIONS.contains(&extension) || extension.is_empty()) && name != "package-lock.json"
 }
 
-fn search_file(path: &Path, found: &mut Vec<ForbiddenPhrase>) -> Result<(), SourceError> {
+fn search_file(path: &Path, found: &mut Vec<ForbiddenPhraseMatch>) -> Result<(), SourceError> {
     let text = read_text_file(path)?.to_lowercase();
     for (line, text) in (1..).zip(text.lines()) {
-        let phrases = FORBIDDEN_PHRASES.iter().filter(|phrase| holds_phrase(text, phrase));
-        found.extend(phrases.map(|phrase| ForbiddenPhrase { path: path.to_owned(), line, phrase }));
+        let phrases = FORBIDDEN_PHRASES.iter().filter(|phrase| contains_phrase(text, phrase));
+        found.extend(phrases.map(|phrase| ForbiddenPhraseMatch { path: path.to_owned(), line, phrase }));
     }
     Ok(())
 }
 
 /// Returns whether `text` contains `phrase` as whole words.
-fn holds_phrase(text: &str, phrase: &str) -> bool {
+fn contains_phrase(text: &str, phrase: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(phrase).any(|(start, _)| {
         let before = text[..start].chars().next_back();
@@ -96,13 +96,13 @@ fn holds_phrase(text: &str, phrase: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::holds_phrase;
+    use super::contains_phrase;
 
     #[test]
     fn phrases_are_whole_words() {
-        assert!(holds_phrase("what nobody needs", "nobody"));
-        assert!(holds_phrase("(nobody)", "nobody"));
-        assert!(!holds_phrase("fn what_nobody_needs()", "nobody"));
-        assert!(holds_phrase("and nobody, and nobody_x", "nobody"));
+        assert!(contains_phrase("what nobody needs", "nobody"));
+        assert!(contains_phrase("(nobody)", "nobody"));
+        assert!(!contains_phrase("fn what_nobody_needs()", "nobody"));
+        assert!(contains_phrase("and nobody, and nobody_x", "nobody"));
     }
 }

@@ -4,15 +4,15 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 
-use crate::imports::{FileImport, SubmoduleUse, find_file_imports};
+use crate::imports::{FileImport, SubmoduleImports, find_file_imports};
 use crate::module_tree::ModuleTree;
 
-/// Describes every circle of files by its shortest path.
+/// Describes every group of files that import each other: the shortest circle of imports, and all members.
 #[must_use]
-pub fn describe_import_circles(tree: &ModuleTree, submodule_use: SubmoduleUse) -> Vec<String> {
-    let imports = find_file_imports(tree, submodule_use);
+pub fn describe_import_circles(tree: &ModuleTree, submodule_imports: SubmoduleImports) -> Vec<String> {
+    let imports = find_file_imports(tree, submodule_imports);
     let mut targets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for FileImport { importing_file: from, imported_file: to } in imports.keys() {
+    for FileImport { importing_file_index: from, imported_file_index: to } in imports.keys() {
         targets.entry(*from).or_default().push(*to);
     }
     let reachable: Vec<BTreeSet<usize>> =
@@ -51,34 +51,35 @@ fn describe_circle(
     members: &BTreeSet<usize>,
 ) -> String {
     let shortest = members.iter().map(|&file| find_shortest_circle(targets, members, file)).min_by_key(Vec::len);
-    let way = shortest.unwrap_or_default();
-    let mut text = format!("{} files import each other; the shortest way round:", members.len());
-    for pair in way.windows(2) {
-        let import = FileImport { importing_file: pair[0], imported_file: pair[1] };
+    let circle = shortest.unwrap_or_default();
+    let mut text = format!("{} files import each other; the shortest circle of imports:", members.len());
+    for pair in circle.windows(2) {
+        let import = FileImport { importing_file_index: pair[0], imported_file_index: pair[1] };
         let path = imports.get(&import).map_or("", String::as_str);
-        // Writing to a string does not fail.
+        // Writing to a `String` never fails.
         let _ = write!(text, "\n    {} imports {} ({path})", tree.files[pair[0]].path, tree.files[pair[1]].path);
     }
     let names: Vec<_> = members.iter().map(|&file| tree.files[file].path.as_str()).collect();
-    let _ = write!(text, "\n    all of them: {}", names.join(", "));
+    let _ = write!(text, "\n    all files in these circles: {}", names.join(", "));
     text
 }
 
-/// Returns the shortest path from `start` through `members` back to `start`. Both ends are included.
+/// Returns the shortest circle of imports from `start` through `members` back to `start`. The result begins and ends
+/// with `start`.
 fn find_shortest_circle(targets: &BTreeMap<usize, Vec<usize>>, members: &BTreeSet<usize>, start: usize) -> Vec<usize> {
     let mut before: BTreeMap<usize, usize> = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
     while let Some(file) = queue.pop_front() {
         for &next in targets.get(&file).into_iter().flatten().filter(|next| members.contains(next)) {
             if next == start {
-                let mut way = vec![start, file];
+                let mut circle = vec![start, file];
                 let mut last = file;
                 while let Some(&previous) = before.get(&last) {
-                    way.push(previous);
+                    circle.push(previous);
                     last = previous;
                 }
-                way.reverse();
-                return way;
+                circle.reverse();
+                return circle;
             }
             if let Entry::Vacant(entry) = before.entry(next) {
                 entry.insert(file);

@@ -1,8 +1,7 @@
-//! The imports between the files of a crate. Every `use` line and path is followed to the file that defines the item.
+//! Finds the imports between the files of a crate. Follows every `use` line and path to the file that defines the item.
 //!
-//! A re-export (`pub use`) counts as an import only if the file itself uses the name. A `mod x;` does not count. The
-//! submodules of a file are parts of it. So a file may use its submodules although they use the file
-//! ([`SubmoduleUse`]).
+//! A re-export (`pub use`) counts as an import only if the file itself uses the name. A `mod x;` line does not count.
+//! The imports of a file from its own submodules count only on request ([`SubmoduleImports`]).
 
 use std::collections::BTreeMap;
 
@@ -12,39 +11,39 @@ use crate::module_tree::{CrateModule, ImportedName, ModuleTree, NameImport};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileImport {
     /// The index of the importing file.
-    pub importing_file: usize,
+    pub importing_file_index: usize,
     /// The index of the file that defines the item.
-    pub imported_file: usize,
+    pub imported_file_index: usize,
 }
 
-/// The treatment of files that use their own submodules.
+/// Whether the import of a file from its own submodule counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubmoduleUse {
-    /// A submodule is a part of the file that declares it, so its use is no import.
+pub enum SubmoduleImports {
+    /// Such an import does not count, because a submodule is a part of the file that declares it.
     Ignored,
-    /// A submodule is a file like any other, so its use is an import.
+    /// Such an import counts like any other.
     Counted,
 }
 
-/// Returns all imports between the files of a crate, each with the first path that causes it.
+/// Returns all imports between the files of a crate. The value of each import is a path that causes it, for messages.
 #[must_use]
-pub fn find_file_imports(tree: &ModuleTree, submodule_use: SubmoduleUse) -> BTreeMap<FileImport, String> {
+pub fn find_file_imports(tree: &ModuleTree, submodule_imports: SubmoduleImports) -> BTreeMap<FileImport, String> {
     let mut found = BTreeMap::new();
     let mut add = |module: &CrateModule, target: usize, path: &str| {
-        let is_import = submodule_use == SubmoduleUse::Counted || !is_submodule_file(tree, module.file_index, target);
+        let is_import = submodule_imports == SubmoduleImports::Counted || !is_submodule_file(tree, module.file_index, target);
         if module.file_index != target && is_import {
             found
-                .entry(FileImport { importing_file: module.file_index, imported_file: target })
+                .entry(FileImport { importing_file_index: module.file_index, imported_file_index: target })
                 .or_insert_with(|| path.to_owned());
         }
     };
     for (index, module) in tree.modules.iter().enumerate() {
         for import in module.imports.iter().filter(|import| is_import_used(import, module)) {
-            for (path, target) in find_import_targets(tree, index, import) {
+            for (path, target) in find_imported_files(tree, index, import) {
                 add(module, target, &format!("line {}: {path}", import.line));
             }
         }
-        for path in module.code_paths.iter().filter(|path| starts_at_module(path, module)) {
+        for path in module.qualified_paths.iter().filter(|path| starts_with_module_name(path, module)) {
             if let Some(PathTarget::Item { file } | PathTarget::Module { file, .. }) =
                 resolve_path(tree, index, path, 0)
             {
@@ -55,7 +54,7 @@ pub fn find_file_imports(tree: &ModuleTree, submodule_use: SubmoduleUse) -> BTre
     found
 }
 
-/// Returns whether `file` holds a submodule of a module in `ancestor`.
+/// Returns whether `file` is the file of a submodule, at any depth, of a module in the file `ancestor`.
 fn is_submodule_file(tree: &ModuleTree, ancestor: usize, file: usize) -> bool {
     let first_module = tree.modules.iter().find(|module| module.file_index == file);
     let mut parent = first_module.and_then(|module| module.parent_index);
@@ -68,7 +67,7 @@ fn is_submodule_file(tree: &ModuleTree, ancestor: usize, file: usize) -> bool {
     false
 }
 
-/// The item or module that a path leads to.
+/// What a Rust path names: an item or a module, with the index of the file that defines it.
 #[derive(Debug, Clone, Copy)]
 enum PathTarget {
     Item { file: usize },
@@ -82,23 +81,23 @@ fn is_import_used(import: &NameImport, module: &CrateModule) -> bool {
     }
 }
 
-/// Returns whether a path in code names a module directly, without a `use` line.
-fn starts_at_module(path: &[String], module: &CrateModule) -> bool {
+/// Returns whether a path in code begins with a module name that needs no `use` line.
+fn starts_with_module_name(path: &[String], module: &CrateModule) -> bool {
     let first = path[0].as_str();
     matches!(first, "crate" | "super" | "self") || module.children_by_name.contains_key(first)
 }
 
-/// Returns the files that an import depends on. For an import of a module, these are the files of the items that are
-/// used through it.
-fn find_import_targets(tree: &ModuleTree, from: usize, import: &NameImport) -> Vec<(String, usize)> {
-    let text = import.path.join("::");
-    match (resolve_path(tree, from, &import.path, 0), &import.name) {
+/// Returns the files that a `use` line depends on, each with the path that leads to the file. The import of a module
+/// depends on the files of the items that the code uses through this module.
+fn find_imported_files(tree: &ModuleTree, from: usize, import: &NameImport) -> Vec<(String, usize)> {
+    let text = import.path_segments.join("::");
+    match (resolve_path(tree, from, &import.path_segments, 0), &import.name) {
         (None, _) => Vec::new(),
         (Some(PathTarget::Item { file }), _) | (Some(PathTarget::Module { file, .. }), ImportedName::Glob) => {
             vec![(text, file)]
         }
         (Some(PathTarget::Module { index, file }), ImportedName::Single(name)) => {
-            let paths = tree.modules[from].code_paths.iter().filter(|path| path[0] == *name);
+            let paths = tree.modules[from].qualified_paths.iter().filter(|path| path[0] == *name);
             let targets: Vec<_> = paths
                 .filter_map(|path| match resolve_path(tree, index, &path[1..], 0)? {
                     PathTarget::Item { file } | PathTarget::Module { file, .. } => Some((path.join("::"), file)),
@@ -109,7 +108,7 @@ fn find_import_targets(tree: &ModuleTree, from: usize, import: &NameImport) -> V
     }
 }
 
-/// The largest number of re-exports that are followed. No crate has more, except in a circle of re-exports.
+/// The largest number of re-exports that are followed from one path. The limit ends circles of re-exports.
 const MAX_REEXPORT_DEPTH: usize = 16;
 
 fn resolve_path(tree: &ModuleTree, from: usize, path: &[String], depth: usize) -> Option<PathTarget> {
@@ -136,7 +135,7 @@ fn resolve_path(tree: &ModuleTree, from: usize, path: &[String], depth: usize) -
     Some(PathTarget::Module { index: module, file: tree.modules[module].file_index })
 }
 
-/// Resolves a path whose first name `module` imports.
+/// Resolves a path whose first segment is a name that a `use` line of `module` imports.
 fn resolve_imported_name(
     tree: &ModuleTree,
     module: usize,
@@ -146,13 +145,13 @@ fn resolve_imported_name(
 ) -> Option<PathTarget> {
     let imports = &tree.modules[module].imports;
     let named = imports.iter().filter(|import| matches!(&import.name, ImportedName::Single(single) if single == name));
-    let path_of_named = |import: &NameImport| [import.path.as_slice(), behind].concat();
+    let path_of_named = |import: &NameImport| [import.path_segments.as_slice(), behind].concat();
     let globs = imports.iter().filter(|import| import.name == ImportedName::Glob);
-    let path_through_glob = |import: &NameImport| [import.path.as_slice(), &[name.to_owned()], behind].concat();
+    let path_through_glob = |import: &NameImport| [import.path_segments.as_slice(), &[name.to_owned()], behind].concat();
     named
         .map(path_of_named)
         .chain(globs.map(path_through_glob))
-        // A path `use name::name` of another crate leads back to itself, so it is skipped.
+        // `use name::…` of another crate would be resolved to this `use` line again and again, so it is skipped.
         .filter(|path| {
             path.first().is_some_and(|first| first != name || tree.modules[module].children_by_name.contains_key(first))
         })

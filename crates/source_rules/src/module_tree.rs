@@ -1,4 +1,4 @@
-//! The modules of one crate: the file of each module, its declarations, its imports, and the paths in its code.
+//! The modules of one crate. For each module: its file, its declarations, its imports, and the paths in its code.
 //!
 //! Invariant: code that is compiled for tests only (`#[cfg(test)]`) is left out, because tests may import anything.
 
@@ -10,7 +10,7 @@ use syn::visit::{self, Visit};
 
 use crate::workspace::{CrateFolder, SourceError, parse_rust_file};
 
-/// The modules of a crate. The first module is the root.
+/// The source files and modules of a crate.
 #[derive(Default)]
 pub struct ModuleTree {
     /// The source files of the crate, the root first.
@@ -24,7 +24,7 @@ pub struct SourceFile {
     /// The path of the file, relative to the folder of the crate.
     pub path: String,
     /// The syntax tree of the file, without code that is compiled for tests only.
-    pub syntax: syn::File,
+    pub syntax_tree: syn::File,
 }
 
 /// A module, in a file of its own or inline.
@@ -32,39 +32,39 @@ pub struct SourceFile {
 pub struct CrateModule {
     /// The index of the module's file in [`ModuleTree::files`].
     pub file_index: usize,
-    /// The index of the parent module.
+    /// The index of the parent module in [`ModuleTree::modules`]; `None` for the root.
     pub parent_index: Option<usize>,
-    /// The submodules, by name.
+    /// The index of each submodule in [`ModuleTree::modules`], by name.
     pub children_by_name: BTreeMap<String, usize>,
     /// The names of the items that the module declares.
     pub item_names: BTreeSet<String>,
-    /// The `use` lines of the module, with one entry per imported name.
+    /// The imports of the module, with one entry for each name in a `use` line.
     pub imports: Vec<NameImport>,
-    /// Paths of at least two segments in the module's code, also inside macros.
-    pub code_paths: BTreeSet<Vec<String>>,
-    /// Single names that the module's code mentions.
+    /// The paths of at least two segments in the module's code and in its macro calls.
+    pub qualified_paths: BTreeSet<Vec<String>>,
+    /// The first segments of all paths in the module's code and in its macro calls.
     pub mentioned_names: BTreeSet<String>,
 }
 
-/// One name that a `use` line brings into scope.
+/// An import from a `use` line: one name, or all names of a module.
 #[derive(Debug, Clone)]
 pub struct NameImport {
-    /// The path of the imported item, segment by segment.
-    pub path: Vec<String>,
-    /// The name of the item in this module.
+    /// The segments of the path of the imported item or, for a glob, of the module.
+    pub path_segments: Vec<String>,
+    /// The name that the importing module uses for the item.
     pub name: ImportedName,
-    /// Whether the name is visible outside this module.
+    /// Whether the import is visible outside the importing module (`pub use`).
     pub is_reexport: bool,
-    /// The line of the `use`.
+    /// The number of the line with the `use`.
     pub line: usize,
 }
 
-/// The names that a `use` line brings into scope.
+/// What an import brings into scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportedName {
     /// One name.
     Single(String),
-    /// All names (`*`).
+    /// All public names of the module (`*`).
     Glob,
 }
 
@@ -92,7 +92,7 @@ struct ModuleTreeReader<'a> {
 struct ModuleBeingRead<'a> {
     index: usize,
     file: &'a Path,
-    /// The folder of the files of this module's submodules.
+    /// The folder that holds the files of the module's submodules.
     submodule_folder: PathBuf,
 }
 
@@ -102,7 +102,7 @@ impl ModuleTreeReader<'_> {
         syntax.items.retain(|item| !is_test_only(item_attributes(item)));
         let items = syntax.items.clone();
         let name = path.strip_prefix(self.folder).unwrap_or(path).to_string_lossy().into_owned();
-        self.tree.files.push(SourceFile { path: name, syntax });
+        self.tree.files.push(SourceFile { path: name, syntax_tree: syntax });
         let index = self.add_module(self.tree.files.len() - 1, parent);
         let module = ModuleBeingRead { index, file: path, submodule_folder: submodule_folder.to_owned() };
         self.read_items(&items, &module)?;
@@ -150,7 +150,7 @@ impl ModuleTreeReader<'_> {
     }
 }
 
-/// Collects the imports and paths of one module's items.
+/// Collects the imports and paths in the items of one module.
 struct ModulePathCollector<'a> {
     module: &'a mut CrateModule,
 }
@@ -158,7 +158,7 @@ struct ModulePathCollector<'a> {
 impl<'ast> Visit<'ast> for ModulePathCollector<'_> {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         let template = NameImport {
-            path: Vec::new(),
+            path_segments: Vec::new(),
             name: ImportedName::Glob,
             is_reexport: !matches!(item.vis, syn::Visibility::Inherited),
             line: item.use_token.span.start().line,
@@ -172,27 +172,27 @@ impl<'ast> Visit<'ast> for ModulePathCollector<'_> {
             self.module.mentioned_names.insert(first.clone());
         }
         if segments.len() > 1 {
-            self.module.code_paths.insert(segments);
+            self.module.qualified_paths.insert(segments);
         }
         visit::visit_path(self, path);
     }
 
     fn visit_macro(&mut self, invocation: &'ast syn::Macro) {
         self.visit_path(&invocation.path);
-        add_token_paths(invocation.tokens.clone(), self.module);
+        collect_paths_in_macro(invocation.tokens.clone(), self.module);
     }
 }
 
 fn add_imports(tree: &syn::UseTree, before: &NameImport, imports: &mut Vec<NameImport>) {
     let then = |ident: &syn::Ident| {
         let mut import = before.clone();
-        import.path.push(ident.to_string());
+        import.path_segments.push(ident.to_string());
         import
     };
     match tree {
         syn::UseTree::Path(path) => add_imports(&path.tree, &then(&path.ident), imports),
         syn::UseTree::Name(name) if name.ident == "self" => {
-            let alias = before.path.last().cloned().unwrap_or_default();
+            let alias = before.path_segments.last().cloned().unwrap_or_default();
             imports.push(NameImport { name: ImportedName::Single(alias), ..before.clone() });
         }
         syn::UseTree::Name(name) => {
@@ -207,8 +207,8 @@ fn add_imports(tree: &syn::UseTree, before: &NameImport, imports: &mut Vec<NameI
     }
 }
 
-/// Finds paths in the tokens of a macro, because a macro's content has no syntax tree.
-fn add_token_paths(tokens: TokenStream, module: &mut CrateModule) {
+/// Collects the paths in the tokens of a macro call, because `syn` makes no syntax tree of them.
+fn collect_paths_in_macro(tokens: TokenStream, module: &mut CrateModule) {
     let mut path: Vec<String> = Vec::new();
     let mut colons = 0;
     let mut end = |path: &mut Vec<String>| {
@@ -216,7 +216,7 @@ fn add_token_paths(tokens: TokenStream, module: &mut CrateModule) {
             module.mentioned_names.insert(first.clone());
         }
         if path.len() > 1 {
-            module.code_paths.insert(path.clone());
+            module.qualified_paths.insert(path.clone());
         }
         path.clear();
     };
@@ -243,10 +243,10 @@ fn add_token_paths(tokens: TokenStream, module: &mut CrateModule) {
         }
     }
     end(&mut path);
-    groups.into_iter().for_each(|group| add_token_paths(group, module));
+    groups.into_iter().for_each(|group| collect_paths_in_macro(group, module));
 }
 
-/// Returns whether an item is compiled for tests only.
+/// Returns whether an item with these attributes is compiled for tests only.
 #[must_use]
 pub fn is_test_only(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
@@ -255,7 +255,7 @@ pub fn is_test_only(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-/// Returns the attributes of an item.
+/// Returns the attributes of an item, or none for the rare kinds of items that are not listed here.
 #[must_use]
 pub fn item_attributes(item: &syn::Item) -> &[syn::Attribute] {
     match item {

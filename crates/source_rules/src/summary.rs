@@ -1,19 +1,19 @@
-//! The counts that show how well the names and signatures of all crates follow the rules.
+//! Counts the names and signatures of all crates that break a rule.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use crate::declarations::{FileDeclarations, FunctionDeclaration, FunctionReach, TypeDeclaration};
+use crate::declarations::{FileDeclarations, FunctionDeclaration, FunctionVisibility, TypeDeclaration};
 use crate::import_circles::describe_import_circles;
-use crate::imports::SubmoduleUse;
+use crate::imports::SubmoduleImports;
 use crate::module_tree::ModuleTree;
 use crate::workspace::{SourceError, list_crates};
 
-/// Function names that do not describe an action and cannot be searched for.
+/// Function names that are forbidden, because they do not describe an action and cannot be searched for.
 pub const VAGUE_FUNCTION_NAMES: [&str; 6] = ["of", "said", "shown", "told", "say", "tell"];
 
-/// The largest number of parameters of a function, besides `self`.
+/// The largest allowed number of parameters of a function, not counting `self`.
 pub const MAX_PARAMETERS: usize = 6;
 
 /// The names that the prelude of `std` brings into every scope.
@@ -58,34 +58,35 @@ pub const PRELUDE_NAMES: [&str; 38] = [
     "Vec",
 ];
 
-/// A declaration, and the file that contains it.
+/// A declaration and the file that contains it.
 #[derive(Debug, Clone)]
 pub struct LocatedDeclaration<T> {
     /// The path of the file, relative to the workspace's root.
     pub path: String,
-    /// The declaration.
+    /// The declaration, or its line number where nothing else is known.
     pub declaration: T,
 }
 
-/// All declarations of the workspace's crates, and the circles among their files.
+/// The declarations of all crates of the workspace, and the files that import each other.
 #[derive(Debug, Default)]
 pub struct WorkspaceSummary {
-    /// Types, traits and type aliases.
+    /// The types, traits and type aliases of all crates.
     pub types: Vec<LocatedDeclaration<TypeDeclaration>>,
-    /// Functions of the workspace's crates.
+    /// The functions and methods of all crates.
     pub functions: Vec<LocatedDeclaration<FunctionDeclaration>>,
-    /// Lines with a `Result` in a `Result` or an `Option` in an `Option`.
-    pub nested_outcomes: Vec<LocatedDeclaration<usize>>,
-    /// New names that `use` lines give to imported items.
+    /// The lines with a `Result` of a `Result` or an `Option` of an `Option`.
+    pub nested_results_and_options: Vec<LocatedDeclaration<usize>>,
+    /// The new names that `use … as …` lines give to imported items.
     pub renamed_imports: Vec<LocatedDeclaration<TypeDeclaration>>,
-    /// Descriptions of circles of files.
+    /// A description of each group of files that import each other. Imports of a file from its own submodules are
+    /// ignored.
     pub circle_descriptions: Vec<String>,
-    /// Descriptions of circles of files, where the use of a file's own submodules counts too.
-    pub circles_with_submodules: Vec<String>,
+    /// A description of each group of files that import each other. Imports of a file from its own submodules count.
+    pub circles_with_submodule_imports: Vec<String>,
 }
 
 impl WorkspaceSummary {
-    /// Reads the `src` folders of all crates below `root`.
+    /// Reads the sources of all crates of the workspace at `root`.
     ///
     /// # Errors
     /// Fails when a file cannot be read or is not Rust.
@@ -95,13 +96,13 @@ impl WorkspaceSummary {
             let tree = ModuleTree::read(&folder)?;
             for file in &tree.files {
                 let path = format!("crates/{}/{}", folder.name, file.path);
-                summary.add_file(&path, FileDeclarations::read(&file.syntax));
+                summary.add_file(&path, FileDeclarations::read(&file.syntax_tree));
             }
-            for (submodule_use, circles) in [
-                (SubmoduleUse::Ignored, &mut summary.circle_descriptions),
-                (SubmoduleUse::Counted, &mut summary.circles_with_submodules),
+            for (submodule_imports, circles) in [
+                (SubmoduleImports::Ignored, &mut summary.circle_descriptions),
+                (SubmoduleImports::Counted, &mut summary.circles_with_submodule_imports),
             ] {
-                let found = describe_import_circles(&tree, submodule_use).into_iter();
+                let found = describe_import_circles(&tree, submodule_imports).into_iter();
                 circles.extend(found.map(|circle| format!("crates/{}: {circle}", folder.name)));
             }
         }
@@ -109,13 +110,13 @@ impl WorkspaceSummary {
     }
 
     fn add_file(&mut self, path: &str, declarations: FileDeclarations) {
-        fn locate<T>(path: &str, all: Vec<T>) -> impl Iterator<Item = LocatedDeclaration<T>> {
+        fn attach_path<T>(path: &str, all: Vec<T>) -> impl Iterator<Item = LocatedDeclaration<T>> {
             all.into_iter().map(move |declared| LocatedDeclaration { path: path.to_owned(), declaration: declared })
         }
-        self.types.extend(locate(path, declarations.types));
-        self.functions.extend(locate(path, declarations.functions));
-        self.nested_outcomes.extend(locate(path, declarations.nested_outcome_lines));
-        self.renamed_imports.extend(locate(path, declarations.renamed_imports));
+        self.types.extend(attach_path(path, declarations.types));
+        self.functions.extend(attach_path(path, declarations.functions));
+        self.nested_results_and_options.extend(attach_path(path, declarations.nested_result_or_option_lines));
+        self.renamed_imports.extend(attach_path(path, declarations.renamed_imports));
     }
 
     /// Returns the types whose name is one word.
@@ -125,47 +126,47 @@ impl WorkspaceSummary {
 
     /// Returns the percentage of types whose name is one word.
     #[must_use]
-    pub fn one_word_percent(&self) -> usize {
+    pub fn one_word_type_percent(&self) -> usize {
         self.one_word_types().count() * 100 / self.types.len().max(1)
     }
 
-    /// Returns the functions with a vague name.
+    /// Returns the functions whose name is one of [`VAGUE_FUNCTION_NAMES`].
     pub fn functions_with_vague_name(&self) -> impl Iterator<Item = &LocatedDeclaration<FunctionDeclaration>> {
         self.functions.iter().filter(|located| VAGUE_FUNCTION_NAMES.contains(&located.declaration.name.as_str()))
     }
 
-    /// Returns the functions with too many parameters.
+    /// Returns the functions with more than [`MAX_PARAMETERS`] parameters.
     pub fn functions_with_many_parameters(&self) -> impl Iterator<Item = &LocatedDeclaration<FunctionDeclaration>> {
         self.functions.iter().filter(|located| located.declaration.parameter_count > MAX_PARAMETERS)
     }
 
-    /// Returns the functions of this reach that take a `bool`.
-    pub fn functions_with_bool(
+    /// Returns the functions of this visibility that have a parameter of type `bool`.
+    pub fn functions_with_bool_parameter(
         &self,
-        reach: FunctionReach,
+        visibility: FunctionVisibility,
     ) -> impl Iterator<Item = &LocatedDeclaration<FunctionDeclaration>> {
-        self.functions_with_reach(reach).filter(|located| !located.declaration.bool_parameters.is_empty())
+        self.functions_with_visibility(visibility).filter(|located| !located.declaration.bool_parameter_names.is_empty())
     }
 
-    /// Returns the functions of this reach that take or return a tuple.
+    /// Returns the functions of this visibility that take or return a tuple.
     pub fn functions_with_tuple(
         &self,
-        reach: FunctionReach,
+        visibility: FunctionVisibility,
     ) -> impl Iterator<Item = &LocatedDeclaration<FunctionDeclaration>> {
-        self.functions_with_reach(reach)
-            .filter(|located| located.declaration.returns_tuple || !located.declaration.tuple_parameters.is_empty())
+        self.functions_with_visibility(visibility)
+            .filter(|located| located.declaration.returns_tuple || !located.declaration.tuple_parameter_names.is_empty())
     }
 
-    fn functions_with_reach(
+    fn functions_with_visibility(
         &self,
-        reach: FunctionReach,
+        visibility: FunctionVisibility,
     ) -> impl Iterator<Item = &LocatedDeclaration<FunctionDeclaration>> {
-        self.functions.iter().filter(move |located| located.declaration.reach == reach)
+        self.functions.iter().filter(move |located| located.declaration.visibility == visibility)
     }
 
     /// Returns the type names that are declared more than once, with the files that declare them.
     #[must_use]
-    pub fn repeated_types(&self) -> BTreeMap<&str, Vec<&str>> {
+    pub fn repeated_type_names(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut declared: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for located in &self.types {
             declared.entry(&located.declaration.name).or_default().push(&located.path);
@@ -174,7 +175,7 @@ impl WorkspaceSummary {
         declared
     }
 
-    /// Returns the types and renamed imports that shadow the prelude.
+    /// Returns the types and renamed imports whose name is one of [`PRELUDE_NAMES`].
     pub fn prelude_shadows(&self) -> impl Iterator<Item = &LocatedDeclaration<TypeDeclaration>> {
         let all = self.types.iter().chain(&self.renamed_imports);
         all.filter(|located| PRELUDE_NAMES.contains(&located.declaration.name.as_str()))
@@ -186,28 +187,28 @@ impl fmt::Display for WorkspaceSummary {
         let lines = [
             ("types", self.types.len()),
             ("one-word type names", self.one_word_types().count()),
-            ("one-word type names, %", self.one_word_percent()),
-            ("type names declared twice or more", self.repeated_types().len()),
+            ("one-word type names, %", self.one_word_type_percent()),
+            ("type names declared twice or more", self.repeated_type_names().len()),
             ("types that shadow the prelude", self.prelude_shadows().count()),
             ("functions", self.functions.len()),
             ("functions named of, said, shown, told, say, tell", self.functions_with_vague_name().count()),
             ("functions with more than six parameters", self.functions_with_many_parameters().count()),
-            ("pub functions that take a bool", self.functions_with_bool(FunctionReach::Public).count()),
-            ("pub functions that take or return a tuple", self.functions_with_tuple(FunctionReach::Public).count()),
-            ("pub(…) functions that take a bool", self.functions_with_bool(FunctionReach::Restricted).count()),
+            ("pub functions that take a bool", self.functions_with_bool_parameter(FunctionVisibility::Public).count()),
+            ("pub functions that take or return a tuple", self.functions_with_tuple(FunctionVisibility::Public).count()),
+            ("pub(…) functions that take a bool", self.functions_with_bool_parameter(FunctionVisibility::Restricted).count()),
             (
                 "pub(…) functions that take or return a tuple",
-                self.functions_with_tuple(FunctionReach::Restricted).count(),
+                self.functions_with_tuple(FunctionVisibility::Restricted).count(),
             ),
-            ("Result in Result, Option in Option", self.nested_outcomes.len()),
+            ("Result in Result, Option in Option", self.nested_results_and_options.len()),
             ("circles of files", self.circle_descriptions.len()),
-            ("circles, with parents that use their submodules", self.circles_with_submodules.len()),
+            ("circles of files, if imports from own submodules count", self.circles_with_submodule_imports.len()),
         ];
         lines.iter().try_for_each(|(name, number)| writeln!(f, "{number:>6}  {name}"))
     }
 }
 
-/// Returns whether a name is one word: `Watermark` is one word, `FenceToken` is not.
+/// Returns whether a type name is one word: `Watermark` is one word, `FenceToken` is not.
 fn is_one_word(name: &str) -> bool {
     name.chars().skip(1).all(|c| !c.is_uppercase())
 }

@@ -6,11 +6,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The reason why the sources cannot be read.
+/// The error for sources that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A file or folder is missing or unreadable.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The path of the file or folder.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A file is not valid Rust.
-    #[error("{}: {source}", path.display())]
+    #[error("{} is not valid Rust: {source}", path.display())]
     NotRust {
         /// The path of the file.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum SourceError {
         source: syn::Error,
     },
     /// A module is declared, but has no file.
-    #[error("{}: module `{module}` has no file", path.display())]
+    #[error("{} declares module `{module}`, which has no file", path.display())]
     MissingModule {
         /// The file that declares the module.
         path: PathBuf,
@@ -42,11 +42,11 @@ pub struct CrateFolder {
     pub name: String,
     /// The path of the folder.
     pub path: PathBuf,
-    /// The crates of the workspace in the crate's `[dependencies]`, by folder name.
+    /// The folder names of the workspace's crates that the crate's `[dependencies]` list.
     pub dependencies: Vec<String>,
 }
 
-/// Lists the crates below `root/crates`, in the order of their names.
+/// Lists the crates below `root/crates` by name.
 ///
 /// # Errors
 /// Fails when a folder or a manifest cannot be read.
@@ -62,7 +62,7 @@ pub fn list_crates(root: &Path) -> Result<Vec<CrateFolder>, SourceError> {
     Ok(crates)
 }
 
-/// Reads a text file.
+/// Reads a whole text file into memory.
 ///
 /// # Errors
 /// Fails when the file cannot be read or is not UTF-8.
@@ -70,7 +70,7 @@ pub fn read_text_file(path: &Path) -> Result<String, SourceError> {
     fs::read_to_string(path).map_err(|source| SourceError::Unreadable { path: path.to_owned(), source })
 }
 
-/// Lists the entries of a folder, in the order of their names.
+/// Lists the entries of a folder by name.
 ///
 /// # Errors
 /// Fails when the folder cannot be read.
@@ -84,8 +84,8 @@ pub fn list_folder(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(entries)
 }
 
-/// Lists all files with the extension `rs` below a folder, in the order of their names. A folder that does not exist
-/// has no files.
+/// Lists all files with the extension `rs` in a folder and its subfolders, by name. A folder that does not exist has no
+/// files.
 ///
 /// # Errors
 /// Fails when a folder cannot be read.

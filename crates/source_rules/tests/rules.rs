@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use windrow_source_rules::crate_arrows::{describe_undrawn_arrows, read_drawn_arrows};
-use windrow_source_rules::declarations::{FunctionDeclaration, FunctionReach};
+use windrow_source_rules::crate_dependencies::{describe_undrawn_dependencies, read_drawn_dependencies};
+use windrow_source_rules::declarations::{FunctionDeclaration, FunctionVisibility};
 use windrow_source_rules::forbidden_words::find_forbidden_phrases;
 use windrow_source_rules::summary::{LocatedDeclaration, WorkspaceSummary};
 use windrow_source_rules::workspace::{list_crates, read_text_file};
@@ -37,13 +37,13 @@ fn counts() {
         "types with names of one word: {}",
         summary.one_word_types().map(|one| one.declaration.name.as_str()).collect::<Vec<_>>().join(" ")
     );
-    for circle in &summary.circles_with_submodules {
-        println!("with parents that use their submodules: {circle}");
+    for circle in &summary.circles_with_submodule_imports {
+        println!("if imports from own submodules count: {circle}");
     }
-    for located in summary.functions_with_bool(FunctionReach::Restricted) {
+    for located in summary.functions_with_bool_parameter(FunctionVisibility::Restricted) {
         println!("takes a bool: {}", describe_function(located));
     }
-    for located in summary.functions_with_tuple(FunctionReach::Restricted) {
+    for located in summary.functions_with_tuple(FunctionVisibility::Restricted) {
         println!("takes or returns a tuple: {}", describe_function(located));
     }
 }
@@ -56,22 +56,22 @@ fn no_files_of_a_crate_import_each_other() {
 #[test]
 fn crates_depend_on_each_other_only_as_drawn() {
     let crates = list_crates(&workspace_root()).expect("the crates");
-    let drawn = read_drawn_arrows(&read_text_file(&workspace_root().join("ARCHITECTURE.md")).expect("text"), &crates);
+    let drawn = read_drawn_dependencies(&read_text_file(&workspace_root().join("ARCHITECTURE.md")).expect("text"), &crates);
     assert!(drawn.len() >= 4, "the drawing is not understood: {drawn:?}");
-    assert_none("arrows that ARCHITECTURE.md does not have", &describe_undrawn_arrows(&crates, &drawn));
+    assert_none("dependencies that ARCHITECTURE.md does not draw", &describe_undrawn_dependencies(&crates, &drawn));
 }
 
 #[test]
 fn at_most_a_quarter_of_the_types_have_names_of_one_word() {
     let summary = read_summary();
     let names: Vec<_> = summary.one_word_types().map(|located| located.declaration.name.as_str()).collect();
-    assert!(summary.one_word_percent() <= 25, "{} %: {}", summary.one_word_percent(), names.join(" "));
+    assert!(summary.one_word_type_percent() <= 25, "{} %: {}", summary.one_word_type_percent(), names.join(" "));
 }
 
 #[test]
 fn every_type_name_is_declared_once() {
     let summary = read_summary();
-    let repeated = summary.repeated_types().into_iter().map(|(name, paths)| format!("{name}: {}", paths.join(", ")));
+    let repeated = summary.repeated_type_names().into_iter().map(|(name, paths)| format!("{name}: {}", paths.join(", ")));
     assert_none("type names declared more than once", &repeated.collect::<Vec<_>>());
 }
 
@@ -97,9 +97,9 @@ fn functions_have_at_most_six_parameters() {
 }
 
 #[test]
-fn outcomes_are_not_nested() {
+fn results_and_options_are_not_nested() {
     let summary = read_summary();
-    let found: Vec<_> = summary.nested_outcomes.iter().map(|one| format!("{}:{}", one.path, one.declaration)).collect();
+    let found: Vec<_> = summary.nested_results_and_options.iter().map(|one| format!("{}:{}", one.path, one.declaration)).collect();
     assert_none("Result in Result, Option in Option", &found);
 }
 
@@ -118,9 +118,9 @@ fn is_allowed(allowed: &[(&str, &str)], located: &LocatedDeclaration<FunctionDec
 fn public_functions_take_no_bool() {
     let summary = read_summary();
     let found =
-        summary.functions_with_bool(FunctionReach::Public).filter(|located| !is_allowed(&ALLOWED_BOOLS, located));
+        summary.functions_with_bool_parameter(FunctionVisibility::Public).filter(|located| !is_allowed(&ALLOWED_BOOLS, located));
     let found = found
-        .map(|located| format!("{} ({})", describe_function(located), located.declaration.bool_parameters.join(", ")));
+        .map(|located| format!("{} ({})", describe_function(located), located.declaration.bool_parameter_names.join(", ")));
     assert_none("pub functions that take a bool", &found.collect::<Vec<_>>());
 }
 
@@ -128,7 +128,7 @@ fn public_functions_take_no_bool() {
 fn public_functions_take_and_return_no_tuple() {
     let summary = read_summary();
     let found =
-        summary.functions_with_tuple(FunctionReach::Public).filter(|located| !is_allowed(&ALLOWED_TUPLES, located));
+        summary.functions_with_tuple(FunctionVisibility::Public).filter(|located| !is_allowed(&ALLOWED_TUPLES, located));
     assert_none("pub functions that take or return a tuple", &found.map(describe_function).collect::<Vec<_>>());
 }
 

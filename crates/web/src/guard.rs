@@ -1,12 +1,12 @@
-//! Access control, and the security headers of all responses. It protects the job's server and the Kafka UI's server.
+//! Access control and security headers, for the job's server and for the Kafka UI's server.
 //!
 //! Owns: tokens, the login page, the checks of `Host`, `Origin` and `Sec-Fetch-Site`, the size limit of bodies, and the
 //! security headers. Does not own: the content of the responses.
-//! Invariants: (1) Without a token, a server accepts only connections from this machine and only local host names. A
-//! foreign page whose host name resolves to `127.0.0.1` is refused. (2) A request that changes something comes from a
-//! page of this server, or not from a browser. (3) No response may be framed or sniffed, or run a script that is not a
-//! file of this server.
-//! After a crash: logins stay valid, because a session depends only on the token and its expiry time.
+//! Invariants: (1) Without a token, a server accepts only connections from this machine, and only with a local host
+//! name. So it refuses a foreign page whose host name resolves to `127.0.0.1`. (2) A request that changes something
+//! comes from a page of this server, or from a client that is not a browser. (3) The headers forbid browsers to put a
+//! page into a frame, to guess a content type, and to run scripts other than this server's files.
+//! After a crash: logins stay valid, because a session cookie depends only on the token and the expiry time.
 
 mod body;
 mod headers;
@@ -27,7 +27,7 @@ use crate::answers;
 pub use body::BODY_BYTES_MAX;
 pub use token::{AccessToken, InvalidToken};
 
-/// The address of a server, and the token that protects it.
+/// The settings of a server's access control: its address, and its token if it has one.
 #[derive(Clone, Debug)]
 pub struct ServerProtection {
     address: SocketAddr,
@@ -36,26 +36,27 @@ pub struct ServerProtection {
 
 /// The error for a server that has no token although other machines can reach it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "{0} can be reached from other machines, so a token is needed: set --token-file FILE or the environment variable \
-     WINDROW_TOKEN (for example to the output of `openssl rand -hex 16`), or listen at 127.0.0.1"
-)]
-pub struct TokenRequired(SocketAddr);
+#[error("{address} can be reached from other machines, so a token is needed")]
+pub struct TokenRequired {
+    /// The address of the server.
+    pub address: SocketAddr,
+}
 
 impl ServerProtection {
-    /// Returns the protection of a server at `address`.
+    /// Returns the access control of a server at `address`.
     ///
     /// # Errors
     /// When other machines could reach the server and `token` is `None`.
     pub fn new(address: SocketAddr, token: Option<AccessToken>) -> Result<Self, TokenRequired> {
         if token.is_none() && !address.ip().is_loopback() {
-            return Err(TokenRequired(address));
+            return Err(TokenRequired { address });
         }
         Ok(Self { address, token: token.map(Arc::new) })
     }
 }
 
-/// Adds all checks and security headers to `router`. Unknown paths and methods are answered with `{"errors": […]}`.
+/// Adds access control and security headers to `router`. Unknown paths and methods are answered with
+/// `{"errors": […]}`.
 pub fn protect(router: Router, protection: &ServerProtection) -> Router {
     let mut router =
         router.fallback(answers::answer_not_found).method_not_allowed_fallback(answers::answer_method_not_allowed);

@@ -22,6 +22,6 @@ pub use checkpoints::NewestCheckpointsSummary;
 pub use freshness::FreshnessQuantiles;
 pub use history::JobHistory;
 pub use job_report::{JobReport, ReportedItem, compute_job_id};
-pub use partitions::{PartitionOwner, PartitionOwnership};
+pub use partitions::{PartitionOwner, PartitionAndOwner};
 pub use state::JobState;
 pub use totals::{JobPace, JobTotals};

@@ -55,7 +55,7 @@ async fn get_metrics(State(context): SharedContext) -> Response {
 ///
 /// # Errors
 /// When a metric cannot be encoded. No report causes this error.
-pub fn render(report: &InstanceReport, pipeline: &Pipeline) -> Result<String> {
+pub fn render_metrics(report: &InstanceReport, pipeline: &Pipeline) -> Result<String> {
     encode_families(&collect_families(report, pipeline))
 }
 
@@ -64,7 +64,7 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
     instance::add_instance_metrics(&mut families, report, pipeline);
     workers::add_worker_metrics(&mut families, &report.workers);
     views::add_view_metrics(&mut families, &report.views);
-    let owned = partitions_with_largest_epoch(report);
+    let owned = select_largest_epoch_per_partition(report);
     partitions::add_partition_metrics(&mut families, report.topic_partitions, &owned);
     dependencies::add_dependency_metrics(&mut families, report);
     redis::add_redis_metrics(&mut families, &report.redis);
@@ -75,7 +75,7 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
 
 /// Returns each partition once. While a partition moves between workers, both may report it. The result has the report
 /// with the larger epoch.
-fn partitions_with_largest_epoch(report: &InstanceReport) -> Vec<&PartitionReport> {
+fn select_largest_epoch_per_partition(report: &InstanceReport) -> Vec<&PartitionReport> {
     let mut latest = BTreeMap::new();
     for one in &report.partitions {
         let known = latest.entry(one.partition).or_insert(one);

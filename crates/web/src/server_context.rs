@@ -53,7 +53,7 @@ pub struct JobServerContext {
     /// The text of the pipeline file after overrides, without secrets.
     pub pipeline_text: String,
     /// The plan of the pipeline, as `windrow check --json` prints it.
-    pub plan: serde_json::Value,
+    pub pipeline_plan: serde_json::Value,
     /// The source of this process's report.
     pub report_source: Arc<dyn ReportSource>,
     /// The rows that this process wrote recently.
@@ -61,7 +61,7 @@ pub struct JobServerContext {
     /// The job's folder in the checkpoint store. The instances of the job find each other through this folder.
     pub checkpoint_store: Arc<dyn CheckpointStore>,
     /// Opens the target locations of savepoints.
-    pub store_opener: Arc<dyn CheckpointStoreOpener>,
+    pub savepoint_store_opener: Arc<dyn CheckpointStoreOpener>,
     /// The signal that stops this process.
     pub stop_signal: StopSignal,
     /// The other instances of the job. The initial value is the default.

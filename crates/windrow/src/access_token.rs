@@ -8,7 +8,8 @@ use windrow_web::guard::AccessToken;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-const TOKEN_VARIABLE: &str = "WINDROW_TOKEN";
+/// The environment variable that holds the access token.
+pub(crate) const TOKEN_VARIABLE: &str = "WINDROW_TOKEN";
 
 /// Reads the token from `file` or, without a file, from the environment. Returns `None` if neither is given.
 pub(crate) fn read_token(file: Option<&Path>) -> Result<Option<AccessToken>, CommandFailure> {

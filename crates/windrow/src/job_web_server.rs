@@ -25,6 +25,7 @@ use crate::cli::WebArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::instance_monitor::InstanceMonitor;
 use crate::job_state_folder::JobStateFolder;
+use crate::listen_failure::{describe_bind_fault, describe_missing_token};
 use crate::pipeline_plan;
 use startup_reporter::StartupReporter;
 
@@ -57,11 +58,11 @@ impl JobWebServer {
         let context = Arc::new(JobServerContext {
             pipeline: Arc::clone(pipeline),
             pipeline_text: redacted_text,
-            plan: pipeline_plan::plan_as_json(pipeline),
+            pipeline_plan: pipeline_plan::plan_as_json(pipeline),
             report_source: Arc::<StartupReporter>::clone(&reporter),
             recent_rows: Arc::<StartupReporter>::clone(&reporter),
             checkpoint_store: Arc::clone(&place.store),
-            store_opener: place.store_opener(),
+            savepoint_store_opener: place.store_opener(),
             stop_signal: stop.clone(),
             peers: PeerInstances::default(),
             savepoint_registry: SavepointRegistry::default(),
@@ -112,7 +113,8 @@ fn start_server(
     let failed =
         |error| CommandFailure::new(ExitStatus::Internal, format!("error: cannot serve pages (--listen): {error}"));
     let address = listener.local_addr().map_err(failed)?;
-    let protection = ServerProtection::new(address, token).map_err(|error| usage_error(&error))?;
+    let protection =
+        ServerProtection::new(address, token).map_err(|error| usage_error(&describe_missing_token(&error)))?;
     let router = guard::protect(routes::build_job_router(Arc::clone(context)), &protection);
     let server = HttpServer::start(listener, router).map_err(failed)?;
     reporter.set_listen_address(address.to_string());
@@ -123,7 +125,9 @@ fn start_server(
 fn bind_listener(listen: Option<ListenAddress>) -> Result<Option<TcpListener>, CommandFailure> {
     match listen {
         Some(ListenAddress::Off) => Ok(None),
-        Some(ListenAddress::At(address)) => server::bind(address).map(Some).map_err(|fault| usage_error(&fault)),
+        Some(ListenAddress::At(address)) => server::bind(address)
+            .map(Some)
+            .map_err(|fault| usage_error(&format!("{}, or --listen off", describe_bind_fault(&fault)))),
         None => Ok(bind_default_listener()),
     }
 }
@@ -140,7 +144,7 @@ fn bind_default_listener() -> Option<TcpListener> {
             }
             Err(fault) if fault.is_address_in_use() => {}
             Err(fault) => {
-                warn!("{fault}; there are no pages");
+                warn!("{fault}; there are no pages (--listen selects another address)");
                 return None;
             }
         }
@@ -149,6 +153,6 @@ fn bind_default_listener() -> Option<TcpListener> {
     None
 }
 
-fn usage_error(error: &dyn std::error::Error) -> CommandFailure {
-    CommandFailure::new(ExitStatus::Usage, format!("error: {error}"))
+fn usage_error(message: &str) -> CommandFailure {
+    CommandFailure::new(ExitStatus::Usage, format!("error: {message}"))
 }

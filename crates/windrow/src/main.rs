@@ -29,6 +29,7 @@ mod halt_message;
 mod instance_monitor;
 mod job_state_folder;
 mod job_web_server;
+mod listen_failure;
 mod logging;
 mod pipeline_file;
 mod pipeline_plan;

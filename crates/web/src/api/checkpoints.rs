@@ -54,7 +54,7 @@ async fn render_checkpoints(context: &Arc<JobServerContext>, savepoints: &Savepo
     json!({
         "now_ms": job.assembled_at_ms, "every_ms": settings.interval_ms, "keep": settings.kept_generations,
         "place": context.checkpoint_store.place(),
-        "counts": job.total_checkpoint_counts(),
+        "counts": job.sum_checkpoint_counts(),
         "checkpoints": checkpoints,
         "restored": restored,
         "savepoints": savepoints,

@@ -31,7 +31,7 @@ pub(super) async fn stream_partitions(
 async fn render_partitions(context: &JobServerContext) -> Value {
     let job = context.assemble_job_report().await;
     let partitions: Vec<Value> = job
-        .partitions_with_owners()
+        .partitions_and_owners()
         .into_iter()
         .map(|partition| match partition.owner {
             Some(owner) => json!(attribute_to_instance(&job, owner.instance, owner.partition_report)),

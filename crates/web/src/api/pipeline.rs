@@ -8,5 +8,5 @@ use serde_json::json;
 use crate::server_context::SharedContext;
 
 pub(super) async fn get_pipeline(State(context): SharedContext) -> impl IntoResponse {
-    Json(json!({ "name": context.pipeline.name, "text": context.pipeline_text, "plan": context.plan }))
+    Json(json!({ "name": context.pipeline.name, "text": context.pipeline_text, "plan": context.pipeline_plan }))
 }

@@ -12,13 +12,13 @@ use crate::secrets::redact_url_credentials_and_query;
 /// Returns the stages in the order of the data flow.
 pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {
     let totals = job.compute_totals();
-    let busy_level = if totals.busy > BUSY_SHARE_MAX { AttentionLevel::Soon } else { AttentionLevel::Well };
+    let busy_level = if totals.busy_share > BUSY_SHARE_MAX { AttentionLevel::Soon } else { AttentionLevel::Well };
     let decode = json!({
         "id": "decode", "kind": "decode", "name": "decode", "detail": "json", "rate_per_s": totals.records_per_s,
         "level": busy_level, "facts": { "dead_letters": totals.dead_letters },
     });
     let mut stages = vec![render_source(pipeline, job), decode];
-    let view_reports = job.total_view_reports();
+    let view_reports = job.sum_view_reports();
     stages.extend(pipeline.views.iter().map(|view| {
         let name = &*view.name;
         let report = view_reports.iter().find(|report| report.name == name).cloned().unwrap_or_default();
@@ -34,7 +34,7 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
 
 fn render_source(pipeline: &Pipeline, job: &JobReport) -> Value {
     let (totals, kafka) = (job.compute_totals(), job.kafka_reachability());
-    let partitions = format_count_with_noun(totals.partitions as u64, "partition");
+    let partitions = format_count_with_noun(totals.partition_count as u64, "partition");
     let level = dependency_attention_level(&kafka, job.is_falling_behind());
     json!({
         "id": "source", "kind": "source", "name": "Kafka",
@@ -53,7 +53,7 @@ fn render_sink(pipeline: &Pipeline, job: &JobReport) -> Value {
     json!({
         "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_credentials_and_query(&pipeline.sink.redis().url),
         "rate_per_s": totals.rows_per_s,
-        "level": dependency_attention_level(&redis, totals.backpressured > BACKPRESSURE_SHARE_MAX),
+        "level": dependency_attention_level(&redis, totals.backpressured_share > BACKPRESSURE_SHARE_MAX),
         "facts": {
             "transaction_ms": slowest,
             "waiting_bytes": sum(|redis| redis.waiting_bytes),

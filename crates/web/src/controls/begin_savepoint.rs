@@ -39,7 +39,7 @@ impl JobServerContext {
             pipeline_name: &self.pipeline.name,
             savepoint_id: &savepoint_id,
         })?;
-        let target = self.store_opener.open(&location)?;
+        let target = self.savepoint_store_opener.open(&location)?;
         let new = NewSavepoint {
             request_name: &request_name,
             location: target.place(),

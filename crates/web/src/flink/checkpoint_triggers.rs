@@ -13,7 +13,7 @@ use super::body::CheckpointBody;
 use super::checkpoints::{CheckpointRound, collect_checkpoint_rounds};
 use super::fault::{conflict, not_found};
 use super::flink_job::FlinkJob;
-use super::savepoint_operations::{parse_trigger_id_in_path, render_operation_state, trigger_id_or_random};
+use super::savepoint_operations::{parse_trigger_id_in_path, render_operation_status, trigger_id_or_random};
 use super::throwable::render_failure_cause;
 use crate::answers::HttpFault;
 use crate::report::CheckpointStatus;
@@ -53,7 +53,7 @@ impl CheckpointTriggers {
 }
 
 /// Answers POST `/jobs/:id/checkpoints`.
-pub(super) fn request_checkpoint(
+pub(super) fn remember_checkpoint_request(
     job: &FlinkJob<'_>,
     triggers: &CheckpointTriggers,
     body: CheckpointBody,
@@ -73,7 +73,7 @@ pub(super) fn request_checkpoint(
 }
 
 /// Answers GET `/jobs/:id/checkpoints/:triggerid`.
-pub(super) fn render_checkpoint_status(
+pub(super) fn render_trigger_status(
     job: &FlinkJob<'_>,
     triggers: &CheckpointTriggers,
     trigger_id: &str,
@@ -84,18 +84,18 @@ pub(super) fn render_checkpoint_status(
     let requested_at_ms = requested_at_ms.ok_or_else(|| {
         not_found(format!("There is no checkpoint operation with triggerId={id} for job {}.", job.id))
     })?;
-    Ok(match find_trigger_outcome(job, requested_at_ms) {
-        TriggerOutcome::Pending => render_operation_state("IN_PROGRESS", &Value::Null),
+    Ok(match compute_trigger_outcome(job, requested_at_ms) {
+        TriggerOutcome::Pending => render_operation_status("IN_PROGRESS", &Value::Null),
         TriggerOutcome::Completed { round_id } => {
-            render_operation_state("COMPLETED", &json!({ "checkpointId": round_id }))
+            render_operation_status("COMPLETED", &json!({ "checkpointId": round_id }))
         }
         TriggerOutcome::Failed { reason } => {
-            render_operation_state("COMPLETED", &json!({ "failureCause": render_failure_cause(&reason) }))
+            render_operation_status("COMPLETED", &json!({ "failureCause": render_failure_cause(&reason) }))
         }
     })
 }
 
-fn find_trigger_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerOutcome {
+fn compute_trigger_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerOutcome {
     let rounds = collect_checkpoint_rounds(job);
     let checkpoints = || rounds.iter().filter(|round| round.savepoint_name.is_none());
     let has_part = |round: &CheckpointRound<'_>, partition: i32, status: CheckpointStatus| {

@@ -63,7 +63,7 @@ impl FlinkJob<'_> {
     }
 
     /// Returns a fault unless `id` is the id of this job.
-    pub(super) fn check_job_id(&self, id: &str) -> Result<(), HttpFault> {
+    pub(super) fn require_job_id(&self, id: &str) -> Result<(), HttpFault> {
         if !is_flink_id(id) {
             return Err(bad_path_parameter("jobid", id));
         }
@@ -89,7 +89,7 @@ impl FlinkJob<'_> {
     pub(super) fn vertex_id(&self, vertex: Vertex) -> String {
         let mut hasher = SipHasher13::new();
         hasher.write(self.id.as_bytes());
-        hasher.write(vertex.id_source(self.pipeline).as_bytes());
+        hasher.write(vertex.id_hash_input(self.pipeline).as_bytes());
         format!("{:032x}", hasher.finish128().as_u128())
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::flink_job::FlinkJob;
 use super::plan::render_plan;
-use super::subtask::{Subtask, count_per_state};
+use super::subtask::{Subtask, render_task_state_counts};
 use super::subtask_io::SubtaskIo;
 use super::vertex::Vertex;
 use crate::report::ChartMark;
@@ -34,7 +34,7 @@ pub(super) fn render_jobs(job: &FlinkJob<'_>) -> Value {
 /// Renders `/jobs/overview`.
 pub(super) fn render_jobs_overview(job: &FlinkJob<'_>) -> Value {
     let subtasks: Vec<Subtask<'_>> = job.vertices().into_iter().flat_map(|vertex| job.subtasks(vertex)).collect();
-    let mut tasks = count_per_state(subtasks.iter().map(Subtask::status), str::to_lowercase);
+    let mut tasks = render_task_state_counts(subtasks.iter().map(Subtask::status), str::to_lowercase);
     if let Value::Object(tasks) = &mut tasks {
         tasks.insert("total".to_owned(), json!(subtasks.len()));
     }
@@ -47,7 +47,7 @@ pub(super) fn render_jobs_overview(job: &FlinkJob<'_>) -> Value {
         "end-time": -1,
         "duration": job.now_ms - job.started_at_ms(),
         "state": job.status(),
-        "last-modification": last_modified_at_ms(job),
+        "last-modification": last_owner_change_at_ms(job),
         "tasks": tasks,
         "pending-operators": 0,
     }] })
@@ -76,7 +76,7 @@ pub(super) fn render_job(job: &FlinkJob<'_>) -> Value {
         "now": job.now_ms,
         "timestamps": render_state_timestamps(job),
         "vertices": vertices,
-        "status-counts": count_per_state(states, str::to_owned),
+        "status-counts": render_task_state_counts(states, str::to_owned),
         "plan": render_plan(job),
         "pending-operators": 0,
     })
@@ -91,7 +91,7 @@ pub(super) fn max_parallelism(job: &FlinkJob<'_>) -> usize {
 fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
     let entered_at_ms = |state: &str| match state {
         "INITIALIZING" | "CREATED" => job.started_at_ms(),
-        "RUNNING" if job.status() == "RUNNING" => last_modified_at_ms(job),
+        "RUNNING" if job.status() == "RUNNING" => last_owner_change_at_ms(job),
         "CANCELLING" if job.status() == "CANCELLING" => job.now_ms,
         _ => 0,
     };
@@ -99,7 +99,7 @@ fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
 }
 
 /// Returns when a partition last changed its owner, or when the job started if that is later.
-fn last_modified_at_ms(job: &FlinkJob<'_>) -> i64 {
+fn last_owner_change_at_ms(job: &FlinkJob<'_>) -> i64 {
     let marks = job.instances.iter().flat_map(|instance| &instance.marks);
     let changes = marks.filter(|mark| ChartMark::changes_owners(mark));
     changes.map(|mark| mark.at_ms).max().unwrap_or_default().max(job.started_at_ms())
@@ -131,7 +131,7 @@ fn render_vertex(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
         "start-time": start_ms.unwrap_or(-1),
         "end-time": -1,
         "duration": start_ms.map_or(-1, |start| job.now_ms - start),
-        "tasks": count_per_state(subtasks.iter().map(Subtask::status), str::to_owned),
+        "tasks": render_task_state_counts(subtasks.iter().map(Subtask::status), str::to_owned),
         "metrics": io.to_json(),
     })
 }

@@ -11,7 +11,7 @@ use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::body::parse_body;
-use super::checkpoint_triggers::{CheckpointTriggers, render_checkpoint_status, request_checkpoint};
+use super::checkpoint_triggers::{CheckpointTriggers, render_trigger_status, remember_checkpoint_request};
 use super::checkpoints::{render_checkpoint_config, render_checkpoint_details, render_checkpoint_statistics};
 use super::cluster::{render_cluster_config, render_cluster_overview, render_task_managers};
 use super::exceptions::render_exceptions;
@@ -20,7 +20,7 @@ use super::flink_job::FlinkJob;
 use super::flink_request::FlinkRequest;
 use super::job::{render_job, render_job_status, render_jobs, render_jobs_overview};
 use super::metrics::{AggregateQuery, render_subtask_metrics, render_vertex_metrics};
-use super::savepoint_operations::{begin_savepoint, render_savepoint_status, stop_with_savepoint};
+use super::savepoint_operations::{begin_savepoint, render_savepoint_status, begin_stop_with_savepoint};
 use super::vertex::Vertex;
 use super::vertex_details::{render_backpressure, render_vertex_details, render_watermarks};
 use crate::answers::{HttpFault, answer_method_not_allowed};
@@ -45,7 +45,7 @@ pub fn router() -> Router<Arc<JobServerContext>> {
             .route(&at("/jobs/{jobid}/checkpoints"), get(get_checkpoints).post(post_checkpoint))
             .route(&at("/jobs/{jobid}/checkpoints/config"), get(get_checkpoint_config))
             .route(&at("/jobs/{jobid}/checkpoints/details/{checkpointid}"), get(get_checkpoint_details))
-            .route(&at("/jobs/{jobid}/checkpoints/{triggerid}"), get(get_checkpoint_status))
+            .route(&at("/jobs/{jobid}/checkpoints/{triggerid}"), get(get_trigger_status))
             .route(&at("/jobs/{jobid}/savepoints"), post(post_savepoint))
             .route(&at("/jobs/{jobid}/savepoints/{triggerid}"), get(get_savepoint_status))
             .route(&at("/jobs/{jobid}/stop"), post(post_stop))
@@ -72,7 +72,7 @@ async fn answer_from_named_job(
 ) -> Response {
     let report = context.assemble_job_report().await;
     let job = create_flink_job(context, &report);
-    let outcome = job.check_job_id(request.path_parameter("jobid")).and_then(|()| render(&job));
+    let outcome = job.require_job_id(request.path_parameter("jobid")).and_then(|()| render(&job));
     answer_json_or_fault(StatusCode::OK, outcome)
 }
 
@@ -90,14 +90,14 @@ async fn answer_from_vertex(
 }
 
 /// Begins an operation if the path names this job, and answers with status 202.
-async fn accept_operation(
+async fn begin_operation(
     context: &JobServerContext,
     request: &FlinkRequest,
     begin: impl FnOnce(&FlinkJob<'_>) -> Result<Value, HttpFault>,
 ) -> Response {
     let report = context.assemble_job_report().await;
     let job = create_flink_job(context, &report);
-    let outcome = job.check_job_id(request.path_parameter("jobid")).and_then(|()| begin(&job));
+    let outcome = job.require_job_id(request.path_parameter("jobid")).and_then(|()| begin(&job));
     answer_json_or_fault(StatusCode::ACCEPTED, outcome)
 }
 
@@ -189,12 +189,12 @@ async fn get_subtask_metrics(State(context): SharedContext, request: FlinkReques
 
 async fn post_savepoint(State(context): SharedContext, request: FlinkRequest, body: Bytes) -> Response {
     let begin = |_: &FlinkJob<'_>| begin_savepoint(&context, parse_body(&body)?);
-    accept_operation(&context, &request, begin).await
+    begin_operation(&context, &request, begin).await
 }
 
 async fn post_stop(State(context): SharedContext, request: FlinkRequest, body: Bytes) -> Response {
-    let begin = |_: &FlinkJob<'_>| stop_with_savepoint(&context, parse_body(&body)?);
-    accept_operation(&context, &request, begin).await
+    let begin = |_: &FlinkJob<'_>| begin_stop_with_savepoint(&context, parse_body(&body)?);
+    begin_operation(&context, &request, begin).await
 }
 
 async fn get_savepoint_status(State(context): SharedContext, request: FlinkRequest) -> Response {
@@ -208,16 +208,16 @@ async fn post_checkpoint(
     request: FlinkRequest,
     body: Bytes,
 ) -> Response {
-    let begin = |job: &FlinkJob<'_>| request_checkpoint(job, &triggers, parse_body(&body)?);
-    accept_operation(&context, &request, begin).await
+    let begin = |job: &FlinkJob<'_>| remember_checkpoint_request(job, &triggers, parse_body(&body)?);
+    begin_operation(&context, &request, begin).await
 }
 
-async fn get_checkpoint_status(
+async fn get_trigger_status(
     State(context): SharedContext,
     Extension(triggers): Extension<CheckpointTriggers>,
     request: FlinkRequest,
 ) -> Response {
-    let render = |job: &FlinkJob<'_>| render_checkpoint_status(job, &triggers, request.path_parameter("triggerid"));
+    let render = |job: &FlinkJob<'_>| render_trigger_status(job, &triggers, request.path_parameter("triggerid"));
     answer_from_named_job(&context, &request, render).await
 }
 
@@ -233,5 +233,5 @@ async fn patch_cancel(State(context): SharedContext, request: FlinkRequest) -> R
         )),
         Some(other) => Err(bad_query_parameter("mode", other)),
     };
-    accept_operation(&context, &request, begin).await
+    begin_operation(&context, &request, begin).await
 }

@@ -14,36 +14,36 @@ use crate::server_context::JobServerContext;
 /// Answers POST `/jobs/:id/savepoints`.
 pub(super) fn begin_savepoint(context: &JobServerContext, body: SavepointBody) -> Result<Value, HttpFault> {
     let stops_job = body.cancel_job.unwrap_or_default();
-    let order = HttpSavepointRequest {
+    let request = HttpSavepointRequest {
         target_directory: body.target_directory.as_deref(),
         request_name: Some(trigger_id_or_random(body.trigger_id)?),
         after_completion: if stops_job { AfterSavepoint::StopJob } else { AfterSavepoint::KeepRunning },
     };
-    submit_savepoint_order(context, order)
+    submit_savepoint_request(context, request)
 }
 
 /// Answers POST `/jobs/:id/stop`.
-pub(super) fn stop_with_savepoint(context: &JobServerContext, body: StopBody) -> Result<Value, HttpFault> {
+pub(super) fn begin_stop_with_savepoint(context: &JobServerContext, body: StopBody) -> Result<Value, HttpFault> {
     if body.drain.unwrap_or_default() {
         return Err(bad_request(
             "Windrow does not drain: windows that are open when the job stops do not fire early, they stay in the savepoint \
              and fire after a start from it. Stop without drain (the flink command: without -d).",
         ));
     }
-    let order = HttpSavepointRequest {
+    let request = HttpSavepointRequest {
         target_directory: body.target_directory.as_deref(),
         request_name: Some(trigger_id_or_random(body.trigger_id)?),
         after_completion: AfterSavepoint::StopJob,
     };
-    submit_savepoint_order(context, order)
+    submit_savepoint_request(context, request)
 }
 
-fn submit_savepoint_order(context: &JobServerContext, order: HttpSavepointRequest<'_>) -> Result<Value, HttpFault> {
-    let is_known = order.request_name.as_ref().is_some_and(|name| context.savepoint_state(name).is_some());
+fn submit_savepoint_request(context: &JobServerContext, request: HttpSavepointRequest<'_>) -> Result<Value, HttpFault> {
+    let is_known = request.request_name.as_ref().is_some_and(|name| context.savepoint_state(name).is_some());
     if !is_known && context.stop_signal.is_requested() {
         return Err(conflict("The job is stopping and takes no further savepoint."));
     }
-    let request = context.begin_savepoint(order)?;
+    let request = context.begin_savepoint(request)?;
     Ok(json!({ "request-id": request }))
 }
 
@@ -58,12 +58,12 @@ pub(super) fn render_savepoint_status(
         None => {
             Err(not_found(format!("There is no savepoint operation with triggerId={trigger_id} for job {job_id}.")))
         }
-        Some(SavepointState::InProgress { .. }) => Ok(render_operation_state("IN_PROGRESS", &Value::Null)),
+        Some(SavepointState::InProgress { .. }) => Ok(render_operation_status("IN_PROGRESS", &Value::Null)),
         Some(SavepointState::Completed { location, .. }) => {
-            Ok(render_operation_state("COMPLETED", &json!({ "location": location })))
+            Ok(render_operation_status("COMPLETED", &json!({ "location": location })))
         }
         Some(SavepointState::Failed { reason }) => {
-            Ok(render_operation_state("COMPLETED", &json!({ "failure-cause": render_failure_cause(&reason) })))
+            Ok(render_operation_status("COMPLETED", &json!({ "failure-cause": render_failure_cause(&reason) })))
         }
     }
 }
@@ -86,6 +86,6 @@ pub(super) fn parse_trigger_id_in_path(trigger_id: &str) -> Result<String, HttpF
 }
 
 /// Renders the state of an operation. As in Flink, the state of a failed operation is also `COMPLETED`.
-pub(super) fn render_operation_state(status: &str, operation: &Value) -> Value {
+pub(super) fn render_operation_status(status: &str, operation: &Value) -> Value {
     json!({ "status": { "id": status }, "operation": operation })
 }

@@ -149,7 +149,7 @@ impl Subtask<'_> {
 }
 
 /// Counts the tasks in each of Flink's task states. `rename` converts a state's name to the key in the JSON object.
-pub(super) fn count_per_state(states: impl Iterator<Item = &'static str>, rename: fn(&str) -> String) -> Value {
+pub(super) fn render_task_state_counts(states: impl Iterator<Item = &'static str>, rename: fn(&str) -> String) -> Value {
     let states: Vec<_> = states.collect();
     let count = |state: &str| states.iter().filter(|found| **found == state).count();
     TASK_STATES.into_iter().map(|state| (rename(state), json!(count(state)))).collect::<Map<_, _>>().into()

@@ -49,18 +49,18 @@ impl JavaObjectStream {
             SC_SERIALIZABLE,
             3,
         );
-        stream.put_field_with_new_type("fullStringifiedStackTrace", "Ljava/lang/String;");
-        stream.put_string_field("originalErrorClassName");
-        stream.put_field_with_new_type("serializedException", "[B");
+        stream.put_field_descriptor("fullStringifiedStackTrace", "Ljava/lang/String;");
+        stream.put_string_field_descriptor("originalErrorClassName");
+        stream.put_field_descriptor("serializedException", "[B");
         stream.put_byte(TC_ENDBLOCKDATA);
         stream.put_class_descriptor("java.lang.Exception", -3_387_516_993_124_229_948, SC_SERIALIZABLE, 0);
         stream.put_byte(TC_ENDBLOCKDATA);
         let throwable_flags = SC_SERIALIZABLE | SC_WRITE_METHOD;
         stream.put_class_descriptor("java.lang.Throwable", -3_042_686_055_658_047_285, throwable_flags, 4);
-        stream.put_field_with_new_type("cause", "Ljava/lang/Throwable;");
-        stream.put_string_field("detailMessage");
-        stream.put_field_with_new_type("stackTrace", "[Ljava/lang/StackTraceElement;");
-        stream.put_field_with_new_type("suppressedExceptions", "Ljava/util/List;");
+        stream.put_field_descriptor("cause", "Ljava/lang/Throwable;");
+        stream.put_string_field_descriptor("detailMessage");
+        stream.put_field_descriptor("stackTrace", "[Ljava/lang/StackTraceElement;");
+        stream.put_field_descriptor("suppressedExceptions", "Ljava/util/List;");
         stream.put_byte(TC_ENDBLOCKDATA);
         stream.put_byte(TC_NULL); // no further superclass
         // Write the values of the fields, the uppermost class first.
@@ -88,13 +88,13 @@ impl JavaObjectStream {
     }
 
     /// Writes a field whose type name is not in the stream yet.
-    fn put_field_with_new_type(&mut self, name: &str, field_type: &str) {
+    fn put_field_descriptor(&mut self, name: &str, field_type: &str) {
         self.put_byte(field_type.as_bytes()[0]);
         self.put_modified_utf8(name);
         self.put_string(field_type);
     }
 
-    fn put_string_field(&mut self, name: &str) {
+    fn put_string_field_descriptor(&mut self, name: &str) {
         self.put_byte(b'L');
         self.put_modified_utf8(name);
         self.put_byte(TC_REFERENCE);

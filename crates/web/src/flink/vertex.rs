@@ -18,7 +18,7 @@ pub(super) enum Vertex {
 
 impl Vertex {
     /// Returns the text from which the id of the vertex is computed. The text must never change.
-    pub(super) fn id_source(self, pipeline: &Pipeline) -> String {
+    pub(super) fn id_hash_input(self, pipeline: &Pipeline) -> String {
         match self {
             Self::Source => "source".to_owned(),
             Self::Decode => "decode".to_owned(),

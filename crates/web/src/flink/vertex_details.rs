@@ -6,16 +6,16 @@ use super::checkpoints::render_distribution;
 use super::flink_job::FlinkJob;
 use super::job::max_parallelism;
 use super::metrics::watermark_ms_or_flink_minimum;
-use super::subtask::{Subtask, count_per_state};
+use super::subtask::{Subtask, render_task_state_counts};
 use super::subtask_io::SubtaskIo;
 use super::vertex::Vertex;
 
 /// The states whose durations Flink's client requires in each subtask.
 const STATES_WITH_DURATION: [&str; 5] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
 /// The share of back-pressured time above which Flink calls back-pressure low.
-const LOW_BACKPRESSURE_RATIO: f64 = 0.1;
+const OK_BACKPRESSURE_RATIO_MAX: f64 = 0.1;
 /// The share of back-pressured time above which Flink calls back-pressure high.
-const HIGH_BACKPRESSURE_RATIO: f64 = 0.5;
+const LOW_BACKPRESSURE_RATIO_MAX: f64 = 0.5;
 
 /// Renders `/jobs/:id/vertices/:vid`.
 pub(super) fn render_vertex_details(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
@@ -79,7 +79,7 @@ fn render_subtask_aggregates(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Va
     json!({
         "metrics": metrics,
         "status-duration": durations,
-        "subtasks": count_per_state(subtasks.iter().map(Subtask::status), str::to_owned),
+        "subtasks": render_task_state_counts(subtasks.iter().map(Subtask::status), str::to_owned),
     })
 }
 
@@ -127,9 +127,9 @@ pub(super) fn render_backpressure(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
 }
 
 fn backpressure_level(ratio: f64) -> &'static str {
-    if ratio <= LOW_BACKPRESSURE_RATIO {
+    if ratio <= OK_BACKPRESSURE_RATIO_MAX {
         "ok"
-    } else if ratio <= HIGH_BACKPRESSURE_RATIO {
+    } else if ratio <= LOW_BACKPRESSURE_RATIO_MAX {
         "low"
     } else {
         "high"

@@ -1,5 +1,5 @@
-//! Accepts only host names of this machine. This prevents DNS rebinding: a foreign page whose name resolves to
-//! `127.0.0.1`.
+//! Accepts only requests to a host name of this machine. This prevents DNS rebinding, where the name of a foreign page
+//! resolves to `127.0.0.1`.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,14 +11,14 @@ use axum::response::{IntoResponse, Response};
 
 use crate::answers::HttpFault;
 
-/// Refuses a request whose target or `Host` header does not name this machine.
+/// Refuses a request whose URL or `Host` header does not name this machine.
 pub(super) async fn require_local_host(request: Request, next: Next) -> Response {
     let target_is_local = request.uri().authority().is_none_or(names_this_machine);
     if target_is_local && requested_host(request.headers()).is_some_and(|host| names_this_machine(&host)) {
         return next.run(request).await;
     }
-    let reason = "this server answers only to localhost, 127.0.0.1 and [::1]; for other names start it with --listen and a \
-                  token";
+    let reason = "this server answers only requests to localhost, 127.0.0.1 or [::1]; for other host names, start it with \
+                  an access token and let it listen at another address";
     HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use super::session::{SessionCookie, is_valid_session, new_session};
+use super::session::{SessionCookie, is_valid_session, create_session_cookie};
 use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
@@ -150,7 +150,7 @@ async fn log_in(
             Err(fault) => fault.into_response(),
         };
     }
-    let cookie = gate.render_set_cookie_header(&new_session(&gate.token));
+    let cookie = gate.render_set_cookie_header(&create_session_cookie(&gate.token));
     let mut response = Redirect::to(local_path_or_root(&query.to)).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response

@@ -16,7 +16,7 @@ pub(super) async fn require_same_origin(request: Request, next: Next) -> Respons
         Method::GET | Method::HEAD => {
             is_same_origin_or_user_request(headers) || (*method == Method::GET && is_navigation(headers))
         }
-        _ => comes_from_this_server(headers),
+        _ => comes_from_own_page_or_non_browser(headers),
     };
     if is_allowed {
         return next.run(request).await;
@@ -33,7 +33,7 @@ fn is_navigation(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
 }
 
-fn comes_from_this_server(headers: &HeaderMap) -> bool {
+fn comes_from_own_page_or_non_browser(headers: &HeaderMap) -> bool {
     let host = requested_host(headers);
     let is_this_server = |origin: &str| {
         let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));

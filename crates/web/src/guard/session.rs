@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::token::AccessToken;
 
 /// The time after which a login expires.
-const SESSION_SECONDS: i64 = 7 * 24 * 3_600;
+const SESSION_LIFETIME_S: i64 = 7 * 24 * 3_600;
 
 /// The value of a session cookie, and the number of seconds for which it is valid.
 pub(super) struct SessionCookie {
@@ -14,11 +14,11 @@ pub(super) struct SessionCookie {
 }
 
 /// Returns a new session. The token cannot be derived from the session. A change of the token ends the session.
-pub(super) fn new_session(token: &AccessToken) -> SessionCookie {
-    let until_s = Timestamp::now().as_second() + SESSION_SECONDS;
+pub(super) fn create_session_cookie(token: &AccessToken) -> SessionCookie {
+    let until_s = Timestamp::now().as_second() + SESSION_LIFETIME_S;
     let signature = token.sign(&session_text_to_sign(until_s));
     let hex: String = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    SessionCookie { value: format!("{until_s}.{hex}"), max_age_s: SESSION_SECONDS }
+    SessionCookie { value: format!("{until_s}.{hex}"), max_age_s: SESSION_LIFETIME_S }
 }
 
 /// Returns whether `value` is a session that was signed with this token and has not expired.
@@ -48,7 +48,7 @@ mod tests {
     fn a_session_is_only_of_its_token() {
         let (token, other) = (AccessToken::new("0123456789abcdef"), AccessToken::new("fedcba9876543210"));
         let (token, other) = (token.expect("long enough"), other.expect("long enough"));
-        let session = new_session(&token).value;
+        let session = create_session_cookie(&token).value;
         assert!(is_valid_session(&token, &session));
         assert!(!is_valid_session(&other, &session));
         let (until, tag) = session.split_once('.').expect("two parts");

@@ -39,9 +39,11 @@ pub struct AttentionItem {
     /// The urgency of the problem.
     pub level: AttentionLevel,
     /// The description of the problem.
-    pub what: String,
+    #[serde(rename = "what")]
+    pub problem: String,
     /// The remedy.
-    pub todo: String,
+    #[serde(rename = "todo")]
+    pub remedy: String,
 }
 
 /// The items that were found so far.
@@ -49,28 +51,28 @@ pub struct AttentionItem {
 struct AttentionList(Vec<AttentionItem>);
 
 impl AttentionList {
-    fn add(&mut self, level: AttentionLevel, what: String, todo: &str) {
-        self.0.push(AttentionItem { level, what, todo: todo.to_owned() });
+    fn add(&mut self, level: AttentionLevel, problem: String, remedy: &str) {
+        self.0.push(AttentionItem { level, problem, remedy: remedy.to_owned() });
     }
 }
 
 impl JobReport {
-    /// Returns the problems, the most urgent first. `every_ms` is the configured interval of checkpoints.
+    /// Returns the problems, the most urgent first. `interval_ms` is the configured interval of checkpoints.
     #[must_use]
-    pub fn attention_items(&self, every_ms: i64) -> Vec<AttentionItem> {
+    pub fn attention_items(&self, interval_ms: i64) -> Vec<AttentionItem> {
         let mut list = AttentionList::default();
-        self.report_unreachable_dependencies(every_ms, &mut list);
-        self.report_unowned_partitions(&mut list);
-        self.report_stuck_workers(&mut list);
-        self.report_backpressure_and_lag(&mut list);
-        self.report_checkpoint_problems(every_ms, &mut list);
-        self.report_dead_letters(&mut list);
+        self.add_unreachable_dependencies(interval_ms, &mut list);
+        self.add_unowned_partitions(&mut list);
+        self.add_stuck_workers(&mut list);
+        self.add_backpressure_and_lag(&mut list);
+        self.add_checkpoint_problems(interval_ms, &mut list);
+        self.add_dead_letters(&mut list);
         let mut items = list.0;
         items.sort_by_key(|item| Reverse(item.level));
         items
     }
 
-    fn report_unreachable_dependencies(&self, every_ms: i64, list: &mut AttentionList) {
+    fn add_unreachable_dependencies(&self, interval_ms: i64, list: &mut AttentionList) {
         let unreachable_for = |dependency: &ReachabilityReport| Some(self.assembled_at_ms - dependency.away_since_ms?);
         let describe = |name: &str, dependency: &ReachabilityReport, lasting_ms: i64| {
             let reason = dependency.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -78,29 +80,29 @@ impl JobReport {
         };
         let kafka = self.kafka_reachability();
         if let Some(lasting_ms) = unreachable_for(&kafka) {
-            let todo = "Start Kafka or correct source.kafka.brokers; reading resumes by itself.";
-            list.add(AttentionLevel::Act, describe("Kafka", &kafka, lasting_ms), todo);
+            let remedy = "Start Kafka or correct source.kafka.brokers; reading resumes by itself.";
+            list.add(AttentionLevel::Act, describe("Kafka", &kafka, lasting_ms), remedy);
         }
         let redis = self.redis_reachability();
         if let Some(lasting_ms) = unreachable_for(&redis) {
-            let todo = "Start Redis or correct sink.redis.url; nothing is lost, reading waits.";
-            list.add(AttentionLevel::Act, describe("Redis", &redis, lasting_ms), todo);
+            let remedy = "Start Redis or correct sink.redis.url; nothing is lost, reading waits.";
+            list.add(AttentionLevel::Act, describe("Redis", &redis, lasting_ms), remedy);
         }
         let store = self.checkpoint_store_reachability();
         if let Some(lasting_ms) = unreachable_for(&store) {
             let level =
-                if lasting_ms > every_ms.saturating_mul(10) { AttentionLevel::Act } else { AttentionLevel::Soon };
-            let todo = "Make the store (checkpoint.store) reachable and writable. Events are processed meanwhile, but a \
+                if lasting_ms > interval_ms.saturating_mul(10) { AttentionLevel::Act } else { AttentionLevel::Soon };
+            let remedy = "Make the store (checkpoint.store) reachable and writable. Events are processed meanwhile, but a \
                         restart would go back to the last checkpoint.";
-            list.add(level, describe("The checkpoint store", &store, lasting_ms), todo);
+            list.add(level, describe("The checkpoint store", &store, lasting_ms), remedy);
         }
     }
 
-    fn report_unowned_partitions(&self, list: &mut AttentionList) {
+    fn add_unowned_partitions(&self, list: &mut AttentionList) {
         if self.instances.iter().all(|instance| instance.state != InstanceState::Running) {
             return;
         }
-        let partitions = self.partitions_with_owners();
+        let partitions = self.partitions_and_owners();
         let unowned: Vec<_> = partitions
             .iter()
             .filter(|partition| partition.owner.is_none())
@@ -113,44 +115,44 @@ impl JobReport {
         let is_rebalancing =
             marks.any(|mark| mark.changes_owners() && self.assembled_at_ms - mark.at_ms < REBALANCE_GRACE_MS);
         let level = if is_rebalancing { AttentionLevel::Soon } else { AttentionLevel::Act };
-        let what = format!("No instance reads {} {}", pluralize(unowned.len() as u64, "partition"), unowned.join(", "));
-        let todo = "Wait until the group assigns it, at most its session timeout. Then check whether an instance is missing, \
+        let problem = format!("No instance reads {} {}", pluralize(unowned.len() as u64, "partition"), unowned.join(", "));
+        let remedy = "Wait until the group assigns it, at most its session timeout. Then check whether an instance is missing, \
                     or why its log says that it did not take the partition.";
-        list.add(level, what, todo);
+        list.add(level, problem, remedy);
     }
 
-    fn report_stuck_workers(&self, list: &mut AttentionList) {
+    fn add_stuck_workers(&self, list: &mut AttentionList) {
         if self.redis_reachability().is_unreachable() || self.kafka_reachability().is_unreachable() {
             return;
         }
         for instance in &self.instances {
             for (index, worker) in instance.workers.iter().enumerate().filter(|(_, worker)| worker.is_stuck()) {
                 let lasting = format_age_ms(worker.beat_age_ms);
-                let what = format!("Worker {index} of {} has been stuck for {lasting}", instance.host);
-                let todo = "Read its log, then restart it: it continues from its last checkpoint.";
-                list.add(AttentionLevel::Act, what, todo);
+                let problem = format!("Worker {index} of {} has been stuck for {lasting}", instance.host);
+                let remedy = "Read its log, then restart it: it continues from its last checkpoint.";
+                list.add(AttentionLevel::Act, problem, remedy);
             }
         }
     }
 
-    fn report_backpressure_and_lag(&self, list: &mut AttentionList) {
+    fn add_backpressure_and_lag(&self, list: &mut AttentionList) {
         let totals = self.compute_totals();
-        let waits_for_redis = totals.backpressured > BACKPRESSURE_SHARE_MAX;
+        let waits_for_redis = totals.backpressured_share > BACKPRESSURE_SHARE_MAX;
         if waits_for_redis && !self.redis_reachability().is_unreachable() {
-            let what = format!("Workers wait for Redis {:.0} % of the time", totals.backpressured * 100.0);
-            list.add(AttentionLevel::Soon, what, "Check the load of Redis and the network to it.");
+            let problem = format!("Workers wait for Redis {:.0} % of the time", totals.backpressured_share * 100.0);
+            list.add(AttentionLevel::Soon, problem, "Check the load of Redis and the network to it.");
         }
         if self.is_falling_behind() {
             let lag = totals.lag.unwrap_or_default();
             let age = totals.behind_ms.map(|ms| format!(", {}", format_age_ms(ms.try_into().unwrap_or(0))));
             let age = age.unwrap_or_default();
-            let what = format!("The job is falling behind: {lag} records wait{age}, and the lag is growing");
-            let todo = if waits_for_redis {
+            let problem = format!("The job is falling behind: {lag} records wait{age}, and the lag is growing");
+            let remedy = if waits_for_redis {
                 "Workers wait for Redis: check its load."
             } else {
                 "Start another instance, or give this one more workers (at most one per partition helps)."
             };
-            list.add(AttentionLevel::Soon, what, todo);
+            list.add(AttentionLevel::Soon, problem, remedy);
         }
     }
 
@@ -164,7 +166,7 @@ impl JobReport {
         matters && lag > earlier.saturating_add(earlier / 2)
     }
 
-    fn report_checkpoint_problems(&self, every_ms: i64, list: &mut AttentionList) {
+    fn add_checkpoint_problems(&self, interval_ms: i64, list: &mut AttentionList) {
         let has_ended = |checkpoint: &CheckpointReport| checkpoint.status != CheckpointStatus::InProgress;
         let failed = self
             .partition_owners()
@@ -172,32 +174,32 @@ impl JobReport {
             .find(|newest| newest.status == CheckpointStatus::Failed);
         if let Some(failed) = failed {
             let reason = failed.failure.as_deref().unwrap_or("see the log");
-            let what = format!("The last checkpoint of partition {} failed: {reason}", failed.partition);
-            let todo =
+            let problem = format!("The last checkpoint of partition {} failed: {reason}", failed.partition);
+            let remedy =
                 "Correct what it names; the next checkpoint is taken by itself. The page Checkpoints has the history.";
-            list.add(AttentionLevel::Act, what, todo);
+            list.add(AttentionLevel::Act, problem, remedy);
             return;
         }
-        let age_ms = self.summarize_newest_checkpoints(every_ms).age_ms.unwrap_or(0);
-        let late_ms = u64::try_from(every_ms.saturating_mul(3).saturating_add(10_000)).unwrap_or(0);
+        let age_ms = self.summarize_newest_checkpoints(interval_ms).oldest_age_ms.unwrap_or(0);
+        let late_ms = u64::try_from(interval_ms.saturating_mul(3).saturating_add(10_000)).unwrap_or(0);
         if age_ms > late_ms {
             let level = if age_ms > late_ms.saturating_mul(3) { AttentionLevel::Act } else { AttentionLevel::Soon };
-            let what = format!("The last checkpoint is {} old", format_age_ms(age_ms));
-            let todo = if self.redis_reachability().is_unreachable() {
+            let problem = format!("The last checkpoint is {} old", format_age_ms(age_ms));
+            let remedy = if self.redis_reachability().is_unreachable() {
                 "The next checkpoint waits for Redis."
             } else {
                 "Check on the page Checkpoints how long they take, and whether the checkpoint store is slow."
             };
-            list.add(level, what, todo);
+            list.add(level, problem, remedy);
         }
     }
 
-    fn report_dead_letters(&self, list: &mut AttentionList) {
-        let refused_rows_todo = "Check on the page Problems what is stored at its key in Redis.";
-        let dead_letters_todo = "Check on the page Problems what is wrong with the record, and correct its producer.";
-        for (kind, level, noun, todo) in [
-            ("row", AttentionLevel::Act, "refused row", refused_rows_todo),
-            ("record", AttentionLevel::Soon, "dead letter", dead_letters_todo),
+    fn add_dead_letters(&self, list: &mut AttentionList) {
+        let refused_rows_remedy = "Check on the page Problems what is stored at its key in Redis.";
+        let dead_letters_remedy = "Check on the page Problems what is wrong with the record, and correct its producer.";
+        for (kind, level, noun, remedy) in [
+            ("row", AttentionLevel::Act, "refused row", refused_rows_remedy),
+            ("record", AttentionLevel::Soon, "dead letter", dead_letters_remedy),
         ] {
             let letters = self.items_newest_first(|instance| &instance.dead_letters, |letter| letter.at_ms);
             let is_news = |letter: &DeadLetterReport| {
@@ -205,12 +207,12 @@ impl JobReport {
             };
             let news: Vec<_> = letters.iter().map(|reported| reported.item).filter(|letter| is_news(letter)).collect();
             if let Some(newest) = news.first() {
-                let what = format!(
+                let problem = format!(
                     "{} in the last five minutes; the newest: {}",
                     format_count_with_noun(news.len() as u64, noun),
                     newest.reason
                 );
-                list.add(level, what, todo);
+                list.add(level, problem, remedy);
             }
         }
     }

@@ -9,41 +9,47 @@ use crate::report::{CheckpointCounts, CheckpointReport, CheckpointStatus, Instan
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Debug)]
 pub struct NewestCheckpointsSummary {
     /// The age of the oldest of these checkpoints, in milliseconds. A restart goes back at most this far.
-    pub age_ms: Option<u64>,
+    #[serde(rename = "age_ms")]
+    pub oldest_age_ms: Option<u64>,
     /// The configured interval of checkpoints, in milliseconds.
-    pub every_ms: i64,
+    #[serde(rename = "every_ms")]
+    pub interval_ms: i64,
     /// The total size of these checkpoints with all layers, in bytes.
-    pub state_bytes: u64,
+    #[serde(rename = "state_bytes")]
+    pub newest_state_bytes: u64,
     /// The number of bytes that these checkpoints added to the store.
-    pub added_bytes: u64,
+    #[serde(rename = "added_bytes")]
+    pub newest_added_bytes: u64,
     /// The longest duration of one of these checkpoints, in milliseconds.
-    pub duration_ms: Option<i64>,
+    #[serde(rename = "duration_ms")]
+    pub longest_duration_ms: Option<i64>,
     /// The number of checkpoints that failed since the instances started.
-    pub failed: u64,
+    #[serde(rename = "failed")]
+    pub failed_count: u64,
 }
 
 impl JobReport {
     /// Returns the checkpoint counts, added up over all instances.
     #[must_use]
-    pub fn total_checkpoint_counts(&self) -> CheckpointCounts {
+    pub fn sum_checkpoint_counts(&self) -> CheckpointCounts {
         let counts = self.instances.iter().map(|instance| instance.checkpoint_counts);
         counts.fold(CheckpointCounts::default(), CheckpointCounts::plus)
     }
 
     /// Returns a summary of the newest complete checkpoint of every partition.
     #[must_use]
-    pub fn summarize_newest_checkpoints(&self, every_ms: i64) -> NewestCheckpointsSummary {
-        let failed = self.total_checkpoint_counts().failed;
-        let mut last = NewestCheckpointsSummary { every_ms, failed, ..NewestCheckpointsSummary::default() };
+    pub fn summarize_newest_checkpoints(&self, interval_ms: i64) -> NewestCheckpointsSummary {
+        let failed_count = self.sum_checkpoint_counts().failed;
+        let mut last = NewestCheckpointsSummary { interval_ms, failed_count, ..NewestCheckpointsSummary::default() };
         for owner in self.partition_owners() {
-            last.age_ms = last.age_ms.max(owner.partition_report.checkpoint_age_ms);
-            last.state_bytes += owner.partition_report.state_bytes;
+            last.oldest_age_ms = last.oldest_age_ms.max(owner.partition_report.checkpoint_age_ms);
+            last.newest_state_bytes += owner.partition_report.state_bytes;
             let completed = |checkpoint: &CheckpointReport| checkpoint.status == CheckpointStatus::Completed;
             if let Some(newest) =
                 newest_matching_checkpoint(owner.instance, owner.partition_report.partition, completed)
             {
-                last.added_bytes += newest.added_bytes;
-                last.duration_ms = last.duration_ms.max(newest.ended_at_ms.map(|ended| ended - newest.began_at_ms));
+                last.newest_added_bytes += newest.added_bytes;
+                last.longest_duration_ms = last.longest_duration_ms.max(newest.ended_at_ms.map(|ended| ended - newest.began_at_ms));
             }
         }
         last

@@ -5,7 +5,7 @@ use crate::report::{InstanceReport, PartitionReport};
 
 /// A partition of the topic, and its owner.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct PartitionOwnership<'a> {
+pub struct PartitionAndOwner<'a> {
     /// The number of the partition.
     pub partition: i32,
     /// The owner; `None` if no instance owns the partition.
@@ -25,7 +25,7 @@ impl JobReport {
     /// Returns all partitions of the topic in ascending order. If two instances claim a partition, the larger epoch
     /// wins.
     #[must_use]
-    pub fn partitions_with_owners(&self) -> Vec<PartitionOwnership<'_>> {
+    pub fn partitions_and_owners(&self) -> Vec<PartitionAndOwner<'_>> {
         let claims = || {
             self.instances.iter().flat_map(|instance| {
                 instance.partitions.iter().map(move |report| PartitionOwner { instance, partition_report: report })
@@ -33,7 +33,7 @@ impl JobReport {
         };
         let ownership = |partition| {
             let of_partition = claims().filter(|claim| claim.partition_report.partition == partition);
-            PartitionOwnership { partition, owner: of_partition.max_by_key(|claim| claim.partition_report.epoch) }
+            PartitionAndOwner { partition, owner: of_partition.max_by_key(|claim| claim.partition_report.epoch) }
         };
         let claimed = claims().map(|claim| claim.partition_report.partition + 1).max().unwrap_or_default();
         (0..self.topic_partition_count().max(claimed)).map(ownership).collect()
@@ -41,6 +41,6 @@ impl JobReport {
 
     /// Returns the owners of all partitions that have one.
     pub fn partition_owners(&self) -> impl Iterator<Item = PartitionOwner<'_>> {
-        self.partitions_with_owners().into_iter().filter_map(|partition| partition.owner)
+        self.partitions_and_owners().into_iter().filter_map(|partition| partition.owner)
     }
 }

@@ -31,7 +31,7 @@ impl JobReport {
         }
         let dependencies = [self.kafka_reachability(), self.redis_reachability(), self.checkpoint_store_reachability()];
         let is_degraded = dependencies.iter().any(|dependency| dependency.is_unreachable())
-            || self.partitions_with_owners().iter().any(|partition| partition.owner.is_none());
+            || self.partitions_and_owners().iter().any(|partition| partition.owner.is_none());
         if is_degraded { JobState::Degraded } else { JobState::Running }
     }
 }

@@ -37,15 +37,20 @@ pub struct JobTotals {
     /// Wall clock minus `watermark_ms`, in milliseconds.
     pub watermark_delay_ms: Option<i64>,
     /// The number of partitions with an owner.
-    pub partitions_owned: usize,
+    #[serde(rename = "partitions_owned")]
+    pub owned_partition_count: usize,
     /// The number of all partitions.
-    pub partitions: usize,
+    #[serde(rename = "partitions")]
+    pub partition_count: usize,
     /// The share of time that the workers spend on records.
-    pub busy: f64,
+    #[serde(rename = "busy")]
+    pub busy_share: f64,
     /// The share of time that the workers wait for records.
-    pub idle: f64,
+    #[serde(rename = "idle")]
+    pub idle_share: f64,
     /// The share of time that the workers wait for Redis.
-    pub backpressured: f64,
+    #[serde(rename = "backpressured")]
+    pub backpressured_share: f64,
 }
 
 /// Whether a job processes records as fast as they arrive.
@@ -62,7 +67,7 @@ impl JobTotals {
     #[must_use]
     pub fn pace(&self) -> JobPace {
         let keeps_up = self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_DELAY_MAX_MS)
-            && self.backpressured <= BACKPRESSURE_SHARE_MAX;
+            && self.backpressured_share <= BACKPRESSURE_SHARE_MAX;
         if keeps_up { JobPace::KeepingUp } else { JobPace::Behind }
     }
 }
@@ -71,11 +76,11 @@ impl JobReport {
     /// Returns the totals over all instances.
     #[must_use]
     pub fn compute_totals(&self) -> JobTotals {
-        let partitions = self.partitions_with_owners();
+        let partitions = self.partitions_and_owners();
         let owned: Vec<&PartitionReport> =
             partitions.iter().filter_map(|partition| partition.owner).map(|owner| owner.partition_report).collect();
         let mut totals =
-            JobTotals { partitions_owned: owned.len(), partitions: partitions.len(), ..JobTotals::default() };
+            JobTotals { owned_partition_count: owned.len(), partition_count: partitions.len(), ..JobTotals::default() };
         self.add_worker_totals(&mut totals);
         for instance in &self.instances {
             totals.rows_per_s += instance.redis.rows_per_s;
@@ -83,7 +88,7 @@ impl JobReport {
             totals.late_events += instance.views.iter().map(|view| view.late_events).sum::<u64>();
         }
         totals.lag = owned.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b);
-        totals.behind_ms = self.time_behind_ms(totals.lag);
+        totals.behind_ms = self.compute_behind_ms(totals.lag);
         let active = owned.iter().filter(|partition| !partition.idle);
         let smallest_active = active.filter_map(|partition| partition.watermark_ms).min();
         totals.watermark_ms =
@@ -100,20 +105,20 @@ impl JobReport {
             totals.dead_letters += worker.dead_letters;
             totals.refused_rows += worker.refused_rows;
             totals.entities += worker.entities;
-            totals.busy += worker.busy_ms_per_s / 1e3;
-            totals.idle += worker.idle_ms_per_s / 1e3;
-            totals.backpressured += worker.backpressured_ms_per_s / 1e3;
+            totals.busy_share += worker.busy_ms_per_s / 1e3;
+            totals.idle_share += worker.idle_ms_per_s / 1e3;
+            totals.backpressured_share += worker.backpressured_ms_per_s / 1e3;
         }
         #[allow(clippy::cast_precision_loss)] // a number of threads
         let count = workers().count().max(1) as f64;
-        for share in [&mut totals.busy, &mut totals.idle, &mut totals.backpressured] {
+        for share in [&mut totals.busy_share, &mut totals.idle_share, &mut totals.backpressured_share] {
             *share /= count;
         }
     }
 
     /// Returns the age of the record that was read last, in the partition that lags most in time. The result is at most
     /// the time since the job was last without lag.
-    fn time_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
+    fn compute_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);
         }

@@ -6,7 +6,7 @@ use crate::report::ViewReport;
 impl JobReport {
     /// Returns the reports of all feature views, added up over all instances, in the order of the pipeline.
     #[must_use]
-    pub fn total_view_reports(&self) -> Vec<ViewReport> {
+    pub fn sum_view_reports(&self) -> Vec<ViewReport> {
         let mut views: Vec<ViewReport> = Vec::new();
         for view in self.instances.iter().flat_map(|instance| &instance.views) {
             match views.iter_mut().find(|sum| sum.name == view.name) {

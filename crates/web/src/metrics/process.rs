@@ -6,8 +6,8 @@ use super::families::MetricFamilies;
 pub(super) fn add_process_metrics(families: &mut MetricFamilies) {
     // Leave out values that cannot be read: a restricted /proc must not remove the other metrics.
     if let Ok(process) = procfs::process::Process::myself() {
-        let _ = linux::add_times_and_memory(families, &process);
-        let _ = linux::add_file_descriptors(families, &process);
+        let _ = linux::add_cpu_and_memory_metrics(families, &process);
+        let _ = linux::add_file_descriptor_metrics(families, &process);
     }
 }
 
@@ -21,7 +21,7 @@ mod linux {
 
     use super::super::families::{MetricFamilies, count_as_f64};
 
-    pub(super) fn add_times_and_memory(families: &mut MetricFamilies, process: &Process) -> ProcResult<()> {
+    pub(super) fn add_cpu_and_memory_metrics(families: &mut MetricFamilies, process: &Process) -> ProcResult<()> {
         let stat = process.stat()?;
         let ticks = count_as_f64(ticks_per_second());
         families.add_counter(
@@ -48,7 +48,7 @@ mod linux {
         Ok(())
     }
 
-    pub(super) fn add_file_descriptors(families: &mut MetricFamilies, process: &Process) -> ProcResult<()> {
+    pub(super) fn add_file_descriptor_metrics(families: &mut MetricFamilies, process: &Process) -> ProcResult<()> {
         families.add_gauge("process_open_fds", "Open file descriptors.", [(process.fd_count()? as f64).into()]);
         if let LimitValue::Value(limit) = process.limits()?.max_open_files.soft_limit {
             families.add_gauge("process_max_fds", "File descriptors that may be open.", [count_as_f64(limit).into()]);

@@ -14,7 +14,7 @@ pub const INSTANCE_GONE_AFTER: Duration = Duration::from_secs(20);
 /// The largest size of a report in bytes. Larger reports are not read.
 const REPORT_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// The largest number of instances whose reports are read, so that a full folder cannot exhaust the memory.
-const INSTANCES_MAX: usize = 256;
+const PEER_REPORTS_MAX: usize = 256;
 
 #[derive(Default)]
 pub(super) struct KnownInstances {
@@ -55,7 +55,7 @@ impl KnownInstances {
     }
 
     /// Records the objects in the store, and returns the names of the reports that must be read.
-    pub(super) fn note_objects_and_list_unread(&mut self, listed: &[ListedObject]) -> Vec<String> {
+    pub(super) fn update_objects_and_list_unread_reports(&mut self, listed: &[ListedObject]) -> Vec<String> {
         let now = Instant::now();
         let mut newest: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
         let mut seen = BTreeMap::new();
@@ -77,7 +77,7 @@ impl KnownInstances {
         let known_number = |instance: &str| self.newest_reports.get(instance).map(|received| received.report_number);
         newest
             .into_iter()
-            .take(INSTANCES_MAX)
+            .take(PEER_REPORTS_MAX)
             .filter(|(instance, (number, _))| known_number(instance) != Some(*number))
             .map(|(_, (_, name))| name.to_owned())
             .collect()

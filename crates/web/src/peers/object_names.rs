@@ -18,7 +18,7 @@ pub(super) fn report_object_name(instance: &str, number: u64) -> String {
 }
 
 /// Returns the name of the object that requests `instance` to stop.
-pub(super) fn stop_object_name(instance: &str) -> String {
+pub(super) fn stop_request_object_name(instance: &str) -> String {
     format!("{INSTANCES_FOLDER}/{instance}-stop")
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 use windrow_engine::StoreFault;
 
-use super::object_names::{INSTANCES_FOLDER, parse_object_name, report_object_name, stop_object_name};
+use super::object_names::{INSTANCES_FOLDER, parse_object_name, report_object_name, stop_request_object_name};
 use crate::server_context::JobServerContext;
 
 /// The time between two reports of an instance.
@@ -39,7 +39,7 @@ impl ReportPublisher {
         let publish = move || {
             let mut published_at = None::<Instant>;
             loop {
-                publisher.check_peers_and_stop_request();
+                publisher.refresh_peers_and_obey_stop_request();
                 if published_at.is_none_or(|at| at.elapsed() >= PUBLISH_INTERVAL) {
                     published_at = Some(Instant::now());
                     publisher.publish_report();
@@ -80,16 +80,16 @@ struct PublisherThread {
 
 impl PublisherThread {
     /// Refreshes the reports of the other instances, obeys a stop request, and deletes the objects of gone instances.
-    fn check_peers_and_stop_request(&mut self) {
+    fn refresh_peers_and_obey_stop_request(&mut self) {
         let (peers, store) = (&self.context.peers, &*self.context.checkpoint_store);
         let refreshed = peers.refresh_known_instances(store);
-        let stop_object = stop_object_name(&self.instance);
-        if refreshed.is_ok() && peers.lock_known().has_object(&stop_object) && !self.context.stop_signal.is_requested()
+        let stop_object = stop_request_object_name(&self.instance);
+        if refreshed.is_ok() && peers.lock_known_instances().has_object(&stop_object) && !self.context.stop_signal.is_requested()
         {
             info!("another instance asked this one to stop");
             self.context.stop_signal.request();
         }
-        let stale = peers.lock_known().stale_object_names(&self.instance, STALE_OBJECT_AGE);
+        let stale = peers.lock_known_instances().stale_object_names(&self.instance, STALE_OBJECT_AGE);
         if refreshed.is_ok() && !stale.is_empty() {
             // A failure is ignored, because the object stays stale and is deleted the next time.
             let _ = store.delete(&stale);

@@ -1,4 +1,4 @@
-//! Parses and binds the address of a server.
+//! The address of a server: parses it, and opens its listening socket.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -31,9 +31,9 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// The failure to listen at an address.
+/// The error for an address at which the server cannot listen.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen at {address} (--listen): {error}{}", self.way_out())]
+#[error("cannot listen at {address}: {error}")]
 pub struct BindFault {
     /// The address of the server.
     pub address: SocketAddr,
@@ -48,20 +48,12 @@ impl BindFault {
     pub fn is_address_in_use(&self) -> bool {
         self.error.kind() == io::ErrorKind::AddrInUse
     }
-
-    fn way_out(&self) -> &'static str {
-        if self.is_address_in_use() {
-            ". Another program listens there: choose another port (--listen 127.0.0.1:0 takes a free one), or --listen off"
-        } else {
-            ". Choose another address, or --listen off"
-        }
-    }
 }
 
-/// Listens at `address`. Clients wait until a server is started on the listener.
+/// Opens the listening socket at `address`. Connections wait until [`super::HttpServer`] serves the socket.
 ///
 /// # Errors
-/// When another program listens at `address`, or this machine does not have it.
+/// When another program listens at `address`, or no network interface of this machine has it.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindFault> {
     let bound = TcpListener::bind(address);
     let listener = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));

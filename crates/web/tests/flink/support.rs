@@ -50,11 +50,11 @@ impl TestJob {
         let context = Arc::new(JobServerContext {
             pipeline: Arc::new(pipeline),
             pipeline_text: String::new(),
-            plan: Value::Null,
+            pipeline_plan: Value::Null,
             report_source: Arc::new(report_source.clone()),
             recent_rows: Arc::new(()),
             checkpoint_store: store,
-            store_opener: stores,
+            savepoint_store_opener: stores,
             stop_signal: StopSignal::default(),
             peers: windrow_web::peers::PeerInstances::default(),
             savepoint_registry: windrow_web::controls::SavepointRegistry::default(),

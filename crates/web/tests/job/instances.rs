@@ -133,7 +133,7 @@ fn a_partition_belongs_to_the_larger_epoch() {
     a.workers.clear();
     let job = JobReport { assembled_at_ms: now_ms(), instances: vec![a, b] };
     let owners: Vec<_> =
-        job.partitions_with_owners().iter().map(|one| one.owner.expect("an owner").instance.instance.clone()).collect();
+        job.partitions_and_owners().iter().map(|one| one.owner.expect("an owner").instance.instance.clone()).collect();
     assert_eq!(owners, ["a", "a", "a", "b"]);
     assert_eq!(job.compute_totals().lag, Some(85));
     assert_eq!(job.compute_totals().partitions, 4);
@@ -146,7 +146,7 @@ fn what_is_away_for_one_is_away_for_the_job() {
     let job = JobReport { assembled_at_ms: 12_005, instances: vec![a, b] };
     assert_eq!(job.compute_job_state(), JobState::Degraded);
     let attention = job.attention_items(30_000);
-    assert_eq!(attention[0].what, "Redis has been unreachable for 12 s: gone");
+    assert_eq!(attention[0].problem, "Redis has been unreachable for 12 s: gone");
 }
 
 #[test]

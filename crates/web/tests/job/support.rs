@@ -113,11 +113,11 @@ impl TestServer {
         let context = Arc::new(JobServerContext {
             pipeline: Arc::new(pipeline),
             pipeline_text: "name = \"<script>\"\n".to_owned(),
-            plan: serde_json::json!({ "name": "ecommerce" }),
+            pipeline_plan: serde_json::json!({ "name": "ecommerce" }),
             report_source: Arc::<FixedReport>::clone(&report_source),
             recent_rows: Arc::new(FixedRows(rows)),
             checkpoint_store: store,
-            store_opener: stores,
+            savepoint_store_opener: stores,
             stop_signal: StopSignal::default(),
             peers: PeerInstances::default(),
             savepoint_registry: SavepointRegistry::default(),

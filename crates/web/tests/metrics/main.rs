@@ -15,7 +15,7 @@ fn shipped_pipeline() -> Pipeline {
 }
 
 fn render_report(report: &InstanceReport) -> String {
-    windrow_web::metrics::render(report, &shipped_pipeline()).expect("every report can be written")
+    windrow_web::metrics::render_metrics(report, &shipped_pipeline()).expect("every report can be written")
 }
 
 #[test]

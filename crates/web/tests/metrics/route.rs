@@ -36,11 +36,11 @@ async fn request_metrics(method: Method, report: InstanceReport) -> MetricsAnswe
     let context = JobServerContext {
         pipeline: Arc::new(shipped_pipeline()),
         pipeline_text: String::new(),
-        plan: serde_json::Value::Null,
+        pipeline_plan: serde_json::Value::Null,
         report_source: Arc::new(FixedReport(report)),
         recent_rows: Arc::new(()),
         checkpoint_store: stores.open("memory:").expect("memory is a place"),
-        store_opener: stores,
+        savepoint_store_opener: stores,
         stop_signal: StopSignal::default(),
         peers: PeerInstances::default(),
         savepoint_registry: SavepointRegistry::default(),

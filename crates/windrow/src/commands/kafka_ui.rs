@@ -11,6 +11,7 @@ use windrow_web::server::{HttpServer, ListenAddress, bind};
 
 use crate::cli::KafkaUiArgs;
 use crate::exit::{CommandFailure, ExitStatus};
+use crate::listen_failure::{describe_bind_fault, describe_missing_token};
 use crate::{access_token, pipeline_file, print, signals};
 
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -30,13 +31,14 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
     let token = access_token::read_token(args.token_file.as_deref())?;
     // Check whether a token is missing before binding a port: the answer does not depend on the port.
     if token.is_none() {
-        ServerProtection::new(address, None).map_err(|needed| usage(needed.to_string()))?;
+        ServerProtection::new(address, None).map_err(|error| usage(describe_missing_token(&error)))?;
     }
     let stop = StopSignal::default();
     signals::stop_on_signals(&stop)?;
-    let listener = bind(address).map_err(|fault| usage(fault.to_string()))?;
+    let listener = bind(address).map_err(|fault| usage(describe_bind_fault(&fault)))?;
     let address = listener.local_addr().map_err(|error| usage(error.to_string()))?;
-    let protection = ServerProtection::new(address, token).map_err(|needed| usage(needed.to_string()))?;
+    let protection =
+        ServerProtection::new(address, token).map_err(|error| usage(describe_missing_token(&error)))?;
     let server = HttpServer::start(listener, protect(kafka::router(&brokers), &protection)).map_err(|error| {
         CommandFailure::new(ExitStatus::Internal, format!("error: cannot start the web server: {error}"))
     })?;

@@ -83,7 +83,7 @@ fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     let is_savepoint = round.savepoint_name.is_some();
     let by_kind = json!({
         // Flink's client requires this field to select the class of the answer.
-        "className": flink_statistics_class(status),
+        "className": flink_statistics_type(status),
         "is_savepoint": is_savepoint,
         "savepointFormat": if is_savepoint { json!("CANONICAL") } else { Value::Null },
         "trigger_timestamp": round.first_began_at_ms(),
@@ -136,7 +136,7 @@ fn flink_checkpoint_status(status: CheckpointStatus) -> &'static str {
     }
 }
 
-fn flink_statistics_class(status: CheckpointStatus) -> &'static str {
+fn flink_statistics_type(status: CheckpointStatus) -> &'static str {
     match status {
         CheckpointStatus::InProgress => "in_progress",
         CheckpointStatus::Completed => "completed",

@@ -1,15 +1,16 @@
-//! The dependencies between crates, compared with the arrows that ARCHITECTURE.md draws.
+//! Compares the dependencies between crates with the arrows in ARCHITECTURE.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::workspace::CrateFolder;
 
-/// Returns the crates that each crate may depend on, as the first text block with arrows in ARCHITECTURE.md draws them.
+/// Returns the crates that each crate may depend on. Reads them from the first `text` block with arrows in
+/// ARCHITECTURE.md.
 ///
-/// A line `web ──► connectors, engine` draws an arrow from `web` to both crates. `everything below` means all crates of
-/// later lines.
+/// A line `web ──► connectors, engine` allows `web` to depend on `connectors` and on `engine`. `everything below` allows
+/// all crates on later lines.
 #[must_use]
-pub fn read_drawn_arrows(architecture: &str, crates: &[CrateFolder]) -> BTreeMap<String, BTreeSet<String>> {
+pub fn read_drawn_dependencies(architecture: &str, crates: &[CrateFolder]) -> BTreeMap<String, BTreeSet<String>> {
     let drawing = architecture.split("```text\n").find(|block| block.contains("──►")).unwrap_or_default();
     let lines: Vec<&str> = drawing.split("```").next().unwrap_or_default().lines().collect();
     let is_crate = |word: &str| crates.iter().any(|folder| folder.name == word);
@@ -24,7 +25,7 @@ pub fn read_drawn_arrows(architecture: &str, crates: &[CrateFolder]) -> BTreeMap
         let parts: Vec<&str> = line.split('►').collect();
         for pair in parts.windows(2) {
             let Some(from) = crates_in(pair[0]).pop() else { continue };
-            // Two blanks end the list of crates. The text after them explains the line.
+            // Two spaces end the list of crates. The text after them is an explanation.
             let listed = pair[1].trim_start().split("  ").next().unwrap_or_default();
             let mut to = crates_in(listed);
             if listed.contains("everything below") {
@@ -38,7 +39,7 @@ pub fn read_drawn_arrows(architecture: &str, crates: &[CrateFolder]) -> BTreeMap
 
 /// Describes every dependency that ARCHITECTURE.md does not draw.
 #[must_use]
-pub fn describe_undrawn_arrows(crates: &[CrateFolder], drawn: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+pub fn describe_undrawn_dependencies(crates: &[CrateFolder], drawn: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let mut undrawn = Vec::new();
     for folder in crates {
         for dependency in &folder.dependencies {
