@@ -7,8 +7,8 @@ use crate::workspace::CrateFolder;
 /// Returns the crates that each crate may depend on. Reads them from the first `text` block with arrows in
 /// ARCHITECTURE.md.
 ///
-/// A line `web ──► connectors, engine` allows `web` to depend on `connectors` and on `engine`. `everything below` allows
-/// all crates on later lines.
+/// A line `web ──► connectors, engine` allows `web` to depend on `connectors` and on `engine`. `everything below`
+/// allows all crates on later lines.
 #[must_use]
 pub fn read_drawn_dependencies(architecture: &str, crates: &[CrateFolder]) -> BTreeMap<String, BTreeSet<String>> {
     let drawing = architecture.split("```text\n").find(|block| block.contains("──►")).unwrap_or_default();
@@ -25,7 +25,7 @@ pub fn read_drawn_dependencies(architecture: &str, crates: &[CrateFolder]) -> BT
         let parts: Vec<&str> = line.split('►').collect();
         for pair in parts.windows(2) {
             let Some(from) = crates_in(pair[0]).pop() else { continue };
-            // Two spaces end the list of crates. The text after them is an explanation.
+            // In a drawn line, two spaces end the list of crates. The text after them is an explanation.
             let listed = pair[1].trim_start().split("  ").next().unwrap_or_default();
             let mut to = crates_in(listed);
             if listed.contains("everything below") {
@@ -39,7 +39,10 @@ pub fn read_drawn_dependencies(architecture: &str, crates: &[CrateFolder]) -> BT
 
 /// Describes every dependency that ARCHITECTURE.md does not draw.
 #[must_use]
-pub fn describe_undrawn_dependencies(crates: &[CrateFolder], drawn: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+pub fn describe_undrawn_dependencies(
+    crates: &[CrateFolder],
+    drawn: &BTreeMap<String, BTreeSet<String>>,
+) -> Vec<String> {
     let mut undrawn = Vec::new();
     for folder in crates {
         for dependency in &folder.dependencies {

@@ -30,7 +30,8 @@ pub enum SubmoduleImports {
 pub fn find_file_imports(tree: &ModuleTree, submodule_imports: SubmoduleImports) -> BTreeMap<FileImport, String> {
     let mut found = BTreeMap::new();
     let mut add = |module: &CrateModule, target: usize, path: &str| {
-        let is_import = submodule_imports == SubmoduleImports::Counted || !is_submodule_file(tree, module.file_index, target);
+        let is_import =
+            submodule_imports == SubmoduleImports::Counted || !is_submodule_file(tree, module.file_index, target);
         if module.file_index != target && is_import {
             found
                 .entry(FileImport { importing_file_index: module.file_index, imported_file_index: target })
@@ -147,11 +148,13 @@ fn resolve_imported_name(
     let named = imports.iter().filter(|import| matches!(&import.name, ImportedName::Single(single) if single == name));
     let path_of_named = |import: &NameImport| [import.path_segments.as_slice(), behind].concat();
     let globs = imports.iter().filter(|import| import.name == ImportedName::Glob);
-    let path_through_glob = |import: &NameImport| [import.path_segments.as_slice(), &[name.to_owned()], behind].concat();
+    let path_through_glob =
+        |import: &NameImport| [import.path_segments.as_slice(), &[name.to_owned()], behind].concat();
     named
         .map(path_of_named)
         .chain(globs.map(path_through_glob))
-        // `use name::…` of another crate would be resolved to this `use` line again and again, so it is skipped.
+        // A path such as `name::name`, from another crate, would be resolved to its own `use` line again, so it is
+        // skipped.
         .filter(|path| {
             path.first().is_some_and(|first| first != name || tree.modules[module].children_by_name.contains_key(first))
         })

@@ -4,7 +4,7 @@
 //!  Cargo.toml, src/**/*.rs ──► workspace ──► module_tree ──► imports ──► import_circles   files that import each other
 //!                                  │                └──────► declarations ──► summary     names and signatures
 //!                                  └───────► crate_dependencies ◄── ARCHITECTURE.md       dependencies between crates
-//!  all text files ───────────────────────► forbidden_words                                words that no text may contain
+//!  all text files ───────────────────────► forbidden_words                                words that no text may have
 //! ```
 //!
 //! Read [`module_tree`] first, then [`imports`], then `tests/rules.rs`, where each rule is one test. `cargo test -p

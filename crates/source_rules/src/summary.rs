@@ -1,4 +1,4 @@
-//! Counts the names and signatures of all crates that break a rule.
+//! Counts the names and signatures that break a rule, over all crates of the workspace.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,7 +63,7 @@ pub const PRELUDE_NAMES: [&str; 38] = [
 pub struct LocatedDeclaration<T> {
     /// The path of the file, relative to the workspace's root.
     pub path: String,
-    /// The declaration, or its line number where nothing else is known.
+    /// The declaration. For a nested `Result` or `Option` it is only the number of the line.
     pub declaration: T,
 }
 
@@ -145,7 +145,8 @@ impl WorkspaceSummary {
         &self,
         visibility: FunctionVisibility,
     ) -> impl Iterator<Item = &LocatedDeclaration<FunctionDeclaration>> {
-        self.functions_with_visibility(visibility).filter(|located| !located.declaration.bool_parameter_names.is_empty())
+        self.functions_with_visibility(visibility)
+            .filter(|located| !located.declaration.bool_parameter_names.is_empty())
     }
 
     /// Returns the functions of this visibility that take or return a tuple.
@@ -153,8 +154,9 @@ impl WorkspaceSummary {
         &self,
         visibility: FunctionVisibility,
     ) -> impl Iterator<Item = &LocatedDeclaration<FunctionDeclaration>> {
-        self.functions_with_visibility(visibility)
-            .filter(|located| located.declaration.returns_tuple || !located.declaration.tuple_parameter_names.is_empty())
+        self.functions_with_visibility(visibility).filter(|located| {
+            located.declaration.returns_tuple || !located.declaration.tuple_parameter_names.is_empty()
+        })
     }
 
     fn functions_with_visibility(
@@ -194,8 +196,14 @@ impl fmt::Display for WorkspaceSummary {
             ("functions named of, said, shown, told, say, tell", self.functions_with_vague_name().count()),
             ("functions with more than six parameters", self.functions_with_many_parameters().count()),
             ("pub functions that take a bool", self.functions_with_bool_parameter(FunctionVisibility::Public).count()),
-            ("pub functions that take or return a tuple", self.functions_with_tuple(FunctionVisibility::Public).count()),
-            ("pub(…) functions that take a bool", self.functions_with_bool_parameter(FunctionVisibility::Restricted).count()),
+            (
+                "pub functions that take or return a tuple",
+                self.functions_with_tuple(FunctionVisibility::Public).count(),
+            ),
+            (
+                "pub(…) functions that take a bool",
+                self.functions_with_bool_parameter(FunctionVisibility::Restricted).count(),
+            ),
             (
                 "pub(…) functions that take or return a tuple",
                 self.functions_with_tuple(FunctionVisibility::Restricted).count(),

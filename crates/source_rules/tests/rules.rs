@@ -56,7 +56,8 @@ fn no_files_of_a_crate_import_each_other() {
 #[test]
 fn crates_depend_on_each_other_only_as_drawn() {
     let crates = list_crates(&workspace_root()).expect("the crates");
-    let drawn = read_drawn_dependencies(&read_text_file(&workspace_root().join("ARCHITECTURE.md")).expect("text"), &crates);
+    let drawn =
+        read_drawn_dependencies(&read_text_file(&workspace_root().join("ARCHITECTURE.md")).expect("text"), &crates);
     assert!(drawn.len() >= 4, "the drawing is not understood: {drawn:?}");
     assert_none("dependencies that ARCHITECTURE.md does not draw", &describe_undrawn_dependencies(&crates, &drawn));
 }
@@ -71,7 +72,8 @@ fn at_most_a_quarter_of_the_types_have_names_of_one_word() {
 #[test]
 fn every_type_name_is_declared_once() {
     let summary = read_summary();
-    let repeated = summary.repeated_type_names().into_iter().map(|(name, paths)| format!("{name}: {}", paths.join(", ")));
+    let repeated =
+        summary.repeated_type_names().into_iter().map(|(name, paths)| format!("{name}: {}", paths.join(", ")));
     assert_none("type names declared more than once", &repeated.collect::<Vec<_>>());
 }
 
@@ -99,7 +101,8 @@ fn functions_have_at_most_six_parameters() {
 #[test]
 fn results_and_options_are_not_nested() {
     let summary = read_summary();
-    let found: Vec<_> = summary.nested_results_and_options.iter().map(|one| format!("{}:{}", one.path, one.declaration)).collect();
+    let found: Vec<_> =
+        summary.nested_results_and_options.iter().map(|one| format!("{}:{}", one.path, one.declaration)).collect();
     assert_none("Result in Result, Option in Option", &found);
 }
 
@@ -117,18 +120,21 @@ fn is_allowed(allowed: &[(&str, &str)], located: &LocatedDeclaration<FunctionDec
 #[test]
 fn public_functions_take_no_bool() {
     let summary = read_summary();
-    let found =
-        summary.functions_with_bool_parameter(FunctionVisibility::Public).filter(|located| !is_allowed(&ALLOWED_BOOLS, located));
-    let found = found
-        .map(|located| format!("{} ({})", describe_function(located), located.declaration.bool_parameter_names.join(", ")));
+    let found = summary
+        .functions_with_bool_parameter(FunctionVisibility::Public)
+        .filter(|located| !is_allowed(&ALLOWED_BOOLS, located));
+    let found = found.map(|located| {
+        format!("{} ({})", describe_function(located), located.declaration.bool_parameter_names.join(", "))
+    });
     assert_none("pub functions that take a bool", &found.collect::<Vec<_>>());
 }
 
 #[test]
 fn public_functions_take_and_return_no_tuple() {
     let summary = read_summary();
-    let found =
-        summary.functions_with_tuple(FunctionVisibility::Public).filter(|located| !is_allowed(&ALLOWED_TUPLES, located));
+    let found = summary
+        .functions_with_tuple(FunctionVisibility::Public)
+        .filter(|located| !is_allowed(&ALLOWED_TUPLES, located));
     assert_none("pub functions that take or return a tuple", &found.map(describe_function).collect::<Vec<_>>());
 }
 

@@ -1,8 +1,9 @@
 //! The state of the whole job, computed from the reports of its instances.
 //!
-//! Owns: the sums and maxima over all reports. Does not own: fetching the reports (`peers`), the JSON of the pages.
-//! Invariants: (1) A [`JobReport`] and all values derived from it depend only on the reports. (2) A partition counts
-//! once. If two instances report that they own it, the report with the larger epoch counts.
+//! Owns: the sums and maxima over all reports. Does not own: reading the other instances' reports (`peers`), the JSON
+//! of the pages (`api`).
+//! Invariants: (1) All values are computed from the reports alone. (2) A partition counts once. If two instances report
+//! that they own it, the report with the larger epoch counts.
 //! After a crash: no state survives, and none is needed.
 
 mod attention;
@@ -22,6 +23,6 @@ pub use checkpoints::NewestCheckpointsSummary;
 pub use freshness::FreshnessQuantiles;
 pub use history::JobHistory;
 pub use job_report::{JobReport, ReportedItem, compute_job_id};
-pub use partitions::{PartitionOwner, PartitionAndOwner};
+pub use partitions::{PartitionAndOwner, PartitionOwner};
 pub use state::JobState;
 pub use totals::{JobPace, JobTotals};

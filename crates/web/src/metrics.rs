@@ -1,10 +1,10 @@
 //! Answers `/metrics` with the report of this process in Prometheus' text format.
 //!
 //! Owns: names, units and help texts. Does not own: the measured values (an [`InstanceReport`]), and the metrics of
-//! other instances. Prometheus requests the metrics of each instance from that instance.
-//! Invariants: (1) units are seconds, bytes and ratios, and the name of a counter ends with `_total`; (2) an unknown
-//! value has no sample; (3) values that Prometheus computes itself (rates, quantiles) are left out; (4) pipeline,
-//! workers and partitions limit the number of label values; no label holds data from a record.
+//! other instances, which Prometheus requests from those instances.
+//! Invariants: (1) Units are seconds, bytes and ratios, and the name of a counter ends with `_total`. (2) An unknown
+//! value has no sample. (3) Values that Prometheus can compute itself, such as rates, are left out. (4) Labels have few
+//! different values, and never contain data from a record.
 //! After a crash: counters start again at zero, which Prometheus detects.
 
 mod checkpoints;
@@ -33,7 +33,7 @@ use self::families::MetricFamilies;
 use crate::report::{InstanceReport, PartitionReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The content type with the version of the text format. It names the encoding, because labels may hold any character.
+/// The content type of Prometheus' text format. It declares UTF-8, because labels may contain any character.
 const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the route `/metrics`.
@@ -50,8 +50,8 @@ async fn get_metrics(State(context): SharedContext) -> Response {
     }
 }
 
-/// Renders `report` in Prometheus' text format. The metrics of the process itself (`process_…`) appear only in
-/// `/metrics`.
+/// Renders `report` in Prometheus' text format, without the metrics of the process (`process_…`), which are not in a
+/// report.
 ///
 /// # Errors
 /// When a metric cannot be encoded. No report causes this error.
@@ -73,8 +73,8 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
     families
 }
 
-/// Returns each partition once. While a partition moves between workers, both may report it. The result has the report
-/// with the larger epoch.
+/// Returns one report for each partition. While a partition moves between workers, both may report it, and the report
+/// with the larger epoch is returned.
 fn select_largest_epoch_per_partition(report: &InstanceReport) -> Vec<&PartitionReport> {
     let mut latest = BTreeMap::new();
     for one in &report.partitions {

@@ -1,16 +1,17 @@
 //! Lets the instances of a job find each other through the checkpoint store.
 //!
 //! ```text
-//! instances/0123456789abcdef-0000000041       the 41st report of that instance
-//! instances/0123456789abcdef-stop             a request to that instance to stop
+//! instances/0123456789abcdef-0000000041       the 41st report of instance 0123456789abcdef
+//! instances/0123456789abcdef-stop             asks instance 0123456789abcdef to stop
 //! ```
 //!
-//! Owns: these objects, and the rule by which an instance counts as live. Does not own: the content of a report.
-//! The store carries the reports, because the instances share nothing else and know no addresses of each other.
-//! Invariants: (1) The reader's clock measures how long an instance has been silent, from the time its report was read.
-//! (2) No object of a checkpoint is changed. (3) A page waits only briefly for the store, and then shows the last known
-//! reports.
-//! After a crash: the objects of the instance stay. Other instances delete them ten minutes after the last change.
+//! Owns: the objects in the folder `instances`, and the rule by which an instance counts as live. Does not own: the
+//! content of a report.
+//! Reports go through the checkpoint store, because the instances share nothing else and do not know each other's
+//! addresses.
+//! Invariants: (1) The reader's clock measures for how long an instance has published no new report. (2) No object of a
+//! checkpoint is changed. (3) A page waits only briefly for the store, and then shows the last known reports.
+//! After a crash: the objects of the instance stay. Other instances delete them after ten minutes.
 
 mod known_instances;
 mod object_names;

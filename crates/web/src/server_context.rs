@@ -1,8 +1,8 @@
 //! The context that all handlers of a job's web server share.
 //!
-//! Owns: [`JobServerContext`], and the two traits through which the binary describes this process.
+//! Owns: [`JobServerContext`], and the two traits that the binary implements to describe this process.
 //! Does not own: the handlers.
-//! Invariant: the context takes no lock that a worker holds longer than it needs to copy a value.
+//! Invariant: a handler never waits for a lock that a worker holds for longer than copying a value takes.
 //! After a crash: no state survives, and none is needed.
 
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use crate::report::InstanceReport;
 
 /// Builds the report of this process.
 pub trait ReportSource: Send + Sync {
-    /// Returns the current report. It is called about once a second and for each request to a page. It must not take a
-    /// lock that a worker holds longer than it needs to copy a value.
+    /// Returns the current report. The server calls this about once a second, and for each request to a page. An
+    /// implementation must not wait for a lock that a worker holds for longer than copying a value takes.
     fn current_report(&self) -> InstanceReport;
 }
 
-/// The rows that this process wrote recently.
+/// Remembers the rows that this process wrote recently.
 pub trait RecentRowSource: Send + Sync {
     /// Returns at most `limit` rows, newest first. With `user`, returns only rows of that user.
     fn newest_rows(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow>;
@@ -36,7 +36,7 @@ impl RecentRowSource for redis::RecentRows {
     }
 }
 
-/// Stands for a process that remembers no rows.
+/// The implementation for a process that remembers no rows.
 impl RecentRowSource for () {
     fn newest_rows(&self, _: usize, _: Option<&str>) -> Vec<WrittenRow> {
         Vec::new()
@@ -46,11 +46,11 @@ impl RecentRowSource for () {
 /// The axum extractor of the context.
 pub(crate) type SharedContext = State<Arc<JobServerContext>>;
 
-/// The job that a server shows, and access to its stores and instances.
+/// The job that a web server shows, with access to its checkpoint store and to its other instances.
 pub struct JobServerContext {
     /// The validated pipeline.
     pub pipeline: Arc<Pipeline>,
-    /// The text of the pipeline file after overrides, without secrets.
+    /// The text of the pipeline file after the overrides of the command line, without secrets.
     pub pipeline_text: String,
     /// The plan of the pipeline, as `windrow check --json` prints it.
     pub pipeline_plan: serde_json::Value,
@@ -58,28 +58,27 @@ pub struct JobServerContext {
     pub report_source: Arc<dyn ReportSource>,
     /// The rows that this process wrote recently.
     pub recent_rows: Arc<dyn RecentRowSource>,
-    /// The job's folder in the checkpoint store. The instances of the job find each other through this folder.
+    /// The job's folder in the checkpoint store, through which the instances of the job also find each other.
     pub checkpoint_store: Arc<dyn CheckpointStore>,
-    /// Opens the target locations of savepoints.
+    /// Opens the store at the location that a savepoint is written to.
     pub savepoint_store_opener: Arc<dyn CheckpointStoreOpener>,
     /// The signal that stops this process.
     pub stop_signal: StopSignal,
-    /// The other instances of the job. The initial value is the default.
+    /// The other instances of the job. A new server starts with the default value.
     pub peers: PeerInstances,
-    /// The savepoints requested from this process. The initial value is the default.
+    /// The savepoints that were requested from this process. A new server starts with the default value.
     pub savepoint_registry: SavepointRegistry,
 }
 
 impl JobServerContext {
-    /// Returns the id of the job. It is the same for all instances, and after a restart.
+    /// Returns the id of the job, which all instances share and which survives a restart.
     #[must_use]
     pub fn job_id(&self) -> String {
         compute_job_id(&self.pipeline.name, &self.pipeline.source.kafka().consumer_group)
     }
 
-    /// Returns the current report of this process and the last reports of the other instances, which are about five
-    /// seconds old.
-    /// Reads the checkpoint store at most once a second, and waits only a short time for it.
+    /// Returns the current report of this process, and the newest known reports of the other live instances. Reads the
+    /// checkpoint store at most once a second, and waits for it only briefly.
     pub async fn assemble_job_report(&self) -> JobReport {
         let others = self.peers.read_live_reports(&self.checkpoint_store).await;
         let here = self.own_report();

@@ -69,7 +69,7 @@ export function attention(state) {
 			{
 				level: "act",
 				what: `Redis has been unreachable for ${seconds} s: connection refused`,
-				todo: "Start Redis or correct sink.redis.url; nothing is lost, reading waits.",
+				todo: "Start Redis or correct sink.redis.url. Nothing is lost; reading resumes by itself.",
 			},
 			{
 				level: "act",

@@ -7,13 +7,13 @@ use super::fault::bad_request;
 use super::flink_job::is_flink_id;
 use crate::answers::HttpFault;
 
-/// A request body that a client may leave out.
+/// A JSON body of a POST request. A client may omit the body and each of its fields.
 pub(super) trait RequestBody: DeserializeOwned + Default {
-    /// The name of the body's class in Flink, for error messages.
+    /// The name of the class that represents the body in Flink. Error messages show this name.
     const FLINK_BODY_CLASS: &str;
 }
 
-/// The body of `/jobs/:id/savepoints`.
+/// The body of POST `/jobs/:id/savepoints`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct SavepointBody {
@@ -27,7 +27,7 @@ pub(super) struct SavepointBody {
     pub(super) trigger_id: Option<String>,
 }
 
-/// The body of `/jobs/:id/stop`.
+/// The body of POST `/jobs/:id/stop`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct StopBody {
@@ -40,7 +40,7 @@ pub(super) struct StopBody {
     pub(super) trigger_id: Option<String>,
 }
 
-/// The body of `/jobs/:id/checkpoints`.
+/// The body of POST `/jobs/:id/checkpoints`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CheckpointBody {
@@ -50,7 +50,7 @@ pub(super) struct CheckpointBody {
     pub(super) trigger_id: Option<String>,
 }
 
-/// Flink's formats of savepoints. Windrow accepts both formats and always writes its own.
+/// Flink's savepoint formats. Windrow accepts both names, and always writes its own format.
 #[derive(Deserialize)]
 enum SavepointFormat {
     #[serde(rename = "CANONICAL")]
@@ -59,7 +59,7 @@ enum SavepointFormat {
     Native,
 }
 
-/// Flink's kinds of checkpoints. Windrow accepts every kind and chooses the kind by itself.
+/// Flink's kinds of checkpoints. Windrow accepts every kind, and decides by itself between a base and a delta.
 #[derive(Deserialize)]
 enum CheckpointKind {
     #[serde(rename = "CONFIGURED")]
@@ -82,7 +82,7 @@ impl RequestBody for CheckpointBody {
     const FLINK_BODY_CLASS: &str = "CheckpointTriggerRequestBody";
 }
 
-/// Parses a body. An empty body gives the defaults.
+/// Parses the JSON body of a request. An empty body gives the defaults.
 pub(super) fn parse_body<B: RequestBody>(bytes: &[u8]) -> Result<B, HttpFault> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(B::default());
@@ -90,12 +90,12 @@ pub(super) fn parse_body<B: RequestBody>(bytes: &[u8]) -> Result<B, HttpFault> {
     let malformed = |error: serde_json::Error| {
         bad_request(format!("Request did not match expected format {}: {error}", B::FLINK_BODY_CLASS))
     };
-    // Parse an object first, because serde also accepts a JSON array and assigns its elements to the fields.
+    // Parse an object first, because serde would also accept an array and assign its elements to the fields.
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(malformed)?;
     serde_json::from_value(object.into()).map_err(malformed)
 }
 
-/// Checks that a trigger id has the form of Flink's ids, and returns it in lower case.
+/// Returns the trigger id of a body in lower case, or a fault if it is not 32 hexadecimal digits.
 pub(super) fn parse_trigger_id(id: Option<String>) -> Result<Option<String>, HttpFault> {
     match id {
         Some(id) if !is_flink_id(&id) => Err(bad_request(format!("triggerId: \"{id}\" is not 32 hexadecimal digits"))),

@@ -1,8 +1,8 @@
-//! Remembers the checkpoints requested over HTTP and reports their state.
+//! Remembers the checkpoints requested over HTTP, and answers whether they are complete.
 //!
-//! A requested checkpoint is Windrow's next regular checkpoint. Each partition takes its own when it is due, at most
-//! one interval later. The request is complete when every owned partition has a checkpoint that began after the
-//! request, or has nothing new to save.
+//! A request starts no checkpoint. It waits for the next regular checkpoint of each partition, at most one interval
+//! later. The request is complete when every owned partition has a checkpoint that began after the request, or has
+//! nothing new to save.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::body::CheckpointBody;
-use super::checkpoints::{CheckpointRound, collect_checkpoint_rounds};
+use super::checkpoints::{CHECKPOINT_TIMEOUT_MS, CheckpointRound, collect_checkpoint_rounds};
 use super::fault::{conflict, not_found};
 use super::flink_job::FlinkJob;
 use super::savepoint_operations::{parse_trigger_id_in_path, render_operation_status, trigger_id_or_random};
@@ -18,25 +18,23 @@ use super::throwable::render_failure_cause;
 use crate::answers::HttpFault;
 use crate::report::CheckpointStatus;
 
-/// The largest number of remembered requests.
+/// The largest number of remembered checkpoint requests. A further request replaces the oldest one.
 const MAX_REMEMBERED_TRIGGERS: usize = 50;
-/// How long a requested checkpoint may take beyond the interval. `/checkpoints/config` shows the same timeout.
-const CHECKPOINT_TIMEOUT_MS: i64 = 600_000;
 
-/// A handle to the checkpoint requests of this instance. Clones share the requests.
+/// The checkpoint requests that this instance received. Clones share the same requests.
 #[derive(Clone, Default)]
 pub(super) struct CheckpointTriggers(Arc<Mutex<VecDeque<CheckpointTrigger>>>);
 
-/// A requested checkpoint.
+/// A request for a checkpoint.
 struct CheckpointTrigger {
     id: String,
     requested_at_ms: i64,
 }
 
-/// The state of a requested checkpoint.
+/// The state of a checkpoint request.
 enum TriggerOutcome {
     Pending,
-    /// All records read before the request are saved by the end of this round.
+    /// Every partition is saved. `round_id` is the newest round that saved one of them.
     Completed {
         round_id: i64,
     },
@@ -46,13 +44,13 @@ enum TriggerOutcome {
 }
 
 impl CheckpointTriggers {
-    /// Locks the requests, which are ordered from oldest to newest.
+    /// Locks the requests. The oldest request is first.
     fn lock_triggers(&self) -> MutexGuard<'_, VecDeque<CheckpointTrigger>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Answers POST `/jobs/:id/checkpoints`.
+/// Remembers the request POST `/jobs/:id/checkpoints`, and answers with its id.
 pub(super) fn remember_checkpoint_request(
     job: &FlinkJob<'_>,
     triggers: &CheckpointTriggers,
@@ -60,7 +58,9 @@ pub(super) fn remember_checkpoint_request(
 ) -> Result<Value, HttpFault> {
     let id = trigger_id_or_random(body.trigger_id)?;
     if job.status() == "CANCELLING" {
-        return Err(conflict("The job is stopping; it takes its last checkpoint by itself."));
+        return Err(conflict(
+            "The job is stopping and takes its last checkpoint, so no other checkpoint can be requested.",
+        ));
     }
     let mut known = triggers.lock_triggers();
     if !known.iter().any(|trigger| trigger.id == id) {
@@ -124,7 +124,7 @@ fn compute_trigger_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerO
         return TriggerOutcome::Completed { round_id: newest_id };
     }
     if job.now_ms - requested_at_ms > CHECKPOINT_TIMEOUT_MS + job.pipeline.checkpoint.interval_ms {
-        return TriggerOutcome::Failed { reason: "not every partition took a checkpoint in time".to_owned() };
+        return TriggerOutcome::Failed { reason: "some partitions did not complete a checkpoint in time".to_owned() };
     }
     TriggerOutcome::Pending
 }

@@ -1,4 +1,4 @@
-//! Renders `/config`, `/overview` and `/taskmanagers`. The job's running instances stand for Flink's cluster.
+//! Renders `/config`, `/overview` and `/taskmanagers`. Each instance of the job is shown as a task manager.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,7 +9,7 @@ use crate::report::{InstanceReport, InstanceState};
 
 /// The version of Flink whose API Windrow implements. Clients choose their requests by this version.
 const FLINK_VERSION: &str = "2.3.0";
-/// The time between two requests of Flink's own pages, in milliseconds.
+/// The interval in milliseconds at which Flink's own web pages repeat their requests.
 const REFRESH_INTERVAL_MS: i64 = 3_000;
 
 /// Renders `/config`.
@@ -31,7 +31,7 @@ fn iana_name_or_utc(zone: &TimeZone) -> String {
     zone.iana_name().map_or_else(|| "UTC".to_owned(), str::to_owned)
 }
 
-/// Returns Windrow's version for the field that holds Flink's revision.
+/// Returns Windrow's version, which is shown where Flink shows its revision.
 fn format_windrow_version(job: &FlinkJob<'_>) -> String {
     format!("windrow {}", job.instances.first().map_or("", |instance| instance.version.as_str()))
 }
@@ -64,7 +64,7 @@ pub(super) fn render_task_managers(job: &FlinkJob<'_>) -> Value {
     json!({ "taskmanagers": task_managers })
 }
 
-/// Renders an instance as a task manager. Resources that Windrow does not measure are 0.
+/// Renders an instance as a task manager. Memory and other resources are 0, because Windrow does not measure them.
 fn render_task_manager(instance: &InstanceReport) -> Value {
     let no_resources = json!({
         "cpuCores": 0.0, "taskHeapMemory": 0, "taskOffHeapMemory": 0, "managedMemory": 0, "networkMemory": 0,

@@ -8,7 +8,7 @@ use super::fault::bad_query_parameter;
 use super::flink_job::FlinkJob;
 use crate::answers::HttpFault;
 
-/// The number of exceptions in an answer if the request does not limit it: Flink's default.
+/// The largest number of exceptions in an answer if the request sets no limit. Flink has the same default.
 const DEFAULT_MAX_EXCEPTIONS: usize = 20;
 
 /// Renders at most `max` exceptions, newest first.
@@ -45,7 +45,7 @@ pub(super) fn render_exceptions(job: &FlinkJob<'_>, max: Option<&str>) -> Result
         newest_first.iter().map(|(_, exception)| *exception).find(|exception| exception.level == "error");
     Ok(json!({
         "exceptionHistory": { "entries": entries, "truncated": is_truncated },
-        // Flink up to 1.20 repeats the newest error here, and its client requires these fields.
+        // Clients of Flink up to 1.20 require these fields, which repeat the newest error.
         "root-exception": newest_error.map(|exception| exception.message.as_str()),
         "timestamp": newest_error.map(|exception| exception.at_ms),
         "all-exceptions": [],

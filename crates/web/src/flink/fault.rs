@@ -1,4 +1,4 @@
-//! Creates faults and answers with Flink's HTTP statuses and content type.
+//! Creates faults with the HTTP statuses that Flink uses, and answers with Flink's content type.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -31,7 +31,7 @@ pub(super) fn bad_query_parameter(name: &str, value: &str) -> HttpFault {
     bad_request(format!("Cannot resolve query parameter ({name}) from value \"{value}\"."))
 }
 
-/// Returns an answer with Flink's content type.
+/// Returns a JSON answer with Flink's content type.
 pub(super) fn json_answer(status: StatusCode, value: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json; charset=UTF-8")], value.to_string()).into_response()
 }

@@ -1,4 +1,4 @@
-//! The job at one moment, in Flink's terms: the data for all answers.
+//! The job at one moment in Flink's terms. All answers are rendered from it.
 
 use std::hash::Hasher;
 
@@ -20,14 +20,14 @@ pub(super) struct FlinkJob<'a> {
     pub(super) instances: &'a [InstanceReport],
 }
 
-/// The instance that owns a partition, and its report on the partition.
+/// The instance that owns a partition, and the instance's report on this partition.
 pub(super) struct FlinkPartitionOwner<'a> {
     pub(super) instance: &'a InstanceReport,
     pub(super) partition_report: &'a PartitionReport,
 }
 
 impl FlinkJob<'_> {
-    /// Returns Flink's state of the job.
+    /// Returns the name of Flink's job state that fits the states of the instances.
     pub(super) fn status(&self) -> &'static str {
         if self.instances.iter().all(|instance| instance.state == InstanceState::Stopping) {
             "CANCELLING"
@@ -42,8 +42,7 @@ impl FlinkJob<'_> {
         self.instances.iter().map(|instance| instance.started_at_ms).min().unwrap_or(self.now_ms)
     }
 
-    /// Returns the topic's number of partitions. An unknown number counts as 1, because a vertex has at least one
-    /// subtask.
+    /// Returns the number of partitions of the topic, or 1 if it is unknown, because a vertex has at least one subtask.
     pub(super) fn partition_count(&self) -> usize {
         let reported = self.instances.iter().map(|instance| instance.topic_partitions);
         let owned = self.instances.iter().flat_map(|instance| &instance.partitions);
@@ -51,8 +50,7 @@ impl FlinkJob<'_> {
         usize::try_from(reported.chain(at_least).max().unwrap_or_default()).unwrap_or_default().max(1)
     }
 
-    /// Returns the owner of `partition`. If two instances report the partition, the one with the larger epoch is the
-    /// owner.
+    /// Returns the owner of `partition`. If several instances report the partition, the largest epoch decides.
     pub(super) fn partition_owner(&self, partition: usize) -> Option<FlinkPartitionOwner<'_>> {
         let claims = self.instances.iter().flat_map(|instance| {
             instance.partitions.iter().map(move |report| FlinkPartitionOwner { instance, partition_report: report })
@@ -70,7 +68,7 @@ impl FlinkJob<'_> {
         if id.eq_ignore_ascii_case(&self.id) { Ok(()) } else { Err(not_found(format!("Job {id} not found"))) }
     }
 
-    /// Returns the vertices in the order of the data flow.
+    /// Returns the vertices, from the source to the sink.
     pub(super) fn vertices(&self) -> Vec<Vertex> {
         let views = (0..self.pipeline.views.len()).map(Vertex::View);
         [Vertex::Source, Vertex::Decode].into_iter().chain(views).chain([Vertex::Sink]).collect()

@@ -1,4 +1,4 @@
-//! The parameters in the path and query of a request.
+//! Extracts the parameters in the path and the query of a request, with Flink's error message if that fails.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub(super) struct FlinkRequest {
 }
 
 impl FlinkRequest {
-    /// Returns a parameter of the path, or an empty text if the route has no parameter of that name.
+    /// Returns a parameter of the path, or an empty text if the path has no parameter of that name.
     pub(super) fn path_parameter(&self, name: &str) -> &str {
         self.path_parameters.get(name).map_or("", String::as_str)
     }
@@ -38,7 +38,7 @@ impl<S: Send + Sync> FromRequestParts<S> for FlinkRequest {
         let QueryParameters(query) = query.map_err(|fault| malformed(fault.reason))?;
         let path = match path {
             Ok(Path(path)) => path,
-            // The route declares no parameters.
+            // The path of this route has no parameters.
             Err(PathRejection::MissingPathParams(_)) => HashMap::new(),
             Err(rejection) => return Err(malformed(rejection.body_text())),
         };

@@ -9,9 +9,9 @@ use super::subtask_io::SubtaskIo;
 use super::vertex::Vertex;
 use crate::report::ChartMark;
 
-/// The reported maximum parallelism of a vertex, unless the topic has more partitions: Flink's default.
+/// The maximum parallelism of a vertex, unless the topic has more partitions. Flink has the same default.
 const FLINK_MAX_PARALLELISM: usize = 128;
-/// Flink's states of a job.
+/// All states that Flink has for a job.
 const JOB_STATES: [&str; 11] = [
     "INITIALIZING",
     "CREATED",
@@ -82,7 +82,7 @@ pub(super) fn render_job(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Returns the maximum parallelism of a vertex, which is never below the number of partitions.
+/// Returns the maximum parallelism of a vertex. It is at least the number of partitions.
 pub(super) fn max_parallelism(job: &FlinkJob<'_>) -> usize {
     FLINK_MAX_PARALLELISM.max(job.partition_count())
 }
@@ -98,18 +98,19 @@ fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
     JOB_STATES.into_iter().map(|state| (state.to_owned(), json!(entered_at_ms(state)))).collect::<Map<_, _>>().into()
 }
 
-/// Returns when a partition last changed its owner, or when the job started if that is later.
+/// Returns when a partition last changed its owner. Returns the start of the job if no partition changed its owner
+/// after that.
 fn last_owner_change_at_ms(job: &FlinkJob<'_>) -> i64 {
     let marks = job.instances.iter().flat_map(|instance| &instance.marks);
     let changes = marks.filter(|mark| ChartMark::changes_owners(mark));
     changes.map(|mark| mark.at_ms).max().unwrap_or_default().max(job.started_at_ms())
 }
 
-/// Returns the state of a vertex: the state of the subtask that is furthest from `RUNNING`.
+/// Returns the state of a vertex: `RUNNING` if all its subtasks run, otherwise the first of `CANCELING`, `SCHEDULED`
+/// and `INITIALIZING` that one of its subtasks has.
 fn vertex_status(subtasks: &[Subtask<'_>]) -> &'static str {
-    let furthest_first = ["CANCELING", "SCHEDULED", "INITIALIZING"];
     let has = |state: &&str| subtasks.iter().any(|subtask| subtask.status() == *state);
-    furthest_first.into_iter().find(has).unwrap_or("RUNNING")
+    ["CANCELING", "SCHEDULED", "INITIALIZING"].into_iter().find(has).unwrap_or("RUNNING")
 }
 
 fn render_vertex(job: &FlinkJob<'_>, vertex: Vertex) -> Value {

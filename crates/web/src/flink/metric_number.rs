@@ -1,6 +1,6 @@
-//! The value of a metric.
+//! The value of a metric in an answer of Flink's API.
 
-/// The value of a metric: an exact integer for a count, otherwise a float.
+/// The value of a metric. Counts and times are exact integers, rates are floats.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum MetricNumber {
     Integer(i64),
@@ -19,7 +19,7 @@ impl MetricNumber {
         }
     }
 
-    #[allow(clippy::cast_precision_loss)] // as Flink does
+    #[allow(clippy::cast_precision_loss)] // Flink rounds in the same way.
     pub(super) fn to_float(self) -> f64 {
         match self {
             Self::Integer(number) => number as f64,

@@ -1,4 +1,4 @@
-//! Renders `/jobs/:id/vertices/:vid/metrics`, and aggregates of metrics over the subtasks.
+//! Renders the metrics of a vertex: one value for each subtask, or aggregates over the subtasks.
 
 use std::ops::RangeInclusive;
 
@@ -34,11 +34,11 @@ const NO_WATERMARK: i64 = i64::MIN;
 
 /// The query of a request for aggregated metrics.
 pub(super) struct AggregateQuery<'a> {
-    /// Names of metrics, separated by commas; `None` requests the list of names.
+    /// The requested metrics, separated by commas; `None` requests the list of all names.
     pub(super) metric_names: Option<&'a str>,
-    /// Names of aggregates, separated by commas; `None` requests all aggregates.
+    /// The requested aggregates, separated by commas; `None` requests all aggregates.
     pub(super) aggregate_names: Option<&'a str>,
-    /// Ranges of subtasks, separated by commas; `None` requests all subtasks.
+    /// The subtasks to aggregate, as numbers and ranges separated by commas; `None` requests all subtasks.
     pub(super) subtask_ranges: Option<&'a str>,
 }
 
@@ -97,8 +97,8 @@ fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name:
     })
 }
 
-/// Renders `/jobs/:id/vertices/:vid/metrics[?get=0.numRecordsIn,…]`: all names, or the requested values. As in Flink,
-/// unknown names are left out.
+/// Renders `/jobs/:id/vertices/:vid/metrics[?get=0.numRecordsIn,…]`. Without `get`, renders all names, otherwise the
+/// requested values. As in Flink, unknown names are left out.
 pub(super) fn render_vertex_metrics(job: &FlinkJob<'_>, vertex: Vertex, get: Option<&str>) -> Value {
     let subtasks = job.subtasks(vertex);
     let Some(get) = get else {
@@ -156,7 +156,7 @@ fn parse_subtask_ranges(subtasks: Option<&str>) -> Result<Vec<RangeInclusive<usi
     subtasks.split(',').map(parse).collect()
 }
 
-#[allow(clippy::cast_precision_loss)] // a number of subtasks
+#[allow(clippy::cast_precision_loss)] // A number of subtasks is exact as a float.
 fn render_metric_aggregates(name: &str, values: &[f64], aggregates: &[&str]) -> Value {
     let sum: f64 = values.iter().sum();
     let avg = sum / values.len() as f64;
@@ -175,8 +175,8 @@ fn render_metric_aggregates(name: &str, values: &[f64], aggregates: &[&str]) -> 
     fields.into()
 }
 
-/// Returns the mean distance of the values from their mean, in percent of the mean and at most 100.
-#[allow(clippy::cast_precision_loss)] // a number of subtasks
+/// Returns the skew: the mean absolute deviation of the values, in percent of their mean, at most 100.
+#[allow(clippy::cast_precision_loss)] // A number of subtasks is exact as a float.
 fn compute_skew_percent(values: &[f64], avg: f64) -> f64 {
     if avg == 0.0 {
         return 0.0;

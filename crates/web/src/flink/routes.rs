@@ -1,4 +1,4 @@
-//! The URLs of the REST API and their handlers.
+//! The URLs of Flink's REST API and their handlers.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::body::parse_body;
-use super::checkpoint_triggers::{CheckpointTriggers, render_trigger_status, remember_checkpoint_request};
+use super::checkpoint_triggers::{CheckpointTriggers, remember_checkpoint_request, render_trigger_status};
 use super::checkpoints::{render_checkpoint_config, render_checkpoint_details, render_checkpoint_statistics};
 use super::cluster::{render_cluster_config, render_cluster_overview, render_task_managers};
 use super::exceptions::render_exceptions;
@@ -20,7 +20,7 @@ use super::flink_job::FlinkJob;
 use super::flink_request::FlinkRequest;
 use super::job::{render_job, render_job_status, render_jobs, render_jobs_overview};
 use super::metrics::{AggregateQuery, render_subtask_metrics, render_vertex_metrics};
-use super::savepoint_operations::{begin_savepoint, render_savepoint_status, begin_stop_with_savepoint};
+use super::savepoint_operations::{begin_savepoint, begin_stop_with_savepoint, render_savepoint_status};
 use super::vertex::Vertex;
 use super::vertex_details::{render_backpressure, render_vertex_details, render_watermarks};
 use crate::answers::{HttpFault, answer_method_not_allowed};
@@ -30,7 +30,7 @@ use crate::server_context::{JobServerContext, SharedContext};
 /// Returns the routes of the supported part of Flink's REST API, under `/…` and `/v1/…`.
 pub fn router() -> Router<Arc<JobServerContext>> {
     let mut router = Router::new();
-    // Do not nest routers, so that an error message names the whole path.
+    // A nested router would show only the rest of the path in its error messages.
     for prefix in ["", "/v1"] {
         let at = |path: &str| format!("{prefix}{path}");
         router = router
@@ -64,7 +64,7 @@ async fn answer_from_job(context: &JobServerContext, render: impl FnOnce(&FlinkJ
     json_answer(StatusCode::OK, &render(&create_flink_job(context, &report)))
 }
 
-/// Answers with the JSON that `render` returns for the job, if the path names this job.
+/// Answers with the JSON that `render` returns for the job, or with a fault if the path names another job.
 async fn answer_from_named_job(
     context: &JobServerContext,
     request: &FlinkRequest,
@@ -76,7 +76,7 @@ async fn answer_from_named_job(
     answer_json_or_fault(StatusCode::OK, outcome)
 }
 
-/// Answers with the JSON that `render` returns for the vertex in the path.
+/// Answers with the JSON that `render` returns for the vertex in the path, or with a fault if there is no such vertex.
 async fn answer_from_vertex(
     context: &JobServerContext,
     request: &FlinkRequest,
@@ -89,7 +89,7 @@ async fn answer_from_vertex(
     answer_from_named_job(context, request, render_vertex).await
 }
 
-/// Begins an operation if the path names this job, and answers with status 202.
+/// Calls `begin` if the path names this job, and answers 202 with the JSON that it returns.
 async fn begin_operation(
     context: &JobServerContext,
     request: &FlinkRequest,
@@ -229,7 +229,7 @@ async fn patch_cancel(State(context): SharedContext, request: FlinkRequest) -> R
             Ok(json!({}))
         }
         Some("stop" | "STOP") => Err(bad_request(
-            "The termination mode \"stop\" was removed; POST to /jobs/:jobid/stop stops with a savepoint.",
+            "The termination mode \"stop\" no longer exists. Send POST /jobs/:jobid/stop to stop with a savepoint.",
         )),
         Some(other) => Err(bad_query_parameter("mode", other)),
     };

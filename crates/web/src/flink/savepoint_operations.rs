@@ -1,4 +1,4 @@
-//! Begins savepoints and stops with a savepoint, and reports their state.
+//! Begins savepoints, also those after which the job stops, and answers whether they are complete.
 
 use serde_json::{Value, json};
 
@@ -26,8 +26,8 @@ pub(super) fn begin_savepoint(context: &JobServerContext, body: SavepointBody) -
 pub(super) fn begin_stop_with_savepoint(context: &JobServerContext, body: StopBody) -> Result<Value, HttpFault> {
     if body.drain.unwrap_or_default() {
         return Err(bad_request(
-            "Windrow does not drain: windows that are open when the job stops do not fire early, they stay in the savepoint \
-             and fire after a start from it. Stop without drain (the flink command: without -d).",
+            "Windrow does not drain: a stop does not fire open windows. The savepoint keeps them, and they fire after \
+             a start from it. Stop without drain (the flink command: without -d).",
         ));
     }
     let request = HttpSavepointRequest {
@@ -41,7 +41,7 @@ pub(super) fn begin_stop_with_savepoint(context: &JobServerContext, body: StopBo
 fn submit_savepoint_request(context: &JobServerContext, request: HttpSavepointRequest<'_>) -> Result<Value, HttpFault> {
     let is_known = request.request_name.as_ref().is_some_and(|name| context.savepoint_state(name).is_some());
     if !is_known && context.stop_signal.is_requested() {
-        return Err(conflict("The job is stopping and takes no further savepoint."));
+        return Err(conflict("The job is stopping, so no other savepoint can be requested."));
     }
     let request = context.begin_savepoint(request)?;
     Ok(json!({ "request-id": request }))
@@ -76,7 +76,7 @@ pub(super) fn trigger_id_or_random(trigger_id: Option<String>) -> Result<String,
     }
 }
 
-/// Checks the trigger id in a path, and returns it in lower case.
+/// Returns the trigger id of a path in lower case, or a fault if it is not 32 hexadecimal digits.
 pub(super) fn parse_trigger_id_in_path(trigger_id: &str) -> Result<String, HttpFault> {
     if is_flink_id(trigger_id) {
         Ok(trigger_id.to_ascii_lowercase())
@@ -85,7 +85,7 @@ pub(super) fn parse_trigger_id_in_path(trigger_id: &str) -> Result<String, HttpF
     }
 }
 
-/// Renders the state of an operation. As in Flink, the state of a failed operation is also `COMPLETED`.
+/// Renders the status of an operation. As in Flink, a failed operation also has the status `COMPLETED`.
 pub(super) fn render_operation_status(status: &str, operation: &Value) -> Value {
     json!({ "status": { "id": status }, "operation": operation })
 }

@@ -9,7 +9,7 @@ use super::flink_job::FlinkJob;
 use super::vertex::Vertex;
 use crate::report::{InstanceReport, InstanceState, PartitionReport, ViewReport, WorkerReport};
 
-/// The states that Flink has for a task.
+/// All states that Flink has for a task.
 const TASK_STATES: [&str; 10] = [
     "CREATED",
     "SCHEDULED",
@@ -30,7 +30,7 @@ pub(super) struct Subtask<'a> {
     pub(super) work: SubtaskWork<'a>,
 }
 
-/// The unit that a subtask works on.
+/// The part of the job that a subtask stands for.
 pub(super) enum SubtaskWork<'a> {
     Partition(Option<&'a PartitionReport>),
     Worker { index: usize, report: &'a WorkerReport },
@@ -39,7 +39,7 @@ pub(super) enum SubtaskWork<'a> {
 }
 
 impl FlinkJob<'_> {
-    /// Returns the subtasks of `vertex`. There is at least one.
+    /// Returns the subtasks of `vertex`. Every vertex has at least one.
     pub(super) fn subtasks(&self, vertex: Vertex) -> Vec<Subtask<'_>> {
         let mut subtasks = match vertex {
             Vertex::Source => self.source_subtasks(),
@@ -95,7 +95,7 @@ impl<'a> Subtask<'a> {
 }
 
 impl Subtask<'_> {
-    /// Returns Flink's state of the task.
+    /// Returns the name of Flink's task state that fits the state of the instance.
     pub(super) fn status(&self) -> &'static str {
         match self.instance.map(|instance| instance.state) {
             None => "SCHEDULED",
@@ -113,12 +113,12 @@ impl Subtask<'_> {
         self.instance.map_or("(unassigned)", |instance| &instance.instance)
     }
 
-    /// Returns when the instance started. Its workers started at the same time.
+    /// Returns when the subtask's instance started, because its workers start with it.
     pub(super) fn started_at_ms(&self) -> Option<i64> {
         self.instance.map(|instance| instance.started_at_ms)
     }
 
-    /// Returns the workers that spend their time on the subtask.
+    /// Returns the reports of the workers whose threads execute the subtask.
     pub(super) fn executing_workers(&self) -> Vec<&WorkerReport> {
         let Some(instance) = self.instance else { return Vec::new() };
         match &self.work {
@@ -148,8 +148,11 @@ impl Subtask<'_> {
     }
 }
 
-/// Counts the tasks in each of Flink's task states. `rename` converts a state's name to the key in the JSON object.
-pub(super) fn render_task_state_counts(states: impl Iterator<Item = &'static str>, rename: fn(&str) -> String) -> Value {
+/// Renders the number of tasks in each of Flink's task states. `rename` converts the name of a state to its JSON key.
+pub(super) fn render_task_state_counts(
+    states: impl Iterator<Item = &'static str>,
+    rename: fn(&str) -> String,
+) -> Value {
     let states: Vec<_> = states.collect();
     let count = |state: &str| states.iter().filter(|found| **found == state).count();
     TASK_STATES.into_iter().map(|state| (rename(state), json!(count(state)))).collect::<Map<_, _>>().into()

@@ -1,18 +1,18 @@
-//! The records that a subtask or a vertex read and wrote, and how it spent its time.
+//! What a subtask or a vertex read and wrote, and how much of its time it was busy, idle or back-pressured.
 
 use serde_json::{Value, json};
 
 use super::subtask::{Subtask, SubtaskWork};
 use crate::report::{InstanceReport, WorkerReport};
 
-/// Counts and times since the start, and recent rates per second.
+/// The reads, writes and times of a subtask: totals since the start, and recent rates per second.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub(super) struct SubtaskIo {
     pub(super) records_read: u64,
     pub(super) records_written: u64,
     pub(super) records_read_per_s: f64,
     pub(super) records_written_per_s: f64,
-    /// Bytes read; `None` if the subtask does not count bytes.
+    /// The number of bytes read; `None` if the subtask does not count bytes.
     pub(super) bytes_read: Option<u64>,
     pub(super) busy_ms: u64,
     pub(super) idle_ms: u64,
@@ -21,7 +21,7 @@ pub(super) struct SubtaskIo {
     pub(super) busy_ms_per_s: f64,
     /// Idle time in milliseconds per second.
     pub(super) idle_ms_per_s: f64,
-    /// Time blocked by Redis in milliseconds per second.
+    /// The time of waiting for Redis, in milliseconds per second.
     pub(super) backpressured_ms_per_s: f64,
 }
 
@@ -58,9 +58,9 @@ impl SubtaskIo {
         io.add_worker_times(&subtask.executing_workers())
     }
 
-    /// Adds the time of the workers. A worker thread runs all vertices except the sink. Each of these vertices shows
-    /// the time of the whole thread, as Flink's chained operators do.
-    #[allow(clippy::cast_precision_loss)] // a number of threads
+    /// Adds the times of the workers. A worker thread runs all vertices except the sink. Each of these vertices shows
+    /// the times of the whole thread, as Flink's chained operators do.
+    #[allow(clippy::cast_precision_loss)] // A number of threads is exact as a float.
     fn add_worker_times(mut self, workers: &[&WorkerReport]) -> Self {
         let count = workers.len().max(1) as f64;
         for worker in workers {
@@ -74,9 +74,9 @@ impl SubtaskIo {
         self
     }
 
-    /// Adds the time of the Redis writer, which is busy during transactions. The recent busy time is the mean time per
-    /// row, times the recent rows per second.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share of time
+    /// Adds the times of the Redis writer, which is busy during a transaction and otherwise idle. The recent busy time
+    /// is estimated: the mean time for a row, times the recent rows per second.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative
     fn add_redis_writer_times(mut self, instance: &InstanceReport) -> Self {
         let redis = &instance.redis;
         let busy_ms = (redis.transaction_seconds * 1e3).max(0.0);
@@ -88,8 +88,8 @@ impl SubtaskIo {
         self
     }
 
-    /// Returns the sum of all counts, record rates and total times, and the mean of the times per second.
-    #[allow(clippy::cast_precision_loss)] // a number of subtasks
+    /// Adds up the counts, the record rates and the total times of the subtasks. The times per second are averaged.
+    #[allow(clippy::cast_precision_loss)] // A number of subtasks is exact as a float.
     pub(super) fn sum_subtasks(subtasks: &[Self]) -> Self {
         let mut sum = Self::default();
         let count = subtasks.len().max(1) as f64;
@@ -109,7 +109,7 @@ impl SubtaskIo {
         sum
     }
 
-    /// Renders the counts under Flink's names. An unknown number of bytes is 0 and marked as incomplete.
+    /// Renders the totals under Flink's names. An unknown number of bytes is rendered as 0 and marked as incomplete.
     pub(super) fn to_json(self) -> Value {
         json!({
             "read-bytes": self.bytes_read.unwrap_or_default(), "read-bytes-complete": self.bytes_read.is_some(),

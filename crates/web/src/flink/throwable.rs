@@ -1,19 +1,19 @@
-//! Renders a failure for Flink's client. The client requires a serialized Java object within the JSON.
+//! Renders a failure as Flink's client expects it: JSON with a serialized Java object in a Base64 field.
 //!
-//! Owns: the serialization of an `org.apache.flink.util.SerializedThrowable` with a message and without a wrapped
-//! exception. It follows the protocol of Java's object serialization.
-//! Invariant: the stream contains no other class, whatever the reason of the failure is.
+//! Owns: the bytes of an `org.apache.flink.util.SerializedThrowable` without a wrapped exception, in the format of
+//! Java's object serialization.
+//! Invariant: a failure's reason is only written as a string, so it cannot add another class to the stream.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// The Java class that all failures have.
+/// The Java exception class that every failure is shown as.
 const EXCEPTION_CLASS: &str = "org.apache.flink.runtime.checkpoint.CheckpointException";
-/// The largest number of characters of a reason. A string in the stream must be shorter than 64 KiB.
+/// The largest number of characters of a reason. A Java string in the stream must be shorter than 64 KiB.
 const REASON_CHARS_MAX: usize = 4_000;
 
-// The constants of `java.io.ObjectStreamConstants` have their Java names.
+// These constants have the names and values of `java.io.ObjectStreamConstants`.
 const TC_NULL: u8 = 0x70;
 const TC_REFERENCE: u8 = 0x71;
 const TC_CLASSDESC: u8 = 0x72;
@@ -22,8 +22,8 @@ const TC_STRING: u8 = 0x74;
 const TC_ENDBLOCKDATA: u8 = 0x78;
 const SC_WRITE_METHOD: u8 = 0x01;
 const SC_SERIALIZABLE: u8 = 0x02;
-/// The handle of the type name of string fields. The stream holds the name once, as its second object, and then refers
-/// to it.
+/// The handle of the type name `Ljava/lang/String;`. It is the second object of the stream, and further string fields
+/// refer to it with this handle.
 const STRING_TYPE_HANDLE: [u8; 4] = [0x00, 0x7e, 0x00, 0x01];
 
 /// Renders the value of `failure-cause` in the status of an operation.
@@ -62,8 +62,8 @@ impl JavaObjectStream {
         stream.put_field_descriptor("stackTrace", "[Ljava/lang/StackTraceElement;");
         stream.put_field_descriptor("suppressedExceptions", "Ljava/util/List;");
         stream.put_byte(TC_ENDBLOCKDATA);
-        stream.put_byte(TC_NULL); // no further superclass
-        // Write the values of the fields, the uppermost class first.
+        stream.put_byte(TC_NULL); // `Throwable` has no serializable superclass.
+        // The values of the fields follow, those of the topmost class first.
         stream.put_byte(TC_NULL);
         stream.put_string(stack_trace);
         stream.put_byte(TC_NULL);
@@ -87,13 +87,14 @@ impl JavaObjectStream {
         self.0.extend(field_count.to_be_bytes());
     }
 
-    /// Writes a field whose type name is not in the stream yet.
+    /// Writes the name and type of a field. The type's name must not be in the stream yet.
     fn put_field_descriptor(&mut self, name: &str, field_type: &str) {
         self.put_byte(field_type.as_bytes()[0]);
         self.put_modified_utf8(name);
         self.put_string(field_type);
     }
 
+    /// Writes the name of a field of type `String`, and refers to the type's name, which is in the stream already.
     fn put_string_field_descriptor(&mut self, name: &str) {
         self.put_byte(b'L');
         self.put_modified_utf8(name);
@@ -106,8 +107,8 @@ impl JavaObjectStream {
         self.put_modified_utf8(text);
     }
 
-    /// Writes `text` in Java's modified UTF-8. NUL takes two bytes, and a character beyond 16 bits becomes two
-    /// surrogates.
+    /// Writes the length of `text` and `text` in Java's modified UTF-8. There, NUL takes two bytes, and a character
+    /// above U+FFFF is encoded as two surrogates.
     fn put_modified_utf8(&mut self, text: &str) {
         let mut bytes = Vec::new();
         for unit in text.encode_utf16() {

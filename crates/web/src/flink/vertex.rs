@@ -17,7 +17,7 @@ pub(super) enum Vertex {
 }
 
 impl Vertex {
-    /// Returns the text from which the id of the vertex is computed. The text must never change.
+    /// Returns the text that is hashed into the id of the vertex. It must never change, so that ids stay the same.
     pub(super) fn id_hash_input(self, pipeline: &Pipeline) -> String {
         match self {
             Self::Source => "source".to_owned(),
@@ -37,7 +37,7 @@ impl Vertex {
         }
     }
 
-    /// Returns a description of the vertex in one line.
+    /// Returns a one-line description of the vertex for Flink's plan.
     pub(super) fn description(self, pipeline: &Pipeline) -> String {
         let Self::View(index) = self else { return self.name(pipeline) };
         let Some(view) = pipeline.views.get(index) else { return self.name(pipeline) };

@@ -1,4 +1,4 @@
-//! Renders `/jobs/:id/vertices/:vid`, and the vertex's watermarks and back-pressure.
+//! Renders a vertex in detail: `/jobs/:id/vertices/:vid`, its watermarks and its back-pressure.
 
 use serde_json::{Map, Value, json};
 
@@ -10,11 +10,12 @@ use super::subtask::{Subtask, render_task_state_counts};
 use super::subtask_io::SubtaskIo;
 use super::vertex::Vertex;
 
-/// The states whose durations Flink's client requires in each subtask.
+/// The task states for which Flink's client requires a duration.
 const STATES_WITH_DURATION: [&str; 5] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
-/// The share of back-pressured time above which Flink calls back-pressure low.
+/// The largest share of back-pressured time at which Flink calls the back-pressure `ok`.
 const OK_BACKPRESSURE_RATIO_MAX: f64 = 0.1;
-/// The share of back-pressured time above which Flink calls back-pressure high.
+/// The largest share of back-pressured time at which Flink calls the back-pressure `low`. Above it, the level is
+/// `high`.
 const LOW_BACKPRESSURE_RATIO_MAX: f64 = 0.5;
 
 /// Renders `/jobs/:id/vertices/:vid`.
@@ -52,7 +53,7 @@ fn render_subtask(job: &FlinkJob<'_>, subtask: &Subtask<'_>) -> Value {
     })
 }
 
-/// Renders the distributions of metrics and durations over the subtasks.
+/// Renders how the metrics and the durations of states are distributed over the subtasks.
 fn render_subtask_aggregates(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Value {
     let all: Vec<SubtaskIo> = subtasks.iter().map(SubtaskIo::from_subtask).collect();
     let summary = |select: fn(&SubtaskIo) -> u64| render_distribution(&all.iter().map(select).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Reads the body of a request before any handler runs, within limits of size and time.
+//! Reads the body of a request before any handler runs, and limits its size and the time in which it arrives.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The longest time in which the body must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads the whole body, or refuses the request. Discards the body of a GET or HEAD.
+/// Reads the whole body, and refuses a request whose body exceeds a limit. Discards the body of a GET or HEAD request.
 pub(super) async fn read_bounded_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if matches!(parts.method, Method::GET | Method::HEAD) {
@@ -25,9 +25,12 @@ pub(super) async fn read_bounded_body(request: Request, next: Next) -> Response 
     match timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(_)) => {
-            let reason = format!("the body is cut off, or larger than {BODY_BYTES_MAX} bytes");
+            let reason = format!("the request body is incomplete, or larger than {BODY_BYTES_MAX} bytes");
             HttpFault::new(StatusCode::PAYLOAD_TOO_LARGE, reason).into_response()
         }
-        Err(_) => HttpFault::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time").into_response(),
+        Err(_) => {
+            let reason = format!("the request body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
+            HttpFault::new(StatusCode::REQUEST_TIMEOUT, reason).into_response()
+        }
     }
 }

@@ -17,12 +17,12 @@ pub(super) async fn require_local_host(request: Request, next: Next) -> Response
     if target_is_local && requested_host(request.headers()).is_some_and(|host| names_this_machine(&host)) {
         return next.run(request).await;
     }
-    let reason = "this server answers only requests to localhost, 127.0.0.1 or [::1]; for other host names, start it with \
-                  an access token and let it listen at another address";
+    let reason = "this server answers only requests to localhost, 127.0.0.1 or [::1]; for other host names, start it \
+                  with an access token and let it listen at another address";
     HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 
-/// Returns the host in the `Host` header. Returns `None` if the header is missing, repeated or invalid.
+/// Returns the host name and port in the `Host` header, or `None` if the header is missing, repeated or invalid.
 pub(super) fn requested_host(headers: &HeaderMap) -> Option<Authority> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?;

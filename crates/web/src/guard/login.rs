@@ -1,4 +1,5 @@
-//! The login to a server with a token. A client sends the token in a header, or the cookie that the login page sets.
+//! The login to a server with a token. A client sends either the token in a header, or the session cookie that it
+//! received after a login on the login page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,26 +14,26 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use super::session::{SessionCookie, is_valid_session, create_session_cookie};
+use super::session::{SessionCookie, create_session_cookie, is_valid_session};
 use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
 
-/// The delay before a wrong token is answered.
+/// The delay before the answer to a wrong token, so that guessing tokens takes long.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
-/// The largest number of wrong tokens in this delay. Further wrong tokens are refused at once.
+/// The largest number of requests with a wrong token whose answers are delayed at a time. Others are refused at once.
 const DELAYED_WRONG_TOKENS_MAX: usize = 4;
-/// The paths of health checks. They need no token, because they return no data.
+/// The paths of the health checks. They need no token, because their answers contain no data of the job.
 const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
 /// The folders of the login page's files. They need no token, because they contain no data of the job.
 const FOLDERS_WITHOUT_LOGIN: [&str; 2] = ["/assets/login/", "/assets/shared/"];
-/// The largest length in bytes of the path to which a login returns.
+/// The largest length of the path that a browser is sent to after a login, in bytes.
 const RETURN_PATH_BYTES_MAX: usize = 2_048;
 
 /// Checks tokens and session cookies.
 pub(super) struct LoginChecker {
     token: Arc<AccessToken>,
-    /// The name contains the port, because browsers send cookies to all ports of a host.
+    /// The name of the session cookie. It contains the port, because browsers send a cookie to all ports of a host.
     cookie_name: String,
     wrong_token_permits: Semaphore,
 }
@@ -55,18 +56,19 @@ impl LoginChecker {
         HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict")).ok()
     }
 
-    /// Delays the answer to a wrong token, or returns a fault at once if too many wrong tokens are in the delay. Many
-    /// connections therefore guess hardly faster than one. A correct token is never delayed.
+    /// Delays the answer to a wrong token. Returns a fault at once if too many such answers are delayed already, so
+    /// that more connections do not allow more guesses. The answer to a correct token is never delayed.
     async fn delay_wrong_token(&self) -> Result<(), HttpFault> {
         let Ok(_permit) = self.wrong_token_permits.try_acquire() else {
-            return Err(HttpFault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a second"));
+            return Err(HttpFault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; try again in a second"));
         };
         sleep(WRONG_TOKEN_DELAY).await;
         Ok(())
     }
 }
 
-/// Refuses a request without a token or session, unless its path needs no login.
+/// Refuses a request without a valid token or session cookie, unless its path needs no login. Browsers are sent to the
+/// login page.
 pub(super) async fn require_login(State(gate): State<Arc<LoginChecker>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let path = request.uri().path();
@@ -81,10 +83,10 @@ pub(super) async fn require_login(State(gate): State<Arc<LoginChecker>>, request
     let reason = match bearer_token(headers) {
         Some(token) if gate.token.matches(token) => return next.run(request).await,
         Some(_) => match gate.delay_wrong_token().await {
-            Ok(()) => "this is not the token",
+            Ok(()) => "the token is wrong",
             Err(fault) => return fault.into_response(),
         },
-        None => "a token is needed: send `Authorization: Bearer TOKEN`, or log in on /login",
+        None => "a token is needed: send the header `Authorization: Bearer TOKEN`, or log in at /login",
     };
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     if *request.method() == Method::GET && accepted.is_some_and(|accepted| accepted.contains("text/html")) {
@@ -100,13 +102,13 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// Adds the header that closes the connection, because clients without a login must not occupy connections.
+/// Adds the header that closes the connection, because clients without a login must not keep connections open.
 async fn add_connection_close_header(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Returns the routes of the login page.
+/// Returns the routes that log in and out.
 pub(super) fn router(gate: Arc<LoginChecker>) -> Router {
     Router::new()
         .route("/login", get(get_login_page).post(log_in))
@@ -117,7 +119,7 @@ pub(super) fn router(gate: Arc<LoginChecker>) -> Router {
 
 #[derive(Deserialize)]
 struct LoginQuery {
-    /// The path to which the login returns.
+    /// The path that the browser is sent to after the login.
     #[serde(default)]
     to: String,
 }
@@ -128,7 +130,7 @@ struct LoginForm {
     token: String,
 }
 
-/// The message that the login page shows about the last attempt.
+/// The message on the login page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LoginNotice {
     Nothing,
@@ -163,7 +165,7 @@ async fn log_out(State(gate): State<Arc<LoginChecker>>) -> Response {
     response
 }
 
-/// Returns the login page. The page needs no script, because its HTML contains the return path and the message.
+/// Renders the login page. Its HTML contains the return path `to` and the message, so the page needs no script.
 fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
     let action = format!("action=\"/login?to={}\"", local_path_or_root(to));
     let mut page = assets::asset_text_or_empty("login/login.html").replace("action=\"/login\"", &action);
@@ -173,7 +175,8 @@ fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
     Html(page)
 }
 
-/// Returns `to` if it is a path of this server without special characters of HTML. Otherwise returns `/`.
+/// Returns `to` if it is a path of this server, short enough, and without characters that are special in HTML.
+/// Otherwise returns `/`.
 fn local_path_or_root(to: &str) -> &str {
     let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte);
     let is_local = to.starts_with('/')

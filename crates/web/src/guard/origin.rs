@@ -1,4 +1,5 @@
-//! Checks that a request comes from a page of this server, or not from a browser. Links from other pages are allowed.
+//! Refuses requests from pages of other origins. Allows requests from pages of this server, requests from clients that
+//! are not browsers, and following a link on another page.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -8,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use super::host::requested_host;
 use crate::answers::HttpFault;
 
-/// Refuses a request from a page of another origin, unless the browser follows a link.
+/// Refuses a request from a page of another origin, unless the browser only follows a link.
 pub(super) async fn require_same_origin(request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     let is_allowed = match *method {
-        // A followed link is harmless. Repeated requests from a foreign page would load Redis and Kafka.
+        // A followed link is harmless, but a script on a foreign page could overload Redis and Kafka with requests.
         Method::GET | Method::HEAD => {
             is_same_origin_or_user_request(headers) || (*method == Method::GET && is_navigation(headers))
         }
@@ -21,7 +22,7 @@ pub(super) async fn require_same_origin(request: Request, next: Next) -> Respons
     if is_allowed {
         return next.run(request).await;
     }
-    let reason = "a page of another origin must not ask or change anything here";
+    let reason = "requests from pages of another origin are not allowed";
     HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 

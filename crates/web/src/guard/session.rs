@@ -1,19 +1,20 @@
-//! The session cookie that replaces the token after a login.
+//! The session cookie, which a browser sends instead of the token after a login.
 
 use jiff::Timestamp;
 
 use super::token::AccessToken;
 
-/// The time after which a login expires.
+/// How long a login is valid, in seconds.
 const SESSION_LIFETIME_S: i64 = 7 * 24 * 3_600;
 
-/// The value of a session cookie, and the number of seconds for which it is valid.
+/// The value of a session cookie, and the number of seconds after which the browser discards the cookie.
 pub(super) struct SessionCookie {
     pub(super) value: String,
     pub(super) max_age_s: i64,
 }
 
-/// Returns a new session. The token cannot be derived from the session. A change of the token ends the session.
+/// Creates the cookie of a new session: its expiry time, signed with the token. The cookie does not reveal the token,
+/// and becomes invalid when the token changes.
 pub(super) fn create_session_cookie(token: &AccessToken) -> SessionCookie {
     let until_s = Timestamp::now().as_second() + SESSION_LIFETIME_S;
     let signature = token.sign(&session_text_to_sign(until_s));
@@ -21,7 +22,7 @@ pub(super) fn create_session_cookie(token: &AccessToken) -> SessionCookie {
     SessionCookie { value: format!("{until_s}.{hex}"), max_age_s: SESSION_LIFETIME_S }
 }
 
-/// Returns whether `value` is a session that was signed with this token and has not expired.
+/// Returns whether `value` is a cookie value that was signed with this token and has not expired.
 pub(super) fn is_valid_session(token: &AccessToken, value: &str) -> bool {
     let parse = || {
         let (until_s, hex) = value.split_once('.')?;

@@ -4,18 +4,20 @@ use std::fmt;
 
 use ring::hmac::{self, HMAC_SHA256, Key, Tag};
 
-/// The smallest length, because a shorter token could be guessed.
+/// The smallest length of a token in bytes, because a shorter token could be guessed.
 const TOKEN_LENGTH_MIN: usize = 16;
+/// The largest length of a token in bytes.
 const TOKEN_LENGTH_MAX: usize = 1_024;
 
-/// The secret that a client must send to a server that other machines can reach. The token is never shown or logged.
+/// The secret that clients must send, directly or at the login. It is never shown or logged.
 pub struct AccessToken {
     hmac_key: Key,
-    /// The signature of the token with itself as the key. A received token is correct if it has this signature.
+    /// The signature of the token with the token itself as the key. A received text with the same signature is the
+    /// token.
     token_signature: Tag,
 }
 
-/// The error for a text that is not a valid token.
+/// The error for a text that cannot be a token.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "a token is {TOKEN_LENGTH_MIN} to {TOKEN_LENGTH_MAX} printable ASCII characters without spaces, for example the output of \
@@ -24,10 +26,10 @@ pub struct AccessToken {
 pub struct InvalidToken;
 
 impl AccessToken {
-    /// Returns the token `text`, without surrounding whitespace.
+    /// Creates the token from `text`, without surrounding whitespace.
     ///
     /// # Errors
-    /// When the token is too short, too long, or contains characters that a header cannot carry.
+    /// When the text is too short, too long, or contains a space or a character that is not printable ASCII.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
         let is_token = (TOKEN_LENGTH_MIN..=TOKEN_LENGTH_MAX).contains(&text.len())
@@ -40,7 +42,8 @@ impl AccessToken {
         Ok(Self { hmac_key: key, token_signature: tag })
     }
 
-    /// Returns whether `text` is the token. The comparison takes the same time for every text.
+    /// Returns whether `text` is the token. The duration of the comparison does not depend on `text`, so it reveals
+    /// nothing.
     pub(super) fn matches(&self, text: &str) -> bool {
         hmac::verify(&self.hmac_key, text.trim().as_bytes(), self.token_signature.as_ref()).is_ok()
     }

@@ -10,18 +10,18 @@ use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, ReachabilityReport};
 
-/// For this long after a change of the consumer group, a partition without an owner is not urgent.
+/// For this long after a change of partition owners, a partition without an owner is not urgent.
 const REBALANCE_GRACE_MS: i64 = 20_000;
-/// Dead letters older than this are not listed.
+/// Older dead letters need no attention.
 const DEAD_LETTER_AGE_MAX_MS: i64 = 300_000;
-/// The current lag is compared with the lag this many history steps ago: three minutes.
+/// The number of history steps between the two lags that are compared: 18 steps of 10 seconds are three minutes.
 const LAG_TREND_STEPS: usize = 18;
-/// A lag that the job can read in this many seconds is ignored.
+/// A lag that the job reads within this many seconds at its current rate needs no attention.
 const SIGNIFICANT_LAG_SECONDS: f64 = 10.0;
-/// A lag of at most this many records is ignored.
+/// A lag of at most this many records needs no attention.
 const SIGNIFICANT_LAG_RECORDS: u64 = 1_000;
 
-/// The urgency of an item.
+/// How urgent it is that an operator looks at a problem.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum AttentionLevel {
@@ -85,15 +85,15 @@ impl JobReport {
         }
         let redis = self.redis_reachability();
         if let Some(lasting_ms) = unreachable_for(&redis) {
-            let remedy = "Start Redis or correct sink.redis.url; nothing is lost, reading waits.";
+            let remedy = "Start Redis or correct sink.redis.url. Nothing is lost; reading resumes by itself.";
             list.add(AttentionLevel::Act, describe("Redis", &redis, lasting_ms), remedy);
         }
         let store = self.checkpoint_store_reachability();
         if let Some(lasting_ms) = unreachable_for(&store) {
             let level =
                 if lasting_ms > interval_ms.saturating_mul(10) { AttentionLevel::Act } else { AttentionLevel::Soon };
-            let remedy = "Make the store (checkpoint.store) reachable and writable. Events are processed meanwhile, but a \
-                        restart would go back to the last checkpoint.";
+            let remedy = "Make the store (checkpoint.store) reachable and writable. Events are processed meanwhile, \
+                          but a restart would go back to the last checkpoint.";
             list.add(level, describe("The checkpoint store", &store, lasting_ms), remedy);
         }
     }
@@ -115,9 +115,10 @@ impl JobReport {
         let is_rebalancing =
             marks.any(|mark| mark.changes_owners() && self.assembled_at_ms - mark.at_ms < REBALANCE_GRACE_MS);
         let level = if is_rebalancing { AttentionLevel::Soon } else { AttentionLevel::Act };
-        let problem = format!("No instance reads {} {}", pluralize(unowned.len() as u64, "partition"), unowned.join(", "));
-        let remedy = "Wait until the group assigns it, at most its session timeout. Then check whether an instance is missing, \
-                    or why its log says that it did not take the partition.";
+        let problem =
+            format!("No instance reads {} {}", pluralize(unowned.len() as u64, "partition"), unowned.join(", "));
+        let remedy = "Wait for the consumer group to assign it, at most for the session timeout. Then check whether an \
+                      instance is missing, or why an instance did not take the partition (its log has the reason).";
         list.add(level, problem, remedy);
     }
 
@@ -129,7 +130,7 @@ impl JobReport {
             for (index, worker) in instance.workers.iter().enumerate().filter(|(_, worker)| worker.is_stuck()) {
                 let lasting = format_age_ms(worker.beat_age_ms);
                 let problem = format!("Worker {index} of {} has been stuck for {lasting}", instance.host);
-                let remedy = "Read its log, then restart it: it continues from its last checkpoint.";
+                let remedy = "Read the log of the instance, then restart it. It continues from its last checkpoints.";
                 list.add(AttentionLevel::Act, problem, remedy);
             }
         }
@@ -139,16 +140,17 @@ impl JobReport {
         let totals = self.compute_totals();
         let waits_for_redis = totals.backpressured_share > BACKPRESSURE_SHARE_MAX;
         if waits_for_redis && !self.redis_reachability().is_unreachable() {
-            let problem = format!("Workers wait for Redis {:.0} % of the time", totals.backpressured_share * 100.0);
+            let percent = totals.backpressured_share * 100.0;
+            let problem = format!("Workers spend {percent:.0} % of their time waiting for Redis");
             list.add(AttentionLevel::Soon, problem, "Check the load of Redis and the network to it.");
         }
         if self.is_falling_behind() {
-            let lag = totals.lag.unwrap_or_default();
-            let age = totals.behind_ms.map(|ms| format!(", {}", format_age_ms(ms.try_into().unwrap_or(0))));
+            let lag = format_count_with_noun(totals.lag.unwrap_or_default(), "record");
+            let age = totals.behind_ms.map(|ms| format!(" and {}", format_age_ms(ms.try_into().unwrap_or(0))));
             let age = age.unwrap_or_default();
-            let problem = format!("The job is falling behind: {lag} records wait{age}, and the lag is growing");
+            let problem = format!("The job is behind by {lag}{age}, and the lag is growing");
             let remedy = if waits_for_redis {
-                "Workers wait for Redis: check its load."
+                "Workers wait for Redis. Check its load and the network to it."
             } else {
                 "Start another instance, or give this one more workers (at most one per partition helps)."
             };
@@ -161,7 +163,7 @@ impl JobReport {
         let totals = self.compute_totals();
         let earlier = self.build_job_history().lag.iter().rev().nth(LAG_TREND_STEPS).copied().flatten();
         let (Some(lag), Some(earlier)) = (totals.lag, earlier) else { return false };
-        #[allow(clippy::cast_precision_loss)] // compared, not counted
+        #[allow(clippy::cast_precision_loss)] // A comparison needs no exact value.
         let matters = lag as f64 > SIGNIFICANT_LAG_SECONDS * totals.records_per_s && lag > SIGNIFICANT_LAG_RECORDS;
         matters && lag > earlier.saturating_add(earlier / 2)
     }
@@ -173,10 +175,10 @@ impl JobReport {
             .filter_map(|owner| newest_matching_checkpoint(owner.instance, owner.partition_report.partition, has_ended))
             .find(|newest| newest.status == CheckpointStatus::Failed);
         if let Some(failed) = failed {
-            let reason = failed.failure.as_deref().unwrap_or("see the log");
+            let reason = failed.failure.as_deref().unwrap_or("the log has the reason");
             let problem = format!("The last checkpoint of partition {} failed: {reason}", failed.partition);
             let remedy =
-                "Correct what it names; the next checkpoint is taken by itself. The page Checkpoints has the history.";
+                "Remove the cause. The next checkpoint is taken by itself; the page Checkpoints shows the recent ones.";
             list.add(AttentionLevel::Act, problem, remedy);
             return;
         }
@@ -188,15 +190,15 @@ impl JobReport {
             let remedy = if self.redis_reachability().is_unreachable() {
                 "The next checkpoint waits for Redis."
             } else {
-                "Check on the page Checkpoints how long they take, and whether the checkpoint store is slow."
+                "Check on the page Checkpoints how long checkpoints take, and whether the checkpoint store is slow."
             };
             list.add(level, problem, remedy);
         }
     }
 
     fn add_dead_letters(&self, list: &mut AttentionList) {
-        let refused_rows_remedy = "Check on the page Problems what is stored at its key in Redis.";
-        let dead_letters_remedy = "Check on the page Problems what is wrong with the record, and correct its producer.";
+        let refused_rows_remedy = "Find the row's key on the page Problems, and check what Redis stores at this key.";
+        let dead_letters_remedy = "Find the record on the page Problems, and correct the producer that wrote it.";
         for (kind, level, noun, remedy) in [
             ("row", AttentionLevel::Act, "refused row", refused_rows_remedy),
             ("record", AttentionLevel::Soon, "dead letter", dead_letters_remedy),
@@ -208,7 +210,7 @@ impl JobReport {
             let news: Vec<_> = letters.iter().map(|reported| reported.item).filter(|letter| is_news(letter)).collect();
             if let Some(newest) = news.first() {
                 let problem = format!(
-                    "{} in the last five minutes; the newest: {}",
+                    "{} in the last five minutes; reason of the newest: {}",
                     format_count_with_noun(news.len() as u64, noun),
                     newest.reason
                 );

@@ -1,4 +1,4 @@
-//! The checkpoints of all instances.
+//! A summary of the job's checkpoints, computed from the reports of all instances.
 
 use serde::Serialize;
 
@@ -8,22 +8,23 @@ use crate::report::{CheckpointCounts, CheckpointReport, CheckpointStatus, Instan
 /// A summary of the newest complete checkpoint of every partition.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Debug)]
 pub struct NewestCheckpointsSummary {
-    /// The age of the oldest of these checkpoints, in milliseconds. A restart goes back at most this far.
+    /// The age of the oldest of the partitions' newest checkpoints, in milliseconds. A restart repeats at most the work
+    /// of this time.
     #[serde(rename = "age_ms")]
     pub oldest_age_ms: Option<u64>,
     /// The configured interval of checkpoints, in milliseconds.
     #[serde(rename = "every_ms")]
     pub interval_ms: i64,
-    /// The total size of these checkpoints with all layers, in bytes.
+    /// The size of the partitions' newest checkpoints with all layers, added up, in bytes.
     #[serde(rename = "state_bytes")]
     pub newest_state_bytes: u64,
-    /// The number of bytes that these checkpoints added to the store.
+    /// The number of bytes that the partitions' newest checkpoints added to the checkpoint store.
     #[serde(rename = "added_bytes")]
     pub newest_added_bytes: u64,
-    /// The longest duration of one of these checkpoints, in milliseconds.
+    /// The longest duration among the partitions' newest checkpoints, in milliseconds.
     #[serde(rename = "duration_ms")]
     pub longest_duration_ms: Option<i64>,
-    /// The number of checkpoints that failed since the instances started.
+    /// The number of partition checkpoints that failed since the instances started.
     #[serde(rename = "failed")]
     pub failed_count: u64,
 }
@@ -36,7 +37,8 @@ impl JobReport {
         counts.fold(CheckpointCounts::default(), CheckpointCounts::plus)
     }
 
-    /// Returns a summary of the newest complete checkpoint of every partition.
+    /// Summarizes the newest complete checkpoint of every partition. `interval_ms` is the configured checkpoint
+    /// interval.
     #[must_use]
     pub fn summarize_newest_checkpoints(&self, interval_ms: i64) -> NewestCheckpointsSummary {
         let failed_count = self.sum_checkpoint_counts().failed;
@@ -49,14 +51,15 @@ impl JobReport {
                 newest_matching_checkpoint(owner.instance, owner.partition_report.partition, completed)
             {
                 last.newest_added_bytes += newest.added_bytes;
-                last.longest_duration_ms = last.longest_duration_ms.max(newest.ended_at_ms.map(|ended| ended - newest.began_at_ms));
+                last.longest_duration_ms =
+                    last.longest_duration_ms.max(newest.ended_at_ms.map(|ended| ended - newest.began_at_ms));
             }
         }
         last
     }
 }
 
-/// Returns the newest checkpoint of a partition for which `matches` returns true. Ignores savepoints.
+/// Returns the newest checkpoint of a partition that satisfies `matches`. Ignores savepoints.
 pub(super) fn newest_matching_checkpoint(
     instance: &InstanceReport,
     partition: i32,

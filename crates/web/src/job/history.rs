@@ -1,4 +1,4 @@
-//! The last hour of a job, added up over all instances.
+//! The last hour of a job as time series over all instances.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use serde::Serialize;
 use super::job_report::JobReport;
 use crate::report::HistorySample;
 
-/// The duration of a [`HistorySample`] in milliseconds.
+/// The length of a history step, which one [`HistorySample`] describes, in milliseconds.
 const HISTORY_STEP_MS: i64 = 10_000;
-/// The number of samples in an hour.
+/// The number of history steps in an hour.
 const HISTORY_STEP_COUNT: i64 = 360;
 
-/// Time series of equal length, oldest value first; `None` stands for an unknown value.
+/// The last hour of a job: time series of equal length, oldest value first. `None` is an unknown value.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobHistory {
-    /// The time between two values, in milliseconds.
+    /// The time between two values of a series, in milliseconds.
     pub step_ms: i64,
-    /// The time at which the first step begins.
+    /// The beginning of the first step, in milliseconds since the Unix epoch.
     pub from_ms: i64,
     /// The number of records read per second.
     pub records_per_s: Vec<Option<f64>>,
@@ -25,11 +25,11 @@ pub struct JobHistory {
     pub rows_per_s: Vec<Option<f64>>,
     /// The lag in records.
     pub lag: Vec<Option<u64>>,
-    /// Wall clock minus watermark: the largest over all partitions.
+    /// The wall clock minus the watermark, in milliseconds: the largest value over all partitions.
     pub watermark_delay_ms: Vec<Option<i64>>,
-    /// The median delay from Kafka to Redis: the largest over all instances.
+    /// The median of the delay from Kafka to Redis: the largest value over all instances.
     pub freshness_p50_ms: Vec<Option<f64>>,
-    /// The 99th percentile of the delay from Kafka to Redis: the largest over all instances.
+    /// The 99th percentile of the delay from Kafka to Redis: the largest value over all instances.
     pub freshness_p99_ms: Vec<Option<f64>>,
 }
 
@@ -41,8 +41,8 @@ impl JobReport {
         for sample in self.instances.iter().flat_map(|instance| &instance.history) {
             sums.entry(sample.at_ms).and_modify(|sum| add_sample(sum, sample)).or_insert(*sample);
         }
-        // The current step is incomplete, so it is omitted. Other instances report a step some seconds after its end,
-        // so with several instances the previous step is omitted, too.
+        // The current step is incomplete, so it is omitted. With several instances the step before it is omitted, too,
+        // because the other instances' reports are some seconds old.
         let reported_until_ms =
             if self.instances.len() > 1 { self.assembled_at_ms - HISTORY_STEP_MS } else { self.assembled_at_ms };
         let end = reported_until_ms.div_euclid(HISTORY_STEP_MS) * HISTORY_STEP_MS;
@@ -63,7 +63,7 @@ impl JobReport {
 }
 
 impl JobHistory {
-    /// Returns the end of the last step whose lag was 0.
+    /// Returns the end of the last step without lag, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn last_moment_without_lag_ms(&self) -> Option<i64> {
         let step = self.lag.iter().rposition(|lag| *lag == Some(0))?;
@@ -89,12 +89,12 @@ fn add_sample(sum: &mut HistorySample, other: &HistorySample) {
     sum.freshness_p99_ms = larger_quantile(sum.freshness_p99_ms, other.freshness_p99_ms);
 }
 
-/// Returns the larger of two quantiles, because quantiles of several instances cannot be combined.
+/// Returns the larger of two instances' quantiles, because the true quantile over both instances is unknown.
 pub(super) fn larger_quantile(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     [a, b].into_iter().flatten().reduce(f64::max)
 }
 
-#[allow(clippy::cast_precision_loss)] // a rate
+#[allow(clippy::cast_precision_loss)] // A rate may be rounded.
 fn step_rate_per_second(count: u64) -> f64 {
     count as f64 * 1e3 / HISTORY_STEP_MS as f64
 }

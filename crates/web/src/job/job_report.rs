@@ -12,12 +12,11 @@ use crate::report::InstanceReport;
 pub struct JobReport {
     /// The time at which the reports were collected.
     pub assembled_at_ms: i64,
-    /// The report of this process first, then the other reports by instance name. [`crate::JobServerContext`] always
-    /// adds its own report.
+    /// The report of this process, which is always there, followed by the other instances' reports by instance name.
     pub instances: Vec<InstanceReport>,
 }
 
-/// An item of a report, with the instance that reported it.
+/// An item of an instance's report, for example a dead letter, together with that instance.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ReportedItem<'a, T> {
     /// The instance that reported the item.
@@ -26,7 +25,7 @@ pub struct ReportedItem<'a, T> {
     pub item: &'a T,
 }
 
-/// Returns the id of a job: 32 hexadecimal digits. The algorithm must never change, because scripts store the id.
+/// Returns the id of a job: 32 hexadecimal digits. The algorithm must never change, because scripts may store the id.
 #[must_use]
 pub fn compute_job_id(pipeline: &str, group: &str) -> String {
     let mut hasher = SipHasher13::new();
@@ -43,13 +42,14 @@ impl JobReport {
         self.instances.iter().map(|instance| instance.started_at_ms).min().unwrap_or_default()
     }
 
-    /// Returns the number of partitions of the topic.
+    /// Returns the number of partitions of the topic, or 0 while no instance knows it.
     #[must_use]
     pub fn topic_partition_count(&self) -> i32 {
         self.instances.iter().map(|instance| instance.topic_partitions).max().unwrap_or_default()
     }
 
-    /// Returns the items that `select` takes from each report, newest first by `time_ms`.
+    /// Returns the items that `select` takes from each report. `time_ms` gives the time of an item; the newest item is
+    /// first.
     pub fn items_newest_first<'a, T: 'a>(
         &'a self,
         select: impl Fn(&'a InstanceReport) -> &'a [T],

@@ -3,7 +3,7 @@
 use super::job_report::JobReport;
 use crate::report::{InstanceReport, PartitionReport};
 
-/// A partition of the topic, and its owner.
+/// A partition of the topic, with its owner if it has one.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PartitionAndOwner<'a> {
     /// The number of the partition.
@@ -17,13 +17,13 @@ pub struct PartitionAndOwner<'a> {
 pub struct PartitionOwner<'a> {
     /// The instance that owns the partition.
     pub instance: &'a InstanceReport,
-    /// The report of that instance about the partition.
+    /// The report of the owner about the partition.
     pub partition_report: &'a PartitionReport,
 }
 
 impl JobReport {
-    /// Returns all partitions of the topic in ascending order. If two instances claim a partition, the larger epoch
-    /// wins.
+    /// Returns all partitions of the topic in ascending order, also those without an owner. If two instances report
+    /// that they own a partition, the one with the larger epoch is the owner.
     #[must_use]
     pub fn partitions_and_owners(&self) -> Vec<PartitionAndOwner<'_>> {
         let claims = || {
@@ -39,7 +39,7 @@ impl JobReport {
         (0..self.topic_partition_count().max(claimed)).map(ownership).collect()
     }
 
-    /// Returns the owners of all partitions that have one.
+    /// Returns the owner of each partition that has one.
     pub fn partition_owners(&self) -> impl Iterator<Item = PartitionOwner<'_>> {
         self.partitions_and_owners().into_iter().filter_map(|partition| partition.owner)
     }

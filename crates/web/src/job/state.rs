@@ -1,4 +1,4 @@
-//! The overall state of a job.
+//! The overall state of a job, computed from the reports of all instances.
 
 use serde::Serialize;
 
@@ -11,11 +11,11 @@ use crate::report::InstanceState;
 pub enum JobState {
     /// No instance is running yet.
     Starting,
-    /// All partitions have an owner, and all dependencies are reachable.
+    /// All partitions have an owner, and Kafka, Redis and the checkpoint store are reachable.
     Running,
     /// All instances are stopping.
     Stopping,
-    /// An instance is running, but a partition has no owner or a dependency is unreachable.
+    /// An instance is running, but a partition has no owner, or Kafka, Redis or the checkpoint store is unreachable.
     Degraded,
 }
 

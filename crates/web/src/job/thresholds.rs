@@ -1,6 +1,6 @@
-//! The limits above which workers slow the job down.
+//! The shares of the workers' time above which an operator should look at the job.
 
-/// The largest share of time that workers may be busy without slowing the job down.
+/// Workers that are busy for more than this share of their time need an operator's attention.
 pub(crate) const BUSY_SHARE_MAX: f64 = 0.8;
-/// The largest share of time that workers may wait for Redis without slowing the job down.
+/// Workers that wait for Redis for more than this share of their time need an operator's attention.
 pub(crate) const BACKPRESSURE_SHARE_MAX: f64 = 0.2;

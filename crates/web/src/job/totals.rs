@@ -1,4 +1,4 @@
-//! Totals of the job over all instances.
+//! The totals of the job, computed from the reports of all instances.
 
 use serde::Serialize;
 
@@ -6,10 +6,10 @@ use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::PartitionReport;
 
-/// A job whose delay is longer than this does not keep up.
+/// The largest value of [`JobTotals::behind_ms`] at which the job counts as keeping up.
 const KEEPING_UP_DELAY_MAX_MS: i64 = 5_000;
 
-/// Totals over all instances; see `docs/api.md`. Counts begin when the instances start.
+/// The totals of the job over all instances, as `docs/api.md` describes them. Counts begin when an instance starts.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobTotals {
     /// The number of records read per second, over the last ten seconds.
@@ -20,35 +20,36 @@ pub struct JobTotals {
     pub records: u64,
     /// The number of rows written to Redis.
     pub rows: u64,
-    /// The number of late events. An event counts once for each view for which it was late.
+    /// The number of late events. An event counts once for each feature view in which it was late.
     pub late_events: u64,
     /// The number of records that could not be decoded into events.
     pub dead_letters: u64,
     /// The number of rows that Redis refused.
     pub refused_rows: u64,
-    /// The number of users with state.
+    /// The number of entities (users) that have state.
     pub entities: u64,
-    /// The number of unread records in Kafka; absent while unknown.
+    /// The number of records in Kafka that the job has not read yet; `None` while unknown.
     pub lag: Option<u64>,
-    /// The largest age of a record that was read last in a lagging partition, in milliseconds; 0 without lag.
+    /// How far the job is behind, in milliseconds: the largest age of the last read record among the partitions with
+    /// lag. 0 without lag.
     pub behind_ms: Option<i64>,
     /// The smallest watermark of the partitions that are not idle, or of all partitions if all are idle.
     pub watermark_ms: Option<i64>,
-    /// Wall clock minus `watermark_ms`, in milliseconds.
+    /// The wall clock minus `watermark_ms`, in milliseconds.
     pub watermark_delay_ms: Option<i64>,
     /// The number of partitions with an owner.
     #[serde(rename = "partitions_owned")]
     pub owned_partition_count: usize,
-    /// The number of all partitions.
+    /// The number of partitions of the topic.
     #[serde(rename = "partitions")]
     pub partition_count: usize,
-    /// The share of time that the workers spend on records.
+    /// The share of their time that the workers spend on records, between 0 and 1.
     #[serde(rename = "busy")]
     pub busy_share: f64,
-    /// The share of time that the workers wait for records.
+    /// The share of their time that the workers wait for records, between 0 and 1.
     #[serde(rename = "idle")]
     pub idle_share: f64,
-    /// The share of time that the workers wait for Redis.
+    /// The share of their time that the workers wait for Redis, between 0 and 1.
     #[serde(rename = "backpressured")]
     pub backpressured_share: f64,
 }
@@ -63,7 +64,7 @@ pub enum JobPace {
 }
 
 impl JobTotals {
-    /// Returns whether the job keeps up. A job that is behind needs the full capacity of Redis.
+    /// Returns whether the job keeps up with its input. While it does not, it needs the full capacity of Redis.
     #[must_use]
     pub fn pace(&self) -> JobPace {
         let keeps_up = self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_DELAY_MAX_MS)
@@ -109,15 +110,15 @@ impl JobReport {
             totals.idle_share += worker.idle_ms_per_s / 1e3;
             totals.backpressured_share += worker.backpressured_ms_per_s / 1e3;
         }
-        #[allow(clippy::cast_precision_loss)] // a number of threads
+        #[allow(clippy::cast_precision_loss)] // A number of threads is exact as a float.
         let count = workers().count().max(1) as f64;
         for share in [&mut totals.busy_share, &mut totals.idle_share, &mut totals.backpressured_share] {
             *share /= count;
         }
     }
 
-    /// Returns the age of the record that was read last, in the partition that lags most in time. The result is at most
-    /// the time since the job was last without lag.
+    /// Returns how far the job is behind: the largest age of the last read record among the partitions with lag. The
+    /// result is at most the time since the job last had no lag.
     fn compute_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);

@@ -1,10 +1,10 @@
-//! The feature views of all instances.
+//! The counts of the feature views, added up over all instances.
 
 use super::job_report::JobReport;
 use crate::report::ViewReport;
 
 impl JobReport {
-    /// Returns the reports of all feature views, added up over all instances, in the order of the pipeline.
+    /// Returns one report for each feature view, added up over all instances, in the order of the pipeline.
     #[must_use]
     pub fn sum_view_reports(&self) -> Vec<ViewReport> {
         let mut views: Vec<ViewReport> = Vec::new();

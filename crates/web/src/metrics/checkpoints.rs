@@ -46,8 +46,8 @@ pub(super) fn add_checkpoint_metrics(
     add_last_restore_metrics(families, report, owned);
 }
 
-/// Adds metrics of the last checkpoints of owned partitions. Other partitions are left out, because their values never
-/// change again.
+/// Adds metrics of the last checkpoint of each owned partition. Partitions that are no longer owned are left out,
+/// because their values would never change again.
 fn add_last_checkpoint_metrics(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
     let completed = |partition: i32| {
         report.checkpoints.iter().find(|one| {

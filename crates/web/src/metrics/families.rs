@@ -1,4 +1,4 @@
-//! Metrics in the form that the encoder requires. A family has a name, a help text and samples.
+//! Metric families for Prometheus' text encoder. A family has a name, a help text and samples.
 //!
 //! Invariant: a family without samples is left out, because the text format cannot represent such a family.
 
@@ -6,14 +6,14 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 
 use crate::report::HistogramReport;
 
-/// A value of a metric with its labels.
+/// A value of a metric, with its labels.
 pub(super) struct MetricSample {
     labels: Vec<LabelPair>,
     value: f64,
 }
 
 impl MetricSample {
-    /// Creates a sample with `value` and the names and values of `labels`.
+    /// Creates a sample. Each label is a name with its value.
     pub(super) fn new<const N: usize>(labels: [(&str, String); N], value: f64) -> Self {
         let pair = |(name, value): (&str, String)| {
             let mut pair = LabelPair::default();
@@ -25,14 +25,14 @@ impl MetricSample {
     }
 }
 
-/// Converts a value without labels, which is the only sample of its family.
+/// Creates a sample without labels, for a family with a single sample.
 impl From<f64> for MetricSample {
     fn from(value: f64) -> Self {
         Self::new([], value)
     }
 }
 
-/// Metric families in the order of their addition.
+/// Metric families in the order in which they were added.
 #[derive(Default)]
 pub(super) struct MetricFamilies(Vec<MetricFamily>);
 
@@ -71,8 +71,8 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::SUMMARY, vec![metric]);
     }
 
-    /// Adds a histogram. A bucket of Prometheus counts all values up to its bound. A bucket of `report` counts only the
-    /// values above the previous bound.
+    /// Adds a histogram. A bucket of `report` counts only the values above the previous bound, but a bucket of
+    /// Prometheus counts all values up to its own bound. So the counts are added up.
     pub(super) fn add_histogram(&mut self, name: &str, help: &str, report: &HistogramReport) {
         let mut count = 0;
         let bucket = |(&bound, &within): (&f64, &u64)| {
@@ -108,12 +108,12 @@ impl MetricFamilies {
     }
 }
 
-/// Converts a count to the number type of the text format. Counts beyond 2^53 are rounded.
+/// Converts a count to a float, the number type of the text format. Counts above 2^53 are rounded.
 pub(super) fn count_as_f64(n: u64) -> f64 {
     n as f64
 }
 
-/// Converts a duration or a time from milliseconds to seconds.
+/// Converts a duration or a Unix time from milliseconds to seconds.
 pub(super) fn ms_as_seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0
 }

@@ -1,4 +1,4 @@
-//! Metrics of the process, its job and its state.
+//! Metrics that describe the instance: version, pipeline, state, and the times of its start and its report.
 
 use windrow_spec::Pipeline;
 

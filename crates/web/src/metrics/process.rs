@@ -1,10 +1,11 @@
-//! The resources of the process, under the names of Prometheus' own client libraries. They are measured only on Linux.
+//! Metrics of the resources that the process uses, with the names that Prometheus' client libraries use. They exist
+//! only on Linux.
 
 use super::families::MetricFamilies;
 
 #[cfg(target_os = "linux")]
 pub(super) fn add_process_metrics(families: &mut MetricFamilies) {
-    // Leave out values that cannot be read: a restricted /proc must not remove the other metrics.
+    // Values that cannot be read are left out, because a restricted /proc must not fail the whole answer.
     if let Ok(process) = procfs::process::Process::myself() {
         let _ = linux::add_cpu_and_memory_metrics(families, &process);
         let _ = linux::add_file_descriptor_metrics(families, &process);

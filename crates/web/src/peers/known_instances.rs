@@ -1,4 +1,4 @@
-//! The reports of the other instances, and the times at which their objects were first seen.
+//! The newest report of each instance, and the objects in the store that belong to instances.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,11 +9,12 @@ use windrow_engine::ListedObject;
 use super::object_names::{InstanceObjectKind, parse_object_name};
 use crate::report::InstanceReport;
 
-/// An instance that has published no report for this long counts as gone.
+/// An instance counts as gone if it has published no report for this long.
 pub const INSTANCE_GONE_AFTER: Duration = Duration::from_secs(20);
-/// The largest size of a report in bytes. Larger reports are not read.
+/// The size of the largest report that is read, in bytes.
 const REPORT_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// The largest number of instances whose reports are read, so that a full folder cannot exhaust the memory.
+/// The largest number of instances whose reports are read, so that many objects in the folder cannot exhaust the
+/// memory.
 const PEER_REPORTS_MAX: usize = 256;
 
 #[derive(Default)]
@@ -30,19 +31,19 @@ struct SeenObject {
     first_seen_at: Instant,
 }
 
-/// The newest report that was read of an instance.
+/// The newest report of an instance, and when this process read it.
 struct ReceivedReport {
     report_number: u64,
     report: InstanceReport,
     /// The time at which this process read the report.
     received_at: Instant,
-    /// The age of the report at that time.
+    /// The age of the report when this process read it.
     age_when_received: Duration,
 }
 
 impl KnownInstances {
-    /// Returns whether the caller must refresh, and if so marks the refresh as running. No refresh is due while one is
-    /// running, or within `interval` after the last one.
+    /// Returns whether a refresh is due, and if so marks it as running. A refresh is due if none is running, and the
+    /// last one is at least `interval` ago.
     pub(super) fn try_begin_refresh(&mut self, interval: Duration) -> bool {
         let is_due = !self.is_refreshing && self.last_refreshed_at.is_none_or(|at| at.elapsed() >= interval);
         self.is_refreshing |= is_due;
@@ -54,7 +55,7 @@ impl KnownInstances {
         self.last_refreshed_at = Some(Instant::now());
     }
 
-    /// Records the objects in the store, and returns the names of the reports that must be read.
+    /// Replaces the known objects by those listed in the store. Returns the names of the reports that must be read.
     pub(super) fn update_objects_and_list_unread_reports(&mut self, listed: &[ListedObject]) -> Vec<String> {
         let now = Instant::now();
         let mut newest: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
@@ -83,15 +84,16 @@ impl KnownInstances {
             .collect()
     }
 
-    /// Stores the report in `object`. Ignores an object that is not a report of the instance in its name.
+    /// Records the report in `object`. Ignores an object that cannot be parsed, or that reports on another instance
+    /// than its name says.
     pub(super) fn record_report(&mut self, name: &str, object: &[u8]) {
         let Some((instance, InstanceObjectKind::Report(number))) = parse_object_name(name) else { return };
         let Ok(report) = serde_json::from_slice::<InstanceReport>(object) else { return };
         if report.instance != instance {
             return;
         }
-        // If this process refreshed recently and knows the instance, the report is new. Otherwise its age comes from
-        // the clock of the instance that wrote it.
+        // If this process refreshed recently and knows the instance, the report was published just now. Otherwise only
+        // the clock of the other instance can tell the age of the report.
         let saw_it_appear = self.last_refreshed_at.is_some_and(|at| at.elapsed() < INSTANCE_GONE_AFTER / 2)
             && self.newest_reports.contains_key(instance);
         let age_ms = Timestamp::now().as_millisecond() - report.reported_at_ms;
@@ -113,7 +115,8 @@ impl KnownInstances {
         self.seen_objects.contains_key(name)
     }
 
-    /// Returns the names of objects of other instances that have not changed for `unchanged_for`.
+    /// Returns the names of the objects of other instances that have existed for at least `unchanged_for`. A live
+    /// instance replaces its report by a new object every few seconds.
     pub(super) fn stale_object_names(&self, own_instance: &str, unchanged_for: Duration) -> Vec<String> {
         let stale = self.seen_objects.iter().filter(|(_, seen)| seen.first_seen_at.elapsed() >= unchanged_for);
         let of_others =

@@ -1,14 +1,14 @@
 //! The names of the objects through which instances find each other.
 
-/// The folder of these objects in the checkpoint store.
+/// The folder in the checkpoint store that holds the reports and stop requests.
 pub(super) const INSTANCES_FOLDER: &str = "instances";
 
-/// The content of an object that belongs to an instance.
+/// What an object in the instances' folder holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum InstanceObjectKind {
-    /// The report with this number. A larger number is newer.
+    /// The instance's report with this number. A report with a larger number is newer.
     Report(u64),
-    /// A request to the instance to stop.
+    /// A request that the instance stops.
     StopRequest,
 }
 
@@ -17,12 +17,12 @@ pub(super) fn report_object_name(instance: &str, number: u64) -> String {
     format!("{INSTANCES_FOLDER}/{instance}-{number:010}")
 }
 
-/// Returns the name of the object that requests `instance` to stop.
+/// Returns the name of the object that asks `instance` to stop.
 pub(super) fn stop_request_object_name(instance: &str) -> String {
     format!("{INSTANCES_FOLDER}/{instance}-stop")
 }
 
-/// Returns the instance that an object belongs to, and the kind of object. Returns `None` for a name of another form.
+/// Returns the instance and the content that an object's name stands for, or `None` for a name of another form.
 pub(super) fn parse_object_name(name: &str) -> Option<(&str, InstanceObjectKind)> {
     let (instance, suffix) = name.strip_prefix(INSTANCES_FOLDER)?.strip_prefix('/')?.rsplit_once('-')?;
     let object = match suffix {

@@ -1,4 +1,4 @@
-//! The other instances of the job, as far as this process knows them.
+//! Reads the reports of the job's other instances, and asks those instances to stop.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,21 +11,21 @@ use super::known_instances::KnownInstances;
 use super::object_names::{INSTANCES_FOLDER, stop_request_object_name};
 use crate::report::{InstanceReport, SavepointReport};
 
-/// A page refreshes the reports only if the last refresh is at least this old.
+/// A page reads the store again only if the last refresh is at least this long ago.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest time that a page waits for the store.
+/// The longest time that a page waits for the checkpoint store.
 const PAGE_STORE_WAIT_MAX: Duration = Duration::from_millis(300);
 
-/// The other instances of the job. Clones of this handle share the same data.
+/// The instances of the job that are known from the checkpoint store. Clones share the same data.
 #[derive(Clone, Default)]
 pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
 
 impl PeerInstances {
-    /// Returns the newest reports of all live instances by instance name, including this process.
+    /// Returns the newest report of each live instance, including this process, in the order of the instance names.
     pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
         if self.lock_known_instances().try_begin_refresh(REFRESH_INTERVAL) {
             let (peers, store) = (self.clone(), Arc::clone(store));
-            // If the store is slow, the refresh continues after the timeout.
+            // After the timeout the refresh continues in the background, for the next page.
             let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_known_instances(&*store)));
             let _ = timeout(PAGE_STORE_WAIT_MAX, refresh).await;
         }
@@ -41,9 +41,9 @@ impl PeerInstances {
     /// Writes a stop request for every live instance except `own_instance`.
     pub(crate) fn request_stop_of_others(&self, store: &dyn CheckpointStore, own_instance: &str) {
         if let Err(fault) = self.refresh_known_instances(store) {
-            warn!(%fault, "cannot list the other instances; only those already known are asked to stop");
+            warn!(%fault, "cannot list the other instances; only the known ones are asked to stop");
         }
-        // The reports are copied, so that no lock is held during the writes to the store.
+        // Copy the reports, so that no lock is held while the store is written.
         let live = self.lock_known_instances().live_reports();
         for other in live.iter().filter(|report| report.instance != own_instance) {
             Self::write_stop_request(store, &other.instance);
@@ -53,7 +53,7 @@ impl PeerInstances {
     fn write_stop_request(store: &dyn CheckpointStore, instance: &str) {
         match store.create(&stop_request_object_name(instance), b"stop\n".to_vec()) {
             Ok(()) | Err(StoreFault::Exists) => {}
-            Err(fault) => warn!(instance, %fault, "cannot ask an instance to stop"),
+            Err(fault) => warn!(instance, %fault, "cannot write the request to stop another instance"),
         }
     }
 
@@ -68,7 +68,7 @@ impl PeerInstances {
             Err(_) => Vec::new(),
         };
         for name in new_reports {
-            // If the object was deleted meanwhile, a newer report has replaced it, which the next refresh finds.
+            // A report that is gone was replaced by a newer one, which the next refresh reads.
             if let Ok(Some(object)) = store.read(&name) {
                 self.lock_known_instances().record_report(&name, &object);
             }

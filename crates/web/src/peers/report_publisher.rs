@@ -15,17 +15,17 @@ use crate::server_context::JobServerContext;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
 /// The time between two checks for a stop request.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// Objects of other instances are deleted after this time without a change.
+/// An object of another instance is deleted after this time, because a live instance replaces its objects earlier.
 const STALE_OBJECT_AGE: Duration = Duration::from_secs(600);
 
-/// Publishes the reports of this instance on a thread.
+/// The handle of the thread that publishes the reports of this instance.
 pub struct ReportPublisher {
     end_sender: Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl ReportPublisher {
-    /// Starts the thread. If that fails, the other instances do not see this one.
+    /// Starts the thread. If that fails, logs a warning, and the other instances do not see this instance.
     #[must_use]
     pub fn start(context: &Arc<JobServerContext>) -> Self {
         let (end_sender, end_receiver) = channel();
@@ -52,15 +52,16 @@ impl ReportPublisher {
         };
         let thread = Builder::new().name("peers".to_owned()).spawn(publish);
         if let Err(error) = &thread {
-            warn!(%error, "cannot start the thread that publishes reports; other instances do not see this one");
+            warn!(%error, "cannot start the thread that publishes reports; other instances do not see this instance");
         }
         Self { end_sender, thread: thread.ok() }
     }
 
-    /// Stops the thread, which then deletes the objects of this instance. Waits at most `patience` for the store.
-    pub fn stop_and_delete_own_objects(mut self, patience: Duration) {
+    /// Stops the thread, which deletes the objects of this instance at its end. Waits for this end for at most
+    /// `timeout`.
+    pub fn stop_and_delete_own_objects(mut self, timeout: Duration) {
         let _ = self.end_sender.send(());
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         if let Some(thread) = self.thread.take() {
             while !thread.is_finished() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(10));
@@ -79,19 +80,22 @@ struct PublisherThread {
 }
 
 impl PublisherThread {
-    /// Refreshes the reports of the other instances, obeys a stop request, and deletes the objects of gone instances.
+    /// Reads the new reports of the other instances, stops this process if that is requested, and deletes stale
+    /// objects.
     fn refresh_peers_and_obey_stop_request(&mut self) {
         let (peers, store) = (&self.context.peers, &*self.context.checkpoint_store);
         let refreshed = peers.refresh_known_instances(store);
         let stop_object = stop_request_object_name(&self.instance);
-        if refreshed.is_ok() && peers.lock_known_instances().has_object(&stop_object) && !self.context.stop_signal.is_requested()
+        if refreshed.is_ok()
+            && peers.lock_known_instances().has_object(&stop_object)
+            && !self.context.stop_signal.is_requested()
         {
-            info!("another instance asked this one to stop");
+            info!("stopping, because another instance requested it");
             self.context.stop_signal.request();
         }
         let stale = peers.lock_known_instances().stale_object_names(&self.instance, STALE_OBJECT_AGE);
         if refreshed.is_ok() && !stale.is_empty() {
-            // A failure is ignored, because the object stays stale and is deleted the next time.
+            // A failure is ignored, because the next check deletes the stale objects.
             let _ = store.delete(&stale);
         }
         self.log_first_store_failure(refreshed);
@@ -105,7 +109,7 @@ impl PublisherThread {
         let created = store.create(&name, object);
         if created.is_ok() {
             let previous = self.published_object.replace(name);
-            // If the deletion fails, other instances delete the object ten minutes after the end of this process.
+            // If the deletion fails, another instance deletes the old report after ten minutes.
             let _ = store.delete(previous.as_slice());
         }
         self.log_first_store_failure(created);
@@ -119,13 +123,13 @@ impl PublisherThread {
         let _ = store.delete(&names);
     }
 
-    /// Logs a failure, unless the previous access to the store failed, too.
+    /// Logs a failed access to the store, unless the access before it failed, too.
     fn log_first_store_failure(&mut self, outcome: Result<(), StoreFault>) {
         match outcome {
             Ok(()) => self.is_store_failing = false,
             Err(fault) if !self.is_store_failing => {
                 self.is_store_failing = true;
-                warn!(%fault, "cannot publish the report of this instance; retrying every few seconds");
+                warn!(%fault, "cannot exchange reports through the checkpoint store; retrying every few seconds");
             }
             Err(_) => {}
         }

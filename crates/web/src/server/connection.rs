@@ -1,4 +1,4 @@
-//! Serves one connection, and ends live streams at the shutdown.
+//! Serves one connection. At the shutdown of the server, ends the event streams of live pages.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// The longest time for the head of a request. It also limits how long an open connection may be idle.
+/// The longest time in which the head of a request must arrive. A connection may also be idle for at most this time.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest size of a request's head, in bytes.
 const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
 /// A connection is closed if sent bytes are not acknowledged within this time.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves one connection until the client closes it. After `shutdown`, completes the answer in progress and returns.
+/// Serves one connection until the client closes it. After `shutdown`, completes only the answer in progress.
 pub(super) async fn serve_connection(stream: TcpStream, router: Router, mut shutdown: watch::Receiver<bool>) {
     let socket = SockRef::from(&stream);
-    // These settings are optional, so failures are ignored.
+    // The connection also works without these socket options, so failures are ignored.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED_TIMEOUT));
     #[cfg(target_os = "linux")]
@@ -44,7 +44,7 @@ pub(super) async fn serve_connection(stream: TcpStream, router: Router, mut shut
     let _ = connection.await;
 }
 
-/// Returns `answer`. If it is an event stream, the returned stream ends at the shutdown.
+/// Returns `answer` with one change: if it is an event stream, its body ends at the shutdown of the server.
 pub(super) fn end_event_stream_at_shutdown(mut shutdown: watch::Receiver<bool>, answer: Response) -> Response {
     let content_type = answer.headers().get(CONTENT_TYPE);
     let is_event_stream = content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
@@ -55,7 +55,7 @@ pub(super) fn end_event_stream_at_shutdown(mut shutdown: watch::Receiver<bool>, 
     answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(end))))
 }
 
-/// Waits until the value of `shutdown` is true or the sender is dropped.
+/// Waits until the server's shutdown begins, or its sender is dropped.
 pub(super) async fn wait_for_shutdown(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|begun| *begun).await;
 }

@@ -1,11 +1,10 @@
-//! Counts open connections per client machine. A machine with many connections must not block others, such as health
-//! checks.
+//! Counts the open connections of each client machine, so that one machine cannot use up all connections.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The largest number of open connections from one other machine. Further connections are closed at once.
+/// The largest number of open connections from one remote machine. Further connections are closed at once.
 pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
 
 /// The number of open connections by IP address. Clones share the counts.
@@ -13,15 +12,15 @@ pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
 pub(super) struct ConnectionCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 impl ConnectionCounts {
-    /// Returns whether `machine` has the largest allowed number of open connections. This machine has no limit, because
-    /// a local proxy may serve many clients.
+    /// Returns whether `machine` has the largest allowed number of open connections. Local connections are not limited,
+    /// because they may come from a proxy that serves many clients.
     pub(super) fn is_at_limit(&self, machine: IpAddr) -> bool {
         let machine = machine.to_canonical();
         !machine.is_loopback()
             && self.lock_counts().get(&machine).is_some_and(|open| *open >= CONNECTIONS_PER_MACHINE_MAX)
     }
 
-    /// Counts a connection of `machine` until the returned slot is dropped.
+    /// Counts a connection of `machine` as open until the returned slot is dropped.
     pub(super) fn count_connection(&self, machine: IpAddr) -> ConnectionSlot {
         let machine = machine.to_canonical();
         *self.lock_counts().entry(machine).or_default() += 1;
@@ -33,7 +32,7 @@ impl ConnectionCounts {
     }
 }
 
-/// One counted connection. Dropping it reduces the count.
+/// A connection that counts as open until this value is dropped.
 pub(super) struct ConnectionSlot {
     counts: ConnectionCounts,
     machine: IpAddr,

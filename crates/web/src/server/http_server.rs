@@ -1,4 +1,4 @@
-//! The thread of an HTTP server: it accepts connections and shuts the server down.
+//! The thread of an HTTP server, which accepts connections until the shutdown.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
@@ -20,12 +20,12 @@ use super::connection_counts::ConnectionCounts;
 
 /// The largest number of open connections. Further connections wait until one is closed.
 pub const CONNECTIONS_MAX: usize = 128;
-/// The longest time for answers in progress at the shutdown.
+/// How long the shutdown waits for answers in progress.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest number of threads for blocking calls to Redis or the checkpoint store.
 const BLOCKING_THREADS_MAX: usize = 8;
 
-/// A running server. Dropping it starts the shutdown without waiting for the end.
+/// A running HTTP server. Dropping this value begins the shutdown, and does not wait for its end.
 pub struct HttpServer {
     address: SocketAddr,
     shutdown_signal: watch::Sender<bool>,
@@ -33,7 +33,8 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Serves `router` on a new thread. The caller must have applied [`crate::guard::protect`] to the router.
+    /// Serves `router` on a new thread. The router must already include the access control of
+    /// [`crate::guard::protect`].
     ///
     /// # Errors
     /// When the thread or its runtime cannot be started.
@@ -52,7 +53,7 @@ impl HttpServer {
         let work = move || {
             let stop = async move { wait_for_shutdown(&mut ended).await };
             runtime.block_on(serve_until(listener, router, stop));
-            // An unresponsive Redis must not delay the end of the process.
+            // Do not wait for blocking calls: an unresponsive Redis must not delay the end of the process.
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("http".to_owned()).spawn(work)?;
@@ -69,13 +70,13 @@ impl HttpServer {
     pub fn shut_down(mut self) {
         let _ = self.shutdown_signal.send(true);
         if let Some(thread) = self.thread.take() {
-            // If the thread panicked, it has ended, too.
+            // A thread that panicked has also ended, so the result does not matter.
             let _ = thread.join();
         }
     }
 }
 
-/// Serves connections until `stop` completes. Then ends live pages and waits for other answers for at most a second.
+/// Serves connections until `stop` completes. Then ends live pages, and waits for other answers for at most a second.
 pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let counts = ConnectionCounts::default();
@@ -97,7 +98,8 @@ pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Futur
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((_, from)) if counts.is_at_limit(from.ip()) => {} // closed at once
+            // Dropping the stream closes the connection.
+            Ok((_, from)) if counts.is_at_limit(from.ip()) => {}
             Ok((stream, from)) => {
                 let slot = counts.count_connection(from.ip());
                 let connection = serve_connection(stream, router.clone(), begin_shutdown.subscribe());
@@ -106,7 +108,7 @@ pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Futur
                     drop((permit, slot));
                 });
             }
-            // The process may have no free file descriptor until a connection closes.
+            // `accept` may fail until another connection closes, because the process has no free file descriptor.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }

@@ -1,4 +1,4 @@
-//! The address of a server: parses it, and opens its listening socket.
+//! Parses the address of a server, and opens its listening socket.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -22,7 +22,7 @@ impl FromStr for ListenAddress {
             return Ok(Self::Off);
         }
         if let Some(port) = text.strip_prefix("localhost:") {
-            let port = port.parse().map_err(|_| format!("`{port}` is not a port"))?;
+            let port = port.parse().map_err(|_| format!("`{port}` is not a port number from 0 to 65535"))?;
             return Ok(Self::At((Ipv4Addr::LOCALHOST, port).into()));
         }
         text.parse().map(Self::At).map_err(|_| {

@@ -103,7 +103,7 @@ fn state_is_not_sent_elsewhere() {
 fn draining_is_refused_with_the_way_out() {
     let job = TestJob::new();
     let body = "{\"targetDirectory\": \"/tmp/never\", \"drain\": true}";
-    assert_refused(&job, "POST", &format!("/jobs/{}/stop", job.id()), body, 400, "they stay in the savepoint");
+    assert_refused(&job, "POST", &format!("/jobs/{}/stop", job.id()), body, 400, "The savepoint keeps them");
     assert!(!job.context.stop_signal.is_requested());
 }
 

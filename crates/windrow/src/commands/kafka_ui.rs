@@ -37,8 +37,7 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
     signals::stop_on_signals(&stop)?;
     let listener = bind(address).map_err(|fault| usage(describe_bind_fault(&fault)))?;
     let address = listener.local_addr().map_err(|error| usage(error.to_string()))?;
-    let protection =
-        ServerProtection::new(address, token).map_err(|error| usage(describe_missing_token(&error)))?;
+    let protection = ServerProtection::new(address, token).map_err(|error| usage(describe_missing_token(&error)))?;
     let server = HttpServer::start(listener, protect(kafka::router(&brokers), &protection)).map_err(|error| {
         CommandFailure::new(ExitStatus::Internal, format!("error: cannot start the web server: {error}"))
     })?;

@@ -1,4 +1,5 @@
-//! `windrow kafka-ui` without Kafka: wrong flags are reported before it listens, and pages report that Kafka is unreachable.
+//! `windrow kafka-ui` without Kafka: wrong flags are reported before it listens, and pages report that Kafka is
+//! unreachable.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,7 +22,10 @@ fn flags_that_cannot_be_used_are_2() {
     for (args, stderr) in [
         (vec!["--listen", "8080"], "`8080` is not an address; write for example 127.0.0.1:8081"),
         (vec!["--listen", "off"], "a Kafka UI that listens nowhere shows nothing"),
-        (vec!["--listen", "0.0.0.0:0"], "0.0.0.0:0 can be reached from other machines, so a token is needed: set --token-file"),
+        (
+            vec!["--listen", "0.0.0.0:0"],
+            "0.0.0.0:0 can be reached from other machines, so a token is needed: set --token-file",
+        ),
         (vec!["--listen", "0.0.0.0:0"], "or the environment variable WINDROW_TOKEN"),
         (vec!["--listen", &taken], "Another program listens there: choose another port"),
         (vec!["--listen", "0.0.0.0:0", "--token-file", &short], "a token is 16 to 1024 printable ASCII characters"),

@@ -4,15 +4,18 @@ use serde_json::{Value, json};
 
 use crate::flink::flink_job::FlinkJob;
 
+/// How long a requested checkpoint may take beyond the checkpoint interval, in milliseconds.
+pub(crate) const CHECKPOINT_TIMEOUT_MS: i64 = 600_000;
+
 /// Renders the checkpoint settings under Flink's names.
 pub(crate) fn render_checkpoint_config(job: &FlinkJob<'_>) -> Value {
     json!({
         "mode": "exactly_once",
         "interval": job.pipeline.checkpoint.interval_ms,
-        "timeout": 600_000,
+        "timeout": CHECKPOINT_TIMEOUT_MS,
         "min_pause": 0,
         "max_concurrent": 1,
-        // A stopped job continues from its checkpoints when it starts again.
+        // A stop keeps the checkpoints, so that the next start continues from them.
         "externalization": { "enabled": true, "delete_on_cancellation": false },
         "state_backend": "windrow",
         "checkpoint_storage": job.checkpoint_location,

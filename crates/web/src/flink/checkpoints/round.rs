@@ -1,4 +1,4 @@
-//! Groups the checkpoints of partitions into rounds.
+//! Groups partition checkpoints into rounds. A round is shown as one checkpoint of the job.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use crate::flink::flink_job::FlinkJob;
 use crate::report::{CheckpointReport, CheckpointStatus};
 
-/// If an instance reports this many checkpoints, its report may lack checkpoints of the oldest round.
+/// The largest number of checkpoints in an instance's report. A report with this many may lack older checkpoints of its
+/// oldest round.
 const MAX_REPORTED_CHECKPOINTS: usize = 50;
-/// How long a savepoint stays in progress while no instance reports some of its partitions.
+/// How long a savepoint counts as in progress while the reports lack some of its partitions.
 const SAVEPOINT_TIMEOUT_MS: i64 = 300_000;
 
 /// A group of partition checkpoints that is shown as one checkpoint of the job.
@@ -20,7 +21,7 @@ pub(crate) struct CheckpointRound<'a> {
     pub(crate) savepoint_name: Option<&'a str>,
     /// The newest checkpoint of each partition in the round.
     pub(crate) newest_by_partition: BTreeMap<i32, &'a CheckpointReport>,
-    /// The number of partition checkpoints that exist or are expected.
+    /// The number of partition checkpoints that the round has or still expects.
     pub(crate) expected_partition_count: usize,
 }
 
@@ -61,8 +62,8 @@ pub(crate) fn collect_checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<Checkp
     rounds.collect()
 }
 
-/// Returns the id of a savepoint's round: the time of the request, with which the savepoint's name begins. The id never
-/// equals the id of a round of checkpoints.
+/// Returns the id of a savepoint's round: the time of the request, which the savepoint's name begins with. If this id
+/// could belong to a round of checkpoints, it is increased by one.
 fn savepoint_round_id(name: &str, began_at_ms: i64, every_ms: i64) -> i64 {
     let stamp = name.split('-').next().unwrap_or_default();
     let requested = DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).ok().and_then(|at| at.to_zoned(TimeZone::UTC).ok());
@@ -88,13 +89,13 @@ impl CheckpointRound<'_> {
         self.newest_by_partition.values().map(|part| part.began_at_ms).min().unwrap_or(self.id)
     }
 
-    /// Returns when the last partition checkpoint ended.
+    /// Returns when the last partition checkpoint ended; `None` if none has ended.
     pub(crate) fn last_ended_at_ms(&self) -> Option<i64> {
         self.newest_by_partition.values().filter_map(|part| part.ended_at_ms).max()
     }
 
-    /// Returns the longest duration of a partition checkpoint. The time from the first beginning to the last end is
-    /// longer, because partitions are saved at different times.
+    /// Returns the longest duration of a partition checkpoint. This is not the duration of the round, because the
+    /// partitions are saved at different times.
     pub(crate) fn longest_duration_ms(&self) -> u64 {
         let took_ms = |part: &&CheckpointReport| part.ended_at_ms.map(|ended| ended - part.began_at_ms);
         let longest_ms = self.newest_by_partition.values().filter_map(took_ms).max().unwrap_or_default();
@@ -113,11 +114,11 @@ impl CheckpointRound<'_> {
         self.newest_by_partition.values().filter(|part| part.status == CheckpointStatus::Completed).count()
     }
 
-    /// Returns the reason of each failed partition checkpoint, as one text.
+    /// Returns a text that lists the failed partition checkpoints, each with its reason.
     pub(crate) fn describe_failed_partitions(&self) -> String {
         let failed = self.newest_by_partition.values().filter(|part| part.status == CheckpointStatus::Failed);
         let describe = |part: &&CheckpointReport| {
-            format!("partition {}: {}", part.partition, part.failure.as_deref().unwrap_or("it failed"))
+            format!("partition {}: {}", part.partition, part.failure.as_deref().unwrap_or("unknown reason"))
         };
         failed.map(describe).collect::<Vec<_>>().join("; ")
     }

@@ -52,7 +52,7 @@ pub(crate) fn render_checkpoint_details(job: &FlinkJob<'_>, id: &str) -> Result<
     Ok(details)
 }
 
-/// Renders the numbers of partition checkpoints since the instances started.
+/// Renders how many partition checkpoints were completed, failed or restored since the instances started.
 fn render_checkpoint_counts(job: &FlinkJob<'_>) -> Value {
     let counts = job.instances.iter().map(|instance| instance.checkpoint_counts);
     let sum = counts.fold(CheckpointCounts::default(), CheckpointCounts::plus);
@@ -77,12 +77,12 @@ fn render_last_restore(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Renders a round. As in Flink, `tasks` is empty except in the details of a round.
+/// Renders a round without its tasks. As in Flink, only `/checkpoints/details/:cid` has tasks.
 fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     let status = round.status();
     let is_savepoint = round.savepoint_name.is_some();
     let by_kind = json!({
-        // Flink's client requires this field to select the class of the answer.
+        // Flink's client requires this field, because it names the Java class of a checkpoint's statistics.
         "className": flink_statistics_type(status),
         "is_savepoint": is_savepoint,
         "savepointFormat": if is_savepoint { json!("CANONICAL") } else { Value::Null },
@@ -111,7 +111,7 @@ fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     value
 }
 
-/// Renders the fields that a round shares with the entry of a vertex in its `tasks`.
+/// Renders the fields that the JSON of a round and the JSON of its tasks have in common.
 fn render_common_round_fields(round: &CheckpointRound<'_>) -> Value {
     json!({
         "id": round.id,

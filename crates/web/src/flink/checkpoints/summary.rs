@@ -1,8 +1,8 @@
-//! Renders distributions of numbers in Flink's form.
+//! Renders the distribution of numbers under Flink's names (`min`, `max`, `avg`, `p50`, …).
 
 use serde_json::{Value, json};
 
-/// Renders minimum, maximum, mean and quantiles. Quantiles are interpolated linearly. Without values all numbers are 0.
+/// Renders the minimum, maximum, mean and quantiles of `values`. Without values, all of them are 0.
 pub(crate) fn render_distribution(values: &[u64]) -> Value {
     let mut values = values.to_vec();
     values.sort_unstable();
@@ -19,7 +19,8 @@ pub(crate) fn render_distribution(values: &[u64]) -> Value {
     })
 }
 
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // within the values
+/// Returns a quantile of sorted values, interpolated linearly between neighbours.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // an index in bounds
 fn interpolate_quantile(sorted: &[u64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let position = share * last as f64;
