@@ -136,7 +136,7 @@ fn a_partition_belongs_to_the_larger_epoch() {
         job.partitions_and_owners().iter().map(|one| one.owner.expect("an owner").instance.instance.clone()).collect();
     assert_eq!(owners, ["a", "a", "a", "b"]);
     assert_eq!(job.compute_totals().lag, Some(85));
-    assert_eq!(job.compute_totals().partitions, 4);
+    assert_eq!(job.compute_totals().partition_count, 4);
 }
 
 #[test]
