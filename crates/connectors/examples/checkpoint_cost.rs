@@ -172,7 +172,7 @@ impl Sink for DiscardingSink {
         std::hint::black_box(row.feature_values().count());
     }
 
-    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
         Ok(FlushTicket(0))
     }
 
@@ -199,7 +199,7 @@ fn job(pipeline: &Pipeline) -> JobDefinition {
             event.max_key_bytes,
         ),
         topic: "events".into(),
-        hash_key: [7; 16],
+        sip_hash_key: [7; 16],
         record_keys_required: false,
     }
 }
@@ -242,7 +242,7 @@ fn run(
         job,
         source: traffic,
         sink: DiscardingSink,
-        dead_letters: NoDeadLetterSink,
+        dead_letter_sink: NoDeadLetterSink,
         clock: SystemClock::start_shared(),
         checkpoint_config: checkpoints,
         stop_signal: stop,
@@ -276,7 +276,10 @@ fn measure_state(folder: &Path, users: i64) {
     let mut own = checkpoints(store("second"), Duration::from_millis(100));
     own.restore_source = Some(RestoreSource { store: store("first") });
     let metrics = run(&pipeline, users, vec![full], full, Some(own));
-    let (base, took) = (metrics.checkpoints.last_added_bytes(), metrics.checkpoints.last_checkpoint_duration());
+    let (base, took) = (
+        metrics.checkpoint_metrics.last_checkpoint_added_bytes(),
+        metrics.checkpoint_metrics.last_checkpoint_duration(),
+    );
     println!(
         "base: {:.1} MB, {} bytes a user, complete after {:.2} s",
         to_megabytes(base),
@@ -286,7 +289,10 @@ fn measure_state(folder: &Path, users: i64) {
 
     let changes = checkpoints(store("second"), Duration::from_millis(100));
     let metrics = run(&pipeline, users, vec![full + touched], full + touched, Some(changes));
-    let (delta, took) = (metrics.checkpoints.last_added_bytes(), metrics.checkpoints.last_checkpoint_duration());
+    let (delta, took) = (
+        metrics.checkpoint_metrics.last_checkpoint_added_bytes(),
+        metrics.checkpoint_metrics.last_checkpoint_duration(),
+    );
     #[allow(clippy::cast_precision_loss)]
     let share = 100.0 * delta as f64 / base as f64;
     println!(
@@ -301,14 +307,14 @@ fn measure_state(folder: &Path, users: i64) {
     let metrics = run(&pipeline, users, vec![], full + touched + 8 * users, Some(busy));
     println!(
         "longest pause of the worker: {:.1} ms ({} checkpoints under load)",
-        metrics.checkpoints.longest_snapshot_pause().as_secs_f64() * 1e3,
-        metrics.checkpoints.completed_checkpoints.get()
+        metrics.checkpoint_metrics.longest_snapshot_pause().as_secs_f64() * 1e3,
+        metrics.checkpoint_metrics.completed_checkpoints.get()
     );
 
     for _ in 0..3 {
         let again = checkpoints(store("second"), Duration::from_secs(3_600));
         let metrics = run(&pipeline, users, vec![], full + touched, Some(again));
-        let took = metrics.checkpoints.recent_restores().first().expect("restored").restore_duration;
+        let took = metrics.checkpoint_metrics.recent_restores().first().expect("restored").restore_duration;
         println!("restored in {:.2} s", took.as_secs_f64());
     }
 }
@@ -332,7 +338,7 @@ fn measure_overhead(folder: &Path, users: i64, events: i64, every: Duration, rou
             let figures = [events as f64 / wall, (cpu_seconds() - cpu) / events as f64 * 1e6];
             println!(
                 "{} checkpoints: {:.0} events/s, {:.3} µs of CPU per event",
-                metrics.checkpoints.completed_checkpoints.get(),
+                metrics.checkpoint_metrics.completed_checkpoints.get(),
                 figures[0],
                 figures[1]
             );

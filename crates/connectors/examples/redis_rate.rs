@@ -123,7 +123,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let writer = RedisWriter::start(&pipeline, RedisWriterSettings::default(), StopSignal::default())?;
     for partition in 0..partitions {
         let counts =
-            vec![ViewRowCount { view: "user_features".to_owned(), beginning_fingerprint: EPOCH, last_row_number: 0 }];
+            vec![ViewRowCount { view: "user_features".to_owned(), counting_start_fingerprint: EPOCH, last_row_number: 0 }];
         writer.create_fence_claimer().claim_partition(&PartitionClaim {
             partition,
             epoch: EPOCH,
@@ -133,7 +133,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut sink = writer.create_worker_sink();
     let (own, server, began) = (own_cpu()?, server_cpu(&mut client)?, Instant::now());
     feed_events(&pipeline, rows, &users, &mut RowTarget::Sink { sink: &mut sink, partitions, next: 0 });
-    let ticket = sink.flush()?;
+    let ticket = sink.start_flush()?;
     if !sink.wait_for_ticket(ticket, Duration::from_secs(600))? {
         return Err("rows did not reach Redis".into());
     }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Reads the time and sleeps. A worker shares its clock with the threads that work for it.
+/// Reads the time and sleeps. A worker shares its clock with its checkpoint thread.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Returns the time since a fixed moment. The value never decreases.
-    fn now(&self) -> Duration;
+    fn monotonic_now(&self) -> Duration;
 
     /// Returns the wall-clock time in epoch milliseconds. The value may decrease.
     fn wall_now_ms(&self) -> i64;
@@ -30,14 +30,14 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// Creates the clock; its monotonic time starts at zero.
+    /// Creates a system clock whose monotonic time starts at zero.
     #[must_use]
-    #[allow(clippy::disallowed_methods)] // the one place
+    #[allow(clippy::disallowed_methods)] // only this file may read the system's clocks
     pub fn start() -> Self {
         Self { started_at: Instant::now() }
     }
 
-    /// Starts a system clock that several threads can share.
+    /// Creates a system clock that several threads can share.
     #[must_use]
     pub fn start_shared() -> Arc<dyn Clock> {
         Arc::new(Self::start())
@@ -45,16 +45,16 @@ impl SystemClock {
 }
 
 impl Clock for SystemClock {
-    fn now(&self) -> Duration {
+    fn monotonic_now(&self) -> Duration {
         self.started_at.elapsed()
     }
 
-    #[allow(clippy::disallowed_methods)] // the one place
+    #[allow(clippy::disallowed_methods)] // only this file may read the system's clocks
     fn wall_now_ms(&self) -> i64 {
         Timestamp::now().as_millisecond()
     }
 
-    #[allow(clippy::disallowed_methods)] // the one place
+    #[allow(clippy::disallowed_methods)] // only this file may sleep
     fn sleep(&self, duration: Duration) {
         thread::sleep(duration);
     }

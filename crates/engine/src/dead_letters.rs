@@ -10,18 +10,18 @@ use crate::{Halt, SourceRecord};
 #[derive(Clone, Copy, Debug)]
 pub struct DeadLetter<'a> {
     /// The topic or the file that the record was read from.
-    pub topic: &'a str,
+    pub source_topic: &'a str,
     /// The record, with partition, offset, key and payload.
     pub record: SourceRecord<'a>,
     /// The reason why the record is not an event.
     pub reason: &'a str,
 }
 
-/// A row that the row store refused, for example because its key holds a value of another kind.
+/// A row that the row store refused, for example because its key holds a value of another Redis type.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefusedRow {
     /// The key of the row in the row store.
-    pub key: Vec<u8>,
+    pub row_key: Vec<u8>,
     /// The reason that the row store gave.
     pub reason: String,
 }
@@ -47,8 +47,8 @@ pub trait DeadLetterSink {
     fn flush(&mut self) -> Result<(), Halt>;
 }
 
-/// Discards dead letters. Used where the pipeline file names no place for dead letters; they are still counted and
-/// logged.
+/// Discards dead letters, for a pipeline file that names no destination for them. The worker still counts and logs
+/// each dead letter.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDeadLetterSink;
 

@@ -1,11 +1,12 @@
-//! The fence of a row store distinguishes the owner of a partition from a worker that has lost the partition unnoticed.
+//! The fence of a row store accepts rows only from the current owner of their partition. A worker that has lost the
+//! partition without noticing is refused.
 //!
 //! Owns: the contract. Does not own: epochs (the checkpoint store), the implementations (the connectors).
 //! Invariants: (1) After a granted claim, the row store accepts no row of that partition under a smaller epoch. (2) The
-//! row store keeps the number of rows with the rows, in the same transaction.
-//! A worker that resumes from a checkpoint thus knows which of its rows are already written. Row numbers mean the same
-//! in every run ([`windrow_core::Row::row_number`]). So those rows are not written again, and no reader sees a value go
-//! back.
+//! row store updates a partition's row numbers in the transaction that writes the rows.
+//! A row has the same number in every run ([`windrow_core::Row::row_number`]). A worker that resumes from a checkpoint
+//! therefore knows which rows are already written, and does not write these rows again. So no reader sees an older
+//! value replace a newer one.
 
 use crate::Halt;
 use crate::identifiers::{Epoch, FenceToken, Partition};
@@ -15,36 +16,38 @@ use crate::identifiers::{Epoch, FenceToken, Partition};
 pub struct ViewRowCount {
     /// The name of the view.
     pub view: String,
-    /// Identifies where counting began and what is counted. Counts with different beginnings cannot be compared.
-    pub beginning_fingerprint: u64,
+    /// A fingerprint of the offset at which counting started, and of the topic, the views and the decoding rules. Row
+    /// numbers with different fingerprints cannot be compared.
+    pub counting_start_fingerprint: u64,
     /// The number of the last row; 0 before the first row.
     pub last_row_number: u64,
 }
 
-/// A worker's request to write the rows of a partition.
+/// A worker's request to become the only writer of a partition's rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartitionClaim {
     /// The partition to claim.
     pub partition: Partition,
     /// The epoch under which the worker owns the partition.
     pub epoch: Epoch,
-    /// The row counts of the partition's checkpoint, for every view in the pipeline's order.
+    /// The row counts in the partition's checkpoint: one for each view, in the pipeline's order.
     pub row_counts: Vec<ViewRowCount>,
 }
 
 /// The row store's answer to a [`PartitionClaim`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClaimOutcome {
-    /// The claim is granted. Per view, holds the number of the last row in the row store, which is at least the claim's
-    /// count.
+    /// The row store grants the claim. Holds, for each view, the number of the last row in the row store. That number
+    /// is at least the claim's count.
     Granted(Vec<u64>),
-    /// The claim is refused, because the partition is already claimed under this epoch. The epoch is equal or larger.
+    /// The row store refuses the claim, because the partition is already claimed under the epoch given here. That
+    /// epoch is equal to the claim's epoch, or larger.
     Stale(Epoch),
 }
 
 /// The fence of a row store.
 pub trait RowFence: Send + Sync {
-    /// Claims a partition. Waits while the row store is unreachable.
+    /// Claims a partition at the fence, and waits while the row store is unreachable.
     ///
     /// # Errors
     /// When no retry resolves a fault of the row store, or when a stop was requested while the row store was
@@ -52,7 +55,7 @@ pub trait RowFence: Send + Sync {
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt>;
 }
 
-/// Grants every claim. Used for output that only this process can write to (a file, the terminal).
+/// Grants every claim, for output that only this process writes (a file, the terminal).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRowFence;
 
@@ -62,8 +65,7 @@ impl RowFence for NoRowFence {
     }
 }
 
-/// A partition whose rows the row store no longer accepts from this worker. The row store discards rows that arrive
-/// later.
+/// A partition whose rows the row store no longer accepts from this worker. The row store discards all later rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LostPartition {
     /// The partition, and the epoch that is no longer valid.

@@ -1,5 +1,5 @@
-//! The identifiers of a partition, of a record in the partition, and of the partition's owner. Imports no other module
-//! of this crate, so that faults can hold these types.
+//! The identifiers of a partition, of a record in the partition, and of the partition's owner. This module imports no
+//! other module of the crate, so that every error type can hold these identifiers.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ pub type Offset = i64;
 /// The offset of the next record to read, per partition.
 pub type PartitionOffsets = BTreeMap<Partition, Offset>;
 
-/// The number of a claim of a partition. Each claim has a larger epoch than all claims before.
+/// The number of a claim to a partition. Each claim has a larger epoch than every earlier claim.
 pub type Epoch = u64;
 
-/// Identifies the owner of a partition in one epoch. The row store compares tokens to refuse former owners.
+/// Identifies the owner of a partition in one epoch. The row store compares tokens, and refuses rows of former owners.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FenceToken {
     /// The partition whose shard produces the rows.

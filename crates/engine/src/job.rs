@@ -20,21 +20,22 @@ pub struct JobDefinition {
     pub decoder: EventDecoder,
     /// The topic or the file that the records come from. Dead letters carry this name.
     pub topic: Arc<str>,
-    /// The key of the hash function in the hash tables.
-    pub hash_key: SipHashKey,
-    /// Whether a record without a key is refused. True for a topic with several partitions, because the events of one
-    /// entity would be spread over all of them.
+    /// The SipHash key of the tables that find entities by key. A random key protects the tables from crafted
+    /// collisions.
+    pub sip_hash_key: SipHashKey,
+    /// Whether a record without a key halts the job. True for a topic with several partitions, where Kafka would spread
+    /// the keyless records of one entity over all partitions.
     pub record_keys_required: bool,
 }
 
 impl JobDefinition {
     /// Creates a shard without state.
     pub(crate) fn new_shard(&self) -> Shard {
-        Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.hash_key)
+        Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.sip_hash_key)
     }
 
     /// Describes the settings, besides the views, that determine the rows. Manifests record the description.
-    pub(crate) fn describe_decoding_rules(&self) -> String {
+    pub(crate) fn describe_decoding_and_lateness(&self) -> String {
         let late = self.max_out_of_orderness_ms;
         format!(
             "{}, out of order up to {late} ms, Windrow {}",
@@ -43,8 +44,8 @@ impl JobDefinition {
         )
     }
 
-    /// Returns a halt for a record without a key if the topic needs keys.
-    pub(crate) fn check_record_key(&self, record: &SourceRecord<'_>) -> Result<(), Halt> {
+    /// Returns an error for a record without a key if the topic needs keys.
+    pub(crate) fn require_record_key(&self, record: &SourceRecord<'_>) -> Result<(), Halt> {
         if self.record_keys_required && record.key.is_none() {
             return Err(InputFault::RecordWithoutKey {
                 topic: Arc::clone(&self.topic),

@@ -9,8 +9,8 @@ use crate::Clock;
 
 /// A clock that advances only by [`Self::advance`] and by [`Clock::sleep`]. Clones share the same time.
 ///
-/// Sleeping advances the clock and returns at once; other threads get a chance to run. So a test can simulate hours in
-/// moments.
+/// A sleep advances the clock and returns at once, so a test can simulate hours in moments. The sleep also yields to
+/// other threads.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     now_ns: Arc<AtomicU64>,
@@ -33,12 +33,12 @@ impl ManualClock {
 }
 
 impl Clock for ManualClock {
-    fn now(&self) -> Duration {
+    fn monotonic_now(&self) -> Duration {
         Duration::from_nanos(self.now_ns.load(Ordering::Relaxed))
     }
 
     fn wall_now_ms(&self) -> i64 {
-        self.wall_start_ms + i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX)
+        self.wall_start_ms + i64::try_from(self.monotonic_now().as_millis()).unwrap_or(i64::MAX)
     }
 
     fn sleep(&self, duration: Duration) {

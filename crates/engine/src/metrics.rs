@@ -3,7 +3,7 @@
 //! Owns: counters, the newest rare events, the status of partitions. Does not own: rates, and the pages that show
 //! metrics.
 //! Invariants: (1) Each [`WorkerMetrics`] has one writer and any number of readers. (2) Counters only grow while the
-//! process lives. (3) Processing a record only increments counters, and locks are taken for rare events or once per
+//! process lives. (3) Processing a record only increments counters. A lock is taken only for rare events and once per
 //! flush.
 //! After a crash, all metrics start at zero.
 

@@ -11,7 +11,7 @@ pub struct RetryBackoff {
 }
 
 impl RetryBackoff {
-    /// Creates delays that start with `shortest` and never exceed `longest`.
+    /// Creates a backoff whose delays start with `shortest_delay` and never exceed `longest_delay`.
     #[must_use]
     pub const fn new(shortest_delay: Duration, longest_delay: Duration) -> Self {
         Self { shortest_delay, longest_delay, next_delay: shortest_delay }

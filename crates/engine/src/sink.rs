@@ -2,7 +2,7 @@
 //!
 //! Owns: the contract between a worker and its output. Does not own: the implementations (the connectors).
 //! Invariants: (1) Rows reach the row store in the order in which they were written. (2) A [`FlushTicket`] is
-//! acknowledged only when the row store has every row written before it.
+//! acknowledged only when the row store has every row that was written before the ticket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,31 +12,32 @@ use windrow_core::{LateEvent, Row};
 use crate::identifiers::FenceToken;
 use crate::{Counter, Halt, LostPartition, RefusedRow};
 
-/// Represents all rows that were written to a sink before the ticket was issued. Later tickets are larger.
+/// Stands for all rows that were written to a sink before the ticket was issued. Later tickets are larger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct FlushTicket(pub u64);
 
-/// The record that fires windows.
+/// The record that made windows fire, and so produced rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TriggerRecord {
     /// The event time of the record, in epoch milliseconds.
     pub event_time_ms: i64,
-    /// The time at which the record was produced or appended, in epoch milliseconds; `None` if the source has no
+    /// The Kafka timestamp of the record (produced or appended), in epoch milliseconds. `None` if the source has no
     /// timestamps.
     pub record_timestamp_ms: Option<i64>,
 }
 
 /// A worker's interface to the row store.
 pub trait Sink {
-    /// Accepts a row. Blocks while the memory for unsent rows is full, so a slow row store slows reading. The sink
-    /// keeps a fault, and the next [`Self::flush`] returns it.
+    /// Accepts a row for writing. Blocks while the memory for unsent rows is full, so a slow row store slows down
+    /// reading. If writing a row fails, the next [`Self::start_flush`] returns the error.
     fn write_row(&mut self, fence_token: FenceToken, row: Row<'_>);
 
-    /// Sets the record that fires the following rows, until the next call. `None` stands for the end of the input.
-    /// Sinks that measure the freshness of rows need this.
+    /// Sets the record that made the following rows fire. `None` stands for the end of the input. Only sinks that
+    /// measure the freshness of rows need this record.
     fn set_trigger_record(&mut self, _trigger: Option<TriggerRecord>) {}
 
-    /// Returns the counter of nanoseconds that calls have waited for room. The counter also grows during a wait.
+    /// Returns a counter of the nanoseconds for which [`Self::write_row`] has blocked. The counter also grows while a
+    /// call blocks.
     fn blocked_ns_counter(&self) -> Arc<Counter> {
         Arc::default()
     }
@@ -44,27 +45,27 @@ pub trait Sink {
     /// Accepts a late event. Most sinks ignore late events.
     fn write_late_event(&mut self, _late: LateEvent<'_>) {}
 
-    /// Makes the next ticket also verify that the row store still has all acknowledged rows of this partition. If rows
-    /// are lost, [`Self::take_lost_partitions`] returns the partition before that ticket is acknowledged.
-    fn verify_acknowledged_rows(&mut self, _fence_token: FenceToken) {}
+    /// Requests that the next flush verifies that the row store still has all acknowledged rows of a partition. If rows
+    /// are lost, [`Self::take_lost_partitions`] returns the partition before the ticket of that flush is acknowledged.
+    fn verify_rows_at_next_flush(&mut self, _fence_token: FenceToken) {}
 
-    /// Sends all accepted rows without waiting for the row store, and issues a ticket for them.
+    /// Starts sending all accepted rows and issues a ticket for them. Does not wait until the row store has the rows.
     ///
     /// # Errors
-    /// When a fault of the row store cannot be resolved by a retry.
-    fn flush(&mut self) -> Result<FlushTicket, Halt>;
+    /// When the row store has a fault that no retry resolves.
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt>;
 
-    /// Returns the newest acknowledged ticket: the row store has all rows written before that ticket.
+    /// Returns the newest acknowledged ticket. The row store has all rows that were written before that ticket.
     fn newest_acknowledged_ticket(&self) -> FlushTicket;
 
-    /// Returns the rows that the row store refused since the last call. The row store wrote all other rows. When a
-    /// ticket is acknowledged, all refusals before the ticket are known.
+    /// Returns the rows that the row store has refused since the last call. When a ticket is acknowledged, all refusals
+    /// of rows before the ticket are known.
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         Vec::new()
     }
 
-    /// Returns the partitions whose rows the row store no longer accepts, each once. When a ticket is acknowledged, all
-    /// losses before the ticket are known.
+    /// Returns the partitions whose rows the row store no longer accepts. Each partition is returned once. When a
+    /// ticket is acknowledged, all losses of partitions before the ticket are known.
     fn take_lost_partitions(&mut self) -> Vec<LostPartition> {
         Vec::new()
     }
@@ -72,6 +73,6 @@ pub trait Sink {
     /// Waits at most `timeout` for `ticket` to be acknowledged, and returns whether it was.
     ///
     /// # Errors
-    /// When a fault of the row store cannot be resolved by a retry.
+    /// When the row store has a fault that no retry resolves.
     fn wait_for_ticket(&mut self, ticket: FlushTicket, timeout: Duration) -> Result<bool, Halt>;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::Halt;
 use crate::identifiers::{Offset, Partition, PartitionOffsets};
 
-/// A record, borrowed from the source during the call.
+/// A record that the source lends to the worker for one call.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceRecord<'a> {
     /// The partition that the record was read from.
@@ -18,17 +18,18 @@ pub struct SourceRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// The payload of the record; `None` is Kafka's null value.
     pub payload: Option<&'a [u8]>,
-    /// The time at which the record was produced or appended, in epoch milliseconds; `None` if the source has no
+    /// The Kafka timestamp of the record (produced or appended), in epoch milliseconds. `None` if the source has no
     /// timestamps.
     pub timestamp_ms: Option<i64>,
-    /// The reason why the source could not read this record and those after it, up to the next delivered record.
+    /// The reason why the source could not read this record; `None` for a readable record. The reason also applies to
+    /// the following records, up to the next delivered record.
     pub unreadable_reason: Option<&'a str>,
 }
 
 /// The reason why a call of [`Source::poll`] returned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PollOutcome {
-    /// The source delivered records, and may have more at once.
+    /// The source delivered records, and may already have more.
     Records,
     /// No record arrived before the timeout.
     Idle,
@@ -39,7 +40,8 @@ pub enum PollOutcome {
     /// Another worker already owns these partitions, so no offsets may be committed for them. The worker responds with
     /// [`Source::release_partitions`].
     Lost(Vec<Partition>),
-    /// In these partitions, offsets no longer exist. Reading resumes after the gap, as the pipeline allows.
+    /// The source skipped offsets of these partitions, because the records no longer exist in Kafka. The pipeline
+    /// allows such gaps.
     OffsetsSkipped(Vec<Partition>),
     /// Bounded input: the partition was read to the end offset that it had when the job started.
     PartitionFinished(Partition),
@@ -47,19 +49,19 @@ pub enum PollOutcome {
     InputExhausted,
 }
 
-/// Whether a commit of offsets waits for the answer of the input.
+/// Whether a commit of offsets waits until the broker answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CommitWait {
     /// The call returns without waiting.
     Background,
-    /// The call waits for the answer, in bounded time.
+    /// The call waits for the broker's answer, for a limited time.
     AwaitAnswer,
 }
 
 /// A stream of records from the partitions that belong to one worker.
 pub trait Source {
-    /// Passes records to `on_record` as they arrive. Waits at most `timeout` for the first record. No record is lost
-    /// between two calls, and at most a bounded buffer is read ahead.
+    /// Passes records to `on_record` as they arrive. Waits at most `timeout` for the first record. The source reads
+    /// ahead only into a bounded buffer, and loses no record between two calls.
     ///
     /// # Errors
     /// The error of `on_record`, or a fault of the input that no retry resolves.
@@ -69,41 +71,41 @@ pub trait Source {
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt>;
 
-    /// Returns the offsets at which reading of `partitions` would start, as far as they are known. A partition without
-    /// an entry in `offsets` starts where the pipeline says. A missing offset is skipped only if the pipeline allows
-    /// it.
+    /// Returns the known offsets at which reading of `partitions` would start. A partition without an entry in
+    /// `offsets` starts at the pipeline's default. An offset that no longer exists is skipped only if the pipeline
+    /// allows gaps.
     ///
     /// # Errors
-    /// When an offset no longer exists, or the input refuses.
+    /// When an offset no longer exists, or the input rejects the request.
     fn resolve_start_offsets(
         &mut self,
         partitions: &[Partition],
         offsets: &PartitionOffsets,
     ) -> Result<PartitionOffsets, Halt>;
 
-    /// Starts reading newly assigned `partitions` at `start_offsets`. A partition without an entry starts where the
-    /// pipeline says.
+    /// Starts reading newly assigned `partitions` at `start_offsets`. A partition without an entry starts at the
+    /// pipeline's default.
     ///
     /// # Errors
-    /// When the input refuses.
+    /// When the input rejects the request.
     fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt>;
 
     /// Moves partitions that are being read to `offsets`.
     ///
     /// # Errors
-    /// When the input refuses.
+    /// When the input rejects the request.
     fn seek_partitions(&mut self, offsets: &PartitionOffsets) -> Result<(), Halt>;
 
-    /// Commits `offsets` and waits for the answer. Returns whether the group still treats this reader as the owner of
+    /// Commits `offsets` and waits for the answer. Returns whether the group still treats this worker as the owner of
     /// these partitions.
     ///
     /// # Errors
-    /// When the input refuses.
+    /// When the input rejects the request.
     fn confirm_ownership_by_commit(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt>;
 
     /// Pauses `partitions` that are being read, and keeps their positions. The pause ends with
-    /// [`Self::resume_partitions`], or when a partition is started, sought or released. A source that cannot pause a
-    /// partition logs that and continues to deliver.
+    /// [`Self::resume_partitions`], or when a partition is started, moved or released. A source that cannot pause a
+    /// partition logs a warning and continues to deliver its records.
     fn pause_partitions(&mut self, partitions: &[Partition]);
 
     /// Resumes paused `partitions` at the positions where they were paused.
@@ -112,13 +114,13 @@ pub trait Source {
     /// Stops reading `partitions`.
     ///
     /// # Errors
-    /// When the input refuses.
+    /// When the input rejects the request.
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
 
-    /// Commits `offsets`: all records before them are processed.
+    /// Commits `offsets`. All records before each offset are processed.
     ///
     /// # Errors
-    /// When the input refuses for a reason that no retry resolves. Any other failed commit is logged, and the next
-    /// commit repeats it.
+    /// When the input rejects the commit for a reason that no retry resolves. After any other failure, the source logs
+    /// the failed commit, and the next commit repeats it.
     fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt>;
 }

@@ -1,9 +1,9 @@
-//! The stop request that all workers of a process share.
+//! The request to stop, which all workers of a process share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that a signal or a halting worker sets once. Every worker checks the flag.
+/// A flag that asks all workers to stop. A signal or a halting worker sets the flag, and every worker checks the flag.
 #[derive(Clone, Debug, Default)]
 pub struct StopSignal(Arc<AtomicBool>);
 

@@ -6,24 +6,24 @@
 //!
 //! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (the checkpoint
 //! thread).
-//! Invariants: (1) A record is processed once per opening of its partition, in the partition's order, by the
-//! partition's shard. (2) A checkpoint is complete only when every row and dead letter before it is stored. (3) Offsets
-//! are committed only after a complete checkpoint. (4) A record that is not an event never stops the worker. (5) A
-//! record that causes a [`crate::Halt`] is not skipped. (6) The loop never waits for the checkpoint store while records
+//! Invariants: (1) Each time a partition is opened, its shard processes each record once and in order. (2) A checkpoint
+//! is complete only when every row and dead letter before it is stored. (3) Offsets are committed only after a complete
+//! checkpoint. (4) A record that is not an event never stops the worker. (5) A record that causes a [`crate::Halt`] is
+//! not skipped: the next start reads the record again. (6) The loop never waits for the checkpoint store while records
 //! arrive.
-//! After a crash, each partition resumes from its last complete checkpoint, here or in another process. Rows that the
-//! row store already has are not written again.
+//! After a crash, each partition resumes from its last complete checkpoint, in this process or in another one. Rows
+//! that the row store already has are not written again.
 
 mod active_snapshot;
-mod change_queue;
+mod event_recorder;
 mod fencing;
 mod owned_partition;
+mod partition_change_queue;
 mod partition_changes;
 mod partition_phase;
 mod row_emitter;
 mod run_loop;
 mod snapshots;
 mod state;
-mod worker_events;
 
 pub use state::{Worker, WorkerOutcome, WorkerParts};

@@ -134,11 +134,11 @@ impl Sink for SlowSink {
     }
 
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
-        let row = RefusedRow { key: b"list:1".to_vec(), reason: "WRONGTYPE".to_owned() };
+        let row = RefusedRow { row_key: b"list:1".to_vec(), reason: "WRONGTYPE".to_owned() };
         if std::mem::take(&mut self.refuse) { vec![row] } else { Vec::new() }
     }
 
-    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
         Ok(FlushTicket(0))
     }
 
@@ -168,7 +168,7 @@ fn test_job() -> JobDefinition {
         schema,
         max_out_of_orderness_ms: 10,
         topic: "events".into(),
-        hash_key: [0; 16],
+        sip_hash_key: [0; 16],
         record_keys_required: false,
     }
 }
@@ -197,7 +197,7 @@ fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc
         job: test_job(),
         source,
         sink,
-        dead_letters: NoDeadLetterSink,
+        dead_letter_sink: NoDeadLetterSink,
         clock: Arc::new(clock),
         checkpoint_config: None,
         stop_signal: stop,
@@ -219,9 +219,9 @@ fn a_late_event_is_shown_once_with_its_record_and_the_views_it_was_late_for() {
     // Newest first. The one at 50 s is in time for its session only.
     assert_eq!(seen, [("c", &[ViewId(0), ViewId(1)][..], 102), ("b", &[ViewId(0)], 101)]);
     assert_eq!((late[0].event_time_ms, late[0].watermark_ms, late[0].partition), (30_000, Some(99_989), 3));
-    assert_eq!(late[0].record.kept_bytes, event_json("c", 30_000));
+    assert_eq!(late[0].record_payload.kept_bytes, event_json("c", 30_000));
     assert!(late[0].processed_at_ms > 1_600_000_000_000, "by the wall clock: {}", late[0].processed_at_ms);
-    assert_eq!([0, 1].map(|view: usize| said.views[view].late_events.get()), [2, 1]);
+    assert_eq!([0, 1].map(|view: usize| said.view_metrics[view].late_events.get()), [2, 1]);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn under_a_flood_some_are_shown_and_afterwards_every_one() {
         SlowSink::default(),
         [record_step([event_json("a", 500_000)])].into_iter().chain(flood).chain(by_hand),
     );
-    assert_eq!(said.views[0].late_events.get(), 50_001);
+    assert_eq!(said.view_metrics[0].late_events.get(), 50_001);
     let late = said.recent_events.late_events();
     assert_eq!(late[0].entity_key, "by hand");
     // About twenty a second, and this took less than a few.
@@ -275,19 +275,19 @@ fn where_partitions_stand_is_published() {
         with_stamp(b"none".to_vec(), 1_700_000_000_000),
     ];
     let said = run_worker(SlowSink::default(), [ScriptStep::Records(read), quiet]);
-    let partitions = said.partition_statuses.get();
+    let partitions = said.partition_statuses.list_published();
     let [facts] = &partitions[..] else { panic!("one partition: {partitions:?}") };
     assert_eq!((facts.partition, facts.next_offset, facts.record_count, facts.entity_count), (3, Some(103), 3, 2));
     assert_eq!(facts.max_event_time, Some(EventTime::from_ms(71_500)));
     assert_eq!(facts.watermark, Some(EventTime::from_ms(71_489)));
-    assert!(facts.last_record_at_ms >= Some(facts.opened_at_ms), "{facts:?}");
+    assert!(facts.last_record_processed_at_ms >= Some(facts.opened_at_ms), "{facts:?}");
     assert_eq!((facts.last_record_timestamp_ms, facts.last_checkpoint_offset), (Some(1_700_000_000_000), None));
     // The window of `a` has fired; both sessions are open.
     assert_eq!(
-        [0, 1].map(|view: usize| said.views[view].entity_count.load(std::sync::atomic::Ordering::Relaxed)),
+        [0, 1].map(|view: usize| said.view_metrics[view].entity_count.load(std::sync::atomic::Ordering::Relaxed)),
         [1, 2]
     );
-    let marks: Vec<_> = said.recent_events.marks().into_iter().map(|mark| (mark.kind, mark.label)).collect();
+    let marks: Vec<_> = said.recent_events.timeline_marks().into_iter().map(|mark| (mark.kind, mark.label)).collect();
     assert_eq!(marks, [(TimelineMarkKind::Assigned, "assigned partition 3".to_owned())]);
 }
 
@@ -314,7 +314,7 @@ fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
         sink,
         [work, ScriptStep::Pause(Duration::from_millis(300)), ScriptStep::Pause(Duration::from_millis(1))],
     );
-    let (times, all) = (&said.time_use, clock.now());
+    let (times, all) = (&said.time_use, clock.monotonic_now());
     assert_eq!(times.blocked_time(), Duration::from_millis(200));
     assert!(times.idle_time() >= Duration::from_millis(300), "{:?}", times.idle_time());
     let sum = times.busy_time() + times.idle_time() + times.blocked_time();

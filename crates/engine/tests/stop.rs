@@ -89,7 +89,7 @@ impl Sink for CollectedRows {
         self.0.lock().expect("one thread").push(format!("{first:?}"));
     }
 
-    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
         Ok(FlushTicket(0))
     }
 
@@ -113,7 +113,7 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
         schema,
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
-        hash_key: [0; 16],
+        sip_hash_key: [0; 16],
         record_keys_required: false,
     };
     let (stop, rows, committed) = (StopSignal::default(), CollectedRows::default(), Arc::default());
@@ -123,7 +123,7 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
         job,
         source,
         sink: rows.clone(),
-        dead_letters: NoDeadLetterSink,
+        dead_letter_sink: NoDeadLetterSink,
         clock: Arc::new(ManualClock::starting_at(0)),
         checkpoint_config: None,
         stop_signal: stop,

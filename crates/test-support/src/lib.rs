@@ -1,7 +1,7 @@
-//! The code that integration tests of several crates share: helpers for a real Kafka.
+//! Helpers for integration tests of several crates that need a real Kafka.
 //!
-//! Owns: test topics, records, groups and offsets on a Kafka that is already running. Does not own: starting Kafka
-//! (`dev/kafka.sh`). No released crate depends on this crate, except as a dev-dependency.
+//! Owns: test topics, records, groups and offsets on a running Kafka. Does not own: starting Kafka (`dev/kafka.sh`).
+//! Other crates use this crate only as a dev-dependency.
 
 // Test helpers panic on failures and print to standard output, as tests do.
 #![allow(clippy::panic, clippy::print_stdout)]

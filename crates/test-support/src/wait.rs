@@ -1,16 +1,16 @@
-//! Waits for conditions that another process or thread fulfils.
+//! Waits until another process or thread makes a condition true.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` holds. `what` names the condition in the message of the panic.
+/// Waits until `condition` returns true. A panic message names the condition by `what`.
 ///
 /// # Panics
-/// When `condition` does not hold within `seconds`.
+/// When `condition` does not return true within `seconds`.
 pub fn wait_until_or_panic(seconds: u64, what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while !condition() {
-        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        assert!(Instant::now() < deadline, "not true within {seconds} s: {what}");
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -177,7 +177,7 @@ impl InstanceMonitor {
         let is_kafka_reachable = self.topic_monitor.reachability().ongoing_outage().is_none();
         let mut partitions = Vec::new();
         for (worker, metrics) in self.worker_metrics.iter().enumerate() {
-            for status in metrics.partition_statuses.get() {
+            for status in metrics.partition_statuses.list_published() {
                 let owned = OwnedPartitionStatus { worker_index: worker, status };
                 let mut report = reports::build_partition_report(&owned, &end_offsets, now_ms, rates);
                 report.idle &= is_kafka_reachable;
@@ -304,8 +304,8 @@ mod tests {
         instance.take_sample();
         for worker in &instance.worker_metrics {
             worker.read_records.add(1_000_000);
-            worker.views[1].fired_rows.add(30);
-            worker.views[1].late_events.add(2);
+            worker.view_metrics[1].fired_rows.add(30);
+            worker.view_metrics[1].late_events.add(2);
         }
         thread::sleep(Duration::from_millis(20));
         instance.take_sample();

@@ -102,7 +102,7 @@ pub(crate) fn create_job_definition(
             event.max_key_bytes,
         ),
         topic: topic.into(),
-        hash_key: random_hash_key()?,
+        sip_hash_key: random_hash_key()?,
         record_keys_required: record_keys == RecordKeys::Required,
     })
 }

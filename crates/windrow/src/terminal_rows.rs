@@ -164,7 +164,7 @@ impl Sink for TerminalSink {
         self.recent_rows.lock().unwrap_or_else(PoisonError::into_inner).late_event_count += 1;
     }
 
-    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
         self.last_ticket.0 += 1;
         Ok(self.last_ticket)
     }

@@ -25,7 +25,7 @@ pub(crate) struct WorkerTotals {
     pub(crate) completed_checkpoints: u64,
     pub(crate) failed_checkpoints: u64,
     /// The largest age of a partition's last complete checkpoint.
-    pub(crate) oldest_checkpoint_age: Option<Duration>,
+    pub(crate) longest_time_since_checkpoint: Option<Duration>,
     /// The longest duration of a worker's last checkpoint.
     pub(crate) longest_checkpoint_duration: Duration,
     /// Bytes that the last checkpoints of all workers added.
@@ -51,11 +51,12 @@ impl WorkerTotals {
             let checkpoints = &worker.checkpoints;
             totals.completed_checkpoints += checkpoints.completed_checkpoints.get();
             totals.failed_checkpoints += checkpoints.failed_checkpoints.get();
-            totals.oldest_checkpoint_age = totals.oldest_checkpoint_age.max(checkpoints.oldest_checkpoint_age());
+            totals.longest_time_since_checkpoint =
+                totals.longest_time_since_checkpoint.max(checkpoints.longest_time_since_checkpoint());
             totals.longest_checkpoint_duration =
                 totals.longest_checkpoint_duration.max(checkpoints.last_checkpoint_duration());
-            totals.last_checkpoint_added_bytes += checkpoints.last_added_bytes();
-            totals.last_checkpoint_bytes += checkpoints.last_state_bytes();
+            totals.last_checkpoint_added_bytes += checkpoints.last_checkpoint_added_bytes();
+            totals.last_checkpoint_bytes += checkpoints.last_checkpoint_total_bytes();
             totals.longest_pause = totals.longest_pause.max(checkpoints.longest_snapshot_pause());
             if let Some(watermark) = worker.lowest_watermark() {
                 totals.lowest_watermark =

@@ -99,7 +99,7 @@ impl DeadLetterSink for FileDeadLetters {
 fn encode_record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
     let record = &letter.record;
     let mut line = b"{\"topic\":".to_vec();
-    value_text::append_json_string(&mut line, letter.topic);
+    value_text::append_json_string(&mut line, letter.source_topic);
     line.extend_from_slice(b",\"partition\":");
     value_text::append_decimal_integer(&mut line, record.partition.into());
     line.extend_from_slice(b",\"offset\":");
@@ -115,7 +115,7 @@ fn encode_record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
 fn encode_refused_row_line(row: &RefusedRow) -> Vec<u8> {
     let mut line = b"{\"reason\":".to_vec();
     value_text::append_json_string(&mut line, &row.reason);
-    append_utf8_or_base64_member(&mut line, "redis_key", Some(&row.key));
+    append_utf8_or_base64_member(&mut line, "redis_key", Some(&row.row_key));
     line.extend_from_slice(b"}\n");
     line
 }

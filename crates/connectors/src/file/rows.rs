@@ -122,7 +122,7 @@ impl<W: Write> Sink for JsonLinesSink<W> {
         self.end_line();
     }
 
-    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
         self.write_buffer();
         match &self.write_fault {
             Some(fault) => Err(fault.clone()),

@@ -92,11 +92,11 @@ impl Sink for RedisSink {
         Arc::clone(&self.blocked_ns)
     }
 
-    fn verify_acknowledged_rows(&mut self, fence_token: FenceToken) {
+    fn verify_rows_at_next_flush(&mut self, fence_token: FenceToken) {
         self.unfinished_batch.add_fence_check(fence_token);
     }
 
-    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
         self.hand_over_batch();
         match self.queue.halt_reason() {
             Some(halt) => Err(halt),

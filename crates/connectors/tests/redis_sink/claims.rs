@@ -70,7 +70,7 @@ fn a_fence_nobody_can_read_halts_with_the_way_out() {
         let mut sink = writing.create_worker_sink();
         RowFeed::new(&pipeline()).write_round(&mut sink, [("u", only_count(1))]);
         // The writer may have halted before the flush.
-        let row = sink.flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
+        let row = sink.start_flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
         for halt in [claim.err(), row.err()] {
             let Some(Halt::Refused(ServiceRefusal::RowStoreUnsuitable { source, .. })) = halt else {
                 unreachable!("{spoil:?}: {halt:?}")
@@ -96,7 +96,7 @@ fn rows_without_a_claim_are_a_bug() {
         feed.fence_token.epoch = epoch;
         feed.write_round(&mut sink, [("u", only_count(1))]);
         // The writer may have halted before the flush.
-        let waited = sink.flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
+        let waited = sink.start_flush().and_then(|ticket| sink.wait_for_ticket(ticket, Duration::from_secs(20)));
         match epoch {
             0 => assert!(waited.expect("no bug") && sink.take_lost_partitions().len() == 1),
             _ => assert!(matches!(&waited, Err(Halt::Output(OutputFault::WriterBug { .. }))), "{waited:?}"),
@@ -112,7 +112,7 @@ fn a_claim_follows_the_rows_handed_over_before_it() {
     let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     for epoch in 2..200 {
         feed.write_round(&mut sink, ["a", "b"].map(|user| (user, only_count(1))));
-        sink.flush().expect("the sink works");
+        sink.start_flush().expect("the sink works");
         // The clock's row comes one round later: 2, 5, 8 …
         let written = 3 * (epoch - 1) - 1;
         assert_eq!(claim(&writer, &new_claim(0, epoch, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![written]));

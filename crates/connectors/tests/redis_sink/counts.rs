@@ -60,7 +60,7 @@ fn a_reader_never_sees_fence_and_rows_disagree() {
         let mut cutter = server.connect();
         for round in 2..3_000 {
             feed.write_round(&mut sink, USERS.map(|user| (user, only_count(round))));
-            sink.flush().expect("the sink works");
+            sink.start_flush().expect("the sink works");
             if round % 50 == 0 {
                 thread::sleep(Duration::from_micros(random.u64(..500)));
                 let kill = ["KILL", "TYPE", "normal", "SKIPME", "yes"];

@@ -107,7 +107,7 @@ pub(crate) fn start_owning_writer(url: &str, pipeline: &Pipeline, settings: Redi
 pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epoch, u64)]) -> PartitionClaim {
     let count = |&(view, beginning, rows): &(&str, _, _)| ViewRowCount {
         view: view.to_owned(),
-        beginning_fingerprint: beginning,
+        counting_start_fingerprint: beginning,
         last_row_number: rows,
     };
     PartitionClaim { partition, epoch, row_counts: counts.iter().map(count).collect() }
@@ -181,7 +181,7 @@ impl RowFeed {
 
 /// Flushes, and waits until all rows are in Redis.
 pub(crate) fn flush_and_wait(sink: &mut RedisSink) -> FlushTicket {
-    let ticket = sink.flush().expect("the sink works");
+    let ticket = sink.start_flush().expect("the sink works");
     assert!(sink.wait_for_ticket(ticket, Duration::from_secs(30)).expect("the sink works"), "rows do not reach Redis");
     assert!(sink.newest_acknowledged_ticket() >= ticket);
     ticket

@@ -26,7 +26,7 @@ fn connections_that_are_cut_do_not_turn_back_time() {
                 round += 1;
                 feed.write_round(&mut sink, USERS.map(|user| (user, only_count(round))));
                 if round % 20 == 0 {
-                    sink.flush().expect("the sink works");
+                    sink.start_flush().expect("the sink works");
                 }
             }
             flush_and_wait(&mut sink);
@@ -71,7 +71,7 @@ fn a_partition_that_changes_hands_keeps_its_order() {
     for round in 1..=3_000 {
         let sink = &mut sinks[random.usize(..3)];
         feed.write_round(sink, USERS.map(|user| (user, only_count(round))));
-        sink.flush().expect("the sink works");
+        sink.start_flush().expect("the sink works");
         if round % 10 == 0 {
             let found: Option<i64> = redis::cmd("HGET").arg("latest:a").arg("count").query(&mut client).expect("HGET");
             assert!(found.unwrap_or(0) >= newest, "went back from {newest} to {found:?}; seed {seed}");

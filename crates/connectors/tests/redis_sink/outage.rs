@@ -31,7 +31,7 @@ fn write_rounds(sink: &mut RedisSink, last_acknowledged: &AtomicI64, done: &Atom
     while !done.load(Ordering::Relaxed) {
         round += 1;
         feed.write_round(sink, users.iter().map(|user| (user.as_str(), only_count(round))));
-        issued.push_back((sink.flush().expect("nothing here is beyond repair"), round));
+        issued.push_back((sink.start_flush().expect("nothing here is beyond repair"), round));
         while let Some((ticket, round)) = issued.front()
             && *ticket <= sink.newest_acknowledged_ticket()
         {
@@ -190,7 +190,7 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
         for round in 2..20 {
             feed.write_round(sink, users.iter().map(|user| (user.as_str(), only_count(round))));
         }
-        sink.flush().expect("an outage is no fault beyond repair")
+        sink.start_flush().expect("an outage is no fault beyond repair")
     };
     thread::scope(|scope| {
         let worker = scope.spawn(|| write_much(&mut sink, &mut feed));
@@ -204,7 +204,7 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
         assert!(ticket > in_redis);
     });
     assert!(sink.has_dropped_rows());
-    let ticket = sink.flush().expect("still no fault beyond repair");
+    let ticket = sink.start_flush().expect("still no fault beyond repair");
     assert!(
         !sink.wait_for_ticket(ticket, Duration::from_secs(60)).expect("no fault"),
         "dropped rows are not waited for"
@@ -214,7 +214,7 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
     server.start_process();
     eventually("the rows that were kept", || (writer.status().unacknowledged_bytes == 0).then_some(()));
     feed.write_round(&mut sink, [("u", only_count(99))]);
-    let later = sink.flush().expect("no fault");
+    let later = sink.start_flush().expect("no fault");
     assert!(!sink.wait_for_ticket(later, Duration::from_millis(300)).expect("no fault"));
     assert!(sink.newest_acknowledged_ticket() > in_redis && sink.newest_acknowledged_ticket() < ticket);
     assert_eq!(read_hash(&mut server.connect(), "latest:u")["count"], "1", "no row after a gap");
@@ -226,12 +226,12 @@ fn closing_brings_what_was_flushed_or_says_what_is_left() {
     let first = start_owning_writer(&server.url(), &pipeline, settings());
     let (mut sink, mut feed) = (first.create_worker_sink(), RowFeed::new(&pipeline));
     feed.write_round(&mut sink, users().iter().map(|user| (user.as_str(), only_count(1))));
-    let ticket = sink.flush().expect("the sink works");
+    let ticket = sink.start_flush().expect("the sink works");
     assert_eq!(first.close(Duration::from_secs(20)), WriterCloseOutcome::Drained);
     assert_eq!(sink.newest_acknowledged_ticket(), ticket);
     assert_eq!(read_hash(&mut server.connect(), "latest:user-299")["count"], "1");
     feed.write_round(&mut sink, [("u", only_count(2))]);
-    let late = sink.flush().expect("closing is no fault");
+    let late = sink.start_flush().expect("closing is no fault");
     assert!(!sink.wait_for_ticket(late, Duration::from_secs(60)).expect("closing is no fault"));
 
     let second = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
@@ -240,7 +240,7 @@ fn closing_brings_what_was_flushed_or_says_what_is_left() {
     let mut sink = second.create_worker_sink();
     server.kill();
     feed.write_round(&mut sink, [("u", only_count(3))]);
-    let ticket = sink.flush().expect("an outage is no fault beyond repair");
+    let ticket = sink.start_flush().expect("an outage is no fault beyond repair");
     let began = Instant::now();
     let WriterCloseOutcome::Abandoned { unacknowledged_bytes: waiting_bytes } =
         second.close(Duration::from_millis(300))

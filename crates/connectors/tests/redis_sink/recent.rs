@@ -116,7 +116,7 @@ fn freshness_is_counted_once_redis_has_the_rows() {
         record_timestamp_ms: Some(appended_ms),
     }));
     feed.write_round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(2))));
-    sink.flush().expect("works");
+    sink.start_flush().expect("works");
     std::thread::sleep(Duration::from_millis(150));
     assert_eq!(counts(), Default::default(), "counted before it is there");
     server.signal("CONT");

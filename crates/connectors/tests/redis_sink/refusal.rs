@@ -19,7 +19,7 @@ fn a_foreign_key_is_left_alone_and_reported() {
     flush_and_wait(&mut sink);
 
     let refused = sink.take_refused_rows();
-    let keys: Vec<_> = refused.iter().map(|row| String::from_utf8_lossy(&row.key).into_owned()).collect();
+    let keys: Vec<_> = refused.iter().map(|row| String::from_utf8_lossy(&row.row_key).into_owned()).collect();
     assert_eq!(keys.len(), 2, "{keys:?}");
     assert!(keys.contains(&"latest:taken".to_owned()) && keys.contains(&"latest:queue".to_owned()), "{keys:?}");
     assert!(refused.iter().all(|row| row.reason.starts_with("WRONGTYPE")), "{refused:?}");
@@ -41,5 +41,5 @@ fn a_foreign_key_is_left_alone_and_reported() {
     feed.write_round(&mut other, [("taken", only_count(2))]);
     flush_and_wait(&mut other);
     assert_eq!(read_hash(&mut client, "latest:taken")["count"], "2", "free again");
-    assert_eq!(sink.flush().expect("works"), sink.newest_acknowledged_ticket());
+    assert_eq!(sink.start_flush().expect("works"), sink.newest_acknowledged_ticket());
 }

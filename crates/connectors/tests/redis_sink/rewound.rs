@@ -74,7 +74,7 @@ fn a_redis_that_is_started_again_empty() {
     flush_and_wait(&mut sink);
     server.kill();
     feed.write_round(&mut sink, [("u", only_count(2))]);
-    let ticket = sink.flush().expect("an outage is no fault");
+    let ticket = sink.start_flush().expect("an outage is no fault");
     server.start_process();
     assert!(sink.wait_for_ticket(ticket, std::time::Duration::from_secs(30)).expect("no fault"));
     assert_eq!(

@@ -38,7 +38,7 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     feed.write_round(&mut sink, [("u", only_count(2)), ("only old", only_count(2))]);
     other_feed.write_round(&mut sink, [("other", only_count(3))]);
     feed.write_round(&mut sink, [("u", only_count(4)), ("only old", only_count(4))]);
-    let ticket = sink.flush().expect("no fault");
+    let ticket = sink.start_flush().expect("no fault");
     eventually("the acknowledgement", || (sink.newest_acknowledged_ticket() >= ticket).then_some(()));
     assert_eq!(
         sink.take_lost_partitions(),
@@ -103,7 +103,7 @@ fn a_claim_between_question_and_transaction_wins() {
     network.inject(NetworkFault::Held);
     feed.write_round(&mut sink, [("u", only_count(2)), ("only old", only_count(2))]);
     other_feed.write_round(&mut sink, [("other", only_count(3))]);
-    let ticket = sink.flush().expect("no fault");
+    let ticket = sink.start_flush().expect("no fault");
     eventually("the flight", || network.was_injected().then_some(()));
     // The fences have passed the check; the rows are on their way.
     let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
@@ -152,7 +152,7 @@ fn whoever_claimed_last_has_the_last_word() {
                 let mut feed = RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: epoch - 1 });
                 for _ in 0..rounds {
                     feed.write_round(old_sink, users.iter().map(|user| (user.as_str(), only_count(count - 1))));
-                    old_sink.flush().expect("no fault");
+                    old_sink.start_flush().expect("no fault");
                 }
                 flush_and_wait(old_sink);
             });
@@ -188,7 +188,7 @@ fn a_user_who_is_named_like_the_fence() {
     feed.write_round(&mut sink, [("u", only_count(1)), (hostile[0], only_count(1)), (hostile[1], only_count(1))]);
     flush_and_wait(&mut sink);
     let refused = sink.take_refused_rows();
-    let keys: Vec<_> = refused.iter().map(|row| String::from_utf8_lossy(&row.key).into_owned()).collect();
+    let keys: Vec<_> = refused.iter().map(|row| String::from_utf8_lossy(&row.row_key).into_owned()).collect();
     assert_eq!(keys.len(), 2, "{refused:?}");
     assert!(hostile.iter().all(|key| keys.iter().any(|refused| refused == key)), "{refused:?}");
     let mut client = server.connect();

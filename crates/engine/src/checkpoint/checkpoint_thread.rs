@@ -279,7 +279,7 @@ impl CheckpointThread {
         id: CheckpointId,
         layer: CheckpointLayer,
     ) -> CheckpointManifest {
-        let SnapshotCompletion { shard_metadata: facts, row_beginnings_by_view: beginnings, .. } = completion;
+        let SnapshotCompletion { shard_metadata: facts, counting_start_fingerprints: beginnings, .. } = completion;
         let partition = completion.fence_token.partition;
         let checkpoints = self.checkpoints_by_partition.entry(partition).or_default();
         let (job, identity) = (&self.job, &self.config.identity);
@@ -301,7 +301,7 @@ impl CheckpointThread {
             watermark_ms: facts.watermark.map(EventTime::ms),
             entities: facts.entity_count as u64,
             slots: facts.slot_count,
-            reading: job.describe_decoding_rules(),
+            reading: job.describe_decoding_and_lateness(),
             views: views.collect(),
             layers: checkpoints.build_layers_ending_with(completion.scope, layer),
             from: checkpoints.origin_savepoint_place(),

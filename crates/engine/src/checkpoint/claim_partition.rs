@@ -22,13 +22,13 @@ pub(super) fn claim_epoch_and_restore(
     partition: Partition,
 ) -> Result<RestoredPartition, Halt> {
     let StoreRetry { config, clock, .. } = *retry;
-    let started = clock.now();
+    let started = clock.monotonic_now();
     let epoch = retry.retry(|| epoch::claim_epoch(config, partition, 0))?;
     let restored = restore_starting_shard(retry, job, partition)?;
     Ok(RestoredPartition {
         partition,
         epoch,
-        restore_duration: clock.now().saturating_sub(started),
+        restore_duration: clock.monotonic_now().saturating_sub(started),
         restored_shard: restored,
     })
 }
@@ -48,10 +48,10 @@ pub(super) fn claim_partition_at_fence(
         let claim = PartitionClaim { partition, epoch, row_counts };
         let stored = match config.row_fence.claim_partition(&claim)? {
             ClaimOutcome::Granted(rows_written) => {
-                let beginnings = claim.row_counts.iter().map(|count| count.beginning_fingerprint).collect();
+                let beginnings = claim.row_counts.iter().map(|count| count.counting_start_fingerprint).collect();
                 let granted = GrantedFenceClaim {
                     fence_token: FenceToken { partition, epoch },
-                    row_beginnings_by_view: beginnings,
+                    counting_start_fingerprints: beginnings,
                     last_written_row_by_view: rows_written,
                 };
                 return Ok(OpenOutcome::Opened(Box::new(opening.into_opened_partition(granted, start))));

@@ -44,7 +44,7 @@ pub(crate) struct SnapshotCompletion {
     pub(crate) offset: Offset,
     pub(crate) shard_metadata: ShardMetadata,
     /// Per view, the fingerprint of the point where row counting began.
-    pub(crate) row_beginnings_by_view: Vec<u64>,
+    pub(crate) counting_start_fingerprints: Vec<u64>,
     /// The wall-clock time of the cut, in epoch milliseconds.
     pub(crate) taken_at_ms: i64,
 }

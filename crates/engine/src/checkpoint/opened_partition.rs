@@ -17,7 +17,7 @@ pub(crate) struct OpenedPartition {
     /// The offset of the partition's own checkpoint that the shard was restored from.
     pub(crate) checkpoint_offset: Option<Offset>,
     /// Per view, the fingerprint of the point where row counting began.
-    pub(crate) row_beginnings_by_view: Vec<u64>,
+    pub(crate) counting_start_fingerprints: Vec<u64>,
     /// Per view, the number of the last row that the row store already holds.
     pub(crate) last_written_row_by_view: Vec<u64>,
     /// The manifests of this partition's readable checkpoints, oldest first. Empty if the state came from a restore
@@ -94,7 +94,7 @@ impl RestoredShard {
 pub(super) struct GrantedFenceClaim {
     pub(super) fence_token: FenceToken,
     /// Per view, the fingerprint of the point where row counting began.
-    pub(super) row_beginnings_by_view: Vec<u64>,
+    pub(super) counting_start_fingerprints: Vec<u64>,
     /// Per view, the number of the last row that the row store already holds.
     pub(super) last_written_row_by_view: Vec<u64>,
 }
@@ -118,7 +118,7 @@ impl RestoredPartition {
             next_offset: start.or(checkpoint_offset),
             checkpoint_offset: checkpoint_offset.filter(|_| !restored.kept_manifests.is_empty()),
             shard: restored.shard,
-            row_beginnings_by_view: granted.row_beginnings_by_view,
+            counting_start_fingerprints: granted.counting_start_fingerprints,
             last_written_row_by_view: granted.last_written_row_by_view,
             kept_manifests: restored.kept_manifests,
             next_checkpoint_number: restored.next_checkpoint_number,

@@ -26,7 +26,7 @@ pub(super) fn compute_row_counts_at_start(
     epoch: Epoch,
 ) -> Vec<ViewRowCount> {
     let manifest = restored.manifest.as_ref();
-    let decoding_rules = job.describe_decoding_rules();
+    let decoding_rules = job.describe_decoding_and_lateness();
     let job_views = describe_job_views(job);
     let (topic, id) = (&config.identity.topic, config.identity.topic_id.as_deref());
     // An unknown offset never equals another offset. Without a topic id, a recreated topic cannot be recognized, so its
@@ -53,7 +53,7 @@ pub(super) fn compute_row_counts_at_start(
             }
             _ => (fingerprint_parts(&[topic, &place, &view.name, &job_views, &decoding_rules]), 0),
         };
-        ViewRowCount { view: view.name.to_string(), beginning_fingerprint: beginning, last_row_number: rows }
+        ViewRowCount { view: view.name.to_string(), counting_start_fingerprint: beginning, last_row_number: rows }
     };
     job.views.iter().zip(&restored.stored_view_indexes).map(count_view).collect()
 }

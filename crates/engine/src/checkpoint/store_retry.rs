@@ -43,13 +43,13 @@ impl StoreRetry<'_> {
             if fault.fault_class() != FaultClass::Transient {
                 return Err(CheckpointStoreFault::Refused { place: place.to_owned(), source: fault }.into());
             }
-            let now = clock.now();
+            let now = clock.monotonic_now();
             if logged_at.is_none_or(|at| now.saturating_sub(at) >= OUTAGE_LOG_INTERVAL) {
                 warn!(store = place, %fault, "waiting for the checkpoint store");
                 logged_at = Some(now);
             }
             let resume = now + backoff.next_delay();
-            while clock.now() < resume {
+            while clock.monotonic_now() < resume {
                 if self.stop.is_requested() {
                     let place = place.to_owned();
                     return Err(UnreachableService::StoppedWaitingForCheckpointStore { place, source: fault }.into());

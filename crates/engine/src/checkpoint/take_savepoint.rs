@@ -88,7 +88,7 @@ fn wait_for_confirmations(
     on_progress: &mut impl FnMut(SavepointProgress),
 ) -> Result<(), Halt> {
     let SavepointParameters { checkpoint_store: store, target_store: target, id, timeout, clock, stop } = parameters;
-    let deadline = clock.now() + *timeout;
+    let deadline = clock.monotonic_now() + *timeout;
     loop {
         // A failed list counts as empty, so the next poll repeats the request.
         let listed = store.list(&object_names::savepoint_confirmations_folder(id)).unwrap_or_default();
@@ -102,7 +102,7 @@ fn wait_for_confirmations(
         if missing.is_empty() {
             return Ok(());
         }
-        let end = match (stop.is_requested(), clock.now() >= deadline) {
+        let end = match (stop.is_requested(), clock.monotonic_now() >= deadline) {
             (true, _) => WaitEndReason::Stopped,
             (false, true) => WaitEndReason::TimedOut,
             (false, false) => {

@@ -1,4 +1,5 @@
-//! Metrics of a worker's checkpoints: counts, the size and duration of the last one, and a list of the newest.
+//! Metrics of a worker's checkpoints: counts, the size and duration of the last checkpoint, and a list of the newest
+//! checkpoints.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -13,23 +14,23 @@ use crate::{Epoch, Offset, Partition};
 /// The maximum number of checkpoints, and of restores, that are remembered per worker.
 const MAX_REMEMBERED_CHECKPOINTS: usize = 50;
 
-/// A checkpoint of one partition, or one partition's part of a savepoint. Times are in epoch milliseconds of the wall
-/// clock.
+/// A checkpoint of one partition, or one partition's part of a savepoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointRecord {
-    /// The partition.
+    /// The partition whose state is saved.
     pub partition: Partition,
-    /// The epoch in which the checkpoint is taken.
+    /// The epoch in which the worker owned the partition.
     pub epoch: Epoch,
     /// The number of the checkpoint; `None` while it is in progress.
-    pub number: Option<u64>,
-    /// The name of the savepoint that the partition's part belongs to; `None` for a checkpoint.
+    pub checkpoint_number: Option<u64>,
+    /// The name of the savepoint that the saved state belongs to; `None` for a checkpoint.
     pub savepoint_id: Option<String>,
     /// Whether the checkpoint is in progress, complete or failed.
     pub state: CheckpointState,
-    /// The time of the cut.
+    /// The wall-clock time at which the snapshot was cut, in epoch milliseconds.
     pub started_at_ms: i64,
-    /// The time of completion or failure.
+    /// The wall-clock time at which the checkpoint completed or failed, in epoch milliseconds; `None` while it is in
+    /// progress.
     pub ended_at_ms: Option<i64>,
     /// The offset of the first record that the checkpoint does not include.
     pub offset: Offset,
@@ -53,10 +54,10 @@ pub enum CheckpointState {
     Failed(String),
 }
 
-/// The restore of a partition.
+/// The restore of a partition from a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestoreRecord {
-    /// The partition.
+    /// The restored partition.
     pub partition: Partition,
     /// The checkpoint that the partition was restored from.
     pub checkpoint_id: CheckpointId,
@@ -64,9 +65,9 @@ pub struct RestoreRecord {
     pub restored_at_ms: i64,
     /// The duration of the restore.
     pub restore_duration: Duration,
-    /// The place of the savepoint that this job began from.
+    /// The place of the savepoint that this job began from; `None` if it began without a savepoint.
     pub origin_savepoint_place: Option<String>,
-    /// The offset at which reading resumes.
+    /// The offset at which reading resumes after the restore; `None` if unknown.
     pub start_offset: Option<Offset>,
 }
 
@@ -93,27 +94,28 @@ pub struct CheckpointMetrics {
     pub completed_checkpoints: Counter,
     /// The number of failed checkpoints.
     pub failed_checkpoints: Counter,
-    /// The number of times that another worker claimed a partition that this worker still treated as its own.
+    /// The number of times that another worker claimed a partition while this worker still treated the partition as its
+    /// own.
     pub partitions_fenced: Counter,
     /// The number of partitions restored from a checkpoint.
     pub restored_partitions: Counter,
-    last_added_bytes: AtomicU64,
-    last_state_bytes: AtomicU64,
+    last_checkpoint_added_bytes: AtomicU64,
+    last_checkpoint_total_bytes: AtomicU64,
     /// The time from the cut of the last complete checkpoint to its completion, in milliseconds.
     last_checkpoint_duration_ms: AtomicU64,
     /// The longest pause of record processing that saving a snapshot caused, in microseconds.
     longest_snapshot_pause_us: AtomicU64,
-    /// The age of the last complete checkpoint of the partition where it is oldest, in milliseconds. `u64::MAX` without
-    /// partitions.
-    oldest_checkpoint_age_ms: AtomicU64,
+    /// The longest time since a partition's last complete checkpoint, in milliseconds; `u64::MAX` without partitions.
+    longest_time_since_checkpoint_ms: AtomicU64,
     history: Mutex<CheckpointHistory>,
 }
 
 impl CheckpointMetrics {
-    pub(crate) fn record_completed(&self, size: CheckpointSize, duration: Duration) {
+    /// Counts a complete checkpoint, and stores its size and duration as those of the last checkpoint.
+    pub(crate) fn count_completed_checkpoint(&self, size: CheckpointSize, duration: Duration) {
         self.completed_checkpoints.add(1);
-        self.last_added_bytes.store(size.added_bytes, Ordering::Relaxed);
-        self.last_state_bytes.store(size.state_bytes, Ordering::Relaxed);
+        self.last_checkpoint_added_bytes.store(size.added_bytes, Ordering::Relaxed);
+        self.last_checkpoint_total_bytes.store(size.state_bytes, Ordering::Relaxed);
         self.last_checkpoint_duration_ms.store(to_millis(duration), Ordering::Relaxed);
     }
 
@@ -122,32 +124,37 @@ impl CheckpointMetrics {
         self.longest_snapshot_pause_us.fetch_max(micros, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_oldest_checkpoint_age(&self, age: Option<Duration>) {
-        self.oldest_checkpoint_age_ms.store(age.map_or(u64::MAX, to_millis), Ordering::Relaxed);
+    pub(crate) fn set_longest_time_since_checkpoint(&self, age: Option<Duration>) {
+        self.longest_time_since_checkpoint_ms.store(age.map_or(u64::MAX, to_millis), Ordering::Relaxed);
     }
 
-    pub(crate) fn record_restored(&self, record: RestoreRecord) {
+    pub(crate) fn record_partition_restored(&self, record: RestoreRecord) {
         self.restored_partitions.add(1);
         push_bounded(&mut self.lock_history().restores, record);
     }
 
     /// Records the start of a checkpoint or of a partition's part of a savepoint.
-    pub(crate) fn record_started(&self, record: CheckpointRecord) {
+    pub(crate) fn record_checkpoint_started(&self, record: CheckpointRecord) {
         self.lock_history().in_progress_by_partition.insert(record.partition, record);
     }
 
-    /// Records the end of the checkpoint of `partition` that is in progress. `complete` fills in the outcome.
-    pub(crate) fn record_ended(&self, partition: Partition, complete: impl FnOnce(&mut CheckpointRecord)) {
+    /// Moves the checkpoint of `partition` that is in progress to the ended checkpoints. `fill_outcome` sets how the
+    /// checkpoint ended.
+    pub(crate) fn record_checkpoint_ended(
+        &self,
+        partition: Partition,
+        fill_outcome: impl FnOnce(&mut CheckpointRecord),
+    ) {
         let mut history = self.lock_history();
         if let Some(mut record) = history.in_progress_by_partition.remove(&partition) {
-            complete(&mut record);
+            fill_outcome(&mut record);
             push_bounded(&mut history.ended_checkpoints, record);
         }
     }
 
     /// Removes the checkpoint of `partition` that is in progress, if any. The checkpoint counts neither as complete nor
     /// as failed.
-    pub(crate) fn forget_in_progress(&self, partition: Partition) {
+    pub(crate) fn forget_checkpoint_in_progress(&self, partition: Partition) {
         self.lock_history().in_progress_by_partition.remove(&partition);
     }
 
@@ -164,7 +171,7 @@ impl CheckpointMetrics {
 
     /// Returns the number of checkpoints in progress.
     #[must_use]
-    pub fn in_progress_count(&self) -> usize {
+    pub fn checkpoints_in_progress_count(&self) -> usize {
         self.lock_history().in_progress_by_partition.len()
     }
 
@@ -178,16 +185,16 @@ impl CheckpointMetrics {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the size of the last complete checkpoint's newest layer in bytes.
+    /// Returns the size in bytes of the newest layer of the last complete checkpoint.
     #[must_use]
-    pub fn last_added_bytes(&self) -> u64 {
-        self.last_added_bytes.load(Ordering::Relaxed)
+    pub fn last_checkpoint_added_bytes(&self) -> u64 {
+        self.last_checkpoint_added_bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns the size of all layers of the last complete checkpoint in bytes.
+    /// Returns the size in bytes of all layers of the last complete checkpoint.
     #[must_use]
-    pub fn last_state_bytes(&self) -> u64 {
-        self.last_state_bytes.load(Ordering::Relaxed)
+    pub fn last_checkpoint_total_bytes(&self) -> u64 {
+        self.last_checkpoint_total_bytes.load(Ordering::Relaxed)
     }
 
     /// Returns the time from the cut of the last complete checkpoint to its completion.
@@ -202,11 +209,10 @@ impl CheckpointMetrics {
         Duration::from_micros(self.longest_snapshot_pause_us.load(Ordering::Relaxed))
     }
 
-    /// Returns the age of the last complete checkpoint of the partition where it is oldest. Returns `None` without
-    /// partitions.
+    /// Returns the longest time since a partition's last complete checkpoint; `None` without partitions.
     #[must_use]
-    pub fn oldest_checkpoint_age(&self) -> Option<Duration> {
-        match self.oldest_checkpoint_age_ms.load(Ordering::Relaxed) {
+    pub fn longest_time_since_checkpoint(&self) -> Option<Duration> {
+        match self.longest_time_since_checkpoint_ms.load(Ordering::Relaxed) {
             u64::MAX => None,
             ms => Some(Duration::from_millis(ms)),
         }

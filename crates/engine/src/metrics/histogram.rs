@@ -17,7 +17,7 @@ pub struct Histogram {
     total_duration_ms: AtomicU64,
 }
 
-/// The counts of a histogram, either in total or between two readings.
+/// The counts of a histogram, in total or between two readings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct HistogramCounts {
     /// The number of durations per bucket. A bucket excludes its lower bound and includes its upper bound; the last one
@@ -53,7 +53,7 @@ impl HistogramCounts {
         &BUCKET_BOUNDS_MS
     }
 
-    /// Returns the durations counted after the reading `earlier`.
+    /// Returns the counts of the durations that were observed after the reading `earlier`.
     #[must_use]
     pub fn counted_since(&self, earlier: &Self) -> Self {
         Self {

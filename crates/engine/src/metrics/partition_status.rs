@@ -6,8 +6,8 @@ use windrow_core::EventTime;
 
 use crate::{Epoch, Offset, Partition};
 
-/// The status of a partition as its worker last published it, some tenths of a second ago. Times of the wall clock are
-/// in epoch milliseconds.
+/// The status of a partition at its worker's last publication, usually less than a second ago. Wall-clock times are in
+/// epoch milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartitionStatus {
     /// The number of the partition.
@@ -22,19 +22,19 @@ pub struct PartitionStatus {
     pub max_event_time: Option<EventTime>,
     /// The wall-clock time at which this worker opened the partition.
     pub opened_at_ms: i64,
-    /// The wall-clock time at which the last record arrived.
-    pub last_record_at_ms: Option<i64>,
-    /// The timestamp of the last record (produced or appended); `None` if the source has no timestamps.
+    /// The wall-clock time at which the last record was processed, exact to one publication.
+    pub last_record_processed_at_ms: Option<i64>,
+    /// The Kafka timestamp of the last record (produced or appended); `None` if the source has no timestamps.
     pub last_record_timestamp_ms: Option<i64>,
     /// The number of records processed since this worker opened the partition.
     pub record_count: u64,
     /// The number of entities with state.
     pub entity_count: u64,
-    /// The size of all layers of the last complete checkpoint in bytes.
-    pub last_checkpoint_bytes: u64,
+    /// The size in bytes of all layers of the last complete checkpoint.
+    pub last_checkpoint_total_bytes: u64,
     /// The offset of the last complete checkpoint.
     pub last_checkpoint_offset: Option<Offset>,
-    /// The wall-clock time of the last complete checkpoint's cut.
+    /// The wall-clock time at which the last complete checkpoint was cut.
     pub last_checkpoint_at_ms: Option<i64>,
 }
 
@@ -49,9 +49,9 @@ impl PartitionStatuses {
         published.extend(statuses);
     }
 
-    /// Returns the statuses that were published last.
+    /// Returns the most recently published statuses.
     #[must_use]
-    pub fn get(&self) -> Vec<PartitionStatus> {
+    pub fn list_published(&self) -> Vec<PartitionStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

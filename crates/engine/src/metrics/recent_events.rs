@@ -1,6 +1,6 @@
 //! The newest late events, dead letters and timeline marks, for pages that list them.
 //!
-//! Invariant: the counters count every event. The lists record only some events when many occur ([`RecordingBudget`]).
+//! Invariant: the counters count every event, but the lists omit events when many occur at once ([`RecordingBudget`]).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -11,23 +11,23 @@ use crate::{DeadLetter, Offset, Partition, RefusedRow, SourceRecord};
 
 /// The maximum number of events of each kind that are remembered per worker.
 const MAX_REMEMBERED_EVENTS: usize = 50;
-/// The maximum number of bytes kept of a record or a key.
-const MAX_SAMPLE_BYTES: usize = 8 * 1024;
+/// The maximum number of bytes that a list keeps of a record or a key.
+const MAX_KEPT_RECORD_BYTES: usize = 8 * 1024;
 /// The maximum number of events of each kind recorded between two publications of metrics, which are about 0.1 s apart.
-const MAX_RECORDED_PER_PUBLISH: u32 = 2;
+const MAX_EVENTS_RECORDED_PER_PUBLISH: u32 = 2;
 
 /// The first bytes of a record or a key.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TruncatedBytes {
-    /// The bytes that were kept.
+    /// The first bytes of the record or key.
     pub kept_bytes: Vec<u8>,
-    /// The length of the original in bytes.
+    /// The length in bytes of the whole record or key.
     pub full_byte_count: usize,
 }
 
 impl TruncatedBytes {
     fn keep_first_bytes(bytes: &[u8]) -> Self {
-        Self { kept_bytes: bytes[..bytes.len().min(MAX_SAMPLE_BYTES)].to_vec(), full_byte_count: bytes.len() }
+        Self { kept_bytes: bytes[..bytes.len().min(MAX_KEPT_RECORD_BYTES)].to_vec(), full_byte_count: bytes.len() }
     }
 }
 
@@ -40,7 +40,7 @@ pub struct LateEventRecord {
     pub late_views: Vec<ViewId>,
     /// The key of the entity.
     pub entity_key: String,
-    /// The time of the event.
+    /// The event time.
     pub event_time_ms: i64,
     /// The watermark of the partition before the event.
     pub watermark_ms: Option<i64>,
@@ -48,8 +48,8 @@ pub struct LateEventRecord {
     pub partition: Partition,
     /// The offset of the record.
     pub offset: Offset,
-    /// The first bytes of the record.
-    pub record: TruncatedBytes,
+    /// The first bytes of the record's payload.
+    pub record_payload: TruncatedBytes,
 }
 
 /// A dead letter: a record that is not an event, or a row that the row store refused.
@@ -91,14 +91,14 @@ impl DeadLetterRecord {
     }
 }
 
-/// A moment that charts mark.
+/// An event that the charts of the pages mark, for example a failed checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimelineMark {
     /// The wall-clock time of the mark, in epoch milliseconds.
     pub marked_at_ms: i64,
     /// The kind of the marked event.
     pub kind: TimelineMarkKind,
-    /// The label of the mark.
+    /// The text that the charts show with the mark.
     pub label: String,
 }
 
@@ -120,7 +120,7 @@ pub enum TimelineMarkKind {
 pub struct RecentEvents {
     late_events: BoundedHistory<LateEventRecord>,
     dead_letters: BoundedHistory<DeadLetterRecord>,
-    marks: BoundedHistory<TimelineMark>,
+    timeline_marks: BoundedHistory<TimelineMark>,
 }
 
 impl RecentEvents {
@@ -136,18 +136,18 @@ impl RecentEvents {
         self.dead_letters.newest_first()
     }
 
-    /// Returns the marks, newest first.
+    /// Returns the timeline marks, newest first.
     #[must_use]
-    pub fn marks(&self) -> Vec<TimelineMark> {
-        self.marks.newest_first()
+    pub fn timeline_marks(&self) -> Vec<TimelineMark> {
+        self.timeline_marks.newest_first()
     }
 
-    pub(crate) fn add_mark(&self, mark: TimelineMark) {
-        self.marks.push(mark);
+    pub(crate) fn add_timeline_mark(&self, mark: TimelineMark) {
+        self.timeline_marks.push(mark);
     }
 }
 
-/// The number of further events of each kind that may be recorded until the worker next publishes its metrics.
+/// The number of events of each kind that may still be recorded until the worker publishes its metrics again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingBudget {
     late_events_left: u32,
@@ -155,24 +155,24 @@ pub(crate) struct RecordingBudget {
     refused_rows_left: u32,
 }
 
-/// An event that was too late for some views, borrowed from the worker.
+/// An event that was too late for at least one view. Borrows its data from the worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LateArrival<'a> {
-    pub(crate) record: &'a SourceRecord<'a>,
+    pub(crate) source_record: &'a SourceRecord<'a>,
     pub(crate) entity_key: &'a str,
     pub(crate) event_time_ms: i64,
     /// The watermark of the partition before the event.
     pub(crate) watermark_ms: Option<i64>,
     /// The views that the event was too late for.
-    pub(crate) views: &'a [ViewId],
+    pub(crate) late_views: &'a [ViewId],
 }
 
 impl RecordingBudget {
-    pub(crate) const fn full() -> Self {
+    pub(crate) const fn new_full() -> Self {
         Self {
-            late_events_left: MAX_RECORDED_PER_PUBLISH,
-            dead_letters_left: MAX_RECORDED_PER_PUBLISH,
-            refused_rows_left: MAX_RECORDED_PER_PUBLISH,
+            late_events_left: MAX_EVENTS_RECORDED_PER_PUBLISH,
+            dead_letters_left: MAX_EVENTS_RECORDED_PER_PUBLISH,
+            refused_rows_left: MAX_EVENTS_RECORDED_PER_PUBLISH,
         }
     }
 
@@ -180,13 +180,13 @@ impl RecordingBudget {
         if take_from_budget(&mut self.late_events_left) {
             events.late_events.push(LateEventRecord {
                 processed_at_ms: at_ms(),
-                late_views: late.views.to_vec(),
+                late_views: late.late_views.to_vec(),
                 entity_key: late.entity_key.to_owned(),
                 event_time_ms: late.event_time_ms,
                 watermark_ms: late.watermark_ms,
-                partition: late.record.partition,
-                offset: late.record.offset,
-                record: TruncatedBytes::keep_first_bytes(late.record.payload.unwrap_or_default()),
+                partition: late.source_record.partition,
+                offset: late.source_record.offset,
+                record_payload: TruncatedBytes::keep_first_bytes(late.source_record.payload.unwrap_or_default()),
             });
         }
     }
@@ -214,7 +214,7 @@ impl RecordingBudget {
             events.dead_letters.push(DeadLetterRecord::RefusedRow {
                 at_ms: at_ms(),
                 reason: row.reason.clone(),
-                key: TruncatedBytes::keep_first_bytes(&row.key),
+                key: TruncatedBytes::keep_first_bytes(&row.row_key),
             });
         }
     }

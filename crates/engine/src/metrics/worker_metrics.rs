@@ -29,21 +29,21 @@ pub struct WorkerMetrics {
     pub read_records: Counter,
     /// The number of payload bytes read.
     pub read_bytes: Counter,
-    /// The number of records that were not events.
+    /// The number of records that are not events.
     pub dead_letters: Counter,
     /// The number of rows that the row store refused.
     pub refused_rows: Counter,
     /// The number of recomputed rows that the row store already held.
     pub rows_already_written: Counter,
     /// The metrics of the worker's checkpoints.
-    pub checkpoints: CheckpointMetrics,
+    pub checkpoint_metrics: CheckpointMetrics,
     /// The metrics of each feature view, in the pipeline's order.
-    pub views: Box<[ViewMetrics]>,
+    pub view_metrics: Box<[ViewMetrics]>,
     /// The number of entities with state, over all shards of the worker.
     pub entity_count: AtomicU64,
     /// The number of shards that the worker owns.
     pub shard_count: AtomicU64,
-    /// The division of the worker's time.
+    /// The worker's busy, idle and blocked time.
     pub time_use: WorkerTimeUse,
     /// The newest late events, dead letters and timeline marks.
     pub recent_events: RecentEvents,
@@ -63,8 +63,8 @@ impl WorkerMetrics {
             dead_letters: Counter::default(),
             refused_rows: Counter::default(),
             rows_already_written: Counter::default(),
-            checkpoints: CheckpointMetrics::default(),
-            views: (0..views).map(|_| ViewMetrics::default()).collect(),
+            checkpoint_metrics: CheckpointMetrics::default(),
+            view_metrics: (0..views).map(|_| ViewMetrics::default()).collect(),
             entity_count: AtomicU64::new(0),
             shard_count: AtomicU64::new(0),
             time_use: WorkerTimeUse::default(),

@@ -1,4 +1,4 @@
-//! The division of a worker's time.
+//! The busy, idle and blocked time of a worker.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,7 +13,7 @@ pub struct WorkerTimeUse {
     pub loop_iterations: Counter,
     busy_ns: Counter,
     idle_ns: Counter,
-    /// The nanoseconds that the worker waited for room in the sink. The sink counts them during the wait.
+    /// The nanoseconds for which the sink has blocked the worker. The sink also counts during a call that blocks.
     blocked_ns: OnceLock<Arc<Counter>>,
     has_ended: AtomicBool,
     /// The decoding time of the sampled records, in nanoseconds.
@@ -23,7 +23,7 @@ pub struct WorkerTimeUse {
 }
 
 impl WorkerTimeUse {
-    /// Sets the sink's counter as the source of the blocked time.
+    /// Sets the counter of blocked time, which the sink increments.
     pub(crate) fn set_blocked_counter(&self, blocked_ns: Arc<Counter>) {
         // A second call has no effect, because a worker has one sink.
         let _ = self.blocked_ns.set(blocked_ns);
@@ -68,10 +68,10 @@ impl WorkerTimeUse {
         Duration::from_nanos(self.blocked_ns.get().map_or(0, |blocked| blocked.get()))
     }
 
-    /// Returns the share of decoding in the processing time of sampled records. Windows take the rest. Returns 0
-    /// without samples.
+    /// Returns the fraction of processing time that decoding took, from 0 to 1, measured on sampled records. Window
+    /// processing took the other part. Returns 0 without samples.
     #[must_use]
-    #[allow(clippy::cast_precision_loss)] // a share
+    #[allow(clippy::cast_precision_loss)] // a rounded fraction is enough
     pub fn decode_share(&self) -> f64 {
         let decode = self.sampled_decode_ns.load(Ordering::Relaxed);
         match decode + self.sampled_window_ns.load(Ordering::Relaxed) {

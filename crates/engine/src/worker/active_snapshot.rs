@@ -1,4 +1,4 @@
-//! The data of a snapshot that is being taken.
+//! The data of a snapshot in progress.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use windrow_core::{ShardMetadata, SnapshotScope};
 use crate::checkpoint::SnapshotPurpose;
 use crate::{FlushTicket, Offset};
 
-/// A snapshot of a shard that is being taken.
+/// A snapshot of a shard while the worker and the checkpoint thread take it.
 #[derive(Debug)]
 pub(super) struct ActiveSnapshot {
     pub(super) purpose: SnapshotPurpose,
@@ -21,15 +21,15 @@ pub(super) struct ActiveSnapshot {
     pub(super) cut_at_ms: i64,
     /// The monotonic time of the cut.
     pub(super) cut_at: Duration,
-    /// Saved bytes that are not sent to the checkpoint thread yet.
+    /// The saved bytes that the worker has not yet sent to the checkpoint thread.
     pub(super) unsent_bytes: Vec<u8>,
     pub(super) stage: SnapshotStage,
 }
 
-/// The stages of a snapshot.
+/// The stage of a snapshot in progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SnapshotStage {
-    /// The shard's slots are being saved.
+    /// The worker is saving the shard's slots.
     Saving,
     /// All slots are saved, but the rows before the cut are not acknowledged yet.
     WaitingForRows,

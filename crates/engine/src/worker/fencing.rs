@@ -1,12 +1,12 @@
-//! Partitions that the row store or the checkpoint store no longer accepts from this worker.
+//! Handles partitions for which the row store or the checkpoint store no longer accepts this worker as the owner.
 //!
-//! Owns: the reaction when another worker has claimed a partition or the row store has lost rows. Does not own: the
-//! fence (the row store), the group (the source).
-//! Invariant: nothing is written for a fenced partition until the group confirms that this worker owns the partition.
+//! Owns: the response when another worker has claimed a partition, or when the row store has lost rows. Does not own:
+//! the fence (the row store), the group (the source).
+//! Invariant: this worker writes nothing for a fenced partition until the group confirms that the worker owns it.
 
 use std::time::Duration;
 
-use super::change_queue::PendingChange;
+use super::partition_change_queue::PendingPartitionChange;
 use super::partition_phase::{OpenReason, PartitionPhase, TrackedPartition};
 use super::state::Worker;
 use crate::halt::ContestedPartition;
@@ -15,10 +15,10 @@ use crate::{
     Sink, Source,
 };
 
-/// The time in which the group should announce that another member owns a partition. A process that was suspended
-/// receives the announcement with its first heartbeat.
+/// The time that the worker gives the group to announce that another member owns a partition. A process that was
+/// suspended receives this announcement with its first heartbeat.
 const OWNERSHIP_CONFIRM_DELAY: Duration = Duration::from_secs(10);
-/// The maximum number of times that a partition confirmed by the group is claimed back.
+/// The maximum number of times that the worker claims the same partition back. After that, the job halts.
 const MAX_RECLAIMS_PER_PARTITION: u32 = 5;
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
@@ -26,64 +26,66 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     pub(super) fn handle_lost_partitions(&mut self) -> Result<(), Halt> {
         for LostPartition { fence_token, reason } in self.sink.take_lost_partitions() {
             match reason {
-                PartitionLossReason::Fenced(newer_epoch) => self.fence_owned_partition(fence_token, newer_epoch)?,
-                PartitionLossReason::StoreRewound => self.restart_rewound_partition(fence_token)?,
+                PartitionLossReason::Fenced(newer_epoch) => self.stop_fenced_partition(fence_token, newer_epoch)?,
+                PartitionLossReason::StoreRewound => self.restart_partition_with_lost_rows(fence_token)?,
             }
         }
         Ok(())
     }
 
     /// Stops processing a partition that another worker has claimed under `newer_epoch`.
-    pub(super) fn fence_owned_partition(&mut self, fence_token: FenceToken, newer_epoch: Epoch) -> Result<(), Halt> {
+    pub(super) fn stop_fenced_partition(&mut self, fence_token: FenceToken, newer_epoch: Epoch) -> Result<(), Halt> {
         let partition = fence_token.partition;
         let owned = self.partitions.get(&partition).and_then(TrackedPartition::owned_partition);
         let Some(owned) = owned.filter(|owned| owned.fence_token == fence_token) else { return Ok(()) };
-        let confirm_offset = owned.last_checkpoint.offset.or(owned.next_offset);
-        self.metrics.checkpoints.forget_in_progress(partition);
-        self.fence_partition(partition, newer_epoch, confirm_offset)
+        let confirm_offset = owned.last_checkpoint.checkpoint_offset.or(owned.next_offset);
+        self.metrics.checkpoint_metrics.forget_checkpoint_in_progress(partition);
+        self.mark_partition_fenced(partition, newer_epoch, confirm_offset)
     }
 
-    pub(super) fn fence_partition(
+    /// Logs and counts that another worker has claimed `partition`, and moves the partition to the phase `Fenced`.
+    pub(super) fn mark_partition_fenced(
         &mut self,
         partition: Partition,
         newer_epoch: Epoch,
         confirm_offset: Option<Offset>,
     ) -> Result<(), Halt> {
-        self.event_reporter.report_partition_fenced(partition, newer_epoch);
-        let now = self.clock.now();
+        self.event_recorder.record_partition_fenced(partition, newer_epoch);
+        let now = self.clock.monotonic_now();
         if let Some(tracked) = self.partitions.get_mut(&partition) {
             tracked.mark_fenced(confirm_offset, now)?;
         }
         Ok(())
     }
 
-    /// Restarts a partition from its last checkpoint, to write the rows again that the row store has lost.
-    fn restart_rewound_partition(&mut self, fence_token: FenceToken) -> Result<(), Halt> {
+    /// Restarts a partition from its last checkpoint, so that the rows that the row store has lost are written again.
+    fn restart_partition_with_lost_rows(&mut self, fence_token: FenceToken) -> Result<(), Halt> {
         let partition = fence_token.partition;
         let owned = self.partitions.get(&partition).and_then(TrackedPartition::owned_partition);
         if owned.is_none_or(|owned| owned.fence_token != fence_token) {
             return Ok(());
         }
-        self.event_reporter.report_row_store_rewound(partition);
+        self.event_recorder.record_row_store_lost_rows(partition);
         self.abandon_snapshot(partition)?;
-        self.queue_restart(partition)
+        self.queue_partition_restart(partition)
     }
 
-    fn queue_restart(&mut self, partition: Partition) -> Result<(), Halt> {
-        let now = self.clock.now();
+    fn queue_partition_restart(&mut self, partition: Partition) -> Result<(), Halt> {
+        let now = self.clock.monotonic_now();
         if let Some(tracked) = self.partitions.get_mut(&partition) {
             tracked.assign_again(OpenReason::Restart, now)?;
         }
-        self.pending_changes.push_back(PendingChange::Restart(partition));
+        self.pending_partition_changes.push_back(PendingPartitionChange::Restart(partition));
         Ok(())
     }
 
     /// Claims a fenced partition back if the group confirms that this worker owns it.
     ///
-    /// The group soon revokes a partition that another member rightly claimed. Without a revocation, the claim came
-    /// from a member that had lost the partition without noticing.
-    pub(super) fn reclaim_fenced_partition(&mut self) -> Result<(), Halt> {
-        let now = self.clock.now();
+    /// If the other member rightly owns the partition, the group revokes the partition from this worker within
+    /// [`OWNERSHIP_CONFIRM_DELAY`]. Otherwise the claim came from a member that had lost the partition without
+    /// noticing.
+    pub(super) fn reclaim_confirmed_partition(&mut self) -> Result<(), Halt> {
+        let now = self.clock.monotonic_now();
         let overdue = self.partitions.iter_mut().find(|(_, tracked)| {
             matches!(tracked.phase(), PartitionPhase::Fenced { since } if now.saturating_sub(*since) >= OWNERSHIP_CONFIRM_DELAY)
         });
@@ -97,10 +99,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             None => false,
         };
         if !confirmed {
-            tracked.restart_fence_delay(now);
+            tracked.restart_ownership_confirm_delay(now);
             return Ok(());
         }
-        self.event_reporter.report_partition_reclaimed(partition);
-        self.queue_restart(partition)
+        self.event_recorder.record_partition_reclaimed(partition);
+        self.queue_partition_restart(partition)
     }
 }

@@ -20,55 +20,57 @@ pub(super) struct OwnedPartition {
     pub(super) row_numbering: RowNumbering,
     pub(super) last_checkpoint: LastCompleteCheckpoint,
     pub(super) snapshot_schedule: SnapshotSchedule,
-    pub(super) activity: PartitionActivity,
+    pub(super) read_stats: PartitionReadStats,
 }
 
-/// The numbering of a partition's rows, per feature view in the pipeline's order.
+/// The numbering of a partition's rows. Views have the pipeline's order.
 #[derive(Debug, Default)]
 pub(super) struct RowNumbering {
-    /// The fingerprint of the point where row counting began.
-    pub(super) row_beginnings_by_view: Vec<u64>,
-    /// The number of the last row that the row store held when the partition was opened.
+    /// For each view, a fingerprint of where row counting started. Numbers with different fingerprints are not
+    /// comparable.
+    pub(super) counting_start_fingerprints: Vec<u64>,
+    /// For each view, the number of the last row that the row store held when the partition was opened.
     pub(super) last_written_row_by_view: Vec<u64>,
 }
 
 /// The last complete checkpoint of a partition.
 #[derive(Debug)]
 pub(super) struct LastCompleteCheckpoint {
-    /// The offset of the checkpoint; `None` before the first checkpoint.
-    pub(super) offset: Option<Offset>,
-    /// The monotonic time of the cut, or of the partition's opening before the first checkpoint.
+    /// The offset of the first record that the checkpoint does not include; `None` before the first checkpoint.
+    pub(super) checkpoint_offset: Option<Offset>,
+    /// The monotonic time at which the checkpoint was cut. Before the first checkpoint, the time at which the partition
+    /// was opened.
     pub(super) cut_at: Duration,
-    /// The wall-clock time of the cut, in epoch milliseconds.
+    /// The wall-clock time at which the checkpoint was cut, in epoch milliseconds.
     pub(super) cut_at_ms: Option<i64>,
-    /// The size of all layers in bytes.
-    pub(super) state_bytes: u64,
+    /// The size in bytes of all layers of the checkpoint.
+    pub(super) checkpoint_total_bytes: u64,
 }
 
-/// The monotonic times at which the next snapshots are due.
+/// When the next snapshots of a partition are due (monotonic time), and what they must contain.
 #[derive(Debug)]
 pub(super) struct SnapshotSchedule {
     /// Whether the next checkpoint must be a base or a delta.
     pub(super) next_snapshot_scope: SnapshotScope,
     pub(super) checkpoint_due_at: Duration,
     pub(super) savepoint_due_at: Duration,
-    /// The name of the last savepoint that includes this partition.
+    /// The name of the last savepoint that this partition was written to.
     pub(super) last_completed_savepoint_id: Option<Arc<str>>,
 }
 
-/// The records read since the partition was opened. Wall-clock times are in epoch milliseconds.
+/// Counts and times of the records that were processed since the partition was opened. Times are in epoch milliseconds.
 #[derive(Debug)]
-pub(super) struct PartitionActivity {
+pub(super) struct PartitionReadStats {
     pub(super) opened_at_ms: i64,
-    /// The wall-clock time of the last record, as of the last publication.
-    last_record_at_ms: Option<i64>,
-    /// The timestamp of the last record, in epoch milliseconds.
+    /// The wall-clock time of the first publication after the last record was processed.
+    last_record_processed_at_ms: Option<i64>,
+    /// The Kafka timestamp of the last record.
     pub(super) last_record_timestamp_ms: Option<i64>,
     pub(super) record_count: u64,
     published_record_count: u64,
 }
 
-/// The time of both clocks at the same moment.
+/// The monotonic time and the wall-clock time, read together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClockReading {
     pub(super) monotonic_now: Duration,
@@ -83,27 +85,31 @@ impl OwnedPartition {
             fence_token,
             next_offset,
             checkpoint_offset,
-            row_beginnings_by_view: beginnings,
+            counting_start_fingerprints: beginnings,
             last_written_row_by_view: rows_written,
             next_snapshot_scope: next_scope,
             restored_from,
             ..
         } = opened;
         let continues = next_scope == SnapshotScope::Changes;
-        // A partition without its own checkpoint gets one at once. That checkpoint records the offset that "latest"
-        // meant, and that the job began from a savepoint.
+        // A partition without a checkpoint of its own gets one at once. The checkpoint fixes the start offset, which
+        // "latest" would resolve to another offset after a crash. It also records the savepoint that the job began
+        // from.
         let checkpoint_due =
             if checkpoint_offset.is_some() && continues { clock.monotonic_now + interval } else { clock.monotonic_now };
         let offset = checkpoint_offset.filter(|_| continues);
         let restored = restored_from.filter(|_| offset.is_some());
-        let fresh = Self::without_checkpoints(shard, fence_token, next_offset, clock);
+        let fresh = Self::new_without_checkpoints(shard, fence_token, next_offset, clock);
         Self {
-            row_numbering: RowNumbering { row_beginnings_by_view: beginnings, last_written_row_by_view: rows_written },
+            row_numbering: RowNumbering {
+                counting_start_fingerprints: beginnings,
+                last_written_row_by_view: rows_written,
+            },
             last_checkpoint: LastCompleteCheckpoint {
-                offset,
+                checkpoint_offset: offset,
                 cut_at: clock.monotonic_now,
                 cut_at_ms: restored.as_ref().map(|restored| restored.taken_at_ms),
-                state_bytes: restored.map_or(0, |restored| restored.byte_count),
+                checkpoint_total_bytes: restored.map_or(0, |restored| restored.byte_count),
             },
             snapshot_schedule: SnapshotSchedule {
                 next_snapshot_scope: next_scope,
@@ -114,8 +120,9 @@ impl OwnedPartition {
         }
     }
 
-    /// Creates the data of a partition without checkpoints. Its state is lost when the worker ends.
-    pub(super) fn without_checkpoints(
+    /// Creates the data of a partition of a job without checkpoints. The partition's state is lost when the worker
+    /// ends.
+    pub(super) fn new_without_checkpoints(
         shard: Shard,
         fence_token: FenceToken,
         next_offset: Option<Offset>,
@@ -128,10 +135,10 @@ impl OwnedPartition {
             input_finished: false,
             row_numbering: RowNumbering::default(),
             last_checkpoint: LastCompleteCheckpoint {
-                offset: None,
+                checkpoint_offset: None,
                 cut_at: clock.monotonic_now,
                 cut_at_ms: None,
-                state_bytes: 0,
+                checkpoint_total_bytes: 0,
             },
             snapshot_schedule: SnapshotSchedule {
                 next_snapshot_scope: SnapshotScope::Everything,
@@ -139,9 +146,9 @@ impl OwnedPartition {
                 savepoint_due_at: clock.monotonic_now,
                 last_completed_savepoint_id: None,
             },
-            activity: PartitionActivity {
+            read_stats: PartitionReadStats {
                 opened_at_ms: clock.wall_now_ms,
-                last_record_at_ms: None,
+                last_record_processed_at_ms: None,
                 last_record_timestamp_ms: None,
                 record_count: 0,
                 published_record_count: 0,
@@ -149,32 +156,34 @@ impl OwnedPartition {
         }
     }
 
-    /// Starts a new row counting after `event`, because another run over the same records may not meet `event` at this
-    /// offset. The row store has none of the new rows yet.
-    pub(super) fn restart_row_counting(&mut self, event: &str) {
+    /// Makes the numbers of the following rows incomparable with the numbers of earlier rows, by new fingerprints.
+    /// `cause` is hashed into the fingerprints. Another run over the same records may number rows differently from this
+    /// offset on. The row store has none of the following rows yet.
+    pub(super) fn restart_row_counting(&mut self, cause: &str) {
         let offset = self.next_offset;
-        let RowNumbering { row_beginnings_by_view: beginnings, last_written_row_by_view: rows_written } =
+        let RowNumbering { counting_start_fingerprints: beginnings, last_written_row_by_view: rows_written } =
             &mut self.row_numbering;
-        beginnings.iter_mut().for_each(|beginning| *beginning = compute_beginning_after_gap(*beginning, event, offset));
+        beginnings.iter_mut().for_each(|beginning| *beginning = compute_beginning_after_gap(*beginning, cause, offset));
         rows_written.fill(0);
     }
 
-    /// Prepares the partition for new input after all its windows have fired. The next checkpoint must be a base,
-    /// because older layers hold state that only the old watermark marks as expired.
-    pub(super) fn restart_input(&mut self) {
+    /// Prepares the partition for new input after all its windows have fired, and resets the watermark. The next
+    /// checkpoint must be a base: only the old watermark marks the state in older layers as expired.
+    pub(super) fn prepare_for_new_input(&mut self) {
         self.shard.restart_input();
         // The text is part of the fingerprint, so it must not change.
         self.restart_row_counting("a new beginning");
         self.input_finished = false;
-        self.last_checkpoint.offset = None;
+        self.last_checkpoint.checkpoint_offset = None;
         self.snapshot_schedule.next_snapshot_scope = SnapshotScope::Everything;
     }
 
-    /// Updates and returns the partition's status. Event times are out of order by at most `out_of_orderness_ms`.
+    /// Updates the time of the last record, and returns the partition's status. `out_of_orderness_ms` is the job's
+    /// maximum out-of-orderness.
     pub(super) fn build_status(&mut self, out_of_orderness_ms: i64, wall_now_ms: i64) -> PartitionStatus {
-        if self.activity.record_count > self.activity.published_record_count {
-            self.activity.published_record_count = self.activity.record_count;
-            self.activity.last_record_at_ms = Some(wall_now_ms);
+        if self.read_stats.record_count > self.read_stats.published_record_count {
+            self.read_stats.published_record_count = self.read_stats.record_count;
+            self.read_stats.last_record_processed_at_ms = Some(wall_now_ms);
         }
         let watermark = self.shard.watermark().filter(|_| !self.input_finished);
         let largest = |watermark: EventTime| EventTime::from_ms(watermark.ms() + out_of_orderness_ms + 1);
@@ -184,19 +193,19 @@ impl OwnedPartition {
             next_offset: self.next_offset,
             watermark,
             max_event_time: watermark.map(largest),
-            opened_at_ms: self.activity.opened_at_ms,
-            last_record_at_ms: self.activity.last_record_at_ms,
-            last_record_timestamp_ms: self.activity.last_record_timestamp_ms,
-            record_count: self.activity.record_count,
+            opened_at_ms: self.read_stats.opened_at_ms,
+            last_record_processed_at_ms: self.read_stats.last_record_processed_at_ms,
+            last_record_timestamp_ms: self.read_stats.last_record_timestamp_ms,
+            record_count: self.read_stats.record_count,
             entity_count: self.shard.entity_count() as u64,
-            last_checkpoint_bytes: self.last_checkpoint.state_bytes,
-            last_checkpoint_offset: self.last_checkpoint.offset,
+            last_checkpoint_total_bytes: self.last_checkpoint.checkpoint_total_bytes,
+            last_checkpoint_offset: self.last_checkpoint.checkpoint_offset,
             last_checkpoint_at_ms: self.last_checkpoint.cut_at_ms,
         }
     }
 
     /// Returns whether records were processed since the last complete checkpoint.
     pub(super) fn has_uncheckpointed_records(&self) -> bool {
-        self.next_offset.is_some() && self.next_offset != self.last_checkpoint.offset
+        self.next_offset.is_some() && self.next_offset != self.last_checkpoint.checkpoint_offset
     }
 }

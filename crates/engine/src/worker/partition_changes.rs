@@ -1,77 +1,77 @@
 //! Handles partitions that the group assigns to this worker or revokes.
 //!
-//! Owns: the work between an announcement of the group and the worker's response. That work opens partitions through
-//! the checkpoint thread, or takes last checkpoints before a release. Does not own: the group (the source), partitions
-//! that another worker has claimed (`fencing`).
-//! Invariants: (1) Announcements are handled one after another, in their order. (2) The records of the other partitions
-//! are processed at the same time. (3) A released partition gets a last checkpoint if that is possible within
-//! [`RELEASE_TIMEOUT`]. (4) After the timeout, the partition is released without one, and the next owner fences this
-//! worker.
+//! Owns: the work between an announcement of the group and the worker's response. The worker opens assigned partitions
+//! through the checkpoint thread, and takes last checkpoints of revoked partitions. Does not own: the group (the
+//! source), partitions that another worker has claimed (`fencing`).
+//! Invariants: (1) Announcements are handled one after another, in their order. (2) Meanwhile, the worker processes the
+//! records of its other partitions. (3) A revoked partition is released after its last checkpoint, but at the latest
+//! after [`RELEASE_TIMEOUT`]. (4) After a release without a last checkpoint, the next owner fences this worker and
+//! resumes from the previous checkpoint.
 
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
-use super::change_queue::{ActiveChange, OpeningBatch, PendingChange, ReleasingBatch};
 use super::owned_partition::OwnedPartition;
+use super::partition_change_queue::{ActivePartitionChange, OpeningBatch, PendingPartitionChange, ReleasingBatch};
 use super::partition_phase::{OpenReason, PartitionPhase, RestoreProgress, TrackedPartition};
 use super::state::Worker;
 use crate::checkpoint::{CheckpointCommand, OpenOutcome};
 use crate::{CommitWait, DeadLetterSink, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source};
 
-/// The maximum time that a release waits for last checkpoints.
+/// The maximum time for which a release waits until last checkpoints are complete.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     /// Queues the opening of partitions that the group has assigned.
     pub(super) fn queue_assignment(&mut self, partitions: Vec<Partition>) {
-        let now = self.clock.now();
+        let now = self.clock.monotonic_now();
         for &partition in &partitions {
             self.partitions.entry(partition).or_insert_with(|| TrackedPartition::new_assigned(partition, now));
         }
-        self.pending_changes.push_back(PendingChange::Open(partitions));
+        self.pending_partition_changes.push_back(PendingPartitionChange::Open(partitions));
     }
 
     /// Advances the change in progress, or starts the next pending one.
     pub(super) fn advance_partition_changes(&mut self) -> Result<(), Halt> {
-        self.reclaim_fenced_partition()?;
-        let now = self.clock.now();
-        match self.active_change.take() {
-            None => match self.pending_changes.pop_front() {
-                Some(change) => self.start_change(change, now),
+        self.reclaim_confirmed_partition()?;
+        let now = self.clock.monotonic_now();
+        match self.active_partition_change.take() {
+            None => match self.pending_partition_changes.pop_front() {
+                Some(change) => self.start_pending_change(change, now),
                 None => Ok(()),
             },
-            Some(ActiveChange::Opening(batch)) => self.advance_opening(batch, now),
-            Some(ActiveChange::Releasing(batch)) => {
+            Some(ActivePartitionChange::Opening(batch)) => self.advance_opening(batch, now),
+            Some(ActivePartitionChange::Releasing(batch)) => {
                 if self.advance_final_checkpoints()? || now >= batch.deadline {
                     self.finish_release(&batch.partitions, now)
                 } else {
-                    self.active_change = Some(ActiveChange::Releasing(batch));
+                    self.active_partition_change = Some(ActivePartitionChange::Releasing(batch));
                     Ok(())
                 }
             }
         }
     }
 
-    fn start_change(&mut self, change: PendingChange, now: Duration) -> Result<(), Halt> {
+    fn start_pending_change(&mut self, change: PendingPartitionChange, now: Duration) -> Result<(), Halt> {
         match change {
-            PendingChange::Open(partitions) => {
+            PendingPartitionChange::Open(partitions) => {
                 for &partition in &partitions {
-                    self.mark_assigned(partition, now)?;
+                    self.reset_to_assigned(partition, now)?;
                 }
                 if !partitions.is_empty() {
-                    self.event_reporter.report_partitions_assigned(&partitions);
+                    self.event_recorder.record_partitions_assigned(&partitions);
                 }
-                self.open_partitions(partitions, OpenReason::NewAssignment, now)
+                self.begin_opening_partitions(partitions, OpenReason::NewAssignment, now)
             }
-            PendingChange::Restart(partition) => {
+            PendingPartitionChange::Restart(partition) => {
                 let waits = self.partitions.get(&partition).is_some_and(|tracked| {
                     matches!(tracked.phase(), PartitionPhase::Assigned { reason: OpenReason::Restart })
                 });
-                if waits { self.open_partitions(vec![partition], OpenReason::Restart, now) } else { Ok(()) }
+                if waits { self.begin_opening_partitions(vec![partition], OpenReason::Restart, now) } else { Ok(()) }
             }
-            PendingChange::Release(partitions) => self.start_release(partitions, now),
-            PendingChange::DropLost(partitions) => {
-                self.event_reporter.report_partitions_lost(&partitions);
+            PendingPartitionChange::Release(partitions) => self.start_release(partitions, now),
+            PendingPartitionChange::DropLost(partitions) => {
+                self.event_recorder.record_partitions_lost(&partitions);
                 for &partition in &partitions {
                     self.abandon_snapshot(partition)?;
                     self.remove_partition(partition, now)?;
@@ -82,8 +82,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
     }
 
-    /// Resets an assigned partition to the first phase, even if it was fenced before.
-    fn mark_assigned(&mut self, partition: Partition, now: Duration) -> Result<(), Halt> {
+    /// Moves a newly assigned partition to the phase `Assigned` from any earlier phase, and clears its fence history.
+    fn reset_to_assigned(&mut self, partition: Partition, now: Duration) -> Result<(), Halt> {
         self.abandon_snapshot(partition)?;
         match self.partitions.entry(partition) {
             Entry::Vacant(vacant) => drop(vacant.insert(TrackedPartition::new_assigned(partition, now))),
@@ -96,7 +96,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    fn open_partitions(&mut self, partitions: Vec<Partition>, reason: OpenReason, now: Duration) -> Result<(), Halt> {
+    fn begin_opening_partitions(
+        &mut self,
+        partitions: Vec<Partition>,
+        reason: OpenReason,
+        now: Duration,
+    ) -> Result<(), Halt> {
         let Some(checkpoint_thread) = &self.checkpoint_thread else {
             let start_offsets = self.source.resolve_start_offsets(&partitions, &PartitionOffsets::new())?;
             self.source.start_partitions(&partitions, &start_offsets)?;
@@ -104,7 +109,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             for partition in partitions {
                 let fence_token = FenceToken { partition, epoch: 0 };
                 let start = start_offsets.get(&partition).copied();
-                let owned = OwnedPartition::without_checkpoints(self.job.new_shard(), fence_token, start, clock);
+                let owned = OwnedPartition::new_without_checkpoints(self.job.new_shard(), fence_token, start, clock);
                 if let Some(tracked) = self.partitions.get_mut(&partition) {
                     tracked.start_running(owned, now)?;
                 }
@@ -117,7 +122,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 tracked.start_opening(reason, now)?;
             }
         }
-        self.active_change = Some(ActiveChange::Opening(OpeningBatch { partitions, reason, start_offsets: None }));
+        self.active_partition_change =
+            Some(ActivePartitionChange::Opening(OpeningBatch { partitions, open_reason: reason, start_offsets: None }));
         Ok(())
     }
 
@@ -125,30 +131,30 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if batch.start_offsets.is_none()
             && let Some(restored) = self.collect_restored_offsets(&batch)
         {
-            batch.start_offsets = Some(self.claim_partitions(&batch, &restored, now)?);
+            batch.start_offsets = Some(self.request_fence_claims(&batch, &restored, now)?);
         }
         let Some(start_offsets) = batch.start_offsets.as_ref().filter(|_| !self.awaits_checkpoint_thread(&batch))
         else {
-            self.active_change = Some(ActiveChange::Opening(batch));
+            self.active_partition_change = Some(ActivePartitionChange::Opening(batch));
             return Ok(());
         };
-        match batch.reason {
+        match batch.open_reason {
             OpenReason::Restart => self.source.seek_partitions(start_offsets)?,
             OpenReason::NewAssignment => self.source.start_partitions(&batch.partitions, start_offsets)?,
         }
         let (clock, interval) = (self.read_both_clocks(), self.checkpoint_interval());
         for partition in batch.partitions {
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
-            // A partition that another worker has claimed in the meantime has no claim to take.
+            // There is no claimed partition if another worker has fenced it in the meantime.
             let Some(opened) = tracked.take_claimed_partition() else { continue };
-            self.event_reporter.report_partition_opened(&opened);
+            self.event_recorder.record_partition_opened(&opened);
             tracked.start_running(OwnedPartition::new(*opened, clock, interval), now)?;
         }
         Ok(())
     }
 
-    /// Returns the offsets of the checkpoints that the shards were restored from; `None` until all shards of `batch`
-    /// are restored.
+    /// Returns the offsets of the checkpoints that the shards of `batch` were restored from. Returns `None` until all
+    /// shards are restored.
     fn collect_restored_offsets(&self, batch: &OpeningBatch) -> Option<PartitionOffsets> {
         let mut offsets = PartitionOffsets::new();
         for &partition in &batch.partitions {
@@ -162,8 +168,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Some(offsets)
     }
 
-    /// Resolves the start offsets with the source, requests the claims at the fence, and returns the start offsets.
-    fn claim_partitions(
+    /// Resolves the start offsets with the source, and requests that the checkpoint thread claims the partitions at the
+    /// fence. Returns the start offsets.
+    fn request_fence_claims(
         &mut self,
         batch: &OpeningBatch,
         restored: &PartitionOffsets,
@@ -176,7 +183,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 checkpoint_thread.send_command(CheckpointCommand::ClaimFence { partition, start })?;
             }
             if let Some(tracked) = self.partitions.get_mut(&partition) {
-                tracked.start_claiming(batch.reason, start, now)?;
+                tracked.start_claiming(batch.open_reason, start, now)?;
             }
         }
         Ok(start_offsets)
@@ -216,11 +223,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 tracked.mark_claimed(opened);
                 Ok(())
             }
-            OpenOutcome::Overtaken { newer_epoch: epoch } => self.fence_partition(partition, epoch, start_offset),
+            OpenOutcome::Overtaken { newer_epoch: epoch } => self.mark_partition_fenced(partition, epoch, start_offset),
         }
     }
 
-    /// Returns the result; `None` in place of an error after a stop was requested.
+    /// Replaces an error by `None` after a stop was requested, because the request interrupts the checkpoint thread.
     fn ignore_error_after_stop<T>(&self, result: Result<T, Halt>) -> Result<Option<T>, Halt> {
         match result {
             Err(_) if self.stop_signal.is_requested() => Ok(None),
@@ -239,23 +246,24 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             }
         }
         let deadline = now + RELEASE_TIMEOUT;
-        self.active_change = Some(ActiveChange::Releasing(ReleasingBatch { partitions, deadline }));
+        self.active_partition_change = Some(ActivePartitionChange::Releasing(ReleasingBatch { partitions, deadline }));
         Ok(())
     }
 
-    /// Releases the partitions, after their last checkpoints are complete or the deadline has passed.
+    /// Commits the offsets of the last checkpoints and releases the partitions. Called when their last checkpoints are
+    /// complete or the deadline has passed.
     fn finish_release(&mut self, partitions: &[Partition], now: Duration) -> Result<(), Halt> {
         if !partitions.is_empty() {
-            self.event_reporter.report_partitions_released(partitions);
+            self.event_recorder.record_partitions_released(partitions);
         }
         let mut offsets = PartitionOffsets::new();
         for &partition in partitions {
             self.abandon_snapshot(partition)?;
             let Some(owned) = self.remove_partition(partition, now)? else { continue };
             if owned.has_uncheckpointed_records() {
-                self.event_reporter.report_release_without_checkpoint(partition);
+                self.event_recorder.record_release_without_checkpoint(partition);
             }
-            offsets.extend(owned.last_checkpoint.offset.map(|offset| (partition, offset)));
+            offsets.extend(owned.last_checkpoint.checkpoint_offset.map(|offset| (partition, offset)));
         }
         if !offsets.is_empty() {
             self.source.commit_offsets(&offsets, CommitWait::AwaitAnswer)?;
@@ -264,7 +272,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.source.release_partitions(partitions)
     }
 
-    /// Removes a partition from the worker and returns its data, if it was opened.
+    /// Removes a partition from the worker. Returns the data of the partition if it was opened.
     fn remove_partition(&mut self, partition: Partition, now: Duration) -> Result<Option<Box<OwnedPartition>>, Halt> {
         match self.partitions.remove(&partition) {
             Some(mut tracked) => Ok(tracked.release(now)?),
@@ -273,7 +281,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     fn cancel_pending_restarts(&mut self, partitions: &[Partition]) {
-        self.pending_changes
-            .retain(|change| !matches!(change, PendingChange::Restart(partition) if partitions.contains(partition)));
+        self.pending_partition_changes.retain(
+            |change| !matches!(change, PendingPartitionChange::Restart(partition) if partitions.contains(partition)),
+        );
     }
 }

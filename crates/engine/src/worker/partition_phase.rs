@@ -4,9 +4,8 @@
 //! ([`PhaseName::may_become`]). A test compares the table with the diagram in `ARCHITECTURE.md`. Does not own: the
 //! decision when a transition is due (`partition_changes`, `fencing` and `snapshots`).
 //! Invariants: (1) A phase changes only in [`TrackedPartition::transition`], which logs each change once. (2) An
-//! illegal transition is a bug in Windrow, and it is refused. (3) The partition then stays in its phase, and the worker
-//! halts before it writes another row.
-//! After such a halt, the job resumes from the last complete checkpoint.
+//! illegal transition is a bug in Windrow. The partition stays in its phase, and the worker halts before it writes
+//! another row. The next start resumes from the last complete checkpoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,14 +18,14 @@ use crate::checkpoint::OpenedPartition;
 use crate::halt::{CheckpointStoreFault, share_error};
 use crate::{Halt, Offset, Partition};
 
-/// The phase of a partition, with the data that only that phase needs.
+/// The phase of a partition, with the data that exists only in that phase.
 #[derive(Debug)]
 pub(super) enum PartitionPhase {
-    /// The partition belongs to this worker and is not being opened yet.
+    /// The partition belongs to this worker, but the worker has not begun to open it.
     Assigned { reason: OpenReason },
     /// The checkpoint thread claims an epoch for the partition and restores its shard.
     Opening { reason: OpenReason, progress: RestoreProgress },
-    /// The checkpoint thread claims the partition at the fence of the row store, to read it from `start_offset`.
+    /// The checkpoint thread claims the partition at the fence of the row store. Reading will start at `start_offset`.
     Claiming { reason: OpenReason, start_offset: Option<Offset>, claimed: Option<Box<OpenedPartition>> },
     /// The worker processes the partition's records.
     Running(Box<OwnedPartition>),
@@ -36,7 +35,8 @@ pub(super) enum PartitionPhase {
     Draining(Box<OwnedPartition>, PartitionDrain),
     /// The worker has released the partition. No phase follows.
     Released,
-    /// Another worker has claimed the partition, and the group has not confirmed that yet.
+    /// Another worker has claimed the partition, and this worker waits until the group confirms or revokes its
+    /// ownership. `since` is the monotonic time at which the wait began.
     Fenced { since: Duration },
 }
 
@@ -45,8 +45,8 @@ pub(super) enum PartitionPhase {
 pub(super) enum OpenReason {
     /// The group has assigned the partition to this worker.
     NewAssignment,
-    /// The partition restarts from its last checkpoint, because the row store lost rows or another worker claimed it by
-    /// mistake.
+    /// The partition restarts from its last checkpoint, because the row store has lost rows, or because another worker
+    /// had claimed the partition by mistake.
     Restart,
 }
 
@@ -60,11 +60,11 @@ pub(super) enum RestoreProgress {
     },
 }
 
-/// The data of a partition that is being drained.
+/// The data of a partition whose last checkpoint is being taken.
 #[derive(Debug, Default)]
 pub(super) struct PartitionDrain {
     pub(super) snapshot: Option<ActiveSnapshot>,
-    /// Whether the last checkpoint failed. It is not repeated.
+    /// Whether the last checkpoint failed. A failed last checkpoint is not repeated.
     pub(super) final_checkpoint_failed: bool,
 }
 
@@ -99,7 +99,7 @@ impl PhaseName {
     /// Returns whether a partition in this phase may enter the phase `next`.
     pub(super) const fn may_become(self, next: Self) -> bool {
         match self {
-            // A job without checkpoints has nothing to restore or claim, so its partitions run at once.
+            // In a job without checkpoints, an assigned partition runs at once: there is nothing to restore or claim.
             Self::Assigned => matches!(next, Self::Opening | Self::Running | Self::Released),
             Self::Opening => matches!(next, Self::Claiming | Self::Released),
             Self::Claiming => matches!(next, Self::Running | Self::Fenced | Self::Released),
@@ -137,13 +137,12 @@ impl From<IllegalTransition> for Halt {
     }
 }
 
-/// The number of times that a partition was fenced since the group assigned it, and an offset to confirm ownership
-/// with.
+/// How often a partition was fenced since the group assigned it, and the offset for the next check of its ownership.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FenceHistory {
     pub(super) fence_count: u32,
-    /// The offset that a commit confirms ownership with. The answer tells whether the group still treats this worker as
-    /// the owner.
+    /// The offset to commit as a check of ownership. The group rejects the commit if it no longer treats this worker as
+    /// the partition's owner.
     pub(super) ownership_check_offset: Option<Offset>,
 }
 
@@ -171,7 +170,8 @@ impl PartitionPhase {
         }
     }
 
-    /// Returns the data of the opened partition; `None` in phases without one. Drops all other data of the phase.
+    /// Returns the data of the opened partition, and drops the other data of the phase. Returns `None` if the partition
+    /// is not opened in this phase.
     fn into_owned_partition(self) -> Option<Box<OwnedPartition>> {
         match self {
             Self::Running(owned) | Self::Snapshotting(owned, _) | Self::Draining(owned, _) => Some(owned),
@@ -199,8 +199,8 @@ impl TrackedPartition {
         &self.phase
     }
 
-    /// Moves the partition to the phase `to`. No other function changes the phase. `build` turns the data of the old
-    /// phase into that of the new one.
+    /// Moves the partition to the phase `to`. No other function changes the phase. `build` converts the old phase into
+    /// the new one.
     ///
     /// # Errors
     /// When the transition is illegal. The phase then stays unchanged, and `build` is not called.
@@ -215,7 +215,7 @@ impl TrackedPartition {
             return Err(IllegalTransition { partition: self.partition, from, to });
         }
         let (phase, rest) = build(std::mem::replace(&mut self.phase, PartitionPhase::Released));
-        debug_assert_eq!(phase.name(), to, "the data is that of another phase");
+        debug_assert_eq!(phase.name(), to, "the new phase is not the requested phase");
         self.phase = phase;
         let duration_ms = now.saturating_sub(self.phase_entered_at).as_millis();
         self.phase_entered_at = now;
@@ -223,8 +223,8 @@ impl TrackedPartition {
         Ok(rest)
     }
 
-    /// Moves the partition back to the phase `Assigned`, to be opened again. Returns the data of the opened partition,
-    /// if any.
+    /// Moves the partition back to the phase `Assigned`, so that the worker opens it again. Returns the partition's old
+    /// data if it was opened.
     pub(super) fn assign_again(
         &mut self,
         reason: OpenReason,
@@ -244,7 +244,7 @@ impl TrackedPartition {
         self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, progress }, ()))
     }
 
-    /// Records that the shard is restored up to `checkpoint_offset`.
+    /// Records that the shard is restored from the checkpoint at `checkpoint_offset`.
     pub(super) fn mark_restored(&mut self, checkpoint_offset: Option<Offset>) {
         if let PartitionPhase::Opening { progress, .. } = &mut self.phase {
             *progress = RestoreProgress::Restored { checkpoint_offset };
@@ -268,7 +268,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Takes the claimed partition out of the phase, to run it.
+    /// Removes the data of the claimed partition from the phase and returns the data, so that the partition can run.
     pub(super) fn take_claimed_partition(&mut self) -> Option<Box<OpenedPartition>> {
         match &mut self.phase {
             PartitionPhase::Claiming { claimed, .. } => claimed.take(),
@@ -280,7 +280,7 @@ impl TrackedPartition {
         self.transition(PhaseName::Running, now, |_| (PartitionPhase::Running(Box::new(owned)), ()))
     }
 
-    /// Starts a snapshot. In a draining partition, this is the last snapshot.
+    /// Starts a snapshot. The phase becomes `Snapshotting`, but a draining partition stays in its phase.
     pub(super) fn start_snapshot(&mut self, snapshot: ActiveSnapshot, now: Duration) -> Result<(), IllegalTransition> {
         if let PartitionPhase::Draining(_, drain) = &mut self.phase {
             drain.snapshot = Some(snapshot);
@@ -292,7 +292,7 @@ impl TrackedPartition {
         })
     }
 
-    /// Ends the current snapshot and returns it; `None` if no snapshot is being taken.
+    /// Ends the current snapshot and returns it. Returns `None` if no snapshot is in progress.
     pub(super) fn end_snapshot(&mut self, now: Duration) -> Result<Option<ActiveSnapshot>, IllegalTransition> {
         match &mut self.phase {
             PartitionPhase::Draining(_, drain) => Ok(drain.snapshot.take()),
@@ -304,7 +304,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Stops processing records of the partition. A current snapshot continues. Does nothing if the partition is
+    /// Stops processing records of the partition, while a current snapshot continues. Does nothing if the partition is
     /// already draining.
     pub(super) fn start_draining(&mut self, now: Duration) -> Result<(), IllegalTransition> {
         if matches!(self.phase, PartitionPhase::Draining(..)) {
@@ -320,13 +320,13 @@ impl TrackedPartition {
         })
     }
 
-    /// Releases the partition and returns the data of the opened partition, if any.
+    /// Releases the partition. Returns the data of the partition if it was opened.
     pub(super) fn release(&mut self, now: Duration) -> Result<Option<Box<OwnedPartition>>, IllegalTransition> {
         self.transition(PhaseName::Released, now, |old| (PartitionPhase::Released, old.into_owned_partition()))
     }
 
-    /// Records that another worker has claimed the partition. `confirm_offset` replaces the stored offset, unless it is
-    /// `None`.
+    /// Records that another worker has claimed the partition. Stores `confirm_offset` as the offset for the check of
+    /// ownership; `None` keeps the earlier offset.
     pub(super) fn mark_fenced(
         &mut self,
         confirm_offset: Option<Offset>,
@@ -338,14 +338,14 @@ impl TrackedPartition {
         Ok(())
     }
 
-    /// Restarts the wait for the group to confirm or revoke the partition.
-    pub(super) fn restart_fence_delay(&mut self, now: Duration) {
+    /// Restarts the time within which the group should confirm or revoke the ownership of a fenced partition.
+    pub(super) fn restart_ownership_confirm_delay(&mut self, now: Duration) {
         if let PartitionPhase::Fenced { since } = &mut self.phase {
             *since = now;
         }
     }
 
-    /// Returns the opened partition in the phases that process records.
+    /// Returns the data of the partition if its phase processes records.
     #[inline]
     pub(super) fn running_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {
@@ -354,7 +354,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the opened partition in all phases that have one.
+    /// Returns the data of the partition if it is opened, also while it is draining.
     pub(super) fn owned_partition(&self) -> Option<&OwnedPartition> {
         match &self.phase {
             PartitionPhase::Running(owned)
@@ -364,7 +364,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the opened partition, for changes, in all phases that have one.
+    /// Returns the data of the partition for changes if it is opened, also while it is draining.
     pub(super) fn owned_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {
             PartitionPhase::Running(owned)
@@ -389,7 +389,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the opened partition and its current snapshot; `None` if no snapshot is being taken.
+    /// Returns the data of the partition and its current snapshot. Returns `None` if no snapshot is in progress.
     pub(super) fn owned_and_snapshot_mut(&mut self) -> Option<(&mut OwnedPartition, &mut ActiveSnapshot)> {
         match &mut self.phase {
             PartitionPhase::Snapshotting(owned, snapshot) => Some((owned, snapshot)),
@@ -398,8 +398,8 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns whether this worker has no bounded input left to process in the partition. True for a partition that it
-    /// never opened.
+    /// Returns whether this worker has processed the whole bounded input of the partition. Also returns true for a
+    /// partition that the worker has never opened.
     pub(super) fn is_input_finished(&self) -> bool {
         match &self.phase {
             PartitionPhase::Assigned { reason }

@@ -4,17 +4,17 @@ use windrow_core::{LateEvent, Row, ShardOutput, ViewId};
 
 use crate::{FenceToken, Sink, TriggerRecord, WorkerMetrics};
 
-/// Writes the rows of a shard to the sink and counts them. Omits rows that the row store already has, because writing
-/// them again would temporarily replace newer rows.
+/// Writes the rows of a shard to the sink and counts the rows. Omits rows that the row store already has, because
+/// writing such a row again would temporarily replace a newer row.
 pub(super) struct RowEmitter<'a, Output> {
     pub(super) fence_token: FenceToken,
-    /// Per view, the number of the last row that the row store already holds.
+    /// For each view, the number of the last row that the row store held when the partition was opened.
     pub(super) last_written_row_by_view: &'a [u64],
     pub(super) sink: &'a mut Output,
     pub(super) metrics: &'a WorkerMetrics,
-    /// The record that fires the rows.
-    pub(super) trigger: Option<TriggerRecord>,
-    /// Whether the sink has received `trigger`.
+    /// The record that makes windows fire; `None` at the end of the input.
+    pub(super) trigger_record: Option<TriggerRecord>,
+    /// Whether the sink has received `trigger_record`.
     pub(super) sink_knows_trigger: bool,
     /// The views that the current event was late for.
     pub(super) late_views: &'a mut Vec<ViewId>,
@@ -27,16 +27,16 @@ impl<Output: Sink> ShardOutput for RowEmitter<'_, Output> {
             self.metrics.rows_already_written.add(1);
             return;
         }
-        self.metrics.views[row.view_id.0].fired_rows.add(1);
+        self.metrics.view_metrics[row.view_id.0].fired_rows.add(1);
         if !self.sink_knows_trigger {
             self.sink_knows_trigger = true;
-            self.sink.set_trigger_record(self.trigger);
+            self.sink.set_trigger_record(self.trigger_record);
         }
         self.sink.write_row(self.fence_token, row);
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
-        self.metrics.views[late.view_id.0].late_events.add(1);
+        self.metrics.view_metrics[late.view_id.0].late_events.add(1);
         self.late_views.push(late.view_id);
         self.sink.write_late_event(late);
     }

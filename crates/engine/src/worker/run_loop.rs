@@ -2,9 +2,8 @@
 //!
 //! Owns: the order of all steps, and the time limit of each. Does not own: the steps of partition changes
 //! (`partition_changes`, `fencing`) and of snapshots (`snapshots`).
-//! Invariants: (1) A record is processed once per opening of its partition, in the partition's order, by the
-//! partition's shard. (2) A record that is not an event never stops the worker. (3) A record that causes a [`Halt`] is
-//! not skipped.
+//! Invariants: (1) Each time a partition is opened, its shard processes each record once and in order. (2) A record
+//! that is not an event never stops the worker. (3) A record that causes a [`Halt`] is not skipped.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 use windrow_core::EventTime;
 
-use super::change_queue::PendingChange;
+use super::partition_change_queue::PendingPartitionChange;
 use super::partition_phase::TrackedPartition;
 use super::row_emitter::RowEmitter;
 use super::state::{Worker, WorkerOutcome};
@@ -28,12 +27,12 @@ use crate::{
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// The time between two repeated commits of the same offsets.
 const RECOMMIT_INTERVAL: Duration = Duration::from_secs(5);
-/// Records whose offset has none of these bits are timed: one in 64.
+/// Selects the records whose processing is timed: one in 64, whose offset has none of these bits.
 const TIMING_SAMPLE_MASK: Offset = 63;
-/// The maximum time that a stop waits for written rows and for last checkpoints.
+/// The maximum time for which a stop waits until all rows are written, and then until last checkpoints are complete.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The readings of the clock and of the sink's blocked time at the end of a pass through the loop.
+/// The monotonic time and the sink's blocked time at the end of one pass through the worker's loop.
 #[derive(Clone, Copy, Debug)]
 struct LoopTiming {
     iteration_ended_at: Duration,
@@ -48,8 +47,8 @@ struct PollResult {
 }
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Runs until the input ends or a stop is requested. The worker stays in the consumer group until it is dropped.
-    /// Leaving earlier would make the group rebalance before the other workers have saved their state.
+    /// Runs until the input ends or a stop is requested. The worker leaves the consumer group only when it is dropped.
+    /// An earlier leave would make the group rebalance before the other workers have saved their state.
     ///
     /// # Errors
     /// When a fault occurs that no retry resolves.
@@ -65,23 +64,23 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             self.checkpoint_thread =
                 Some(CheckpointThreadHandle::start(config, job, Arc::clone(&self.clock), stop_signal)?);
         }
-        let started_at = self.clock.now();
+        let started_at = self.clock.monotonic_now();
         let (mut flushed_at, mut committed_at) = (started_at, started_at);
         let mut timing = LoopTiming { iteration_ended_at: started_at, sink_blocked_ns: self.sink_blocked_ns.get() };
         while !self.stop_signal.is_requested() {
             let PollResult { outcome, idle_time: idle } = self.poll_source()?;
             if self.stop_signal.is_requested() {
-                // After a stop request, the poll may have skipped records, so the outcome is unreliable. The source
-                // responds to an open rebalance when it is dropped.
+                // A poll during a stop request may have skipped records, so its outcome is ignored. The source answers
+                // a pending rebalance when it is dropped.
                 break;
             }
-            let now = self.clock.now();
+            let now = self.clock.monotonic_now();
             timing = self.record_loop_timing(timing, now, idle);
             if outcome == PollOutcome::Idle || now.saturating_sub(flushed_at) >= FLUSH_INTERVAL {
                 flushed_at = now;
-                self.sink.flush()?;
-                self.write_refused_rows()?;
-                self.publish_metrics(now);
+                self.sink.start_flush()?;
+                self.write_refused_rows_as_dead_letters()?;
+                self.publish_due_metrics(now);
             }
             if now.saturating_sub(committed_at) >= RECOMMIT_INTERVAL {
                 committed_at = now;
@@ -90,10 +89,14 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             match outcome {
                 PollOutcome::Records | PollOutcome::Idle => {}
                 PollOutcome::Assigned(partitions) => self.queue_assignment(partitions),
-                PollOutcome::Revoked(partitions) => self.pending_changes.push_back(PendingChange::Release(partitions)),
-                PollOutcome::Lost(partitions) => self.pending_changes.push_back(PendingChange::DropLost(partitions)),
-                PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting(&partitions),
-                PollOutcome::PartitionFinished(partition) => self.finish_partition(partition),
+                PollOutcome::Revoked(partitions) => {
+                    self.pending_partition_changes.push_back(PendingPartitionChange::Release(partitions))
+                }
+                PollOutcome::Lost(partitions) => {
+                    self.pending_partition_changes.push_back(PendingPartitionChange::DropLost(partitions))
+                }
+                PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting_after_gaps(&partitions),
+                PollOutcome::PartitionFinished(partition) => self.fire_remaining_windows(partition),
                 PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
             }
             self.handle_checkpoint_events()?;
@@ -103,8 +106,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.shut_down(WorkerOutcome::Stopped)
     }
 
-    /// Commits the offsets of the last checkpoints again. A commit during a rebalance fails, and a partition without
-    /// new records would otherwise show lag forever.
+    /// Commits the offsets of the last checkpoints again, because a commit during a rebalance fails. Without the
+    /// repetition, a partition without new records would show lag forever.
     fn recommit_offsets(&mut self) -> Result<(), Halt> {
         let offsets = self.last_checkpoint_offsets();
         if offsets.is_empty() { Ok(()) } else { self.source.commit_offsets(&offsets, CommitWait::Background) }
@@ -113,12 +116,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Returns the offset of each partition's last complete checkpoint.
     pub(super) fn last_checkpoint_offsets(&self) -> PartitionOffsets {
         let offset = |(&partition, tracked): (&Partition, &TrackedPartition)| {
-            Some((partition, tracked.owned_partition()?.last_checkpoint.offset?))
+            Some((partition, tracked.owned_partition()?.last_checkpoint.checkpoint_offset?))
         };
         self.partitions.iter().filter_map(offset).collect()
     }
 
-    /// Records the busy and idle time of one pass through the loop. The pass spent `idle` waiting for records.
+    /// Records the busy and idle time of one pass through the worker's loop. `idle` is the time that the pass waited
+    /// for records.
     fn record_loop_timing(&self, previous: LoopTiming, now: Duration, idle: Duration) -> LoopTiming {
         let sink_blocked_ns = self.sink_blocked_ns.get();
         let blocked = Duration::from_nanos(sink_blocked_ns.saturating_sub(previous.sink_blocked_ns));
@@ -134,42 +138,43 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             job,
             source,
             sink,
-            dead_letters,
+            dead_letter_sink,
             clock,
             stop_signal,
             metrics,
-            event_reporter: events,
+            event_recorder: events,
             partitions,
             event_arena: arena,
             sink_blocked_ns,
             ..
         } = self;
-        let started_at = clock.now();
+        let started_at = clock.monotonic_now();
         let mut first_record_at = None;
         let mut late_views = Vec::new();
         let outcome = source.poll(timeout, &mut |record| {
             if first_record_at.is_none() {
-                first_record_at = Some(clock.now());
+                first_record_at = Some(clock.monotonic_now());
             }
             if stop_signal.is_requested() {
-                return Ok(()); // not processed, so the partition's offset does not move
+                return Ok(()); // the record is not processed, so the partition's offset does not move
             }
             let Some(owned) = partitions.get_mut(&record.partition).and_then(TrackedPartition::running_partition_mut)
             else {
-                return Ok(()); // read ahead of a partition that was given up
+                return Ok(()); // the source had read ahead, and the worker no longer processes the partition
             };
             metrics.read_records.add(1);
             metrics.read_bytes.add(record.payload.map_or(0, |payload| payload.len() as u64));
             arena.reset();
-            let sample_started_at = (record.offset & TIMING_SAMPLE_MASK == 0).then(|| clock.now());
+            let sample_started_at = (record.offset & TIMING_SAMPLE_MASK == 0).then(|| clock.monotonic_now());
             let decoded = match record.unreadable_reason {
                 None => job.decoder.decode(record.payload, arena).map_err(|error| error.to_string()),
                 Some(reason) => Err(reason.to_owned()),
             };
             match decoded {
                 Ok(event) => {
-                    job.check_record_key(&record)?;
-                    let sample = sample_started_at.map(|started| (started, clock.now(), sink_blocked_ns.get()));
+                    job.require_record_key(&record)?;
+                    let sample =
+                        sample_started_at.map(|started| (started, clock.monotonic_now(), sink_blocked_ns.get()));
                     let watermark = owned.shard.watermark();
                     let event_time_ms = event.time.ms();
                     let trigger = TriggerRecord { event_time_ms, record_timestamp_ms: record.timestamp_ms };
@@ -180,45 +185,45 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                             last_written_row_by_view: &owned.row_numbering.last_written_row_by_view,
                             sink,
                             metrics,
-                            trigger: Some(trigger),
+                            trigger_record: Some(trigger),
                             sink_knows_trigger: false,
                             late_views: &mut late_views,
                         },
                     );
                     if let Some((started, decoded, blocked_ns)) = sample {
                         let blocked = Duration::from_nanos(sink_blocked_ns.get().saturating_sub(blocked_ns));
-                        let windows = clock.now().saturating_sub(decoded).saturating_sub(blocked);
+                        let windows = clock.monotonic_now().saturating_sub(decoded).saturating_sub(blocked);
                         metrics.time_use.record_timing_sample(decoded.saturating_sub(started), windows);
                     }
                     if !late_views.is_empty() {
                         let watermark_ms = watermark.map(EventTime::ms);
-                        events.report_late_event(LateArrival {
-                            record: &record,
+                        events.record_late_event(LateArrival {
+                            source_record: &record,
                             entity_key: event.entity_key,
                             event_time_ms,
                             watermark_ms,
-                            views: &late_views,
+                            late_views: &late_views,
                         });
                         late_views.clear();
                     }
                 }
                 Err(reason) => {
-                    let letter = DeadLetter { topic: &job.topic, record, reason: &reason };
-                    events.report_dead_letter(&letter);
-                    dead_letters.write_record(letter)?;
+                    let letter = DeadLetter { source_topic: &job.topic, record, reason: &reason };
+                    events.record_dead_letter(&letter);
+                    dead_letter_sink.write_record(letter)?;
                 }
             }
             owned.next_offset = Some(record.offset + 1);
-            owned.activity.record_count += 1;
-            owned.activity.last_record_timestamp_ms = record.timestamp_ms;
+            owned.read_stats.record_count += 1;
+            owned.read_stats.last_record_timestamp_ms = record.timestamp_ms;
             Ok(())
         })?;
-        let idle = first_record_at.unwrap_or_else(|| clock.now()).saturating_sub(started_at);
+        let idle = first_record_at.unwrap_or_else(|| clock.monotonic_now()).saturating_sub(started_at);
         Ok(PollResult { outcome, idle_time: idle })
     }
 
-    /// Starts a new row counting in partitions where the source skipped records.
-    fn restart_row_counting(&mut self, partitions: &[Partition]) {
+    /// Restarts the row counting of partitions in which the source skipped records.
+    fn restart_row_counting_after_gaps(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(owned) = self.partitions.get_mut(partition).and_then(TrackedPartition::owned_partition_mut) {
                 // The text is part of the fingerprint, so it must not change.
@@ -227,8 +232,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
     }
 
-    /// Fires all windows of a partition whose bounded input has ended. Its watermark advances to +∞.
-    fn finish_partition(&mut self, partition: Partition) {
+    /// Fires all open windows of a partition whose bounded input has ended. The partition's watermark advances to +∞.
+    fn fire_remaining_windows(&mut self, partition: Partition) {
         let Self { sink, metrics, partitions, .. } = self;
         let Some(owned) = partitions.get_mut(&partition).and_then(TrackedPartition::owned_partition_mut) else {
             return;
@@ -238,38 +243,38 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             last_written_row_by_view: &owned.row_numbering.last_written_row_by_view,
             sink,
             metrics,
-            trigger: None,
+            trigger_record: None,
             sink_knows_trigger: false,
             late_views: &mut Vec::new(),
         });
         owned.input_finished = true;
     }
 
-    /// Writes the rows that the row store refused to the dead letters. A checkpoint must not complete before that.
-    pub(super) fn write_refused_rows(&mut self) -> Result<(), Halt> {
+    /// Writes each row that the row store refused as a dead letter. A checkpoint may complete only after these writes.
+    pub(super) fn write_refused_rows_as_dead_letters(&mut self) -> Result<(), Halt> {
         let refused = self.sink.take_refused_rows();
         if refused.is_empty() {
             return Ok(());
         }
-        self.event_reporter.report_rows_refused(&refused);
-        refused.iter().try_for_each(|row| self.dead_letters.write_refused_row(row))?;
-        self.dead_letters.flush()
+        self.event_recorder.record_rows_refused(&refused);
+        refused.iter().try_for_each(|row| self.dead_letter_sink.write_refused_row(row))?;
+        self.dead_letter_sink.flush()
     }
 
     /// Flushes all output, takes the last checkpoints and releases all partitions.
     fn shut_down(&mut self, outcome: WorkerOutcome) -> Result<WorkerOutcome, Halt> {
-        self.dead_letters.flush()?;
-        let ticket = self.sink.flush()?;
-        let deadline = self.clock.now() + STOP_TIMEOUT;
-        let written = self.wait_for_rows(ticket)?;
-        self.write_refused_rows()?;
+        self.dead_letter_sink.flush()?;
+        let ticket = self.sink.start_flush()?;
+        let deadline = self.clock.monotonic_now() + STOP_TIMEOUT;
+        let written = self.wait_for_acknowledged_rows(ticket)?;
+        self.write_refused_rows_as_dead_letters()?;
         self.handle_lost_partitions()?;
         let partitions = self.list_unfinished_partitions();
         if outcome == WorkerOutcome::InputExhausted && !partitions.is_empty() {
             return Err(OutputFault::UnfinishedPartitions { partitions }.into());
         }
         let saved = written && self.take_final_checkpoints(outcome, deadline)?;
-        let now = self.clock.now();
+        let now = self.clock.monotonic_now();
         self.publish_all_metrics(now);
         for (_, mut tracked) in std::mem::take(&mut self.partitions) {
             tracked.release(now)?;
@@ -287,9 +292,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         unfinished.map(|(&partition, _)| partition).collect()
     }
 
-    /// Waits until the row store has all rows before `ticket`. The wait is unlimited until a stop is requested, and
-    /// then at most [`STOP_TIMEOUT`]. Returns whether the row store has the rows.
-    fn wait_for_rows(&mut self, ticket: FlushTicket) -> Result<bool, Halt> {
+    /// Waits until the row store has all rows before `ticket`, and returns whether it has them. After a stop was
+    /// requested, the wait takes at most [`STOP_TIMEOUT`].
+    fn wait_for_acknowledged_rows(&mut self, ticket: FlushTicket) -> Result<bool, Halt> {
         while !self.stop_signal.is_requested() {
             if self.sink.wait_for_ticket(ticket, FLUSH_INTERVAL)? {
                 return Ok(true);
@@ -298,43 +303,43 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.sink.wait_for_ticket(ticket, STOP_TIMEOUT)
     }
 
-    /// Publishes the totals, and the status of every partition if the last publication is at least [`FLUSH_INTERVAL`]
-    /// old.
-    fn publish_metrics(&mut self, now: Duration) {
-        self.publish_totals(now);
+    /// Publishes the totals of all shards. Also publishes the status of every partition, at most once per
+    /// [`FLUSH_INTERVAL`].
+    fn publish_due_metrics(&mut self, now: Duration) {
+        self.publish_shard_totals(now);
         if self.statuses_published_at.is_none_or(|published| now.saturating_sub(published) >= FLUSH_INTERVAL) {
-            self.publish_statuses(now);
+            self.publish_partition_statuses(now);
         }
     }
 
     fn publish_all_metrics(&mut self, now: Duration) {
-        self.publish_totals(now);
-        self.publish_statuses(now);
+        self.publish_shard_totals(now);
+        self.publish_partition_statuses(now);
     }
 
-    fn publish_totals(&self, now: Duration) {
+    fn publish_shard_totals(&self, now: Duration) {
         let owned = || self.partitions.values().filter_map(TrackedPartition::owned_partition);
         let watermark = owned().map(|owned| owned.shard.watermark()).min().flatten();
         let entities = owned().map(|owned| owned.shard.entity_count()).sum();
         self.metrics.set_shard_totals(owned().count(), entities, watermark);
         let oldest = owned().map(|owned| now.saturating_sub(owned.last_checkpoint.cut_at)).max();
-        self.metrics.checkpoints.set_oldest_checkpoint_age(oldest);
+        self.metrics.checkpoint_metrics.set_longest_time_since_checkpoint(oldest);
     }
 
-    fn publish_statuses(&mut self, now: Duration) {
+    fn publish_partition_statuses(&mut self, now: Duration) {
         self.statuses_published_at = Some(now);
-        self.event_reporter.refill_recording_budget();
+        self.event_recorder.refill_recording_budget();
         let (out_of_orderness_ms, wall_now_ms) = (self.job.max_out_of_orderness_ms, self.clock.wall_now_ms());
         let owned = self.partitions.values_mut().filter_map(TrackedPartition::owned_partition_mut);
         self.metrics
             .partition_statuses
             .publish(owned.map(|owned| owned.build_status(out_of_orderness_ms, wall_now_ms)));
-        let mut entities_by_view = vec![0; self.metrics.views.len()];
+        let mut entities_by_view = vec![0; self.metrics.view_metrics.len()];
         for owned in self.partitions.values().filter_map(TrackedPartition::owned_partition) {
             let counts = owned.shard.entity_counts_by_view();
             entities_by_view.iter_mut().zip(counts).for_each(|(sum, entities)| *sum += entities as u64);
         }
-        for (view, entities) in self.metrics.views.iter().zip(entities_by_view) {
+        for (view, entities) in self.metrics.view_metrics.iter().zip(entities_by_view) {
             view.entity_count.store(entities, Ordering::Relaxed);
         }
     }

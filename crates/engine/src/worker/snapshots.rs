@@ -1,10 +1,12 @@
-//! Takes checkpoints and savepoints on the worker's side: the start, the pace of saving, and the completion.
+//! The worker's part in checkpoints and savepoints: it starts snapshots, saves them in small steps and requests their
+//! completion.
 //!
-//! Owns: due times, the pace of saving, the wait for rows. Does not own: encoding the shard's state (the shard),
-//! writing objects (the checkpoint thread).
+//! Owns: due times, the pace of saving, the wait until rows are acknowledged. Does not own: encoding the shard's state
+//! (the shard), writing objects (the checkpoint thread).
 //! Invariants: (1) A partition has one snapshot at a time, and a worker saves one snapshot at a time. (2) A worker
-//! saves at most about [`SAVE_BYTES_PER_LOOP`] between two polls. (3) A snapshot is completed only after all rows
-//! before its cut are acknowledged and none of them is lost. (4) The dead letters before the cut are flushed by then.
+//! saves at most about [`SAVE_BYTES_PER_LOOP`] between two polls. (3) A snapshot is completed only after the row store
+//! has acknowledged all rows before the cut and has lost none of them. (4) The dead letters before the cut are flushed
+//! before the snapshot is completed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,15 +26,16 @@ use crate::{
 
 /// The number of bytes saved between two polls, which takes about a millisecond.
 const SAVE_BYTES_PER_LOOP: usize = 256 * 1024;
-/// The number of bytes sent to the checkpoint thread at once, as one state object.
+/// The number of bytes that the worker sends to the checkpoint thread at once. The thread writes them as one state
+/// object.
 const STATE_PART_BYTES: usize = 8 * 1024 * 1024;
-/// The number of unwritten bytes in the checkpoint thread at which saving pauses.
+/// The number of bytes waiting in the checkpoint thread at which the worker pauses saving.
 const MAX_UNWRITTEN_BYTES: usize = 64 * 1024 * 1024;
-/// The delay before a failed savepoint of a partition is repeated.
+/// The delay before the worker repeats a failed savepoint of a partition.
 const SAVEPOINT_RETRY_DELAY: Duration = Duration::from_secs(5);
-/// The time that one poll waits for records.
+/// The maximum time that a poll waits for records.
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
-/// The time that one poll waits for records while a snapshot is in progress but nothing can be saved.
+/// The maximum time that a poll waits for records while a snapshot waits for the row store or the checkpoint thread.
 const POLL_TIMEOUT_DURING_SNAPSHOT: Duration = Duration::from_millis(5);
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
@@ -55,15 +58,15 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
         self.save_snapshot_bytes(SAVE_BYTES_PER_LOOP)?;
         self.begin_due_snapshot()?;
-        self.complete_acknowledged_snapshots()
+        self.request_snapshot_completions()
     }
 
-    /// Starts the next due snapshot, unless a snapshot is being saved.
+    /// Starts the next due snapshot, unless the worker is saving another one.
     fn begin_due_snapshot(&mut self) -> Result<(), Halt> {
         if self.is_saving_snapshot() {
             return Ok(());
         }
-        let now = self.clock.now();
+        let now = self.clock.monotonic_now();
         let request =
             self.checkpoint_config.as_ref().and_then(|checkpoints| checkpoints.current_savepoint_request.current());
         let due = self.partitions.iter().find_map(|(&partition, tracked)| {
@@ -92,9 +95,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
         let Some(offset) = owned.next_offset else { return Ok(()) };
-        // The check is also needed for a partition without new records: no checkpoint may follow lost rows.
-        self.sink.verify_acknowledged_rows(owned.fence_token);
-        let ticket = self.sink.flush()?;
+        // The check is needed even without new records, because a checkpoint must not cover rows that Redis has lost.
+        self.sink.verify_rows_at_next_flush(owned.fence_token);
+        let ticket = self.sink.start_flush()?;
         let (scope, savepoint, place) = match &purpose {
             SnapshotPurpose::Checkpoint => {
                 let place = self.checkpoint_config.as_ref().map_or("", |checkpoints| checkpoints.store.place());
@@ -105,10 +108,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             }
         };
         let taken_at_ms = self.clock.wall_now_ms();
-        self.event_reporter.report_snapshot_started(CheckpointRecord {
+        self.event_recorder.record_snapshot_started(CheckpointRecord {
             partition,
             epoch: owned.fence_token.epoch,
-            number: None,
+            checkpoint_number: None,
             savepoint_id: savepoint,
             state: CheckpointState::InProgress,
             started_at_ms: taken_at_ms,
@@ -116,7 +119,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             offset,
             store_place: place.to_owned(),
         });
-        let started_at = self.clock.now();
+        let started_at = self.clock.monotonic_now();
         owned.shard.begin_snapshot(scope);
         let snapshot = ActiveSnapshot {
             purpose,
@@ -130,11 +133,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             stage: SnapshotStage::Saving,
         };
         tracked.start_snapshot(snapshot, started_at)?;
-        self.event_reporter.report_snapshot_pause(self.clock.now().saturating_sub(started_at));
+        self.event_recorder.record_snapshot_pause(self.clock.monotonic_now().saturating_sub(started_at));
         Ok(())
     }
 
-    /// Saves up to `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if there is one.
+    /// Saves about `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if there is one. Sends a full or
+    /// last part to the checkpoint thread.
     pub(super) fn save_snapshot_bytes(&mut self, limit: usize) -> Result<(), Halt> {
         let Some(thread) =
             self.checkpoint_thread.as_ref().filter(|thread| thread.unwritten_snapshot_bytes() < MAX_UNWRITTEN_BYTES)
@@ -143,10 +147,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         };
         let saving = self.partitions.values_mut().find(|tracked| tracked.has_snapshot_in_stage(SnapshotStage::Saving));
         let Some((owned, snapshot)) = saving.and_then(TrackedPartition::owned_and_snapshot_mut) else { return Ok(()) };
-        let started_at = self.clock.now();
+        let started_at = self.clock.monotonic_now();
         let all = owned.shard.continue_snapshot(limit);
         owned.shard.take_snapshot_bytes(&mut snapshot.unsent_bytes);
-        self.event_reporter.report_snapshot_pause(self.clock.now().saturating_sub(started_at));
+        self.event_recorder.record_snapshot_pause(self.clock.monotonic_now().saturating_sub(started_at));
         if all {
             snapshot.stage = SnapshotStage::WaitingForRows;
         }
@@ -160,9 +164,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Requests the completion of all snapshots whose rows are acknowledged.
-    pub(super) fn complete_acknowledged_snapshots(&mut self) -> Result<(), Halt> {
-        // The ticket is read first: once it is acknowledged, all losses and refusals before it are known.
+    /// Asks the checkpoint thread to complete all saved snapshots whose rows are acknowledged.
+    pub(super) fn request_snapshot_completions(&mut self) -> Result<(), Halt> {
+        // The ticket must be read before the losses and refusals: those before an acknowledged ticket are all known.
         let acknowledged = self.sink.newest_acknowledged_ticket();
         self.handle_lost_partitions()?;
         let is_ready = |snapshot: &ActiveSnapshot| {
@@ -171,8 +175,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if !self.partitions.values().filter_map(TrackedPartition::active_snapshot).any(is_ready) {
             return Ok(());
         }
-        self.write_refused_rows()?;
-        self.dead_letters.flush()?;
+        self.write_refused_rows_as_dead_letters()?;
+        self.dead_letter_sink.flush()?;
         let Some(thread) = &self.checkpoint_thread else { return Ok(()) };
         for (owned, snapshot) in self.partitions.values_mut().filter_map(TrackedPartition::owned_and_snapshot_mut) {
             if !is_ready(snapshot) {
@@ -185,7 +189,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 scope: snapshot.scope,
                 offset: snapshot.cut_offset,
                 shard_metadata: snapshot.shard_metadata.clone(),
-                row_beginnings_by_view: owned.row_numbering.row_beginnings_by_view.clone(),
+                counting_start_fingerprints: owned.row_numbering.counting_start_fingerprints.clone(),
                 taken_at_ms: snapshot.cut_at_ms,
             })))?;
         }
@@ -201,8 +205,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Waits briefly for one event of the checkpoint thread and handles it.
-    fn wait_for_checkpoint_event(&mut self) -> Result<(), Halt> {
+    /// Waits for one event of the checkpoint thread, at most [`POLL_TIMEOUT_DURING_SNAPSHOT`], and handles the event.
+    fn handle_next_checkpoint_event(&mut self) -> Result<(), Halt> {
         let Some(thread) = &self.checkpoint_thread else { return Ok(()) };
         let event = thread.wait_for_event(POLL_TIMEOUT_DURING_SNAPSHOT)?;
         event.map_or(Ok(()), |event| self.handle_checkpoint_event(event))
@@ -227,26 +231,27 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         number: u64,
         outcome: SnapshotOutcome,
     ) -> Result<(), Halt> {
-        let (now, interval, partition) = (self.clock.now(), self.checkpoint_interval(), fence_token.partition);
+        let (now, interval, partition) =
+            (self.clock.monotonic_now(), self.checkpoint_interval(), fence_token.partition);
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Some(owned) = tracked.owned_partition_mut().filter(|owned| owned.fence_token == fence_token) else {
-            return Ok(()); // given up meanwhile
+            return Ok(()); // the worker has released or reopened the partition in the meantime
         };
-        self.event_reporter.report_snapshot_ended(partition, number, checkpoint_state_from_outcome(&outcome));
+        self.event_recorder.record_snapshot_ended(partition, number, checkpoint_state_from_outcome(&outcome));
         match (outcome, purpose) {
             (SnapshotOutcome::Complete { size, next_snapshot_scope: next_scope, .. }, SnapshotPurpose::Checkpoint) => {
                 owned.shard.end_snapshot(SnapshotResult::Kept);
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
                 let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
                 owned.last_checkpoint = LastCompleteCheckpoint {
-                    offset: Some(snapshot.cut_offset),
+                    checkpoint_offset: Some(snapshot.cut_offset),
                     cut_at: snapshot.cut_at,
                     cut_at_ms: Some(snapshot.cut_at_ms),
-                    state_bytes: size.state_bytes,
+                    checkpoint_total_bytes: size.state_bytes,
                 };
                 owned.snapshot_schedule.next_snapshot_scope = next_scope;
                 owned.snapshot_schedule.checkpoint_due_at = (snapshot.cut_at + interval).max(now);
-                self.event_reporter.report_checkpoint_completed(size, now.saturating_sub(snapshot.cut_at));
+                self.event_recorder.record_checkpoint_completed(size, now.saturating_sub(snapshot.cut_at));
                 let offsets = PartitionOffsets::from([(partition, snapshot.cut_offset)]);
                 self.source.commit_offsets(&offsets, CommitWait::Background)?;
             }
@@ -254,7 +259,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 owned.shard.end_snapshot(SnapshotResult::Discarded);
                 owned.snapshot_schedule.last_completed_savepoint_id = Some(request.id.as_str().into());
                 tracked.end_snapshot(now)?;
-                self.event_reporter.report_savepoint_completed(partition, request, id, size.added_bytes);
+                self.event_recorder.record_savepoint_completed(partition, request, id, size.added_bytes);
             }
             (SnapshotOutcome::Failed(failure), SnapshotPurpose::Checkpoint) => {
                 owned.shard.end_snapshot(SnapshotResult::Discarded);
@@ -263,15 +268,15 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 if let Some(drain) = tracked.drain_mut() {
                     drain.final_checkpoint_failed = true;
                 }
-                self.event_reporter.report_checkpoint_failed(partition, &ErrorChain(&failure).to_string());
+                self.event_recorder.record_checkpoint_failed(partition, &ErrorChain(&failure).to_string());
             }
             (SnapshotOutcome::Failed(failure), SnapshotPurpose::Savepoint(request)) => {
                 owned.shard.end_snapshot(SnapshotResult::Discarded);
                 owned.snapshot_schedule.savepoint_due_at = now + SAVEPOINT_RETRY_DELAY;
                 tracked.end_snapshot(now)?;
-                self.event_reporter.report_savepoint_failed(partition, request, &ErrorChain(&failure).to_string());
+                self.event_recorder.record_savepoint_failed(partition, request, &ErrorChain(&failure).to_string());
             }
-            (SnapshotOutcome::Fenced(newer_epoch), _) => self.fence_owned_partition(fence_token, newer_epoch)?,
+            (SnapshotOutcome::Fenced(newer_epoch), _) => self.stop_fenced_partition(fence_token, newer_epoch)?,
             (SnapshotOutcome::Halted(halt), _) => return Err(halt),
         }
         Ok(())
@@ -279,11 +284,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 
     /// Discards the current snapshot of `partition`, if there is one.
     pub(super) fn abandon_snapshot(&mut self, partition: Partition) -> Result<(), Halt> {
-        let now = self.clock.now();
+        let now = self.clock.monotonic_now();
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
         owned.shard.end_snapshot(SnapshotResult::Discarded);
-        self.event_reporter.report_snapshot_abandoned(partition);
+        self.event_recorder.record_snapshot_abandoned(partition);
         if tracked.end_snapshot(now)?.is_some()
             && let Some(thread) = &self.checkpoint_thread
         {
@@ -292,32 +297,32 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Takes the last checkpoints of all partitions, whose rows are already written. After a stop request, waits at
-    /// most until `deadline`. Returns whether all checkpoints are complete.
+    /// Takes the last checkpoints of all partitions, after their rows were written. After a stop request, waits at most
+    /// until `deadline`. Returns whether every partition has a checkpoint of its newest records.
     pub(super) fn take_final_checkpoints(&mut self, outcome: WorkerOutcome, deadline: Duration) -> Result<bool, Halt> {
         if self.checkpoint_thread.is_none() {
             return Ok(true);
         }
         if outcome == WorkerOutcome::InputExhausted {
-            self.finish_active_snapshots(deadline)?;
+            self.end_active_snapshots(deadline)?;
         }
-        let now = self.clock.now();
+        let now = self.clock.monotonic_now();
         for tracked in self.partitions.values_mut().filter(|tracked| tracked.owned_partition().is_some()) {
             tracked.start_draining(now)?;
             if outcome == WorkerOutcome::InputExhausted
                 && let Some(owned) = tracked.owned_partition_mut().filter(|owned| owned.input_finished)
             {
-                owned.restart_input();
+                owned.prepare_for_new_input();
             }
         }
         while !self.advance_final_checkpoints()? {
-            if self.stop_signal.is_requested() && self.clock.now() >= deadline {
+            if self.stop_signal.is_requested() && self.clock.monotonic_now() >= deadline {
                 break;
             }
             self.save_snapshot_bytes(STATE_PART_BYTES)?;
-            self.complete_acknowledged_snapshots()?;
+            self.request_snapshot_completions()?;
             if !self.is_saving_snapshot() {
-                self.wait_for_checkpoint_event()?;
+                self.handle_next_checkpoint_event()?;
             }
             self.handle_checkpoint_events()?;
         }
@@ -331,29 +336,29 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         };
         let left: Vec<Partition> = self.partitions.iter().filter_map(lacks_checkpoint).collect();
         if !left.is_empty() {
-            self.event_reporter.report_stop_without_checkpoint(&left);
+            self.event_recorder.record_stop_without_checkpoint(&left);
         }
         Ok(left.is_empty())
     }
 
-    /// Waits for snapshots that are being completed, and discards all others.
-    fn finish_active_snapshots(&mut self, deadline: Duration) -> Result<(), Halt> {
+    /// Discards snapshots that are still being saved, and waits for those that are being completed.
+    fn end_active_snapshots(&mut self, deadline: Duration) -> Result<(), Halt> {
         let completing = |tracked: &TrackedPartition| tracked.has_snapshot_in_stage(SnapshotStage::Completing);
         let others = self.partitions.iter().filter(|(_, tracked)| !completing(tracked));
         for partition in others.map(|(&partition, _)| partition).collect::<Vec<_>>() {
             self.abandon_snapshot(partition)?;
         }
         while self.partitions.values().any(completing) {
-            if self.stop_signal.is_requested() && self.clock.now() >= deadline {
+            if self.stop_signal.is_requested() && self.clock.monotonic_now() >= deadline {
                 break;
             }
-            self.wait_for_checkpoint_event()?;
+            self.handle_next_checkpoint_event()?;
         }
         Ok(())
     }
 
-    /// Starts the last snapshot of every draining partition that needs one. Returns whether all draining partitions are
-    /// done.
+    /// Starts the last snapshot of every draining partition that needs one. Returns whether no draining partition needs
+    /// or takes a snapshot any more.
     pub(super) fn advance_final_checkpoints(&mut self) -> Result<bool, Halt> {
         let mut all_complete = true;
         for partition in self.partitions.keys().copied().collect::<Vec<_>>() {
@@ -373,8 +378,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 /// The next step of a draining partition on the way to its last checkpoint.
 enum DrainStep {
     BeginCheckpoint,
-    /// The current snapshot belongs to a savepoint, or was cut before the last record. A draining partition has no time
-    /// for it.
+    /// Discard the current snapshot, because it belongs to a savepoint or lacks the newest records.
     AbandonSnapshot,
     Wait,
     Done,
@@ -406,7 +410,7 @@ fn checkpoint_state_from_outcome(outcome: &SnapshotOutcome) -> CheckpointState {
         }
         SnapshotOutcome::Failed(failure) => CheckpointState::Failed(ErrorChain(failure).to_string()),
         SnapshotOutcome::Fenced(epoch) => {
-            CheckpointState::Failed(format!("another worker owns the partition, in epoch {epoch}"))
+            CheckpointState::Failed(format!("another worker has claimed the partition under epoch {epoch}"))
         }
         SnapshotOutcome::Halted(halt) => CheckpointState::Failed(ErrorChain(halt).to_string()),
     }

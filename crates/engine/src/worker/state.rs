@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bumpalo::Bump;
 
-use super::change_queue::{ActiveChange, PendingChange};
+use super::event_recorder::WorkerEventRecorder;
 use super::owned_partition::ClockReading;
+use super::partition_change_queue::{ActivePartitionChange, PendingPartitionChange};
 use super::partition_phase::TrackedPartition;
-use super::worker_events::WorkerEvents;
 use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle};
 use crate::{Clock, Counter, JobDefinition, Partition, StopSignal, WorkerMetrics};
 
@@ -23,35 +23,35 @@ pub struct WorkerParts<Input, Output, Rejects> {
     /// The sink of the rows.
     pub sink: Output,
     /// The sink of records that are not events, and of refused rows.
-    pub dead_letters: Rejects,
+    pub dead_letter_sink: Rejects,
     /// The clock of the worker.
     pub clock: Arc<dyn Clock>,
-    /// The settings of checkpoints. Without them, state is lost when the worker ends; that is right for input that can
-    /// be read again from its beginning.
+    /// The settings of checkpoints. Without them, state is lost when the worker ends. `replay` needs no checkpoints,
+    /// because it reads its input from the beginning.
     pub checkpoint_config: Option<CheckpointConfig>,
-    /// The signal that ends the worker.
+    /// The signal that asks the worker to stop.
     pub stop_signal: StopSignal,
     /// The metrics that the worker publishes.
     pub metrics: Arc<WorkerMetrics>,
 }
 
-/// Processes one thread's share of a job: reads partitions, drives their shards and writes their rows.
+/// Processes the partitions of one thread: reads their records, passes events to their shards and writes their rows.
 pub struct Worker<Input, Output, Rejects> {
     pub(super) job: JobDefinition,
     pub(super) source: Input,
     pub(super) sink: Output,
-    pub(super) dead_letters: Rejects,
+    pub(super) dead_letter_sink: Rejects,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop_signal: StopSignal,
     pub(super) metrics: Arc<WorkerMetrics>,
-    pub(super) event_reporter: WorkerEvents,
+    pub(super) event_recorder: WorkerEventRecorder,
     pub(super) checkpoint_config: Option<CheckpointConfig>,
     pub(super) checkpoint_thread: Option<CheckpointThreadHandle>,
-    /// All partitions that are not released, in any phase.
+    /// All partitions that the worker has not released, in any phase.
     pub(super) partitions: BTreeMap<Partition, TrackedPartition>,
-    pub(super) pending_changes: VecDeque<PendingChange>,
-    pub(super) active_change: Option<ActiveChange>,
-    /// Memory for the current event.
+    pub(super) pending_partition_changes: VecDeque<PendingPartitionChange>,
+    pub(super) active_partition_change: Option<ActivePartitionChange>,
+    /// The memory that the current event is decoded into.
     pub(super) event_arena: Bump,
     pub(super) sink_blocked_ns: Arc<Counter>,
     pub(super) statuses_published_at: Option<Duration>,
@@ -64,35 +64,35 @@ pub enum WorkerOutcome {
     InputExhausted,
     /// A stop was requested. All rows are written, and open windows are in checkpoints.
     Stopped,
-    /// A stop was requested. All rows are written, but the last checkpoints are not complete. The records since the
-    /// previous checkpoints are read again.
+    /// A stop was requested. All rows are written, but the last checkpoints are not complete. The next start reads the
+    /// records since the previous checkpoints again.
     StoppedWithoutCheckpoint,
-    /// A stop was requested, but the row store did not accept the last rows in time. The records since the last
-    /// checkpoints are read again.
+    /// A stop was requested, but the row store did not accept the last rows in time. The next start reads the records
+    /// since the last checkpoints again.
     StoppedWithUnwrittenRows,
 }
 
 impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
     /// Creates a worker without partitions.
     pub fn new(parts: WorkerParts<Input, Output, Rejects>) -> Self {
-        let WorkerParts { job, source, sink, dead_letters, clock, checkpoint_config, stop_signal, metrics } = parts;
+        let WorkerParts { job, source, sink, dead_letter_sink, clock, checkpoint_config, stop_signal, metrics } = parts;
         let sink_blocked_ns = sink.blocked_ns_counter();
         metrics.time_use.set_blocked_counter(Arc::clone(&sink_blocked_ns));
-        let event_reporter = WorkerEvents::new(Arc::clone(&metrics), Arc::clone(&clock));
+        let event_recorder = WorkerEventRecorder::new(Arc::clone(&metrics), Arc::clone(&clock));
         Self {
             job,
             source,
             sink,
-            dead_letters,
+            dead_letter_sink,
             clock,
             stop_signal,
             metrics,
-            event_reporter,
+            event_recorder,
             checkpoint_config,
             checkpoint_thread: None,
             partitions: BTreeMap::new(),
-            pending_changes: VecDeque::new(),
-            active_change: None,
+            pending_partition_changes: VecDeque::new(),
+            active_partition_change: None,
             event_arena: Bump::new(),
             sink_blocked_ns,
             statuses_published_at: None,
@@ -100,7 +100,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
     }
 
     pub(super) fn read_both_clocks(&self) -> ClockReading {
-        ClockReading { monotonic_now: self.clock.now(), wall_now_ms: self.clock.wall_now_ms() }
+        ClockReading { monotonic_now: self.clock.monotonic_now(), wall_now_ms: self.clock.wall_now_ms() }
     }
 
     /// Returns the time between two checkpoints of a partition.

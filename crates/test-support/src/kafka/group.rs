@@ -1,4 +1,4 @@
-//! Helpers for consumer groups: joins members, and commits and reads offsets.
+//! Helpers for consumer groups: members that join, and offsets that tests commit and read.
 
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use crate::wait::wait_until_or_panic;
 const COOPERATIVE_MEMBER_SETTINGS: [(&str, &str); 2] =
     [("auto.offset.reset", "earliest"), ("partition.assignment.strategy", "cooperative-sticky")];
 
-/// A group member that processes no records and commits only on request. Dropping it leaves the group.
+/// A group member that processes no records and commits only on request. The member leaves the group when it is
+/// dropped.
 pub struct IdleMember(BaseConsumer);
 
 impl IdleMember {
     /// Polls once, which keeps the member in its group, and returns the number of partitions assigned to it.
-    pub fn poll_partition_count(&self) -> usize {
-        // Records and errors are ignored.
+    pub fn poll_assigned_partition_count(&self) -> usize {
+        // The poll only keeps the member in its group, so records and errors are ignored.
         let _ = self.0.poll(Duration::from_millis(100));
         self.0.assignment().map_or(0, |assigned| assigned.count())
     }
@@ -30,29 +31,31 @@ impl IdleMember {
 }
 
 impl TestKafka {
-    /// Joins `group`, waits until a partition is taken from another member, and leaves again without processing
+    /// Joins `group`, waits until the group assigns a partition to this member, and leaves again without processing
     /// records.
     pub fn join_and_leave_group(&self, group: &str, topic: &str) {
-        let member = self.join_idle_member(group, topic);
-        wait_until_or_panic(40, "the visitor is given a partition", || member.poll_partition_count() > 0);
+        let member = self.subscribe_idle_member(group, topic);
+        wait_until_or_panic(40, "a partition is assigned to the visiting member", || {
+            member.poll_assigned_partition_count() > 0
+        });
     }
 
-    /// Joins `group` with the cooperative assignor, and does not wait for partitions.
+    /// Subscribes a member of `group` with the cooperative assignor. The member joins while the caller polls it.
     #[must_use]
-    pub fn join_idle_member(&self, group: &str, topic: &str) -> IdleMember {
+    pub fn subscribe_idle_member(&self, group: &str, topic: &str) -> IdleMember {
         self.subscribe_member(group, topic, &COOPERATIVE_MEMBER_SETTINGS)
     }
 
     /// Joins `group` with `settings`, and waits until partitions of `topic` are assigned to the member.
     #[must_use]
-    pub fn join_assigned_member(&self, group: &str, topic: &str, settings: &[(&str, &str)]) -> IdleMember {
+    pub fn join_and_await_partitions(&self, group: &str, topic: &str, settings: &[(&str, &str)]) -> IdleMember {
         let member = self.subscribe_member(group, topic, settings);
-        wait_until_or_panic(30, "partitions are assigned", || member.poll_partition_count() > 0);
+        wait_until_or_panic(30, "partitions are assigned to the member", || member.poll_assigned_partition_count() > 0);
         member
     }
 
     fn subscribe_member(&self, group: &str, topic: &str, settings: &[(&str, &str)]) -> IdleMember {
-        let mut config = self.client_config_with(settings);
+        let mut config = self.client_config_with_settings(settings);
         let consumer: BaseConsumer =
             config.set("group.id", group).set("enable.auto.commit", "false").create().expect("a consumer");
         consumer.subscribe(&[topic]).expect("subscribed");

@@ -14,22 +14,22 @@ use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
 /// A record to send.
 #[derive(Clone, Default, Debug)]
 pub struct OutgoingRecord {
-    /// The partition; without one the key decides.
+    /// The partition to write to; `None` if the key decides.
     pub partition: Option<i32>,
     /// The key; `None` where the record has none.
     pub key: Option<Vec<u8>>,
     /// The value; `None` for a tombstone.
     pub payload: Option<Vec<u8>>,
-    /// The timestamp in epoch milliseconds; without one, the time of sending.
+    /// The timestamp in epoch milliseconds; `None` for the time of sending.
     pub timestamp_ms: Option<i64>,
     /// The names and values of the headers.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl OutgoingRecord {
-    /// Returns a record without a key for `partition`, with a timestamp and a payload.
+    /// Creates a record for `partition` that has a timestamp and a payload, but no key.
     #[must_use]
-    pub fn in_partition(partition: i32, timestamp_ms: i64, payload: &str) -> Self {
+    pub fn new_in_partition(partition: i32, timestamp_ms: i64, payload: &str) -> Self {
         let payload = Some(payload.as_bytes().to_vec());
         Self { partition: Some(partition), timestamp_ms: Some(timestamp_ms), payload, ..Self::default() }
     }
@@ -107,8 +107,8 @@ impl ConsumedRecord {
 pub struct TestProducer(BaseProducer);
 
 impl TestProducer {
-    /// Queues `records` for sending, and waits while librdkafka's queue is full.
-    pub fn send(&self, topic: &str, records: &[OutgoingRecord]) {
+    /// Adds `records` to librdkafka's send queue, and waits while the queue is full.
+    pub fn enqueue_records(&self, topic: &str, records: &[OutgoingRecord]) {
         for outgoing in records {
             let mut record = outgoing.to_librdkafka_record(topic);
             while let Err((error, returned)) = self.0.send(record) {
@@ -122,11 +122,11 @@ impl TestProducer {
 
     /// Waits until Kafka has stored all queued records.
     pub fn flush(&self) {
-        self.0.flush(KAFKA_TIMEOUT).expect("everything is taken by Kafka");
+        self.0.flush(KAFKA_TIMEOUT).expect("Kafka stores all records");
     }
 }
 
-/// The end of a transaction.
+/// How a transaction ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TransactionEnd {
     /// Kafka commits the transaction: consumers can read its records.
@@ -135,12 +135,12 @@ pub enum TransactionEnd {
     Abort,
 }
 
-/// The records of one transaction, and its end.
+/// The records of one transaction, and whether the transaction is committed.
 pub struct TestTransaction {
-    /// The records.
+    /// The records to send within the transaction.
     pub records: Vec<OutgoingRecord>,
-    /// The end of the transaction.
-    pub end: TransactionEnd,
+    /// Whether the transaction is committed or aborted.
+    pub transaction_end: TransactionEnd,
 }
 
 impl TestKafka {
@@ -152,29 +152,29 @@ impl TestKafka {
     /// Sends `records` to `topic` with a producer that has `settings`, and waits until Kafka has stored them.
     pub fn produce_with_settings(&self, topic: &str, records: &[OutgoingRecord], settings: &[(&str, &str)]) {
         let producer = self.create_producer(settings);
-        producer.send(topic, records);
+        producer.enqueue_records(topic, records);
         producer.flush();
     }
 
-    /// Creates a producer whose keys decide partitions as in Kafka's own clients. `settings` override the defaults.
+    /// Creates a producer that maps keys to partitions as Kafka's own clients do. `settings` override the defaults.
     #[must_use]
     pub fn create_producer(&self, settings: &[(&str, &str)]) -> TestProducer {
         let defaults = [("enable.idempotence", "true"), ("partitioner", "murmur2_random")];
-        TestProducer(self.client_config_with(&[&defaults, settings].concat()).create().expect("a producer"))
+        TestProducer(self.client_config_with_settings(&[&defaults, settings].concat()).create().expect("a producer"))
     }
 
-    /// Sends `transactions` to `topic`, one after another.
+    /// Sends `transactions` to `topic` one after another, and commits or aborts each.
     pub fn produce_transactions(&self, topic: &str, transactions: &[TestTransaction]) {
-        let id = Self::unique_name("transactions");
+        let id = Self::generate_unique_name("transactions");
         let producer: BaseProducer =
-            self.client_config_with(&[("transactional.id", &id)]).create().expect("a producer");
+            self.client_config_with_settings(&[("transactional.id", &id)]).create().expect("a producer");
         producer.init_transactions(KAFKA_TIMEOUT).expect("a transactional producer");
         let producer = TestProducer(producer);
         for transaction in transactions {
             producer.0.begin_transaction().expect("begun");
-            producer.send(topic, &transaction.records);
+            producer.enqueue_records(topic, &transaction.records);
             producer.flush();
-            match transaction.end {
+            match transaction.transaction_end {
                 TransactionEnd::Commit => producer.0.commit_transaction(KAFKA_TIMEOUT).expect("committed"),
                 TransactionEnd::Abort => producer.0.abort_transaction(KAFKA_TIMEOUT).expect("aborted"),
             }
@@ -211,7 +211,7 @@ impl TestKafka {
             ("enable.partition.eof", "true"),
             ("fetch.wait.max.ms", "10"),
         ];
-        let consumer: BaseConsumer = self.client_config_with(&settings).create().expect("a consumer");
+        let consumer: BaseConsumer = self.client_config_with_settings(&settings).create().expect("a consumer");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, offset).expect("a valid offset");
         consumer.assign(&list).expect("assigned");

@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 
-/// The most time that Kafka may take for one request of a test.
+/// The maximum time that one request of a test to Kafka may take.
 pub(super) const KAFKA_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The environment variable with the address of the Kafka on which tests run.
 const ADDRESS_VARIABLE: &str = "WINDROW_TEST_KAFKA";
 
-/// Returns the Kafka on which tests run. Returns from the calling test if no Kafka is configured.
+/// Expands to a handle for the Kafka on which tests run. Without a configured Kafka, ends the calling test early.
 #[macro_export]
 macro_rules! kafka_or_skip {
     () => {{
@@ -23,10 +23,10 @@ macro_rules! kafka_or_skip {
     }};
 }
 
-/// A Kafka that is already running. The methods panic when Kafka does not do what they request.
+/// A running Kafka. Each method panics when Kafka does not do what the method requests.
 #[derive(Clone, Debug)]
 pub struct TestKafka {
-    /// The address of Kafka.
+    /// The bootstrap address of Kafka, `host:port`.
     pub brokers: String,
 }
 
@@ -37,7 +37,8 @@ impl TestKafka {
         Self { brokers }
     }
 
-    /// Returns the Kafka at the address in the environment. Without an address, prints that `test` is skipped.
+    /// Returns a handle for the Kafka at the address in the environment. Without an address, prints that `test` is
+    /// skipped.
     #[must_use]
     pub fn from_environment(test: &str) -> Option<Self> {
         let brokers = std::env::var(ADDRESS_VARIABLE).ok();
@@ -49,10 +50,10 @@ impl TestKafka {
 
     /// Returns a name that no other test and no earlier run of the tests uses.
     #[must_use]
-    pub fn unique_name(prefix: &str) -> String {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
+    pub fn generate_unique_name(prefix: &str) -> String {
+        static NEXT_NAME_NUMBER: AtomicU32 = AtomicU32::new(0);
         let run = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros();
-        format!("{prefix}-{run}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+        format!("{prefix}-{run}-{}", NEXT_NAME_NUMBER.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(super) fn client_config(&self) -> ClientConfig {
@@ -61,7 +62,7 @@ impl TestKafka {
         config
     }
 
-    pub(super) fn client_config_with(&self, settings: &[(&str, &str)]) -> ClientConfig {
+    pub(super) fn client_config_with_settings(&self, settings: &[(&str, &str)]) -> ClientConfig {
         let mut config = self.client_config();
         for (key, value) in settings {
             config.set(*key, *value);

@@ -11,13 +11,13 @@ impl TestKafka {
     /// Creates a topic with a unique name, and returns the name.
     #[must_use]
     pub fn create_unique_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
-        let name = Self::unique_name("test.events_");
+        let name = Self::generate_unique_name("test.events_");
         self.create_named_topic(&name, partitions, settings);
         name
     }
 
-    /// Creates topic `name`. Kafka keeps all records of the topic unless `settings` contain a retention. Otherwise
-    /// Kafka would expire records that tests write with a timestamp of 1970.
+    /// Creates topic `name`. Without a retention in `settings`, Kafka keeps all records, even those that a test writes
+    /// with a timestamp of 1970.
     pub fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         if settings.iter().all(|(key, _)| *key != "retention.ms") {
@@ -38,16 +38,16 @@ impl TestKafka {
         results[0].as_ref().expect("the topic is deleted");
     }
 
-    /// Adds partitions to topic `name`, so that the topic has `partition_count` partitions.
-    pub fn add_partitions(&self, name: &str, partition_count: usize) {
+    /// Adds partitions to topic `name` until the topic has `partition_count` partitions.
+    pub fn increase_partitions_to(&self, name: &str, partition_count: usize) {
         let partitions = NewPartitions::new(name, partition_count);
         let results = block_on(self.create_admin_client().create_partitions([&partitions], &admin_options()))
             .expect("Kafka answers");
         results[0].as_ref().expect("the partitions are added");
     }
 
-    /// Deletes the records before `offset`, as Kafka's retention does.
-    pub fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+    /// Deletes the records of `partition` before `offset`, as Kafka's retention does.
+    pub fn delete_records_before(&self, topic: &str, partition: i32, offset: i64) {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
         block_on(self.create_admin_client().delete_records(&list, &admin_options())).expect("Kafka answers");

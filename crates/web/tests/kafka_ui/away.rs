@@ -56,7 +56,7 @@ async fn what_is_not_kafka_is_told_apart() {
 async fn it_recovers_when_kafka_comes_back() {
     let kafka = kafka_or_skip!();
     let topic = kafka.create_unique_topic(1, &[]);
-    kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 1, "v")]);
+    kafka.produce(&topic, &[OutgoingRecord::new_in_partition(0, 1, "v")]);
     let proxy = SwitchableProxy::start(&kafka.brokers).await;
     let ui = KafkaUiServer::start(&proxy.address).await;
     assert_eq!(ui.get_json(&format!("/api/topics/{topic}")).await["records"], 1);

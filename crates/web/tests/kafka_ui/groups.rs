@@ -18,10 +18,11 @@ async fn a_group_without_members_has_offsets_and_lag() {
     let topic = kafka.create_unique_topic(3, &[]);
     kafka.produce(
         &topic,
-        &[vec![OutgoingRecord::in_partition(0, 1, "v"); 10], vec![OutgoingRecord::in_partition(1, 1, "v"); 4]].concat(),
+        &[vec![OutgoingRecord::new_in_partition(0, 1, "v"); 10], vec![OutgoingRecord::new_in_partition(1, 1, "v"); 4]]
+            .concat(),
     );
     // Slashes, markup, percent signs and other scripts are all allowed in a group's name.
-    let group = TestKafka::unique_name("<b>Gruppe</b>/ä %2F ?#");
+    let group = TestKafka::generate_unique_name("<b>Gruppe</b>/ä %2F ?#");
     kafka.commit_offsets(&group, &topic, &[(0, 7), (1, 4)]);
     let listed = find_group(&ui.get_json("/api/groups").await, &group);
     assert_eq!((&listed["state"], &listed["kind"]), (&"Empty".into(), &"classic".into()));
@@ -51,9 +52,9 @@ async fn members_are_shown_with_what_is_assigned_to_them() {
         ("consumer", [client, ("group.protocol", "consumer")]),
     ] {
         let topic = kafka.create_unique_topic(2, &[]);
-        kafka.produce(&topic, &vec![OutgoingRecord::in_partition(1, 1, "v"); 5]);
-        let group = TestKafka::unique_name(protocol);
-        let member = kafka.join_assigned_member(&group, &topic, &settings);
+        kafka.produce(&topic, &vec![OutgoingRecord::new_in_partition(1, 1, "v"); 5]);
+        let group = TestKafka::generate_unique_name(protocol);
+        let member = kafka.join_and_await_partitions(&group, &topic, &settings);
         member.commit_offsets(&topic, &[(1, 2)]);
         let path = format!("/api/groups/{group}");
         eventually(20, "the group is stable", async || ui.get_json(&path).await["state"] == "Stable").await;
@@ -90,7 +91,7 @@ async fn looking_leaves_no_group_behind() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_unique_topic(1, &[]);
-    kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 1, "v")]);
+    kafka.produce(&topic, &[OutgoingRecord::new_in_partition(0, 1, "v")]);
     ui.get_json(&format!("/api/topics/{topic}/messages")).await;
     assert_eq!(find_group(&ui.get_json("/api/groups").await, "windrow-kafka-ui"), Value::default());
 }

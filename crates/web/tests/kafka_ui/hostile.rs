@@ -27,7 +27,7 @@ async fn markup_in_a_record_is_text() {
     let markup = "</script><img src=x onerror=alert(1)>\u{2028}";
     kafka.produce(
         &topic,
-        &[OutgoingRecord::in_partition(0, 1, markup).with_key(markup).with_header(markup, Some(markup.as_bytes()))],
+        &[OutgoingRecord::new_in_partition(0, 1, markup).with_key(markup).with_header(markup, Some(markup.as_bytes()))],
     );
     let response = ui.get_response(&format!("/api/topics/{topic}/messages")).await;
     assert_eq!(response.headers()["content-type"], "application/json");
@@ -52,7 +52,7 @@ async fn many_headers_are_counted_and_the_first_are_shown() {
     let long = "n".repeat(5_000);
     let mut headers = vec![("h".to_owned(), Some(b"v".to_vec())); 3_000];
     headers[0] = (long.clone(), Some(long.into_bytes()));
-    kafka.produce(&topic, &[OutgoingRecord { headers, ..OutgoingRecord::in_partition(0, 1, "v") }]);
+    kafka.produce(&topic, &[OutgoingRecord { headers, ..OutgoingRecord::new_in_partition(0, 1, "v") }]);
     let page = ui.get_json(&format!("/api/topics/{topic}/messages")).await;
     let record = &page["records"][0];
     assert_eq!((record["headers"].as_array().map(Vec::len), &record["header_count"]), (Some(64), &3_000.into()));

@@ -32,7 +32,7 @@ async fn newest_and_oldest_merge_partitions_by_time_and_page_on() {
     let texts: Vec<String> = (0..100).map(|n| format!("record {n}")).collect();
     let records: Vec<_> = (0..100)
         .map(|n| {
-            OutgoingRecord::in_partition(
+            OutgoingRecord::new_in_partition(
                 if n % 5 == 0 { 1 } else { 0 },
                 1_000 + n,
                 &texts[usize::try_from(n).expect("small")],
@@ -77,7 +77,7 @@ async fn pages_of_many_pieces_are_read_without_a_standstill() {
     let topic = kafka.create_unique_topic(20, &[]);
     // Each partition is newer as a whole than the one before it.
     let records: Vec<_> =
-        (0..2_000).map(|n| OutgoingRecord::in_partition(n / 100, 1_700_000_000_000 + i64::from(n), "x")).collect();
+        (0..2_000).map(|n| OutgoingRecord::new_in_partition(n / 100, 1_700_000_000_000 + i64::from(n), "x")).collect();
     kafka.produce(&topic, &records);
     for _ in 0..50 {
         let page = ui.get_json(&format!("/api/topics/{topic}/messages?from=newest&limit=500&patience_ms=10000")).await;
@@ -93,7 +93,7 @@ async fn from_an_offset_from_a_time_and_by_partition() {
     let texts: Vec<String> = (0..20).map(|n| n.to_string()).collect();
     let records: Vec<_> = (0..20)
         .map(|n| {
-            OutgoingRecord::in_partition(
+            OutgoingRecord::new_in_partition(
                 i32::from(n >= 10),
                 1_700_000_000_000 + i64::from(n) * 1000,
                 &texts[usize::try_from(n).expect("small")],
@@ -101,7 +101,7 @@ async fn from_an_offset_from_a_time_and_by_partition() {
         })
         .collect();
     kafka.produce(&topic, &records);
-    kafka.delete_records(&topic, 0, 3);
+    kafka.delete_records_before(&topic, 0, 3);
     let get = async |query: &str| ui.get_json(&format!("/api/topics/{topic}/messages?{query}")).await;
 
     assert_eq!(record_places(&get("from=offset:8&partition=0").await), [(0, 8), (0, 9)]);
@@ -133,7 +133,7 @@ async fn keys_values_and_headers_are_shown_as_what_they_are() {
     kafka.produce(
         &topic,
         &[
-            OutgoingRecord::in_partition(0, 1_700_000_000_123, "{\"n\": 9007199254740993}")
+            OutgoingRecord::new_in_partition(0, 1_700_000_000_123, "{\"n\": 9007199254740993}")
                 .with_key([0, 255, 128])
                 .with_header("trace", Some(b"\x01\x02"))
                 .with_header("empty", Some(b""))
@@ -141,9 +141,9 @@ async fn keys_values_and_headers_are_shown_as_what_they_are() {
                 .with_header("trace", Some("값".as_bytes())),
             OutgoingRecord {
                 payload: None,
-                ..OutgoingRecord::in_partition(0, 1_700_000_000_124, "").with_key("tombstone")
+                ..OutgoingRecord::new_in_partition(0, 1_700_000_000_124, "").with_key("tombstone")
             },
-            OutgoingRecord::in_partition(0, 1_700_000_000_125, ""),
+            OutgoingRecord::new_in_partition(0, 1_700_000_000_125, ""),
         ],
     );
     let page = ui.get_json(&format!("/api/topics/{topic}/messages?from=oldest")).await;
@@ -173,17 +173,17 @@ async fn holes_between_offsets_are_passed_over() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_unique_topic(1, &[]);
-    let committed = |records| TestTransaction { records, end: TransactionEnd::Commit };
-    let aborted = |records| TestTransaction { records, end: TransactionEnd::Abort };
+    let committed = |records| TestTransaction { records, transaction_end: TransactionEnd::Commit };
+    let aborted = |records| TestTransaction { records, transaction_end: TransactionEnd::Abort };
     kafka.produce_transactions(
         &topic,
         &[
             // Offsets 0 and 1, and a marker at 2.
-            committed(vec![OutgoingRecord::in_partition(0, 1, "a"), OutgoingRecord::in_partition(0, 2, "b")]),
+            committed(vec![OutgoingRecord::new_in_partition(0, 1, "a"), OutgoingRecord::new_in_partition(0, 2, "b")]),
             // Offsets 3 to 202, and a marker at 203.
-            aborted(vec![OutgoingRecord::in_partition(0, 5, "aborted"); 200]),
+            aborted(vec![OutgoingRecord::new_in_partition(0, 5, "aborted"); 200]),
             // Offset 204, and a marker at 205.
-            committed(vec![OutgoingRecord::in_partition(0, 9, "c")]),
+            committed(vec![OutgoingRecord::new_in_partition(0, 9, "c")]),
         ],
     );
     let get = async |query: &str| ui.get_json(&format!("/api/topics/{topic}/messages?{query}")).await;
@@ -224,7 +224,7 @@ async fn of_large_records_the_beginning_is_shown_and_on_request_all() {
     let topic = kafka.create_unique_topic(1, &[("max.message.bytes", "8000000")]);
     // Five megabytes that compress to five kilobytes: the unpacked size counts.
     let large = format!("{}end", "0123456789".repeat(500_000));
-    let large_record = OutgoingRecord::in_partition(0, 1, &large);
+    let large_record = OutgoingRecord::new_in_partition(0, 1, &large);
     kafka.produce_with_settings(
         &topic,
         &vec![large_record; 3],
@@ -250,7 +250,9 @@ async fn a_search_finds_text_in_keys_values_and_headers() {
     let topic = kafka.create_unique_topic(2, &[]);
     let texts: Vec<String> = (0..5_000).map(|n| format!("value {n}")).collect();
     let mut records: Vec<_> = (0..5_000)
-        .map(|n| OutgoingRecord::in_partition(n % 2, 1_000 + i64::from(n), &texts[usize::try_from(n).expect("small")]))
+        .map(|n| {
+            OutgoingRecord::new_in_partition(n % 2, 1_000 + i64::from(n), &texts[usize::try_from(n).expect("small")])
+        })
         .collect();
     records[10].payload = Some(b"a needle <&>".to_vec());
     records[2_500].key = Some(b"needle <&>".to_vec());
@@ -276,7 +278,7 @@ async fn a_search_that_runs_out_of_time_goes_on_where_it_stopped() {
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_unique_topic(2, &[]);
     let records: Vec<_> = (0..60_000)
-        .map(|n| OutgoingRecord::in_partition(n % 2, i64::from(n), if n == 0 { "needle" } else { "hay" }))
+        .map(|n| OutgoingRecord::new_in_partition(n % 2, i64::from(n), if n == 0 { "needle" } else { "hay" }))
         .collect();
     kafka.produce(&topic, &records);
     let path = format!("/api/topics/{topic}/messages?contains=needle&patience_ms=1");
@@ -299,7 +301,7 @@ async fn a_batch_that_unpacks_to_too_much_is_told() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_unique_topic(1, &[]);
-    kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 1, "before")]);
+    kafka.produce(&topic, &[OutgoingRecord::new_in_partition(0, 1, "before")]);
     let blanks = " ".repeat(50 << 20);
     let bomb = [
         ("message.max.bytes", "1000000000"),
@@ -310,10 +312,10 @@ async fn a_batch_that_unpacks_to_too_much_is_told() {
     ];
     kafka.produce_with_settings(
         &topic,
-        &[OutgoingRecord::in_partition(0, 2, &blanks), OutgoingRecord::in_partition(0, 2, &blanks)],
+        &[OutgoingRecord::new_in_partition(0, 2, &blanks), OutgoingRecord::new_in_partition(0, 2, &blanks)],
         &bomb,
     );
-    kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 3, "behind")]);
+    kafka.produce(&topic, &[OutgoingRecord::new_in_partition(0, 3, "behind")]);
     let path = format!("/api/topics/{topic}/messages");
     let page = ui.get_json(&format!("{path}?from=oldest")).await;
     assert_eq!((record_texts(&page), &page["ended"]), (vec!["before"], &"trouble".into()));

@@ -47,13 +47,13 @@ async fn what_comes_is_told_and_nothing_older() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_unique_topic(2, &[]);
-    kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 1, "old needle")]);
+    kafka.produce(&topic, &[OutgoingRecord::new_in_partition(0, 1, "old needle")]);
     let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail?contains=needle")).await;
     let nothing = events.next_event().await;
     assert_eq!((&nothing["records"], &nothing["looked_at"]), (&serde_json::json!([]), &0.into()), "a sign of life");
     kafka.produce(
         &topic,
-        &[OutgoingRecord::in_partition(0, 2, "hay"), OutgoingRecord::in_partition(1, 3, "new needle")],
+        &[OutgoingRecord::new_in_partition(0, 2, "hay"), OutgoingRecord::new_in_partition(1, 3, "new needle")],
     );
     let (mut records, mut looked_at) = (Vec::new(), 0);
     while looked_at < 2 {
@@ -72,7 +72,7 @@ async fn of_a_flood_the_number_is_told() {
     let topic = kafka.create_unique_topic(1, &[]);
     let mut events = EventStream::open(&ui, &format!("/api/topics/{topic}/tail")).await;
     events.next_event().await;
-    kafka.produce(&topic, &vec![OutgoingRecord::in_partition(0, 2, "drop"); 20_000]);
+    kafka.produce(&topic, &vec![OutgoingRecord::new_in_partition(0, 2, "drop"); 20_000]);
     let (mut shown, mut left_out) = (0, 0);
     while shown + left_out < 20_000 {
         let event = events.next_event().await;
@@ -122,7 +122,7 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
             let event = events.next_event().await;
             assert_eq!(event["records"], serde_json::json!([]), "{event}");
         }
-        kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 1, "v")]);
+        kafka.produce(&topic, &[OutgoingRecord::new_in_partition(0, 1, "v")]);
         eventually_read(&mut events, 1).await;
     }
     proxy.close();

@@ -12,9 +12,10 @@ async fn a_topic_has_partitions_offsets_and_real_sizes() {
     let topic =
         kafka.create_unique_topic(3, &[("retention.ms", "7770000000000"), ("cleanup.policy", "compact,delete")]);
     let value = "v".repeat(10_000);
-    let records: Vec<_> = (0..40).map(|n| OutgoingRecord::in_partition(n % 2, 1000, &value).with_key("k")).collect();
+    let records: Vec<_> =
+        (0..40).map(|n| OutgoingRecord::new_in_partition(n % 2, 1000, &value).with_key("k")).collect();
     kafka.produce(&topic, &records);
-    kafka.delete_records(&topic, 1, 5);
+    kafka.delete_records_before(&topic, 1, 5);
 
     let one = ui.get_json(&format!("/api/topics/{topic}")).await;
     assert_eq!((&one["topic"], &one["internal"]), (&topic.clone().into(), &false.into()));
@@ -60,8 +61,8 @@ async fn kafkas_own_topics_are_told_apart() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_unique_topic(1, &[]);
-    kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 1, "v")]);
-    kafka.commit_offsets(&TestKafka::unique_name("group"), &topic, &[(0, 1)]);
+    kafka.produce(&topic, &[OutgoingRecord::new_in_partition(0, 1, "v")]);
+    kafka.commit_offsets(&TestKafka::generate_unique_name("group"), &topic, &[(0, 1)]);
     let all = ui.get_json("/api/topics").await;
     let offsets = all["topics"].as_array().expect("topics").iter().find(|one| one["topic"] == "__consumer_offsets");
     assert_eq!(offsets.expect("offsets were committed")["internal"], true);
@@ -84,7 +85,7 @@ async fn the_cluster_names_brokers_disks_and_the_controller() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_unique_topic(2, &[]);
-    kafka.produce(&topic, &[OutgoingRecord::in_partition(0, 1, "v")]);
+    kafka.produce(&topic, &[OutgoingRecord::new_in_partition(0, 1, "v")]);
     let said = ui.get_json("/api/cluster").await;
     assert_eq!(said["addresses"], kafka.brokers.as_str());
     let cluster = &said["cluster"];

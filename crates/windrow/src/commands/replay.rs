@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let input = open_input(&args.input)?;
     refuse_shared_files(args)?;
     let output = open_output(&args.output)?;
-    let dead_letters: Box<dyn DeadLetterSink> = match &args.dead_letters {
+    let dead_letter_sink: Box<dyn DeadLetterSink> = match &args.dead_letters {
         Some(path) => Box::new(FileDeadLetters::open_truncated(path)?),
         None => Box::new(NoDeadLetterSink),
     };
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
         job,
         source,
         sink,
-        dead_letters,
+        dead_letter_sink,
         clock: SystemClock::start_shared(),
         checkpoint_config: None,
         stop_signal: stop,

@@ -40,8 +40,8 @@ impl CounterValues {
     /// Reads the counters of the workers and of the Redis writer. `views` is the number of feature views.
     pub(super) fn read(workers: &[Arc<WorkerMetrics>], views: usize, redis: Option<&RedisWriterObserver>) -> Self {
         let status = redis.map(RedisWriterObserver::status).unwrap_or_default();
-        let view_rows = |view: usize| workers.iter().map(|worker| worker.views[view].fired_rows.get()).sum();
-        let partitions = workers.iter().flat_map(|worker| worker.partition_statuses.get());
+        let view_rows = |view: usize| workers.iter().map(|worker| worker.view_metrics[view].fired_rows.get()).sum();
+        let partitions = workers.iter().flat_map(|worker| worker.partition_statuses.list_published());
         Self {
             workers: workers.iter().map(|worker| WorkerCounterValues::read(worker)).collect(),
             rows_by_view: (0..views).map(view_rows).collect(),

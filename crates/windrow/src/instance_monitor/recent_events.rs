@@ -30,7 +30,8 @@ fn merge_newest<T>(
 }
 
 pub(super) fn recent_checkpoints(workers: &[Arc<WorkerMetrics>]) -> Vec<CheckpointReport> {
-    let events = merge_newest(workers, |worker| worker.checkpoints.recent_checkpoints(), |event| event.started_at_ms);
+    let events =
+        merge_newest(workers, |worker| worker.checkpoint_metrics.recent_checkpoints(), |event| event.started_at_ms);
     events.into_iter().map(build_checkpoint_report).collect()
 }
 
@@ -38,7 +39,7 @@ fn build_checkpoint_report(event: CheckpointRecord) -> CheckpointReport {
     let mut report = CheckpointReport {
         partition: event.partition,
         epoch: event.epoch,
-        number: event.number.unwrap_or(0),
+        number: event.checkpoint_number.unwrap_or(0),
         savepoint: event.savepoint_id,
         status: CheckpointStatus::InProgress,
         began_at_ms: event.started_at_ms,
@@ -73,7 +74,8 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
         savepoint: event.origin_savepoint_place,
         offset: event.start_offset,
     };
-    let events = merge_newest(workers, |worker| worker.checkpoints.recent_restores(), |event| event.restored_at_ms);
+    let events =
+        merge_newest(workers, |worker| worker.checkpoint_metrics.recent_restores(), |event| event.restored_at_ms);
     events.into_iter().map(report).collect()
 }
 
@@ -81,7 +83,7 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
 pub(super) fn recent_marks(workers: &[Arc<WorkerMetrics>], started: ChartMark) -> Vec<ChartMark> {
     let mut savepoints = BTreeSet::new();
     let mut marks = Vec::new();
-    for mark in merge_newest(workers, |worker| worker.recent_events.marks(), |mark| mark.marked_at_ms) {
+    for mark in merge_newest(workers, |worker| worker.recent_events.timeline_marks(), |mark| mark.marked_at_ms) {
         // Each partition is saved separately. The last one represents the savepoint.
         if mark.kind == TimelineMarkKind::Savepoint && !savepoints.insert(mark.label.clone()) {
             continue;
@@ -107,7 +109,7 @@ pub(super) fn recent_late_events(workers: &[Arc<WorkerMetrics>], views: &[String
         watermark_ms: event.watermark_ms,
         partition: event.partition,
         offset: event.offset,
-        record: build_record_excerpt(&event.record),
+        record: build_record_excerpt(&event.record_payload),
     };
     let events = merge_newest(workers, |worker| worker.recent_events.late_events(), |event| event.processed_at_ms);
     events.into_iter().map(report).collect()

@@ -46,7 +46,7 @@ pub(super) fn build_worker_report(
         idle_ms_per_s: ms_per_s(|values| values.idle_time),
         backpressured_ms_per_s: ms_per_s(|values| values.blocked_time),
         decode_share: times.decode_share(),
-        pause_ms_max: fractional_milliseconds(worker.checkpoints.longest_snapshot_pause()),
+        pause_ms_max: fractional_milliseconds(worker.checkpoint_metrics.longest_snapshot_pause()),
         beat_age_ms: if times.has_ended() { 0 } else { whole_milliseconds(heartbeat_age) },
     }
 }
@@ -58,7 +58,7 @@ pub(super) fn build_view_report(
     workers: &[Arc<WorkerMetrics>],
     rates: &RateSamples,
 ) -> ViewReport {
-    let views = || workers.iter().map(|worker| &worker.views[index]);
+    let views = || workers.iter().map(|worker| &worker.view_metrics[index]);
     ViewReport {
         name: name.to_owned(),
         rows: views().map(|view| view.fired_rows.get()).sum(),
@@ -86,7 +86,7 @@ pub(super) fn build_partition_report(
     // The worker may have read past the end offset, which was fetched earlier.
     let end = end_offsets.get(&status.partition).map(|&end| status.next_offset.map_or(end, |offset| offset.max(end)));
     let lag = end.zip(status.next_offset).and_then(|(end, offset)| u64::try_from(end - offset).ok());
-    let quiet_since_ms = status.last_record_at_ms.unwrap_or(status.opened_at_ms);
+    let quiet_since_ms = status.last_record_processed_at_ms.unwrap_or(status.opened_at_ms);
     let records = |counters: &CounterValues| {
         count_as_f64(counters.records_by_partition.get(&(status.partition, status.epoch)).copied().unwrap_or(0))
     };
@@ -100,12 +100,12 @@ pub(super) fn build_partition_report(
         watermark_ms: status.watermark.map(windrow_core::EventTime::ms),
         event_time_ms: status.max_event_time.map(windrow_core::EventTime::ms),
         idle: lag == Some(0) && now_ms - quiet_since_ms >= IDLE_AFTER_MS,
-        last_record_at_ms: status.last_record_at_ms,
+        last_record_at_ms: status.last_record_processed_at_ms,
         last_appended_ms: status.last_record_timestamp_ms,
         records: status.record_count,
         records_per_s: rates.map_or(0.0, |rates| rates.rate_per_second(records)),
         entities: status.entity_count,
-        state_bytes: status.last_checkpoint_bytes,
+        state_bytes: status.last_checkpoint_total_bytes,
         checkpoint_offset: status.last_checkpoint_offset,
         checkpoint_age_ms: status.last_checkpoint_at_ms.map(|at_ms| u64::try_from(now_ms - at_ms).unwrap_or(0)),
     }
@@ -143,7 +143,7 @@ pub(super) fn sum_checkpoint_counts(workers: &[Arc<WorkerMetrics>]) -> Checkpoin
     for checkpoints in workers.iter().map(|worker| &worker.checkpoints) {
         counts.completed += checkpoints.completed_checkpoints.get();
         counts.failed += checkpoints.failed_checkpoints.get();
-        counts.in_progress += checkpoints.in_progress_count() as u64;
+        counts.in_progress += checkpoints.checkpoints_in_progress_count() as u64;
         counts.restored += checkpoints.restored_partitions.get();
         counts.fenced += checkpoints.partitions_fenced.get();
     }

@@ -92,7 +92,7 @@ fn dead_letters_go_to_a_topic() {
     let redis = Redis::start();
     let topic = kafka.create_unique_topic(1, &[]);
     kafka.produce(&topic, &good_and_malformed_records());
-    let dead = TestKafka::unique_name("dead");
+    let dead = TestKafka::generate_unique_name("dead");
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.set_override(&format!("dead_letters.topic={dead}"));
     run.run_bounded(&[]);

@@ -60,7 +60,7 @@ fn a_malformed_record_without_a_key_does_not_stop_the_job() {
 fn an_unknown_topic_is_created() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
-    let topic = TestKafka::unique_name("unknown");
+    let topic = TestKafka::generate_unique_name("unknown");
     let log = TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
     assert!(log.contains("the topic did not exist; it was created"), "{log}");
     assert!(kafka.read_partition(&topic, 0).is_empty());

@@ -32,7 +32,7 @@ pub(crate) struct KillStatistics {
 
 impl KillStatistics {
     fn count_log(&mut self, log: &str) {
-        self.restored += log.matches("INFO restored partition").count();
+        self.restored += log.matches("INFO partition restored from a checkpoint").count();
         if log.contains("reading partitions") {
             self.working += 1;
         } else if log.contains("running") {

@@ -22,7 +22,7 @@ fn a_committed_offset_that_is_gone_halts_the_job() {
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.run_bounded(&[]);
     kafka.produce(&topic, &user_events(0, 20));
-    kafka.delete_records(&topic, 0, 25);
+    kafka.delete_records_before(&topic, 0, 25);
     let output = run.run_to_end(&["--bounded"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{log}");
@@ -64,7 +64,7 @@ fn read_while_records_are_deleted(
             read.push((record.partition, record.offset));
             if !deleted {
                 std::thread::sleep(Duration::from_secs(2)); // by then the read-ahead buffer is full
-                kafka.delete_records(&topic, 0, 75);
+                kafka.delete_records_before(&topic, 0, 75);
                 deleted = true;
             }
             Ok(())

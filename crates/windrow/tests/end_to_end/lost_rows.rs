@@ -92,7 +92,7 @@ fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
     kafka.produce(&topic, rest);
     kafka.produce(&topic, &closing_events(PARTITIONS));
     wait_until(30, "it notices, in each partition", || {
-        read_log(&second_log).matches("has lost rows that it had acknowledged").count() == 2
+        read_log(&second_log).matches("has lost acknowledged rows").count() == 2
     });
     // The copy is newer than the checkpoint, so it holds all rows before it.
     let from = if accident == RedisAccident::RestartedWithOldCopy { None } else { Some(&saved[..]) };

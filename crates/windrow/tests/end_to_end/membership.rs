@@ -108,16 +108,16 @@ fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() 
     redis.pause();
     kafka.produce(&topic, &closing_events(4));
     std::thread::sleep(Duration::from_secs(1));
-    let visitor = kafka.join_idle_member(&run.group, &topic);
+    let visitor = kafka.subscribe_idle_member(&run.group, &topic);
     wait_until(30, "the group has shared out its partitions anew", || {
-        assert_eq!(visitor.poll_partition_count(), 0, "{}", read_log(&log));
+        assert_eq!(visitor.poll_assigned_partition_count(), 0, "{}", read_log(&log));
         kafka.is_group_stable(&run.group, 2)
     });
     named.kill();
     redis.resume();
 
     let mut named = start_member(&run, &["--instance", "named"], &again);
-    wait_until(60, "the visitor has its share", || visitor.poll_partition_count() == 2);
+    wait_until(60, "the visitor has its share", || visitor.poll_assigned_partition_count() == 2);
     drop(visitor);
     kafka.produce(&topic, &everywhere());
     wait_until(30, "all are read", || kafka.committed_offsets(&run.group, &topic, 4) == [21; 4]);

@@ -112,7 +112,7 @@ fn flip_bit(file: &Path) {
 fn windows_go_on_after_a_stop() {
     let stopped = StoppedJob::new(kafka_or_skip!());
     let log_text = stopped.run_until_committed(&[], &view_events(21, 10), 30);
-    assert_eq!(log_text.matches("INFO restored partition=").count(), 2, "{log_text}");
+    assert_eq!(log_text.matches("INFO partition restored from a checkpoint partition=").count(), 2, "{log_text}");
     assert!(!log_text.contains("WARN") && !log_text.contains("ERROR"), "{log_text}");
     let log_text = stopped.assert_rows_as_of_one_run(&[]);
     assert!(log_text.contains("all workers ended records=\"2\""), "{log_text}");
@@ -125,7 +125,7 @@ fn windows_go_on_after_a_stop() {
 fn a_checkpoint_behind_retention_halts_the_job() {
     let mut stopped = StoppedJob::new(kafka_or_skip!());
     stopped.kafka.produce(&stopped.topic, &view_events(21, 10));
-    stopped.kafka.delete_records(&stopped.topic, 1, 25);
+    stopped.kafka.delete_records_before(&stopped.topic, 1, 25);
     stopped.assert_halts(
         10,
         &["offset 20, where reading of partition 1 continues, is no longer in topic", "`source.kafka.on_lost_offset"],
@@ -150,11 +150,11 @@ fn a_topic_created_again_during_a_stop_halts_the_job() {
 #[test]
 fn partitions_added_during_a_stop_halt_the_job() {
     let stopped = StoppedJob::new(kafka_or_skip!());
-    stopped.kafka.add_partitions(&stopped.topic, 3);
+    stopped.kafka.increase_partitions_to(&stopped.topic, 3);
     stopped.assert_halts(12, &["has 3 partitions now", "had 2 at checkpoint", "--accept-partitions"]);
     let log_text = stopped.run_until_committed(&["--accept-partitions"], &view_events(21, 10), 30);
-    assert_eq!(log_text.matches("INFO restored partition=").count(), 2, "{log_text}");
-    assert!(log_text.contains("beginning with empty state partition=2"), "{log_text}");
+    assert_eq!(log_text.matches("INFO partition restored from a checkpoint partition=").count(), 2, "{log_text}");
+    assert!(log_text.contains("because it has no checkpoint partition=2"), "{log_text}");
     // The number of partitions has been accepted and stored.
     let log_text = stopped.assert_rows_as_of_one_run(&[]);
     assert!(log_text.contains("all workers ended records=\"2\""), "{log_text}");
@@ -190,7 +190,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
     }
     let log_text = stopped.assert_rows_as_of_one_run(&[]);
     assert_eq!(log_text.matches("a checkpoint cannot be read; using the one before it").count(), 2, "{log_text}");
-    assert_eq!(log_text.matches("INFO restored partition=").count(), 2, "{log_text}");
+    assert_eq!(log_text.matches("INFO partition restored from a checkpoint partition=").count(), 2, "{log_text}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn kill_with_state_in_s3(kafka: &TestKafka, variable: &str) {
     let redis = Redis::start();
     let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
-    run.set_override(&format!("checkpoint.store=s3://{BUCKET}/{}", TestKafka::unique_name("state")));
+    run.set_override(&format!("checkpoint.store=s3://{BUCKET}/{}", TestKafka::generate_unique_name("state")));
     for (name, value) in [
         ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ("AWS_ALLOW_HTTP", "true"),

@@ -82,7 +82,7 @@ fn partitions_that_are_added_halt_the_job() {
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = start_and_commit(&kafka, &run, &topic, &["--workers", "1"], &log);
-    kafka.add_partitions(&topic, 3);
+    kafka.increase_partitions_to(&topic, 3);
     assert_eq!(running.wait_for_exit(Duration::from_secs(12)), Some(12), "{}", read_log(&log));
     let text = read_log(&log);
     assert!(text.contains("has 3 partitions now, and had 1"), "{text}");
@@ -91,7 +91,7 @@ fn partitions_that_are_added_halt_the_job() {
     let mut running = run.start(&["--workers", "1", "--accept-partitions"], &log);
     kafka.produce(&topic, &user_events(0, 1));
     wait_until(60, "it goes on", || kafka.committed_offsets(&run.group, &topic, 1) == [11]);
-    kafka.add_partitions(&topic, 5);
+    kafka.increase_partitions_to(&topic, 5);
     wait_until(20, "it mentions that", || read_log(&log).contains("partitions were added, which is accepted"));
     running.send_signal("-TERM");
     assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));

@@ -112,7 +112,7 @@ pub(crate) fn run_steps(
         job,
         source,
         sink,
-        dead_letters: NoDeadLetterSink,
+        dead_letter_sink: NoDeadLetterSink,
         clock: SystemClock::start_shared(),
         checkpoint_config: checkpoints,
         stop_signal: StopSignal::default(),
@@ -275,10 +275,10 @@ impl Sink for PartitionSinks {
     fn write_row(&mut self, origin: FenceToken, row: Row<'_>) {
         let sink = self.0.get_mut(&origin.partition).expect("a partition of ours");
         sink.write_row(origin, row);
-        sink.flush().expect("memory takes it");
+        sink.start_flush().expect("memory takes it");
     }
 
-    fn flush(&mut self) -> Result<FlushTicket, Halt> {
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
         Ok(FlushTicket(0))
     }
 

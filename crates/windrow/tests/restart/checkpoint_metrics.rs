@@ -47,9 +47,10 @@ fn checkpoints_are_told_one_by_one() {
     let metrics = WorkerMetrics::new(2);
     setup.run_with_metrics(ScriptedSource::new(&events, then), &StopSignal::default(), &metrics).expect_killed();
 
-    let records = metrics.checkpoints.recent_checkpoints();
+    let records = metrics.checkpoint_metrics.recent_checkpoints();
     assert!(records.is_sorted_by_key(|event| std::cmp::Reverse(event.started_at_ms)), "{records:?}");
-    let counts = (metrics.checkpoints.completed_checkpoints.get(), metrics.checkpoints.failed_checkpoints.get());
+    let counts =
+        (metrics.checkpoint_metrics.completed_checkpoints.get(), metrics.checkpoint_metrics.failed_checkpoints.get());
     let failed: Vec<_> = records.iter().filter(|event| matches!(event.state, CheckpointState::Failed(_))).collect();
     let completed: Vec<_> = records.iter().filter(|event| is_complete(event)).collect();
     assert_eq!(counts, (completed.len() as u64, failed.len() as u64), "{records:?}");
@@ -58,18 +59,18 @@ fn checkpoints_are_told_one_by_one() {
     assert!(
         metrics
             .recent_events
-            .marks()
+            .timeline_marks()
             .iter()
             .any(|mark| mark.kind == TimelineMarkKind::CheckpointFailed && mark.label.contains(reason))
     );
 
-    let last = completed.iter().max_by_key(|event| event.number).expect("checkpoints are complete");
+    let last = completed.iter().max_by_key(|event| event.checkpoint_number).expect("checkpoints are complete");
     assert!(last.offset >= 250 && last.ended_at_ms >= Some(last.started_at_ms), "{last:?}");
     assert_eq!((last.partition, last.epoch, &last.savepoint_id), (0, 1, &None));
     assert_eq!(last.store_place, setup.checkpoints.store.place());
     let CheckpointState::Complete { added_bytes, state_bytes } = last.state else { unreachable!() };
     assert!(0 < added_bytes && added_bytes <= state_bytes, "{last:?}");
-    assert_eq!(metrics.checkpoints.recent_restores(), []);
+    assert_eq!(metrics.checkpoint_metrics.recent_restores(), []);
 
     // The next owner.
     let metrics = WorkerMetrics::new(2);
@@ -79,18 +80,18 @@ fn checkpoints_are_told_one_by_one() {
     let then = vec![(320, ScriptAction::Run(Arc::new(move || asks.request())))];
     let ended = JobSetup { checkpoints, ..setup }.run_with_metrics(ScriptedSource::new(&events, then), &stop, &metrics);
     assert!(ended.to_string().contains("Stopped"), "{ended}");
-    let [restored] = &metrics.checkpoints.recent_restores()[..] else { panic!("one partition was restored") };
+    let [restored] = &metrics.checkpoint_metrics.recent_restores()[..] else { panic!("one partition was restored") };
     assert_eq!(
         (restored.checkpoint_id.epoch, restored.checkpoint_id.number),
-        (last.epoch, last.number.expect("complete"))
+        (last.epoch, last.checkpoint_number.expect("complete"))
     );
     assert_eq!(
         (restored.partition, restored.start_offset, &restored.origin_savepoint_place),
         (0, Some(last.offset), &None)
     );
-    assert_eq!(metrics.checkpoints.in_progress_count(), 0);
+    assert_eq!(metrics.checkpoint_metrics.checkpoints_in_progress_count(), 0);
     // The last checkpoint, taken at the stop.
-    let [facts] = &metrics.partition_statuses.get()[..] else { panic!("one partition is owned") };
+    let [facts] = &metrics.partition_statuses.list_published()[..] else { panic!("one partition is owned") };
     assert_eq!((facts.epoch, facts.next_offset, facts.last_checkpoint_offset), (2, Some(320), Some(320)));
-    assert!(facts.last_checkpoint_bytes > 0 && facts.last_checkpoint_at_ms.is_some(), "{facts:?}");
+    assert!(facts.last_checkpoint_total_bytes > 0 && facts.last_checkpoint_at_ms.is_some(), "{facts:?}");
 }

@@ -94,7 +94,7 @@ impl JobSetup {
             job,
             source: script,
             sink,
-            dead_letters: NoDeadLetterSink,
+            dead_letter_sink: NoDeadLetterSink,
             clock: SystemClock::start_shared(),
             checkpoint_config: checkpoints,
             stop_signal: stop.clone(),

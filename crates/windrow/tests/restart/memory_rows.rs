@@ -84,7 +84,7 @@ impl RowFence for MemoryRowStore {
         let count = |wanted: &ViewRowCount| {
             let there = stored.and_then(|(_, counts)| counts.iter().find(|count| count.view == wanted.view));
             let rows = there
-                .filter(|there| there.beginning_fingerprint == wanted.beginning_fingerprint)
+                .filter(|there| there.counting_start_fingerprint == wanted.counting_start_fingerprint)
                 .map_or(0, |there| there.last_row_number);
             ViewRowCount { last_row_number: rows.max(wanted.last_row_number), ..wanted.clone() }
         };
@@ -139,11 +139,11 @@ impl Sink for MemorySink {
         drop(state);
         self.json.write_row(origin, row);
         // No row may stay in a buffer when a test clears the store.
-        self.json.flush().expect("memory takes it");
+        self.json.start_flush().expect("memory takes it");
     }
 
-    fn flush(&mut self) -> Result<FlushTicket, Halt> {
-        self.json.flush()
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
+        self.json.start_flush()
     }
 
     fn newest_acknowledged_ticket(&self) -> FlushTicket {

@@ -22,7 +22,7 @@ pub(crate) fn define_job(pipeline: &Pipeline, topic: &str) -> JobDefinition {
             event.max_key_bytes,
         ),
         topic: topic.into(),
-        hash_key: [7; 16],
+        sip_hash_key: [7; 16],
         record_keys_required: false,
     }
 }

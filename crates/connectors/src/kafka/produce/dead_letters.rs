@@ -86,7 +86,7 @@ impl DeadLetterSink for KafkaDeadLetters {
     fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
         let (partition, offset) = (letter.record.partition.to_string(), letter.record.offset.to_string());
         let mut headers = vec![
-            ("windrow.topic", letter.topic),
+            ("windrow.topic", letter.source_topic),
             ("windrow.partition", &partition),
             ("windrow.offset", &offset),
             ("windrow.reason", letter.reason),
@@ -103,7 +103,7 @@ impl DeadLetterSink for KafkaDeadLetters {
     }
 
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
-        self.send_record(Some(&row.key), None, &[("windrow.reason", &row.reason)])
+        self.send_record(Some(&row.row_key), None, &[("windrow.reason", &row.reason)])
     }
 
     fn flush(&mut self) -> Result<(), Halt> {

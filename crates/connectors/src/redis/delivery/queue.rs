@@ -237,7 +237,7 @@ impl WriteQueue {
         for row in in_flight.rows() {
             if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.row_index) {
                 row.worker_feedback()
-                    .add_refused_row(RefusedRow { key: row.redis_key().to_vec(), reason: refusal.refusal_reason });
+                    .add_refused_row(RefusedRow { row_key: row.redis_key().to_vec(), reason: refusal.refusal_reason });
             }
         }
         for lost in lost_partitions {

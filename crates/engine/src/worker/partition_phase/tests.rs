@@ -61,12 +61,12 @@ fn sample_owned_partition() -> Box<OwnedPartition> {
         schema,
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
-        hash_key: [0; 16],
+        sip_hash_key: [0; 16],
         record_keys_required: false,
     };
     let fence_token = FenceToken { partition: 3, epoch: 1 };
     let clock = ClockReading { monotonic_now: Duration::ZERO, wall_now_ms: 0 };
-    Box::new(OwnedPartition::without_checkpoints(job.new_shard(), fence_token, None, clock))
+    Box::new(OwnedPartition::new_without_checkpoints(job.new_shard(), fence_token, None, clock))
 }
 
 fn sample_snapshot() -> ActiveSnapshot {

@@ -14,7 +14,7 @@ pub(crate) fn member_settings(kafka: &TestKafka, topic: &str) -> Settings {
     let mut settings = pipeline.source.kafka().clone();
     settings.brokers.clone_from(&kafka.brokers);
     topic.clone_into(&mut settings.topic);
-    settings.consumer_group = TestKafka::unique_name("group");
+    settings.consumer_group = TestKafka::generate_unique_name("group");
     settings
 }
 

@@ -94,7 +94,7 @@ impl EventFeeder {
         let thread = std::thread::spawn(move || {
             let mut due = Instant::now();
             for piece in events.chunks(piece) {
-                producer.send(&topic, piece);
+                producer.enqueue_records(&topic, piece);
                 due += SEND_INTERVAL;
                 while Instant::now() < due && !hurried.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(5));

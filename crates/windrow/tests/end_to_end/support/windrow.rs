@@ -32,7 +32,7 @@ impl TestJob {
     }
 
     pub(crate) fn with_pipeline(pipeline: PathBuf, brokers: &str, redis: &str, topic: &str) -> Self {
-        let group = super::kafka::TestKafka::unique_name("group");
+        let group = super::kafka::TestKafka::generate_unique_name("group");
         let state = tempfile::tempdir().expect("a folder");
         let mut run = Self { group: group.clone(), pipeline, state, settings: Vec::new(), environment: Vec::new() };
         run.set_override(&format!("source.kafka.brokers={brokers}"));

@@ -1,26 +1,26 @@
-//! The queue of partition changes: pending changes, and the change in progress.
+//! The types of the queue of partition changes: pending changes, and the change in progress.
 
 use std::time::Duration;
 
 use super::partition_phase::OpenReason;
 use crate::{Partition, PartitionOffsets};
 
-/// A change of the worker's partitions that is pending.
+/// A change of the worker's partitions that has not started.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum PendingChange {
+pub(super) enum PendingPartitionChange {
     /// The group assigned these partitions.
     Open(Vec<Partition>),
     /// The group revokes these partitions, and waits for their last checkpoints.
     Release(Vec<Partition>),
-    /// The group has already assigned these partitions to another member.
+    /// The worker drops these partitions, because the group has already assigned them to another member.
     DropLost(Vec<Partition>),
-    /// The partition restarts from its last checkpoint.
+    /// This partition restarts from its last checkpoint.
     Restart(Partition),
 }
 
-/// The change that is in progress.
+/// The change of the worker's partitions that is in progress.
 #[derive(Debug)]
-pub(super) enum ActiveChange {
+pub(super) enum ActivePartitionChange {
     Opening(OpeningBatch),
     Releasing(ReleasingBatch),
 }
@@ -29,7 +29,7 @@ pub(super) enum ActiveChange {
 #[derive(Debug)]
 pub(super) struct OpeningBatch {
     pub(super) partitions: Vec<Partition>,
-    pub(super) reason: OpenReason,
+    pub(super) open_reason: OpenReason,
     /// The offsets at which reading starts; `None` until all shards are restored and the source has resolved the
     /// offsets.
     pub(super) start_offsets: Option<PartitionOffsets>,

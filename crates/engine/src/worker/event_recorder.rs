@@ -1,0 +1,209 @@
+//! Records what happens in a worker. There is one function for each event, which writes the log line and updates the
+//! metrics.
+//!
+//! Owns: log lines, counters and recent events of a worker. Does not own: the worker's reaction to an event. Invariant:
+//! no other file of the worker logs an event that is also counted, so that the log and the metrics agree.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+use windrow_core::text::pluralize;
+
+use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
+use crate::metrics::{LateArrival, RecordingBudget};
+use crate::{
+    CheckpointRecord, CheckpointState, Clock, DeadLetter, Epoch, Partition, RefusedRow, RestoreRecord, TimelineMark,
+    TimelineMarkKind, WorkerMetrics,
+};
+
+/// The number of dead letters that a worker logs one by one. The worker only counts later dead letters.
+const MAX_LOGGED_DEAD_LETTERS: u64 = 10;
+
+/// Writes the log lines and updates the metrics of one worker's events.
+#[derive(Debug)]
+pub(super) struct WorkerEventRecorder {
+    metrics: Arc<WorkerMetrics>,
+    clock: Arc<dyn Clock>,
+    recording_budget: RecordingBudget,
+}
+
+impl WorkerEventRecorder {
+    pub(super) fn new(metrics: Arc<WorkerMetrics>, clock: Arc<dyn Clock>) -> Self {
+        Self { metrics, clock, recording_budget: RecordingBudget::new_full() }
+    }
+
+    /// Allows the recent events to record further late events and dead letters.
+    pub(super) fn refill_recording_budget(&mut self) {
+        self.recording_budget = RecordingBudget::new_full();
+    }
+
+    fn add_timeline_mark(&self, kind: TimelineMarkKind, label: String) {
+        self.metrics.recent_events.add_timeline_mark(TimelineMark {
+            marked_at_ms: self.clock.wall_now_ms(),
+            kind,
+            label,
+        });
+    }
+
+    pub(super) fn record_partitions_assigned(&self, partitions: &[Partition]) {
+        self.add_timeline_mark(TimelineMarkKind::Assigned, format!("assigned {}", format_partitions(partitions)));
+    }
+
+    pub(super) fn record_partitions_lost(&self, partitions: &[Partition]) {
+        warn!(?partitions, "partitions were lost to another member of the group before this worker released them");
+        self.add_timeline_mark(TimelineMarkKind::Revoked, format!("lost {}", format_partitions(partitions)));
+    }
+
+    pub(super) fn record_partitions_released(&self, partitions: &[Partition]) {
+        self.add_timeline_mark(TimelineMarkKind::Revoked, format!("released {}", format_partitions(partitions)));
+    }
+
+    pub(super) fn record_release_without_checkpoint(&self, partition: Partition) {
+        warn!(
+            partition,
+            "partition released without a last checkpoint; the next owner resumes from the previous checkpoint"
+        );
+    }
+
+    pub(super) fn record_partition_opened(&self, opened: &OpenedPartition) {
+        let (partition, epoch) = (opened.fence_token.partition, opened.fence_token.epoch);
+        let offset = opened.next_offset;
+        let Some(restored) = &opened.restored_from else {
+            info!(partition, epoch, offset, "partition opened with empty state, because it has no checkpoint");
+            return;
+        };
+        info!(
+            partition,
+            epoch,
+            checkpoint = %restored.id,
+            from = restored.origin_savepoint_place.as_deref(),
+            offset,
+            entities = restored.entity_count,
+            bytes = restored.byte_count,
+            took_ms = restored.restore_duration.as_millis(),
+            "partition restored from a checkpoint"
+        );
+        self.metrics.checkpoint_metrics.record_partition_restored(RestoreRecord {
+            partition,
+            checkpoint_id: restored.id,
+            restored_at_ms: self.clock.wall_now_ms(),
+            restore_duration: restored.restore_duration,
+            origin_savepoint_place: restored.origin_savepoint_place.clone(),
+            start_offset: offset,
+        });
+    }
+
+    pub(super) fn record_partition_fenced(&self, partition: Partition, newer_epoch: Epoch) {
+        warn!(
+            partition,
+            newer_epoch, "another worker has claimed this partition; this worker writes nothing more for it"
+        );
+        self.metrics.checkpoint_metrics.partitions_fenced.add(1);
+    }
+
+    pub(super) fn record_partition_reclaimed(&self, partition: Partition) {
+        info!(
+            partition,
+            "the group confirms that this worker owns the partition; the worker claims the partition back"
+        );
+    }
+
+    pub(super) fn record_row_store_lost_rows(&self, partition: Partition) {
+        warn!(partition, "the row store has lost acknowledged rows; the partition restarts from its last checkpoint");
+    }
+
+    pub(super) fn record_snapshot_started(&self, record: CheckpointRecord) {
+        self.metrics.checkpoint_metrics.record_checkpoint_started(record);
+    }
+
+    /// Records that saving a snapshot paused the processing of records for `pause`.
+    pub(super) fn record_snapshot_pause(&self, pause: Duration) {
+        self.metrics.checkpoint_metrics.record_snapshot_pause(pause);
+    }
+
+    pub(super) fn record_snapshot_abandoned(&self, partition: Partition) {
+        self.metrics.checkpoint_metrics.forget_checkpoint_in_progress(partition);
+    }
+
+    /// Records the end of the snapshot of `partition` that was in progress.
+    pub(super) fn record_snapshot_ended(&self, partition: Partition, checkpoint_number: u64, state: CheckpointState) {
+        let ended_at_ms = self.clock.wall_now_ms();
+        self.metrics.checkpoint_metrics.record_checkpoint_ended(partition, |record| {
+            record.checkpoint_number = Some(checkpoint_number);
+            record.state = state;
+            record.ended_at_ms = Some(ended_at_ms);
+        });
+    }
+
+    pub(super) fn record_checkpoint_completed(&self, size: CheckpointSize, duration: Duration) {
+        self.metrics.checkpoint_metrics.count_completed_checkpoint(size, duration);
+    }
+
+    pub(super) fn record_checkpoint_failed(&self, partition: Partition, reason: &str) {
+        error!(
+            partition,
+            reason, "checkpoint failed; the worker still processes records, and takes the next checkpoint as usual"
+        );
+        self.metrics.checkpoint_metrics.failed_checkpoints.add(1);
+        self.add_timeline_mark(TimelineMarkKind::CheckpointFailed, format!("partition {partition}: {reason}"));
+    }
+
+    pub(super) fn record_savepoint_completed(
+        &self,
+        partition: Partition,
+        request: &SavepointRequest,
+        checkpoint: CheckpointId,
+        bytes: u64,
+    ) {
+        info!(partition, %checkpoint, bytes, savepoint = request.id, "partition saved in the savepoint");
+        self.add_timeline_mark(
+            TimelineMarkKind::Savepoint,
+            format!("{} in {}", request.id, request.target_store.place()),
+        );
+    }
+
+    pub(super) fn record_savepoint_failed(&self, partition: Partition, request: &SavepointRequest, reason: &str) {
+        error!(partition, savepoint = request.id, reason, "partition not saved in the savepoint; the worker retries");
+    }
+
+    pub(super) fn record_stop_without_checkpoint(&self, partitions: &[Partition]) {
+        warn!(
+            ?partitions,
+            "worker stopped without last checkpoints; the next start resumes from the previous checkpoints"
+        );
+    }
+
+    pub(super) fn record_late_event(&mut self, late: LateArrival<'_>) {
+        let Self { metrics, clock, recording_budget: budget } = self;
+        budget.record_late_event(&metrics.recent_events, late, || clock.wall_now_ms());
+    }
+
+    pub(super) fn record_dead_letter(&mut self, letter: &DeadLetter<'_>) {
+        let Self { metrics, clock, recording_budget: budget } = self;
+        budget.record_dead_letter(&metrics.recent_events, letter, || clock.wall_now_ms());
+        metrics.dead_letters.add(1);
+        let count = metrics.dead_letters.get();
+        if count <= MAX_LOGGED_DEAD_LETTERS {
+            let (topic, partition, offset) = (letter.source_topic, letter.record.partition, letter.record.offset);
+            warn!(topic, partition, offset, reason = letter.reason, "dead letter");
+        }
+        if count == MAX_LOGGED_DEAD_LETTERS {
+            warn!("the worker counts further dead letters, but does not log them");
+        }
+    }
+
+    pub(super) fn record_rows_refused(&mut self, rows: &[RefusedRow]) {
+        let Self { metrics, clock, recording_budget: budget } = self;
+        metrics.refused_rows.add(rows.len() as u64);
+        for row in rows {
+            budget.record_refused_row(&metrics.recent_events, row, || clock.wall_now_ms());
+        }
+    }
+}
+
+/// Formats partition numbers as `partition 3` or `partitions 0, 1`.
+fn format_partitions(partitions: &[Partition]) -> String {
+    let numbers: Vec<_> = partitions.iter().map(ToString::to_string).collect();
+    format!("{} {}", pluralize(partitions.len() as u64, "partition"), numbers.join(", "))
+}
