@@ -1,4 +1,4 @@
-//! The only access to time: the monotonic clock, the wall clock and sleeping.
+//! The engine's only access to time: the monotonic clock, the wall clock and sleeping.
 //!
 //! Owns: [`Clock`] and the system's clock. Does not own: event time, which comes from records. Processing time decides
 //! when to flush, commit, retry and log. No row depends on processing time.

@@ -40,7 +40,7 @@ pub trait DeadLetterSink {
     /// When the row cannot be written.
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
 
-    /// Returns once all dead letters written so far survive a crash of this process.
+    /// Waits until all dead letters written so far survive a crash of this process.
     ///
     /// # Errors
     /// When the dead letters cannot be stored durably.

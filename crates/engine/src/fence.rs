@@ -1,9 +1,9 @@
 //! The fence of a row store accepts rows only from the current owner of their partition. A worker that has lost the
 //! partition without noticing is refused.
 //!
-//! Owns: the contract. Does not own: epochs (the checkpoint store), the implementations (the connectors).
-//! Invariants: (1) After a granted claim, the row store accepts no row of that partition under a smaller epoch. (2) The
-//! row store updates a partition's row numbers in the transaction that writes the rows.
+//! Owns: the contract between a worker and the fence. Does not own: epochs (the checkpoint store), the implementations
+//! (the connectors). Invariants: (1) After a granted claim, the row store accepts no row of that partition under a
+//! smaller epoch. (2) The row store updates a partition's row numbers in the transaction that writes the rows.
 //! A row has the same number in every run ([`windrow_core::Row::row_number`]). A worker that resumes from a checkpoint
 //! therefore knows which rows are already written, and does not write these rows again. So no reader sees an older
 //! value replace a newer one.
@@ -19,7 +19,7 @@ pub struct ViewRowCount {
     /// A fingerprint of the offset at which counting started, and of the topic, the views and the decoding rules. Row
     /// numbers with different fingerprints cannot be compared.
     pub counting_start_fingerprint: u64,
-    /// The number of the last row; 0 before the first row.
+    /// The number of the last row of the view; 0 before the first row.
     pub last_row_number: u64,
 }
 

@@ -12,7 +12,7 @@
 //!     ▲                      │                (windrow-core)            │
 //!     │                      │ not an event        │ snapshot           │ acknowledged
 //!     │                      ▼                     ▼                    ▼
-//!     │               DeadLetterSink        checkpoint thread ◄── the checkpoint may count
+//!     │               DeadLetterSink        checkpoint thread ◄── the checkpoint may complete
 //!     │                                            │
 //!     │                                            ▼
 //!     └─────── offsets are committed ◄────── CheckpointStore

@@ -90,7 +90,7 @@ pub trait Source {
     /// When the input rejects the request.
     fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt>;
 
-    /// Moves partitions that are being read to `offsets`.
+    /// Moves the reading positions of partitions to `offsets`.
     ///
     /// # Errors
     /// When the input rejects the request.

@@ -21,7 +21,7 @@ pub struct CheckpointRecord {
     pub partition: Partition,
     /// The epoch in which the worker owned the partition.
     pub epoch: Epoch,
-    /// The number of the checkpoint; `None` while it is in progress.
+    /// The number of the checkpoint, counted per partition; `None` while it is in progress.
     pub checkpoint_number: Option<u64>,
     /// The name of the savepoint that the saved state belongs to; `None` for a checkpoint.
     pub savepoint_id: Option<String>,

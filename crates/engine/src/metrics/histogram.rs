@@ -20,8 +20,8 @@ pub struct Histogram {
 /// The counts of a histogram, in total or between two readings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct HistogramCounts {
-    /// The number of durations per bucket. A bucket excludes its lower bound and includes its upper bound; the last one
-    /// has no upper bound.
+    /// The number of durations per bucket. A bucket excludes its lower bound and includes its upper bound. The last
+    /// bucket has no upper bound.
     pub bucket_counts: [u64; BUCKET_COUNT],
     /// The sum of all durations, in milliseconds.
     pub total_duration_ms: u64,
@@ -128,7 +128,7 @@ mod tests {
     }
 
     proptest! {
-        /// The estimate lies in the bucket of the duration with that rank.
+        /// The estimated quantile lies in the same bucket as the exact quantile.
         #[test]
         fn quantiles_are_right_up_to_a_bucket(mut spans in proptest::collection::vec(0..200_000_000_i64, 1..200), q in 0.0..=1.0_f64) {
             spans.sort_unstable();

@@ -22,7 +22,7 @@ pub struct PartitionStatus {
     pub max_event_time: Option<EventTime>,
     /// The wall-clock time at which this worker opened the partition.
     pub opened_at_ms: i64,
-    /// The wall-clock time at which the last record was processed, exact to one publication.
+    /// The wall-clock time of the first publication after the last record was processed.
     pub last_record_processed_at_ms: Option<i64>,
     /// The Kafka timestamp of the last record (produced or appended); `None` if the source has no timestamps.
     pub last_record_timestamp_ms: Option<i64>,

@@ -42,7 +42,7 @@ pub struct LateEventRecord {
     pub entity_key: String,
     /// The event time.
     pub event_time_ms: i64,
-    /// The watermark of the partition before the event.
+    /// The watermark of the partition before the event was processed.
     pub watermark_ms: Option<i64>,
     /// The partition of the record.
     pub partition: Partition,
@@ -115,7 +115,7 @@ pub enum TimelineMarkKind {
     CheckpointFailed,
 }
 
-/// The newest events of each kind in one worker.
+/// The newest late events, dead letters and timeline marks of one worker.
 #[derive(Debug, Default)]
 pub struct RecentEvents {
     late_events: BoundedHistory<LateEventRecord>,
@@ -161,7 +161,7 @@ pub(crate) struct LateArrival<'a> {
     pub(crate) source_record: &'a SourceRecord<'a>,
     pub(crate) entity_key: &'a str,
     pub(crate) event_time_ms: i64,
-    /// The watermark of the partition before the event.
+    /// The watermark of the partition before the event was processed.
     pub(crate) watermark_ms: Option<i64>,
     /// The views that the event was too late for.
     pub(crate) late_views: &'a [ViewId],

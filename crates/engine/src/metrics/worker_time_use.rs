@@ -25,7 +25,7 @@ pub struct WorkerTimeUse {
 impl WorkerTimeUse {
     /// Sets the counter of blocked time, which the sink increments.
     pub(crate) fn set_blocked_counter(&self, blocked_ns: Arc<Counter>) {
-        // A second call has no effect, because a worker has one sink.
+        // A worker has one sink and calls this function once, so the result can be ignored.
         let _ = self.blocked_ns.set(blocked_ns);
     }
 

@@ -23,7 +23,7 @@ pub(super) struct OwnedPartition {
     pub(super) read_stats: PartitionReadStats,
 }
 
-/// The numbering of a partition's rows. Views have the pipeline's order.
+/// The numbering of a partition's rows. Each list has the pipeline's order of views.
 #[derive(Debug, Default)]
 pub(super) struct RowNumbering {
     /// For each view, a fingerprint of where row counting started. Numbers with different fingerprints are not
@@ -92,9 +92,9 @@ impl OwnedPartition {
             ..
         } = opened;
         let continues = next_scope == SnapshotScope::Changes;
-        // A partition without a checkpoint of its own gets one at once. The checkpoint fixes the start offset, which
-        // "latest" would resolve to another offset after a crash. It also records the savepoint that the job began
-        // from.
+        // A partition without a checkpoint of its own gets one at once. The checkpoint stores the start offset, because
+        // the setting `latest` would give another offset after a crash. The checkpoint also stores the savepoint that
+        // the job began from.
         let checkpoint_due =
             if checkpoint_offset.is_some() && continues { clock.monotonic_now + interval } else { clock.monotonic_now };
         let offset = checkpoint_offset.filter(|_| continues);
@@ -156,9 +156,9 @@ impl OwnedPartition {
         }
     }
 
-    /// Makes the numbers of the following rows incomparable with the numbers of earlier rows, by new fingerprints.
-    /// `cause` is hashed into the fingerprints. Another run over the same records may number rows differently from this
-    /// offset on. The row store has none of the following rows yet.
+    /// Gives the following rows new counting fingerprints, which include `cause`. So the numbers of these rows are not
+    /// compared with the numbers of earlier rows. Another run over the same records may number rows differently from
+    /// this offset on. The row store has none of the following rows yet.
     pub(super) fn restart_row_counting(&mut self, cause: &str) {
         let offset = self.next_offset;
         let RowNumbering { counting_start_fingerprints: beginnings, last_written_row_by_view: rows_written } =
@@ -171,7 +171,7 @@ impl OwnedPartition {
     /// checkpoint must be a base: only the old watermark marks the state in older layers as expired.
     pub(super) fn prepare_for_new_input(&mut self) {
         self.shard.restart_input();
-        // The text is part of the fingerprint, so it must not change.
+        // This text is hashed into stored fingerprints, so it must never change.
         self.restart_row_counting("a new beginning");
         self.input_finished = false;
         self.last_checkpoint.checkpoint_offset = None;

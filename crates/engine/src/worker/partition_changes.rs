@@ -145,7 +145,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let (clock, interval) = (self.read_both_clocks(), self.checkpoint_interval());
         for partition in batch.partitions {
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
-            // There is no claimed partition if another worker has fenced it in the meantime.
+            // The loop skips a partition that another worker has claimed in the meantime.
             let Some(opened) = tracked.take_claimed_partition() else { continue };
             self.event_recorder.record_partition_opened(&opened);
             tracked.start_running(OwnedPartition::new(*opened, clock, interval), now)?;

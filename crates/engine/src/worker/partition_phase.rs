@@ -124,7 +124,7 @@ impl fmt::Display for PhaseName {
 
 /// A transition that [`PhaseName::may_become`] forbids.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("partition {partition} cannot go from {from} to {to}; this is a bug in Windrow")]
+#[error("partition {partition} cannot change from phase {from} to phase {to}; this is a bug in Windrow")]
 pub(super) struct IllegalTransition {
     partition: Partition,
     from: PhaseName,
@@ -244,7 +244,7 @@ impl TrackedPartition {
         self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, progress }, ()))
     }
 
-    /// Records that the shard is restored from the checkpoint at `checkpoint_offset`.
+    /// Records that the shard is restored. `checkpoint_offset` is the offset of its checkpoint, or `None` without one.
     pub(super) fn mark_restored(&mut self, checkpoint_offset: Option<Offset>) {
         if let PartitionPhase::Opening { progress, .. } = &mut self.phase {
             *progress = RestoreProgress::Restored { checkpoint_offset };
@@ -345,7 +345,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the data of the partition if its phase processes records.
+    /// Returns the data of the partition in the phases that process records: `Running` and `Snapshotting`.
     #[inline]
     pub(super) fn running_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {
@@ -354,7 +354,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the data of the partition if it is opened, also while it is draining.
+    /// Returns the data of the partition in the phases `Running`, `Snapshotting` and `Draining`.
     pub(super) fn owned_partition(&self) -> Option<&OwnedPartition> {
         match &self.phase {
             PartitionPhase::Running(owned)
@@ -364,7 +364,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the data of the partition for changes if it is opened, also while it is draining.
+    /// Returns the data of the partition, to change it, in the phases `Running`, `Snapshotting` and `Draining`.
     pub(super) fn owned_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {
             PartitionPhase::Running(owned)

@@ -226,7 +226,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     fn restart_row_counting_after_gaps(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(owned) = self.partitions.get_mut(partition).and_then(TrackedPartition::owned_partition_mut) {
-                // The text is part of the fingerprint, so it must not change.
+                // This text is hashed into stored fingerprints, so it must never change.
                 owned.restart_row_counting("a jump");
             }
         }

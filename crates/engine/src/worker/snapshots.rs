@@ -95,7 +95,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
         let Some(offset) = owned.next_offset else { return Ok(()) };
-        // The check is needed even without new records, because a checkpoint must not cover rows that Redis has lost.
+        // The rows are verified even without new records: no checkpoint may complete after the row store lost rows.
         self.sink.verify_rows_at_next_flush(owned.fence_token);
         let ticket = self.sink.start_flush()?;
         let (scope, savepoint, place) = match &purpose {
@@ -137,8 +137,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Saves about `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if there is one. Sends a full or
-    /// last part to the checkpoint thread.
+    /// Saves about `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if there is one. Sends the saved
+    /// bytes to the checkpoint thread when a part is full or the whole snapshot is saved.
     pub(super) fn save_snapshot_bytes(&mut self, limit: usize) -> Result<(), Halt> {
         let Some(thread) =
             self.checkpoint_thread.as_ref().filter(|thread| thread.unwritten_snapshot_bytes() < MAX_UNWRITTEN_BYTES)
@@ -166,7 +166,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 
     /// Asks the checkpoint thread to complete all saved snapshots whose rows are acknowledged.
     pub(super) fn request_snapshot_completions(&mut self) -> Result<(), Halt> {
-        // The ticket must be read before the losses and refusals: those before an acknowledged ticket are all known.
+        // The ticket is read first, because all losses and refusals of rows before an acknowledged ticket are known.
         let acknowledged = self.sink.newest_acknowledged_ticket();
         self.handle_lost_partitions()?;
         let is_ready = |snapshot: &ActiveSnapshot| {
@@ -357,8 +357,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Starts the last snapshot of every draining partition that needs one. Returns whether no draining partition needs
-    /// or takes a snapshot any more.
+    /// Starts the last snapshot of every draining partition that needs one. Returns true when no draining partition
+    /// needs a snapshot or has one in progress.
     pub(super) fn advance_final_checkpoints(&mut self) -> Result<bool, Halt> {
         let mut all_complete = true;
         for partition in self.partitions.keys().copied().collect::<Vec<_>>() {

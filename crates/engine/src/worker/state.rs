@@ -26,8 +26,8 @@ pub struct WorkerParts<Input, Output, Rejects> {
     pub dead_letter_sink: Rejects,
     /// The clock of the worker.
     pub clock: Arc<dyn Clock>,
-    /// The settings of checkpoints. Without them, state is lost when the worker ends. `replay` needs no checkpoints,
-    /// because it reads its input from the beginning.
+    /// The settings of checkpoints. Without them, state is lost when the worker ends. The command `replay` needs no
+    /// checkpoints, because it reads its input from the beginning.
     pub checkpoint_config: Option<CheckpointConfig>,
     /// The signal that asks the worker to stop.
     pub stop_signal: StopSignal,

@@ -62,7 +62,7 @@ impl TestKafka {
         IdleMember(consumer)
     }
 
-    /// Returns whether the classic `group` is stable with `member_count` members.
+    /// Returns whether Kafka reports the classic consumer group `group` as stable with `member_count` members.
     #[must_use]
     pub fn is_group_stable(&self, group: &str, member_count: usize) -> bool {
         let consumer: BaseConsumer = self.client_config().create().expect("a consumer");

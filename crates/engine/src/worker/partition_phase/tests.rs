@@ -145,7 +145,7 @@ fn an_illegal_transition_halts_the_worker() {
     let mut tracked = tracked_partition_in(PartitionPhase::Released);
     let illegal = tracked.start_draining(Duration::ZERO).expect_err("nothing follows");
     let halt = ErrorChain(&Halt::from(illegal)).to_string();
-    assert!(halt.contains("partition 3 cannot go from released to draining"), "{halt}");
+    assert!(halt.contains("partition 3 cannot change from phase released to phase draining"), "{halt}");
 }
 
 #[test]
