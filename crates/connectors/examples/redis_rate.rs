@@ -122,8 +122,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     redis::cmd("FLUSHALL").exec(&mut client)?;
     let writer = RedisWriter::start(&pipeline, RedisWriterSettings::default(), StopSignal::default())?;
     for partition in 0..partitions {
-        let counts =
-            vec![ViewRowCount { view: "user_features".to_owned(), counting_start_fingerprint: EPOCH, last_row_number: 0 }];
+        let counts = vec![ViewRowCount {
+            view: "user_features".to_owned(),
+            counting_start_fingerprint: EPOCH,
+            last_row_number: 0,
+        }];
         writer.create_fence_claimer().claim_partition(&PartitionClaim {
             partition,
             epoch: EPOCH,

@@ -48,7 +48,7 @@ impl WorkerTotals {
             totals.dead_letters += worker.dead_letters.get();
             totals.refused_rows += worker.refused_rows.get();
             totals.entities += worker.entity_count.load(Relaxed);
-            let checkpoints = &worker.checkpoints;
+            let checkpoints = &worker.checkpoint_metrics;
             totals.completed_checkpoints += checkpoints.completed_checkpoints.get();
             totals.failed_checkpoints += checkpoints.failed_checkpoints.get();
             totals.longest_time_since_checkpoint =
@@ -62,7 +62,7 @@ impl WorkerTotals {
                 totals.lowest_watermark =
                     Some(totals.lowest_watermark.map_or(watermark, |lowest| lowest.min(watermark)));
             }
-            for (total, view) in totals.view_totals.iter_mut().zip(&worker.views) {
+            for (total, view) in totals.view_totals.iter_mut().zip(&worker.view_metrics) {
                 total.rows += view.fired_rows.get();
                 total.late_events += view.late_events.get();
             }

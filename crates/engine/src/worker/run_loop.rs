@@ -90,10 +90,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 PollOutcome::Records | PollOutcome::Idle => {}
                 PollOutcome::Assigned(partitions) => self.queue_assignment(partitions),
                 PollOutcome::Revoked(partitions) => {
-                    self.pending_partition_changes.push_back(PendingPartitionChange::Release(partitions))
+                    self.pending_partition_changes.push_back(PendingPartitionChange::Release(partitions));
                 }
                 PollOutcome::Lost(partitions) => {
-                    self.pending_partition_changes.push_back(PendingPartitionChange::DropLost(partitions))
+                    self.pending_partition_changes.push_back(PendingPartitionChange::DropLost(partitions));
                 }
                 PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting_after_gaps(&partitions),
                 PollOutcome::PartitionFinished(partition) => self.fire_remaining_windows(partition),

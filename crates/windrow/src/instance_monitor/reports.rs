@@ -140,7 +140,7 @@ pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates
 /// Adds up the checkpoint counters of all workers.
 pub(super) fn sum_checkpoint_counts(workers: &[Arc<WorkerMetrics>]) -> CheckpointCounts {
     let mut counts = CheckpointCounts::default();
-    for checkpoints in workers.iter().map(|worker| &worker.checkpoints) {
+    for checkpoints in workers.iter().map(|worker| &worker.checkpoint_metrics) {
         counts.completed += checkpoints.completed_checkpoints.get();
         counts.failed += checkpoints.failed_checkpoints.get();
         counts.in_progress += checkpoints.checkpoints_in_progress_count() as u64;
