@@ -2,7 +2,7 @@
 //! two flat arrays.
 //!
 //! Owns: the memory layout of rows. Does not own: the meaning of a row's span (panes and sessions define it).
-//! Invariant: rows are sorted by [`RowTimeSpan::span_start`], and no two rows have the same start.
+//! Invariant: rows are sorted by [`RowSpan::span_start`], and no two rows have the same start.
 //! Why this way: most entities have one to seven rows, and the table stores one or two rows inline. So most events need
 //! no further memory access, and most entities need no allocation. This saves 11 to 18 % of the time of a replay. Few
 //! views have variable accumulators; in other views, the second array is only a null pointer.
@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use crate::aggregate::{FeatureAggregators, RowAccumulators, RowAccumulatorsMut, VariableAccumulator};
-use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_number, write_signed};
+use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_signed, write_unsigned};
 use crate::time::EventTime;
 
 /// Number of words in front of a row's accumulators. These words hold the row's span.
@@ -22,7 +22,7 @@ const INLINE_WORD_COUNT: usize = 8;
 /// The range that a row covers. For a pane, both bounds are the index of the pane. For a session, the bounds are its
 /// first and its last event time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct RowTimeSpan {
+pub(crate) struct RowSpan {
     pub(crate) span_start: i64,
     pub(crate) span_end: i64,
 }
@@ -43,12 +43,12 @@ impl AccumulatorTable {
         self.row_words.len() / words_per_row(aggregators)
     }
 
-    pub(crate) fn row_span(&self, aggregators: &FeatureAggregators, row: usize) -> RowTimeSpan {
+    pub(crate) fn row_span(&self, aggregators: &FeatureAggregators, row: usize) -> RowSpan {
         let at = row * words_per_row(aggregators);
-        RowTimeSpan { span_start: self.row_words[at].cast_signed(), span_end: self.row_words[at + 1].cast_signed() }
+        RowSpan { span_start: self.row_words[at].cast_signed(), span_end: self.row_words[at + 1].cast_signed() }
     }
 
-    pub(crate) fn set_row_span(&mut self, aggregators: &FeatureAggregators, row: usize, span: RowTimeSpan) {
+    pub(crate) fn set_row_span(&mut self, aggregators: &FeatureAggregators, row: usize, span: RowSpan) {
         let at = row * words_per_row(aggregators);
         self.row_words[at] = span.span_start.cast_unsigned();
         self.row_words[at + 1] = span.span_end.cast_unsigned();
@@ -87,7 +87,7 @@ impl AccumulatorTable {
     }
 
     /// Inserts an empty row in front of row `row`.
-    pub(crate) fn insert_row(&mut self, aggregators: &FeatureAggregators, row: usize, span: RowTimeSpan) {
+    pub(crate) fn insert_row(&mut self, aggregators: &FeatureAggregators, row: usize, span: RowSpan) {
         let width = words_per_row(aggregators);
         let at = row * width;
         let old_len = self.row_words.len();
@@ -121,14 +121,14 @@ impl AccumulatorTable {
     /// start of the row before. The length of its span, its words and its variable accumulators follow.
     pub(crate) fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
         let rows = self.row_count(aggregators);
-        write_number(out, rows as u64);
+        write_unsigned(out, rows as u64);
         let mut before = 0;
         for row in 0..rows {
             let (span, accumulators) = (self.row_span(aggregators, row), self.row_accumulators(aggregators, row));
             write_signed(out, span.span_start.wrapping_sub(before));
             write_signed(out, span.span_end.wrapping_sub(span.span_start));
             before = span.span_start;
-            accumulators.fixed_size_words.iter().for_each(|word| write_number(out, *word));
+            accumulators.fixed_size_words.iter().for_each(|word| write_unsigned(out, *word));
             accumulators.variable_accumulators.iter().for_each(|accumulator| accumulator.save(out));
         }
     }
@@ -139,7 +139,7 @@ impl AccumulatorTable {
         reader: &mut SnapshotReader<'_>,
     ) -> Result<Self, DamagedSnapshot> {
         let mut table = Self::default();
-        let rows = reader.read_number()?;
+        let rows = reader.read_unsigned()?;
         let mut before = None;
         for _ in 0..rows {
             let from = before.unwrap_or(0_i64).wrapping_add(reader.read_signed()?);
@@ -154,7 +154,7 @@ impl AccumulatorTable {
             before = Some(from);
             table.row_words.extend([from.cast_unsigned(), to.cast_unsigned()]);
             for _ in 0..aggregators.fixed_size_word_count() {
-                table.row_words.push(reader.read_number()?);
+                table.row_words.push(reader.read_unsigned()?);
             }
             for _ in 0..aggregators.variable_accumulator_count() {
                 table.variable_accumulators.push(VariableAccumulator::load(reader)?);
@@ -164,7 +164,7 @@ impl AccumulatorTable {
     }
 
     /// Merges the accumulators of row `newer` into the accumulators of row `older`. Both rows stay.
-    pub(crate) fn merge_rows(&mut self, aggregators: &FeatureAggregators, older: usize, newer: usize) {
+    pub(crate) fn merge_row_into_older(&mut self, aggregators: &FeatureAggregators, older: usize, newer: usize) {
         let width = words_per_row(aggregators);
         let variable_count = aggregators.variable_accumulator_count();
         let (words, newer_words) = self.row_words.split_at_mut(newer * width);

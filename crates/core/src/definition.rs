@@ -1,6 +1,6 @@
 //! Texts that describe views. Pages show these texts, and a restart recognises the stored state of a view by its text.
 //!
-//! Invariant: the text of a view never changes. A restart keeps state only where the view's [`FeatureView::definition`]
+//! Invariant: the text of a view never changes. A restart keeps state only where the view's [`FeatureView::definition_text`]
 //! is identical, so a reworded definition loses that state. A test compares the texts with stored ones.
 
 use crate::condition::{ComparisonOperator, Condition, Operand};
@@ -13,19 +13,22 @@ impl FeatureView {
     /// is described by its name, its aggregate with the type of its field, and its condition. The view's own name,
     /// defaults and sink settings are left out.
     #[must_use]
-    pub fn definition(&self, schema: &EventSchema) -> String {
+    pub fn definition_text(&self, schema: &EventSchema) -> String {
         let window = match self.window {
             WindowKind::Sliding { size_ms, slide_ms } => format!("sliding({size_ms}, {slide_ms})"),
             WindowKind::Session { gap_ms } => format!("session({gap_ms})"),
         };
         let features = self.features.iter().map(|feature| {
-            let aggregate = feature.aggregate.describe_as_sql(schema);
+            let aggregate = feature.aggregate.format_aggregate_as_sql(schema);
             let field_type = feature
                 .aggregate
                 .input_field()
-                .map(|field| format!("{} ", schema.field_type(field).name()))
+                .map(|field| format!("{} ", schema.field_type(field).type_name()))
                 .unwrap_or_default();
-            let condition = feature.condition.as_ref().map(|condition| format!(" where {}", condition.to_sql(schema)));
+            let condition = feature
+                .condition
+                .as_ref()
+                .map(|condition| format!(" where {}", condition.format_condition_as_sql(schema)));
             format!("{}: {field_type}{aggregate}{}", feature.name, condition.unwrap_or_default())
         });
         let features: Vec<_> = features.collect();
@@ -36,7 +39,7 @@ impl FeatureView {
 impl Aggregate {
     /// Returns the aggregate in the notation of SQL: `count(*)`, `avg(price)`, `duration in seconds`.
     #[must_use]
-    pub fn describe_as_sql(self, schema: &EventSchema) -> String {
+    pub fn format_aggregate_as_sql(self, schema: &EventSchema) -> String {
         let call = |aggregate: &str, field: FieldId| {
             format!("{aggregate}({})", quote_identifier(&schema.fields()[field.0].name))
         };
@@ -75,8 +78,8 @@ impl Aggregate {
 impl Condition {
     /// Returns the condition as SQL. Every AND and OR inside another operator stands in parentheses.
     #[must_use]
-    pub fn to_sql(&self, schema: &EventSchema) -> String {
-        let operand = |operand: &Operand| operand_to_sql(operand, schema);
+    pub fn format_condition_as_sql(&self, schema: &EventSchema) -> String {
+        let operand = |operand: &Operand| format_operand_as_sql(operand, schema);
         match self {
             Self::Compare(left, comparison, right) => {
                 format!("{} {} {}", operand(left), comparison_symbol(*comparison), operand(right))
@@ -88,20 +91,20 @@ impl Condition {
             Self::IsNull(value) => format!("{} IS NULL", operand(value)),
             Self::IsTrue(value) => operand(value),
             Self::And(left, right) => {
-                format!("{} AND {}", parenthesize_chain(left, schema), parenthesize_chain(right, schema))
+                format!("{} AND {}", parenthesize_and_or(left, schema), parenthesize_and_or(right, schema))
             }
             Self::Or(left, right) => {
-                format!("{} OR {}", parenthesize_chain(left, schema), parenthesize_chain(right, schema))
+                format!("{} OR {}", parenthesize_and_or(left, schema), parenthesize_and_or(right, schema))
             }
-            Self::Not(inner) => format!("NOT ({})", inner.to_sql(schema)),
+            Self::Not(inner) => format!("NOT ({})", inner.format_condition_as_sql(schema)),
         }
     }
 }
 
-fn parenthesize_chain(condition: &Condition, schema: &EventSchema) -> String {
+fn parenthesize_and_or(condition: &Condition, schema: &EventSchema) -> String {
     match condition {
-        Condition::And(..) | Condition::Or(..) => format!("({})", condition.to_sql(schema)),
-        _ => condition.to_sql(schema),
+        Condition::And(..) | Condition::Or(..) => format!("({})", condition.format_condition_as_sql(schema)),
+        _ => condition.format_condition_as_sql(schema),
     }
 }
 
@@ -116,7 +119,7 @@ fn comparison_symbol(comparison: ComparisonOperator) -> &'static str {
     }
 }
 
-fn operand_to_sql(operand: &Operand, schema: &EventSchema) -> String {
+fn format_operand_as_sql(operand: &Operand, schema: &EventSchema) -> String {
     match operand {
         Operand::Field(field) => quote_identifier(&schema.fields()[field.0].name),
         Operand::Literal(None) => "NULL".to_owned(),

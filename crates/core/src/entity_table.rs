@@ -17,7 +17,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::entity_slot::EntitySlot;
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_bytes};
-use crate::snapshot::slots::{DerivedState, RestorePermit, SlotRecordBlock, SlotState, SnapshotSlots};
+use crate::snapshot::slots::{HasDerivedState, RestorePermit, SlotRecordBlock, SlotState, SlotTable};
 
 #[derive(Debug, Default)]
 pub(crate) struct EntityEntry {
@@ -34,7 +34,7 @@ impl EntityEntry {
 }
 
 impl SlotState for EntityEntry {
-    type Layout = ();
+    type EncodingContext = ();
 
     fn is_empty(&self) -> bool {
         self.key.is_none()
@@ -49,9 +49,9 @@ impl SlotState for EntityEntry {
     }
 }
 
-impl DerivedState for EntityEntry {
+impl HasDerivedState for EntityEntry {
     /// The number of views that hold state for the entity.
-    type Derived = u32;
+    type DerivedState = u32;
 
     fn derived_state_mut(&mut self) -> &mut u32 {
         &mut self.view_count
@@ -65,7 +65,7 @@ pub type SipHashKey = [u8; 16];
 #[derive(Debug)]
 pub(crate) struct EntityTable {
     slots_by_key: HashTable<EntitySlot>,
-    pub(crate) entities_by_slot: SnapshotSlots<EntityEntry>,
+    pub(crate) entities_by_slot: SlotTable<EntityEntry>,
     free_slots: BinaryHeap<Reverse<EntitySlot>>,
     hash_key: SipHashKey,
     /// The slots whose key has been loaded. The set is empty except during a restore.
@@ -76,7 +76,7 @@ impl EntityTable {
     pub(crate) fn new(hash_key: SipHashKey) -> Self {
         Self {
             slots_by_key: HashTable::new(),
-            entities_by_slot: SnapshotSlots::default(),
+            entities_by_slot: SlotTable::default(),
             free_slots: BinaryHeap::new(),
             hash_key,
             loaded_slots: FixedBitSet::new(),
@@ -93,7 +93,7 @@ impl EntityTable {
     }
 
     /// Returns the slot of `key`, and assigns one if `key` has none. Unless a view then uses the slot, the caller must
-    /// call [`Self::release_if_unused`].
+    /// call [`Self::release_slot_if_unused`].
     pub(crate) fn find_or_assign_slot(&mut self, key: &str) -> EntitySlot {
         let (slots, hash_key) = (&self.entities_by_slot, &self.hash_key);
         let entry = self.slots_by_key.entry(
@@ -122,11 +122,11 @@ impl EntityTable {
     /// Records that a view no longer holds state for `slot`, and frees the slot if no other view does.
     pub(crate) fn decrement_view_count(&mut self, slot: EntitySlot) {
         *self.entities_by_slot.derived_state_mut(slot) -= 1;
-        self.release_if_unused(slot);
+        self.release_slot_if_unused(slot);
     }
 
     /// Frees `slot` where no view holds state for it.
-    pub(crate) fn release_if_unused(&mut self, slot: EntitySlot) {
+    pub(crate) fn release_slot_if_unused(&mut self, slot: EntitySlot) {
         let entity = &self.entities_by_slot[slot];
         if entity.view_count > 0 {
             return;
@@ -142,14 +142,14 @@ impl EntityTable {
     /// Loads entity keys from a block of a snapshot.
     pub(crate) fn load_keys(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         let loaded_slots = &mut self.loaded_slots;
-        self.entities_by_slot.load_block(&(), records, |slot, _| {
+        self.entities_by_slot.load_slot_block(&(), records, |slot, _| {
             loaded_slots.grow_and_insert(slot.index());
             Ok(())
         })
     }
 
     /// Records that a view holds state for `slot` of the snapshot that is being restored.
-    pub(crate) fn increment_restored_view_count(&mut self, slot: EntitySlot) {
+    pub(crate) fn increment_view_count_during_restore(&mut self, slot: EntitySlot) {
         self.entities_by_slot.grow_to_include(slot);
         self.increment_view_count(slot);
     }
@@ -160,7 +160,7 @@ impl EntityTable {
             self.entities_by_slot.grow_to_include(EntitySlot(last));
         }
         let (mut used, mut free) = (Vec::new(), Vec::new());
-        for (slot, entity) in self.entities_by_slot.iter_restored(permit) {
+        for (slot, entity) in self.entities_by_slot.iter_restored_slots(permit) {
             if entity.view_count > 0 {
                 used.push(slot);
             } else {

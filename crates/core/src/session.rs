@@ -11,14 +11,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::accumulator_table::{AccumulatorTable, RowTimeSpan};
+use crate::accumulator_table::{AccumulatorTable, RowSpan};
 use crate::aggregate::FeatureAggregators;
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
 use crate::row::{Row, ShardOutput, ViewId};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
-use crate::snapshot::slots::{DerivedState, RestorePermit, SlotRecordBlock, SlotState, SnapshotSlots};
+use crate::snapshot::slots::{HasDerivedState, RestorePermit, SlotRecordBlock, SlotState, SlotTable};
 use crate::time::{EventTime, Window};
 
 /// The value of [`EntitySessions::timer_due_ms`] while no timer is set.
@@ -29,7 +29,7 @@ const NO_TIMER: i64 = i64::MAX;
 pub(crate) struct SessionState {
     gap_ms: i64,
     /// The sessions of every entity.
-    pub(crate) sessions_by_slot: SnapshotSlots<EntitySessions>,
+    pub(crate) sessions_by_slot: SlotTable<EntitySessions>,
     timers_by_due_time: BinaryHeap<Reverse<(i64, EntitySlot)>>,
     /// Number of entities with sessions.
     entity_count: usize,
@@ -50,7 +50,7 @@ impl Default for EntitySessions {
 }
 
 impl SlotState for EntitySessions {
-    type Layout = FeatureAggregators;
+    type EncodingContext = FeatureAggregators;
 
     fn is_empty(&self) -> bool {
         self.session_rows.is_empty()
@@ -65,9 +65,9 @@ impl SlotState for EntitySessions {
     }
 }
 
-impl DerivedState for EntitySessions {
+impl HasDerivedState for EntitySessions {
     /// The watermark at which the timer is due.
-    type Derived = i64;
+    type DerivedState = i64;
 
     fn derived_state_mut(&mut self) -> &mut i64 {
         &mut self.timer_due_ms
@@ -76,12 +76,7 @@ impl DerivedState for EntitySessions {
 
 impl SessionState {
     pub(crate) fn new(gap_ms: i64) -> Self {
-        Self {
-            gap_ms,
-            sessions_by_slot: SnapshotSlots::default(),
-            timers_by_due_time: BinaryHeap::new(),
-            entity_count: 0,
-        }
+        Self { gap_ms, sessions_by_slot: SlotTable::default(), timers_by_due_time: BinaryHeap::new(), entity_count: 0 }
     }
 
     /// Folds `event` into its session, and merges the sessions that the event connects. Returns `false` where the event
@@ -112,17 +107,17 @@ impl SessionState {
                 entities.increment_view_count(slot);
                 self.entity_count += 1;
             }
-            table.insert_row(aggregators, from, RowTimeSpan { span_start: time, span_end: time });
+            table.insert_row(aggregators, from, RowSpan { span_start: time, span_end: time });
         } else {
             let (first, last) = (table.row_span(aggregators, from), table.row_span(aggregators, to - 1));
             for row in from + 1..to {
-                table.merge_rows(aggregators, from, row);
+                table.merge_row_into_older(aggregators, from, row);
             }
             table.remove_rows(aggregators, from + 1, to);
             table.set_row_span(
                 aggregators,
                 from,
-                RowTimeSpan { span_start: first.span_start.min(time), span_end: last.span_end.max(time) },
+                RowSpan { span_start: first.span_start.min(time), span_end: last.span_end.max(time) },
             );
         }
         aggregators.fold_event(&mut table.row_accumulators_mut(aggregators, from), event);
@@ -190,7 +185,7 @@ impl SessionState {
         aggregators: &FeatureAggregators,
         records: SlotRecordBlock<'_>,
     ) -> Result<(), DamagedSnapshot> {
-        self.sessions_by_slot.load_block(aggregators, records, |_, _| Ok(()))
+        self.sessions_by_slot.load_slot_block(aggregators, records, |_, _| Ok(()))
     }
 
     /// Ends a restore. Drops the sessions whose end the watermark has reached, and sets the timers.
@@ -205,7 +200,7 @@ impl SessionState {
         let gap_ms = self.gap_ms;
         let due = |table: &AccumulatorTable, row| table.row_span(aggregators, row).span_end + gap_ms - 1;
         for (slot, EntitySessions { session_rows: table, timer_due_ms: timer_ms }) in
-            self.sessions_by_slot.iter_restored(permit)
+            self.sessions_by_slot.iter_restored_slots(permit)
         {
             if table.is_empty() {
                 continue;
@@ -214,7 +209,7 @@ impl SessionState {
             let passed = rows.take_while(|&row| due(table, row) <= watermark.ms()).count();
             table.remove_rows(aggregators, 0, passed);
             if !table.is_empty() {
-                entities.increment_restored_view_count(slot);
+                entities.increment_view_count_during_restore(slot);
                 self.entity_count += 1;
                 *timer_ms = due(table, 0);
                 timers.push(Reverse((*timer_ms, slot)));

@@ -15,7 +15,7 @@ use crate::session::SessionState;
 use crate::sliding::SlidingState;
 use crate::snapshot::encoding::DamagedSnapshot;
 use crate::snapshot::format::{
-    ENTITY_KEY_TABLE_NUMBER, ShardMetadata, SnapshotResult, SnapshotScope, view_table_number,
+    ENTITY_KEY_TABLE_NUMBER, ShardMetadata, SnapshotScope, SnapshotStorageOutcome, view_table_number,
 };
 use crate::snapshot::slots::{RestorePermit, SlotRecordBlock};
 use crate::time::EventTime;
@@ -88,7 +88,7 @@ impl Shard {
                 });
             }
         }
-        self.entities.release_if_unused(slot);
+        self.entities.release_slot_if_unused(slot);
         self.watermark.advance_by_event_time(event.time);
         self.fire_due_windows(out);
     }
@@ -103,7 +103,7 @@ impl Shard {
 
     /// Resets the watermark for new input after [`Self::finish_input`]. Row numbers continue. The next snapshot must
     /// hold the whole state, because a restore drops the expired state of older layers by their watermark.
-    pub fn restart_input(&mut self) {
+    pub fn reset_watermark_for_new_input(&mut self) {
         self.watermark.set_time(Watermark::BEFORE_ALL_EVENTS);
     }
 
@@ -142,7 +142,7 @@ impl Shard {
     /// Begins a snapshot of the current state, which includes [`Self::snapshot_metadata`]. Discards a snapshot that is still
     /// running.
     pub fn begin_snapshot(&mut self, scope: SnapshotScope) {
-        self.end_snapshot(SnapshotResult::Discarded);
+        self.end_snapshot(SnapshotStorageOutcome::Discarded);
         self.entities.entities_by_slot.begin_snapshot(scope);
         for view in &mut self.views {
             match &mut view.windows {
@@ -185,7 +185,7 @@ impl Shard {
     }
 
     /// Ends the running snapshot, whether complete or not.
-    pub fn end_snapshot(&mut self, result: SnapshotResult) {
+    pub fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         self.entities.entities_by_slot.end_snapshot(result);
         for view in &mut self.views {
             match &mut view.windows {
@@ -228,7 +228,7 @@ impl ViewState {
     }
 
     /// Loads the records of a block of a snapshot into the windows.
-    pub(crate) fn load_records(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
+    pub(crate) fn load_slot_records(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         match &mut self.windows {
             WindowState::Sliding(state) => state.load_panes(&self.aggregators, records),
             WindowState::Session(state) => state.load_sessions(&self.aggregators, records),

@@ -11,14 +11,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::accumulator_table::{AccumulatorTable, RowTimeSpan};
+use crate::accumulator_table::{AccumulatorTable, RowSpan};
 use crate::aggregate::{FeatureAggregators, RowAccumulators, RowAccumulatorsMut, VariableAccumulator};
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
 use crate::row::{Row, ShardOutput, ViewId};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
-use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SnapshotSlots};
+use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SlotTable};
 use crate::time::{EventTime, Window};
 use crate::view::pane_size_ms;
 
@@ -44,14 +44,14 @@ impl WindowGrid {
     }
 
     /// Returns the end of the last window that `pane` belongs to, or `None` in a gap between windows (slide > size).
-    fn last_window_end_ms(self, pane: i64) -> Option<i64> {
+    fn pane_last_window_end_ms(self, pane: i64) -> Option<i64> {
         let start = (pane * self.pane_length_ms).div_euclid(self.slide_ms) * self.slide_ms;
         let end = start + self.size_ms;
         (pane * self.pane_length_ms < end).then_some(end)
     }
 
     /// Returns the end of the first window that `pane` belongs to. The pane must not lie in a gap.
-    fn first_window_end_ms(self, pane: i64) -> i64 {
+    fn pane_first_window_end_ms(self, pane: i64) -> i64 {
         self.next_window_end_ms((pane + 1) * self.pane_length_ms - 1)
     }
 
@@ -62,7 +62,7 @@ impl WindowGrid {
 }
 
 impl SlotState for AccumulatorTable {
-    type Layout = FeatureAggregators;
+    type EncodingContext = FeatureAggregators;
 
     fn is_empty(&self) -> bool {
         self.is_empty()
@@ -82,7 +82,7 @@ impl SlotState for AccumulatorTable {
 pub(crate) struct SlidingState {
     window_grid: WindowGrid,
     /// The panes of every entity.
-    pub(crate) panes_by_slot: SnapshotSlots<AccumulatorTable>,
+    pub(crate) panes_by_slot: SlotTable<AccumulatorTable>,
     /// For each live pane, the number of entities that have a row for it.
     entity_count_by_pane: BTreeMap<i64, u32>,
     /// The end of the next window that contains a live pane.
@@ -97,7 +97,7 @@ impl SlidingState {
     pub(crate) fn new(size_ms: i64, slide_ms: i64, aggregators: &FeatureAggregators) -> Self {
         Self {
             window_grid: WindowGrid::new(size_ms, slide_ms),
-            panes_by_slot: SnapshotSlots::default(),
+            panes_by_slot: SlotTable::default(),
             entity_count_by_pane: BTreeMap::new(),
             next_firing_window_end_ms: None,
             merge_buffer_words: vec![0; aggregators.fixed_size_word_count()],
@@ -116,7 +116,7 @@ impl SlidingState {
         watermark: EventTime,
     ) -> bool {
         let pane = self.window_grid.pane_index_at(event.time.ms());
-        let Some(last_end) = self.window_grid.last_window_end_ms(pane) else {
+        let Some(last_end) = self.window_grid.pane_last_window_end_ms(pane) else {
             // The event is in a gap between windows. As in Flink, the event counts as late only if the watermark has
             // reached the event's own time.
             return event.time > watermark;
@@ -133,7 +133,7 @@ impl SlidingState {
         let row = panes.find_first_row_from(aggregators, pane);
         let is_new = row == panes.row_count(aggregators) || panes.row_span(aggregators, row).span_start != pane;
         if is_new {
-            panes.insert_row(aggregators, row, RowTimeSpan { span_start: pane, span_end: pane });
+            panes.insert_row(aggregators, row, RowSpan { span_start: pane, span_end: pane });
         }
         aggregators.fold_event(&mut panes.row_accumulators_mut(aggregators, row), event);
         if is_new {
@@ -225,7 +225,7 @@ impl SlidingState {
                     });
                 }
             }
-            let is_done = |pane| grid.last_window_end_ms(pane).is_none_or(|last| last <= end);
+            let is_done = |pane| grid.pane_last_window_end_ms(pane).is_none_or(|last| last <= end);
             let mut done = 0;
             while done < to && is_done(panes.row_span(aggregators, done).span_start) {
                 decrement_pane_entity_count(pane_holders, panes.row_span(aggregators, done).span_start);
@@ -254,7 +254,7 @@ impl SlidingState {
         records: SlotRecordBlock<'_>,
     ) -> Result<(), DamagedSnapshot> {
         let pane_ms = self.window_grid.pane_length_ms;
-        self.panes_by_slot.load_block(aggregators, records, |_, panes| {
+        self.panes_by_slot.load_slot_block(aggregators, records, |_, panes| {
             let is_plausible = |row| {
                 let pane = panes.row_span(aggregators, row).span_start;
                 pane.checked_mul(pane_ms).is_some_and(|start| start.abs() <= MAX_PANE_START_MS)
@@ -276,13 +276,14 @@ impl SlidingState {
         permit: &RestorePermit,
     ) {
         let grid = self.window_grid;
-        let has_passed = |pane| grid.last_window_end_ms(pane).is_none_or(|last_end| last_end - 1 <= watermark.ms());
-        for (slot, panes) in self.panes_by_slot.iter_restored(permit).filter(|(_, panes)| !panes.is_empty()) {
+        let has_passed =
+            |pane| grid.pane_last_window_end_ms(pane).is_none_or(|last_end| last_end - 1 <= watermark.ms());
+        for (slot, panes) in self.panes_by_slot.iter_restored_slots(permit).filter(|(_, panes)| !panes.is_empty()) {
             let rows = 0..panes.row_count(aggregators);
             let passed = rows.take_while(|&row| has_passed(panes.row_span(aggregators, row).span_start)).count();
             panes.remove_rows(aggregators, 0, passed);
             if !panes.is_empty() {
-                entities.increment_restored_view_count(slot);
+                entities.increment_view_count_during_restore(slot);
                 self.entity_count += 1;
             }
             for row in 0..panes.row_count(aggregators) {
@@ -296,7 +297,7 @@ impl SlidingState {
     /// fired.
     fn plan_next_firing_window(&mut self, fired: EventTime) {
         self.next_firing_window_end_ms = self.entity_count_by_pane.first_key_value().map(|(&pane, _)| {
-            let first = self.window_grid.first_window_end_ms(pane);
+            let first = self.window_grid.pane_first_window_end_ms(pane);
             if first - 1 > fired.ms() { first } else { self.window_grid.next_window_end_ms(fired.ms() + 1) }
         });
     }

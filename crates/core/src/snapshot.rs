@@ -4,7 +4,7 @@
 //!
 //! | step | type |
 //! |---|---|
-//! | a table of slots; every change of a slot goes through it | [`slots::SnapshotSlots`] |
+//! | a table of slots; every change of a slot goes through it | [`slots::SlotTable`] |
 //! | the running snapshot of one table: slots still to be saved, bytes saved so far | [`snapshot_writer::SnapshotWriter`] |
 //! | the scope, and the state outside the slots | [`format_version::SnapshotScope`], [`format_version::ShardMetadata`] |
 //! | a layer: the bytes of one snapshot, kept by a checkpoint | (the engine) |

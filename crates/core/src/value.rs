@@ -16,7 +16,7 @@ pub enum FieldType {
 impl FieldType {
     /// Returns the name that the pipeline file uses.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn type_name(self) -> &'static str {
         match self {
             Self::String => "string",
             Self::Double => "double",

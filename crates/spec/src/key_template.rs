@@ -1,7 +1,7 @@
 //! The Redis key of a row: literal text around the user and, optionally, the window.
 //!
 //! Owns: writing a key, finding a user's keys, parsing a key. Does not own: refusing ambiguous templates (the reader of
-//! keys, with [`crate::key_language`]). Invariants: (1) the placeholder of the entity key occurs exactly once, each
+//! keys, with [`crate::key_collisions`]). Invariants: (1) the placeholder of the entity key occurs exactly once, each
 //! part of the window at most once; (2) within an accepted template, different pairs of user and window give different
 //! keys. This holds for all users, including empty ones and those with `:`, `{` or digits.
 
@@ -52,9 +52,9 @@ pub(crate) enum TemplateMistake {
 }
 
 impl KeyTemplate {
-    /// Parses a template. `key_name` is `None` where the declaration of the entity key has a mistake. Then every name
+    /// Parses a template. `entity_key_name` is `None` where the declaration of the entity key has a mistake. Then every name
     /// that is not a part of the window counts as the entity key.
-    pub(crate) fn parse(text: &str, key_name: Option<&str>) -> Result<Self, Vec<TemplateMistake>> {
+    pub(crate) fn parse(text: &str, entity_key_name: Option<&str>) -> Result<Self, Vec<TemplateMistake>> {
         let mut segments = Vec::new();
         let mut literal = String::new();
         let mut mistakes = Vec::new();
@@ -70,7 +70,7 @@ impl KeyTemplate {
                 let segment = match name {
                     "window_start" => KeySegment::WindowStart,
                     "window_end" => KeySegment::WindowEnd,
-                    name if key_name.is_none_or(|key| key == name) => KeySegment::EntityKey,
+                    name if entity_key_name.is_none_or(|key| key == name) => KeySegment::EntityKey,
                     name => {
                         mistakes.push(TemplateMistake::UnknownPlaceholder(range, name.to_owned()));
                         continue;
@@ -110,7 +110,7 @@ impl KeyTemplate {
     /// Returns whether every window has its own key. Otherwise the row of a window replaces the row of the window
     /// before.
     #[must_use]
-    pub fn names_window(&self) -> bool {
+    pub fn has_window_placeholder(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, KeySegment::WindowStart | KeySegment::WindowEnd))
     }
 

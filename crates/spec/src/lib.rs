@@ -6,7 +6,7 @@
 //! ```text
 //!   text ──► document ──► overrides ──► read (one reader per section) ──► Pipeline
 //!               │             │            │     ├─ condition: SQL ──► windrow_core::Condition
-//!               │             │            │     └─ key: key_template, key_language
+//!               │             │            │     └─ key: key_template, key_collisions
 //!               ▼             ▼            ▼
 //!             DiagnosticCollector ──► Diagnostics ──► rendered text
 //! ```
@@ -21,11 +21,11 @@
 //!
 //! Read first: [`pipeline.rs`](../src/windrow_spec/pipeline.rs.html), the model;
 //! [`read.rs`](../src/windrow_spec/read.rs.html), the sections in their order;
-//! [`read/fields.rs`](../src/windrow_spec/read/fields.rs.html), how a section is read field by field.
+//! [`read/table_reader.rs`](../src/windrow_spec/read/table_reader.rs.html), how a section is read field by field.
 
 mod diagnostics;
 mod document;
-mod key_language;
+mod key_collisions;
 mod key_template;
 mod overrides;
 mod pipeline;

@@ -12,7 +12,7 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
 use crate::document::{DocumentNode, DocumentTable, DocumentValue, TableEntry, parse_override_value};
-use crate::suggestion::suggest_closest_name;
+use crate::suggestion::build_closest_name_hint;
 
 /// One `--set path.to.field=value`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,7 +109,7 @@ fn apply_override(
                         format!("there is no feature view `{name}`"),
                         "one in the file",
                     )
-                    .set_hint(suggest_closest_name(name, known));
+                    .set_hint(build_closest_name_hint(name, known));
                 return;
             }
             None => {

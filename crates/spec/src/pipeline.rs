@@ -35,8 +35,8 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Returns every feature view with its settings in Redis, in the order of the file.
-    pub fn redis_views(&self) -> impl ExactSizeIterator<Item = (&FeatureView, &RedisViewSpec)> {
-        self.views.iter().zip(&self.sink.redis().view_specs)
+    pub fn views_with_redis_specs(&self) -> impl ExactSizeIterator<Item = (&FeatureView, &RedisViewSpec)> {
+        self.views.iter().zip(&self.sink.redis().redis_view_specs)
     }
 }
 
@@ -131,9 +131,9 @@ pub struct WatermarkSpec {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointSpec {
     /// The time between the starts of two checkpoints; at least 1.
-    pub interval_ms: i64,
+    pub checkpoint_interval_ms: i64,
     /// The URL of the store: `file:path`, `s3://…`, `gs://…` or `az://…`.
-    pub store_url: String,
+    pub checkpoint_store_url: String,
     /// The number of checkpoint generations that are kept per partition; at least 1.
     pub kept_generations: usize,
 }
@@ -159,9 +159,9 @@ impl SinkSpec {
 pub struct RedisSinkSpec {
     /// The URL of the server: `redis://…`, `rediss://…` or `unix://…`. It may hold a password, which [`fmt::Debug`]
     /// leaves out.
-    pub url: String,
+    pub redis_url: String,
     /// The settings of the pipeline's feature views, in the same order.
-    pub view_specs: Vec<RedisViewSpec>,
+    pub redis_view_specs: Vec<RedisViewSpec>,
 }
 
 /// `key` and `ttl` of `[feature_view.NAME]`: the settings of one view in Redis.
@@ -175,11 +175,11 @@ pub struct RedisViewSpec {
 
 impl fmt::Debug for RedisSinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let redacted = match (self.url.split_once("://"), self.url.rsplit_once('@')) {
+        let redacted = match (self.redis_url.split_once("://"), self.redis_url.rsplit_once('@')) {
             (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
-            _ => self.url.clone(),
+            _ => self.redis_url.clone(),
         };
-        f.debug_struct("RedisSinkSpec").field("url", &redacted).field("views", &self.view_specs).finish()
+        f.debug_struct("RedisSinkSpec").field("url", &redacted).field("views", &self.redis_view_specs).finish()
     }
 }
 

@@ -9,11 +9,11 @@ mod dead_letters;
 mod duration;
 mod event;
 mod feature;
-mod fields;
 mod key;
 mod name;
 mod sink;
 mod source;
+mod table_reader;
 mod view;
 mod watermark;
 mod window;
@@ -21,7 +21,7 @@ mod window;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentNode;
 use crate::pipeline::{Pipeline, RedisSinkSpec, SinkSpec};
-use crate::read::fields::PipelineSetting;
+use crate::read::table_reader::PipelineSetting;
 
 /// Reads the whole document.
 pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCollector<'_>) -> Option<Pipeline> {
@@ -36,15 +36,15 @@ pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCo
     let source_topic = source.as_ref().map(|source| source.kafka().topic.as_str());
     let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
     let views = view::read_views(&mut root, &event_fields, mistakes);
-    root.report_unknown_and_missing(mistakes);
-    let (views, redis_views) = views?.into_iter().map(|view| (view.feature_view, view.redis_spec)).unzip();
+    root.report_unknown_and_missing_fields(mistakes);
+    let (views, redis_view_specs) = views?.into_iter().map(|view| (view.feature_view, view.redis_spec)).unzip();
     Some(Pipeline {
         name: name?,
         source: source?,
         event: event?,
         watermark: watermark?,
         checkpoint: checkpoint?,
-        sink: SinkSpec::Redis(RedisSinkSpec { url: redis_url?, view_specs: redis_views }),
+        sink: SinkSpec::Redis(RedisSinkSpec { redis_url: redis_url?, redis_view_specs }),
         dead_letters: dead_letters.ok()?,
         views,
     })

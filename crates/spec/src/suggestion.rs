@@ -19,7 +19,7 @@ pub(crate) fn find_closest_name<'a>(written: &str, known: impl IntoIterator<Item
 }
 
 /// Returns a hint with the closest name, or `None` where no name is close enough.
-pub(crate) fn suggest_closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn build_closest_name_hint<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     find_closest_name(written, known).map(|name| format!("did you mean `{name}`?"))
 }
 

@@ -13,7 +13,7 @@ fn a_condition_reads_back_as_the_same() {
         "price < 3 OR price > 5 AND event_type IS NOT NULL",
     ] {
         let (read, schema) = compile_condition(text);
-        let shown = read.to_sql(&schema);
+        let shown = read.format_condition_as_sql(&schema);
         assert_eq!(compile_condition(&shown).0, read, "{text} was shown as {shown}");
     }
 }
@@ -24,7 +24,7 @@ fn a_condition_reads_back_as_the_same() {
 fn definitions_are_for_ever() {
     let definitions = |pipeline: Pipeline| -> Vec<String> {
         let schema = &pipeline.event.schema;
-        pipeline.views.iter().map(|view| view.definition(schema)).collect()
+        pipeline.views.iter().map(|view| view.definition_text(schema)).collect()
     };
     let shipped = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
     let all =

@@ -107,7 +107,7 @@ fn accepted_templates(keys: &[String]) -> Option<Vec<KeyTemplate>> {
         text.push_str(&format!("feature_view.v{index} = {{ {view} }}\n"));
     }
     let pipeline = parse("p.toml", &text, &[]).ok()?;
-    Some(pipeline.redis_views().map(|(_, redis)| redis.key_template.clone()).collect())
+    Some(pipeline.views_with_redis_specs().map(|(_, redis)| redis.key_template.clone()).collect())
 }
 
 /// Returns what the key of a user and a window must distinguish: view, user, and the named parts of the window.

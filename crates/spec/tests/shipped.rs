@@ -35,23 +35,23 @@ fn source_event_and_sink() {
     assert_eq!(pipeline.event.max_key_bytes, 1_024);
     assert_eq!(pipeline.watermark.max_out_of_orderness_ms, 10_000);
     let checkpoint = CheckpointSpec {
-        interval_ms: 30_000,
-        store_url: "file:./.windrow/checkpoints".to_owned(),
+        checkpoint_interval_ms: 30_000,
+        checkpoint_store_url: "file:./.windrow/checkpoints".to_owned(),
         kept_generations: 3,
     };
     assert_eq!(pipeline.checkpoint, checkpoint);
-    assert_eq!(pipeline.sink.redis().url, "redis://localhost:6379");
+    assert_eq!(pipeline.sink.redis().redis_url, "redis://localhost:6379");
     assert_eq!(pipeline.dead_letters, None);
 }
 
 #[test]
 fn user_features() {
     let pipeline = shipped_pipeline();
-    let (view, redis) = pipeline.redis_views().next().expect("a view");
+    let (view, redis) = pipeline.views_with_redis_specs().next().expect("a view");
     assert_eq!(&*view.name, "user_features");
     assert_eq!(view.window, WindowKind::Sliding { size_ms: 3_600_000, slide_ms: 600_000 });
     assert_eq!(redis.ttl_ms, 7_200_000);
-    assert!(!redis.key_template.names_window());
+    assert!(!redis.key_template.has_window_placeholder());
     assert_eq!(redis.key_template.to_string(), "user_features:{user_id}");
     let count = |name: &str, value| Feature {
         name: name.into(),
@@ -80,7 +80,7 @@ fn user_features() {
 fn session_features() {
     let pipeline = shipped_pipeline();
     assert_eq!(pipeline.views.len(), 2);
-    let (view, redis) = pipeline.redis_views().nth(1).expect("two views");
+    let (view, redis) = pipeline.views_with_redis_specs().nth(1).expect("two views");
     assert_eq!(&*view.name, "session_features");
     assert_eq!(view.window, WindowKind::Session { gap_ms: 600_000 });
     assert_eq!(redis.ttl_ms, 3_600_000);
@@ -132,7 +132,7 @@ fn what_is_left_out_has_its_default() {
 fn a_password_is_not_in_debug_output() {
     let text = SHIPPED_PIPELINE.replace("redis://localhost", "redis://:hunter2@localhost");
     let pipeline = parse("p.toml", &text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    assert_eq!(pipeline.sink.redis().url, "redis://:hunter2@localhost:6379");
+    assert_eq!(pipeline.sink.redis().redis_url, "redis://:hunter2@localhost:6379");
     let shown = format!("{pipeline:?}");
     assert!(shown.contains("redis://***@localhost:6379") && !shown.contains("hunter2"), "{shown}");
 }

@@ -31,7 +31,7 @@ pub(crate) struct JobStateFolder {
 impl JobStateFolder {
     /// Opens the folder of this pipeline and group in the store that the pipeline file names.
     pub(crate) fn open_for_pipeline(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
-        Self::open_in_store(&pipeline.checkpoint.store_url, pipeline)
+        Self::open_in_store(&pipeline.checkpoint.checkpoint_store_url, pipeline)
     }
 
     /// Opens a store in memory. Its contents are lost when the process ends.
@@ -97,7 +97,7 @@ impl JobStateFolder {
             current_savepoint_request: requests,
             row_fence: fence,
             topic_check: guard.to_topic_check_function(),
-            checkpoint_interval: Duration::from_millis(pipeline.checkpoint.interval_ms.unsigned_abs()),
+            checkpoint_interval: Duration::from_millis(pipeline.checkpoint.checkpoint_interval_ms.unsigned_abs()),
             kept_checkpoints_per_partition: pipeline.checkpoint.kept_generations,
             restore_source: None,
             droppable_view_names: Default::default(),

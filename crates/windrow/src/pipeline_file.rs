@@ -54,7 +54,7 @@ pub(crate) fn load_with_redacted_text(
         format!("# --set {}={value}\n", set.path)
     };
     let commented: String = overrides.iter().map(comment).chain([text]).collect();
-    let redacted_text = redact_pipeline_text(&commented, &pipeline.sink.redis().url);
+    let redacted_text = redact_pipeline_text(&commented, &pipeline.sink.redis().redis_url);
     Ok(LoadedPipeline { pipeline, redacted_text })
 }
 

@@ -6,7 +6,7 @@ use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
 use windrow_web::secrets::redact_url_credentials_and_query;
 
 pub(crate) fn condition_sql(feature: &Feature, schema: &EventSchema) -> Option<String> {
-    feature.condition.as_ref().map(|condition| condition.to_sql(schema))
+    feature.condition.as_ref().map(|condition| condition.format_condition_as_sql(schema))
 }
 
 pub(crate) fn feature_default_as_json(feature: &Feature) -> Option<serde_json::Value> {
@@ -32,7 +32,7 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
         let feature = |feature: &Feature| {
             json!({
                 "name": feature.name,
-                "aggregate": feature.aggregate.describe_as_sql(schema),
+                "aggregate": feature.aggregate.format_aggregate_as_sql(schema),
                 "where": condition_sql(feature, schema),
                 "default": feature_default_as_json(feature),
             })
@@ -45,7 +45,7 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             "features": view.features.iter().map(feature).collect::<Vec<_>>(),
         })
     };
-    let field = |field: &windrow_core::EventField| json!({ "name": field.name, "type": field.field_type.name() });
+    let field = |field: &windrow_core::EventField| json!({ "name": field.name, "type": field.field_type.type_name() });
     json!({
         "name": pipeline.name,
         "source": {
@@ -73,11 +73,11 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
         },
         "watermark": { "max_out_of_orderness_ms": pipeline.watermark.max_out_of_orderness_ms },
         "checkpoint": {
-            "every_ms": pipeline.checkpoint.interval_ms,
-            "store": pipeline.checkpoint.store_url,
+            "every_ms": pipeline.checkpoint.checkpoint_interval_ms,
+            "store": pipeline.checkpoint.checkpoint_store_url,
             "keep": pipeline.checkpoint.kept_generations,
         },
-        "sink": { "redis": redact_url_credentials_and_query(&pipeline.sink.redis().url) },
-        "feature_views": pipeline.redis_views().map(view).collect::<Vec<_>>(),
+        "sink": { "redis": redact_url_credentials_and_query(&pipeline.sink.redis().redis_url) },
+        "feature_views": pipeline.views_with_redis_specs().map(view).collect::<Vec<_>>(),
     })
 }

@@ -50,8 +50,8 @@ fn assert_shown(mistakes: &Diagnostics, text: &str) {
 fn assert_sound(pipeline: &Pipeline) {
     assert!(!pipeline.views.is_empty());
     assert!((0..=MAX_WINDOW_MS).contains(&pipeline.watermark.max_out_of_orderness_ms));
-    assert!(pipeline.checkpoint.interval_ms >= 1);
-    for (view, redis) in pipeline.redis_views() {
+    assert!(pipeline.checkpoint.checkpoint_interval_ms >= 1);
+    for (view, redis) in pipeline.views_with_redis_specs() {
         assert!(redis.ttl_ms >= 1);
         assert!(!view.features.is_empty());
         match view.window {

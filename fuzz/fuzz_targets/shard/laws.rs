@@ -104,8 +104,8 @@ impl ShardOutput for LawChecker {
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
         let view = &mut self.views[late.view_id.0];
-        assert!(late.time.ms() <= self.watermark_before, "late without having been passed");
+        assert!(late.event_time.ms() <= self.watermark_before, "late without having been passed");
         view.late += 1;
-        self.emitted.push(format!("late {} {} {}", late.view_id.0, late.entity_key, late.time));
+        self.emitted.push(format!("late {} {} {}", late.view_id.0, late.entity_key, late.event_time));
     }
 }

@@ -37,7 +37,7 @@ fuzz_target!(|state: State| {
     let whole = state.layers.iter().all(|layer| {
         let _ = count_snapshot_bytes_by_table(layer);
         let _ = CheckpointManifest::decode(layer);
-        restore.load_layer_piece(layer).is_ok()
+        restore.load_layer_part(layer).is_ok()
     });
     if whole && let Ok(shard) = restore.finish(&metadata) {
         assert!(shard.entity_count() <= usize::from(state.slots), "more entities than slots");

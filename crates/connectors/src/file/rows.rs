@@ -118,7 +118,7 @@ impl<W: Write> Sink for JsonLinesSink<W> {
         buffer.extend_from_slice(&views[late.view_id.0].prefix_before_key_value);
         value_text::append_json_string(buffer, late.entity_key);
         buffer.extend_from_slice(b",\"late\":true,\"event_time\":");
-        value_text::append_decimal_integer(buffer, late.time.ms());
+        value_text::append_decimal_integer(buffer, late.event_time.ms());
         self.end_line();
     }
 

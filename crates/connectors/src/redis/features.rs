@@ -130,8 +130,8 @@ impl<'a> FeatureReader<'a> {
     pub fn windowless_row_keys(&self) -> Vec<RowKey> {
         let epoch = EventTime::from_ms(0);
         let no_window = Window { start: epoch, end: epoch };
-        let views = &self.pipeline.sink.redis().view_specs;
-        let fixed = views.iter().enumerate().filter(|(_, view)| !view.key_template.names_window());
+        let views = &self.pipeline.sink.redis().redis_view_specs;
+        let fixed = views.iter().enumerate().filter(|(_, view)| !view.key_template.has_window_placeholder());
         fixed
             .filter_map(|(index, view)| {
                 let mut redis_key = Vec::new();
@@ -151,8 +151,8 @@ impl<'a> FeatureReader<'a> {
         &mut self,
         mut found: impl FnMut(Vec<RowKey>) -> bool,
     ) -> Result<(), ReadFeaturesError> {
-        let views = &self.pipeline.sink.redis().view_specs;
-        for (index, view) in views.iter().enumerate().filter(|(_, view)| view.key_template.names_window()) {
+        let views = &self.pipeline.sink.redis().redis_view_specs;
+        for (index, view) in views.iter().enumerate().filter(|(_, view)| view.key_template.has_window_placeholder()) {
             let pattern = view.key_template.redis_scan_pattern(self.key);
             let mut cursor = 0_u64;
             loop {
@@ -206,7 +206,7 @@ impl<'a> FeatureReader<'a> {
     /// Decodes the row at `key`; returns `None` if the key does not exist.
     fn decode_row(&self, key: &RowKey, replies: RowReadReplies) -> RedisResult<Option<StoredRow>> {
         let RowKey { view: id, window, redis_key } = key.clone();
-        let Some((view, redis_view)) = self.pipeline.redis_views().nth(id.0) else { return Ok(None) };
+        let Some((view, redis_view)) = self.pipeline.views_with_redis_specs().nth(id.0) else { return Ok(None) };
         let kind = String::from_redis_value(replies.type_reply.extract_error()?)?;
         let ttl = i64::from_redis_value(replies.ttl_reply.extract_error()?)?;
         let contents = match kind.as_str() {

@@ -40,7 +40,7 @@ impl RedisWriter {
     ///   required command.
     /// - [`Halt::Output`] when the thread cannot be started.
     pub fn start(pipeline: &Pipeline, settings: RedisWriterSettings, stop: StopSignal) -> Result<Self, Halt> {
-        let address = RedisAddress::parse(&pipeline.sink.redis().url)
+        let address = RedisAddress::parse(&pipeline.sink.redis().redis_url)
             .map_err(|reason| ServiceRefusal::RowStoreAddress { source: share_error(reason) })?;
         let granted_fences =
             GrantedFences::new(FenceKeyBuilder::new(&pipeline.name, &pipeline.source.kafka().consumer_group));

@@ -10,7 +10,7 @@ use std::hash::{Hash, Hasher};
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
 use crate::event::{Event, FieldId};
-use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_bytes, write_number, write_signed};
+use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_bytes, write_signed, write_unsigned};
 use crate::time::EventTime;
 use crate::value::Value;
 
@@ -34,14 +34,14 @@ impl VariableAccumulator {
     /// library's format.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Empty => write_number(out, EMPTY_TAG),
+            Self::Empty => write_unsigned(out, EMPTY_TAG),
             Self::Text(text, time) => {
-                write_number(out, TEXT_TAG);
+                write_unsigned(out, TEXT_TAG);
                 write_signed(out, time.ms());
                 write_bytes(out, text.as_bytes());
             }
             Self::Sketch(sketch) => {
-                write_number(out, SKETCH_TAG);
+                write_unsigned(out, SKETCH_TAG);
                 write_bytes(out, &sketch.serialize());
             }
         }
@@ -49,7 +49,7 @@ impl VariableAccumulator {
 
     /// Reads the bytes that [`Self::save`] wrote.
     pub(crate) fn load(reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
-        match reader.read_number()? {
+        match reader.read_unsigned()? {
             EMPTY_TAG => Ok(Self::Empty),
             TEXT_TAG => {
                 let time = EventTime::from_ms(reader.read_signed()?);

@@ -17,7 +17,7 @@ impl std::fmt::Display for DamagedSnapshot {
 
 impl std::error::Error for DamagedSnapshot {}
 
-pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn write_unsigned(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         #[allow(clippy::cast_possible_truncation)] // the low seven bits are meant
         out.push(number as u8 | 0x80);
@@ -28,11 +28,11 @@ pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
 }
 
 pub(crate) fn write_signed(out: &mut Vec<u8>, number: i64) {
-    write_number(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+    write_unsigned(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
 }
 
 pub(crate) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    write_number(out, bytes.len() as u64);
+    write_unsigned(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
@@ -49,7 +49,7 @@ impl<'a> SnapshotReader<'a> {
         self.0.is_empty()
     }
 
-    pub(crate) fn read_number(&mut self) -> Result<u64, DamagedSnapshot> {
+    pub(crate) fn read_unsigned(&mut self) -> Result<u64, DamagedSnapshot> {
         let (mut number, mut shift) = (0_u64, 0);
         for (at, &byte) in self.0.iter().enumerate() {
             let bits = u64::from(byte & 0x7f);
@@ -70,12 +70,12 @@ impl<'a> SnapshotReader<'a> {
     }
 
     pub(crate) fn read_signed(&mut self) -> Result<i64, DamagedSnapshot> {
-        let number = self.read_number()?;
+        let number = self.read_unsigned()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
     pub(crate) fn read_bytes(&mut self) -> Result<&'a [u8], DamagedSnapshot> {
-        let length = usize::try_from(self.read_number()?).unwrap_or(usize::MAX);
+        let length = usize::try_from(self.read_unsigned()?).unwrap_or(usize::MAX);
         let (bytes, rest) = self.0.split_at_checked(length).ok_or(DamagedSnapshot("fewer bytes than announced"))?;
         self.0 = rest;
         Ok(bytes)
@@ -96,11 +96,11 @@ mod tests {
         #[test]
         fn what_is_written_is_read(number: u64, signed: i64, bytes: Vec<u8>) {
             let mut out = Vec::new();
-            write_number(&mut out, number);
+            write_unsigned(&mut out, number);
             write_signed(&mut out, signed);
             write_bytes(&mut out, &bytes);
             let mut reader = SnapshotReader::new(&out);
-            prop_assert_eq!(reader.read_number(), Ok(number));
+            prop_assert_eq!(reader.read_unsigned(), Ok(number));
             prop_assert_eq!(reader.read_signed(), Ok(signed));
             prop_assert_eq!(reader.read_bytes(), Ok(&*bytes));
             prop_assert!(reader.is_empty());
@@ -109,7 +109,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             let mut reader = SnapshotReader::new(&bytes);
-            while reader.read_number().is_ok() {}
+            while reader.read_unsigned().is_ok() {}
             let mut reader = SnapshotReader::new(&bytes);
             while reader.read_text().is_ok() {}
         }
@@ -119,10 +119,12 @@ mod tests {
     fn the_ends_of_the_range() {
         for number in [0, 127, 128, u64::MAX] {
             let mut out = Vec::new();
-            write_number(&mut out, number);
-            assert_eq!(SnapshotReader::new(&out).read_number(), Ok(number));
+            write_unsigned(&mut out, number);
+            assert_eq!(SnapshotReader::new(&out).read_unsigned(), Ok(number));
         }
-        assert!(SnapshotReader::new(&[0xff; 9]).read_number().is_err());
-        assert!(SnapshotReader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).read_number().is_err());
+        assert!(SnapshotReader::new(&[0xff; 9]).read_unsigned().is_err());
+        assert!(
+            SnapshotReader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).read_unsigned().is_err()
+        );
     }
 }

@@ -16,7 +16,7 @@ pub enum SnapshotScope {
 
 /// The outcome of a snapshot: whether its bytes are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SnapshotResult {
+pub enum SnapshotStorageOutcome {
     /// The bytes are stored, and the next snapshot of changes builds on them.
     Kept,
     /// The bytes are lost, and the next snapshot of changes includes the slots of this snapshot.
@@ -53,7 +53,7 @@ pub fn count_snapshot_bytes_by_table(bytes: &[u8]) -> Result<BTreeMap<usize, usi
     let mut tables = BTreeMap::new();
     let mut blocks = SnapshotReader::new(bytes);
     while !blocks.is_empty() {
-        let (table, records) = (blocks.read_number()?, blocks.read_bytes()?);
+        let (table, records) = (blocks.read_unsigned()?, blocks.read_bytes()?);
         let table = usize::try_from(table).map_err(|_| DamagedSnapshot("a table that cannot be"))?;
         *tables.entry(table).or_insert(0) += records.len();
     }

@@ -30,17 +30,18 @@ impl ShardRestore {
     ///
     /// # Errors
     /// Fails when the bytes are not those of a snapshot.
-    pub fn load_layer_piece(&mut self, bytes: &[u8]) -> Result<(), DamagedSnapshot> {
+    pub fn load_layer_part(&mut self, bytes: &[u8]) -> Result<(), DamagedSnapshot> {
         let mut blocks = SnapshotReader::new(bytes);
         while !blocks.is_empty() {
-            let (table, records) = (blocks.read_number()?, SlotRecordBlock::new(self.slot_count, blocks.read_bytes()?));
+            let (table, records) =
+                (blocks.read_unsigned()?, SlotRecordBlock::new(self.slot_count, blocks.read_bytes()?));
             if table == ENTITY_KEY_TABLE_NUMBER {
                 self.shard.entities.load_keys(records)?;
                 continue;
             }
             let view = usize::try_from(table - 1).ok().and_then(|view| self.target_view_by_saved_view.get(view));
             if let Some(view) = view.ok_or(DamagedSnapshot("a view that the state does not have"))? {
-                self.shard.views[*view].load_records(records)?;
+                self.shard.views[*view].load_slot_records(records)?;
             }
         }
         Ok(())

@@ -1,52 +1,52 @@
 //! The slots of one table. A slot is saved to the running snapshot before it changes.
 //!
 //! Owns: all mutable access to a table's slots. Does not own: the content of a slot and its encoding ([`SlotState`]).
-//! Invariant: saved state changes only through [`SnapshotSlots::open_for_change`], [`SnapshotSlots::open_for_expiry`] or
-//! [`GuardedSlot::open_for_expiry`]. These methods first save the slot if the running snapshot has not saved it yet. A restore
+//! Invariant: saved state changes only through [`SlotTable::open_for_change`], [`SlotTable::open_for_expiry`] or
+//! [`ReadOnlySlot::open_for_expiry`]. These methods first save the slot if the running snapshot has not saved it yet. A restore
 //! changes slots while no snapshot runs. It needs [`SlotRecordBlock`] or a [`RestorePermit`], which only [`super::set_time`]
 //! creates.
 
 use std::ops::{Deref, Index};
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
-use super::format::{SnapshotResult, SnapshotScope};
+use super::format::{SnapshotScope, SnapshotStorageOutcome};
 use super::writer::SnapshotWriter;
 use crate::entity_slot::EntitySlot;
 
 /// The content of one slot of a table. The default value is a slot without state.
 pub(crate) trait SlotState: Default {
     /// The data that all slots of a table share and that their encoding depends on.
-    type Layout;
+    type EncodingContext;
 
     /// Returns whether there is no state to save.
     fn is_empty(&self) -> bool;
     /// Appends the state to a snapshot.
-    fn save(&self, layout: &Self::Layout, out: &mut Vec<u8>);
+    fn save(&self, context: &Self::EncodingContext, out: &mut Vec<u8>);
     /// Reads the bytes that [`Self::save`] wrote.
-    fn load(layout: &Self::Layout, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot>;
+    fn load(context: &Self::EncodingContext, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot>;
 }
 
 /// A slot with a part that snapshots do not hold, because a restore derives that part from the rest.
-pub(crate) trait DerivedState: SlotState {
-    type Derived;
+pub(crate) trait HasDerivedState: SlotState {
+    type DerivedState;
 
-    fn derived_state_mut(&mut self) -> &mut Self::Derived;
+    fn derived_state_mut(&mut self) -> &mut Self::DerivedState;
 }
 
 /// The slots of one table. Every caller can read a slot. The methods that change saved state save the slot first.
 #[derive(Debug)]
-pub(crate) struct SnapshotSlots<S> {
+pub(crate) struct SlotTable<S> {
     slots: Vec<S>,
     snapshot_writer: SnapshotWriter,
 }
 
-impl<S> Default for SnapshotSlots<S> {
+impl<S> Default for SlotTable<S> {
     fn default() -> Self {
         Self { slots: Vec::new(), snapshot_writer: SnapshotWriter::default() }
     }
 }
 
-impl<S> Index<EntitySlot> for SnapshotSlots<S> {
+impl<S> Index<EntitySlot> for SlotTable<S> {
     type Output = S;
 
     fn index(&self, slot: EntitySlot) -> &S {
@@ -54,7 +54,7 @@ impl<S> Index<EntitySlot> for SnapshotSlots<S> {
     }
 }
 
-impl<S: SlotState> SnapshotSlots<S> {
+impl<S: SlotState> SlotTable<S> {
     /// Returns the number of slots, in use or free.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
@@ -70,10 +70,10 @@ impl<S: SlotState> SnapshotSlots<S> {
 
     /// Returns `slot` for a change by an event. The next snapshot of changes includes the slot.
     #[inline]
-    pub(crate) fn open_for_change(&mut self, slot: EntitySlot, layout: &S::Layout) -> &mut S {
+    pub(crate) fn open_for_change(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         let state = &mut self.slots[slot.index()];
         if self.snapshot_writer.mark_changed(slot) && !state.is_empty() {
-            self.snapshot_writer.write_record(slot, |out| state.save(layout, out));
+            self.snapshot_writer.write_slot_record(slot, |out| state.save(context, out));
         }
         state
     }
@@ -81,17 +81,17 @@ impl<S: SlotState> SnapshotSlots<S> {
     /// Returns `slot` for the removal of state that the watermark has passed. A restore repeats the removal, so the
     /// next snapshot of changes need not include the slot.
     #[inline]
-    pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot, layout: &S::Layout) -> &mut S {
-        GuardedSlot { slot, state: &mut self.slots[slot.index()], snapshot_writer: &mut self.snapshot_writer }
-            .open_for_expiry(layout)
+    pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
+        ReadOnlySlot { slot, state: &mut self.slots[slot.index()], snapshot_writer: &mut self.snapshot_writer }
+            .open_for_expiry(context)
     }
 
     /// Calls `visit` with every slot that holds state, in the order of the slots.
     #[inline]
-    pub(crate) fn visit_slots_with_state(&mut self, mut visit: impl FnMut(GuardedSlot<'_, S>)) {
+    pub(crate) fn visit_slots_with_state(&mut self, mut visit: impl FnMut(ReadOnlySlot<'_, S>)) {
         for (index, state) in self.slots.iter_mut().enumerate() {
             if !state.is_empty() {
-                visit(GuardedSlot {
+                visit(ReadOnlySlot {
                     slot: EntitySlot::from_index(index),
                     state,
                     snapshot_writer: &mut self.snapshot_writer,
@@ -106,10 +106,10 @@ impl<S: SlotState> SnapshotSlots<S> {
     }
 
     /// Saves the next pending slot. Returns the number of bytes of its record, or `None` when all slots are saved.
-    pub(crate) fn save_next_pending_slot(&mut self, layout: &S::Layout) -> Option<usize> {
+    pub(crate) fn save_next_pending_slot(&mut self, context: &S::EncodingContext) -> Option<usize> {
         let slot = self.snapshot_writer.take_next_pending_slot()?;
         let state = self.slots.get(slot.index()).filter(|state| !state.is_empty());
-        Some(state.map_or(0, |state| self.snapshot_writer.write_record(slot, |out| state.save(layout, out))))
+        Some(state.map_or(0, |state| self.snapshot_writer.write_slot_record(slot, |out| state.save(context, out))))
     }
 
     /// Returns the number of bytes that are saved and not yet taken.
@@ -123,14 +123,14 @@ impl<S: SlotState> SnapshotSlots<S> {
     }
 
     /// Ends the running snapshot, whether complete or not.
-    pub(crate) fn end_snapshot(&mut self, result: SnapshotResult) {
+    pub(crate) fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         self.snapshot_writer.end(result);
     }
 
     /// Replaces the slots of one block by their saved state. An error of `check` ends the load.
-    pub(crate) fn load_block(
+    pub(crate) fn load_slot_block(
         &mut self,
-        layout: &S::Layout,
+        context: &S::EncodingContext,
         records: SlotRecordBlock<'_>,
         mut check: impl FnMut(EntitySlot, &S) -> Result<(), DamagedSnapshot>,
     ) -> Result<(), DamagedSnapshot> {
@@ -141,7 +141,7 @@ impl<S: SlotState> SnapshotSlots<S> {
             let slot = u32::try_from(last).ok().filter(|&slot| slot < slot_count);
             let slot = EntitySlot(slot.ok_or(DamagedSnapshot("a slot outside the table"))?);
             self.grow_to_include(slot);
-            let state = S::load(layout, &mut reader)?;
+            let state = S::load(context, &mut reader)?;
             check(slot, &state)?;
             self.slots[slot.index()] = state;
         }
@@ -149,43 +149,43 @@ impl<S: SlotState> SnapshotSlots<S> {
     }
 
     /// Returns an iterator over all slots. All records must have been loaded.
-    pub(crate) fn iter_restored(&mut self, _: &RestorePermit) -> impl Iterator<Item = (EntitySlot, &mut S)> {
+    pub(crate) fn iter_restored_slots(&mut self, _: &RestorePermit) -> impl Iterator<Item = (EntitySlot, &mut S)> {
         self.slots.iter_mut().enumerate().map(|(index, state)| (EntitySlot::from_index(index), state))
     }
 }
 
-impl<S: DerivedState> SnapshotSlots<S> {
+impl<S: HasDerivedState> SlotTable<S> {
     /// Returns the part of `slot` that snapshots do not hold.
     #[inline]
-    pub(crate) fn derived_state_mut(&mut self, slot: EntitySlot) -> &mut S::Derived {
+    pub(crate) fn derived_state_mut(&mut self, slot: EntitySlot) -> &mut S::DerivedState {
         self.slots[slot.index()].derived_state_mut()
     }
 }
 
-/// Read access to one slot of a table. [`GuardedSlot::open_for_expiry`] gives write access.
-pub(crate) struct GuardedSlot<'a, S> {
+/// Read access to one slot of a table. [`ReadOnlySlot::open_for_expiry`] gives write access.
+pub(crate) struct ReadOnlySlot<'a, S> {
     slot: EntitySlot,
     state: &'a mut S,
     snapshot_writer: &'a mut SnapshotWriter,
 }
 
-impl<'a, S: SlotState> GuardedSlot<'a, S> {
+impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
     pub(crate) fn slot(&self) -> EntitySlot {
         self.slot
     }
 
-    /// Returns the slot for the removal of state, as [`SnapshotSlots::open_for_expiry`] does.
+    /// Returns the slot for the removal of state, as [`SlotTable::open_for_expiry`] does.
     #[inline]
-    pub(crate) fn open_for_expiry(self, layout: &S::Layout) -> &'a mut S {
+    pub(crate) fn open_for_expiry(self, context: &S::EncodingContext) -> &'a mut S {
         let Self { slot, state, snapshot_writer: writer } = self;
         if writer.take_pending_flag(slot) && !state.is_empty() {
-            writer.write_record(slot, |out| state.save(layout, out));
+            writer.write_slot_record(slot, |out| state.save(context, out));
         }
         state
     }
 }
 
-impl<S> Deref for GuardedSlot<'_, S> {
+impl<S> Deref for ReadOnlySlot<'_, S> {
     type Target = S;
 
     fn deref(&self) -> &S {

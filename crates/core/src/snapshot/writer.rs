@@ -7,8 +7,8 @@
 
 use fixedbitset::FixedBitSet;
 
-use super::encoding::{write_bytes, write_number, write_signed};
-use super::format::{SnapshotResult, SnapshotScope};
+use super::encoding::{write_bytes, write_signed, write_unsigned};
+use super::format::{SnapshotScope, SnapshotStorageOutcome};
 use crate::entity_slot::EntitySlot;
 
 #[derive(Debug, Default)]
@@ -61,17 +61,17 @@ impl SnapshotWriter {
 
     /// Returns the next slot to save, and removes it from the pending slots.
     pub(super) fn take_next_pending_slot(&mut self) -> Option<EntitySlot> {
-        const BITS: usize = usize::BITS as usize;
+        const BITS_PER_WORD: usize = usize::BITS as usize;
         let words = self.pending_slots.as_slice();
-        let word = (self.scan_position / BITS..words.len()).find(|&word| words[word] != 0)?;
-        self.scan_position = word * BITS + words[word].trailing_zeros() as usize;
+        let word = (self.scan_position / BITS_PER_WORD..words.len()).find(|&word| words[word] != 0)?;
+        self.scan_position = word * BITS_PER_WORD + words[word].trailing_zeros() as usize;
         self.pending_slots.remove(self.scan_position);
         #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
         Some(EntitySlot(self.scan_position as u32))
     }
 
     /// Appends the record of `slot`, whose state `write` encodes. Returns the size of the record in bytes.
-    pub(super) fn write_record(&mut self, slot: EntitySlot, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+    pub(super) fn write_slot_record(&mut self, slot: EntitySlot, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let before = self.saved_records.len();
         write_signed(&mut self.saved_records, i64::from(slot.0) - self.last_saved_slot);
         self.last_saved_slot = i64::from(slot.0);
@@ -87,7 +87,7 @@ impl SnapshotWriter {
     /// Moves the saved bytes to the end of `out`, as a block of `table`.
     pub(super) fn take_saved_block(&mut self, table: u64, out: &mut Vec<u8>) {
         if !self.saved_records.is_empty() {
-            write_number(out, table);
+            write_unsigned(out, table);
             write_bytes(out, &self.saved_records);
             self.saved_records.clear();
             self.last_saved_slot = 0;
@@ -95,9 +95,9 @@ impl SnapshotWriter {
     }
 
     /// Ends the running snapshot, whether complete or not.
-    pub(super) fn end(&mut self, result: SnapshotResult) {
+    pub(super) fn end(&mut self, result: SnapshotStorageOutcome) {
         let changes = std::mem::take(&mut self.changed_slots_at_start);
-        if result == SnapshotResult::Discarded {
+        if result == SnapshotStorageOutcome::Discarded {
             self.changed_slots.union_with(&changes);
         }
         self.pending_slots = FixedBitSet::new();

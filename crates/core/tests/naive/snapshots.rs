@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use windrow_core::{
-    FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotResult, SnapshotScope,
+    FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotScope, SnapshotStorageOutcome,
 };
 
 use crate::reference::ObservedOutput;
@@ -77,7 +77,7 @@ fn restore_shard(kept: Option<&KeptSnapshot>, empty: Shard, views: usize) -> Sha
     let Some(kept) = kept else { return empty };
     let mut restoring = ShardRestore::new(empty, kept.facts.slot_count, (0..views).map(Some).collect());
     for layer in &kept.layers {
-        restoring.load_layer_piece(layer).expect("what a shard saved can be read");
+        restoring.load_layer_part(layer).expect("what a shard saved can be read");
     }
     restoring.finish(&kept.facts).expect("what a shard saved fits together")
 }
@@ -130,7 +130,7 @@ proptest! {
                             shard.take_snapshot_bytes(&mut done.bytes);
                         }
                         shard.take_snapshot_bytes(&mut done.bytes);
-                        shard.end_snapshot(SnapshotResult::Kept);
+                        shard.end_snapshot(SnapshotStorageOutcome::Kept);
                         let mut layers = match (done.scope, kept.take()) {
                             (SnapshotScope::Changes, Some(before)) => before.layers,
                             _ => Vec::new(),
@@ -141,7 +141,7 @@ proptest! {
                 }
                 SnapshotAction::Fail => {
                     taking = None;
-                    shard.end_snapshot(SnapshotResult::Discarded);
+                    shard.end_snapshot(SnapshotStorageOutcome::Discarded);
                 }
                 SnapshotAction::Crash if crashes < 20 => {
                     crashes += 1;
@@ -183,7 +183,7 @@ proptest! {
         let rows = facts.emitted_row_counts.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, rows)| *rows).collect();
         let empty = Shard::new(&left, &schema, max_out_of_orderness_ms, [9; 16]);
         let mut restoring = ShardRestore::new(empty, facts.slot_count, map.clone());
-        restoring.load_layer_piece(&layer).expect("readable");
+        restoring.load_layer_part(&layer).expect("readable");
         let mut restored = restoring.finish(&ShardMetadata { emitted_row_counts: rows, ..facts }).expect("whole");
         let (mut all, mut some) = (NumberedOutput::default(), NumberedOutput::default());
         shard.finish_input(&mut all);
@@ -220,7 +220,7 @@ proptest! {
         }
         let empty = Shard::new(&views, &schema, max_out_of_orderness_ms, [9; 16]);
         let mut restoring = ShardRestore::new(empty, facts.slot_count, (0..views.len()).map(Some).collect());
-        if restoring.load_layer_piece(&layer).is_ok() {
+        if restoring.load_layer_part(&layer).is_ok() {
             drop(restoring.finish(&facts));
         }
     }

@@ -285,7 +285,12 @@ impl CheckpointThread {
         let (job, identity) = (&self.job, &self.config.identity);
         let views =
             job.views.iter().zip(&facts.emitted_row_counts).zip(beginnings).map(|((view, &rows), &beginning)| {
-                StoredView { name: view.name.to_string(), definition: view.definition(&job.schema), rows, beginning }
+                StoredView {
+                    name: view.name.to_string(),
+                    definition: view.definition_text(&job.schema),
+                    rows,
+                    beginning,
+                }
             });
         CheckpointManifest {
             id,

@@ -74,7 +74,7 @@ pub struct CheckpointManifest {
 pub struct StoredView {
     /// The name of the view.
     pub name: String,
-    /// The definition of the view ([`windrow_core::FeatureView::definition`]).
+    /// The definition of the view ([`windrow_core::FeatureView::definition_text`]).
     pub definition: String,
     /// The number of the view's last row before the cut.
     pub rows: u64,

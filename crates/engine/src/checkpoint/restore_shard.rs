@@ -44,7 +44,7 @@ pub(super) fn restore_shard(
             None => Err(ObjectDamage::Missing.into()),
             Some(bytes) if !part.matches_object(bytes) => Err(ObjectDamage::ManifestMismatch.into()),
             Some(bytes) => state_object::unpack_state(bytes).and_then(|state| {
-                restore.load_layer_piece(&state).map_err(|damage| ObjectDamage::InvalidSnapshot(damage).into())
+                restore.load_layer_part(&state).map_err(|damage| ObjectDamage::InvalidSnapshot(damage).into())
             }),
         };
         if let Err(fault) = applied {
@@ -90,7 +90,7 @@ fn match_stored_views(
     job: &JobDefinition,
     manifest: &CheckpointManifest,
 ) -> Result<Vec<Option<usize>>, Halt> {
-    let definitions: Vec<String> = job.views.iter().map(|view| view.definition(&job.schema)).collect();
+    let definitions: Vec<String> = job.views.iter().map(|view| view.definition_text(&job.schema)).collect();
     let stored_index = |name: &str, definition: &str| {
         manifest.views.iter().position(|stored| stored.name == name && stored.definition == definition)
     };

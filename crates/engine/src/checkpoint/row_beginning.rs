@@ -67,7 +67,7 @@ pub(crate) fn compute_beginning_after_gap(before: u64, event: &str, offset: Opti
 /// Describes all views of the job. One view's row order depends on the other views: an entity keeps its slot while any
 /// view holds state for it.
 fn describe_job_views(job: &JobDefinition) -> String {
-    join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition(&job.schema))))
+    join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition_text(&job.schema))))
 }
 
 fn describe_stored_views(manifest: &CheckpointManifest) -> String {

@@ -34,7 +34,7 @@ impl EventDecoder {
     pub(crate) fn describe_decoding(&self) -> String {
         let DecodeRules { schema, time_field, time_zone, max_key_bytes } = &self.rules;
         let zone = time_zone.iana_name().map_or_else(|| format!("{time_zone:?}"), str::to_owned);
-        let fields = schema.fields().iter().map(|field| format!("{} {}", field.name, field.field_type.name()));
+        let fields = schema.fields().iter().map(|field| format!("{} {}", field.name, field.field_type.type_name()));
         let fields: Vec<_> = fields.collect();
         let format = match self.format {
             EventFormat::Json => "json",

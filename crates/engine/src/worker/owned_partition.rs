@@ -170,7 +170,7 @@ impl OwnedPartition {
     /// Prepares the partition for new input after all its windows have fired, and resets the watermark. The next
     /// checkpoint must be a base: only the old watermark marks the state in older layers as expired.
     pub(super) fn prepare_for_new_input(&mut self) {
-        self.shard.restart_input();
+        self.shard.reset_watermark_for_new_input();
         // This text is hashed into stored fingerprints, so it must never change.
         self.restart_row_counting("a new beginning");
         self.input_finished = false;

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_core::{SnapshotResult, SnapshotScope};
+use windrow_core::{SnapshotStorageOutcome, SnapshotScope};
 
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::LastCompleteCheckpoint;
@@ -240,7 +240,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.event_recorder.record_snapshot_ended(partition, number, checkpoint_state_from_outcome(&outcome));
         match (outcome, purpose) {
             (SnapshotOutcome::Complete { size, next_snapshot_scope: next_scope, .. }, SnapshotPurpose::Checkpoint) => {
-                owned.shard.end_snapshot(SnapshotResult::Kept);
+                owned.shard.end_snapshot(SnapshotStorageOutcome::Stored);
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
                 let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
                 owned.last_checkpoint = LastCompleteCheckpoint {
@@ -256,13 +256,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 self.source.commit_offsets(&offsets, CommitWait::Background)?;
             }
             (SnapshotOutcome::Complete { id, size, .. }, SnapshotPurpose::Savepoint(request)) => {
-                owned.shard.end_snapshot(SnapshotResult::Discarded);
+                owned.shard.end_snapshot(SnapshotStorageOutcome::Discarded);
                 owned.snapshot_schedule.last_completed_savepoint_id = Some(request.id.as_str().into());
                 tracked.end_snapshot(now)?;
                 self.event_recorder.record_savepoint_completed(partition, request, id, size.added_bytes);
             }
             (SnapshotOutcome::Failed(failure), SnapshotPurpose::Checkpoint) => {
-                owned.shard.end_snapshot(SnapshotResult::Discarded);
+                owned.shard.end_snapshot(SnapshotStorageOutcome::Discarded);
                 owned.snapshot_schedule.checkpoint_due_at = now + interval;
                 tracked.end_snapshot(now)?;
                 if let Some(drain) = tracked.drain_mut() {
@@ -271,7 +271,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 self.event_recorder.record_checkpoint_failed(partition, &ErrorChain(&failure).to_string());
             }
             (SnapshotOutcome::Failed(failure), SnapshotPurpose::Savepoint(request)) => {
-                owned.shard.end_snapshot(SnapshotResult::Discarded);
+                owned.shard.end_snapshot(SnapshotStorageOutcome::Discarded);
                 owned.snapshot_schedule.savepoint_due_at = now + SAVEPOINT_RETRY_DELAY;
                 tracked.end_snapshot(now)?;
                 self.event_recorder.record_savepoint_failed(partition, request, &ErrorChain(&failure).to_string());
@@ -287,7 +287,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let now = self.clock.monotonic_now();
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
-        owned.shard.end_snapshot(SnapshotResult::Discarded);
+        owned.shard.end_snapshot(SnapshotStorageOutcome::Discarded);
         self.event_recorder.record_snapshot_abandoned(partition);
         if tracked.end_snapshot(now)?.is_some()
             && let Some(thread) = &self.checkpoint_thread

@@ -44,7 +44,7 @@ impl<'a> DiagnosticCollector<'a> {
             hint: None,
             location: self.clamp_to_text(location),
             related: None,
-            redacted: false,
+            is_line_redacted: false,
         });
         let last = self.diagnostics.len() - 1;
         &mut self.diagnostics[last]
@@ -52,7 +52,7 @@ impl<'a> DiagnosticCollector<'a> {
 
     /// Returns the location of `part` (a range of bytes of `value`) within the TOML string at `location`. The result is
     /// exact where the file writes the string literally. Where the file uses escapes, the result is the whole string.
-    pub(crate) fn locate_within(
+    pub(crate) fn locate_part_of_value(
         &self,
         location: &DocumentLocation,
         value: &str,

@@ -19,7 +19,7 @@ pub struct Diagnostic {
     pub(crate) location: DocumentLocation,
     pub(crate) related: Option<RelatedLocation>,
     /// Whether the line holds a secret and must not be rendered.
-    pub(crate) redacted: bool,
+    pub(crate) is_line_redacted: bool,
 }
 
 /// A second location that a mistake is about.
@@ -43,7 +43,7 @@ impl Diagnostic {
 
     /// Marks the line as holding a secret, so that it is not rendered.
     pub(crate) fn redact_line(&mut self) -> &mut Self {
-        self.redacted = true;
+        self.is_line_redacted = true;
         self
     }
 }

@@ -32,7 +32,7 @@ impl Diagnostics {
         let mut out = String::new();
         for diagnostic in self {
             let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
-            let mut group = title.elements(self.render_location(diagnostic));
+            let mut group = title.elements(self.render_place_and_expected(diagnostic));
             if let Some(hint) = &diagnostic.hint {
                 group = group.element(Level::HELP.with_name("hint").message(hint.as_str()));
             }
@@ -45,10 +45,12 @@ impl Diagnostics {
     }
 
     /// Renders the place of a mistake, and the value that was expected there.
-    fn render_location<'a>(&'a self, one: &'a Diagnostic) -> Vec<Element<'a>> {
+    fn render_place_and_expected<'a>(&'a self, one: &'a Diagnostic) -> Vec<Element<'a>> {
         let expected = format!("expected {}", one.expected);
         match (&one.location, &one.place) {
-            (DocumentLocation::File(range), _) if !one.redacted => vec![self.render_snippet(one, *range, expected)],
+            (DocumentLocation::File(range), _) if !one.is_line_redacted => {
+                vec![self.render_snippet(one, *range, expected)]
+            }
             (_, DiagnosticPlace::File { line, column }) => {
                 let origin = Origin::path(self.file_name.as_str()).line(*line).char_column(*column);
                 vec![origin.into(), Level::NOTE.message(expected).into()]
@@ -56,7 +58,7 @@ impl Diagnostics {
             (_, place @ DiagnosticPlace::Override { .. }) => {
                 let mut elements = vec![Origin::path(place.to_string()).into(), Level::NOTE.message(expected).into()];
                 if let Some(related) = &one.related {
-                    let text = format!("{} ({})", related.label, self.describe_location(&related.location));
+                    let text = format!("{} ({})", related.label, self.describe_related_location(&related.location));
                     elements.push(Level::NOTE.message(text).into());
                 }
                 elements
@@ -85,7 +87,7 @@ impl Diagnostics {
     }
 
     /// Describes the second location of a mistake.
-    fn describe_location(&self, location: &DocumentLocation) -> String {
+    fn describe_related_location(&self, location: &DocumentLocation) -> String {
         match location {
             DocumentLocation::File(range) => {
                 format!("line {}", self.file_text[..range.start].matches('\n').count() + 1)

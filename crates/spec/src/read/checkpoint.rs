@@ -6,12 +6,12 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::CheckpointSpec;
 use crate::read::duration::read_duration_ms;
-use crate::read::fields::{PipelineSetting, TableReader};
+use crate::read::table_reader::{PipelineSetting, TableReader};
 
 const DEFAULT_INTERVAL_MS: i64 = 30_000;
 const DEFAULT_KEPT_GENERATIONS: usize = 3;
 const MAX_KEPT_GENERATIONS: i64 = 1_000;
-const DEFAULT_STORE: &str = "file:./.windrow/checkpoints";
+const DEFAULT_STORE_URL: &str = "file:./.windrow/checkpoints";
 
 pub(super) fn read_checkpoint(
     root: &mut TableReader<'_>,
@@ -19,8 +19,8 @@ pub(super) fn read_checkpoint(
 ) -> Option<CheckpointSpec> {
     let Some(setting) = root.optional_setting("checkpoint") else {
         return Some(CheckpointSpec {
-            interval_ms: DEFAULT_INTERVAL_MS,
-            store_url: DEFAULT_STORE.to_owned(),
+            checkpoint_interval_ms: DEFAULT_INTERVAL_MS,
+            checkpoint_store_url: DEFAULT_STORE_URL.to_owned(),
             kept_generations: DEFAULT_KEPT_GENERATIONS,
         });
     };
@@ -31,14 +31,14 @@ pub(super) fn read_checkpoint(
     };
     let store = match checkpoint.optional_setting("store") {
         Some(setting) => read_store_url(&setting, mistakes),
-        None => Some(DEFAULT_STORE.to_owned()),
+        None => Some(DEFAULT_STORE_URL.to_owned()),
     };
     let keep = match checkpoint.optional_setting("keep") {
         Some(setting) => read_kept_generations(&setting, mistakes),
         None => Some(DEFAULT_KEPT_GENERATIONS),
     };
-    checkpoint.report_unknown_and_missing(mistakes);
-    Some(CheckpointSpec { interval_ms: every?, store_url: store?, kept_generations: keep? })
+    checkpoint.report_unknown_and_missing_fields(mistakes);
+    Some(CheckpointSpec { checkpoint_interval_ms: every?, checkpoint_store_url: store?, kept_generations: keep? })
 }
 
 fn read_kept_generations(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<usize> {
@@ -53,8 +53,8 @@ fn read_kept_generations(setting: &PipelineSetting<'_>, mistakes: &mut Diagnosti
 }
 
 fn read_store_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
-    const EXPECTED: &str = "\"file:path\", \"s3://bucket/prefix\", \"gs://…\" or \"az://…\"";
-    let text = setting.read_text(EXPECTED, mistakes)?;
+    const EXPECTED_STORE_URL: &str = "\"file:path\", \"s3://bucket/prefix\", \"gs://…\" or \"az://…\"";
+    let text = setting.read_text(EXPECTED_STORE_URL, mistakes)?;
     let place = ["file:", "s3://", "gs://", "az://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     if place.is_some_and(|place| !place.trim().is_empty()) {
         return Some(text.to_owned());
@@ -62,7 +62,7 @@ fn read_store_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollec
     let message = format!("`{}` is not a place for checkpoints", setting.path);
     let a_path = !text.contains(':');
     mistakes
-        .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED)
+        .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_STORE_URL)
         .set_hint(a_path.then(|| format!("for a directory write \"file:{text}\"")));
     None
 }

@@ -1,7 +1,7 @@
 //! `where`: a SQL condition, from text to the core's [`Condition`].
 //!
 //! Owns: the steps from text to condition. Does not own: SQL's grammar (the `sqlparser` crate), the list of allowed
-//! words ([`words`]), types ([`compile`]), the location of a mistake in the text ([`reader`]).
+//! words ([`supported_tokens`]), types ([`compile`]), the location of a mistake in the text ([`reader`]).
 //!
 //! The words are checked before the parser runs, because only a small part of SQL is supported: conditions over fields.
 //! So a field may be called `date` or `order`, and a report can name an unsupported word. Hostile input does not reach
@@ -9,7 +9,7 @@
 
 mod compile;
 mod reader;
-mod words;
+mod supported_tokens;
 
 use sqlparser::{
     dialect::Dialect,
@@ -22,7 +22,7 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::read::condition::reader::{ConditionReader, MAX_NESTING};
 use crate::read::event::EventFields;
-use crate::read::fields::PipelineSetting;
+use crate::read::table_reader::PipelineSetting;
 
 const MAX_CONDITION_BYTES: usize = 4_096;
 
@@ -43,7 +43,7 @@ pub(super) fn read_condition(
         );
         return None;
     }
-    let mut reader = ConditionReader { text, location: setting.location, fields: event_fields, mistakes };
+    let mut reader = ConditionReader { text, location: setting.location, event_fields, mistakes };
     let tokens = match Tokenizer::new(&ConditionDialect, text).tokenize_with_location() {
         Ok(tokens) => tokens,
         Err(error) => {
@@ -57,7 +57,7 @@ pub(super) fn read_condition(
             return None;
         }
     };
-    let tokens = words::check_tokens(tokens, &mut reader)?;
+    let tokens = supported_tokens::require_supported_tokens(tokens, &mut reader)?;
     let mut parser =
         Parser::new(&ConditionDialect).with_recursion_limit(MAX_NESTING).with_tokens_with_locations(tokens);
     match parser.parse_expr() {

@@ -4,19 +4,19 @@
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::DeadLetterSpec;
-use crate::read::fields::{AlreadyReported, PipelineSetting, TableReader};
 use crate::read::name::read_topic_name;
+use crate::read::table_reader::{MistakeAlreadyReported, PipelineSetting, TableReader};
 
 /// Reads the destination of dead letters. Returns `None` where the file has no such section.
 pub(super) fn read_dead_letters(
     root: &mut TableReader<'_>,
     source_topic: Option<&str>,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Result<Option<DeadLetterSpec>, AlreadyReported> {
-    const EXPECTED: &str = "`topic = \"…\"` or `file = \"…\"`";
+) -> Result<Option<DeadLetterSpec>, MistakeAlreadyReported> {
+    const EXPECTED_DESTINATION: &str = "`topic = \"…\"` or `file = \"…\"`";
     let Some(setting) = root.optional_setting("dead_letters") else { return Ok(None) };
     let table = setting.read_table("a table: `[dead_letters]`", mistakes);
-    let mut table = table.ok_or(AlreadyReported)?;
+    let mut table = table.ok_or(MistakeAlreadyReported)?;
     let destination = match (table.optional_setting("topic"), table.optional_setting("file")) {
         (Some(topic), None) => read_topic(&topic, source_topic, mistakes),
         (None, Some(file)) => file.read_text("a path", mistakes).map(|path| DeadLetterSpec::File(path.into())),
@@ -26,7 +26,7 @@ pub(super) fn read_dead_letters(
                     DiagnosticCode::ConflictingFields,
                     file.location,
                     "dead letters go to one place, these are two",
-                    EXPECTED,
+                    EXPECTED_DESTINATION,
                 )
                 .set_related(topic.location, "the other one".to_owned());
             None
@@ -36,13 +36,13 @@ pub(super) fn read_dead_letters(
                 DiagnosticCode::MissingField,
                 setting.location,
                 "`[dead_letters]` does not say where to",
-                EXPECTED,
+                EXPECTED_DESTINATION,
             );
             None
         }
     };
-    table.report_unknown_and_missing(mistakes);
-    destination.map(Some).ok_or(AlreadyReported)
+    table.report_unknown_and_missing_fields(mistakes);
+    destination.map(Some).ok_or(MistakeAlreadyReported)
 }
 
 fn read_topic(

@@ -8,7 +8,7 @@ use jiff::{Span, SpanRelativeTo};
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentValue;
-use crate::read::fields::PipelineSetting;
+use crate::read::table_reader::PipelineSetting;
 
 /// The longest TTL: 100 years of 365 days, far below the value at which Redis overflows.
 pub(crate) const MAX_TTL_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
@@ -20,15 +20,15 @@ pub(crate) fn read_duration_ms(
     max_ms: i64,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<i64> {
-    const EXPECTED: &str = "a duration such as \"500ms\", \"10s\", \"1h 30m\" or \"7d\"";
+    const EXPECTED_DURATION: &str = "a duration such as \"500ms\", \"10s\", \"1h 30m\" or \"7d\"";
     if let DocumentValue::Integer(number) = setting.value {
         let message = format!("`{}` must be a duration with a unit, not a bare number", setting.path);
         mistakes
-            .report(DiagnosticCode::WrongType, setting.location, message, EXPECTED)
+            .report(DiagnosticCode::WrongType, setting.location, message, EXPECTED_DURATION)
             .set_hint(format!("for seconds: \"{number}s\""));
         return None;
     }
-    let text = setting.read_text(EXPECTED, mistakes)?;
+    let text = setting.read_text(EXPECTED_DURATION, mistakes)?;
     match parse_duration_ms(text) {
         Ok(ms) if (min_ms..=max_ms).contains(&ms) => Some(ms),
         Ok(ms) => {
@@ -40,7 +40,7 @@ pub(crate) fn read_duration_ms(
         }
         Err(reason) => {
             let message = format!("`{}` is not a duration that can be used: {reason}", setting.path);
-            mistakes.report(DiagnosticCode::BadDuration, setting.location, message, EXPECTED);
+            mistakes.report(DiagnosticCode::BadDuration, setting.location, message, EXPECTED_DURATION);
             None
         }
     }

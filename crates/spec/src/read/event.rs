@@ -7,9 +7,9 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
 use crate::pipeline::EventSpec;
-use crate::read::fields::{PipelineSetting, TableReader, join_path};
-use crate::read::name::{check_field_name, check_not_reserved};
-use crate::suggestion::{join_names_with_or, suggest_closest_name};
+use crate::read::name::{require_unreserved_name, require_valid_field_name};
+use crate::read::table_reader::{PipelineSetting, TableReader, join_path};
+use crate::suggestion::{build_closest_name_hint, join_names_with_or};
 
 const DEFAULT_MAX_KEY_BYTES: i64 = 1_024;
 /// The largest key that a pipeline may allow. Kafka's default limits refuse records with a larger key.
@@ -21,7 +21,7 @@ const ALL_FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, F
 #[derive(Debug, Default)]
 pub(super) struct EventFields {
     /// The entity key's name.
-    pub(super) key_name: Option<String>,
+    pub(super) entity_key_name: Option<String>,
     /// The name of the JSON member with the event time.
     event_time_name: Option<String>,
     declared_fields: Vec<DeclaredField>,
@@ -38,7 +38,7 @@ struct DeclaredField {
 }
 
 /// The result of looking up a field that a feature or a condition names.
-pub(super) enum FieldLookup {
+pub(super) enum FieldLookupResult {
     /// The field's position, and its type where the declaration is valid.
     Found(FieldId, Option<FieldType>),
     /// There is no such field.
@@ -53,25 +53,29 @@ pub(super) enum FieldLookup {
 }
 
 impl EventFields {
-    pub(super) fn find_field(&self, name: &str) -> FieldLookup {
-        if self.key_name.as_deref() == Some(name) {
-            return FieldLookup::Found(ENTITY_KEY_FIELD, Some(FieldType::String));
+    pub(super) fn find_field(&self, name: &str) -> FieldLookupResult {
+        if self.entity_key_name.as_deref() == Some(name) {
+            return FieldLookupResult::Found(ENTITY_KEY_FIELD, Some(FieldType::String));
         }
         if let Some(index) = self.declared_fields.iter().position(|field| field.name == name) {
-            return FieldLookup::Found(FieldId(ENTITY_KEY_FIELD.0 + 1 + index), self.declared_fields[index].field_type);
+            return FieldLookupResult::Found(
+                FieldId(ENTITY_KEY_FIELD.0 + 1 + index),
+                self.declared_fields[index].field_type,
+            );
         }
         if !self.is_complete {
-            return FieldLookup::Undetermined;
+            return FieldLookupResult::Undetermined;
         }
-        let names =
-            || self.key_name.iter().chain(self.declared_fields.iter().map(|field| &field.name)).map(String::as_str);
+        let names = || {
+            self.entity_key_name.iter().chain(self.declared_fields.iter().map(|field| &field.name)).map(String::as_str)
+        };
         let hint = if self.event_time_name.as_deref() == Some(name) {
             Some("the event time is not a field: windows, `first`, `last` and `duration` look at it".to_owned())
         } else {
-            suggest_closest_name(name, names())
+            build_closest_name_hint(name, names())
                 .or_else(|| Some(format!("declare it: `{} = \"string\"` under [event.fields]", join_path("", name))))
         };
-        FieldLookup::Undeclared { expected: join_names_with_or(names()), hint }
+        FieldLookupResult::Undeclared { expected: join_names_with_or(names()), hint }
     }
 }
 
@@ -87,7 +91,7 @@ pub(super) fn read_event(
         None => Some(EventFormat::Json),
     };
     let key_setting = event.required_setting("key", "key = \"user_id\"");
-    let key = key_setting.as_ref().and_then(|setting| read_key_name(setting, mistakes));
+    let key = key_setting.as_ref().and_then(|setting| read_entity_key_name(setting, mistakes));
     let time = event.required_setting("time", "time = \"event_time\"").and_then(|setting| {
         let name = setting.read_text("the name of the JSON member with the event time", mistakes)?;
         if key == Some(name) {
@@ -95,7 +99,7 @@ pub(super) fn read_event(
             mistakes.report(DiagnosticCode::ConflictingFields, setting.location, message, "two different JSON members");
             return None;
         }
-        check_field_name("the event time", name, setting.location, mistakes).then_some(name)
+        require_valid_field_name("the event time", name, setting.location, mistakes).then_some(name)
     });
     let time_zone = match event.optional_setting("time_zone") {
         Some(setting) => read_time_zone(&setting, mistakes),
@@ -111,11 +115,11 @@ pub(super) fn read_event(
             .map(|f| read_declared_fields(&f, key, time, mistakes)),
         None => Some(Vec::new()),
     };
-    event.report_unknown_and_missing(mistakes);
+    event.report_unknown_and_missing_fields(mistakes);
 
     let is_complete = key.is_some() && declared.is_some();
     let event_fields = EventFields {
-        key_name: key.map(str::to_owned),
+        entity_key_name: key.map(str::to_owned),
         event_time_name: time.map(str::to_owned),
         declared_fields: declared.unwrap_or_default(),
         is_complete,
@@ -137,7 +141,7 @@ fn build_event_spec(
     let fields: Vec<EventField> = fields.collect::<Option<_>>()?;
     Some(EventSpec {
         format: format?,
-        schema: EventSchema::new(event_fields.key_name.as_deref()?, fields),
+        schema: EventSchema::new(event_fields.entity_key_name.as_deref()?, fields),
         time_field: event_fields.event_time_name.clone()?,
         time_zone: time_zone?,
         max_key_bytes: max_key_bytes?,
@@ -145,30 +149,30 @@ fn build_event_spec(
 }
 
 fn read_format(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<EventFormat> {
-    const EXPECTED: &str = "\"json\"";
-    if setting.read_text(EXPECTED, mistakes)? == "json" {
+    const EXPECTED_FORMAT: &str = "\"json\"";
+    if setting.read_text(EXPECTED_FORMAT, mistakes)? == "json" {
         return Some(EventFormat::Json);
     }
     let message = format!("`{}` is not a format that can be read", setting.path);
-    mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED);
+    mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_FORMAT);
     None
 }
 
-fn read_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
+fn read_entity_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
     let name = setting.read_text("the name of the JSON member with the entity key", mistakes)?;
     if name.contains(['{', '}']) {
         let message = "the entity key cannot have a brace in its name: Redis keys name it in braces";
         mistakes.report(DiagnosticCode::BadName, setting.location, message, "a name without braces");
         return None;
     }
-    let fine = check_field_name("the entity key", name, setting.location, mistakes)
-        && check_not_reserved("the entity key", name, None, setting.location, mistakes);
+    let fine = require_valid_field_name("the entity key", name, setting.location, mistakes)
+        && require_unreserved_name("the entity key", name, None, setting.location, mistakes);
     fine.then_some(name)
 }
 
 fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<TimeZone> {
-    const EXPECTED: &str = "a name of the IANA time zone database, such as \"UTC\" or \"Asia/Seoul\"";
-    let name = setting.read_text(EXPECTED, mistakes)?;
+    const EXPECTED_TIME_ZONE: &str = "a name of the IANA time zone database, such as \"UTC\" or \"Asia/Seoul\"";
+    let name = setting.read_text(EXPECTED_TIME_ZONE, mistakes)?;
     // The bundled database, not the machine's, gives the same file the same times on every machine.
     let database = TimeZoneDatabase::bundled();
     match database.get(name) {
@@ -180,9 +184,9 @@ fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollec
                     DiagnosticCode::UnknownTimeZone,
                     setting.location,
                     format!("there is no time zone `{name}`"),
-                    EXPECTED,
+                    EXPECTED_TIME_ZONE,
                 )
-                .set_hint(suggest_closest_name(name, names.iter().map(String::as_str)));
+                .set_hint(build_closest_name_hint(name, names.iter().map(String::as_str)));
             None
         }
     }
@@ -218,10 +222,10 @@ fn read_declared_fields(
             _ => None,
         };
         if let Some(implied) = implied {
-            report_implied_field(name, implied, &entry.name_location, mistakes);
+            report_redeclared_field(name, implied, &entry.name_location, mistakes);
             continue;
         }
-        check_field_name("a field", name, &entry.name_location, mistakes);
+        require_valid_field_name("a field", name, &entry.name_location, mistakes);
         let field_type = read_field_type(&table.setting.child_setting(name, &entry.node), mistakes);
         declared.push(DeclaredField { name: name.to_owned(), field_type });
     }
@@ -235,7 +239,7 @@ enum ImpliedField {
     EventTime,
 }
 
-fn report_implied_field(
+fn report_redeclared_field(
     name: &str,
     implied: ImpliedField,
     at: &DocumentLocation,
@@ -252,9 +256,9 @@ fn report_implied_field(
 }
 
 fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<FieldType> {
-    const EXPECTED: &str = "\"string\", \"double\", \"long\" or \"boolean\"";
-    let text = setting.read_text(EXPECTED, mistakes)?;
-    let found = ALL_FIELD_TYPES.into_iter().find(|one| one.name() == text);
+    const EXPECTED_FIELD_TYPE: &str = "\"string\", \"double\", \"long\" or \"boolean\"";
+    let text = setting.read_text(EXPECTED_FIELD_TYPE, mistakes)?;
+    let found = ALL_FIELD_TYPES.into_iter().find(|one| one.type_name() == text);
     if found.is_none() {
         let common = match text.to_ascii_lowercase().as_str() {
             "float" | "number" | "decimal" | "real" => Some("double"),
@@ -265,14 +269,14 @@ fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticColle
         };
         let hint = match common {
             Some(name) => Some(format!("here that is called `{name}`")),
-            None => suggest_closest_name(text, ALL_FIELD_TYPES.map(FieldType::name)),
+            None => build_closest_name_hint(text, ALL_FIELD_TYPES.map(FieldType::type_name)),
         };
         mistakes
             .report(
                 DiagnosticCode::BadValue,
                 setting.location,
                 format!("`{}` is not a type of field", setting.path),
-                EXPECTED,
+                EXPECTED_FIELD_TYPE,
             )
             .set_hint(hint);
     }

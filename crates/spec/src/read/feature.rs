@@ -9,10 +9,10 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentValue;
 use crate::read::condition::read_condition;
-use crate::read::event::{EventFields, FieldLookup};
-use crate::read::fields::{AlreadyReported, PipelineSetting};
-use crate::read::name::{check_field_name, check_not_reserved};
-use crate::suggestion::suggest_closest_name;
+use crate::read::event::{EventFields, FieldLookupResult};
+use crate::read::name::{require_unreserved_name, require_valid_field_name};
+use crate::read::table_reader::{MistakeAlreadyReported, PipelineSetting};
+use crate::suggestion::build_closest_name_hint;
 
 const AGGREGATE_NAMES: [&str; 9] = ["count", "sum", "avg", "min", "max", "first", "last", "count_distinct", "duration"];
 const EXPECTED_AGGREGATE: &str = "one aggregate, for example `{ count = \"*\" }` or `{ avg = \"price\" }`";
@@ -36,8 +36,8 @@ pub(super) fn read_features(
     let mut features = Vec::new();
     for entry in &table.table.entries {
         let at = &entry.name_location;
-        let named = check_field_name("a feature", &entry.name, at, mistakes)
-            && check_not_reserved("a feature", &entry.name, event_fields.key_name.as_deref(), at, mistakes);
+        let named = require_valid_field_name("a feature", &entry.name, at, mistakes)
+            && require_unreserved_name("a feature", &entry.name, event_fields.entity_key_name.as_deref(), at, mistakes);
         let feature =
             read_feature(&entry.name, &table.setting.child_setting(&entry.name, &entry.node), event_fields, mistakes);
         features.push(feature.filter(|_| named));
@@ -57,12 +57,13 @@ fn read_feature(
         .filter_map(|one| table.optional_setting(one).map(|setting| (one, setting)))
         .collect();
     let condition = match table.optional_setting("where") {
-        Some(setting) => read_condition(&setting, event_fields, mistakes).map(Some).ok_or(AlreadyReported),
+        Some(setting) => read_condition(&setting, event_fields, mistakes).map(Some).ok_or(MistakeAlreadyReported),
         None => Ok(None),
     };
     let default = table.optional_setting("default");
-    let misspelt = table.table.entries.iter().any(|entry| suggest_closest_name(&entry.name, AGGREGATE_NAMES).is_some());
-    table.report_unknown_and_missing(mistakes);
+    let misspelt =
+        table.table.entries.iter().any(|entry| build_closest_name_hint(&entry.name, AGGREGATE_NAMES).is_some());
+    table.report_unknown_and_missing_fields(mistakes);
 
     let aggregate = match present.as_slice() {
         [(kind, setting)] => read_aggregate(kind, setting, event_fields, mistakes),
@@ -90,7 +91,7 @@ fn read_feature(
     };
     let output = aggregate.as_ref().and_then(|aggregate| aggregate.output_type);
     let default = match default {
-        Some(setting) => read_default(&setting, output, mistakes).map(Some).ok_or(AlreadyReported),
+        Some(setting) => read_default_value(&setting, output, mistakes).map(Some).ok_or(MistakeAlreadyReported),
         None => Ok(None),
     };
     Some(Feature {
@@ -112,7 +113,7 @@ impl TypedAggregate {
         Self { aggregate, output_type }
     }
 
-    const fn with_long_output(aggregate: Aggregate) -> Self {
+    const fn returning_long(aggregate: Aggregate) -> Self {
         Self::new(aggregate, Some(FieldType::Long))
     }
 }
@@ -125,21 +126,21 @@ fn read_aggregate(
 ) -> Option<TypedAggregate> {
     if kind == "duration" {
         return read_duration_unit(setting, mistakes)
-            .map(|unit| TypedAggregate::with_long_output(Aggregate::Duration(unit)));
+            .map(|unit| TypedAggregate::returning_long(Aggregate::Duration(unit)));
     }
     let expected = if kind == "count" { "\"*\" or the name of a field" } else { "the name of a field" };
     let name = setting.read_text(expected, mistakes)?;
     if name == "*" {
         if kind == "count" {
-            return Some(TypedAggregate::with_long_output(Aggregate::Count));
+            return Some(TypedAggregate::returning_long(Aggregate::Count));
         }
         let message = format!("`{kind}` needs a field; only `count` takes \"*\"");
         mistakes.report(DiagnosticCode::BadValue, setting.location, message, expected);
         return None;
     }
     let (field, field_type) = match event_fields.find_field(name) {
-        FieldLookup::Found(field, field_type) => (field, field_type),
-        FieldLookup::Undeclared { expected, hint } => {
+        FieldLookupResult::Found(field, field_type) => (field, field_type),
+        FieldLookupResult::Undeclared { expected, hint } => {
             mistakes
                 .report(
                     DiagnosticCode::UndeclaredField,
@@ -151,7 +152,7 @@ fn read_aggregate(
             return None;
         }
         // The pipeline is refused for the event's own mistakes, so any field serves as a placeholder.
-        FieldLookup::Undetermined => (FieldId(0), None),
+        FieldLookupResult::Undetermined => (FieldId(0), None),
     };
     let accepted: &[FieldType] = match kind {
         "sum" | "avg" => &[FieldType::Double, FieldType::Long],
@@ -159,34 +160,34 @@ fn read_aggregate(
         _ => &[FieldType::Double, FieldType::Long, FieldType::String, FieldType::Boolean],
     };
     if let Some(field_type) = field_type.filter(|one| !accepted.contains(one)) {
-        let message = format!("`{kind}` cannot take `{name}`, which is a {}", field_type.name());
+        let message = format!("`{kind}` cannot take `{name}`, which is a {}", field_type.type_name());
         let expected = if accepted.len() == 2 { "a double or a long" } else { "a double, a long or a string" };
         mistakes.report(DiagnosticCode::TypeMismatch, setting.location, message, expected);
         return None;
     }
     Some(match kind {
-        "count" => TypedAggregate::with_long_output(Aggregate::CountField(field)),
+        "count" => TypedAggregate::returning_long(Aggregate::CountField(field)),
         "sum" => TypedAggregate::new(Aggregate::Sum(field), field_type),
         "avg" => TypedAggregate::new(Aggregate::Avg(field), Some(FieldType::Double)),
         "min" => TypedAggregate::new(Aggregate::Min(field), field_type),
         "max" => TypedAggregate::new(Aggregate::Max(field), field_type),
         "first" => TypedAggregate::new(Aggregate::First(field), field_type),
         "last" => TypedAggregate::new(Aggregate::Last(field), field_type),
-        _ => TypedAggregate::with_long_output(Aggregate::CountDistinct(field)),
+        _ => TypedAggregate::returning_long(Aggregate::CountDistinct(field)),
     })
 }
 
 fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<DurationUnit> {
-    const EXPECTED: &str = "\"milliseconds\", \"seconds\" or \"minutes\"";
-    match setting.read_text(EXPECTED, mistakes)? {
+    const EXPECTED_UNIT: &str = "\"milliseconds\", \"seconds\" or \"minutes\"";
+    match setting.read_text(EXPECTED_UNIT, mistakes)? {
         "milliseconds" => Some(DurationUnit::Milliseconds),
         "seconds" => Some(DurationUnit::Seconds),
         "minutes" => Some(DurationUnit::Minutes),
         other => {
             let message = format!("`{}` is not a unit of durations", setting.path);
             mistakes
-                .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED)
-                .set_hint(suggest_closest_name(other, ["milliseconds", "seconds", "minutes"]));
+                .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_UNIT)
+                .set_hint(build_closest_name_hint(other, ["milliseconds", "seconds", "minutes"]));
             None
         }
     }
@@ -194,7 +195,7 @@ fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCo
 
 /// Reads a default for a feature of type `output`. Returns `None` where the feature's own mistakes hide the type.
 #[allow(clippy::cast_precision_loss)] // in a default, 1 means 1.0
-fn read_default(
+fn read_default_value(
     setting: &PipelineSetting<'_>,
     output: Option<FieldType>,
     mistakes: &mut DiagnosticCollector<'_>,
@@ -208,7 +209,7 @@ fn read_default(
         (_, DocumentValue::Invalid) => None,
         (output, value) => {
             let message =
-                format!("`{}` is {}, but the feature is a {}", setting.path, value.describe_type(), output.name());
+                format!("`{}` is {}, but the feature is a {}", setting.path, value.describe_type(), output.type_name());
             let expected = match output {
                 FieldType::Double => "a finite number such as 0.0",
                 FieldType::Long => "an integer such as 0",

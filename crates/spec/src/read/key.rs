@@ -3,9 +3,9 @@
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
-use crate::key_language::{find_ambiguity, find_collision};
+use crate::key_collisions::{find_collision, find_self_collision};
 use crate::key_template::{KeySegment, KeyTemplate, TemplateMistake};
-use crate::read::fields::PipelineSetting;
+use crate::read::table_reader::PipelineSetting;
 use crate::suggestion::find_closest_name;
 
 /// The longest key template in bytes. Comparing two templates takes time that grows with the product of their lengths.
@@ -24,10 +24,10 @@ pub(super) struct ViewKeyTemplate<'a> {
 pub(super) fn read_key_template<'a>(
     view: &'a str,
     setting: &PipelineSetting<'a>,
-    key_name: Option<&str>,
+    entity_key_name: Option<&str>,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<ViewKeyTemplate<'a>> {
-    let user = key_name.unwrap_or("user_id");
+    let user = entity_key_name.unwrap_or("user_id");
     let example = format!("a key such as \"{view}:{{{user}}}\"");
     let text = setting.read_text(&example, mistakes)?;
     if text.len() > MAX_TEMPLATE_BYTES {
@@ -45,7 +45,7 @@ pub(super) fn read_key_template<'a>(
         mistakes.report(DiagnosticCode::BadKey, setting.location, message, example);
         return None;
     }
-    let template = match KeyTemplate::parse(text, key_name) {
+    let template = match KeyTemplate::parse(text, entity_key_name) {
         Ok(template) => template,
         Err(found) => {
             for mistake in found {
@@ -54,9 +54,11 @@ pub(super) fn read_key_template<'a>(
             return None;
         }
     };
-    if let Some(example) = find_ambiguity(&template) {
-        let message =
-            format!("`{}` is both ({}) and ({})", example.example_key, example.first_reading, example.second_reading);
+    if let Some(example) = find_self_collision(&template) {
+        let message = format!(
+            "`{}` is both ({}) and ({})",
+            example.example_key, example.first_interpretation, example.second_interpretation
+        );
         mistakes
             .report(
                 DiagnosticCode::AmbiguousKey,
@@ -82,13 +84,13 @@ fn report_template_mistake(
     let placeholders = format!("{{{user}}}, {{window_start}} or {{window_end}}");
     match mistake {
         TemplateMistake::UnmatchedBrace(range) => {
-            let at = mistakes.locate_within(setting.location, text, range.clone());
+            let at = mistakes.locate_part_of_value(setting.location, text, range.clone());
             mistakes
                 .report(DiagnosticCode::BadKey, &at, "this brace has no partner", placeholders)
                 .set_hint("a brace itself is written twice: {{ or }}".to_owned());
         }
         TemplateMistake::UnknownPlaceholder(range, name) => {
-            let at = mistakes.locate_within(setting.location, text, range.clone());
+            let at = mistakes.locate_part_of_value(setting.location, text, range.clone());
             let known = [user, "window_start", "window_end"];
             let hint =
                 if name.trim() == "timestamp" { Some("window_start") } else { find_closest_name(name.trim(), known) };
@@ -102,7 +104,7 @@ fn report_template_mistake(
                 .set_hint(hint.map(|name| format!("did you mean {{{name}}}?")));
         }
         TemplateMistake::RepeatedPlaceholder(range) => {
-            let at = mistakes.locate_within(setting.location, text, range.clone());
+            let at = mistakes.locate_part_of_value(setting.location, text, range.clone());
             mistakes.report(
                 DiagnosticCode::BadKey,
                 &at,
@@ -132,7 +134,11 @@ pub(super) fn report_key_collisions(keys: &[ViewKeyTemplate<'_>], mistakes: &mut
         let Some((earlier, example)) = met else { continue };
         let message = format!(
             "`{}` and `{}` could both write `{}`: ({}) and ({})",
-            earlier.view_name, later.view_name, example.example_key, example.first_reading, example.second_reading
+            earlier.view_name,
+            later.view_name,
+            example.example_key,
+            example.first_interpretation,
+            example.second_interpretation
         );
         let fixed = |key: &ViewKeyTemplate<'_>| match key.template.segments() {
             [KeySegment::Literal(text), ..] => text.clone(),

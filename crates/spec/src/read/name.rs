@@ -6,7 +6,7 @@
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
-use crate::read::fields::PipelineSetting;
+use crate::read::table_reader::PipelineSetting;
 
 const MAX_NAME_LENGTH: usize = 100;
 const MAX_TOPIC_LENGTH: usize = 249;
@@ -20,11 +20,11 @@ pub(crate) fn read_pipeline_name(
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<String> {
     let name = setting.read_text("a name such as \"ecommerce\"", mistakes)?;
-    check_safe_name("the pipeline", name, setting.location, mistakes).then(|| name.to_owned())
+    require_safe_name("the pipeline", name, setting.location, mistakes).then(|| name.to_owned())
 }
 
 /// Returns whether `name` is safe in a path and in a metric. Reports an unsafe name.
-pub(crate) fn check_safe_name(
+pub(crate) fn require_safe_name(
     what: &str,
     name: &str,
     at: &DocumentLocation,
@@ -58,7 +58,7 @@ pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut Diag
 }
 
 /// Returns whether `name` can be the name of an event field or a feature. Reports an unusable name.
-pub(crate) fn check_field_name(
+pub(crate) fn require_valid_field_name(
     what: &str,
     name: &str,
     at: &DocumentLocation,
@@ -79,7 +79,7 @@ pub(crate) fn check_field_name(
 
 /// Returns whether `name` has no other meaning in a row. Reports a reserved name. `key` is the entity key's name, and
 /// `None` while that name itself is checked.
-pub(crate) fn check_not_reserved(
+pub(crate) fn require_unreserved_name(
     what: &str,
     name: &str,
     key: Option<&str>,

@@ -4,9 +4,9 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::{GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, SourceSpec, StartPosition};
 use crate::read::duration::read_duration_ms;
-use crate::read::fields::{PipelineSetting, TableReader};
 use crate::read::name::read_topic_name;
-use crate::suggestion::suggest_closest_name;
+use crate::read::table_reader::{PipelineSetting, TableReader};
+use crate::suggestion::build_closest_name_hint;
 
 const DEFAULT_SESSION_TIMEOUT_MS: i64 = 45_000;
 const MIN_SESSION_TIMEOUT_MS: i64 = 1_000;
@@ -16,7 +16,7 @@ const MAX_SESSION_TIMEOUT_MS: i64 = 30 * 60 * 1_000;
 pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<SourceSpec> {
     let mut source = root.required_table("source", "[source.kafka]", mistakes)?;
     let kafka = source.required_table("kafka", "[source.kafka]", mistakes);
-    source.report_unknown_and_missing(mistakes);
+    source.report_unknown_and_missing_fields(mistakes);
     let mut kafka = kafka?;
     let brokers = kafka.required_setting("brokers", "brokers = \"localhost:9092\"");
     let brokers = brokers.and_then(|setting| read_brokers(&setting, mistakes));
@@ -25,7 +25,7 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
     let group = kafka.required_setting("group", "group = \"feature-engineering-group\"");
     let group = group.and_then(|setting| setting.read_text("the name of a consumer group", mistakes));
     let start = match kafka.optional_setting("start") {
-        Some(setting) => read_one_of_two(
+        Some(setting) => read_one_of_two_words(
             &setting,
             [("earliest", StartPosition::Earliest), ("latest", StartPosition::Latest)],
             mistakes,
@@ -33,7 +33,7 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
         None => Some(StartPosition::Earliest),
     };
     let on_lost_offset = match kafka.optional_setting("on_lost_offset") {
-        Some(setting) => read_one_of_two(
+        Some(setting) => read_one_of_two_words(
             &setting,
             [("halt", LostOffsetPolicy::Halt), ("earliest", LostOffsetPolicy::Earliest)],
             mistakes,
@@ -41,7 +41,7 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
         None => Some(LostOffsetPolicy::Halt),
     };
     let group_protocol = read_group_protocol(&mut kafka, mistakes);
-    kafka.report_unknown_and_missing(mistakes);
+    kafka.report_unknown_and_missing_fields(mistakes);
     Some(SourceSpec::Kafka(KafkaSourceSpec {
         brokers: brokers?,
         topic: topic?,
@@ -54,7 +54,7 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
 
 fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<GroupProtocol> {
     let consumer = match kafka.optional_setting("group_protocol") {
-        Some(setting) => read_one_of_two(&setting, [("classic", false), ("consumer", true)], mistakes),
+        Some(setting) => read_one_of_two_words(&setting, [("classic", false), ("consumer", true)], mistakes),
         None => Some(false),
     };
     let session_timeout = kafka.optional_setting("session_timeout");
@@ -77,18 +77,18 @@ fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCol
 }
 
 fn read_brokers(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
-    const EXPECTED: &str = "host:port, several separated by commas";
-    let text = setting.read_text(EXPECTED, mistakes)?;
+    const EXPECTED_BROKERS: &str = "host:port, several separated by commas";
+    let text = setting.read_text(EXPECTED_BROKERS, mistakes)?;
     if text.split(',').any(|broker| broker.trim().is_empty() || broker.trim().contains(char::is_whitespace)) {
         let message = format!("`{}` is not a list of brokers", setting.path);
-        mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED);
+        mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_BROKERS);
         return None;
     }
     Some(text.to_owned())
 }
 
 /// Reads one of two words, and returns the value that belongs to it.
-fn read_one_of_two<T>(
+fn read_one_of_two_words<T>(
     setting: &PipelineSetting<'_>,
     words: [(&str, T); 2],
     mistakes: &mut DiagnosticCollector<'_>,
@@ -102,7 +102,7 @@ fn read_one_of_two<T>(
             let message = format!("`{}` is neither {first} nor {second}", setting.path);
             mistakes
                 .report(DiagnosticCode::BadValue, setting.location, message, expected)
-                .set_hint(suggest_closest_name(text, [first, second]));
+                .set_hint(build_closest_name_hint(text, [first, second]));
             None
         }
     }

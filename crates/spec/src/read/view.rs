@@ -8,9 +8,9 @@ use crate::pipeline::RedisViewSpec;
 use crate::read::duration::{MAX_TTL_MS, read_duration_ms};
 use crate::read::event::EventFields;
 use crate::read::feature::read_features;
-use crate::read::fields::{PipelineSetting, TableReader};
 use crate::read::key::{ViewKeyTemplate, read_key_template, report_key_collisions};
-use crate::read::name::check_safe_name;
+use crate::read::name::require_safe_name;
+use crate::read::table_reader::{PipelineSetting, TableReader};
 use crate::read::window::read_window;
 
 /// The content of one section: a view, and its settings in Redis.
@@ -38,7 +38,7 @@ pub(super) fn read_views(
     let mut views = Vec::new();
     let mut keys = Vec::new();
     for entry in &table.table.entries {
-        if !check_safe_name("a feature view", &entry.name, &entry.name_location, mistakes) {
+        if !require_safe_name("a feature view", &entry.name, &entry.name_location, mistakes) {
             views.push(None);
         }
         let setting = table.setting.child_setting(&entry.name, &entry.node);
@@ -64,12 +64,13 @@ fn read_view<'a>(
     let window = view.required_setting("window", "window.tumbling = { size = \"1h\" }");
     let window = window.and_then(|setting| read_window(&setting, mistakes));
     let key = view.required_setting("key", "key = \"NAME:{user_id}\"");
-    let key = key.and_then(|setting| read_key_template(name, &setting, event_fields.key_name.as_deref(), mistakes));
+    let key =
+        key.and_then(|setting| read_key_template(name, &setting, event_fields.entity_key_name.as_deref(), mistakes));
     let ttl = view.required_setting("ttl", "ttl = \"2h\"");
     let ttl = ttl.and_then(|setting| read_duration_ms(&setting, 1, MAX_TTL_MS, mistakes));
     let features = view.required_setting("features", "features.NAME = { count = \"*\" }");
     let features = features.and_then(|setting| read_features(&setting, event_fields, mistakes));
-    view.report_unknown_and_missing(mistakes);
+    view.report_unknown_and_missing_fields(mistakes);
 
     let template = key.as_ref().map(|key| key.template.clone());
     let view = || {

@@ -5,7 +5,7 @@ use windrow_core::MAX_WINDOW_MS;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::WatermarkSpec;
 use crate::read::duration::read_duration_ms;
-use crate::read::fields::TableReader;
+use crate::read::table_reader::TableReader;
 
 pub(super) fn read_watermark(
     root: &mut TableReader<'_>,
@@ -14,6 +14,6 @@ pub(super) fn read_watermark(
     let mut watermark = root.required_table("watermark", "[watermark]", mistakes)?;
     let bound = watermark.required_setting("max_out_of_orderness", "max_out_of_orderness = \"10s\"");
     let bound = bound.and_then(|setting| read_duration_ms(&setting, 0, MAX_WINDOW_MS, mistakes));
-    watermark.report_unknown_and_missing(mistakes);
+    watermark.report_unknown_and_missing_fields(mistakes);
     Some(WatermarkSpec { max_out_of_orderness_ms: bound? })
 }

@@ -5,7 +5,7 @@ use windrow_core::{MAX_PANES_PER_WINDOW, MAX_WINDOW_MS, WindowKind, pane_size_ms
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::read::duration::read_duration_ms;
-use crate::read::fields::{PipelineSetting, TableReader};
+use crate::read::table_reader::{PipelineSetting, TableReader};
 
 const EXPECTED_WINDOW: &str =
     "one of `window.sliding = { size, slide }`, `window.tumbling = { size }` and `window.session = { gap }`";
@@ -18,9 +18,9 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
         .collect();
     // A misspelt kind is reported as unknown, so it is not also reported as missing.
     let misspelt = present.is_empty() && !table.table.entries.is_empty();
-    table.report_unknown_and_missing(mistakes);
+    table.report_unknown_and_missing_fields(mistakes);
     match present.as_slice() {
-        [(kind, setting)] => read_window_kind(kind, setting, mistakes),
+        [(kind, setting)] => read_window_of_kind(kind, setting, mistakes),
         [] if misspelt => None,
         [] => {
             mistakes.report(
@@ -45,7 +45,7 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
     }
 }
 
-fn read_window_kind(
+fn read_window_of_kind(
     kind: &str,
     setting: &PipelineSetting<'_>,
     mistakes: &mut DiagnosticCollector<'_>,
@@ -55,14 +55,14 @@ fn read_window_kind(
         "sliding" => {
             let size = read_required_duration_ms(&mut table, "size", "size = \"1h\"", mistakes);
             let slide = read_required_duration_ms(&mut table, "slide", "slide = \"10m\"", mistakes);
-            size.zip(slide).and_then(|(size_ms, slide_ms)| check_pane_count(setting, size_ms, slide_ms, mistakes))
+            size.zip(slide).and_then(|(size_ms, slide_ms)| build_sliding_window(setting, size_ms, slide_ms, mistakes))
         }
         "tumbling" => read_required_duration_ms(&mut table, "size", "size = \"1h\"", mistakes)
             .map(|size_ms| WindowKind::Sliding { size_ms, slide_ms: size_ms }),
         _ => read_required_duration_ms(&mut table, "gap", "gap = \"10m\"", mistakes)
             .map(|gap_ms| WindowKind::Session { gap_ms }),
     };
-    table.report_unknown_and_missing(mistakes);
+    table.report_unknown_and_missing_fields(mistakes);
     window
 }
 
@@ -77,7 +77,7 @@ fn read_required_duration_ms(
 
 /// Returns the sliding window. Reports a window with too many panes, because the state per entity grows with the number
 /// of panes. A slide longer than the size is valid: events in the gaps belong to no window.
-fn check_pane_count(
+fn build_sliding_window(
     setting: &PipelineSetting<'_>,
     size_ms: i64,
     slide_ms: i64,

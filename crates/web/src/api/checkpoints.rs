@@ -52,7 +52,7 @@ async fn render_checkpoints(context: &Arc<JobServerContext>, savepoints: &Savepo
     let restored =
         newest_items_with_instance(&job, |instance| &instance.restored, |restore| restore.at_ms, CHECKPOINTS_SHOWN_MAX);
     json!({
-        "now_ms": job.assembled_at_ms, "every_ms": settings.interval_ms, "keep": settings.kept_generations,
+        "now_ms": job.assembled_at_ms, "every_ms": settings.checkpoint_interval_ms, "keep": settings.kept_generations,
         "place": context.checkpoint_store.place(),
         "counts": job.sum_checkpoint_counts(),
         "checkpoints": checkpoints,

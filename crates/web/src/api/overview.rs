@@ -62,7 +62,7 @@ fn render_overview_with_history(context: &JobServerContext, job: &JobReport) -> 
 }
 
 fn render_overview(context: &JobServerContext, job: &JobReport) -> Value {
-    let (pipeline, every_ms) = (&context.pipeline, context.pipeline.checkpoint.interval_ms);
+    let (pipeline, every_ms) = (&context.pipeline, context.pipeline.checkpoint.checkpoint_interval_ms);
     let instances: Vec<Value> = job.instances.iter().map(|instance| render_instance(job, instance)).collect();
     let marks = job.items_newest_first(|instance| &instance.marks, |mark| mark.at_ms);
     json!({

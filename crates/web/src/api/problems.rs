@@ -48,6 +48,6 @@ async fn render_problems(context: &JobServerContext) -> Value {
         "late_events": late_events,
         "dead_letters": dead_letters,
         "exceptions": exceptions,
-        "attention": job.attention_items(context.pipeline.checkpoint.interval_ms),
+        "attention": job.attention_items(context.pipeline.checkpoint.checkpoint_interval_ms),
     })
 }

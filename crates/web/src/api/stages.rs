@@ -51,7 +51,7 @@ fn render_sink(pipeline: &Pipeline, job: &JobReport) -> Value {
         |select: fn(&RedisReport) -> u64| -> u64 { job.instances.iter().map(|instance| select(&instance.redis)).sum() };
     let slowest = job.instances.iter().map(|instance| instance.redis.transaction_ms).fold(0.0, f64::max);
     json!({
-        "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_credentials_and_query(&pipeline.sink.redis().url),
+        "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_credentials_and_query(&pipeline.sink.redis().redis_url),
         "rate_per_s": totals.rows_per_s,
         "level": dependency_attention_level(&redis, totals.backpressured_share > BACKPRESSURE_SHARE_MAX),
         "facts": {

@@ -123,7 +123,7 @@ fn compute_trigger_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerO
     if !is_pending {
         return TriggerOutcome::Completed { round_id: newest_id };
     }
-    if job.now_ms - requested_at_ms > CHECKPOINT_TIMEOUT_MS + job.pipeline.checkpoint.interval_ms {
+    if job.now_ms - requested_at_ms > CHECKPOINT_TIMEOUT_MS + job.pipeline.checkpoint.checkpoint_interval_ms {
         return TriggerOutcome::Failed { reason: "some partitions did not complete a checkpoint in time".to_owned() };
     }
     TriggerOutcome::Pending

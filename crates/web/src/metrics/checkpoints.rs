@@ -15,7 +15,7 @@ pub(super) fn add_checkpoint_metrics(
     families.add_gauge(
         "windrow_checkpoint_interval_seconds",
         "Time between the starts of two checkpoints, as the pipeline file has it.",
-        [ms_as_seconds(pipeline.checkpoint.interval_ms).into()],
+        [ms_as_seconds(pipeline.checkpoint.checkpoint_interval_ms).into()],
     );
     families.add_counter(
         "windrow_checkpoints_completed_total",

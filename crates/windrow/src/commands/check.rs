@@ -40,7 +40,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
         StartPosition::Earliest => "earliest",
         StartPosition::Latest => "latest",
     };
-    let declared = schema.fields()[1..].iter().map(|field| format!("{} {}", field.name, field.field_type.name()));
+    let declared = schema.fields()[1..].iter().map(|field| format!("{} {}", field.name, field.field_type.type_name()));
     let dead_letters = match &pipeline.dead_letters {
         None => "counted only".to_owned(),
         Some(DeadLetterSpec::Topic(topic)) => format!("to topic {topic}"),
@@ -62,12 +62,12 @@ fn format_plan(pipeline: &Pipeline) -> String {
             "checkpoint",
             format!(
                 "every {} in {}, {} kept",
-                format_duration_ms(pipeline.checkpoint.interval_ms),
-                pipeline.checkpoint.store_url,
+                format_duration_ms(pipeline.checkpoint.checkpoint_interval_ms),
+                pipeline.checkpoint.checkpoint_store_url,
                 format_count_with_noun(pipeline.checkpoint.kept_generations as u64, "generation")
             ),
         ),
-        ("sink", format!("Redis at {}", redact_url_credentials_and_query(&pipeline.sink.redis().url))),
+        ("sink", format!("Redis at {}", redact_url_credentials_and_query(&pipeline.sink.redis().redis_url))),
         ("dead letters", dead_letters),
     ];
     let mut out = String::new();
@@ -75,7 +75,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(out, "{name:<13} {what}");
     }
-    for (view, redis) in pipeline.redis_views() {
+    for (view, redis) in pipeline.views_with_redis_specs() {
         let _ = writeln!(out, "\nfeature view {}", view.name);
         let _ = writeln!(out, "{:<13} {}", "  window", format_window_with_panes(view.window));
         let _ = writeln!(out, "{:<13} {}", "  key", redis.key_template);
@@ -84,7 +84,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
         for feature in &view.features {
             features.add_row([
                 format!("  {}", feature.name),
-                feature.aggregate.describe_as_sql(schema),
+                feature.aggregate.format_aggregate_as_sql(schema),
                 condition_sql(feature, schema).unwrap_or_default(),
                 feature_default_as_json(feature).map(|value| value.to_string()).unwrap_or_default(),
             ]);

@@ -13,14 +13,15 @@ use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &FeaturesArgs) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?;
-    let found = read_features(&pipeline.sink.redis().url, &pipeline, &args.user).map_err(|error| match error {
-        ReadFeaturesError::InvalidAddress(message) => {
-            CommandFailure::new(ExitStatus::Pipeline, format!("error: {message}"))
-        }
-        ReadFeaturesError::RedisFailed { .. } => {
-            CommandFailure::new(ExitStatus::NotReachable, format!("error: {error}"))
-        }
-    })?;
+    let found =
+        read_features(&pipeline.sink.redis().redis_url, &pipeline, &args.user).map_err(|error| match error {
+            ReadFeaturesError::InvalidAddress(message) => {
+                CommandFailure::new(ExitStatus::Pipeline, format!("error: {message}"))
+            }
+            ReadFeaturesError::RedisFailed { .. } => {
+                CommandFailure::new(ExitStatus::NotReachable, format!("error: {error}"))
+            }
+        })?;
     if args.json {
         let rows: Vec<_> = found.iter().map(|row| row_as_json(&pipeline, row)).collect();
         print::write_stdout(&format!("{:#}\n", json!({ "user": args.user, "rows": rows })))?;

@@ -32,7 +32,7 @@ pub(crate) struct RowEncoder {
 
 impl RowEncoder {
     pub(crate) fn new(pipeline: &Pipeline) -> Self {
-        let view_encodings = pipeline.redis_views().map(|(view, redis)| ViewEncoding {
+        let view_encodings = pipeline.views_with_redis_specs().map(|(view, redis)| ViewEncoding {
             key_template: redis.key_template.clone(),
             encoded_feature_names: view
                 .features

@@ -48,7 +48,7 @@ pub fn compare_views(views: &[FeatureView], schema: &EventSchema, manifest: &Che
         let compatibility = match views.iter().find(|view| *view.name == *stored.name) {
             None => ViewCompatibility::Removed,
             Some(view) => {
-                let pipeline_definition = view.definition(schema);
+                let pipeline_definition = view.definition_text(schema);
                 if pipeline_definition == stored.definition {
                     ViewCompatibility::Kept
                 } else {

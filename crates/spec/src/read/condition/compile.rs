@@ -9,11 +9,11 @@ use windrow_core::{ComparisonOperator, Condition, FieldId, FieldType, Literal, O
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
-use crate::read::event::FieldLookup;
+use crate::read::event::FieldLookupResult;
 
 /// The type of an operand, as far as comparisons distinguish it.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum OperandKind {
+enum OperandType {
     Text,
     Number,
     Boolean,
@@ -21,7 +21,7 @@ enum OperandKind {
     Unknown,
 }
 
-impl OperandKind {
+impl OperandType {
     fn from_field_type(field_type: FieldType) -> Self {
         match field_type {
             FieldType::String => Self::Text,
@@ -34,7 +34,7 @@ impl OperandKind {
         self == other || self == Self::Unknown || other == Self::Unknown
     }
 
-    fn describe(self) -> &'static str {
+    fn describe_operand_type(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Number => "a number",
@@ -57,16 +57,16 @@ pub(super) fn compile_condition(
     match expression {
         Expr::Nested(inner) => compile_condition(inner, depth + 1, reader),
         Expr::BinaryOp { op: BinaryOperator::And, .. } => {
-            compile_chain(expression, &BinaryOperator::And, Condition::And, depth, reader)
+            compile_and_or_chain(expression, &BinaryOperator::And, Condition::And, depth, reader)
         }
         Expr::BinaryOp { op: BinaryOperator::Or, .. } => {
-            compile_chain(expression, &BinaryOperator::Or, Condition::Or, depth, reader)
+            compile_and_or_chain(expression, &BinaryOperator::Or, Condition::Or, depth, reader)
         }
         Expr::BinaryOp { left, op, right } => {
             let Some(comparison) = compile_operator(op) else { return report_unsupported(expression, reader) };
             let sides = (compile_operand(left, reader), compile_operand(right, reader));
             let (left_side, right_side) = (sides.0?, sides.1?);
-            check_comparable(left, left_side.1, right, right_side.1, reader)?;
+            require_comparable_types(left, left_side.1, right, right_side.1, reader)?;
             Some(Condition::Compare(left_side.0, comparison, right_side.0))
         }
         Expr::UnaryOp { op: UnaryOperator::Not, expr } => Some(negate(compile_condition(expr, depth + 1, reader)?)),
@@ -79,7 +79,7 @@ pub(super) fn compile_condition(
             let mut operands = Vec::with_capacity(candidates.len());
             for (one, candidate) in candidates {
                 let (candidate, candidate_kind) = candidate?;
-                check_comparable(expr, kind, one, candidate_kind, reader)?;
+                require_comparable_types(expr, kind, one, candidate_kind, reader)?;
                 operands.push(candidate);
             }
             let within = Condition::In(searched, operands);
@@ -87,9 +87,9 @@ pub(super) fn compile_condition(
         }
         Expr::Identifier(_) | Expr::Value(_) => {
             let (single, kind) = compile_operand(expression, reader)?;
-            if !kind.is_comparable_with(OperandKind::Boolean) {
+            if !kind.is_comparable_with(OperandType::Boolean) {
                 let range = reader.byte_range(expression.span());
-                let message = format!("this is {}, which is neither true nor false", kind.describe());
+                let message = format!("this is {}, which is neither true nor false", kind.describe_operand_type());
                 reader.report(DiagnosticCode::TypeMismatch, range, &message, "a comparison or a boolean field");
                 return None;
             }
@@ -104,7 +104,7 @@ fn negate(condition: Condition) -> Condition {
 }
 
 /// Compiles a chain such as `a AND b AND c`, which the parser nests to the left, into a balanced tree.
-fn compile_chain(
+fn compile_and_or_chain(
     expression: &Expr,
     operator: &BinaryOperator,
     join: fn(Box<Condition>, Box<Condition>) -> Condition,
@@ -148,11 +148,11 @@ fn compile_operator(operator: &BinaryOperator) -> Option<ComparisonOperator> {
     })
 }
 
-fn check_comparable(
+fn require_comparable_types(
     left: &Expr,
-    left_kind: OperandKind,
+    left_kind: OperandType,
     right: &Expr,
-    right_kind: OperandKind,
+    right_kind: OperandType,
     reader: &mut ConditionReader<'_, '_, '_>,
 ) -> Option<()> {
     if left_kind.is_comparable_with(right_kind) {
@@ -164,35 +164,36 @@ fn check_comparable(
     };
     let range = reader.byte_range(literal.span());
     let hint = match (literal, kind, other) {
-        (Expr::Value(_), OperandKind::Number, OperandKind::Text) => {
+        (Expr::Value(_), OperandType::Number, OperandType::Text) => {
             Some(format!("as text: '{}'", &reader.text[range.clone()]))
         }
-        (Expr::Value(_), OperandKind::Text, OperandKind::Number | OperandKind::Boolean) => {
+        (Expr::Value(_), OperandType::Text, OperandType::Number | OperandType::Boolean) => {
             Some("without the quotes".to_owned())
         }
         _ => None,
     };
-    let message = format!("this is {}, but it is compared with {}", kind.describe(), other.describe());
-    reader.report(DiagnosticCode::TypeMismatch, range, &message, other.describe()).set_hint(hint);
+    let message =
+        format!("this is {}, but it is compared with {}", kind.describe_operand_type(), other.describe_operand_type());
+    reader.report(DiagnosticCode::TypeMismatch, range, &message, other.describe_operand_type()).set_hint(hint);
     None
 }
 
 /// Compiles a field or a literal, and returns its type.
-fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) -> Option<(Operand, OperandKind)> {
+fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) -> Option<(Operand, OperandType)> {
     let mut expression = expression;
     while let Expr::Nested(inner) = expression {
         expression = inner;
     }
     let literal = match expression {
         Expr::Identifier(name) => {
-            return Some(match reader.fields.find_field(&name.value) {
-                FieldLookup::Found(field, field_type) => {
-                    (Operand::Field(field), field_type.map_or(OperandKind::Unknown, OperandKind::from_field_type))
+            return Some(match reader.event_fields.find_field(&name.value) {
+                FieldLookupResult::Found(field, field_type) => {
+                    (Operand::Field(field), field_type.map_or(OperandType::Unknown, OperandType::from_field_type))
                 }
                 // The pipeline is refused for the event's own mistakes, so any field serves as a placeholder.
-                FieldLookup::Undetermined => (Operand::Field(FieldId(0)), OperandKind::Unknown),
+                FieldLookupResult::Undetermined => (Operand::Field(FieldId(0)), OperandType::Unknown),
                 // Undeclared words were reported before. This word is a keyword that the parser reads as a name.
-                FieldLookup::Undeclared { .. } => {
+                FieldLookupResult::Undeclared { .. } => {
                     let range = reader.byte_range(name.span);
                     let message = format!("`{}` cannot stand here", name.value);
                     reader.report(DiagnosticCode::BadCondition, range, &message, "a field or a value");
@@ -208,10 +209,10 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
             _ => None,
         },
         Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => Some((Some(Literal::String(text.as_str().into())), OperandKind::Text)),
+            Value::SingleQuotedString(text) => Some((Some(Literal::String(text.as_str().into())), OperandType::Text)),
             Value::Number(digits, _) => Some(parse_number(digits)),
-            Value::Boolean(truth) => Some((Some(Literal::Boolean(*truth)), OperandKind::Boolean)),
-            Value::Null => Some((None, OperandKind::Unknown)),
+            Value::Boolean(truth) => Some((Some(Literal::Boolean(*truth)), OperandType::Boolean)),
+            Value::Null => Some((None, OperandType::Unknown)),
             _ => None,
         },
         _ => None,
@@ -233,10 +234,10 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
 }
 
 /// Parses an integer where it fits 64 bits, and a double otherwise.
-fn parse_number(digits: &str) -> (Option<Literal>, OperandKind) {
+fn parse_number(digits: &str) -> (Option<Literal>, OperandType) {
     let integer = digits.parse().map(Literal::Long);
     let literal = integer.unwrap_or_else(|_| Literal::Double(digits.parse().unwrap_or(f64::INFINITY)));
-    (Some(literal), OperandKind::Number)
+    (Some(literal), OperandType::Number)
 }
 
 fn report_unsupported<T>(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) -> Option<T> {

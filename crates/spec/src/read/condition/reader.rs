@@ -20,7 +20,7 @@ pub(super) const SUPPORTED_SQL: &str = "=, <>, <, <=, >, >=, IN, IS NULL, AND, O
 pub(super) struct ConditionReader<'a, 'm, 't> {
     pub(super) text: &'a str,
     pub(super) location: &'a DocumentLocation,
-    pub(super) fields: &'a EventFields,
+    pub(super) event_fields: &'a EventFields,
     pub(super) mistakes: &'m mut DiagnosticCollector<'t>,
 }
 
@@ -33,7 +33,7 @@ impl ConditionReader<'_, '_, '_> {
         message: &str,
         expected: &str,
     ) -> &mut Diagnostic {
-        let at = self.mistakes.locate_within(self.location, self.text, range);
+        let at = self.mistakes.locate_part_of_value(self.location, self.text, range);
         self.mistakes.report(code, &at, message, expected)
     }
 

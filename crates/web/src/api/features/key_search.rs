@@ -42,7 +42,7 @@ impl KeySearch {
             return SearchOutcome::Abandoned;
         }
         let pipeline = &self.context.pipeline;
-        let opened = FeatureReader::connect(&pipeline.sink.redis().url, pipeline, &self.search_id.user);
+        let opened = FeatureReader::connect(&pipeline.sink.redis().redis_url, pipeline, &self.search_id.user);
         let mut reader = match opened {
             Ok(reader) => reader,
             Err(error) => return SearchOutcome::Failed(error.to_string()),

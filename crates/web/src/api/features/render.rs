@@ -33,7 +33,7 @@ pub(super) struct UserSnapshot<'a> {
 pub(super) fn render_features(context: &JobServerContext, job: &JobReport, snapshot: &UserSnapshot<'_>) -> Value {
     let (pipeline, user) = (&context.pipeline, snapshot.user);
     let view_reports = job.sum_view_reports();
-    let views = pipeline.redis_views().enumerate().map(|(index, (view, redis))| {
+    let views = pipeline.views_with_redis_specs().enumerate().map(|(index, (view, redis))| {
         let report = view_reports.iter().find(|report| report.name == *view.name).cloned().unwrap_or_default();
         let of_view = ViewSnapshot { view_index: index, view, redis, report };
         render_view(&of_view, snapshot)

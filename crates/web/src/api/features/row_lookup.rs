@@ -68,7 +68,7 @@ impl UserRowLookup {
         written_rows: &[WrittenRow],
         pace: JobPace,
     ) -> Result<UserRows, LookupFault> {
-        let known = if context.pipeline.sink.redis().view_specs.iter().any(|view| view.key_template.names_window()) {
+        let known = if context.pipeline.sink.redis().redis_view_specs.iter().any(|view| view.key_template.has_window_placeholder()) {
             self.limits.set_scan_rate(pace);
             self.find_user_keys(context, user, written_rows).await
         } else {
@@ -105,7 +105,7 @@ impl UserRowLookup {
         user: &str,
         written_rows: &[WrittenRow],
     ) -> KnownKeys {
-        let views = &context.pipeline.sink.redis().view_specs;
+        let views = &context.pipeline.sink.redis().redis_view_specs;
         let parse = |row: &WrittenRow| RowKey::from_redis_key(views, row.view, user, row.redis_key.as_bytes());
         let written_keys: Vec<RowKey> = written_rows.iter().filter_map(parse).collect();
         if let Some(mut progress) = self.note_request_and_begin_due_search(context, user, &written_keys) {
@@ -150,7 +150,7 @@ fn read_user_rows(
     mut keys: Vec<RowKey>,
 ) -> Result<Vec<StoredRow>, ReadFeaturesError> {
     let pipeline = &context.pipeline;
-    let mut reader = FeatureReader::connect(&pipeline.sink.redis().url, pipeline, user)?;
+    let mut reader = FeatureReader::connect(&pipeline.sink.redis().redis_url, pipeline, user)?;
     keys.extend(reader.windowless_row_keys());
     keys.sort_unstable();
     keys.dedup();

@@ -11,7 +11,7 @@ pub(crate) const CHECKPOINT_TIMEOUT_MS: i64 = 600_000;
 pub(crate) fn render_checkpoint_config(job: &FlinkJob<'_>) -> Value {
     json!({
         "mode": "exactly_once",
-        "interval": job.pipeline.checkpoint.interval_ms,
+        "interval": job.pipeline.checkpoint.checkpoint_interval_ms,
         "timeout": CHECKPOINT_TIMEOUT_MS,
         "min_pause": 0,
         "max_concurrent": 1,

@@ -27,7 +27,7 @@ pub(crate) struct CheckpointRound<'a> {
 
 /// Returns the rounds of all reported checkpoints, newest first.
 pub(crate) fn collect_checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<CheckpointRound<'a>> {
-    let every_ms = job.pipeline.checkpoint.interval_ms.max(1);
+    let every_ms = job.pipeline.checkpoint.checkpoint_interval_ms.max(1);
     let mut rounds: BTreeMap<(i64, Option<&str>), BTreeMap<i32, &CheckpointReport>> = BTreeMap::new();
     for part in job.instances.iter().flat_map(|instance| &instance.checkpoints) {
         let id = match &part.savepoint {

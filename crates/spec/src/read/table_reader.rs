@@ -11,7 +11,7 @@ use crate::suggestion::{find_closest_name, join_names_with_or};
 
 /// The error of a reader whose part of the file has a mistake. The mistake has been reported.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AlreadyReported;
+pub(crate) struct MistakeAlreadyReported;
 
 /// A value with its path in the file.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl<'a> PipelineSetting<'a> {
     }
 }
 
-/// A table whose reader requests every known field by name. [`TableReader::report_unknown_and_missing`] reports the
+/// A table whose reader requests every known field by name. [`TableReader::report_unknown_and_missing_fields`] reports the
 /// other fields.
 #[derive(Debug)]
 pub(crate) struct TableReader<'a> {
@@ -134,12 +134,12 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports missing fields, and fields that no reader requested.
-    pub(crate) fn report_unknown_and_missing(mut self, mistakes: &mut DiagnosticCollector<'_>) {
+    pub(crate) fn report_unknown_and_missing_fields(mut self, mistakes: &mut DiagnosticCollector<'_>) {
         for entry in self.table.entries.iter().filter(|entry| !self.requested_fields.contains(&entry.name.as_str())) {
             let suggestion = find_closest_name(&entry.name, self.requested_fields.iter().copied());
             // A misspelt field is one mistake, so it is not also reported as missing.
             self.missing_required_fields.retain(|(name, _)| Some(*name) != suggestion);
-            let message = format!("there is no `{}` {}", entry.name, self.describe_table());
+            let message = format!("there is no `{}` {}", entry.name, self.describe_table_position());
             mistakes
                 .report(
                     DiagnosticCode::UnknownField,
@@ -150,13 +150,13 @@ impl<'a> TableReader<'a> {
                 .set_hint(suggestion.map(|name| format!("did you mean `{name}`?")));
         }
         for (name, example) in &self.missing_required_fields {
-            let message = format!("`{name}` is missing {}", self.describe_table());
+            let message = format!("`{name}` is missing {}", self.describe_table_position());
             mistakes.report(DiagnosticCode::MissingField, self.setting.location, message, format!("`{example}`"));
         }
     }
 
     /// Describes the position of this table in the file.
-    fn describe_table(&self) -> String {
+    fn describe_table_position(&self) -> String {
         if self.setting.path.is_empty() {
             "in the pipeline file".to_owned()
         } else {

@@ -102,7 +102,7 @@ impl<'a> KeyAutomaton<'a> {
     }
 
     /// Describes the user and the window that a run of the automaton reads from `key`.
-    fn describe_reading(&self, run: &[usize], key: &[u8]) -> String {
+    fn describe_interpretation(&self, run: &[usize], key: &[u8]) -> String {
         let part = |segment: usize| {
             let bytes: Vec<u8> = run
                 .iter()
@@ -128,34 +128,38 @@ pub(crate) struct KeyConflict {
     /// The key, with special characters escaped.
     pub(crate) example_key: String,
     /// The user and window of the key by the first template.
-    pub(crate) first_reading: String,
+    pub(crate) first_interpretation: String,
     /// The second user and window of the key by the same template, or the reading by the second template.
-    pub(crate) second_reading: String,
+    pub(crate) second_interpretation: String,
 }
 
 /// Returns a key that `template` produces for two different pairs of user and window, or `None` where there is no such
 /// key.
-pub(crate) fn find_ambiguity(template: &KeyTemplate) -> Option<KeyConflict> {
+pub(crate) fn find_self_collision(template: &KeyTemplate) -> Option<KeyConflict> {
     let automaton = KeyAutomaton::new(template);
-    find_shared_key(&automaton, &automaton, RunPairFilter::Different)
+    find_shared_key(&automaton, &automaton, SharedKeyCriterion::DifferentReadings)
 }
 
 /// Returns a key that both templates can produce, or `None` where there is no such key.
 pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyConflict> {
-    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), RunPairFilter::All)
+    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), SharedKeyCriterion::AnyReadings)
 }
 
 /// The pairs of runs that count as a shared key.
 #[derive(Clone, Copy, PartialEq)]
-enum RunPairFilter {
-    All,
+enum SharedKeyCriterion {
+    AnyReadings,
     /// Only two different runs: two readings of one template.
-    Different,
+    DifferentReadings,
 }
 
 /// Returns the shortest key that both automata accept by a pair of runs that `pairs` allows.
-fn find_shared_key(left: &KeyAutomaton<'_>, right: &KeyAutomaton<'_>, pairs: RunPairFilter) -> Option<KeyConflict> {
-    let differing = pairs == RunPairFilter::Different;
+fn find_shared_key(
+    left: &KeyAutomaton<'_>,
+    right: &KeyAutomaton<'_>,
+    pairs: SharedKeyCriterion,
+) -> Option<KeyConflict> {
+    let differing = pairs == SharedKeyCriterion::DifferentReadings;
     type StatePair = (usize, usize, bool); // a state of each, and whether the runs have differed so far
     let width = right.states.len();
     let index = |(l, r, differed): StatePair| (l * width + r) * 2 + usize::from(differed);
@@ -175,8 +179,8 @@ fn find_shared_key(left: &KeyAutomaton<'_>, right: &KeyAutomaton<'_>, pairs: Run
             let runs: (Vec<usize>, Vec<usize>) = steps.iter().map(|step| (step.0, step.1)).unzip();
             return Some(KeyConflict {
                 example_key: String::from_utf8_lossy(&key).escape_debug().to_string(),
-                first_reading: left.describe_reading(&runs.0, &key),
-                second_reading: right.describe_reading(&runs.1, &key),
+                first_interpretation: left.describe_interpretation(&runs.0, &key),
+                second_interpretation: right.describe_interpretation(&runs.1, &key),
             });
         }
         for &next_l in &left.states[l].successor_states {
@@ -217,8 +221,8 @@ mod tests {
             "{window_start}1{window_end}:{u}",
             "{window_start}:{u}{window_end}",
         ] {
-            let example = find_ambiguity(&template(text)).expect(text);
-            assert_ne!(example.first_reading, example.second_reading, "{text}: {example:?}");
+            let example = find_self_collision(&template(text)).expect(text);
+            assert_ne!(example.first_interpretation, example.second_interpretation, "{text}: {example:?}");
         }
     }
 
@@ -235,7 +239,7 @@ mod tests {
             "{u} {window_end}ms",
             "{window_start}5:{u}",
         ] {
-            assert!(find_ambiguity(&template(text)).is_none(), "{text}");
+            assert!(find_self_collision(&template(text)).is_none(), "{text}");
         }
     }
 

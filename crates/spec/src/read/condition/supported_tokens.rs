@@ -12,14 +12,14 @@ use sqlparser::{
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
-use crate::read::event::FieldLookup;
+use crate::read::event::FieldLookupResult;
 
 const SUPPORTED_KEYWORDS: [Keyword; 8] =
     [Keyword::AND, Keyword::OR, Keyword::NOT, Keyword::IN, Keyword::IS, Keyword::NULL, Keyword::TRUE, Keyword::FALSE];
 
 /// Returns the tokens if all of them are fields, literals or supported SQL. Otherwise reports all other tokens and
 /// returns `None`.
-pub(super) fn check_tokens(
+pub(super) fn require_supported_tokens(
     tokens: Vec<TokenWithSpan>,
     reader: &mut ConditionReader<'_, '_, '_>,
 ) -> Option<Vec<TokenWithSpan>> {
@@ -36,8 +36,8 @@ pub(super) fn check_tokens(
         match &mut token.token {
             // `a.b` gives only one mistake, at the dot.
             Token::Word(_) if dotted => {}
-            Token::Word(word) => valid &= check_word(word, range, next, reader),
-            other => valid &= check_symbol(other, range, reader),
+            Token::Word(word) => valid &= require_supported_word(word, range, next, reader),
+            other => valid &= require_supported_symbol(other, range, reader),
         }
         checked.push(token);
     }
@@ -59,7 +59,7 @@ fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
 
 /// Returns whether a word is a supported keyword or a field. Reports any other word. Marks a field as no keyword, so
 /// that SQL reads a plain name. `next` is the token after the word.
-fn check_word(
+fn require_supported_word(
     word: &mut Word,
     range: Range<usize>,
     next: Option<&Token>,
@@ -71,9 +71,9 @@ fn check_word(
     }
     word.keyword = Keyword::NoKeyword;
     let name = word.value.as_str();
-    let (expected, hint) = match reader.fields.find_field(name) {
-        FieldLookup::Found(..) | FieldLookup::Undetermined => return true,
-        FieldLookup::Undeclared { expected, hint } => (expected, hint),
+    let (expected, hint) = match reader.event_fields.find_field(name) {
+        FieldLookupResult::Found(..) | FieldLookupResult::Undetermined => return true,
+        FieldLookupResult::Undeclared { expected, hint } => (expected, hint),
     };
     if quoted && word.quote_style == Some('"') {
         let message = format!("events have no field `{name}`");
@@ -112,7 +112,7 @@ fn suggest_alternative(word: &str) -> Option<&'static str> {
     })
 }
 
-fn check_symbol(token: &Token, range: Range<usize>, reader: &mut ConditionReader<'_, '_, '_>) -> bool {
+fn require_supported_symbol(token: &Token, range: Range<usize>, reader: &mut ConditionReader<'_, '_, '_>) -> bool {
     let hint = match token {
         Token::Number(_, false)
         | Token::SingleQuotedString(_)
