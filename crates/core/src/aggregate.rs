@@ -1,14 +1,15 @@
-//! Accumulators: they fold events into the features of a view, merge panes, and give the values of a row.
+//! Aggregates: folding events into accumulators, merging the accumulators of panes, and computing feature values from
+//! them.
 //!
-//! Owns: the layout of accumulators and their arithmetic. Does not own: the choice of the events that share an
-//! accumulator (panes and sessions).
+//! Owns: the layout of accumulators and their arithmetic. Does not own: which events share an accumulator (panes and
+//! sessions decide that).
 //! Invariants: (1) all-zero words and [`VariableAccumulator::Empty`] are the empty accumulator; (2) the first word of a
 //! fixed-size accumulator counts the folded values, and a count of zero means NULL; (3) merging is associative. Merging
 //! older and newer state in time order gives the same value as folding the events in that order. Only floating-point
 //! sums can differ, by their rounding.
-//! Why this way: one flat array of words per entity and view takes a quarter of the memory of a tree of boxed
-//! accumulators. The array is cleared and copied in one step, and a snapshot stores its words in their order. Only text
-//! and sketches, whose size varies, are stored outside the array.
+//! Why this way: one flat array of 64-bit words per entity and view takes a quarter of the memory of a tree of boxed
+//! accumulators. The array is cleared and copied in one step, and a snapshot stores its words in order. Only text and
+//! sketches, whose size varies, are stored outside the array.
 
 mod fixed_size;
 mod variable_size;
@@ -35,7 +36,7 @@ pub(crate) struct RowAccumulators<'a> {
     pub(crate) variable_accumulators: &'a [VariableAccumulator],
 }
 
-/// The compiled features of a view. They fold events into rows, and give the value of each feature.
+/// The compiled features of one view, in the order of the view.
 #[derive(Debug)]
 pub(crate) struct FeatureAggregators {
     feature_aggregators: Box<[FeatureAggregator]>,
@@ -51,12 +52,12 @@ struct FeatureAggregator {
     aggregator: PlacedAggregator,
 }
 
-/// The aggregator of a feature, and the position of the feature's accumulator in a row.
+/// The aggregator of a feature, and the position of the feature's accumulator within a pane or session.
 #[derive(Debug)]
 enum PlacedAggregator {
-    /// Folds into the words from `word_index` on.
+    /// The accumulator is the words from `word_index` on.
     FixedSize { aggregator: FixedSizeAggregator, word_index: usize },
-    /// Folds into the variable accumulator at `accumulator_index`.
+    /// The accumulator is the variable accumulator at `accumulator_index`.
     VariableSize { aggregator: VariableSizeAggregator, accumulator_index: usize },
 }
 
@@ -90,12 +91,12 @@ impl FeatureAggregators {
         Self { feature_aggregators, fixed_size_word_count, variable_accumulator_count }
     }
 
-    /// Returns the number of words of one pane or session.
+    /// Returns the number of 64-bit words that one pane or session needs.
     pub(crate) fn fixed_size_word_count(&self) -> usize {
         self.fixed_size_word_count
     }
 
-    /// Returns the number of variable accumulators of one pane or session.
+    /// Returns the number of variable accumulators that one pane or session needs.
     pub(crate) fn variable_accumulator_count(&self) -> usize {
         self.variable_accumulator_count
     }
@@ -104,7 +105,7 @@ impl FeatureAggregators {
         self.feature_aggregators.len()
     }
 
-    /// Folds one event into `row`.
+    /// Folds one event into the accumulators of a pane or session.
     pub(crate) fn fold_event(&self, row: &mut RowAccumulatorsMut<'_>, event: &Event<'_>) {
         for feature in &self.feature_aggregators {
             if feature.condition.as_ref().is_some_and(|condition| !condition.matches(event.field_values)) {
@@ -121,7 +122,7 @@ impl FeatureAggregators {
         }
     }
 
-    /// Merges the accumulators of `newer` (a later pane, or the later of two sessions) into `row`.
+    /// Merges `newer`, the accumulators of a later pane or session, into the accumulators `row` of an earlier one.
     pub(crate) fn merge_newer_row(&self, row: &mut RowAccumulatorsMut<'_>, newer: RowAccumulators<'_>) {
         for feature in &self.feature_aggregators {
             match &feature.aggregator {

@@ -1,7 +1,7 @@
 //! `where` conditions, compiled to a small tree that is evaluated once per event and feature.
 //!
 //! Owns: SQL's three-valued logic over an event's fields. Does not own: SQL text. The spec crate parses the text and
-//! checks its types, so both sides of every comparison are comparable here.
+//! checks the types, so both sides of a comparison always have comparable types.
 
 use std::cmp::Ordering;
 
@@ -65,7 +65,7 @@ pub enum Condition {
     In(Operand, Vec<Operand>),
     /// `operand IS NULL`; never unknown.
     IsNull(Operand),
-    /// A boolean field or constant that stands alone.
+    /// A boolean field or constant without a comparison, such as `flag` in `flag AND price > 1`.
     IsTrue(Operand),
     /// True when both conditions are true.
     And(Box<Condition>, Box<Condition>),
@@ -134,8 +134,8 @@ pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Orderi
     }
 }
 
-/// Compares a `long` with a `double` exactly, also beyond 2⁵³, where some longs equal no `double`.
-#[allow(clippy::cast_possible_truncation)] // the range is checked first
+/// Compares a `long` with a `double` exactly, also beyond 2⁵³, where a conversion to `double` would round the `long`.
+#[allow(clippy::cast_possible_truncation)] // the value is within the range of i64 here
 fn compare_long_double(long: i64, double: f64) -> Option<Ordering> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
     if double.is_nan() {

@@ -1,7 +1,9 @@
-//! Texts that describe views. Pages show these texts, and a restart recognises the stored state of a view by its text.
+//! Texts that describe views. A restart recognises the stored state of a view by the view's text, and pages show parts
+//! of the text.
 //!
-//! Invariant: the text of a view never changes. A restart keeps state only where the view's [`FeatureView::definition_text`]
-//! is identical, so a reworded definition loses that state. A test compares the texts with stored ones.
+//! Invariant: an unchanged view has the same text in every version of Windrow. A restart keeps state only where the
+//! view's [`FeatureView::definition_text`] is identical, so a reworded text loses that state. A test compares the texts
+//! with stored texts.
 
 use crate::condition::{ComparisonOperator, Condition, Operand};
 use crate::event::{EventSchema, FieldId};
@@ -9,9 +11,9 @@ use crate::value::Literal;
 use crate::view::{Aggregate, DurationUnit, FeatureView, WindowKind};
 
 impl FeatureView {
-    /// Describes everything that the view's state depends on: the entity key, the window, and the features. A feature
-    /// is described by its name, its aggregate with the type of its field, and its condition. The view's own name,
-    /// defaults and sink settings are left out.
+    /// Returns a text with everything that the view's state depends on: the entity key, the window and the features. Of
+    /// a feature, the text holds its name, its aggregate with the type of its field, and its condition. The text leaves
+    /// out the view's name, the defaults and the sink settings.
     #[must_use]
     pub fn definition_text(&self, schema: &EventSchema) -> String {
         let window = match self.window {
@@ -76,7 +78,7 @@ impl Aggregate {
 }
 
 impl Condition {
-    /// Returns the condition as SQL. Every AND and OR inside another operator stands in parentheses.
+    /// Returns the condition as SQL. A chain of AND or OR within another operator is in parentheses.
     #[must_use]
     pub fn format_condition_as_sql(&self, schema: &EventSchema) -> String {
         let operand = |operand: &Operand| format_operand_as_sql(operand, schema);

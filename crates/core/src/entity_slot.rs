@@ -1,6 +1,6 @@
-//! Slots: the indexes under which the tables of a shard store an entity's state.
+//! Slots: every entity with state has one slot, an index that is the same in all tables of a shard.
 
-/// The index of an entity's state in every table of a shard.
+/// The index at which every table of a shard stores the state of one entity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct EntitySlot(pub(crate) u32);
 

@@ -1,4 +1,4 @@
-//! The entities that a shard holds state for. The table finds the slot of a key, and the key of a slot.
+//! The entities that a shard holds state for. The table finds the slot of an entity key, and the entity key of a slot.
 //!
 //! Owns: the slot of each entity, the entities' keys, and the release of unused slots. Does not own: the views' state.
 //! Invariants: (1) a slot is in use exactly while some view holds state for it; (2) the lowest free slot is assigned
@@ -58,8 +58,8 @@ impl HasDerivedState for EntityEntry {
     }
 }
 
-/// The key of the hash function for entity keys: 128 bits, best drawn at random once per process. It decides where
-/// entity keys are stored in memory, and never changes a result.
+/// The key of the hash function for entity keys: 128 bits, best drawn at random once per process. The hash key decides
+/// where entity keys are stored in memory, and never changes a result.
 pub type SipHashKey = [u8; 16];
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(crate) struct EntityTable {
     pub(crate) entities_by_slot: SlotTable<EntityEntry>,
     free_slots: BinaryHeap<Reverse<EntitySlot>>,
     hash_key: SipHashKey,
-    /// The slots whose key has been loaded. The set is empty except during a restore.
+    /// The slots whose entity key a restore has loaded. The set is empty while no restore runs.
     loaded_slots: FixedBitSet,
 }
 
@@ -92,8 +92,8 @@ impl EntityTable {
         self.entities_by_slot[slot].key()
     }
 
-    /// Returns the slot of `key`, and assigns one if `key` has none. Unless a view then uses the slot, the caller must
-    /// call [`Self::release_slot_if_unused`].
+    /// Returns the slot of the entity `key`, and assigns a slot if the entity has none. If no view uses the slot
+    /// afterwards, the caller must call [`Self::release_slot_if_unused`].
     pub(crate) fn find_or_assign_slot(&mut self, key: &str) -> EntitySlot {
         let (slots, hash_key) = (&self.entities_by_slot, &self.hash_key);
         let entry = self.slots_by_key.entry(
@@ -139,7 +139,7 @@ impl EntityTable {
         }
     }
 
-    /// Loads entity keys from a block of a snapshot.
+    /// Loads the entity keys of one block of a snapshot, during a restore.
     pub(crate) fn load_keys(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         let loaded_slots = &mut self.loaded_slots;
         self.entities_by_slot.load_slot_block(&(), records, |slot, _| {
@@ -148,13 +148,13 @@ impl EntityTable {
         })
     }
 
-    /// Records that a view holds state for `slot` of the snapshot that is being restored.
+    /// Records, during a restore, that a view holds state for `slot`.
     pub(crate) fn increment_view_count_during_restore(&mut self, slot: EntitySlot) {
         self.entities_by_slot.grow_to_include(slot);
         self.increment_view_count(slot);
     }
 
-    /// Ends a restore after all views have been restored. Frees the slots for which no view holds state.
+    /// Ends a restore after all views have ended theirs. Frees the slots for which no view holds state.
     pub(crate) fn finish_restore(&mut self, slot_count: u32, permit: &RestorePermit) -> Result<(), DamagedSnapshot> {
         if let Some(last) = slot_count.checked_sub(1) {
             self.entities_by_slot.grow_to_include(EntitySlot(last));

@@ -74,6 +74,6 @@ pub struct Event<'a> {
     pub entity_key: &'a str,
     /// The event time.
     pub time: EventTime,
-    /// One value per field of the [`EventSchema`], in the order of the schema. The first value repeats the key.
+    /// One value per field of the [`EventSchema`], in the order of the schema. The first value repeats the entity key.
     pub field_values: &'a [Value<'a>],
 }

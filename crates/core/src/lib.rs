@@ -1,8 +1,8 @@
 //! Windrow's pure state machine: events of one partition in, rows of features out.
 //!
 //! A [`Shard`] holds the state of one partition. It takes decoded [`Event`]s one by one, adds each event to its
-//! windows, and moves the watermark. For every window that the watermark closes, it emits a [`Row`]. The crate has no
-//! clock, no I/O, no threads and no randomness: the same events in the same order give the same rows.
+//! windows, and moves the watermark. For every window that the watermark closes, the shard emits a [`Row`]. The crate
+//! has no clock, no I/O, no threads and no randomness: the same events in the same order give the same rows.
 //!
 //! ```text
 //!              ┌─ Shard: one partition ───────────────────────────────┐

@@ -8,8 +8,8 @@ use crate::value::Value;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ViewId(pub usize);
 
-/// The features of one entity in one window. A row borrows the state, so it is valid only during the call that emits
-/// the row.
+/// The features of one entity in one window. A row borrows the shard's state, so the row is valid only during
+/// [`ShardOutput::emit_row`].
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     /// The view that fired.
@@ -19,8 +19,8 @@ pub struct Row<'a> {
     /// The window that closed.
     pub window: Window,
     /// The row's number among the rows of its view in this partition, counted from 1. The same events give the same
-    /// numbers in every run, also in a run that resumes from a checkpoint. Rows that the end of bounded input fires
-    /// have number 0, because they depend on the position of that end.
+    /// numbers in every run, also in a run that resumes from a checkpoint. A row that fires only because bounded input
+    /// ends has number 0, because another end gives other rows.
     pub row_number: u64,
     pub(crate) aggregators: &'a FeatureAggregators,
     pub(crate) accumulators: RowAccumulators<'a>,
@@ -45,7 +45,7 @@ pub struct LateEvent<'a> {
     pub time: EventTime,
 }
 
-/// Receives the output of a shard. The same events cause the same calls in the same order.
+/// Receives the rows and late events of a shard. The same events cause the same calls in the same order.
 pub trait ShardOutput {
     /// Takes the row of a window that fired.
     fn emit_row(&mut self, row: Row<'_>);

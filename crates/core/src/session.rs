@@ -5,8 +5,8 @@
 //! session ends after the watermark, so an event that joins a live session is never late; (3) an entity with sessions
 //! has one valid timer, which is due at or before the earliest end; (4) sessions fire in the order of their ends.
 //! Sessions with the same end fire in the order of their slots, independently of earlier timers.
-//! Why this way: an event usually moves the end of its session. One timer per end costs two queue operations per event.
-//! One lazy timer per entity costs one operation per gap: a timer that is due before the end is set again.
+//! Why this way: an event usually moves the end of its session. A timer per session end would cost two queue operations
+//! per event. One timer per entity costs about one operation per gap: a timer that comes due too early is set again.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -21,14 +21,14 @@ use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
 use crate::snapshot::slots::{HasDerivedState, RestorePermit, SlotRecordBlock, SlotState, SlotTable};
 use crate::time::{EventTime, Window};
 
-/// The value of [`EntitySessions::timer_due_ms`] while no timer is set.
+/// The due time in [`EntitySessions::timer_due_ms`] while an entity has no timer.
 const NO_TIMER: i64 = i64::MAX;
 
 /// One session view's state in one shard.
 #[derive(Debug)]
 pub(crate) struct SessionState {
     gap_ms: i64,
-    /// The sessions of every entity.
+    /// The sessions of every entity, by the entity's slot.
     pub(crate) sessions_by_slot: SlotTable<EntitySessions>,
     timers_by_due_time: BinaryHeap<Reverse<(i64, EntitySlot)>>,
     /// Number of entities with sessions.
@@ -37,9 +37,9 @@ pub(crate) struct SessionState {
 
 #[derive(Debug)]
 pub(crate) struct EntitySessions {
-    /// One row per session. The row's span is `[first event time, last event time]`.
+    /// One row per session. A row's span is the first and last event time of its session.
     session_rows: AccumulatorTable,
-    /// The watermark at which the entity's timer is due.
+    /// The watermark at which the entity's timer comes due, or [`NO_TIMER`].
     timer_due_ms: i64,
 }
 
@@ -66,7 +66,7 @@ impl SlotState for EntitySessions {
 }
 
 impl HasDerivedState for EntitySessions {
-    /// The watermark at which the timer is due.
+    /// The watermark at which the entity's timer comes due.
     type DerivedState = i64;
 
     fn derived_state_mut(&mut self) -> &mut i64 {
@@ -79,8 +79,8 @@ impl SessionState {
         Self { gap_ms, sessions_by_slot: SlotTable::default(), timers_by_due_time: BinaryHeap::new(), entity_count: 0 }
     }
 
-    /// Folds `event` into its session, and merges the sessions that the event connects. Returns `false` where the event
-    /// is late for this view.
+    /// Folds `event` into its session, and merges the sessions that the event connects. Returns `false` if the event is
+    /// late for this view.
     pub(crate) fn add_event(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -93,7 +93,7 @@ impl SessionState {
         self.sessions_by_slot.grow_to_include(slot);
         let EntitySessions { session_rows: table, timer_due_ms: timer_ms } =
             self.sessions_by_slot.open_for_change(slot, aggregators);
-        // Rows `from..to` overlap or touch [time, time + gap_ms).
+        // The rows `from..to` are the sessions that overlap or touch [time, time + gap_ms), so the event connects them.
         let to = table.find_first_row_from(aggregators, time.saturating_add(gap_ms).saturating_add(1));
         let mut from = to;
         while from > 0 && table.row_span(aggregators, from - 1).span_end + gap_ms >= time {
@@ -129,7 +129,7 @@ impl SessionState {
         true
     }
 
-    /// Returns the watermark at which the next timer is due.
+    /// Returns the watermark at which the next timer comes due.
     pub(crate) fn next_due_watermark(&self) -> EventTime {
         EventTime::from_ms(self.timers_by_due_time.peek().map_or(i64::MAX, |Reverse((due, _))| *due))
     }
@@ -149,7 +149,7 @@ impl SessionState {
             self.timers_by_due_time.pop();
             let EntitySessions { session_rows: table, timer_due_ms: timer_ms } = &self.sessions_by_slot[slot];
             if *timer_ms != due {
-                continue; // replaced by an earlier timer
+                continue; // an earlier timer has replaced this one
             }
             let span = table.row_span(aggregators, 0);
             if span.span_end + self.gap_ms - 1 == due {
@@ -179,7 +179,7 @@ impl SessionState {
         self.entity_count
     }
 
-    /// Loads sessions from a block of a snapshot.
+    /// Loads the sessions of one block of a snapshot, during a restore.
     pub(crate) fn load_sessions(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -188,7 +188,8 @@ impl SessionState {
         self.sessions_by_slot.load_slot_block(aggregators, records, |_, _| Ok(()))
     }
 
-    /// Ends a restore. Drops the sessions whose end the watermark has reached, and sets the timers.
+    /// Ends a restore. Drops the sessions whose end the watermark has reached, and sets the timers of all other
+    /// sessions.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,

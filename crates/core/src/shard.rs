@@ -4,8 +4,8 @@
 //! emitted rows, or any time other than event time.
 //! Invariants: (1) events are processed one by one; the windows that an event closes fire before the next event (window
 //! rule 3); (2) the same events in the same order give the same rows in the same order, in every run.
-//! After a crash: [`crate::ShardRestore`] restores the shard from the last snapshot that was kept. Then the shard
-//! processes the events after that snapshot again.
+//! After a crash: [`crate::ShardRestore`] restores the shard from the last stored snapshot. Then the shard processes
+//! the events after that snapshot again.
 
 use crate::aggregate::FeatureAggregators;
 use crate::entity_table::{EntityTable, SipHashKey};
@@ -34,7 +34,7 @@ pub struct Shard {
 pub(crate) struct ViewState {
     aggregators: FeatureAggregators,
     windows: WindowState,
-    /// Number of rows emitted so far.
+    /// The number of the last row that got a number.
     emitted_row_count: u64,
 }
 
@@ -101,8 +101,9 @@ impl Shard {
         self.views.iter_mut().zip(counted).for_each(|(view, rows)| view.emitted_row_count = rows);
     }
 
-    /// Resets the watermark for new input after [`Self::finish_input`]. Row numbers continue. The next snapshot must
-    /// hold the whole state, because a restore drops the expired state of older layers by their watermark.
+    /// Resets the watermark after [`Self::finish_input`], so that the shard can process new input. Row numbers
+    /// continue. The next snapshot must hold the whole state. After an incremental snapshot, a restore would bring back
+    /// the state that the old watermark expired.
     pub fn reset_watermark_for_new_input(&mut self) {
         self.watermark.set_time(Watermark::BEFORE_ALL_EVENTS);
     }
@@ -119,7 +120,7 @@ impl Shard {
         self.entities.len()
     }
 
-    /// Returns the number of entities with state in each view.
+    /// Returns the number of entities with state, for each view.
     pub fn entity_counts_by_view(&self) -> impl Iterator<Item = usize> {
         self.views.iter().map(|view| match &view.windows {
             WindowState::Sliding(state) => state.entity_count(),
@@ -127,10 +128,10 @@ impl Shard {
         })
     }
 
-    /// Returns the state that is stored outside the slots. A snapshot that begins now includes this state.
+    /// Returns the state that is not stored in slots. The caller stores this state with the snapshot that begins now.
     #[must_use]
     pub fn snapshot_metadata(&self) -> ShardMetadata {
-        #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
+        #[allow(clippy::cast_possible_truncation)] // slot indexes have 32 bits
         ShardMetadata {
             watermark: self.watermark(),
             slot_count: self.entities.entities_by_slot.len() as u32,
@@ -139,8 +140,8 @@ impl Shard {
         }
     }
 
-    /// Begins a snapshot of the current state, which includes [`Self::snapshot_metadata`]. Discards a snapshot that is still
-    /// running.
+    /// Begins a snapshot of the slots in their current state. Discards a snapshot that is still running.
+    /// [`Self::snapshot_metadata`] returns the state outside the slots.
     pub fn begin_snapshot(&mut self, scope: SnapshotScope) {
         self.end_snapshot(SnapshotStorageOutcome::Discarded);
         self.entities.entities_by_slot.begin_snapshot(scope);
@@ -152,8 +153,8 @@ impl Shard {
         }
     }
 
-    /// Saves slots until all are saved, or until about `limit` bytes are saved but not yet taken. Returns whether all
-    /// slots are saved.
+    /// Saves slots to the running snapshot until all slots are saved, or about `limit` bytes wait for
+    /// [`Self::take_snapshot_bytes`]. Returns whether all slots are saved.
     pub fn continue_snapshot(&mut self, limit: usize) -> bool {
         let mut room = limit.saturating_sub(self.entities.entities_by_slot.buffered_byte_count());
         for view in &self.views {
@@ -171,7 +172,7 @@ impl Shard {
         false
     }
 
-    /// Moves the bytes saved so far to the end of `out`.
+    /// Moves the bytes that the running snapshot has saved so far to the end of `out`.
     pub fn take_snapshot_bytes(&mut self, out: &mut Vec<u8>) {
         self.entities.entities_by_slot.take_snapshot_block(ENTITY_KEY_TABLE_NUMBER, out);
         for (index, view) in self.views.iter_mut().enumerate() {
@@ -184,7 +185,7 @@ impl Shard {
         }
     }
 
-    /// Ends the running snapshot, whether complete or not.
+    /// Ends the running snapshot, complete or not. `result` says whether its bytes are stored.
     pub fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         self.entities.entities_by_slot.end_snapshot(result);
         for view in &mut self.views {
@@ -214,7 +215,8 @@ impl Shard {
 }
 
 impl ViewState {
-    /// Saves slots while there is `room`. Returns whether all slots are saved.
+    /// Saves slots to the running snapshot while `room`, in bytes, is left. Returns whether all slots of the view are
+    /// saved.
     fn save_pending_slots(&mut self, room: &mut usize) -> bool {
         while *room > 0 {
             let saved = match &mut self.windows {
@@ -227,7 +229,7 @@ impl ViewState {
         false
     }
 
-    /// Loads the records of a block of a snapshot into the windows.
+    /// Loads one block of a snapshot into the view's windows, during a restore.
     pub(crate) fn load_slot_records(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         match &mut self.windows {
             WindowState::Sliding(state) => state.load_panes(&self.aggregators, records),
@@ -235,7 +237,7 @@ impl ViewState {
         }
     }
 
-    /// Ends a restore after all records have been loaded.
+    /// Ends the restore of this view after all blocks have been loaded.
     pub(crate) fn finish_restore(
         &mut self,
         entities: &mut EntityTable,
@@ -268,7 +270,8 @@ impl<O: ShardOutput> ShardOutput for RowNumberingOutput<'_, O> {
     }
 }
 
-/// Forwards the output of a shard, and gives every row the number 0. The end of bounded input fires such rows.
+/// Forwards the output of a shard, and gives every row the number 0. It wraps the output while the end of bounded input
+/// fires windows.
 struct UnnumberedOutput<'a, O>(&'a mut O);
 
 impl<O: ShardOutput> ShardOutput for UnnumberedOutput<'_, O> {

@@ -6,8 +6,8 @@
 //! that is late for some of its windows still counts in its other windows. (3) Windows fire in the order of their ends,
 //! and only for the entities that have a pane in them.
 //! Why panes: Flink's DataStream API adds an event to each of its size/slide windows. Here, an event changes one pane,
-//! which all windows over that pane share. A pane is as long as the greatest common divisor of size and slide. A usual
-//! window has six panes, so a tree over panes saves no time.
+//! which all windows over that pane share. A pane is as long as the greatest common divisor of size and slide. A
+//! typical window has six panes, so merging panes in a tree would save no time.
 
 use std::collections::BTreeMap;
 
@@ -22,11 +22,11 @@ use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SlotTabl
 use crate::time::{EventTime, Window};
 use crate::view::pane_size_ms;
 
-/// A bound for the start of a pane, in either direction from the epoch. The pane of every valid event starts within
-/// this bound.
+/// The largest distance of a pane's start from the epoch, in either direction. Every pane of a valid event starts
+/// within this distance.
 const MAX_PANE_START_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
 
-/// The positions and lengths of a view's windows and panes.
+/// Where a view's windows and panes start and end in event time.
 #[derive(Clone, Copy, Debug)]
 struct WindowGrid {
     size_ms: i64,
@@ -43,19 +43,20 @@ impl WindowGrid {
         time_ms.div_euclid(self.pane_length_ms)
     }
 
-    /// Returns the end of the last window that `pane` belongs to, or `None` in a gap between windows (slide > size).
+    /// Returns the end of the last window that contains `pane`. Returns `None` if `pane` lies in a gap between windows
+    /// (slide > size).
     fn pane_last_window_end_ms(self, pane: i64) -> Option<i64> {
         let start = (pane * self.pane_length_ms).div_euclid(self.slide_ms) * self.slide_ms;
         let end = start + self.size_ms;
         (pane * self.pane_length_ms < end).then_some(end)
     }
 
-    /// Returns the end of the first window that `pane` belongs to. The pane must not lie in a gap.
+    /// Returns the end of the first window that contains `pane`. The pane must not lie in a gap between windows.
     fn pane_first_window_end_ms(self, pane: i64) -> i64 {
         self.next_window_end_ms((pane + 1) * self.pane_length_ms - 1)
     }
 
-    /// Returns the first window end after `time_ms`.
+    /// Returns the earliest end of a window that lies after `time_ms`.
     fn next_window_end_ms(self, time_ms: i64) -> i64 {
         (time_ms - self.size_ms).div_euclid(self.slide_ms) * self.slide_ms + self.slide_ms + self.size_ms
     }
@@ -81,11 +82,11 @@ impl SlotState for AccumulatorTable {
 #[derive(Debug)]
 pub(crate) struct SlidingState {
     window_grid: WindowGrid,
-    /// The panes of every entity.
+    /// The panes of every entity, by the entity's slot.
     pub(crate) panes_by_slot: SlotTable<AccumulatorTable>,
-    /// For each live pane, the number of entities that have a row for it.
+    /// The number of entities that have events in a pane, for every pane that is still needed.
     entity_count_by_pane: BTreeMap<i64, u32>,
-    /// The end of the next window that contains a live pane.
+    /// The end of the next window that will fire rows; `None` while no entity has panes.
     next_firing_window_end_ms: Option<i64>,
     merge_buffer_words: Vec<u64>,
     merge_buffer_variable: Vec<VariableAccumulator>,
@@ -106,7 +107,7 @@ impl SlidingState {
         }
     }
 
-    /// Folds `event` into its pane. Returns `false` where the event is late for this view.
+    /// Folds `event` into its pane. Returns `false` if the event is late for this view.
     pub(crate) fn add_event(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -117,8 +118,8 @@ impl SlidingState {
     ) -> bool {
         let pane = self.window_grid.pane_index_at(event.time.ms());
         let Some(last_end) = self.window_grid.pane_last_window_end_ms(pane) else {
-            // The event is in a gap between windows. As in Flink, the event counts as late only if the watermark has
-            // reached the event's own time.
+            // The event lies in a gap between windows. As in Flink, such an event is late only if the watermark has
+            // reached the event time.
             return event.time > watermark;
         };
         if last_end - 1 <= watermark.ms() {
@@ -247,7 +248,7 @@ impl SlidingState {
         self.entity_count
     }
 
-    /// Loads panes from a block of a snapshot.
+    /// Loads the panes of one block of a snapshot, during a restore.
     pub(crate) fn load_panes(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -267,7 +268,7 @@ impl SlidingState {
         })
     }
 
-    /// Ends a restore. Drops the panes whose last window the watermark has closed, and plans the next window to fire.
+    /// Ends a restore. Drops the panes whose last window the watermark has closed, and finds the next window to fire.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -293,8 +294,8 @@ impl SlidingState {
         self.plan_next_firing_window(watermark);
     }
 
-    /// Finds the first window that has a pane and has not fired. All windows that the watermark `fired` closes have
-    /// fired.
+    /// Finds the first window with a pane that has not fired yet. Windows that close at or before the watermark `fired`
+    /// have fired.
     fn plan_next_firing_window(&mut self, fired: EventTime) {
         self.next_firing_window_end_ms = self.entity_count_by_pane.first_key_value().map(|(&pane, _)| {
             let first = self.window_grid.pane_first_window_end_ms(pane);
@@ -303,7 +304,7 @@ impl SlidingState {
     }
 }
 
-/// Records that one entity has removed `pane`.
+/// Records that one entity no longer has events in `pane`.
 fn decrement_pane_entity_count(pane_holders: &mut BTreeMap<i64, u32>, pane: i64) {
     if let Some(holders) = pane_holders.get_mut(&pane) {
         *holders -= 1;

@@ -1,14 +1,14 @@
 //! Formats counts, sizes, durations and long text for messages and pages.
 //!
-//! Owns: one function for each kind of number, and the truncation of text. Does not own: numbers that a machine reads
-//! (JSON, metrics, state).
+//! Owns: one function for each kind of number, and the truncation of text. Does not own: numbers for machines (JSON,
+//! metrics, state).
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::view::WindowKind;
 
-/// Formats a count with separators: `1,234,567`.
+/// Formats a count with commas between thousands: `1,234,567`.
 #[must_use]
 pub fn format_count(count: u64) -> String {
     let digits = count.to_string();
@@ -37,7 +37,7 @@ pub fn pluralize(count: u64, noun: &str) -> String {
 /// Formats a number of bytes: `512 B`, `41 kB`, `1.3 MB`.
 #[must_use]
 pub fn format_byte_size(bytes: u64) -> String {
-    #[allow(clippy::cast_precision_loss)] // three digits are shown
+    #[allow(clippy::cast_precision_loss)] // at most four digits are shown
     let bytes_f = bytes as f64;
     match bytes {
         0..1_000 => format!("{bytes} B"),
@@ -47,7 +47,7 @@ pub fn format_byte_size(bytes: u64) -> String {
     }
 }
 
-/// Formats a duration in at most two units: `2 h 0 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`.
+/// Formats a duration in at most two units: `2 h 5 min`, `10 min`, `9.5 s`, `0.3 s`, `40 ms`.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -64,7 +64,7 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// Formats a duration in milliseconds as [`format_duration`] does, without its sign.
+/// Formats the absolute value of a duration in milliseconds, as [`format_duration`] does.
 #[must_use]
 pub fn format_duration_ms(ms: i64) -> String {
     format_duration(Duration::from_millis(ms.unsigned_abs()))
@@ -79,7 +79,8 @@ pub fn first_chars(text: &str, max_chars: usize) -> &str {
     }
 }
 
-/// Returns `text` where it is short enough, and otherwise its first `max_chars` characters with an ellipsis.
+/// Returns `text` if it has at most `max_chars` characters. Otherwise returns its first `max_chars` characters with an
+/// ellipsis.
 #[must_use]
 pub fn truncate_with_ellipsis(text: &str, max_chars: usize) -> Cow<'_, str> {
     let first = first_chars(text, max_chars);

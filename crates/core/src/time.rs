@@ -11,19 +11,20 @@ use std::fmt;
 pub struct EventTime(i64);
 
 impl EventTime {
-    /// The earliest time of an event: −9999-01-02T01:59:59Z, the first time that can be written with every UTC offset.
+    /// The earliest valid event time: −9999-01-02T01:59:59Z. Its year still has four digits in every UTC offset.
     pub const EARLIEST: Self = Self(-377_705_023_201_000);
-    /// The latest time of an event: 9999-12-30T22:00:00.999Z, the last time that can be written with every UTC offset.
+    /// The latest valid event time: 9999-12-30T22:00:00.999Z. Its year still has four digits in every UTC offset.
     pub const LATEST: Self = Self(253_402_207_200_999);
 
-    /// Returns the time `ms` milliseconds after the epoch without a check, for results of arithmetic on valid times.
+    /// Returns the time `ms` milliseconds after the epoch, without a range check. It is for results of arithmetic on
+    /// valid times.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
     }
 
-    /// Returns the time `ms` milliseconds after the epoch, or `None` where its year has more than four digits. This
-    /// detects microseconds that a producer sends as milliseconds.
+    /// Returns the time `ms` milliseconds after the epoch, or `None` outside [`Self::EARLIEST`] to [`Self::LATEST`]. So
+    /// an event time in microseconds is detected when a producer sends it as milliseconds.
     #[must_use]
     pub const fn checked_from_ms(ms: i64) -> Option<Self> {
         if ms >= Self::EARLIEST.0 && ms <= Self::LATEST.0 { Some(Self(ms)) } else { None }

@@ -14,7 +14,7 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// Returns the name that the pipeline file uses.
+    /// Returns the name of the type in the pipeline file.
     #[must_use]
     pub const fn type_name(self) -> &'static str {
         match self {

@@ -7,14 +7,15 @@ use crate::value::Literal;
 /// The rule by which a view divides events into windows. Sizes are positive milliseconds, at most [`MAX_WINDOW_MS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WindowKind {
-    /// Windows of `size_ms` starting at every multiple of `slide_ms` since the epoch. Tumbling where both are equal.
+    /// Windows of `size_ms` that start at every multiple of `slide_ms` since the epoch. Equal values give tumbling
+    /// windows.
     Sliding {
         /// Length of a window.
         size_ms: i64,
         /// Distance between two windows' starts.
         slide_ms: i64,
     },
-    /// Windows that grow while the next event follows within `gap_ms`.
+    /// Windows that grow as long as the next event of the entity follows within `gap_ms`.
     Session {
         /// Time without events that ends a session.
         gap_ms: i64,
@@ -29,7 +30,7 @@ pub const MAX_WINDOW_MS: i64 = 1_000 * 24 * 60 * 60 * 1_000;
 /// with the number of panes.
 pub const MAX_PANES_PER_WINDOW: i64 = 10_000;
 
-/// Returns the length of the panes that windows of `size_ms` every `slide_ms` share: the greatest common divisor of both.
+/// Returns the length of the panes that overlapping windows share: the greatest common divisor of size and slide.
 #[must_use]
 pub const fn pane_size_ms(size_ms: i64, slide_ms: i64) -> i64 {
     if slide_ms == 0 { size_ms } else { pane_size_ms(slide_ms, size_ms % slide_ms) }
@@ -58,8 +59,8 @@ impl DurationUnit {
     }
 }
 
-/// The function that folds events into one value. NULL values are skipped. Without a value to fold, the result is NULL
-/// (0 for counts).
+/// The function that folds events into one value. It skips NULL values. Without any other value, a count is 0 and every
+/// other aggregate is NULL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Aggregate {
     /// Number of events, as a long.
@@ -93,7 +94,7 @@ pub struct Feature {
     pub name: Box<str>,
     /// The aggregate that the feature computes.
     pub aggregate: Aggregate,
-    /// The condition that an event must meet to be folded in; `None` folds all events.
+    /// The condition that an event must meet to count for this feature. With `None`, all events count.
     pub condition: Option<Condition>,
     /// The value in the row where the aggregate is NULL.
     pub default_value: Option<Literal>,

@@ -1,4 +1,4 @@
-//! The watermark of one partition: bounded out-of-orderness, moved by every event (window rule 2).
+//! The watermark of one partition. It follows the latest event time at a fixed distance (window rule 2).
 
 use crate::time::EventTime;
 
@@ -23,7 +23,7 @@ impl Watermark {
         self.time
     }
 
-    /// Advances the watermark for an event with this time. The watermark never moves back.
+    /// Advances the watermark after an event at `time`. The watermark never moves back.
     pub(crate) fn advance_by_event_time(&mut self, time: EventTime) {
         self.time = self.time.max(EventTime::from_ms(time.ms() - self.max_out_of_orderness_ms - 1));
     }
@@ -33,7 +33,7 @@ impl Watermark {
         self.time = time;
     }
 
-    /// Moves the watermark after all events, so that every window fires.
+    /// Moves the watermark past all event times, so that every window fires.
     pub(crate) fn advance_to_end(&mut self) {
         self.time = Self::AFTER_ALL_EVENTS;
     }

@@ -3,8 +3,9 @@
 //! Owns: the parts of a mistake, the order of all mistakes, and their appearance. Does not own: finding mistakes (the
 //! reader of each section).
 //!
-//! A reader reports to a [`collector::DiagnosticCollector`], which builds a [`diagnostic::Diagnostic`]. The finished
-//! [`list_objects::Diagnostics`] computes lines and columns, and [`render`] prints them.
+//! A reader reports a mistake to the [`collector::DiagnosticCollector`], which keeps it as a
+//! [`diagnostic::Diagnostic`]. At the end, [`list::Diagnostics`] sorts all mistakes and computes their lines and
+//! columns. [`render`] turns them into text.
 
 pub(crate) mod code;
 pub(crate) mod collector;

@@ -8,14 +8,14 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
 
-/// A value and its location. A table's location is its header.
+/// A value in the document and its location. The location of a table is its header.
 #[derive(Clone, Debug)]
 pub(crate) struct DocumentNode {
     pub(crate) location: DocumentLocation,
     pub(crate) value: DocumentValue,
 }
 
-/// A TOML value of one of the types that pipelines use.
+/// A TOML value. Types that no field of a pipeline uses share one variant.
 #[derive(Clone, Debug)]
 pub(crate) enum DocumentValue {
     Text(String),
@@ -23,14 +23,14 @@ pub(crate) enum DocumentValue {
     Float(f64),
     Boolean(bool),
     Table(DocumentTable),
-    /// A value whose type is used by no field of a pipeline, with the name of the type.
+    /// A value of a type that no field of a pipeline uses, with the name of that type.
     Other(&'static str),
     /// A value that has already been reported as a mistake.
     Invalid,
 }
 
 impl DocumentValue {
-    /// Returns the type as a noun with its article.
+    /// Returns the type with its article, for messages: `an integer`.
     pub(crate) fn describe_type(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
@@ -64,11 +64,12 @@ impl DocumentTable {
     }
 }
 
-/// Parses `text` into a tree. Reports text that is not TOML. Such text is left out, or read as the parser guesses.
+/// Parses `text` into a tree. Reports every part that is not TOML. The tree omits such a part or holds what the parser
+/// guesses.
 pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> DocumentNode {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
-    // The parser recovers from every error except a name without a value, where it stops. A second run without such
-    // lines reads the lines after them.
+    // The parser continues after every error except a name without a value. A second run blanks lines with such names,
+    // to read the lines after them.
     let readable =
         blank_error_lines(text, errors.iter().filter(|error| error.message().starts_with("key with no value")));
     if readable != text {
@@ -97,8 +98,8 @@ fn blank_error_lines<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Parses `text` as one value, and gives all of its parts the location `at`. Returns `None` where `text` is not exactly
-/// one value.
+/// Parses `text`, the value of an override, and gives all of its parts the location `at`. Returns `None` if `text` is
+/// not exactly one TOML value.
 pub(crate) fn parse_override_value(
     text: &str,
     at: &DocumentLocation,
@@ -122,7 +123,7 @@ impl LocationSource {
     }
 }
 
-// The parser refuses more than 80 levels, so this recursion is bounded.
+// The TOML parser rejects more than 80 nested levels, so this recursion is bounded.
 fn read_table(source: &DeTable<'_>, origin: &LocationSource, mistakes: &mut DiagnosticCollector<'_>) -> DocumentTable {
     let entries = source.iter().map(|(name, value)| TableEntry {
         name: name.get_ref().to_string(),

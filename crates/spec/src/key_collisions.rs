@@ -1,18 +1,19 @@
-//! The set of Redis keys that a template can produce, as a small automaton. The automaton decides whether every key has
-//! only one reading (user and window), and whether two templates can produce the same key.
+//! Finds out whether a key template can produce the same Redis key for two pairs of user and window, and whether two
+//! templates can produce the same key.
 //!
-//! Owns: both decisions, and an example key as proof. Does not own: reporting the mistake (the reader of keys).
+//! Owns: both decisions, each with an example key as proof. Does not own: reporting the mistake (the reader of keys).
 //!
-//! Why this way: comparing templates as text does not show that `f:{user}` and `f:{user}:{window_start}` both produce
-//! `f:a:1`, for the users `a:1` and `a`. A user is any sequence of bytes, which may be empty. The time of a window is
-//! `-?[0-9]+`. Every state of the automaton stands for one byte of one segment, so two different runs over a key are
-//! two different readings. Both decisions search through pairs of states.
+//! Why an automaton: comparing templates as text does not show that `f:{user}` and `f:{user}:{window_start}` both
+//! produce `f:a:1`, for the users `a:1` and `a`. The automaton of a template accepts exactly the keys that the template
+//! can produce. A user is any sequence of bytes, which may be empty. A window start or end is `-?[0-9]+`. Every state
+//! stands for one byte of one segment of the template, so two different runs over a key split the key into user and
+//! window in two ways. Both decisions search through pairs of states, one of each automaton.
 
 use std::collections::VecDeque;
 
 use crate::key_template::{KeySegment, KeyTemplate};
 
-/// The bytes that lead into a state of the automaton.
+/// The bytes with which a run of the automaton can enter a state.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum ByteClass {
     Exact(u8),
@@ -36,9 +37,9 @@ impl ByteClass {
 }
 
 struct AutomatonState {
-    /// The bytes that lead into this state.
+    /// The bytes with which a run can enter this state.
     incoming_bytes: ByteClass,
-    /// The index of the segment that these bytes belong to.
+    /// The index of the template's segment that these bytes belong to.
     segment_index: usize,
     successor_states: Vec<usize>,
     is_accepting: bool,
@@ -59,7 +60,7 @@ impl<'a> KeyAutomaton<'a> {
             is_accepting: false,
         };
         let mut automaton = Self { template, states: vec![start] };
-        let mut frontier = vec![0]; // the states in which the segments so far can end
+        let mut frontier = vec![0]; // the states in which a run can be after the segments so far
         for (index, segment) in template.segments().iter().enumerate() {
             match segment {
                 KeySegment::Literal(text) => {
@@ -101,7 +102,7 @@ impl<'a> KeyAutomaton<'a> {
         state
     }
 
-    /// Describes the user and the window that a run of the automaton reads from `key`.
+    /// Describes into which user and window a run of the automaton splits `key`.
     fn describe_interpretation(&self, run: &[usize], key: &[u8]) -> String {
         let part = |segment: usize| {
             let bytes: Vec<u8> = run
@@ -122,14 +123,14 @@ impl<'a> KeyAutomaton<'a> {
     }
 }
 
-/// An example of a key with two readings.
+/// A key that two users, windows or views would share, and both interpretations of the key as user and window.
 #[derive(Debug)]
 pub(crate) struct KeyConflict {
     /// The key, with special characters escaped.
     pub(crate) example_key: String,
-    /// The user and window of the key by the first template.
+    /// The user and window in the key, by the first template.
     pub(crate) first_interpretation: String,
-    /// The second user and window of the key by the same template, or the reading by the second template.
+    /// The other user and window in the key, by the same template or by the second template.
     pub(crate) second_interpretation: String,
 }
 
@@ -137,30 +138,30 @@ pub(crate) struct KeyConflict {
 /// key.
 pub(crate) fn find_self_collision(template: &KeyTemplate) -> Option<KeyConflict> {
     let automaton = KeyAutomaton::new(template);
-    find_shared_key(&automaton, &automaton, SharedKeyCriterion::DifferentReadings)
+    find_shared_key(&automaton, &automaton, SharedKeyCriterion::DifferentRuns)
 }
 
 /// Returns a key that both templates can produce, or `None` where there is no such key.
 pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyConflict> {
-    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), SharedKeyCriterion::AnyReadings)
+    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), SharedKeyCriterion::AnyRuns)
 }
 
-/// The pairs of runs that count as a shared key.
+/// Which pairs of runs over the same key count as a collision.
 #[derive(Clone, Copy, PartialEq)]
 enum SharedKeyCriterion {
-    AnyReadings,
-    /// Only two different runs: two readings of one template.
-    DifferentReadings,
+    AnyRuns,
+    /// Only different runs. The collisions of a template with itself are such pairs.
+    DifferentRuns,
 }
 
-/// Returns the shortest key that both automata accept by a pair of runs that `pairs` allows.
+/// Returns the shortest key that both automata accept with a pair of runs that meets `criterion`.
 fn find_shared_key(
     left: &KeyAutomaton<'_>,
     right: &KeyAutomaton<'_>,
-    pairs: SharedKeyCriterion,
+    criterion: SharedKeyCriterion,
 ) -> Option<KeyConflict> {
-    let differing = pairs == SharedKeyCriterion::DifferentReadings;
-    type StatePair = (usize, usize, bool); // a state of each, and whether the runs have differed so far
+    let differing = criterion == SharedKeyCriterion::DifferentRuns;
+    type StatePair = (usize, usize, bool); // a state of each automaton, and whether the two runs have differed so far
     let width = right.states.len();
     let index = |(l, r, differed): StatePair| (l * width + r) * 2 + usize::from(differed);
     let mut reached_by: Vec<Option<(StatePair, u8)>> = vec![None; left.states.len() * width * 2];
@@ -190,7 +191,7 @@ fn find_shared_key(
                     continue;
                 };
                 let next = (next_l, next_r, differed || (differing && next_l != next_r));
-                // No transition leads back to the start, so a state without a predecessor has not been reached yet.
+                // No transition leads back to the start, so a pair without a predecessor has not been reached yet.
                 let slot = &mut reached_by[index(next)];
                 if slot.is_none() {
                     *slot = Some((pair, byte));

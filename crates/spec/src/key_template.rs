@@ -1,9 +1,9 @@
 //! The Redis key of a row: literal text around the user and, optionally, the window.
 //!
-//! Owns: writing a key, finding a user's keys, parsing a key. Does not own: refusing ambiguous templates (the reader of
-//! keys, with [`crate::key_collisions`]). Invariants: (1) the placeholder of the entity key occurs exactly once, each
-//! part of the window at most once; (2) within an accepted template, different pairs of user and window give different
-//! keys. This holds for all users, including empty ones and those with `:`, `{` or digits.
+//! Owns: writing a key, finding a user's keys, parsing a key. Does not own: rejecting ambiguous templates (the reader
+//! of keys, with [`crate::key_collisions`]). Invariants: (1) The placeholder of the entity key occurs exactly once,
+//! each part of the window at most once. (2) In an accepted template, different pairs of user and window give different
+//! keys. This holds for every user, even if the user is empty or contains `:`, `{` or digits.
 
 use std::{fmt, ops::Range};
 
@@ -38,7 +38,7 @@ pub struct RedisKeyWindow {
     pub end: Option<EventTime>,
 }
 
-/// A mistake in a key template, with its range of bytes in the template.
+/// A mistake in a key template. The ranges are bytes of the template.
 #[derive(Debug)]
 pub(crate) enum TemplateMistake {
     /// A `{` or `}` without its counterpart.
@@ -52,8 +52,8 @@ pub(crate) enum TemplateMistake {
 }
 
 impl KeyTemplate {
-    /// Parses a template. `entity_key_name` is `None` where the declaration of the entity key has a mistake. Then every name
-    /// that is not a part of the window counts as the entity key.
+    /// Parses a template. `entity_key_name` is `None` if the declaration of the entity key has a mistake. In this case,
+    /// every unknown placeholder counts as the entity key.
     pub(crate) fn parse(text: &str, entity_key_name: Option<&str>) -> Result<Self, Vec<TemplateMistake>> {
         let mut segments = Vec::new();
         let mut literal = String::new();
@@ -107,14 +107,14 @@ impl KeyTemplate {
         &self.segments
     }
 
-    /// Returns whether every window has its own key. Otherwise the row of a window replaces the row of the window
-    /// before.
+    /// Returns whether the key contains the window. If it does not, the row of each window replaces the row of the
+    /// window before.
     #[must_use]
     pub fn has_window_placeholder(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, KeySegment::WindowStart | KeySegment::WindowEnd))
     }
 
-    /// Appends the Redis key of the row of user `key` in `window` to `out`.
+    /// Appends the Redis key for the row of user `key` in `window` to `out`.
     pub fn append_redis_key(&self, out: &mut Vec<u8>, key: &str, window: Window) {
         let mut digits = itoa::Buffer::new();
         for segment in &self.segments {
@@ -152,7 +152,7 @@ impl KeyTemplate {
         pattern
     }
 
-    /// Parses `redis_key`. Returns the window in it, or `None` where the key does not belong to user `key`.
+    /// Returns the window that `redis_key` contains, or `None` if `redis_key` does not belong to user `key`.
     #[must_use]
     pub fn parse_redis_key(&self, key: &str, redis_key: &[u8]) -> Option<RedisKeyWindow> {
         parse_segments(&self.segments, key, redis_key, RedisKeyWindow::default())
@@ -165,7 +165,7 @@ impl fmt::Display for KeyTemplate {
     }
 }
 
-// The template has at most two numbers of at most 20 bytes, so trying every length is cheap.
+// A template has at most two numbers of at most 20 digits, so trying every length is cheap.
 fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: RedisKeyWindow) -> Option<RedisKeyWindow> {
     let Some((segment, segments)) = segments.split_first() else { return rest.is_empty().then_some(window) };
     match segment {
@@ -183,7 +183,7 @@ fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: Redis
     }
 }
 
-/// Parses a number in the form that [`KeyTemplate::append_redis_key`] writes: no plus sign, no leading zeros.
+/// Parses a number only in the form that [`KeyTemplate::append_redis_key`] writes: without plus sign and leading zeros.
 fn parse_canonical_integer(text: &[u8]) -> Option<i64> {
     let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (itoa::Buffer::new().format(number).as_bytes() == text).then_some(number)

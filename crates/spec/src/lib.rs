@@ -1,7 +1,7 @@
 //! The pipeline file: from TOML text to a validated [`Pipeline`], or to a list of all mistakes with their places.
 //!
-//! [`parse`] reads the text into a tree of values with locations, applies the `--set` overrides to the tree, and reads
-//! it section by section. A section with a mistake is reported and skipped, so one call finds all mistakes.
+//! [`parse`] turns the text into a tree of values with locations and applies the `--set` overrides. Then it reads the
+//! tree section by section. A section with a mistake is reported and skipped, so one call finds all mistakes.
 //!
 //! ```text
 //!   text ──► document ──► overrides ──► read (one reader per section) ──► Pipeline
@@ -14,10 +14,10 @@
 //! Owns: the grammar of the pipeline file, `--set` overrides, and the rules by which a Redis key belongs to exactly one
 //! user, window and feature view. Does not own: the meaning of windows and aggregates (the core), connections.
 //!
-//! Invariants: (1) a [`Pipeline`] meets all requirements of the core's types: sizes within their limits, conditions and
-//! defaults of the right types, fields that exist. (2) Within a view whose key contains the window, two different pairs
-//! of user and window never share a Redis key. Two views never share a Redis key. (3) No text makes [`parse`] panic,
-//! and one call reports every mistake that it can find.
+//! Invariants: (1) A [`Pipeline`] meets all requirements of the core's types: sizes are within their limits, conditions
+//! and defaults have the right types, and fields exist. (2) Within a view whose key contains the window, two different
+//! pairs of user and window never share a Redis key. Two views never share a Redis key. (3) No text makes [`parse`]
+//! panic, and one call reports every mistake that it can find.
 //!
 //! Read first: [`pipeline.rs`](../src/windrow_spec/pipeline.rs.html), the model;
 //! [`read.rs`](../src/windrow_spec/read.rs.html), the sections in their order;
@@ -44,11 +44,11 @@ pub use pipeline::{
     RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 
-/// The shipped pipeline, which is used where no file is given.
+/// The text of the shipped pipeline file, which Windrow uses when a command gets no file.
 pub const SHIPPED_PIPELINE: &str = include_str!("../../../pipelines/ecommerce.toml");
 
-/// Parses the pipeline file `text`. Mistakes are reported under `file_name`. The `overrides` replace values of the
-/// document in their order, before the document is validated.
+/// Parses the pipeline file `text`. Messages call the file `file_name`. The `overrides` replace values of the file one
+/// after the other, before validation.
 ///
 /// # Errors
 /// Returns all mistakes of the file and of the overrides, sorted by their place.

@@ -1,8 +1,8 @@
 //! `--set path.to.field=value`: replaces values of the file from the command line.
 //!
-//! Owns: the syntax of an override and its place in the document. Does not own: the existence of the field and the
-//! validity of the value. The readers check an overridden value like any other value, and report a mistake under its
-//! `--set`.
+//! Owns: the syntax of an override, and the replacement in the document. Does not own: whether the field exists and the
+//! value is valid. The reader of each section checks an overridden value like any other value, and reports a mistake at
+//! its `--set`.
 
 use std::str::FromStr;
 
@@ -20,12 +20,12 @@ pub struct PipelineOverride {
     /// Names from the root of the file, joined by dots. A name with other characters than letters, digits, `_` and `-`
     /// is quoted as in TOML.
     pub path: String,
-    /// The new value: a TOML boolean, number, quoted text, array or inline table. Anything else is text without quotes.
-    /// A field that is text in the file stays text.
+    /// The new value, written in TOML. A value that is not TOML is text without quotes. A field that is text in the
+    /// file remains text.
     pub value: String,
 }
 
-/// The error for an override that has no path or no value.
+/// The error for an override without a valid path and a `=`.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("`{0}` is not of the form path.to.field=value, for example source.kafka.brokers=kafka:9092")]
 pub struct OverrideSyntaxError(String);
@@ -34,7 +34,7 @@ impl FromStr for PipelineOverride {
     type Err = OverrideSyntaxError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A quoted name may contain a `=`. So the path ends at the first `=` with a whole path in front of it.
+        // A quoted name may contain a `=`, so the path ends at the first `=` that follows a complete path.
         text.match_indices('=')
             .map(|(equals, _)| (&text[..equals], &text[equals + 1..]))
             .find(|(path, _)| split_override_path(path).is_some())
@@ -55,14 +55,14 @@ fn split_override_path(path: &str) -> Option<Vec<String>> {
         names.push(name.get_ref().to_string());
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,
-            // The 0 added above must end the line. Otherwise the path holds more than names.
+            // The added `= 0` must be the end of the line. Otherwise `path` contains more than names and dots.
             DeValue::Integer(_) if value.span().end == line.len() => return Some(names),
             _ => return None,
         }
     }
 }
 
-/// Applies `overrides` to the document in their order.
+/// Applies `overrides` to the document one after the other.
 pub(crate) fn apply_overrides(
     overrides: &[PipelineOverride],
     document: &mut DocumentNode,
@@ -99,7 +99,7 @@ fn apply_override(
     for (depth, name) in parents.iter().enumerate() {
         let index = match table.entries.iter().position(|entry| entry.name == *name) {
             Some(index) => index,
-            // A feature view can be added only as a whole, or in the file. So an unknown name here is a misspelt one.
+            // An override cannot add a feature view field by field, so an unknown view name is a mistake.
             None if depth == 1 && names[0] == "feature_view" => {
                 let known: Vec<&str> = table.entries.iter().map(|entry| entry.name.as_str()).collect();
                 mistakes

@@ -1,8 +1,7 @@
 //! The content of a valid pipeline file: the model that all other crates build on.
 //!
-//! Owns: the types only. Does not own: parsing them from TOML ([`crate::parse`]).
-//! Sources, sinks and formats are enums, so that more can be added. A new variant is a compile error wherever the
-//! choice matters.
+//! Owns: the types only. Does not own: parsing them from TOML ([`crate::parse`]). Sources, sinks and formats are enums,
+//! so that more can be added. The compiler then finds every place that must handle a new variant.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,29 +11,30 @@ use windrow_core::{EventFormat, EventSchema, FeatureView};
 
 use crate::key_template::KeyTemplate;
 
-/// A whole pipeline: one source, one type of event, its feature views, one sink.
+/// A pipeline: one source, one type of event, the feature views, and one sink.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    /// The name: ASCII letters, digits, `_` and `-`, so it is safe in a path and in a metric's label.
+    /// The name of the pipeline. It has only ASCII letters, digits, `_` and `-`, so it is safe in paths and metric
+    /// labels.
     pub name: String,
     /// The source of the events.
     pub source: SourceSpec,
     /// The format and the fields of an event.
     pub event: EventSpec,
-    /// The limit to the disorder of events.
+    /// The limit for events that arrive out of order.
     pub watermark: WatermarkSpec,
-    /// The times and the store of checkpoints.
+    /// The interval and the store of checkpoints.
     pub checkpoint: CheckpointSpec,
     /// The sink of the rows.
     pub sink: SinkSpec,
-    /// The destination of records that are not events. With `None`, such records are only counted.
+    /// The destination of dead letters (records that are not events). With `None`, dead letters are only counted.
     pub dead_letters: Option<DeadLetterSpec>,
     /// The feature views in the order of the file; at least one.
     pub views: Vec<FeatureView>,
 }
 
 impl Pipeline {
-    /// Returns every feature view with its settings in Redis, in the order of the file.
+    /// Returns every feature view with its Redis settings, in the order of the file.
     pub fn views_with_redis_specs(&self) -> impl ExactSizeIterator<Item = (&FeatureView, &RedisViewSpec)> {
         self.views.iter().zip(&self.sink.redis().redis_view_specs)
     }
@@ -65,42 +65,42 @@ pub struct KafkaSourceSpec {
     pub topic: String,
     /// The consumer group.
     pub consumer_group: String,
-    /// The position at which reading begins without a checkpoint.
+    /// Where reading begins if there is neither a checkpoint nor a committed offset.
     pub start_position: StartPosition,
-    /// The policy for a partition whose next offset is no longer in Kafka.
+    /// What a worker does if Kafka has deleted the next records of a partition.
     pub lost_offset_policy: LostOffsetPolicy,
-    /// The protocol by which workers are members of the group.
+    /// The protocol by which workers join the consumer group and share partitions.
     pub group_protocol: GroupProtocol,
 }
 
-/// The position at which a partition is read without a checkpoint and without a committed offset.
+/// Where reading of a partition begins if there is neither a checkpoint nor a committed offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StartPosition {
     /// Reading begins at the oldest retained record.
     Earliest,
-    /// Reading begins at records that arrive from now on.
+    /// Reading begins at the end of the partition, so it skips all existing records.
     Latest,
 }
 
-/// The policy for a partition whose next offset is no longer in Kafka.
+/// What a worker does if Kafka has deleted the next records of a partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LostOffsetPolicy {
     /// The worker halts, so that an operator decides.
     Halt,
-    /// The worker continues at the oldest retained record. The windows miss the lost records.
+    /// The worker continues at the oldest retained record. The windows lack the deleted records.
     Earliest,
 }
 
 /// The protocol by which the members of a consumer group share partitions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GroupProtocol {
-    /// The protocol that every broker supports. Members set the timeout after which they count as failed.
+    /// The protocol that every broker supports. Each member chooses its own session timeout.
     Classic {
-        /// The time without a heartbeat after which a member counts as failed: 1 s to 30 min, within the broker's own
-        /// bounds.
+        /// The time without a heartbeat after which the broker removes a member: 1 s to 30 min. The broker may allow
+        /// less.
         session_timeout_ms: i64,
     },
-    /// The protocol of Kafka 4 (KIP-848). The broker sets the timeout.
+    /// The protocol of Kafka 4 (KIP-848). The broker sets the session timeout.
     Consumer,
 }
 
@@ -113,28 +113,29 @@ pub struct EventSpec {
     pub schema: EventSchema,
     /// The JSON member that holds the event time.
     pub time_field: String,
-    /// The zone of event times without an offset. The zone comes from the bundled database, so it is the same on all
+    /// The time zone of event times without a UTC offset. It comes from the bundled database, so it is the same on all
     /// machines.
     pub time_zone: TimeZone,
     /// The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.
     pub max_key_bytes: usize,
 }
 
-/// `[watermark]`: the limit to the disorder of events.
+/// `[watermark]`: the limit for events that arrive out of order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WatermarkSpec {
-    /// The longest time that an event may lie behind the latest event of its partition; at least 0.
+    /// How far the watermark stays behind the latest event time of a partition; at least 0. Events within this distance
+    /// are never late.
     pub max_out_of_orderness_ms: i64,
 }
 
-/// `[checkpoint]`: the times and the store of checkpoints.
+/// `[checkpoint]`: the interval and the store of checkpoints.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointSpec {
-    /// The time between the starts of two checkpoints; at least 1.
+    /// The time from the start of one checkpoint to the start of the next; at least 1.
     pub checkpoint_interval_ms: i64,
-    /// The URL of the store: `file:path`, `s3://…`, `gs://…` or `az://…`.
+    /// The URL of the checkpoint store: `file:path`, `s3://…`, `gs://…` or `az://…`.
     pub checkpoint_store_url: String,
-    /// The number of checkpoint generations that are kept per partition; at least 1.
+    /// The number of complete checkpoints that are kept per partition; at least 1.
     pub kept_generations: usize,
 }
 
@@ -157,10 +158,10 @@ impl SinkSpec {
 /// `[sink.redis]`, and the Redis settings of every feature view.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisSinkSpec {
-    /// The URL of the server: `redis://…`, `rediss://…` or `unix://…`. It may hold a password, which [`fmt::Debug`]
-    /// leaves out.
+    /// The URL of the server: `redis://…`, `rediss://…` or `unix://…`. It may contain a password, which [`fmt::Debug`]
+    /// omits.
     pub redis_url: String,
-    /// The settings of the pipeline's feature views, in the same order.
+    /// The Redis settings of each feature view, in the order of [`Pipeline::views`].
     pub redis_view_specs: Vec<RedisViewSpec>,
 }
 
@@ -169,7 +170,7 @@ pub struct RedisSinkSpec {
 pub struct RedisViewSpec {
     /// The template of the Redis key of a row.
     pub key_template: KeyTemplate,
-    /// The time from the write of a row to its expiry; at least 1.
+    /// The time after which Redis deletes a row, counted from its last write; at least 1.
     pub ttl_ms: i64,
 }
 
@@ -183,11 +184,11 @@ impl fmt::Debug for RedisSinkSpec {
     }
 }
 
-/// `[dead_letters]`: the destination of records that are not events.
+/// `[dead_letters]`: the destination of dead letters, which are records that are not events.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeadLetterSpec {
-    /// This Kafka topic on the source's brokers. It is never the source's own topic.
+    /// A Kafka topic on the brokers of the source. It differs from the topic of the source.
     Topic(String),
-    /// This file, to which records are appended.
+    /// A file. Dead letters are appended to it.
     File(PathBuf),
 }

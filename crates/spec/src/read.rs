@@ -1,7 +1,7 @@
 //! Reads the document into a validated pipeline, with one reader per section of the file.
 //!
-//! Owns: continuing after every mistake. A reader that returns `None` has reported why its section is not usable. A
-//! check is skipped where it depends on a value that could not be read, so one mistake gives one report.
+//! Owns: continuing after every mistake. A reader that returns `None` has reported why its section cannot be used. A
+//! reader skips a check that depends on a value with a mistake, so one mistake gives one report.
 
 mod checkpoint;
 mod condition;

@@ -1,9 +1,11 @@
-//! "Did you mean": finds the valid name that is closest to a misspelt name.
+//! Finds the valid name that is closest to a misspelt name, for "did you mean" hints.
 
-/// The longest name that is compared. Longer names are generated rather than typed, so a comparison does not help.
+/// The longest name for which a closest name is searched. A longer name is probably generated, so it has no misspelling
+/// to correct.
 const MAX_COMPARED_CHARS: usize = 64;
 
-/// Returns the name closest to `written`, or `None` where no name is close enough for a misspelling.
+/// Returns the name in `known` that is closest to `written`. Returns `None` if no name is close enough for a
+/// misspelling.
 pub(crate) fn find_closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = written.chars().count();
     if length > MAX_COMPARED_CHARS {
@@ -18,7 +20,8 @@ pub(crate) fn find_closest_name<'a>(written: &str, known: impl IntoIterator<Item
         .map(|(_, name)| name)
 }
 
-/// Returns a hint with the closest name, or `None` where no name is close enough.
+/// Returns the hint "did you mean …?" with the name in `known` that is closest to `written`. Returns `None` if no name
+/// is close enough.
 pub(crate) fn build_closest_name_hint<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     find_closest_name(written, known).map(|name| format!("did you mean `{name}`?"))
 }

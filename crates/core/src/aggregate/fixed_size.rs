@@ -1,8 +1,9 @@
-//! Accumulators of fixed size, stored as plain words: counts, sums, means, numeric extremes, first, last, duration.
+//! Accumulators of fixed size, stored as 64-bit words: counts, sums, means, numeric minimum and maximum, first, last,
+//! duration.
 //!
 //! Word 0 is always the number of folded values. Doubles are stored as their bits, signed integers as two's complement.
-//! Sums of longs wrap around on overflow, as Flink's do. Wrapping keeps merging associative, and the result is right
-//! whenever the true sum fits 64 bits.
+//! Sums of longs wrap around on overflow, as in Flink. Wrapping keeps merging associative, and a sum is right whenever
+//! the true sum fits 64 bits.
 
 use std::cmp::Ordering;
 
@@ -39,7 +40,7 @@ pub(super) enum FixedSizeAggregator {
 }
 
 impl FixedSizeAggregator {
-    /// Returns the number of words of this accumulator.
+    /// Returns the number of 64-bit words that this accumulator needs.
     pub(super) const fn word_count(self) -> usize {
         match self {
             Self::Count | Self::CountField(_) => 1,
@@ -102,7 +103,7 @@ impl FixedSizeAggregator {
             _ if words[0] == 0 => Value::Null,
             Self::SumLong(_) => Value::Long(words[1].cast_signed()),
             Self::SumDouble(_) => Value::Double(f64::from_bits(words[1])),
-            #[allow(clippy::cast_precision_loss)] // a pane of 2⁵³ events does not exist
+            #[allow(clippy::cast_precision_loss)] // no accumulator counts 2⁵³ events
             Self::Avg(_) => Value::Double(f64::from_bits(words[1]) / words[0] as f64),
             Self::Min(_, field_type)
             | Self::Max(_, field_type)
@@ -125,7 +126,7 @@ fn add_to_double_sum(words: &mut [u64], count: u64, number: f64) {
     words[1] = (f64::from_bits(words[1]) + number).to_bits();
 }
 
-/// Counts `value`, and stores it if it compares to the stored value as `wanted`.
+/// Counts `value`, and stores `value` where its comparison with the stored value gives `wanted`.
 fn keep_min_or_max(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
     let Some(bits) = value_to_bits(value) else { return };
     let stored = match value {
@@ -168,7 +169,7 @@ fn time_from_word(word: u64) -> EventTime {
     EventTime::from_ms(word.cast_signed())
 }
 
-#[allow(clippy::cast_precision_loss)] // a mean of longs is a double by definition
+#[allow(clippy::cast_precision_loss)] // a mean of longs is a double, rounded beyond 2⁵³
 fn value_as_double(value: Value<'_>) -> Option<f64> {
     match value {
         Value::Double(number) => Some(number),

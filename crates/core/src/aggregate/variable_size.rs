@@ -1,9 +1,9 @@
-//! Accumulators of varying size, stored outside the words: text extremes, first and last text, and distinct counts.
+//! Accumulators of varying size: minimum, maximum, first and last of a text field, and distinct counts.
 //!
 //! Distinct counts are HyperLogLog sketches of the Apache DataSketches library. A small sketch is a list of hashes,
 //! which is exact in practice up to a few dozen values. A large sketch takes 2 KiB and has a standard error of about
-//! 1.6 %. The library fixes the hash, and the composite estimate does not depend on the order of insertion. So the same
-//! values give the same count in every run, for every division into panes.
+//! 1.6 %. The library's hash function never changes, and its composite estimate does not depend on the order of
+//! insertion. So the same values give the same count in every run, for every division into panes.
 
 use std::hash::{Hash, Hasher};
 
@@ -14,10 +14,10 @@ use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_bytes, wr
 use crate::time::EventTime;
 use crate::value::Value;
 
-/// log₂ of the number of registers of a distinct-count sketch: 4,096 registers of 4 bits.
+/// log₂ of the number of registers in a distinct-count sketch: 4,096 registers of 4 bits each.
 const LOG2_SKETCH_REGISTERS: u8 = 12;
 
-/// An accumulator that is stored outside the words of a row.
+/// An accumulator whose size varies, so it is stored outside the 64-bit words of a pane or session.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum VariableAccumulator {
     /// No value has been folded.
@@ -30,8 +30,8 @@ pub(crate) enum VariableAccumulator {
 }
 
 impl VariableAccumulator {
-    /// Appends the tag of the variant to a snapshot. The text with its event time follows, or the sketch in its
-    /// library's format.
+    /// Appends the accumulator to a snapshot: the tag of its variant, then the event time and the text, or the
+    /// serialized sketch.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => write_unsigned(out, EMPTY_TAG),
@@ -139,10 +139,11 @@ impl VariableSizeAggregator {
     }
 }
 
-/// Returns the sketch in `accumulator`, and creates it on first use.
+/// Returns the sketch in `accumulator`. Turns an empty accumulator into a sketch first.
 fn get_or_create_sketch(accumulator: &mut VariableAccumulator) -> Option<&mut HllSketch> {
     if let VariableAccumulator::Empty = accumulator {
-        // `HllSketch::new` fails only for a size outside the library's range, and this constant is inside that range.
+        // `HllSketch::new` fails only for a size outside the library's range, and `LOG2_SKETCH_REGISTERS` is within
+        // that range.
         *accumulator =
             VariableAccumulator::Sketch(Box::new(HllSketch::new(LOG2_SKETCH_REGISTERS, HllType::Hll4).ok()?));
     }
@@ -152,7 +153,7 @@ fn get_or_create_sketch(accumulator: &mut VariableAccumulator) -> Option<&mut Hl
     }
 }
 
-/// Hashes a value by its bytes alone, because the format of Rust's length prefixes may change.
+/// A value that is hashed by its bytes alone. Rust's own `Hash` adds a length prefix whose format may change.
 struct DistinctCountInput<'a>(Value<'a>);
 
 impl Hash for DistinctCountInput<'_> {

@@ -1,11 +1,11 @@
 //! The encoding of numbers, texts and bytes in a snapshot.
 //!
-//! Unsigned numbers are LEB128: seven bits per byte, the lowest first. Signed numbers are zigzag-coded before that. The
-//! length of a text or of other bytes is written before them.
-//! Invariant: no input makes the reader panic, or allocate more memory than the input's own length.
+//! Unsigned numbers are LEB128: seven bits per byte, the lowest first. Signed numbers become unsigned by zigzag coding
+//! (0, -1, 1, -2 become 0, 1, 2, 3). Texts and other bytes follow their length.
+//! Invariant: no input makes the reader panic or allocate more bytes than the input has.
 
-/// The reason why a snapshot's bytes cannot be read. Checksums detect damaged files first, so the cause is a bug or
-/// another format.
+/// The reason why the bytes of a snapshot cannot be read. Checksums detect damaged files earlier, so the cause is a bug
+/// or an unknown format.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DamagedSnapshot(pub &'static str);
 
@@ -19,11 +19,11 @@ impl std::error::Error for DamagedSnapshot {}
 
 pub(crate) fn write_unsigned(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        #[allow(clippy::cast_possible_truncation)] // the low seven bits are meant
+        #[allow(clippy::cast_possible_truncation)] // only the low seven bits are written
         out.push(number as u8 | 0x80);
         number >>= 7;
     }
-    #[allow(clippy::cast_possible_truncation)] // below 0x80
+    #[allow(clippy::cast_possible_truncation)] // the number is below 0x80 here
     out.push(number as u8);
 }
 

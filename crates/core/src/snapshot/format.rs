@@ -14,7 +14,7 @@ pub enum SnapshotScope {
     Changes,
 }
 
-/// The outcome of a snapshot: whether its bytes are stored.
+/// Whether the bytes of an ended snapshot are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SnapshotStorageOutcome {
     /// The bytes are stored, and the next snapshot of changes builds on them.
@@ -23,29 +23,29 @@ pub enum SnapshotStorageOutcome {
     Discarded,
 }
 
-/// The state of a shard outside its slots.
+/// The state of a shard that is not stored in slots.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ShardMetadata {
     /// The watermark; `None` before the first event.
     pub watermark: Option<EventTime>,
-    /// Number of slots, in use or free. The slot of every record is below this number.
+    /// Number of slots, in use or free.
     pub slot_count: u32,
     /// Number of entities with state.
     pub entity_count: usize,
-    /// Per view, the number of its last row; 0 before the first row.
+    /// The number of the last row of each view; 0 before the view's first row.
     pub emitted_row_counts: Vec<u64>,
 }
 
-/// The number of the table of entity keys in a snapshot's blocks.
+/// The number that a snapshot gives to the table of entity keys.
 pub(crate) const ENTITY_KEY_TABLE_NUMBER: u64 = 0;
 
-/// Returns the number of the table of view `index` in a snapshot's blocks.
+/// Returns the number that a snapshot gives to the table of the view at `index`.
 pub(crate) const fn view_table_number(index: usize) -> u64 {
     index as u64 + 1
 }
 
-/// Returns the number of bytes of each table in a piece of a snapshot. Table 0 holds the entity keys, table `n + 1`
-/// view `n`. The records themselves are not read.
+/// Returns how many bytes each table has in `bytes`, which are a part of a snapshot. Table 0 holds the entity keys,
+/// table `n + 1` the state of view `n`. The content of the tables is not checked.
 ///
 /// # Errors
 /// Fails when the bytes are not those of a snapshot.

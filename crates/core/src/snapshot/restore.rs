@@ -1,7 +1,7 @@
 //! Rebuilds a shard from the layers of its snapshots.
 //!
-//! Owns: the order of the steps, and the rejection of implausible bytes. Does not own: the reading of records (the
-//! tables).
+//! Owns: the order of the steps, and the rejection of implausible bytes. Does not own: the decoding of slots (each
+//! table decodes its own).
 //! Invariant: bytes that were not written by a shard of these views give an error, never a panic.
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
@@ -10,7 +10,8 @@ use super::slots::{RestorePermit, SlotRecordBlock};
 use crate::shard::Shard;
 use crate::watermark::Watermark;
 
-/// A shard that is being rebuilt. The caller applies every layer in order, and then calls [`ShardRestore::finish`].
+/// A shard that is being rebuilt. The caller loads every layer in order, oldest first, and then calls
+/// [`ShardRestore::finish`].
 #[derive(Debug)]
 pub struct ShardRestore {
     shard: Shard,
@@ -19,14 +20,14 @@ pub struct ShardRestore {
 }
 
 impl ShardRestore {
-    /// Starts to restore `slot_count` saved slots into the new shard `empty`. For every saved view, `view_mapping`
-    /// gives the view of the shard that takes over its state. `None` drops the state.
+    /// Starts a restore of `slot_count` saved slots into the new shard `empty`. `target_view_by_saved_view` has an
+    /// entry for every saved view: the index of the shard's view that gets the saved state, or `None` to drop it.
     #[must_use]
     pub fn new(empty: Shard, slot_count: u32, target_view_by_saved_view: Vec<Option<usize>>) -> Self {
         Self { shard: empty, slot_count, target_view_by_saved_view }
     }
 
-    /// Loads a piece of a layer. The caller passes the pieces in the order in which they were saved.
+    /// Loads one part of a layer. The caller passes the parts in the order in which they were saved.
     ///
     /// # Errors
     /// Fails when the bytes are not those of a snapshot.
@@ -47,11 +48,11 @@ impl ShardRestore {
         Ok(())
     }
 
-    /// Returns the rebuilt shard, with the watermark and the row numbers from `metadata`. `metadata.emitted_row_counts` is in
+    /// Returns the rebuilt shard, with the watermark and the row numbers from `metadata`. The row numbers must be in
     /// the order of the shard's views.
     ///
     /// # Errors
-    /// Fails when the layers do not fit together.
+    /// Fails when a slot has state but no entity key, or when two slots have the same entity key.
     pub fn finish(mut self, metadata: &ShardMetadata) -> Result<Shard, DamagedSnapshot> {
         let permit = RestorePermit::new();
         let watermark = metadata.watermark.unwrap_or(Watermark::BEFORE_ALL_EVENTS);

@@ -1,10 +1,10 @@
-//! The slots of one table. A slot is saved to the running snapshot before it changes.
+//! A table of slots. The running snapshot saves a slot before the slot changes.
 //!
 //! Owns: all mutable access to a table's slots. Does not own: the content of a slot and its encoding ([`SlotState`]).
-//! Invariant: saved state changes only through [`SlotTable::open_for_change`], [`SlotTable::open_for_expiry`] or
-//! [`ReadOnlySlot::open_for_expiry`]. These methods first save the slot if the running snapshot has not saved it yet. A restore
-//! changes slots while no snapshot runs. It needs [`SlotRecordBlock`] or a [`RestorePermit`], which only [`super::set_time`]
-//! creates.
+//! Invariant: while a snapshot may run, saved state changes only through [`SlotTable::open_for_change`],
+//! [`SlotTable::open_for_expiry`] or [`ReadOnlySlot::open_for_expiry`]. These methods save the slot first, if the
+//! running snapshot has not saved it yet. During a restore no snapshot runs, and the caller changes slots with a
+//! [`SlotRecordBlock`] or a [`RestorePermit`]. Only [`super::restore`] creates these.
 
 use std::ops::{Deref, Index};
 
@@ -15,25 +15,27 @@ use crate::entity_slot::EntitySlot;
 
 /// The content of one slot of a table. The default value is a slot without state.
 pub(crate) trait SlotState: Default {
-    /// The data that all slots of a table share and that their encoding depends on.
+    /// Data that the encoding of a slot depends on, the same for all slots of a table.
     type EncodingContext;
 
-    /// Returns whether there is no state to save.
+    /// Returns whether the slot holds no state.
     fn is_empty(&self) -> bool;
-    /// Appends the state to a snapshot.
+    /// Appends the slot's state to a snapshot.
     fn save(&self, context: &Self::EncodingContext, out: &mut Vec<u8>);
     /// Reads the bytes that [`Self::save`] wrote.
     fn load(context: &Self::EncodingContext, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot>;
 }
 
-/// A slot with a part that snapshots do not hold, because a restore derives that part from the rest.
+/// Slot content with a derived part. Snapshots omit the derived part, because a restore computes it from the saved
+/// part.
 pub(crate) trait HasDerivedState: SlotState {
     type DerivedState;
 
     fn derived_state_mut(&mut self) -> &mut Self::DerivedState;
 }
 
-/// The slots of one table. Every caller can read a slot. The methods that change saved state save the slot first.
+/// A table of slots. All callers can read a slot. Before a method changes the saved part of a slot, the running
+/// snapshot saves the slot.
 #[derive(Debug)]
 pub(crate) struct SlotTable<S> {
     slots: Vec<S>,
@@ -55,12 +57,12 @@ impl<S> Index<EntitySlot> for SlotTable<S> {
 }
 
 impl<S: SlotState> SlotTable<S> {
-    /// Returns the number of slots, in use or free.
+    /// Returns the number of slots, including free slots.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Adds slots without state until `slot` exists.
+    /// Adds empty slots until `slot` exists.
     #[inline]
     pub(crate) fn grow_to_include(&mut self, slot: EntitySlot) {
         if slot.index() >= self.slots.len() {
@@ -68,7 +70,7 @@ impl<S: SlotState> SlotTable<S> {
         }
     }
 
-    /// Returns `slot` for a change by an event. The next snapshot of changes includes the slot.
+    /// Returns `slot` for a change by an event. The next incremental snapshot includes the slot.
     #[inline]
     pub(crate) fn open_for_change(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         let state = &mut self.slots[slot.index()];
@@ -79,7 +81,7 @@ impl<S: SlotState> SlotTable<S> {
     }
 
     /// Returns `slot` for the removal of state that the watermark has passed. A restore repeats the removal, so the
-    /// next snapshot of changes need not include the slot.
+    /// next incremental snapshot need not include the slot.
     #[inline]
     pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         ReadOnlySlot { slot, state: &mut self.slots[slot.index()], snapshot_writer: &mut self.snapshot_writer }
@@ -105,29 +107,30 @@ impl<S: SlotState> SlotTable<S> {
         self.snapshot_writer.begin(scope, self.slots.len());
     }
 
-    /// Saves the next pending slot. Returns the number of bytes of its record, or `None` when all slots are saved.
+    /// Saves the next slot that the running snapshot has not saved yet. Returns the number of saved bytes, or `None`
+    /// when all slots are saved.
     pub(crate) fn save_next_pending_slot(&mut self, context: &S::EncodingContext) -> Option<usize> {
         let slot = self.snapshot_writer.take_next_pending_slot()?;
         let state = self.slots.get(slot.index()).filter(|state| !state.is_empty());
         Some(state.map_or(0, |state| self.snapshot_writer.write_slot_record(slot, |out| state.save(context, out))))
     }
 
-    /// Returns the number of bytes that are saved and not yet taken.
+    /// Returns how many saved bytes wait for [`Self::take_snapshot_block`].
     pub(crate) fn buffered_byte_count(&self) -> usize {
         self.snapshot_writer.buffered_byte_count()
     }
 
-    /// Moves the saved bytes to the end of `out`, as a block of `table`.
+    /// Moves the saved bytes to the end of `out`, as one block with the table number `table`.
     pub(crate) fn take_snapshot_block(&mut self, table: u64, out: &mut Vec<u8>) {
         self.snapshot_writer.take_saved_block(table, out);
     }
 
-    /// Ends the running snapshot, whether complete or not.
+    /// Ends the running snapshot, complete or not. `result` says whether its bytes are stored.
     pub(crate) fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         self.snapshot_writer.end(result);
     }
 
-    /// Replaces the slots of one block by their saved state. An error of `check` ends the load.
+    /// Replaces slots by their saved state in one block of a snapshot. Stops at the first slot that `check` rejects.
     pub(crate) fn load_slot_block(
         &mut self,
         context: &S::EncodingContext,
@@ -148,21 +151,21 @@ impl<S: SlotState> SlotTable<S> {
         Ok(())
     }
 
-    /// Returns an iterator over all slots. All records must have been loaded.
+    /// Returns an iterator over all slots with write access. The caller must have loaded all blocks before.
     pub(crate) fn iter_restored_slots(&mut self, _: &RestorePermit) -> impl Iterator<Item = (EntitySlot, &mut S)> {
         self.slots.iter_mut().enumerate().map(|(index, state)| (EntitySlot::from_index(index), state))
     }
 }
 
 impl<S: HasDerivedState> SlotTable<S> {
-    /// Returns the part of `slot` that snapshots do not hold.
+    /// Returns the derived part of `slot`, which snapshots omit.
     #[inline]
     pub(crate) fn derived_state_mut(&mut self, slot: EntitySlot) -> &mut S::DerivedState {
         self.slots[slot.index()].derived_state_mut()
     }
 }
 
-/// Read access to one slot of a table. [`ReadOnlySlot::open_for_expiry`] gives write access.
+/// Read access to one slot of a table. [`ReadOnlySlot::open_for_expiry`] turns it into write access.
 pub(crate) struct ReadOnlySlot<'a, S> {
     slot: EntitySlot,
     state: &'a mut S,
@@ -174,7 +177,7 @@ impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
         self.slot
     }
 
-    /// Returns the slot for the removal of state, as [`SlotTable::open_for_expiry`] does.
+    /// Returns the slot for the removal of state, in the same way as [`SlotTable::open_for_expiry`].
     #[inline]
     pub(crate) fn open_for_expiry(self, context: &S::EncodingContext) -> &'a mut S {
         let Self { slot, state, snapshot_writer: writer } = self;
@@ -193,7 +196,7 @@ impl<S> Deref for ReadOnlySlot<'_, S> {
     }
 }
 
-/// The records of one block of a snapshot.
+/// One block of a snapshot: saved slots of one table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SlotRecordBlock<'a> {
     slot_count: u32,
@@ -201,13 +204,13 @@ pub(crate) struct SlotRecordBlock<'a> {
 }
 
 impl<'a> SlotRecordBlock<'a> {
-    /// Wraps the bytes of one block from a snapshot with `slot_count` slots.
+    /// Wraps `bytes`, one block from a snapshot of tables with `slot_count` slots.
     pub(super) const fn new(slot_count: u32, bytes: &'a [u8]) -> Self {
         Self { slot_count, reader: SnapshotReader::new(bytes) }
     }
 }
 
-/// The permit to change slots without saving them, while a shard is being restored.
+/// The permit to change slots during a restore, when no snapshot runs that would have to save them first.
 #[derive(Debug)]
 pub(crate) struct RestorePermit(());
 

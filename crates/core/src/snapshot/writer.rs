@@ -1,9 +1,9 @@
-//! The running snapshot of one table: the slots that are still to be saved, and the bytes saved so far.
+//! The running snapshot of one table: the slots that it has not saved yet, and the bytes that it has saved.
 //!
-//! Owns: three sets of slots, the scan over them, the saved bytes. Does not own: access to the slots and their
-//! encoding. Only [`super::slots`] calls the methods that are private to `snapshot`.
-//! Invariant: the writer remembers the changes that a snapshot covers until the snapshot ends. If the snapshot is
-//! discarded, the next one includes these changes.
+//! Owns: the sets of changed and pending slots, the scan over pending slots, the saved bytes. Does not own: access to
+//! the slots and their encoding ([`super::slots`], the only caller).
+//! Invariant: the writer keeps the set of slots that the running snapshot covers until the snapshot ends. If the
+//! snapshot is discarded, the next incremental snapshot covers these slots too.
 
 use fixedbitset::FixedBitSet;
 
@@ -13,28 +13,28 @@ use crate::entity_slot::EntitySlot;
 
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotWriter {
-    /// Slots that events have changed since the last snapshot began.
+    /// The slots that events have changed since the last snapshot began.
     changed_slots: FixedBitSet,
-    /// Slots that the running snapshot has not saved yet.
+    /// The slots that the running snapshot has not saved yet.
     pending_slots: FixedBitSet,
-    /// The value of `changed_slots` when the running snapshot began.
+    /// The slots in `changed_slots` when the running snapshot began.
     changed_slots_at_start: FixedBitSet,
-    /// The slot from which the scan continues. No slot below it is pending.
+    /// The index at which the scan for pending slots continues. No slot below this index is pending.
     scan_position: usize,
     saved_records: Vec<u8>,
-    /// The slot of the last record in `saved_records`.
+    /// The index of the last slot in `saved_records`.
     last_saved_slot: i64,
 }
 
 impl SnapshotWriter {
-    /// Records that an event is about to change `slot`. Returns whether the slot must be saved first.
+    /// Records that an event is about to change `slot`. Returns whether the caller must save the slot first.
     pub(super) fn mark_changed(&mut self, slot: EntitySlot) -> bool {
         self.changed_slots.grow_and_insert(slot.index());
         self.take_pending_flag(slot)
     }
 
-    /// Removes `slot` from the pending slots. Returns whether it was pending, so that the caller must save it before a
-    /// change.
+    /// Removes `slot` from the pending slots. Returns whether the slot was pending. If it was, the caller must save the
+    /// slot before the change.
     pub(super) fn take_pending_flag(&mut self, slot: EntitySlot) -> bool {
         let pending = self.pending_slots.contains(slot.index());
         if pending {
@@ -43,7 +43,7 @@ impl SnapshotWriter {
         pending
     }
 
-    /// Begins a snapshot of a table of `slot_count` slots.
+    /// Begins a snapshot of a table with `slot_count` slots.
     pub(super) fn begin(&mut self, scope: SnapshotScope, slot_count: usize) {
         self.changed_slots_at_start = std::mem::take(&mut self.changed_slots);
         self.pending_slots = match scope {
@@ -66,11 +66,11 @@ impl SnapshotWriter {
         let word = (self.scan_position / BITS_PER_WORD..words.len()).find(|&word| words[word] != 0)?;
         self.scan_position = word * BITS_PER_WORD + words[word].trailing_zeros() as usize;
         self.pending_slots.remove(self.scan_position);
-        #[allow(clippy::cast_possible_truncation)] // slots are 32 bits wide
+        #[allow(clippy::cast_possible_truncation)] // slot indexes have 32 bits
         Some(EntitySlot(self.scan_position as u32))
     }
 
-    /// Appends the record of `slot`, whose state `write` encodes. Returns the size of the record in bytes.
+    /// Saves `slot`: appends its index and the state that `write` encodes. Returns the number of appended bytes.
     pub(super) fn write_slot_record(&mut self, slot: EntitySlot, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let before = self.saved_records.len();
         write_signed(&mut self.saved_records, i64::from(slot.0) - self.last_saved_slot);
@@ -79,12 +79,12 @@ impl SnapshotWriter {
         self.saved_records.len() - before
     }
 
-    /// Returns the number of bytes that are saved and not yet taken.
+    /// Returns how many saved bytes wait for [`Self::take_saved_block`].
     pub(super) fn buffered_byte_count(&self) -> usize {
         self.saved_records.len()
     }
 
-    /// Moves the saved bytes to the end of `out`, as a block of `table`.
+    /// Moves the saved bytes to the end of `out`, as one block with the table number `table`.
     pub(super) fn take_saved_block(&mut self, table: u64, out: &mut Vec<u8>) {
         if !self.saved_records.is_empty() {
             write_unsigned(out, table);
@@ -94,7 +94,7 @@ impl SnapshotWriter {
         }
     }
 
-    /// Ends the running snapshot, whether complete or not.
+    /// Ends the running snapshot, complete or not. `result` says whether its bytes are stored.
     pub(super) fn end(&mut self, result: SnapshotStorageOutcome) {
         let changes = std::mem::take(&mut self.changed_slots_at_start);
         if result == SnapshotStorageOutcome::Discarded {

@@ -31,15 +31,15 @@ codes! {
     Syntax = "syntax",
     /// A name that occurs twice in one table.
     DuplicateKey = "duplicate-key",
-    /// A `--set` whose path cannot be followed in the file.
+    /// A `--set` whose path does not lead to a place in the file.
     BadOverride = "bad-override",
-    /// A field or table that a pipeline file does not have.
+    /// A field or table that is not part of a pipeline file.
     UnknownField = "unknown-field",
     /// A required field or table that is missing.
     MissingField = "missing-field",
     /// Several fields of which exactly one is allowed.
     ConflictingFields = "conflicting-fields",
-    /// A value of another TOML type than expected.
+    /// A value whose TOML type is not the expected type.
     WrongType = "wrong-type",
     /// Text that is empty.
     EmptyText = "empty-text",
@@ -47,7 +47,7 @@ codes! {
     BadValue = "bad-value",
     /// A name with characters that are not allowed in it.
     BadName = "bad-name",
-    /// A name that already has another meaning in a row.
+    /// A name that already has another meaning in a row of features.
     ReservedName = "reserved-name",
     /// Text that is not a duration.
     BadDuration = "bad-duration",
@@ -74,7 +74,7 @@ codes! {
 }
 
 impl DiagnosticCode {
-    /// Returns whether the text around the mistake could not be read as TOML.
+    /// Returns whether the mistake is one of TOML syntax.
     pub(crate) const fn is_syntax(self) -> bool {
         matches!(self, Self::Syntax | Self::DuplicateKey)
     }

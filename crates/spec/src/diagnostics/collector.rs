@@ -28,7 +28,7 @@ impl<'a> DiagnosticCollector<'a> {
         self.diagnostics
     }
 
-    /// Reports a mistake. `expected` completes a sentence after "expected".
+    /// Adds a mistake. `expected` completes a sentence that begins with "expected".
     pub(crate) fn report(
         &mut self,
         code: DiagnosticCode,
@@ -39,7 +39,7 @@ impl<'a> DiagnosticCollector<'a> {
         self.diagnostics.push(Diagnostic {
             code,
             message: message.into(),
-            place: DiagnosticPlace::File { line: 1, column: 1 }, // computed once all mistakes are there
+            place: DiagnosticPlace::File { line: 1, column: 1 }, // computed by `Diagnostics::new`
             expected: expected.into(),
             hint: None,
             location: self.clamp_to_text(location),
@@ -50,8 +50,8 @@ impl<'a> DiagnosticCollector<'a> {
         &mut self.diagnostics[last]
     }
 
-    /// Returns the location of `part` (a range of bytes of `value`) within the TOML string at `location`. The result is
-    /// exact where the file writes the string literally. Where the file uses escapes, the result is the whole string.
+    /// Returns the location in the file of `part`, a range of bytes of the text `value` at `location`. If the file
+    /// writes the text with TOML escapes, returns the location of the whole text.
     pub(crate) fn locate_part_of_value(
         &self,
         location: &DocumentLocation,
@@ -73,8 +73,8 @@ impl<'a> DiagnosticCollector<'a> {
         }
     }
 
-    /// Moves a location into the bounds of the text. Libraries report ranges, and rendering a range outside the text
-    /// panics.
+    /// Moves a location into the bounds of the file's text, because rendering a range outside the text panics. Parsers
+    /// report such ranges.
     fn clamp_to_text(&self, location: &DocumentLocation) -> DocumentLocation {
         match location {
             DocumentLocation::File(range) => {

@@ -12,13 +12,13 @@ pub struct Diagnostic {
     pub message: String,
     /// The place of the mistake.
     pub place: DiagnosticPlace,
-    /// The valid alternatives; completes a sentence after "expected".
+    /// What is valid instead; completes a sentence that begins with "expected".
     pub expected: String,
     /// A suggestion for correcting the mistake.
     pub hint: Option<String>,
     pub(crate) location: DocumentLocation,
     pub(crate) related: Option<RelatedLocation>,
-    /// Whether the line holds a secret and must not be rendered.
+    /// Whether the line in the file holds a secret, so messages must not show the line.
     pub(crate) is_line_redacted: bool,
 }
 
@@ -41,7 +41,7 @@ impl Diagnostic {
         self
     }
 
-    /// Marks the line as holding a secret, so that it is not rendered.
+    /// Marks the line in the file as holding a secret, so that messages do not show the line.
     pub(crate) fn redact_line(&mut self) -> &mut Self {
         self.is_line_redacted = true;
         self

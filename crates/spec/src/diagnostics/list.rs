@@ -1,4 +1,4 @@
-//! All mistakes of a pipeline file, in order and with lines and columns.
+//! The list of all mistakes in a pipeline file, sorted, with lines and columns.
 
 use super::code::DiagnosticCode;
 use super::collector::DiagnosticCollector;
@@ -6,8 +6,8 @@ use super::diagnostic::Diagnostic;
 use super::location::{DiagnosticPlace, DocumentLocation};
 use crate::overrides::PipelineOverride;
 
-/// All mistakes of a pipeline file. Mistakes in the file come first, in the order of their position; mistakes in the
-/// overrides follow.
+/// All mistakes of a pipeline file. Mistakes in the file come first, sorted by position. Mistakes in `--set` overrides
+/// follow.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     pub(super) file_name: String,
@@ -30,7 +30,7 @@ impl Diagnostics {
             DocumentLocation::File(range) => Some(text[..range.start].matches('\n').count()),
             DocumentLocation::Override(_) => None,
         };
-        // The TOML parser guesses the meaning of a broken line or skips it. Mistakes that only follow from this are not
+        // The TOML parser skips a broken line or guesses its meaning. This can cause further mistakes, which are not
         // shown.
         let is_syntax = |one: &&Diagnostic| one.code.is_syntax();
         let broken: Vec<_> = diagnostics.iter().filter(is_syntax).map(|one| line_of(&one.location)).collect();
@@ -66,7 +66,7 @@ impl Diagnostics {
         self.diagnostics.iter()
     }
 
-    /// Returns the number of mistakes, which is never 0.
+    /// Returns the number of mistakes, which is at least 1.
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // it is never empty
     pub fn len(&self) -> usize {

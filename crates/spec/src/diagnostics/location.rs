@@ -3,12 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 
-/// A location in the file or in an override, as offsets. Lines and columns are computed later.
+/// A location in the file or in a `--set` override. [`DiagnosticPlace`] is the same location with line and column.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum DocumentLocation {
     /// A range of bytes in the file.
     File(ByteRange),
-    /// The value of the `--set` with this index.
+    /// The value of the `--set` override with this index.
     Override(usize),
 }
 
@@ -18,14 +18,14 @@ impl DocumentLocation {
     }
 }
 
-/// A range of bytes that can be ordered.
+/// A range of bytes in the file. Unlike [`Range`], it can be sorted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct ByteRange {
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
 
-/// The place of a mistake, as messages show it.
+/// The place of a mistake, in the form that messages show.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DiagnosticPlace {
     /// A place in the file.

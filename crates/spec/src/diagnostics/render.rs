@@ -1,7 +1,7 @@
 //! Renders mistakes as text.
 //!
-//! Owns: the appearance of mistakes. Invariant: the renderer gets only the lines that a mistake points at, so its work
-//! does not grow with the size of the file.
+//! Owns: the appearance of mistakes. Invariant: the renderer gets only the lines around a mistake, so rendering does
+//! not take longer for larger files.
 
 use std::fmt;
 
@@ -21,8 +21,8 @@ pub enum RenderStyle {
 }
 
 impl Diagnostics {
-    /// Renders all mistakes, and then one line with their number. A mistake has its code, place, line, the expected
-    /// value and a hint.
+    /// Renders all mistakes, and then one line with their number. Each mistake shows its code, its place, the line in
+    /// the file, what was expected, and a hint.
     #[must_use]
     pub fn render(&self, style: RenderStyle) -> String {
         let renderer = match style {
@@ -44,7 +44,7 @@ impl Diagnostics {
         out
     }
 
-    /// Renders the place of a mistake, and the value that was expected there.
+    /// Renders the place of a mistake, and what was expected there.
     fn render_place_and_expected<'a>(&'a self, one: &'a Diagnostic) -> Vec<Element<'a>> {
         let expected = format!("expected {}", one.expected);
         match (&one.location, &one.place) {
@@ -86,7 +86,7 @@ impl Diagnostics {
             .into()
     }
 
-    /// Describes the second location of a mistake.
+    /// Describes the second location of a mistake in words.
     fn describe_related_location(&self, location: &DocumentLocation) -> String {
         match location {
             DocumentLocation::File(range) => {

@@ -3,9 +3,9 @@
 //! Owns: the steps from text to condition. Does not own: SQL's grammar (the `sqlparser` crate), the list of allowed
 //! words ([`supported_tokens`]), types ([`compile`]), the location of a mistake in the text ([`reader`]).
 //!
-//! The words are checked before the parser runs, because only a small part of SQL is supported: conditions over fields.
-//! So a field may be called `date` or `order`, and a report can name an unsupported word. Hostile input does not reach
-//! most of the parser.
+//! The words are checked before the parser runs, because only a small part of SQL is supported. So a field may be
+//! called `date` or `order`, a message can name the unsupported word, and hostile input does not reach most of the
+//! parser.
 
 mod compile;
 mod reader;
@@ -26,7 +26,7 @@ use crate::read::table_reader::PipelineSetting;
 
 const MAX_CONDITION_BYTES: usize = 4_096;
 
-/// Reads a condition over the fields of the event.
+/// Reads a condition over the fields of an event.
 pub(super) fn read_condition(
     setting: &PipelineSetting<'_>,
     event_fields: &EventFields,
@@ -82,7 +82,7 @@ pub(super) fn read_condition(
     }
 }
 
-/// Standard SQL, with identifiers in any script.
+/// The SQL dialect of conditions. Identifiers may have letters of any script, and double quotes delimit them.
 #[derive(Debug)]
 struct ConditionDialect;
 

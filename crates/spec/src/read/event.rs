@@ -12,12 +12,11 @@ use crate::read::table_reader::{PipelineSetting, TableReader, join_path};
 use crate::suggestion::{build_closest_name_hint, join_names_with_or};
 
 const DEFAULT_MAX_KEY_BYTES: i64 = 1_024;
-/// The largest key that a pipeline may allow. Kafka's default limits refuse records with a larger key.
+/// The largest value of `max_key_bytes`. With Kafka's default limits, a record with a longer entity key cannot exist.
 const MAX_KEY_BYTES_LIMIT: i64 = 1_024 * 1_024;
 const ALL_FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, FieldType::Long, FieldType::Boolean];
 
-/// The fields of an event that could be read. With these fields, views are checked even where the event section has
-/// mistakes.
+/// The valid fields of the event section. With them, the readers check views even if the event section has mistakes.
 #[derive(Debug, Default)]
 pub(super) struct EventFields {
     /// The entity key's name.
@@ -25,7 +24,7 @@ pub(super) struct EventFields {
     /// The name of the JSON member with the event time.
     event_time_name: Option<String>,
     declared_fields: Vec<DeclaredField>,
-    /// Whether all fields could be read. Otherwise an unknown name is not reported.
+    /// Whether all fields could be read. If not, an unknown field is not reported, because it may exist.
     is_complete: bool,
 }
 
@@ -33,22 +32,22 @@ pub(super) struct EventFields {
 #[derive(Debug)]
 struct DeclaredField {
     name: String,
-    /// `None` where the declaration is a mistake.
+    /// `None` if the declared type is a mistake.
     field_type: Option<FieldType>,
 }
 
 /// The result of looking up a field that a feature or a condition names.
 pub(super) enum FieldLookupResult {
-    /// The field's position, and its type where the declaration is valid.
+    /// The position of the field, and its type if the declared type is valid.
     Found(FieldId, Option<FieldType>),
     /// There is no such field.
     Undeclared {
-        /// The list of the fields that exist.
+        /// The list of the declared fields, for the message.
         expected: String,
-        /// A suggestion for the name.
+        /// A suggestion for the message.
         hint: Option<String>,
     },
-    /// The field may exist, because the event section has mistakes.
+    /// Unknown, because the event section has mistakes.
     Undetermined,
 }
 
@@ -173,7 +172,7 @@ fn read_entity_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut Diagno
 fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<TimeZone> {
     const EXPECTED_TIME_ZONE: &str = "a name of the IANA time zone database, such as \"UTC\" or \"Asia/Seoul\"";
     let name = setting.read_text(EXPECTED_TIME_ZONE, mistakes)?;
-    // The bundled database, not the machine's, gives the same file the same times on every machine.
+    // The bundled database gives the same event times on every machine; the database of the machine might not.
     let database = TimeZoneDatabase::bundled();
     match database.get(name) {
         Ok(zone) => Some(zone),
@@ -232,7 +231,7 @@ fn read_declared_fields(
     declared
 }
 
-/// A field that is declared in `[event]` itself.
+/// A field that `[event]` declares with `key` or `time`, so `[event.fields]` must not declare it again.
 #[derive(Clone, Copy)]
 enum ImpliedField {
     EntityKey,

@@ -1,6 +1,6 @@
-//! `[feature_view.NAME.features]`: the features of a window.
+//! `[feature_view.NAME.features]`: the features of a view.
 //!
-//! Owns: the field types that each aggregate accepts, and the type of a default. Does not own: `where`
+//! Owns: the field types that each aggregate accepts, and the type of `default`. Does not own: `where`
 //! ([`crate::read::condition`]).
 
 use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, FieldType, Literal};
@@ -17,7 +17,7 @@ use crate::suggestion::build_closest_name_hint;
 const AGGREGATE_NAMES: [&str; 9] = ["count", "sum", "avg", "min", "max", "first", "last", "count_distinct", "duration"];
 const EXPECTED_AGGREGATE: &str = "one aggregate, for example `{ count = \"*\" }` or `{ avg = \"price\" }`";
 
-/// Reads all features of a view. Returns `None` where a feature has a mistake.
+/// Reads all features of a view. Returns `None` if a feature has a mistake.
 pub(super) fn read_features(
     setting: &PipelineSetting<'_>,
     event_fields: &EventFields,
@@ -102,7 +102,7 @@ fn read_feature(
     })
 }
 
-/// An aggregate, and the type of its result where the type is known.
+/// An aggregate and the type of its result. The type is `None` if the field's declaration has a mistake.
 struct TypedAggregate {
     aggregate: Aggregate,
     output_type: Option<FieldType>,
@@ -151,7 +151,7 @@ fn read_aggregate(
                 .set_hint(hint);
             return None;
         }
-        // The pipeline is refused for the event's own mistakes, so any field serves as a placeholder.
+        // The event section has mistakes, so the pipeline is rejected anyway. Any field serves as a placeholder.
         FieldLookupResult::Undetermined => (FieldId(0), None),
     };
     let accepted: &[FieldType] = match kind {
@@ -193,7 +193,7 @@ fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCo
     }
 }
 
-/// Reads a default for a feature of type `output`. Returns `None` where the feature's own mistakes hide the type.
+/// Reads the default of a feature of type `output`. Returns `None` if the default has a mistake or the type is unknown.
 #[allow(clippy::cast_precision_loss)] // in a default, 1 means 1.0
 fn read_default_value(
     setting: &PipelineSetting<'_>,

@@ -1,4 +1,4 @@
-//! `key`: the Redis key of a view's rows. Two different users, windows or views must not have the same key.
+//! `key`: the template of the Redis keys of a view's rows. Different users, windows or views must never share a key.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -8,13 +8,15 @@ use crate::key_template::{KeySegment, KeyTemplate, TemplateMistake};
 use crate::read::table_reader::PipelineSetting;
 use crate::suggestion::find_closest_name;
 
-/// The longest key template in bytes. Comparing two templates takes time that grows with the product of their lengths.
+/// The longest key template in bytes. The limit exists because comparing two templates takes time in proportion to the
+/// product of their lengths.
 const MAX_TEMPLATE_BYTES: usize = 256;
 
-/// The prefix of the Redis keys that hold fences. Fences keep stale workers from writing.
+/// The prefix of the Redis keys that hold fences. A fence holds the epoch of a partition's owner and stops earlier
+/// owners from writing.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
-/// The key template of one view, and its location.
+/// The key template of one view, and its location in the file.
 pub(super) struct ViewKeyTemplate<'a> {
     view_name: &'a str,
     location: &'a DocumentLocation,
@@ -125,7 +127,7 @@ fn report_template_mistake(
     }
 }
 
-/// Reports every view whose rows could overwrite those of an earlier view.
+/// Reports every view whose rows could overwrite the rows of a view before it.
 pub(super) fn report_key_collisions(keys: &[ViewKeyTemplate<'_>], mistakes: &mut DiagnosticCollector<'_>) {
     for (index, later) in keys.iter().enumerate() {
         let met = keys[..index]

@@ -1,7 +1,7 @@
-//! Checks names.
+//! Reads and checks names in the pipeline file.
 //!
-//! Owns: the rules for legal names in paths, metrics and Kafka. The rule for topics is Kafka's own: 249 characters of
-//! `[a-zA-Z0-9._-]`, neither `.` nor `..`.
+//! Owns: the rules for names of pipelines, views, fields, features and topics. The rule for topics is Kafka's: at most
+//! 249 characters of `[a-zA-Z0-9._-]`, but neither `.` nor `..`.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -23,7 +23,7 @@ pub(crate) fn read_pipeline_name(
     require_safe_name("the pipeline", name, setting.location, mistakes).then(|| name.to_owned())
 }
 
-/// Returns whether `name` is safe in a path and in a metric. Reports an unsafe name.
+/// Returns whether `name` is safe in a path and in a metric label. Reports an unsafe name.
 pub(crate) fn require_safe_name(
     what: &str,
     name: &str,
@@ -57,7 +57,7 @@ pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut Diag
     None
 }
 
-/// Returns whether `name` can be the name of an event field or a feature. Reports an unusable name.
+/// Returns whether an event field or a feature may be called `name`. Reports an invalid name.
 pub(crate) fn require_valid_field_name(
     what: &str,
     name: &str,
@@ -77,8 +77,8 @@ pub(crate) fn require_valid_field_name(
     fine
 }
 
-/// Returns whether `name` has no other meaning in a row. Reports a reserved name. `key` is the entity key's name, and
-/// `None` while that name itself is checked.
+/// Returns whether `name` has no other meaning in a row. Reports a reserved name. `key` is the name of the entity key,
+/// or `None` while the entity key itself is checked.
 pub(crate) fn require_unreserved_name(
     what: &str,
     name: &str,

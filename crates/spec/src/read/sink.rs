@@ -4,7 +4,7 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::read::table_reader::{PipelineSetting, TableReader};
 
-/// Reads the URL of the Redis server. The settings of each view are in the view's own section.
+/// Reads the URL of the Redis server. The section of each view has the Redis settings of that view.
 pub(super) fn read_sink_url(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     let mut sink = root.required_table("sink", "[sink.redis]", mistakes)?;
     let redis = sink.required_table("redis", "[sink.redis]", mistakes);

@@ -10,7 +10,7 @@ use crate::suggestion::build_closest_name_hint;
 
 const DEFAULT_SESSION_TIMEOUT_MS: i64 = 45_000;
 const MIN_SESSION_TIMEOUT_MS: i64 = 1_000;
-/// The brokers' own default limit.
+/// The default of the broker setting `group.max.session.timeout.ms`.
 const MAX_SESSION_TIMEOUT_MS: i64 = 30 * 60 * 1_000;
 
 pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<SourceSpec> {
@@ -87,7 +87,7 @@ fn read_brokers(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollecto
     Some(text.to_owned())
 }
 
-/// Reads one of two words, and returns the value that belongs to it.
+/// Reads one of two words, and returns the value that belongs to the word.
 fn read_one_of_two_words<T>(
     setting: &PipelineSetting<'_>,
     words: [(&str, T); 2],

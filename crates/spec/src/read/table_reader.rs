@@ -1,4 +1,4 @@
-//! Reads a table field by field: required fields, optional fields, and fields that the table does not have.
+//! Reads a TOML table field by field, and reports missing and unknown fields.
 //!
 //! Owns: the mistakes that every table can have (missing, unknown, wrongly typed fields). Does not own: the meaning of
 //! values.
@@ -9,7 +9,7 @@ use crate::diagnostics::location::DocumentLocation;
 use crate::document::{DocumentNode, DocumentTable, DocumentValue};
 use crate::suggestion::{find_closest_name, join_names_with_or};
 
-/// The error of a reader whose part of the file has a mistake. The mistake has been reported.
+/// The error of a reader that found a mistake and has reported it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MistakeAlreadyReported;
 
@@ -31,7 +31,8 @@ impl<'a> PipelineSetting<'a> {
         Self { path: join_path(&self.path, name), location: &node.location, value: &node.value }
     }
 
-    /// Reads the value as text that is not blank. `expected` completes a sentence after "expected".
+    /// Returns the value if it is text and not blank. Otherwise reports a mistake, in which `expected` completes a
+    /// sentence that begins with "expected".
     pub(crate) fn read_text(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
         match self.value {
             DocumentValue::Text(text) if text.trim().is_empty() => {
@@ -51,7 +52,7 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
-    /// Reads the value as an integer.
+    /// Returns the value if it is an integer. Otherwise reports a mistake.
     pub(crate) fn read_integer(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<i64> {
         match self.value {
             DocumentValue::Integer(integer) => Some(*integer),
@@ -62,7 +63,7 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
-    /// Reads the value as a table.
+    /// Returns a reader of the value if it is a table. Otherwise reports a mistake.
     pub(crate) fn read_table(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<TableReader<'a>> {
         match self.value {
             DocumentValue::Table(table) => Some(TableReader {
@@ -92,8 +93,8 @@ impl<'a> PipelineSetting<'a> {
     }
 }
 
-/// A table whose reader requests every known field by name. [`TableReader::report_unknown_and_missing_fields`] reports the
-/// other fields.
+/// A table whose fields are requested by name. [`TableReader::report_unknown_and_missing_fields`] reports the fields
+/// that were never requested.
 #[derive(Debug)]
 pub(crate) struct TableReader<'a> {
     pub(crate) setting: PipelineSetting<'a>,
@@ -103,8 +104,8 @@ pub(crate) struct TableReader<'a> {
 }
 
 impl<'a> TableReader<'a> {
-    /// Returns a required field. Records the field as missing where it does not exist. `example` is a valid line or
-    /// header for the field.
+    /// Returns a required field. If the field does not exist, records it as missing. `example` is a valid line or
+    /// header for the message.
     pub(crate) fn required_setting(
         &mut self,
         name: &'static str,
@@ -122,7 +123,7 @@ impl<'a> TableReader<'a> {
         self.table.get(name).map(|entry| self.setting.child_setting(name, &entry.node))
     }
 
-    /// Returns a table inside this table (`source.kafka`), which must exist. `example` is the header of the inner
+    /// Returns a required table inside this table, as `kafka` is in `source`. `example` is the header of the inner
     /// table.
     pub(crate) fn required_table(
         &mut self,
@@ -133,11 +134,11 @@ impl<'a> TableReader<'a> {
         self.required_setting(name, example)?.read_table(&format!("a table: `{example}`"), mistakes)
     }
 
-    /// Reports missing fields, and fields that no reader requested.
+    /// Reports the required fields that are missing, and the fields that were never requested.
     pub(crate) fn report_unknown_and_missing_fields(mut self, mistakes: &mut DiagnosticCollector<'_>) {
         for entry in self.table.entries.iter().filter(|entry| !self.requested_fields.contains(&entry.name.as_str())) {
             let suggestion = find_closest_name(&entry.name, self.requested_fields.iter().copied());
-            // A misspelt field is one mistake, so it is not also reported as missing.
+            // A misspelt required field is one mistake, so it is not also reported as missing.
             self.missing_required_fields.retain(|(name, _)| Some(*name) != suggestion);
             let message = format!("there is no `{}` {}", entry.name, self.describe_table_position());
             mistakes
@@ -155,7 +156,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Describes the position of this table in the file.
+    /// Returns a phrase for messages that says where in the file this table is.
     fn describe_table_position(&self) -> String {
         if self.setting.path.is_empty() {
             "in the pipeline file".to_owned()
@@ -165,7 +166,7 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// Returns `path` extended by `name`. Quotes the name where TOML requires it.
+/// Returns `path.name`, with quotes around the name if TOML requires them.
 pub(crate) fn join_path(path: &str, name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let name = if bare { name.to_owned() } else { format!("{name:?}") };

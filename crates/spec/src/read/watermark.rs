@@ -1,4 +1,4 @@
-//! `[watermark]`: the limit to the disorder of event times.
+//! `[watermark]`: the limit for events that arrive out of order.
 
 use windrow_core::MAX_WINDOW_MS;
 

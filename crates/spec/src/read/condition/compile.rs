@@ -1,7 +1,7 @@
 //! Compiles SQL's syntax tree to the core's [`Condition`], and checks the types.
 //!
-//! Owns: the rules for comparing types. Invariant: a compiled chain of ANDs or ORs is as deep as the logarithm of its
-//! length, so evaluating it never recurses deeply.
+//! Owns: which types can be compared. Invariant: a chain of ANDs or ORs compiles to a tree whose depth is the logarithm
+//! of its length, so evaluation never recurses deeply.
 
 use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
 use windrow_core::text::first_chars;
@@ -11,13 +11,13 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
 use crate::read::event::FieldLookupResult;
 
-/// The type of an operand, as far as comparisons distinguish it.
+/// The type of an operand. Doubles and longs are the same type here, because they can be compared.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum OperandType {
     Text,
     Number,
     Boolean,
-    /// NULL, or a field whose declaration is a mistake; comparable with every type.
+    /// NULL, or a field with a mistake in its declaration. It can be compared with every type.
     Unknown,
 }
 
@@ -103,7 +103,7 @@ fn negate(condition: Condition) -> Condition {
     Condition::Not(Box::new(condition))
 }
 
-/// Compiles a chain such as `a AND b AND c`, which the parser nests to the left, into a balanced tree.
+/// Compiles a chain such as `a AND b AND c` into a balanced tree. The parser nests the left operands.
 fn compile_and_or_chain(
     expression: &Expr,
     operator: &BinaryOperator,
@@ -190,9 +190,11 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
                 FieldLookupResult::Found(field, field_type) => {
                     (Operand::Field(field), field_type.map_or(OperandType::Unknown, OperandType::from_field_type))
                 }
-                // The pipeline is refused for the event's own mistakes, so any field serves as a placeholder.
+                // The event section has mistakes, so the pipeline is rejected anyway. Any field serves as a
+                // placeholder.
                 FieldLookupResult::Undetermined => (Operand::Field(FieldId(0)), OperandType::Unknown),
-                // Undeclared words were reported before. This word is a keyword that the parser reads as a name.
+                // The check of the tokens has reported undeclared fields. So this name is a keyword that the parser
+                // took for a field.
                 FieldLookupResult::Undeclared { .. } => {
                     let range = reader.byte_range(name.span);
                     let message = format!("`{}` cannot stand here", name.value);
@@ -233,7 +235,7 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
     }
 }
 
-/// Parses an integer where it fits 64 bits, and a double otherwise.
+/// Parses `digits` as a 64-bit integer, or as a double if that fails.
 fn parse_number(digits: &str) -> (Option<Literal>, OperandType) {
     let integer = digits.parse().map(Literal::Long);
     let literal = integer.unwrap_or_else(|_| Literal::Double(digits.parse().unwrap_or(f64::INFINITY)));

@@ -13,10 +13,10 @@ use crate::read::event::EventFields;
 
 /// The deepest nesting of a condition.
 pub(super) const MAX_NESTING: usize = 32;
-/// The supported SQL, for messages.
+/// The operators and keywords that conditions support, for messages.
 pub(super) const SUPPORTED_SQL: &str = "=, <>, <, <=, >, >=, IN, IS NULL, AND, OR, NOT and parentheses";
 
-/// A condition's text, the fields it may name, and the collector of its mistakes.
+/// The text of a condition, the fields that the condition may name, and the collector of its mistakes.
 pub(super) struct ConditionReader<'a, 'm, 't> {
     pub(super) text: &'a str,
     pub(super) location: &'a DocumentLocation,
@@ -46,7 +46,7 @@ impl ConditionReader<'_, '_, '_> {
         );
     }
 
-    /// Returns the range of bytes of `span`, or the range of the whole text where the parser gives no span.
+    /// Returns the range of bytes of `span`. If the parser gave an empty span, returns the range of the whole text.
     pub(super) fn byte_range(&self, span: Span) -> Range<usize> {
         if span == Span::empty() {
             return 0..self.text.len();
@@ -65,7 +65,8 @@ impl ConditionReader<'_, '_, '_> {
         start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
     }
 
-    /// Reports an error of the parser. Only the text of the error's message contains the location.
+    /// Reports an error of the SQL parser. The location is parsed from the error's message, because the error has no
+    /// other.
     pub(super) fn report_parser_error(&mut self, error: &ParserError) {
         let text = match error {
             ParserError::RecursionLimitExceeded => {

@@ -1,6 +1,6 @@
 //! The words and symbols that a condition may contain.
 //!
-//! Owns: refusing all other words by name, and distinguishing fields from keywords. Does not own: the order of words
+//! Owns: reporting every other word by name, and distinguishing fields from keywords. Does not own: the order of words
 //! (the parser).
 
 use std::ops::Range;
@@ -17,8 +17,8 @@ use crate::read::event::FieldLookupResult;
 const SUPPORTED_KEYWORDS: [Keyword; 8] =
     [Keyword::AND, Keyword::OR, Keyword::NOT, Keyword::IN, Keyword::IS, Keyword::NULL, Keyword::TRUE, Keyword::FALSE];
 
-/// Returns the tokens if all of them are fields, literals or supported SQL. Otherwise reports all other tokens and
-/// returns `None`.
+/// Returns the tokens, without blanks, if all of them are fields, literals or supported SQL. Otherwise reports every
+/// other token and returns `None`.
 pub(super) fn require_supported_tokens(
     tokens: Vec<TokenWithSpan>,
     reader: &mut ConditionReader<'_, '_, '_>,
@@ -34,7 +34,7 @@ pub(super) fn require_supported_tokens(
         let dotted = next == Some(&Token::Period)
             || checked.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
         match &mut token.token {
-            // `a.b` gives only one mistake, at the dot.
+            // The words of `a.b` are not reported, so that the dot is the only mistake.
             Token::Word(_) if dotted => {}
             Token::Word(word) => valid &= require_supported_word(word, range, next, reader),
             other => valid &= require_supported_symbol(other, range, reader),
@@ -48,7 +48,8 @@ pub(super) fn require_supported_tokens(
     valid.then_some(checked)
 }
 
-/// Returns whether too many NOT, `-` and `(` follow each other. Beyond its own limit, the parser reads NOT as a name.
+/// Returns whether too many NOT, `-` and `(` follow each other. The parser would take a NOT beyond its nesting limit
+/// for a name.
 fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     let nests = |token: &Token| match token {
         Token::Word(word) => word.keyword == Keyword::NOT,
@@ -57,8 +58,8 @@ fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > MAX_NESTING / 2)
 }
 
-/// Returns whether a word is a supported keyword or a field. Reports any other word. Marks a field as no keyword, so
-/// that SQL reads a plain name. `next` is the token after the word.
+/// Returns whether a word is a supported keyword or a field. Reports every other word. Clears the keyword of a field,
+/// so that the parser takes it for a name. `next` is the token after the word.
 fn require_supported_word(
     word: &mut Word,
     range: Range<usize>,
@@ -97,7 +98,7 @@ fn require_supported_word(
     false
 }
 
-/// Returns a hint for a common SQL word that is not supported, or `None` for other words.
+/// Returns what to write instead of a common SQL word that is not supported. Returns `None` for other words.
 fn suggest_alternative(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_uppercase().as_str() {
         "BETWEEN" => "write `field >= 1 AND field <= 2`",
