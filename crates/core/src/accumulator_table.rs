@@ -147,12 +147,12 @@ impl AccumulatorTable {
             let from = before.unwrap_or(0_i64).wrapping_add(reader.read_signed()?);
             let to = from.wrapping_add(reader.read_signed()?);
             if before.is_some_and(|before| before >= from) || from > to {
-                return Err(DamagedSnapshot("rows that are out of order"));
+                return Err(DamagedSnapshot("panes or sessions that are not in time order"));
             }
             // The bounds of a session are event times. A pane index is the event time divided by the pane length, so
             // the same limits hold.
             if [from, to].iter().any(|bound| EventTime::checked_from_ms(*bound).is_none()) {
-                return Err(DamagedSnapshot("a row outside of all time"));
+                return Err(DamagedSnapshot("a pane or session outside the range of event times"));
             }
             before = Some(from);
             table.row_words.extend([from.cast_unsigned(), to.cast_unsigned()]);

@@ -172,12 +172,12 @@ impl EntityTable {
         self.slots_by_key.reserve(used.len(), |_| 0);
         for slot in used {
             if !self.loaded_slots.contains(slot.index()) {
-                return Err(DamagedSnapshot("state without an entity key"));
+                return Err(DamagedSnapshot("a slot with state but without an entity key"));
             }
             let key = slots[slot].key();
             let hash = hash_entity_key(hash_key, key);
             if self.slots_by_key.find(hash, |stored| *slots[*stored].key() == *key).is_some() {
-                return Err(DamagedSnapshot("an entity key that stands twice"));
+                return Err(DamagedSnapshot("the same entity key in two slots"));
             }
             self.slots_by_key.insert_unique(hash, slot, |stored| hash_entity_key(hash_key, slots[*stored].key()));
         }

@@ -263,7 +263,7 @@ impl SlidingState {
             if (0..panes.row_count(aggregators)).all(is_plausible) {
                 Ok(())
             } else {
-                Err(DamagedSnapshot("a pane outside of all time"))
+                Err(DamagedSnapshot("a pane outside the range of event times"))
             }
         })
     }

@@ -148,7 +148,7 @@ fn read_node(
                 mistakes.report(
                     DiagnosticCode::OutOfRange,
                     &at,
-                    "this integer does not fit 64 bits",
+                    "this integer does not fit into 64 bits",
                     format!("at most {} and at least {}", i64::MAX, i64::MIN),
                 );
                 DocumentValue::Invalid
@@ -168,11 +168,16 @@ fn report_syntax_error(error: &toml::de::Error, mistakes: &mut DiagnosticCollect
     let (message, expected) = error.message().rsplit_once(", expected ").unwrap_or((error.message(), ""));
     if message.starts_with("duplicate key") {
         mistakes
-            .report(DiagnosticCode::DuplicateKey, &at, "this name stands twice in one table", "every name once")
-            .set_hint("keep one of the two".to_owned());
+            .report(
+                DiagnosticCode::DuplicateKey,
+                &at,
+                "this name occurs twice in the same table",
+                "each name at most once",
+            )
+            .set_hint("remove one of the two lines".to_owned());
     } else if message.contains("must be quoted") {
         mistakes
-            .report(DiagnosticCode::Syntax, &at, "this is not a TOML value", "a value, text in quotes")
+            .report(DiagnosticCode::Syntax, &at, "this is not a TOML value", "a value; text must be in quotes")
             .set_hint("write text in quotes: \"…\"".to_owned());
     } else if message.starts_with("invalid unquoted key") {
         mistakes
@@ -182,7 +187,7 @@ fn report_syntax_error(error: &toml::de::Error, mistakes: &mut DiagnosticCollect
                 "this name needs quotes",
                 "letters, digits, `_` and `-`, or a name in quotes",
             )
-            .set_hint("names with other characters are quoted: \"이름\" = …".to_owned());
+            .set_hint("write other names in quotes: \"이름\" = …".to_owned());
     } else {
         let expected = if expected.is_empty() { "TOML" } else { expected };
         mistakes.report(DiagnosticCode::Syntax, &at, format!("this is not TOML: {message}"), expected);

@@ -27,7 +27,7 @@ pub struct PipelineOverride {
 
 /// The error for an override without a valid path and a `=`.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is not of the form path.to.field=value, for example source.kafka.brokers=kafka:9092")]
+#[error("`{0}` does not have the form path.to.field=value, for example source.kafka.brokers=kafka:9092")]
 pub struct OverrideSyntaxError(String);
 
 impl FromStr for PipelineOverride {
@@ -77,7 +77,7 @@ pub(crate) fn apply_overrides(
                     .report(
                         DiagnosticCode::BadOverride,
                         &at,
-                        format!("`{}` is not a path", one.path),
+                        format!("`{}` is not a valid path", one.path),
                         "names joined by dots",
                     )
                     .set_hint("for example --set source.kafka.brokers=kafka:9092".to_owned());
@@ -107,7 +107,7 @@ fn apply_override(
                         DiagnosticCode::BadOverride,
                         at,
                         format!("there is no feature view `{name}`"),
-                        "one in the file",
+                        "the name of a view in the file",
                     )
                     .set_hint(build_closest_name_hint(name, known));
                 return;
@@ -122,7 +122,7 @@ fn apply_override(
             DocumentValue::Table(inner) => table = inner,
             other => {
                 let message = format!("`{}` is {}, not a table", names[..=depth].join("."), other.describe_type());
-                mistakes.report(DiagnosticCode::BadOverride, at, message, "a path through tables");
+                mistakes.report(DiagnosticCode::BadOverride, at, message, "a path that leads through tables");
                 return;
             }
         }

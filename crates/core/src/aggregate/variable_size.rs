@@ -57,8 +57,8 @@ impl VariableAccumulator {
             }
             SKETCH_TAG => HllSketch::deserialize(reader.read_bytes()?)
                 .map(|sketch| Self::Sketch(Box::new(sketch)))
-                .map_err(|_| DamagedSnapshot("a distinct count that its library does not read")),
-            _ => Err(DamagedSnapshot("a value of an unknown kind")),
+                .map_err(|_| DamagedSnapshot("a distinct-count sketch that the DataSketches library cannot read")),
+            _ => Err(DamagedSnapshot("an accumulator with an unknown tag")),
         }
     }
 }

@@ -66,7 +66,7 @@ impl<'a> SnapshotReader<'a> {
                 break;
             }
         }
-        Err(DamagedSnapshot("a number that does not end, or is too large"))
+        Err(DamagedSnapshot("a number that is cut off or longer than 64 bits"))
     }
 
     pub(crate) fn read_signed(&mut self) -> Result<i64, DamagedSnapshot> {
@@ -76,7 +76,8 @@ impl<'a> SnapshotReader<'a> {
 
     pub(crate) fn read_bytes(&mut self) -> Result<&'a [u8], DamagedSnapshot> {
         let length = usize::try_from(self.read_unsigned()?).unwrap_or(usize::MAX);
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(DamagedSnapshot("fewer bytes than announced"))?;
+        let (bytes, rest) =
+            self.0.split_at_checked(length).ok_or(DamagedSnapshot("fewer bytes than the length before them says"))?;
         self.0 = rest;
         Ok(bytes)
     }

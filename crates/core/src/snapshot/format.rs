@@ -54,7 +54,7 @@ pub fn count_snapshot_bytes_by_table(bytes: &[u8]) -> Result<BTreeMap<usize, usi
     let mut blocks = SnapshotReader::new(bytes);
     while !blocks.is_empty() {
         let (table, records) = (blocks.read_unsigned()?, blocks.read_bytes()?);
-        let table = usize::try_from(table).map_err(|_| DamagedSnapshot("a table that cannot be"))?;
+        let table = usize::try_from(table).map_err(|_| DamagedSnapshot("a table number that is too large"))?;
         *tables.entry(table).or_insert(0) += records.len();
     }
     Ok(tables)

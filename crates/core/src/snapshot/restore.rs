@@ -41,7 +41,7 @@ impl ShardRestore {
                 continue;
             }
             let view = usize::try_from(table - 1).ok().and_then(|view| self.target_view_by_saved_view.get(view));
-            if let Some(view) = view.ok_or(DamagedSnapshot("a view that the state does not have"))? {
+            if let Some(view) = view.ok_or(DamagedSnapshot("a table of a view that the checkpoint does not list"))? {
                 self.shard.views[*view].load_slot_records(records)?;
             }
         }

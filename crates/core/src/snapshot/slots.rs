@@ -142,7 +142,7 @@ impl<S: SlotState> SlotTable<S> {
         while !reader.is_empty() {
             last = last.wrapping_add(reader.read_signed()?);
             let slot = u32::try_from(last).ok().filter(|&slot| slot < slot_count);
-            let slot = EntitySlot(slot.ok_or(DamagedSnapshot("a slot outside the table"))?);
+            let slot = EntitySlot(slot.ok_or(DamagedSnapshot("a slot index that is not below the number of slots"))?);
             self.grow_to_include(slot);
             let state = S::load(context, &mut reader)?;
             check(slot, &state)?;

@@ -7,6 +7,8 @@ use std::fmt;
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
+use windrow_core::text::format_count_with_noun;
+
 use super::diagnostic::Diagnostic;
 use super::list::Diagnostics;
 use super::location::{ByteRange, DiagnosticPlace, DocumentLocation};
@@ -39,8 +41,7 @@ impl Diagnostics {
             out.push_str(&renderer.render(&[group]));
             out.push_str("\n\n");
         }
-        let noun = if self.len() == 1 { "mistake" } else { "mistakes" };
-        out.push_str(&format!("{} {noun} in {}\n", self.len(), self.file_name));
+        out.push_str(&format!("{} in {}\n", format_count_with_noun(self.len() as u64, "mistake"), self.file_name));
         out
     }
 

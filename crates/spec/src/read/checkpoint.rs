@@ -47,7 +47,7 @@ fn read_kept_generations(setting: &PipelineSetting<'_>, mistakes: &mut Diagnosti
     if (1..=MAX_KEPT_GENERATIONS).contains(&number) {
         return usize::try_from(number).ok();
     }
-    let message = format!("`{}` is {number}", setting.path);
+    let message = format!("`{}` cannot be {number}", setting.path);
     mistakes.report(DiagnosticCode::OutOfRange, setting.location, message, expected);
     None
 }
@@ -59,10 +59,10 @@ fn read_store_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollec
     if place.is_some_and(|place| !place.trim().is_empty()) {
         return Some(text.to_owned());
     }
-    let message = format!("`{}` is not a place for checkpoints", setting.path);
+    let message = format!("`{}` is not the URL of a checkpoint store", setting.path);
     let a_path = !text.contains(':');
     mistakes
         .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_STORE_URL)
-        .set_hint(a_path.then(|| format!("for a directory write \"file:{text}\"")));
+        .set_hint(a_path.then(|| format!("for a directory, write \"file:{text}\"")));
     None
 }

@@ -68,8 +68,8 @@ pub(super) fn read_condition(
                 reader.report(
                     DiagnosticCode::BadCondition,
                     range,
-                    "the condition goes on where it should end",
-                    "AND, OR or the end",
+                    "the condition is already complete before this text",
+                    "AND, OR or the end of the condition",
                 );
                 return None;
             }

@@ -25,17 +25,17 @@ pub(super) fn read_dead_letters(
                 .report(
                     DiagnosticCode::ConflictingFields,
                     file.location,
-                    "dead letters go to one place, these are two",
+                    "dead letters can have only one destination",
                     EXPECTED_DESTINATION,
                 )
-                .set_related(topic.location, "the other one".to_owned());
+                .set_related(topic.location, "the other destination".to_owned());
             None
         }
         (None, None) => {
             mistakes.report(
                 DiagnosticCode::MissingField,
                 setting.location,
-                "`[dead_letters]` does not say where to",
+                "`[dead_letters]` has no destination",
                 EXPECTED_DESTINATION,
             );
             None
@@ -56,7 +56,7 @@ fn read_topic(
             .report(
                 DiagnosticCode::BadValue,
                 setting.location,
-                "dead letters would go back into the source's topic",
+                "dead letters cannot go to the topic that the source reads",
                 "another topic",
             )
             .set_hint(format!("for example \"{topic}.dead-letters\""));

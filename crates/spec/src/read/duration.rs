@@ -25,7 +25,7 @@ pub(crate) fn read_duration_ms(
         let message = format!("`{}` must be a duration with a unit, not a bare number", setting.path);
         mistakes
             .report(DiagnosticCode::WrongType, setting.location, message, EXPECTED_DURATION)
-            .set_hint(format!("for seconds: \"{number}s\""));
+            .set_hint(format!("for seconds, write \"{number}s\""));
         return None;
     }
     let text = setting.read_text(EXPECTED_DURATION, mistakes)?;
@@ -39,7 +39,7 @@ pub(crate) fn read_duration_ms(
             None
         }
         Err(reason) => {
-            let message = format!("`{}` is not a duration that can be used: {reason}", setting.path);
+            let message = format!("`{}` is not a valid duration: {reason}", setting.path);
             mistakes.report(DiagnosticCode::BadDuration, setting.location, message, EXPECTED_DURATION);
             None
         }
@@ -51,12 +51,13 @@ fn parse_duration_ms(text: &str) -> Result<i64, &'static str> {
     if span.get_months() != 0 || span.get_years() != 0 {
         return Err("months and years have no fixed length");
     }
-    let duration =
-        span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| "it is longer than can be counted")?;
+    let duration = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| "it is too long to be counted in milliseconds")?;
     if duration.subsec_nanos() % 1_000_000 != 0 {
-        return Err("it is finer than a millisecond");
+        return Err("it is not a whole number of milliseconds");
     }
-    i64::try_from(duration.as_millis()).map_err(|_| "it is longer than can be counted")
+    i64::try_from(duration.as_millis()).map_err(|_| "it is too long to be counted in milliseconds")
 }
 
 /// Formats a bound in the largest unit of which it is a multiple: `90m`.
@@ -95,7 +96,7 @@ mod tests {
         for (text, reason) in [
             ("1mo", "months and years"),
             ("2 years", "months and years"),
-            ("1us", "finer"),
+            ("1us", "whole number of milliseconds"),
             ("10", "not a number with a unit"),
             ("soon", "not a number with a unit"),
         ] {

@@ -69,10 +69,14 @@ impl EventFields {
             self.entity_key_name.iter().chain(self.declared_fields.iter().map(|field| &field.name)).map(String::as_str)
         };
         let hint = if self.event_time_name.as_deref() == Some(name) {
-            Some("the event time is not a field: windows, `first`, `last` and `duration` look at it".to_owned())
+            Some(
+                "the event time is not a field; windows, `first`, `last` and `duration` use it by themselves"
+                    .to_owned(),
+            )
         } else {
-            build_closest_name_hint(name, names())
-                .or_else(|| Some(format!("declare it: `{} = \"string\"` under [event.fields]", join_path("", name))))
+            build_closest_name_hint(name, names()).or_else(|| {
+                Some(format!("declare the field under [event.fields]: `{} = \"string\"`", join_path("", name)))
+            })
         };
         FieldLookupResult::Undeclared { expected: join_names_with_or(names()), hint }
     }
@@ -152,7 +156,7 @@ fn read_format(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector
     if setting.read_text(EXPECTED_FORMAT, mistakes)? == "json" {
         return Some(EventFormat::Json);
     }
-    let message = format!("`{}` is not a format that can be read", setting.path);
+    let message = format!("`{}` is not a supported event format", setting.path);
     mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_FORMAT);
     None
 }
@@ -160,7 +164,7 @@ fn read_format(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector
 fn read_entity_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
     let name = setting.read_text("the name of the JSON member with the entity key", mistakes)?;
     if name.contains(['{', '}']) {
-        let message = "the entity key cannot have a brace in its name: Redis keys name it in braces";
+        let message = "the name of the entity key cannot contain a brace, because Redis keys put the name in braces";
         mistakes.report(DiagnosticCode::BadName, setting.location, message, "a name without braces");
         return None;
     }
@@ -246,12 +250,14 @@ fn report_redeclared_field(
 ) {
     let (role, hint) = match implied {
         ImpliedField::EntityKey => {
-            ("entity key", "leave this line out; the key is text and can be used in `where` and features")
+            ("entity key", "remove this line; features and `where` can use the entity key without it")
         }
-        ImpliedField::EventTime => ("event time", "leave this line out"),
+        ImpliedField::EventTime => ("event time", "remove this line"),
     };
-    let message = format!("`{name}` is the {role} and needs no declaration");
-    mistakes.report(DiagnosticCode::ReservedName, at, message, "the event's other fields").set_hint(hint.to_owned());
+    let message = format!("`{name}` is already declared as the {role}");
+    mistakes
+        .report(DiagnosticCode::ReservedName, at, message, "the other fields of the event")
+        .set_hint(hint.to_owned());
 }
 
 fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<FieldType> {
@@ -267,14 +273,14 @@ fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticColle
             _ => None,
         };
         let hint = match common {
-            Some(name) => Some(format!("here that is called `{name}`")),
+            Some(name) => Some(format!("Windrow calls this type `{name}`")),
             None => build_closest_name_hint(text, ALL_FIELD_TYPES.map(FieldType::type_name)),
         };
         mistakes
             .report(
                 DiagnosticCode::BadValue,
                 setting.location,
-                format!("`{}` is not a type of field", setting.path),
+                format!("`{}` is not a field type", setting.path),
                 EXPECTED_FIELD_TYPE,
             )
             .set_hint(hint);

@@ -72,7 +72,7 @@ fn read_feature(
             mistakes.report(
                 DiagnosticCode::MissingField,
                 setting.location,
-                format!("`{name}` computes nothing"),
+                format!("feature `{name}` has no aggregate"),
                 EXPECTED_AGGREGATE,
             );
             None
@@ -82,10 +82,10 @@ fn read_feature(
                 .report(
                     DiagnosticCode::ConflictingFields,
                     second.location,
-                    format!("`{name}` computes several things"),
+                    format!("feature `{name}` has more than one aggregate"),
                     EXPECTED_AGGREGATE,
                 )
-                .set_related(first.location, "the first one".to_owned());
+                .set_related(first.location, "the first aggregate".to_owned());
             None
         }
     };
@@ -160,7 +160,7 @@ fn read_aggregate(
         _ => &[FieldType::Double, FieldType::Long, FieldType::String, FieldType::Boolean],
     };
     if let Some(field_type) = field_type.filter(|one| !accepted.contains(one)) {
-        let message = format!("`{kind}` cannot take `{name}`, which is a {}", field_type.type_name());
+        let message = format!("`{kind}` does not accept the field `{name}`, which is a {}", field_type.type_name());
         let expected = if accepted.len() == 2 { "a double or a long" } else { "a double, a long or a string" };
         mistakes.report(DiagnosticCode::TypeMismatch, setting.location, message, expected);
         return None;
@@ -184,7 +184,7 @@ fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCo
         "seconds" => Some(DurationUnit::Seconds),
         "minutes" => Some(DurationUnit::Minutes),
         other => {
-            let message = format!("`{}` is not a unit of durations", setting.path);
+            let message = format!("`{}` is not a unit of time", setting.path);
             mistakes
                 .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_UNIT)
                 .set_hint(build_closest_name_hint(other, ["milliseconds", "seconds", "minutes"]));

@@ -43,7 +43,7 @@ pub(super) fn read_key_template<'a>(
         return None;
     }
     if text.starts_with(FENCE_KEY_PREFIX) {
-        let message = format!("keys that begin with `{FENCE_KEY_PREFIX}` are Windrow's own");
+        let message = format!("keys that begin with `{FENCE_KEY_PREFIX}` are reserved for Windrow's fences");
         mistakes.report(DiagnosticCode::BadKey, setting.location, message, example);
         return None;
     }
@@ -58,7 +58,7 @@ pub(super) fn read_key_template<'a>(
     };
     if let Some(example) = find_self_collision(&template) {
         let message = format!(
-            "`{}` is both ({}) and ({})",
+            "the key `{}` can mean both ({}) and ({})",
             example.example_key, example.first_interpretation, example.second_interpretation
         );
         mistakes
@@ -69,7 +69,7 @@ pub(super) fn read_key_template<'a>(
                 "a key that belongs to one user and window only",
             )
             .set_hint(format!(
-                "put text that no number holds between the parts: \"{view}:{{{user}}}:{{window_start}}\""
+                "put text that cannot be part of a number between the placeholders: \"{view}:{{{user}}}:{{window_start}}\""
             ));
         return None;
     }
@@ -88,8 +88,8 @@ fn report_template_mistake(
         TemplateMistake::UnmatchedBrace(range) => {
             let at = mistakes.locate_part_of_value(setting.location, text, range.clone());
             mistakes
-                .report(DiagnosticCode::BadKey, &at, "this brace has no partner", placeholders)
-                .set_hint("a brace itself is written twice: {{ or }}".to_owned());
+                .report(DiagnosticCode::BadKey, &at, "this brace has no matching brace", placeholders)
+                .set_hint("write a literal brace twice: {{ or }}".to_owned());
         }
         TemplateMistake::UnknownPlaceholder(range, name) => {
             let at = mistakes.locate_part_of_value(setting.location, text, range.clone());
@@ -100,7 +100,7 @@ fn report_template_mistake(
                 .report(
                     DiagnosticCode::BadKey,
                     &at,
-                    format!("a key cannot hold {{{}}}", name.escape_debug()),
+                    format!("{{{}}} is not a placeholder", name.escape_debug()),
                     placeholders,
                 )
                 .set_hint(hint.map(|name| format!("did you mean {{{name}}}?")));
@@ -110,8 +110,8 @@ fn report_template_mistake(
             mistakes.report(
                 DiagnosticCode::BadKey,
                 &at,
-                "this stands twice in the key",
-                "every placeholder at most once",
+                "this placeholder occurs twice in the key",
+                "each placeholder at most once",
             );
         }
         TemplateMistake::MissingEntityKey => {
@@ -135,7 +135,7 @@ pub(super) fn report_key_collisions(keys: &[ViewKeyTemplate<'_>], mistakes: &mut
             .find_map(|earlier| find_collision(&earlier.template, &later.template).map(|example| (earlier, example)));
         let Some((earlier, example)) = met else { continue };
         let message = format!(
-            "`{}` and `{}` could both write `{}`: ({}) and ({})",
+            "views `{}` and `{}` could both write the key `{}`: ({}) and ({})",
             earlier.view_name,
             later.view_name,
             example.example_key,
@@ -147,9 +147,9 @@ pub(super) fn report_key_collisions(keys: &[ViewKeyTemplate<'_>], mistakes: &mut
             _ => String::new(),
         };
         let hint = if fixed(earlier).is_empty() || fixed(later).is_empty() {
-            "begin both keys with text, each with its own"
+            "begin each key with a different text"
         } else {
-            "let the keys begin with different text, neither the beginning of the other"
+            "begin each key with text that is not the beginning of the other key"
         };
         mistakes
             .report(DiagnosticCode::KeyCollision, later.location, message, "a key that no other view can write")

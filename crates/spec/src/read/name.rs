@@ -51,7 +51,7 @@ pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut Diag
     mistakes.report(
         DiagnosticCode::BadName,
         setting.location,
-        format!("Kafka allows no topic called `{}`", escape_and_truncate_name(name)),
+        format!("Kafka does not allow the topic name `{}`", escape_and_truncate_name(name)),
         expected,
     );
     None
@@ -89,11 +89,11 @@ pub(crate) fn require_unreserved_name(
     let meaning = if key == Some(name) {
         "the entity key"
     } else if RESERVED_ROW_FIELDS.contains(&name) {
-        "something about the row itself"
+        "other data"
     } else {
         return true;
     };
-    let message = format!("{what} cannot be called `{name}`: in a row that is {meaning}");
+    let message = format!("{what} cannot be called `{name}`, because rows use this name for {meaning}");
     mistakes.report(DiagnosticCode::ReservedName, at, message, "another name");
     false
 }

@@ -22,7 +22,7 @@ fn read_redis_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollec
     let server = ["redis://", "rediss://", "unix://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let fine = server.is_some_and(|server| !server.is_empty()) && !text.contains(char::is_whitespace);
     if !fine {
-        let message = format!("`{}` is not the address of a Redis", setting.path);
+        let message = format!("`{}` is not the URL of a Redis server", setting.path);
         mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_REDIS_URL).redact_line();
     }
     fine.then(|| text.to_owned())

@@ -59,10 +59,13 @@ fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCol
     };
     let session_timeout = kafka.optional_setting("session_timeout");
     if let (Some(true), Some(setting)) = (consumer, &session_timeout) {
-        let message = format!("`{}` means nothing with `group_protocol = \"consumer\"`", setting.path);
+        let message = format!("`{}` cannot be set with `group_protocol = \"consumer\"`", setting.path);
         mistakes
-            .report(DiagnosticCode::ConflictingFields, setting.location, message, "one of the two")
-            .set_hint("there the broker decides: its group.consumer.session.timeout.ms, or the group's own".to_owned());
+            .report(DiagnosticCode::ConflictingFields, setting.location, message, "only one of the two settings")
+            .set_hint(
+                "with this protocol, group.consumer.session.timeout.ms of the broker or of the group decides"
+                    .to_owned(),
+            );
         return None;
     }
     let session_timeout_ms = match session_timeout {

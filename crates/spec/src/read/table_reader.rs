@@ -89,7 +89,7 @@ impl<'a> PipelineSetting<'a> {
         let quote = wanted == "text" && scalar && matches!(self.location, DocumentLocation::Override(_));
         mistakes
             .report(DiagnosticCode::WrongType, self.location, message, expected)
-            .set_hint(quote.then(|| format!("quote it: --set '{}=\"…\"'", self.path)));
+            .set_hint(quote.then(|| format!("put the value in quotes: --set '{}=\"…\"'", self.path)));
     }
 }
 
@@ -140,7 +140,7 @@ impl<'a> TableReader<'a> {
             let suggestion = find_closest_name(&entry.name, self.requested_fields.iter().copied());
             // A misspelt required field is one mistake, so it is not also reported as missing.
             self.missing_required_fields.retain(|(name, _)| Some(*name) != suggestion);
-            let message = format!("there is no `{}` {}", entry.name, self.describe_table_position());
+            let message = format!("unknown field `{}` {}", entry.name, self.describe_table_position());
             mistakes
                 .report(
                     DiagnosticCode::UnknownField,

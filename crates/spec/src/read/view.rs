@@ -31,7 +31,7 @@ pub(super) fn read_views(
         mistakes.report(
             DiagnosticCode::MissingField,
             setting.location,
-            "there is no feature view",
+            "the pipeline has no feature view",
             "`[feature_view.NAME]`",
         );
     }

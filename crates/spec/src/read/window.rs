@@ -23,12 +23,7 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
         [(kind, setting)] => read_window_of_kind(kind, setting, mistakes),
         [] if misspelt => None,
         [] => {
-            mistakes.report(
-                DiagnosticCode::MissingField,
-                setting.location,
-                "the view's window is missing",
-                EXPECTED_WINDOW,
-            );
+            mistakes.report(DiagnosticCode::MissingField, setting.location, "the view has no window", EXPECTED_WINDOW);
             None
         }
         [(_, first), (_, second), ..] => {
@@ -36,10 +31,10 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
                 .report(
                     DiagnosticCode::ConflictingFields,
                     second.location,
-                    "a view has one window, these are several",
+                    "a view can have only one window",
                     EXPECTED_WINDOW,
                 )
-                .set_related(first.location, "the first one".to_owned());
+                .set_related(first.location, "the first window".to_owned());
             None
         }
     }
@@ -93,7 +88,7 @@ fn build_sliding_window(
                 message,
                 format!("at most {MAX_PANES_PER_WINDOW} panes (size ÷ common divisor)"),
             )
-            .set_hint("let size be a multiple of a longer slide".to_owned());
+            .set_hint("choose a longer slide of which the size is a multiple".to_owned());
         return None;
     }
     Some(WindowKind::Sliding { size_ms, slide_ms })

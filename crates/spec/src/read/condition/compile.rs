@@ -89,7 +89,8 @@ pub(super) fn compile_condition(
             let (single, kind) = compile_operand(expression, reader)?;
             if !kind.is_comparable_with(OperandType::Boolean) {
                 let range = reader.byte_range(expression.span());
-                let message = format!("this is {}, which is neither true nor false", kind.describe_operand_type());
+                let message =
+                    format!("this is {}, but a condition must be true or false", kind.describe_operand_type());
                 reader.report(DiagnosticCode::TypeMismatch, range, &message, "a comparison or a boolean field");
                 return None;
             }
@@ -165,10 +166,10 @@ fn require_comparable_types(
     let range = reader.byte_range(literal.span());
     let hint = match (literal, kind, other) {
         (Expr::Value(_), OperandType::Number, OperandType::Text) => {
-            Some(format!("as text: '{}'", &reader.text[range.clone()]))
+            Some(format!("write the number as text: '{}'", &reader.text[range.clone()]))
         }
         (Expr::Value(_), OperandType::Text, OperandType::Number | OperandType::Boolean) => {
-            Some("without the quotes".to_owned())
+            Some("write the value without quotes".to_owned())
         }
         _ => None,
     };
@@ -197,7 +198,7 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
                 // took for a field.
                 FieldLookupResult::Undeclared { .. } => {
                     let range = reader.byte_range(name.span);
-                    let message = format!("`{}` cannot stand here", name.value);
+                    let message = format!("`{}` is not allowed here", name.value);
                     reader.report(DiagnosticCode::BadCondition, range, &message, "a field or a value");
                     return None;
                 }
@@ -226,7 +227,7 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
                 DiagnosticCode::OutOfRange,
                 range,
                 "this number is too large",
-                "a number that a double can hold",
+                "a number within the range of a double",
             );
             None
         }
@@ -247,16 +248,19 @@ fn report_unsupported<T>(expression: &Expr, reader: &mut ConditionReader<'_, '_,
     let shown = first_chars(&reader.text[range.clone()], 60);
     let (what, hint) = match expression {
         Expr::IsTrue(_) | Expr::IsFalse(_) | Expr::IsNotTrue(_) | Expr::IsNotFalse(_) => {
-            ("IS TRUE and IS FALSE are", Some("a boolean field stands alone: `flag` or `NOT flag`"))
+            ("IS TRUE and IS FALSE", Some("write only the boolean field: `flag` or `NOT flag`"))
         }
         Expr::BinaryOp { .. } | Expr::UnaryOp { .. } => (
-            "arithmetic and comparing comparisons are",
+            "arithmetic and comparisons of comparisons",
             Some("compare a field with a value, and join comparisons with AND and OR"),
         ),
         _ => (shown, None),
     };
-    let message =
-        if hint.is_some() { format!("{what} not offered here") } else { format!("`{what}` is not offered here") };
+    let message = if hint.is_some() {
+        format!("a condition cannot use {what}")
+    } else {
+        format!("a condition cannot use `{what}`")
+    };
     reader
         .report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL)
         .set_hint(hint.map(str::to_owned));

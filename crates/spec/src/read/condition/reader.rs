@@ -42,7 +42,7 @@ impl ConditionReader<'_, '_, '_> {
             DiagnosticCode::BadCondition,
             0..self.text.len(),
             "the condition is nested too deeply",
-            "fewer levels",
+            "fewer levels of parentheses, NOT and minus signs",
         );
     }
 
@@ -85,7 +85,7 @@ impl ConditionReader<'_, '_, '_> {
             Some((expected, found)) => {
                 let message = match found {
                     "EOF" => "the condition ends too early".to_owned(),
-                    found => format!("`{found}` cannot stand here"),
+                    found => format!("`{found}` is not allowed here"),
                 };
                 let sign = !expected.starts_with(char::is_alphabetic);
                 let expected = if sign { format!("`{expected}`") } else { expected.to_owned() };
@@ -95,7 +95,7 @@ impl ConditionReader<'_, '_, '_> {
                 self.report(
                     DiagnosticCode::BadCondition,
                     start..end,
-                    &format!("not a condition: {text}"),
+                    &format!("this is not a condition: {text}"),
                     SUPPORTED_SQL,
                 );
             }

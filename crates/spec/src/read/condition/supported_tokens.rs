@@ -78,16 +78,16 @@ fn require_supported_word(
     };
     if quoted && word.quote_style == Some('"') {
         let message = format!("events have no field `{name}`");
-        let hint = format!("double quotes are for fields; text stands in single quotes: '{name}'");
+        let hint = format!("double quotes are for fields; write text in single quotes: '{name}'");
         reader.report(DiagnosticCode::UndeclaredField, range, &message, &expected).set_hint(hint);
     } else if let Some(hint) = suggest_alternative(name) {
-        let message = format!("`{}` is not offered here", name.to_uppercase());
+        let message = format!("a condition cannot use `{}`", name.to_uppercase());
         reader.report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.to_owned());
     } else if next == Some(&Token::LParen) {
         reader.report(
             DiagnosticCode::UnsupportedCondition,
             range,
-            &format!("`{name}` is not offered here: no functions are"),
+            &format!("a condition cannot use functions such as `{name}`"),
             SUPPORTED_SQL,
         );
     } else {
@@ -103,12 +103,12 @@ fn suggest_alternative(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_uppercase().as_str() {
         "BETWEEN" => "write `field >= 1 AND field <= 2`",
         "LIKE" | "ILIKE" | "RLIKE" | "REGEXP" | "SIMILAR" => "compare with whole values: `field IN ('a', 'b')`",
-        "WHERE" => "leave it out: the condition alone is enough",
-        "CASE" | "CAST" | "COALESCE" | "IF" => "prepare the value before it reaches Kafka",
-        "SELECT" | "EXISTS" | "ANY" | "ALL" | "SOME" => "a condition looks at one event only",
+        "WHERE" => "remove this word; the condition alone is enough",
+        "CASE" | "CAST" | "COALESCE" | "IF" => "compute the value before the event reaches Kafka",
+        "SELECT" | "EXISTS" | "ANY" | "ALL" | "SOME" => "a condition can only use the fields of one event",
         "DISTINCT" | "UNKNOWN" => "write `field IS NULL` or `field IS NOT NULL`",
         "XOR" => "write `(a AND NOT b) OR (NOT a AND b)`",
-        "DIV" | "MOD" | "COLLATE" | "ESCAPE" => "compare the field as it is",
+        "DIV" | "MOD" | "COLLATE" | "ESCAPE" => "compare the unchanged field",
         _ => return None,
     })
 }
@@ -132,15 +132,20 @@ fn require_supported_symbol(token: &Token, range: Range<usize>, reader: &mut Con
         Token::StringConcat => Some("write OR"),
         Token::ExclamationMark => Some("write NOT"),
         Token::Plus | Token::Mul | Token::Div | Token::Mod => {
-            Some("there is no arithmetic; compare the field as it is")
+            Some("conditions have no arithmetic; compare the unchanged field")
         }
-        Token::Char('`') => Some("quote a field with double quotes, text with single ones"),
-        Token::Period => Some("quote a field whose name holds a dot: \"a.b\""),
+        Token::Char('`') => Some("write fields in double quotes and text in single quotes"),
+        Token::Period => Some("write a field name that contains a dot in double quotes: \"a.b\""),
         _ => None,
     };
     let shown = reader.text[range.clone()].escape_debug().to_string();
     reader
-        .report(DiagnosticCode::UnsupportedCondition, range, &format!("`{shown}` is not offered here"), SUPPORTED_SQL)
+        .report(
+            DiagnosticCode::UnsupportedCondition,
+            range,
+            &format!("a condition cannot use `{shown}`"),
+            SUPPORTED_SQL,
+        )
         .set_hint(hint.map(str::to_owned));
     false
 }
