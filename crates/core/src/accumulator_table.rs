@@ -149,8 +149,8 @@ impl AccumulatorTable {
             if before.is_some_and(|before| before >= from) || from > to {
                 return Err(DamagedSnapshot("panes or sessions that are not in time order"));
             }
-            // The bounds of a session are event times. A pane index is the event time divided by the pane length, so
-            // the same limits hold.
+            // The bounds of a session are event times. A pane index is an event time divided by the pane length, so the
+            // same limits hold for it.
             if [from, to].iter().any(|bound| EventTime::checked_from_ms(*bound).is_none()) {
                 return Err(DamagedSnapshot("a pane or session outside the range of event times"));
             }

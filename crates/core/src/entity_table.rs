@@ -4,7 +4,7 @@
 //! Invariants: (1) a slot is in use exactly while some view holds state for it; (2) the lowest free slot is assigned
 //! first, so slots depend on the events alone, also after a restore. All iteration is over slots and never over the
 //! hash table, so no result depends on the order of hashes. (3) The caller supplies a random hash key, so an attacker
-//! cannot build entity keys that collide (fault row 22).
+//! cannot build entity keys that collide in the hash table (fault row 22).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -41,8 +41,8 @@ pub struct LateEvent<'a> {
     pub view_id: ViewId,
     /// The key of the entity.
     pub entity_key: &'a str,
-    /// The event time.
-    pub time: EventTime,
+    /// The event time of the event.
+    pub event_time: EventTime,
 }
 
 /// Receives the rows and late events of a shard. The same events cause the same calls in the same order.

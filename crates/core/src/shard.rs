@@ -84,7 +84,7 @@ impl Shard {
                 out.emit_late_event(LateEvent {
                     view_id: ViewId(index),
                     entity_key: event.entity_key,
-                    time: event.time,
+                    event_time: event.time,
                 });
             }
         }

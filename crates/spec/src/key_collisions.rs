@@ -1,12 +1,12 @@
-//! Finds out whether a key template can produce the same Redis key for two pairs of user and window, and whether two
-//! templates can produce the same key.
+//! Finds Redis keys that two rows would share: keys that one template produces for two pairs of user and window, and
+//! keys that two templates produce.
 //!
 //! Owns: both decisions, each with an example key as proof. Does not own: reporting the mistake (the reader of keys).
 //!
 //! Why an automaton: comparing templates as text does not show that `f:{user}` and `f:{user}:{window_start}` both
 //! produce `f:a:1`, for the users `a:1` and `a`. The automaton of a template accepts exactly the keys that the template
 //! can produce. A user is any sequence of bytes, which may be empty. A window start or end is `-?[0-9]+`. Every state
-//! stands for one byte of one segment of the template, so two different runs over a key split the key into user and
+//! stands for one byte of one segment of the template. So two different runs over a key split the key into user and
 //! window in two ways. Both decisions search through pairs of states, one of each automaton.
 
 use std::collections::VecDeque;

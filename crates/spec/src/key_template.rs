@@ -155,7 +155,7 @@ impl KeyTemplate {
     /// Returns the window that `redis_key` contains, or `None` if `redis_key` does not belong to user `key`.
     #[must_use]
     pub fn parse_redis_key(&self, key: &str, redis_key: &[u8]) -> Option<RedisKeyWindow> {
-        parse_segments(&self.segments, key, redis_key, RedisKeyWindow::default())
+        parse_key_by_segments(&self.segments, key, redis_key, RedisKeyWindow::default())
     }
 }
 
@@ -166,11 +166,16 @@ impl fmt::Display for KeyTemplate {
 }
 
 // A template has at most two numbers of at most 20 digits, so trying every length is cheap.
-fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: RedisKeyWindow) -> Option<RedisKeyWindow> {
+fn parse_key_by_segments(
+    segments: &[KeySegment],
+    key: &str,
+    rest: &[u8],
+    window: RedisKeyWindow,
+) -> Option<RedisKeyWindow> {
     let Some((segment, segments)) = segments.split_first() else { return rest.is_empty().then_some(window) };
     match segment {
-        KeySegment::Literal(text) => parse_segments(segments, key, rest.strip_prefix(text.as_bytes())?, window),
-        KeySegment::EntityKey => parse_segments(segments, key, rest.strip_prefix(key.as_bytes())?, window),
+        KeySegment::Literal(text) => parse_key_by_segments(segments, key, rest.strip_prefix(text.as_bytes())?, window),
+        KeySegment::EntityKey => parse_key_by_segments(segments, key, rest.strip_prefix(key.as_bytes())?, window),
         KeySegment::WindowStart | KeySegment::WindowEnd => (1..=rest.len().min(20)).find_map(|length| {
             let (number, rest) = rest.split_at(length);
             let time = Some(EventTime::from_ms(parse_canonical_integer(number)?));
@@ -178,7 +183,7 @@ fn parse_segments(segments: &[KeySegment], key: &str, rest: &[u8], window: Redis
                 KeySegment::WindowStart => RedisKeyWindow { start: time, ..window },
                 _ => RedisKeyWindow { end: time, ..window },
             };
-            parse_segments(segments, key, rest, window)
+            parse_key_by_segments(segments, key, rest, window)
         }),
     }
 }

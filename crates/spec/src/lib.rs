@@ -11,8 +11,8 @@
 //!             DiagnosticCollector ──► Diagnostics ──► rendered text
 //! ```
 //!
-//! Owns: the grammar of the pipeline file, `--set` overrides, and the rules by which a Redis key belongs to exactly one
-//! user, window and feature view. Does not own: the meaning of windows and aggregates (the core), connections.
+//! Owns: the grammar of the pipeline file, `--set` overrides, and the rule that a Redis key belongs to one user, window
+//! and view. Does not own: the meaning of windows and aggregates (the core), connections.
 //!
 //! Invariants: (1) A [`Pipeline`] meets all requirements of the core's types: sizes are within their limits, conditions
 //! and defaults have the right types, and fields exist. (2) Within a view whose key contains the window, two different

@@ -10,16 +10,16 @@ use crate::time::EventTime;
 pub enum SnapshotScope {
     /// All state.
     Everything,
-    /// The slots that events have changed since the last snapshot that was kept.
+    /// The slots that events have changed since the last stored snapshot.
     Changes,
 }
 
 /// Whether the bytes of an ended snapshot are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SnapshotStorageOutcome {
-    /// The bytes are stored, and the next snapshot of changes builds on them.
-    Kept,
-    /// The bytes are lost, and the next snapshot of changes includes the slots of this snapshot.
+    /// The bytes are stored, so the next incremental snapshot builds on them.
+    Stored,
+    /// The bytes are lost, so the next incremental snapshot includes the slots of this snapshot.
     Discarded,
 }
 

@@ -28,7 +28,11 @@ impl ShardOutput for CollectedOutput {
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
-        self.0.push(ObservedOutput::Late { view: late.view_id.0, key: late.entity_key.to_owned(), time: late.time });
+        self.0.push(ObservedOutput::Late {
+            view: late.view_id.0,
+            key: late.entity_key.to_owned(),
+            time: late.event_time,
+        });
     }
 }
 

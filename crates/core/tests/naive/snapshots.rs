@@ -26,7 +26,7 @@ impl ShardOutput for NumberedOutput {
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
         self.0.push((
             None,
-            ObservedOutput::Late { view: late.view_id.0, key: late.entity_key.to_owned(), time: late.time },
+            ObservedOutput::Late { view: late.view_id.0, key: late.entity_key.to_owned(), time: late.event_time },
         ));
     }
 }
@@ -130,7 +130,7 @@ proptest! {
                             shard.take_snapshot_bytes(&mut done.bytes);
                         }
                         shard.take_snapshot_bytes(&mut done.bytes);
-                        shard.end_snapshot(SnapshotStorageOutcome::Kept);
+                        shard.end_snapshot(SnapshotStorageOutcome::Stored);
                         let mut layers = match (done.scope, kept.take()) {
                             (SnapshotScope::Changes, Some(before)) => before.layers,
                             _ => Vec::new(),

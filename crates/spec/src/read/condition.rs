@@ -4,7 +4,7 @@
 //! words ([`supported_tokens`]), types ([`compile`]), the location of a mistake in the text ([`reader`]).
 //!
 //! The words are checked before the parser runs, because only a small part of SQL is supported. So a field may be
-//! called `date` or `order`, a message can name the unsupported word, and hostile input does not reach most of the
+//! called `date` or `order`, and a message can name the unsupported word. Hostile input does not reach most of the
 //! parser.
 
 mod compile;

@@ -229,7 +229,7 @@ fn read_declared_fields(
             continue;
         }
         require_valid_field_name("a field", name, &entry.name_location, mistakes);
-        let field_type = read_field_type(&table.setting.child_setting(name, &entry.node), mistakes);
+        let field_type = read_field_type(&table.table_setting.child_setting(name, &entry.node), mistakes);
         declared.push(DeclaredField { name: name.to_owned(), field_type });
     }
     declared

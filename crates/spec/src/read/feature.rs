@@ -38,8 +38,12 @@ pub(super) fn read_features(
         let at = &entry.name_location;
         let named = require_valid_field_name("a feature", &entry.name, at, mistakes)
             && require_unreserved_name("a feature", &entry.name, event_fields.entity_key_name.as_deref(), at, mistakes);
-        let feature =
-            read_feature(&entry.name, &table.setting.child_setting(&entry.name, &entry.node), event_fields, mistakes);
+        let feature = read_feature(
+            &entry.name,
+            &table.table_setting.child_setting(&entry.name, &entry.node),
+            event_fields,
+            mistakes,
+        );
         features.push(feature.filter(|_| named));
     }
     features.into_iter().collect()

@@ -67,7 +67,7 @@ impl<'a> PipelineSetting<'a> {
     pub(crate) fn read_table(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<TableReader<'a>> {
         match self.value {
             DocumentValue::Table(table) => Some(TableReader {
-                setting: self.clone(),
+                table_setting: self.clone(),
                 table,
                 requested_fields: Vec::new(),
                 missing_required_fields: Vec::new(),
@@ -97,7 +97,7 @@ impl<'a> PipelineSetting<'a> {
 /// that were never requested.
 #[derive(Debug)]
 pub(crate) struct TableReader<'a> {
-    pub(crate) setting: PipelineSetting<'a>,
+    pub(crate) table_setting: PipelineSetting<'a>,
     pub(crate) table: &'a DocumentTable,
     requested_fields: Vec<&'static str>,
     missing_required_fields: Vec<(&'static str, &'static str)>,
@@ -120,7 +120,7 @@ impl<'a> TableReader<'a> {
 
     pub(crate) fn optional_setting(&mut self, name: &'static str) -> Option<PipelineSetting<'a>> {
         self.requested_fields.push(name);
-        self.table.get(name).map(|entry| self.setting.child_setting(name, &entry.node))
+        self.table.get(name).map(|entry| self.table_setting.child_setting(name, &entry.node))
     }
 
     /// Returns a required table inside this table, as `kafka` is in `source`. `example` is the header of the inner
@@ -152,16 +152,16 @@ impl<'a> TableReader<'a> {
         }
         for (name, example) in &self.missing_required_fields {
             let message = format!("`{name}` is missing {}", self.describe_table_position());
-            mistakes.report(DiagnosticCode::MissingField, self.setting.location, message, format!("`{example}`"));
+            mistakes.report(DiagnosticCode::MissingField, self.table_setting.location, message, format!("`{example}`"));
         }
     }
 
     /// Returns a phrase for messages that says where in the file this table is.
     fn describe_table_position(&self) -> String {
-        if self.setting.path.is_empty() {
+        if self.table_setting.path.is_empty() {
             "in the pipeline file".to_owned()
         } else {
-            format!("in [{}]", self.setting.path)
+            format!("in [{}]", self.table_setting.path)
         }
     }
 }

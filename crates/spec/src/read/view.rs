@@ -41,7 +41,7 @@ pub(super) fn read_views(
         if !require_safe_name("a feature view", &entry.name, &entry.name_location, mistakes) {
             views.push(None);
         }
-        let setting = table.setting.child_setting(&entry.name, &entry.node);
+        let setting = table.table_setting.child_setting(&entry.name, &entry.node);
         let (view, key) = read_view(&entry.name, &setting, event_fields, mistakes);
         views.push(view);
         keys.extend(key);
