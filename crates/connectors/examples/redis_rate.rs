@@ -111,7 +111,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let users: Vec<String> = (0..users).map(|n| format!("user-{n}")).collect();
     let mut pipeline = windrow_spec::parse("rate.toml", PIPELINE, &[])?;
     let SinkSpec::Redis(redis) = &mut pipeline.sink;
-    redis.url.clone_from(&url);
+    redis.redis_url.clone_from(&url);
 
     let before = own_cpu()?;
     feed_events(&pipeline, rows, &users, &mut RowTarget::Nowhere);
