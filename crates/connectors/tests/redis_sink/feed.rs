@@ -91,7 +91,7 @@ pub(crate) fn start_writer(
 ) -> Result<RedisWriter, Halt> {
     let mut pipeline = pipeline.clone();
     let SinkSpec::Redis(redis) = &mut pipeline.sink;
-    url.clone_into(&mut redis.url);
+    url.clone_into(&mut redis.redis_url);
     RedisWriter::start(&pipeline, settings, stop)
 }
 

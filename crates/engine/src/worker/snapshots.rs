@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_core::{SnapshotStorageOutcome, SnapshotScope};
+use windrow_core::{SnapshotScope, SnapshotStorageOutcome};
 
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::LastCompleteCheckpoint;

@@ -38,7 +38,11 @@ pub(crate) fn connect_when_ready(
         attempts += 1;
         let client = RedisConnection::open_and_kill_abandoned(address, settings, &mut None).and_then(|connection| {
             let mut client = TransactionClient::new(connection);
-            client.verify_redis_accepts_rows(&pipeline.sink.redis().redis_view_specs, &pipeline.event.schema, fence_key)?;
+            client.verify_redis_accepts_rows(
+                &pipeline.sink.redis().redis_view_specs,
+                &pipeline.event.schema,
+                fence_key,
+            )?;
             Ok(client)
         });
         let fault = match client {

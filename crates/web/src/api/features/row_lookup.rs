@@ -68,7 +68,14 @@ impl UserRowLookup {
         written_rows: &[WrittenRow],
         pace: JobPace,
     ) -> Result<UserRows, LookupFault> {
-        let known = if context.pipeline.sink.redis().redis_view_specs.iter().any(|view| view.key_template.has_window_placeholder()) {
+        let known = if context
+            .pipeline
+            .sink
+            .redis()
+            .redis_view_specs
+            .iter()
+            .any(|view| view.key_template.has_window_placeholder())
+        {
             self.limits.set_scan_rate(pace);
             self.find_user_keys(context, user, written_rows).await
         } else {
