@@ -121,8 +121,10 @@ impl CheckpointStore for LocalStore {
             else {
                 return Ok(());
             };
-            let folders: BTreeSet<PathBuf> =
-                paths.iter().filter_map(|path| self.directory.file_path(path).parent().map(Path::to_owned)).collect();
+            let folders: BTreeSet<PathBuf> = paths
+                .iter()
+                .filter_map(|path| self.directory.object_file_path(path).parent().map(Path::to_owned))
+                .collect();
             let deleted = operations::delete_objects(&store, paths, fault::is_missing_object_error).await;
             run_on_blocking_thread(move || {
                 folders.iter().for_each(|folder| remove_stale_staged_files(folder));
@@ -148,7 +150,7 @@ struct StoreDirectory {
 }
 
 impl StoreDirectory {
-    fn file_path(&self, path: &object_store::path::Path) -> PathBuf {
+    fn object_file_path(&self, path: &object_store::path::Path) -> PathBuf {
         self.root.join(path.as_ref())
     }
 
@@ -181,7 +183,7 @@ impl StoreDirectory {
         call: &StoreCall,
         path: &object_store::path::Path,
     ) -> Result<LocalFileSystem, StoreFault> {
-        let file = self.file_path(path);
+        let file = self.object_file_path(path);
         let mut missing = Vec::new();
         for folder in file.ancestors().skip(1) {
             let inside = folder.starts_with(&self.root);
@@ -205,7 +207,7 @@ impl StoreDirectory {
     }
 
     fn sync_object(&self, call: &StoreCall, path: &object_store::path::Path) -> Result<(), StoreFault> {
-        let file = self.file_path(path);
+        let file = self.object_file_path(path);
         let sync = || {
             File::open(&file)?.sync_all()?;
             file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())

@@ -124,19 +124,19 @@ impl<'a> CommandParser<'a> {
 
     /// Returns the words of the next command; `None` at the end, or if the bytes are not a command.
     pub(crate) fn next_command(&mut self) -> Option<Vec<&'a [u8]>> {
-        let count = self.parse_marked_length(b'*')?;
+        let count = self.parse_length_after_marker(b'*')?;
         (0..count).map(|_| self.next_bulk_string()).collect()
     }
 
     fn next_bulk_string(&mut self) -> Option<&'a [u8]> {
-        let length = self.parse_marked_length(b'$')?;
+        let length = self.parse_length_after_marker(b'$')?;
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest.strip_prefix(b"\r\n")?;
         Some(text)
     }
 
-    fn parse_marked_length(&mut self, mark: u8) -> Option<usize> {
-        let rest = self.0.strip_prefix(&[mark])?;
+    fn parse_length_after_marker(&mut self, marker: u8) -> Option<usize> {
+        let rest = self.0.strip_prefix(&[marker])?;
         let end = memchr::memchr(b'\r', rest)?;
         self.0 = rest.get(end + 2..)?;
         std::str::from_utf8(&rest[..end]).ok()?.parse().ok()

@@ -15,7 +15,7 @@ fn now_ms() -> i64 {
 }
 
 fn fields(row: &WrittenRow) -> Vec<(&str, &str)> {
-    row.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    row.field_values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn no_more_is_remembered_than_there_is_room_for_and_the_newest_stay() {
     let rows = writer.recent_rows().newest_rows(usize::MAX, None);
     // A row of these takes more than a hundred bytes.
     assert!((1_000..RECENT_ROWS_BYTES_MAX / 100).contains(&rows.len()), "{}", rows.len());
-    let newest = rows.iter().find_map(|row| row.fields.get(1)).expect("a row that is not the clock's");
+    let newest = rows.iter().find_map(|row| row.field_values.get(1)).expect("a row that is not the clock's");
     assert_eq!(newest.1, "5");
     assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row.acknowledged_at_ms)));
 }

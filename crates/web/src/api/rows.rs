@@ -55,7 +55,7 @@ fn render_recent_rows(context: &JobServerContext, limit: usize) -> Value {
     let render_row = |row: WrittenRow| {
         let view = context.pipeline.views.get(row.view.0).map(|view| view.name.to_string());
         json!({
-            "at_ms": row.acknowledged_at_ms, "feature_view": view, "redis_key": row.redis_key, "fields": row.fields,
+            "at_ms": row.acknowledged_at_ms, "feature_view": view, "redis_key": row.redis_key, "fields": row.field_values,
             "ttl_ms": row.ttl_ms,
         })
     };

@@ -102,7 +102,7 @@ fn hostile_users_and_records_are_only_text() {
         acknowledged_at_ms: at_ms,
         view: ViewId(0),
         redis_key: format!("user_features:{user}"),
-        fields: vec![("user_id".to_owned(), user.to_owned()), ("view_count_1h".to_owned(), at_ms.to_string())],
+        field_values: vec![("user_id".to_owned(), user.to_owned()), ("view_count_1h".to_owned(), at_ms.to_string())],
         ttl_ms: 7_200_000,
     };
     let rows = vec![row(3, HOSTILE), row(2, "other"), row(1, HOSTILE)];

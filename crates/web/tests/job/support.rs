@@ -35,7 +35,7 @@ pub(crate) struct FixedRows(pub(crate) Vec<WrittenRow>);
 
 impl RecentRowSource for FixedRows {
     fn newest_rows(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
-        let of_user = |row: &&WrittenRow| user.is_none_or(|user| row.fields[0].1 == user);
+        let of_user = |row: &&WrittenRow| user.is_none_or(|user| row.field_values[0].1 == user);
         self.0.iter().filter(of_user).take(limit).cloned().collect()
     }
 }

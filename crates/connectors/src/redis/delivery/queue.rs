@@ -151,7 +151,7 @@ impl WriteQueue {
                 return unanswered(WaitEndReason::ThreadEnded);
             }
             if stop.is_requested() {
-                pending.abandon();
+                pending.mark_no_longer_awaited();
                 return unanswered(WaitEndReason::Stopped);
             }
             self.worker_wakeup.wait_for(&mut state, STOP_POLL_INTERVAL);

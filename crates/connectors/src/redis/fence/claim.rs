@@ -29,7 +29,7 @@ impl PendingClaim {
     }
 
     /// Records that the worker no longer waits for the outcome.
-    pub(crate) fn abandon(&self) {
+    pub(crate) fn mark_no_longer_awaited(&self) {
         self.abandoned.store(true, Ordering::Release);
     }
 

@@ -25,7 +25,7 @@ pub struct WrittenRow {
     /// The key of the row in Redis.
     pub redis_key: String,
     /// The fields with their values: the entity first, then the features that are not NULL.
-    pub fields: Vec<(String, String)>,
+    pub field_values: Vec<(String, String)>,
     /// The time to live of the row, in milliseconds.
     pub ttl_ms: i64,
 }
@@ -99,7 +99,7 @@ impl RecentBatch {
             if user.is_some_and(|user| values.get(1) != Some(&user.as_bytes())) {
                 return None;
             }
-            let fields =
+            let field_values =
                 values.chunks_exact(2).map(|pair| (decode_utf8_lossy(pair[0]), decode_utf8_lossy(pair[1]))).collect();
             let mut last = commands.next_command()?;
             while let Some(next) = commands.next_command() {
@@ -107,7 +107,7 @@ impl RecentBatch {
             }
             let ttl_ms = last.last().and_then(|ttl| std::str::from_utf8(ttl).ok()?.parse().ok())?;
             let (acknowledged_at_ms, redis_key) = (self.acknowledged_at_ms, decode_utf8_lossy(redis_key));
-            Some(WrittenRow { acknowledged_at_ms, view: run.view, redis_key, fields, ttl_ms })
+            Some(WrittenRow { acknowledged_at_ms, view: run.view, redis_key, field_values, ttl_ms })
         })
     }
 }

@@ -81,7 +81,7 @@ fn render_view(of_view: &ViewSnapshot<'_>, snapshot: &UserSnapshot<'_>) -> Value
 }
 
 fn render_recent_row(row: &WrittenRow) -> Value {
-    json!({ "at_ms": row.acknowledged_at_ms, "redis_key": row.redis_key, "fields": row.fields })
+    json!({ "at_ms": row.acknowledged_at_ms, "redis_key": row.redis_key, "fields": row.field_values })
 }
 
 fn render_stored_row(row: &StoredRow) -> Value {
