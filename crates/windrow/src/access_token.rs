@@ -11,7 +11,8 @@ use crate::exit::{CommandFailure, ExitStatus};
 /// The environment variable that holds the access token.
 pub(crate) const TOKEN_VARIABLE: &str = "WINDROW_TOKEN";
 
-/// Reads the token from `file` or, without a file, from the environment. Returns `None` if neither is given.
+/// Reads the token from `file` or, without a file, from the variable `WINDROW_TOKEN`. Returns `None` if there is
+/// neither a file nor the variable.
 pub(crate) fn read_token(file: Option<&Path>) -> Result<Option<AccessToken>, CommandFailure> {
     let (text, from) = match file {
         Some(path) => {
@@ -29,7 +30,7 @@ pub(crate) fn read_token(file: Option<&Path>) -> Result<Option<AccessToken>, Com
             Err(env::VarError::NotUnicode(_)) => (String::new(), TOKEN_VARIABLE.to_owned()),
         },
     };
-    AccessToken::new(&text)
-        .map(Some)
-        .map_err(|fault| CommandFailure::new(ExitStatus::Usage, format!("error: {from} holds no token: {fault}")))
+    AccessToken::new(&text).map(Some).map_err(|fault| {
+        CommandFailure::new(ExitStatus::Usage, format!("error: {from} does not hold a valid token: {fault}"))
+    })
 }

@@ -15,7 +15,7 @@ use crate::logging::LogFormat;
 #[derive(Parser, Debug)]
 #[command(version, after_help = exit::EXIT_CODE_HELP, arg_required_else_help = true, propagate_version = true)]
 pub(crate) struct CommandLine {
-    /// Log in detail (RUST_LOG selects exactly)
+    /// Log details too; the variable RUST_LOG overrides this flag
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     /// Format of log lines: text, or one JSON object per line
@@ -111,9 +111,9 @@ location: a shared directory, or an object store. Windrow never deletes a savepo
 pub(crate) struct PipelineArgs {
     /// The pipeline file [default: the shipped e-commerce pipeline]
     #[arg(value_name = "PIPELINE")]
-    pub(crate) pipeline: Option<PathBuf>,
+    pub(crate) pipeline_path: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) set: OverrideArgs,
+    pub(crate) override_args: OverrideArgs,
 }
 
 #[derive(Args, Debug)]
@@ -126,24 +126,25 @@ pub(crate) struct OverrideArgs {
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
+    pub(crate) pipeline_args: PipelineArgs,
     /// Worker threads, each a member of the consumer group [default: the number of cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) workers: Option<u16>,
+    #[arg(long = "workers", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) worker_count: Option<u16>,
     /// Name of this process in the consumer group. After a restart within the session timeout the same name gets its
     /// partitions back without a rebalance [default: a new member with every start]
-    #[arg(long, value_name = "NAME", conflicts_with = "bounded")]
-    pub(crate) instance: Option<String>,
-    /// Continue although partitions were added to the topic: windows open at that moment are split
-    #[arg(long)]
-    pub(crate) accept_partitions: bool,
-    /// Start from a savepoint, or from another job's checkpoints, instead of this job's own. Applies once: after a restart
-    /// with this flag the job resumes from its own checkpoints
-    #[arg(long, value_name = "DIR|URL")]
-    pub(crate) from: Option<String>,
+    #[arg(long = "instance", value_name = "NAME", conflicts_with = "bounded")]
+    pub(crate) group_instance_name: Option<String>,
+    /// Continue although partitions were added to the topic. Windows that were open at that moment may be
+    /// split in two
+    #[arg(long = "accept-partitions")]
+    pub(crate) accept_added_partitions: bool,
+    /// Start from a savepoint, or from another job's checkpoints, instead of this job's own. Applies once: after a
+    /// restart with this flag the job resumes from its own checkpoints
+    #[arg(long = "from", value_name = "DIR|URL")]
+    pub(crate) restore_location: Option<String>,
     /// Discard the stored state of a feature view that changed or was removed; may be repeated
-    #[arg(long, value_name = "VIEW")]
-    pub(crate) drop_state: Vec<String>,
+    #[arg(long = "drop-state", value_name = "VIEW")]
+    pub(crate) views_to_drop_state_of: Vec<String>,
     /// Read to the current end of the topic, fire all remaining windows, and exit
     #[arg(long)]
     pub(crate) bounded: bool,
@@ -151,17 +152,17 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) start_timeout: Option<Duration>,
     #[command(flatten)]
-    pub(crate) web: WebArgs,
+    pub(crate) web_args: WebArgs,
 }
 
 /// The address of the pages, and the token that protects them.
 #[derive(Args, Debug)]
 pub(crate) struct WebArgs {
-    /// Address of the job's pages, JSON, metrics and Flink's REST API [default: 127.0.0.1:8081, or the next free port up to
-    /// 8091]. An address that other machines can reach needs a token
-    #[arg(long, value_name = "ADDRESS:PORT|off")]
-    pub(crate) listen: Option<ListenAddress>,
-    /// File with the token that clients must send [default: the variable WINDROW_TOKEN; without it, none]
+    /// Address of the job's pages, JSON, metrics and Flink's REST API [default: 127.0.0.1:8081, or the next free port
+    /// up to 8091]. An address that other machines can reach needs a token
+    #[arg(long = "listen", value_name = "ADDRESS:PORT|off")]
+    pub(crate) listen_address: Option<ListenAddress>,
+    /// File with the token that clients must send [default: the variable WINDROW_TOKEN; if unset, no token]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
@@ -169,22 +170,22 @@ pub(crate) struct WebArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
+    pub(crate) pipeline_args: PipelineArgs,
     /// Events, one JSON object per line; - is standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) input: PathBuf,
-    /// Output of rows and late events; - is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: PathBuf,
-    /// Output of lines that are not events [default: they are only counted]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) dead_letters: Option<PathBuf>,
+    #[arg(long = "input", value_name = "FILE")]
+    pub(crate) input_path: PathBuf,
+    /// File for rows and late events; - is standard output
+    #[arg(long = "output", value_name = "FILE")]
+    pub(crate) output_path: PathBuf,
+    /// File for lines that are not events [default: such lines are only counted]
+    #[arg(long = "dead-letters", value_name = "FILE")]
+    pub(crate) dead_letter_path: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
+    pub(crate) pipeline_args: PipelineArgs,
     /// Print the plan (or the mistakes) as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -192,83 +193,84 @@ pub(crate) struct CheckArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct GenerateArgs {
-    /// Output of events: kafka (the pipeline's topic), a file, or - for standard output
-    #[arg(long, value_name = "kafka|FILE|-", default_value = "kafka")]
-    pub(crate) to: String,
-    /// Events per second of event time [default: 50; with --backlog and --count, their quotient]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) rate: Option<f64>,
-    /// Number of events [default: to Kafka, unlimited; to a file, the backlog]
-    #[arg(long, value_name = "N")]
-    pub(crate) count: Option<u64>,
+    /// Destination of events: kafka (the pipeline's topic), a file, or - for standard output
+    #[arg(long = "to", value_name = "kafka|FILE|-", default_value = "kafka")]
+    pub(crate) event_destination: String,
+    /// Events per second of event time [default: 50; with --backlog and --count, the count divided by the backlog]
+    #[arg(long = "rate", value_name = "N", allow_negative_numbers = true)]
+    pub(crate) events_per_second: Option<f64>,
+    /// Number of events [default: to Kafka, unlimited; to a file, --rate times --backlog]
+    #[arg(long = "count", value_name = "N")]
+    pub(crate) event_count: Option<u64>,
     /// Number of shoppers
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    pub(crate) users: u32,
-    /// Age of the first event; events in the past are sent at once
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) backlog: Option<Duration>,
-    /// Maximum disorder of events
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
-    pub(crate) disorder: Duration,
-    /// Share of events that arrive 11 seconds to two hours late
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
-    pub(crate) late: f64,
-    /// Share of records that are not events
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
-    pub(crate) malformed: f64,
+    #[arg(long = "users", value_name = "N", default_value_t = 500)]
+    pub(crate) user_count: u32,
+    /// Age of the first event at the time --now. Events in the past are sent at once
+    #[arg(long = "backlog", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) backlog_duration: Option<Duration>,
+    /// Longest time by which an event may arrive after younger ones
+    #[arg(long = "disorder", value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
+    pub(crate) max_disorder: Duration,
+    /// Percentage of events that arrive 11 seconds to two hours late
+    #[arg(long = "late", value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) late_percent: f64,
+    /// Percentage of records that are not events
+    #[arg(long = "malformed", value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) malformed_percent: f64,
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     /// End of the backlog [default: to Kafka, the current time; to a file, 2024-01-01T12:00:00Z]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) now: Option<Timestamp>,
+    #[arg(long = "now", value_name = "TIME")]
+    pub(crate) backlog_end: Option<Timestamp>,
     /// The pipeline file with Kafka's address [default: the shipped e-commerce pipeline]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pipeline: Option<PathBuf>,
+    #[arg(long = "pipeline", value_name = "FILE")]
+    pub(crate) pipeline_path: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) set: OverrideArgs,
+    pub(crate) override_args: OverrideArgs,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
+    pub(crate) pipeline_args: PipelineArgs,
     /// Write rows to this Redis instead of the terminal
-    #[arg(long, value_name = "URL")]
-    pub(crate) redis: Option<String>,
+    #[arg(long = "redis", value_name = "URL")]
+    pub(crate) redis_url: Option<String>,
     /// Print lines instead of a live table
-    #[arg(long)]
-    pub(crate) plain: bool,
+    #[arg(long = "plain")]
+    pub(crate) print_plain_lines: bool,
     /// Stop after this long [default: run until Ctrl-C]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) time: Option<Duration>,
+    #[arg(long = "time", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) run_duration: Option<Duration>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct FeaturesArgs {
     /// The user (the entity key) to look up
-    pub(crate) user: String,
+    #[arg(value_name = "USER")]
+    pub(crate) user_id: String,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// The pipeline file [default: the shipped e-commerce pipeline]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pipeline: Option<PathBuf>,
+    #[arg(long = "pipeline", value_name = "FILE")]
+    pub(crate) pipeline_path: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) set: OverrideArgs,
+    pub(crate) override_args: OverrideArgs,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct KafkaUiArgs {
     #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
+    pub(crate) pipeline_args: PipelineArgs,
     /// Address of Kafka [default: as in the pipeline file]
     #[arg(long, value_name = "HOST:PORT,…", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) brokers: Option<String>,
     /// Address to listen on; an address that other machines can reach needs a token
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: ListenAddress,
-    /// File with the token that clients must send [default: the variable WINDROW_TOKEN; without it, none]
+    #[arg(long = "listen", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen_address: ListenAddress,
+    /// File with the token that clients must send [default: the variable WINDROW_TOKEN; if unset, no token]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
@@ -276,13 +278,13 @@ pub(crate) struct KafkaUiArgs {
 #[derive(Args, Debug)]
 pub(crate) struct SavepointArgs {
     #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
+    pub(crate) pipeline_args: PipelineArgs,
     /// Location in which to create the savepoint's folder [default: beside the pipeline's checkpoints]
-    #[arg(long, value_name = "DIR|URL")]
-    pub(crate) to: Option<String>,
-    /// Fail when not all partitions are saved after this long
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "60s")]
-    pub(crate) timeout: Duration,
+    #[arg(long = "to", value_name = "DIR|URL")]
+    pub(crate) savepoint_parent_location: Option<String>,
+    /// Fail if the savepoint takes longer than this
+    #[arg(long = "timeout", value_name = "DURATION", value_parser = parse_duration, default_value = "60s")]
+    pub(crate) savepoint_timeout: Duration,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -327,7 +329,7 @@ Exits with 0 only when everything can be used. Otherwise:
 #[derive(Args, Debug)]
 pub(crate) struct StateListArgs {
     #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
+    pub(crate) pipeline_args: PipelineArgs,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -336,7 +338,8 @@ pub(crate) struct StateListArgs {
 #[derive(Args, Debug)]
 pub(crate) struct StateShowArgs {
     /// A savepoint or a job's folder: DIR, file:DIR, s3://…, gs://…, az://…
-    pub(crate) path: String,
+    #[arg(value_name = "PATH")]
+    pub(crate) state_location: String,
     /// Only this partition
     #[arg(long, value_name = "N")]
     pub(crate) partition: Option<i32>,
@@ -348,13 +351,14 @@ pub(crate) struct StateShowArgs {
 #[derive(Args, Debug)]
 pub(crate) struct StateVerifyArgs {
     /// A savepoint or a job's folder: DIR, file:DIR, s3://…, gs://…, az://…
-    pub(crate) path: String,
+    #[arg(value_name = "PATH")]
+    pub(crate) state_location: String,
     /// Only this partition
     #[arg(long, value_name = "N")]
     pub(crate) partition: Option<i32>,
     /// Also report which feature views of this pipeline file would keep their state
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pipeline: Option<PathBuf>,
+    #[arg(long = "pipeline", value_name = "FILE")]
+    pub(crate) pipeline_path: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,11 +1,11 @@
-//! The target of dead letters, which all workers share: none, a file or a topic.
+//! Where the workers of a process write dead letters: nowhere, to a file or to a topic.
 
 use windrow_connectors::file::FileDeadLetters;
 use windrow_connectors::kafka::{KafkaDeadLetters, wait_for_topic};
 use windrow_engine::{DeadLetterSink, Halt, NoDeadLetterSink, StopSignal};
-use windrow_spec::{DeadLetterSpec as DeadLetterPlace, Pipeline};
+use windrow_spec::{DeadLetterSpec, Pipeline};
 
-/// The target that the pipeline file names.
+/// Where the pipeline file says that dead letters go. All workers of a process share the target.
 pub(crate) enum DeadLetterTarget {
     Nowhere,
     File(FileDeadLetters),
@@ -16,8 +16,8 @@ impl DeadLetterTarget {
     pub(crate) fn open(pipeline: &Pipeline, stop: &StopSignal) -> Result<Self, Halt> {
         match &pipeline.dead_letters {
             None => Ok(Self::Nowhere),
-            Some(DeadLetterPlace::File(path)) => FileDeadLetters::open_for_append(path).map(Self::File),
-            Some(DeadLetterPlace::Topic(topic)) => {
+            Some(DeadLetterSpec::File(path)) => FileDeadLetters::open_for_append(path).map(Self::File),
+            Some(DeadLetterSpec::Topic(topic)) => {
                 wait_for_topic(&pipeline.source.kafka().brokers, topic, None, stop)?;
                 KafkaDeadLetters::new(&pipeline.source.kafka().brokers, topic, stop.clone()).map(Self::Topic)
             }

@@ -22,7 +22,7 @@ pub(crate) enum ExitStatus {
     NotReachable = 6,
     /// Kafka or Redis refused a request.
     Refused = 7,
-    /// The job stopped as asked, but Redis did not accept the last rows. A restart computes these rows again.
+    /// The job stopped as asked, but Redis did not acknowledge the last rows. A restart computes these rows again.
     UnwrittenRows = 8,
     /// A bounded command was stopped before its end, so its output is incomplete.
     PartialOutput = 9,
@@ -46,27 +46,27 @@ pub(crate) enum ExitStatus {
     Fenced = 18,
 }
 
-/// The list of exit codes for `--help`.
+/// The exit codes that `windrow --help` lists.
 pub(crate) const EXIT_CODE_HELP: &str = "\
 Exit codes:
-  0  done as asked
-  1  something that should not happen did
+  0  the command did what was asked
+  1  an internal error occurred
   2  the command line is wrong
   3  the pipeline file has mistakes
-  4  the input cannot be used (no record keys, unknown topic, unreadable file)
+  4  the input cannot be used (records without a key, unknown topic, unreadable file)
   5  the output cannot be written
-  6  Kafka, Redis or the running pipeline (savepoint) was not there in time
-  7  Kafka or Redis refused
-  8  stopped, but Redis did not take the last rows: they are not committed and will be read again
-  9  replay, generate, savepoint or run --bounded was stopped; what it wrote is a part
- 10  the offset to go on at is no longer in Kafka (source.kafka.on_lost_offset)
+  6  Kafka, Redis or (for savepoint) the running pipeline did not respond in time
+  7  Kafka or Redis refused a request
+  8  Redis did not acknowledge the last rows before the stop; the next run computes them again
+  9  replay, generate, savepoint or run --bounded was stopped early; its output is incomplete
+ 10  the offset to continue from is no longer in Kafka (source.kafka.on_lost_offset)
  11  the topic was deleted and created again
  12  partitions were added to the topic (--accept-partitions)
- 13  the state is of another pipeline or topic, or there is none
+ 13  the state belongs to another pipeline or topic, or there is no state
  14  feature views changed; their state must be dropped first (--drop-state)
  15  the state was written by a newer version of Windrow
- 16  no checkpoint of a partition can be read any more (state verify: something is damaged)
- 17  the checkpoint store refuses
+ 16  no checkpoint of a partition is readable, or state verify found damage
+ 17  the checkpoint store failed or refused a request
  18  another job has taken over a partition";
 
 impl From<ExitStatus> for ExitCode {

@@ -1,7 +1,7 @@
-//! Renders halts for the operator.
+//! Turns a halt of the job into an exit code and a message for the operator.
 //!
-//! Owns: the exit code, the text and the hint of every [`Halt`]. Only this file names the flags and settings that help.
-//! Does not own: the facts of a halt and their descriptions (the engine), printing (`print`).
+//! Owns: the exit code, the text and the hint of every [`Halt`]. A hint names the flags and settings that remove the
+//! cause. Does not own: the facts of a halt and their descriptions (the engine), printing (`print`).
 
 use std::fmt::Write;
 
@@ -15,13 +15,13 @@ use windrow_engine::halt::{
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// A halt, rendered for the operator.
+/// The exit code and texts with which the binary reports a halt to the operator.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct HaltMessage {
     pub(crate) exit_status: ExitStatus,
-    /// The description of the failure.
+    /// The description of the fault, without a remedy.
     pub(crate) text: String,
-    /// The remedy that the operator can apply; may be empty.
+    /// What the operator can do about the fault. Empty if there is no known remedy.
     pub(crate) hint: String,
 }
 
@@ -33,39 +33,39 @@ impl From<Halt> for CommandFailure {
     }
 }
 
-/// Renders `halt` for the operator.
+/// Returns the exit code, the text and the hint of `halt`.
 pub(crate) fn describe_halt(halt: &Halt) -> HaltMessage {
     let text = match halt {
         Halt::ChangedViews(views) => describe_changed_views(views),
         _ => ErrorChain(halt).to_string(),
     };
     let (exit, hint) = match halt {
-        Halt::Input(fault) => (ExitStatus::UnusableInput, input_hint(fault)),
-        Halt::Output(fault) => (ExitStatus::UnwritableOutput, output_hint(fault)),
-        Halt::Unreachable(fault) => (ExitStatus::NotReachable, unreachable_hint(fault)),
-        Halt::Refused(fault) => (ExitStatus::Refused, refusal_hint(fault)),
+        Halt::Input(fault) => (ExitStatus::UnusableInput, input_fault_hint(fault)),
+        Halt::Output(fault) => (ExitStatus::UnwritableOutput, output_fault_hint(fault)),
+        Halt::Unreachable(fault) => (ExitStatus::NotReachable, unreachable_service_hint(fault)),
+        Halt::Refused(fault) => (ExitStatus::Refused, service_refusal_hint(fault)),
         Halt::LostOffset(lost) => (ExitStatus::LostOffset, lost_offset_hint(lost)),
         Halt::TopicRecreated(topic) => (ExitStatus::TopicRecreated, recreated_topic_hint(topic)),
         Halt::PartitionsAdded(_) => (ExitStatus::PartitionsAdded, added_partitions_hint()),
         Halt::ForeignState(state) => (ExitStatus::ForeignState, foreign_state_hint(state)),
         Halt::ChangedViews(views) => (ExitStatus::ChangedViews, changed_views_hint(views)),
         Halt::NewerState(_) => {
-            (ExitStatus::NewerState, "Run the version of Windrow that wrote it, or a newer one".to_owned())
+            (ExitStatus::NewerState, "Run the version of Windrow that wrote this state, or a newer one".to_owned())
         }
         Halt::DamagedState(state) => (ExitStatus::DamagedState, damaged_state_hint(state)),
         Halt::CheckpointStore(fault) => (ExitStatus::CheckpointStore, checkpoint_store_hint(fault)),
-        Halt::PartitionContested(_) => (ExitStatus::Fenced, "Two jobs need two groups".to_owned()),
+        Halt::PartitionContested(_) => (ExitStatus::Fenced, "Give each job its own `source.kafka.group`".to_owned()),
     };
     HaltMessage { exit_status: exit, text, hint }
 }
 
-fn input_hint(fault: &InputFault) -> String {
+fn input_fault_hint(fault: &InputFault) -> String {
     match fault {
         InputFault::RecordWithoutKey { key_field, .. } => {
             format!("Produce with `{key_field}` as the record key, or use a topic with one partition")
         }
         InputFault::TopicNotCreated { .. } => {
-            "Create it with the number of partitions you want, or correct `source.kafka.topic`".to_owned()
+            "Create the topic with the number of partitions you want, or correct `source.kafka.topic`".to_owned()
         }
         InputFault::TopicDeleted { .. } => {
             "Create the topic and start with a new `source.kafka.group`, or correct `source.kafka.topic`".to_owned()
@@ -75,13 +75,14 @@ fn input_hint(fault: &InputFault) -> String {
     }
 }
 
-fn output_hint(fault: &OutputFault) -> String {
+fn output_fault_hint(fault: &OutputFault) -> String {
     match fault {
         OutputFault::DeadLetterTopicUnwritable { .. } => {
-            "Nothing behind them is committed; correct the topic or `dead_letters.topic` and start again".to_owned()
+            "Correct the topic or `dead_letters.topic`, then start again. The job reads the affected records again"
+                .to_owned()
         }
         OutputFault::UnfinishedPartitions { .. } => {
-            "Run the same command again: it continues from the last checkpoints".to_owned()
+            "Run the same command again to continue from the last checkpoints".to_owned()
         }
         OutputFault::Unwritable { .. }
         | OutputFault::DeadLetterFileNotOpened { .. }
@@ -93,9 +94,11 @@ fn output_hint(fault: &OutputFault) -> String {
     }
 }
 
-fn unreachable_hint(fault: &UnreachableService) -> String {
+fn unreachable_service_hint(fault: &UnreachableService) -> String {
     match fault {
-        UnreachableService::Source { .. } => "Is it running, and is `source.kafka.brokers` right?".to_owned(),
+        UnreachableService::Source { .. } => {
+            "Check that Kafka is running and that `source.kafka.brokers` is correct".to_owned()
+        }
         UnreachableService::RowStoreAtStart { .. } => {
             "Start Redis, correct sink.redis.url, or allow more time with --start-timeout".to_owned()
         }
@@ -108,12 +111,13 @@ fn unreachable_hint(fault: &UnreachableService) -> String {
     }
 }
 
-fn refusal_hint(fault: &ServiceRefusal) -> String {
+fn service_refusal_hint(fault: &ServiceRefusal) -> String {
     match fault {
         ServiceRefusal::Source { source, .. } => source.downcast_ref().map_or_else(String::new, group_refusal_hint),
 
         ServiceRefusal::RowStoreAccess { .. } => {
-            "Correct the address, user and password in sink.redis.url, or what Redis allows that user (ACL)".to_owned()
+            "Correct the address, user and password in sink.redis.url, or extend that user's permissions in Redis (ACL)"
+                .to_owned()
         }
         ServiceRefusal::RowStoreAddress { .. } | ServiceRefusal::RowStoreUnsuitable { .. } => String::new(),
     }
@@ -122,14 +126,18 @@ fn refusal_hint(fault: &ServiceRefusal) -> String {
 fn group_refusal_hint(refusal: &GroupRefusal) -> String {
     match refusal {
         GroupRefusal::InstanceInUse { .. } => {
-            "Two must not run with the same `--instance`. Stop one of them, or give each its own name. If the other one \
-             was killed, wait until the group misses it (the session timeout), then start again"
+            "Give each process its own name with `--instance`, or stop the other process. If the other process was \
+             killed, wait for the session timeout, then start again"
         }
-        GroupRefusal::SessionTimeoutNotAllowed { .. } => "Change `source.kafka.session_timeout`, or those",
+        GroupRefusal::SessionTimeoutNotAllowed { .. } => {
+            "Change `source.kafka.session_timeout`, or the limits that the broker sets for session timeouts"
+        }
         GroupRefusal::UnsupportedProtocol { .. } => {
-            "Write `source.kafka.group_protocol = \"classic\"`, which every broker offers"
+            "Set `source.kafka.group_protocol = \"classic\"`, which every broker supports"
         }
-        GroupRefusal::GroupProtocolMismatch { .. } => "Use another `source.kafka.group`, or stop those members",
+        GroupRefusal::GroupProtocolMismatch { .. } => {
+            "Use another `source.kafka.group`, or stop the other members of this group"
+        }
         GroupRefusal::NotAuthorized { .. } | GroupRefusal::ConsumerEnded { .. } => "",
     }
     .to_owned()
@@ -137,8 +145,8 @@ fn group_refusal_hint(refusal: &GroupRefusal) -> String {
 
 fn lost_offset_hint(lost: &LostOffset) -> String {
     format!(
-        "Windows computed without them would be wrong. Set `source.kafka.on_lost_offset = \"earliest\"` to accept that and \
-         continue at offset {}, or use a new `source.kafka.group` to read everything again",
+        "Windows would lack the missing records. Set `source.kafka.on_lost_offset = \"earliest\"` to accept this loss \
+         and continue at offset {}, or use a new `source.kafka.group` to read the whole topic again",
         lost.first_kept_offset
     )
 }
@@ -146,33 +154,33 @@ fn lost_offset_hint(lost: &LostOffset) -> String {
 fn recreated_topic_hint(topic: &RecreatedTopic) -> String {
     match &topic.checkpoint {
         Some(checkpoint) => format!(
-            "Use another `source.kafka.group`, or delete {} and this job's keys `windrow:fence:…` in Redis to begin with the \
-             new topic",
+            "To read the new topic, use another `source.kafka.group`, or delete {} and this job's keys \
+             `windrow:fence:…` in Redis",
             checkpoint.place
         ),
-        None => {
-            "Nothing this job knows fits them. Stop it, then start it with a new `source.kafka.group`, or delete this \
-                 job's checkpoints and its keys `windrow:fence:…` in Redis"
-                .to_owned()
-        }
+        None => "The job's offsets and state do not fit the new topic. Stop the job, then start it with a new \
+             `source.kafka.group`, or delete its checkpoints and its keys `windrow:fence:…` in Redis before the start"
+            .to_owned(),
     }
 }
 
 fn added_partitions_hint() -> String {
-    "Start with `--accept-partitions` to accept that those windows are split, or with a new `source.kafka.group` to read \
-     everything again"
+    "Start with `--accept-partitions` to accept that open windows may be split, or with a new `source.kafka.group` to \
+     read the whole topic again"
         .to_owned()
 }
 
 fn foreign_state_hint(state: &ForeignState) -> String {
     match state {
         ForeignState::OtherJob { .. } => {
-            "Correct the pipeline file or --from; for other events use another `source.kafka.group`, which has a state of its \
-             own"
+            "Correct the pipeline file or --from. For another pipeline or topic use another `source.kafka.group`: \
+             each group has its own state"
         }
-        ForeignState::NoPartition { .. } => "Name another place with --from; `windrow state show` lists what is in one",
+        ForeignState::NoPartition { .. } => {
+            "Name another location with --from; `windrow state show` lists the partitions in a location"
+        }
         ForeignState::NoCheckpoint { .. } => {
-            "Nothing has run with this pipeline file and group, or it has not completed its first checkpoint yet"
+            "Either no job has run with this pipeline file and group, or its first checkpoint is not complete yet"
         }
     }
     .to_owned()
@@ -180,7 +188,7 @@ fn foreign_state_hint(state: &ForeignState) -> String {
 
 fn describe_changed_views(views: &ChangedViews) -> String {
     let mut text = format!(
-        "feature views changed since checkpoint {} of partition {}; the state of these fits no view any more:",
+        "feature views changed since checkpoint {} of partition {}; the state of these views can no longer be used:",
         views.checkpoint, views.partition
     );
     for view in &views.dropped {
@@ -189,23 +197,23 @@ fn describe_changed_views(views: &ChangedViews) -> String {
             ViewChange::Redefined { stored_definition: stored, pipeline_definition: current } => {
                 write!(text, "\n    `{name}` was  {stored}\n      and is {current}")
             }
-            ViewChange::Removed => write!(text, "\n    `{name}` is not in the pipeline file any more"),
+            ViewChange::Removed => write!(text, "\n    `{name}` was removed from the pipeline file"),
         };
     }
     let kept = if views.kept_view_names.is_empty() { "none".to_owned() } else { views.kept_view_names.join(", ") };
-    let _ = write!(text, "\n  The state of {kept} is kept");
+    let _ = write!(text, "\n  The state of these views is kept: {kept}");
     text
 }
 
 fn changed_views_hint(views: &ChangedViews) -> String {
     format!(
-        "Change the pipeline file back, or give the rest up with {}: their windows then begin anew, and those that are open \
-         now will count only what comes from here on",
+        "Restore the definitions in the pipeline file, or drop the state of the changed views with {}. Windows of \
+         these views that are open now will then contain only events from here on",
         format_drop_state_flags(views.dropped.iter().map(|view| &*view.name))
     )
 }
 
-/// Returns the flags that let a job drop the state of `views`.
+/// Returns a flag `--drop-state VIEW` for each of `views`.
 pub(crate) fn format_drop_state_flags<'a>(views: impl Iterator<Item = &'a str>) -> String {
     views.map(|view| format!("--drop-state {view}")).collect::<Vec<_>>().join(" ")
 }
@@ -213,13 +221,13 @@ pub(crate) fn format_drop_state_flags<'a>(views: impl Iterator<Item = &'a str>) 
 fn damaged_state_hint(state: &DamagedState) -> String {
     match state {
         DamagedState::NoReadableCheckpoint { place, partition, .. } => format!(
-            "Nothing was changed. Put the folder back from a copy, begin from a savepoint with `--from`, or delete \
-             {place}/{} and its key `windrow:fence:…` in Redis to read this partition from its beginning",
+            "Nothing was changed. Restore the folder from a backup, start from a savepoint with `--from`, or delete \
+             {place}/{} and the partition's key `windrow:fence:…` in Redis to read the partition from its beginning",
             partition_folder(*partition)
         ),
         DamagedState::MissingCheckpoint { .. } => {
-            "Is that the right place, and is it mounted? To begin with empty state all the same, use another \
-             `source.kafka.group`, or delete this job's keys `windrow:fence:…` in Redis"
+            "Check that `checkpoint.store` is the correct location and is mounted. To start with empty state anyway, \
+             use another `source.kafka.group`, or delete this job's keys `windrow:fence:…` in Redis"
                 .to_owned()
         }
     }
@@ -227,7 +235,9 @@ fn damaged_state_hint(state: &DamagedState) -> String {
 
 fn checkpoint_store_hint(fault: &CheckpointStoreFault) -> String {
     match fault {
-        CheckpointStoreFault::Refused { .. } => "Correct `checkpoint.store`, or what it allows this user".to_owned(),
+        CheckpointStoreFault::Refused { .. } => {
+            "Correct `checkpoint.store`, or extend this user's permissions in the store".to_owned()
+        }
         CheckpointStoreFault::SavepointFailed { .. }
         | CheckpointStoreFault::UnreadableSavepoint { .. }
         | CheckpointStoreFault::ThreadNotStarted { .. }
@@ -267,8 +277,8 @@ mod tests {
         for part in [
             "checkpoint 7 of epoch 3 of partition 1",
             "\n    `sessions` was  gap 10m\n      and is gap 20m",
-            "\n    `totals` is not in the pipeline file any more",
-            "The state of users is kept. Change the pipeline file back",
+            "\n    `totals` was removed from the pipeline file",
+            "The state of these views is kept: users. Restore the definitions",
             "--drop-state sessions --drop-state totals",
         ] {
             assert!(message.contains(part), "{part} is not in: {message}");
@@ -296,6 +306,6 @@ mod tests {
         let (exit, message) = rendered(NewerState { object, place, source });
         assert_eq!(exit, 15);
         assert!(message.contains("its format 2 is newer than this version of Windrow reads (1)"), "{message}");
-        assert!(message.ends_with("Run the version of Windrow that wrote it, or a newer one"), "{message}");
+        assert!(message.ends_with("Run the version of Windrow that wrote this state, or a newer one"), "{message}");
     }
 }

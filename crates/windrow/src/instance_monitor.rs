@@ -1,9 +1,9 @@
-//! Observes this process for its pages, its REST API and its metrics.
+//! Observes this process and builds the report that its pages, REST API and metrics show.
 //!
-//! Owns: the report, assembled from the metrics of workers, Redis writer, topic, checkpoint store and log; samples of
-//! the counters every second, for rates and the history of the last hour. Does not own: the counters, and the server
-//! that shows the report.
-//! Invariant: no worker waits for the monitor. After a crash, samples and lists start empty.
+//! Owns: the report, and samples of all counters every second, from which rates and the last hour's history are
+//! computed.
+//! Does not own: the counters (workers, Redis writer), and the server that shows the report.
+//! Invariant: no worker waits for the monitor. After a restart, samples and lists are empty.
 //!
 //! ```text
 //! WorkerMetrics, RedisWriterObserver ──► counter_values ──► rate_samples ──┐
@@ -36,43 +36,44 @@ use crate::exit::CommandFailure;
 use crate::job_state_folder::{random_hex_digits, read_host_name};
 use crate::logging;
 use crate::wall_clock::now_ms;
-use counter_values::{CounterValues, FreshnessCounts};
+use counter_values::{CounterValues, FreshnessHistograms};
 use rate_samples::{CounterSample, RateSamples};
 use recent_history::{ProgressSample, RecentHistory};
 use reports::OwnedPartitionStatus;
 use worker_heartbeats::WorkerHeartbeats;
 
-/// Time between two samples of the counters.
+/// The time between two samples of all counters.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
-/// An instance without partitions counts as running after this time, since there may be fewer partitions than workers.
+/// The time after which an instance counts as running even without a partition. There may be fewer partitions than
+/// workers.
 const READY_WITHOUT_PARTITIONS_AFTER: Duration = Duration::from_secs(10);
 
 /// The components that an [`InstanceMonitor`] observes.
 pub(crate) struct MonitoredInstance<'a> {
     pub(crate) pipeline: &'a Pipeline,
-    pub(crate) topic: &'a TopicIdentity,
+    pub(crate) topic_identity: &'a TopicIdentity,
     pub(crate) topic_monitor: Arc<TopicMonitor>,
-    pub(crate) store_reachability: SharedOutageTracker,
-    /// `None` if rows do not go to Redis.
-    pub(crate) redis_observer: Option<RedisWriterObserver>,
+    pub(crate) checkpoint_store_reachability: SharedOutageTracker,
+    /// The counters of the Redis writer; `None` if rows do not go to Redis.
+    pub(crate) redis_writer_observer: Option<RedisWriterObserver>,
     pub(crate) worker_count: usize,
     pub(crate) stop_signal: StopSignal,
 }
 
-/// Observes this process and creates reports about it.
+/// Observes this process and builds its reports.
 pub(crate) struct InstanceMonitor {
     instance_id: String,
     host: String,
     started_at_ms: i64,
     started: Instant,
-    /// The address of the instance's pages.
+    /// The address at which the instance serves its pages.
     listen_address: OnceLock<String>,
-    topic: TopicIdentity,
+    topic_identity: TopicIdentity,
     view_names: Vec<String>,
     pub(crate) worker_metrics: Vec<Arc<WorkerMetrics>>,
-    redis_observer: Option<RedisWriterObserver>,
+    redis_writer_observer: Option<RedisWriterObserver>,
     topic_monitor: Arc<TopicMonitor>,
-    store_reachability: SharedOutageTracker,
+    checkpoint_store_reachability: SharedOutageTracker,
     stop_signal: StopSignal,
     had_partitions: AtomicBool,
     recent_samples: Mutex<RecentSamples>,
@@ -85,17 +86,17 @@ struct RecentSamples {
 }
 
 impl InstanceMonitor {
-    /// Creates the metrics of all workers, and a monitor that observes them.
+    /// Creates the metrics of all workers, and a monitor that reads these metrics.
     ///
     /// # Errors
     /// When the system provides no random numbers.
     pub(crate) fn new(monitored: MonitoredInstance<'_>) -> Result<Arc<Self>, CommandFailure> {
         let MonitoredInstance {
             pipeline,
-            topic,
+            topic_identity,
             topic_monitor,
-            store_reachability,
-            redis_observer: redis,
+            checkpoint_store_reachability,
+            redis_writer_observer: redis,
             worker_count: workers,
             stop_signal: stop,
         } = monitored;
@@ -112,25 +113,25 @@ impl InstanceMonitor {
             started_at_ms: now_ms(),
             started,
             listen_address: OnceLock::new(),
-            topic: topic.clone(),
+            topic_identity: topic_identity.clone(),
             worker_metrics: (0..workers).map(|_| WorkerMetrics::new(views.len())).collect(),
             view_names: views,
-            redis_observer: redis,
+            redis_writer_observer: redis,
             topic_monitor,
-            store_reachability,
+            checkpoint_store_reachability,
             stop_signal: stop,
             had_partitions: AtomicBool::new(false),
             recent_samples: Mutex::new(samples),
         }))
     }
 
-    /// Sets the address of the instance's pages. Later calls have no effect.
+    /// Sets the address at which the instance serves its pages. Later calls have no effect.
     pub(crate) fn set_listen_address(&self, address: &str) {
         let _ = self.listen_address.set(address.to_owned());
     }
 
-    /// Starts the sampling thread, which ends with the last reference to this monitor. If the thread cannot start, all
-    /// rates are 0.
+    /// Starts the thread that samples the counters. The thread ends when the monitor is dropped. If the thread cannot
+    /// start, all rates are 0.
     pub(crate) fn start_sampling(self: &Arc<Self>) {
         let monitor = Arc::downgrade(self);
         let sample = move || {
@@ -145,23 +146,24 @@ impl InstanceMonitor {
 
     fn take_sample(&self) {
         let (now, now_ms) = (Instant::now(), now_ms());
-        let counters = CounterValues::read(&self.worker_metrics, self.view_names.len(), self.redis_observer.as_ref());
+        let counters =
+            CounterValues::read(&self.worker_metrics, self.view_names.len(), self.redis_writer_observer.as_ref());
         let partitions = self.partition_reports(now_ms, None);
         if !partitions.is_empty() {
             self.had_partitions.store(true, Ordering::Relaxed);
         }
         let progress = ProgressSample {
-            total_records: counters.workers.iter().map(|worker| worker.records).sum(),
-            total_rows: counters.rows_by_view.iter().sum(),
-            total_lag: partitions.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b),
+            total_records_read: counters.values_by_worker.iter().map(|worker| worker.records_read).sum(),
+            total_fired_rows: counters.fired_rows_by_view.iter().sum(),
+            total_lag_records: partitions.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b),
             max_watermark_delay_ms: partitions
                 .iter()
                 .filter_map(|partition| Some(now_ms - partition.watermark_ms?))
                 .max(),
-            append_delay_counts: counters.freshness.since_append,
+            row_age_since_append: counters.freshness_histograms.row_age_since_append,
         };
         let mut samples = self.lock_samples();
-        samples.heartbeats.update(&self.worker_metrics, now);
+        samples.heartbeats.record_progress(&self.worker_metrics, now);
         samples.history.add_sample(now_ms, progress);
         samples.rates.add_sample(CounterSample { taken_at: now, counter_values: counters });
     }
@@ -170,15 +172,15 @@ impl InstanceMonitor {
         self.recent_samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reports the partitions of all workers, ordered by number. Without `rates` all rates are 0.
+    /// Reports the partitions of all workers, ordered by partition number. Without `rates`, all rates are 0.
     fn partition_reports(&self, now_ms: i64, rates: Option<&RateSamples>) -> Vec<PartitionReport> {
         let end_offsets = self.topic_monitor.last_end_offsets();
-        // While Kafka is unreachable, a partition may have unknown records, so it does not count as idle.
+        // While Kafka is unreachable, no partition counts as idle, because it may have records that are not known yet.
         let is_kafka_reachable = self.topic_monitor.reachability().ongoing_outage().is_none();
         let mut partitions = Vec::new();
         for (worker, metrics) in self.worker_metrics.iter().enumerate() {
             for status in metrics.partition_statuses.list_published() {
-                let owned = OwnedPartitionStatus { worker_index: worker, status };
+                let owned = OwnedPartitionStatus { worker_index: worker, partition_status: status };
                 let mut report = reports::build_partition_report(&owned, &end_offsets, now_ms, rates);
                 report.idle &= is_kafka_reachable;
                 partitions.push(report);
@@ -190,8 +192,10 @@ impl InstanceMonitor {
 
     fn instance_state(&self) -> InstanceState {
         let is_ready = || {
-            let outages =
-                [self.topic_monitor.reachability().ongoing_outage(), self.store_reachability.ongoing_outage()];
+            let outages = [
+                self.topic_monitor.reachability().ongoing_outage(),
+                self.checkpoint_store_reachability.ongoing_outage(),
+            ];
             outages.iter().all(Option::is_none) && self.started.elapsed() >= READY_WITHOUT_PARTITIONS_AFTER
         };
         if self.stop_signal.is_requested() {
@@ -223,7 +227,7 @@ impl ReportSource for InstanceMonitor {
         let view_report =
             |(index, name): (usize, &String)| reports::build_view_report(index, name, &self.worker_metrics, rates);
         let redis_report = |redis: &RedisWriterObserver| reports::build_redis_report(redis, now_ms, rates);
-        let freshness = self.redis_observer.as_ref().map(FreshnessCounts::read).unwrap_or_default();
+        let freshness = self.redis_writer_observer.as_ref().map(FreshnessHistograms::read).unwrap_or_default();
         InstanceReport {
             instance: self.instance_id.clone(),
             host: self.host.clone(),
@@ -236,20 +240,20 @@ impl ReportSource for InstanceMonitor {
             workers: self.worker_metrics.iter().enumerate().map(worker_report).collect(),
             views: self.view_names.iter().enumerate().map(view_report).collect(),
             partitions: self.partition_reports(now_ms, Some(rates)),
-            topic_partitions: self.topic.partition_count,
+            topic_partitions: self.topic_identity.partition_count,
             kafka: reports::build_reachability_report(self.topic_monitor.reachability()),
-            redis: self.redis_observer.as_ref().map_or_else(RedisReport::default, redis_report),
-            checkpoint_store: reports::build_reachability_report(&self.store_reachability),
+            redis: self.redis_writer_observer.as_ref().map_or_else(RedisReport::default, redis_report),
+            checkpoint_store: reports::build_reachability_report(&self.checkpoint_store_reachability),
             freshness: reports::build_freshness_report(&freshness, rates),
             checkpoints: recent_events::recent_checkpoints(&self.worker_metrics),
             checkpoint_counts: reports::sum_checkpoint_counts(&self.worker_metrics),
             restored: recent_events::recent_restores(&self.worker_metrics),
-            history: samples.history.complete_steps().collect(),
-            marks: recent_events::recent_marks(&self.worker_metrics, self.create_started_mark()),
+            history: samples.history.completed_steps().collect(),
+            marks: recent_events::recent_chart_marks(&self.worker_metrics, self.create_started_mark()),
             late_events: recent_events::recent_late_events(&self.worker_metrics, &self.view_names),
             dead_letters: recent_events::recent_dead_letters(&self.worker_metrics),
-            exceptions: logging::recent_exceptions(),
-            savepoints: Vec::new(), // the web server adds them
+            exceptions: logging::recent_warnings_and_errors(),
+            savepoints: Vec::new(), // the web server adds the savepoints
         }
     }
 }
@@ -270,10 +274,10 @@ mod tests {
             Arc::new(TopicMonitor::new(&topic, "localhost:1", PartitionGrowthPolicy::Refuse).expect("valid settings"));
         InstanceMonitor::new(MonitoredInstance {
             pipeline: &pipeline,
-            topic: &topic,
+            topic_identity: &topic,
             topic_monitor,
-            store_reachability: SharedOutageTracker::default(),
-            redis_observer: None,
+            checkpoint_store_reachability: SharedOutageTracker::default(),
+            redis_writer_observer: None,
             worker_count: 2,
             stop_signal: stop.clone(),
         })
@@ -320,13 +324,13 @@ mod tests {
     fn what_is_away_is_said_until_it_is_back() {
         let instance = create_monitor(&StopSignal::default());
         assert_eq!(instance.current_report().checkpoint_store, ReachabilityReport::default());
-        instance.store_reachability.mark_unreachable("the disk is full");
+        instance.checkpoint_store_reachability.mark_unreachable("the disk is full");
         let first = instance.current_report().checkpoint_store;
         assert!(first.away_since_ms.is_some_and(|since_ms| since_ms >= instance.started_at_ms), "{first:?}");
-        instance.store_reachability.mark_unreachable("the disk is gone");
+        instance.checkpoint_store_reachability.mark_unreachable("the disk is gone");
         let second = instance.current_report().checkpoint_store;
         assert_eq!(second, ReachabilityReport { reason: Some("the disk is gone".to_owned()), ..first });
-        instance.store_reachability.mark_reachable();
+        instance.checkpoint_store_reachability.mark_reachable();
         assert_eq!(instance.current_report().checkpoint_store, ReachabilityReport::default());
     }
 }

@@ -1,7 +1,7 @@
 //! The folder of the checkpoint store in which a job keeps its state.
 //!
-//! Owns: the folder's name. A job is a pipeline with a consumer group. Two groups read all records independently, so
-//! each group has its own state. Does not own: the contents of the folder (`windrow_engine::checkpoint`).
+//! Owns: the folder's name, which consists of the pipeline and the consumer group. Each group reads all records and has
+//! its own state. Does not own: the contents of the folder (`windrow_engine::checkpoint`).
 
 use std::process;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use windrow_spec::Pipeline;
 
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::reachability_tracking_store::ReachabilityTrackingStore;
-use crate::state_finding::StateFinding;
+use crate::state_problem::StateProblem;
 
 /// A job's folder in its checkpoint store.
 pub(crate) struct JobStateFolder {
     object_stores: Arc<ObjectStoreOpener>,
     pub(crate) store: Arc<dyn CheckpointStore>,
     /// Whether the checkpoint store responds.
-    pub(crate) reachability: SharedOutageTracker,
+    pub(crate) store_reachability: SharedOutageTracker,
 }
 
 impl JobStateFolder {
@@ -40,7 +40,9 @@ impl JobStateFolder {
     }
 
     fn open_in_store(store: &str, pipeline: &Pipeline) -> Result<Self, CommandFailure> {
-        let stores = Arc::new(ObjectStoreOpener::new().map_err(|fault| unusable_location("checkpoint.store", fault))?);
+        let stores = Arc::new(
+            ObjectStoreOpener::new().map_err(|fault| create_unusable_location_failure("checkpoint.store", fault))?,
+        );
         let (name, group) =
             (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.kafka().consumer_group));
         let place = match store {
@@ -49,10 +51,10 @@ impl JobStateFolder {
         };
         let store = stores
             .open(&place)
-            .map_err(|fault| unusable_location(&format!("checkpoint.store = \"{store}\""), fault))?;
+            .map_err(|fault| create_unusable_location_failure(&format!("checkpoint.store = \"{store}\""), fault))?;
         let reach = SharedOutageTracker::default();
         let store = Arc::new(ReachabilityTrackingStore::new(store, &reach));
-        Ok(Self { object_stores: stores, store, reachability: reach })
+        Ok(Self { object_stores: stores, store, store_reachability: reach })
     }
 
     /// Returns the location of the folder, for messages.
@@ -60,17 +62,18 @@ impl JobStateFolder {
         self.store.place()
     }
 
-    /// Returns an opener for other locations.
+    /// Returns an opener for locations other than this folder.
     pub(crate) fn store_opener(&self) -> Arc<dyn CheckpointStoreOpener> {
         Arc::<ObjectStoreOpener>::clone(&self.object_stores)
     }
 
-    /// Opens another location, which a flag names.
-    pub(crate) fn open_location(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
-        self.object_stores.open(place).map_err(|fault| unusable_location(place, fault))
+    /// Opens a location other than this folder, for example one that `--from` names.
+    pub(crate) fn open_other_location(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
+        self.object_stores.open(place).map_err(|fault| create_unusable_location_failure(place, fault))
     }
 
-    /// Creates the configuration of the checkpoints that this process's workers write to this folder.
+    /// Creates the configuration with which this process's workers write checkpoints to this folder. Starts to watch
+    /// the folder for requests to take a savepoint.
     pub(crate) fn create_checkpoint_config(
         &self,
         pipeline: &Pipeline,
@@ -102,13 +105,13 @@ impl JobStateFolder {
             restore_source: None,
             droppable_view_names: Default::default(),
             accepts_added_partitions: false,
-            process_name: create_owner_name()?,
+            process_name: create_process_name()?,
         })
     }
 }
 
 /// Creates a unique name for this process from its host, process id and random digits.
-pub(crate) fn create_owner_name() -> Result<String, CommandFailure> {
+pub(crate) fn create_process_name() -> Result<String, CommandFailure> {
     Ok(format!("{} pid {} {}", read_host_name(), process::id(), random_hex_digits(8)?))
 }
 
@@ -117,19 +120,22 @@ pub(crate) fn read_host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-/// Returns `count` random hexadecimal digits, at most 32.
+/// Returns `count` random hexadecimal digits. `count` is at most 32.
 pub(crate) fn random_hex_digits(count: usize) -> Result<String, CommandFailure> {
     windrow_web::random::random_hex_digits(count).map_err(|error| {
-        CommandFailure::new(ExitStatus::Internal, format!("error: the system gives no random numbers: {error}"))
+        CommandFailure::new(
+            ExitStatus::Internal,
+            format!("error: the operating system provides no random numbers: {error}"),
+        )
     })
 }
 
-/// Opens a location from the command line for reading.
-pub(crate) fn open_state_store(place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
-    let stores = ObjectStoreOpener::new().map_err(|fault| unusable_location(place, fault))?;
-    stores.open(place).map_err(|fault| unusable_location(place, fault))
+/// Opens a location that the command line names, in order to read the state in it.
+pub(crate) fn open_location_for_inspection(place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
+    let stores = ObjectStoreOpener::new().map_err(|fault| create_unusable_location_failure(place, fault))?;
+    stores.open(place).map_err(|fault| create_unusable_location_failure(place, fault))
 }
 
-fn unusable_location(setting: &str, fault: StoreFault) -> CommandFailure {
-    StateFinding::InvalidPlace { setting: setting.to_owned(), fault }.into()
+fn create_unusable_location_failure(setting: &str, fault: StoreFault) -> CommandFailure {
+    StateProblem::InvalidPlace { setting: setting.to_owned(), fault }.into()
 }

@@ -30,10 +30,10 @@ use crate::pipeline_plan;
 use startup_reporter::StartupReporter;
 
 const DEFAULT_PORT: u16 = 8081;
-/// The last port that is tried without `--listen`. Other instances or Flink's UI may use the ports before it.
+/// The last port that a job without `--listen` tries. Other instances or Flink's UI may use the ports before it.
 const LAST_FALLBACK_PORT: u16 = 8091;
-/// The time limit for the removal of this instance's report from the checkpoint store.
-const UNPUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
+/// The time limit at shutdown for removing this instance's report from the checkpoint store.
+const REPORT_REMOVAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The running web server. Dropping this value ends the server.
 pub(crate) struct JobWebServer {
@@ -44,7 +44,7 @@ pub(crate) struct JobWebServer {
 }
 
 impl JobWebServer {
-    /// Binds the address and starts to serve.
+    /// Binds the listen address and starts to serve pages and to publish reports.
     pub(crate) fn start(
         args: &WebArgs,
         pipeline: &Arc<Pipeline>,
@@ -53,7 +53,7 @@ impl JobWebServer {
         stop: &StopSignal,
     ) -> Result<Self, CommandFailure> {
         let token = read_token(args.token_file.as_deref())?;
-        let listener = bind_listener(args.listen)?;
+        let listener = bind_listener(args.listen_address)?;
         let reporter = Arc::new(StartupReporter::new()?);
         let context = Arc::new(JobServerContext {
             pipeline: Arc::clone(pipeline),
@@ -67,26 +67,25 @@ impl JobWebServer {
             peers: PeerInstances::default(),
             savepoint_registry: SavepointRegistry::default(),
         });
-        let server = listener.map(|listener| start_server(listener, token, &context, &reporter)).transpose()?;
-        // Publish reports while the start waits, too, so that a stop of the job reaches instances that are still
-        // starting.
+        let server = listener.map(|listener| start_http_server(listener, token, &context, &reporter)).transpose()?;
+        // The publisher also reads requests to stop the job, so it runs while the start waits for Kafka and Redis.
         let publisher = Some(ReportPublisher::start(&context));
         Ok(Self { context, reporter, server, publisher })
     }
 
-    /// Records that Kafka has the topic.
+    /// From now on, reports say that the start waits for Redis, because Kafka has the topic.
     pub(crate) fn mark_topic_found(&self) {
         self.reporter.mark_topic_found();
     }
 
-    /// Shows the report of `monitor` from now on, on the pages and to other instances.
-    pub(crate) fn switch_to_monitor(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
-        self.reporter.switch_to_monitor(monitor, rows);
+    /// From now on the pages and other instances see the report of `monitor` instead of the start's report.
+    pub(crate) fn switch_to_monitor_reports(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
+        self.reporter.switch_to_monitor_reports(monitor, rows);
     }
 
-    /// Ends the server. After a stop with a savepoint it first waits until a client has fetched the savepoint's
-    /// location.
-    pub(crate) fn stop_after_outcome_fetched(self) {
+    /// Ends the server. After a stop with a savepoint, the server first waits until a client has fetched the
+    /// savepoint's location.
+    pub(crate) fn stop_after_savepoint_location_fetched(self) {
         if self.server.is_some() {
             self.context.savepoint_registry.wait_until_outcome_fetched();
         }
@@ -96,7 +95,7 @@ impl JobWebServer {
 impl Drop for JobWebServer {
     fn drop(&mut self) {
         if let Some(publisher) = self.publisher.take() {
-            publisher.stop_and_delete_own_objects(UNPUBLISH_TIMEOUT);
+            publisher.stop_and_delete_own_objects(REPORT_REMOVAL_TIMEOUT);
         }
         if let Some(server) = self.server.take() {
             server.shut_down();
@@ -104,17 +103,21 @@ impl Drop for JobWebServer {
     }
 }
 
-fn start_server(
+fn start_http_server(
     listener: TcpListener,
     token: Option<AccessToken>,
     context: &Arc<JobServerContext>,
     reporter: &StartupReporter,
 ) -> Result<HttpServer, CommandFailure> {
-    let failed =
-        |error| CommandFailure::new(ExitStatus::Internal, format!("error: cannot serve pages (--listen): {error}"));
+    let failed = |error| {
+        CommandFailure::new(
+            ExitStatus::Internal,
+            format!("error: cannot start the job's web server (--listen): {error}"),
+        )
+    };
     let address = listener.local_addr().map_err(failed)?;
     let protection =
-        ServerProtection::new(address, token).map_err(|error| usage_error(&describe_missing_token(&error)))?;
+        ServerProtection::new(address, token).map_err(|error| create_usage_failure(&describe_missing_token(&error)))?;
     let router = guard::protect(routes::build_job_router(Arc::clone(context)), &protection);
     let server = HttpServer::start(listener, router).map_err(failed)?;
     reporter.set_listen_address(address.to_string());
@@ -127,32 +130,38 @@ fn bind_listener(listen: Option<ListenAddress>) -> Result<Option<TcpListener>, C
         Some(ListenAddress::Off) => Ok(None),
         Some(ListenAddress::At(address)) => server::bind(address)
             .map(Some)
-            .map_err(|fault| usage_error(&format!("{}, or --listen off", describe_bind_fault(&fault)))),
-        None => Ok(bind_default_listener()),
+            .map_err(|fault| create_usage_failure(&format!("{}, or --listen off", describe_bind_fault(&fault)))),
+        None => Ok(bind_default_or_next_free_port()),
     }
 }
 
 /// Binds the default port or, if that is in use, the next free port. Without a free port the job runs without pages.
-fn bind_default_listener() -> Option<TcpListener> {
+fn bind_default_or_next_free_port() -> Option<TcpListener> {
     for port in DEFAULT_PORT..=LAST_FALLBACK_PORT {
         match server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {
             Ok(listener) => {
                 if port != DEFAULT_PORT {
-                    warn!(port, "port {DEFAULT_PORT} is in use, so the pages are at another (--listen selects one)");
+                    warn!(
+                        port,
+                        "port {DEFAULT_PORT} is in use, so the pages are at another port; --listen selects one"
+                    );
                 }
                 return Some(listener);
             }
             Err(fault) if fault.is_address_in_use() => {}
             Err(fault) => {
-                warn!("{fault}; there are no pages (--listen selects another address)");
+                warn!("the job runs without pages: {fault}; --listen selects another address");
                 return None;
             }
         }
     }
-    warn!("ports {DEFAULT_PORT} to {LAST_FALLBACK_PORT} are in use, so there are no pages; --listen selects another");
+    warn!(
+        "ports {DEFAULT_PORT} to {LAST_FALLBACK_PORT} are in use, so the job runs without pages; --listen selects \
+         a port"
+    );
     None
 }
 
-fn usage_error(message: &str) -> CommandFailure {
+fn create_usage_failure(message: &str) -> CommandFailure {
     CommandFailure::new(ExitStatus::Usage, format!("error: {message}"))
 }

@@ -1,6 +1,6 @@
 //! Writes log lines to stderr, as text or JSON, with colours on a terminal only.
 //!
-//! Owns: the newest warnings and errors, which the job's pages show. They are lost when the process ends.
+//! Owns: the newest warnings and errors, which the job's pages show and which are lost when the process ends.
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
@@ -18,15 +18,15 @@ use windrow_web::report::ExceptionReport;
 
 use crate::wall_clock::now_ms;
 
-/// The largest number of warnings and errors that are kept.
-const MAX_RECENT_EXCEPTIONS: usize = 200;
+/// The largest number of warnings and errors that are kept for the pages.
+const MAX_RECENT_WARNINGS_AND_ERRORS: usize = 200;
 
 /// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum LogFormat {
-    // Not a doc comment: clap prints doc comments, and the help of every command would become twice as long.
+    // This is no doc comment, because clap would print it in the help of every command.
     Text,
-    // Keys of each object: `timestamp`, `level`, `fields`, `target`.
+    // A log line is a JSON object with the keys `timestamp`, `level`, `fields` and `target`.
     Json,
 }
 
@@ -38,8 +38,8 @@ pub(crate) enum LogVerbosity {
     Detailed,
 }
 
-/// Starts logging. `RUST_LOG` overrides `verbosity`.
-pub(crate) fn start(verbosity: LogVerbosity, format: LogFormat) {
+/// Starts logging. The variable `RUST_LOG` overrides `verbosity`.
+pub(crate) fn start_logging(verbosity: LogVerbosity, format: LogFormat) {
     let default = match verbosity {
         LogVerbosity::Normal => "info",
         LogVerbosity::Detailed => "debug",
@@ -51,20 +51,20 @@ pub(crate) fn start(verbosity: LogVerbosity, format: LogFormat) {
         }
         LogFormat::Json => fmt::layer().json().with_writer(stderr).boxed(),
     };
-    registry().with(lines.with_filter(filter)).with(ExceptionRecorder.with_filter(LevelFilter::WARN)).init();
+    registry().with(lines.with_filter(filter)).with(WarningAndErrorRecorder.with_filter(LevelFilter::WARN)).init();
 }
 
 /// Returns the kept warnings and errors, newest first.
-pub(crate) fn recent_exceptions() -> Vec<ExceptionReport> {
-    RECENT_EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+pub(crate) fn recent_warnings_and_errors() -> Vec<ExceptionReport> {
+    RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
 }
 
 /// Warnings and errors of this process, oldest first.
-static RECENT_EXCEPTIONS: Mutex<VecDeque<ExceptionReport>> = Mutex::new(VecDeque::new());
+static RECENT_WARNINGS_AND_ERRORS: Mutex<VecDeque<ExceptionReport>> = Mutex::new(VecDeque::new());
 
-struct ExceptionRecorder;
+struct WarningAndErrorRecorder;
 
-impl<S: Subscriber> Layer<S> for ExceptionRecorder {
+impl<S: Subscriber> Layer<S> for WarningAndErrorRecorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
         let mut words = LogLineText::default();
@@ -75,15 +75,15 @@ impl<S: Subscriber> Layer<S> for ExceptionRecorder {
             target: metadata.target().to_owned(),
             message: words.message + &words.fields,
         };
-        let mut seen = RECENT_EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() == MAX_RECENT_EXCEPTIONS {
+        let mut seen = RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() == MAX_RECENT_WARNINGS_AND_ERRORS {
             seen.pop_front();
         }
         seen.push_back(exception);
     }
 }
 
-/// The message of a log line, and its other fields as ` name=value`.
+/// The message of a log line, and its other fields in the form ` name=value`.
 #[derive(Default)]
 struct LogLineText {
     message: String,

@@ -37,7 +37,7 @@ mod print;
 mod progress_bar;
 mod reachability_tracking_store;
 mod signals;
-mod state_finding;
+mod state_problem;
 mod table;
 mod terminal_rows;
 mod topic_watch_thread;
@@ -56,7 +56,7 @@ use logging::LogVerbosity;
 fn main() -> ExitCode {
     let cli = CommandLine::parse();
     let verbosity = if cli.verbose { LogVerbosity::Detailed } else { LogVerbosity::Normal };
-    logging::start(verbosity, cli.log_format);
+    logging::start_logging(verbosity, cli.log_format);
     let outcome = match cli.command {
         WindrowCommand::Run(args) => commands::run::run(&args),
         WindrowCommand::Replay(args) => commands::replay::run(&args),
@@ -68,5 +68,5 @@ fn main() -> ExitCode {
         WindrowCommand::Savepoint(args) => commands::savepoint::run(&args),
         WindrowCommand::State(args) => commands::state::run(&args),
     };
-    outcome.map_or_else(|failure| print::report_failure(&failure), ExitCode::from)
+    outcome.map_or_else(|failure| print::print_failure_message(&failure), ExitCode::from)
 }

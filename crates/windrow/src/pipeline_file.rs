@@ -12,25 +12,25 @@ use windrow_web::secrets::redact_pipeline_text;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// The name that messages give the built-in pipeline.
+/// The name of the built-in pipeline file in messages.
 const SHIPPED_PIPELINE_NAME: &str = "pipelines/ecommerce.toml (built in)";
 
-/// A pipeline, and the text of its file for the pages.
+/// A pipeline, and the text of its file as the pages show it.
 pub(crate) struct LoadedPipeline {
     pub(crate) pipeline: Pipeline,
-    /// The text of the file without logins. Comments at its beginning list the overrides.
+    /// The text of the pipeline file without logins. Comments at the beginning list the overrides.
     pub(crate) redacted_text: String,
 }
 
 /// The text of a pipeline file, and the name of the file in messages.
 pub(crate) struct PipelineText {
-    pub(crate) name: String,
-    pub(crate) text: String,
+    pub(crate) display_name: String,
+    pub(crate) toml_text: String,
 }
 
-/// Whether records must have keys.
+/// Whether Kafka records must have a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RecordKeys {
+pub(crate) enum RecordKeyRequirement {
     Required,
     Optional,
 }
@@ -40,12 +40,12 @@ pub(crate) fn load(path: Option<&Path>, overrides: &[PipelineOverride]) -> Resul
     load_with_redacted_text(path, overrides).map(|loaded| loaded.pipeline)
 }
 
-/// Loads a pipeline as [`load`] does, together with its text for the pages.
+/// Loads a pipeline as [`load`] does, together with the text that the pages show.
 pub(crate) fn load_with_redacted_text(
     path: Option<&Path>,
     overrides: &[PipelineOverride],
 ) -> Result<LoadedPipeline, CommandFailure> {
-    let PipelineText { name, text } = read_pipeline_text(path)?;
+    let PipelineText { display_name: name, toml_text: text } = read_pipeline_text(path)?;
     let pipeline = windrow_spec::parse(&name, &text, overrides)
         .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, render_mistakes(&mistakes)))?;
     let comment = |set: &PipelineOverride| {
@@ -61,11 +61,14 @@ pub(crate) fn load_with_redacted_text(
 /// Reads the pipeline file at `path`, or the built-in one.
 pub(crate) fn read_pipeline_text(path: Option<&Path>) -> Result<PipelineText, CommandFailure> {
     let Some(path) = path else {
-        return Ok(PipelineText { name: SHIPPED_PIPELINE_NAME.to_owned(), text: SHIPPED_PIPELINE.to_owned() });
+        return Ok(PipelineText {
+            display_name: SHIPPED_PIPELINE_NAME.to_owned(),
+            toml_text: SHIPPED_PIPELINE.to_owned(),
+        });
     };
     let name = path.display().to_string();
     match fs::read_to_string(path) {
-        Ok(text) => Ok(PipelineText { name, text }),
+        Ok(text) => Ok(PipelineText { display_name: name, toml_text: text }),
         Err(error) => {
             let message = format!("error: cannot read the pipeline file {name}: {error}");
             Err(CommandFailure::new(ExitStatus::Pipeline, message))
@@ -87,7 +90,7 @@ pub(crate) fn clone_feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
 pub(crate) fn create_job_definition(
     pipeline: &Pipeline,
     topic: &str,
-    record_keys: RecordKeys,
+    record_keys: RecordKeyRequirement,
 ) -> Result<JobDefinition, CommandFailure> {
     let event = &pipeline.event;
     Ok(JobDefinition {
@@ -103,14 +106,17 @@ pub(crate) fn create_job_definition(
         ),
         topic: topic.into(),
         sip_hash_key: random_hash_key()?,
-        record_keys_required: record_keys == RecordKeys::Required,
+        record_keys_required: record_keys == RecordKeyRequirement::Required,
     })
 }
 
 fn random_hash_key() -> Result<SipHashKey, CommandFailure> {
     let mut key = SipHashKey::default();
     getrandom::fill(&mut key).map_err(|error| {
-        CommandFailure::new(ExitStatus::Internal, format!("error: the system gives no random numbers: {error}"))
+        CommandFailure::new(
+            ExitStatus::Internal,
+            format!("error: the operating system provides no random numbers: {error}"),
+        )
     })?;
     Ok(key)
 }

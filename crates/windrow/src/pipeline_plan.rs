@@ -1,4 +1,4 @@
-//! Renders the plan of a pipeline as JSON, and parts of the plan as text.
+//! Renders the plan of a pipeline (source, windows, features, sink) as JSON, and parts of the plan as text.
 
 use serde_json::json;
 use windrow_core::{EventSchema, Feature, FeatureView, WindowKind, pane_size_ms};

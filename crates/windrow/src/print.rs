@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// Writes `text` to stdout. A pipe that its reader has closed is not an error.
+/// Writes `text` to stdout. A closed pipe is not an error.
 pub(crate) fn write_stdout(text: &str) -> Result<(), CommandFailure> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -18,12 +18,12 @@ pub(crate) fn write_stdout(text: &str) -> Result<(), CommandFailure> {
 }
 
 /// Writes the message of a failed command to stderr, and returns the exit code.
-pub(crate) fn report_failure(failure: &CommandFailure) -> ExitCode {
+pub(crate) fn print_failure_message(failure: &CommandFailure) -> ExitCode {
     write_stderr_line(failure.message());
     failure.exit_status().into()
 }
 
-/// Writes a line to stderr. An error is ignored, because there is no other place to report it.
+/// Writes a line to stderr. A failure is ignored, because there is no other place to report it.
 pub(crate) fn write_stderr_line(line: &str) {
     let _ = writeln!(stderr().lock(), "{line}");
 }

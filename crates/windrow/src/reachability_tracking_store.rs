@@ -1,11 +1,11 @@
-//! A checkpoint store that records whether it is reachable.
+//! A wrapper that records whether a checkpoint store is reachable.
 
 use std::sync::Arc;
 
 use windrow_connectors::outage::SharedOutageTracker;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-/// Forwards every call to a store, and records whether the store responded.
+/// Forwards every call to another store, and records whether that store responded.
 #[derive(Debug)]
 pub(crate) struct ReachabilityTrackingStore {
     store: Arc<dyn CheckpointStore>,
@@ -13,7 +13,7 @@ pub(crate) struct ReachabilityTrackingStore {
 }
 
 impl ReachabilityTrackingStore {
-    /// Wraps `store` and records in `reach` whether it responds.
+    /// Wraps `store`, and records in `reach` whether `store` responds.
     pub(crate) fn new(store: Arc<dyn CheckpointStore>, reach: &SharedOutageTracker) -> Self {
         Self { store, reachability: reach.clone() }
     }

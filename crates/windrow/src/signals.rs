@@ -10,11 +10,11 @@ use windrow_engine::StopSignal;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// Signals within this time after the first are ignored, because a terminal and a wrapper may both forward one Ctrl-C.
-const REPEATED_SIGNAL_WINDOW: Duration = Duration::from_millis(300);
+/// How long signals after the first are ignored. A terminal and a wrapper script may both forward the same Ctrl-C.
+const REPEATED_SIGNAL_IGNORED_FOR: Duration = Duration::from_millis(300);
 
 /// Starts a thread that requests `stop` at the first signal and ends the process at the second.
-pub(crate) fn stop_on_signals(stop: &StopSignal) -> Result<(), CommandFailure> {
+pub(crate) fn start_signal_thread(stop: &StopSignal) -> Result<(), CommandFailure> {
     let failed = |error| CommandFailure::new(ExitStatus::Internal, format!("error: cannot handle signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let stop = stop.clone();
@@ -26,8 +26,8 @@ pub(crate) fn stop_on_signals(stop: &StopSignal) -> Result<(), CommandFailure> {
                     first = Some(Instant::now());
                     stop.request();
                 }
-                Some(first) if first.elapsed() < REPEATED_SIGNAL_WINDOW => {}
-                // End the process with the signal's default action, so that a shell sees the usual status. The call
+                Some(first) if first.elapsed() < REPEATED_SIGNAL_IGNORED_FOR => {}
+                // The signal's default action ends the process, so that a shell sees the usual exit status. The call
                 // fails only for unknown signals.
                 Some(_) => drop(emulate_default_handler(signal)),
             }

@@ -1,4 +1,4 @@
-//! The demo's sink: shows rows in the terminal as they fire.
+//! Collects the rows of `windrow demo`, and shows the newest of them in the terminal.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,10 @@ use crate::exit::CommandFailure;
 use crate::format::{format_count_with_noun, format_event_time};
 use crate::{print, table};
 
-/// The number of rows of each view that are kept for the next drawing.
-const ROWS_PER_VIEW: usize = 6;
+/// The number of newest rows of each feature view that are kept for the next drawing.
+const KEPT_ROWS_PER_VIEW: usize = 6;
 
-/// The form in which [`TerminalRows`] shows rows.
+/// The form in which [`TerminalRowDisplay`] shows rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum DrawingStyle {
     /// Prints one line per row.
@@ -24,29 +24,29 @@ pub(crate) enum DrawingStyle {
     Screen,
 }
 
-/// Shows the newest rows of all workers.
-pub(crate) struct TerminalRows {
-    view_names: Vec<ViewNames>,
-    recent_rows: Arc<Mutex<RecentTerminalRows>>,
+/// Shows the newest rows of all workers in the terminal.
+pub(crate) struct TerminalRowDisplay {
+    view_names: Vec<ViewAndFeatureNames>,
+    recent_rows: Arc<Mutex<RecentRowsBuffer>>,
     style: DrawingStyle,
 }
 
-struct ViewNames {
+struct ViewAndFeatureNames {
     view_name: String,
     feature_names: Vec<String>,
 }
 
 #[derive(Default)]
-struct RecentTerminalRows {
+struct RecentRowsBuffer {
     /// The newest rows of each view, newest last.
-    newest_by_view: Vec<VecDeque<TerminalRow>>,
+    newest_by_view: Vec<VecDeque<FormattedRow>>,
     fired_row_count: u64,
     late_event_count: u64,
     printed_row_count: u64,
 }
 
-struct TerminalRow {
-    /// The number of the row among all rows that fired, from 1.
+struct FormattedRow {
+    /// The position of the row among all rows that fired, counted from 1.
     row_number: u64,
     view_index: usize,
     key: String,
@@ -54,15 +54,15 @@ struct TerminalRow {
     feature_values: Vec<String>,
 }
 
-impl TerminalRows {
+impl TerminalRowDisplay {
     pub(crate) fn new(pipeline: &Pipeline, style: DrawingStyle) -> Self {
-        let names = |view: &windrow_core::FeatureView| ViewNames {
+        let names = |view: &windrow_core::FeatureView| ViewAndFeatureNames {
             view_name: view.name.to_string(),
             feature_names: view.features.iter().map(|feature| feature.name.to_string()).collect(),
         };
-        let recent = RecentTerminalRows {
+        let recent = RecentRowsBuffer {
             newest_by_view: pipeline.views.iter().map(|_| VecDeque::new()).collect(),
-            ..RecentTerminalRows::default()
+            ..RecentRowsBuffer::default()
         };
         Self {
             view_names: pipeline.views.iter().map(names).collect(),
@@ -71,22 +71,22 @@ impl TerminalRows {
         }
     }
 
-    pub(crate) fn create_worker_sink(&self) -> TerminalSink {
-        TerminalSink { recent_rows: Arc::clone(&self.recent_rows), last_ticket: FlushTicket(0) }
+    pub(crate) fn create_worker_sink(&self) -> RecentRowsSink {
+        RecentRowsSink { recent_rows: Arc::clone(&self.recent_rows), last_ticket: FlushTicket(0) }
     }
 
-    /// Prints new rows, or redraws the screen.
+    /// Prints the rows since the last call, or redraws the table on the screen.
     pub(crate) fn draw_new_rows(&self) -> Result<(), CommandFailure> {
         let mut recent = self.recent_rows.lock().unwrap_or_else(PoisonError::into_inner);
         let text = match self.style {
-            DrawingStyle::Lines => self.format_new_lines(&mut recent),
-            DrawingStyle::Screen => self.format_screen(&recent),
+            DrawingStyle::Lines => self.format_new_rows_as_lines(&mut recent),
+            DrawingStyle::Screen => self.format_rows_as_screen(&recent),
         };
         drop(recent);
         print::write_stdout(&text)
     }
 
-    fn format_new_lines(&self, recent: &mut RecentTerminalRows) -> String {
+    fn format_new_rows_as_lines(&self, recent: &mut RecentRowsBuffer) -> String {
         let mut rows: Vec<_> =
             recent.newest_by_view.iter().flatten().filter(|row| row.row_number > recent.printed_row_count).collect();
         rows.sort_by_key(|row| row.row_number);
@@ -103,7 +103,7 @@ impl TerminalRows {
         lines
     }
 
-    fn format_screen(&self, recent: &RecentTerminalRows) -> String {
+    fn format_rows_as_screen(&self, recent: &RecentRowsBuffer) -> String {
         let mut rows = table::create_table_with_header(["feature view", "user", "window (UTC)", "features"]);
         for row in recent.newest_by_view.iter().flatten() {
             rows.add_row([
@@ -113,28 +113,28 @@ impl TerminalRows {
                 &self.format_features(row),
             ]);
         }
-        // Move the cursor home, clear and draw in one write, so that the screen does not flicker.
+        // One write moves the cursor home, clears the screen and draws, so that the screen does not flicker.
         format!(
-            "\x1b[H\x1b[2Jwindrow demo: generated shoppers, an in-process mock broker, the real engine. Ctrl-C ends \
-             it.\n\n{}, {}; the newest of each view:\n{rows}\n",
+            "\x1b[H\x1b[2Jwindrow demo: generated shoppers, an in-process mock broker, the real engine. Ctrl-C \
+             ends the demo.\n\n{}, {}; the newest rows of each view:\n{rows}\n",
             format_count_with_noun(recent.fired_row_count, "row"),
             format_count_with_noun(recent.late_event_count, "late event"),
         )
     }
 
-    fn format_features(&self, row: &TerminalRow) -> String {
+    fn format_features(&self, row: &FormattedRow) -> String {
         let pairs = self.view_names[row.view_index].feature_names.iter().zip(&row.feature_values);
         pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// The sink of one worker.
-pub(crate) struct TerminalSink {
-    recent_rows: Arc<Mutex<RecentTerminalRows>>,
+/// The sink of one worker. It keeps only the newest rows, and acknowledges every row at once.
+pub(crate) struct RecentRowsSink {
+    recent_rows: Arc<Mutex<RecentRowsBuffer>>,
     last_ticket: FlushTicket,
 }
 
-impl Sink for TerminalSink {
+impl Sink for RecentRowsSink {
     fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
         let features = row.feature_values().map(|value| match value {
             Value::Null => "NULL".to_owned(),
@@ -146,7 +146,7 @@ impl Sink for TerminalSink {
         let clock = |at| format_event_time(at).get(11..19).unwrap_or_default().to_owned();
         let mut recent = self.recent_rows.lock().unwrap_or_else(PoisonError::into_inner);
         recent.fired_row_count += 1;
-        let shown = TerminalRow {
+        let shown = FormattedRow {
             row_number: recent.fired_row_count,
             view_index: row.view_id.0,
             key: row.entity_key.to_owned(),
@@ -155,7 +155,7 @@ impl Sink for TerminalSink {
         };
         let rows = &mut recent.newest_by_view[row.view_id.0];
         rows.push_back(shown);
-        if rows.len() > ROWS_PER_VIEW {
+        if rows.len() > KEPT_ROWS_PER_VIEW {
             rows.pop_front();
         }
     }

@@ -7,7 +7,7 @@ pub(crate) fn whole_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Returns a duration in whole milliseconds, as a signed number for computations with times.
+/// Returns a duration in whole milliseconds, as a signed number that can be subtracted from an epoch time.
 pub(crate) fn signed_milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -17,7 +17,7 @@ pub(crate) fn fractional_milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// Converts a count to a float for rates and quotients, which do not need 64 bits.
+/// Converts a count to a float for rates and quotients, which do not need all 64 bits.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn count_as_f64(count: u64) -> f64 {
     count as f64

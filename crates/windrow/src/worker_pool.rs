@@ -1,6 +1,6 @@
 //! Starts the workers of one process, waits for their end, and logs their progress.
 //!
-//! Owns: the worker threads, and the choice of the reported outcome. Does not own: the work of a worker
+//! Owns: the worker threads, and the choice of the outcome that the process reports. Does not own: the work of a worker
 //! (`windrow-engine`).
 //! Invariant: when one worker halts, all others stop, and the first halt is reported.
 
@@ -23,45 +23,49 @@ use crate::dead_letter_target::DeadLetterTarget;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count, format_duration, format_event_time};
 use crate::instance_monitor::InstanceMonitor;
-use crate::pipeline_file::{self, RecordKeys};
+use crate::pipeline_file::{self, RecordKeyRequirement};
 use crate::topic_watch_thread::TopicWatchThread;
 use crate::worker_totals::WorkerTotals;
 
-/// Time between two log lines with the status.
-const STATUS_INTERVAL: Duration = Duration::from_secs(10);
-/// Time between two checks of whether all workers have ended.
-const END_POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// The time between two log lines with the current totals.
+const STATUS_LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// The time between two checks whether all workers have ended.
+const WORKER_END_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The settings and resources that all workers of a process share.
 pub(crate) struct WorkerPool<'a> {
     pub(crate) pipeline: &'a Pipeline,
-    pub(crate) topic: &'a TopicIdentity,
+    pub(crate) topic_identity: &'a TopicIdentity,
     pub(crate) topic_monitor: Arc<TopicMonitor>,
     pub(crate) checkpoint_config: CheckpointConfig,
-    /// The end offset of each partition for bounded reading.
-    pub(crate) end_offsets: Option<PartitionOffsets>,
-    /// The base of the workers' names for static membership in the group.
-    pub(crate) group_instance_name: Option<&'a str>,
-    /// The monitor with the metrics of the workers. Their number is the number of workers.
-    pub(crate) monitor: Arc<InstanceMonitor>,
-    pub(crate) stop: &'a StopSignal,
+    /// The end offset of each partition for bounded reading; `None` if the job reads without end.
+    pub(crate) bounded_end_offsets: Option<PartitionOffsets>,
+    /// The prefix of the workers' names as static members of the consumer group. The worker index follows.
+    pub(crate) group_instance_name_prefix: Option<&'a str>,
+    /// The monitor that holds the metrics of all workers. The pool starts one worker for each of these metrics.
+    pub(crate) instance_monitor: Arc<InstanceMonitor>,
+    pub(crate) stop_signal: &'a StopSignal,
 }
 
 /// A worker that reads Kafka.
 type KafkaWorker<RowSink> = Worker<KafkaSource, RowSink, Box<dyn DeadLetterSink + Send>>;
 
-/// The handle of a worker's thread. A panic of the thread is the outer error.
+/// The handle with which the pool waits for a worker's thread.
 type WorkerThreadHandle<'scope> = ScopedJoinHandle<'scope, Result<WorkerOutcome, CommandFailure>>;
 
 impl WorkerPool<'_> {
-    /// Runs until all workers have ended. With `end_offsets`, each worker reads a fixed share of the partitions.
-    /// Otherwise the consumer group assigns the partitions.
+    /// Runs until all workers have ended. With `bounded_end_offsets`, each worker reads a fixed share of the
+    /// partitions. Otherwise the consumer group assigns the partitions.
     pub(crate) fn run<RowSink: Sink + Send>(
         self,
         create_worker_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<WorkerOutcome, CommandFailure> {
-        let job = pipeline_file::create_job_definition(self.pipeline, &self.topic.name, self.record_key_requirement())?;
-        let group_monitor = self.create_group_monitor()?;
+        let job = pipeline_file::create_job_definition(
+            self.pipeline,
+            &self.topic_identity.name,
+            self.record_key_requirement(),
+        )?;
+        let group_monitor = self.create_unassigned_partition_monitor()?;
         let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_worker_sink)?;
         let started = Instant::now();
         let first_halt = OnceLock::new();
@@ -70,48 +74,52 @@ impl WorkerPool<'_> {
                 .iter_mut()
                 .enumerate()
                 .map(|(index, worker)| {
-                    let (stop, first_halt) = (self.stop.clone(), &first_halt);
+                    let (stop, first_halt) = (self.stop_signal.clone(), &first_halt);
                     let run = move || run_worker(worker, stop, first_halt);
                     thread::Builder::new().name(format!("worker-{index}")).spawn_scoped(scope, run)
                 })
                 .collect();
             let topic_watch = TopicWatchThread::start(&self.topic_monitor, group_monitor);
-            self.monitor.start_sampling();
+            self.instance_monitor.start_sampling();
             let mut last_status = Instant::now();
             while threads.iter().flatten().any(|thread| !thread.is_finished()) {
-                thread::sleep(END_POLL_INTERVAL);
+                thread::sleep(WORKER_END_POLL_INTERVAL);
                 if let Some(halt) = topic_watch.halt_reason() {
                     first_halt.get_or_init(|| halt.clone());
-                    self.stop.request();
+                    self.stop_signal.request();
                 }
-                if last_status.elapsed() >= STATUS_INTERVAL {
+                if last_status.elapsed() >= STATUS_LOG_INTERVAL {
                     last_status = Instant::now();
-                    log_current_totals(&self.monitor.worker_metrics, &job.views);
+                    log_current_totals(&self.instance_monitor.worker_metrics, &job.views);
                 }
             }
             threads.into_iter().map(join_worker).collect::<Vec<_>>()
         });
-        log_final_totals(&self.monitor.worker_metrics, &job.views, started.elapsed());
-        // Drop all workers in parallel: each takes time to leave the group, and more when Kafka is unreachable.
+        log_final_totals(&self.instance_monitor.worker_metrics, &job.views, started.elapsed());
+        // Drop all workers in parallel, because leaving the group takes seconds while Kafka is unreachable.
         thread::scope(|scope| workers.into_iter().for_each(|worker| drop(scope.spawn(move || drop(worker)))));
         let mut worst = WorkerOutcome::InputExhausted;
         for outcome in outcomes {
             worst = worse_outcome(worst, outcome?);
         }
-        // If the topic caused the halt, the workers ended without an error.
+        // A halt that the topic watch found is in `first_halt` only, because the workers stopped without an error.
         first_halt.into_inner().map_or(Ok(worst), |halt| Err(halt.into()))
     }
 
-    /// Returns whether records must have keys. With one partition, a user's events are in order even without keys.
-    fn record_key_requirement(&self) -> RecordKeys {
-        if self.topic.partition_count > 1 { RecordKeys::Required } else { RecordKeys::Optional }
+    /// Returns whether records must have keys. With a single partition, a user's events are in order even without keys.
+    fn record_key_requirement(&self) -> RecordKeyRequirement {
+        if self.topic_identity.partition_count > 1 {
+            RecordKeyRequirement::Required
+        } else {
+            RecordKeyRequirement::Optional
+        }
     }
 
-    /// Creates a monitor for a named member of a classic group. When such a member returns, some partitions may have no
-    /// assigned member, which the monitor detects.
-    fn create_group_monitor(&self) -> Result<Option<Arc<UnassignedPartitionMonitor>>, CommandFailure> {
+    /// Creates a monitor if this process is a named member of a classic group. After the restart of such a member, the
+    /// group may leave partitions without a member, which the monitor detects.
+    fn create_unassigned_partition_monitor(&self) -> Result<Option<Arc<UnassignedPartitionMonitor>>, CommandFailure> {
         let is_classic = matches!(self.pipeline.source.kafka().group_protocol, GroupProtocol::Classic { .. });
-        if self.group_instance_name.is_none() || self.end_offsets.is_some() || !is_classic {
+        if self.group_instance_name_prefix.is_none() || self.bounded_end_offsets.is_some() || !is_classic {
             return Ok(None);
         }
         Ok(Some(Arc::new(UnassignedPartitionMonitor::new(self.pipeline.source.kafka())?)))
@@ -123,9 +131,10 @@ impl WorkerPool<'_> {
         group_monitor: Option<&Arc<UnassignedPartitionMonitor>>,
         mut create_worker_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<Vec<KafkaWorker<RowSink>>, CommandFailure> {
-        let dead_letters = DeadLetterTarget::open(self.pipeline, self.stop)?;
-        let all_metrics = &self.monitor.worker_metrics;
-        let shares = self.end_offsets.as_ref().map(|ends| split_partitions_between_workers(ends, all_metrics.len()));
+        let dead_letters = DeadLetterTarget::open(self.pipeline, self.stop_signal)?;
+        let all_metrics = &self.instance_monitor.worker_metrics;
+        let shares =
+            self.bounded_end_offsets.as_ref().map(|ends| split_partitions_between_workers(ends, all_metrics.len()));
         let create = |(index, metrics): (usize, &Arc<WorkerMetrics>)| {
             let share = shares.as_ref().map(|shares| shares[index].clone());
             Ok(Worker::new(WorkerParts {
@@ -135,7 +144,7 @@ impl WorkerPool<'_> {
                 dead_letter_sink: dead_letters.create_worker_sink(),
                 clock: SystemClock::start_shared(),
                 checkpoint_config: Some(self.checkpoint_config.clone()),
-                stop_signal: self.stop.clone(),
+                stop_signal: self.stop_signal.clone(),
                 metrics: Arc::clone(metrics),
             }))
         };
@@ -153,7 +162,7 @@ impl WorkerPool<'_> {
             Some(share) => KafkaSource::new_bounded(settings, topic_monitor, share)?,
             None => {
                 // Each worker is a member of the group and needs a unique name.
-                let name = self.group_instance_name.map(|name| format!("{name}-{index}"));
+                let name = self.group_instance_name_prefix.map(|name| format!("{name}-{index}"));
                 KafkaSource::begin_group_join(settings, topic_monitor, name.as_deref(), group_monitor.cloned())?
             }
         };
@@ -167,10 +176,10 @@ fn run_worker<RowSink: Sink>(
     first_halt: &OnceLock<Halt>,
 ) -> Result<WorkerOutcome, CommandFailure> {
     let guard = StopOnUnexpectedEnd { stop_signal: stop, ended_normally: false };
-    // Other workers halt or stop because of the first halt, so report the first. Record it before the guard stops the
-    // others.
+    // The first halt is the cause of all others, so every worker reports the first. It is recorded before `guard` stops
+    // the other workers.
     let first = |halt| CommandFailure::from(first_halt.get_or_init(|| halt).clone());
-    worker.run().map_err(first).inspect(|_| guard.mark_ended())
+    worker.run().map_err(first).inspect(|_| guard.mark_ended_normally())
 }
 
 fn join_worker(thread: io::Result<WorkerThreadHandle<'_>>) -> Result<WorkerOutcome, CommandFailure> {
@@ -181,14 +190,14 @@ fn join_worker(thread: io::Result<WorkerThreadHandle<'_>>) -> Result<WorkerOutco
         .unwrap_or_else(|_panic| Err(internal("error: a worker panicked; this is a bug in Windrow".to_owned())))
 }
 
-/// Requests a stop of all workers unless the worker that holds it ends normally.
+/// Requests a stop of all workers when dropped, unless the worker that holds this value ended normally.
 struct StopOnUnexpectedEnd {
     stop_signal: StopSignal,
     ended_normally: bool,
 }
 
 impl StopOnUnexpectedEnd {
-    fn mark_ended(mut self) {
+    fn mark_ended_normally(mut self) {
         self.ended_normally = true;
     }
 }
@@ -211,7 +220,7 @@ fn worse_outcome(a: WorkerOutcome, b: WorkerOutcome) -> WorkerOutcome {
     if rank(b) > rank(a) { b } else { a }
 }
 
-/// Assigns partition `p` to worker `p % workers`.
+/// Assigns partition `p` to the worker with the index `p % workers`.
 fn split_partitions_between_workers(ends: &PartitionOffsets, workers: usize) -> Vec<PartitionOffsets> {
     let mut shares = vec![BTreeMap::new(); workers];
     for (&partition, &end) in ends {
@@ -222,29 +231,29 @@ fn split_partitions_between_workers(ends: &PartitionOffsets, workers: usize) -> 
 }
 
 fn log_current_totals(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
-    let totals = WorkerTotals::sum_workers(metrics.iter().map(|worker| &**worker), views.len());
+    let totals = WorkerTotals::combine_worker_metrics(metrics.iter().map(|worker| &**worker), views.len());
     info!(
-        records = format_count(totals.records),
-        rows = format_count(totals.total_rows()),
+        records = format_count(totals.records_read),
+        rows = format_count(totals.total_fired_rows()),
         late = format_count(totals.total_late_events()),
         dead_letters = format_count(totals.dead_letters),
         refused_rows = format_count(totals.refused_rows),
-        entities = format_count(totals.entities),
+        entities = format_count(totals.entity_count),
         watermark = totals.lowest_watermark.map(format_event_time),
         checkpoints = format_count(totals.completed_checkpoints),
         checkpoints_failed = format_count(totals.failed_checkpoints),
         checkpoint_age = totals.longest_time_since_checkpoint.map(format_duration),
-        checkpoint_took = format_duration(totals.longest_checkpoint_duration),
+        checkpoint_took = format_duration(totals.max_last_checkpoint_duration),
         checkpoint_added = format_byte_size(totals.last_checkpoint_added_bytes),
-        state = format_byte_size(totals.last_checkpoint_bytes),
-        pause_max = format_duration(totals.longest_pause),
+        state = format_byte_size(totals.last_checkpoint_total_bytes),
+        pause_max = format_duration(totals.longest_snapshot_pause),
         "status"
     );
 }
 
 fn log_final_totals(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView], elapsed: Duration) {
-    let totals = WorkerTotals::sum_workers(metrics.iter().map(|worker| &**worker), views.len());
-    let (records, dead_letters) = (format_count(totals.records), format_count(totals.dead_letters));
+    let totals = WorkerTotals::combine_worker_metrics(metrics.iter().map(|worker| &**worker), views.len());
+    let (records, dead_letters) = (format_count(totals.records_read), format_count(totals.dead_letters));
     let refused_rows = format_count(totals.refused_rows);
     info!(records, dead_letters, refused_rows, after = format_duration(elapsed), "all workers ended");
     for line in totals.format_view_lines(views) {

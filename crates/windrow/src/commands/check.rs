@@ -15,12 +15,12 @@ use crate::pipeline_plan::{self, condition_sql, feature_default_as_json};
 use crate::{print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
-    let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
+    let (path, overrides) = (args.pipeline_args.pipeline_path.as_deref(), &args.pipeline_args.override_args.overrides);
     if !args.json {
         print::write_stdout(&format_plan(&pipeline_file::load(path, overrides)?))?;
         return Ok(ExitStatus::Success);
     }
-    let PipelineText { name, text } = pipeline_file::read_pipeline_text(path)?;
+    let PipelineText { display_name: name, toml_text: text } = pipeline_file::read_pipeline_text(path)?;
     match windrow_spec::parse(&name, &text, overrides) {
         Ok(pipeline) => {
             print::write_stdout(&format!("{:#}\n", pipeline_plan::plan_as_json(&pipeline)))?;
@@ -50,8 +50,8 @@ fn format_plan(pipeline: &Pipeline) -> String {
     let lines = [
         ("pipeline", pipeline.name.clone()),
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
-        ("", format!("group {}, without a checkpoint from {start}", source.consumer_group)),
-        ("", format_membership(source)),
+        ("", format!("group {}; starts at {start} without a checkpoint", source.consumer_group)),
+        ("", format_consumer_group_settings(source)),
         ("event", format!("key {}, time {} (in {time_zone})", schema.entity_key_name(), pipeline.event.time_field)),
         ("", declared.collect::<Vec<_>>().join(", ")),
         (
@@ -94,7 +94,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
     out
 }
 
-fn format_membership(source: &KafkaSourceSpec) -> String {
+fn format_consumer_group_settings(source: &KafkaSourceSpec) -> String {
     let protocol = match source.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
             format!("session timeout {}", format_duration_ms(session_timeout_ms))

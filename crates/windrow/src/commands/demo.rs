@@ -1,7 +1,7 @@
 //! `windrow demo`: a complete job in one process that needs no Kafka.
 //!
-//! The broker is librdkafka's mock, the events are generated, and the engine is the real one. Rows go to the terminal
-//! or to a real Redis.
+//! librdkafka's mock broker replaces Kafka, and a generator produces the events. The engine is the same as in `windrow
+//! run`. Rows go to the terminal or to a real Redis.
 
 use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::cli::DemoArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::instance_monitor::{InstanceMonitor, MonitoredInstance};
 use crate::job_state_folder::{JobStateFolder, random_hex_digits};
-use crate::terminal_rows::{DrawingStyle, TerminalRows};
+use crate::terminal_rows::{DrawingStyle, TerminalRowDisplay};
 use crate::units::signed_milliseconds;
 use crate::wall_clock::now_ms;
 use crate::worker_pool::WorkerPool;
@@ -30,31 +30,31 @@ use crate::{pipeline_file, signals};
 
 const PARTITION_COUNT: i32 = 4;
 const WORKER_COUNT: usize = 2;
-/// Two hours of events at this rate fit into the mock broker's 5 MB per partition.
+/// The rate of generated events. At this rate, two hours of events fit into the mock broker's 5 MB per partition.
 const EVENTS_PER_SECOND: f64 = 10.0;
 const USER_COUNT: u32 = 300;
-const BACKLOG: Duration = Duration::from_secs(2 * 60 * 60);
-const DISORDER_MS: i64 = 5_000;
-const TOPIC_TIMEOUT: Duration = Duration::from_secs(30);
-const REDIS_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const BACKLOG_DURATION: Duration = Duration::from_secs(2 * 60 * 60);
+const MAX_DISORDER_MS: i64 = 5_000;
+const TOPIC_WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+const REDIS_DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 const REDRAW_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
-    let mut overrides = args.pipeline.set.overrides.clone();
-    let mut pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &overrides)?;
+    let mut overrides = args.pipeline_args.override_args.overrides.clone();
+    let mut pipeline = pipeline_file::load(args.pipeline_args.pipeline_path.as_deref(), &overrides)?;
     let broker = DevBroker::start(&pipeline.source.kafka().topic, PARTITION_COUNT)?;
     overrides.push(PipelineOverride { path: "source.kafka.brokers".to_owned(), value: broker.bootstrap_servers() });
     // The group is unique, so that the demo does not fence off a job that uses the same Redis.
     let group = format!("windrow-demo-{}", random_hex_digits(8)?);
     overrides.push(PipelineOverride { path: "source.kafka.group".to_owned(), value: group });
-    if let Some(url) = &args.redis {
+    if let Some(url) = &args.redis_url {
         overrides.push(PipelineOverride { path: "sink.redis.url".to_owned(), value: url.clone() });
     }
-    pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &overrides)?;
+    pipeline = pipeline_file::load(args.pipeline_args.pipeline_path.as_deref(), &overrides)?;
     let stop = StopSignal::default();
-    signals::stop_on_signals(&stop)?;
+    signals::start_signal_thread(&stop)?;
 
-    let deadline = args.time.map(|time| Instant::now() + time);
+    let deadline = args.run_duration.map(|time| Instant::now() + time);
     thread::scope(|scope| {
         let events = scope.spawn(|| {
             let sent = send_events(&pipeline, &stop);
@@ -63,10 +63,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
             }
             sent
         });
-        let ended = if args.redis.is_some() {
+        let ended = if args.redis_url.is_some() {
             run_to_redis(&pipeline, &stop, deadline)
         } else {
-            let plain = args.plain || !stdout().is_terminal();
+            let plain = args.print_plain_lines || !stdout().is_terminal();
             let style = if plain { DrawingStyle::Lines } else { DrawingStyle::Screen };
             run_to_terminal(&pipeline, &stop, deadline, style)
         };
@@ -82,9 +82,9 @@ fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFail
     let stream = Stream {
         users: USER_COUNT,
         seed: 1,
-        start_ms: now_ms() - signed_milliseconds(BACKLOG),
+        start_ms: now_ms() - signed_milliseconds(BACKLOG_DURATION),
         rate: EVENTS_PER_SECOND,
-        disorder_ms: DISORDER_MS,
+        disorder_ms: MAX_DISORDER_MS,
         late_percent: 0.1,
         malformed_percent: 0.01,
     };
@@ -107,7 +107,7 @@ fn run_to_redis(
 ) -> Result<ExitStatus, CommandFailure> {
     let settings = RedisWriterSettings::default();
     let writer = RedisWriter::start(pipeline, settings, stop.clone())?;
-    let ended = run_with_deadline(
+    let ended = run_with_ticks_and_deadline(
         stop,
         deadline,
         || {},
@@ -115,7 +115,7 @@ fn run_to_redis(
             let Some(topic) = wait_for_topic(
                 &pipeline.source.kafka().brokers,
                 &pipeline.source.kafka().topic,
-                Some(TOPIC_TIMEOUT),
+                Some(TOPIC_WAIT_TIMEOUT),
                 stop,
             )?
             else {
@@ -129,9 +129,9 @@ fn run_to_redis(
         },
     )?;
     if ended == WorkerOutcome::StoppedWithUnwrittenRows
-        || writer.close(REDIS_CLOSE_TIMEOUT) != WriterCloseOutcome::Drained
+        || writer.close(REDIS_DRAIN_TIMEOUT) != WriterCloseOutcome::Drained
     {
-        warn!("stopped before Redis took the last rows");
+        warn!("stopped before Redis acknowledged the last rows");
         return Ok(ExitStatus::UnwrittenRows);
     }
     Ok(ExitStatus::Success)
@@ -143,17 +143,17 @@ fn run_to_terminal(
     deadline: Option<Instant>,
     style: DrawingStyle,
 ) -> Result<ExitStatus, CommandFailure> {
-    let rows = TerminalRows::new(pipeline, style);
-    run_with_deadline(
+    let rows = TerminalRowDisplay::new(pipeline, style);
+    run_with_ticks_and_deadline(
         stop,
         deadline,
-        // Ignore an error here, because the last drawing reports an unwritable terminal.
+        // A failed drawing is ignored here, because the last drawing reports an unwritable terminal.
         || drop(rows.draw_new_rows()),
         || {
             let Some(topic) = wait_for_topic(
                 &pipeline.source.kafka().brokers,
                 &pipeline.source.kafka().topic,
-                Some(TOPIC_TIMEOUT),
+                Some(TOPIC_WAIT_TIMEOUT),
                 stop,
             )?
             else {
@@ -182,27 +182,27 @@ fn create_worker_pool<'a>(
     let checkpoints = place.create_checkpoint_config(pipeline, topic, &topic_monitor, fence, stop)?;
     let monitor = InstanceMonitor::new(MonitoredInstance {
         pipeline,
-        topic,
+        topic_identity: topic,
         topic_monitor: Arc::clone(&topic_monitor),
-        store_reachability: place.reachability,
-        redis_observer: redis,
+        checkpoint_store_reachability: place.store_reachability,
+        redis_writer_observer: redis,
         worker_count: WORKER_COUNT,
         stop_signal: stop.clone(),
     })?;
     Ok(WorkerPool {
         pipeline,
-        topic,
+        topic_identity: topic,
         topic_monitor,
         checkpoint_config: checkpoints,
-        end_offsets: None,
-        group_instance_name: None,
-        monitor,
-        stop,
+        bounded_end_offsets: None,
+        group_instance_name_prefix: None,
+        instance_monitor: monitor,
+        stop_signal: stop,
     })
 }
 
-/// Runs `work`. Meanwhile it calls `tick` repeatedly, and requests a stop at `deadline`.
-fn run_with_deadline<T: Send>(
+/// Runs `work`. Meanwhile a second thread calls `tick` every half second, and requests a stop at `deadline`.
+fn run_with_ticks_and_deadline<T: Send>(
     stop: &StopSignal,
     deadline: Option<Instant>,
     tick: impl Fn() + Sync,

@@ -12,9 +12,9 @@ use crate::format::{format_duration, format_event_time};
 use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &FeaturesArgs) -> Result<ExitStatus, CommandFailure> {
-    let pipeline = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?;
+    let pipeline = pipeline_file::load(args.pipeline_path.as_deref(), &args.override_args.overrides)?;
     let found =
-        read_features(&pipeline.sink.redis().redis_url, &pipeline, &args.user).map_err(|error| match error {
+        read_features(&pipeline.sink.redis().redis_url, &pipeline, &args.user_id).map_err(|error| match error {
             ReadFeaturesError::InvalidAddress(message) => {
                 CommandFailure::new(ExitStatus::Pipeline, format!("error: {message}"))
             }
@@ -24,9 +24,9 @@ pub(crate) fn run(args: &FeaturesArgs) -> Result<ExitStatus, CommandFailure> {
         })?;
     if args.json {
         let rows: Vec<_> = found.iter().map(|row| row_as_json(&pipeline, row)).collect();
-        print::write_stdout(&format!("{:#}\n", json!({ "user": args.user, "rows": rows })))?;
+        print::write_stdout(&format!("{:#}\n", json!({ "user": args.user_id, "rows": rows })))?;
     } else {
-        print::write_stdout(&format_row_table(&pipeline, &args.user, &found))?;
+        print::write_stdout(&format_row_table(&pipeline, &args.user_id, &found))?;
     }
     Ok(ExitStatus::Success)
 }
@@ -57,28 +57,28 @@ fn row_as_json(pipeline: &Pipeline, row: &StoredRow) -> Value {
 
 fn format_row_table(pipeline: &Pipeline, user: &str, found: &[StoredRow]) -> String {
     if found.is_empty() {
-        return format!("no rows for user {user:?}: no window of theirs has closed within its time to live\n");
+        return format!("no rows for user {user:?}: no window of this user has closed yet, or all rows have expired\n");
     }
     let mut rows = table::create_table_with_header(["feature view", "window", "features", "age", "TTL left"]);
     for row in found {
         let contents = match &row.contents {
             StoredRowContents::Fields(fields) => format_aligned_fields(fields),
             StoredRowContents::OtherType(other) => {
-                format!("{} is not a row but a {other}", escape_control_characters(&row.redis_key))
+                format!("{} holds a Redis {other} instead of a row", escape_control_characters(&row.redis_key))
             }
         };
         rows.add_row([
             view_name(pipeline, row),
             &row.window.start.map(|start| format!("from {}", format_event_time(start))).unwrap_or_default(),
             &contents,
-            &row.age_ms.map_or_else(|| "?".to_owned(), format_whole_seconds),
-            &row.remaining_ttl_ms.map_or_else(|| "never expires".to_owned(), format_whole_seconds),
+            &row.age_ms.map_or_else(|| "?".to_owned(), format_ms_as_whole_seconds),
+            &row.remaining_ttl_ms.map_or_else(|| "never expires".to_owned(), format_ms_as_whole_seconds),
         ]);
     }
     format!("{rows}\n")
 }
 
-/// Formats the fields as one line each, with aligned values.
+/// Formats each field of a row as one line, with aligned values.
 fn format_aligned_fields(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
     let names: Vec<String> = fields.iter().map(|(name, _)| escape_control_characters(name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
@@ -93,7 +93,7 @@ fn view_name<'p>(pipeline: &'p Pipeline, row: &StoredRow) -> &'p str {
     &pipeline.views[row.view.0].name
 }
 
-/// Decodes bytes and escapes control characters, so that the text is safe for a terminal.
+/// Decodes bytes as text and escapes control characters, which could change the terminal.
 fn escape_control_characters(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
@@ -101,6 +101,6 @@ fn escape_control_characters(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn format_whole_seconds(ms: i64) -> String {
+fn format_ms_as_whole_seconds(ms: i64) -> String {
     format_duration(Duration::from_secs(ms.unsigned_abs() / 1_000))
 }

@@ -21,23 +21,23 @@ use crate::{pipeline_file, print, signals};
 
 /// The default rate in events per second of event time.
 const DEFAULT_EVENTS_PER_SECOND: f64 = 50.0;
-/// The time at which the backlog in a file ends. It is fixed, so that equal flags give equal bytes.
-const FILE_BACKLOG_END: Timestamp = Timestamp::constant(1_704_110_400, 0);
+/// The default end of a backlog in a file. The time is fixed, so that equal flags give equal bytes.
+const DEFAULT_FILE_BACKLOG_END: Timestamp = Timestamp::constant(1_704_110_400, 0);
 const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
-/// How long Kafka may take to acknowledge the last events.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
-/// The number of events between two checks of the stop signal.
-const EVENTS_BETWEEN_CHECKS: u64 = 1024;
+/// How long Kafka may take to acknowledge the last generated events.
+const KAFKA_FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
+/// The number of events between two updates of the progress bar. Output to a file also checks the stop signal then.
+const EVENTS_BETWEEN_PROGRESS_UPDATES: u64 = 1024;
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
     let stop = StopSignal::default();
-    signals::stop_on_signals(&stop)?;
-    match args.to.as_str() {
+    signals::start_signal_thread(&stop)?;
+    match args.event_destination.as_str() {
         "kafka" => generate_to_kafka(args, &stop),
         "-" => generate_to_writer(args, "standard output", stdout().lock(), &stop),
         path => {
             // Report wrong flags before the file is truncated, so that a mistake destroys no data.
-            create_generator(args, FILE_BACKLOG_END.as_millisecond())?;
+            create_generator(args, DEFAULT_FILE_BACKLOG_END.as_millisecond())?;
             event_count_for_file(args)?;
             let file = File::create(path).map_err(|error| {
                 CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {path}: {error}"))
@@ -49,33 +49,36 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
 
 /// Creates the generator for these flags, with a backlog that ends at `now_ms`.
 pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<EventGenerator, CommandFailure> {
-    let backlog_ms = signed_milliseconds(args.backlog.unwrap_or_default());
-    #[allow(clippy::cast_precision_loss)] // a rate does not need 53 bits
-    let rate = args.rate.unwrap_or_else(|| match (args.backlog, args.count) {
+    let backlog_ms = signed_milliseconds(args.backlog_duration.unwrap_or_default());
+    #[allow(clippy::cast_precision_loss)] // a rate needs fewer than 53 bits
+    let rate = args.events_per_second.unwrap_or_else(|| match (args.backlog_duration, args.event_count) {
         (Some(backlog), Some(count)) if !backlog.is_zero() => count as f64 / backlog.as_secs_f64(),
         _ => DEFAULT_EVENTS_PER_SECOND,
     });
     EventGenerator::new(GeneratorSettings {
-        users: args.users,
+        users: args.user_count,
         seed: args.seed,
         start_ms: now_ms - backlog_ms,
         rate,
-        disorder_ms: signed_milliseconds(args.disorder),
-        late_percent: args.late,
-        malformed_percent: args.malformed,
+        disorder_ms: signed_milliseconds(args.max_disorder),
+        late_percent: args.late_percent,
+        malformed_percent: args.malformed_percent,
     })
     .map_err(|error| CommandFailure::new(ExitStatus::Usage, format!("error: {error}")))
 }
 
-/// Returns the number of events to write to a file.
+/// Returns the number of events to write to a file. Fails if the flags set no limit.
 fn event_count_for_file(args: &GenerateArgs) -> Result<u64, CommandFailure> {
-    match (args.count, args.backlog) {
+    match (args.event_count, args.backlog_duration) {
         (Some(count), _) => Ok(count),
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count of events, rounded
-        (None, Some(backlog)) => Ok((args.rate.unwrap_or(DEFAULT_EVENTS_PER_SECOND) * backlog.as_secs_f64()) as u64),
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounds down; a negative number becomes 0
+        (None, Some(backlog)) => {
+            Ok((args.events_per_second.unwrap_or(DEFAULT_EVENTS_PER_SECOND) * backlog.as_secs_f64()) as u64)
+        }
         (None, None) => Err(CommandFailure::new(
             ExitStatus::Usage,
-            "error: how many events? Give --count N, or --backlog with --rate. (Only --to kafka is unlimited.)",
+            "error: the number of events is missing: give --count N, or --backlog with --rate (only --to kafka runs \
+             without a limit)",
         )),
     }
 }
@@ -86,7 +89,7 @@ fn generate_to_writer(
     writer: impl Write,
     stop: &StopSignal,
 ) -> Result<ExitStatus, CommandFailure> {
-    let now_ms = args.now.unwrap_or(FILE_BACKLOG_END).as_millisecond();
+    let now_ms = args.backlog_end.unwrap_or(DEFAULT_FILE_BACKLOG_END).as_millisecond();
     let events = event_count_for_file(args)?;
     let mut generator = create_generator(args, now_ms)?;
     let failed =
@@ -96,7 +99,7 @@ fn generate_to_writer(
     let started = Instant::now();
     let mut written = 0;
     while written < events {
-        if written % EVENTS_BETWEEN_CHECKS == 0 {
+        if written % EVENTS_BETWEEN_PROGRESS_UPDATES == 0 {
             bar.set_position(written);
             if stop.is_requested() {
                 break;
@@ -112,42 +115,42 @@ fn generate_to_writer(
 }
 
 fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatus, CommandFailure> {
-    let pipeline = pipeline_file::load(args.pipeline.as_deref(), &args.set.overrides)?;
+    let pipeline = pipeline_file::load(args.pipeline_path.as_deref(), &args.override_args.overrides)?;
     let source = pipeline.source.kafka();
-    let mut generator = create_generator(args, args.now.unwrap_or_else(Timestamp::now).as_millisecond())?;
+    let mut generator = create_generator(args, args.backlog_end.unwrap_or_else(Timestamp::now).as_millisecond())?;
     if wait_for_topic(&source.brokers, &source.topic, None, stop)?.is_none() {
         return Ok(ExitStatus::Success);
     }
     let producer = EventProducer::new(&source.brokers, &source.topic, stop.clone())?;
-    let bar = create_event_progress_bar(args.count);
+    let bar = create_event_progress_bar(args.event_count);
     let started = Instant::now();
-    let clock_offset_ms = args.now.map_or(0, |now| now.as_millisecond() - now_ms());
+    let clock_offset_ms = args.backlog_end.map_or(0, |now| now.as_millisecond() - now_ms());
     let mut sent = 0;
-    while args.count.is_none_or(|count| sent < count) && !stop.is_requested() {
+    while args.event_count.is_none_or(|count| sent < count) && !stop.is_requested() {
         let event = generator.next();
         if wait_until_due(&event, clock_offset_ms, stop) == WaitOutcome::Stopped {
             break;
         }
         producer.send(event.record_key, event.payload)?;
         sent += 1;
-        if sent % EVENTS_BETWEEN_CHECKS == 0 {
+        if sent % EVENTS_BETWEEN_PROGRESS_UPDATES == 0 {
             bar.set_position(sent);
         }
     }
-    producer.flush(FLUSH_TIMEOUT)?;
+    producer.flush(KAFKA_FLUSH_TIMEOUT)?;
     bar.finish_and_clear();
     print_summary(sent, &format!("topic {} on {}", source.topic, source.brokers), started.elapsed());
-    Ok(if args.count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::PartialOutput })
+    Ok(if args.event_count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::PartialOutput })
 }
 
-/// The reason why a wait for an event ended.
+/// Whether a generated event became due, or a stop was requested first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitOutcome {
     Due,
     Stopped,
 }
 
-/// Waits until an event is due by the wall clock. Events in the past are due at once.
+/// Waits until the wall clock plus `clock_offset_ms` reaches the arrival time of `event`, or until a stop is requested.
 pub(crate) fn wait_until_due(event: &GeneratedEvent<'_>, clock_offset_ms: i64, stop: &StopSignal) -> WaitOutcome {
     loop {
         let early_ms = event.arrival_ms - (now_ms() + clock_offset_ms);

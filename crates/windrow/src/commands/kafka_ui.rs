@@ -18,23 +18,27 @@ const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
     let usage = |message: String| CommandFailure::new(ExitStatus::Usage, format!("error: {message}"));
-    let ListenAddress::At(address) = args.listen else {
-        return Err(usage("a Kafka UI that listens nowhere shows nothing: --listen takes an address".to_owned()));
+    let ListenAddress::At(address) = args.listen_address else {
+        return Err(usage("the Kafka UI needs an address to listen on: --listen must not be off".to_owned()));
     };
     let brokers = match &args.brokers {
         Some(brokers) => brokers.clone(),
         None => {
-            let pipeline = &args.pipeline;
-            pipeline_file::load(pipeline.pipeline.as_deref(), &pipeline.set.overrides)?.source.kafka().brokers.clone()
+            let pipeline = &args.pipeline_args;
+            pipeline_file::load(pipeline.pipeline_path.as_deref(), &pipeline.override_args.overrides)?
+                .source
+                .kafka()
+                .brokers
+                .clone()
         }
     };
     let token = access_token::read_token(args.token_file.as_deref())?;
-    // Check whether a token is missing before binding a port: the answer does not depend on the port.
+    // Only the address decides whether a token is required, so a missing token is reported before a port is bound.
     if token.is_none() {
         ServerProtection::new(address, None).map_err(|error| usage(describe_missing_token(&error)))?;
     }
     let stop = StopSignal::default();
-    signals::stop_on_signals(&stop)?;
+    signals::start_signal_thread(&stop)?;
     let listener = bind(address).map_err(|fault| usage(describe_bind_fault(&fault)))?;
     let address = listener.local_addr().map_err(|error| usage(error.to_string()))?;
     let protection = ServerProtection::new(address, token).map_err(|error| usage(describe_missing_token(&error)))?;

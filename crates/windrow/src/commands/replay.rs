@@ -1,4 +1,4 @@
-//! `windrow replay`: runs a pipeline over a file.
+//! `windrow replay`: runs a pipeline over a file or a pipe, without Kafka and Redis.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write, stdin, stdout};
@@ -17,7 +17,7 @@ use windrow_engine::{
 use crate::cli::ReplayArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_count, format_count_with_noun, format_duration};
-use crate::pipeline_file::{self, RecordKeys};
+use crate::pipeline_file::{self, RecordKeyRequirement};
 use crate::progress_bar::{create_progress_bar, create_spinner};
 use crate::worker_totals::WorkerTotals;
 use crate::{print, signals};
@@ -25,18 +25,19 @@ use crate::{print, signals};
 const READ_BUFFER_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
-    let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
-    let input = open_input(&args.input)?;
+    let pipeline =
+        pipeline_file::load(args.pipeline_args.pipeline_path.as_deref(), &args.pipeline_args.override_args.overrides)?;
+    let input = open_input(&args.input_path)?;
     refuse_shared_files(args)?;
-    let output = open_output(&args.output)?;
-    let dead_letter_sink: Box<dyn DeadLetterSink> = match &args.dead_letters {
+    let output = open_output(&args.output_path)?;
+    let dead_letter_sink: Box<dyn DeadLetterSink> = match &args.dead_letter_path {
         Some(path) => Box::new(FileDeadLetters::open_truncated(path)?),
         None => Box::new(NoDeadLetterSink),
     };
     let stop = StopSignal::default();
-    signals::stop_on_signals(&stop)?;
+    signals::start_signal_thread(&stop)?;
 
-    let job = pipeline_file::create_job_definition(&pipeline, &input.name, RecordKeys::Optional)?;
+    let job = pipeline_file::create_job_definition(&pipeline, &input.name, RecordKeyRequirement::Optional)?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
     let progress = BytesReadCounter::default();
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     });
     let ended = run_with_progress_bar(input.byte_count, &progress, || worker.run())?;
 
-    let totals = WorkerTotals::sum_workers([&*metrics], views.len());
+    let totals = WorkerTotals::combine_worker_metrics([&*metrics], views.len());
     print_summary(&totals, started.elapsed(), &totals.format_view_lines(&views));
     if ended != WorkerOutcome::InputExhausted {
         return Err(CommandFailure::new(
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     Ok(ExitStatus::Success)
 }
 
-/// The input of events, and its size if that is known.
+/// The file or pipe with events. `byte_count` is the size of a regular file, and `None` for a pipe.
 struct ReplayInput {
     name: String,
     reader: Box<dyn BufRead>,
@@ -75,7 +76,7 @@ struct ReplayInput {
 
 fn open_input(path: &Path) -> Result<ReplayInput, CommandFailure> {
     if path.as_os_str() == "-" {
-        // Do not read from `Stdin`: its internal buffer hides available bytes from `poll`.
+        // `Stdin` is not used, because its internal buffer hides available bytes from `poll`.
         let pipe = stdin().as_fd().try_clone_to_owned().map(File::from).map_err(|error| {
             CommandFailure::new(ExitStatus::UnusableInput, format!("error: cannot open standard input: {error}"))
         })?;
@@ -98,17 +99,17 @@ fn open_input(path: &Path) -> Result<ReplayInput, CommandFailure> {
     Ok(ReplayInput { name: path.display().to_string(), reader, byte_count: bytes })
 }
 
-/// Fails if two flags name the same file. Writing to it would destroy the events or mix rows with dead letters.
+/// Fails if two flags name the same file. Output to such a file would destroy the events or mix rows with dead letters.
 fn refuse_shared_files(args: &ReplayArgs) -> Result<(), CommandFailure> {
     let files = [
-        ("--input", Some(&args.input)),
-        ("--output", Some(&args.output)),
-        ("--dead-letters", args.dead_letters.as_ref()),
+        ("--input", Some(&args.input_path)),
+        ("--output", Some(&args.output_path)),
+        ("--dead-letters", args.dead_letter_path.as_ref()),
     ];
     for (index, (one, first)) in files.iter().enumerate() {
         for (other, second) in &files[index + 1..] {
             let (Some(first), Some(second)) = (first, second) else { continue };
-            // Compare files that do not exist yet by name only.
+            // Files that do not exist yet can be compared by name only.
             if first == second && first.as_os_str() != "-" || same_file::is_same_file(first, second).unwrap_or(false) {
                 let path = second.display();
                 return Err(CommandFailure::new(
@@ -121,7 +122,7 @@ fn refuse_shared_files(args: &ReplayArgs) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-/// The output of rows, and its name in messages.
+/// The file or pipe to which rows are written, and its name in messages.
 struct ReplayOutput {
     name: String,
     writer: Box<dyn Write>,
@@ -143,7 +144,7 @@ fn records_per_second(records: u64, elapsed: Duration) -> u64 {
     u64::try_from(per_second).unwrap_or(u64::MAX)
 }
 
-/// Runs `work` and meanwhile shows the progress of reading if stderr is a terminal.
+/// Runs `work`. Meanwhile a progress bar on stderr shows how many bytes of the input are read.
 fn run_with_progress_bar<T>(bytes: Option<u64>, progress: &BytesReadCounter, work: impl FnOnce() -> T) -> T {
     let bar = match bytes {
         Some(bytes) => {
@@ -172,9 +173,9 @@ fn run_with_progress_bar<T>(bytes: Option<u64>, progress: &BytesReadCounter, wor
 fn print_summary(totals: &WorkerTotals, elapsed: Duration, per_view: &[String]) {
     print::write_stderr_line(&format!(
         "{} in {} ({} records/s), {}",
-        format_count_with_noun(totals.records, "record"),
+        format_count_with_noun(totals.records_read, "record"),
         format_duration(elapsed),
-        format_count(records_per_second(totals.records, elapsed)),
+        format_count(records_per_second(totals.records_read, elapsed)),
         format_count_with_noun(totals.dead_letters, "dead letter"),
     ));
     per_view.iter().for_each(|line| print::write_stderr_line(line));

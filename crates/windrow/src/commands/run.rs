@@ -19,25 +19,25 @@ use crate::job_state_folder::JobStateFolder;
 use crate::job_web_server::JobWebServer;
 use crate::pipeline_file::{self, LoadedPipeline};
 use crate::signals;
-use crate::state_finding::StateFinding;
+use crate::state_problem::StateProblem;
 use crate::worker_pool::WorkerPool;
 
-/// How long Redis may take for the last rows after all workers have ended.
-const REDIS_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long Redis may take to acknowledge the last rows after all workers have ended.
+const REDIS_DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
-    let (path, overrides) = (args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides);
+    let (path, overrides) = (args.pipeline_args.pipeline_path.as_deref(), &args.pipeline_args.override_args.overrides);
     let LoadedPipeline { pipeline, redacted_text } = pipeline_file::load_with_redacted_text(path, overrides)?;
     let pipeline = Arc::new(pipeline);
     let stop = StopSignal::default();
-    signals::stop_on_signals(&stop)?;
+    signals::start_signal_thread(&stop)?;
 
     let source = pipeline.source.kafka();
     let place = JobStateFolder::open_for_pipeline(&pipeline)?;
-    let from = args.from.as_deref().map(|from| open_restore_source(&place, from)).transpose()?;
-    let web = JobWebServer::start(&args.web, &pipeline, redacted_text, &place, &stop)?;
+    let from = args.restore_location.as_deref().map(|from| open_restore_source(&place, from)).transpose()?;
+    let web = JobWebServer::start(&args.web_args, &pipeline, redacted_text, &place, &stop)?;
     let Some(topic) = wait_for_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
-        return Ok(ExitStatus::Success); // stopped before anything started
+        return Ok(ExitStatus::Success); // a stop was requested before Kafka had the topic
     };
     web.mark_topic_found();
     let settings = RedisWriterSettings { start_timeout: args.start_timeout, ..RedisWriterSettings::default() };
@@ -45,8 +45,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         Err(_) if stop.is_requested() => return Ok(ExitStatus::Success),
         writer => writer?,
     };
-    let end_offsets = if args.bounded { Some(topic.fetch_end_offsets(&source.brokers)?) } else { None };
-    let workers = args.workers.map_or_else(default_worker_count, usize::from);
+    let bounded_end_offsets = if args.bounded { Some(topic.fetch_end_offsets(&source.brokers)?) } else { None };
+    let workers = args.worker_count.map_or_else(default_worker_count, usize::from);
     info!(
         pipeline = pipeline.name,
         topic = topic.name,
@@ -57,7 +57,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         checkpoints = place.location(),
         "running"
     );
-    let growth = if args.accept_partitions { PartitionGrowthPolicy::Accept } else { PartitionGrowthPolicy::Refuse };
+    let growth =
+        if args.accept_added_partitions { PartitionGrowthPolicy::Accept } else { PartitionGrowthPolicy::Refuse };
     let topic_monitor = Arc::new(TopicMonitor::new(&topic, &source.brokers, growth)?);
     let mut checkpoint_config = place.create_checkpoint_config(
         &pipeline,
@@ -67,31 +68,31 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         &stop,
     )?;
     checkpoint_config.restore_source = from;
-    checkpoint_config.droppable_view_names = args.drop_state.iter().cloned().collect();
-    checkpoint_config.accepts_added_partitions = args.accept_partitions;
+    checkpoint_config.droppable_view_names = args.views_to_drop_state_of.iter().cloned().collect();
+    checkpoint_config.accepts_added_partitions = args.accept_added_partitions;
     let monitor = InstanceMonitor::new(MonitoredInstance {
         pipeline: &pipeline,
-        topic: &topic,
+        topic_identity: &topic,
         topic_monitor: Arc::clone(&topic_monitor),
-        store_reachability: place.reachability,
-        redis_observer: Some(writer.observer()),
+        checkpoint_store_reachability: place.store_reachability,
+        redis_writer_observer: Some(writer.observer()),
         worker_count: workers,
         stop_signal: stop.clone(),
     })?;
-    web.switch_to_monitor(&monitor, writer.observer().recent_rows());
+    web.switch_to_monitor_reports(&monitor, writer.observer().recent_rows());
     let worker_pool = WorkerPool {
         pipeline: &pipeline,
-        topic: &topic,
+        topic_identity: &topic,
         topic_monitor,
         checkpoint_config,
-        end_offsets,
-        group_instance_name: args.instance.as_deref(),
-        monitor,
-        stop: &stop,
+        bounded_end_offsets,
+        group_instance_name_prefix: args.group_instance_name.as_deref(),
+        instance_monitor: monitor,
+        stop_signal: &stop,
     };
     let ended = worker_pool.run(|_| writer.create_worker_sink())?;
-    let closed = writer.close(REDIS_CLOSE_TIMEOUT);
-    web.stop_after_outcome_fetched();
+    let closed = writer.close(REDIS_DRAIN_TIMEOUT);
+    web.stop_after_savepoint_location_fetched();
     match (closed, ended) {
         (WriterCloseOutcome::Drained, WorkerOutcome::InputExhausted) => Ok(ExitStatus::Success),
         (WriterCloseOutcome::Drained, WorkerOutcome::Stopped) if args.bounded => {
@@ -100,30 +101,33 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         }
         (WriterCloseOutcome::Drained, WorkerOutcome::Stopped) => Ok(ExitStatus::Success),
         (WriterCloseOutcome::Drained, WorkerOutcome::StoppedWithoutCheckpoint) => {
-            warn!("stopped before the last checkpoints were complete; records after the previous ones are read again");
+            warn!(
+                "stopped before the last checkpoints were complete; the next run reads the records after the previous \
+                 checkpoints again"
+            );
             Ok(ExitStatus::CheckpointStore)
         }
         _ => {
-            warn!("stopped before Redis took the last rows; they are computed again after a restart");
+            warn!("stopped before Redis acknowledged the last rows; the next run computes them again");
             Ok(ExitStatus::UnwrittenRows)
         }
     }
 }
 
-/// Opens the location that `--from` names, and returns an error if the location holds no usable state.
+/// Opens the location that `--from` names. Fails if the location is reachable and holds no usable state.
 fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSource, CommandFailure> {
-    let store = place.open_location(from)?;
+    let store = place.open_other_location(from)?;
     let location = store.place().to_owned();
     let finding = match inspect::identify_folder(&*store) {
         Ok(FolderKind::Job { checkpoint_count: 1.. } | FolderKind::Savepoint(_)) => return Ok(RestoreSource { store }),
-        // The job itself retries until the store responds.
+        // An unreachable store is no error here, because the job retries until the store responds.
         Err(fault) if fault.fault_class().may_retry() => return Ok(RestoreSource { store }),
-        Err(fault) => StateFinding::InvalidPlace { setting: "--from".to_owned(), fault },
+        Err(fault) => StateProblem::InvalidPlace { setting: "--from".to_owned(), fault },
         // A job that was restored from this location resumes from its own checkpoints, so the location may be empty.
         Ok(_) if was_restored_from(place, &location) => return Ok(RestoreSource { store }),
-        Ok(FolderKind::Nothing | FolderKind::Job { .. }) => StateFinding::NothingToRestore { place: location },
-        Ok(FolderKind::IncompleteSavepoint) => StateFinding::IncompleteSavepoint { place: location },
-        Ok(FolderKind::UnreadableSavepoint(object)) => StateFinding::UnusableSavepoint { place: location, object },
+        Ok(FolderKind::Nothing | FolderKind::Job { .. }) => StateProblem::NothingToRestore { place: location },
+        Ok(FolderKind::IncompleteSavepoint) => StateProblem::IncompleteSavepoint { place: location },
+        Ok(FolderKind::UnreadableSavepoint(object)) => StateProblem::UnusableSavepoint { place: location, object },
     };
     Err(finding.into())
 }

@@ -1,4 +1,4 @@
-//! `windrow savepoint`: copies the state of a running pipeline to its own location.
+//! `windrow savepoint`: copies the state of a running pipeline to a location outside its checkpoints.
 
 use std::time::Instant;
 
@@ -18,21 +18,22 @@ use crate::units::whole_milliseconds;
 use crate::{pipeline_file, print, progress_bar, signals};
 
 pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
-    let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
+    let pipeline =
+        pipeline_file::load(args.pipeline_args.pipeline_path.as_deref(), &args.pipeline_args.override_args.overrides)?;
     let stop = StopSignal::default();
-    signals::stop_on_signals(&stop)?;
+    signals::start_signal_thread(&stop)?;
     let place = JobStateFolder::open_for_pipeline(&pipeline)?;
     let id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_hex_digits(4)?);
-    let to = match &args.to {
+    let to = match &args.savepoint_parent_location {
         None => format!("{}/{}", place.location(), default_savepoint_folder(&id)),
-        // Open the location to make a relative path absolute: the processes that write to it have other working
-        // directories.
+        // Opening the location makes a relative path absolute. The instances that write the savepoint may have other
+        // working directories.
         Some(to) => {
-            let to = place.open_location(to)?;
+            let to = place.open_other_location(to)?;
             format!("{}/savepoint-{}-{id}", to.place().trim_end_matches('/'), escape_name_segment(&pipeline.name))
         }
     };
-    let to = place.open_location(&to)?;
+    let to = place.open_other_location(&to)?;
 
     let began = Instant::now();
     let bar = progress_bar::create_progress_bar(0, "{bar:40} {pos}/{len} partitions saved {elapsed}");
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
             checkpoint_store: &*place.store,
             target_store: &*to,
             id: &id,
-            timeout: args.timeout,
+            timeout: args.savepoint_timeout,
             clock: &SystemClock::start(),
             stop: &stop,
         },
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
         print::write_stdout(&format!("{}\n", to.place()))?;
     }
     print::write_stderr_line(&format!(
-        "savepoint {} of pipeline {}: {}, {} in {}. Begin from it with `windrow run --from {}`",
+        "savepoint {} of pipeline {}: {}, {} in {}. Start from it with `windrow run --from {}`",
         content.id,
         content.pipeline,
         format_count_with_noun(partitions, "partition"),

@@ -1,4 +1,4 @@
-//! `windrow state`: reads checkpoints and savepoints and changes nothing.
+//! `windrow state`: shows checkpoints and savepoints without changing them.
 
 mod list;
 mod show;
@@ -15,7 +15,7 @@ use windrow_engine::{CheckpointStore, Partition, StoreFault};
 use crate::cli::{StateArgs, StateCommand};
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::format_event_time;
-use crate::state_finding::StateFinding;
+use crate::state_problem::StateProblem;
 use crate::wall_clock::now_ms;
 
 pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// A folder with stored state, and the checkpoints in it.
+/// A savepoint or a job's folder, and the checkpoints in it.
 struct StateFolder {
     store: Arc<dyn CheckpointStore>,
     kind: FolderKind,
@@ -34,38 +34,38 @@ struct StateFolder {
 }
 
 impl StateFolder {
-    /// Reads the folder at `path`, for one partition or for all.
-    fn open(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
-        let store = crate::job_state_folder::open_state_store(path)?;
+    /// Opens the folder at `path`, and lists the checkpoints of `partition` or of all partitions.
+    fn open_folder(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
+        let store = crate::job_state_folder::open_location_for_inspection(path)?;
         let FolderContents { kind, checkpoints: mut found } =
-            inspect::inspect_folder(&*store).map_err(store_unavailable)?;
+            inspect::inspect_folder(&*store).map_err(store_fault_to_failure)?;
         found.retain(|found| partition.is_none_or(|partition| found.partition == partition));
         if kind == FolderKind::Nothing || (partition.is_some() && found.is_empty()) {
-            return Err(StateFinding::NoState { place: store.place().to_owned(), partition }.into());
+            return Err(StateProblem::NoState { place: store.place().to_owned(), partition }.into());
         }
         Ok(Self { store, kind, stored_checkpoints: found })
     }
 
-    fn kind_name(&self) -> &'static str {
+    fn folder_kind_name(&self) -> &'static str {
         match &self.kind {
             FolderKind::Savepoint(_) => "savepoint",
             FolderKind::IncompleteSavepoint => "incomplete savepoint",
             FolderKind::Job { .. } => "checkpoints of a job",
             FolderKind::Nothing => "nothing",
-            FolderKind::UnreadableSavepoint(_) => "savepoint that does not say what it holds",
+            FolderKind::UnreadableSavepoint(_) => "savepoint with an unreadable list of its partitions",
         }
     }
 
-    /// Returns the object `savepoint` if it cannot be read.
-    fn unreadable_savepoint_object(&self) -> Option<&UnusableObject> {
+    /// Returns the object `savepoint` of this folder if the object exists and is unreadable.
+    fn find_unreadable_savepoint_object(&self) -> Option<&UnusableObject> {
         match &self.kind {
             FolderKind::UnreadableSavepoint(object) => Some(object),
             _ => None,
         }
     }
 
-    /// Returns the kind of the folder as a code for JSON.
-    fn kind_code(&self) -> &'static str {
+    /// Returns a code for the kind of the folder, which JSON output contains.
+    fn folder_kind_code(&self) -> &'static str {
         match &self.kind {
             FolderKind::Savepoint(_) => "savepoint",
             FolderKind::IncompleteSavepoint => "incomplete_savepoint",
@@ -75,8 +75,8 @@ impl StateFolder {
         }
     }
 
-    /// Lists the partitions that the savepoint names but does not contain.
-    fn missing_partitions(&self) -> Vec<Partition> {
+    /// Returns the partitions that the savepoint lists and has no checkpoint for.
+    fn missing_savepoint_partitions(&self) -> Vec<Partition> {
         let FolderKind::Savepoint(content) = &self.kind else { return Vec::new() };
         let has = |partition: Partition| self.stored_checkpoints.iter().any(|found| found.partition == partition);
         content.partitions.iter().copied().filter(|&partition| !has(partition)).collect()
@@ -87,8 +87,8 @@ impl StateFolder {
     }
 }
 
-fn store_unavailable(fault: StoreFault) -> CommandFailure {
-    StateFinding::StoreFailed { fault }.into()
+fn store_fault_to_failure(fault: StoreFault) -> CommandFailure {
+    StateProblem::StoreFailed { fault }.into()
 }
 
 /// Formats a time of the wall clock in UTC.

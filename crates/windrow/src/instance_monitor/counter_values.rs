@@ -7,33 +7,33 @@ use std::time::Duration;
 use windrow_connectors::redis::RedisWriterObserver;
 use windrow_engine::{Epoch, HistogramCounts, Partition, WorkerMetrics};
 
-/// Values of all counters since the start.
+/// The values of all counters, which count from the start of the process.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CounterValues {
-    pub(super) workers: Vec<WorkerCounterValues>,
-    pub(super) rows_by_view: Vec<u64>,
-    /// Records read since each opening of a partition.
-    pub(super) records_by_partition: BTreeMap<(Partition, Epoch), u64>,
-    pub(super) rows_written: u64,
-    pub(super) transaction_count: u64,
-    pub(super) total_transaction_time: Duration,
-    pub(super) freshness: FreshnessCounts,
+    pub(super) values_by_worker: Vec<WorkerCounterValues>,
+    pub(super) fired_rows_by_view: Vec<u64>,
+    /// The records read from each partition since it was opened under this epoch.
+    pub(super) records_read_by_partition: BTreeMap<(Partition, Epoch), u64>,
+    pub(super) rows_written_to_redis: u64,
+    pub(super) redis_transaction_count: u64,
+    pub(super) total_redis_transaction_time: Duration,
+    pub(super) freshness_histograms: FreshnessHistograms,
 }
 
-/// Values of one worker's counters.
+/// The values of one worker's counters, which count from the start of the process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WorkerCounterValues {
-    pub(super) records: u64,
+    pub(super) records_read: u64,
     pub(super) busy_time: Duration,
     pub(super) idle_time: Duration,
-    pub(super) blocked_time: Duration,
+    pub(super) blocked_by_sink_time: Duration,
 }
 
-/// Distributions of the age of rows when Redis acknowledged them.
+/// Histograms of the age of rows at the moment when Redis acknowledged them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct FreshnessCounts {
-    pub(super) since_event_time: HistogramCounts,
-    pub(super) since_append: HistogramCounts,
+pub(super) struct FreshnessHistograms {
+    pub(super) row_age_since_event_time: HistogramCounts,
+    pub(super) row_age_since_append: HistogramCounts,
 }
 
 impl CounterValues {
@@ -43,15 +43,15 @@ impl CounterValues {
         let view_rows = |view: usize| workers.iter().map(|worker| worker.view_metrics[view].fired_rows.get()).sum();
         let partitions = workers.iter().flat_map(|worker| worker.partition_statuses.list_published());
         Self {
-            workers: workers.iter().map(|worker| WorkerCounterValues::read(worker)).collect(),
-            rows_by_view: (0..views).map(view_rows).collect(),
-            records_by_partition: partitions
+            values_by_worker: workers.iter().map(|worker| WorkerCounterValues::read(worker)).collect(),
+            fired_rows_by_view: (0..views).map(view_rows).collect(),
+            records_read_by_partition: partitions
                 .map(|status| ((status.partition, status.epoch), status.record_count))
                 .collect(),
-            rows_written: status.rows_written,
-            transaction_count: status.transaction_count,
-            total_transaction_time: status.total_transaction_time,
-            freshness: redis.map(FreshnessCounts::read).unwrap_or_default(),
+            rows_written_to_redis: status.rows_written,
+            redis_transaction_count: status.transaction_count,
+            total_redis_transaction_time: status.total_transaction_time,
+            freshness_histograms: redis.map(FreshnessHistograms::read).unwrap_or_default(),
         }
     }
 }
@@ -59,21 +59,21 @@ impl CounterValues {
 impl WorkerCounterValues {
     fn read(worker: &WorkerMetrics) -> Self {
         Self {
-            records: worker.read_records.get(),
+            records_read: worker.read_records.get(),
             busy_time: worker.time_use.busy_time(),
             idle_time: worker.time_use.idle_time(),
-            blocked_time: worker.time_use.blocked_time(),
+            blocked_by_sink_time: worker.time_use.blocked_time(),
         }
     }
 }
 
-impl FreshnessCounts {
+impl FreshnessHistograms {
     /// Reads the histograms of the Redis writer.
     pub(super) fn read(redis: &RedisWriterObserver) -> Self {
         let freshness = redis.freshness();
         Self {
-            since_event_time: freshness.ms_since_trigger_event_time.read_counts(),
-            since_append: freshness.ms_since_trigger_record_timestamp.read_counts(),
+            row_age_since_event_time: freshness.ms_since_trigger_event_time.read_counts(),
+            row_age_since_append: freshness.ms_since_trigger_record_timestamp.read_counts(),
         }
     }
 }

@@ -13,7 +13,7 @@ const RATE_WINDOW: Duration = Duration::from_secs(10);
 /// The length of the interval over which quantiles are computed.
 const QUANTILE_WINDOW: Duration = Duration::from_secs(60);
 
-/// The counters at one moment.
+/// The values of all counters at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct CounterSample {
     pub(super) taken_at: Instant,
@@ -26,31 +26,32 @@ struct SampleInterval<'a> {
     older_sample: &'a CounterSample,
 }
 
-/// The samples of the last minute, oldest first.
+/// The counter samples of the last minute, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct RateSamples(VecDeque<CounterSample>);
 
 impl RateSamples {
     pub(super) fn add_sample(&mut self, sample: CounterSample) {
-        // Keep one sample that is at least a minute old: the interval of a minute begins with it.
+        // Keep one sample that is at least a minute old, because the newest interval of a minute begins with it.
         while self.0.get(1).is_some_and(|second| sample.taken_at - second.taken_at >= QUANTILE_WINDOW) {
             self.0.pop_front();
         }
         self.0.push_back(sample);
     }
 
-    /// Returns the newest sample, and the newest sample that is at least `age` older. Without such a sample it returns
-    /// the oldest.
-    fn newest_interval_of_age(&self, age: Duration) -> Option<SampleInterval<'_>> {
+    /// Returns the shortest interval of at least `length` that ends with the newest sample. If there is none, the
+    /// interval begins with the oldest sample.
+    fn newest_interval_of_length(&self, length: Duration) -> Option<SampleInterval<'_>> {
         let newest = self.0.back()?;
-        let before = self.0.iter().rev().find(|sample| newest.taken_at - sample.taken_at >= age).or(self.0.front())?;
+        let before =
+            self.0.iter().rev().find(|sample| newest.taken_at - sample.taken_at >= length).or(self.0.front())?;
         Some(SampleInterval { newest_sample: newest, older_sample: before })
     }
 
-    /// Returns the growth of `count` per second over the last ten seconds.
+    /// Returns how much `count` grew per second over the last ten seconds.
     pub(super) fn rate_per_second(&self, count: impl Fn(&CounterValues) -> f64) -> f64 {
         let Some(SampleInterval { newest_sample: newest, older_sample: before }) =
-            self.newest_interval_of_age(RATE_WINDOW)
+            self.newest_interval_of_length(RATE_WINDOW)
         else {
             return 0.0;
         };
@@ -62,12 +63,12 @@ impl RateSamples {
         }
     }
 
-    /// Returns the counts that a histogram gained over the last minute.
+    /// Returns a histogram of only the values that were observed in the last minute.
     pub(super) fn histogram_of_last_minute(
         &self,
         histogram: impl Fn(&CounterValues) -> &HistogramCounts,
     ) -> HistogramCounts {
-        self.newest_interval_of_age(QUANTILE_WINDOW).map_or_else(
+        self.newest_interval_of_length(QUANTILE_WINDOW).map_or_else(
             HistogramCounts::default,
             |SampleInterval { newest_sample: newest, older_sample: before }| {
                 histogram(&newest.counter_values).counted_since(histogram(&before.counter_values))
@@ -75,33 +76,40 @@ impl RateSamples {
         )
     }
 
-    /// Returns the mean duration of transactions over the last ten seconds, or `None` without transactions.
+    /// Returns the mean duration of Redis transactions over the last ten seconds, or `None` if there were none.
     pub(super) fn recent_mean_transaction_ms(&self) -> Option<f64> {
         let SampleInterval { newest_sample: newest, older_sample: before } =
-            self.newest_interval_of_age(RATE_WINDOW)?;
-        let transactions = newest.counter_values.transaction_count - before.counter_values.transaction_count;
-        let took =
-            newest.counter_values.total_transaction_time.saturating_sub(before.counter_values.total_transaction_time);
+            self.newest_interval_of_length(RATE_WINDOW)?;
+        let transactions =
+            newest.counter_values.redis_transaction_count - before.counter_values.redis_transaction_count;
+        let took = newest
+            .counter_values
+            .total_redis_transaction_time
+            .saturating_sub(before.counter_values.total_redis_transaction_time);
         (transactions > 0).then(|| fractional_milliseconds(took) / count_as_f64(transactions))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::counter_values::FreshnessCounts;
+    use super::super::counter_values::FreshnessHistograms;
     use super::*;
 
     fn rates(rows: impl IntoIterator<Item = (u64, u64)>) -> RateSamples {
         let (start, mut rates) = (Instant::now(), RateSamples::default());
         for (second, rows_written) in rows {
-            let counts = CounterValues { rows_written, transaction_count: rows_written, ..CounterValues::default() };
+            let counts = CounterValues {
+                rows_written_to_redis: rows_written,
+                redis_transaction_count: rows_written,
+                ..CounterValues::default()
+            };
             rates.add_sample(CounterSample { taken_at: start + Duration::from_secs(second), counter_values: counts });
         }
         rates
     }
 
     fn per_second(rates: &RateSamples) -> f64 {
-        rates.rate_per_second(|counts| count_as_f64(counts.rows_written))
+        rates.rate_per_second(|counts| count_as_f64(counts.rows_written_to_redis))
     }
 
     #[test]
@@ -130,12 +138,15 @@ mod tests {
         for second in 0..200_u64 {
             histogram.observe(if second < 100 { 80_000 } else { 40 }, 5);
             let counts = CounterValues {
-                freshness: FreshnessCounts { since_append: histogram.read_counts(), ..FreshnessCounts::default() },
+                freshness_histograms: FreshnessHistograms {
+                    row_age_since_append: histogram.read_counts(),
+                    ..FreshnessHistograms::default()
+                },
                 ..CounterValues::default()
             };
             rates.add_sample(CounterSample { taken_at: start + Duration::from_secs(second), counter_values: counts });
         }
-        let lately = rates.histogram_of_last_minute(|counts| &counts.freshness.since_append);
+        let lately = rates.histogram_of_last_minute(|counts| &counts.freshness_histograms.row_age_since_append);
         assert_eq!(lately.total_count(), 300);
         assert!(lately.estimate_quantile_ms(0.99).is_some_and(|p99| p99 <= 50.0), "{lately:?}");
     }

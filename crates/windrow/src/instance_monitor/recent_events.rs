@@ -1,4 +1,4 @@
-//! The newest checkpoints, restores, marks, late events and dead letters of all workers.
+//! The newest checkpoints, restores, chart marks, late events and dead letters of all workers, for the report.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -14,10 +14,10 @@ use windrow_web::report::{
 
 use crate::units::whole_milliseconds;
 
-/// The largest length of each list.
+/// The largest number of entries in each list of the report.
 const MAX_EVENTS_PER_LIST: usize = 50;
 
-/// Merges the workers' lists, newest first.
+/// Merges one list of each worker into a list of the newest entries, newest first.
 fn merge_newest<T>(
     workers: &[Arc<WorkerMetrics>],
     list: impl Fn(&WorkerMetrics) -> Vec<T>,
@@ -79,12 +79,12 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
     events.into_iter().map(report).collect()
 }
 
-/// Returns the marks of all workers, followed by `started`.
-pub(super) fn recent_marks(workers: &[Arc<WorkerMetrics>], started: ChartMark) -> Vec<ChartMark> {
+/// Returns the chart marks of all workers, newest first, followed by the mark `started`.
+pub(super) fn recent_chart_marks(workers: &[Arc<WorkerMetrics>], started: ChartMark) -> Vec<ChartMark> {
     let mut savepoints = BTreeSet::new();
     let mut marks = Vec::new();
     for mark in merge_newest(workers, |worker| worker.recent_events.timeline_marks(), |mark| mark.marked_at_ms) {
-        // Each partition is saved separately. The last one represents the savepoint.
+        // Each partition of a savepoint has a mark of its own. Only the newest mark is shown for the whole savepoint.
         if mark.kind == TimelineMarkKind::Savepoint && !savepoints.insert(mark.label.clone()) {
             continue;
         }
@@ -146,7 +146,7 @@ fn build_record_excerpt(kept: &TruncatedBytes) -> RecordExcerpt {
     let length = kept.full_byte_count as u64;
     match std::str::from_utf8(&kept.kept_bytes) {
         Ok(text) => RecordExcerpt { text: text.to_owned(), utf8: true, bytes: length },
-        // The excerpt ends within a character.
+        // The text was cut within a character, so the incomplete character is removed.
         Err(error) if error.error_len().is_none() && kept.full_byte_count > kept.kept_bytes.len() => {
             let text = String::from_utf8_lossy(&kept.kept_bytes[..error.valid_up_to()]).into_owned();
             RecordExcerpt { text, utf8: true, bytes: length }

@@ -7,32 +7,32 @@ use std::collections::VecDeque;
 use windrow_engine::HistogramCounts;
 use windrow_web::report::HistorySample;
 
-const STEP_MS: i64 = 10_000;
+const HISTORY_STEP_MS: i64 = 10_000;
 /// The number of steps in an hour.
 const MAX_HISTORY_STEPS: usize = 360;
 
-/// Progress and delay of the job at one moment.
+/// The progress and the delays of this process at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ProgressSample {
     /// Records read since the start.
-    pub(super) total_records: u64,
+    pub(super) total_records_read: u64,
     /// Rows that fired since the start.
-    pub(super) total_rows: u64,
-    pub(super) total_lag: Option<u64>,
+    pub(super) total_fired_rows: u64,
+    pub(super) total_lag_records: Option<u64>,
     pub(super) max_watermark_delay_ms: Option<i64>,
-    /// Distribution of the time from Kafka's timestamp of a record to its row in Redis, since the start.
-    pub(super) append_delay_counts: HistogramCounts,
+    /// A histogram since the start: the time from Kafka's timestamp of a record to its row in Redis.
+    pub(super) row_age_since_append: HistogramCounts,
 }
 
-/// The steps of the last hour.
+/// The last hour in steps of ten seconds.
 #[derive(Debug, Default)]
 pub(super) struct RecentHistory {
-    /// Complete steps, oldest first.
-    complete_steps: VecDeque<HistorySample>,
+    /// The completed steps, oldest first.
+    completed_steps: VecDeque<HistorySample>,
     open_step: Option<OpenStep>,
 }
 
-/// The step that is not complete yet.
+/// The current step of ten seconds, which is not complete yet.
 #[derive(Debug)]
 struct OpenStep {
     starts_at_ms: i64,
@@ -42,27 +42,27 @@ struct OpenStep {
 }
 
 impl RecentHistory {
-    /// Adds a sample taken at `now_ms`.
+    /// Adds a sample that was taken at the epoch time `now_ms`.
     pub(super) fn add_sample(&mut self, now_ms: i64, now: ProgressSample) {
-        let at_ms = now_ms.div_euclid(STEP_MS) * STEP_MS;
+        let at_ms = now_ms.div_euclid(HISTORY_STEP_MS) * HISTORY_STEP_MS;
         match &mut self.open_step {
             Some(step) if step.starts_at_ms == at_ms => step.latest_sample = now,
             Some(OpenStep { starts_at_ms: before_ms, sample_before: first, latest_sample: last }) => {
-                let append = last.append_delay_counts.counted_since(&first.append_delay_counts);
-                self.complete_steps.push_back(HistorySample {
+                let append = last.row_age_since_append.counted_since(&first.row_age_since_append);
+                self.completed_steps.push_back(HistorySample {
                     at_ms: *before_ms,
-                    records: last.total_records - first.total_records,
-                    rows: last.total_rows - first.total_rows,
-                    lag: last.total_lag,
+                    records: last.total_records_read - first.total_records_read,
+                    rows: last.total_fired_rows - first.total_fired_rows,
+                    lag: last.total_lag_records,
                     watermark_delay_ms: last.max_watermark_delay_ms,
                     freshness_p50_ms: append.estimate_quantile_ms(0.5),
                     freshness_p99_ms: append.estimate_quantile_ms(0.99),
                 });
                 self.open_step = Some(OpenStep { starts_at_ms: at_ms, sample_before: *last, latest_sample: now });
-                // If the clock went back, steps after the new time are no longer valid.
-                self.complete_steps.retain(|moment| moment.at_ms < at_ms);
-                let excess = self.complete_steps.len().saturating_sub(MAX_HISTORY_STEPS);
-                self.complete_steps.drain(..excess);
+                // If the clock was set back, remove the steps that would lie in the future.
+                self.completed_steps.retain(|moment| moment.at_ms < at_ms);
+                let excess = self.completed_steps.len().saturating_sub(MAX_HISTORY_STEPS);
+                self.completed_steps.drain(..excess);
             }
             None => {
                 self.open_step = Some(OpenStep {
@@ -74,9 +74,9 @@ impl RecentHistory {
         }
     }
 
-    /// Returns the complete steps, oldest first.
-    pub(super) fn complete_steps(&self) -> impl Iterator<Item = HistorySample> {
-        self.complete_steps.iter().copied()
+    /// Returns the completed steps of ten seconds, oldest first.
+    pub(super) fn completed_steps(&self) -> impl Iterator<Item = HistorySample> {
+        self.completed_steps.iter().copied()
     }
 }
 
@@ -89,10 +89,10 @@ mod tests {
         for (second, records) in seconds {
             history.add_sample(
                 second * 1_000 + 300,
-                ProgressSample { total_records: records, ..ProgressSample::default() },
+                ProgressSample { total_records_read: records, ..ProgressSample::default() },
             );
         }
-        history.complete_steps().map(|moment| (moment.at_ms, moment.records)).collect()
+        history.completed_steps().map(|moment| (moment.at_ms, moment.records)).collect()
     }
 
     #[test]
@@ -122,10 +122,14 @@ mod tests {
         for (ms, lag) in [(1_000, 7), (9_000, 3), (11_000, 90)] {
             history.add_sample(
                 ms,
-                ProgressSample { total_lag: Some(lag), max_watermark_delay_ms: Some(ms), ..ProgressSample::default() },
+                ProgressSample {
+                    total_lag_records: Some(lag),
+                    max_watermark_delay_ms: Some(ms),
+                    ..ProgressSample::default()
+                },
             );
         }
-        let moment = history.complete_steps().next().expect("one step is over");
+        let moment = history.completed_steps().next().expect("one step is over");
         assert_eq!((moment.lag, moment.watermark_delay_ms), (Some(3), Some(9_000)));
     }
 }

@@ -12,14 +12,14 @@ use windrow_web::report::{
     WorkerReport,
 };
 
-use super::counter_values::{CounterValues, FreshnessCounts, WorkerCounterValues};
+use super::counter_values::{CounterValues, FreshnessHistograms, WorkerCounterValues};
 use super::rate_samples::RateSamples;
 use crate::units::{count_as_f64, fractional_milliseconds, signed_milliseconds, whole_milliseconds};
 
-/// A partition that was read to its end is idle after this time without a record.
-const IDLE_AFTER_MS: i64 = 10_000;
+/// A partition counts as idle when it is read to its end and had no record for this time.
+const PARTITION_IDLE_AFTER_MS: i64 = 10_000;
 
-/// Reports the worker with this index. `heartbeat_age` is the time since its last progress.
+/// Reports the worker with this index. `heartbeat_age` is the time since the worker last made progress.
 pub(super) fn build_worker_report(
     index: usize,
     worker: &WorkerMetrics,
@@ -27,14 +27,14 @@ pub(super) fn build_worker_report(
     heartbeat_age: Duration,
 ) -> WorkerReport {
     let times = &worker.time_use;
-    let values = |counters: &CounterValues| counters.workers.get(index).copied().unwrap_or_default();
+    let values = |counters: &CounterValues| counters.values_by_worker.get(index).copied().unwrap_or_default();
     let ms_per_s = |time: fn(&WorkerCounterValues) -> Duration| {
         rates.rate_per_second(|counters| fractional_milliseconds(time(&values(counters))))
     };
     WorkerReport {
         records: worker.read_records.get(),
         bytes: worker.read_bytes.get(),
-        records_per_s: rates.rate_per_second(|counters| count_as_f64(values(counters).records)),
+        records_per_s: rates.rate_per_second(|counters| count_as_f64(values(counters).records_read)),
         dead_letters: worker.dead_letters.get(),
         refused_rows: worker.refused_rows.get(),
         rows_there: worker.rows_already_written.get(),
@@ -44,14 +44,14 @@ pub(super) fn build_worker_report(
         backpressured_ms: whole_milliseconds(times.blocked_time()),
         busy_ms_per_s: ms_per_s(|values| values.busy_time),
         idle_ms_per_s: ms_per_s(|values| values.idle_time),
-        backpressured_ms_per_s: ms_per_s(|values| values.blocked_time),
+        backpressured_ms_per_s: ms_per_s(|values| values.blocked_by_sink_time),
         decode_share: times.decode_share(),
         pause_ms_max: fractional_milliseconds(worker.checkpoint_metrics.longest_snapshot_pause()),
         beat_age_ms: if times.has_ended() { 0 } else { whole_milliseconds(heartbeat_age) },
     }
 }
 
-/// Sums the feature view with this index over all workers.
+/// Reports the feature view with this index, summed over all workers.
 pub(super) fn build_view_report(
     index: usize,
     name: &str,
@@ -63,7 +63,7 @@ pub(super) fn build_view_report(
         name: name.to_owned(),
         rows: views().map(|view| view.fired_rows.get()).sum(),
         rows_per_s: rates
-            .rate_per_second(|counters| count_as_f64(counters.rows_by_view.get(index).copied().unwrap_or(0))),
+            .rate_per_second(|counters| count_as_f64(counters.fired_rows_by_view.get(index).copied().unwrap_or(0))),
         late_events: views().map(|view| view.late_events.get()).sum(),
         entities: views().map(|view| view.entity_count.load(Ordering::Relaxed)).sum(),
     }
@@ -72,23 +72,23 @@ pub(super) fn build_view_report(
 /// A partition, and the worker that owns it.
 pub(super) struct OwnedPartitionStatus {
     pub(super) worker_index: usize,
-    pub(super) status: PartitionStatus,
+    pub(super) partition_status: PartitionStatus,
 }
 
-/// Reports a partition. Without `rates` its rate is 0.
+/// Reports one partition. Without `rates`, the rate of the partition is 0.
 pub(super) fn build_partition_report(
     owned: &OwnedPartitionStatus,
     end_offsets: &PartitionOffsets,
     now_ms: i64,
     rates: Option<&RateSamples>,
 ) -> PartitionReport {
-    let status = &owned.status;
-    // The worker may have read past the end offset, which was fetched earlier.
+    let status = &owned.partition_status;
+    // The end offset was fetched earlier, so the worker may already have read past it.
     let end = end_offsets.get(&status.partition).map(|&end| status.next_offset.map_or(end, |offset| offset.max(end)));
     let lag = end.zip(status.next_offset).and_then(|(end, offset)| u64::try_from(end - offset).ok());
     let quiet_since_ms = status.last_record_processed_at_ms.unwrap_or(status.opened_at_ms);
     let records = |counters: &CounterValues| {
-        count_as_f64(counters.records_by_partition.get(&(status.partition, status.epoch)).copied().unwrap_or(0))
+        count_as_f64(counters.records_read_by_partition.get(&(status.partition, status.epoch)).copied().unwrap_or(0))
     };
     PartitionReport {
         partition: status.partition,
@@ -99,7 +99,7 @@ pub(super) fn build_partition_report(
         lag,
         watermark_ms: status.watermark.map(windrow_core::EventTime::ms),
         event_time_ms: status.max_event_time.map(windrow_core::EventTime::ms),
-        idle: lag == Some(0) && now_ms - quiet_since_ms >= IDLE_AFTER_MS,
+        idle: lag == Some(0) && now_ms - quiet_since_ms >= PARTITION_IDLE_AFTER_MS,
         last_record_at_ms: status.last_record_processed_at_ms,
         last_appended_ms: status.last_record_timestamp_ms,
         records: status.record_count,
@@ -111,7 +111,7 @@ pub(super) fn build_partition_report(
     }
 }
 
-/// Reports the Redis writer.
+/// Reports the counters and outages of the Redis writer.
 pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates: &RateSamples) -> RedisReport {
     let status = redis.status();
     let outage = status.ongoing_outage.as_ref();
@@ -125,7 +125,7 @@ pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates
             reason: outage.map(|outage| outage.latest_reason.clone()),
         },
         rows_written: status.rows_written,
-        rows_per_s: rates.rate_per_second(|counters| count_as_f64(counters.rows_written)),
+        rows_per_s: rates.rate_per_second(|counters| count_as_f64(counters.rows_written_to_redis)),
         transactions: status.transaction_count,
         transaction_seconds: status.total_transaction_time.as_secs_f64(),
         transaction_ms: rates.recent_mean_transaction_ms().unwrap_or_else(mean_since_start_ms),
@@ -150,7 +150,7 @@ pub(super) fn sum_checkpoint_counts(workers: &[Arc<WorkerMetrics>]) -> Checkpoin
     counts
 }
 
-/// Reports since when and why a service is unreachable; both are `None` while it is reachable.
+/// Reports since when and why a service is unreachable. Both values are `None` while the service is reachable.
 pub(super) fn build_reachability_report(reachability: &SharedOutageTracker) -> ReachabilityReport {
     let outage = reachability.ongoing_outage();
     ReachabilityReport {
@@ -160,12 +160,12 @@ pub(super) fn build_reachability_report(reachability: &SharedOutageTracker) -> R
 }
 
 /// Reports the age of rows at their arrival in Redis, with counts since the start and quantiles of the last minute.
-pub(super) fn build_freshness_report(since_start: &FreshnessCounts, rates: &RateSamples) -> FreshnessReport {
-    let event_time = rates.histogram_of_last_minute(|counters| &counters.freshness.since_event_time);
-    let append = rates.histogram_of_last_minute(|counters| &counters.freshness.since_append);
+pub(super) fn build_freshness_report(since_start: &FreshnessHistograms, rates: &RateSamples) -> FreshnessReport {
+    let event_time = rates.histogram_of_last_minute(|counters| &counters.freshness_histograms.row_age_since_event_time);
+    let append = rates.histogram_of_last_minute(|counters| &counters.freshness_histograms.row_age_since_append);
     FreshnessReport {
-        event_time: build_histogram_report(&since_start.since_event_time, &event_time),
-        append: build_histogram_report(&since_start.since_append, &append),
+        event_time: build_histogram_report(&since_start.row_age_since_event_time, &event_time),
+        append: build_histogram_report(&since_start.row_age_since_append, &append),
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) struct WorkerHeartbeats(Vec<Heartbeat>);
 
 #[derive(Clone, Copy, Debug)]
 struct Heartbeat {
-    /// The number of loop iterations plus the blocked nanoseconds. This sum grows while a worker runs.
+    /// The worker's loop iterations plus its nanoseconds blocked by the sink. The sum grows while the worker runs.
     progress_sum: u128,
     progressed_at: Instant,
 }
@@ -22,8 +22,8 @@ impl WorkerHeartbeats {
         Self(vec![Heartbeat { progress_sum: 0, progressed_at: now }; workers])
     }
 
-    /// Records which workers made progress since the last call.
-    pub(super) fn update(&mut self, workers: &[Arc<WorkerMetrics>], now: Instant) {
+    /// Compares the progress of each worker with the last call, and records `now` where the progress has grown.
+    pub(super) fn record_progress(&mut self, workers: &[Arc<WorkerMetrics>], now: Instant) {
         for (heartbeat, worker) in self.0.iter_mut().zip(workers) {
             let times = &worker.time_use;
             let progress = u128::from(times.loop_iterations.get()) + times.blocked_time().as_nanos();

@@ -1,4 +1,4 @@
-//! Reports on an instance from the start of its web server.
+//! The report that an instance shows while its start waits for Kafka and Redis.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,18 +13,18 @@ use crate::instance_monitor::InstanceMonitor;
 use crate::job_state_folder::{random_hex_digits, read_host_name};
 use crate::wall_clock::now_ms;
 
-/// Reports that the instance is starting until the job is connected to Kafka and Redis. After that it forwards the
-/// report of the instance's monitor.
+/// The source of an instance's report. Until the job is connected to Kafka and Redis, the report says that the instance
+/// is starting. After that it is the report of the instance's monitor.
 pub(super) struct StartupReporter {
     instance_id: String,
     started_at_ms: i64,
     listen_address: OnceLock<String>,
     topic_found: AtomicBool,
-    running_job: OnceLock<RunningJob>,
+    running_job: OnceLock<RunningJobSources>,
 }
 
 /// The sources of data about a running job.
-struct RunningJob {
+struct RunningJobSources {
     monitor: Arc<InstanceMonitor>,
     recent_rows: redis::RecentRows,
 }
@@ -44,24 +44,24 @@ impl StartupReporter {
         })
     }
 
-    /// Sets the address of the pages. Later calls have no effect.
+    /// Sets the address at which the instance serves its pages. Later calls have no effect.
     pub(super) fn set_listen_address(&self, address: String) {
         let _ = self.listen_address.set(address);
     }
 
-    /// Records that Kafka has the topic.
+    /// From now on, reports say that the start waits for Redis, because Kafka has the topic.
     pub(super) fn mark_topic_found(&self) {
         self.topic_found.store(true, Ordering::Relaxed);
     }
 
-    /// Forwards the report of `monitor` from now on.
-    pub(super) fn switch_to_monitor(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
+    /// From now on, `current_report` returns the report of `monitor`.
+    pub(super) fn switch_to_monitor_reports(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
         monitor.set_listen_address(self.listen_address.get().map_or("", String::as_str));
-        let _ = self.running_job.set(RunningJob { monitor: Arc::clone(monitor), recent_rows: rows });
+        let _ = self.running_job.set(RunningJobSources { monitor: Arc::clone(monitor), recent_rows: rows });
     }
 
-    /// Returns a report that a service has been unreachable since the start.
-    fn unreachable_since_start(&self, reason: &str) -> ReachabilityReport {
+    /// Builds a report that a service has been unreachable since the start of the instance.
+    fn unreachable_since_start_report(&self, reason: &str) -> ReachabilityReport {
         ReachabilityReport { away_since_ms: Some(self.started_at_ms), reason: Some(reason.to_owned()) }
     }
 }
@@ -73,9 +73,9 @@ impl ReportSource for StartupReporter {
         }
         let (mut kafka, mut redis) = (ReachabilityReport::default(), ReachabilityReport::default());
         if self.topic_found.load(Ordering::Relaxed) {
-            redis = self.unreachable_since_start("the start waits for it");
+            redis = self.unreachable_since_start_report("the start waits for Redis");
         } else {
-            kafka = self.unreachable_since_start("the start waits for it, and for the topic");
+            kafka = self.unreachable_since_start_report("the start waits for Kafka and the topic");
         }
         InstanceReport {
             instance: self.instance_id.clone(),

@@ -129,7 +129,7 @@ fn kafka_that_is_not_there_is_6() {
     run(["run", "--start-timeout", "1s", "--set", &brokers]).expect(6).expect_stderr(&[
         "waiting for Kafka",
         "did not answer within 1.",
-        "is `source.kafka.brokers` right?",
+        "that `source.kafka.brokers` is correct",
     ]);
 }
 

@@ -110,7 +110,7 @@ fn settings_outside_their_limits_are_refused_with_the_limit() {
 
 #[test]
 fn a_file_needs_an_end() {
-    let refused =
-        run(["generate", "--to", "-"]).expect_stderr(&["how many events? Give --count N, or --backlog with --rate"]);
+    let refused = run(["generate", "--to", "-"])
+        .expect_stderr(&["the number of events is missing: give --count N, or --backlog with --rate"]);
     assert_eq!(refused.code, Some(2));
 }

@@ -178,7 +178,7 @@ fn damage_is_named_and_is_16() {
     let copy = StateCopy::create();
     copy.flip_bit(&format!("{JOB}/{layer}"));
     copy.flip_bit(&format!("{JOB}/{manifest}"));
-    let damaged = run_verify(&copy, JOB, &[]).expect(16).expect_stderr(&["of 4 checkpoints in ", ", 3 cannot be used"]);
+    let damaged = run_verify(&copy, JOB, &[]).expect(16).expect_stderr(&["3 of 4 checkpoints in ", " cannot be used"]);
     insta::assert_snapshot!(copy.redact_store(damaged.text()));
     let damaged = parse_json(&run_verify(&copy, JOB, &["--json"]).expect(16));
     assert_eq!(damaged["usable"], false);
@@ -258,9 +258,9 @@ fn it_is_said_which_views_keep_their_state() {
     insta::assert_snapshot!(copy.redact_store(verified.text()));
     let views = parse_json(&run_verify(&copy, JOB, &["--pipeline", &changed, "--json"]).expect(14))["views"].clone();
     assert_eq!(views[2]["needs_drop_state"], true, "{views}");
-    run_verify(&copy, JOB, &["--pipeline", "pipelines/ecommerce.toml"])
-        .expect(13)
-        .expect_stderr(&["the state is of pipeline `every-aggregate` over topic `visits`, not of `ecommerce`"]);
+    run_verify(&copy, JOB, &["--pipeline", "pipelines/ecommerce.toml"]).expect(13).expect_stderr(&[
+        "the state belongs to pipeline `every-aggregate` on topic `visits`, not to pipeline `ecommerce`",
+    ]);
 }
 
 /// The command ends before it connects to Kafka.
@@ -274,7 +274,7 @@ fn a_run_from_nothing_ends_at_once() {
     };
     from(&copy.path_text("nowhere"))
         .expect(13)
-        .expect_stderr(&["there is nothing to begin from in file:/", "nowhere (--from)"]);
+        .expect_stderr(&["--from names file:/", "nowhere, which holds neither a savepoint nor checkpoints"]);
     from(&copy.path_text(SAVEPOINT)).expect(6);
     from(&copy.path_text(JOB)).expect(6);
     copy.flip_bit(&format!("{SAVEPOINT}/savepoint"));

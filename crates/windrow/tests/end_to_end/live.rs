@@ -103,7 +103,7 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     assert_eq!(running.wait_for_exit(Duration::from_secs(30)), Some(8));
     redis.resume();
     let text = std::fs::read_to_string(&log).expect("a log");
-    assert!(text.contains("stopped before Redis took the last rows"), "{text}");
+    assert!(text.contains("stopped before Redis acknowledged the last rows"), "{text}");
     run.run_bounded(&[]);
     assert_same_rows(&last_row_per_key(answers.lines()), &redis.read_rows(), &name);
 }

@@ -147,7 +147,7 @@ fn two_processes_must_not_have_the_same_name() {
             (second.wait_for_exit(Duration::from_secs(30)), read_log(&second_log), first)
         };
         assert_eq!(ended, Some(7), "{ended_log}");
-        assert!(ended_log.contains("Two must not run with the same `--instance`"), "{ended_log}");
+        assert!(ended_log.contains("Give each process its own name with `--instance`"), "{ended_log}");
         stays.send_signal("-TERM");
         assert_eq!(stays.wait_for_exit(Duration::from_secs(15)), Some(0));
     }

@@ -166,7 +166,7 @@ fn a_changed_view_halts_the_job() {
     stopped.run.set_override("feature_view.session_features.window.session.gap=\"5m\"");
     stopped.assert_halts(
         14,
-        &["`session_features` was", "The state of user_features is kept", "--drop-state session_features"],
+        &["`session_features` was", "The state of these views is kept: user_features", "--drop-state session_features"],
     );
     let log_text = stopped.run_until_committed(&["--drop-state", "session_features"], &view_events(21, 1), 21);
     assert!(log_text.contains("its state is dropped, as asked"), "{log_text}");

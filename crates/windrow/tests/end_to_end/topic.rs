@@ -53,7 +53,7 @@ fn a_topic_that_is_created_again_halts_the_job() {
         assert_eq!(running.wait_for_exit(Duration::from_secs(12)), Some(11), "{}", read_log(&log));
         let log = read_log(&log);
         assert!(log.contains(&format!("topic `{topic}` was deleted and created again")), "{log}");
-        assert!(log.contains("start it with a new `source.kafka.group`, or delete this job's checkpoints"), "{log}");
+        assert!(log.contains("start it with a new `source.kafka.group`, or delete its checkpoints"), "{log}");
     }
 }
 

@@ -357,7 +357,7 @@ fn addresses_that_cannot_be_used_say_what_to_do() {
     for (arguments, why) in [
         (&["--listen", &address][..], "Another program listens there"),
         (&["--listen", "0.0.0.0:0"], "a token is needed: set --token-file"),
-        (&["--listen", "127.0.0.1:0", "--token-file", &short], "holds no token"),
+        (&["--listen", "127.0.0.1:0", "--token-file", &short], "does not hold a valid token"),
         (&["--listen", "127.0.0.1:0", "--token-file", "/nowhere"], "cannot read --token-file /nowhere"),
         (&["--listen", "here"], "`here` is not an address"),
     ] {

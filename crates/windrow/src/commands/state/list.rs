@@ -5,7 +5,7 @@ use windrow_engine::CheckpointStore;
 use windrow_engine::checkpoint::default_savepoint_folder;
 use windrow_engine::checkpoint::inspect::{self, StoredCheckpoint, StoredSavepoint};
 
-use super::{age_ms, format_timestamp, format_watermark, store_unavailable};
+use super::{age_ms, format_timestamp, format_watermark, store_fault_to_failure};
 use crate::cli::StateListArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count, format_duration_ms};
@@ -13,10 +13,11 @@ use crate::job_state_folder::JobStateFolder;
 use crate::{pipeline_file, print, table};
 
 pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
-    let pipeline = pipeline_file::load(args.pipeline.pipeline.as_deref(), &args.pipeline.set.overrides)?;
+    let pipeline =
+        pipeline_file::load(args.pipeline_args.pipeline_path.as_deref(), &args.pipeline_args.override_args.overrides)?;
     let place = JobStateFolder::open_for_pipeline(&pipeline)?;
-    let found = inspect::list_checkpoints(&*place.store).map_err(store_unavailable)?;
-    let savepoints = inspect::list_savepoints(&*place.store).map_err(store_unavailable)?;
+    let found = inspect::list_checkpoints(&*place.store).map_err(store_fault_to_failure)?;
+    let savepoints = inspect::list_savepoints(&*place.store).map_err(store_fault_to_failure)?;
     if args.json {
         let listed = json!({
             "pipeline": pipeline.name,

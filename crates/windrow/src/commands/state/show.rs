@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 use windrow_engine::checkpoint::CheckpointManifest;
 use windrow_engine::checkpoint::inspect::{FolderKind, StateByteCounts, StateObjectReader};
 
-use super::{StateFolder, age_ms, format_timestamp, format_watermark, store_unavailable};
+use super::{StateFolder, age_ms, format_timestamp, format_watermark, store_fault_to_failure};
 use crate::cli::StateShowArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count, format_count_with_noun, format_duration_ms};
 use crate::{print, progress_bar, table};
 
-/// Width of the column with a view's definition, in characters.
-const DEFINITION_WIDTH: u16 = 72;
+/// The width in characters of the table column that shows the definition of a feature view.
+const DEFINITION_COLUMN_WIDTH: u16 = 72;
 
-/// A checkpoint, and the contents of its state objects.
+/// A checkpoint's manifest, and the unpacked sizes of its state objects.
 struct InspectedCheckpoint<'a> {
     manifest: &'a CheckpointManifest,
     contents: StateByteCounts,
 }
 
-/// Rows and bytes of a feature view over all partitions.
+/// The rows and the unpacked bytes of a feature view, summed over all partitions.
 struct ViewTotals<'a> {
     name: &'a str,
     definition: &'a str,
@@ -31,7 +31,7 @@ struct ViewTotals<'a> {
 }
 
 pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
-    let folder = StateFolder::open(&args.path, args.partition)?;
+    let folder = StateFolder::open_folder(&args.state_location, args.partition)?;
     let newest = folder.newest_manifest_per_partition();
     let total: u64 = newest.iter().map(|manifest| manifest.total_byte_count()).sum();
     let bar = progress_bar::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} read {eta}");
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     let mut opened: Vec<InspectedCheckpoint<'_>> = Vec::with_capacity(newest.len());
     for manifest in newest {
         let contents =
-            objects.read_checkpoint_objects(manifest, |part| bar.inc(part.bytes)).map_err(store_unavailable)?;
+            objects.read_checkpoint_objects(manifest, |part| bar.inc(part.bytes)).map_err(store_fault_to_failure)?;
         opened.push(InspectedCheckpoint { manifest, contents });
     }
     bar.finish_and_clear();
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     }
     let unreadable = folder.stored_checkpoints.iter().filter_map(|found| found.manifest.as_ref().err());
     let unusable = opened.iter().flat_map(|checkpoint| &checkpoint.contents.unusable_objects);
-    for reason in folder.unreadable_savepoint_object().into_iter().chain(unreadable).chain(unusable) {
+    for reason in folder.find_unreadable_savepoint_object().into_iter().chain(unreadable).chain(unusable) {
         print::write_stderr_line(&format!("cannot be used: {reason}"));
     }
     Ok(ExitStatus::Success)
@@ -79,14 +79,14 @@ fn sum_view_totals<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<
 }
 
 fn format_contents(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> String {
-    let mut lines = vec![("what", folder.kind_name().to_owned()), ("place", folder.store.place().to_owned())];
+    let mut lines = vec![("what", folder.folder_kind_name().to_owned()), ("place", folder.store.place().to_owned())];
     if let FolderKind::Savepoint(content) = &folder.kind {
         lines.push(("id", content.id.clone()));
         let (at, age) =
             (format_timestamp(content.taken_at_ms), format_duration_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000));
         lines.push(("taken", format!("{at}, {age} ago")));
     }
-    for missing in folder.missing_partitions() {
+    for missing in folder.missing_savepoint_partitions() {
         lines.push(("missing", format!("partition {missing}")));
     }
     if let Some(InspectedCheckpoint { manifest, .. }) = opened.last() {
@@ -142,7 +142,7 @@ fn format_contents(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vie
         rows.add_row([sum.name, &format_count(sum.rows), &format_byte_size(sum.unpacked_bytes), sum.definition]);
     }
     if let Some(definition) = rows.column_mut(3) {
-        definition.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(DEFINITION_WIDTH)));
+        definition.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(DEFINITION_COLUMN_WIDTH)));
     }
     let _ = writeln!(out, "\n{rows}");
     out
@@ -176,7 +176,7 @@ fn contents_as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vi
     let view = |sum: &ViewTotals<'_>| json!({ "name": sum.name, "definition": sum.definition, "rows": sum.rows, "unpacked_bytes": sum.unpacked_bytes });
     let unreadable = folder.stored_checkpoints.iter().filter_map(|found| found.manifest.as_ref().err());
     json!({
-        "kind": folder.kind_code(),
+        "kind": folder.folder_kind_code(),
         "place": folder.store.place(),
         "id": content.map(|content| &content.id),
         "taken_at_ms": content.map(|content| content.taken_at_ms),
@@ -187,8 +187,8 @@ fn contents_as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vi
         "reading": job.map(|job| &job.reading),
         "format": folder.stored_checkpoints.iter().filter_map(|found| found.format_version).max(),
         "partitions": opened.iter().map(partition).collect::<Vec<_>>(),
-        "missing_partitions": folder.missing_partitions(),
+        "missing_partitions": folder.missing_savepoint_partitions(),
         "views": views.iter().map(view).collect::<Vec<_>>(),
-        "unreadable": folder.unreadable_savepoint_object().into_iter().chain(unreadable).map(ToString::to_string).collect::<Vec<_>>(),
+        "unreadable": folder.find_unreadable_savepoint_object().into_iter().chain(unreadable).map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

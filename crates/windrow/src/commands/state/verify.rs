@@ -9,14 +9,14 @@ use windrow_engine::checkpoint::inspect::{
     self, ComparedView, FolderKind, StateObjectReader, StoredCheckpoint, ViewCompatibility, compare_views,
 };
 
-use super::{StateFolder, store_unavailable};
+use super::{StateFolder, store_fault_to_failure};
 use crate::cli::StateVerifyArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count_with_noun};
-use crate::state_finding::StateFinding;
+use crate::state_problem::StateProblem;
 use crate::{pipeline_file, print, progress_bar};
 
-/// A checkpoint, and its objects that cannot be used.
+/// The result of verifying one checkpoint: those of its objects that cannot be used.
 struct CheckpointVerdict<'a> {
     stored_checkpoint: &'a StoredCheckpoint,
     unusable_objects: Vec<UnusableObject>,
@@ -32,18 +32,18 @@ impl CheckpointVerdict<'_> {
     }
 }
 
-/// Whether a pipeline can use the state.
+/// The result of comparing stored state with a pipeline file.
 struct PipelineCompatibility {
-    /// Why the state belongs to another pipeline or topic; `None` if it does not.
+    /// How the pipeline or topic of the state differs from the pipeline file. `None` if both are equal.
     mismatch_reason: Option<String>,
     compared_views: Vec<ComparedView>,
 }
 
 pub(crate) fn run(args: &StateVerifyArgs) -> Result<ExitStatus, CommandFailure> {
-    let folder = StateFolder::open(&args.path, args.partition)?;
+    let folder = StateFolder::open_folder(&args.state_location, args.partition)?;
     let verdicts = verify_checkpoints(&folder)?;
-    let plan = args.pipeline.as_deref().map(|path| check_compatibility(path, &folder)).transpose()?;
-    let outcome = check_overall_usability(&folder, &verdicts, plan.as_ref());
+    let plan = args.pipeline_path.as_deref().map(|path| compare_state_with_pipeline(path, &folder)).transpose()?;
+    let outcome = require_usable_state(&folder, &verdicts, plan.as_ref());
     if args.json {
         print::write_stdout(&format!("{:#}\n", verdicts_as_json(&folder, &verdicts, plan.as_ref(), outcome.is_ok())))?;
     } else {
@@ -64,12 +64,12 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
             Ok(manifest) => {
                 objects
                     .read_checkpoint_objects(manifest, |part| bar.inc(part.bytes))
-                    .map_err(store_unavailable)?
+                    .map_err(store_fault_to_failure)?
                     .unusable_objects
             }
         };
-        // Skip a checkpoint that a running job deleted in the meantime.
-        if !unusable.is_empty() && !inspect::checkpoint_exists(&*folder.store, found).map_err(store_unavailable)? {
+        // A running job may have deleted the checkpoint after it was listed, so its objects may be gone.
+        if !unusable.is_empty() && !inspect::checkpoint_exists(&*folder.store, found).map_err(store_fault_to_failure)? {
             continue;
         }
         verdicts.push(CheckpointVerdict { stored_checkpoint: found, unusable_objects: unusable });
@@ -78,7 +78,7 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
     Ok(verdicts)
 }
 
-fn check_compatibility(path: &Path, folder: &StateFolder) -> Result<PipelineCompatibility, CommandFailure> {
+fn compare_state_with_pipeline(path: &Path, folder: &StateFolder) -> Result<PipelineCompatibility, CommandFailure> {
     let pipeline = pipeline_file::load(Some(path), &[])?;
     let views = pipeline_file::clone_feature_views(&pipeline);
     let mut plan = PipelineCompatibility { mismatch_reason: None, compared_views: Vec::new() };
@@ -86,7 +86,7 @@ fn check_compatibility(path: &Path, folder: &StateFolder) -> Result<PipelineComp
         let (name, topic) = (&pipeline.name, &pipeline.source.kafka().topic);
         if (name, topic) != (&manifest.pipeline, &manifest.topic) {
             plan.mismatch_reason = Some(format!(
-                "the state is of pipeline `{}` over topic `{}`, not of `{name}` over `{topic}`",
+                "the state belongs to pipeline `{}` on topic `{}`, not to pipeline `{name}` on topic `{topic}`",
                 manifest.pipeline, manifest.topic
             ));
         }
@@ -99,24 +99,24 @@ fn check_compatibility(path: &Path, folder: &StateFolder) -> Result<PipelineComp
     Ok(plan)
 }
 
-/// Returns the most severe finding as an error if a job cannot use the state.
-fn check_overall_usability(
+/// Fails with the most severe problem if a job cannot use the state.
+fn require_usable_state(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
     plan: Option<&PipelineCompatibility>,
-) -> Result<(), StateFinding> {
+) -> Result<(), StateProblem> {
     let place = folder.store.place().to_owned();
     let count = |code: &str| verdicts.iter().filter(|verdict| verdict.verdict_code() == code).count();
-    let (damaged, newer, missing) = (count("damaged"), count("newer"), folder.missing_partitions());
+    let (damaged, newer, missing) = (count("damaged"), count("newer"), folder.missing_savepoint_partitions());
     match &folder.kind {
         FolderKind::UnreadableSavepoint(object) => {
-            return Err(StateFinding::UnusableSavepoint { place, object: object.clone() });
+            return Err(StateProblem::UnusableSavepoint { place, object: object.clone() });
         }
-        FolderKind::IncompleteSavepoint => return Err(StateFinding::IncompleteSavepoint { place }),
+        FolderKind::IncompleteSavepoint => return Err(StateProblem::IncompleteSavepoint { place }),
         FolderKind::Savepoint(_) | FolderKind::Job { .. } | FolderKind::Nothing => {}
     }
     if damaged > 0 || !missing.is_empty() {
-        return Err(StateFinding::Damaged {
+        return Err(StateProblem::Damaged {
             place,
             checkpoint_count: verdicts.len(),
             damaged_count: damaged,
@@ -124,15 +124,15 @@ fn check_overall_usability(
         });
     }
     if newer > 0 {
-        return Err(StateFinding::NewerFormat { place, newer_count: newer });
+        return Err(StateProblem::NewerFormat { place, newer_count: newer });
     }
     let Some(plan) = plan else { return Ok(()) };
     if let Some(reason) = &plan.mismatch_reason {
-        return Err(StateFinding::OtherJob { reason: reason.clone() });
+        return Err(StateProblem::OtherJob { reason: reason.clone() });
     }
     let dropped = plan.compared_views.iter().filter(|view| view.compatibility.needs_permission_to_drop_state());
     let views: Vec<String> = dropped.map(|view| view.name.clone()).collect();
-    if views.is_empty() { Ok(()) } else { Err(StateFinding::ChangedViews { views }) }
+    if views.is_empty() { Ok(()) } else { Err(StateProblem::ChangedViews { views }) }
 }
 
 fn format_verdicts(
@@ -140,7 +140,7 @@ fn format_verdicts(
     verdicts: &[CheckpointVerdict<'_>],
     plan: Option<&PipelineCompatibility>,
 ) -> String {
-    let mut out = format!("{} in {}\n", folder.kind_name(), folder.store.place());
+    let mut out = format!("{} in {}\n", folder.folder_kind_name(), folder.store.place());
     for verdict in verdicts {
         let found = verdict.stored_checkpoint;
         let size = found.manifest.as_ref().map_or_else(
@@ -161,7 +161,7 @@ fn format_verdicts(
             let _ = writeln!(out, "         {reason}");
         }
     }
-    for partition in folder.missing_partitions() {
+    for partition in folder.missing_savepoint_partitions() {
         let _ = writeln!(out, "missing  partition {partition}");
     }
     for ComparedView { name: view, compatibility } in plan.iter().flat_map(|plan| &plan.compared_views) {
@@ -206,11 +206,11 @@ fn verdicts_as_json(
     };
     let views = plan.map(|plan| plan.compared_views.iter().map(view).collect::<Vec<_>>());
     json!({
-        "kind": folder.kind_code(),
+        "kind": folder.folder_kind_code(),
         "place": folder.store.place(),
         "usable": usable,
         "checkpoints": verdicts.iter().map(verdict).collect::<Vec<_>>(),
-        "missing_partitions": folder.missing_partitions(),
+        "missing_partitions": folder.missing_savepoint_partitions(),
         "other_pipeline": plan.and_then(|plan| plan.mismatch_reason.as_ref()),
         "views": views,
     })

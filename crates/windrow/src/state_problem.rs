@@ -1,6 +1,6 @@
-//! Problems with stored state that a command must use.
+//! The reasons why a command cannot use stored state.
 //!
-//! Owns: the findings, their texts and exit codes. Does not own: halts of a running job (`halt_message`).
+//! Owns: these problems with their texts and exit codes. Does not own: halts of a running job (`halt_message`).
 
 use windrow_engine::checkpoint::UnusableObject;
 use windrow_engine::{Partition, StoreFault};
@@ -11,17 +11,17 @@ use crate::halt_message::format_drop_state_flags;
 
 /// The reason why stored state cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum StateFinding {
+pub(crate) enum StateProblem {
     /// The location cannot be opened.
     InvalidPlace { setting: String, fault: StoreFault },
     /// The store does not respond, or refuses access.
     StoreFailed { fault: StoreFault },
-    /// The location holds neither a savepoint nor a job's checkpoints. With `partition`, this is about that partition
-    /// only.
+    /// The location holds neither a savepoint nor a job's checkpoints. With `partition`, only the state of this
+    /// partition is missing.
     NoState { place: String, partition: Option<Partition> },
     /// The location that `--from` names holds neither a savepoint nor checkpoints.
     NothingToRestore { place: String },
-    /// The savepoint has no object `savepoint`, which is written last.
+    /// The savepoint is incomplete: it has no object `savepoint`, which is written last.
     IncompleteSavepoint { place: String },
     /// The object `savepoint` cannot be used, so the contents of the savepoint are unknown.
     UnusableSavepoint { place: String, object: UnusableObject },
@@ -35,7 +35,7 @@ pub(crate) enum StateFinding {
     ChangedViews { views: Vec<String> },
 }
 
-impl StateFinding {
+impl StateProblem {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::InvalidPlace { .. } | Self::StoreFailed { .. } => ExitStatus::CheckpointStore,
@@ -51,20 +51,20 @@ impl StateFinding {
 
     fn message(&self) -> String {
         match self {
-            Self::InvalidPlace { setting, fault } => format!("{setting} cannot be used as a place for state: {fault}"),
+            Self::InvalidPlace { setting, fault } => format!("{setting} is not a usable location of state: {fault}"),
             Self::StoreFailed { fault } => format!("the state cannot be read: {fault}"),
             Self::NoState { place, partition } => {
                 let which = partition.map_or_else(String::new, |partition| format!(" of partition {partition}"));
                 format!("there is no state{which} in {place}: neither a savepoint nor a job's checkpoints")
             }
             Self::NothingToRestore { place } => {
-                format!("there is nothing to begin from in {place} (--from): neither a savepoint nor checkpoints")
+                format!("--from names {place}, which holds neither a savepoint nor checkpoints")
             }
             Self::IncompleteSavepoint { place } => format!(
-                "the savepoint in {place} is incomplete: it has no object `savepoint`, which is created last. Wait until it is \
-                 taken, or take another with `windrow savepoint`"
+                "the savepoint in {place} is incomplete: it has no object `savepoint`, which is created last. Wait \
+                 until the savepoint is complete, or take another with `windrow savepoint`"
             ),
-            Self::UnusableSavepoint { place, object } => format!("{place}: {object}"),
+            Self::UnusableSavepoint { place, object } => format!("the savepoint in {place} cannot be used: {object}"),
             Self::Damaged {
                 place,
                 checkpoint_count: checkpoints,
@@ -76,7 +76,7 @@ impl StateFinding {
                     missing => format!(", and partitions {missing:?} are missing"),
                 };
                 format!(
-                    "of {} in {place}, {damaged} cannot be used{missing}",
+                    "{damaged} of {} in {place} cannot be used{missing}",
                     format_count_with_noun(*checkpoints as u64, "checkpoint")
                 )
             }
@@ -86,15 +86,15 @@ impl StateFinding {
             ),
             Self::OtherJob { reason } => reason.clone(),
             Self::ChangedViews { views } => format!(
-                "with this pipeline file, `windrow run` needs {}",
+                "feature views changed: with this pipeline file, `windrow run` needs {}",
                 format_drop_state_flags(views.iter().map(String::as_str))
             ),
         }
     }
 }
 
-impl From<StateFinding> for CommandFailure {
-    fn from(finding: StateFinding) -> Self {
+impl From<StateProblem> for CommandFailure {
+    fn from(finding: StateProblem) -> Self {
         Self::new(finding.exit_status(), format!("error: {}", finding.message()))
     }
 }
