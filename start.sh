@@ -55,7 +55,7 @@ for argument; do
     esac
 done
 
-# Stops what this run started if a step fails, so that no half of a stack stays behind.
+# Stops what this run started if a step fails, so that no incomplete stack keeps running.
 FINISHED=0
 finish() {
     local code=$?

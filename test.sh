@@ -47,7 +47,7 @@ for argument; do
 done
 
 PASSED=0 FAILED=0 SKIPPED=0
-# Why Apache Kafka, S3, Flink and a browser are missing; empty where they are not.
+# The reasons why Apache Kafka, S3, Flink and a browser are missing; empty if they are available.
 WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
 SEED=${WINDROW_TEST_SEED:-$RANDOM}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Repeats kill -9 on a job: the long form of a test.
+# Kills a job with kill -9 at random moments and restarts it: the long form of the end-to-end test `kill`.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -2,8 +2,7 @@
 """Runs commands and measures their cost: CPU time, wall time, largest resident set, lines and bytes written.
 
 Owns: measuring and printing. Does not own: what is measured (the scripts beside it).
-CPU time is user and system time of the process and its threads, as the kernel counts them for a child that was waited
-for; the resident set is its peak. Both come per child from wait4, so runs do not add up.
+CPU time is the user and system time of a child process with all its threads. The resident set is the child's peak. wait4 reports both for each child separately, so runs do not add up.
 """
 
 import argparse

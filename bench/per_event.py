@@ -2,7 +2,7 @@
 """Reads callgrind_annotate's list from stdin and prints it per event: a table of functions and their instructions.
 
 callgrind_annotate has a line for every file whose code was inlined into a function. A function's own instructions are
-the sum of its lines; with the functions it calls, the greatest of them.
+the sum of these lines. With --inclusive the largest line counts, because it contains the called functions.
 """
 
 import argparse

@@ -1,16 +1,16 @@
-"""An S3 in memory for tests: moto, made atomic, and failing on request.
+"""An S3 server in memory for tests: moto with atomic writes and, on request, random faults.
 
-Owns: what is served on one port until SIGTERM. Keeps nothing. Listens on 127.0.0.1 and accepts every credential.
+Serves one port of 127.0.0.1 until SIGTERM, accepts every credential, and loses all objects at the end.
 
-Differs from plain moto in two ways. Writes are performed one at a time: moto looks whether an object exists and then
-writes it, so two conditional writes at once could both succeed, which S3 never lets happen. And with --faults SEED
-some requests go wrong, drawn from a generator with that seed:
+It differs from plain moto in two ways. First, only one write runs at a time. Plain moto checks whether an object exists and
+then writes it, so two concurrent conditional writes could both succeed, which S3 never allows. Second, with --faults SEED
+some requests fail, drawn from a random generator with that seed:
 
   before   answered 500 or 503, not performed
-  after    performed, and answered 500 or 503: the client cannot know
+  after    performed, and answered 500 or 503: the client cannot know whether the write took place
   slow     answered after 0.05 to 3 seconds
 
-Says its counts when it ends.
+With --faults, the counts of these requests are printed at the end.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-# Of 100 requests. Most attempts must succeed: a client gives up after some seconds of faults in a row.
+# How many of 100 requests fail in each way. Most must succeed: a client gives up after some seconds of faults in a row.
 BEFORE, AFTER, SLOW = 12, 8, 5
 ERRORS = [(500, "InternalError"), (503, "SlowDown")]
 
@@ -53,12 +53,12 @@ class Faults:
     def __call__(self, environ, start_response):
         with self.lock:
             draw, error = self.random.uniform(0, 100), self.random.choice(ERRORS)
-            # Mostly short: a suite of thousands of requests has to end.
+            # Most delays are short, because the tests send thousands of requests.
             seconds = min(3.0, 0.05 + self.random.expovariate(2.0))
             kind = self.kind(draw)
             self.counts[kind] += 1
         if kind == "before":
-            # Unread, the body would turn the answer into a broken connection.
+            # Read the body: otherwise the client sees a broken connection instead of the answer.
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             return self.answer(error)(environ, start_response)
         if kind == "after":

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # Waits for features in Redis and prints a few.
-# Uses say.sh; expects CHECK, a function that fails when features can no longer come.
+# Uses say.sh; expects CHECK, a function that fails when no features can arrive any more.
 
 FEATURES_WAIT_SECONDS=${WINDROW_FEATURES_WAIT:-90}
 USERS=()
 USER_SHOWN=''
 
-# find_users REDIS_CLI…: stores up to three users that have a row in USERS.
+# find_users REDIS_CLI…: stores in USERS up to three users that have a row in Redis.
 find_users() {
     local keys
     # head closes the pipe early: that is no failure.

@@ -5,7 +5,7 @@
 jars_there() { [[ $(cat "$2/.complete" 2>/dev/null) == "$(cksum <"$1")" ]]; }
 
 # jars_fetch NAME POM LIBS [MAVEN_OPTION]…: fetches the run-time jars of POM into LIBS; returns 3 if that fails. It fetches
-# into a folder beside LIBS and renames it: an interrupted fetch never looks complete. Of two callers one fetches.
+# into a folder beside LIBS and renames it: an interrupted fetch never looks complete. Of two concurrent callers, only one fetches.
 jars_fetch() {
     jars_there "$2" "$3" && return
     mkdir -p "$(dirname "$3")"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # The steps of ./start.sh without Docker. Each runs once, in order, and prints its result.
 #
-# Owns: what runs natively, and its end when a step fails. Uses every other file of dev/lib.
+# Owns: the native processes, and stopping them when a step fails. Uses every other file of dev/lib.
 
 # The parts that this run started: a failed step stops exactly these.
 STARTED=()
-# Why Apache Kafka is not available; empty where it is.
+# The reason why Apache Kafka is not available; empty if it is available.
 WITHOUT_KAFKA=''
 STEP_LOG=$STACK_HOME/step.log
 

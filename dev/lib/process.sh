@@ -22,8 +22,8 @@ process_pid() {
 # process_alive PIDFILE: returns whether the file's process lives.
 process_alive() { process_pid "$1" >/dev/null; }
 
-# process_start PIDFILE LOG COMMAND…: starts the command in the background and appends its output to LOG. It gets a new
-# session, so a Ctrl-C in this terminal does not reach it, and not descriptor 9, which is start.sh's lock.
+# process_start PIDFILE LOG COMMAND…: starts the command in the background and appends its output to LOG. The command
+# runs in a new session, so a Ctrl-C in this terminal does not reach it. It does not inherit descriptor 9, start.sh's lock.
 process_start() {
     local pidfile=$1 log=$2 pid born
     shift 2

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The output of the scripts: numbered steps, results, hints. Colours and tickers only on a terminal.
 #
-# Progress goes to stdout, warnings and errors to stderr. It decides nothing and never exits.
+# Progress goes to stdout, warnings and errors to stderr. No function here ends the script.
 
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
     BOLD=$'\e[1m' DIM=$'\e[2m' GREEN=$'\e[32m' YELLOW=$'\e[33m' RED=$'\e[31m' PLAIN=$'\e[0m'

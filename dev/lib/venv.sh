@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Installs Python packages into separate folders; the system's Python stays as it is. Needs python3-venv.
 
-# venv_make VENV REQUIREMENTS: makes the folder VENV with the packages of that file, unless it holds them already. Of two
-# callers one makes it.
+# venv_make VENV REQUIREMENTS: makes the folder VENV with the packages of REQUIREMENTS, unless VENV holds them already. Of
+# two concurrent callers, only one makes the folder.
 venv_make() {
     local venv=$1 requirements=$2 stamp
     stamp=$(cksum <"$requirements")
