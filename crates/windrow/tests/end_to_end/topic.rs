@@ -92,7 +92,7 @@ fn partitions_that_are_added_halt_the_job() {
     kafka.produce(&topic, &user_events(0, 1));
     wait_until(60, "it goes on", || kafka.committed_offsets(&run.group, &topic, 1) == [11]);
     kafka.increase_partitions_to(&topic, 5);
-    wait_until(20, "it mentions that", || read_log(&log).contains("partitions were added, which is accepted"));
+    wait_until(20, "it mentions that", || read_log(&log).contains("partitions were added, and the job continues"));
     running.send_signal("-TERM");
     assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
 }
