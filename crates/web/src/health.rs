@@ -40,12 +40,12 @@ fn answer_ok_or_unavailable(problems: &[String]) -> Response {
 /// workers resume by themselves and a restart would not help.
 #[must_use]
 pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
-    if report.redis.reach.is_unreachable() || report.kafka.is_unreachable() {
+    if report.redis_writer.reachability.is_unreachable() || report.kafka_reachability.is_unreachable() {
         return Vec::new();
     }
     let stuck = report.workers.iter().enumerate().filter(|(_, worker)| worker.is_stuck());
     let describe = |(index, worker): (usize, &crate::report::WorkerReport)| {
-        format!("worker {index} has been stuck for {}", format_age_ms(worker.beat_age_ms))
+        format!("worker {index} has been stuck for {}", format_age_ms(worker.heartbeat_age_ms))
     };
     stuck.map(describe).collect()
 }
@@ -60,12 +60,12 @@ pub fn describe_unreadiness(report: &InstanceReport) -> Vec<String> {
         InstanceState::Running => {}
     }
     let describe = |name: &str, dependency: &ReachabilityReport| {
-        dependency.away_since_ms.map(|_| match &dependency.reason {
+        dependency.unreachable_since_ms.map(|_| match &dependency.unreachable_reason {
             Some(reason) => format!("{name} is unreachable: {reason}"),
             None => format!("{name} is unreachable"),
         })
     };
-    reasons.extend(describe("Kafka", &report.kafka));
-    reasons.extend(describe("Redis", &report.redis.reach));
+    reasons.extend(describe("Kafka", &report.kafka_reachability));
+    reasons.extend(describe("Redis", &report.redis_writer.reachability));
     reasons
 }

@@ -65,9 +65,9 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
     workers::add_worker_metrics(&mut families, &report.workers);
     views::add_view_metrics(&mut families, &report.views);
     let owned = select_largest_epoch_per_partition(report);
-    partitions::add_partition_metrics(&mut families, report.topic_partitions, &owned);
+    partitions::add_partition_metrics(&mut families, report.topic_partition_count, &owned);
     dependencies::add_dependency_metrics(&mut families, report);
-    redis::add_redis_metrics(&mut families, &report.redis);
+    redis::add_redis_metrics(&mut families, &report.redis_writer);
     freshness::add_freshness_metrics(&mut families, &report.freshness);
     checkpoints::add_checkpoint_metrics(&mut families, report, &owned, pipeline);
     families
@@ -77,7 +77,7 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
 /// with the larger epoch is returned.
 fn select_largest_epoch_per_partition(report: &InstanceReport) -> Vec<&PartitionReport> {
     let mut latest = BTreeMap::new();
-    for one in &report.partitions {
+    for one in &report.owned_partitions {
         let known = latest.entry(one.partition).or_insert(one);
         if one.epoch > known.epoch {
             *known = one;

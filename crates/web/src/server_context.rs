@@ -83,7 +83,7 @@ impl JobServerContext {
         let others = self.peers.read_live_reports(&self.checkpoint_store).await;
         let here = self.own_report();
         let now_ms = here.reported_at_ms;
-        let others: Vec<_> = others.into_iter().filter(|other| other.instance != here.instance).collect();
+        let others: Vec<_> = others.into_iter().filter(|other| other.instance_id != here.instance_id).collect();
         JobReport { assembled_at_ms: now_ms, instances: [vec![here], others].concat() }
     }
 
@@ -91,7 +91,7 @@ impl JobServerContext {
     #[must_use]
     pub fn own_report(&self) -> InstanceReport {
         let mut report = self.report_source.current_report();
-        report.savepoints = self.savepoint_registry.savepoint_reports();
+        report.requested_savepoints = self.savepoint_registry.savepoint_reports();
         report
     }
 }

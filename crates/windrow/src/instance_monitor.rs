@@ -29,7 +29,7 @@ use windrow_connectors::outage::SharedOutageTracker;
 use windrow_connectors::redis::RedisWriterObserver;
 use windrow_engine::{StopSignal, WorkerMetrics};
 use windrow_spec::Pipeline;
-use windrow_web::report::{ChartMark, InstanceState, PartitionReport, RedisReport};
+use windrow_web::report::{ChartMark, InstanceState, PartitionReport, RedisWriterReport};
 use windrow_web::{InstanceReport, ReportSource};
 
 use crate::exit::CommandFailure;
@@ -182,7 +182,7 @@ impl InstanceMonitor {
             for status in metrics.partition_statuses.list_published() {
                 let owned = OwnedPartitionStatus { worker_index: worker, partition_status: status };
                 let mut report = reports::build_partition_report(&owned, &end_offsets, now_ms, rates);
-                report.idle &= is_kafka_reachable;
+                report.is_idle &= is_kafka_reachable;
                 partitions.push(report);
             }
         }
@@ -209,9 +209,9 @@ impl InstanceMonitor {
 
     fn create_started_mark(&self) -> ChartMark {
         ChartMark {
-            at_ms: self.started_at_ms,
-            kind: "started".to_owned(),
-            text: format!("pid {} on {}, Windrow {}", process::id(), self.host, env!("CARGO_PKG_VERSION")),
+            occurred_at_ms: self.started_at_ms,
+            mark_kind: "started".to_owned(),
+            label: format!("pid {} on {}, Windrow {}", process::id(), self.host, env!("CARGO_PKG_VERSION")),
         }
     }
 }
@@ -229,31 +229,31 @@ impl ReportSource for InstanceMonitor {
         let redis_report = |redis: &RedisWriterObserver| reports::build_redis_report(redis, now_ms, rates);
         let freshness = self.redis_writer_observer.as_ref().map(FreshnessHistograms::read).unwrap_or_default();
         InstanceReport {
-            instance: self.instance_id.clone(),
+            instance_id: self.instance_id.clone(),
             host: self.host.clone(),
             pid: process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            listen: self.listen_address.get().cloned().unwrap_or_default(),
+            listen_address: self.listen_address.get().cloned().unwrap_or_default(),
             started_at_ms: self.started_at_ms,
             reported_at_ms: now_ms,
             state: self.instance_state(),
             workers: self.worker_metrics.iter().enumerate().map(worker_report).collect(),
             views: self.view_names.iter().enumerate().map(view_report).collect(),
-            partitions: self.partition_reports(now_ms, Some(rates)),
-            topic_partitions: self.topic_identity.partition_count,
-            kafka: reports::build_reachability_report(self.topic_monitor.reachability()),
-            redis: self.redis_writer_observer.as_ref().map_or_else(RedisReport::default, redis_report),
-            checkpoint_store: reports::build_reachability_report(&self.checkpoint_store_reachability),
+            owned_partitions: self.partition_reports(now_ms, Some(rates)),
+            topic_partition_count: self.topic_identity.partition_count,
+            kafka_reachability: reports::build_reachability_report(self.topic_monitor.reachability()),
+            redis_writer: self.redis_writer_observer.as_ref().map_or_else(RedisWriterReport::default, redis_report),
+            checkpoint_store_reachability: reports::build_reachability_report(&self.checkpoint_store_reachability),
             freshness: reports::build_freshness_report(&freshness, rates),
-            checkpoints: recent_events::recent_checkpoints(&self.worker_metrics),
+            recent_checkpoints: recent_events::recent_checkpoints(&self.worker_metrics),
             checkpoint_counts: reports::sum_checkpoint_counts(&self.worker_metrics),
-            restored: recent_events::recent_restores(&self.worker_metrics),
+            recent_restores: recent_events::recent_restores(&self.worker_metrics),
             history: samples.history.completed_steps().collect(),
-            marks: recent_events::recent_chart_marks(&self.worker_metrics, self.create_started_mark()),
-            late_events: recent_events::recent_late_events(&self.worker_metrics, &self.view_names),
-            dead_letters: recent_events::recent_dead_letters(&self.worker_metrics),
-            exceptions: logging::recent_warnings_and_errors(),
-            savepoints: Vec::new(), // the web server adds the savepoints
+            recent_chart_marks: recent_events::recent_chart_marks(&self.worker_metrics, self.create_started_mark()),
+            recent_late_events: recent_events::recent_late_events(&self.worker_metrics, &self.view_names),
+            recent_dead_letters: recent_events::recent_dead_letters(&self.worker_metrics),
+            recent_logged_problems: logging::recent_warnings_and_errors(),
+            requested_savepoints: Vec::new(), // the web server adds the savepoints
         }
     }
 }
@@ -289,15 +289,21 @@ mod tests {
         let stop = StopSignal::default();
         let (one, other) = (create_monitor(&stop), create_monitor(&stop));
         let report = one.current_report();
-        assert!(report.instance.len() == 16 && report.instance.chars().all(|c| c.is_ascii_hexdigit()), "{report:?}");
-        assert_ne!(report.instance, other.current_report().instance);
+        assert!(
+            report.instance_id.len() == 16 && report.instance_id.chars().all(|c| c.is_ascii_hexdigit()),
+            "{report:?}"
+        );
+        assert_ne!(report.instance_id, other.current_report().instance_id);
         assert_eq!((report.pid, report.version.as_str()), (process::id(), env!("CARGO_PKG_VERSION")));
-        assert_eq!((report.workers.len(), report.topic_partitions, report.state), (2, 4, InstanceState::Starting));
-        assert_eq!(report.marks.iter().map(|mark| mark.kind.as_str()).collect::<Vec<_>>(), ["started"]);
+        assert_eq!((report.workers.len(), report.topic_partition_count, report.state), (2, 4, InstanceState::Starting));
+        assert_eq!(
+            report.recent_chart_marks.iter().map(|mark| mark.mark_kind.as_str()).collect::<Vec<_>>(),
+            ["started"]
+        );
         let views: Vec<_> = report.views.iter().map(|view| view.name.as_str()).collect();
         assert_eq!(views, ["user_features", "session_features"]);
         one.set_listen_address("127.0.0.1:8081");
-        assert_eq!(one.current_report().listen, "127.0.0.1:8081");
+        assert_eq!(one.current_report().listen_address, "127.0.0.1:8081");
         stop.request();
         assert_eq!(one.current_report().state, InstanceState::Stopping);
     }
@@ -314,23 +320,32 @@ mod tests {
         thread::sleep(Duration::from_millis(20));
         instance.take_sample();
         let report = instance.current_report();
-        assert_eq!((report.views[1].rows, report.views[1].late_events, report.views[0].rows), (60, 4, 0));
-        assert!(report.views[1].rows_per_s > 0.0 && report.views[0].rows_per_s == 0.0, "{:?}", report.views);
-        assert!(report.workers.iter().all(|worker| worker.records == 1_000_000 && worker.records_per_s > 0.0));
-        assert!(report.workers.iter().all(|worker| worker.beat_age_ms >= 20), "no turn, no beat");
+        assert_eq!(
+            (report.views[1].rows_fired, report.views[1].late_event_count, report.views[0].rows_fired),
+            (60, 4, 0)
+        );
+        assert!(
+            report.views[1].rows_fired_per_s > 0.0 && report.views[0].rows_fired_per_s == 0.0,
+            "{:?}",
+            report.views
+        );
+        assert!(
+            report.workers.iter().all(|worker| worker.records_read == 1_000_000 && worker.records_read_per_s > 0.0)
+        );
+        assert!(report.workers.iter().all(|worker| worker.heartbeat_age_ms >= 20), "no turn, no beat");
     }
 
     #[test]
     fn what_is_away_is_said_until_it_is_back() {
         let instance = create_monitor(&StopSignal::default());
-        assert_eq!(instance.current_report().checkpoint_store, ReachabilityReport::default());
+        assert_eq!(instance.current_report().checkpoint_store_reachability, ReachabilityReport::default());
         instance.checkpoint_store_reachability.mark_unreachable("the disk is full");
-        let first = instance.current_report().checkpoint_store;
-        assert!(first.away_since_ms.is_some_and(|since_ms| since_ms >= instance.started_at_ms), "{first:?}");
+        let first = instance.current_report().checkpoint_store_reachability;
+        assert!(first.unreachable_since_ms.is_some_and(|since_ms| since_ms >= instance.started_at_ms), "{first:?}");
         instance.checkpoint_store_reachability.mark_unreachable("the disk is gone");
-        let second = instance.current_report().checkpoint_store;
-        assert_eq!(second, ReachabilityReport { reason: Some("the disk is gone".to_owned()), ..first });
+        let second = instance.current_report().checkpoint_store_reachability;
+        assert_eq!(second, ReachabilityReport { unreachable_reason: Some("the disk is gone".to_owned()), ..first });
         instance.checkpoint_store_reachability.mark_reachable();
-        assert_eq!(instance.current_report().checkpoint_store, ReachabilityReport::default());
+        assert_eq!(instance.current_report().checkpoint_store_reachability, ReachabilityReport::default());
     }
 }

@@ -14,7 +14,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
-use windrow_web::report::ExceptionReport;
+use windrow_web::report::LoggedProblemReport;
 
 use crate::wall_clock::now_ms;
 
@@ -55,12 +55,12 @@ pub(crate) fn start_logging(verbosity: LogVerbosity, format: LogFormat) {
 }
 
 /// Returns the kept warnings and errors, newest first.
-pub(crate) fn recent_warnings_and_errors() -> Vec<ExceptionReport> {
+pub(crate) fn recent_warnings_and_errors() -> Vec<LoggedProblemReport> {
     RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
 }
 
 /// Warnings and errors of this process, oldest first.
-static RECENT_WARNINGS_AND_ERRORS: Mutex<VecDeque<ExceptionReport>> = Mutex::new(VecDeque::new());
+static RECENT_WARNINGS_AND_ERRORS: Mutex<VecDeque<LoggedProblemReport>> = Mutex::new(VecDeque::new());
 
 struct WarningAndErrorRecorder;
 
@@ -69,11 +69,11 @@ impl<S: Subscriber> Layer<S> for WarningAndErrorRecorder {
         let metadata = event.metadata();
         let mut words = LogLineText::default();
         event.record(&mut words);
-        let exception = ExceptionReport {
-            at_ms: now_ms(),
-            level: if *metadata.level() == Level::ERROR { "error" } else { "warn" }.to_owned(),
-            target: metadata.target().to_owned(),
-            message: words.message + &words.fields,
+        let exception = LoggedProblemReport {
+            logged_at_ms: now_ms(),
+            log_level: if *metadata.level() == Level::ERROR { "error" } else { "warn" }.to_owned(),
+            logging_module: metadata.target().to_owned(),
+            log_message: words.message + &words.fields,
         };
         let mut seen = RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() == MAX_RECENT_WARNINGS_AND_ERRORS {

@@ -45,12 +45,16 @@ async fn render_checkpoints(context: &Arc<JobServerContext>, savepoints: &Savepo
     let settings = &context.pipeline.checkpoint;
     let checkpoints = newest_items_with_instance(
         &job,
-        |instance| &instance.checkpoints,
+        |instance| &instance.recent_checkpoints,
         |taken| taken.began_at_ms,
         CHECKPOINTS_SHOWN_MAX,
     );
-    let restored =
-        newest_items_with_instance(&job, |instance| &instance.restored, |restore| restore.at_ms, CHECKPOINTS_SHOWN_MAX);
+    let restored = newest_items_with_instance(
+        &job,
+        |instance| &instance.recent_restores,
+        |restore| restore.restored_at_ms,
+        CHECKPOINTS_SHOWN_MAX,
+    );
     json!({
         "now_ms": job.assembled_at_ms, "every_ms": settings.checkpoint_interval_ms, "keep": settings.kept_generations,
         "place": context.checkpoint_store.place(),

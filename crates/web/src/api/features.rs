@@ -69,7 +69,7 @@ async fn look_up_and_render_user(context: &Arc<JobServerContext>, lookup: &UserR
         stored_rows: Vec::new(),
         is_search_complete: user.is_none(),
         search_failure: None,
-        redis: job.instances.first().map(|own| own.redis.reach.clone()).unwrap_or_default(),
+        redis: job.instances.first().map(|own| own.redis_writer.reachability.clone()).unwrap_or_default(),
     };
     if let Some(user) = user.filter(|_| !snapshot.redis.is_unreachable()) {
         match lookup.find_user_rows(context, user, &snapshot.recent_rows, job.compute_totals().pace()).await {
@@ -79,8 +79,8 @@ async fn look_up_and_render_user(context: &Arc<JobServerContext>, lookup: &UserR
                 snapshot.search_failure = found.search_failure;
             }
             Err(fault) => {
-                snapshot.redis.away_since_ms = Some(job.assembled_at_ms);
-                snapshot.redis.reason = Some(fault.to_string());
+                snapshot.redis.unreachable_since_ms = Some(job.assembled_at_ms);
+                snapshot.redis.unreachable_reason = Some(fault.to_string());
             }
         }
     }

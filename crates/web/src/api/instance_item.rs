@@ -33,10 +33,10 @@ pub(super) fn attribute_to_instance<'a, T>(
     item: &'a T,
 ) -> ItemWithInstance<'a, T> {
     let here = is_own_instance(job, instance);
-    ItemWithInstance { instance: &instance.instance, host: &instance.host, here, item }
+    ItemWithInstance { instance: &instance.instance_id, host: &instance.host, here, item }
 }
 
 /// Returns whether `instance` is this process.
 pub(super) fn is_own_instance(job: &JobReport, instance: &InstanceReport) -> bool {
-    job.instances.first().is_some_and(|own| own.instance == instance.instance)
+    job.instances.first().is_some_and(|own| own.instance_id == instance.instance_id)
 }

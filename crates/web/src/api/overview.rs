@@ -64,7 +64,7 @@ fn render_overview_with_history(context: &JobServerContext, job: &JobReport) -> 
 fn render_overview(context: &JobServerContext, job: &JobReport) -> Value {
     let (pipeline, every_ms) = (&context.pipeline, context.pipeline.checkpoint.checkpoint_interval_ms);
     let instances: Vec<Value> = job.instances.iter().map(|instance| render_instance(job, instance)).collect();
-    let marks = job.items_newest_first(|instance| &instance.marks, |mark| mark.at_ms);
+    let marks = job.items_newest_first(|instance| &instance.recent_chart_marks, |mark| mark.occurred_at_ms);
     json!({
         "now_ms": job.assembled_at_ms,
         "job": {
@@ -76,8 +76,8 @@ fn render_overview(context: &JobServerContext, job: &JobReport) -> Value {
         "totals": job.compute_totals(),
         "checkpoint": job.summarize_newest_checkpoints(every_ms),
         "freshness": {
-            "append": job.largest_freshness_quantiles(|freshness| &freshness.append),
-            "event_time": job.largest_freshness_quantiles(|freshness| &freshness.event_time),
+            "append": job.largest_freshness_quantiles(|freshness| &freshness.delay_since_kafka_timestamp),
+            "event_time": job.largest_freshness_quantiles(|freshness| &freshness.delay_since_event_time),
         },
         "stages": render_stages(pipeline, job),
         "attention": job.attention_items(every_ms),
@@ -87,14 +87,14 @@ fn render_overview(context: &JobServerContext, job: &JobReport) -> Value {
 
 fn render_instance(job: &JobReport, instance: &InstanceReport) -> Value {
     json!({
-        "instance": instance.instance, "host": instance.host, "pid": instance.pid, "version": instance.version,
-        "listen": instance.listen, "here": is_own_instance(job, instance), "state": instance.state,
+        "instance": instance.instance_id, "host": instance.host, "pid": instance.pid, "version": instance.version,
+        "listen": instance.listen_address, "here": is_own_instance(job, instance), "state": instance.state,
         "started_at_ms": instance.started_at_ms, "reported_at_ms": instance.reported_at_ms,
-        "workers": instance.workers.len(), "partitions": instance.partitions.len(),
+        "workers": instance.workers.len(), "partitions": instance.owned_partitions.len(),
     })
 }
 
 fn render_mark(mark: &ReportedItem<'_, ChartMark>) -> Value {
     let ReportedItem { instance, item } = *mark;
-    json!({ "at_ms": item.at_ms, "kind": item.kind, "text": item.text, "instance": instance.instance })
+    json!({ "at_ms": item.occurred_at_ms, "kind": item.mark_kind, "text": item.label, "instance": instance.instance_id })
 }

@@ -31,12 +31,22 @@ async fn render_problems(context: &JobServerContext) -> Value {
     let job = context.assemble_job_report().await;
     let totals = job.compute_totals();
     let (late_events, dead_letters, exceptions) = (
-        newest_items_with_instance(&job, |instance| &instance.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX),
-        newest_items_with_instance(&job, |instance| &instance.dead_letters, |letter| letter.at_ms, PROBLEMS_SHOWN_MAX),
         newest_items_with_instance(
             &job,
-            |instance| &instance.exceptions,
-            |exception| exception.at_ms,
+            |instance| &instance.recent_late_events,
+            |late| late.arrived_at_ms,
+            PROBLEMS_SHOWN_MAX,
+        ),
+        newest_items_with_instance(
+            &job,
+            |instance| &instance.recent_dead_letters,
+            |letter| letter.refused_at_ms,
+            PROBLEMS_SHOWN_MAX,
+        ),
+        newest_items_with_instance(
+            &job,
+            |instance| &instance.recent_logged_problems,
+            |problem| problem.logged_at_ms,
             PROBLEMS_SHOWN_MAX,
         ),
     );

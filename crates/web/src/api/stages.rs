@@ -6,7 +6,7 @@ use windrow_spec::Pipeline;
 
 use crate::job::thresholds::{BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
 use crate::job::{AttentionLevel, JobReport};
-use crate::report::{ReachabilityReport, RedisReport};
+use crate::report::{ReachabilityReport, RedisWriterReport};
 use crate::secrets::redact_url_credentials_and_query;
 
 /// Returns the stages in the order of the data flow.
@@ -24,8 +24,8 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
         let report = view_reports.iter().find(|report| report.name == name).cloned().unwrap_or_default();
         json!({
             "id": format!("view-{name}"), "kind": "feature_view", "name": name,
-            "detail": format_window(view.window), "rate_per_s": report.rows_per_s, "level": busy_level,
-            "facts": { "rows": report.rows, "late_events": report.late_events, "entities": report.entities },
+            "detail": format_window(view.window), "rate_per_s": report.rows_fired_per_s, "level": busy_level,
+            "facts": { "rows": report.rows_fired, "late_events": report.late_event_count, "entities": report.entity_count },
         })
     }));
     stages.push(render_sink(pipeline, job));
@@ -41,26 +41,28 @@ fn render_source(pipeline: &Pipeline, job: &JobReport) -> Value {
         "detail": format!("{}, {partitions}", pipeline.source.kafka().topic),
         "rate_per_s": totals.records_per_s, "level": level,
         "facts": { "lag": totals.lag, "behind_ms": totals.behind_ms },
-        "away_since_ms": kafka.away_since_ms, "reason": kafka.reason,
+        "away_since_ms": kafka.unreachable_since_ms, "reason": kafka.unreachable_reason,
     })
 }
 
 fn render_sink(pipeline: &Pipeline, job: &JobReport) -> Value {
     let (totals, redis) = (job.compute_totals(), job.redis_reachability());
-    let sum =
-        |select: fn(&RedisReport) -> u64| -> u64 { job.instances.iter().map(|instance| select(&instance.redis)).sum() };
-    let slowest = job.instances.iter().map(|instance| instance.redis.transaction_ms).fold(0.0, f64::max);
+    let sum = |select: fn(&RedisWriterReport) -> u64| -> u64 {
+        job.instances.iter().map(|instance| select(&instance.redis_writer)).sum()
+    };
+    let slowest =
+        job.instances.iter().map(|instance| instance.redis_writer.recent_mean_transaction_ms).fold(0.0, f64::max);
     json!({
         "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_credentials_and_query(&pipeline.sink.redis().redis_url),
         "rate_per_s": totals.rows_per_s,
         "level": dependency_attention_level(&redis, totals.backpressured_share > BACKPRESSURE_SHARE_MAX),
         "facts": {
             "transaction_ms": slowest,
-            "waiting_bytes": sum(|redis| redis.waiting_bytes),
-            "waiting_bytes_limit": sum(|redis| redis.waiting_bytes_limit),
+            "waiting_bytes": sum(|redis| redis.unacknowledged_bytes),
+            "waiting_bytes_limit": sum(|redis| redis.unacknowledged_bytes_max),
             "refused_rows": totals.refused_rows,
         },
-        "away_since_ms": redis.away_since_ms, "reason": redis.reason,
+        "away_since_ms": redis.unreachable_since_ms, "reason": redis.unreachable_reason,
     })
 }
 

@@ -54,7 +54,7 @@ impl JobServerContext {
             target_store: target,
             stop_signal: self.stop_signal.clone(),
             peers: self.peers.clone(),
-            own_instance: self.report_source.current_report().instance,
+            own_instance: self.report_source.current_report().instance_id,
             request_name: request_name.clone(),
             savepoint_id,
             after_completion: order.after_completion,

@@ -48,7 +48,7 @@ pub(super) enum SavepointAdmission {
 
 impl RememberedSavepoints {
     pub(super) fn contains(&self, request_name: &str) -> bool {
-        self.requests.iter().any(|known| known.report.request == request_name)
+        self.requests.iter().any(|known| known.report.request_name == request_name)
     }
 
     /// Adds a request, unless too many savepoints are in progress. Forgets the oldest finished request if the list is
@@ -63,7 +63,7 @@ impl RememberedSavepoints {
             self.requests.remove(oldest_finished);
         }
         let report = SavepointReport {
-            request: new.request_name.to_owned(),
+            request_name: new.request_name.to_owned(),
             location: new.location.to_owned(),
             ..SavepointReport::default()
         };
@@ -79,7 +79,7 @@ impl RememberedSavepoints {
 
     pub(super) fn record_progress(&mut self, request_name: &str, saved: usize, partitions: usize) {
         if let Some(known) = self.find_request_mut(request_name) {
-            (known.report.saved, known.report.partitions) = (saved, partitions);
+            (known.report.saved_partition_count, known.report.partition_count) = (saved, partitions);
         }
     }
 
@@ -118,7 +118,7 @@ impl RememberedSavepoints {
     }
 
     fn find_request_mut(&mut self, request_name: &str) -> Option<&mut RememberedSavepoint> {
-        self.requests.iter_mut().find(|known| known.report.request == request_name)
+        self.requests.iter_mut().find(|known| known.report.request_name == request_name)
     }
 }
 

@@ -30,11 +30,12 @@ impl SavepointState {
     /// Returns the state that `report` describes.
     pub(crate) fn from_report(report: &SavepointReport) -> Self {
         match report.status {
-            CheckpointStatus::InProgress => {
-                Self::InProgress { saved_partition_count: report.saved, partition_count: report.partitions }
-            }
+            CheckpointStatus::InProgress => Self::InProgress {
+                saved_partition_count: report.saved_partition_count,
+                partition_count: report.partition_count,
+            },
             CheckpointStatus::Completed => {
-                Self::Completed { location: report.location.clone(), partition_count: report.partitions }
+                Self::Completed { location: report.location.clone(), partition_count: report.partition_count }
             }
             CheckpointStatus::Failed => Self::Failed { reason: report.failure.clone().unwrap_or_default() },
         }

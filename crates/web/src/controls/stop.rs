@@ -17,7 +17,7 @@ impl JobServerContext {
     /// seconds.
     pub fn stop_job(&self) {
         let (store, peers) = (Arc::clone(&self.checkpoint_store), self.peers.clone());
-        let own_instance = self.report_source.current_report().instance;
+        let own_instance = self.report_source.current_report().instance_id;
         let stop_signal = self.stop_signal.clone();
         let stop_all = move || {
             // A separate thread writes the requests, because an unreachable store must not keep this process running.

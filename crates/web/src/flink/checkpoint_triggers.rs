@@ -103,11 +103,11 @@ fn compute_trigger_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerO
         part.is_some_and(|part| part.status == status && part.began_at_ms >= requested_at_ms)
     };
     let mut newest_id = checkpoints().next().map_or(requested_at_ms, |round| round.id);
-    let owned: Vec<_> = job.instances.iter().flat_map(|instance| &instance.partitions).collect();
+    let owned: Vec<_> = job.instances.iter().flat_map(|instance| &instance.owned_partitions).collect();
     let mut failure = None;
     let mut is_pending = owned.is_empty();
     for owned in owned {
-        let has_nothing_new = owned.offset.is_some() && owned.offset == owned.checkpoint_offset;
+        let has_nothing_new = owned.next_offset.is_some() && owned.next_offset == owned.last_checkpoint_offset;
         let find = |status| checkpoints().find(|round| has_part(round, owned.partition, status));
         if let Some(round) = find(CheckpointStatus::Completed) {
             newest_id = newest_id.max(round.id);

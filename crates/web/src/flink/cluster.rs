@@ -54,7 +54,7 @@ pub(super) fn render_cluster_overview(job: &FlinkJob<'_>) -> Value {
 
 /// Returns the number of workers that own no partition.
 fn count_free_slots(instance: &InstanceReport) -> usize {
-    let is_free = |worker: &usize| !instance.partitions.iter().any(|partition| partition.worker == *worker);
+    let is_free = |worker: &usize| !instance.owned_partitions.iter().any(|partition| partition.worker_index == *worker);
     (0..instance.workers.len()).filter(is_free).count()
 }
 
@@ -71,14 +71,14 @@ fn render_task_manager(instance: &InstanceReport) -> Value {
         "extendedResources": {},
     });
     json!({
-        "id": instance.instance,
-        "path": if instance.listen.is_empty() { &instance.host } else { &instance.listen },
+        "id": instance.instance_id,
+        "path": if instance.listen_address.is_empty() { &instance.host } else { &instance.listen_address },
         "dataPort": 0,
         "jmxPort": -1,
         "timeSinceLastHeartbeat": instance.reported_at_ms,
         "slotsNumber": instance.workers.len(),
         "freeSlots": count_free_slots(instance),
-        "assignedTasks": instance.partitions.len(),
+        "assignedTasks": instance.owned_partitions.len(),
         "totalResource": no_resources,
         "freeResource": no_resources,
         "hardware": { "cpuCores": instance.workers.len(), "physicalMemory": 0, "freeMemory": 0, "managedMemory": 0 },

@@ -20,34 +20,35 @@ pub(super) fn render_exceptions(job: &FlinkJob<'_>, max: Option<&str>) -> Result
             _ => return Err(bad_query_parameter("maxExceptions", text)),
         },
     };
-    let all = job.instances.iter().flat_map(|instance| instance.exceptions.iter().map(move |it| (instance, it)));
+    let all =
+        job.instances.iter().flat_map(|instance| instance.recent_logged_problems.iter().map(move |it| (instance, it)));
     let mut newest_first: Vec<_> = all.collect();
-    newest_first.sort_by_key(|(_, exception)| Reverse(exception.at_ms));
+    newest_first.sort_by_key(|(_, exception)| Reverse(exception.logged_at_ms));
     let entries: Vec<Value> = newest_first
         .iter()
         .take(max)
         .map(|(instance, exception)| {
             json!({
-                "exceptionName": format!("{} {}", exception.level, exception.target),
-                "stacktrace": exception.message,
-                "timestamp": exception.at_ms,
+                "exceptionName": format!("{} {}", exception.log_level, exception.logging_module),
+                "stacktrace": exception.log_message,
+                "timestamp": exception.logged_at_ms,
                 "failureLabels": {},
-                "taskName": exception.target,
+                "taskName": exception.logging_module,
                 "endpoint": instance.host,
                 "location": instance.host,
-                "taskManagerId": instance.instance,
+                "taskManagerId": instance.instance_id,
                 "concurrentExceptions": [],
             })
         })
         .collect();
     let is_truncated = newest_first.len() > max;
     let newest_error =
-        newest_first.iter().map(|(_, exception)| *exception).find(|exception| exception.level == "error");
+        newest_first.iter().map(|(_, exception)| *exception).find(|exception| exception.log_level == "error");
     Ok(json!({
         "exceptionHistory": { "entries": entries, "truncated": is_truncated },
         // Clients of Flink up to 1.20 require these fields, which repeat the newest error.
-        "root-exception": newest_error.map(|exception| exception.message.as_str()),
-        "timestamp": newest_error.map(|exception| exception.at_ms),
+        "root-exception": newest_error.map(|exception| exception.log_message.as_str()),
+        "timestamp": newest_error.map(|exception| exception.logged_at_ms),
         "all-exceptions": [],
         "truncated": is_truncated,
     }))

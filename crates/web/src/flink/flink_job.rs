@@ -44,8 +44,8 @@ impl FlinkJob<'_> {
 
     /// Returns the number of partitions of the topic, or 1 if it is unknown, because a vertex has at least one subtask.
     pub(super) fn partition_count(&self) -> usize {
-        let reported = self.instances.iter().map(|instance| instance.topic_partitions);
-        let owned = self.instances.iter().flat_map(|instance| &instance.partitions);
+        let reported = self.instances.iter().map(|instance| instance.topic_partition_count);
+        let owned = self.instances.iter().flat_map(|instance| &instance.owned_partitions);
         let at_least = owned.map(|owned| owned.partition.saturating_add(1));
         usize::try_from(reported.chain(at_least).max().unwrap_or_default()).unwrap_or_default().max(1)
     }
@@ -53,7 +53,10 @@ impl FlinkJob<'_> {
     /// Returns the owner of `partition`. If several instances report the partition, the largest epoch decides.
     pub(super) fn partition_owner(&self, partition: usize) -> Option<FlinkPartitionOwner<'_>> {
         let claims = self.instances.iter().flat_map(|instance| {
-            instance.partitions.iter().map(move |report| FlinkPartitionOwner { instance, partition_report: report })
+            instance
+                .owned_partitions
+                .iter()
+                .map(move |report| FlinkPartitionOwner { instance, partition_report: report })
         });
         claims
             .filter(|claim| usize::try_from(claim.partition_report.partition) == Ok(partition))

@@ -101,9 +101,9 @@ fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
 /// Returns when a partition last changed its owner. Returns the start of the job if no partition changed its owner
 /// after that.
 fn last_owner_change_at_ms(job: &FlinkJob<'_>) -> i64 {
-    let marks = job.instances.iter().flat_map(|instance| &instance.marks);
-    let changes = marks.filter(|mark| ChartMark::changes_owners(mark));
-    changes.map(|mark| mark.at_ms).max().unwrap_or_default().max(job.started_at_ms())
+    let marks = job.instances.iter().flat_map(|instance| &instance.recent_chart_marks);
+    let changes = marks.filter(|mark| ChartMark::is_partition_owner_change(mark));
+    changes.map(|mark| mark.occurred_at_ms).max().unwrap_or_default().max(job.started_at_ms())
 }
 
 /// Returns the state of a vertex: `RUNNING` if all its subtasks run, otherwise the first of `CANCELING`, `SCHEDULED`
@@ -120,7 +120,7 @@ fn render_vertex(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
     let mut io = SubtaskIo::sum_subtasks(&io);
     if vertex == Vertex::Source {
         let workers = job.instances.iter().flat_map(|instance| &instance.workers);
-        io.bytes_read = Some(workers.map(|worker| worker.bytes).sum());
+        io.bytes_read = Some(workers.map(|worker| worker.bytes_read).sum());
     }
     json!({
         "id": job.vertex_id(vertex),

@@ -79,20 +79,20 @@ fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name:
         (_, "backPressuredTimeMsPerSecond") => MetricNumber::Float(io.backpressured_ms_per_s),
         (Vertex::Source, "watermarkLag") => since(owned?.watermark_ms?),
         (Vertex::Source, "pendingRecords") => MetricNumber::from_count(owned?.lag?),
-        (Vertex::Source, "currentEmitEventTimeLag") => since(owned?.event_time_ms?),
-        (Vertex::Source, "sourceIdleTime") if owned?.idle => since(owned?.last_record_at_ms?),
+        (Vertex::Source, "currentEmitEventTimeLag") => since(owned?.largest_event_time_ms?),
+        (Vertex::Source, "sourceIdleTime") if owned?.is_idle => since(owned?.last_record_arrived_at_ms?),
         (Vertex::Source, "sourceIdleTime") => MetricNumber::Integer(0),
         (Vertex::Decode, "numBytesIn") => MetricNumber::from_count(io.bytes_read?),
         (Vertex::Decode, "numRecordsInErrors") => match &subtask.work {
-            SubtaskWork::Worker { report, .. } => MetricNumber::from_count(report.dead_letters),
+            SubtaskWork::Worker { report, .. } => MetricNumber::from_count(report.undecodable_records),
             _ => return None,
         },
         (Vertex::View(_), "numLateRecordsDropped") => match &subtask.work {
-            SubtaskWork::View(Some(view)) => MetricNumber::from_count(view.late_events),
+            SubtaskWork::View(Some(view)) => MetricNumber::from_count(view.late_event_count),
             _ => return None,
         },
-        (Vertex::Sink, "numRecordsSend") => MetricNumber::from_count(instance.redis.rows_written),
-        (Vertex::Sink, "numRecordsSendErrors") => MetricNumber::from_count(instance.redis.rows_refused),
+        (Vertex::Sink, "numRecordsSend") => MetricNumber::from_count(instance.redis_writer.rows_written),
+        (Vertex::Sink, "numRecordsSendErrors") => MetricNumber::from_count(instance.redis_writer.rows_refused),
         _ => return None,
     })
 }

@@ -110,7 +110,7 @@ impl Subtask<'_> {
     }
 
     pub(super) fn task_manager_id(&self) -> &str {
-        self.instance.map_or("(unassigned)", |instance| &instance.instance)
+        self.instance.map_or("(unassigned)", |instance| &instance.instance_id)
     }
 
     /// Returns when the subtask's instance started, because its workers start with it.
@@ -123,7 +123,7 @@ impl Subtask<'_> {
         let Some(instance) = self.instance else { return Vec::new() };
         match &self.work {
             SubtaskWork::Partition(owned) => {
-                owned.and_then(|owned| instance.workers.get(owned.worker)).into_iter().collect()
+                owned.and_then(|owned| instance.workers.get(owned.worker_index)).into_iter().collect()
             }
             SubtaskWork::Worker { report, .. } => vec![report],
             SubtaskWork::View(_) => instance.workers.iter().collect(),
@@ -137,12 +137,15 @@ impl Subtask<'_> {
         let instance = self.instance?;
         let belongs_here = |partition: &&PartitionReport| match &self.work {
             SubtaskWork::Partition(owned) => owned.is_some_and(|owned| owned.partition == partition.partition),
-            SubtaskWork::Worker { index, .. } => partition.worker == *index,
+            SubtaskWork::Worker { index, .. } => partition.worker_index == *index,
             SubtaskWork::View(_) | SubtaskWork::Sink => true,
         };
         let smallest = |idle: bool| {
-            let partitions = instance.partitions.iter().filter(belongs_here);
-            partitions.filter(|partition| partition.idle == idle).filter_map(|partition| partition.watermark_ms).min()
+            let partitions = instance.owned_partitions.iter().filter(belongs_here);
+            partitions
+                .filter(|partition| partition.is_idle == idle)
+                .filter_map(|partition| partition.watermark_ms)
+                .min()
         };
         smallest(false).or_else(|| smallest(true))
     }

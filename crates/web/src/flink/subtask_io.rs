@@ -32,26 +32,27 @@ impl SubtaskIo {
         match &subtask.work {
             SubtaskWork::Partition(owned) => {
                 let owned = owned.cloned().unwrap_or_default();
-                (io.records_read, io.records_read_per_s) = (owned.records, owned.records_per_s);
-                (io.records_written, io.records_written_per_s) = (owned.records, owned.records_per_s);
+                (io.records_read, io.records_read_per_s) = (owned.records_read, owned.records_read_per_s);
+                (io.records_written, io.records_written_per_s) = (owned.records_read, owned.records_read_per_s);
             }
             SubtaskWork::Worker { report, .. } => {
                 (io.records_read, io.records_read_per_s, io.bytes_read) =
-                    (report.records, report.records_per_s, Some(report.bytes));
-                (io.records_written, io.records_written_per_s) = (report.decoded_event_count(), report.records_per_s);
+                    (report.records_read, report.records_read_per_s, Some(report.bytes_read));
+                (io.records_written, io.records_written_per_s) =
+                    (report.decoded_event_count(), report.records_read_per_s);
             }
             SubtaskWork::View(view) => {
                 io.records_read = instance.workers.iter().map(WorkerReport::decoded_event_count).sum();
-                io.records_read_per_s = instance.workers.iter().map(|worker| worker.records_per_s).sum();
+                io.records_read_per_s = instance.workers.iter().map(|worker| worker.records_read_per_s).sum();
                 if let Some(view) = view {
-                    (io.records_written, io.records_written_per_s) = (view.rows, view.rows_per_s);
+                    (io.records_written, io.records_written_per_s) = (view.rows_fired, view.rows_fired_per_s);
                 }
             }
             SubtaskWork::Sink => {
-                io.records_read = instance.views.iter().map(|view| view.rows).sum();
-                io.records_read_per_s = instance.views.iter().map(|view| view.rows_per_s).sum();
+                io.records_read = instance.views.iter().map(|view| view.rows_fired).sum();
+                io.records_read_per_s = instance.views.iter().map(|view| view.rows_fired_per_s).sum();
                 (io.records_written, io.records_written_per_s) =
-                    (instance.redis.rows_written, instance.redis.rows_per_s);
+                    (instance.redis_writer.rows_written, instance.redis_writer.rows_written_per_s);
                 return io.add_redis_writer_times(instance);
             }
         }
@@ -78,12 +79,12 @@ impl SubtaskIo {
     /// is estimated: the mean time for a row, times the recent rows per second.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative
     fn add_redis_writer_times(mut self, instance: &InstanceReport) -> Self {
-        let redis = &instance.redis;
-        let busy_ms = (redis.transaction_seconds * 1e3).max(0.0);
+        let redis = &instance.redis_writer;
+        let busy_ms = (redis.total_transaction_s * 1e3).max(0.0);
         let uptime_ms = (instance.reported_at_ms - instance.started_at_ms).max(0) as f64;
         (self.busy_ms, self.idle_ms) = (busy_ms as u64, (uptime_ms - busy_ms).max(0.0) as u64);
         let ms_per_row = if redis.rows_written == 0 { 0.0 } else { busy_ms / redis.rows_written as f64 };
-        self.busy_ms_per_s = (ms_per_row * redis.rows_per_s).clamp(0.0, 1e3);
+        self.busy_ms_per_s = (ms_per_row * redis.rows_written_per_s).clamp(0.0, 1e3);
         self.idle_ms_per_s = 1e3 - self.busy_ms_per_s;
         self
     }

@@ -73,9 +73,11 @@ impl JobReport {
     }
 
     fn add_unreachable_dependencies(&self, interval_ms: i64, list: &mut AttentionList) {
-        let unreachable_for = |dependency: &ReachabilityReport| Some(self.assembled_at_ms - dependency.away_since_ms?);
+        let unreachable_for =
+            |dependency: &ReachabilityReport| Some(self.assembled_at_ms - dependency.unreachable_since_ms?);
         let describe = |name: &str, dependency: &ReachabilityReport, lasting_ms: i64| {
-            let reason = dependency.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let reason =
+                dependency.unreachable_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("{name} has been unreachable for {}{reason}", format_age_ms(lasting_ms.try_into().unwrap_or(0)))
         };
         let kafka = self.kafka_reachability();
@@ -111,9 +113,10 @@ impl JobReport {
         if unowned.is_empty() {
             return;
         }
-        let mut marks = self.instances.iter().flat_map(|instance| &instance.marks);
-        let is_rebalancing =
-            marks.any(|mark| mark.changes_owners() && self.assembled_at_ms - mark.at_ms < REBALANCE_GRACE_MS);
+        let mut marks = self.instances.iter().flat_map(|instance| &instance.recent_chart_marks);
+        let is_rebalancing = marks.any(|mark| {
+            mark.is_partition_owner_change() && self.assembled_at_ms - mark.occurred_at_ms < REBALANCE_GRACE_MS
+        });
         let level = if is_rebalancing { AttentionLevel::Soon } else { AttentionLevel::Act };
         let problem =
             format!("No instance reads {} {}", pluralize(unowned.len() as u64, "partition"), unowned.join(", "));
@@ -128,7 +131,7 @@ impl JobReport {
         }
         for instance in &self.instances {
             for (index, worker) in instance.workers.iter().enumerate().filter(|(_, worker)| worker.is_stuck()) {
-                let lasting = format_age_ms(worker.beat_age_ms);
+                let lasting = format_age_ms(worker.heartbeat_age_ms);
                 let problem = format!("Worker {index} of {} has been stuck for {lasting}", instance.host);
                 let remedy = "Read the log of the instance, then restart it. It continues from its last checkpoints.";
                 list.add(AttentionLevel::Act, problem, remedy);
@@ -203,16 +206,17 @@ impl JobReport {
             ("row", AttentionLevel::Act, "refused row", refused_rows_remedy),
             ("record", AttentionLevel::Soon, "dead letter", dead_letters_remedy),
         ] {
-            let letters = self.items_newest_first(|instance| &instance.dead_letters, |letter| letter.at_ms);
+            let letters =
+                self.items_newest_first(|instance| &instance.recent_dead_letters, |letter| letter.refused_at_ms);
             let is_news = |letter: &DeadLetterReport| {
-                letter.kind == kind && self.assembled_at_ms - letter.at_ms < DEAD_LETTER_AGE_MAX_MS
+                letter.dead_letter_kind == kind && self.assembled_at_ms - letter.refused_at_ms < DEAD_LETTER_AGE_MAX_MS
             };
             let news: Vec<_> = letters.iter().map(|reported| reported.item).filter(|letter| is_news(letter)).collect();
             if let Some(newest) = news.first() {
                 let problem = format!(
                     "{} in the last five minutes; reason of the newest: {}",
                     format_count_with_noun(news.len() as u64, noun),
-                    newest.reason
+                    newest.refusal_reason
                 );
                 list.add(level, problem, remedy);
             }

@@ -34,18 +34,18 @@ impl JobReport {
     #[must_use]
     pub fn sum_checkpoint_counts(&self) -> CheckpointCounts {
         let counts = self.instances.iter().map(|instance| instance.checkpoint_counts);
-        counts.fold(CheckpointCounts::default(), CheckpointCounts::plus)
+        counts.fold(CheckpointCounts::default(), CheckpointCounts::add_counts)
     }
 
     /// Summarizes the newest complete checkpoint of every partition. `interval_ms` is the configured checkpoint
     /// interval.
     #[must_use]
     pub fn summarize_newest_checkpoints(&self, interval_ms: i64) -> NewestCheckpointsSummary {
-        let failed_count = self.sum_checkpoint_counts().failed;
+        let failed_count = self.sum_checkpoint_counts().failed_count;
         let mut last = NewestCheckpointsSummary { interval_ms, failed_count, ..NewestCheckpointsSummary::default() };
         for owner in self.partition_owners() {
-            last.oldest_age_ms = last.oldest_age_ms.max(owner.partition_report.checkpoint_age_ms);
-            last.newest_state_bytes += owner.partition_report.state_bytes;
+            last.oldest_age_ms = last.oldest_age_ms.max(owner.partition_report.last_checkpoint_age_ms);
+            last.newest_state_bytes += owner.partition_report.last_checkpoint_bytes;
             let completed = |checkpoint: &CheckpointReport| checkpoint.status == CheckpointStatus::Completed;
             if let Some(newest) =
                 newest_matching_checkpoint(owner.instance, owner.partition_report.partition, completed)
@@ -66,6 +66,6 @@ pub(super) fn newest_matching_checkpoint(
     matches: impl Fn(&CheckpointReport) -> bool,
 ) -> Option<&CheckpointReport> {
     let is_checkpoint =
-        |report: &&CheckpointReport| report.partition == partition && report.savepoint.is_none() && matches(report);
-    instance.checkpoints.iter().find(is_checkpoint)
+        |report: &&CheckpointReport| report.partition == partition && report.savepoint_id.is_none() && matches(report);
+    instance.recent_checkpoints.iter().find(is_checkpoint)
 }

@@ -26,6 +26,9 @@ impl JobReport {
         let largest = |quantile: fn(&HistogramReport) -> Option<f64>| {
             self.instances.iter().map(|instance| quantile(select(&instance.freshness))).fold(None, larger_quantile)
         };
-        FreshnessQuantiles { p50_ms: largest(|delay| delay.p50_ms), p99_ms: largest(|delay| delay.p99_ms) }
+        FreshnessQuantiles {
+            p50_ms: largest(|delay| delay.last_minute_p50_ms),
+            p99_ms: largest(|delay| delay.last_minute_p99_ms),
+        }
     }
 }

@@ -39,7 +39,7 @@ impl JobReport {
     pub fn build_job_history(&self) -> JobHistory {
         let mut sums: BTreeMap<i64, HistorySample> = BTreeMap::new();
         for sample in self.instances.iter().flat_map(|instance| &instance.history) {
-            sums.entry(sample.at_ms).and_modify(|sum| add_sample(sum, sample)).or_insert(*sample);
+            sums.entry(sample.interval_start_ms).and_modify(|sum| add_sample(sum, sample)).or_insert(*sample);
         }
         // The current step is incomplete, so it is omitted. With several instances the step before it is omitted, too,
         // because the other instances' reports are some seconds old.
@@ -71,8 +71,8 @@ impl JobHistory {
     }
 
     fn push(&mut self, sample: Option<&HistorySample>) {
-        self.records_per_s.push(sample.map(|sample| step_rate_per_second(sample.records)));
-        self.rows_per_s.push(sample.map(|sample| step_rate_per_second(sample.rows)));
+        self.records_per_s.push(sample.map(|sample| step_rate_per_second(sample.records_read)));
+        self.rows_per_s.push(sample.map(|sample| step_rate_per_second(sample.rows_fired)));
         self.lag.push(sample.and_then(|sample| sample.lag));
         self.watermark_delay_ms.push(sample.and_then(|sample| sample.watermark_delay_ms));
         self.freshness_p50_ms.push(sample.and_then(|sample| sample.freshness_p50_ms));
@@ -81,8 +81,8 @@ impl JobHistory {
 }
 
 fn add_sample(sum: &mut HistorySample, other: &HistorySample) {
-    sum.records += other.records;
-    sum.rows += other.rows;
+    sum.records_read += other.records_read;
+    sum.rows_fired += other.rows_fired;
     sum.lag = [sum.lag, other.lag].into_iter().flatten().reduce(|a, b| a + b);
     sum.watermark_delay_ms = sum.watermark_delay_ms.max(other.watermark_delay_ms);
     sum.freshness_p50_ms = larger_quantile(sum.freshness_p50_ms, other.freshness_p50_ms);

@@ -45,7 +45,7 @@ impl JobReport {
     /// Returns the number of partitions of the topic, or 0 while no instance knows it.
     #[must_use]
     pub fn topic_partition_count(&self) -> i32 {
-        self.instances.iter().map(|instance| instance.topic_partitions).max().unwrap_or_default()
+        self.instances.iter().map(|instance| instance.topic_partition_count).max().unwrap_or_default()
     }
 
     /// Returns the items that `select` takes from each report. `time_ms` gives the time of an item; the newest item is

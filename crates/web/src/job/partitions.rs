@@ -28,7 +28,10 @@ impl JobReport {
     pub fn partitions_and_owners(&self) -> Vec<PartitionAndOwner<'_>> {
         let claims = || {
             self.instances.iter().flat_map(|instance| {
-                instance.partitions.iter().map(move |report| PartitionOwner { instance, partition_report: report })
+                instance
+                    .owned_partitions
+                    .iter()
+                    .map(move |report| PartitionOwner { instance, partition_report: report })
             })
         };
         let ownership = |partition| {

@@ -84,13 +84,13 @@ impl JobReport {
             JobTotals { owned_partition_count: owned.len(), partition_count: partitions.len(), ..JobTotals::default() };
         self.add_worker_totals(&mut totals);
         for instance in &self.instances {
-            totals.rows_per_s += instance.redis.rows_per_s;
-            totals.rows += instance.redis.rows_written;
-            totals.late_events += instance.views.iter().map(|view| view.late_events).sum::<u64>();
+            totals.rows_per_s += instance.redis_writer.rows_written_per_s;
+            totals.rows += instance.redis_writer.rows_written;
+            totals.late_events += instance.views.iter().map(|view| view.late_event_count).sum::<u64>();
         }
         totals.lag = owned.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b);
         totals.behind_ms = self.compute_behind_ms(totals.lag);
-        let active = owned.iter().filter(|partition| !partition.idle);
+        let active = owned.iter().filter(|partition| !partition.is_idle);
         let smallest_active = active.filter_map(|partition| partition.watermark_ms).min();
         totals.watermark_ms =
             smallest_active.or_else(|| owned.iter().filter_map(|partition| partition.watermark_ms).min());
@@ -101,11 +101,11 @@ impl JobReport {
     fn add_worker_totals(&self, totals: &mut JobTotals) {
         let workers = || self.instances.iter().flat_map(|instance| &instance.workers);
         for worker in workers() {
-            totals.records_per_s += worker.records_per_s;
-            totals.records += worker.records;
-            totals.dead_letters += worker.dead_letters;
+            totals.records_per_s += worker.records_read_per_s;
+            totals.records += worker.records_read;
+            totals.dead_letters += worker.undecodable_records;
             totals.refused_rows += worker.refused_rows;
-            totals.entities += worker.entities;
+            totals.entities += worker.entity_count;
             totals.busy_share += worker.busy_ms_per_s / 1e3;
             totals.idle_share += worker.idle_ms_per_s / 1e3;
             totals.backpressured_share += worker.backpressured_ms_per_s / 1e3;
@@ -127,7 +127,8 @@ impl JobReport {
             .partition_owners()
             .map(|owner| owner.partition_report)
             .filter(|report| report.lag.is_some_and(|lag| lag > 0));
-        let oldest_record_ms = lagging.filter_map(|report| report.last_appended_ms.or(report.event_time_ms)).min();
+        let oldest_record_ms =
+            lagging.filter_map(|report| report.last_record_kafka_timestamp_ms.or(report.largest_event_time_ms)).min();
         let lag_began_ms = self.build_job_history().last_moment_without_lag_ms();
         let age_ms = |since_ms: i64| (self.assembled_at_ms - since_ms).max(0);
         [oldest_record_ms, lag_began_ms].into_iter().flatten().map(age_ms).min()

@@ -12,10 +12,10 @@ impl JobReport {
             match views.iter_mut().find(|sum| sum.name == view.name) {
                 None => views.push(view.clone()),
                 Some(sum) => {
-                    sum.rows += view.rows;
-                    sum.rows_per_s += view.rows_per_s;
-                    sum.late_events += view.late_events;
-                    sum.entities += view.entities;
+                    sum.rows_fired += view.rows_fired;
+                    sum.rows_fired_per_s += view.rows_fired_per_s;
+                    sum.late_event_count += view.late_event_count;
+                    sum.entity_count += view.entity_count;
                 }
             }
         }

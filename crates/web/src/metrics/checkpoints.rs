@@ -20,27 +20,27 @@ pub(super) fn add_checkpoint_metrics(
     families.add_counter(
         "windrow_checkpoints_completed_total",
         "Checkpoints of single partitions that are complete.",
-        [count_as_f64(counts.completed).into()],
+        [count_as_f64(counts.completed_count).into()],
     );
     families.add_counter(
         "windrow_checkpoints_failed_total",
         "Checkpoints of single partitions that failed.",
-        [count_as_f64(counts.failed).into()],
+        [count_as_f64(counts.failed_count).into()],
     );
     families.add_gauge(
         "windrow_checkpoints_in_progress",
         "Checkpoints of single partitions that are being taken.",
-        [count_as_f64(counts.in_progress).into()],
+        [count_as_f64(counts.in_progress_count).into()],
     );
     families.add_counter(
         "windrow_partitions_restored_total",
         "Partitions restored from a checkpoint or a savepoint.",
-        [count_as_f64(counts.restored).into()],
+        [count_as_f64(counts.restored_partition_count).into()],
     );
     families.add_counter(
         "windrow_partitions_fenced_total",
         "Partitions that another owner claimed while this instance still owned them.",
-        [count_as_f64(counts.fenced).into()],
+        [count_as_f64(counts.fenced_partition_count).into()],
     );
     add_last_checkpoint_metrics(families, report, owned);
     add_last_restore_metrics(families, report, owned);
@@ -50,8 +50,8 @@ pub(super) fn add_checkpoint_metrics(
 /// because their values would never change again.
 fn add_last_checkpoint_metrics(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
     let completed = |partition: i32| {
-        report.checkpoints.iter().find(|one| {
-            one.partition == partition && one.savepoint.is_none() && one.status == CheckpointStatus::Completed
+        report.recent_checkpoints.iter().find(|one| {
+            one.partition == partition && one.savepoint_id.is_none() && one.status == CheckpointStatus::Completed
         })
     };
     let last: Vec<_> = owned.iter().filter_map(|one| completed(one.partition)).collect();
@@ -72,7 +72,7 @@ fn add_last_checkpoint_metrics(families: &mut MetricFamilies, report: &InstanceR
 }
 
 fn add_last_restore_metrics(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
-    let restored = |partition: i32| report.restored.iter().find(|one| one.partition == partition);
+    let restored = |partition: i32| report.recent_restores.iter().find(|one| one.partition == partition);
     let last: Vec<_> = owned.iter().filter_map(|one| restored(one.partition)).collect();
     let samples = |value: fn(&RestoreReport) -> f64| {
         last.iter().map(move |one| MetricSample::new([("partition", one.partition.to_string())], value(one)))
@@ -80,11 +80,11 @@ fn add_last_restore_metrics(families: &mut MetricFamilies, report: &InstanceRepo
     families.add_gauge(
         "windrow_partition_restored_timestamp_seconds",
         "When the partition was last restored by this instance, as Unix time.",
-        samples(|one| ms_as_seconds(one.at_ms)),
+        samples(|one| ms_as_seconds(one.restored_at_ms)),
     );
     families.add_gauge(
         "windrow_partition_restore_duration_seconds",
         "How long restoring the partition took.",
-        samples(|one| count_as_f64(one.took_ms) / 1_000.0),
+        samples(|one| count_as_f64(one.restore_duration_ms) / 1_000.0),
     );
 }

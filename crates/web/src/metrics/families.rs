@@ -83,9 +83,9 @@ impl MetricFamilies {
             bucket
         };
         let mut histogram = Histogram::default();
-        histogram.set_bucket(report.bounds.iter().zip(&report.counts).map(bucket).collect());
-        histogram.set_sample_count(report.counts.iter().sum());
-        histogram.set_sample_sum(report.sum);
+        histogram.set_bucket(report.bucket_bounds_s.iter().zip(&report.bucket_counts).map(bucket).collect());
+        histogram.set_sample_count(report.bucket_counts.iter().sum());
+        histogram.set_sample_sum(report.sum_s);
         let mut metric = Metric::default();
         metric.set_histogram(histogram);
         self.add_family(name, help, MetricType::HISTOGRAM, vec![metric]);

@@ -28,10 +28,10 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
         "1; the labels hold the id of the instance, its process and the address of its pages.",
         [MetricSample::new(
             [
-                ("id", report.instance.clone()),
+                ("id", report.instance_id.clone()),
                 ("host", report.host.clone()),
                 ("pid", report.pid.to_string()),
-                ("listen", report.listen.clone()),
+                ("listen", report.listen_address.clone()),
             ],
             1.0,
         )],

@@ -13,7 +13,7 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
         "windrow_partition_owned",
         "1 for each partition that the instance owns; the label worker holds the number of its thread.",
         owned.iter().map(|one| {
-            MetricSample::new([("partition", one.partition.to_string()), ("worker", one.worker.to_string())], 1.0)
+            MetricSample::new([("partition", one.partition.to_string()), ("worker", one.worker_index.to_string())], 1.0)
         }),
     );
     let samples = |value: fn(&PartitionReport) -> Option<f64>| {
@@ -29,7 +29,7 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
     families.add_gauge(
         "windrow_partition_offset",
         "The offset of the record that is read next.",
-        samples(|one| one.offset.map(|offset| offset as f64)),
+        samples(|one| one.next_offset.map(|offset| offset as f64)),
     );
     families.add_gauge(
         "windrow_partition_end_offset",
@@ -49,46 +49,46 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
     families.add_gauge(
         "windrow_partition_event_time_timestamp_seconds",
         "The largest event time seen in the partition, as Unix time.",
-        samples(|one| one.event_time_ms.map(ms_as_seconds)),
+        samples(|one| one.largest_event_time_ms.map(ms_as_seconds)),
     );
     families.add_gauge(
         "windrow_partition_idle",
         "1 while all records are read and none has arrived for ten seconds, otherwise 0.",
-        samples(|one| Some(if one.idle { 1.0 } else { 0.0 })),
+        samples(|one| Some(if one.is_idle { 1.0 } else { 0.0 })),
     );
     families.add_gauge(
         "windrow_partition_last_record_timestamp_seconds",
         "When a record was read last, as Unix time.",
-        samples(|one| one.last_record_at_ms.map(ms_as_seconds)),
+        samples(|one| one.last_record_arrived_at_ms.map(ms_as_seconds)),
     );
     families.add_gauge(
         "windrow_partition_last_append_timestamp_seconds",
         "When the record read last was produced or appended, as Unix time.",
-        samples(|one| one.last_appended_ms.map(ms_as_seconds)),
+        samples(|one| one.last_record_kafka_timestamp_ms.map(ms_as_seconds)),
     );
     families.add_counter(
         "windrow_partition_records_total",
         "Records read since this instance opened the partition.",
-        samples(|one| Some(count_as_f64(one.records))),
+        samples(|one| Some(count_as_f64(one.records_read))),
     );
     families.add_gauge(
         "windrow_partition_entities",
         "Entities (users) that have state in the partition.",
-        samples(|one| Some(count_as_f64(one.entities))),
+        samples(|one| Some(count_as_f64(one.entity_count))),
     );
     families.add_gauge(
         "windrow_partition_state_bytes",
         "Bytes of the partition's last checkpoint, all layers together.",
-        samples(|one| Some(count_as_f64(one.state_bytes))),
+        samples(|one| Some(count_as_f64(one.last_checkpoint_bytes))),
     );
     families.add_gauge(
         "windrow_partition_checkpoint_offset",
         "The offset up to which the partition's last complete checkpoint holds the state; a restart reads again from there.",
-        samples(|one| one.checkpoint_offset.map(|offset| offset as f64)),
+        samples(|one| one.last_checkpoint_offset.map(|offset| offset as f64)),
     );
     families.add_gauge(
         "windrow_partition_checkpoint_age_seconds",
         "The age of the partition's last complete checkpoint.",
-        samples(|one| one.checkpoint_age_ms.map(|ms| count_as_f64(ms) / 1_000.0)),
+        samples(|one| one.last_checkpoint_age_ms.map(|ms| count_as_f64(ms) / 1_000.0)),
     );
 }

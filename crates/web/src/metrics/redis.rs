@@ -1,9 +1,9 @@
 //! Metrics of rows written to Redis, and of rows that wait to be written.
 
 use super::families::{MetricFamilies, count_as_f64};
-use crate::report::RedisReport;
+use crate::report::RedisWriterReport;
 
-pub(super) fn add_redis_metrics(families: &mut MetricFamilies, redis: &RedisReport) {
+pub(super) fn add_redis_metrics(families: &mut MetricFamilies, redis: &RedisWriterReport) {
     families.add_counter(
         "windrow_redis_rows_written_total",
         "Rows written to Redis.",
@@ -22,22 +22,22 @@ pub(super) fn add_redis_metrics(families: &mut MetricFamilies, redis: &RedisRepo
     families.add_summary(
         "windrow_redis_transaction_seconds",
         "Transactions with Redis, and the time they took together.",
-        redis.transactions,
-        redis.transaction_seconds,
+        redis.transaction_count,
+        redis.total_transaction_s,
     );
     families.add_gauge(
         "windrow_redis_waiting_bytes",
         "Bytes of rows that wait to be written to Redis.",
-        [count_as_f64(redis.waiting_bytes).into()],
+        [count_as_f64(redis.unacknowledged_bytes).into()],
     );
     families.add_gauge(
         "windrow_redis_waiting_limit_bytes",
         "Bytes of rows that may wait; at this limit the workers stop reading.",
-        [count_as_f64(redis.waiting_bytes_limit).into()],
+        [count_as_f64(redis.unacknowledged_bytes_max).into()],
     );
     families.add_counter(
         "windrow_redis_reconnects_total",
         "Connections to Redis opened after the first.",
-        [count_as_f64(redis.reconnects).into()],
+        [count_as_f64(redis.reconnect_count).into()],
     );
 }

@@ -10,16 +10,16 @@ pub(super) fn add_view_metrics(families: &mut MetricFamilies, views: &[ViewRepor
     families.add_counter(
         "windrow_feature_view_rows_total",
         "Rows that fired, one for each entity in each window.",
-        samples(|view| count_as_f64(view.rows)),
+        samples(|view| count_as_f64(view.rows_fired)),
     );
     families.add_counter(
         "windrow_feature_view_late_events_total",
         "Events that arrived after all their windows in the view had closed, so no row contains them.",
-        samples(|view| count_as_f64(view.late_events)),
+        samples(|view| count_as_f64(view.late_event_count)),
     );
     families.add_gauge(
         "windrow_feature_view_entities",
         "Entities (users) that have state in the view.",
-        samples(|view| count_as_f64(view.entities)),
+        samples(|view| count_as_f64(view.entity_count)),
     );
 }

@@ -89,7 +89,7 @@ impl KnownInstances {
     pub(super) fn record_report(&mut self, name: &str, object: &[u8]) {
         let Some((instance, InstanceObjectKind::Report(number))) = parse_object_name(name) else { return };
         let Ok(report) = serde_json::from_slice::<InstanceReport>(object) else { return };
-        if report.instance != instance {
+        if report.instance_id != instance {
             return;
         }
         // If this process refreshed recently and knows the instance, the report was published just now. Otherwise only

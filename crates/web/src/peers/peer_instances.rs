@@ -35,7 +35,9 @@ impl PeerInstances {
     /// Returns the report of another instance about the savepoint with this request name.
     pub(crate) fn find_savepoint_report(&self, request_name: &str) -> Option<SavepointReport> {
         let live = self.lock_known_instances().live_reports();
-        live.into_iter().flat_map(|report| report.savepoints).find(|savepoint| savepoint.request == request_name)
+        live.into_iter()
+            .flat_map(|report| report.requested_savepoints)
+            .find(|savepoint| savepoint.request_name == request_name)
     }
 
     /// Writes a stop request for every live instance except `own_instance`.
@@ -45,8 +47,8 @@ impl PeerInstances {
         }
         // Copy the reports, so that no lock is held while the store is written.
         let live = self.lock_known_instances().live_reports();
-        for other in live.iter().filter(|report| report.instance != own_instance) {
-            Self::write_stop_request(store, &other.instance);
+        for other in live.iter().filter(|report| report.instance_id != own_instance) {
+            Self::write_stop_request(store, &other.instance_id);
         }
     }
 

@@ -30,7 +30,7 @@ impl ReportPublisher {
     pub fn start(context: &Arc<JobServerContext>) -> Self {
         let (end_sender, end_receiver) = channel();
         let mut publisher = PublisherThread {
-            instance: context.own_report().instance,
+            instance: context.own_report().instance_id,
             context: Arc::clone(context),
             last_report_number: 0,
             published_object: None,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A checkpoint of one partition, or the partition's part of a savepoint.
+/// A checkpoint of one partition, or the part of a savepoint that holds one partition.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct CheckpointReport {
@@ -10,26 +10,31 @@ pub struct CheckpointReport {
     pub partition: i32,
     /// The epoch in which the checkpoint was taken.
     pub epoch: u64,
-    /// The number of the checkpoint, which continues over the epochs of its partition.
-    pub number: u64,
-    /// The id of the savepoint; absent for a checkpoint.
-    pub savepoint: Option<String>,
-    /// Whether the checkpoint is complete.
+    /// The number of the checkpoint. The first checkpoint of an epoch continues the numbers of the epoch before. The
+    /// value is 0 while the checkpoint is in progress.
+    #[serde(rename = "number")]
+    pub checkpoint_number: u64,
+    /// The id of the savepoint that this partition was saved for; absent for a periodic checkpoint.
+    #[serde(rename = "savepoint")]
+    pub savepoint_id: Option<String>,
+    /// Whether the checkpoint is in progress, complete or failed.
     pub status: CheckpointStatus,
-    /// The time at which the state was captured.
+    /// The time of the snapshot, with which the checkpoint began.
     pub began_at_ms: i64,
     /// The time at which the checkpoint completed or failed.
     pub ended_at_ms: Option<i64>,
-    /// The offset up to which the state includes the records.
+    /// The offset of the first record that the checkpoint does not include.
     pub offset: i64,
     /// The number of bytes that the checkpoint added to the store.
     pub added_bytes: u64,
-    /// The number of bytes in all layers of the checkpoint.
-    pub state_bytes: u64,
-    /// The reason of the failure.
+    /// The total size of the base and all deltas of the checkpoint, in bytes.
+    #[serde(rename = "state_bytes")]
+    pub all_layers_bytes: u64,
+    /// Why the checkpoint failed; absent unless it failed.
     pub failure: Option<String>,
-    /// The location of the checkpoint.
-    pub place: String,
+    /// The location of the store that the checkpoint was written to.
+    #[serde(rename = "place")]
+    pub location: String,
 }
 
 /// The state of a checkpoint or savepoint.
@@ -50,27 +55,32 @@ pub enum CheckpointStatus {
 #[serde(default)]
 pub struct CheckpointCounts {
     /// The number of complete checkpoints.
-    pub completed: u64,
+    #[serde(rename = "completed")]
+    pub completed_count: u64,
     /// The number of failed checkpoints.
-    pub failed: u64,
+    #[serde(rename = "failed")]
+    pub failed_count: u64,
     /// The number of checkpoints in progress.
-    pub in_progress: u64,
+    #[serde(rename = "in_progress")]
+    pub in_progress_count: u64,
     /// The number of restored partitions.
-    pub restored: u64,
-    /// The number of partitions that another owner claimed while this instance still owned them.
-    pub fenced: u64,
+    #[serde(rename = "restored")]
+    pub restored_partition_count: u64,
+    /// The number of partitions that this instance lost because another owner claimed them under a larger epoch.
+    #[serde(rename = "fenced")]
+    pub fenced_partition_count: u64,
 }
 
 impl CheckpointCounts {
-    /// Returns the sum of both counts, field by field.
+    /// Returns counts in which each field is the sum of the two fields of that name.
     #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
+    pub const fn add_counts(self, other: Self) -> Self {
         Self {
-            completed: self.completed + other.completed,
-            failed: self.failed + other.failed,
-            in_progress: self.in_progress + other.in_progress,
-            restored: self.restored + other.restored,
-            fenced: self.fenced + other.fenced,
+            completed: self.completed_count + other.completed_count,
+            failed: self.failed_count + other.failed_count,
+            in_progress: self.in_progress_count + other.in_progress_count,
+            restored: self.restored_partition_count + other.restored_partition_count,
+            fenced: self.fenced_partition_count + other.fenced_partition_count,
         }
     }
 }
@@ -81,16 +91,21 @@ impl CheckpointCounts {
 pub struct RestoreReport {
     /// The number of the partition.
     pub partition: i32,
-    /// The epoch of the checkpoint.
+    /// The epoch in which the restored checkpoint was taken.
     pub epoch: u64,
-    /// The number of the checkpoint.
-    pub number: u64,
+    /// The number of the restored checkpoint.
+    #[serde(rename = "number")]
+    pub checkpoint_number: u64,
     /// The time at which the partition was restored.
-    pub at_ms: i64,
+    #[serde(rename = "at_ms")]
+    pub restored_at_ms: i64,
     /// The duration of the restore, in milliseconds.
-    pub took_ms: u64,
-    /// The location of the savepoint that the partition was restored from; absent for a checkpoint.
-    pub savepoint: Option<String>,
-    /// The offset of the checkpoint.
-    pub offset: Option<i64>,
+    #[serde(rename = "took_ms")]
+    pub restore_duration_ms: u64,
+    /// The location of the savepoint that the job began from; absent if the job began without a savepoint.
+    #[serde(rename = "savepoint")]
+    pub savepoint_location: Option<String>,
+    /// The offset at which reading resumed.
+    #[serde(rename = "offset")]
+    pub resume_offset: Option<i64>,
 }

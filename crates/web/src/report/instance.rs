@@ -1,4 +1,4 @@
-//! The report of one process.
+//! The report of one process of a job, which contains all other reports.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,71 +6,84 @@ use super::checkpoint::{CheckpointCounts, CheckpointReport, RestoreReport};
 use super::freshness::FreshnessReport;
 use super::history::{ChartMark, HistorySample};
 use super::partition::PartitionReport;
-use super::problem::{DeadLetterReport, ExceptionReport, LateEventReport};
+use super::problem::{DeadLetterReport, LateEventReport, LoggedProblemReport};
 use super::reachability::ReachabilityReport;
-use super::redis::RedisReport;
+use super::redis::RedisWriterReport;
 use super::savepoint::SavepointReport;
 use super::view::ViewReport;
 use super::worker::WorkerReport;
 
-/// The report of one process of a job.
+/// All that a process of a job publishes about itself. The recent lists hold a limited number of items.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct InstanceReport {
-    /// The name of the instance: 16 hexadecimal digits, unique to the process.
-    pub instance: String,
+    /// The id of the instance: 16 random hexadecimal digits, new with each start of a process.
+    #[serde(rename = "instance")]
+    pub instance_id: String,
     /// The host name of the machine.
     pub host: String,
-    /// The process id on that machine.
+    /// The process id given by the operating system.
     pub pid: u32,
     /// The version of Windrow.
     pub version: String,
-    /// The address of the process's web server, such as `127.0.0.1:8081`; empty without a server.
-    pub listen: String,
+    /// The address of the instance's web server, such as `127.0.0.1:8081`; empty if it runs without a server.
+    #[serde(rename = "listen")]
+    pub listen_address: String,
     /// The time at which the process started.
     pub started_at_ms: i64,
     /// The time at which the report was built.
     pub reported_at_ms: i64,
     /// The state of the process.
     pub state: InstanceState,
-    /// The reports of the worker threads, by worker number.
+    /// The reports of the worker threads, ordered by worker index.
     pub workers: Vec<WorkerReport>,
-    /// The reports of the feature views, in the order of the pipeline.
+    /// The reports of the feature views, in the order of the pipeline file.
     pub views: Vec<ViewReport>,
-    /// The reports of the partitions that the instance owns, by partition number.
-    pub partitions: Vec<PartitionReport>,
-    /// The number of partitions of the topic.
-    pub topic_partitions: i32,
+    /// The reports of the partitions that the instance owns, ordered by partition number.
+    #[serde(rename = "partitions")]
+    pub owned_partitions: Vec<PartitionReport>,
+    /// The number of partitions of the topic, with or without an owner.
+    #[serde(rename = "topic_partitions")]
+    pub topic_partition_count: i32,
     /// Whether Kafka is reachable.
-    pub kafka: ReachabilityReport,
-    /// The state of the connection to Redis, and counts of writes.
-    pub redis: RedisReport,
+    #[serde(rename = "kafka")]
+    pub kafka_reachability: ReachabilityReport,
+    /// Whether Redis is reachable, and what was written to it.
+    #[serde(rename = "redis")]
+    pub redis_writer: RedisWriterReport,
     /// Whether the checkpoint store is reachable.
-    pub checkpoint_store: ReachabilityReport,
-    /// The delays from an event to its row in Redis.
+    #[serde(rename = "checkpoint_store")]
+    pub checkpoint_store_reachability: ReachabilityReport,
+    /// The delays from an event to the row that it fired.
     pub freshness: FreshnessReport,
-    /// The checkpoints and savepoints of its partitions, newest first. The number is limited.
-    pub checkpoints: Vec<CheckpointReport>,
-    /// The counts of checkpoints and restores since the start.
+    /// The newest checkpoints of partitions and parts of savepoints, newest first.
+    #[serde(rename = "checkpoints")]
+    pub recent_checkpoints: Vec<CheckpointReport>,
+    /// The numbers of checkpoints and restores since the instance started.
     pub checkpoint_counts: CheckpointCounts,
-    /// The restored partitions, newest first. The number is limited.
-    pub restored: Vec<RestoreReport>,
-    /// The last hour, oldest sample first.
+    /// The newest restores of partitions, newest first.
+    #[serde(rename = "restored")]
+    pub recent_restores: Vec<RestoreReport>,
+    /// The samples of the last hour, one for each ten seconds, oldest first.
     pub history: Vec<HistorySample>,
-    /// The marks for charts, newest first. The number is limited.
-    pub marks: Vec<ChartMark>,
-    /// The late events, newest first. The number is limited.
-    pub late_events: Vec<LateEventReport>,
-    /// The dead letters and refused rows, newest first. The number is limited.
-    pub dead_letters: Vec<DeadLetterReport>,
-    /// The warnings and errors that the process logged, newest first. The number is limited.
-    pub exceptions: Vec<ExceptionReport>,
-    /// The savepoints requested from this instance over HTTP, newest first. The web server adds them; their number is
-    /// limited.
-    pub savepoints: Vec<SavepointReport>,
+    /// The newest marks for charts, newest first.
+    #[serde(rename = "marks")]
+    pub recent_chart_marks: Vec<ChartMark>,
+    /// The newest late events, newest first.
+    #[serde(rename = "late_events")]
+    pub recent_late_events: Vec<LateEventReport>,
+    /// The newest dead letters, newest first: undecodable records, and rows that Redis refused.
+    #[serde(rename = "dead_letters")]
+    pub recent_dead_letters: Vec<DeadLetterReport>,
+    /// The newest warnings and errors that the process logged, newest first.
+    #[serde(rename = "exceptions")]
+    pub recent_logged_problems: Vec<LoggedProblemReport>,
+    /// The newest savepoints requested from this instance over HTTP, newest first. The web server fills this field.
+    #[serde(rename = "savepoints")]
+    pub requested_savepoints: Vec<SavepointReport>,
 }
 
-/// The state of an instance.
+/// What an instance is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceState {

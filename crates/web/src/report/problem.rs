@@ -1,71 +1,87 @@
-//! Reports of events, records, rows and log lines that need attention.
+//! Reports of late events, dead letters, and logged warnings and errors.
 
 use serde::{Deserialize, Serialize};
 
-/// The first bytes of a record or key.
+/// The first bytes of a record or of a key, as text.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct RecordExcerpt {
-    /// The bytes as text. Invalid UTF-8 is replaced.
-    pub text: String,
-    /// Whether all bytes are valid UTF-8.
-    pub utf8: bool,
-    /// The number of bytes in the whole value. `text` may contain fewer.
-    pub bytes: u64,
+    /// The first bytes as text. U+FFFD replaces invalid UTF-8.
+    #[serde(rename = "text")]
+    pub excerpt_text: String,
+    /// Whether the first bytes are valid UTF-8.
+    #[serde(rename = "utf8")]
+    pub is_valid_utf8: bool,
+    /// The size of the whole record or key, of which the excerpt may hold only the beginning.
+    #[serde(rename = "bytes")]
+    pub full_size_bytes: u64,
 }
 
-/// An event that arrived too late for a feature view.
+/// An event that arrived after all its windows of a feature view had closed.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct LateEventReport {
-    /// The time at which the event arrived.
-    pub at_ms: i64,
-    /// The views for which the event was late.
-    pub feature_views: Vec<String>,
+    /// The time at which the worker processed the late event.
+    #[serde(rename = "at_ms")]
+    pub arrived_at_ms: i64,
+    /// The names of the feature views for which the event was late.
+    #[serde(rename = "feature_views")]
+    pub late_for_views: Vec<String>,
     /// The entity key of the event.
-    pub key: String,
+    #[serde(rename = "key")]
+    pub entity_key: String,
     /// The event time, in epoch milliseconds.
     pub event_time_ms: i64,
-    /// The watermark of the partition when the event arrived.
+    /// The watermark of the partition before the late event, in epoch milliseconds.
     pub watermark_ms: Option<i64>,
     /// The Kafka partition of the record.
     pub partition: i32,
     /// The Kafka offset of the record.
     pub offset: i64,
     /// The first bytes of the record.
-    pub record: RecordExcerpt,
+    #[serde(rename = "record")]
+    pub record_excerpt: RecordExcerpt,
 }
 
-/// A record that could not be decoded into an event, or a row that Redis refused.
+/// A dead letter: a record that could not be decoded into an event, or a row that Redis refused.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct DeadLetterReport {
-    /// The time at which the record or row was refused.
-    pub at_ms: i64,
-    /// Either `record` or `row`.
-    pub kind: String,
-    /// The reason of the refusal.
-    pub reason: String,
+    /// The time at which the worker refused the record, or learned that Redis had refused the row.
+    #[serde(rename = "at_ms")]
+    pub refused_at_ms: i64,
+    /// Either `record` (undecodable) or `row` (refused by Redis).
+    #[serde(rename = "kind")]
+    pub dead_letter_kind: String,
+    /// Why the record could not be decoded, or why Redis refused the row.
+    #[serde(rename = "reason")]
+    pub refusal_reason: String,
     /// The Kafka partition of the record; absent for a row.
     pub partition: Option<i32>,
     /// The Kafka offset of the record; absent for a row.
     pub offset: Option<i64>,
-    /// The key of the record, or the Redis key of the row.
-    pub key: Option<RecordExcerpt>,
-    /// The first bytes of the record; absent for a row, and for a record whose value is null.
-    pub record: Option<RecordExcerpt>,
+    /// The Kafka key of the record, or the Redis key of the row.
+    #[serde(rename = "key")]
+    pub record_or_redis_key: Option<RecordExcerpt>,
+    /// The first bytes of the record's value; absent for a row, and for a null value.
+    #[serde(rename = "record")]
+    pub record_excerpt: Option<RecordExcerpt>,
 }
 
 /// A warning or an error that the process logged.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct ExceptionReport {
+pub struct LoggedProblemReport {
     /// The time at which the message was logged.
-    pub at_ms: i64,
+    #[serde(rename = "at_ms")]
+    pub logged_at_ms: i64,
     /// Either `warn` or `error`.
-    pub level: String,
-    /// The module that logged the message.
-    pub target: String,
-    /// The message with its fields.
-    pub message: String,
+    #[serde(rename = "level")]
+    pub log_level: String,
+    /// The Rust module that logged the message.
+    #[serde(rename = "target")]
+    pub logging_module: String,
+    /// The text of the log line, with its fields.
+    #[serde(rename = "message")]
+    pub log_message: String,
 }

@@ -1,21 +1,23 @@
-//! The reachability of a dependency.
+//! Whether Kafka, Redis or the checkpoint store is reachable, and if not, since when and why.
 
 use serde::{Deserialize, Serialize};
 
-/// The reachability of Kafka, Redis or the checkpoint store.
+/// Whether a dependency (Kafka, Redis or the checkpoint store) is reachable, and if not, since when and why.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct ReachabilityReport {
     /// The time at which the dependency became unreachable; absent while it is reachable.
-    pub away_since_ms: Option<i64>,
-    /// The error of the dependency or its client.
-    pub reason: Option<String>,
+    #[serde(rename = "away_since_ms")]
+    pub unreachable_since_ms: Option<i64>,
+    /// The error that the dependency or its client returned last; absent while the dependency is reachable.
+    #[serde(rename = "reason")]
+    pub unreachable_reason: Option<String>,
 }
 
 impl ReachabilityReport {
     /// Returns whether the dependency is unreachable.
     #[must_use]
     pub const fn is_unreachable(&self) -> bool {
-        self.away_since_ms.is_some()
+        self.unreachable_since_ms.is_some()
     }
 }

@@ -4,30 +4,39 @@ use serde::{Deserialize, Serialize};
 
 use super::reachability::ReachabilityReport;
 
-/// The state of the Redis writer. Counts begin when the instance starts.
+/// What the Redis writer of an instance reports. Counts begin when the instance starts.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct RedisReport {
+pub struct RedisWriterReport {
     /// Whether Redis is reachable.
-    pub reach: ReachabilityReport,
-    /// The number of rows written.
+    #[serde(rename = "reach")]
+    pub reachability: ReachabilityReport,
+    /// The number of rows written to Redis.
     pub rows_written: u64,
-    /// The number of rows written per second, over the last ten seconds.
-    pub rows_per_s: f64,
-    /// The number of transactions.
-    pub transactions: u64,
+    /// The number of rows written per second, averaged over the last ten seconds.
+    #[serde(rename = "rows_per_s")]
+    pub rows_written_per_s: f64,
+    /// The number of transactions that wrote rows.
+    #[serde(rename = "transactions")]
+    pub transaction_count: u64,
     /// The total duration of all transactions, in seconds.
-    pub transaction_seconds: f64,
-    /// The typical duration of a recent transaction, in milliseconds.
-    pub transaction_ms: f64,
-    /// The number of bytes of rows in the write queue.
-    pub waiting_bytes: u64,
-    /// The largest number of bytes of rows that may be in the write queue.
-    pub waiting_bytes_limit: u64,
+    #[serde(rename = "transaction_seconds")]
+    pub total_transaction_s: f64,
+    /// The mean duration of the transactions of the last ten seconds, in milliseconds. Without any, the mean since the
+    /// start.
+    #[serde(rename = "transaction_ms")]
+    pub recent_mean_transaction_ms: f64,
+    /// The number of bytes of rows that are queued or in flight.
+    #[serde(rename = "waiting_bytes")]
+    pub unacknowledged_bytes: u64,
+    /// The largest number of bytes of rows that may be queued or in flight. At this limit, workers wait.
+    #[serde(rename = "waiting_bytes_limit")]
+    pub unacknowledged_bytes_max: u64,
     /// The number of rows that Redis refused.
     pub rows_refused: u64,
-    /// The number of rows that were discarded because their partition was lost.
+    /// The number of rows that were discarded because another owner had claimed their partition.
     pub rows_dropped: u64,
-    /// The number of connections opened after the first.
-    pub reconnects: u64,
+    /// The number of connections to Redis that were opened after the first.
+    #[serde(rename = "reconnects")]
+    pub reconnect_count: u64,
 }

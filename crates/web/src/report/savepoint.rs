@@ -4,20 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::CheckpointStatus;
 
-/// A savepoint that was requested over HTTP.
+/// The progress and outcome of a savepoint that was requested over HTTP.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct SavepointReport {
-    /// The name of the request, under which callers fetch the outcome.
-    pub request: String,
-    /// Whether the savepoint is complete.
+    /// The name of the request, by which callers fetch the outcome.
+    #[serde(rename = "request")]
+    pub request_name: String,
+    /// Whether the savepoint is in progress, complete or failed.
     pub status: CheckpointStatus,
     /// The number of partitions saved so far.
-    pub saved: usize,
-    /// The number of partitions to save; 0 while that is unknown.
-    pub partitions: usize,
+    #[serde(rename = "saved")]
+    pub saved_partition_count: usize,
+    /// The number of partitions to save; 0 while unknown.
+    #[serde(rename = "partitions")]
+    pub partition_count: usize,
     /// The location of the savepoint.
     pub location: String,
-    /// The reason of the failure.
+    /// Why the savepoint failed; absent unless it failed.
     pub failure: Option<String>,
 }

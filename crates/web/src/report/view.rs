@@ -8,12 +8,16 @@ use serde::{Deserialize, Serialize};
 pub struct ViewReport {
     /// The name of the view.
     pub name: String,
-    /// The number of rows that fired.
-    pub rows: u64,
-    /// The number of rows that fired per second, over the last ten seconds.
-    pub rows_per_s: f64,
+    /// The number of rows that the view fired.
+    #[serde(rename = "rows")]
+    pub rows_fired: u64,
+    /// The number of rows that the view fired per second, averaged over the last ten seconds.
+    #[serde(rename = "rows_per_s")]
+    pub rows_fired_per_s: f64,
     /// The number of events that were late for the view.
-    pub late_events: u64,
+    #[serde(rename = "late_events")]
+    pub late_event_count: u64,
     /// The number of users with state in the view.
-    pub entities: u64,
+    #[serde(rename = "entities")]
+    pub entity_count: u64,
 }

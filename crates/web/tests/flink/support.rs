@@ -42,7 +42,7 @@ impl TestJob {
         let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
         let store = stores.open("memory:").expect("memory");
         for (number, other) in others.iter().enumerate() {
-            let name = format!("instances/{}-{:010}", other.instance, number + 1);
+            let name = format!("instances/{}-{:010}", other.instance_id, number + 1);
             store.create(&name, serde_json::to_vec(other).expect("JSON")).expect("created");
         }
         let pipeline =

@@ -86,16 +86,25 @@ fn partitions_without_an_owner_are_there() {
 #[test]
 fn hostile_users_and_records_are_only_text() {
     let mut said = instance_report("00000000000000aa", &[0]);
-    let bytes = |text: &str| RecordExcerpt { text: text.to_owned(), utf8: true, bytes: text.len() as u64 };
-    said.late_events = vec![
-        LateEventReport { key: HOSTILE.to_owned(), record: bytes(HOSTILE), at_ms: 2, ..LateEventReport::default() },
-        LateEventReport { key: "other".to_owned(), at_ms: 1, ..LateEventReport::default() },
+    let bytes = |text: &str| RecordExcerpt {
+        excerpt_text: text.to_owned(),
+        is_valid_utf8: true,
+        full_size_bytes: text.len() as u64,
+    };
+    said.recent_late_events = vec![
+        LateEventReport {
+            entity_key: HOSTILE.to_owned(),
+            record_excerpt: bytes(HOSTILE),
+            arrived_at_ms: 2,
+            ..LateEventReport::default()
+        },
+        LateEventReport { entity_key: "other".to_owned(), arrived_at_ms: 1, ..LateEventReport::default() },
     ];
-    said.dead_letters = vec![DeadLetterReport {
-        reason: HOSTILE.to_owned(),
-        key: Some(bytes(HOSTILE)),
-        kind: "record".to_owned(),
-        at_ms: now_ms(),
+    said.recent_dead_letters = vec![DeadLetterReport {
+        refusal_reason: HOSTILE.to_owned(),
+        record_or_redis_key: Some(bytes(HOSTILE)),
+        dead_letter_kind: "record".to_owned(),
+        refused_at_ms: now_ms(),
         ..DeadLetterReport::default()
     }];
     let row = |at_ms, user: &str| WrittenRow {
@@ -149,24 +158,27 @@ fn health_tells_stuck_from_waiting() {
         *site.report_source.0.lock().expect("unpoisoned") = instance_report("00000000000000aa", &[0]);
         change(&mut site.report_source.0.lock().expect("unpoisoned"));
     };
-    let away = |reason: &str| ReachabilityReport { away_since_ms: Some(now_ms()), reason: Some(reason.to_owned()) };
-    change(&|report| report.workers[0].beat_age_ms = 40_000);
+    let away = |reason: &str| ReachabilityReport {
+        unreachable_since_ms: Some(now_ms()),
+        unreachable_reason: Some(reason.to_owned()),
+    };
+    change(&|report| report.workers[0].heartbeat_age_ms = 40_000);
     let stuck = site.get("/healthz");
     assert_eq!((stuck.status, stuck.errors()), (503, "worker 0 has been stuck for 40 s".to_owned()));
     // A worker that waits for Redis is no reason to restart the process.
     change(&|report| {
-        report.workers[0].beat_age_ms = 40_000;
-        report.redis.reach = away("refused");
+        report.workers[0].heartbeat_age_ms = 40_000;
+        report.redis_writer.reachability = away("refused");
     });
     assert_eq!(site.get("/healthz").status, 200);
     assert_eq!(site.get("/readyz").errors(), "Redis is unreachable: refused");
     // Nor is a worker that waits for Kafka to accept a dead letter.
     change(&|report| {
-        report.workers[0].beat_age_ms = 40_000;
-        report.kafka = away("no broker");
+        report.workers[0].heartbeat_age_ms = 40_000;
+        report.kafka_reachability = away("no broker");
     });
     assert_eq!(site.get("/healthz").status, 200);
-    change(&|report| report.kafka = away("no broker"));
+    change(&|report| report.kafka_reachability = away("no broker"));
     assert_eq!(site.get("/readyz").errors(), "Kafka is unreachable: no broker");
     change(&|report| report.state = InstanceState::Starting);
     assert_eq!((site.get("/readyz").status, site.get("/readyz").errors()), (503, "starting".to_owned()));

@@ -129,11 +129,14 @@ fn a_store_that_hangs_does_not_keep_a_cancelled_job_going() {
 #[test]
 fn a_partition_belongs_to_the_larger_epoch() {
     let (mut a, mut b) = (instance_report("a", &[0, 1, 2, 3]), instance_report("b", &[]));
-    b.partitions.push(PartitionReport { partition: 3, epoch: 8, lag: Some(70), ..PartitionReport::default() });
+    b.owned_partitions.push(PartitionReport { partition: 3, epoch: 8, lag: Some(70), ..PartitionReport::default() });
     a.workers.clear();
     let job = JobReport { assembled_at_ms: now_ms(), instances: vec![a, b] };
-    let owners: Vec<_> =
-        job.partitions_and_owners().iter().map(|one| one.owner.expect("an owner").instance.instance.clone()).collect();
+    let owners: Vec<_> = job
+        .partitions_and_owners()
+        .iter()
+        .map(|one| one.owner.expect("an owner").instance.instance_id.clone())
+        .collect();
     assert_eq!(owners, ["a", "a", "a", "b"]);
     assert_eq!(job.compute_totals().lag, Some(85));
     assert_eq!(job.compute_totals().partition_count, 4);
@@ -142,7 +145,8 @@ fn a_partition_belongs_to_the_larger_epoch() {
 #[test]
 fn what_is_away_for_one_is_away_for_the_job() {
     let (a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
-    b.redis.reach = ReachabilityReport { away_since_ms: Some(5), reason: Some("gone".to_owned()) };
+    b.redis_writer.reachability =
+        ReachabilityReport { unreachable_since_ms: Some(5), unreachable_reason: Some("gone".to_owned()) };
     let job = JobReport { assembled_at_ms: 12_005, instances: vec![a, b] };
     assert_eq!(job.compute_job_state(), JobState::Degraded);
     let attention = job.attention_items(30_000);
@@ -153,8 +157,8 @@ fn what_is_away_for_one_is_away_for_the_job() {
 fn the_last_hour_is_added_up() {
     let now_ms = 1_000_000_000;
     let moment = |at_ms, lag| HistorySample {
-        at_ms,
-        records: 100,
+        interval_start_ms: at_ms,
+        records_read: 100,
         lag: Some(lag),
         watermark_delay_ms: Some(at_ms % 7),
         ..HistorySample::default()
@@ -164,14 +168,15 @@ fn the_last_hour_is_added_up() {
     // Without lag, but the other instance has not reported these ten seconds yet.
     a.history.insert(2, moment(999_990_000, 0));
     b.history = vec![moment(999_980_000, 7), moment(100, 1)];
-    b.freshness.append = HistogramReport { p99_ms: Some(9.0), ..HistogramReport::default() };
+    b.freshness.delay_since_kafka_timestamp =
+        HistogramReport { last_minute_p99_ms: Some(9.0), ..HistogramReport::default() };
     let job = JobReport { assembled_at_ms: now_ms, instances: vec![a, b] };
     let history = job.build_job_history();
     assert_eq!((history.from_ms, history.step_ms), (999_970_000, 10_000));
     assert_eq!(history.records_per_s, [Some(10.0), Some(20.0)]);
     assert_eq!(history.lag, [Some(0), Some(12)]);
     assert_eq!(history.last_moment_without_lag_ms(), Some(999_980_000));
-    let append = job.largest_freshness_quantiles(|freshness| &freshness.append);
+    let append = job.largest_freshness_quantiles(|freshness| &freshness.delay_since_kafka_timestamp);
     assert_eq!((append.p50_ms, append.p99_ms), (None, Some(9.0)));
 }
 

@@ -58,14 +58,14 @@ pub(crate) fn now_ms() -> i64 {
 /// An instance that owns `partitions` of four.
 pub(crate) fn instance_report(instance: &str, partitions: &[i32]) -> InstanceReport {
     InstanceReport {
-        instance: instance.to_owned(),
+        instance_id: instance.to_owned(),
         host: format!("host-{instance}"),
         started_at_ms: now_ms() - 60_000,
         state: InstanceState::Running,
-        topic_partitions: 4,
-        workers: vec![WorkerReport { records: 10, records_per_s: 5.0, ..WorkerReport::default() }],
-        views: vec![ViewReport { name: "user_features".to_owned(), rows: 3, ..ViewReport::default() }],
-        partitions: partitions
+        topic_partition_count: 4,
+        workers: vec![WorkerReport { records_read: 10, records_read_per_s: 5.0, ..WorkerReport::default() }],
+        views: vec![ViewReport { name: "user_features".to_owned(), rows_fired: 3, ..ViewReport::default() }],
+        owned_partitions: partitions
             .iter()
             .map(|&partition| PartitionReport { partition, epoch: 7, lag: Some(5), ..PartitionReport::default() })
             .collect(),

@@ -45,8 +45,8 @@ fn hostile_names_stay_within_their_label() {
 #[test]
 fn what_is_not_known_has_no_sample() {
     let mut report = reports::full_report();
-    report.partitions[0].watermark_ms = None;
-    report.partitions[0].lag = None;
+    report.owned_partitions[0].watermark_ms = None;
+    report.owned_partitions[0].lag = None;
     let text = render_report(&report);
     for name in ["windrow_partition_watermark_timestamp_seconds", "windrow_partition_lag_records"] {
         assert!(!text.contains(&format!("{name}{{partition=\"0\"}}")), "{text}");
@@ -76,7 +76,7 @@ fn buckets_hold_everything_up_to_their_bound() {
 #[test]
 fn partitions_that_are_gone_have_no_samples() {
     let mut report = reports::full_report();
-    report.partitions.retain(|one| one.partition != 0);
+    report.owned_partitions.retain(|one| one.partition != 0);
     assert!(!render_report(&report).contains("partition=\"0\""));
 }
 
@@ -84,9 +84,9 @@ fn partitions_that_are_gone_have_no_samples() {
 #[test]
 fn a_partition_on_its_way_between_workers_is_there_once() {
     let mut report = reports::full_report();
-    let mut new = report.partitions[0].clone();
-    (new.epoch, new.worker, new.offset) = (new.epoch + 1, 0, Some(4_321));
-    report.partitions.insert(0, new);
+    let mut new = report.owned_partitions[0].clone();
+    (new.epoch, new.worker_index, new.next_offset) = (new.epoch + 1, 0, Some(4_321));
+    report.owned_partitions.insert(0, new);
     let text = render_report(&report);
     let of_it: Vec<_> =
         text.lines().filter(|line| line.starts_with("windrow_partition_offset{partition=\"0\"}")).collect();

@@ -39,22 +39,22 @@ fn build_checkpoint_report(event: CheckpointRecord) -> CheckpointReport {
     let mut report = CheckpointReport {
         partition: event.partition,
         epoch: event.epoch,
-        number: event.checkpoint_number.unwrap_or(0),
-        savepoint: event.savepoint_id,
+        checkpoint_number: event.checkpoint_number.unwrap_or(0),
+        savepoint_id: event.savepoint_id,
         status: CheckpointStatus::InProgress,
         began_at_ms: event.started_at_ms,
         ended_at_ms: event.ended_at_ms,
         offset: event.offset,
         added_bytes: 0,
-        state_bytes: 0,
+        all_layers_bytes: 0,
         failure: None,
-        place: event.store_place,
+        location: event.store_place,
     };
     match event.state {
         CheckpointState::InProgress => {}
         CheckpointState::Complete { added_bytes, state_bytes } => {
             report.status = CheckpointStatus::Completed;
-            (report.added_bytes, report.state_bytes) = (added_bytes, state_bytes);
+            (report.added_bytes, report.all_layers_bytes) = (added_bytes, state_bytes);
         }
         CheckpointState::Failed(reason) => {
             report.status = CheckpointStatus::Failed;
@@ -68,11 +68,11 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
     let report = |event: RestoreRecord| RestoreReport {
         partition: event.partition,
         epoch: event.checkpoint_id.epoch,
-        number: event.checkpoint_id.number,
-        at_ms: event.restored_at_ms,
-        took_ms: whole_milliseconds(event.restore_duration),
-        savepoint: event.origin_savepoint_place,
-        offset: event.start_offset,
+        checkpoint_number: event.checkpoint_id.number,
+        restored_at_ms: event.restored_at_ms,
+        restore_duration_ms: whole_milliseconds(event.restore_duration),
+        savepoint_location: event.origin_savepoint_place,
+        resume_offset: event.start_offset,
     };
     let events =
         merge_newest(workers, |worker| worker.checkpoint_metrics.recent_restores(), |event| event.restored_at_ms);
@@ -94,7 +94,7 @@ pub(super) fn recent_chart_marks(workers: &[Arc<WorkerMetrics>], started: ChartM
             TimelineMarkKind::Savepoint => "savepoint",
             TimelineMarkKind::CheckpointFailed => "checkpoint_failed",
         };
-        marks.push(ChartMark { at_ms: mark.marked_at_ms, kind: kind.to_owned(), text: mark.label });
+        marks.push(ChartMark { occurred_at_ms: mark.marked_at_ms, mark_kind: kind.to_owned(), label: mark.label });
     }
     marks.push(started);
     marks
@@ -102,14 +102,14 @@ pub(super) fn recent_chart_marks(workers: &[Arc<WorkerMetrics>], started: ChartM
 
 pub(super) fn recent_late_events(workers: &[Arc<WorkerMetrics>], views: &[String]) -> Vec<LateEventReport> {
     let report = |event: LateEventRecord| LateEventReport {
-        at_ms: event.processed_at_ms,
-        feature_views: event.late_views.iter().filter_map(|view| views.get(view.0)).cloned().collect(),
-        key: event.entity_key,
+        arrived_at_ms: event.processed_at_ms,
+        late_for_views: event.late_views.iter().filter_map(|view| views.get(view.0)).cloned().collect(),
+        entity_key: event.entity_key,
         event_time_ms: event.event_time_ms,
         watermark_ms: event.watermark_ms,
         partition: event.partition,
         offset: event.offset,
-        record: build_record_excerpt(&event.record_payload),
+        record_excerpt: build_record_excerpt(&event.record_payload),
     };
     let events = merge_newest(workers, |worker| worker.recent_events.late_events(), |event| event.processed_at_ms);
     events.into_iter().map(report).collect()
@@ -118,22 +118,22 @@ pub(super) fn recent_late_events(workers: &[Arc<WorkerMetrics>], views: &[String
 pub(super) fn recent_dead_letters(workers: &[Arc<WorkerMetrics>]) -> Vec<DeadLetterReport> {
     let report = |letter: DeadLetterRecord| match letter {
         DeadLetterRecord::Record { at_ms, reason, partition, offset, key, record } => DeadLetterReport {
-            at_ms,
-            kind: "record".to_owned(),
-            reason,
+            refused_at_ms: at_ms,
+            dead_letter_kind: "record".to_owned(),
+            refusal_reason: reason,
             partition: Some(partition),
             offset: Some(offset),
-            key: key.as_ref().map(build_record_excerpt),
-            record: record.as_ref().map(build_record_excerpt),
+            record_or_redis_key: key.as_ref().map(build_record_excerpt),
+            record_excerpt: record.as_ref().map(build_record_excerpt),
         },
         DeadLetterRecord::RefusedRow { at_ms, reason, key } => DeadLetterReport {
-            at_ms,
-            kind: "row".to_owned(),
-            reason,
+            refused_at_ms: at_ms,
+            dead_letter_kind: "row".to_owned(),
+            refusal_reason: reason,
             partition: None,
             offset: None,
-            key: Some(build_record_excerpt(&key)),
-            record: None,
+            record_or_redis_key: Some(build_record_excerpt(&key)),
+            record_excerpt: None,
         },
     };
     merge_newest(workers, |worker| worker.recent_events.dead_letters(), DeadLetterRecord::recorded_at_ms)
@@ -145,15 +145,17 @@ pub(super) fn recent_dead_letters(workers: &[Arc<WorkerMetrics>]) -> Vec<DeadLet
 fn build_record_excerpt(kept: &TruncatedBytes) -> RecordExcerpt {
     let length = kept.full_byte_count as u64;
     match std::str::from_utf8(&kept.kept_bytes) {
-        Ok(text) => RecordExcerpt { text: text.to_owned(), utf8: true, bytes: length },
+        Ok(text) => RecordExcerpt { excerpt_text: text.to_owned(), is_valid_utf8: true, full_size_bytes: length },
         // The text was cut within a character, so the incomplete character is removed.
         Err(error) if error.error_len().is_none() && kept.full_byte_count > kept.kept_bytes.len() => {
             let text = String::from_utf8_lossy(&kept.kept_bytes[..error.valid_up_to()]).into_owned();
-            RecordExcerpt { text, utf8: true, bytes: length }
+            RecordExcerpt { excerpt_text: text, is_valid_utf8: true, full_size_bytes: length }
         }
-        Err(_) => {
-            RecordExcerpt { text: String::from_utf8_lossy(&kept.kept_bytes).into_owned(), utf8: false, bytes: length }
-        }
+        Err(_) => RecordExcerpt {
+            excerpt_text: String::from_utf8_lossy(&kept.kept_bytes).into_owned(),
+            is_valid_utf8: false,
+            full_size_bytes: length,
+        },
     }
 }
 
@@ -166,12 +168,21 @@ mod tests {
         let of = |kept: &[u8], length| {
             build_record_excerpt(&TruncatedBytes { kept_bytes: kept.to_vec(), full_byte_count: length })
         };
-        assert_eq!(of("한".as_bytes(), 3), RecordExcerpt { text: "한".to_owned(), utf8: true, bytes: 3 });
-        assert_eq!(of(&"a한".as_bytes()[..2], 900), RecordExcerpt { text: "a".to_owned(), utf8: true, bytes: 900 });
-        assert_eq!(of(b"a\xff", 2), RecordExcerpt { text: "a\u{fffd}".to_owned(), utf8: false, bytes: 2 });
+        assert_eq!(
+            of("한".as_bytes(), 3),
+            RecordExcerpt { excerpt_text: "한".to_owned(), is_valid_utf8: true, full_size_bytes: 3 }
+        );
+        assert_eq!(
+            of(&"a한".as_bytes()[..2], 900),
+            RecordExcerpt { excerpt_text: "a".to_owned(), is_valid_utf8: true, full_size_bytes: 900 }
+        );
+        assert_eq!(
+            of(b"a\xff", 2),
+            RecordExcerpt { excerpt_text: "a\u{fffd}".to_owned(), is_valid_utf8: false, full_size_bytes: 2 }
+        );
         assert_eq!(
             of(&"a한".as_bytes()[..2], 2),
-            RecordExcerpt { text: "a\u{fffd}".to_owned(), utf8: false, bytes: 2 }
+            RecordExcerpt { excerpt_text: "a\u{fffd}".to_owned(), is_valid_utf8: false, full_size_bytes: 2 }
         );
     }
 }

@@ -50,9 +50,9 @@ impl RecentHistory {
             Some(OpenStep { starts_at_ms: before_ms, sample_before: first, latest_sample: last }) => {
                 let append = last.row_age_since_append.counted_since(&first.row_age_since_append);
                 self.completed_steps.push_back(HistorySample {
-                    at_ms: *before_ms,
-                    records: last.total_records_read - first.total_records_read,
-                    rows: last.total_fired_rows - first.total_fired_rows,
+                    interval_start_ms: *before_ms,
+                    records_read: last.total_records_read - first.total_records_read,
+                    rows_fired: last.total_fired_rows - first.total_fired_rows,
                     lag: last.total_lag_records,
                     watermark_delay_ms: last.max_watermark_delay_ms,
                     freshness_p50_ms: append.estimate_quantile_ms(0.5),
@@ -60,7 +60,7 @@ impl RecentHistory {
                 });
                 self.open_step = Some(OpenStep { starts_at_ms: at_ms, sample_before: *last, latest_sample: now });
                 // If the clock was set back, remove the steps that would lie in the future.
-                self.completed_steps.retain(|moment| moment.at_ms < at_ms);
+                self.completed_steps.retain(|moment| moment.interval_start_ms < at_ms);
                 let excess = self.completed_steps.len().saturating_sub(MAX_HISTORY_STEPS);
                 self.completed_steps.drain(..excess);
             }
@@ -92,7 +92,7 @@ mod tests {
                 ProgressSample { total_records_read: records, ..ProgressSample::default() },
             );
         }
-        history.completed_steps().map(|moment| (moment.at_ms, moment.records)).collect()
+        history.completed_steps().map(|moment| (moment.interval_start_ms, moment.records_read)).collect()
     }
 
     #[test]

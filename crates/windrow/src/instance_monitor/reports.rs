@@ -8,8 +8,8 @@ use windrow_connectors::outage::SharedOutageTracker;
 use windrow_connectors::redis::RedisWriterObserver;
 use windrow_engine::{HistogramCounts, PartitionOffsets, PartitionStatus, WorkerMetrics};
 use windrow_web::report::{
-    CheckpointCounts, FreshnessReport, HistogramReport, PartitionReport, ReachabilityReport, RedisReport, ViewReport,
-    WorkerReport,
+    CheckpointCounts, FreshnessReport, HistogramReport, PartitionReport, ReachabilityReport, RedisWriterReport,
+    ViewReport, WorkerReport,
 };
 
 use super::counter_values::{CounterValues, FreshnessHistograms, WorkerCounterValues};
@@ -32,22 +32,22 @@ pub(super) fn build_worker_report(
         rates.rate_per_second(|counters| fractional_milliseconds(time(&values(counters))))
     };
     WorkerReport {
-        records: worker.read_records.get(),
-        bytes: worker.read_bytes.get(),
-        records_per_s: rates.rate_per_second(|counters| count_as_f64(values(counters).records_read)),
-        dead_letters: worker.dead_letters.get(),
+        records_read: worker.read_records.get(),
+        bytes_read: worker.read_bytes.get(),
+        records_read_per_s: rates.rate_per_second(|counters| count_as_f64(values(counters).records_read)),
+        undecodable_records: worker.dead_letters.get(),
         refused_rows: worker.refused_rows.get(),
-        rows_there: worker.rows_already_written.get(),
-        entities: worker.entity_count.load(Ordering::Relaxed),
+        rows_already_written: worker.rows_already_written.get(),
+        entity_count: worker.entity_count.load(Ordering::Relaxed),
         busy_ms: whole_milliseconds(times.busy_time()),
         idle_ms: whole_milliseconds(times.idle_time()),
         backpressured_ms: whole_milliseconds(times.blocked_time()),
         busy_ms_per_s: ms_per_s(|values| values.busy_time),
         idle_ms_per_s: ms_per_s(|values| values.idle_time),
         backpressured_ms_per_s: ms_per_s(|values| values.blocked_by_sink_time),
-        decode_share: times.decode_share(),
-        pause_ms_max: fractional_milliseconds(worker.checkpoint_metrics.longest_snapshot_pause()),
-        beat_age_ms: if times.has_ended() { 0 } else { whole_milliseconds(heartbeat_age) },
+        decode_share_of_busy_time: times.decode_share(),
+        longest_snapshot_pause_ms: fractional_milliseconds(worker.checkpoint_metrics.longest_snapshot_pause()),
+        heartbeat_age_ms: if times.has_ended() { 0 } else { whole_milliseconds(heartbeat_age) },
     }
 }
 
@@ -61,11 +61,11 @@ pub(super) fn build_view_report(
     let views = || workers.iter().map(|worker| &worker.view_metrics[index]);
     ViewReport {
         name: name.to_owned(),
-        rows: views().map(|view| view.fired_rows.get()).sum(),
-        rows_per_s: rates
+        rows_fired: views().map(|view| view.fired_rows.get()).sum(),
+        rows_fired_per_s: rates
             .rate_per_second(|counters| count_as_f64(counters.fired_rows_by_view.get(index).copied().unwrap_or(0))),
-        late_events: views().map(|view| view.late_events.get()).sum(),
-        entities: views().map(|view| view.entity_count.load(Ordering::Relaxed)).sum(),
+        late_event_count: views().map(|view| view.late_events.get()).sum(),
+        entity_count: views().map(|view| view.entity_count.load(Ordering::Relaxed)).sum(),
     }
 }
 
@@ -93,47 +93,47 @@ pub(super) fn build_partition_report(
     PartitionReport {
         partition: status.partition,
         epoch: status.epoch,
-        worker: owned.worker_index,
-        offset: status.next_offset,
+        worker_index: owned.worker_index,
+        next_offset: status.next_offset,
         end_offset: end,
         lag,
         watermark_ms: status.watermark.map(windrow_core::EventTime::ms),
-        event_time_ms: status.max_event_time.map(windrow_core::EventTime::ms),
-        idle: lag == Some(0) && now_ms - quiet_since_ms >= PARTITION_IDLE_AFTER_MS,
-        last_record_at_ms: status.last_record_processed_at_ms,
-        last_appended_ms: status.last_record_timestamp_ms,
-        records: status.record_count,
-        records_per_s: rates.map_or(0.0, |rates| rates.rate_per_second(records)),
-        entities: status.entity_count,
-        state_bytes: status.last_checkpoint_total_bytes,
-        checkpoint_offset: status.last_checkpoint_offset,
-        checkpoint_age_ms: status.last_checkpoint_at_ms.map(|at_ms| u64::try_from(now_ms - at_ms).unwrap_or(0)),
+        largest_event_time_ms: status.max_event_time.map(windrow_core::EventTime::ms),
+        is_idle: lag == Some(0) && now_ms - quiet_since_ms >= PARTITION_IDLE_AFTER_MS,
+        last_record_arrived_at_ms: status.last_record_processed_at_ms,
+        last_record_kafka_timestamp_ms: status.last_record_timestamp_ms,
+        records_read: status.record_count,
+        records_read_per_s: rates.map_or(0.0, |rates| rates.rate_per_second(records)),
+        entity_count: status.entity_count,
+        last_checkpoint_bytes: status.last_checkpoint_total_bytes,
+        last_checkpoint_offset: status.last_checkpoint_offset,
+        last_checkpoint_age_ms: status.last_checkpoint_at_ms.map(|at_ms| u64::try_from(now_ms - at_ms).unwrap_or(0)),
     }
 }
 
 /// Reports the counters and outages of the Redis writer.
-pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates: &RateSamples) -> RedisReport {
+pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates: &RateSamples) -> RedisWriterReport {
     let status = redis.status();
     let outage = status.ongoing_outage.as_ref();
     let mean_since_start_ms = || match status.transaction_count {
         0 => 0.0,
         transactions => fractional_milliseconds(status.total_transaction_time) / count_as_f64(transactions),
     };
-    RedisReport {
-        reach: ReachabilityReport {
-            away_since_ms: outage.map(|outage| now_ms - signed_milliseconds(outage.duration)),
-            reason: outage.map(|outage| outage.latest_reason.clone()),
+    RedisWriterReport {
+        reachability: ReachabilityReport {
+            unreachable_since_ms: outage.map(|outage| now_ms - signed_milliseconds(outage.duration)),
+            unreachable_reason: outage.map(|outage| outage.latest_reason.clone()),
         },
         rows_written: status.rows_written,
-        rows_per_s: rates.rate_per_second(|counters| count_as_f64(counters.rows_written_to_redis)),
-        transactions: status.transaction_count,
-        transaction_seconds: status.total_transaction_time.as_secs_f64(),
-        transaction_ms: rates.recent_mean_transaction_ms().unwrap_or_else(mean_since_start_ms),
-        waiting_bytes: status.unacknowledged_bytes as u64,
-        waiting_bytes_limit: status.unacknowledged_bytes_limit as u64,
+        rows_written_per_s: rates.rate_per_second(|counters| count_as_f64(counters.rows_written_to_redis)),
+        transaction_count: status.transaction_count,
+        total_transaction_s: status.total_transaction_time.as_secs_f64(),
+        recent_mean_transaction_ms: rates.recent_mean_transaction_ms().unwrap_or_else(mean_since_start_ms),
+        unacknowledged_bytes: status.unacknowledged_bytes as u64,
+        unacknowledged_bytes_max: status.unacknowledged_bytes_limit as u64,
         rows_refused: status.rows_refused,
         rows_dropped: status.rows_dropped,
-        reconnects: status.reconnect_count,
+        reconnect_count: status.reconnect_count,
     }
 }
 
@@ -141,11 +141,11 @@ pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates
 pub(super) fn sum_checkpoint_counts(workers: &[Arc<WorkerMetrics>]) -> CheckpointCounts {
     let mut counts = CheckpointCounts::default();
     for checkpoints in workers.iter().map(|worker| &worker.checkpoint_metrics) {
-        counts.completed += checkpoints.completed_checkpoints.get();
-        counts.failed += checkpoints.failed_checkpoints.get();
-        counts.in_progress += checkpoints.checkpoints_in_progress_count() as u64;
-        counts.restored += checkpoints.restored_partitions.get();
-        counts.fenced += checkpoints.partitions_fenced.get();
+        counts.completed_count += checkpoints.completed_checkpoints.get();
+        counts.failed_count += checkpoints.failed_checkpoints.get();
+        counts.in_progress_count += checkpoints.checkpoints_in_progress_count() as u64;
+        counts.restored_partition_count += checkpoints.restored_partitions.get();
+        counts.fenced_partition_count += checkpoints.partitions_fenced.get();
     }
     counts
 }
@@ -154,8 +154,8 @@ pub(super) fn sum_checkpoint_counts(workers: &[Arc<WorkerMetrics>]) -> Checkpoin
 pub(super) fn build_reachability_report(reachability: &SharedOutageTracker) -> ReachabilityReport {
     let outage = reachability.ongoing_outage();
     ReachabilityReport {
-        away_since_ms: outage.as_ref().map(|outage| outage.began_at_ms),
-        reason: outage.map(|outage| outage.latest_reason),
+        unreachable_since_ms: outage.as_ref().map(|outage| outage.began_at_ms),
+        unreachable_reason: outage.map(|outage| outage.latest_reason),
     }
 }
 
@@ -164,17 +164,17 @@ pub(super) fn build_freshness_report(since_start: &FreshnessHistograms, rates: &
     let event_time = rates.histogram_of_last_minute(|counters| &counters.freshness_histograms.row_age_since_event_time);
     let append = rates.histogram_of_last_minute(|counters| &counters.freshness_histograms.row_age_since_append);
     FreshnessReport {
-        event_time: build_histogram_report(&since_start.row_age_since_event_time, &event_time),
-        append: build_histogram_report(&since_start.row_age_since_append, &append),
+        delay_since_event_time: build_histogram_report(&since_start.row_age_since_event_time, &event_time),
+        delay_since_kafka_timestamp: build_histogram_report(&since_start.row_age_since_append, &append),
     }
 }
 
 fn build_histogram_report(since_start: &HistogramCounts, last_minute: &HistogramCounts) -> HistogramReport {
     HistogramReport {
-        bounds: HistogramCounts::bucket_bounds_ms().iter().map(|&ms| count_as_f64(ms) / 1e3).collect(),
-        counts: since_start.bucket_counts.to_vec(),
-        sum: count_as_f64(since_start.total_duration_ms) / 1e3,
-        p50_ms: last_minute.estimate_quantile_ms(0.5),
-        p99_ms: last_minute.estimate_quantile_ms(0.99),
+        bucket_bounds_s: HistogramCounts::bucket_bounds_ms().iter().map(|&ms| count_as_f64(ms) / 1e3).collect(),
+        bucket_counts: since_start.bucket_counts.to_vec(),
+        sum_s: count_as_f64(since_start.total_duration_ms) / 1e3,
+        last_minute_p50_ms: last_minute.estimate_quantile_ms(0.5),
+        last_minute_p99_ms: last_minute.estimate_quantile_ms(0.99),
     }
 }

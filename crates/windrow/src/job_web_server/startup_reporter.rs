@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use windrow_connectors::redis::{self, WrittenRow};
-use windrow_web::report::{InstanceState, ReachabilityReport, RedisReport};
+use windrow_web::report::{InstanceState, ReachabilityReport, RedisWriterReport};
 use windrow_web::{InstanceReport, RecentRowSource, ReportSource};
 
 use crate::exit::CommandFailure;
@@ -62,14 +62,17 @@ impl StartupReporter {
 
     /// Builds a report that a service has been unreachable since the start of the instance.
     fn unreachable_since_start_report(&self, reason: &str) -> ReachabilityReport {
-        ReachabilityReport { away_since_ms: Some(self.started_at_ms), reason: Some(reason.to_owned()) }
+        ReachabilityReport {
+            unreachable_since_ms: Some(self.started_at_ms),
+            unreachable_reason: Some(reason.to_owned()),
+        }
     }
 }
 
 impl ReportSource for StartupReporter {
     fn current_report(&self) -> InstanceReport {
         if let Some(job) = self.running_job.get() {
-            return InstanceReport { instance: self.instance_id.clone(), ..job.monitor.current_report() };
+            return InstanceReport { instance_id: self.instance_id.clone(), ..job.monitor.current_report() };
         }
         let (mut kafka, mut redis) = (ReachabilityReport::default(), ReachabilityReport::default());
         if self.topic_found.load(Ordering::Relaxed) {
@@ -78,16 +81,16 @@ impl ReportSource for StartupReporter {
             kafka = self.unreachable_since_start_report("the start waits for Kafka and the topic");
         }
         InstanceReport {
-            instance: self.instance_id.clone(),
+            instance_id: self.instance_id.clone(),
             host: read_host_name(),
             pid: process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            listen: self.listen_address.get().cloned().unwrap_or_default(),
+            listen_address: self.listen_address.get().cloned().unwrap_or_default(),
             started_at_ms: self.started_at_ms,
             reported_at_ms: now_ms(),
             state: InstanceState::Starting,
-            kafka,
-            redis: RedisReport { reach: redis, ..RedisReport::default() },
+            kafka_reachability: kafka,
+            redis_writer: RedisWriterReport { reachability: redis, ..RedisWriterReport::default() },
             ..InstanceReport::default()
         }
     }

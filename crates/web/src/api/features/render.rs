@@ -39,12 +39,16 @@ pub(super) fn render_features(context: &JobServerContext, job: &JobReport, snaps
         render_view(&of_view, snapshot)
     });
     let of_user = keep_problems_of_user(job, user);
-    let late_events =
-        newest_items_with_instance(&of_user, |instance| &instance.late_events, |late| late.at_ms, PROBLEMS_SHOWN_MAX);
+    let late_events = newest_items_with_instance(
+        &of_user,
+        |instance| &instance.recent_late_events,
+        |late| late.arrived_at_ms,
+        PROBLEMS_SHOWN_MAX,
+    );
     let dead_letters = newest_items_with_instance(
         &of_user,
-        |instance| &instance.dead_letters,
-        |letter| letter.at_ms,
+        |instance| &instance.recent_dead_letters,
+        |letter| letter.refused_at_ms,
         PROBLEMS_SHOWN_MAX,
     );
     json!({
@@ -73,8 +77,8 @@ fn render_view(of_view: &ViewSnapshot<'_>, snapshot: &UserSnapshot<'_>) -> Value
         "name": &*view.name,
         "window": format_window(view.window),
         "session": matches!(view.window, WindowKind::Session { .. }),
-        "rows": report.rows, "rows_per_s": report.rows_per_s, "late_events": report.late_events,
-        "entities": report.entities, "ttl_ms": redis.ttl_ms,
+        "rows": report.rows_fired, "rows_per_s": report.rows_fired_per_s, "late_events": report.late_event_count,
+        "entities": report.entity_count, "ttl_ms": redis.ttl_ms,
         "current": stored.map(render_stored_row).collect::<Vec<_>>(),
         "recent": oldest_first.map(render_recent_row).collect::<Vec<_>>(),
     })
@@ -103,8 +107,10 @@ fn render_stored_row(row: &StoredRow) -> Value {
 fn keep_problems_of_user(job: &JobReport, user: Option<&str>) -> JobReport {
     let mut job = job.clone();
     for instance in &mut job.instances {
-        instance.late_events.retain(|late| Some(late.key.as_str()) == user);
-        instance.dead_letters.retain(|letter| letter.key.as_ref().is_some_and(|key| Some(key.text.as_str()) == user));
+        instance.recent_late_events.retain(|late| Some(late.entity_key.as_str()) == user);
+        instance.recent_dead_letters.retain(|letter| {
+            letter.record_or_redis_key.as_ref().is_some_and(|key| Some(key.excerpt_text.as_str()) == user)
+        });
     }
     job
 }

@@ -29,22 +29,25 @@ pub(crate) struct CheckpointRound<'a> {
 pub(crate) fn collect_checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<CheckpointRound<'a>> {
     let every_ms = job.pipeline.checkpoint.checkpoint_interval_ms.max(1);
     let mut rounds: BTreeMap<(i64, Option<&str>), BTreeMap<i32, &CheckpointReport>> = BTreeMap::new();
-    for part in job.instances.iter().flat_map(|instance| &instance.checkpoints) {
-        let id = match &part.savepoint {
+    for part in job.instances.iter().flat_map(|instance| &instance.recent_checkpoints) {
+        let id = match &part.savepoint_id {
             None => part.began_at_ms.div_euclid(every_ms) * every_ms,
             Some(name) => savepoint_round_id(name, part.began_at_ms, every_ms),
         };
-        let parts = rounds.entry((id, part.savepoint.as_deref())).or_default();
+        let parts = rounds.entry((id, part.savepoint_id.as_deref())).or_default();
         let newest = parts.entry(part.partition).or_insert(part);
-        if (part.began_at_ms, part.epoch, part.number) > (newest.began_at_ms, newest.epoch, newest.number) {
+        if (part.began_at_ms, part.epoch, part.checkpoint_number)
+            > (newest.began_at_ms, newest.epoch, newest.checkpoint_number)
+        {
             *newest = part;
         }
     }
-    let may_be_incomplete = job.instances.iter().any(|instance| instance.checkpoints.len() >= MAX_REPORTED_CHECKPOINTS);
+    let may_be_incomplete =
+        job.instances.iter().any(|instance| instance.recent_checkpoints.len() >= MAX_REPORTED_CHECKPOINTS);
     if rounds.len() > 1 && may_be_incomplete {
         rounds.pop_first();
     }
-    let owned = job.instances.iter().map(|instance| instance.partitions.len()).sum::<usize>();
+    let owned = job.instances.iter().map(|instance| instance.owned_partitions.len()).sum::<usize>();
     let rounds = rounds.into_iter().rev().map(|((id, savepoint), parts)| {
         let (all_parts, open_for_ms) = match savepoint {
             Some(_) => (job.partition_count(), SAVEPOINT_TIMEOUT_MS),
@@ -107,7 +110,7 @@ impl CheckpointRound<'_> {
     }
 
     pub(crate) fn total_state_bytes(&self) -> u64 {
-        self.newest_by_partition.values().map(|part| part.state_bytes).sum()
+        self.newest_by_partition.values().map(|part| part.all_layers_bytes).sum()
     }
 
     pub(crate) fn completed_partition_count(&self) -> usize {

@@ -55,25 +55,25 @@ pub(crate) fn render_checkpoint_details(job: &FlinkJob<'_>, id: &str) -> Result<
 /// Renders how many partition checkpoints were completed, failed or restored since the instances started.
 fn render_checkpoint_counts(job: &FlinkJob<'_>) -> Value {
     let counts = job.instances.iter().map(|instance| instance.checkpoint_counts);
-    let sum = counts.fold(CheckpointCounts::default(), CheckpointCounts::plus);
+    let sum = counts.fold(CheckpointCounts::default(), CheckpointCounts::add_counts);
     json!({
-        "restored": sum.restored,
-        "total": sum.completed + sum.failed + sum.in_progress,
-        "in_progress": sum.in_progress,
-        "completed": sum.completed,
-        "failed": sum.failed,
+        "restored": sum.restored_partition_count,
+        "total": sum.completed_count + sum.failed_count + sum.in_progress_count,
+        "in_progress": sum.in_progress_count,
+        "completed": sum.completed_count,
+        "failed": sum.failed_count,
     })
 }
 
 /// Renders the newest restore of a partition.
 fn render_last_restore(job: &FlinkJob<'_>) -> Value {
-    let restored = job.instances.iter().flat_map(|instance| &instance.restored);
-    let Some(newest) = restored.max_by_key(|restore| restore.at_ms) else { return Value::Null };
+    let restored = job.instances.iter().flat_map(|instance| &instance.recent_restores);
+    let Some(newest) = restored.max_by_key(|restore| restore.restored_at_ms) else { return Value::Null };
     json!({
-        "id": newest.number,
-        "restore_timestamp": newest.at_ms,
-        "is_savepoint": newest.savepoint.is_some(),
-        "external_path": newest.savepoint.as_deref().unwrap_or(job.checkpoint_location),
+        "id": newest.checkpoint_number,
+        "restore_timestamp": newest.restored_at_ms,
+        "is_savepoint": newest.savepoint_location.is_some(),
+        "external_path": newest.savepoint_location.as_deref().unwrap_or(job.checkpoint_location),
     })
 }
 
@@ -93,7 +93,7 @@ fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     let by_status = match status {
         CheckpointStatus::InProgress => json!({}),
         CheckpointStatus::Completed => {
-            let mut places = round.newest_by_partition.values().map(|part| part.place.as_str());
+            let mut places = round.newest_by_partition.values().map(|part| part.location.as_str());
             let savepoint_place = places.find(|place| is_savepoint && !place.is_empty());
             json!({ "external_path": savepoint_place.unwrap_or(job.checkpoint_location), "discarded": false })
         }
