@@ -9,10 +9,10 @@ use windrow_core::text::truncate_with_ellipsis;
 
 use crate::controls::refusal::SavepointRefusal;
 
-/// The largest number of characters of a path that a fault quotes.
+/// The largest number of characters that a fault quotes from the path of a request.
 const FAULT_PATH_CHARS_MAX: usize = 200;
 
-/// A fault that is sent to the client as `{"errors": […]}`.
+/// A fault that is sent to the client with an HTTP status and as `{"errors": […]}`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HttpFault {
     /// The HTTP status of the response.
@@ -22,7 +22,7 @@ pub struct HttpFault {
 }
 
 impl HttpFault {
-    /// Returns a fault with this status and text.
+    /// Returns a fault that is answered with `status` and with the text `reason`.
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self { status, reason: reason.into() }
     }
@@ -48,16 +48,17 @@ pub fn to_json_text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// Answers a request to an unknown path.
+/// Answers a request to an unknown path with status 404.
 pub async fn answer_not_found(uri: Uri) -> HttpFault {
     HttpFault::new(
         StatusCode::NOT_FOUND,
-        format!("there is nothing at {}", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX)),
+        format!("{} does not exist on this server", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX)),
     )
 }
 
-/// Answers a request with a method that the path does not support.
+/// Answers a request with a method that the path does not support, with status 405.
 pub async fn answer_method_not_allowed(uri: Uri) -> HttpFault {
-    let reason = format!("{} does not answer this method", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX));
+    let reason =
+        format!("{} does not support this HTTP method", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX));
     HttpFault::new(StatusCode::METHOD_NOT_ALLOWED, reason)
 }

@@ -1,15 +1,15 @@
-//! The JSON API of the pages, as described in `docs/api.md`.
+//! The JSON API of the pages, which `docs/api.md` describes.
 //!
 //! Owns: JSON and routes, one file per page. Does not own: totals over instances ([`crate::JobReport`]).
-//! Invariants: (1) An answer depends only on the job and, for a user, on the rows in Redis. (2) Data from a record
-//! appears only in JSON strings. (3) The number of simultaneous reads from Redis and the checkpoint store is limited,
-//! and so is their time.
+//! Invariants: (1) An answer about the job is made from the reports of all instances, so every instance gives the same
+//! answer. (2) Data from a record appears only in JSON strings. (3) The number and the duration of
+//! simultaneous reads from Redis and the checkpoint store are limited.
 //! After a crash: no state survives, and none is needed.
 
 mod checkpoints;
 mod features;
-mod instance_item;
 mod instances;
+mod item_with_instance;
 mod overview;
 mod partitions;
 mod pipeline;

@@ -1,4 +1,4 @@
-//! The files of the web pages, compiled into the binary.
+//! Serves the files of the web pages, which are compiled into the binary.
 //!
 //! Owns: the files of `assets/`, served under `/assets/…`.
 //! Invariant: a requested path is looked up among the compiled files; it never reaches the file system.
@@ -18,7 +18,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::answers::HttpFault;
 
-static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
+static ASSETS_FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
 
 struct AssetFile {
     content: &'static [u8],
@@ -26,9 +26,9 @@ struct AssetFile {
     etag: String,
 }
 
-static ASSETS_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLock::new(|| {
+static ASSET_FILES_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLock::new(|| {
     let mut all = HashMap::new();
-    let mut folders = vec![&ASSETS];
+    let mut folders = vec![&ASSETS_FOLDER];
     while let Some(folder) = folders.pop() {
         folders.extend(folder.dirs());
         for file in folder.files() {
@@ -42,7 +42,7 @@ static ASSETS_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLock::ne
     all
 });
 
-/// Returns the route `/assets/…`. Any server can merge it, because the handler needs no state.
+/// Returns the route `/assets/…`. Every server can merge this router, because its handler needs no state.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{*name}", get(serve_asset))
 }
@@ -51,10 +51,10 @@ async fn serve_asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     answer_with_asset(&name, &headers)
 }
 
-/// Answers with the file `name`, such as `job/index.html`, or with status 304 if the browser has the current file.
+/// Answers with the file `name`, such as `job/index.html`, or with status 304 if the browser already has that file.
 pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
-    let Some(asset) = ASSETS_BY_NAME.get(name) else {
-        return HttpFault::new(StatusCode::NOT_FOUND, "there is no such file").into_response();
+    let Some(asset) = ASSET_FILES_BY_NAME.get(name) else {
+        return HttpFault::new(StatusCode::NOT_FOUND, "the requested file does not exist").into_response();
     };
     let caching: [(HeaderName, &str); 2] = [(header::ETAG, &asset.etag), (header::CACHE_CONTROL, "no-cache")];
     let known_tags = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
@@ -66,11 +66,11 @@ pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
 
 /// Returns the text of the file `name`, or an empty text if there is no such file or it is not UTF-8.
 pub(crate) fn asset_text_or_empty(name: &str) -> &'static str {
-    ASSETS_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.content).ok()).unwrap_or_default()
+    ASSET_FILES_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.content).ok()).unwrap_or_default()
 }
 
-/// Returns the script with all comment lines replaced by empty lines, so that browsers load less.
-/// The line numbers of the code stay the same. `withoutCommentLines` in `tests/browser/mock/files.mjs` does the same.
+/// Returns the script with all comment lines replaced by empty lines, so that browsers load less. Line numbers stay the
+/// same. `withoutCommentLines` in `tests/browser/mock/files.mjs` must give the same result.
 fn blank_comment_lines(script: &'static [u8]) -> &'static [u8] {
     let Ok(text) = str::from_utf8(script) else { return script };
     let mut code = String::with_capacity(text.len());

@@ -1,5 +1,5 @@
-//! `/healthz` returns whether the process makes progress, and `/readyz` whether it is working. Kubernetes, systemd and
-//! load balancers use both.
+//! Answers `/healthz` (whether all workers make progress) and `/readyz` (whether the process is running and reaches
+//! Kafka and Redis). Kubernetes, systemd and load balancers use both.
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ fn answer_ok_or_unavailable(problems: &[String]) -> Response {
     }
 }
 
-/// Returns a sentence for each stuck worker. While Redis or Kafka is unreachable, no worker counts as stuck, because
-/// workers resume by themselves and a restart would not help.
+/// Returns a sentence for each stuck worker. While Redis or Kafka is unreachable, no worker counts as stuck, because a
+/// restart would not help.
 #[must_use]
 pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
     if report.redis_writer.reachability.is_unreachable() || report.kafka_reachability.is_unreachable() {
@@ -50,7 +50,7 @@ pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
     stuck.map(describe).collect()
 }
 
-/// Returns the reasons why this process is not working; empty if it is working.
+/// Returns the reasons why this process does not process events; the list is empty if the process does.
 #[must_use]
 pub fn describe_unreadiness(report: &InstanceReport) -> Vec<String> {
     let mut reasons = Vec::new();

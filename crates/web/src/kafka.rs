@@ -2,7 +2,7 @@
 //!
 //! Owns: the routes, the limits of a request, the JSON of answers. Does not own: the communication with Kafka
 //! (`windrow_connectors::kafka::browse`), access control (`guard`).
-//! Invariants: (1) every request ends, and the number of concurrent requests is limited; (2) data from a record appears
+//! Invariants: (1) Every request ends, and the number of concurrent requests is limited. (2) Data from a record appears
 //! only within JSON strings.
 //! After a crash: no state survives, and none is needed.
 
@@ -10,20 +10,20 @@ mod answer;
 mod cluster;
 mod limits;
 mod messages;
+mod name_in_path;
 mod pages;
-mod path_name;
 mod query;
 mod send;
 mod tail;
-mod ui;
+mod ui_context;
 
 use axum::Router;
 use axum::routing::get;
 
-use ui::KafkaUi;
+use ui_context::KafkaUiContext;
 
-/// Returns the routes of the pages and the JSON for the cluster at `brokers`. Apply [`crate::guard::protect`] to the
-/// result.
+/// Returns the routes of the pages and the JSON for the cluster at `brokers`. The routes are open to everybody until
+/// the caller applies [`crate::guard::protect`].
 pub fn router(brokers: &str) -> Router {
     pages::router().merge(api_router(brokers))
 }
@@ -37,5 +37,5 @@ fn api_router(brokers: &str) -> Router {
         .route("/api/topics/{topic}/tail", get(tail::follow_topic))
         .route("/api/groups", get(cluster::get_groups))
         .route("/api/groups/{group}", get(cluster::get_group))
-        .with_state(KafkaUi::new(brokers))
+        .with_state(KafkaUiContext::new(brokers))
 }

@@ -1,10 +1,10 @@
-//! The web server of Windrow: the pages of a job and their JSON, a subset of Flink's REST API, Prometheus metrics, and
-//! the Kafka UI.
+//! The web server of Windrow. It serves the pages of a job and their JSON, a subset of Flink's REST API, Prometheus
+//! metrics, and the Kafka UI.
 //!
 //! Each instance of a job describes itself in an [`InstanceReport`] and publishes the report in the checkpoint store. A
 //! server combines the reports of all instances into a [`JobReport`], so every instance can answer for the whole job.
-//! Handlers only read reports. The few blocking calls (Redis, the checkpoint store, Kafka) run on other threads, with
-//! limits.
+//! Most handlers only read reports. The few blocking calls (Redis, the checkpoint store, Kafka) run on other threads,
+//! and their number is limited.
 //!
 //! ```text
 //!  workers ─► counters ─► ReportSource (binary)              checkpoint store, folder instances/
@@ -27,11 +27,11 @@
 //! [`job/job_report.rs`](../src/windrow_web/job/job_report.rs.html) (the job, assembled from reports),
 //! [`api.rs`](../src/windrow_web/api.rs.html) (the routes of the JSON API).
 //!
-//! Owns: routes, pages, access control. Does not own: measuring (the engine and the connectors count, and the binary
-//! builds the report), starting and stopping (the binary).
+//! Owns: routes, pages, access control. Does not own: counters (engine and connectors), the content of a report
+//! (binary), the start and the end of the process (binary).
 //! Invariants: (1) No worker waits for this crate. (2) A page depends only on reports, so every instance can show the
 //! whole job. (3) No request chooses a file to read or an address to connect to.
-//! After a crash: no state survives, and none is needed. The other instances delete the published report.
+//! After a crash: no state survives, and none is needed. Other instances delete the published report.
 
 pub mod answers;
 pub mod api;

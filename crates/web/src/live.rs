@@ -1,8 +1,9 @@
-//! Keeps pages up to date with server-sent events. A page builds one message a second for all its listeners.
+//! Keeps pages in browsers up to date with server-sent events. A task builds each message of a page once, for all its
+//! listeners.
 //!
 //! Owns: the pages that have listeners. Does not own: the content of messages.
-//! Invariants: (1) No message is built without a listener. (2) A slow listener skips messages, and no messages are
-//! queued for it. (3) When the last listener disconnects, the task that builds the messages ends.
+//! Invariants: (1) No message is built without a listener. (2) A slow listener skips messages; messages are never
+//! queued. (3) When the last listener of a page disconnects, the task that builds its messages ends.
 //! After a crash: browsers reconnect by themselves.
 
 use std::collections::HashMap;
@@ -19,13 +20,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::server_context::JobServerContext;
 
-/// The time between two messages of a page.
+/// The time between two messages to the listeners of a page.
 pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds a message from its number. Number 0 is the first message of every listener; the shared messages count from 1.
+/// Builds the message with a given number. Number 0 is the first message of each listener. The messages that all
+/// listeners share count from 1.
 pub type MessageBuilder = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
 
-/// Returns a builder that passes the shared context to `build`.
+/// Returns a message builder that calls `build` with `context` and the number of the message.
 pub(crate) fn message_builder_with_context<F>(
     context: &Arc<JobServerContext>,
     build: impl Fn(Arc<JobServerContext>, u64) -> F + Send + Sync + 'static,
@@ -37,21 +39,21 @@ where
     Arc::new(move |number| build(Arc::clone(&context), number).boxed())
 }
 
-/// The pages that have listeners. Clones of this handle share the pages.
+/// The pages that have listeners, with the channels of their messages. Clones of this handle share the pages.
 #[derive(Clone, Default)]
 pub struct LiveFeeds(Arc<Mutex<HashMap<String, watch::Sender<Arc<str>>>>>);
 
 impl LiveFeeds {
-    /// Returns a stream of the messages of `page`, for one listener. `page` includes the parameters of the page,
-    /// because all listeners of a name get the same messages. The first message is sent at once, the others every
-    /// `period`, usually [`MESSAGE_INTERVAL`].
+    /// Returns a stream of the messages of `page`, for one listener. The name `page` must include the parameters of the
+    /// page, because all listeners of a name get the same messages. The first message is sent at once. Later messages
+    /// follow every `period`, usually [`MESSAGE_INTERVAL`].
     pub fn stream_page_messages(
         &self,
         page: String,
         period: Duration,
         builder: MessageBuilder,
     ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + Send + use<>> {
-        let messages = self.subscribe_page(page, period, Arc::clone(&builder));
+        let messages = self.subscribe_to_page(page, period, Arc::clone(&builder));
         let stream = unfold((messages, Some(builder)), async |(mut messages, first_builder)| {
             let text: Arc<str> = match first_builder {
                 Some(builder) => builder(0).await.into(),
@@ -65,13 +67,13 @@ impl LiveFeeds {
         Sse::new(stream).keep_alive(KeepAlive::default())
     }
 
-    /// Returns the number of pages that have a task that builds messages; for tests.
+    /// Returns the number of pages for which a task builds messages; for tests.
     #[must_use]
     pub fn active_page_count(&self) -> usize {
         self.lock_feeds().len()
     }
 
-    fn subscribe_page(&self, page: String, period: Duration, builder: MessageBuilder) -> watch::Receiver<Arc<str>> {
+    fn subscribe_to_page(&self, page: String, period: Duration, builder: MessageBuilder) -> watch::Receiver<Arc<str>> {
         let mut feeds = self.lock_feeds();
         if let Some(sender) = feeds.get(&page) {
             return sender.subscribe();
@@ -91,7 +93,7 @@ impl LiveFeeds {
     ) {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await; // at once: each listener builds its own first message
+        ticks.tick().await; // The first tick is immediate, and each listener builds its own first message.
         for number in 1.. {
             tokio::select! {
                 () = sender.closed() => {}

@@ -1,4 +1,4 @@
-//! Extracts the query of a URL, for all handlers.
+//! Extracts the query parameters of a URL, for all handlers.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::answers::HttpFault;
 
-/// The parameters after the `?` of a URL. An invalid query is answered with an [`HttpFault`].
+/// The parameters after the `?` of a URL. The extractor answers an invalid query with an [`HttpFault`].
 pub struct QueryParameters<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParameters<T> {

@@ -1,4 +1,4 @@
-//! Random names.
+//! Random hexadecimal digits, for the names of instances and savepoint requests.
 
 /// Returns `count` random hexadecimal digits, but at most 32.
 ///

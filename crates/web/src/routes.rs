@@ -1,4 +1,4 @@
-//! The routes of a job's server.
+//! Assembles all routes of a job's server.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use axum::routing::get;
 use crate::server_context::JobServerContext;
 use crate::{api, assets, flink, health, metrics};
 
-/// The paths of the job's pages. All serve the same file, whose script reads the path to choose the page.
+/// The paths of the job's pages. All serve the same HTML file, whose script reads the path to choose the page.
 const PAGE_PATHS: [&str; 7] =
     ["/", "/partitions", "/checkpoints", "/features", "/features/{user}", "/problems", "/pipeline"];
 
-/// Returns the routes of the job's pages, JSON, health, Flink's REST API and metrics. The caller must apply
-/// [`crate::guard::protect`].
+/// Returns the routes of the job's pages, JSON, health, Flink's REST API and metrics. The routes are open to everybody
+/// until the caller applies [`crate::guard::protect`].
 pub fn build_job_router(context: Arc<JobServerContext>) -> Router {
     let mut router = Router::new();
     for page in PAGE_PATHS {

@@ -1,11 +1,11 @@
-//! Redacts logins in texts that pages show.
+//! Redacts logins (user names and passwords) in texts that pages show.
 
 pub use windrow_connectors::url_redaction::redact_url_credentials_and_query;
 use windrow_connectors::url_redaction::redact_url_userinfo;
 
-/// Returns the text of a pipeline file without logins, where `redis_url` is the URL of Redis in that file. In each
-/// line, redacts the text from the first `://` to the last `@`, even if it is no login. Returns only a comment if a
-/// login would remain.
+/// Returns the text of a pipeline file without logins. In each line, redacts the text from the first `://` to the last
+/// `@`, even if that text is not a login. `redis_url` is the URL in that file: if its login would remain in the text,
+/// returns a comment instead of the text.
 #[must_use]
 pub fn redact_pipeline_text(text: &str, redis_url: &str) -> String {
     let redacted: String = text.split_inclusive('\n').map(redact_url_userinfo).collect();
@@ -16,7 +16,7 @@ pub fn redact_pipeline_text(text: &str, redis_url: &str) -> String {
     };
     let query = redis_url.split_once('?').map_or("", |(_, query)| query);
     let login_is_in_query = query.split('&').any(|pair| pair.starts_with("pass=") || pair.starts_with("user="));
-    // Escapes or line breaks can hide the URL in the text, so that the redaction does not find it.
+    // TOML escapes and line breaks can hide the URL in the text, and then the redaction does not find the login.
     let login_is_hidden = login.is_some_and(|login| redacted == text || password_remains(login));
     if login_is_in_query || login_is_hidden {
         return "# The pipeline file holds a login that cannot be removed from its text, so only the plan is shown.\n"

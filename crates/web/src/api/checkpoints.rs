@@ -1,4 +1,4 @@
-//! `/api/checkpoints`: checkpoints, restored partitions and savepoints.
+//! `/api/checkpoints`: the newest checkpoints, restores of partitions, and savepoints.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::instance_item::newest_items_with_instance;
+use super::item_with_instance::newest_items_with_instance;
 use super::savepoint_list::SavepointListCache;
 use crate::answers::to_json_text;
 use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The largest number of checkpoints, and of restored partitions, in one answer.
+/// The largest number of checkpoints, and also of restores, in one answer.
 const CHECKPOINTS_SHOWN_MAX: usize = 500;
 
 pub(super) async fn get_checkpoints(

@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::instance_item::is_own_instance;
+use super::item_with_instance::is_own_instance;
 use super::stages::render_stages;
 use crate::answers::to_json_text;
 use crate::job::{JobReport, ReportedItem};
@@ -17,18 +17,19 @@ use crate::query::QueryParameters;
 use crate::report::{ChartMark, InstanceReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The largest number of marks on the charts.
+/// The largest number of marks on the charts in one answer.
 const CHART_MARKS_MAX: usize = 200;
-/// One in this many live messages contains the history, because the history changes every ten seconds.
-const MESSAGES_PER_HISTORY: u64 = 10;
+/// One of this many live messages contains the history, which changes every ten seconds. A message is sent every
+/// second.
+const HISTORY_EVERY_N_MESSAGES: u64 = 10;
 
 #[derive(Deserialize)]
 pub(super) struct OverviewQuery {
-    #[serde(default = "include_history")]
+    #[serde(default = "include_history_by_default")]
     history: bool,
 }
 
-const fn include_history() -> bool {
+const fn include_history_by_default() -> bool {
     true
 }
 
@@ -46,7 +47,7 @@ pub(super) async fn stream_overview(
 ) -> impl IntoResponse {
     let message = async |context: Arc<JobServerContext>, number: u64| {
         let job = context.assemble_job_report().await;
-        to_json_text(&if number.is_multiple_of(MESSAGES_PER_HISTORY) {
+        to_json_text(&if number.is_multiple_of(HISTORY_EVERY_N_MESSAGES) {
             render_overview_with_history(&context, &job)
         } else {
             render_overview(&context, &job)
@@ -81,7 +82,7 @@ fn render_overview(context: &JobServerContext, job: &JobReport) -> Value {
         },
         "stages": render_stages(pipeline, job),
         "attention": job.attention_items(every_ms),
-        "marks": marks.iter().take(CHART_MARKS_MAX).map(render_mark).collect::<Vec<_>>(),
+        "marks": marks.iter().take(CHART_MARKS_MAX).map(render_chart_mark).collect::<Vec<_>>(),
     })
 }
 
@@ -94,7 +95,7 @@ fn render_instance(job: &JobReport, instance: &InstanceReport) -> Value {
     })
 }
 
-fn render_mark(mark: &ReportedItem<'_, ChartMark>) -> Value {
+fn render_chart_mark(mark: &ReportedItem<'_, ChartMark>) -> Value {
     let ReportedItem { instance, item } = *mark;
     json!({ "at_ms": item.occurred_at_ms, "kind": item.mark_kind, "text": item.label, "instance": instance.instance_id })
 }

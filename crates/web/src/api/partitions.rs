@@ -1,4 +1,4 @@
-//! `/api/partitions`: all partitions of the topic, with their owners.
+//! `/api/partitions`: all partitions of the topic, with the instances that own them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::instance_item::attribute_to_instance;
+use super::item_with_instance::attribute_to_instance;
 use crate::answers::to_json_text;
 use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};

@@ -7,12 +7,12 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::instance_item::newest_items_with_instance;
+use super::item_with_instance::newest_items_with_instance;
 use crate::answers::to_json_text;
 use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The largest number of items of each kind in one answer.
+/// The largest number of late events, of dead letters, and of logged problems in one answer.
 const PROBLEMS_SHOWN_MAX: usize = 500;
 
 pub(super) async fn get_problems(State(context): SharedContext) -> impl IntoResponse {

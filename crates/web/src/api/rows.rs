@@ -15,16 +15,16 @@ use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::query::QueryParameters;
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The largest number of rows in one answer.
+/// The largest number of recently written rows in one answer.
 const ROWS_PER_ANSWER_MAX: usize = 1_000;
 
 #[derive(Deserialize)]
 pub(super) struct RowsQuery {
-    #[serde(default = "default_limit")]
+    #[serde(default = "default_row_limit")]
     limit: usize,
 }
 
-const fn default_limit() -> usize {
+const fn default_row_limit() -> usize {
     50
 }
 

@@ -1,4 +1,4 @@
-//! Lists the savepoints beside the checkpoints, in the background.
+//! Lists the savepoints that lie beside the checkpoints, without delaying pages for long.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,27 +9,27 @@ use windrow_engine::checkpoint::{SavepointContent, default_savepoint_folder, ins
 
 use crate::server_context::JobServerContext;
 
-/// The largest number of savepoints in one answer. The newest are kept.
+/// The largest number of savepoints in one answer. Older savepoints are left out.
 const SAVEPOINTS_SHOWN_MAX: usize = 500;
-/// The shortest time between two listings of the store.
+/// The shortest time between two listings of savepoints in the checkpoint store.
 const SAVEPOINT_LIST_INTERVAL: Duration = Duration::from_secs(5);
-/// The longest time that a page waits for a listing.
+/// The longest time that a page waits for a listing. After that, the page shows the previous list.
 const SAVEPOINT_LIST_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The result of the last listing of savepoints beside the checkpoints. Clones of this handle share the list.
+/// The savepoints that the last listing of the checkpoint store found. Clones of this handle share the list.
 #[derive(Clone, Default)]
 pub(super) struct SavepointListCache(Arc<Mutex<SavepointList>>);
 
 #[derive(Default)]
 struct SavepointList {
     last_listed_at: Option<Instant>,
-    /// Whether a listing is in progress. If the store does not answer, no second listing begins.
+    /// Whether a listing is in progress. No second listing begins, even if the store does not answer.
     is_listing: bool,
     savepoints: Vec<Value>,
 }
 
 impl SavepointListCache {
-    /// Returns the list. Refreshes the list first if a listing is due and the store answers in time.
+    /// Returns the savepoints. If a listing is due, begins one and waits for it, but only for a short time.
     pub(super) async fn get_or_refresh(&self, context: &Arc<JobServerContext>) -> Vec<Value> {
         if self.try_begin_listing() {
             let (cache, context) = (self.clone(), Arc::clone(context));

@@ -1,4 +1,4 @@
-//! `/api/savepoints`: begins a savepoint, and returns the state of a savepoint.
+//! `/api/savepoints`: begins a savepoint, and returns the state of a requested savepoint.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answers::{HttpFault, JsonOrFault};
-use crate::controls::{HttpSavepointRequest, SavepointState};
+use crate::controls::{HttpSavepointRequest, REMEMBERED_REQUESTS_MAX, SavepointState};
 use crate::server_context::SharedContext;
 
 #[derive(Deserialize)]
@@ -24,19 +24,24 @@ pub(super) async fn begin_savepoint(
     body: Result<Json<SavepointRequestBody>, JsonRejection>,
 ) -> Result<impl IntoResponse, HttpFault> {
     let Json(body) = body.map_err(|rejection| HttpFault::new(rejection.status(), rejection.body_text()))?;
-    let order = HttpSavepointRequest { target_directory: body.to.as_deref(), ..HttpSavepointRequest::default() };
-    let request = context.begin_savepoint(order)?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "request": request }))))
+    let request = HttpSavepointRequest { target_directory: body.to.as_deref(), ..HttpSavepointRequest::default() };
+    let request_name = context.begin_savepoint(request)?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "request": request_name }))))
 }
 
 pub(super) async fn get_savepoint(State(context): SharedContext, Path(request): Path<String>) -> JsonOrFault<Value> {
-    let mut state = context.savepoint_state(&request);
+    let mut state = context.fetch_savepoint_state(&request);
     if state.is_none() {
-        // Another instance may have received the request, so the newest reports are read.
+        // Another instance may have received the request. Assembling the job report reads the newest reports of the
+        // others.
         context.assemble_job_report().await;
-        state = context.savepoint_state(&request);
+        state = context.fetch_savepoint_state(&request);
     }
-    let unknown = || HttpFault::new(StatusCode::NOT_FOUND, "no savepoint request has that name, or it is forgotten");
+    let unknown = || {
+        let reason =
+            format!("no savepoint request of this name is known; only the newest {REMEMBERED_REQUESTS_MAX} are kept");
+        HttpFault::new(StatusCode::NOT_FOUND, reason)
+    };
     Ok(Json(match state.ok_or_else(unknown)? {
         SavepointState::InProgress { saved_partition_count: saved, partition_count: partitions } => json!({
             "status": "in_progress", "saved": saved, "partitions": partitions, "location": null, "failure": null,

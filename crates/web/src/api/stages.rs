@@ -1,4 +1,4 @@
-//! The stages of the pipeline: Kafka, decoding, each feature view, Redis.
+//! Builds the JSON of the pipeline's stages: Kafka, decoding, each feature view, Redis.
 
 use serde_json::{Value, json};
 use windrow_core::text::{format_count_with_noun, format_window};
@@ -9,7 +9,7 @@ use crate::job::{AttentionLevel, JobReport};
 use crate::report::{ReachabilityReport, RedisWriterReport};
 use crate::secrets::redact_url_credentials_and_query;
 
-/// Returns the stages in the order of the data flow.
+/// Returns the JSON of all stages, in the order in which events pass them.
 pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {
     let totals = job.compute_totals();
     let busy_level = if totals.busy_share > BUSY_SHARE_MAX { AttentionLevel::Soon } else { AttentionLevel::Well };

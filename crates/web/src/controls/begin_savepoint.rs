@@ -1,32 +1,34 @@
-//! Begins savepoints, and returns the states of requested savepoints.
+//! Begins savepoints that are requested over HTTP, and returns their states.
 
 use std::sync::Arc;
 use std::thread;
 
 use jiff::Timestamp;
 
+use super::http_savepoint_request::{AfterSavepoint, HttpSavepointRequest};
 use super::location::{SavepointLocationRequest, choose_savepoint_location};
-use super::refusal::{REQUEST_NAME_LENGTH_MAX, SavepointRefusal};
-use super::remembered_savepoints::{NewSavepoint, SavepointAdmission};
-use super::savepoint_order::{AfterSavepoint, HttpSavepointRequest};
+use super::refusal::{REQUEST_NAME_CHARS_MAX, SavepointRefusal};
+use super::remembered_savepoints::{NewSavepointRequest, SavepointAdmission};
 use super::savepoint_state::SavepointState;
 use super::savepoint_task::SavepointTask;
 use crate::random::random_hex_digits;
 use crate::server_context::JobServerContext;
 
 impl JobServerContext {
-    /// Begins a savepoint and returns the name of the request. Begins nothing if a request of that name exists.
+    /// Begins a savepoint in a thread of its own, and returns the name of the request. Begins nothing if a request of
+    /// that name exists.
     ///
     /// # Errors
-    /// When the target directory is not allowed, the job is stopping, or too many savepoints are in progress.
-    pub fn begin_savepoint(&self, order: HttpSavepointRequest<'_>) -> Result<String, SavepointRefusal> {
-        let request_name = match order.request_name {
+    /// When the target directory is not allowed, the job is stopping, too many savepoints are in progress, or the location
+    /// cannot be opened.
+    pub fn begin_savepoint(&self, request: HttpSavepointRequest<'_>) -> Result<String, SavepointRefusal> {
+        let request_name = match request.request_name {
             None => random_hex_digits(32)?,
             Some(name) if is_valid_request_name(&name) => name,
             Some(_) => return Err(SavepointRefusal::InvalidRequestName),
         };
         let registry = &self.savepoint_registry;
-        if registry.lock_requests().contains(&request_name) {
+        if registry.lock_requests().contains_request(&request_name) {
             return Ok(request_name);
         }
         if self.stop_signal.is_requested() {
@@ -35,17 +37,17 @@ impl JobServerContext {
         let savepoint_id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_hex_digits(4)?);
         let location = choose_savepoint_location(&SavepointLocationRequest {
             checkpoint_location: self.checkpoint_store.place(),
-            target_directory: order.target_directory,
+            target_directory: request.target_directory,
             pipeline_name: &self.pipeline.name,
             savepoint_id: &savepoint_id,
         })?;
         let target = self.savepoint_store_opener.open(&location)?;
-        let new = NewSavepoint {
+        let new_request = NewSavepointRequest {
             request_name: &request_name,
             location: target.place(),
-            stops_job: order.after_completion == AfterSavepoint::StopJob,
+            stops_job: request.after_completion == AfterSavepoint::StopJob,
         };
-        if registry.lock_requests().try_add_request(&new) == SavepointAdmission::TooManyPending {
+        if registry.lock_requests().try_add_request(&new_request) == SavepointAdmission::TooManyPending {
             return Err(SavepointRefusal::TooManyPending);
         }
         let task = SavepointTask {
@@ -54,10 +56,10 @@ impl JobServerContext {
             target_store: target,
             stop_signal: self.stop_signal.clone(),
             peers: self.peers.clone(),
-            own_instance: self.report_source.current_report().instance_id,
+            own_instance_id: self.report_source.current_report().instance_id,
             request_name: request_name.clone(),
             savepoint_id,
-            after_completion: order.after_completion,
+            after_completion: request.after_completion,
         };
         let started = thread::Builder::new().name("savepoint".to_owned()).spawn(move || task.run());
         if let Err(error) = started {
@@ -68,10 +70,10 @@ impl JobServerContext {
         Ok(request_name)
     }
 
-    /// Returns the state of a requested savepoint. If another instance received the request, the state comes from the
-    /// last report of that instance.
+    /// Returns the state of a requested savepoint, and records that a caller fetched the outcome. If another instance
+    /// received the request, the state comes from the last report of that instance.
     #[must_use]
-    pub fn savepoint_state(&self, request_name: &str) -> Option<SavepointState> {
+    pub fn fetch_savepoint_state(&self, request_name: &str) -> Option<SavepointState> {
         let own = self.savepoint_registry.lock_requests().get_report_and_mark_fetched(request_name);
         own.or_else(|| self.peers.find_savepoint_report(request_name))
             .map(|report| SavepointState::from_report(&report))
@@ -79,6 +81,6 @@ impl JobServerContext {
 }
 
 fn is_valid_request_name(name: &str) -> bool {
-    (1..=REQUEST_NAME_LENGTH_MAX).contains(&name.len())
+    (1..=REQUEST_NAME_CHARS_MAX).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

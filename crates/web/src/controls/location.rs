@@ -1,4 +1,4 @@
-//! Chooses the location of a savepoint that was requested over HTTP.
+//! Chooses the location of a savepoint that was requested over HTTP, and refuses locations that are not allowed.
 
 use windrow_engine::checkpoint::{default_savepoint_folder, escape_name_segment};
 
@@ -15,7 +15,7 @@ pub(super) struct SavepointLocationRequest<'a> {
     pub(super) savepoint_id: &'a str,
 }
 
-/// Returns the location of a new savepoint: a new folder in the target directory, or beside the checkpoints.
+/// Returns the location of a new savepoint: a new folder in the requested directory, or beside the checkpoints.
 pub(super) fn choose_savepoint_location(request: &SavepointLocationRequest<'_>) -> Result<String, SavepointRefusal> {
     let SavepointLocationRequest { checkpoint_location, target_directory, pipeline_name, savepoint_id } = *request;
     let Some(target) = target_directory.map(str::trim).filter(|target| !target.is_empty()) else {
@@ -25,12 +25,12 @@ pub(super) fn choose_savepoint_location(request: &SavepointLocationRequest<'_>) 
         let folder = default_savepoint_folder(savepoint_id);
         return Ok(format!("{}/{folder}", checkpoint_location.trim_end_matches('/')));
     };
-    check_target_directory(checkpoint_location, target)?;
+    require_allowed_target_directory(checkpoint_location, target)?;
     let pipeline_name = escape_name_segment(pipeline_name);
     Ok(format!("{}/savepoint-{pipeline_name}-{savepoint_id}", target.trim_end_matches('/')))
 }
 
-fn check_target_directory(checkpoint_location: &str, target: &str) -> Result<(), SavepointRefusal> {
+fn require_allowed_target_directory(checkpoint_location: &str, target: &str) -> Result<(), SavepointRefusal> {
     if let Some(path) = target.strip_prefix("file:") {
         return require_absolute_path(path);
     }
@@ -83,12 +83,12 @@ mod tests {
             ("file:/s", "sub/folder", "absolute"),
             ("file:/s", "file:sub", "absolute"),
             ("file:/s", "../..", "absolute"),
-            ("file:/s", "s3://elsewhere/a", "windrow savepoint --to"),
-            ("s3://b/x", "s3://elsewhere/a", "windrow savepoint --to"),
-            ("s3://b/x", "s3://bb/a", "windrow savepoint --to"),
-            ("s3://b/x", "gs://b/a", "windrow savepoint --to"),
-            ("s3://b/x", "s3://b?endpoint=evil/a", "windrow savepoint --to"),
-            ("s3://b/x", "http://b/a", "windrow savepoint --to"),
+            ("file:/s", "s3://elsewhere/a", "windrow savepoint"),
+            ("s3://b/x", "s3://elsewhere/a", "windrow savepoint"),
+            ("s3://b/x", "s3://bb/a", "windrow savepoint"),
+            ("s3://b/x", "gs://b/a", "windrow savepoint"),
+            ("s3://b/x", "s3://b?endpoint=evil/a", "windrow savepoint"),
+            ("s3://b/x", "http://b/a", "windrow savepoint"),
             ("s3://b/x", "memory:", "absolute"),
         ] {
             let refused = choose(store, Some(to)).expect_err(to);

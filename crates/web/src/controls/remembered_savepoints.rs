@@ -1,4 +1,4 @@
-//! The requested savepoints, with their progress and outcomes.
+//! Remembers the newest requested savepoints, with their progress and outcomes.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::refusal::PENDING_SAVEPOINTS_MAX;
 use crate::report::{CheckpointStatus, SavepointReport};
 
-/// The largest number of requests that the process remembers.
+/// The largest number of savepoint requests that the process remembers.
 pub const REMEMBERED_REQUESTS_MAX: usize = 50;
 
 #[derive(Default)]
@@ -22,24 +22,24 @@ struct RememberedSavepoint {
     outcome_fetched_at: Option<Instant>,
 }
 
-/// A requested savepoint whose thread has not started.
-pub(super) struct NewSavepoint<'a> {
+/// A savepoint request that is added before its thread starts.
+pub(super) struct NewSavepointRequest<'a> {
     pub(super) request_name: &'a str,
     pub(super) location: &'a str,
-    /// Whether the job stops after the savepoint is complete.
+    /// Whether the job stops when the savepoint is complete.
     pub(super) stops_job: bool,
 }
 
-/// How long a process that stopped with a savepoint keeps serving the outcome.
+/// How long the server of a job that stopped with a savepoint continues, so that a caller can fetch the outcome.
 #[derive(Clone, Copy)]
 pub(super) struct OutcomeServingTimes {
-    /// The longest time after the end of the savepoint if no caller fetches the outcome.
-    pub(super) before_fetch: Duration,
-    /// The time after the first caller fetched the outcome.
-    pub(super) after_fetch: Duration,
+    /// The longest time since the end of the savepoint, while no caller has fetched the outcome.
+    pub(super) wait_for_fetch_max: Duration,
+    /// The time since the first caller fetched the outcome.
+    pub(super) wait_after_fetch: Duration,
 }
 
-/// The decision whether a savepoint may begin.
+/// Whether a savepoint may begin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SavepointAdmission {
     Admitted,
@@ -47,30 +47,30 @@ pub(super) enum SavepointAdmission {
 }
 
 impl RememberedSavepoints {
-    pub(super) fn contains(&self, request_name: &str) -> bool {
+    pub(super) fn contains_request(&self, request_name: &str) -> bool {
         self.requests.iter().any(|known| known.report.request_name == request_name)
     }
 
-    /// Adds a request, unless too many savepoints are in progress. Forgets the oldest finished request if the list is
-    /// full.
-    pub(super) fn try_add_request(&mut self, new: &NewSavepoint<'_>) -> SavepointAdmission {
+    /// Adds a request, unless too many savepoints are in progress. If the list is full, the oldest ended request is
+    /// forgotten.
+    pub(super) fn try_add_request(&mut self, new_request: &NewSavepointRequest<'_>) -> SavepointAdmission {
         if self.requests.iter().filter(|known| known.ended_at.is_none()).count() >= PENDING_SAVEPOINTS_MAX {
             return SavepointAdmission::TooManyPending;
         }
         if self.requests.len() >= REMEMBERED_REQUESTS_MAX
-            && let Some(oldest_finished) = self.requests.iter().rposition(|known| known.ended_at.is_some())
+            && let Some(oldest_ended) = self.requests.iter().rposition(|known| known.ended_at.is_some())
         {
-            self.requests.remove(oldest_finished);
+            self.requests.remove(oldest_ended);
         }
         let report = SavepointReport {
-            request_name: new.request_name.to_owned(),
-            location: new.location.to_owned(),
+            request_name: new_request.request_name.to_owned(),
+            location: new_request.location.to_owned(),
             ..SavepointReport::default()
         };
         let (ended_at, fetched_at) = (None, None);
         self.requests.push_front(RememberedSavepoint {
             report,
-            stops_job: new.stops_job,
+            stops_job: new_request.stops_job,
             ended_at,
             outcome_fetched_at: fetched_at,
         });
@@ -92,7 +92,7 @@ impl RememberedSavepoints {
         }
     }
 
-    /// Returns the report of a request. If the savepoint has ended, records that its outcome was fetched.
+    /// Returns the report of a request. If the savepoint has ended, records that a caller has fetched the outcome.
     pub(super) fn get_report_and_mark_fetched(&mut self, request_name: &str) -> Option<SavepointReport> {
         let known = self.find_request_mut(request_name)?;
         if known.ended_at.is_some() {
@@ -105,14 +105,14 @@ impl RememberedSavepoints {
         self.requests.iter().map(|known| known.report.clone()).collect()
     }
 
-    /// Returns the time until which a stopped process must answer, so that a caller can fetch the outcome of the
-    /// savepoint. Returns `None` if no savepoint stopped the job.
+    /// Returns the time until which the server must continue, so that a caller can fetch the outcome of the savepoint
+    /// that stopped the job. Returns `None` if no savepoint stopped the job.
     pub(super) fn outcome_serving_deadline(&self, times: OutcomeServingTimes) -> Option<Instant> {
         let stopping =
             self.requests.iter().filter(|known| known.stops_job && known.report.status == CheckpointStatus::Completed);
         let until = |known: &RememberedSavepoint| match (known.ended_at, known.outcome_fetched_at) {
-            (_, Some(fetched_at)) => Some(fetched_at + times.after_fetch),
-            (ended_at, None) => ended_at.map(|ended_at| ended_at + times.before_fetch),
+            (_, Some(fetched_at)) => Some(fetched_at + times.wait_after_fetch),
+            (ended_at, None) => ended_at.map(|ended_at| ended_at + times.wait_for_fetch_max),
         };
         stopping.filter_map(until).max()
     }
@@ -129,15 +129,15 @@ mod tests {
     #[test]
     fn one_that_is_under_way_is_never_forgotten() {
         let mut remembered = RememberedSavepoints::default();
-        let long = NewSavepoint { request_name: "long", location: "/a", stops_job: true };
+        let long = NewSavepointRequest { request_name: "long", location: "/a", stops_job: true };
         assert_eq!(remembered.try_add_request(&long), SavepointAdmission::Admitted);
         for n in 0..2 * REMEMBERED_REQUESTS_MAX {
             let name = format!("n{n}");
-            let short = NewSavepoint { request_name: &name, location: "/b", stops_job: false };
+            let short = NewSavepointRequest { request_name: &name, location: "/b", stops_job: false };
             assert_eq!(remembered.try_add_request(&short), SavepointAdmission::Admitted);
             remembered.record_outcome(&name, Err("another is being taken".to_owned()));
         }
-        assert!(remembered.contains("long") && !remembered.contains("n0"));
+        assert!(remembered.contains_request("long") && !remembered.contains_request("n0"));
         assert_eq!(remembered.reports_newest_first().len(), REMEMBERED_REQUESTS_MAX);
     }
 }

@@ -1,4 +1,4 @@
-//! The state of a savepoint, as a polling caller sees it.
+//! The state of a requested savepoint, for callers that poll for the outcome.
 
 use crate::report::{CheckpointStatus, SavepointReport};
 
@@ -9,7 +9,7 @@ pub enum SavepointState {
     InProgress {
         /// The number of partitions saved so far.
         saved_partition_count: usize,
-        /// The number of partitions to save; 0 while that is unknown.
+        /// The number of partitions to save; 0 while unknown.
         partition_count: usize,
     },
     /// The savepoint is complete.
@@ -21,13 +21,13 @@ pub enum SavepointState {
     },
     /// The savepoint failed.
     Failed {
-        /// The reason of the failure.
+        /// Why the savepoint failed.
         reason: String,
     },
 }
 
 impl SavepointState {
-    /// Returns the state that `report` describes.
+    /// Returns the state of the savepoint that `report` describes.
     pub(crate) fn from_report(report: &SavepointReport) -> Self {
         match report.status {
             CheckpointStatus::InProgress => Self::InProgress {

@@ -1,4 +1,4 @@
-//! The thread that takes one savepoint.
+//! The work of the thread that takes one savepoint.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,23 +8,23 @@ use windrow_engine::checkpoint::{SavepointParameters, SavepointProgress, take_sa
 use windrow_engine::halt::ErrorChain;
 use windrow_engine::{CheckpointStore, StopSignal, SystemClock};
 
+use super::http_savepoint_request::AfterSavepoint;
 use super::registry::SavepointRegistry;
-use super::savepoint_order::AfterSavepoint;
 use crate::peers::peer_instances::PeerInstances;
 
-/// The longest time that a savepoint may take.
+/// The longest time that a savepoint may take before it fails.
 const SAVEPOINT_TIMEOUT: Duration = Duration::from_secs(300);
-/// The object that is created and deleted at the target, to test whether the target is writable.
-const WRITE_PROBE_OBJECT: &str = "probe";
+/// The name of an object that is created and deleted at the savepoint's location, to test whether it is writable.
+const WRITE_PROBE_OBJECT_NAME: &str = "probe";
 
-/// Takes one savepoint and records the outcome.
+/// Takes one savepoint, records its outcome, and stops the job if the request says so.
 pub(super) struct SavepointTask {
     pub(super) registry: SavepointRegistry,
     pub(super) checkpoint_store: Arc<dyn CheckpointStore>,
     pub(super) target_store: Arc<dyn CheckpointStore>,
     pub(super) stop_signal: StopSignal,
     pub(super) peers: PeerInstances,
-    pub(super) own_instance: String,
+    pub(super) own_instance_id: String,
     pub(super) request_name: String,
     pub(super) savepoint_id: String,
     pub(super) after_completion: AfterSavepoint,
@@ -32,11 +32,15 @@ pub(super) struct SavepointTask {
 
 impl SavepointTask {
     pub(super) fn run(self) {
-        // If the target is not writable, all owners retry until the timeout, and no other savepoint can begin.
-        if let Err(fault) = self.target_store.create(WRITE_PROBE_OBJECT, b"windrow\n".to_vec()) {
-            return self.record_failure(format!("{} cannot be written to: {fault}", self.target_store.place()));
+        // Without this test, all owners would retry at a location that is not writable. They would block every other
+        // savepoint until the timeout.
+        if let Err(fault) = self.target_store.create(WRITE_PROBE_OBJECT_NAME, b"windrow\n".to_vec()) {
+            return self.record_failure(format!(
+                "the savepoint location {} is not writable: {fault}",
+                self.target_store.place()
+            ));
         }
-        let _ = self.target_store.delete(&[WRITE_PROBE_OBJECT.to_owned()]);
+        let _ = self.target_store.delete(&[WRITE_PROBE_OBJECT_NAME.to_owned()]);
         let progress = |SavepointProgress { saved_partition_count: saved, partition_count: partitions }| {
             self.registry.lock_requests().record_progress(&self.request_name, saved, partitions);
         };
@@ -59,11 +63,16 @@ impl SavepointTask {
 
     fn record_completion(&self) {
         let stops_job = self.after_completion == AfterSavepoint::StopJob;
-        info!(savepoint = self.savepoint_id, location = self.target_store.place(), stops_job, "savepoint is complete");
+        info!(
+            savepoint = self.savepoint_id,
+            location = self.target_store.place(),
+            stops_job,
+            "savepoint requested over HTTP is complete"
+        );
         if stops_job {
-            self.peers.request_stop_of_others(&*self.checkpoint_store, &self.own_instance);
+            self.peers.request_stop_of_others(&*self.checkpoint_store, &self.own_instance_id);
         }
-        // The outcome is recorded before the stop. Otherwise the process could end before a polling caller sees the
+        // The outcome is recorded before the stop. Otherwise, the process could end before a caller fetches the
         // outcome.
         self.registry.lock_requests().record_outcome(&self.request_name, Ok(()));
         if stops_job {
@@ -72,7 +81,7 @@ impl SavepointTask {
     }
 
     fn record_failure(&self, reason: String) {
-        warn!(savepoint = self.savepoint_id, reason, "requested savepoint failed");
+        warn!(savepoint = self.savepoint_id, reason, "savepoint requested over HTTP failed");
         self.registry.lock_requests().record_outcome(&self.request_name, Err(reason));
     }
 }

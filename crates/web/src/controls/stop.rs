@@ -1,4 +1,4 @@
-//! Stops all instances of the job.
+//! Stops all instances of the job on an HTTP request.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -9,30 +9,31 @@ use tracing::{info, warn};
 
 use crate::server_context::JobServerContext;
 
-/// This instance stops after this time, even if the stop requests to the others are not written yet.
+/// This instance stops after this time, even if it could not write the stop requests to the other instances.
 const STOP_OTHERS_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl JobServerContext {
-    /// Stops all instances of the job. The others read the stop request from the checkpoint store within about two
-    /// seconds.
-    pub fn stop_job(&self) {
+    /// Begins to stop all instances of the job, and returns at once. The other instances read the stop request from the
+    /// checkpoint store within about two seconds.
+    pub fn begin_job_stop(&self) {
         let (store, peers) = (Arc::clone(&self.checkpoint_store), self.peers.clone());
-        let own_instance = self.report_source.current_report().instance_id;
+        let own_instance_id = self.report_source.current_report().instance_id;
         let stop_signal = self.stop_signal.clone();
         let stop_all = move || {
-            // A separate thread writes the requests, because an unreachable store must not keep this process running.
+            // A separate thread writes the stop requests, so that an unreachable store does not keep this process
+            // running.
             let (done, wait) = channel();
             let stop_others = move || {
-                peers.request_stop_of_others(&*store, &own_instance);
+                peers.request_stop_of_others(&*store, &own_instance_id);
                 let _ = done.send(());
             };
             drop(thread::Builder::new().name("stop-others".to_owned()).spawn(stop_others));
             let _ = wait.recv_timeout(STOP_OTHERS_TIMEOUT);
-            info!("job stopped over HTTP");
+            info!("stop of the job requested over HTTP; this instance stops");
             stop_signal.request();
         };
         if thread::Builder::new().name("stop-job".to_owned()).spawn(stop_all).is_err() {
-            warn!("cannot start a thread to stop the other instances; only this one stops");
+            warn!("cannot start a thread that stops the other instances; only this instance stops");
             self.stop_signal.request();
         }
     }

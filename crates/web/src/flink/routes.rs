@@ -225,7 +225,7 @@ async fn get_trigger_status(
 async fn patch_cancel(State(context): SharedContext, request: FlinkRequest) -> Response {
     let begin = |_: &FlinkJob<'_>| match request.query_parameter("mode") {
         None | Some("cancel" | "CANCEL") => {
-            context.stop_job();
+            context.begin_job_stop();
             Ok(json!({}))
         }
         Some("stop" | "STOP") => Err(bad_request(

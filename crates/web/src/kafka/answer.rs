@@ -1,4 +1,4 @@
-//! Creates the answers of the Kafka UI: JSON with the current time, and a status for each fault.
+//! Builds the answers of the Kafka UI: JSON with the current time, and an HTTP status for each fault.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -9,25 +9,25 @@ use windrow_connectors::kafka::browse::BrowseError;
 
 use crate::answers::HttpFault;
 
-/// The result of a handler.
-pub(super) type KafkaAnswer = Result<Response, HttpFault>;
+/// The result of a handler of the Kafka UI.
+pub(super) type KafkaHandlerResult = Result<Response, HttpFault>;
 
-/// The content of an answer, and the time of the answer.
+/// The JSON of an answer: the content, and the time at which the answer was built.
 #[derive(Serialize)]
-struct TimedAnswer<T> {
+struct TimestampedAnswer<T> {
     now_ms: i64,
     #[serde(flatten)]
     content: T,
 }
 
-/// Returns `content` as JSON, with the current time.
-pub(super) fn answer_json(content: impl Serialize) -> Response {
-    Json(TimedAnswer { now_ms: Timestamp::now().as_millisecond(), content }).into_response()
+/// Answers with `content` as JSON, and with the current time as `now_ms`.
+pub(super) fn answer_json_with_time(content: impl Serialize) -> Response {
+    Json(TimestampedAnswer { now_ms: Timestamp::now().as_millisecond(), content }).into_response()
 }
 
-/// Returns the fault for a request that gets no turn.
-pub(super) fn too_many_requests() -> HttpFault {
-    HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once; ask again in a moment")
+/// Returns the fault for a request that received no permit in time.
+pub(super) fn too_many_requests_fault() -> HttpFault {
+    HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests to Kafka are in progress; try again in a moment")
 }
 
 impl From<BrowseError> for HttpFault {

@@ -3,31 +3,31 @@
 use axum::extract::State;
 use serde_json::json;
 
-use super::answer::{KafkaAnswer, answer_json};
-use super::path_name::{PathName, parse_path_name};
-use super::ui::KafkaUi;
+use super::answer::{KafkaHandlerResult, answer_json_with_time};
+use super::name_in_path::{NameInPath, require_name_in_path};
+use super::ui_context::KafkaUiContext;
 
-pub(super) async fn get_cluster(State(ui): State<KafkaUi>) -> KafkaAnswer {
-    let cluster = ui.ask_brokers(ui.browser.fetch_cluster_overview()).await?;
-    Ok(answer_json(json!({ "addresses": ui.browser.broker_addresses(), "cluster": cluster })))
+pub(super) async fn get_cluster(State(ui): State<KafkaUiContext>) -> KafkaHandlerResult {
+    let cluster = ui.ask_brokers(ui.kafka_browser.fetch_cluster_overview()).await?;
+    Ok(answer_json_with_time(json!({ "addresses": ui.kafka_browser.broker_addresses(), "cluster": cluster })))
 }
 
-pub(super) async fn get_topics(State(ui): State<KafkaUi>) -> KafkaAnswer {
-    let topics = ui.ask_brokers(ui.browser.fetch_topic_summaries()).await?;
-    Ok(answer_json(json!({ "topics": topics })))
+pub(super) async fn get_topics(State(ui): State<KafkaUiContext>) -> KafkaHandlerResult {
+    let topics = ui.ask_brokers(ui.kafka_browser.fetch_topic_summaries()).await?;
+    Ok(answer_json_with_time(json!({ "topics": topics })))
 }
 
-pub(super) async fn get_topic(State(ui): State<KafkaUi>, path: PathName) -> KafkaAnswer {
-    let topic = parse_path_name(path)?;
-    Ok(answer_json(ui.ask_brokers(ui.browser.fetch_topic_details(&topic)).await?))
+pub(super) async fn get_topic(State(ui): State<KafkaUiContext>, path: NameInPath) -> KafkaHandlerResult {
+    let topic = require_name_in_path(path)?;
+    Ok(answer_json_with_time(ui.ask_brokers(ui.kafka_browser.fetch_topic_details(&topic)).await?))
 }
 
-pub(super) async fn get_groups(State(ui): State<KafkaUi>) -> KafkaAnswer {
-    let groups = ui.ask_brokers(ui.browser.fetch_group_summaries()).await?;
-    Ok(answer_json(json!({ "groups": groups })))
+pub(super) async fn get_groups(State(ui): State<KafkaUiContext>) -> KafkaHandlerResult {
+    let groups = ui.ask_brokers(ui.kafka_browser.fetch_group_summaries()).await?;
+    Ok(answer_json_with_time(json!({ "groups": groups })))
 }
 
-pub(super) async fn get_group(State(ui): State<KafkaUi>, path: PathName) -> KafkaAnswer {
-    let group = parse_path_name(path)?;
-    Ok(answer_json(ui.ask_brokers(ui.browser.fetch_group_details(&group)).await?))
+pub(super) async fn get_group(State(ui): State<KafkaUiContext>, path: NameInPath) -> KafkaHandlerResult {
+    let group = require_name_in_path(path)?;
+    Ok(answer_json_with_time(ui.ask_brokers(ui.kafka_browser.fetch_group_details(&group)).await?))
 }

@@ -5,22 +5,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 
-use super::answer::{KafkaAnswer, answer_json};
-use super::path_name::{PathName, parse_path_name};
+use super::answer::{KafkaHandlerResult, answer_json_with_time};
+use super::name_in_path::{NameInPath, require_name_in_path};
 use super::query::{RawParameters, parse_page_request};
-use super::ui::KafkaUi;
+use super::ui_context::KafkaUiContext;
 
-pub(super) async fn get_messages(State(ui): State<KafkaUi>, path: PathName, parameters: RawParameters) -> KafkaAnswer {
-    let topic = parse_path_name(path)?;
+pub(super) async fn get_messages(
+    State(ui): State<KafkaUiContext>,
+    path: NameInPath,
+    parameters: RawParameters,
+) -> KafkaHandlerResult {
+    let topic = require_name_in_path(path)?;
     let request = parse_page_request(parameters)?;
-    let plan = ui.ask_brokers(ui.browser.plan_page(&topic, request)).await?;
+    let plan = ui.ask_brokers(ui.kafka_browser.plan_page(&topic, request)).await?;
     let visitor_gone = VisitorGoneSignal::default();
     let cancelled = Arc::clone(&visitor_gone.0);
-    let page = ui.limits.run_on_blocking_thread(move || plan.read_page(&cancelled)).await?;
-    Ok(answer_json(page))
+    let page = ui.limits.run_read_or_send(move || plan.read_page(&cancelled)).await?;
+    Ok(answer_json_with_time(page))
 }
 
-/// A flag that becomes true when it is dropped. The server drops it when the visitor closes the connection.
+/// A flag that tells the reading thread to stop. The server drops it when the visitor closes the connection, and the
+/// drop sets the flag.
 #[derive(Default)]
 struct VisitorGoneSignal(Arc<AtomicBool>);
 

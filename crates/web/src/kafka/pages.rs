@@ -1,4 +1,5 @@
-//! Serves the pages of the Kafka UI: one HTML file, which selects its contents by the path.
+//! Serves the pages of the Kafka UI. All paths serve the same HTML file, whose script reads the path to choose the
+//! page.
 
 use axum::Router;
 use axum::http::HeaderMap;

@@ -1,4 +1,4 @@
-//! Parses the query of a request for records. Every mistake is answered with an error message.
+//! Parses the URL query of a request for records. Every mistake in the query is answered with an error message.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ const DEFAULT_RECORD_LIMIT: usize = 50;
 const MAX_RECORD_LIMIT: usize = 500;
 const VALUE_BYTES_DEFAULT: usize = 4 << 10;
 const VALUE_BYTES_MAX: usize = 64 << 10;
-/// The largest number of value bytes if a request asks for a single record.
+/// The largest number of bytes of a value that is sent if a request asks for a single record.
 const SINGLE_RECORD_VALUE_BYTES_MAX: usize = 8 << 20;
 const DEFAULT_READ_TIMEOUT_MS: u64 = 5_000;
 const MAX_READ_TIMEOUT_MS: u64 = 10_000;
@@ -24,93 +24,100 @@ const PAGE_PARAMETER_NAMES: [&str; 8] =
     ["from", "before", "after", "partition", "contains", "limit", "bytes", "patience_ms"];
 const TAIL_PARAMETER_NAMES: [&str; 3] = ["partition", "contains", "bytes"];
 
-/// The parameters of a request, by name.
+/// The query parameters of a request by name, before their names and values are checked.
 pub(super) type RawParameters = QueryParameters<BTreeMap<String, String>>;
 
-/// The parameters of a request, all of which have known names.
-struct KafkaQuery {
+/// Query parameters whose names are known. Their values are not checked yet.
+struct KnownParameters {
     parameters: BTreeMap<String, String>,
 }
 
-impl KafkaQuery {
+impl KnownParameters {
     fn new(parameters: RawParameters, known: &[&str]) -> Result<Self, HttpFault> {
         let QueryParameters(mut parameters) = parameters;
-        // Ignore empty values, because an HTML form also sends its empty fields.
+        // Empty values are ignored, because an HTML form also sends its empty fields.
         parameters.retain(|_, value| !value.is_empty());
         match parameters.keys().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(bad_query(format!("`{name}` is not known here; there are {}", known.join(", ")))),
+            Some(name) => Err(bad_query_fault(format!(
+                "`{name}` is not a parameter of this URL; the parameters are {}",
+                known.join(", ")
+            ))),
             None => Ok(Self { parameters }),
         }
     }
 
     fn parse_parameter<T: FromStr>(&self, name: &str, requirement: &str) -> Result<Option<T>, HttpFault> {
         let Some(value) = self.parameters.get(name) else { return Ok(None) };
-        value.parse().map(Some).map_err(|_| bad_query(format!("{name}={value}: {requirement}")))
+        value.parse().map(Some).map_err(|_| bad_query_fault(format!("{name}={value} is invalid: {requirement}")))
     }
 
     fn parse_bounded_number(&self, name: &str, default: usize, max: usize) -> Result<usize, HttpFault> {
-        let number = self.parse_parameter(name, "it must be a number")?.unwrap_or(default);
+        let requirement = format!("use a number from 1 to {max}");
+        let number = self.parse_parameter(name, &requirement)?.unwrap_or(default);
         if (1..=max).contains(&number) {
             Ok(number)
         } else {
-            Err(bad_query(format!("{name}={number}: it must be 1 to {max}")))
+            Err(bad_query_fault(format!("{name}={number} is invalid: {requirement}")))
         }
     }
 
     fn parse_partition(&self) -> Result<Option<i32>, HttpFault> {
-        let requirement = "it must be the number of a partition";
+        let requirement = "use the number of a partition";
         match self.parse_parameter("partition", requirement)? {
-            Some(partition @ ..0) => Err(bad_query(format!("partition={partition}: {requirement}"))),
+            Some(partition @ ..0) => Err(bad_query_fault(format!("partition={partition} is invalid: {requirement}"))),
             partition => Ok(partition),
         }
     }
 
     fn parse_search_text(&self) -> Result<Option<String>, HttpFault> {
         match self.parameters.get("contains") {
-            Some(text) if text.len() > SEARCH_TEXT_BYTES_MAX => {
-                Err(bad_query(format!("contains: at most {SEARCH_TEXT_BYTES_MAX} bytes can be searched for")))
-            }
+            Some(text) if text.len() > SEARCH_TEXT_BYTES_MAX => Err(bad_query_fault(format!(
+                "contains is longer than {SEARCH_TEXT_BYTES_MAX} bytes: search for a shorter text"
+            ))),
             text => Ok(text.cloned()),
         }
     }
 
     fn parse_page_start(&self) -> Result<PageStart, HttpFault> {
-        let requirement = "positions look like 0:120,1:77";
+        let requirement = "use positions such as 0:120,1:77 (PARTITION:OFFSET)";
         let before = self.parse_parameter("before", requirement)?.map(PageStart::Before);
         let after = self.parse_parameter("after", requirement)?.map(PageStart::After);
         let from = self.parameters.get("from").map(|from| parse_from_parameter(from)).transpose()?;
         let mut given = [before, after, from].into_iter().flatten();
         let start = given.next().unwrap_or(PageStart::Newest);
         match given.next() {
-            Some(_) => Err(bad_query("only one of from, before and after can be given")),
+            Some(_) => {
+                Err(bad_query_fault("the query has more than one of from, before and after: give only one of them"))
+            }
             None => Ok(start),
         }
     }
 }
 
 fn parse_from_parameter(from: &str) -> Result<PageStart, HttpFault> {
-    let wrong = || bad_query(format!("from={from}: it must be newest, oldest, offset:N or time:EPOCH_MILLISECONDS"));
-    let number = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0).ok_or_else(wrong);
+    let invalid =
+        || bad_query_fault(format!("from={from} is invalid: use newest, oldest, offset:N or time:EPOCH_MILLISECONDS"));
+    let number = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0).ok_or_else(invalid);
     match from.split_once(':') {
         None if from == "newest" => Ok(PageStart::Newest),
         None if from == "oldest" => Ok(PageStart::Oldest),
         Some(("offset", offset)) => number(offset).map(PageStart::Offset),
         Some(("time", time_ms)) => number(time_ms).map(PageStart::Time),
-        _ => Err(wrong()),
+        _ => Err(invalid()),
     }
 }
 
-fn bad_query(reason: impl Into<String>) -> HttpFault {
+fn bad_query_fault(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::BAD_REQUEST, reason)
 }
 
 /// Parses a request for a page of records.
 pub(super) fn parse_page_request(parameters: RawParameters) -> Result<PageRequest, HttpFault> {
-    let query = KafkaQuery::new(parameters, &PAGE_PARAMETER_NAMES)?;
+    let query = KnownParameters::new(parameters, &PAGE_PARAMETER_NAMES)?;
     let limit = query.parse_bounded_number("limit", DEFAULT_RECORD_LIMIT, MAX_RECORD_LIMIT)?;
     let bytes_max = if limit == 1 { SINGLE_RECORD_VALUE_BYTES_MAX } else { VALUE_BYTES_MAX };
     let patience_ms =
-        query.parse_parameter("patience_ms", "it must be a number of milliseconds")?.unwrap_or(DEFAULT_READ_TIMEOUT_MS);
+        query.parse_parameter("patience_ms", "use a number of milliseconds")?.unwrap_or(DEFAULT_READ_TIMEOUT_MS);
     Ok(PageRequest {
         start: query.parse_page_start()?,
         partition: query.parse_partition()?,
@@ -123,7 +130,7 @@ pub(super) fn parse_page_request(parameters: RawParameters) -> Result<PageReques
 
 /// Parses a request to follow new records.
 pub(super) fn parse_tail_request(parameters: RawParameters) -> Result<TailRequest, HttpFault> {
-    let query = KafkaQuery::new(parameters, &TAIL_PARAMETER_NAMES)?;
+    let query = KnownParameters::new(parameters, &TAIL_PARAMETER_NAMES)?;
     Ok(TailRequest {
         partition: query.parse_partition()?,
         search_text: query.parse_search_text()?,

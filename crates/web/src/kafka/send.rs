@@ -1,4 +1,4 @@
-//! Sends one record that a visitor typed.
+//! Sends one record, which a visitor entered on a page, to a topic.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,17 +8,17 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use windrow_connectors::kafka::browse::{NewRecord, WrittenRecord};
 
-use super::answer::KafkaAnswer;
-use super::path_name::{PathName, parse_path_name};
-use super::ui::KafkaUi;
+use super::answer::KafkaHandlerResult;
+use super::name_in_path::{NameInPath, require_name_in_path};
+use super::ui_context::KafkaUiContext;
 use crate::answers::HttpFault;
 
 const HEADERS_MAX: usize = 100;
 
-/// A record as the visitor typed it.
+/// The JSON body of a request to send a record.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TypedRecord {
+pub(super) struct SendRecordBody {
     #[serde(default)]
     key: Option<String>,
     #[serde(default)]
@@ -29,51 +29,52 @@ pub(super) struct TypedRecord {
     partition: Option<i32>,
 }
 
-/// A record that Kafka accepted, and warnings for the visitor.
+/// The answer to a request to send a record: where Kafka stored the record, and warnings for the visitor.
 #[derive(Serialize)]
-struct SentRecord {
+struct SentRecordAnswer {
     #[serde(flatten)]
     written: WrittenRecord,
     warnings: Vec<&'static str>,
 }
 
 pub(super) async fn send_record(
-    State(ui): State<KafkaUi>,
-    path: PathName,
-    typed: Result<Json<TypedRecord>, JsonRejection>,
-) -> KafkaAnswer {
-    let topic = parse_path_name(path)?;
-    let Json(typed) = typed.map_err(|rejection| bad_record(rejection.body_text()))?;
-    check_headers(&typed.headers)?;
-    let partition_is_random = typed.key.as_ref().is_none_or(String::is_empty) && typed.partition.is_none();
-    let partition_count = ui.ask_brokers(ui.browser.fetch_partition_count_if_writable(&topic, typed.partition)).await?;
+    State(ui): State<KafkaUiContext>,
+    path: NameInPath,
+    body: Result<Json<SendRecordBody>, JsonRejection>,
+) -> KafkaHandlerResult {
+    let topic = require_name_in_path(path)?;
+    let Json(body) = body.map_err(|rejection| bad_record_fault(rejection.body_text()))?;
+    require_valid_headers(&body.headers)?;
+    let partition_is_random = body.key.as_ref().is_none_or(String::is_empty) && body.partition.is_none();
+    let partition_count =
+        ui.ask_brokers(ui.kafka_browser.fetch_partition_count_if_writable(&topic, body.partition)).await?;
     let record = NewRecord {
-        key: typed.key.map(String::into_bytes),
-        value: typed.value.map(String::into_bytes),
-        headers: typed.headers.into_iter().map(|(name, value)| (name, value.map(String::into_bytes))).collect(),
-        partition: typed.partition,
+        key: body.key.map(String::into_bytes),
+        value: body.value.map(String::into_bytes),
+        headers: body.headers.into_iter().map(|(name, value)| (name, value.map(String::into_bytes))).collect(),
+        partition: body.partition,
     };
-    let browser = ui.browser.clone();
-    let written =
-        ui.limits.run_on_blocking_thread(move || browser.produce_record(&topic, partition_count, &record)).await?;
+    let browser = ui.kafka_browser.clone();
+    let written = ui.limits.run_read_or_send(move || browser.produce_record(&topic, partition_count, &record)).await?;
     let mut warnings = Vec::new();
     if partition_is_random && partition_count > 1 {
-        warnings.push("The record has no key: its partition is random, and its order with other records is not kept.");
+        warnings
+            .push("The record has no key: its partition is random, and its order relative to other records is lost.");
     }
-    Ok((StatusCode::CREATED, Json(SentRecord { written, warnings })).into_response())
+    Ok((StatusCode::CREATED, Json(SentRecordAnswer { written, warnings })).into_response())
 }
 
-fn check_headers(headers: &[(String, Option<String>)]) -> Result<(), HttpFault> {
+fn require_valid_headers(headers: &[(String, Option<String>)]) -> Result<(), HttpFault> {
     if headers.len() > HEADERS_MAX {
-        return Err(bad_record(format!("at most {HEADERS_MAX} headers can be sent from here")));
+        return Err(bad_record_fault(format!("the record has more than {HEADERS_MAX} headers: send fewer")));
     }
-    // Refuse NUL, because librdkafka uses C strings: a name ends at the first NUL.
+    // A NUL character is refused, because librdkafka would end the name there, as in any C string.
     if headers.iter().any(|(name, _)| name.is_empty() || name.contains('\0')) {
-        return Err(bad_record("a header needs a name, without a NUL character"));
+        return Err(bad_record_fault("a header has no name, or a NUL character in its name: correct the name"));
     }
     Ok(())
 }
 
-fn bad_record(reason: impl Into<String>) -> HttpFault {
+fn bad_record_fault(reason: impl Into<String>) -> HttpFault {
     HttpFault::new(StatusCode::BAD_REQUEST, reason)
 }

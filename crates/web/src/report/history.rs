@@ -42,7 +42,8 @@ pub struct ChartMark {
 }
 
 impl ChartMark {
-    /// Returns whether the mark stands for a start, an assignment or a revocation. They change the owners of partitions.
+    /// Returns whether the mark stands for a start, an assignment or a revocation. They change the owners of
+    /// partitions.
     #[must_use]
     pub fn is_partition_owner_change(&self) -> bool {
         matches!(self.mark_kind.as_str(), "started" | "assigned" | "revoked")

@@ -240,7 +240,7 @@ async fn of_large_records_the_beginning_is_shown_and_on_request_all() {
     assert_eq!(whole["records"][0]["value"]["whole"], true);
     assert_eq!(whole["records"][0]["value"]["text"], large.as_str());
     let (status, said) = ui.get_error(&format!("{path}?limit=2&bytes=8388608")).await;
-    assert_eq!((status, said.as_str()), (400, "bytes=8388608: it must be 1 to 65536"));
+    assert_eq!((status, said.as_str()), (400, "bytes=8388608 is invalid: use a number from 1 to 65536"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,20 +6,20 @@ use crate::support::ui::KafkaUiServer;
 async fn every_mistake_in_a_question_has_its_sentence() {
     let ui = KafkaUiServer::start("127.0.0.1:1").await;
     for (query, reason) in [
-        ("from=yesterday", "it must be newest, oldest, offset:N or time:EPOCH_MILLISECONDS"),
-        ("from=offset:-1", "it must be newest"),
-        ("from=time:soon", "it must be newest"),
-        ("partition=-1", "it must be the number of a partition"),
-        ("partition=x", "it must be the number of a partition"),
-        ("limit=0", "it must be 1 to 500"),
-        ("limit=501", "it must be 1 to 500"),
-        ("limit=many", "it must be a number"),
-        ("bytes=65537", "it must be 1 to 65536"),
-        ("before=7", "positions look like 0:120,1:77"),
-        ("after=0:1,", "positions look like 0:120,1:77"),
-        ("before=0:1&after=0:1", "only one of from, before and after"),
-        ("patience_ms=-1", "it must be a number of milliseconds"),
-        ("form=newest", "`form` is not known here"),
+        ("from=yesterday", "use newest, oldest, offset:N or time:EPOCH_MILLISECONDS"),
+        ("from=offset:-1", "use newest"),
+        ("from=time:soon", "use newest"),
+        ("partition=-1", "use the number of a partition"),
+        ("partition=x", "use the number of a partition"),
+        ("limit=0", "use a number from 1 to 500"),
+        ("limit=501", "use a number from 1 to 500"),
+        ("limit=many", "use a number from 1 to 500"),
+        ("bytes=65537", "use a number from 1 to 65536"),
+        ("before=7", "use positions such as 0:120,1:77"),
+        ("after=0:1,", "use positions such as 0:120,1:77"),
+        ("before=0:1&after=0:1", "more than one of from, before and after"),
+        ("patience_ms=-1", "use a number of milliseconds"),
+        ("form=newest", "`form` is not a parameter of this URL"),
     ] {
         let (status, said) = ui.get_error(&format!("/api/topics/t/messages?{query}")).await;
         assert!(status == 400 && said.contains(reason), "{query}: {status} {said}");

@@ -1,8 +1,9 @@
-//! Searches Redis for the keys of a user's rows, in the background.
+//! Searches Redis for the keys of a user's rows, while requests continue.
 //!
 //! Owns: one scan of all keys in the database, at the rate of the scan budget. Does not own: the found keys
 //! (`remembered_users`).
-//! Invariant: a search stops at the next step of its scan if the user is forgotten or no request asks for the user.
+//! Invariant: a search stops at the next step of its scan if `remembered_users` has forgotten the user, or if no
+//! request has asked for the user for ten seconds.
 
 use std::sync::Arc;
 
@@ -10,35 +11,36 @@ use tokio::task::AbortHandle;
 use windrow_connectors::redis::FeatureReader;
 
 use super::lookup_limits::LookupLimits;
-use super::remembered_users::{SearchId, SearchOutcome, SharedUsers};
+use super::remembered_users::{SearchId, SearchOutcome, SharedRememberedUsers};
 use crate::server_context::JobServerContext;
 
-/// A search for the keys of a user's rows.
+/// One search for the keys of a user's rows.
 pub(super) struct KeySearch {
     pub(super) context: Arc<JobServerContext>,
-    pub(super) users: SharedUsers,
+    pub(super) remembered_users: SharedRememberedUsers,
     pub(super) limits: LookupLimits,
     pub(super) search_id: SearchId,
 }
 
 impl KeySearch {
-    /// Starts a task that waits for a search permit and then starts the scan on a blocking thread. Aborting the task
-    /// does not end a scan that has begun.
-    pub(super) fn spawn(self) -> AbortHandle {
+    /// Starts a task that waits for a search permit and then starts the scan on a blocking thread. The returned handle
+    /// aborts the wait, but not a scan that has begun.
+    pub(super) fn spawn_search_task(self) -> AbortHandle {
         let task = tokio::spawn(async move {
             let permit = self.limits.acquire_search_permit().await;
             tokio::task::spawn_blocking(move || {
                 let _permit = permit;
                 let outcome = self.scan_for_keys();
-                self.users.lock().record_search_end(&self.search_id, outcome);
+                self.remembered_users.lock().record_search_end(&self.search_id, outcome);
             });
         });
         task.abort_handle()
     }
 
-    /// Scans all keys of Redis once, or stops early if no request asks for the user.
+    /// Scans all keys of Redis, once for each view whose keys contain a window. Stops early if no request asks for the
+    /// user any more.
     fn scan_for_keys(&self) -> SearchOutcome {
-        if !self.is_still_requested() {
+        if !self.is_user_still_requested() {
             return SearchOutcome::Abandoned;
         }
         let pipeline = &self.context.pipeline;
@@ -48,12 +50,12 @@ impl KeySearch {
             Err(error) => return SearchOutcome::Failed(error.to_string()),
         };
         let mut is_wanted = true;
-        self.limits.block_until_scan_step();
+        self.limits.block_until_scan_step_granted();
         let scanned = reader.scan_windowed_row_keys(|keys| {
-            self.users.lock().add_found_keys(&self.search_id, keys);
-            is_wanted = self.is_still_requested();
+            self.remembered_users.lock().add_keys_found_by_search(&self.search_id, keys);
+            is_wanted = self.is_user_still_requested();
             if is_wanted {
-                self.limits.block_until_scan_step();
+                self.limits.block_until_scan_step_granted();
             }
             is_wanted
         });
@@ -64,7 +66,7 @@ impl KeySearch {
         }
     }
 
-    fn is_still_requested(&self) -> bool {
-        self.users.lock().is_still_requested(&self.search_id)
+    fn is_user_still_requested(&self) -> bool {
+        self.remembered_users.lock().is_user_still_requested(&self.search_id)
     }
 }

@@ -1,4 +1,4 @@
-//! Limits the load on Redis by all lookups together.
+//! Limits the load that all lookups of users' rows together put on Redis.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -9,12 +9,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::scan_budget::{ScanBudget, ScanStepPermission};
 use crate::job::JobPace;
 
-/// The largest number of requests that read rows at the same time.
+/// The largest number of requests that read rows from Redis at the same time.
 const CONCURRENT_ROW_READS_MAX: usize = 4;
-/// The largest number of searches at the same time.
+/// The largest number of searches for users' keys at the same time.
 const CONCURRENT_SEARCHES_MAX: usize = 2;
 
-/// The limits of all lookups together. Clones of this handle share the limits.
+/// The permits and the scan budget that all lookups share. Clones of this handle share them, too.
 #[derive(Clone)]
 pub(super) struct LookupLimits {
     read_permits: Arc<Semaphore>,
@@ -33,25 +33,25 @@ impl Default for LookupLimits {
 }
 
 impl LookupLimits {
-    /// Waits for a permit to read rows. Returns `None` only if the semaphore is closed, which never happens.
+    /// Waits for a permit to read rows from Redis. Never returns `None`, because the semaphore is never closed.
     pub(super) async fn acquire_read_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.read_permits).acquire_owned().await.ok()
     }
 
-    /// Waits for a permit to search for a user's keys.
+    /// Waits for a permit to search for a user's keys. Never returns `None`, because the semaphore is never closed.
     pub(super) async fn acquire_search_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.search_permits).acquire_owned().await.ok()
     }
 
-    /// Sets the rate at which Redis may be scanned.
-    pub(super) fn set_scan_rate(&self, pace: JobPace) {
-        self.lock_budget().set_rate(pace);
+    /// Sets the rate at which searches may scan Redis. While the job is behind, the rate is lower.
+    pub(super) fn set_scan_rate_for_pace(&self, pace: JobPace) {
+        self.lock_scan_budget().set_rate_for_pace(pace);
     }
 
-    /// Blocks the thread until the scan budget permits another step, and takes the step from the budget.
-    pub(super) fn block_until_scan_step(&self) {
+    /// Blocks the thread until the scan budget permits another scan step. The step counts as taken.
+    pub(super) fn block_until_scan_step_granted(&self) {
         loop {
-            let step = self.lock_budget().try_take_step(Instant::now());
+            let step = self.lock_scan_budget().try_take_scan_step(Instant::now());
             match step {
                 ScanStepPermission::Granted => return,
                 ScanStepPermission::RetryAfter(wait) => thread::sleep(wait),
@@ -59,7 +59,7 @@ impl LookupLimits {
         }
     }
 
-    fn lock_budget(&self) -> MutexGuard<'_, ScanBudget> {
+    fn lock_scan_budget(&self) -> MutexGuard<'_, ScanBudget> {
         self.scan_budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,10 @@
-//! The users that requests asked for recently, with the known keys of their rows.
+//! Remembers the users that requests asked for recently, and the known keys of their rows.
 //!
 //! Owns: the choice of remembered users, their keys, and the state of their searches. Does not own: the searches
 //! (`key_search`).
-//! Invariants: (1) The number of users is limited, and each has at most one search, which ends when its user is
-//! forgotten. (2) A user that was requested recently is not forgotten to make room for another. (3) A search counts as
-//! complete only after a scan of all keys.
+//! Invariants: (1) The number of users is limited. (2) Each user has at most one search. Forgetting the user ends the
+//! search. (3) A user that was requested in the last ten seconds is not forgotten. (4) A search counts as complete only
+//! after a scan of all keys.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,18 +17,19 @@ use windrow_core::ViewId;
 
 /// The largest number of remembered users.
 pub(super) const REMEMBERED_USERS_MAX: usize = 64;
-/// The largest number of remembered keys per view. The keys of the newest windows are kept.
+/// The largest number of remembered keys per user and view. The keys of the newest windows are kept.
 const KEYS_PER_VIEW_MAX: usize = 200;
-/// The shortest time between the beginnings of two searches for a user.
-const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
-/// A search ends if no request has asked for the user for this long. The next request starts a new search.
-const UNREQUESTED_USER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The shortest time between the beginnings of two searches for the same user.
+const SEARCH_INTERVAL_PER_USER: Duration = Duration::from_secs(1);
+/// A user counts as unrequested if no request has asked for the user for this long. The user's search then ends, and
+/// the next request starts a new one.
+const USER_UNREQUESTED_AFTER: Duration = Duration::from_secs(10);
 
-/// The remembered users. Clones of this handle share the users.
+/// The remembered users behind a lock. Clones of this handle share the users.
 #[derive(Clone, Default)]
-pub(super) struct SharedUsers(Arc<Mutex<RememberedUsers>>);
+pub(super) struct SharedRememberedUsers(Arc<Mutex<RememberedUsers>>);
 
-impl SharedUsers {
+impl SharedRememberedUsers {
     pub(super) fn lock(&self) -> MutexGuard<'_, RememberedUsers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -36,11 +37,11 @@ impl SharedUsers {
 
 #[derive(Default)]
 pub(super) struct RememberedUsers {
-    users: HashMap<String, UserSearchState>,
+    users: HashMap<String, RememberedUser>,
     next_search_number: u64,
 }
 
-struct UserSearchState {
+struct RememberedUser {
     row_keys_by_view: BTreeMap<ViewId, BTreeSet<RowKey>>,
     last_requested_at: Instant,
     last_search_began_at: Option<Instant>,
@@ -49,30 +50,30 @@ struct UserSearchState {
     search_progress: watch::Sender<SearchProgress>,
 }
 
-/// The progress of the searches for a user.
+/// How far the searches for a user have come. A new request after a pause of ten seconds resets the value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SearchProgress {
-    /// No search has ended.
+    /// No search has failed or scanned all keys so far.
     Begun,
-    /// All searches that have ended failed.
+    /// At least one search has failed, and none has scanned all keys.
     Failed,
     /// At least one search has scanned all keys of Redis.
     Complete,
 }
 
-/// The identity of a search. It is invalid after the user is forgotten or another search has begun.
+/// Identifies a search. The id is invalid after the user is forgotten or another search for the user begins.
 #[derive(Clone, Debug)]
 pub(super) struct SearchId {
     pub(super) user: String,
     search_number: u64,
 }
 
-/// The result of a search.
+/// How a search ended.
 #[derive(Debug)]
 pub(super) enum SearchOutcome {
     /// The search scanned all keys of Redis.
     Complete,
-    /// The search stopped early, because no request asks for the user any more.
+    /// The search stopped early, because no request asked for the user any more.
     Abandoned,
     /// Redis returned this error.
     Failed(String),
@@ -81,7 +82,7 @@ pub(super) enum SearchOutcome {
 /// A search that waits for a permit or is scanning.
 struct ActiveSearch {
     search_number: u64,
-    /// The task that waits for the permit. The task ends when the scan begins.
+    /// The task that waits for the search permit. The task ends when the scan begins.
     waiting_task: AbortHandle,
 }
 
@@ -91,51 +92,56 @@ impl Drop for ActiveSearch {
     }
 }
 
-/// The outcome of a request that was recorded.
-pub(super) struct NotedRequest {
-    /// The progress of the user's searches, so that the request can wait for the first result.
-    pub(super) progress: watch::Receiver<SearchProgress>,
-    /// Whether the caller must begin a search now.
+/// What a request needs to know about the searches for its user.
+pub(super) struct SearchStatus {
+    /// Follows the progress of the searches, so that the request can wait for the first search to end.
+    pub(super) search_progress: watch::Receiver<SearchProgress>,
+    /// Whether the caller must begin a search for the user now.
     pub(super) is_search_due: bool,
 }
 
 /// The known keys of a user's rows.
 pub(super) struct KnownKeys {
-    /// The keys by view, oldest window first.
-    pub(super) keys: Vec<RowKey>,
-    /// Whether a search has scanned all keys of Redis. A pause of ten seconds in the requests for the user resets this
+    /// The keys, ordered by view and then by window, oldest first.
+    pub(super) row_keys: Vec<RowKey>,
+    /// Whether a search for the user has scanned all keys of Redis. A request after a pause of ten seconds resets the
     /// value.
     pub(super) is_search_complete: bool,
-    /// The reason of the last search's failure.
+    /// Why the last search failed; `None` if it did not fail.
     pub(super) search_failure: Option<String>,
 }
 
 impl RememberedUsers {
-    /// Records that a request asks for `user`, and adds `known_keys`. Returns `None` if the list is full of users that
-    /// were requested recently.
-    pub(super) fn note_request(&mut self, user: &str, known_keys: &[RowKey], now: Instant) -> Option<NotedRequest> {
+    /// Records that a request asks for `user`, and adds `written_keys`, the keys of recently written rows. Returns
+    /// `None` if the list of users is full and all of them were requested in the last ten seconds.
+    pub(super) fn record_user_request(
+        &mut self,
+        user: &str,
+        written_keys: &[RowKey],
+        now: Instant,
+    ) -> Option<SearchStatus> {
         if !self.users.contains_key(user) && self.users.len() >= REMEMBERED_USERS_MAX {
-            self.forget_least_recent_user(now)?;
+            self.forget_least_recently_requested_user(now)?;
         }
-        let state = self.users.entry(user.to_owned()).or_insert_with(|| UserSearchState::new(now));
-        if now - state.last_requested_at >= UNREQUESTED_USER_TIMEOUT {
-            // Other instances may have written new rows in the meantime, even in the part that a running search has
-            // already scanned.
+        let state = self.users.entry(user.to_owned()).or_insert_with(|| RememberedUser::new(now));
+        if now - state.last_requested_at >= USER_UNREQUESTED_AFTER {
+            // Other instances may have written rows during the pause, even among the keys that a running search has
+            // already scanned. A new search must find them.
             state.active_search = None;
             state.last_search_failure = None;
             state.search_progress.send_replace(SearchProgress::Begun);
         }
         state.last_requested_at = now;
-        state.add_keys(known_keys.iter().cloned());
+        state.add_keys_up_to_limit(written_keys.iter().cloned());
         let is_search_due = state.active_search.is_none()
-            && state.last_search_began_at.is_none_or(|began| now - began >= SEARCH_INTERVAL);
-        Some(NotedRequest { progress: state.search_progress.subscribe(), is_search_due })
+            && state.last_search_began_at.is_none_or(|began| now - began >= SEARCH_INTERVAL_PER_USER);
+        Some(SearchStatus { search_progress: state.search_progress.subscribe(), is_search_due })
     }
 
-    /// Forgets the user whose last request is the oldest. Returns `None` if that request is too recent.
-    fn forget_least_recent_user(&mut self, now: Instant) -> Option<()> {
+    /// Forgets the user whose last request is the oldest. Returns `None` if that request is less than ten seconds old.
+    fn forget_least_recently_requested_user(&mut self, now: Instant) -> Option<()> {
         let (user, state) = self.users.iter().min_by_key(|(_, state)| state.last_requested_at)?;
-        if now - state.last_requested_at < UNREQUESTED_USER_TIMEOUT {
+        if now - state.last_requested_at < USER_UNREQUESTED_AFTER {
             return None;
         }
         let user = user.clone();
@@ -143,7 +149,7 @@ impl RememberedUsers {
         Some(())
     }
 
-    /// Begins a search for a remembered user. `spawn` must start the task that waits for the search permit.
+    /// Begins a search for `user`. `spawn` must start the task that waits for the search permit.
     pub(super) fn begin_search(&mut self, user: &str, now: Instant, spawn: impl FnOnce(SearchId) -> AbortHandle) {
         let Some(state) = self.users.get_mut(user) else { return };
         let number = self.next_search_number;
@@ -153,21 +159,21 @@ impl RememberedUsers {
         state.active_search = Some(ActiveSearch { search_number: number, waiting_task });
     }
 
-    /// Returns whether requests still ask for the user of `search`.
-    pub(super) fn is_still_requested(&mut self, search: &SearchId) -> bool {
-        self.state_of_active_search(search).is_some_and(|state| state.is_still_requested())
+    /// Returns whether a request has asked for the user of `search` in the last ten seconds.
+    pub(super) fn is_user_still_requested(&mut self, search: &SearchId) -> bool {
+        self.find_user_of_active_search(search).is_some_and(|state| state.is_user_still_requested())
     }
 
-    /// Adds the keys that `search` found. Clears the last failure, because Redis has answered.
-    pub(super) fn add_found_keys(&mut self, search: &SearchId, keys: Vec<RowKey>) {
-        if let Some(state) = self.state_of_active_search(search) {
-            state.add_keys(keys);
+    /// Adds the keys that `search` found. Clears the failure of the last search, because Redis has answered.
+    pub(super) fn add_keys_found_by_search(&mut self, search: &SearchId, keys: Vec<RowKey>) {
+        if let Some(state) = self.find_user_of_active_search(search) {
+            state.add_keys_up_to_limit(keys);
             state.last_search_failure = None;
         }
     }
 
     pub(super) fn record_search_end(&mut self, search: &SearchId, outcome: SearchOutcome) {
-        let Some(state) = self.state_of_active_search(search) else { return };
+        let Some(state) = self.find_user_of_active_search(search) else { return };
         state.active_search = None;
         match outcome {
             SearchOutcome::Abandoned => state.last_search_began_at = None,
@@ -184,17 +190,17 @@ impl RememberedUsers {
         }
     }
 
-    pub(super) fn known_keys(&self, user: &str) -> Option<KnownKeys> {
+    pub(super) fn get_known_keys(&self, user: &str) -> Option<KnownKeys> {
         let state = self.users.get(user)?;
         Some(KnownKeys {
-            keys: state.row_keys_by_view.values().flatten().cloned().collect(),
+            row_keys: state.row_keys_by_view.values().flatten().cloned().collect(),
             is_search_complete: *state.search_progress.borrow() == SearchProgress::Complete,
             search_failure: state.last_search_failure.clone(),
         })
     }
 
-    /// Forgets those of `read_keys` for which `rows` contains no row.
-    pub(super) fn forget_missing_keys(&mut self, user: &str, read_keys: &[RowKey], rows: &[StoredRow]) {
+    /// Forgets the keys in `read_keys` that have no row in `rows`, because Redis no longer holds their rows.
+    pub(super) fn forget_keys_without_row(&mut self, user: &str, read_keys: &[RowKey], rows: &[StoredRow]) {
         let existing: BTreeSet<&[u8]> = rows.iter().map(|row| &*row.redis_key).collect();
         if let Some(state) = self.users.get_mut(user) {
             for key in read_keys.iter().filter(|key| !existing.contains(&*key.redis_key)) {
@@ -203,8 +209,8 @@ impl RememberedUsers {
         }
     }
 
-    /// Returns the state of the user of `search`, or `None` if the search is invalid.
-    fn state_of_active_search(&mut self, search: &SearchId) -> Option<&mut UserSearchState> {
+    /// Returns the user of `search`, or `None` if the search is no longer the active search of its user.
+    fn find_user_of_active_search(&mut self, search: &SearchId) -> Option<&mut RememberedUser> {
         let state = self.users.get_mut(&search.user)?;
         let is_current =
             state.active_search.as_ref().is_some_and(|active| active.search_number == search.search_number);
@@ -212,7 +218,7 @@ impl RememberedUsers {
     }
 }
 
-impl UserSearchState {
+impl RememberedUser {
     fn new(now: Instant) -> Self {
         let (search_progress, _) = watch::channel(SearchProgress::Begun);
         let (row_keys_by_view, last_search_began_at, active_search, last_search_failure) =
@@ -227,11 +233,11 @@ impl UserSearchState {
         }
     }
 
-    fn is_still_requested(&self) -> bool {
-        self.last_requested_at.elapsed() < UNREQUESTED_USER_TIMEOUT
+    fn is_user_still_requested(&self) -> bool {
+        self.last_requested_at.elapsed() < USER_UNREQUESTED_AFTER
     }
 
-    fn add_keys(&mut self, keys: impl IntoIterator<Item = RowKey>) {
+    fn add_keys_up_to_limit(&mut self, keys: impl IntoIterator<Item = RowKey>) {
         for key in keys {
             let of_view = self.row_keys_by_view.entry(key.view).or_default();
             of_view.insert(key);

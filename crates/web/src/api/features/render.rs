@@ -6,73 +6,72 @@ use windrow_core::text::format_window;
 use windrow_core::{EventTime, FeatureView, WindowKind};
 use windrow_spec::RedisViewSpec;
 
-use crate::api::instance_item::newest_items_with_instance;
+use crate::api::item_with_instance::newest_items_with_instance;
 use crate::job::JobReport;
 use crate::report::{ReachabilityReport, ViewReport};
 use crate::server_context::JobServerContext;
 
-/// The largest number of a user's late events, and of dead letters, in one answer.
+/// The largest number of late events, and also of dead letters, of a user in one answer.
 const PROBLEMS_SHOWN_MAX: usize = 100;
 
-/// The data of a user at one time.
-pub(super) struct UserSnapshot<'a> {
+/// The data from which the page of a user is rendered.
+pub(super) struct UserPageData<'a> {
     /// The entity key; `None` if the page shows no user.
     pub(super) user: Option<&'a str>,
-    /// The rows that this instance wrote recently, newest first.
+    /// The user's rows that this instance wrote recently, newest first.
     pub(super) recent_rows: Vec<WrittenRow>,
-    /// The rows in Redis, by view, oldest window first.
+    /// The user's rows in Redis, ordered by view and then by window, oldest first.
     pub(super) stored_rows: Vec<StoredRow>,
     /// Whether a search for the user has scanned all keys of Redis.
     pub(super) is_search_complete: bool,
-    /// The reason of the last search's failure.
+    /// Why the last search for the user's keys failed; `None` if it did not fail.
     pub(super) search_failure: Option<String>,
-    /// The reachability of Redis.
-    pub(super) redis: ReachabilityReport,
+    pub(super) redis_reachability: ReachabilityReport,
 }
 
-pub(super) fn render_features(context: &JobServerContext, job: &JobReport, snapshot: &UserSnapshot<'_>) -> Value {
-    let (pipeline, user) = (&context.pipeline, snapshot.user);
+pub(super) fn render_features(context: &JobServerContext, job: &JobReport, page: &UserPageData<'_>) -> Value {
+    let (pipeline, user) = (&context.pipeline, page.user);
     let view_reports = job.sum_view_reports();
     let views = pipeline.views_with_redis_specs().enumerate().map(|(index, (view, redis))| {
         let report = view_reports.iter().find(|report| report.name == *view.name).cloned().unwrap_or_default();
-        let of_view = ViewSnapshot { view_index: index, view, redis, report };
-        render_view(&of_view, snapshot)
+        let view_data = ViewPageData { view_index: index, view, redis, report };
+        render_view(&view_data, page)
     });
-    let of_user = keep_problems_of_user(job, user);
+    let job_of_user = filter_problems_by_user(job, user);
     let late_events = newest_items_with_instance(
-        &of_user,
+        &job_of_user,
         |instance| &instance.recent_late_events,
         |late| late.arrived_at_ms,
         PROBLEMS_SHOWN_MAX,
     );
     let dead_letters = newest_items_with_instance(
-        &of_user,
+        &job_of_user,
         |instance| &instance.recent_dead_letters,
         |letter| letter.refused_at_ms,
         PROBLEMS_SHOWN_MAX,
     );
     json!({
         "now_ms": job.assembled_at_ms, "user": user, "key_field": pipeline.event.schema.entity_key_name(),
-        "redis": snapshot.redis,
-        "search": { "done": snapshot.is_search_complete, "failure": snapshot.search_failure },
+        "redis": page.redis_reachability,
+        "search": { "done": page.is_search_complete, "failure": page.search_failure },
         "feature_views": views.collect::<Vec<_>>(),
         "late_events": late_events,
         "dead_letters": dead_letters,
     })
 }
 
-/// A feature view, and its report at one time.
-struct ViewSnapshot<'a> {
+/// The data from which a feature view is rendered.
+struct ViewPageData<'a> {
     view_index: usize,
     view: &'a FeatureView,
     redis: &'a RedisViewSpec,
     report: ViewReport,
 }
 
-fn render_view(of_view: &ViewSnapshot<'_>, snapshot: &UserSnapshot<'_>) -> Value {
-    let ViewSnapshot { view_index: index, view, redis, report } = of_view;
-    let stored = snapshot.stored_rows.iter().filter(|row| row.view.0 == *index);
-    let oldest_first = snapshot.recent_rows.iter().rev().filter(|row| row.view.0 == *index);
+fn render_view(view_data: &ViewPageData<'_>, page: &UserPageData<'_>) -> Value {
+    let ViewPageData { view_index: index, view, redis, report } = view_data;
+    let stored = page.stored_rows.iter().filter(|row| row.view.0 == *index);
+    let oldest_first = page.recent_rows.iter().rev().filter(|row| row.view.0 == *index);
     json!({
         "name": &*view.name,
         "window": format_window(view.window),
@@ -103,8 +102,8 @@ fn render_stored_row(row: &StoredRow) -> Value {
     })
 }
 
-/// Returns a copy of the job with only the late events and dead letters of `user`.
-fn keep_problems_of_user(job: &JobReport, user: Option<&str>) -> JobReport {
+/// Returns a copy of `job` that holds only the late events and dead letters of `user`.
+fn filter_problems_by_user(job: &JobReport, user: Option<&str>) -> JobReport {
     let mut job = job.clone();
     for instance in &mut job.instances {
         instance.recent_late_events.retain(|late| Some(late.entity_key.as_str()) == user);

@@ -1,11 +1,9 @@
 //! Looks up the rows that Redis holds for a user.
 //!
-//! Owns: the answer to one request. The rows are read from Redis for each request. If the key of a view contains no
-//! window, each user has one row, whose key is known. The keys of the other views come from recently written rows and
-//! from searches.
+//! Owns: the answer to one request, for which the rows are read from Redis. If the keys of a view contain no window,
+//! each user has one row, whose key is known. All other keys come from recently written rows and from searches.
 //! Does not own: the known keys (`remembered_users`), the searches (`key_search`).
-//! Invariant: a request waits for Redis for a limited time. A read that takes longer keeps its permit until the read
-//! ends.
+//! Invariant: a request waits for Redis for a limited time. A read that takes longer keeps its permit until it ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,47 +15,47 @@ use windrow_connectors::redis::{FeatureReader, ReadFeaturesError, RowKey, Stored
 
 use super::key_search::KeySearch;
 use super::lookup_limits::LookupLimits;
-use super::remembered_users::{KnownKeys, REMEMBERED_USERS_MAX, SearchProgress, SharedUsers};
+use super::remembered_users::{KnownKeys, REMEMBERED_USERS_MAX, SearchProgress, SharedRememberedUsers};
 use crate::job::JobPace;
 use crate::server_context::JobServerContext;
 
-/// The longest time that a request waits for the first search for a user.
+/// The longest time that a request waits for the first search for its user to end.
 const FIRST_SEARCH_TIMEOUT: Duration = Duration::from_millis(500);
-/// The longest time that a request waits for the rows.
+/// The longest time that a request waits for Redis to return the rows.
 const ROW_READ_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The rows that Redis holds for a user.
 pub(super) struct UserRows {
-    /// The rows by view, oldest window first.
-    pub(super) rows: Vec<StoredRow>,
-    /// Whether a search has scanned all keys of Redis. A pause of ten seconds in the requests for the user resets this
+    /// The rows, ordered by view and then by window, oldest first.
+    pub(super) stored_rows: Vec<StoredRow>,
+    /// Whether a search for the user has scanned all keys of Redis. A request after a pause of ten seconds resets the
     /// value.
     pub(super) is_search_complete: bool,
-    /// The reason of the last search's failure.
+    /// Why the last search failed; `None` if it did not fail.
     pub(super) search_failure: Option<String>,
 }
 
-/// The reason why a user's rows could not be read. Contains no secrets.
+/// Why a user's rows could not be read. The text contains no secrets.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LookupFault {
+pub(super) enum RowLookupFault {
     #[error(transparent)]
     Redis(#[from] ReadFeaturesError),
     #[error("Redis did not answer within {} s", ROW_READ_TIMEOUT.as_secs())]
     TimedOut,
-    #[error("reading from Redis failed: {0}")]
+    #[error("the thread that reads from Redis failed: {0}")]
     TaskFailed(#[source] JoinError),
 }
 
-/// Looks up rows for all requests. Clones of this handle share the known keys and the limits.
+/// Looks up the rows of users for all requests. Clones of this handle share the known keys and the limits.
 #[derive(Clone, Default)]
 pub(crate) struct UserRowLookup {
     limits: LookupLimits,
-    users: SharedUsers,
+    users: SharedRememberedUsers,
 }
 
 impl UserRowLookup {
-    /// Returns the rows of `user`. `written_rows` are recently written rows of the user. `pace` determines the rate at
-    /// which a search may scan Redis.
+    /// Returns the rows of `user`. `written_rows` are the user's recently written rows, whose keys are therefore known.
+    /// `pace` determines how fast searches may scan Redis.
     ///
     /// # Errors
     /// When Redis is unreachable or does not answer in time.
@@ -67,7 +65,7 @@ impl UserRowLookup {
         user: &str,
         written_rows: &[WrittenRow],
         pace: JobPace,
-    ) -> Result<UserRows, LookupFault> {
+    ) -> Result<UserRows, RowLookupFault> {
         let known = if context
             .pipeline
             .sink
@@ -76,37 +74,37 @@ impl UserRowLookup {
             .iter()
             .any(|view| view.key_template.has_window_placeholder())
         {
-            self.limits.set_scan_rate(pace);
-            self.find_user_keys(context, user, written_rows).await
+            self.limits.set_scan_rate_for_pace(pace);
+            self.find_user_row_keys(context, user, written_rows).await
         } else {
-            KnownKeys { keys: Vec::new(), is_search_complete: true, search_failure: None }
+            KnownKeys { row_keys: Vec::new(), is_search_complete: true, search_failure: None }
         };
-        let read = self.read_rows_on_blocking_thread(context, user, known.keys.clone());
-        let rows = timeout(ROW_READ_TIMEOUT, read).await.map_err(|_| LookupFault::TimedOut)??;
-        self.users.lock().forget_missing_keys(user, &known.keys, &rows);
+        let read = self.read_rows_on_blocking_thread(context, user, known.row_keys.clone());
+        let rows = timeout(ROW_READ_TIMEOUT, read).await.map_err(|_| RowLookupFault::TimedOut)??;
+        self.users.lock().forget_keys_without_row(user, &known.row_keys, &rows);
         let KnownKeys { is_search_complete, search_failure, .. } = known;
-        Ok(UserRows { rows, is_search_complete, search_failure })
+        Ok(UserRows { stored_rows: rows, is_search_complete, search_failure })
     }
 
-    /// Reads the rows on a blocking thread. If the request times out, the read continues and keeps its permit, so that
-    /// the limit of simultaneous reads holds.
+    /// Reads the rows of `keys` on a blocking thread. If the request times out, the read continues and keeps its
+    /// permit. Otherwise, a slow Redis would receive more reads at a time than permitted.
     async fn read_rows_on_blocking_thread(
         &self,
         context: &Arc<JobServerContext>,
         user: &str,
         keys: Vec<RowKey>,
-    ) -> Result<Vec<StoredRow>, LookupFault> {
+    ) -> Result<Vec<StoredRow>, RowLookupFault> {
         let permit = self.limits.acquire_read_permit().await;
         let (context, user) = (Arc::clone(context), user.to_owned());
         let read = spawn_blocking(move || {
             let _permit = permit;
             read_user_rows(&context, &user, keys)
         });
-        Ok(read.await.map_err(LookupFault::TaskFailed)??)
+        Ok(read.await.map_err(RowLookupFault::TaskFailed)??)
     }
 
-    /// Returns the known keys of `user`. Waits a short time for the first search.
-    async fn find_user_keys(
+    /// Returns the known keys of `user`. Waits at most half a second for the first search to end.
+    async fn find_user_row_keys(
         &self,
         context: &Arc<JobServerContext>,
         user: &str,
@@ -115,23 +113,24 @@ impl UserRowLookup {
         let views = &context.pipeline.sink.redis().redis_view_specs;
         let parse = |row: &WrittenRow| RowKey::from_redis_key(views, row.view, user, row.redis_key.as_bytes());
         let written_keys: Vec<RowKey> = written_rows.iter().filter_map(parse).collect();
-        if let Some(mut progress) = self.note_request_and_begin_due_search(context, user, &written_keys) {
-            // An error means that the user was forgotten in the meantime.
+        if let Some(mut search_progress) = self.record_request_and_begin_due_search(context, user, &written_keys) {
+            // The wait fails if the user was forgotten in the meantime; then there is nothing to wait for.
             let has_ended = |progress: &SearchProgress| *progress != SearchProgress::Begun;
-            let _ = timeout(FIRST_SEARCH_TIMEOUT, progress.wait_for(has_ended)).await;
+            let _ = timeout(FIRST_SEARCH_TIMEOUT, search_progress.wait_for(has_ended)).await;
         }
-        let known = self.users.lock().known_keys(user);
+        let known = self.users.lock().get_known_keys(user);
         known.unwrap_or_else(|| {
             let reason = format!(
-                "{REMEMBERED_USERS_MAX} other users are being looked up; the search is retried when they are fewer"
+                "the search for this user has not started, because requests look up {REMEMBERED_USERS_MAX} other users; \
+                 it starts when fewer users are looked up"
             );
-            KnownKeys { keys: written_keys, is_search_complete: false, search_failure: Some(reason) }
+            KnownKeys { row_keys: written_keys, is_search_complete: false, search_failure: Some(reason) }
         })
     }
 
-    /// Records the request, and begins a search if one is due. Returns `None` if too many other users were requested
-    /// recently.
-    fn note_request_and_begin_due_search(
+    /// Records the request for `user`, and begins a search if one is due. Returns `None` if too many other users were
+    /// requested in the last ten seconds.
+    fn record_request_and_begin_due_search(
         &self,
         context: &Arc<JobServerContext>,
         user: &str,
@@ -139,18 +138,18 @@ impl UserRowLookup {
     ) -> Option<watch::Receiver<SearchProgress>> {
         let now = Instant::now();
         let mut users = self.users.lock();
-        let noted = users.note_request(user, written_keys, now)?;
-        if noted.is_search_due {
+        let status = users.record_user_request(user, written_keys, now)?;
+        if status.is_search_due {
             users.begin_search(user, now, |id| {
                 let (context, users, limits) = (Arc::clone(context), self.users.clone(), self.limits.clone());
-                KeySearch { context, users, limits, search_id: id }.spawn()
+                KeySearch { context, remembered_users: users, limits, search_id: id }.spawn_search_task()
             });
         }
-        Some(noted.progress)
+        Some(status.search_progress)
     }
 }
 
-/// Reads the rows of `keys`, and the rows of views that have one row per user.
+/// Reads the rows of `keys`, and the rows of all views whose keys contain no window.
 fn read_user_rows(
     context: &JobServerContext,
     user: &str,

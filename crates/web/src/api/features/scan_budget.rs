@@ -1,17 +1,18 @@
-//! Limits the rate at which all lookups together scan Redis.
+//! Limits the rate at which all searches together scan Redis. A scan step is one `SCAN` command, for 1,000 keys.
 
 use std::time::{Duration, Instant};
 
 use crate::job::JobPace;
 
-/// The number of steps that are available at once after a pause. They cover 50,000 keys, so a small database is
-/// searched without a delay.
-const BURST_STEPS: f64 = 50.0;
-/// The number of steps per second after the burst, while the job keeps up. A step takes about one millisecond, so the
-/// scan uses about five percent of the capacity of Redis.
-const STEPS_PER_SECOND: f64 = 50.0;
-/// The number of steps per second while the job is behind, because the job needs the full capacity of Redis.
-const STEPS_PER_SECOND_BEHIND: f64 = 5.0;
+/// The number of scan steps that are available at once after a pause. They cover 50,000 keys, so that a search of a
+/// small database is not delayed.
+const BURST_SCAN_STEPS: f64 = 50.0;
+/// The number of scan steps per second after the burst, while the job keeps up. A step takes Redis about one
+/// millisecond, so scans use about five percent of its capacity.
+const SCAN_STEPS_PER_SECOND: f64 = 50.0;
+/// The number of scan steps per second while the job is behind. It is low, because the job then needs Redis for its
+/// rows.
+const SCAN_STEPS_PER_SECOND_WHILE_BEHIND: f64 = 5.0;
 
 /// A token bucket of scan steps.
 pub(super) struct ScanBudget {
@@ -20,30 +21,30 @@ pub(super) struct ScanBudget {
     updated_at: Instant,
 }
 
-/// The decision whether a step may be taken now.
+/// Whether a scan step may be taken now.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum ScanStepPermission {
     /// The step was taken from the budget.
     Granted,
-    /// The budget is empty. The caller may try again after this time.
+    /// The budget is empty. The caller may ask for a step again after this time.
     RetryAfter(Duration),
 }
 
 impl ScanBudget {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { available_steps: BURST_STEPS, steps_per_second: STEPS_PER_SECOND, updated_at: now }
+        Self { available_steps: BURST_SCAN_STEPS, steps_per_second: SCAN_STEPS_PER_SECOND, updated_at: now }
     }
 
-    pub(super) const fn set_rate(&mut self, pace: JobPace) {
+    pub(super) const fn set_rate_for_pace(&mut self, pace: JobPace) {
         self.steps_per_second = match pace {
-            JobPace::KeepingUp => STEPS_PER_SECOND,
-            JobPace::Behind => STEPS_PER_SECOND_BEHIND,
+            JobPace::KeepingUp => SCAN_STEPS_PER_SECOND,
+            JobPace::Behind => SCAN_STEPS_PER_SECOND_WHILE_BEHIND,
         };
     }
 
-    pub(super) fn try_take_step(&mut self, now: Instant) -> ScanStepPermission {
+    pub(super) fn try_take_scan_step(&mut self, now: Instant) -> ScanStepPermission {
         let earned = now.saturating_duration_since(self.updated_at).as_secs_f64() * self.steps_per_second;
-        self.available_steps = (self.available_steps + earned).min(BURST_STEPS);
+        self.available_steps = (self.available_steps + earned).min(BURST_SCAN_STEPS);
         self.updated_at = now;
         if self.available_steps < 1.0 {
             return ScanStepPermission::RetryAfter(Duration::from_secs_f64(
@@ -59,11 +60,11 @@ impl ScanBudget {
 mod tests {
     use super::*;
 
-    /// Returns the number of steps within `length` if the caller waits as the budget demands.
+    /// Returns the number of steps within `length` if the caller waits for as long as the budget demands.
     fn count_steps(budget: &mut ScanBudget, mut now: Instant, length: Duration) -> u32 {
         let (end, mut steps) = (now + length, 0);
         while now < end {
-            match budget.try_take_step(now) {
+            match budget.try_take_scan_step(now) {
                 ScanStepPermission::Granted => steps += 1,
                 ScanStepPermission::RetryAfter(wait) => now += wait.max(Duration::from_micros(1)),
             }
@@ -78,9 +79,9 @@ mod tests {
         assert_eq!(count_steps(&mut budget, began, Duration::from_micros(1)), 50);
         let minute = Duration::from_secs(60);
         assert!((2_998..=3_001).contains(&count_steps(&mut budget, began, minute)));
-        budget.set_rate(JobPace::Behind);
+        budget.set_rate_for_pace(JobPace::Behind);
         assert!((298..=301).contains(&count_steps(&mut budget, began + minute, minute)));
-        // An hour later only one burst is available, not an hour of steps.
+        // After an hour without steps, only one burst is available, not the steps of a whole hour.
         let later = began + 60 * minute;
         assert_eq!(count_steps(&mut budget, later, Duration::from_micros(1)), 50);
     }

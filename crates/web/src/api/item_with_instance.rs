@@ -1,11 +1,11 @@
-//! Adds the name of the reporting instance to items of reports.
+//! Adds the reporting instance to an item of its report, such as a checkpoint or a late event.
 
 use serde::Serialize;
 
 use crate::job::JobReport;
 use crate::report::InstanceReport;
 
-/// An item of a report, with the instance that reported it.
+/// The JSON of an item from a report, with the instance that reported the item.
 #[derive(Serialize)]
 pub(super) struct ItemWithInstance<'a, T> {
     instance: &'a str,
@@ -15,7 +15,7 @@ pub(super) struct ItemWithInstance<'a, T> {
     item: &'a T,
 }
 
-/// Returns at most `limit` of the items that `select` takes from each report, newest first by `time_ms`.
+/// Returns the newest `limit` items that `select` takes from the reports of all instances, newest first by `time_ms`.
 pub(super) fn newest_items_with_instance<'a, T: Serialize + 'a>(
     job: &'a JobReport,
     select: impl Fn(&'a InstanceReport) -> &'a [T],
@@ -26,7 +26,7 @@ pub(super) fn newest_items_with_instance<'a, T: Serialize + 'a>(
     newest.map(|reported| attribute_to_instance(job, reported.instance, reported.item)).collect()
 }
 
-/// Returns `item` with the name of the instance that reported it.
+/// Returns `item` with the instance that reported the item.
 pub(super) fn attribute_to_instance<'a, T>(
     job: &JobReport,
     instance: &'a InstanceReport,
@@ -36,7 +36,7 @@ pub(super) fn attribute_to_instance<'a, T>(
     ItemWithInstance { instance: &instance.instance_id, host: &instance.host, here, item }
 }
 
-/// Returns whether `instance` is this process.
+/// Returns whether `instance` is the instance that answers the request.
 pub(super) fn is_own_instance(job: &JobReport, instance: &InstanceReport) -> bool {
     job.instances.first().is_some_and(|own| own.instance_id == instance.instance_id)
 }
