@@ -23,7 +23,7 @@ mod view;
 mod worker;
 
 pub use checkpoint::{CheckpointCounts, CheckpointReport, CheckpointStatus, RestoreReport};
-pub use freshness::{FreshnessReport, HistogramReport};
+pub use freshness::{DelayHistogramReport, FreshnessReport};
 pub use history::{ChartMark, HistorySample};
 pub use instance::{InstanceReport, InstanceState};
 pub use partition::PartitionReport;

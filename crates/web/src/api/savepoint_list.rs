@@ -14,7 +14,7 @@ const SAVEPOINTS_SHOWN_MAX: usize = 500;
 /// The shortest time between two listings of savepoints in the checkpoint store.
 const SAVEPOINT_LIST_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest time that a page waits for a listing. After that, the page shows the previous list.
-const SAVEPOINT_LIST_TIMEOUT: Duration = Duration::from_millis(500);
+const WAIT_FOR_SAVEPOINT_LIST_MAX: Duration = Duration::from_millis(500);
 
 /// The savepoints that the last listing of the checkpoint store found. Clones of this handle share the list.
 #[derive(Clone, Default)]
@@ -34,7 +34,7 @@ impl SavepointListCache {
         if self.try_begin_listing() {
             let (cache, context) = (self.clone(), Arc::clone(context));
             let refresh = tokio::task::spawn_blocking(move || cache.refresh_list(&context));
-            let _ = tokio::time::timeout(SAVEPOINT_LIST_TIMEOUT, refresh).await;
+            let _ = tokio::time::timeout(WAIT_FOR_SAVEPOINT_LIST_MAX, refresh).await;
         }
         self.lock_list().savepoints.clone()
     }

@@ -33,9 +33,9 @@ pub(super) struct NewSavepointRequest<'a> {
 /// How long the server of a job that stopped with a savepoint continues, so that a caller can fetch the outcome.
 #[derive(Clone, Copy)]
 pub(super) struct OutcomeServingTimes {
-    /// The longest time since the end of the savepoint, while no caller has fetched the outcome.
+    /// How long the server waits for a caller to fetch the outcome, from the end of the savepoint.
     pub(super) wait_for_fetch_max: Duration,
-    /// The time since the first caller fetched the outcome.
+    /// How long the server continues after the first caller fetched the outcome.
     pub(super) wait_after_fetch: Duration,
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::history::larger_quantile;
 use super::job_report::JobReport;
-use crate::report::{FreshnessReport, HistogramReport};
+use crate::report::{DelayHistogramReport, FreshnessReport};
 
 /// The quantiles of a delay over the last minute, in milliseconds.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Debug)]
@@ -21,9 +21,9 @@ impl JobReport {
     #[must_use]
     pub fn largest_freshness_quantiles(
         &self,
-        select: impl Fn(&FreshnessReport) -> &HistogramReport,
+        select: impl Fn(&FreshnessReport) -> &DelayHistogramReport,
     ) -> FreshnessQuantiles {
-        let largest = |quantile: fn(&HistogramReport) -> Option<f64>| {
+        let largest = |quantile: fn(&DelayHistogramReport) -> Option<f64>| {
             self.instances.iter().map(|instance| quantile(select(&instance.freshness))).fold(None, larger_quantile)
         };
         FreshnessQuantiles {

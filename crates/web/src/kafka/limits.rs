@@ -25,13 +25,13 @@ const MAX_CONCURRENT_TAILS: usize = 4;
 const PERMIT_WAIT_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The permits for concurrent requests to Kafka. A request holds a permit while it uses Kafka.
-pub(super) struct KafkaLimits {
+pub(super) struct KafkaConcurrencyLimits {
     broker_request_permits: Arc<Semaphore>,
     read_and_send_permits: Arc<Semaphore>,
     tail_permits: Arc<Semaphore>,
 }
 
-impl Default for KafkaLimits {
+impl Default for KafkaConcurrencyLimits {
     fn default() -> Self {
         let permits = |count| Arc::new(Semaphore::new(count));
         Self {
@@ -42,7 +42,7 @@ impl Default for KafkaLimits {
     }
 }
 
-impl KafkaLimits {
+impl KafkaConcurrencyLimits {
     /// Waits for a permit, and then waits for the answer to `request`.
     pub(super) async fn run_broker_request<T>(
         &self,

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use windrow_connectors::kafka::browse::{BrowseError, KafkaBrowser};
 
-use super::limits::KafkaLimits;
+use super::limits::KafkaConcurrencyLimits;
 use crate::answers::HttpFault;
 
 /// What the handlers of the Kafka UI share: the client that queries the cluster, and the limits of concurrent requests.
 #[derive(Clone)]
 pub(super) struct KafkaUiContext {
     pub(super) kafka_browser: KafkaBrowser,
-    pub(super) limits: Arc<KafkaLimits>,
+    pub(super) limits: Arc<KafkaConcurrencyLimits>,
 }
 
 impl KafkaUiContext {
     pub(super) fn new(brokers: &str) -> Self {
-        Self { kafka_browser: KafkaBrowser::new(brokers), limits: Arc::new(KafkaLimits::default()) }
+        Self { kafka_browser: KafkaBrowser::new(brokers), limits: Arc::new(KafkaConcurrencyLimits::default()) }
     }
 
     /// Waits for a permit, and then waits for the brokers' answer to `request`.

@@ -4,7 +4,7 @@
 
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
 
-use crate::report::HistogramReport;
+use crate::report::DelayHistogramReport;
 
 /// A value of a metric, with its labels.
 pub(super) struct MetricSample {
@@ -73,7 +73,7 @@ impl MetricFamilies {
 
     /// Adds a histogram. A bucket of `report` counts only the values above the previous bound, but a bucket of
     /// Prometheus counts all values up to its own bound. So the counts are added up.
-    pub(super) fn add_histogram(&mut self, name: &str, help: &str, report: &HistogramReport) {
+    pub(super) fn add_histogram(&mut self, name: &str, help: &str, report: &DelayHistogramReport) {
         let mut count = 0;
         let bucket = |(&bound, &within): (&f64, &u64)| {
             count += within;

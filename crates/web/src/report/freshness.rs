@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 pub struct FreshnessReport {
     /// The delay since the event time of the record that fired the window.
     #[serde(rename = "event_time")]
-    pub delay_since_event_time: HistogramReport,
+    pub delay_since_event_time: DelayHistogramReport,
     /// The delay since the Kafka timestamp of the record that fired the window.
     #[serde(rename = "append")]
-    pub delay_since_kafka_timestamp: HistogramReport,
+    pub delay_since_kafka_timestamp: DelayHistogramReport,
 }
 
 /// A histogram of delays since the start of the instance, with quantiles of the last minute only.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct HistogramReport {
+pub struct DelayHistogramReport {
     /// The upper bounds of the buckets, in seconds and ascending. The last bucket has no upper bound, so it is missing
     /// here.
     #[serde(rename = "bounds")]

@@ -8,7 +8,7 @@ use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 use windrow_web::JobReport;
 use windrow_web::job::JobState;
 use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
-use windrow_web::report::{HistogramReport, HistorySample, PartitionReport, ReachabilityReport};
+use windrow_web::report::{DelayHistogramReport, HistorySample, PartitionReport, ReachabilityReport};
 
 use crate::support::{TestServer, eventually, instance_report, now_ms};
 
@@ -169,7 +169,7 @@ fn the_last_hour_is_added_up() {
     a.history.insert(2, moment(999_990_000, 0));
     b.history = vec![moment(999_980_000, 7), moment(100, 1)];
     b.freshness.delay_since_kafka_timestamp =
-        HistogramReport { last_minute_p99_ms: Some(9.0), ..HistogramReport::default() };
+        DelayHistogramReport { last_minute_p99_ms: Some(9.0), ..DelayHistogramReport::default() };
     let job = JobReport { assembled_at_ms: now_ms, instances: vec![a, b] };
     let history = job.build_job_history();
     assert_eq!((history.from_ms, history.step_ms), (999_970_000, 10_000));

@@ -2,7 +2,7 @@
 
 use windrow_web::InstanceReport;
 use windrow_web::report::{
-    CheckpointCounts, CheckpointReport, CheckpointStatus, FreshnessReport, HistogramReport, InstanceState,
+    CheckpointCounts, CheckpointReport, CheckpointStatus, DelayHistogramReport, FreshnessReport, InstanceState,
     PartitionReport, ReachabilityReport, RedisWriterReport, RestoreReport, ViewReport, WorkerReport,
 };
 
@@ -138,8 +138,8 @@ fn redis_report() -> RedisWriterReport {
     }
 }
 
-fn histogram_report(bounds: &[f64], counts: &[u64], sum: f64) -> HistogramReport {
-    HistogramReport {
+fn histogram_report(bounds: &[f64], counts: &[u64], sum: f64) -> DelayHistogramReport {
+    DelayHistogramReport {
         bucket_bounds_s: bounds.to_vec(),
         bucket_counts: counts.to_vec(),
         sum_s: sum,

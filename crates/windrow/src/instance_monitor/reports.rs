@@ -8,7 +8,7 @@ use windrow_connectors::outage::SharedOutageTracker;
 use windrow_connectors::redis::RedisWriterObserver;
 use windrow_engine::{HistogramCounts, PartitionOffsets, PartitionStatus, WorkerMetrics};
 use windrow_web::report::{
-    CheckpointCounts, FreshnessReport, HistogramReport, PartitionReport, ReachabilityReport, RedisWriterReport,
+    CheckpointCounts, DelayHistogramReport, FreshnessReport, PartitionReport, ReachabilityReport, RedisWriterReport,
     ViewReport, WorkerReport,
 };
 
@@ -169,8 +169,8 @@ pub(super) fn build_freshness_report(since_start: &FreshnessHistograms, rates: &
     }
 }
 
-fn build_histogram_report(since_start: &HistogramCounts, last_minute: &HistogramCounts) -> HistogramReport {
-    HistogramReport {
+fn build_histogram_report(since_start: &HistogramCounts, last_minute: &HistogramCounts) -> DelayHistogramReport {
+    DelayHistogramReport {
         bucket_bounds_s: HistogramCounts::bucket_bounds_ms().iter().map(|&ms| count_as_f64(ms) / 1e3).collect(),
         bucket_counts: since_start.bucket_counts.to_vec(),
         sum_s: count_as_f64(since_start.total_duration_ms) / 1e3,

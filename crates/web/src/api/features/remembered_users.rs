@@ -18,7 +18,7 @@ use windrow_core::ViewId;
 /// The largest number of remembered users.
 pub(super) const REMEMBERED_USERS_MAX: usize = 64;
 /// The largest number of remembered keys per user and view. The keys of the newest windows are kept.
-const KEYS_PER_VIEW_MAX: usize = 200;
+const KEYS_PER_USER_AND_VIEW_MAX: usize = 200;
 /// The shortest time between the beginnings of two searches for the same user.
 const SEARCH_INTERVAL_PER_USER: Duration = Duration::from_secs(1);
 /// A user counts as unrequested if no request has asked for the user for this long. The user's search then ends, and
@@ -241,7 +241,7 @@ impl RememberedUser {
         for key in keys {
             let of_view = self.row_keys_by_view.entry(key.view).or_default();
             of_view.insert(key);
-            if of_view.len() > KEYS_PER_VIEW_MAX {
+            if of_view.len() > KEYS_PER_USER_AND_VIEW_MAX {
                 of_view.pop_first();
             }
         }

@@ -20,7 +20,7 @@ use crate::job::JobPace;
 use crate::server_context::JobServerContext;
 
 /// The longest time that a request waits for the first search for its user to end.
-const FIRST_SEARCH_TIMEOUT: Duration = Duration::from_millis(500);
+const WAIT_FOR_FIRST_SEARCH_MAX: Duration = Duration::from_millis(500);
 /// The longest time that a request waits for Redis to return the rows.
 const ROW_READ_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -116,7 +116,7 @@ impl UserRowLookup {
         if let Some(mut search_progress) = self.record_request_and_begin_due_search(context, user, &written_keys) {
             // The wait fails if the user was forgotten in the meantime; then there is nothing to wait for.
             let has_ended = |progress: &SearchProgress| *progress != SearchProgress::Begun;
-            let _ = timeout(FIRST_SEARCH_TIMEOUT, search_progress.wait_for(has_ended)).await;
+            let _ = timeout(WAIT_FOR_FIRST_SEARCH_MAX, search_progress.wait_for(has_ended)).await;
         }
         let known = self.users.lock().get_known_keys(user);
         known.unwrap_or_else(|| {
