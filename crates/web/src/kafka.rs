@@ -22,8 +22,8 @@ use axum::routing::get;
 
 use ui_context::KafkaUiContext;
 
-/// Returns the routes of the pages and the JSON for the cluster at `brokers`. The routes are open to everybody until
-/// the caller applies [`crate::guard::protect`].
+/// Returns the routes of the pages and the JSON for the cluster at `brokers`. They do not check
+/// access until the caller applies [`crate::guard::protect`].
 pub fn router(brokers: &str) -> Router {
     pages::router().merge(api_router(brokers))
 }

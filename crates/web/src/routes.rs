@@ -14,7 +14,7 @@ use crate::{api, assets, flink, health, metrics};
 const PAGE_PATHS: [&str; 7] =
     ["/", "/partitions", "/checkpoints", "/features", "/features/{user}", "/problems", "/pipeline"];
 
-/// Returns the routes of the job's pages, JSON, health, Flink's REST API and metrics. The routes are open to everybody
+/// Returns the routes of the job's pages, JSON, health, Flink's REST API and metrics. They do not check access
 /// until the caller applies [`crate::guard::protect`].
 pub fn build_job_router(context: Arc<JobServerContext>) -> Router {
     let mut router = Router::new();

@@ -72,15 +72,15 @@ pub struct CheckpointCounts {
 }
 
 impl CheckpointCounts {
-    /// Returns counts in which each field is the sum of the two fields of that name.
+    /// Returns the sum of both sets of counts, field by field.
     #[must_use]
     pub const fn add_counts(self, other: Self) -> Self {
         Self {
-            completed: self.completed_count + other.completed_count,
-            failed: self.failed_count + other.failed_count,
-            in_progress: self.in_progress_count + other.in_progress_count,
-            restored: self.restored_partition_count + other.restored_partition_count,
-            fenced: self.fenced_partition_count + other.fenced_partition_count,
+            completed_count: self.completed_count + other.completed_count,
+            failed_count: self.failed_count + other.failed_count,
+            in_progress_count: self.in_progress_count + other.in_progress_count,
+            restored_partition_count: self.restored_partition_count + other.restored_partition_count,
+            fenced_partition_count: self.fenced_partition_count + other.fenced_partition_count,
         }
     }
 }

@@ -42,7 +42,7 @@ pub struct ChartMark {
 }
 
 impl ChartMark {
-    /// Returns whether the mark stands for a start, an assignment or a revocation. They change the owners of
+    /// Returns whether the mark stands for a start, an assignment or a revocation, because each changes the owners of
     /// partitions.
     #[must_use]
     pub fn is_partition_owner_change(&self) -> bool {

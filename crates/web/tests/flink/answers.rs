@@ -98,7 +98,7 @@ fn aggregates_and_subtasks_can_be_chosen() {
 fn a_round_is_open_until_every_partition_took_part_or_the_interval_is_over() {
     let mut here = own_report();
     here.reported_at_ms = NOW + 20_000;
-    here.checkpoints.insert(0, checkpoint_report(0, 10, NOW + 18_000));
+    here.recent_checkpoints.insert(0, checkpoint_report(0, 10, NOW + 18_000));
     let job = TestJob::with_reports(here, &[]);
     let path = format!("/jobs/{}/checkpoints/details/{NOW}", job.id());
     let of = |job: &TestJob| {
@@ -110,6 +110,6 @@ fn a_round_is_open_until_every_partition_took_part_or_the_interval_is_over() {
     assert_eq!(of(&job), ("COMPLETED".into(), 1.into(), 1.into()), "partition 1 had nothing new");
     let mut here = job.report_source.0.lock().expect("unpoisoned").clone();
     here.reported_at_ms = NOW + 20_000;
-    here.checkpoints.insert(0, checkpoint_report(1, 10, NOW + 19_000));
+    here.recent_checkpoints.insert(0, checkpoint_report(1, 10, NOW + 19_000));
     assert_eq!(of(&TestJob::with_reports(here, &[])), ("COMPLETED".into(), 2.into(), 2.into()));
 }
