@@ -80,7 +80,7 @@ fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name:
         (Vertex::Source, "watermarkLag") => since(owned?.watermark_ms?),
         (Vertex::Source, "pendingRecords") => MetricNumber::from_count(owned?.lag?),
         (Vertex::Source, "currentEmitEventTimeLag") => since(owned?.largest_event_time_ms?),
-        (Vertex::Source, "sourceIdleTime") if owned?.is_idle => since(owned?.last_record_arrived_at_ms?),
+        (Vertex::Source, "sourceIdleTime") if owned?.is_idle => since(owned?.last_record_processed_at_ms?),
         (Vertex::Source, "sourceIdleTime") => MetricNumber::Integer(0),
         (Vertex::Decode, "numBytesIn") => MetricNumber::from_count(io.bytes_read?),
         (Vertex::Decode, "numRecordsInErrors") => match &subtask.work {

@@ -59,7 +59,7 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
     families.add_gauge(
         "windrow_partition_last_record_timestamp_seconds",
         "When a record was read last, as Unix time.",
-        samples(|one| one.last_record_arrived_at_ms.map(ms_as_seconds)),
+        samples(|one| one.last_record_processed_at_ms.map(ms_as_seconds)),
     );
     families.add_gauge(
         "windrow_partition_last_append_timestamp_seconds",

@@ -28,10 +28,10 @@ pub struct PartitionReport {
     /// Whether all records are read and none has arrived for ten seconds.
     #[serde(rename = "idle")]
     pub is_idle: bool,
-    /// The time at which the worker received its last record of the partition.
+    /// The time at which the worker processed its last record of the partition.
     #[serde(rename = "last_record_at_ms")]
-    pub last_record_arrived_at_ms: Option<i64>,
-    /// The Kafka timestamp of the last record that the worker received.
+    pub last_record_processed_at_ms: Option<i64>,
+    /// The Kafka timestamp of the last record that the worker processed.
     #[serde(rename = "last_appended_ms")]
     pub last_record_kafka_timestamp_ms: Option<i64>,
     /// The number of records read since the worker opened the partition.

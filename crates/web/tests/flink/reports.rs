@@ -43,7 +43,7 @@ fn partition_report(partition: i32, worker: usize) -> PartitionReport {
         lag: Some(40),
         watermark_ms: Some(NOW - 10_000 - i64::from(partition) * 1_000),
         largest_event_time_ms: Some(NOW - i64::from(partition) * 1_000),
-        last_record_arrived_at_ms: Some(NOW - 100),
+        last_record_processed_at_ms: Some(NOW - 100),
         records_read: 9_000,
         records_read_per_s: 500.0,
         entity_count: 250,
@@ -189,7 +189,7 @@ pub(crate) fn other_report() -> InstanceReport {
         owned_partitions: vec![PartitionReport {
             is_idle: true,
             lag: Some(0),
-            last_record_arrived_at_ms: Some(NOW - 20_000),
+            last_record_processed_at_ms: Some(NOW - 20_000),
             last_checkpoint_offset: Some(10_002),
             ..partition_report(2, 0)
         }],

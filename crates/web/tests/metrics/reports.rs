@@ -108,7 +108,7 @@ fn partition_report(partition: i32, worker: usize) -> PartitionReport {
         watermark_ms: Some(NOW - 10_000 * n),
         largest_event_time_ms: Some(NOW - 9_000 * n),
         is_idle: partition == 7,
-        last_record_arrived_at_ms: Some(NOW - 125 * n),
+        last_record_processed_at_ms: Some(NOW - 125 * n),
         last_record_kafka_timestamp_ms: Some(NOW - 225 * n),
         records_read: 900 * n.unsigned_abs(),
         records_read_per_s: 12.0,

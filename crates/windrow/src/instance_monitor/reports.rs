@@ -100,7 +100,7 @@ pub(super) fn build_partition_report(
         watermark_ms: status.watermark.map(windrow_core::EventTime::ms),
         largest_event_time_ms: status.max_event_time.map(windrow_core::EventTime::ms),
         is_idle: lag == Some(0) && now_ms - quiet_since_ms >= PARTITION_IDLE_AFTER_MS,
-        last_record_arrived_at_ms: status.last_record_processed_at_ms,
+        last_record_processed_at_ms: status.last_record_processed_at_ms,
         last_record_kafka_timestamp_ms: status.last_record_timestamp_ms,
         records_read: status.record_count,
         records_read_per_s: rates.map_or(0.0, |rates| rates.rate_per_second(records)),
