@@ -12,7 +12,7 @@ use crate::report::InstanceReport;
 pub struct JobReport {
     /// The time at which the reports were collected.
     pub assembled_at_ms: i64,
-    /// The report of this process, which is always there, followed by the other instances' reports by instance name.
+    /// The report of this process, which is always there, followed by the other instances' reports by instance id.
     pub instances: Vec<InstanceReport>,
 }
 

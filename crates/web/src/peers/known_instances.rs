@@ -21,7 +21,7 @@ const PEER_REPORTS_MAX: usize = 256;
 pub(super) struct KnownInstances {
     /// The listed objects, by object name.
     seen_objects: BTreeMap<String, SeenObject>,
-    /// The newest report of each instance, by instance name.
+    /// The newest report of each instance, by instance id.
     newest_reports: BTreeMap<String, ReceivedReport>,
     is_refreshing: bool,
     last_refreshed_at: Option<Instant>,

@@ -21,7 +21,7 @@ const PAGE_STORE_WAIT_MAX: Duration = Duration::from_millis(300);
 pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
 
 impl PeerInstances {
-    /// Returns the newest report of each live instance, including this process, in the order of the instance names.
+    /// Returns the newest report of each live instance, including this process, in the order of the instance ids.
     pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
         if self.lock_known_instances().try_begin_refresh(REFRESH_INTERVAL) {
             let (peers, store) = (self.clone(), Arc::clone(store));

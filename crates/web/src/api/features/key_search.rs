@@ -2,8 +2,8 @@
 //!
 //! Owns: one scan of all keys in the database, at the rate of the scan budget. Does not own: the found keys
 //! (`remembered_users`).
-//! Invariant: a search stops at the next step of its scan if `remembered_users` has forgotten the user, or if no
-//! request has asked for the user for ten seconds.
+//! Invariant: a search stops at its next scan step if `remembered_users` has forgotten the user. The search also stops
+//! if no request has asked for the user for ten seconds.
 
 use std::sync::Arc;
 
