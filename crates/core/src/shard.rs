@@ -102,8 +102,8 @@ impl Shard {
     }
 
     /// Resets the watermark after [`Self::finish_input`], so that the shard can process new input. Row numbers
-    /// continue. The next snapshot must hold the whole state. After an incremental snapshot, a restore would bring back
-    /// the state that the old watermark expired.
+    /// continue. The next snapshot must be a base, which holds the whole state. With a delta, a restore would bring
+    /// back the state that the old watermark expired.
     pub fn reset_watermark_for_new_input(&mut self) {
         self.watermark.set_time(Watermark::BEFORE_ALL_EVENTS);
     }

@@ -6,14 +6,14 @@
 //! |---|---|
 //! | a table of slots; every change of a slot goes through it | [`slots::SlotTable`] |
 //! | the running snapshot of one table | [`writer::SnapshotWriter`] |
-//! | full or incremental; the state outside the slots | [`format::SnapshotScope`], [`format::ShardMetadata`] |
+//! | base or delta; the state outside the slots | [`format::SnapshotScope`], [`format::ShardMetadata`] |
 //! | a layer: the bytes of one snapshot, stored in a checkpoint | (the engine) |
 //! | a shard that is rebuilt from layers | [`restore::ShardRestore`] |
 //!
 //! [`crate::Shard::begin_snapshot`] starts a snapshot at almost no cost, even for a large state. From then on, the
 //! worker saves a few slots between two polls. A slot that is about to change is saved first, so the bytes hold the
-//! state at the beginning of the snapshot. An incremental snapshot holds only the slots that events have changed since
-//! the previous snapshot.
+//! state at the beginning of the snapshot. A base is a snapshot of all slots. A delta holds only the slots that events
+//! have changed since the previous snapshot.
 //!
 //! Owns: the bytes of saved slots, the set of slots not saved yet, rebuilding a shard. Does not own: files, checksums,
 //! offsets (the engine's checkpoints).

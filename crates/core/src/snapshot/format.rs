@@ -17,9 +17,9 @@ pub enum SnapshotScope {
 /// Whether the bytes of an ended snapshot are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SnapshotStorageOutcome {
-    /// The bytes are stored, so the next incremental snapshot builds on them.
+    /// The bytes are stored, so the next delta builds on them.
     Stored,
-    /// The bytes are lost, so the next incremental snapshot includes the slots of this snapshot.
+    /// The bytes are lost, so the next delta includes the slots of this snapshot.
     Discarded,
 }
 

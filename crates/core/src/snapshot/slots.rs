@@ -70,7 +70,7 @@ impl<S: SlotState> SlotTable<S> {
         }
     }
 
-    /// Returns `slot` for a change by an event. The next incremental snapshot includes the slot.
+    /// Returns `slot` for a change by an event. The next delta (a snapshot of changes) includes the slot.
     #[inline]
     pub(crate) fn open_for_change(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         let state = &mut self.slots[slot.index()];
@@ -81,7 +81,7 @@ impl<S: SlotState> SlotTable<S> {
     }
 
     /// Returns `slot` for the removal of state that the watermark has passed. A restore repeats the removal, so the
-    /// next incremental snapshot need not include the slot.
+    /// next delta (a snapshot of changes) need not include the slot.
     #[inline]
     pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         ReadOnlySlot { slot, state: &mut self.slots[slot.index()], snapshot_writer: &mut self.snapshot_writer }
@@ -104,7 +104,7 @@ impl<S: SlotState> SlotTable<S> {
 
     /// Begins a snapshot of the current state.
     pub(crate) fn begin_snapshot(&mut self, scope: SnapshotScope) {
-        self.snapshot_writer.begin(scope, self.slots.len());
+        self.snapshot_writer.begin_snapshot(scope, self.slots.len());
     }
 
     /// Saves the next slot that the running snapshot has not saved yet. Returns the number of saved bytes, or `None`
@@ -127,7 +127,7 @@ impl<S: SlotState> SlotTable<S> {
 
     /// Ends the running snapshot, complete or not. `result` says whether its bytes are stored.
     pub(crate) fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
-        self.snapshot_writer.end(result);
+        self.snapshot_writer.end_snapshot(result);
     }
 
     /// Replaces slots by their saved state in one block of a snapshot. Stops at the first slot that `check` rejects.

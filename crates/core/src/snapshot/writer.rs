@@ -3,7 +3,7 @@
 //! Owns: the sets of changed and pending slots, the scan over pending slots, the saved bytes. Does not own: access to
 //! the slots and their encoding ([`super::slots`], the only caller).
 //! Invariant: the writer keeps the set of slots that the running snapshot covers until the snapshot ends. If the
-//! snapshot is discarded, the next incremental snapshot covers these slots too.
+//! snapshot is discarded, the next delta covers these slots too.
 
 use fixedbitset::FixedBitSet;
 
@@ -44,7 +44,7 @@ impl SnapshotWriter {
     }
 
     /// Begins a snapshot of a table with `slot_count` slots.
-    pub(super) fn begin(&mut self, scope: SnapshotScope, slot_count: usize) {
+    pub(super) fn begin_snapshot(&mut self, scope: SnapshotScope, slot_count: usize) {
         self.changed_slots_at_start = std::mem::take(&mut self.changed_slots);
         self.pending_slots = match scope {
             SnapshotScope::Changes => self.changed_slots_at_start.clone(),
@@ -95,7 +95,7 @@ impl SnapshotWriter {
     }
 
     /// Ends the running snapshot, complete or not. `result` says whether its bytes are stored.
-    pub(super) fn end(&mut self, result: SnapshotStorageOutcome) {
+    pub(super) fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         let changes = std::mem::take(&mut self.changed_slots_at_start);
         if result == SnapshotStorageOutcome::Discarded {
             self.changed_slots.union_with(&changes);
