@@ -207,8 +207,8 @@ fn describe_changed_views(views: &ChangedViews) -> String {
 
 fn changed_views_hint(views: &ChangedViews) -> String {
     format!(
-        "Restore the definitions in the pipeline file, or drop the state of the changed views with {}. Windows of \
-         these views that are open now will then contain only events from here on",
+        "Restore the definitions in the pipeline file, or drop the state of the changed views with {}. Their open \
+         windows will then lack the earlier events",
         format_drop_state_flags(views.dropped.iter().map(|view| &*view.name))
     )
 }

@@ -51,7 +51,9 @@ impl StateProblem {
 
     fn message(&self) -> String {
         match self {
-            Self::InvalidPlace { setting, fault } => format!("{setting} is not a usable location of state: {fault}"),
+            Self::InvalidPlace { setting, fault } => {
+                format!("{setting} cannot be used as a location of state: {fault}")
+            }
             Self::StoreFailed { fault } => format!("the state cannot be read: {fault}"),
             Self::NoState { place, partition } => {
                 let which = partition.map_or_else(String::new, |partition| format!(" of partition {partition}"));

@@ -52,7 +52,14 @@ fn format_plan(pipeline: &Pipeline) -> String {
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
         ("", format!("group {}; starts at {start} without a checkpoint", source.consumer_group)),
         ("", format_consumer_group_settings(source)),
-        ("event", format!("key {}, time {} (in {time_zone})", schema.entity_key_name(), pipeline.event.time_field)),
+        (
+            "event",
+            format!(
+                "entity key {}, event time {} (time zone: {time_zone})",
+                schema.entity_key_name(),
+                pipeline.event.time_field
+            ),
+        ),
         ("", declared.collect::<Vec<_>>().join(", ")),
         (
             "watermark",
@@ -105,7 +112,7 @@ fn format_consumer_group_settings(source: &KafkaSourceSpec) -> String {
         LostOffsetPolicy::Halt => "halt",
         LostOffsetPolicy::Earliest => "continue at the earliest",
     };
-    format!("{protocol}; lost offset: {lost}")
+    format!("{protocol}; on a lost offset: {lost}")
 }
 
 fn format_window_with_panes(window: WindowKind) -> String {

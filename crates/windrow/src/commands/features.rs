@@ -64,7 +64,7 @@ fn format_row_table(pipeline: &Pipeline, user: &str, found: &[StoredRow]) -> Str
         let contents = match &row.contents {
             StoredRowContents::Fields(fields) => format_aligned_fields(fields),
             StoredRowContents::OtherType(other) => {
-                format!("{} holds a Redis {other} instead of a row", escape_control_characters(&row.redis_key))
+                format!("key {} holds a Redis {other} instead of a row", escape_control_characters(&row.redis_key))
             }
         };
         rows.add_row([

@@ -96,7 +96,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     match (closed, ended) {
         (WriterCloseOutcome::Drained, WorkerOutcome::InputExhausted) => Ok(ExitStatus::Success),
         (WriterCloseOutcome::Drained, WorkerOutcome::Stopped) if args.bounded => {
-            warn!("stopped before the end of the input; the next run resumes from here");
+            warn!("stopped before the end of the input; the next run resumes at this point");
             Ok(ExitStatus::PartialOutput)
         }
         (WriterCloseOutcome::Drained, WorkerOutcome::Stopped) => Ok(ExitStatus::Success),

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
         return Ok(ExitStatus::Success);
     }
     let (name, group) = (&pipeline.name, &pipeline.source.kafka().consumer_group);
-    let mut out = format!("pipeline {name}, group {group}, in {}\n\n", place.location());
+    let mut out = format!("state of pipeline {name}, group {group}, in {}\n\n", place.location());
     out += &if found.is_empty() { "no checkpoints\n".to_owned() } else { format_checkpoints(&found) };
     out.push('\n');
     out += &if savepoints.is_empty() { "no savepoints\n".to_owned() } else { format_savepoints(&savepoints) };

@@ -56,7 +56,7 @@ fn its_plan_names_every_aggregate() {
         " duration in milliseconds ",
         " duration in seconds ",
         " duration in minutes ",
-        "(in Asia/Seoul)",
+        "(time zone: Asia/Seoul)",
         "string, price double, units long, member boolean",
         "tumbling 10 min",
         "session, gap 2 min",
