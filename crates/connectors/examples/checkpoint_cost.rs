@@ -206,17 +206,17 @@ fn job(pipeline: &Pipeline) -> JobDefinition {
 
 fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointConfig {
     let identity = StateIdentity {
-        pipeline: "ecommerce".to_owned(),
+        pipeline_name: "ecommerce".to_owned(),
         topic: "events".to_owned(),
         topic_id: None,
         partition_count: 1,
     };
     CheckpointConfig {
-        identity,
-        store,
+        state_identity: identity,
+        checkpoint_store: store,
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(NoRowFence),
-        topic_check: Arc::new(|| Ok(())),
+        topic_identity_check: Arc::new(|| Ok(())),
         checkpoint_interval: every,
         kept_checkpoints_per_partition: 3,
         restore_source: None,
@@ -264,7 +264,7 @@ fn to_megabytes(bytes: u64) -> f64 {
 fn measure_state(folder: &Path, users: i64) {
     let pipeline = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
     let stores = ObjectStoreOpener::new().expect("a place for stores");
-    let store = |name: &str| stores.open(&format!("file:{}/{name}", folder.display())).expect("a directory");
+    let store = |name: &str| stores.open_store(&format!("file:{}/{name}", folder.display())).expect("a directory");
     let full = users * PANES;
     let touched = users / 100;
 
@@ -274,7 +274,7 @@ fn measure_state(folder: &Path, users: i64) {
 
     // In another store all state is written at once.
     let mut own = checkpoints(store("second"), Duration::from_millis(100));
-    own.restore_source = Some(RestoreSource { store: store("first") });
+    own.restore_source = Some(RestoreSource { source_store: store("first") });
     let metrics = run(&pipeline, users, vec![full], full, Some(own));
     let (base, took) = (
         metrics.checkpoint_metrics.last_checkpoint_added_bytes(),
@@ -303,7 +303,7 @@ fn measure_state(folder: &Path, users: i64) {
 
     // Another 1 %, while events flow at full speed: pauses of a base and of changes as a worker sees them.
     let busy = checkpoints(store("third"), Duration::from_millis(500));
-    let busy = CheckpointConfig { restore_source: Some(RestoreSource { store: store("second") }), ..busy };
+    let busy = CheckpointConfig { restore_source: Some(RestoreSource { source_store: store("second") }), ..busy };
     let metrics = run(&pipeline, users, vec![], full + touched + 8 * users, Some(busy));
     println!(
         "longest pause of the worker: {:.1} ms ({} checkpoints under load)",
@@ -328,7 +328,7 @@ fn measure_overhead(folder: &Path, users: i64, events: i64, every: Duration, rou
         for checkpointing in [true, false] {
             let place = folder.join(format!("round-{round}"));
             let kept = checkpointing.then(|| {
-                let store = stores.open(&format!("file:{}", place.display())).expect("a directory");
+                let store = stores.open_store(&format!("file:{}", place.display())).expect("a directory");
                 checkpoints(store, every)
             });
             let (began, cpu) = (Instant::now(), cpu_seconds());

@@ -85,7 +85,7 @@ impl fmt::Debug for ObjectStoreOpener {
 }
 
 impl CheckpointStoreOpener for ObjectStoreOpener {
-    fn open(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault> {
+    fn open_store(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault> {
         let io = Arc::clone(&self.runtime);
         let place = StorePlace::parse(place)?;
         let shown = place.to_string();

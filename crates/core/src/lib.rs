@@ -51,7 +51,7 @@ pub use event::{ENTITY_KEY_FIELD, Event, EventField, EventFormat, EventSchema, F
 pub use row::{LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::encoding::DamagedSnapshot;
-pub use snapshot::format::{ShardMetadata, SnapshotScope, SnapshotStorageOutcome, count_snapshot_bytes_by_table};
+pub use snapshot::format::{BaseOrDelta, ShardMetadata, SnapshotStorageOutcome, count_snapshot_bytes_by_table};
 pub use snapshot::restore::ShardRestore;
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};

@@ -15,7 +15,7 @@ use crate::session::SessionState;
 use crate::sliding::SlidingState;
 use crate::snapshot::encoding::DamagedSnapshot;
 use crate::snapshot::format::{
-    ENTITY_KEY_TABLE_NUMBER, ShardMetadata, SnapshotScope, SnapshotStorageOutcome, view_table_number,
+    BaseOrDelta, ENTITY_KEY_TABLE_NUMBER, ShardMetadata, SnapshotStorageOutcome, view_table_number,
 };
 use crate::snapshot::slots::{RestorePermit, SlotRecordBlock};
 use crate::time::EventTime;
@@ -142,13 +142,13 @@ impl Shard {
 
     /// Begins a snapshot of the slots in their current state. Discards a snapshot that is still running.
     /// [`Self::snapshot_metadata`] returns the state outside the slots.
-    pub fn begin_snapshot(&mut self, scope: SnapshotScope) {
+    pub fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta) {
         self.end_snapshot(SnapshotStorageOutcome::Discarded);
-        self.entities.entities_by_slot.begin_snapshot(scope);
+        self.entities.entities_by_slot.begin_snapshot(base_or_delta);
         for view in &mut self.views {
             match &mut view.windows {
-                WindowState::Sliding(state) => state.panes_by_slot.begin_snapshot(scope),
-                WindowState::Session(state) => state.sessions_by_slot.begin_snapshot(scope),
+                WindowState::Sliding(state) => state.panes_by_slot.begin_snapshot(base_or_delta),
+                WindowState::Session(state) => state.sessions_by_slot.begin_snapshot(base_or_delta),
             }
         }
     }

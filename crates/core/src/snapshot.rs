@@ -6,7 +6,7 @@
 //! |---|---|
 //! | a table of slots; every change of a slot goes through it | [`slots::SlotTable`] |
 //! | the running snapshot of one table | [`writer::SnapshotWriter`] |
-//! | base or delta; the state outside the slots | [`format::SnapshotScope`], [`format::ShardMetadata`] |
+//! | base or delta; the state outside the slots | [`format::BaseOrDelta`], [`format::ShardMetadata`] |
 //! | a layer: the bytes of one snapshot, stored in a checkpoint | (the engine) |
 //! | a shard that is rebuilt from layers | [`restore::ShardRestore`] |
 //!

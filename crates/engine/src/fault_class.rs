@@ -1,6 +1,6 @@
 //! The classification of faults of Redis, Kafka and the checkpoint store.
 
-/// The class of a service's fault. The class decides whether the operation may be repeated.
+/// The class of a service's fault, which decides whether the operation is repeated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultClass {
     /// The fault ends by itself: the service is unreachable, overloaded, or answered too late.

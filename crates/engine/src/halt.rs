@@ -1,30 +1,31 @@
 //! The reasons why a job halts: faults that no retry resolves.
 //!
-//! Owns: the reasons, as data. Each variant of [`Halt`] is a kind of reason with its own exit code. The type inside
-//! describes what happened, to what, and where.
-//! Does not own: exit codes and advice (the binary renders both), the errors of a connector (held as sources).
-//! Invariant: no text here names a command-line flag or a setting. A text states the fact and does not repeat its
-//! source.
+//! Owns: the reasons, as data. Each variant of [`Halt`] is a kind of reason and has its own exit code. The type inside
+//! a variant holds what happened, to what, and where.
+//! Does not own: exit codes and advice (the binary renders both), the errors of a connector (a halt holds an error as
+//! its source).
+//! Invariants: (1) No text of a halt names a command-line flag or a setting. (2) The text of a halt states a fact, and
+//! does not repeat the text of its source.
 
+mod error_chain;
 mod input;
 mod output;
-mod parts;
 mod service;
 mod state;
 
+pub use error_chain::{ErrorChain, SharedError, share_error};
 pub use input::{AddedPartitions, CheckpointPlace, InputFault, LostOffset, RecreatedTopic};
 pub use output::OutputFault;
-pub use parts::{ErrorChain, SharedError, share_error};
 pub use service::{ServiceAddress, ServiceRefusal, SourceOperation, UnreachableService, WaitEndReason};
 pub use state::{
     ChangedViews, CheckpointStoreFault, ContestedPartition, DamagedCheckpoint, DamagedState, DroppedView, ForeignState,
     NewerState, PipelineAndTopic, ViewChange,
 };
 
-/// A fault that no retry resolves. The worker stops, and everything already written is kept.
+/// A fault that no retry resolves. The worker stops. Rows and checkpoints that are already written stay.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Halt {
-    /// The input cannot be used in its present form.
+    /// The input is missing, or cannot be read or processed.
     #[error(transparent)]
     Input(#[from] InputFault),
     /// The output cannot be written.
@@ -33,13 +34,13 @@ pub enum Halt {
     /// A service did not answer within the time allowed, or before a stop was requested.
     #[error(transparent)]
     Unreachable(#[from] UnreachableService),
-    /// A service answered and refused.
+    /// A service refused an operation.
     #[error(transparent)]
     Refused(#[from] ServiceRefusal),
     /// The source no longer holds the offset at which reading continues.
     #[error(transparent)]
     LostOffset(#[from] LostOffset),
-    /// The topic was deleted and created again, so its offsets refer to other records now.
+    /// The topic was deleted and created again, so its offsets now identify other records.
     #[error(transparent)]
     TopicRecreated(#[from] RecreatedTopic),
     /// The topic has more partitions than the job knows, so keys have moved between partitions.
@@ -57,10 +58,10 @@ pub enum Halt {
     /// A partition's state is damaged, or its checkpoint is missing.
     #[error(transparent)]
     DamagedState(#[from] DamagedState),
-    /// The checkpoint store refuses or fails.
+    /// The checkpoint store refused an operation, or a thread that uses the store failed.
     #[error(transparent)]
     CheckpointStore(#[from] CheckpointStoreFault),
-    /// Another job, outside this consumer group, has claimed a partition.
+    /// A process outside this consumer group claims a partition again and again.
     #[error(transparent)]
     PartitionContested(#[from] ContestedPartition),
 }

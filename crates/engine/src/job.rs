@@ -39,7 +39,7 @@ impl JobDefinition {
         let late = self.max_out_of_orderness_ms;
         format!(
             "{}, out of order up to {late} ms, Windrow {}",
-            self.decoder.describe_decoding(),
+            self.decoder.describe_decoding_rules(),
             env!("CARGO_PKG_VERSION")
         )
     }

@@ -46,7 +46,7 @@ mod worker;
 pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow};
-pub use decode::{DecodeError, EventDecoder, MAX_DEPTH, MAX_RECORD_BYTES};
+pub use decode::{DecodeError, EventDecoder, MAX_NESTING_DEPTH, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
 pub use fence::{ClaimOutcome, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence, ViewRowCount};
 pub use halt::Halt;

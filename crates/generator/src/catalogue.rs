@@ -1,17 +1,17 @@
-//! The products of the shop. The price of a product never changes, and some products are far more popular than others.
+//! The products of the simulated shop. A product's price never changes. Some products are far more popular than others.
 
 use crate::random::RandomStream;
 
-/// Number of products.
 const PRODUCT_COUNT: u32 = 4_000;
-/// Mean price in cents for each department: groceries, clothes, household goods, electronics.
+/// The mean price of a product in cents, per department: groceries, clothes, household goods, electronics.
 const DEPARTMENT_MEAN_PRICE_CENTS: [u32; 4] = [900, 3_500, 9_000, 45_000];
-/// The possible endings of prices, in cents. A repeated ending is more frequent.
+/// The endings of prices, in cents. Each entry is equally likely, so an ending that occurs twice is twice as likely.
 const PRICE_ENDINGS_CENTS: [u32; 6] = [99, 99, 95, 90, 49, 0];
 
 /// A product's number in the [`ProductCatalogue`].
 pub(crate) type ProductId = u32;
 
+/// The products of the shop with their prices.
 #[derive(Debug)]
 pub(crate) struct ProductCatalogue {
     price_cents_by_product: Box<[u32]>,
@@ -23,7 +23,7 @@ impl ProductCatalogue {
         Self { price_cents_by_product }
     }
 
-    /// Draws a product. Popular products are drawn more often.
+    /// Draws a product. Products with small numbers are popular, so they are drawn more often.
     pub(crate) fn pick_product(&self, random: &mut RandomStream) -> ProductId {
         random.draw_mostly_small(PRODUCT_COUNT)
     }

@@ -1,7 +1,8 @@
-//! The delivery of events: their times of arrival, and the choice of late and malformed events.
+//! Simulates the delivery of events: the time at which each event arrives, and which events are late or malformed.
 //!
-//! Invariant: an event that is not late arrives at most `disorder_ms` after its event time. No earlier arrival has an
-//! event time after its own arrival. So an event is at most `disorder_ms` behind the event time of any earlier arrival.
+//! Invariant: the event time of an event that is not late is at most `disorder_ms` before the event time of any event
+//! that arrived earlier. The reasons: no event arrives before its event time, and an event that is not late arrives at
+//! most `disorder_ms` after its event time.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -10,27 +11,29 @@ use crate::random::{Probability, RandomStream};
 use crate::settings::GeneratorSettings;
 use crate::shop::ShopClick;
 
-/// Ranges for the age of a late event on arrival, in ms, with equal probability. An event of the first range is late
-/// for few windows, an event of the last range for most windows.
+/// The ranges from which the age of a late event on arrival is drawn, in ms. All ranges are equally likely. An event of
+/// the first range is late for few windows, and an event of the last range for most windows.
 const LATE_EVENT_AGE_RANGES_MS: [(u32, u32); 3] = [(11_000, 60_000), (60_000, 600_000), (600_000, 7_200_000)];
 
-/// An event that has been sent and has not arrived.
+/// An event that was sent but has not arrived.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventInTransit {
-    /// The time of arrival, in ms since the start.
+    /// The time of arrival, in ms since the start of the stream.
     pub(crate) arrival_ms: u64,
-    /// The position of the event in the order of sending. It orders arrivals in the same millisecond.
+    /// The number of events that were sent before. It orders events that arrive in the same millisecond.
     send_number: u64,
-    /// Time from the event time to the arrival.
+    /// The time from the event time to the arrival.
     pub(crate) age_on_arrival_ms: u32,
     pub(crate) click: ShopClick,
+    /// Whether the payload of the event will be malformed.
     pub(crate) is_malformed: bool,
 }
 
+/// Simulates the delivery of events.
 #[derive(Debug)]
 pub(crate) struct DeliverySimulator {
     random: RandomStream,
-    /// The longest delay plus 1, in ms.
+    /// The smallest delay that is too long for an event that is not late, in ms.
     exclusive_max_delay_ms: u32,
     malformed_probability: Probability,
     malformed_or_late_probability: Probability,
@@ -51,14 +54,16 @@ impl DeliverySimulator {
         }
     }
 
+    /// Sends `click`, which happens at `now_ms`, in ms since the start. Draws its delay, and whether it is late or
+    /// malformed.
     pub(crate) fn send_click(&mut self, click: ShopClick, now_ms: u64) {
-        // The number of draws is always the same. So the delays do not depend on the choice of late and malformed
-        // events.
+        // Every event takes the same number of draws, even if some go unused. So the percentages of late and malformed
+        // events do not change any delay.
         let delay_ms = self.random.draw_mostly_small(self.exclusive_max_delay_ms);
         let fate = self.random.next_bits();
         let (band, within) = (self.random.draw_below(3), self.random.next_bits());
-        let malformed = self.malformed_probability.includes_draw(fate);
-        let age_ms = if !malformed && self.malformed_or_late_probability.includes_draw(fate) {
+        let malformed = self.malformed_probability.happens_for_bits(fate);
+        let age_ms = if !malformed && self.malformed_or_late_probability.happens_for_bits(fate) {
             let (from, to) = LATE_EVENT_AGE_RANGES_MS[band as usize];
             (from + within % (to - from + 1)).max(self.exclusive_max_delay_ms)
         } else {
@@ -75,22 +80,23 @@ impl DeliverySimulator {
         self.sent_count += 1;
     }
 
-    /// Returns the next event that has arrived by `now_ms`, or `None` where no event has arrived.
+    /// Removes and returns the event that arrived first; `None` if no event has arrived by `now_ms`.
     pub(crate) fn take_next_arrived(&mut self, now_ms: u64) -> Option<EventInTransit> {
         if self.in_transit.peek()?.arrival_ms > now_ms { None } else { self.in_transit.pop() }
     }
 }
 
 impl EventInTransit {
-    fn arrival_order(&self) -> (u64, u64) {
+    /// Returns the time of arrival and the send number, by which events are ordered.
+    fn arrival_order_key(&self) -> (u64, u64) {
         (self.arrival_ms, self.send_number)
     }
 }
 
-/// Orders the first arrival as the greatest, because the heap returns the greatest first.
+/// The event that arrives first is the greatest, because `BinaryHeap` returns its greatest entry first.
 impl Ord for EventInTransit {
     fn cmp(&self, other: &Self) -> Ordering {
-        other.arrival_order().cmp(&self.arrival_order())
+        other.arrival_order_key().cmp(&self.arrival_order_key())
     }
 }
 
@@ -102,7 +108,7 @@ impl PartialOrd for EventInTransit {
 
 impl PartialEq for EventInTransit {
     fn eq(&self, other: &Self) -> bool {
-        self.arrival_order() == other.arrival_order()
+        self.arrival_order_key() == other.arrival_order_key()
     }
 }
 

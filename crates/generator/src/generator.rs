@@ -1,32 +1,33 @@
-//! The endless stream: clicks happen at the given rate, are delivered, and become bytes.
+//! Generates the endless stream: clicks happen at the requested rate, are delivered, and become payloads.
 
 use crate::catalogue::ProductCatalogue;
 use crate::delivery::{DeliverySimulator, EventInTransit};
-use crate::malformed::write_malformed;
+use crate::malformed::write_malformed_payload;
 use crate::pace::ClickPace;
 use crate::payload::PayloadParts;
 use crate::random::RandomStream;
 use crate::settings::{GeneratorSettings, GeneratorSettingsError};
 use crate::shop::ShopSimulator;
 
-/// One event on arrival. Borrows the generator's buffers until the next event.
+/// One event as it arrives. It borrows the generator's buffers until the next event is generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeneratedEvent<'a> {
-    /// The time of arrival on the clock of event time, in epoch ms. It never decreases from one event to the next.
+    /// The time of arrival in epoch ms, on the same simulated clock as event times. It never decreases from one event
+    /// to the next.
     pub arrival_ms: i64,
-    /// The record key: the bytes of the `user_id`. A malformed event also has a key, because its producer knew the
-    /// user.
+    /// The record key: the bytes of the `user_id`. Only the payload of a malformed event is damaged, so it has a key
+    /// too.
     pub record_key: Option<&'a [u8]>,
-    /// One JSON object without a newline, or the payload of a malformed event.
+    /// One JSON object without a newline, or the damaged payload of a malformed event.
     pub payload: &'a [u8],
 }
 
-/// An endless stream of events, in order of arrival.
+/// Generates an endless stream of events, in the order of their arrival.
 #[derive(Debug)]
 pub struct EventGenerator {
     start_ms: i64,
     click_pace: ClickPace,
-    /// The time of the next click, in ms since the start.
+    /// The time of the next click, in ms since the start of the stream.
     next_click_ms: u64,
     shop: ShopSimulator,
     delivery: DeliverySimulator,
@@ -36,14 +37,14 @@ pub struct EventGenerator {
 }
 
 impl EventGenerator {
-    /// Creates a generator that starts with the first event.
+    /// Creates a generator at the start of the stream.
     ///
     /// # Errors
     /// Fails when a setting is outside its limits.
     pub fn new(settings: GeneratorSettings) -> Result<Self, GeneratorSettingsError> {
         settings.validate()?;
         let [products, moments, shoppers, delivery, flaws] = RandomStream::derive_streams_from_seed(settings.seed);
-        let mut pace = ClickPace::new(settings.rate, moments);
+        let mut pace = ClickPace::new(settings.events_per_second, moments);
         Ok(Self {
             start_ms: settings.start_ms,
             next_click_ms: pace.next_click_ms(),
@@ -57,7 +58,7 @@ impl EventGenerator {
     }
 
     /// Returns the next event to arrive.
-    #[expect(clippy::should_implement_trait, reason = "what it returns borrows the generator, no Iterator can do that")]
+    #[expect(clippy::should_implement_trait, reason = "an item of an Iterator cannot borrow the iterator")]
     pub fn next(&mut self) -> GeneratedEvent<'_> {
         let sent = self.next_arrival();
         let due_ms = self.start_ms.saturating_add_unsigned(sent.arrival_ms);
@@ -65,7 +66,7 @@ impl EventGenerator {
         self.payload_parts.set_event(time_ms, sent.click.event_type, sent.click.user, sent.click.price_cents);
         self.payload_buffer.clear();
         if sent.is_malformed {
-            write_malformed(&self.payload_parts, &mut self.flaw_random, &mut self.payload_buffer);
+            write_malformed_payload(&self.payload_parts, &mut self.flaw_random, &mut self.payload_buffer);
         } else {
             self.payload_parts.append_json(&mut self.payload_buffer);
         }
@@ -76,7 +77,8 @@ impl EventGenerator {
         }
     }
 
-    /// Sends clicks until one click has arrived that no later click can overtake.
+    /// Sends clicks until an event arrives before the next click happens. No later click can then arrive before this
+    /// event.
     fn next_arrival(&mut self) -> EventInTransit {
         loop {
             if let Some(sent) = self.delivery.take_next_arrived(self.next_click_ms) {

@@ -1,36 +1,38 @@
 //! An endless stream of plausible e-commerce events: the library behind `windrow generate`.
 //!
-//! An [`EventGenerator`] simulates a shop. Users start sessions, view products, fill carts and purchase. Each click is
-//! delivered with a delay, and becomes a JSON payload. All randomness comes from the seed in [`GeneratorSettings`].
+//! An [`EventGenerator`] simulates an online shop. Users start sessions, view products, fill carts and purchase. Each
+//! such click arrives after a delay, as a JSON payload. All randomness comes from the seed in [`GeneratorSettings`].
 //!
 //! ```text
 //!   GeneratorSettings (seed)
 //!        │
 //!        ▼
 //!   ClickPace ──► ShopSimulator ──► DeliverySimulator ──► PayloadParts ──► GeneratedEvent
-//!   when           which user        when it arrives,      JSON bytes,
-//!                  clicks on what    late or not           malformed or not
+//!   time of        user and          time of arrival,      JSON bytes,
+//!   each click     product           late or not           malformed or not
 //!                    │
 //!                    ├─ UserPool: which user starts a session
-//!                    ├─ ShoppingRhythms: pauses and lengths of sessions
+//!                    ├─ ShoppingRhythms: pauses between clicks, lengths of sessions, rests between them
 //!                    └─ ProductCatalogue: products and prices
 //! ```
 //!
 //! Owns: the behaviour of users, the order in which events arrive, the choice of late and malformed events, and the
-//! bytes of each event. Does not own: the destination of the bytes, the wall clock, pacing, the command line (the
+//! bytes of each event. Does not own: where the bytes go, how fast they are generated, and the command line (the
 //! binary).
 //!
 //! Invariants:
-//! 1. The same [`GeneratorSettings`] give the same bytes, on any machine and in any later run. All randomness comes from seeded
-//!    xoshiro256++ streams. Arithmetic is on integers, or uses the IEEE-exact operations of floats (no `ln`, `exp`, `pow`).
+//! 1. The same [`GeneratorSettings`] give the same bytes, on any machine and in any later run. All randomness comes
+//!    from seeded xoshiro256++ streams. Floats are only added, subtracted, multiplied, divided and compared. `ln`,
+//!    `exp` and `pow` are not used, because they differ between platforms.
 //! 2. [`GeneratedEvent::arrival_ms`] never decreases.
-//! 3. The event time of an event that is neither late nor malformed is never more than `disorder_ms` below the
-//!    largest event time sent before it.
-//! 4. Shopping does not depend on delivery: `disorder_ms`, `late_percent` and `malformed_percent` do not change the clicks
-//!    or their order.
-//! 5. Nothing is allocated per event; memory is O(users) + O(rate × disorder).
+//! 3. The event time of an event that is neither late nor malformed is at most `disorder_ms` before the largest event
+//!    time that arrived earlier.
+//! 4. Delivery does not affect shopping: `disorder_ms`, `late_percent` and `malformed_percent` change neither the
+//!    clicks nor the order in which they happen.
+//! 5. No memory is allocated per event. Memory grows with the number of users, and with events per second ×
+//!    `disorder_ms`.
 //!
-//! Read first: [`generator.rs`](../src/windrow_generator/generator.rs.html), the loop;
+//! Read first: [`generator.rs`](../src/windrow_generator/generator.rs.html), the stream;
 //! [`shop.rs`](../src/windrow_generator/shop.rs.html), the sessions;
 //! [`delivery.rs`](../src/windrow_generator/delivery.rs.html), disorder and lateness.
 //!
@@ -38,7 +40,7 @@
 //! use windrow_generator::{EventGenerator, GeneratorSettings};
 //!
 //! let settings =
-//!     GeneratorSettings { users: 500, seed: 7, start_ms: 1_704_103_200_000, rate: 20.0, ..GeneratorSettings::default() };
+//!     GeneratorSettings { user_count: 500, seed: 7, start_ms: 1_704_103_200_000, events_per_second: 20.0, ..GeneratorSettings::default() };
 //! let mut generator = EventGenerator::new(settings)?;
 //! let event = generator.next();
 //! assert_eq!(event.arrival_ms, 1_704_103_200_000);
@@ -60,6 +62,6 @@ mod user_pool;
 
 pub use generator::{EventGenerator, GeneratedEvent};
 pub use settings::{
-    GeneratorSettings, GeneratorSettingsError, MAX_DISORDER_MS, MAX_RATE, MAX_START_MS, MAX_USERS, MIN_RATE,
-    MIN_START_MS,
+    GeneratorSettings, GeneratorSettingsError, MAX_DISORDER_MS, MAX_EVENTS_PER_SECOND, MAX_START_MS, MAX_USERS,
+    MIN_EVENTS_PER_SECOND, MIN_START_MS,
 };

@@ -1,16 +1,16 @@
-//! Malformed events, as real producers send them. The pipeline handles each of them as a dead letter.
+//! Malformed payloads, as faulty producers send them. A pipeline writes each of them as a dead letter.
 
 use std::io::Write;
 
 use crate::payload::PayloadParts;
 use crate::random::RandomStream;
 
-/// Values that are not a time.
+/// Texts that are not an event time.
 const INVALID_TIMES: [&str; 5] =
     ["2024-13-45T99:00:00", "yesterday", "01/02/2024 10:00", "2024-01-01T10:00:0O", "0000-00-00T00:00:00"];
-/// Values that are not a price. The last value is not JSON.
+/// Texts that are not a price. The last one is not even JSON.
 const INVALID_PRICES: [&str; 6] = [r#""free""#, r#""29.99""#, "true", "[29.99]", r#"{"amount":29.99}"#, "NaN"];
-/// Payloads that are found in topics but are not events.
+/// Payloads that occur in real topics but are not events.
 const NON_EVENT_PAYLOADS: [&str; 7] = [
     "not json at all",
     "<event type=\"view\"/>",
@@ -21,6 +21,7 @@ const NON_EVENT_PAYLOADS: [&str; 7] = [
     "\u{0}\u{0}\u{0}\u{0}\u{1}",
 ];
 
+/// The flaw that makes a payload malformed.
 #[derive(Debug, Clone, Copy)]
 enum PayloadFlaw {
     Empty,
@@ -52,8 +53,8 @@ const ALL_PAYLOAD_FLAWS: [PayloadFlaw; 12] = [
     PayloadFlaw::DuplicatePrice,
 ];
 
-/// Writes `event` with one flaw into `payload`, which must be empty. The result has no newline.
-pub(crate) fn write_malformed(event: &PayloadParts, random: &mut RandomStream, payload: &mut Vec<u8>) {
+/// Writes the JSON of `event` with one random flaw into `payload`, which must be empty. The result has no newline.
+pub(crate) fn write_malformed_payload(event: &PayloadParts, random: &mut RandomStream, payload: &mut Vec<u8>) {
     let (time, event_type) = (utf8_or_empty(&event.time_text), event.event_type);
     let (user_id, price) = (utf8_or_empty(&event.user_id), utf8_or_empty(&event.price_text));
     // Writing to memory cannot fail.
@@ -71,7 +72,7 @@ pub(crate) fn write_malformed(event: &PayloadParts, random: &mut RandomStream, p
         }
         PayloadFlaw::BadUtf8 => {
             event.append_json(payload);
-            // The event type begins at byte 31 plus the length of the time. No UTF-8 text contains the byte 0xff.
+            // In the JSON, 31 bytes and the event time precede the event type. No UTF-8 text contains the byte 0xff.
             payload[event.time_text.len() + 31] = 0xff;
             Ok(())
         }

@@ -1,12 +1,12 @@
-//! The times of clicks. Click `i` happens at a random time within the `i`-th slot of `1 / rate` seconds. So the rate is
-//! exact over any number of slots, and times are not round.
+//! The times at which clicks happen. Time is divided into equal slots, one per click, and each click happens at a
+//! random time in its slot. So the number of clicks per second is exact, but the time between clicks varies.
 
 use crate::random::RandomStream;
 
+/// Draws the time of each click.
 #[derive(Debug)]
 pub(crate) struct ClickPace {
     random: RandomStream,
-    /// Events per second.
     events_per_second: f64,
     slot_number: u64,
     slot_start_ms: u64,
@@ -17,7 +17,7 @@ impl ClickPace {
         Self { random, events_per_second, slot_number: 0, slot_start_ms: 0 }
     }
 
-    /// Returns the time of the next click, in ms since the start. The first click happens at 0.
+    /// Draws the time of the next click, in ms since the start of the stream. The first click happens at 0.
     pub(crate) fn next_click_ms(&mut self) -> u64 {
         let from_ms = self.slot_start_ms;
         self.slot_number += 1;
@@ -30,13 +30,13 @@ impl ClickPace {
     }
 }
 
-/// Returns the start of a slot in ms. The start is computed from the slot's number, so that rounding errors do not add
-/// up.
+/// Returns the start of slot `slot_number`, in ms since the start of the stream. It is not computed from the slot
+/// before, so rounding errors do not add up.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "neither is negative; the fraction of a ms is meant to go"
+    reason = "neither value is negative, and fractions of a ms are dropped on purpose"
 )]
-fn compute_slot_start_ms(slot: u64, rate: f64) -> u64 {
-    (slot as f64 * 1000.0 / rate) as u64
+fn compute_slot_start_ms(slot_number: u64, events_per_second: f64) -> u64 {
+    (slot_number as f64 * 1000.0 / events_per_second) as u64
 }

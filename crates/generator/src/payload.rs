@@ -1,4 +1,4 @@
-//! Writes an event as bytes: the JSON of the pipeline's event schema, part by part, into buffers that are reused.
+//! Writes an event as JSON in the schema of the shipped pipeline. All events use the same buffers.
 
 use std::io::Write;
 
@@ -8,19 +8,19 @@ use crate::shop::ShopEventType;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The parts of one event as text.
+/// The values of one event as text, from which its payload is put together.
 #[derive(Debug)]
 pub(crate) struct PayloadParts {
-    /// The event time, as in `2024-01-01T10:00:00.123`. A whole second has no fraction.
+    /// The event time, as in `2024-01-01T10:00:00.123`, or without a fraction for a whole second.
     pub(crate) time_text: Vec<u8>,
     pub(crate) event_type: &'static str,
     /// The name of the user, which is also the record key.
     pub(crate) user_id: Vec<u8>,
     /// The price, as in `29.99`.
     pub(crate) price_text: Vec<u8>,
-    /// The day of `cached_date`, in days since the epoch.
+    /// The day that `cached_date` names, in days since the epoch.
     cached_day: i64,
-    /// The date as in `2024-01-01T`, cached because many successive events have the same date.
+    /// The date of the last event, as in `2024-01-01T`. It is cached, because the next event mostly has the same date.
     cached_date: Vec<u8>,
 }
 
@@ -38,6 +38,7 @@ impl PayloadParts {
         pieces
     }
 
+    /// Sets all parts to the values of an event.
     pub(crate) fn set_event(&mut self, time_ms: i64, event_type: ShopEventType, user: u32, price_cents: u32) {
         self.set_time(time_ms);
         self.event_type = match event_type {
@@ -51,7 +52,7 @@ impl PayloadParts {
         self.user_id.extend_from_slice(digits.format(user + 1).as_bytes());
         self.price_text.clear();
         self.price_text.extend_from_slice(digits.format(price_cents / 100).as_bytes());
-        let [_, tens, ones] = three_digits(price_cents % 100);
+        let [_, tens, ones] = format_three_digits(price_cents % 100);
         self.price_text.extend_from_slice(&[b'.', tens, ones]);
     }
 
@@ -76,19 +77,19 @@ impl PayloadParts {
         let of_day = u32::try_from(time_ms.rem_euclid(DAY_MS)).unwrap_or_default();
         let (seconds, ms) = (of_day / 1000, of_day % 1000);
         let (minutes, second) = (seconds / 60, seconds % 60);
-        let [_, h, hh] = three_digits(minutes / 60);
-        let [_, m, mm] = three_digits(minutes % 60);
-        let [_, s, ss] = three_digits(second);
+        let [_, h, hh] = format_three_digits(minutes / 60);
+        let [_, m, mm] = format_three_digits(minutes % 60);
+        let [_, s, ss] = format_three_digits(second);
         self.time_text.clear();
         self.time_text.extend_from_slice(&self.cached_date);
         self.time_text.extend_from_slice(&[h, hh, b':', m, mm, b':', s, ss]);
         if ms != 0 {
-            let [a, b, c] = three_digits(ms);
+            let [a, b, c] = format_three_digits(ms);
             self.time_text.extend_from_slice(&[b'.', a, b, c]);
         }
     }
 
-    /// Sets the day and its date. After the last day of the calendar, in the year 9999, the date no longer changes.
+    /// Sets the cached day and date. The last date is in the year 9999, and every later day gets that date too.
     fn set_cached_date(&mut self, day: i64) {
         let midnight = Timestamp::from_second(day * (DAY_MS / 1000)).unwrap_or(Timestamp::MAX);
         let date = Offset::UTC.to_datetime(midnight).date();
@@ -99,9 +100,9 @@ impl PayloadParts {
     }
 }
 
-/// Returns the three digits of a number below 1000 as ASCII.
-#[expect(clippy::cast_possible_truncation, reason = "a digit fits")]
-fn three_digits(number: u32) -> [u8; 3] {
+/// Returns the three ASCII digits of a number below 1000.
+#[expect(clippy::cast_possible_truncation, reason = "a digit is below 10")]
+fn format_three_digits(number: u32) -> [u8; 3] {
     [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)
 }
 

@@ -1,13 +1,13 @@
-//! Seeded streams of random numbers, and the distributions that are drawn from them.
+//! Streams of random numbers from a seed, and draws from several distributions.
 //!
-//! Invariant: the same seed always gives the same draws. Therefore the generator is xoshiro256++, a published algorithm
-//! with one fixed stream, and arithmetic is on integers. The log-normal distribution is a table, because `exp` differs
-//! between platforms.
+//! Invariant: the same seed gives the same draws on every platform and in every version. So the random numbers come
+//! from xoshiro256++, whose output is specified, and draws use integer arithmetic. The log-normal distribution is a
+//! table, because `exp` differs between platforms.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-/// A probability in units of 2⁻³². The value 2³² is certainty.
+/// A probability in units of 2⁻³². The value 2³² means that the event always happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Probability(u64);
 
@@ -16,23 +16,25 @@ impl Probability {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "0 to 100 becomes 0 to 2³²; the fraction below 2⁻³² is meant to go"
+        reason = "the result is 0 to 2³², and fractions are dropped on purpose"
     )]
     pub(crate) const fn from_percent(percent: f64) -> Self {
         Self((percent / 100.0 * 4_294_967_296.0) as u64)
     }
 
+    /// Returns the sum of two probabilities, which must be at most 100 %.
     pub(crate) const fn plus(self, other: Self) -> Self {
         Self(self.0 + other.0)
     }
 
-    pub(crate) fn includes_draw(self, bits: u32) -> bool {
+    /// Returns whether an event of this probability happens, given 32 random bits.
+    pub(crate) fn happens_for_bits(self, bits: u32) -> bool {
         u64::from(bits) < self.0
     }
 }
 
-/// Boundaries of the 64 equally likely slices of a log-normal distribution, in 1/1024 of its mean. The distribution has
-/// a sigma of 1, and is cut at 0.4 % and 99.6 %.
+/// The boundaries of 64 equally likely slices of a log-normal distribution, in 1/1024 of its mean. The distribution has
+/// a sigma of 1. Its lowest and highest 0.4 % are cut off.
 const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
     44, 73, 98, 118, 136, 153, 169, 184, 199, 214, 229, 244, 259, 274, 290, 305, 321, 337, 353, 369, 386, 403, 421,
     439, 458, 477, 497, 517, 538, 560, 582, 605, 630, 655, 681, 708, 737, 767, 798, 831, 866, 903, 941, 983, 1027,
@@ -40,7 +42,7 @@ const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
     8930,
 ];
 
-/// One stream of random draws.
+/// One stream of random numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct RandomStream(Xoshiro256PlusPlus);
 
@@ -55,35 +57,37 @@ impl RandomStream {
         })
     }
 
+    /// Returns the next 32 random bits.
     pub(crate) fn next_bits(&mut self) -> u32 {
         self.0.next_u32()
     }
 
-    pub(crate) fn draw_bool(&mut self, share: Probability) -> bool {
-        share.includes_draw(self.next_bits())
+    /// Draws `true` with this probability.
+    pub(crate) fn draw_bool(&mut self, probability: Probability) -> bool {
+        probability.happens_for_bits(self.next_bits())
     }
 
-    /// Draws uniformly from `0..n`. Returns 0 for an `n` of 0.
+    /// Draws uniformly from `0..n`. Returns 0 if `n` is 0.
     pub(crate) fn draw_below(&mut self, n: u32) -> u32 {
-        scale_fraction(self.next_bits(), n)
+        multiply_by_fraction(self.next_bits(), n)
     }
 
-    /// Draws from `0..n`, with small numbers more often, as the product of two uniform draws.
+    /// Draws from `0..n`, small numbers more often than large ones. The draw is the product of two uniform draws.
     pub(crate) fn draw_mostly_small(&mut self, n: u32) -> u32 {
         let (a, b) = (self.next_bits(), self.next_bits());
-        scale_fraction(scale_fraction(a, b), n)
+        multiply_by_fraction(multiply_by_fraction(a, b), n)
     }
 
-    /// Draws from `0..n` by a power law, as the fourth power of a uniform draw. The first 1 % of the range gets 32 % of
-    /// the draws, the first thousandth 18 %.
+    /// Draws from `0..n` by a power law: the fourth power of a uniform draw. The lowest 1 % of the range gets 32 % of
+    /// the draws, and the lowest 0.1 % gets 18 %.
     pub(crate) fn draw_power_law(&mut self, n: u32) -> u32 {
         let bits = self.next_bits();
-        let square = scale_fraction(bits, bits);
-        scale_fraction(scale_fraction(square, square), n)
+        let square = multiply_by_fraction(bits, bits);
+        multiply_by_fraction(multiply_by_fraction(square, square), n)
     }
 
-    /// Draws from a log-normal distribution with this mean. Most draws are below the mean, and none is above nine times
-    /// the mean.
+    /// Draws from a log-normal distribution with the mean `mean`. Most draws are below the mean, and no draw is above
+    /// nine times the mean.
     pub(crate) fn draw_log_normal(&mut self, mean: u32) -> u32 {
         let bits = self.next_bits();
         let slice = (bits >> 26) as usize;
@@ -104,8 +108,8 @@ impl RandomStream {
     }
 }
 
-/// Returns `n` times the fraction `bits` / 2³².
-fn scale_fraction(bits: u32, n: u32) -> u32 {
+/// Returns `n` multiplied by the fraction `bits` / 2³², rounded down.
+fn multiply_by_fraction(bits: u32, n: u32) -> u32 {
     ((u64::from(bits) * u64::from(n)) >> 32) as u32
 }
 
@@ -140,11 +144,11 @@ mod tests {
 
     #[test]
     fn shares_reach_from_never_to_always() {
-        assert!(!Probability::from_percent(0.0).includes_draw(0));
-        assert!(Probability::from_percent(100.0).includes_draw(u32::MAX));
+        assert!(!Probability::from_percent(0.0).happens_for_bits(0));
+        assert!(Probability::from_percent(100.0).happens_for_bits(u32::MAX));
         assert!(
-            Probability::from_percent(50.0).includes_draw((1 << 31) - 1)
-                && !Probability::from_percent(50.0).includes_draw(1 << 31)
+            Probability::from_percent(50.0).happens_for_bits((1 << 31) - 1)
+                && !Probability::from_percent(50.0).happens_for_bits(1 << 31)
         );
     }
 

@@ -1,67 +1,67 @@
 //! The rhythm of shoppers: the pause between clicks, the length of sessions, and the rest between sessions.
 //!
-//! The rate and the number of users limit the rhythm: at 20 events per second, 500 users must click every 25 s on
-//! average. So the constants below describe the rhythm of human shoppers, which adapts to the settings. Pauses shrink
-//! until at most a fifth of the users are in a session at once. Sessions grow until users have time to rest between
-//! them.
+//! The constants describe human shoppers, but the settings may require more clicks. For example, 500 users must click
+//! every 25 s on average to make 20 events per second. So pauses become shorter until at most a fifth of the users are
+//! in a session at once. Sessions become longer until users have time to rest between them.
 
 use crate::settings::GeneratorSettings;
 
-/// The longest mean pause between two clicks. A high rate shortens the pause.
-const MAX_MEAN_PAUSE_MS: f64 = 35_000.0;
-/// The smallest mean number of views in a session. A high rate increases the number.
-const MIN_MEAN_VIEWS: f64 = 6.0;
-/// The largest mean number of views in a session.
-const MAX_MEAN_VIEWS: f64 = 100.0;
-/// The upper bound of the shortest rest after a session: just over the 10 minutes that close a session window. A high
-/// rate shortens the rest.
-const MAX_SHORTEST_REST_MS: f64 = 630_000.0;
-/// The largest share of users who are in a session at the same time.
-const MAX_IN_SESSION_SHARE: f64 = 0.2;
-/// The largest share of a user's time for sessions and the shortest rests together.
-const MAX_SESSION_AND_REST_SHARE: f64 = 0.5;
+/// The longest mean pause between two clicks of a session. More events per second shorten the pause.
+const MAX_MEAN_CLICK_PAUSE_MS: f64 = 35_000.0;
+/// The smallest mean number of product views in a session. More events per second increase the number.
+const MIN_MEAN_VIEWS_PER_SESSION: f64 = 6.0;
+/// The largest mean number of product views in a session.
+const MAX_MEAN_VIEWS_PER_SESSION: f64 = 100.0;
+/// The longest minimum rest of a user after a session. It is just over 10 minutes, the gap that ends a session window
+/// in the shipped pipeline. More events per second shorten the rest.
+const MAX_MINIMUM_REST_MS: f64 = 630_000.0;
+/// The largest share of all users who are in a session at the same time.
+const MAX_SHARE_OF_USERS_IN_SESSION: f64 = 0.2;
+/// The largest share of a user's time that sessions and minimum rests take together.
+const MAX_TIME_SHARE_OF_SESSIONS_AND_RESTS: f64 = 0.5;
 
 /// The rhythm of one group of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShoppingRhythm {
-    /// Mean pause between two clicks of a session.
+    /// The mean pause between two clicks of a session.
     pub(crate) mean_pause_ms: u32,
-    /// Mean number of views in a session.
+    /// The mean number of product views in a session.
     pub(crate) mean_views_per_session: u32,
 }
 
-/// The rhythms of all users. Users with lower numbers are more active.
+/// The rhythms of all users. Users with smaller numbers are more active.
 #[derive(Debug)]
 pub(crate) struct ShoppingRhythms {
     devoted_users_rhythm: (u32, ShoppingRhythm),
     keen_users_rhythm: (u32, ShoppingRhythm),
     common_users_rhythm: ShoppingRhythm,
-    shortest_rest_ms: u32,
+    minimum_rest_ms: u32,
 }
 
 impl ShoppingRhythms {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "all are clamped to small bounds")]
     pub(crate) fn new(settings: &GeneratorSettings) -> Self {
-        let users = settings.users;
-        let per_user_ms = settings.rate / 1000.0 / f64::from(users);
-        let pause_ms = (MAX_IN_SESSION_SHARE / per_user_ms).clamp(1.0, MAX_MEAN_PAUSE_MS);
-        // A cycle of sessions and rests takes views × pause + rest, and has views clicks. Twice the requested rate must
-        // be possible.
-        let room = MAX_SESSION_AND_REST_SHARE / per_user_ms - pause_ms;
-        let views = (MAX_SHORTEST_REST_MS / room).clamp(MIN_MEAN_VIEWS, MAX_MEAN_VIEWS);
-        let rest_ms = (views * room).clamp(0.0, MAX_SHORTEST_REST_MS);
+        let users = settings.user_count;
+        let per_user_ms = settings.events_per_second / 1000.0 / f64::from(users);
+        let pause_ms = (MAX_SHARE_OF_USERS_IN_SESSION / per_user_ms).clamp(1.0, MAX_MEAN_CLICK_PAUSE_MS);
+        // A session and its rest take views × pause + rest, and give as many clicks as views. The shares leave room for
+        // twice the requested events per second.
+        let room = MAX_TIME_SHARE_OF_SESSIONS_AND_RESTS / per_user_ms - pause_ms;
+        let views = (MAX_MINIMUM_REST_MS / room).clamp(MIN_MEAN_VIEWS_PER_SESSION, MAX_MEAN_VIEWS_PER_SESSION);
+        let rest_ms = (views * room).clamp(0.0, MAX_MINIMUM_REST_MS);
         let rhythm = |faster: f64, longer: f64| ShoppingRhythm {
             mean_pause_ms: (pause_ms / faster).max(1.0) as u32,
-            mean_views_per_session: (views * longer).min(MAX_MEAN_VIEWS) as u32,
+            mean_views_per_session: (views * longer).min(MAX_MEAN_VIEWS_PER_SESSION) as u32,
         };
         Self {
             devoted_users_rhythm: (users / 50, rhythm(4.0, 10.0)),
             keen_users_rhythm: (users / 10, rhythm(2.0, 3.0)),
             common_users_rhythm: rhythm(1.0, 1.0),
-            shortest_rest_ms: rest_ms as u32,
+            minimum_rest_ms: rest_ms as u32,
         }
     }
 
+    /// Returns the rhythm of the user with this number.
     pub(crate) fn rhythm_for_user(&self, user: u32) -> ShoppingRhythm {
         [self.devoted_users_rhythm, self.keen_users_rhythm]
             .into_iter()
@@ -69,9 +69,9 @@ impl ShoppingRhythms {
             .map_or(self.common_users_rhythm, |(_, rhythm)| rhythm)
     }
 
-    /// Returns the shortest time between two sessions of a user.
-    pub(crate) fn shortest_rest_ms(&self) -> u32 {
-        self.shortest_rest_ms
+    /// Returns the minimum time between two sessions of a user.
+    pub(crate) fn minimum_rest_ms(&self) -> u32 {
+        self.minimum_rest_ms
     }
 }
 
@@ -79,8 +79,8 @@ impl ShoppingRhythms {
 mod tests {
     use super::*;
 
-    fn rhythms(users: u32, rate: f64) -> ShoppingRhythms {
-        ShoppingRhythms::new(&GeneratorSettings { users, rate, ..GeneratorSettings::default() })
+    fn rhythms(user_count: u32, events_per_second: f64) -> ShoppingRhythms {
+        ShoppingRhythms::new(&GeneratorSettings { user_count, events_per_second, ..GeneratorSettings::default() })
     }
 
     #[test]
@@ -91,13 +91,13 @@ mod tests {
             ShoppingRhythm { mean_pause_ms: 35_000, mean_views_per_session: 6 }
         );
         assert_eq!(rhythms.rhythm_for_user(0), ShoppingRhythm { mean_pause_ms: 8_750, mean_views_per_session: 60 });
-        assert_eq!(rhythms.shortest_rest_ms(), 630_000);
+        assert_eq!(rhythms.minimum_rest_ms(), 630_000);
     }
 
     #[test]
     fn a_crowded_shop_still_lets_session_windows_close() {
         let rhythms = rhythms(500, 20.0);
-        assert!(rhythms.shortest_rest_ms() > 600_000, "rest {} ms", rhythms.shortest_rest_ms());
+        assert!(rhythms.minimum_rest_ms() > 600_000, "rest {} ms", rhythms.minimum_rest_ms());
         assert!(rhythms.rhythm_for_user(499).mean_pause_ms >= 4_000);
     }
 
@@ -105,6 +105,6 @@ mod tests {
     fn the_impossible_is_squeezed_in() {
         let rhythms = rhythms(1, 10_000_000.0);
         assert_eq!(rhythms.rhythm_for_user(0).mean_pause_ms, 1);
-        assert_eq!(rhythms.shortest_rest_ms(), 0);
+        assert_eq!(rhythms.minimum_rest_ms(), 0);
     }
 }

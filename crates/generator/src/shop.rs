@@ -1,12 +1,11 @@
-//! The sessions in progress: they decide which user clicks next, and on what.
+//! Simulates the sessions of users: which user clicks next, and on which product.
 //!
-//! Clicks come at a given rate, but every shopper has an individual pace. [`ShopSimulator::next_click`] reconciles
-//! both. At each tick, the shopper whose pause ended first clicks. If no pause has ended, a new user starts a session
-//! instead. So sessions start often enough to keep the rate, and pauses keep the lengths they were drawn with. If no
-//! user is available, the shopper whose pause ends first ends it early.
+//! The settings fix the time of each click, and each user's rhythm fixes pauses. [`ShopSimulator::next_click`] keeps
+//! both. If pauses have ended, the user whose pause ended first clicks. Otherwise a rested user starts a new session.
+//! If no user is rested, the user whose pause ends next clicks early.
 //!
-//! Invariant: within a session, a product is viewed before it is put into the cart, and is in the cart before it is
-//! purchased. Its price is always the same.
+//! Invariant: within a session, a user views a product before putting it into the cart, and purchases only products in
+//! the cart. The price of a product is always the same.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,11 +19,12 @@ use crate::user_pool::UserPool;
 
 /// The largest number of products in a cart.
 const MAX_CART_PRODUCTS: usize = 4;
-/// The share of views after which the product goes into the cart.
+/// The probability that a user puts a viewed product into the cart.
 const CART_PROBABILITY: Probability = Probability::from_percent(12.0);
-/// The share of carts that are purchased when they are full or at the end of the session.
+/// The probability that a user purchases the cart when it is full, or at the end of the session.
 const PURCHASE_PROBABILITY: Probability = Probability::from_percent(45.0);
 
+/// The type of a click, and the `event_type` of its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ShopEventType {
     View,
@@ -32,7 +32,7 @@ pub(crate) enum ShopEventType {
     Purchase,
 }
 
-/// One event at the time when it happens.
+/// A click of a user in the shop, which becomes an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShopClick {
     pub(crate) user: u32,
@@ -51,17 +51,18 @@ struct ShoppingSession {
     cart_products: [ProductId; MAX_CART_PRODUCTS],
 }
 
+/// Simulates the users of the shop.
 #[derive(Debug)]
 pub(crate) struct ShopSimulator {
     random: RandomStream,
     catalogue: ProductCatalogue,
     users: UserPool,
     rhythms: ShoppingRhythms,
-    /// The sessions in progress, and the ended sessions whose slots are in `free_session_slots`.
+    /// The sessions in progress, and ended sessions whose places are listed in `free_session_slots`.
     sessions: Vec<ShoppingSession>,
     free_session_slots: Vec<usize>,
-    /// The end of every session's pause, in ms since the start, and the session's slot. The slot makes each entry
-    /// unique, so the order does not depend on the heap's treatment of equal entries.
+    /// The end of each session's pause, in ms since the start, and the session's slot. The slot makes entries unique,
+    /// so the order of sessions does not depend on how the heap orders equal entries.
     pause_ends: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -70,7 +71,7 @@ impl ShopSimulator {
         Self {
             random,
             catalogue,
-            users: UserPool::new(settings.users),
+            users: UserPool::new(settings.user_count),
             rhythms: ShoppingRhythms::new(settings),
             sessions: Vec::new(),
             free_session_slots: Vec::new(),
@@ -78,14 +79,14 @@ impl ShopSimulator {
         }
     }
 
-    /// Returns the click at `now_ms`, in ms since the start.
+    /// Decides which user clicks on what at `now_ms`, in ms since the start.
     pub(crate) fn next_click(&mut self, now_ms: u64) -> ShopClick {
         let all_pause = self.pause_ends.peek().is_none_or(|Reverse((pause_end, _))| *pause_end > now_ms);
         if all_pause && let Some(user) = self.users.start_session(now_ms, &mut self.random) {
             return self.start_session(user, now_ms);
         }
         let Some(mut first) = self.pause_ends.peek_mut() else {
-            let user = self.users.start_session_early(&mut self.random);
+            let user = self.users.start_session_despite_rest(&mut self.random);
             return self.start_session(user, now_ms);
         };
         let Reverse((_, slot)) = *first;
@@ -121,8 +122,9 @@ impl ShopSimulator {
         click
     }
 
+    /// Ends the user's session, and draws how long the user rests.
     fn end_session(&mut self, user: u32, now_ms: u64) {
-        let shortest = self.rhythms.shortest_rest_ms();
+        let shortest = self.rhythms.minimum_rest_ms();
         self.users.end_session(user, now_ms + u64::from(shortest) + u64::from(self.random.draw_mostly_small(shortest)));
     }
 }
@@ -141,6 +143,7 @@ impl ShoppingSession {
         }
     }
 
+    /// Carries out the planned click and returns it.
     fn perform_click(&mut self, catalogue: &ProductCatalogue, random: &mut RandomStream) -> ShopClick {
         let product = match self.next_event_type {
             ShopEventType::View => {
@@ -161,8 +164,8 @@ impl ShoppingSession {
         ShopClick { user: self.user, price_cents: catalogue.price_cents(product), event_type: self.next_event_type }
     }
 
-    /// Decides on the session's next click. Returns the time until that click, or `None` where the session ends. A full
-    /// cart is purchased or emptied before the next view, so the product of that view fits.
+    /// Plans the session's next click. Returns the time until that click in ms, or `None` if the session ends. Before a
+    /// view, a full cart is purchased or emptied, so the viewed product fits into the cart.
     fn plan_next_click(&mut self, random: &mut RandomStream) -> Option<u64> {
         let (next, mean_ms) = match self.next_event_type {
             ShopEventType::View if random.draw_bool(CART_PROBABILITY) => (ShopEventType::Cart, self.mean_pause_ms / 2),

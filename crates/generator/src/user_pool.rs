@@ -1,23 +1,24 @@
-//! The users, and the choice of the user who starts the next session.
+//! Chooses the user who starts the next session.
 //!
 //! Invariants:
 //! 1. A user is in at most one session at a time, and rests after each session.
-//! 2. Some sessions go through all users in rounds, and each round is shuffled anew. So after enough events every user
-//!    has appeared. The other sessions follow a power law, so few users cause many of the events.
+//! 2. For a part of the sessions, users are chosen in rounds, each in a new random order. So every user appears after
+//!    enough events. For the other sessions, users are drawn by a power law, so few users cause many events.
 
 use crate::random::{Probability, RandomStream};
 
-/// The share of sessions that follows the power law.
+/// The probability that the user of a session is drawn by a power law.
 const POWER_LAW_PROBABILITY: Probability = Probability::from_percent(40.0);
-/// The number of draws without a rested user after which the pool counts as exhausted.
-const MAX_RESTED_USER_DRAWS: usize = 8;
-/// The end of the rest of a user who is in a session.
-const IN_SESSION: u64 = u64::MAX;
+/// The number of draws after which the search for a rested user is given up.
+const MAX_DRAWS_FOR_RESTED_USER: usize = 8;
+/// The value in `rests_until_ms` of a user who is in a session.
+const REST_END_WHILE_IN_SESSION: u64 = u64::MAX;
 
+/// All users, with the end of each user's rest.
 #[derive(Debug)]
 pub(crate) struct UserPool {
     user_count: u32,
-    /// All users. Those before `round_position` have been drawn in this round.
+    /// All users. The users before `round_position` were already chosen in this round.
     round_order: Box<[u32]>,
     round_position: u32,
     /// The end of each user's rest, in ms since the start.
@@ -34,7 +35,8 @@ impl UserPool {
         }
     }
 
-    /// Starts the session of a rested user. Returns `None` where all drawn users are in a session or resting.
+    /// Chooses a rested user and marks the user as being in a session. Returns `None` if every drawn user is in a
+    /// session or resting.
     pub(crate) fn start_session(&mut self, now_ms: u64, random: &mut RandomStream) -> Option<u32> {
         let by_power_law = random.draw_bool(POWER_LAW_PROBABILITY);
         let draw_by_power_law = |pool: &mut Self, random: &mut RandomStream| random.draw_power_law(pool.user_count);
@@ -43,35 +45,37 @@ impl UserPool {
         Some(self.mark_in_session(user))
     }
 
-    /// Starts the session of a user who may still be resting. The caller ensures that no user is in a session.
-    pub(crate) fn start_session_early(&mut self, random: &mut RandomStream) -> u32 {
+    /// Chooses a user who may still be resting, and marks the user as being in a session. The caller ensures that no
+    /// user is in a session.
+    pub(crate) fn start_session_despite_rest(&mut self, random: &mut RandomStream) -> u32 {
         let user = self.next_user_in_round(random);
         self.mark_in_session(user)
     }
 
-    /// Ends the user's session, after which the user rests.
+    /// Marks the user as resting until `rests_until_ms`, in ms since the start.
     pub(crate) fn end_session(&mut self, user: u32, rests_until_ms: u64) {
         self.rests_until_ms[user as usize] = rests_until_ms;
     }
 
     fn mark_in_session(&mut self, user: u32) -> u32 {
-        self.rests_until_ms[user as usize] = IN_SESSION;
+        self.rests_until_ms[user as usize] = REST_END_WHILE_IN_SESSION;
         user
     }
 
+    /// Draws users with `draw_user` until one is neither resting nor in a session.
     fn find_rested_user(
         &mut self,
         now_ms: u64,
         random: &mut RandomStream,
-        ask: impl Fn(&mut Self, &mut RandomStream) -> u32,
+        draw_user: impl Fn(&mut Self, &mut RandomStream) -> u32,
     ) -> Option<u32> {
-        (0..MAX_RESTED_USER_DRAWS).find_map(|_| {
-            let user = ask(self, random);
+        (0..MAX_DRAWS_FOR_RESTED_USER).find_map(|_| {
+            let user = draw_user(self, random);
             (self.rests_until_ms[user as usize] <= now_ms).then_some(user)
         })
     }
 
-    /// Draws the next user of the round, with one step of a Fisher–Yates shuffle.
+    /// Draws the next user of the round by one step of a Fisher–Yates shuffle.
     fn next_user_in_round(&mut self, random: &mut RandomStream) -> u32 {
         let left = self.user_count - self.round_position;
         let (turn, other) = (self.round_position as usize, (self.round_position + random.draw_below(left)) as usize);

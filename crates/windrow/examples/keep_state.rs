@@ -62,7 +62,7 @@ fn save_state(kept: &KeptState, records: &Records) {
     let (store, to) = (open_folder_store(&kept.checkpoints()), open_folder_store(&kept.savepoint()));
     let stores: Arc<dyn CheckpointStoreOpener> = Arc::new(ObjectStoreOpener::new().expect("object stores"));
     let mut checkpoints = checkpoint_config(&pipeline, Arc::clone(&store), None);
-    checkpoints.current_savepoint_request = CurrentSavepointRequest::start_watching(
+    checkpoints.current_savepoint_request = CurrentSavepointRequest::start_polling_thread(
         Arc::clone(&store),
         stores,
         SystemClock::start_shared(),
@@ -78,10 +78,10 @@ fn save_state(kept: &KeptState, records: &Records) {
                 let parameters = SavepointParameters {
                     checkpoint_store: &*store,
                     target_store: &*to,
-                    id: "kept",
-                    timeout,
+                    savepoint_id: "kept",
+                    confirmation_timeout: timeout,
                     clock: &SystemClock::start(),
-                    stop: &StopSignal::default(),
+                    stop_signal: &StopSignal::default(),
                 };
                 take_savepoint(parameters, |_| {})
             })

@@ -152,11 +152,11 @@ fn lost_offset_hint(lost: &LostOffset) -> String {
 }
 
 fn recreated_topic_hint(topic: &RecreatedTopic) -> String {
-    match &topic.checkpoint {
+    match &topic.known_from_checkpoint {
         Some(checkpoint) => format!(
             "To read the new topic, use another `source.kafka.group`, or delete {} and this job's keys \
              `windrow:fence:…` in Redis",
-            checkpoint.place
+            checkpoint.store_place
         ),
         None => "The job's offsets and state do not fit the new topic. Stop the job, then start it with a new \
              `source.kafka.group`, or delete its checkpoints and its keys `windrow:fence:…` in Redis before the start"
@@ -189,11 +189,11 @@ fn foreign_state_hint(state: &ForeignState) -> String {
 fn describe_changed_views(views: &ChangedViews) -> String {
     let mut text = format!(
         "feature views changed since checkpoint {} of partition {}; the state of these views can no longer be used:",
-        views.checkpoint, views.partition
+        views.checkpoint_id, views.partition
     );
-    for view in &views.dropped {
-        let name = &view.name;
-        let _ = match &view.change {
+    for view in &views.dropped_views {
+        let name = &view.view_name;
+        let _ = match &view.view_change {
             ViewChange::Redefined { stored_definition: stored, pipeline_definition: current } => {
                 write!(text, "\n    `{name}` was  {stored}\n      and is {current}")
             }
@@ -209,7 +209,7 @@ fn changed_views_hint(views: &ChangedViews) -> String {
     format!(
         "Restore the definitions in the pipeline file, or drop the state of the changed views with {}. Their open \
          windows will then lack the earlier events",
-        format_drop_state_flags(views.dropped.iter().map(|view| &*view.name))
+        format_drop_state_flags(views.dropped_views.iter().map(|view| &*view.view_name))
     )
 }
 
@@ -248,7 +248,7 @@ fn checkpoint_store_hint(fault: &CheckpointStoreFault) -> String {
 
 #[cfg(test)]
 mod tests {
-    use windrow_engine::checkpoint::{CheckpointId, FormatFault};
+    use windrow_engine::checkpoint::{CheckpointId, ObjectFault};
     use windrow_engine::halt::{DroppedView, NewerState, ServiceAddress, share_error};
 
     use super::*;
@@ -260,19 +260,23 @@ mod tests {
 
     #[test]
     fn changed_views_are_listed_with_the_flags_that_drop_their_state() {
-        let dropped = vec![
+        let dropped_views = vec![
             DroppedView {
-                name: "sessions".to_owned(),
-                change: ViewChange::Redefined {
+                view_name: "sessions".to_owned(),
+                view_change: ViewChange::Redefined {
                     stored_definition: "gap 10m".to_owned(),
                     pipeline_definition: "gap 20m".to_owned(),
                 },
             },
-            DroppedView { name: "totals".to_owned(), change: ViewChange::Removed },
+            DroppedView { view_name: "totals".to_owned(), view_change: ViewChange::Removed },
         ];
-        let checkpoint = CheckpointId { epoch: 3, number: 7 };
-        let (exit, message) =
-            rendered(ChangedViews { checkpoint, partition: 1, dropped, kept_view_names: vec!["users".to_owned()] });
+        let checkpoint_id = CheckpointId { epoch: 3, checkpoint_number: 7 };
+        let (exit, message) = rendered(ChangedViews {
+            checkpoint_id,
+            partition: 1,
+            dropped_views,
+            kept_view_names: vec!["users".to_owned()],
+        });
         assert_eq!(exit, 14);
         for part in [
             "checkpoint 7 of epoch 3 of partition 1",
@@ -294,18 +298,21 @@ mod tests {
         assert_eq!(exit, 6);
         assert_eq!(
             message,
-            "Redis at localhost:1 was not ready within 3 s; 4 attempts, the last one: connection refused. Start Redis, \
+            "Redis at localhost:1 was not ready within 3 s and 4 attempts; the last error: connection refused. Start Redis, \
              correct sink.redis.url, or allow more time with --start-timeout"
         );
     }
 
     #[test]
     fn state_of_a_newer_version_names_both_versions() {
-        let (object, place) = ("partition-0/checkpoint/1".to_owned(), "file:/state".to_owned());
-        let source = FormatFault::Newer { found: 2, known: 1 };
-        let (exit, message) = rendered(NewerState { object, place, source });
+        let (object_name, store_place) = ("partition-0/checkpoint/1".to_owned(), "file:/state".to_owned());
+        let source = ObjectFault::Newer { found: 2, known: 1 };
+        let (exit, message) = rendered(NewerState { object_name, store_place, source });
         assert_eq!(exit, 15);
-        assert!(message.contains("its format 2 is newer than this version of Windrow reads (1)"), "{message}");
+        assert!(
+            message.contains("the object has format 2, but this version of Windrow reads only formats up to 1"),
+            "{message}"
+        );
         assert!(message.ends_with("Run the version of Windrow that wrote this state, or a newer one"), "{message}");
     }
 }

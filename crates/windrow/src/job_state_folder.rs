@@ -50,7 +50,7 @@ impl JobStateFolder {
             store => format!("{}/{name}/{group}", store.trim_end_matches('/')),
         };
         let store = stores
-            .open(&place)
+            .open_store(&place)
             .map_err(|fault| create_unusable_location_failure(&format!("checkpoint.store = \"{store}\""), fault))?;
         let reach = SharedOutageTracker::default();
         let store = Arc::new(ReachabilityTrackingStore::new(store, &reach));
@@ -69,7 +69,7 @@ impl JobStateFolder {
 
     /// Opens a location other than this folder, for example one that `--from` names.
     pub(crate) fn open_other_location(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
-        self.object_stores.open(place).map_err(|fault| create_unusable_location_failure(place, fault))
+        self.object_stores.open_store(place).map_err(|fault| create_unusable_location_failure(place, fault))
     }
 
     /// Creates the configuration with which this process's workers write checkpoints to this folder. Starts to watch
@@ -83,23 +83,23 @@ impl JobStateFolder {
         stop: &StopSignal,
     ) -> Result<CheckpointConfig, CommandFailure> {
         let store = Arc::clone(&self.store);
-        let requests = CurrentSavepointRequest::start_watching(
+        let requests = CurrentSavepointRequest::start_polling_thread(
             Arc::clone(&store),
             self.store_opener(),
             SystemClock::start_shared(),
             stop.clone(),
         )?;
         Ok(CheckpointConfig {
-            identity: StateIdentity {
-                pipeline: pipeline.name.clone(),
+            state_identity: StateIdentity {
+                pipeline_name: pipeline.name.clone(),
                 topic: topic.name.clone(),
                 topic_id: topic.id.clone(),
                 partition_count: topic.partition_count,
             },
-            store,
+            checkpoint_store: store,
             current_savepoint_request: requests,
             row_fence: fence,
-            topic_check: guard.to_topic_check_function(),
+            topic_identity_check: guard.to_topic_check_function(),
             checkpoint_interval: Duration::from_millis(pipeline.checkpoint.checkpoint_interval_ms.unsigned_abs()),
             kept_checkpoints_per_partition: pipeline.checkpoint.kept_generations,
             restore_source: None,
@@ -133,7 +133,7 @@ pub(crate) fn random_hex_digits(count: usize) -> Result<String, CommandFailure> 
 /// Opens a location that the command line names, in order to read the state in it.
 pub(crate) fn open_location_for_inspection(place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
     let stores = ObjectStoreOpener::new().map_err(|fault| create_unusable_location_failure(place, fault))?;
-    stores.open(place).map_err(|fault| create_unusable_location_failure(place, fault))
+    stores.open_store(place).map_err(|fault| create_unusable_location_failure(place, fault))
 }
 
 fn create_unusable_location_failure(setting: &str, fault: StoreFault) -> CommandFailure {

@@ -30,20 +30,20 @@ impl ReachabilityTrackingStore {
 }
 
 impl CheckpointStore for ReachabilityTrackingStore {
-    fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        self.record_reachability(self.store.create(name, bytes))
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        self.record_reachability(self.store.create_object(name, bytes))
     }
 
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.record_reachability(self.store.read(name))
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.record_reachability(self.store.read_object(name))
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        self.record_reachability(self.store.list(folder))
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.record_reachability(self.store.list_objects(folder))
     }
 
-    fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        self.record_reachability(self.store.delete(names))
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
+        self.record_reachability(self.store.delete_objects(names))
     }
 
     fn place(&self) -> &str {

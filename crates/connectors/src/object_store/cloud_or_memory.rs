@@ -45,12 +45,12 @@ impl fmt::Debug for CloudOrMemoryStore {
 }
 
 impl CheckpointStore for CloudOrMemoryStore {
-    fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         let path = object_name::object_path_from_name(name)?;
         self.run_call_with_timeout(&format!("write {name}"), operations::create_object(&*self.store, &path, bytes))
     }
 
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let path = object_name::object_path_from_name(name)?;
         self.run_call_with_timeout(&format!("read {name}"), async {
             match operations::read_object(&*self.store, &path).await {
@@ -61,12 +61,12 @@ impl CheckpointStore for CloudOrMemoryStore {
         })
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         let path = object_name::folder_path_from_name(folder)?;
         self.run_call_with_timeout(&format!("list {folder}/"), operations::list_objects(&*self.store, path.as_ref()))
     }
 
-    fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
         let paths =
             names.iter().map(|name| object_name::object_path_from_name(name)).collect::<Result<_, StoreFault>>()?;
         let what = format!("delete {}", format_count_with_noun(names.len() as u64, "object"));

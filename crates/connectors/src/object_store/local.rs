@@ -50,7 +50,7 @@ impl LocalStore {
 }
 
 impl CheckpointStore for LocalStore {
-    fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         let path = object_name::object_path_from_name(name)?;
         let call = self.describe_call(format!("write {name}"));
         self.runtime.block_on_with_timeout(&call, async {
@@ -74,7 +74,7 @@ impl CheckpointStore for LocalStore {
         })
     }
 
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let path = object_name::object_path_from_name(name)?;
         let call = self.describe_call(format!("read {name}"));
         self.runtime.block_on_with_timeout(&call, async {
@@ -92,7 +92,7 @@ impl CheckpointStore for LocalStore {
         })
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         let path = object_name::folder_path_from_name(folder)?;
         let call = self.describe_call(format!("list {folder}/"));
         self.runtime.block_on_with_timeout(&call, async {
@@ -108,7 +108,7 @@ impl CheckpointStore for LocalStore {
         })
     }
 
-    fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
         let paths = names
             .iter()
             .map(|name| object_name::object_path_from_name(name))

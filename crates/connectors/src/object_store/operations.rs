@@ -20,7 +20,7 @@ pub(super) async fn read_object(store: &dyn ObjectStore, path: &Path) -> Result<
 pub(super) async fn list_objects(store: &dyn ObjectStore, folder: Option<&Path>) -> Result<Vec<ListedObject>, Error> {
     let mut listed: Vec<ListedObject> = store
         .list(folder)
-        .map_ok(|object| ListedObject { name: object.location.into(), byte_count: object.size })
+        .map_ok(|object| ListedObject { object_name: object.location.into(), object_byte_count: object.size })
         .try_collect()
         .await?;
     listed.sort_unstable();

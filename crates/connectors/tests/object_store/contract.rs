@@ -60,21 +60,21 @@ fn check_contract_under_faults(store: &SharedStore, races: usize) {
 }
 
 fn nothing_is_there(store: &SharedStore) {
-    assert_eq!(store.list(""), Ok(Vec::new()));
-    assert_eq!(store.list("a/b"), Ok(Vec::new()));
-    assert_eq!(store.read("a/b/c"), Ok(None));
-    assert_eq!(store.delete(&["a/b/c".to_owned()]), Ok(()));
-    assert_eq!(store.delete(&[]), Ok(()));
+    assert_eq!(store.list_objects(""), Ok(Vec::new()));
+    assert_eq!(store.list_objects("a/b"), Ok(Vec::new()));
+    assert_eq!(store.read_object("a/b/c"), Ok(None));
+    assert_eq!(store.delete_objects(&["a/b/c".to_owned()]), Ok(()));
+    assert_eq!(store.delete_objects(&[]), Ok(()));
 }
 
 fn an_object_is_created_once(store: &SharedStore) {
-    assert_eq!(store.create("once/a", b"first".to_vec()), Ok(()));
-    assert_eq!(store.create("once/a", b"second".to_vec()), Err(StoreFault::Exists));
-    assert_eq!(store.create("once/a", b"first".to_vec()), Err(StoreFault::Exists));
-    assert_eq!(store.read("once/a"), Ok(Some(b"first".to_vec())));
-    assert_eq!(store.create("once/empty", Vec::new()), Ok(()));
-    assert_eq!(store.read("once/empty"), Ok(Some(Vec::new())));
-    assert_eq!(store.read("once"), Ok(None), "a folder is no object");
+    assert_eq!(store.create_object("once/a", b"first".to_vec()), Ok(()));
+    assert_eq!(store.create_object("once/a", b"second".to_vec()), Err(StoreFault::Exists));
+    assert_eq!(store.create_object("once/a", b"first".to_vec()), Err(StoreFault::Exists));
+    assert_eq!(store.read_object("once/a"), Ok(Some(b"first".to_vec())));
+    assert_eq!(store.create_object("once/empty", Vec::new()), Ok(()));
+    assert_eq!(store.read_object("once/empty"), Ok(Some(Vec::new())));
+    assert_eq!(store.read_object("once"), Ok(None), "a folder is no object");
 }
 
 fn segments_make_folders(store: &SharedStore) {
@@ -89,8 +89,8 @@ fn segments_make_folders(store: &SharedStore) {
     assert_eq!(list_names(store, "f/p1"), ["f/p1/a", "f/p1/b/c"]);
     assert_eq!(list_names(store, "f/p1/b"), ["f/p1/b/c"]);
     assert_eq!(list_names(store, "f/p"), [""; 0]);
-    let listed = retry_until_done(|| store.list("f/p1/b"));
-    assert_eq!(listed, [ListedObject { name: "f/p1/b/c".to_owned(), byte_count: 8 }]);
+    let listed = retry_until_done(|| store.list_objects("f/p1/b"));
+    assert_eq!(listed, [ListedObject { object_name: "f/p1/b/c".to_owned(), object_byte_count: 8 }]);
     let everything = list_names(store, "");
     assert!(sorted.iter().all(|name| everything.contains(name)), "{everything:?}");
     assert!(everything.is_sorted());
@@ -105,12 +105,16 @@ fn names_stay_what_they_are(store: &SharedStore) {
     sorted.sort_unstable();
     assert_eq!(list_names(store, "n"), sorted);
     for name in all {
-        assert_eq!(retry_until_done(|| store.read(name)).as_deref(), Some(name.as_bytes()), "{name}");
+        assert_eq!(retry_until_done(|| store.read_object(name)).as_deref(), Some(name.as_bytes()), "{name}");
     }
     let long = format!("n/{}", "x".repeat(200));
     assert_eq!(create_and_settle(store, &long, b"long"), ObjectOwner::Me);
     for bad in ["", "/", "a//b", "a/../b", "..", ".", "a/", "/a", "a b", "a#1", "é", "a\\b", "a?b", "a:b"] {
-        for refused in [store.create(bad, Vec::new()), store.read(bad).map(|_| ()), store.delete(&[bad.to_owned()])] {
+        for refused in [
+            store.create_object(bad, Vec::new()),
+            store.read_object(bad).map(|_| ()),
+            store.delete_objects(&[bad.to_owned()]),
+        ] {
             assert!(matches!(refused, Err(StoreFault::Refused(_))), "`{bad}`: {refused:?}");
         }
     }
@@ -119,8 +123,8 @@ fn names_stay_what_they_are(store: &SharedStore) {
 fn a_large_object(store: &SharedStore) {
     let large = random_bytes(20_000_000, 1);
     assert_eq!(create_and_settle(store, "large/20MB", &large), ObjectOwner::Me);
-    assert!(retry_until_done(|| store.read("large/20MB")) == Some(large), "20 MB come back as they were");
-    assert_eq!(retry_until_done(|| store.list("large"))[0].byte_count, 20_000_000);
+    assert!(retry_until_done(|| store.read_object("large/20MB")) == Some(large), "20 MB come back as they were");
+    assert_eq!(retry_until_done(|| store.list_objects("large"))[0].object_byte_count, 20_000_000);
 }
 
 fn deleting(store: &SharedStore) {
@@ -128,12 +132,12 @@ fn deleting(store: &SharedStore) {
         create_and_settle(store, name, b"x");
     }
     let some = ["d/a", "d/never", "d/c/a", "d/a"].map(str::to_owned);
-    retry_until_done(|| store.delete(&some));
-    retry_until_done(|| store.delete(&some));
+    retry_until_done(|| store.delete_objects(&some));
+    retry_until_done(|| store.delete_objects(&some));
     assert_eq!(list_names(store, "d"), ["d/b"]);
-    assert_eq!(retry_until_done(|| store.read("d/a")), None);
+    assert_eq!(retry_until_done(|| store.read_object("d/a")), None);
     assert_eq!(create_and_settle(store, "d/a", b"again"), ObjectOwner::Me);
-    assert_eq!(retry_until_done(|| store.read("d/a")).as_deref(), Some(&b"again"[..]));
+    assert_eq!(retry_until_done(|| store.read_object("d/a")).as_deref(), Some(&b"again"[..]));
 }
 
 /// Eight threads create one name, each with its own bytes: one wins, and all agree on the winner.
@@ -156,7 +160,7 @@ fn one_of_many_wins(store: &SharedStore, race: usize) {
     });
     let winners = winners.into_inner().expect("no thread panicked");
     assert_eq!(winners.len(), 1, "race {race}: {winners:?}");
-    let found = retry_until_done(|| store.read(&name));
+    let found = retry_until_done(|| store.read_object(&name));
     assert!(found == Some(random_bytes(10_000 + winners[0], winners[0] as u64)), "race {race}: the winner's bytes");
 }
 
@@ -167,16 +171,16 @@ fn more_objects_than_a_page_has(store: &SharedStore) {
         for thread in 0..THREADS {
             threads.spawn(move || {
                 for number in 0..PER_THREAD {
-                    assert_eq!(store.create(&format!("many/{thread}/{number:04}"), vec![0; number]), Ok(()));
+                    assert_eq!(store.create_object(&format!("many/{thread}/{number:04}"), vec![0; number]), Ok(()));
                 }
             });
         }
     });
-    let listed = store.list("many").expect("listed");
+    let listed = store.list_objects("many").expect("listed");
     assert_eq!(listed.len(), THREADS * PER_THREAD);
     assert!(listed.is_sorted());
-    let mut names: Vec<String> = listed.into_iter().map(|object| object.name).collect();
+    let mut names: Vec<String> = listed.into_iter().map(|object| object.object_name).collect();
     let kept = names.pop();
-    assert_eq!(store.delete(&names), Ok(()));
-    assert_eq!(store.list("many").expect("listed").pop().map(|object| object.name), kept);
+    assert_eq!(store.delete_objects(&names), Ok(()));
+    assert_eq!(store.list_objects("many").expect("listed").pop().map(|object| object.object_name), kept);
 }

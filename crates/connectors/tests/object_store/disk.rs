@@ -31,13 +31,13 @@ fn a_file_is_no_directory() {
     fs::write(&file, "x").expect("written");
     for root in [file.clone(), file.join("below")] {
         let store = open_directory(&root);
-        assert_refused(store.create("a/b", Vec::new()), "not a directory", &root);
-        assert_refused(store.read("a/b"), "not a directory", &root);
-        assert_refused(store.list(""), "not a directory", &root);
-        assert_refused(store.delete(&["a".to_owned()]), "not a directory", &root);
+        assert_refused(store.create_object("a/b", Vec::new()), "not a directory", &root);
+        assert_refused(store.read_object("a/b"), "not a directory", &root);
+        assert_refused(store.list_objects(""), "not a directory", &root);
+        assert_refused(store.delete_objects(&["a".to_owned()]), "not a directory", &root);
     }
     let store = open_directory(folder.path());
-    assert_refused(store.create("file/a", Vec::new()), "not a directory", folder.path());
+    assert_refused(store.create_object("file/a", Vec::new()), "not a directory", folder.path());
 }
 
 /// File permissions do not bind root: as root, the calls are made by a thread of another user.
@@ -50,11 +50,11 @@ fn missing_rights_are_refused() {
     fs::set_permissions(&root, fs::Permissions::from_mode(0o000)).expect("closed");
     let calls = || {
         let store = open_directory(&root);
-        assert_refused(store.create("b", Vec::new()), "permission denied", &root);
-        assert_refused(store.create("c/d", Vec::new()), "permission denied", &root);
-        assert_refused(store.read("a"), "permission denied", &root);
-        assert_refused(store.list(""), "permission denied", &root);
-        assert_refused(store.delete(&["a".to_owned()]), "permission denied", &root);
+        assert_refused(store.create_object("b", Vec::new()), "permission denied", &root);
+        assert_refused(store.create_object("c/d", Vec::new()), "permission denied", &root);
+        assert_refused(store.read_object("a"), "permission denied", &root);
+        assert_refused(store.list_objects(""), "permission denied", &root);
+        assert_refused(store.delete_objects(&["a".to_owned()]), "permission denied", &root);
     };
     std::thread::scope(|threads| {
         let calling = threads.spawn(|| {
@@ -98,16 +98,16 @@ fn a_full_disk_fails_until_there_is_space() {
         return;
     };
     let store = open_directory(&disk.folder.path().join("checkpoints"));
-    store.create("p1/a", vec![1; 600_000]).expect("there is space");
-    let full = store.create("p1/b", vec![2; 600_000]);
+    store.create_object("p1/a", vec![1; 600_000]).expect("there is space");
+    let full = store.create_object("p1/b", vec![2; 600_000]);
     let Err(StoreFault::Failed(error)) = full else { panic!("{full:?}") };
     let text = error.to_string();
     assert!(text.contains("no space left") && text.contains("p1/b"), "{text}");
-    assert_eq!(store.read("p1/b"), Ok(None), "nothing of it is there");
+    assert_eq!(store.read_object("p1/b"), Ok(None), "nothing of it is there");
     assert_eq!(list_names(&store, ""), ["p1/a"]);
     assert_eq!(fs::read_dir(disk.folder.path().join("checkpoints/p1")).expect("listed").count(), 1, "staged files too");
-    store.delete(&["p1/a".to_owned()]).expect("deleted");
-    store.create("p1/b", vec![2; 600_000]).expect("there is space again");
+    store.delete_objects(&["p1/a".to_owned()]).expect("deleted");
+    store.create_object("p1/b", vec![2; 600_000]).expect("there is space again");
 }
 
 /// What `object_store` leaves when it is killed between staging and linking.
@@ -115,8 +115,8 @@ fn a_full_disk_fails_until_there_is_space() {
 fn staged_files_are_no_objects_and_go_when_old() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open_directory(folder.path());
-    store.create("p1/a", b"a".to_vec()).expect("created");
-    store.create("p1/b", b"b".to_vec()).expect("created");
+    store.create_object("p1/a", b"a".to_vec()).expect("created");
+    store.create_object("p1/b", b"b".to_vec()).expect("created");
     let (old, young, foreign) =
         (folder.path().join("p1/c#1"), folder.path().join("p1/c#2"), folder.path().join("p1/c#x"));
     for path in [&old, &young, &foreign] {
@@ -126,11 +126,11 @@ fn staged_files_are_no_objects_and_go_when_old() {
     for path in [&old, &foreign] {
         File::options().write(true).open(path).and_then(|file| file.set_modified(long_ago)).expect("aged");
     }
-    assert_eq!(store.read("p1/c"), Ok(None));
+    assert_eq!(store.read_object("p1/c"), Ok(None));
     assert!(!list_names(&store, "").iter().any(|name| name == "p1/c" || name == "p1/c#1" || name == "p1/c#2"));
-    store.create("p1/c", b"whole".to_vec()).expect("leftovers are not in the way");
-    assert_eq!(store.read("p1/c"), Ok(Some(b"whole".to_vec())));
-    store.delete(&["p1/a".to_owned()]).expect("deleted");
+    store.create_object("p1/c", b"whole".to_vec()).expect("leftovers are not in the way");
+    assert_eq!(store.read_object("p1/c"), Ok(Some(b"whole".to_vec())));
+    store.delete_objects(&["p1/a".to_owned()]).expect("deleted");
     assert!(!old.exists(), "no process writes it any more");
     assert!(young.exists(), "a process may be writing it");
     assert!(foreign.exists(), "not of our making");
@@ -141,13 +141,13 @@ fn a_directory_taken_away_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("a");
     let store = open_directory(&root);
-    store.create("p1/a", b"x".to_vec()).expect("created");
+    store.create_object("p1/a", b"x".to_vec()).expect("created");
     fs::remove_dir_all(&root).expect("taken away");
-    assert_eq!(store.list(""), Ok(Vec::new()));
-    assert_eq!(store.read("p1/a"), Ok(None));
-    if let Err(fault) = store.create("p1/a", b"y".to_vec()) {
+    assert_eq!(store.list_objects(""), Ok(Vec::new()));
+    assert_eq!(store.read_object("p1/a"), Ok(None));
+    if let Err(fault) = store.create_object("p1/a", b"y".to_vec()) {
         assert!(matches!(fault, StoreFault::Failed(_)), "{fault:?}");
-        store.create("p1/a", b"y".to_vec()).expect("made again");
+        store.create_object("p1/a", b"y".to_vec()).expect("made again");
     }
-    assert_eq!(store.read("p1/a"), Ok(Some(b"y".to_vec())));
+    assert_eq!(store.read_object("p1/a"), Ok(Some(b"y".to_vec())));
 }

@@ -28,7 +28,7 @@ fn write_until_killed(place: &str) {
             threads.spawn(move || {
                 for number in 0_u64.. {
                     let name = format!("p{thread}/{number}");
-                    if store.create(&name, random_bytes(OBJECT_BYTES, number)).is_ok() {
+                    if store.create_object(&name, random_bytes(OBJECT_BYTES, number)).is_ok() {
                         writeln!(std::io::stdout(), "safe {name}").expect("the parent listens");
                     }
                 }
@@ -74,10 +74,10 @@ fn kill_writers() {
         for name in there {
             let (_, number) = name.split_once('/').expect("a folder and a number");
             let whole = random_bytes(OBJECT_BYTES, number.parse().expect("a number"));
-            assert!(store.read(&name).expect("read") == Some(whole), "round {round}: {name} is whole");
+            assert!(store.read_object(&name).expect("read") == Some(whole), "round {round}: {name} is whole");
         }
         // Whatever was left is not in the way of those who come after.
-        let next = (0..).map(|number| format!("p0/{number}")).find(|name| store.read(name) == Ok(None));
-        store.create(&next.expect("not all exist"), vec![1]).expect("created");
+        let next = (0..).map(|number| format!("p0/{number}")).find(|name| store.read_object(name) == Ok(None));
+        store.create_object(&next.expect("not all exist"), vec![1]).expect("created");
     }
 }

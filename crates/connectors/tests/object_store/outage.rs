@@ -11,10 +11,10 @@ const PLACE: &str = "s3://bucket/a";
 
 /// Every kind of call; what its fault was.
 const CALLS: [fn(&SharedStore) -> Option<StoreFault>; 4] = [
-    |store| store.create("n", b"x".to_vec()).err(),
-    |store| store.read("n").err(),
-    |store| store.list("").err(),
-    |store| store.delete(&["n".to_owned()]).err(),
+    |store| store.create_object("n", b"x".to_vec()).err(),
+    |store| store.read_object("n").err(),
+    |store| store.list_objects("").err(),
+    |store| store.delete_objects(&["n".to_owned()]).err(),
 ];
 
 fn refusal_messages(status: &'static str, code: &'static str) -> [String; 4] {
@@ -47,16 +47,16 @@ fn a_missing_bucket_is_refused() {
 #[test]
 fn a_missing_object_is_none() {
     let web = FakeS3Server::answering(FakeAnswer::Status("404 Not Found", "NoSuchKey"));
-    assert_eq!(open_s3_store_at(&web.endpoint(), PLACE).read("n"), Ok(None));
+    assert_eq!(open_s3_store_at(&web.endpoint(), PLACE).read_object("n"), Ok(None));
 }
 
 #[test]
 fn a_lost_race_that_nobody_won_yet_is_no_object() {
     let web = FakeS3Server::answering(FakeAnswer::Status("409 Conflict", "ConditionalRequestConflict"));
-    let fault = open_s3_store_at(&web.endpoint(), PLACE).create("n", Vec::new());
+    let fault = open_s3_store_at(&web.endpoint(), PLACE).create_object("n", Vec::new());
     assert!(matches!(fault, Err(StoreFault::Failed(_))), "{fault:?}");
     let web = FakeS3Server::answering(FakeAnswer::Status("412 Precondition Failed", "PreconditionFailed"));
-    assert_eq!(open_s3_store_at(&web.endpoint(), PLACE).create("n", Vec::new()), Err(StoreFault::Exists));
+    assert_eq!(open_s3_store_at(&web.endpoint(), PLACE).create_object("n", Vec::new()), Err(StoreFault::Exists));
 }
 
 /// Tried again for some ten seconds, not for ever.
@@ -64,7 +64,7 @@ fn a_lost_race_that_nobody_won_yet_is_no_object() {
 fn a_failing_store_is_tried_for_a_while() {
     let web = FakeS3Server::answering(FakeAnswer::Status("503 Slow Down", "SlowDown"));
     let began = Instant::now();
-    let fault = open_s3_store_at(&web.endpoint(), PLACE).create("n", b"x".to_vec());
+    let fault = open_s3_store_at(&web.endpoint(), PLACE).create_object("n", b"x".to_vec());
     let Err(StoreFault::Failed(error)) = fault else { panic!("{fault:?}") };
     let text = error.to_string();
     assert!(text.starts_with("could not write n in s3://bucket/a: ") && text.contains("SlowDown: as asked"), "{text}");
@@ -94,7 +94,7 @@ fn a_store_that_hangs_up_or_is_not_there_fails() {
     let web = FakeS3Server::answering(FakeAnswer::Nothing);
     for endpoint in [web.endpoint(), "http://127.0.0.1:1".to_owned()] {
         let began = Instant::now();
-        let fault = open_s3_store_at(&endpoint, PLACE).read("n");
+        let fault = open_s3_store_at(&endpoint, PLACE).read_object("n");
         let Err(StoreFault::Failed(error)) = fault else { panic!("{fault:?}") };
         let text = error.to_string();
         assert!(text.starts_with("could not read n in s3://bucket/a: "), "{text}");
@@ -106,6 +106,6 @@ fn a_store_that_hangs_up_or_is_not_there_fails() {
 #[test]
 fn https_is_spoken() {
     let web = FakeS3Server::answering(FakeAnswer::Nothing);
-    let fault = open_s3_store_at(&web.endpoint().replace("http:", "https:"), PLACE).create("n", Vec::new());
+    let fault = open_s3_store_at(&web.endpoint().replace("http:", "https:"), PLACE).create_object("n", Vec::new());
     assert!(matches!(fault, Err(StoreFault::Failed(_))), "{fault:?}");
 }

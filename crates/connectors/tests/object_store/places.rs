@@ -20,7 +20,7 @@ fn opening_makes_and_asks_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("a");
     let store = open_store(&format!("file:{}", root.display()));
-    assert_eq!(store.list(""), Ok(Vec::new()));
+    assert_eq!(store.list_objects(""), Ok(Vec::new()));
     assert!(!root.exists(), "made by the first write only");
     // No server listens there.
     open_s3_store_at("http://127.0.0.1:1", "s3://bucket/a");
@@ -29,10 +29,10 @@ fn opening_makes_and_asks_nothing() {
 #[test]
 fn memory_is_shared_by_what_one_opener_opened() {
     let stores = ObjectStoreOpener::new().expect("opened");
-    let (one, other) = (stores.open("memory:").expect("opened"), stores.open("memory:").expect("opened"));
-    one.create("a", b"x".to_vec()).expect("created");
-    assert_eq!(other.read("a"), Ok(Some(b"x".to_vec())));
-    assert_eq!(open_store("memory:").read("a"), Ok(None));
+    let (one, other) = (stores.open_store("memory:").expect("opened"), stores.open_store("memory:").expect("opened"));
+    one.create_object("a", b"x".to_vec()).expect("created");
+    assert_eq!(other.read_object("a"), Ok(Some(b"x".to_vec())));
+    assert_eq!(open_store("memory:").read_object("a"), Ok(None));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn bad_places_are_refused() {
         // The environment of the tests names no account.
         ("az://container/a", "set AZURE_STORAGE_ACCOUNT_NAME"),
     ] {
-        match stores.open(place) {
+        match stores.open_store(place) {
             Err(StoreFault::Refused(error)) => assert!(error.to_string().contains(part), "{place}: {error}"),
             other => panic!("{place}: {other:?}"),
         }
@@ -60,7 +60,7 @@ fn nothing_shows_the_key() {
     let settings = [("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let stores = ObjectStoreOpener::new().expect("opened").with_setting_overrides(settings);
-    let store = stores.open("s3://bucket/a").expect("opened");
+    let store = stores.open_store("s3://bucket/a").expect("opened");
     let shown = format!("{stores:?} {store:?} {}", store.place());
     assert!(!shown.contains("hunter2"), "{shown}");
 }

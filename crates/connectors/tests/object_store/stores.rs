@@ -13,7 +13,9 @@ pub(crate) type SharedStore = Arc<dyn CheckpointStore>;
 const ATTEMPTS: usize = 20;
 
 pub(crate) fn open_store(place: &str) -> SharedStore {
-    ObjectStoreOpener::new().and_then(|stores| stores.open(place)).unwrap_or_else(|fault| panic!("{place}: {fault}"))
+    ObjectStoreOpener::new()
+        .and_then(|stores| stores.open_store(place))
+        .unwrap_or_else(|fault| panic!("{place}: {fault}"))
 }
 
 /// S3 at `endpoint`, under a prefix of its own.
@@ -32,7 +34,7 @@ pub(crate) fn open_s3_store_at(endpoint: &str, place: &str) -> SharedStore {
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
     ObjectStoreOpener::new()
         .map(|stores| stores.with_setting_overrides(settings))
-        .and_then(|stores| stores.open(place))
+        .and_then(|stores| stores.open_store(place))
         .unwrap_or_else(|fault| panic!("{place}: {fault}"))
 }
 
@@ -74,12 +76,12 @@ pub(crate) enum ObjectOwner {
 /// Creates an object and finds out what became of it, as the engine does: an outcome that is not known is read back.
 pub(crate) fn create_and_settle(store: &SharedStore, name: &str, bytes: &[u8]) -> ObjectOwner {
     for _ in 0..ATTEMPTS {
-        match store.create(name, bytes.to_vec()) {
+        match store.create_object(name, bytes.to_vec()) {
             Ok(()) => return ObjectOwner::Me,
             Err(StoreFault::Exists | StoreFault::Failed(_)) => {}
             Err(fault) => panic!("{fault:?}"),
         }
-        match retry_until_done(|| store.read(name)) {
+        match retry_until_done(|| store.read_object(name)) {
             Some(found) if found == bytes => return ObjectOwner::Me,
             Some(_) => return ObjectOwner::Another,
             None => {}
@@ -89,7 +91,10 @@ pub(crate) fn create_and_settle(store: &SharedStore, name: &str, bytes: &[u8]) -
 }
 
 pub(crate) fn list_names(store: &SharedStore, folder: &str) -> Vec<String> {
-    retry_until_done(|| store.list(folder)).into_iter().map(|ListedObject { name, .. }| name).collect()
+    retry_until_done(|| store.list_objects(folder))
+        .into_iter()
+        .map(|ListedObject { object_name, .. }| object_name)
+        .collect()
 }
 
 /// Bytes that look like nothing else.

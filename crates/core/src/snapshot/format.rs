@@ -1,17 +1,17 @@
-//! The scope of a snapshot, the numbers of its tables, and the state outside the slots.
+//! Whether a snapshot is a base or a delta, the numbers of its tables, and the state outside the slots.
 
 use std::collections::BTreeMap;
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
 use crate::time::EventTime;
 
-/// The part of the state that a snapshot holds.
+/// Whether a snapshot holds all state or only changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SnapshotScope {
-    /// All state.
-    Everything,
-    /// The slots that events have changed since the last stored snapshot.
-    Changes,
+pub enum BaseOrDelta {
+    /// The snapshot holds all state.
+    Base,
+    /// The snapshot holds the slots that events have changed since the last stored snapshot.
+    Delta,
 }
 
 /// Whether the bytes of an ended snapshot are stored.

@@ -9,7 +9,7 @@
 use std::ops::{Deref, Index};
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
-use super::format::{SnapshotScope, SnapshotStorageOutcome};
+use super::format::{BaseOrDelta, SnapshotStorageOutcome};
 use super::writer::SnapshotWriter;
 use crate::entity_slot::EntitySlot;
 
@@ -103,8 +103,8 @@ impl<S: SlotState> SlotTable<S> {
     }
 
     /// Begins a snapshot of the current state.
-    pub(crate) fn begin_snapshot(&mut self, scope: SnapshotScope) {
-        self.snapshot_writer.begin_snapshot(scope, self.slots.len());
+    pub(crate) fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta) {
+        self.snapshot_writer.begin_snapshot(base_or_delta, self.slots.len());
     }
 
     /// Saves the next slot that the running snapshot has not saved yet. Returns the number of saved bytes, or `None`

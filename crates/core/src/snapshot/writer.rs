@@ -8,7 +8,7 @@
 use fixedbitset::FixedBitSet;
 
 use super::encoding::{write_bytes, write_signed, write_unsigned};
-use super::format::{SnapshotScope, SnapshotStorageOutcome};
+use super::format::{BaseOrDelta, SnapshotStorageOutcome};
 use crate::entity_slot::EntitySlot;
 
 #[derive(Debug, Default)]
@@ -44,11 +44,11 @@ impl SnapshotWriter {
     }
 
     /// Begins a snapshot of a table with `slot_count` slots.
-    pub(super) fn begin_snapshot(&mut self, scope: SnapshotScope, slot_count: usize) {
+    pub(super) fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta, slot_count: usize) {
         self.changed_slots_at_start = std::mem::take(&mut self.changed_slots);
-        self.pending_slots = match scope {
-            SnapshotScope::Changes => self.changed_slots_at_start.clone(),
-            SnapshotScope::Everything => {
+        self.pending_slots = match base_or_delta {
+            BaseOrDelta::Delta => self.changed_slots_at_start.clone(),
+            BaseOrDelta::Base => {
                 let mut all = FixedBitSet::with_capacity(slot_count);
                 all.insert_range(..);
                 all

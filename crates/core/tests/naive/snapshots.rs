@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use windrow_core::{
-    FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotScope, SnapshotStorageOutcome,
+    BaseOrDelta, FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotStorageOutcome,
 };
 
 use crate::reference::ObservedOutput;
@@ -35,7 +35,7 @@ impl ShardOutput for NumberedOutput {
 #[derive(Clone, Copy, Debug)]
 enum SnapshotAction {
     Nothing,
-    Cut(SnapshotScope),
+    Cut(BaseOrDelta),
     Save(usize),
     /// Completes the running snapshot and keeps it.
     Keep,
@@ -48,8 +48,8 @@ enum SnapshotAction {
 fn snapshot_actions() -> impl Strategy<Value = Vec<SnapshotAction>> {
     let then = prop_oneof![
         6 => Just(SnapshotAction::Nothing),
-        2 => Just(SnapshotAction::Cut(SnapshotScope::Changes)),
-        1 => Just(SnapshotAction::Cut(SnapshotScope::Everything)),
+        2 => Just(SnapshotAction::Cut(BaseOrDelta::Delta)),
+        1 => Just(SnapshotAction::Cut(BaseOrDelta::Base)),
         4 => (1_usize..60).prop_map(SnapshotAction::Save),
         2 => Just(SnapshotAction::Keep),
         1 => Just(SnapshotAction::Fail),
@@ -67,7 +67,7 @@ struct KeptSnapshot {
 }
 
 struct ActiveSnapshot {
-    scope: SnapshotScope,
+    base_or_delta: BaseOrDelta,
     bytes: Vec<u8>,
     facts: ShardMetadata,
     position: usize,
@@ -112,11 +112,11 @@ proptest! {
             outputs[position] = out;
             position += 1;
             match thens.next().expect("without end") {
-                SnapshotAction::Cut(scope) => {
+                SnapshotAction::Cut(base_or_delta) => {
                     // A snapshot of changes needs a kept layer that it builds on.
-                    let scope = if kept.is_some() { scope } else { SnapshotScope::Everything };
-                    shard.begin_snapshot(scope);
-                    taking = Some(ActiveSnapshot { scope, bytes: Vec::new(), facts: shard.snapshot_metadata(), position });
+                    let base_or_delta = if kept.is_some() { base_or_delta } else { BaseOrDelta::Base };
+                    shard.begin_snapshot(base_or_delta);
+                    taking = Some(ActiveSnapshot { base_or_delta, bytes: Vec::new(), facts: shard.snapshot_metadata(), position });
                 }
                 SnapshotAction::Save(limit) => {
                     if let Some(taking) = &mut taking {
@@ -131,8 +131,8 @@ proptest! {
                         }
                         shard.take_snapshot_bytes(&mut done.bytes);
                         shard.end_snapshot(SnapshotStorageOutcome::Stored);
-                        let mut layers = match (done.scope, kept.take()) {
-                            (SnapshotScope::Changes, Some(before)) => before.layers,
+                        let mut layers = match (done.base_or_delta, kept.take()) {
+                            (BaseOrDelta::Delta, Some(before)) => before.layers,
                             _ => Vec::new(),
                         };
                         layers.push(done.bytes);
@@ -170,7 +170,7 @@ proptest! {
             with_event(sample, |event| shard.process_event(event, &mut NumberedOutput::default()));
         }
         let (mut layer, facts) = (Vec::new(), shard.snapshot_metadata());
-        shard.begin_snapshot(SnapshotScope::Everything);
+        shard.begin_snapshot(BaseOrDelta::Base);
         prop_assert!(shard.continue_snapshot(usize::MAX));
         shard.take_snapshot_bytes(&mut layer);
 
@@ -208,7 +208,7 @@ proptest! {
             with_event(sample, |event| shard.process_event(event, &mut NumberedOutput::default()));
         }
         let (mut layer, facts) = (Vec::new(), shard.snapshot_metadata());
-        shard.begin_snapshot(SnapshotScope::Everything);
+        shard.begin_snapshot(BaseOrDelta::Base);
         shard.continue_snapshot(usize::MAX);
         shard.take_snapshot_bytes(&mut layer);
         if layer.is_empty() {

@@ -1,22 +1,22 @@
-//! Texts with a title line that holds their version and checksum. The format is `TITLE VERSION CRC-32`, then the body.
+//! The format of text objects: a title line `TITLE VERSION CRC-32`, then the body.
 //!
-//! Invariant: an incomplete or altered text is refused.
+//! Invariant: an incomplete or altered text is rejected, because the checksum covers the version and the body.
 
-use super::format::{FormatFault, ObjectDamage};
+use super::object_faults::{ObjectDamage, ObjectFault};
 
-/// Returns the title line followed by `body`.
+/// Returns a title line with `title`, `version` and a checksum, followed by `body`.
 pub(super) fn encode_checksummed_text(title: &str, version: u32, body: &str) -> Vec<u8> {
     let version = version.to_string();
     format!("{title} {version} {:08x}\n{body}", compute_text_checksum(&version, body.as_bytes())).into_bytes()
 }
 
-/// Checks the title line of `bytes` and returns the body.
+/// Verifies the title line of `bytes`, including the checksum, and returns the body.
 pub(super) fn decode_checksummed_text<'a>(
     title: &str,
     known_version: u32,
     bytes: &'a [u8],
-) -> Result<&'a str, FormatFault> {
-    let damaged = FormatFault::Damaged(ObjectDamage::ChecksumMismatch);
+) -> Result<&'a str, ObjectFault> {
+    let damaged = ObjectFault::Damaged(ObjectDamage::ChecksumMismatch);
     let Some(line_end) = bytes.iter().position(|byte| *byte == b'\n') else { return Err(damaged) };
     let (line, body) = (&bytes[..line_end], &bytes[line_end + 1..]);
     let mut words = line.split(|byte| *byte == b' ').map(std::str::from_utf8);
@@ -25,12 +25,12 @@ pub(super) fn decode_checksummed_text<'a>(
     else {
         return Err(damaged);
     };
-    // The checksum is compared as text, because parsing accepts several spellings of the same number.
+    // The checksum is compared as text. A parser would accept other spellings of the same number, which are damage.
     if found != title || sum != format!("{:08x}", compute_text_checksum(version, body)) {
         return Err(damaged);
     }
     match version.parse() {
-        Ok(version) if version > known_version => Err(FormatFault::Newer { found: version, known: known_version }),
+        Ok(version) if version > known_version => Err(ObjectFault::Newer { found: version, known: known_version }),
         Ok(_) => std::str::from_utf8(body).map_err(|_| damaged),
         Err(_) => Err(damaged),
     }

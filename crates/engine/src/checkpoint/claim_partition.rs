@@ -1,30 +1,30 @@
-//! Opening a partition: claim it in the checkpoint store, restore its shard, claim it at the fence.
+//! Opens a partition: claims an epoch in the checkpoint store, restores the shard, claims the partition at the fence.
 //!
-//! Invariant: the claim in the checkpoint store comes before any checkpoint is read. The claim at the fence comes
-//! before any record is processed.
+//! Invariants: (1) A partition is claimed in the checkpoint store before any of its checkpoints is read. (2) A
+//! partition is claimed at the fence before any of its records is processed.
 
 use tracing::warn;
 
-use super::epoch;
-use super::find_checkpoint::restore_starting_shard;
-use super::messages::OpenOutcome;
+use super::epoch_claim;
+use super::find_checkpoint::restore_initial_shard;
 use super::opened_partition::{GrantedFenceClaim, RestoredPartition};
-use super::row_beginning::compute_row_counts_at_start;
+use super::row_numbering::compute_row_counts_at_start;
 use super::store_retry::StoreRetry;
+use super::thread_messages::PartitionOpenOutcome;
 use crate::halt::DamagedState;
 use crate::{ClaimOutcome, FenceToken, Halt, JobDefinition, Offset, Partition, PartitionClaim};
 
-/// Claims an epoch of `partition` in the checkpoint store and restores the newest readable checkpoint. While the store
-/// is unreachable, waits until a stop is requested.
+/// Claims `partition` in the checkpoint store under a new epoch, and restores its newest readable checkpoint. Waits
+/// while the store is unreachable, unless a stop is requested.
 pub(super) fn claim_epoch_and_restore(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
     partition: Partition,
 ) -> Result<RestoredPartition, Halt> {
-    let StoreRetry { config, clock, .. } = *retry;
+    let StoreRetry { checkpoint_config: config, clock, .. } = *retry;
     let started = clock.monotonic_now();
-    let epoch = retry.retry(|| epoch::claim_epoch(config, partition, 0))?;
-    let restored = restore_starting_shard(retry, job, partition)?;
+    let epoch = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, 0))?;
+    let restored = restore_initial_shard(retry, job, partition)?;
     Ok(RestoredPartition {
         partition,
         epoch,
@@ -33,14 +33,15 @@ pub(super) fn claim_epoch_and_restore(
     })
 }
 
-/// Claims a restored partition at the fence, to read it from `start`. Waits while the row store is unreachable.
+/// Claims a restored partition at the fence, in order to read its records from offset `start`. Waits while the row
+/// store is unreachable.
 pub(super) fn claim_partition_at_fence(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
     mut opening: RestoredPartition,
     start: Option<Offset>,
-) -> Result<OpenOutcome, Halt> {
-    let config = retry.config;
+) -> Result<PartitionOpenOutcome, Halt> {
+    let config = retry.checkpoint_config;
     let partition = opening.partition;
     loop {
         let epoch = opening.epoch;
@@ -48,33 +49,37 @@ pub(super) fn claim_partition_at_fence(
         let claim = PartitionClaim { partition, epoch, row_counts };
         let stored = match config.row_fence.claim_partition(&claim)? {
             ClaimOutcome::Granted(rows_written) => {
-                let beginnings = claim.row_counts.iter().map(|count| count.counting_start_fingerprint).collect();
+                let fingerprints = claim.row_counts.iter().map(|count| count.counting_start_fingerprint).collect();
                 let granted = GrantedFenceClaim {
                     fence_token: FenceToken { partition, epoch },
-                    counting_start_fingerprints: beginnings,
-                    last_written_row_by_view: rows_written,
+                    counting_start_fingerprints: fingerprints,
+                    last_written_row_number_by_view: rows_written,
                 };
-                return Ok(OpenOutcome::Opened(Box::new(opening.into_opened_partition(granted, start))));
+                return Ok(PartitionOpenOutcome::Opened(Box::new(opening.into_opened_partition(granted, start))));
             }
             ClaimOutcome::Stale(stored) => stored,
         };
-        // Another member of the group claimed the partition while this worker was opening it. Claiming it back would
-        // fence the member that the group has chosen.
-        let newest = retry.retry(|| epoch::read_newest_epoch(&*config.store, partition))?;
+        // The fence has a larger epoch. If the checkpoint store has a larger epoch too, another member of the group
+        // claimed the partition meanwhile. A new claim would fence the member that the group has chosen.
+        let newest =
+            retry.retry_while_unreachable(|| epoch_claim::read_largest_epoch(&*config.checkpoint_store, partition))?;
         if let Some(newest) = newest.filter(|newest| *newest > epoch) {
-            return Ok(OpenOutcome::Overtaken { newer_epoch: newest });
+            return Ok(PartitionOpenOutcome::Overtaken { newer_epoch: newest });
         }
         if opening.restored_shard.manifest.is_none() {
-            let place = config.store.place().to_owned();
+            let place = config.checkpoint_store.place().to_owned();
             return Err(DamagedState::MissingCheckpoint { place, partition, epoch: stored }.into());
         }
-        warn!(partition, epoch, stored, "the store of rows knows a larger epoch; claiming a larger one");
-        opening.epoch = retry.retry(|| epoch::claim_epoch(config, partition, stored + 1))?;
-        // The owner before that claim may have completed checkpoints in the meantime.
+        warn!(
+            partition,
+            epoch, stored, "the fence has a larger epoch than the checkpoint store; claiming a still larger epoch"
+        );
+        opening.epoch = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, stored + 1))?;
+        // Before this new claim, the former owner may have completed another checkpoint.
         let offset = opening.restored_shard.checkpoint_offset();
-        opening.restored_shard = restore_starting_shard(retry, job, partition)?;
+        opening.restored_shard = restore_initial_shard(retry, job, partition)?;
         if opening.restored_shard.checkpoint_offset() != offset {
-            return Ok(OpenOutcome::Overtaken { newer_epoch: stored });
+            return Ok(PartitionOpenOutcome::Overtaken { newer_epoch: stored });
         }
     }
 }

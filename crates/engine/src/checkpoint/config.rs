@@ -1,4 +1,4 @@
-//! The settings under which a job stores its state.
+//! The settings with which a job stores and restores its state.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,51 +9,52 @@ use super::savepoint_request::CurrentSavepointRequest;
 use super::store::CheckpointStore;
 use crate::{Halt, RowFence};
 
-/// Checks whether the topic is still the one that the job began with. Any thread may call it; the call returns within
-/// seconds.
+/// Returns a halt if the topic is no longer the topic that the job began with. Any thread may call this function, which
+/// returns within seconds.
 pub type TopicIdentityCheck = Arc<dyn Fn() -> Result<(), Halt> + Send + Sync>;
 
-/// Identifies the job that state belongs to. A checkpoint is restored only where its manifest agrees with this
+/// Identifies the job that a checkpoint belongs to. A job restores only checkpoints whose manifest has the same
 /// identity.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StateIdentity {
     /// The name of the pipeline.
-    pub pipeline: String,
+    pub pipeline_name: String,
     /// The topic that the events come from.
     pub topic: String,
-    /// The id of that topic; `None` where the source has no topic ids.
+    /// The id of the topic; `None` if the source has no topic ids.
     pub topic_id: Option<String>,
     /// The number of partitions of the topic.
     pub partition_count: i32,
 }
 
-/// A savepoint, or the checkpoint folder of another job, that this job begins from.
+/// The savepoint, or the checkpoint folder of another job, whose state a new job begins with.
 #[derive(Clone, Debug)]
 pub struct RestoreSource {
-    /// The store that holds the savepoint or the folder.
-    pub store: Arc<dyn CheckpointStore>,
+    /// The store whose folder is the savepoint, or the checkpoint folder of the other job.
+    pub source_store: Arc<dyn CheckpointStore>,
 }
 
-/// The settings of a job's checkpoints. All workers of the job share them.
+/// The settings of a job's checkpoints. All workers of a process share these settings.
 #[derive(Clone)]
 pub struct CheckpointConfig {
-    /// The job that the state must belong to.
-    pub identity: StateIdentity,
-    /// The store of this job's checkpoints. No other pipeline or consumer group may use the same place.
-    pub store: Arc<dyn CheckpointStore>,
-    /// The savepoint request that the workers currently see.
+    /// The identity that a restored checkpoint must have.
+    pub state_identity: StateIdentity,
+    /// The store of this job's checkpoints. No other pipeline or consumer group may use the same folder.
+    pub checkpoint_store: Arc<dyn CheckpointStore>,
+    /// The savepoint request that the workers carry out.
     pub current_savepoint_request: CurrentSavepointRequest,
-    /// The fence of the row store.
+    /// The fence of the row store, at which each partition is claimed before its records are read.
     pub row_fence: Arc<dyn RowFence>,
-    /// The check that runs before a checkpoint is completed.
-    pub topic_check: TopicIdentityCheck,
+    /// The check of the topic that runs before each manifest is created.
+    pub topic_identity_check: TopicIdentityCheck,
     /// The time between two checkpoints of a partition.
     pub checkpoint_interval: Duration,
     /// The number of checkpoints kept per partition; at least 1.
     pub kept_checkpoints_per_partition: usize,
-    /// The source to begin from, once, instead of this job's own checkpoints.
+    /// The state to begin with, once, instead of this job's own checkpoints. A restart continues from the job's own
+    /// checkpoints.
     pub restore_source: Option<RestoreSource>,
-    /// The names of the views whose stored state may be dropped.
+    /// The names of the views whose stored state may be dropped if the view has changed or is gone.
     pub droppable_view_names: BTreeSet<String>,
     /// Whether the job accepts state that was written when the topic had fewer partitions.
     pub accepts_added_partitions: bool,
@@ -64,8 +65,8 @@ pub struct CheckpointConfig {
 impl fmt::Debug for CheckpointConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CheckpointConfig")
-            .field("identity", &self.identity)
-            .field("store", &self.store)
+            .field("state_identity", &self.state_identity)
+            .field("checkpoint_store", &self.checkpoint_store)
             .finish_non_exhaustive()
     }
 }

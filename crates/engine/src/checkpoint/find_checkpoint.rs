@@ -1,16 +1,16 @@
-//! Finds the checkpoint that a partition continues from.
+//! Finds the checkpoint that a partition continues from, and restores it.
 //!
-//! Owns: the choice of the checkpoint, and the decision to halt instead. Does not own: how a shard reads its state
-//! (`restore_shard`).
-//! Invariants: (1) An unreadable checkpoint is logged, and the checkpoint before it is used. (2) The job halts when
-//! checkpoints exist but none can be read. (3) The job halts on state that belongs to another job.
+//! Owns: the choice of the checkpoint, and the decision to halt the job instead. Does not own: how a shard is restored
+//! from its state objects (`restore_shard`).
+//! Invariants: (1) An unreadable checkpoint is logged, and the checkpoint before it is used. (2) The job halts if a
+//! partition has checkpoints but none can be read. (3) The job halts if the state belongs to another job.
 
 use tracing::error;
-use windrow_core::SnapshotScope;
+use windrow_core::BaseOrDelta;
 
 use super::config::StateIdentity;
-use super::format::{FormatFault, ObjectDamage, UnusableObject};
 use super::manifest::{CheckpointId, CheckpointManifest};
+use super::object_faults::{ObjectDamage, ObjectFault, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
 use super::opened_partition::RestoredShard;
 use super::restore_shard::{CheckpointReadOutcome, ShardFromManifest, halt_if_newer_format, restore_shard};
@@ -27,51 +27,52 @@ enum CheckpointSearchOutcome {
     Restored(Box<RestoredShard>),
     /// The store holds no checkpoint of the partition.
     NoCheckpoint {
-        /// The number of the partition's first checkpoint.
+        /// The number of the partition's next checkpoint, which is its first.
         next_checkpoint_number: u64,
     },
 }
 
-/// Restores the shard of `partition` from the newest readable checkpoint, or from the restore source of the job.
-pub(super) fn restore_starting_shard(
+/// Restores the shard with which `partition` begins. Its state comes from the newest readable checkpoint, or once from
+/// the restore source of the job.
+pub(super) fn restore_initial_shard(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
     partition: Partition,
 ) -> Result<RestoredShard, Halt> {
-    let own = &*retry.config.store;
-    let Some(source) = &retry.config.restore_source else {
+    let own = &*retry.checkpoint_config.checkpoint_store;
+    let Some(source) = &retry.checkpoint_config.restore_source else {
         return Ok(match restore_newest_readable_checkpoint(retry, own, job, partition)? {
             CheckpointSearchOutcome::Restored(restored) => *restored,
             CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number } => {
-                RestoredShard::empty(job, next_number)
+                RestoredShard::without_checkpoint(job, next_number)
             }
         });
     };
-    let place = source.store.place();
-    let ids = retry.retry(|| list_checkpoint_ids(own, partition))?;
+    let place = source.source_store.place();
+    let ids = retry.retry_while_unreachable(|| list_checkpoint_ids(own, partition))?;
     let mut has_begun = false;
     for &id in ids.iter().rev() {
         if let CheckpointReadOutcome::Whole(manifest) = read_manifest(retry, own, partition, id)? {
-            has_begun = manifest.from.as_deref() == Some(place);
+            has_begun = manifest.origin_savepoint_place.as_deref() == Some(place);
             break;
         }
     }
-    // A process of this job began from the restore source before. The job continues, and does not go back a second
-    // time.
+    // The job already began from this restore source. It continues from its own checkpoint, because going back to the
+    // restore source would lose progress.
     if has_begun
         && let CheckpointSearchOutcome::Restored(restored) =
             restore_newest_readable_checkpoint(retry, own, job, partition)?
     {
         return Ok(*restored);
     }
-    // The state in the job's own store is ignored, even if it is damaged.
-    match restore_newest_readable_checkpoint(retry, &*source.store, job, partition)? {
+    // The job begins from the restore source now, so damaged state in its own store does not matter.
+    match restore_newest_readable_checkpoint(retry, &*source.source_store, job, partition)? {
         CheckpointSearchOutcome::Restored(restored) => {
             let mut restored = *restored;
             restored.kept_manifests = Vec::new();
             restored.next_checkpoint_number = next_checkpoint_number(&ids);
             restored.origin_savepoint_place = Some(place.to_owned());
-            restored.next_snapshot_scope = SnapshotScope::Everything;
+            restored.next_base_or_delta = BaseOrDelta::Base;
             Ok(restored)
         }
         CheckpointSearchOutcome::NoCheckpoint { .. } => {
@@ -87,7 +88,7 @@ fn restore_newest_readable_checkpoint(
     job: &JobDefinition,
     partition: Partition,
 ) -> Result<CheckpointSearchOutcome, Halt> {
-    let ids = retry.retry(|| list_checkpoint_ids(store, partition))?;
+    let ids = retry.retry_while_unreachable(|| list_checkpoint_ids(store, partition))?;
     let next_number = next_checkpoint_number(&ids);
     let (mut restored, mut readable, mut damaged) = (None::<RestoredShard>, Vec::new(), Vec::new());
     for &id in ids.iter().rev() {
@@ -102,20 +103,21 @@ fn restore_newest_readable_checkpoint(
             readable.push(manifest);
             continue;
         }
-        check_state_identity(retry, &manifest, store)?;
+        halt_if_other_job_or_topic(retry, &manifest, store)?;
         match restore_shard(retry, store, job, &manifest)? {
-            CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_indexes }) => {
-                // After a change of views or partitions, the next snapshot is a base. The next start then needs no
-                // permission again.
-                let is_unchanged = stored_view_indexes.iter().copied().eq((0..manifest.views.len()).map(Some))
-                    && manifest.partitions == retry.config.identity.partition_count;
+            CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_index_by_job_view }) => {
+                // After a change of views or partitions, the next snapshot is a base. Its manifest has the new views
+                // and partitions, so the next start needs no permission to drop state.
+                let is_unchanged =
+                    stored_view_index_by_job_view.iter().copied().eq((0..manifest.views.len()).map(Some))
+                        && manifest.topic_partition_count == retry.checkpoint_config.state_identity.partition_count;
                 restored = Some(RestoredShard {
                     shard,
-                    stored_view_indexes,
+                    stored_view_index_by_job_view,
                     kept_manifests: Vec::new(),
                     next_checkpoint_number: next_number,
-                    origin_savepoint_place: manifest.from.clone(),
-                    next_snapshot_scope: if is_unchanged { SnapshotScope::Changes } else { SnapshotScope::Everything },
+                    origin_savepoint_place: manifest.origin_savepoint_place.clone(),
+                    next_base_or_delta: if is_unchanged { BaseOrDelta::Delta } else { BaseOrDelta::Base },
                     manifest: Some(manifest.clone()),
                 });
                 readable.push(manifest);
@@ -133,12 +135,13 @@ fn restore_newest_readable_checkpoint(
     }
 }
 
-/// Logs an unusable checkpoint and returns a description of the damage.
+/// Logs a checkpoint that cannot be read, and returns the checkpoint with the reason.
 fn log_damaged_checkpoint(partition: Partition, id: CheckpointId, object: UnusableObject) -> DamagedCheckpoint {
-    error!(partition, checkpoint = %id, reason = %object, "a checkpoint cannot be read; using the one before it");
-    DamagedCheckpoint { id, object }
+    error!(partition, checkpoint = %id, reason = %object, "a checkpoint cannot be read; using the checkpoint before it");
+    DamagedCheckpoint { checkpoint_id: id, unusable_object: object }
 }
 
+/// Reads the manifest of checkpoint `id`. Returns it as damaged if it is missing, altered, or names another checkpoint.
 fn read_manifest(
     retry: &StoreRetry<'_>,
     store: &dyn CheckpointStore,
@@ -146,53 +149,69 @@ fn read_manifest(
     id: CheckpointId,
 ) -> Result<CheckpointReadOutcome<CheckpointManifest>, Halt> {
     let object = object_names::manifest_object_name(partition, id);
-    let fault = match retry.retry(|| store.read(&object))?.map(|bytes| CheckpointManifest::decode(&bytes)) {
-        Some(Ok(manifest)) if manifest.id == id && manifest.partition == partition => {
+    let fault = match retry
+        .retry_while_unreachable(|| store.read_object(&object))?
+        .map(|bytes| CheckpointManifest::decode(&bytes))
+    {
+        Some(Ok(manifest)) if manifest.checkpoint_id == id && manifest.partition == partition => {
             return Ok(CheckpointReadOutcome::Whole(manifest));
         }
-        Some(Ok(_)) => FormatFault::Damaged(ObjectDamage::OtherCheckpoint),
+        Some(Ok(_)) => ObjectFault::Damaged(ObjectDamage::OtherCheckpoint),
         Some(Err(fault)) => fault,
-        None => FormatFault::Damaged(ObjectDamage::Missing),
+        None => ObjectFault::Damaged(ObjectDamage::Missing),
     };
-    halt_if_newer_format(UnusableObject { object, fault }, store).map(CheckpointReadOutcome::Damaged)
+    halt_if_newer_format(UnusableObject { object_name: object, fault }, store).map(CheckpointReadOutcome::Damaged)
 }
 
-fn check_state_identity(
+/// Returns a halt if the manifest belongs to another job, to a recreated topic, or to a topic with another number of
+/// partitions. The setting `accepts_added_partitions` permits another number of partitions.
+fn halt_if_other_job_or_topic(
     retry: &StoreRetry<'_>,
     manifest: &CheckpointManifest,
     store: &dyn CheckpointStore,
 ) -> Result<(), Halt> {
-    let StateIdentity { pipeline, topic, topic_id, partition_count: partitions } = &retry.config.identity;
-    let stored = PipelineAndTopic { pipeline: manifest.pipeline.clone(), topic: manifest.topic.clone() };
-    let job = PipelineAndTopic { pipeline: pipeline.clone(), topic: topic.clone() };
+    let StateIdentity { pipeline_name, topic, topic_id, partition_count: partitions } =
+        &retry.checkpoint_config.state_identity;
+    let stored = PipelineAndTopic { pipeline_name: manifest.pipeline_name.clone(), topic: manifest.topic.clone() };
+    let job = PipelineAndTopic { pipeline_name: pipeline_name.clone(), topic: topic.clone() };
     let place = store.place().to_owned();
     if stored != job {
         return Err(ForeignState::OtherJob { place, stored: Box::new(stored), job: Box::new(job) }.into());
     }
-    let checkpoint = Some(Box::new(CheckpointPlace { id: manifest.id, partition: manifest.partition, place }));
-    if let (Some(known_id), Some(found_id)) = (&manifest.topic_id, topic_id)
-        && known_id != found_id
+    let checkpoint = Some(Box::new(CheckpointPlace {
+        checkpoint_id: manifest.checkpoint_id,
+        partition: manifest.partition,
+        store_place: place,
+    }));
+    if let (Some(known_topic_id), Some(found_topic_id)) = (&manifest.topic_id, topic_id)
+        && known_topic_id != found_topic_id
     {
-        let (topic, known_id, found_id) = (topic.clone(), known_id.clone(), found_id.clone());
-        return Err(RecreatedTopic { topic, known_id, found_id, checkpoint }.into());
+        let (topic, known_topic_id, found_topic_id) = (topic.clone(), known_topic_id.clone(), found_topic_id.clone());
+        return Err(RecreatedTopic { topic, known_topic_id, found_topic_id, known_from_checkpoint: checkpoint }.into());
     }
-    if manifest.partitions != *partitions && !retry.config.accepts_added_partitions {
-        let (known, found) = (manifest.partitions, *partitions);
-        return Err(AddedPartitions { topic: topic.clone(), known, found, checkpoint }.into());
+    if manifest.topic_partition_count != *partitions && !retry.checkpoint_config.accepts_added_partitions {
+        let (known_partition_count, found_partition_count) = (manifest.topic_partition_count, *partitions);
+        return Err(AddedPartitions {
+            topic: topic.clone(),
+            known_partition_count,
+            found_partition_count,
+            known_from_checkpoint: checkpoint,
+        }
+        .into());
     }
     Ok(())
 }
 
 fn next_checkpoint_number(ids: &[CheckpointId]) -> u64 {
-    ids.iter().map(|id| id.number + 1).max().unwrap_or(1)
+    ids.iter().map(|id| id.checkpoint_number + 1).max().unwrap_or(1)
 }
 
 /// Returns the ids of all checkpoints of `partition`, oldest first.
 fn list_checkpoint_ids(store: &dyn CheckpointStore, partition: Partition) -> Result<Vec<CheckpointId>, StoreFault> {
-    let listed = store.list(&object_names::checkpoints_folder(partition))?;
+    let listed = store.list_objects(&object_names::checkpoints_folder(partition))?;
     let mut ids: Vec<_> = listed
         .iter()
-        .filter_map(|object| match object_names::parse_object_name(&object.name) {
+        .filter_map(|object| match object_names::parse_object_name(&object.object_name) {
             ParsedObjectName::Checkpoint(_, id) => Some(id),
             _ => None,
         })

@@ -1,9 +1,9 @@
 //! Inspects checkpoints and savepoints without restoring them.
 //!
-//! Owns: listing the content of a store, checking its state objects ([`StateObjectReader`]), comparing its views with a
-//! pipeline ([`compare_views`]). Does not own: the choice of the checkpoint that a job continues from
-//! (`find_checkpoint`).
-//! Invariants: (1) Inspecting changes nothing. (2) An unusable object is reported with its name and the reason, and the
+//! Owns: listing the checkpoints and savepoints in a store, checking state objects ([`StateObjectReader`]), comparing
+//! stored views with a pipeline ([`compare_views`]). Does not own: the choice of the checkpoint that a job continues
+//! from (`find_checkpoint`).
+//! Invariants: (1) An inspection only reads. (2) An unusable object is returned with its name and the reason, and the
 //! inspection continues.
 
 mod state_objects;
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 pub use state_objects::{StateByteCounts, StateObjectReader};
 pub use view_compatibility::{ComparedView, ViewCompatibility, compare_views};
 
-use super::format::{ObjectDamage, UnusableObject};
 use super::manifest::{CheckpointId, CheckpointManifest};
+use super::object_faults::{ObjectDamage, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
 use super::savepoint_content::SavepointContent;
 use super::store::{CheckpointStore, ListedObject, StoreFault};
@@ -26,71 +26,75 @@ use crate::identifiers::Partition;
 pub struct StoredCheckpoint {
     /// The partition of the checkpoint.
     pub partition: Partition,
-    /// The id of the checkpoint among those of its partition.
-    pub id: CheckpointId,
-    /// The format version in the manifest's title line; `None` without a title line.
-    pub format_version: Option<u32>,
-    /// The manifest, or why the manifest cannot be read.
+    /// The id of the checkpoint in its object's name.
+    pub checkpoint_id: CheckpointId,
+    /// The format version in the manifest's title line; `None` if the object has no title line of a manifest.
+    pub manifest_format_version: Option<u32>,
+    /// The manifest, or the reason why the manifest cannot be read.
     pub manifest: Result<CheckpointManifest, UnusableObject>,
 }
 
-/// A savepoint in the folder of a job.
+/// A savepoint that lies in the job's own folder of the checkpoint store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredSavepoint {
     /// The name of the savepoint.
-    pub id: String,
-    /// The content of the savepoint; `None` if the savepoint is incomplete. An error says why the content cannot be
-    /// read.
-    pub content: Result<Option<SavepointContent>, UnusableObject>,
+    pub savepoint_id: String,
+    /// The content of the savepoint; `None` if the savepoint is incomplete. An error is the reason why the content
+    /// cannot be read.
+    pub savepoint_content: Result<Option<SavepointContent>, UnusableObject>,
 }
 
-/// The kind of a folder in a checkpoint store.
+/// What a folder in a checkpoint store is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FolderKind {
     /// The folder holds no objects of Windrow.
     Nothing,
-    /// The folder in which a job keeps its checkpoints.
+    /// The folder holds the checkpoints of a job.
     Job {
         /// The number of checkpoints in the folder; may be 0.
         checkpoint_count: usize,
     },
     /// The folder is a complete savepoint.
     Savepoint(SavepointContent),
-    /// The folder holds partitions of a savepoint, but no object `savepoint`: the savepoint is being taken, or was
-    /// never completed.
+    /// The folder holds partitions of a savepoint, but no object `savepoint`. The savepoint is still being taken, or it
+    /// failed.
     IncompleteSavepoint,
     /// The folder is a savepoint whose object `savepoint` cannot be read.
     UnreadableSavepoint(UnusableObject),
 }
 
-/// The kind of a folder, and the checkpoints in the folder.
+/// The kind of a folder, and all checkpoints in the folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FolderContents {
-    /// The kind of the folder.
-    pub kind: FolderKind,
+    /// What the folder is.
+    pub folder_kind: FolderKind,
     /// All checkpoints in the folder, by partition, oldest first.
     pub checkpoints: Vec<StoredCheckpoint>,
 }
 
-/// Returns the kind of the folder `store`.
+/// Returns the kind of the folder that `store` was opened at.
 ///
 /// # Errors
 /// When the store does not answer.
-pub fn identify_folder(store: &dyn CheckpointStore) -> Result<FolderKind, StoreFault> {
-    identify_listed_folder(store, &store.list("")?)
+pub fn identify_folder_kind(store: &dyn CheckpointStore) -> Result<FolderKind, StoreFault> {
+    identify_folder_kind_from_list(store, &store.list_objects("")?)
 }
 
-fn identify_listed_folder(store: &dyn CheckpointStore, listed: &[ListedObject]) -> Result<FolderKind, StoreFault> {
-    // The list is searched first, because in a job's folder the name `savepoint` is a folder.
-    if listed.iter().any(|object| object.name == object_names::SAVEPOINT_OBJECT)
-        && let Some(object) = store.read(object_names::SAVEPOINT_OBJECT)?
+fn identify_folder_kind_from_list(
+    store: &dyn CheckpointStore,
+    listed: &[ListedObject],
+) -> Result<FolderKind, StoreFault> {
+    // A directory named `savepoint` cannot be read as an object, and a job's folder has one. So only a listed object is
+    // read.
+    if listed.iter().any(|object| object.object_name == object_names::SAVEPOINT_CONTENT_OBJECT)
+        && let Some(object) = store.read_object(object_names::SAVEPOINT_CONTENT_OBJECT)?
     {
-        return Ok(match read_savepoint_content(object_names::SAVEPOINT_OBJECT, &object) {
+        return Ok(match read_savepoint_content(object_names::SAVEPOINT_CONTENT_OBJECT, &object) {
             Ok(content) => FolderKind::Savepoint(content),
             Err(unusable) => FolderKind::UnreadableSavepoint(unusable),
         });
     }
-    let parsed = || listed.iter().map(|object| object_names::parse_object_name(&object.name));
+    let parsed = || listed.iter().map(|object| object_names::parse_object_name(&object.object_name));
     let checkpoints = parsed().filter(|name| matches!(name, ParsedObjectName::Checkpoint(..))).count();
     Ok(if parsed().any(|name| matches!(name, ParsedObjectName::Epoch(..))) {
         FolderKind::Job { checkpoint_count: checkpoints }
@@ -101,22 +105,22 @@ fn identify_listed_folder(store: &dyn CheckpointStore, listed: &[ListedObject]) 
     })
 }
 
-/// Returns all checkpoints in `store`, by partition, oldest first.
+/// Returns all checkpoints in `store` with their manifests, by partition, oldest first.
 ///
 /// # Errors
 /// When the store does not answer.
 pub fn list_checkpoints(store: &dyn CheckpointStore) -> Result<Vec<StoredCheckpoint>, StoreFault> {
-    read_listed_checkpoints(store, &store.list("")?)
+    read_listed_checkpoints(store, &store.list_objects("")?)
 }
 
-/// Returns the kind of the folder `store`, and all its checkpoints.
+/// Returns the kind of the folder that `store` was opened at, and all checkpoints in the folder.
 ///
 /// # Errors
 /// When the store does not answer.
 pub fn inspect_folder(store: &dyn CheckpointStore) -> Result<FolderContents, StoreFault> {
-    let listed = store.list("")?;
-    let kind = identify_listed_folder(store, &listed)?;
-    Ok(FolderContents { kind, checkpoints: read_listed_checkpoints(store, &listed)? })
+    let listed = store.list_objects("")?;
+    let kind = identify_folder_kind_from_list(store, &listed)?;
+    Ok(FolderContents { folder_kind: kind, checkpoints: read_listed_checkpoints(store, &listed)? })
 }
 
 fn read_listed_checkpoints(
@@ -125,30 +129,38 @@ fn read_listed_checkpoints(
 ) -> Result<Vec<StoredCheckpoint>, StoreFault> {
     let mut checkpoints = Vec::new();
     for object in listed {
-        if let ParsedObjectName::Checkpoint(partition, id) = object_names::parse_object_name(&object.name) {
-            let Some(bytes) = store.read(&object.name)? else { continue }; // deleted in the meantime
+        if let ParsedObjectName::Checkpoint(partition, id) = object_names::parse_object_name(&object.object_name) {
+            // A running job may have deleted the checkpoint after the list was read.
+            let Some(bytes) = store.read_object(&object.object_name)? else { continue };
             let manifest = match CheckpointManifest::decode(&bytes) {
-                Ok(manifest) if manifest.id == id && manifest.partition == partition => Ok(manifest),
-                Ok(_) => Err(UnusableObject::from_damage(&object.name, ObjectDamage::OtherCheckpoint)),
-                Err(fault) => Err(UnusableObject { object: object.name.clone(), fault }),
+                Ok(manifest) if manifest.checkpoint_id == id && manifest.partition == partition => Ok(manifest),
+                Ok(_) => Err(UnusableObject::from_damage(&object.object_name, ObjectDamage::OtherCheckpoint)),
+                Err(fault) => Err(UnusableObject { object_name: object.object_name.clone(), fault }),
             };
             let format = CheckpointManifest::parse_format_version(&bytes);
-            checkpoints.push(StoredCheckpoint { partition, id, format_version: format, manifest });
+            checkpoints.push(StoredCheckpoint {
+                partition,
+                checkpoint_id: id,
+                manifest_format_version: format,
+                manifest,
+            });
         }
     }
-    checkpoints.sort_by_key(|checkpoint| (checkpoint.partition, checkpoint.id));
+    checkpoints.sort_by_key(|checkpoint| (checkpoint.partition, checkpoint.checkpoint_id));
     Ok(checkpoints)
 }
 
-/// Returns whether a checkpoint that was listed earlier still exists.
+/// Returns whether a checkpoint that was listed earlier still exists. A running job deletes old checkpoints.
 ///
 /// # Errors
 /// When the store does not answer.
 pub fn checkpoint_exists(store: &dyn CheckpointStore, checkpoint: &StoredCheckpoint) -> Result<bool, StoreFault> {
-    Ok(store.read(&object_names::manifest_object_name(checkpoint.partition, checkpoint.id))?.is_some())
+    Ok(store
+        .read_object(&object_names::manifest_object_name(checkpoint.partition, checkpoint.checkpoint_id))?
+        .is_some())
 }
 
-/// Returns the newest readable manifest of every partition. State objects are not checked.
+/// Returns the newest readable manifest of every partition, without checking that its state objects can be read.
 #[must_use]
 pub fn newest_manifest_per_partition(checkpoints: &[StoredCheckpoint]) -> Vec<&CheckpointManifest> {
     let readable = checkpoints.iter().filter_map(|checkpoint| checkpoint.manifest.as_ref().ok());
@@ -157,26 +169,27 @@ pub fn newest_manifest_per_partition(checkpoints: &[StoredCheckpoint]) -> Vec<&C
     newest.into_values().collect()
 }
 
-/// Returns the savepoints in the job's folder `store`, sorted by name.
+/// Returns the savepoints that lie in the job's folder `store`, sorted by name.
 ///
 /// # Errors
 /// When the store does not answer.
 pub fn list_savepoints(store: &dyn CheckpointStore) -> Result<Vec<StoredSavepoint>, StoreFault> {
     let mut is_whole: BTreeMap<String, bool> = BTreeMap::new();
-    for object in store.list(object_names::SAVEPOINTS_FOLDER)? {
-        if let Some((id, object)) = object_names::split_savepoint_object_name(&object.name) {
-            *is_whole.entry(id.to_owned()).or_default() |= object == object_names::SAVEPOINT_OBJECT;
+    for object in store.list_objects(object_names::SAVEPOINTS_FOLDER)? {
+        if let Some((id, object)) = object_names::split_savepoint_object_name(&object.object_name) {
+            *is_whole.entry(id.to_owned()).or_default() |= object == object_names::SAVEPOINT_CONTENT_OBJECT;
         }
     }
     let read_savepoint = |(id, is_whole): (String, bool)| {
-        let name = format!("{}/{}", object_names::default_savepoint_folder(&id), object_names::SAVEPOINT_OBJECT);
-        let object = if is_whole { store.read(&name)? } else { None };
+        let name =
+            format!("{}/{}", object_names::default_savepoint_folder(&id), object_names::SAVEPOINT_CONTENT_OBJECT);
+        let object = if is_whole { store.read_object(&name)? } else { None };
         let content = object.map(|object| read_savepoint_content(&name, &object)).transpose();
-        Ok(StoredSavepoint { id, content })
+        Ok(StoredSavepoint { savepoint_id: id, savepoint_content: content })
     };
     is_whole.into_iter().map(read_savepoint).collect()
 }
 
 fn read_savepoint_content(name: &str, object: &[u8]) -> Result<SavepointContent, UnusableObject> {
-    SavepointContent::decode(object).map_err(|fault| UnusableObject { object: name.to_owned(), fault })
+    SavepointContent::decode(object).map_err(|fault| UnusableObject { object_name: name.to_owned(), fault })
 }

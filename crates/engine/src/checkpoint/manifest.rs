@@ -1,17 +1,17 @@
-//! Manifests list the parts of a checkpoint in a readable text.
+//! The manifest of a checkpoint: a readable text that lists the checkpoint's state objects.
 //!
 //! Format (version 1): a line `windrow-checkpoint VERSION CRC-32`, then JSON. The checksum has eight hexadecimal digits
 //! and covers the version and the JSON. A reader ignores unknown JSON members.
-//! Invariant: an incomplete or altered manifest is refused.
+//! Invariant: an incomplete or altered manifest is rejected.
 
 use serde::{Deserialize, Serialize};
 
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
-use super::format::{FormatFault, ObjectDamage};
+use super::object_faults::{ObjectDamage, ObjectFault};
 use super::state_object::compute_object_checksum;
 use crate::identifiers::{Epoch, Offset, Partition};
 
-const MANIFEST_VERSION: u32 = 1;
+const MANIFEST_FORMAT_VERSION: u32 = 1;
 const MANIFEST_TITLE: &str = "windrow-checkpoint";
 
 /// Identifies a checkpoint of a partition. A later checkpoint has a larger id.
@@ -19,36 +19,41 @@ const MANIFEST_TITLE: &str = "windrow-checkpoint";
 pub struct CheckpointId {
     /// The epoch of the worker that took the checkpoint.
     pub epoch: Epoch,
-    /// The number of the checkpoint. Numbers continue across epochs.
-    pub number: u64,
+    /// The number of the checkpoint. A new epoch continues the numbers of the epoch before.
+    #[serde(rename = "number")]
+    pub checkpoint_number: u64,
 }
 
 impl std::fmt::Display for CheckpointId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} of epoch {}", self.number, self.epoch)
+        write!(f, "{} of epoch {}", self.checkpoint_number, self.epoch)
     }
 }
 
-/// The description of one partition's checkpoint.
+/// The content of a manifest, which describes one partition's checkpoint.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct CheckpointManifest {
     /// The id of the checkpoint.
     #[serde(flatten)]
-    pub id: CheckpointId,
-    /// The wall-clock time of the cut, in epoch milliseconds. No computation uses it.
+    pub checkpoint_id: CheckpointId,
+    /// The wall-clock time of the cut, in epoch milliseconds. Windrow shows this time and never computes rows with it.
     pub taken_at_ms: i64,
     /// The version of Windrow that wrote the manifest.
-    pub windrow: String,
+    #[serde(rename = "windrow")]
+    pub windrow_version: String,
     /// The name of the process that wrote the manifest.
-    pub owner: String,
+    #[serde(rename = "owner")]
+    pub process_name: String,
     /// The name of the pipeline.
-    pub pipeline: String,
+    #[serde(rename = "pipeline")]
+    pub pipeline_name: String,
     /// The topic that the events come from.
     pub topic: String,
-    /// The id of the topic; `None` where the source has no topic ids.
+    /// The id of the topic; `None` if the source has no topic ids.
     pub topic_id: Option<String>,
     /// The number of partitions of the topic.
-    pub partitions: i32,
+    #[serde(rename = "partitions")]
+    pub topic_partition_count: i32,
     /// The partition of the checkpoint.
     pub partition: Partition,
     /// The offset of the first record that the checkpoint does not include.
@@ -56,30 +61,39 @@ pub struct CheckpointManifest {
     /// The watermark in epoch milliseconds; `None` before the first event.
     pub watermark_ms: Option<i64>,
     /// The number of entities with state.
-    pub entities: u64,
-    /// The number of slots in the state (see the core's snapshots).
-    pub slots: u32,
-    /// A description of the decoding rules: the settings and the version that determine the rows.
-    pub reading: String,
-    /// The feature views, in the order of the state's tables.
+    #[serde(rename = "entities")]
+    pub entity_count: u64,
+    /// The number of slots that the shard has, in use or free. A slot holds the state of one entity.
+    #[serde(rename = "slots")]
+    pub slot_count: u32,
+    /// A description of how records are decoded and how far out of order events may be. Another description may mean
+    /// other rows.
+    #[serde(rename = "reading")]
+    pub decoding_and_lateness: String,
+    /// The feature views. View `n` has table `n + 1` in the state objects.
     pub views: Vec<StoredView>,
     /// The layers of the state: the base, then the deltas, oldest first.
     pub layers: Vec<CheckpointLayer>,
-    /// The place of the savepoint that the job began from.
-    pub from: Option<String>,
+    /// The place of the savepoint that the job began from; `None` if the job began without a savepoint.
+    #[serde(rename = "from")]
+    pub origin_savepoint_place: Option<String>,
 }
 
 /// A feature view in a checkpoint.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct StoredView {
     /// The name of the view.
-    pub name: String,
+    #[serde(rename = "name")]
+    pub view_name: String,
     /// The definition of the view ([`windrow_core::FeatureView::definition_text`]).
-    pub definition: String,
+    #[serde(rename = "definition")]
+    pub view_definition: String,
     /// The number of the view's last row before the cut.
-    pub rows: u64,
-    /// The fingerprint of the point where row counting began (see `row_beginning`).
-    pub beginning: u64,
+    #[serde(rename = "rows")]
+    pub last_row_number: u64,
+    /// The fingerprint of where and how the counting of the view's rows started (see `row_numbering`).
+    #[serde(rename = "beginning")]
+    pub counting_start_fingerprint: u64,
 }
 
 /// The state objects of one snapshot: a base or a delta.
@@ -92,8 +106,8 @@ pub struct CheckpointLayer {
 impl CheckpointLayer {
     /// Returns the total size of the layer's state objects in bytes.
     #[must_use]
-    pub fn byte_count(&self) -> u64 {
-        self.parts.iter().map(|part| part.bytes).sum()
+    pub fn layer_byte_count(&self) -> u64 {
+        self.parts.iter().map(|part| part.object_byte_count).sum()
     }
 }
 
@@ -101,33 +115,35 @@ impl CheckpointLayer {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct StatePart {
     /// The name of the object.
-    pub name: String,
+    #[serde(rename = "name")]
+    pub object_name: String,
     /// The size of the object in bytes.
-    pub bytes: u64,
+    #[serde(rename = "bytes")]
+    pub object_byte_count: u64,
     /// The checksum of the object.
     pub crc32: u32,
 }
 
 impl StatePart {
-    /// Describes `object`, which is stored under `name`.
-    pub(crate) fn from_object(name: String, object: &[u8]) -> Self {
-        Self { name, bytes: object.len() as u64, crc32: compute_object_checksum(object) }
+    /// Returns the manifest's entry for `object`, which is stored under `name`.
+    pub(crate) fn entry_for_object(name: String, object: &[u8]) -> Self {
+        Self { object_name: name, object_byte_count: object.len() as u64, crc32: compute_object_checksum(object) }
     }
 
-    /// Returns whether `object` has the recorded size and checksum.
-    pub(crate) fn matches_object(&self, object: &[u8]) -> bool {
-        object.len() as u64 == self.bytes && compute_object_checksum(object) == self.crc32
+    /// Returns whether `object` has the size and the checksum of this entry.
+    pub(crate) fn matches_size_and_checksum(&self, object: &[u8]) -> bool {
+        object.len() as u64 == self.object_byte_count && compute_object_checksum(object) == self.crc32
     }
 }
 
 impl CheckpointManifest {
-    /// Returns the total size of all state objects in bytes.
+    /// Returns the total size of the checkpoint's state objects in bytes.
     #[must_use]
-    pub fn total_byte_count(&self) -> u64 {
-        self.layers.iter().map(CheckpointLayer::byte_count).sum()
+    pub fn state_byte_count(&self) -> u64 {
+        self.layers.iter().map(CheckpointLayer::layer_byte_count).sum()
     }
 
-    /// Returns the format version in the title line of `bytes`; `None` if the title line is not that of a manifest.
+    /// Returns the format version in the title line of `bytes`; `None` if `bytes` has no title line of a manifest.
     pub(crate) fn parse_format_version(bytes: &[u8]) -> Option<u32> {
         let line = bytes.split(|byte| *byte == b'\n').next()?;
         let mut words = std::str::from_utf8(line).ok()?.split(' ');
@@ -137,15 +153,15 @@ impl CheckpointManifest {
 
     pub(crate) fn encode(&self) -> serde_json::Result<Vec<u8>> {
         let body = serde_json::to_string_pretty(self)?;
-        Ok(encode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, &body))
+        Ok(encode_checksummed_text(MANIFEST_TITLE, MANIFEST_FORMAT_VERSION, &body))
     }
 
     /// Decodes a manifest of this format version or an older one.
     ///
     /// # Errors
     /// When the manifest is damaged or its format is newer.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FormatFault> {
-        let body = decode_checksummed_text(MANIFEST_TITLE, MANIFEST_VERSION, bytes)?;
+    pub fn decode(bytes: &[u8]) -> Result<Self, ObjectFault> {
+        let body = decode_checksummed_text(MANIFEST_TITLE, MANIFEST_FORMAT_VERSION, bytes)?;
         serde_json::from_str(body)
             .map_err(|error| ObjectDamage::UnparsableContent { expected: "manifest", detail: error.to_string() }.into())
     }
@@ -156,28 +172,33 @@ mod tests {
     use super::*;
 
     fn sample_manifest() -> CheckpointManifest {
-        let part = |name: &str| StatePart { name: name.to_owned(), bytes: 10, crc32: 7 };
+        let part = |name: &str| StatePart { object_name: name.to_owned(), object_byte_count: 10, crc32: 7 };
         CheckpointManifest {
-            id: CheckpointId { epoch: 3, number: 12 },
+            checkpoint_id: CheckpointId { epoch: 3, checkpoint_number: 12 },
             taken_at_ms: 1,
-            windrow: "0.1.0".to_owned(),
-            owner: "host 1".to_owned(),
-            pipeline: "ecommerce".to_owned(),
+            windrow_version: "0.1.0".to_owned(),
+            process_name: "host 1".to_owned(),
+            pipeline_name: "ecommerce".to_owned(),
             topic: "events".to_owned(),
             topic_id: Some("abc".to_owned()),
-            partitions: 4,
+            topic_partition_count: 4,
             partition: 2,
             offset: 99,
             watermark_ms: None,
-            entities: 5,
-            slots: 6,
-            reading: "r".to_owned(),
-            views: vec![StoredView { name: "v".to_owned(), definition: "d".to_owned(), rows: 8, beginning: 1 }],
+            entity_count: 5,
+            slot_count: 6,
+            decoding_and_lateness: "r".to_owned(),
+            views: vec![StoredView {
+                view_name: "v".to_owned(),
+                view_definition: "d".to_owned(),
+                last_row_number: 8,
+                counting_start_fingerprint: 1,
+            }],
             layers: vec![
                 CheckpointLayer { parts: vec![part("a"), part("b")] },
                 CheckpointLayer { parts: vec![part("c")] },
             ],
-            from: None,
+            origin_savepoint_place: None,
         }
     }
 
@@ -190,10 +211,10 @@ mod tests {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
                 let read = CheckpointManifest::decode(&flipped);
-                assert!(matches!(read, Err(FormatFault::Damaged(_))), "bit {bit} of byte {at}");
+                assert!(matches!(read, Err(ObjectFault::Damaged(_))), "bit {bit} of byte {at}");
             }
             let read = CheckpointManifest::decode(&bytes[..at]);
-            assert!(matches!(read, Err(FormatFault::Damaged(_))), "cut at {at}");
+            assert!(matches!(read, Err(ObjectFault::Damaged(_))), "cut at {at}");
         }
     }
 
@@ -202,6 +223,6 @@ mod tests {
         let bytes = encode_checksummed_text(MANIFEST_TITLE, 2, "{}");
         assert_eq!(CheckpointManifest::parse_format_version(&bytes), Some(2));
         assert_eq!(CheckpointManifest::parse_format_version(b"nonsense"), None);
-        assert_eq!(CheckpointManifest::decode(&bytes), Err(FormatFault::Newer { found: 2, known: 1 }));
+        assert_eq!(CheckpointManifest::decode(&bytes), Err(ObjectFault::Newer { found: 2, known: 1 }));
     }
 }

@@ -1,36 +1,39 @@
 //! The names of the objects in a checkpoint store.
 //!
 //! ```text
-//! partition-3/epoch/0000000007                        epoch 7 was claimed
+//! partition-3/epoch/0000000007                        the claim of partition 3 under epoch 7
 //! partition-3/checkpoint/0000000007-0000000041        the manifest of checkpoint 41, taken in epoch 7
 //! partition-3/state/0000000007-0000000041-0002        the third state object of checkpoint 41
-//! savepoint/request                                   the savepoint that is requested
-//! savepoint/ID/partition-3                            partition 3 is confirmed for savepoint ID
-//! savepoints/ID/…                                     the default place of savepoint ID
-//! instances/…                                         reports of processes, which the web server writes
+//! savepoint/request                                   the current savepoint request
+//! savepoint/ID/partition-3                            the confirmation that partition 3 is in savepoint ID
+//! savepoints/ID/…                                     the default folder of savepoint ID
+//! instances/…                                         the reports of instances, which the web server writes
 //! ```
 //!
-//! A savepoint has the same folders for its partitions, without epochs, and an object `savepoint` that lists the
-//! partitions. Invariant: sorting names of one kind sorts their epochs and numbers.
+//! The folder of a savepoint has the same folder for each partition, but without epochs. It also has an object
+//! `savepoint` that lists the partitions.
+//! Invariant: the order of names of one kind is the order of their epochs and numbers.
 
 use super::manifest::CheckpointId;
 use crate::identifiers::{Epoch, Partition};
 
-/// The object that requests a savepoint.
+/// The name of the object that requests a savepoint.
 pub(crate) const SAVEPOINT_REQUEST_OBJECT: &str = "savepoint/request";
-/// The object that holds the content of a savepoint. It is created last, so it marks a complete savepoint.
-pub(crate) const SAVEPOINT_OBJECT: &str = "savepoint";
+/// The name of the object with the content of a savepoint. This object is created last, so it marks a complete
+/// savepoint.
+pub(crate) const SAVEPOINT_CONTENT_OBJECT: &str = "savepoint";
 
-/// The folder of savepoints in a job's own checkpoint store.
+/// The folder in a job's checkpoint store that holds savepoints by default.
 pub(crate) const SAVEPOINTS_FOLDER: &str = "savepoints";
 
-/// Returns the default folder of the savepoint `id` in a job's own checkpoint store.
+/// Returns the folder in a job's checkpoint store that holds the savepoint `id` by default.
 #[must_use]
 pub fn default_savepoint_folder(id: &str) -> String {
     format!("{SAVEPOINTS_FOLDER}/{id}")
 }
 
-/// Splits the name of an object in a job's store into the savepoint's id and the object's name within that savepoint.
+/// Splits the name of an object in a job's store into a savepoint's id and the object's name within that savepoint.
+/// Returns `None` if the object belongs to no savepoint.
 pub(crate) fn split_savepoint_object_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(SAVEPOINTS_FOLDER)?.strip_prefix('/')?.split_once('/')
 }
@@ -54,11 +57,11 @@ pub(crate) fn checkpoints_folder(partition: Partition) -> String {
 }
 
 pub(crate) fn manifest_object_name(partition: Partition, id: CheckpointId) -> String {
-    format!("partition-{partition}/checkpoint/{:010}-{:010}", id.epoch, id.number)
+    format!("partition-{partition}/checkpoint/{:010}-{:010}", id.epoch, id.checkpoint_number)
 }
 
 pub(crate) fn state_object_name(partition: Partition, id: CheckpointId, part: usize) -> String {
-    format!("partition-{partition}/state/{:010}-{:010}-{part:04}", id.epoch, id.number)
+    format!("partition-{partition}/state/{:010}-{:010}-{part:04}", id.epoch, id.checkpoint_number)
 }
 
 pub(crate) fn savepoint_confirmations_folder(savepoint: &str) -> String {
@@ -69,13 +72,13 @@ pub(crate) fn savepoint_confirmation_object_name(savepoint: &str, partition: Par
     format!("savepoint/{savepoint}/partition-{partition}")
 }
 
-/// The kind of an object and the identifiers in its name.
+/// What the name of an object says: the kind of the object, its partition, and its epoch or checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ParsedObjectName {
     Epoch(Partition, Epoch),
     Checkpoint(Partition, CheckpointId),
     State(Partition, CheckpointId),
-    /// The object belongs to no partition.
+    /// The object belongs to no partition, or its name is not valid.
     Other,
 }
 
@@ -91,17 +94,22 @@ pub(crate) fn parse_object_name(name: &str) -> ParsedObjectName {
         let mut number = || numbers.next()?.ok();
         match kind {
             "epoch" => Some(ParsedObjectName::Epoch(partition, number()?)),
-            "checkpoint" => {
-                Some(ParsedObjectName::Checkpoint(partition, CheckpointId { epoch: number()?, number: number()? }))
-            }
-            "state" => Some(ParsedObjectName::State(partition, CheckpointId { epoch: number()?, number: number()? })),
+            "checkpoint" => Some(ParsedObjectName::Checkpoint(
+                partition,
+                CheckpointId { epoch: number()?, checkpoint_number: number()? },
+            )),
+            "state" => Some(ParsedObjectName::State(
+                partition,
+                CheckpointId { epoch: number()?, checkpoint_number: number()? },
+            )),
             _ => None,
         }
     };
     parse().unwrap_or(ParsedObjectName::Other)
 }
 
-/// Escapes `text` for use as one segment of an object name: all but letters, digits, `.`, `_` and `-` become `%XX`.
+/// Escapes `text` for use as one segment of an object name. Letters, digits, `_` and `-` stay, and so does a `.` that
+/// is not the first character. Every other byte becomes `%XX`.
 #[must_use]
 pub fn escape_name_segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -121,7 +129,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        let id = CheckpointId { epoch: 7, number: 41 };
+        let id = CheckpointId { epoch: 7, checkpoint_number: 41 };
         assert_eq!(parse_object_name(&epoch_object_name(3, 7)), ParsedObjectName::Epoch(3, 7));
         assert_eq!(parse_object_name(&manifest_object_name(3, id)), ParsedObjectName::Checkpoint(3, id));
         assert_eq!(parse_object_name(&state_object_name(3, id, 2)), ParsedObjectName::State(3, id));

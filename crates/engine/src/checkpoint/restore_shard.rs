@@ -1,31 +1,34 @@
 //! Restores a shard from the state objects that a manifest names.
 //!
-//! Owns: the assignment of stored state to the views of the job. Invariant: the job halts rather than drop state
-//! without permission.
+//! Owns: the assignment of stored state to the views of the job. Invariant: the job halts if state would be dropped
+//! without the operator's permission.
 
 use tracing::warn;
 use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore};
 
-use super::format::{FormatFault, ObjectDamage, UnusableObject};
 use super::manifest::CheckpointManifest;
+use super::object_faults::{ObjectDamage, ObjectFault, UnusableObject};
 use super::state_object;
 use super::store::CheckpointStore;
 use super::store_retry::StoreRetry;
 use crate::halt::{ChangedViews, DroppedView, NewerState, ViewChange};
 use crate::{Halt, JobDefinition};
 
-/// The result of reading a part of a checkpoint. Damage does not halt the job while an older checkpoint may be
-/// readable.
+/// The outcome of reading a checkpoint or its manifest. Damage does not halt the job, because an older checkpoint may
+/// be readable.
 pub(super) enum CheckpointReadOutcome<T> {
+    /// The checkpoint, or its manifest, was read completely.
     Whole(T),
+    /// This object of the checkpoint is damaged or missing.
     Damaged(UnusableObject),
 }
 
-/// A restored shard, and the position of each view's state in the manifest.
+/// A shard that was restored from the state objects of a manifest.
 pub(super) struct ShardFromManifest {
     pub(super) shard: Shard,
-    /// For every view of the job, the index of its state among the views of the manifest; `None` without state.
-    pub(super) stored_view_indexes: Vec<Option<usize>>,
+    /// For every view of the job, the index of its state among the views of the manifest; `None` if the manifest has no
+    /// state of the view.
+    pub(super) stored_view_index_by_job_view: Vec<Option<usize>>,
 }
 
 /// Restores a shard from the state objects of `manifest`.
@@ -37,54 +40,56 @@ pub(super) fn restore_shard(
 ) -> Result<CheckpointReadOutcome<ShardFromManifest>, Halt> {
     let indexes = match_stored_views(retry, job, manifest)?;
     let targets = (0..manifest.views.len()).map(|stored| indexes.iter().position(|index| *index == Some(stored)));
-    let mut restore = ShardRestore::new(job.new_shard(), manifest.slots, targets.collect());
+    let mut restore = ShardRestore::new(job.new_shard(), manifest.slot_count, targets.collect());
     for part in manifest.layers.iter().flat_map(|layer| &layer.parts) {
-        let bytes = retry.retry(|| store.read(&part.name))?;
+        let bytes = retry.retry_while_unreachable(|| store.read_object(&part.object_name))?;
         let applied = match &bytes {
             None => Err(ObjectDamage::Missing.into()),
-            Some(bytes) if !part.matches_object(bytes) => Err(ObjectDamage::ManifestMismatch.into()),
+            Some(bytes) if !part.matches_size_and_checksum(bytes) => Err(ObjectDamage::ManifestMismatch.into()),
             Some(bytes) => state_object::unpack_state(bytes).and_then(|state| {
                 restore.load_layer_part(&state).map_err(|damage| ObjectDamage::InvalidSnapshot(damage).into())
             }),
         };
         if let Err(fault) = applied {
-            let object = part.name.clone();
-            return halt_if_newer_format(UnusableObject { object, fault }, store).map(CheckpointReadOutcome::Damaged);
+            let object_name = part.object_name.clone();
+            return halt_if_newer_format(UnusableObject { object_name, fault }, store)
+                .map(CheckpointReadOutcome::Damaged);
         }
     }
-    let emitted_rows = indexes.iter().map(|index| index.map_or(0, |stored| manifest.views[stored].rows)).collect();
+    let emitted_rows =
+        indexes.iter().map(|index| index.map_or(0, |stored| manifest.views[stored].last_row_number)).collect();
     let metadata = ShardMetadata {
         watermark: manifest.watermark_ms.map(EventTime::from_ms),
-        slot_count: manifest.slots,
+        slot_count: manifest.slot_count,
         entity_count: 0,
         emitted_row_counts: emitted_rows,
     };
     Ok(match restore.finish(&metadata) {
-        Ok(shard) => CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_indexes: indexes }),
+        Ok(shard) => CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_index_by_job_view: indexes }),
         Err(damage) => CheckpointReadOutcome::Damaged(UnusableObject::from_damage(
-            "its state",
+            "the combined state objects",
             ObjectDamage::InvalidSnapshot(damage),
         )),
     })
 }
 
-/// Returns a halt if the object's format is newer. Otherwise returns the object, so that an older checkpoint can be
-/// used.
+/// Returns a halt if only a newer version of Windrow can read the object. Returns a damaged object unchanged, because
+/// an older checkpoint may be readable.
 pub(super) fn halt_if_newer_format(
     unusable: UnusableObject,
     store: &dyn CheckpointStore,
 ) -> Result<UnusableObject, Halt> {
     match unusable.fault {
-        FormatFault::Damaged(_) => Ok(unusable),
-        FormatFault::Newer { .. } => {
-            let UnusableObject { object, fault } = unusable;
-            Err(NewerState { object, place: store.place().to_owned(), source: fault }.into())
+        ObjectFault::Damaged(_) => Ok(unusable),
+        ObjectFault::Newer { .. } => {
+            let UnusableObject { object_name, fault } = unusable;
+            Err(NewerState { object_name, store_place: store.place().to_owned(), source: fault }.into())
         }
     }
 }
 
-/// Returns, for every view of the job, the index of its state in `manifest`. Halts if state would be dropped without
-/// permission.
+/// Returns, for every view of the job, the index of its state in `manifest`; `None` if the view has no state there.
+/// Fails if state would be dropped without the operator's permission.
 fn match_stored_views(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
@@ -92,7 +97,7 @@ fn match_stored_views(
 ) -> Result<Vec<Option<usize>>, Halt> {
     let definitions: Vec<String> = job.views.iter().map(|view| view.definition_text(&job.schema)).collect();
     let stored_index = |name: &str, definition: &str| {
-        manifest.views.iter().position(|stored| stored.name == name && stored.definition == definition)
+        manifest.views.iter().position(|stored| stored.view_name == name && stored.view_definition == definition)
     };
     let indexes: Vec<_> =
         job.views.iter().zip(&definitions).map(|(view, definition)| stored_index(&view.name, definition)).collect();
@@ -101,34 +106,41 @@ fn match_stored_views(
         if indexes.contains(&Some(index)) {
             continue;
         }
-        if retry.config.droppable_view_names.contains(&stored.name) {
-            warn!(partition = manifest.partition, view = stored.name, "its state is dropped, as asked");
+        if retry.checkpoint_config.droppable_view_names.contains(&stored.view_name) {
+            warn!(
+                partition = manifest.partition,
+                view = stored.view_name,
+                "dropping the stored state of this feature view, as permitted"
+            );
             continue;
         }
-        let current = job.views.iter().zip(&definitions).find(|(view, _)| *view.name == *stored.name);
+        let current = job.views.iter().zip(&definitions).find(|(view, _)| *view.name == *stored.view_name);
         let change = match current {
             Some((_, current)) => ViewChange::Redefined {
-                stored_definition: stored.definition.clone(),
+                stored_definition: stored.view_definition.clone(),
                 pipeline_definition: current.clone(),
             },
             None => ViewChange::Removed,
         };
-        dropped.push(DroppedView { name: stored.name.clone(), change });
+        dropped.push(DroppedView { view_name: stored.view_name.clone(), view_change: change });
     }
     if !dropped.is_empty() {
         let kept = job.views.iter().zip(&indexes).filter(|(_, index)| index.is_some());
         let kept = kept.map(|(view, _)| view.name.to_string()).collect();
         return Err(ChangedViews {
-            checkpoint: manifest.id,
+            checkpoint_id: manifest.checkpoint_id,
             partition: manifest.partition,
-            dropped,
+            dropped_views: dropped,
             kept_view_names: kept,
         }
         .into());
     }
     for (view, _) in job.views.iter().zip(&indexes).filter(|(_, index)| index.is_none()) {
         let view = &*view.name;
-        warn!(partition = manifest.partition, view, "no state of this feature view is stored: its windows begin here");
+        warn!(
+            partition = manifest.partition,
+            view, "the checkpoint holds no state of this feature view; its windows begin empty"
+        );
     }
     Ok(indexes)
 }

@@ -1,12 +1,12 @@
-//! Savepoint requests. A request is one object in the job's checkpoint store, which every process polls once a second.
+//! Savepoint requests: a request is an object in the job's checkpoint store, which every process polls once a second.
 //!
-//! The owner of each partition writes a complete snapshot to the place named in the request. The owner then confirms
-//! the partition with an object in the checkpoint store.
+//! The owner of each partition writes a base to the place that the request names. Then the owner creates an object in
+//! the checkpoint store, which confirms the partition.
 //! Owns: the request and the confirmations. Does not own: taking a savepoint (`take_savepoint`), writing snapshots (the
 //! checkpoint thread).
-//! Invariant: only one savepoint is taken at a time. An expired request is ignored.
-//! After a crash of an owner, the next owner of its partitions writes their snapshots. After a crash of the requesting
-//! process, the request expires.
+//! Invariants: (1) Only one savepoint is taken at a time. (2) An expired request is ignored.
+//! After a crash of a partition's owner, the next owner writes the partition to the savepoint. After a crash of the
+//! requesting process, the request expires.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -16,47 +16,50 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
-use super::create_object::create_or_confirm;
+use super::create_object::create_or_compare_object;
 use super::object_names;
 use super::store::{CheckpointStore, CheckpointStoreOpener, StoreFault};
 use crate::halt::{CheckpointStoreFault, UnreachableService, share_error};
 use crate::identifiers::Partition;
 use crate::{Clock, Halt, StopSignal};
 
-const REQUEST_VERSION: u32 = 1;
+const REQUEST_FORMAT_VERSION: u32 = 1;
 const REQUEST_TITLE: &str = "windrow-savepoint-request";
 const THREAD_NAME: &str = "savepoints";
-/// The time between two polls for a request.
+/// The time between two polls for a savepoint request.
 const REQUEST_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A request to take a savepoint.
 #[derive(Clone, Debug)]
 pub struct SavepointRequest {
-    /// The name of the savepoint, which is unique.
-    pub id: String,
+    /// The unique name of the savepoint.
+    pub savepoint_id: String,
     /// The store that the savepoint is written to.
     pub target_store: Arc<dyn CheckpointStore>,
 }
 
-/// A savepoint request as stored in the checkpoint store.
+/// A savepoint request in the form that is stored in the checkpoint store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub(super) struct StoredSavepointRequest {
-    pub(super) id: String,
-    pub(super) to: String,
+    #[serde(rename = "id")]
+    pub(super) savepoint_id: String,
+    #[serde(rename = "to")]
+    pub(super) target_place: String,
     /// The wall-clock time at which the request expires, in epoch milliseconds.
-    pub(super) until_ms: i64,
+    #[serde(rename = "until_ms")]
+    pub(super) expires_at_ms: i64,
 }
 
-/// The current savepoint request, shared by all workers of a process.
+/// The current savepoint request, which all workers of a process share.
 #[derive(Clone, Default, Debug)]
 pub struct CurrentSavepointRequest(Arc<Mutex<Option<Arc<SavepointRequest>>>>);
 
 impl CurrentSavepointRequest {
-    /// Starts a thread that polls `store` for a request until `stop` is requested.
+    /// Starts a thread that polls `store` for a savepoint request, until a stop is requested.
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn start_watching(
+    pub fn start_polling_thread(
         store: Arc<dyn CheckpointStore>,
         opener: Arc<dyn CheckpointStoreOpener>,
         clock: Arc<dyn Clock>,
@@ -79,10 +82,12 @@ impl CurrentSavepointRequest {
 
     /// Returns the current request, or `None` if no savepoint is requested.
     #[must_use]
-    pub fn current(&self) -> Option<Arc<SavepointRequest>> {
+    pub fn current_request(&self) -> Option<Arc<SavepointRequest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Reads the request in `store`, and stores or clears the current request. A request whose place cannot be opened
+    /// is logged once; `refused_id` holds its savepoint.
     fn poll_request(
         &self,
         store: &dyn CheckpointStore,
@@ -90,20 +95,25 @@ impl CurrentSavepointRequest {
         clock: &dyn Clock,
         refused_id: &mut Option<String>,
     ) {
-        let Ok(object) = store.read(object_names::SAVEPOINT_REQUEST_OBJECT) else { return }; // unreachable: polled again
+        // If the store is unreachable, the next poll reads the request.
+        let Ok(object) = store.read_object(object_names::SAVEPOINT_REQUEST_OBJECT) else { return };
         let stored = object.and_then(|object| StoredSavepointRequest::decode(&object));
         let next = match stored.filter(|stored| !stored.is_expired(clock.wall_now_ms())) {
             None => None,
-            Some(stored) if self.current().is_some_and(|current| current.id == stored.id) => return,
-            Some(stored) => match opener.open(&stored.to) {
+            Some(stored)
+                if self.current_request().is_some_and(|current| current.savepoint_id == stored.savepoint_id) =>
+            {
+                return;
+            }
+            Some(stored) => match opener.open_store(&stored.target_place) {
                 Ok(store) => {
-                    info!(savepoint = stored.id, to = store.place(), "savepoint requested");
-                    Some(Arc::new(SavepointRequest { id: stored.id, target_store: store }))
+                    info!(savepoint = stored.savepoint_id, to = store.place(), "savepoint requested");
+                    Some(Arc::new(SavepointRequest { savepoint_id: stored.savepoint_id, target_store: store }))
                 }
                 Err(fault) => {
-                    if refused_id.as_ref() != Some(&stored.id) {
-                        warn!(savepoint = stored.id, to = stored.to, %fault, "savepoint requested in a place that cannot be used");
-                        *refused_id = Some(stored.id);
+                    if refused_id.as_ref() != Some(&stored.savepoint_id) {
+                        warn!(savepoint = stored.savepoint_id, to = stored.target_place, %fault, "ignoring a savepoint request whose place cannot be opened");
+                        *refused_id = Some(stored.savepoint_id);
                     }
                     None
                 }
@@ -116,20 +126,20 @@ impl CurrentSavepointRequest {
 impl StoredSavepointRequest {
     fn encode(&self) -> serde_json::Result<Vec<u8>> {
         let body = serde_json::to_string(self)?;
-        Ok(encode_checksummed_text(REQUEST_TITLE, REQUEST_VERSION, &body))
+        Ok(encode_checksummed_text(REQUEST_TITLE, REQUEST_FORMAT_VERSION, &body))
     }
 
     fn decode(object: &[u8]) -> Option<Self> {
-        let body = decode_checksummed_text(REQUEST_TITLE, REQUEST_VERSION, object).ok()?;
+        let body = decode_checksummed_text(REQUEST_TITLE, REQUEST_FORMAT_VERSION, object).ok()?;
         serde_json::from_str(body).ok()
     }
 
     fn is_expired(&self, now_ms: i64) -> bool {
-        self.until_ms <= now_ms
+        self.expires_at_ms <= now_ms
     }
 }
 
-/// Creates `request` in `store`. Replaces a request that has expired.
+/// Creates `request` in `store`. Replaces an expired request.
 ///
 /// # Errors
 /// [`Halt::Unreachable`] when another savepoint is being taken. [`Halt::CheckpointStore`] when the store fails.
@@ -141,26 +151,26 @@ pub(super) fn create_savepoint_request(
     let failed = |source: StoreFault| CheckpointStoreFault::SavepointFailed { source };
     let object = request.encode().map_err(|error| failed(StoreFault::Failed(share_error(error))))?;
     let name = object_names::SAVEPOINT_REQUEST_OBJECT;
-    while !create_or_confirm(store, name, &object).map_err(failed)? {
-        let existing = store.read(name).map_err(failed)?.as_deref().and_then(StoredSavepointRequest::decode);
-        if let Some(StoredSavepointRequest { id, until_ms, .. }) =
+    while !create_or_compare_object(store, name, &object).map_err(failed)? {
+        let existing = store.read_object(name).map_err(failed)?.as_deref().and_then(StoredSavepointRequest::decode);
+        if let Some(StoredSavepointRequest { savepoint_id, expires_at_ms, .. }) =
             existing.filter(|existing| !existing.is_expired(clock.wall_now_ms()))
         {
-            return Err(UnreachableService::SavepointUnderWay { id, expires_at_ms: until_ms }.into());
+            return Err(UnreachableService::SavepointUnderWay { savepoint_id, expires_at_ms }.into());
         }
-        store.delete(&[name.to_owned()]).map_err(failed)?;
+        store.delete_objects(&[name.to_owned()]).map_err(failed)?;
     }
     Ok(())
 }
 
-/// Records in `store` that `partition` is written to the savepoint.
+/// Creates the object in `store` that confirms that `partition` is written to the requested savepoint.
 pub(super) fn confirm_saved_partition(
     store: &dyn CheckpointStore,
     request: &SavepointRequest,
     partition: Partition,
 ) -> Result<(), StoreFault> {
-    let object = object_names::savepoint_confirmation_object_name(&request.id, partition);
-    match store.create(&object, b"saved\n".to_vec()) {
+    let object = object_names::savepoint_confirmation_object_name(&request.savepoint_id, partition);
+    match store.create_object(&object, b"saved\n".to_vec()) {
         Ok(()) | Err(StoreFault::Exists) => Ok(()),
         Err(fault) => Err(fault),
     }

@@ -1,41 +1,45 @@
-//! State objects hold pieces of a snapshot, compressed and with a checksum.
+//! The format of state objects, which hold pieces of a snapshot, compressed and with a checksum.
 //!
-//! Format (version 1): the text `windrow` and a newline, three numbers, then the content compressed with Zstandard. The
-//! numbers are the version, the unpacked length, and the CRC-32 of the rest of the object. Each has 4 bytes,
-//! little-endian.
-//! Invariants: (1) An incomplete or altered object is refused. (2) Unpacking takes no more memory than
+//! Format (version 1): a header of 20 bytes, then the content compressed with Zstandard. The header is the text
+//! `windrow`, a newline, and three little-endian numbers of 4 bytes: the version, the unpacked length, and the
+//! checksum. The checksum is the CRC-32 of the object without the checksum.
+//! Invariants: (1) An incomplete or altered object is rejected. (2) The unpacked content never exceeds
 //! [`MAX_UNPACKED_BYTES`].
 
-use super::format::{FormatFault, ObjectDamage};
+use super::object_faults::{ObjectDamage, ObjectFault};
 
 /// The format version of the objects that this version of Windrow writes.
-const STATE_VERSION: u32 = 1;
+const STATE_FORMAT_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"windrow\n";
 const HEADER_BYTES: usize = 20;
-/// The largest accepted unpacked size. No written object unpacks to more.
+/// The largest unpacked size that is accepted, in bytes. A larger size in a header is damage, because Windrow never
+/// writes such an object.
 const MAX_UNPACKED_BYTES: usize = 256 * 1024 * 1024;
-/// The fastest usual level of Zstandard. State consists mostly of small numbers, and higher levels gain little.
+/// A fast level of Zstandard. State consists mostly of small numbers, so higher levels save little space.
 const COMPRESSION_LEVEL: i32 = 1;
 
 /// The reason why a piece of a snapshot cannot be packed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum PackFault {
-    #[error("it cannot be compressed: {detail}")]
+    /// The compressor failed.
+    #[error("the compression failed: {detail}")]
     Compression {
         /// The error text of the compressor.
         detail: String,
     },
-    #[error("it is larger than 4 GiB")]
+    /// The piece is too long for the 4 bytes of its length in the header.
+    #[error("the piece of the snapshot is larger than 4 GiB")]
     TooLarge,
 }
 
+/// Compresses a piece of a snapshot and adds the header of a state object.
 pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, PackFault> {
     let packed = zstd::bulk::compress(bytes, COMPRESSION_LEVEL)
         .map_err(|error| PackFault::Compression { detail: error.to_string() })?;
     let length = u32::try_from(bytes.len()).map_err(|_| PackFault::TooLarge)?;
     let mut out = Vec::with_capacity(HEADER_BYTES + packed.len());
     out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&STATE_VERSION.to_le_bytes());
+    out.extend_from_slice(&STATE_FORMAT_VERSION.to_le_bytes());
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&packed);
@@ -44,7 +48,8 @@ pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, PackFault> {
     Ok(out)
 }
 
-pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, FormatFault> {
+/// Verifies a state object and returns its unpacked content.
+pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, ObjectFault> {
     let number = |at: usize| object.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
     let (Some(version), Some(length), Some(sum)) = (number(8), number(12), number(16)) else {
         return Err(ObjectDamage::CutShort.into());
@@ -52,8 +57,8 @@ pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, FormatFault> {
     if &object[..8] != MAGIC || sum != compute_object_checksum(object) {
         return Err(ObjectDamage::ChecksumMismatch.into());
     }
-    if version > STATE_VERSION {
-        return Err(FormatFault::Newer { found: version, known: STATE_VERSION });
+    if version > STATE_FORMAT_VERSION {
+        return Err(ObjectFault::Newer { found: version, known: STATE_FORMAT_VERSION });
     }
     let length = length as usize;
     if length > MAX_UNPACKED_BYTES {
@@ -64,7 +69,7 @@ pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, FormatFault> {
     if bytes.len() == length { Ok(bytes) } else { Err(ObjectDamage::UnpackedLengthMismatch.into()) }
 }
 
-/// Returns the CRC-32 of an object without the checksum in its header. The manifest records the same value.
+/// Returns the CRC-32 of a state object without the checksum in its header. The manifest records the same value.
 pub(crate) fn compute_object_checksum(object: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&object[..16.min(object.len())]);
@@ -86,9 +91,9 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = object.clone();
                 flipped[at] ^= 1 << bit;
-                assert!(matches!(unpack_state(&flipped), Err(FormatFault::Damaged(_))), "bit {bit} of byte {at}");
+                assert!(matches!(unpack_state(&flipped), Err(ObjectFault::Damaged(_))), "bit {bit} of byte {at}");
             }
-            assert!(matches!(unpack_state(&object[..at]), Err(FormatFault::Damaged(_))), "cut at {at}");
+            assert!(matches!(unpack_state(&object[..at]), Err(ObjectFault::Damaged(_))), "cut at {at}");
         }
     }
 
@@ -98,7 +103,7 @@ mod tests {
         object[8] = 2;
         let sum = compute_object_checksum(&object);
         object[16..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(unpack_state(&object), Err(FormatFault::Newer { found: 2, known: 1 }));
+        assert_eq!(unpack_state(&object), Err(ObjectFault::Newer { found: 2, known: 1 }));
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! The checkpoint store holds objects by name.
+//! The interface of the checkpoint store, which holds objects by name.
 //!
-//! Owns: the contract between checkpoints and the store. Does not own: the implementations (the connectors), the names
-//! (`object_names`) and the content of objects.
-//! Invariants: (1) An object appears completely or not at all. (2) Once [`CheckpointStore::create_object`] returned, the
-//! object survives a crash of the machine. (3) Of two calls that create the same name, at most one succeeds. (4) A list
-//! contains every object whose creation returned before.
+//! Owns: what each implementation of a store must guarantee. Does not own: the implementations (the connectors), the
+//! names (`object_names`) and the content of objects.
+//! Invariants: (1) An object appears completely or not at all. (2) Once [`CheckpointStore::create_object`] returned,
+//! the object survives a crash of the machine. (3) Of all calls that create the same name, at most one succeeds. (4) A
+//! list contains every object whose creation returned before the list was requested.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use std::sync::Arc;
 use crate::fault_class::FaultClass;
 use crate::halt::SharedError;
 
-/// An entry in a list of objects.
+/// An object in the list that a checkpoint store returns.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ListedObject {
     /// The name of the object: segments of `A–Z a–z 0–9 . _ - %`, separated by `/`.
-    pub name: String,
+    pub object_name: String,
     /// The size of the object in bytes.
-    pub byte_count: u64,
+    pub object_byte_count: u64,
 }
 
 /// The reason why an operation of a store failed.
@@ -27,11 +27,12 @@ pub enum StoreFault {
     /// An object of the same name exists.
     #[error("an object of that name already exists")]
     Exists,
-    /// The operation failed despite the store's own retries, and may succeed later. A write may or may not have taken
-    /// effect.
+    /// The operation failed despite the store's own retries, and may succeed later. It is unknown whether a failed
+    /// write took effect.
     #[error(transparent)]
     Failed(SharedError),
-    /// The store refuses the operation: no such bucket, no permission, not a directory. An operator must act.
+    /// The store refused the operation, and an operator must act. Examples: the bucket does not exist, the user has no
+    /// permission, the place is not a directory.
     #[error(transparent)]
     Refused(SharedError),
 }
@@ -52,8 +53,8 @@ impl PartialEq for StoreFault {
 impl Eq for StoreFault {}
 
 impl StoreFault {
-    /// Returns the class of the fault. [`Self::Exists`] counts as [`FaultClass::NeedsOperator`], because a retry does
-    /// not help.
+    /// Returns the class of the fault. A retry cannot resolve [`Self::Exists`], so its class is
+    /// [`FaultClass::NeedsOperator`].
     #[must_use]
     pub const fn fault_class(&self) -> FaultClass {
         match self {
@@ -63,42 +64,42 @@ impl StoreFault {
     }
 }
 
-/// A store of objects. Any thread may call it. Calls block, and end in bounded time.
+/// A store of objects. Any thread may call its methods, which block and return in bounded time.
 pub trait CheckpointStore: Send + Sync + Debug {
     /// Creates the object `name` with the content `bytes`, unless an object of that name exists.
     ///
     /// # Errors
-    /// [`StoreFault::Exists`] if an object of that name exists. An earlier attempt of the same call may have created
-    /// the object; reading the object back tells.
-    fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault>;
+    /// [`StoreFault::Exists`] if an object of that name exists. A retry within this call can also cause the fault, if an
+    /// earlier attempt created the object. The caller reads the object to find out.
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault>;
 
     /// Returns the content of the object `name`; `None` if the object does not exist.
     ///
     /// # Errors
-    /// When the store does not answer or refuses.
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault>;
+    /// When the store does not answer, or refuses the operation.
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault>;
 
-    /// Lists all objects whose name begins with the segments of `folder`, sorted by name. `""` lists all objects.
+    /// Lists all objects in `folder` and its subfolders, sorted by name. The folder `""` contains all objects.
     ///
     /// # Errors
-    /// When the store does not answer or refuses.
-    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault>;
+    /// When the store does not answer, or refuses the operation.
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault>;
 
     /// Deletes the objects `names`. A missing object counts as deleted.
     ///
     /// # Errors
-    /// When an object could not be deleted. The other objects may be deleted.
-    fn delete(&self, names: &[String]) -> Result<(), StoreFault>;
+    /// When at least one object could not be deleted. Other objects of `names` may already be deleted.
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault>;
 
-    /// Returns the place of the store for messages: a path or a URL, without secrets.
+    /// Returns the path or the URL of the store, without secrets, for use in messages.
     fn place(&self) -> &str;
 }
 
-/// Opens stores by their configured places (`file:…`, a path, `s3://…`, `gs://…`, `az://…`).
+/// Opens a checkpoint store at a configured place: a path, `file:…`, `s3://…`, `gs://…` or `az://…`.
 pub trait CheckpointStoreOpener: Send + Sync + Debug {
     /// Opens the store at `place` without sending a request to it.
     ///
     /// # Errors
-    /// When `place` names no store, or a setting is missing.
-    fn open(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault>;
+    /// When `place` has no accepted form, or a setting that the store needs is missing.
+    fn open_store(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault>;
 }

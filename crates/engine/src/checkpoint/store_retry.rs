@@ -1,4 +1,4 @@
-//! Repeats an operation of the checkpoint store until the store answers.
+//! Repeats an operation of the checkpoint store while the store is unreachable.
 
 use std::time::Duration;
 
@@ -9,31 +9,34 @@ use super::store::StoreFault;
 use crate::halt::{CheckpointStoreFault, UnreachableService};
 use crate::{Clock, FaultClass, Halt, RetryBackoff, StopSignal};
 
-const SHORTEST_DELAY: Duration = Duration::from_millis(200);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
-/// The time between two log lines about the same outage.
+const SHORTEST_RETRY_DELAY: Duration = Duration::from_millis(200);
+const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(5);
+/// The time between two log lines about the same outage of the checkpoint store.
 const OUTAGE_LOG_INTERVAL: Duration = Duration::from_secs(30);
-/// The time between two checks for a stop request during a wait.
+/// The time between two checks of the stop signal during the wait for the next attempt.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Repeats operations of the checkpoint store while the store is unreachable, until a stop is requested.
+/// Repeats operations of the checkpoint store while the store is unreachable. A stop request ends the repetition.
 #[derive(Clone, Copy)]
 pub(super) struct StoreRetry<'a> {
-    pub(super) config: &'a CheckpointConfig,
+    pub(super) checkpoint_config: &'a CheckpointConfig,
     pub(super) clock: &'a dyn Clock,
-    pub(super) stop: &'a StopSignal,
+    pub(super) stop_signal: &'a StopSignal,
 }
 
 impl StoreRetry<'_> {
-    /// Repeats `operation` while its fault is transient, with growing delays.
+    /// Repeats `operation` while its fault is transient, with growing delays between attempts.
     ///
     /// # Errors
-    /// [`Halt::CheckpointStore`] when the store refuses; [`Halt::Unreachable`] when a stop was requested during the
-    /// wait.
-    pub(super) fn retry<T>(&self, mut operation: impl FnMut() -> Result<T, StoreFault>) -> Result<T, Halt> {
-        let place = self.config.store.place();
+    /// [`Halt::CheckpointStore`] when the store refuses the operation. [`Halt::Unreachable`] when a stop was requested
+    /// between two attempts.
+    pub(super) fn retry_while_unreachable<T>(
+        &self,
+        mut operation: impl FnMut() -> Result<T, StoreFault>,
+    ) -> Result<T, Halt> {
+        let place = self.checkpoint_config.checkpoint_store.place();
         let clock = self.clock;
-        let mut backoff = RetryBackoff::new(SHORTEST_DELAY, LONGEST_DELAY);
+        let mut backoff = RetryBackoff::new(SHORTEST_RETRY_DELAY, LONGEST_RETRY_DELAY);
         let mut logged_at = None;
         loop {
             let fault = match operation() {
@@ -50,7 +53,7 @@ impl StoreRetry<'_> {
             }
             let resume = now + backoff.next_delay();
             while clock.monotonic_now() < resume {
-                if self.stop.is_requested() {
+                if self.stop_signal.is_requested() {
                     let place = place.to_owned();
                     return Err(UnreachableService::StoppedWaitingForCheckpointStore { place, source: fault }.into());
                 }

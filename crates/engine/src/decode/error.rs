@@ -2,11 +2,12 @@
 
 use super::limits::MAX_RECORD_BYTES;
 
-/// The maximum number of characters that a reason quotes from a record. Reasons are logged and sent as headers.
+/// The maximum number of characters that an error quotes from a record. Errors are logged and sent as headers of dead
+/// letters, so they must be short.
 const MAX_QUOTED_CHARS: usize = 200;
 
-/// Returns `text`, cut after [`MAX_QUOTED_CHARS`] characters.
-pub(super) fn truncate_quoted(text: &str) -> Box<str> {
+/// Returns `text` for use in an error, cut after [`MAX_QUOTED_CHARS`] characters.
+pub(super) fn truncate_for_error(text: &str) -> Box<str> {
     windrow_core::text::truncate_with_ellipsis(text, MAX_QUOTED_CHARS).into()
 }
 
@@ -20,28 +21,28 @@ pub enum DecodeError {
     #[error("the record is empty")]
     EmptyPayload,
     /// The payload is larger than [`MAX_RECORD_BYTES`].
-    #[error("the record is {0} bytes long; at most {MAX_RECORD_BYTES} are read")]
+    #[error("the record is {0} bytes long, but the limit is {MAX_RECORD_BYTES} bytes")]
     TooLarge(usize),
-    /// The payload is not valid UTF-8 from this byte on.
-    #[error("not UTF-8: the byte at {0} does not belong there")]
+    /// The payload is not valid UTF-8. The number is the position of the first invalid byte.
+    #[error("the record is not UTF-8: the byte at position {0} is invalid")]
     NotUtf8(usize),
-    /// The payload is not a JSON object.
+    /// The payload is not valid JSON, is nested too deep, or is not a JSON object.
     #[error("malformed JSON: {0}")]
     InvalidJson(Box<str>),
     /// The entity key or the event time is missing or null.
     #[error("`{0}` is missing")]
     MissingField(Box<str>),
-    /// A declared field occurs twice.
+    /// A declared field, the entity key or the event time occurs twice.
     #[error("`{0}` occurs twice")]
     DuplicateField(Box<str>),
-    /// A declared field holds a value of the wrong type.
+    /// A field, the entity key or the event time has a value of the wrong type.
     #[error("`{field}` must be {expected} but is {found}")]
     WrongType {
         /// The name of the field.
         field: Box<str>,
-        /// The declared type.
+        /// The accepted types, such as "a string or a number".
         expected: &'static str,
-        /// The type or the value in the record.
+        /// The value in the record, or its type.
         found: Box<str>,
     },
     /// The event time cannot be parsed or is out of range.
@@ -52,7 +53,7 @@ pub enum DecodeError {
         /// The reason why the value is not a time.
         reason: Box<str>,
     },
-    /// The entity key exceeds the limit.
+    /// The entity key is longer than the pipeline allows.
     #[error("`{field}` is {bytes} bytes long; `max_key_bytes` allows {max}")]
     KeyTooLong {
         /// The name of the field.

@@ -1,4 +1,4 @@
-//! The decoder of a pipeline, for every record format.
+//! The decoder that turns the records of a pipeline into events.
 
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
@@ -9,7 +9,7 @@ use super::json;
 use super::limits::MAX_RECORD_BYTES;
 use super::rules::DecodeRules;
 
-/// Decodes records into events of one schema.
+/// Decodes the records of one pipeline into events.
 #[derive(Clone, Debug)]
 pub struct EventDecoder {
     format: EventFormat,
@@ -17,8 +17,9 @@ pub struct EventDecoder {
 }
 
 impl EventDecoder {
-    /// Creates a decoder for records in `format`. The fields follow `schema`, and `time_field` holds the event time. An
-    /// event time without a UTC offset is read in `time_zone`. Keys longer than `max_key_bytes` are refused.
+    /// Creates a decoder for records in `format` with the fields of `schema`. The field `time_field` holds the event
+    /// time. An event time without a UTC offset is a local time in `time_zone`. A record with an entity key above
+    /// `max_key_bytes` is not an event.
     #[must_use]
     pub fn new(
         format: EventFormat,
@@ -30,8 +31,8 @@ impl EventDecoder {
         Self { format, rules: DecodeRules { schema, time_field: time_field.into(), time_zone, max_key_bytes } }
     }
 
-    /// Describes the decoding rules. Decoders with equal descriptions decode equally. Manifests record the description.
-    pub(crate) fn describe_decoding(&self) -> String {
+    /// Describes the decoding rules for the manifest. Two decoders with equal descriptions decode equally.
+    pub(crate) fn describe_decoding_rules(&self) -> String {
         let DecodeRules { schema, time_field, time_zone, max_key_bytes } = &self.rules;
         let zone = time_zone.iana_name().map_or_else(|| format!("{time_zone:?}"), str::to_owned);
         let fields = schema.fields().iter().map(|field| format!("{} {}", field.name, field.field_type.type_name()));
@@ -42,10 +43,10 @@ impl EventDecoder {
         format!("{format}, {time_field} in {zone}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
     }
 
-    /// Decodes one record. The event borrows from `payload`. Text that had to be unescaped is borrowed from `arena`.
+    /// Decodes one record. The event borrows its texts from `payload`, and texts with JSON escapes from `arena`.
     ///
     /// # Errors
-    /// When the record is not an event; the error is the reason.
+    /// When the record is not an event. The error is the reason for its dead letter.
     pub fn decode<'a>(&'a self, payload: Option<&'a [u8]>, arena: &'a Bump) -> Result<Event<'a>, DecodeError> {
         let payload = payload.ok_or(DecodeError::NullPayload)?;
         if payload.len() > MAX_RECORD_BYTES {

@@ -1,8 +1,8 @@
-//! Parses event times: RFC 3339, ISO 8601 without an offset, or a number of milliseconds since the epoch.
+//! Parses event times: RFC 3339, ISO 8601 without a UTC offset, or a number of milliseconds since the epoch.
 //!
-//! Fractions of a millisecond are rounded down, as `Instant.toEpochMilli` does in the Flink job that Windrow replaces.
-//! A clock change skips or repeats local times. Both are read as Java and Flink read them: a skipped time moves forward
-//! by the gap, and a repeated time takes the earlier offset.
+//! Fractions of a millisecond are rounded down, as Java's `Instant.toEpochMilli` does in Flink jobs.
+//! When clocks change, some local times do not exist and others exist twice. As in Java, a time that does not exist
+//! moves forward by the length of the gap. A time that exists twice is the earlier of the two instants.
 
 use jiff::fmt::temporal::{DateTimeParser, PiecesOffset};
 use jiff::tz::TimeZone;
@@ -11,14 +11,18 @@ use windrow_core::text::first_chars;
 
 static EVENT_TIME_PARSER: DateTimeParser = DateTimeParser::new();
 
-/// Parses an event time. A time without an offset is read in `time_zone`. The error is a text for the dead letter.
+/// Parses an event time. A time without a UTC offset is a local time in `time_zone`. The error is the reason for the
+/// dead letter.
 pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<EventTime, String> {
     let pieces = EVENT_TIME_PARSER.parse_pieces(text).map_err(|_| not_a_time_message(text))?;
     let Some(time) = pieces.time() else {
-        return Err(format!("{} has a date but no time of day", quote_truncated(text)));
+        return Err(format!("{} has a date but no time of day", quote_start_of_text(text)));
     };
     if pieces.time_zone_annotation().is_some() {
-        return Err(format!("{} names a time zone in brackets; write an offset such as +09:00", quote_truncated(text)));
+        return Err(format!(
+            "{} names a time zone in brackets; write a UTC offset such as +09:00 instead",
+            quote_start_of_text(text)
+        ));
     }
     let datetime = pieces.date().to_datetime(time);
     let timestamp = match pieces.offset() {
@@ -32,14 +36,15 @@ pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<Event
     EventTime::checked_from_ms(timestamp.as_millisecond() - floor).ok_or_else(|| out_of_range_message(text))
 }
 
-/// Returns the event time `ms` milliseconds after the epoch, or an error text if it is out of range.
+/// Returns the event time that is `ms` milliseconds after the epoch. If the time is out of range, returns the reason
+/// for the dead letter.
 pub(super) fn event_time_from_integer_ms(ms: i64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }
 
-/// Returns the event time `ms` milliseconds after the epoch, rounded down. Used for numbers with a fraction or an
-/// exponent.
-#[allow(clippy::cast_possible_truncation)] // floats saturate, and what saturates is out of range
+/// Returns the event time that is `ms` milliseconds after the epoch, rounded down to whole milliseconds. JSON numbers
+/// with a fraction or an exponent arrive as floats.
+#[allow(clippy::cast_possible_truncation)] // The cast of a large float gives `i64::MAX`, which is out of range.
 pub(super) fn event_time_from_double_ms(ms: f64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms.floor() as i64).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }
@@ -48,16 +53,19 @@ fn not_a_time_message(text: &str) -> String {
     format!(
         "{} is neither RFC 3339 (2024-01-01T10:00:00Z) nor a local time (2024-01-01T10:00:00) nor a number of \
          milliseconds since 1970",
-        quote_truncated(text)
+        quote_start_of_text(text)
     )
 }
 
 fn out_of_range_message(text: &str) -> String {
-    format!("{} lies outside -9999-01-02 to 9999-12-30 (numbers are milliseconds since 1970)", quote_truncated(text))
+    format!(
+        "{} is not between -9999-01-02 and 9999-12-30 (a number means milliseconds since 1970)",
+        quote_start_of_text(text)
+    )
 }
 
-/// Quotes `text` for an error message, cut after 40 characters.
-fn quote_truncated(text: &str) -> String {
+/// Quotes the first 40 characters of `text` for an error.
+fn quote_start_of_text(text: &str) -> String {
     let cut = first_chars(text, 40);
     if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }
 }

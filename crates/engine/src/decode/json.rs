@@ -1,17 +1,17 @@
-//! Decodes JSON events.
+//! Decodes events from JSON text.
 //!
-//! The decoder passes over the text once with `serde_json`. Declared members are read with their declared type.
-//! Undeclared members are skipped.
+//! The decoder passes over the text once with `serde_json`. It reads members of the schema with their declared type,
+//! and skips all others. An entity key that is a number with a fraction or an exponent needs a second pass.
 //! `docs/adr/0002-json-parser.md` explains why no faster parser is used.
 
 #[macro_use]
-mod refuse;
+mod reject_other_types;
 
-mod context;
+mod decode_context;
+mod entity_key;
 mod event;
 mod event_time;
-mod field;
-mod key;
-mod skip;
+mod field_value;
+mod ignored_value;
 
 pub(super) use event::decode_json_event;

@@ -18,7 +18,7 @@ fn create_test_decoder() -> EventDecoder {
     EventDecoder::new(EventFormat::Json, schema, "event_time", TimeZone::UTC, 1024)
 }
 
-/// Decodes `record` and renders the event, or the reason why the record is not an event.
+/// Decodes `record` and returns the event as text, or the reason why the record is not an event.
 fn decode_to_text(record: &str) -> String {
     match create_test_decoder().decode(Some(record.as_bytes()), &Bump::new()) {
         Ok(event) => format!("{:?} at {} {:?}", event.entity_key, event.time, &event.field_values[1..]),
@@ -36,7 +36,7 @@ fn decode_event_time(spelling: &str) -> Result<i64, String> {
 }
 
 #[test]
-fn a_whole_event() {
+fn a_complete_event_is_decoded() {
     assert_eq!(
         decode_to_text(
             r#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"111","price":29.99,"quantity":-3,"member":true}"#
@@ -46,7 +46,7 @@ fn a_whole_event() {
 }
 
 #[test]
-fn missing_and_null_fields_are_null_and_undeclared_ones_do_not_matter() {
+fn missing_and_null_fields_are_null_and_undeclared_fields_are_ignored() {
     assert_eq!(
         decode_to_text(
             r#"{"x":{"price":[1,{"user_id":2}]},"user_id":"a","price":null,"event_time":0,"quantity":7,"y":"\ud83d\ude00"}"#
@@ -56,7 +56,7 @@ fn missing_and_null_fields_are_null_and_undeclared_ones_do_not_matter() {
 }
 
 #[test]
-fn minus_zero_is_an_integer() {
+fn minus_zero_is_decoded_as_an_integer() {
     assert_eq!(
         decode_to_text(r#"{"user_id":"a","event_time":0,"quantity":-0}"#),
         r#""a" at 0 [Null, Null, Long(0), Null]"#
@@ -64,7 +64,7 @@ fn minus_zero_is_an_integer() {
 }
 
 #[test]
-fn a_numeric_key_is_its_text() {
+fn a_numeric_key_keeps_its_spelling() {
     for (spelling, text) in [
         ("111", "111"),
         ("-5", "-5"),
@@ -86,7 +86,7 @@ fn a_numeric_key_is_its_text() {
 }
 
 #[test]
-fn times_in_all_their_spellings() {
+fn event_times_are_parsed_in_all_spellings() {
     for (spelling, ms) in [
         (r#""2024-01-01T10:00:00""#, 1_704_103_200_000),
         (r#""2024-01-01T10:00:00Z""#, 1_704_103_200_000),
@@ -97,7 +97,7 @@ fn times_in_all_their_spellings() {
         (r#""1969-12-31T23:59:59.999Z""#, -1),
         (r#""1969-12-31T23:59:59.9999999Z""#, -1),
         ("1704103200000", 1_704_103_200_000),
-        ("1704103200", 1_704_103_200), // seconds: as its value says, in January 1970
+        ("1704103200", 1_704_103_200), // Seconds are read as milliseconds, so this is January 1970.
         ("1.7041032e12", 1_704_103_200_000),
         ("1704103200000.9", 1_704_103_200_000),
         ("-1", -1),
@@ -113,7 +113,7 @@ fn times_in_all_their_spellings() {
 }
 
 #[test]
-fn what_cannot_be_a_time_is_refused_by_name() {
+fn invalid_event_times_are_refused_with_the_field_name() {
     for spelling in [
         r#""NaN""#,
         r#""yesterday""#,
@@ -122,13 +122,13 @@ fn what_cannot_be_a_time_is_refused_by_name() {
         r#""2024-01-01""#,
         r#""1704103200000""#,
         r#""2024-01-01T10:00:00[Asia/Seoul]""#,
-        "1704103200000000", // microseconds
+        "1704103200000000", // Microseconds are read as milliseconds, which is out of range.
         "1704103200000000000",
         "1e300",
         "-1e300",
         "18446744073709551615",
         "253402207201000",
-        r#""9999-12-31T23:59:59Z""#, // what some write for "never"
+        r#""9999-12-31T23:59:59Z""#, // Some producers write this time for "never".
         "true",
         "[1]",
         "{}",
@@ -161,7 +161,7 @@ fn a_local_time_is_read_in_the_pipelines_zone() {
 }
 
 #[test]
-fn malformed_records_say_why() {
+fn malformed_records_give_a_reason() {
     let deep = format!(r#"{{"user_id":"u","event_time":0,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(decode_to_text(&deep), "malformed JSON: recursion limit exceeded at line 1 column 161");
     for (record, reason) in [
@@ -199,9 +199,9 @@ fn malformed_records_say_why() {
     }
 }
 
-/// Reasons are logged and sent as headers, so they must stay short.
+/// The reason why a record is not an event is logged and sent as a header, so it must be short.
 #[test]
-fn reasons_are_short_however_long_the_value() {
+fn reasons_stay_short_for_long_values() {
     let long = "A".repeat(600_000);
     for record in [
         format!(r#"{{"user_id":"u","event_time":0,"price":"{long}"}}"#),
@@ -214,18 +214,18 @@ fn reasons_are_short_however_long_the_value() {
 }
 
 #[test]
-fn records_that_are_not_even_text() {
+fn records_that_are_not_text_are_refused() {
     let decode = |payload: Option<&[u8]>| {
         create_test_decoder().decode(payload, &Bump::new()).map(|_| ()).map_err(|error| error.to_string())
     };
     assert_eq!(decode(None), Err("the record has no value (null)".to_owned()));
     assert_eq!(
         decode(Some(b"{\"user_id\":\"\xff\"}")),
-        Err("not UTF-8: the byte at 12 does not belong there".to_owned())
+        Err("the record is not UTF-8: the byte at position 12 is invalid".to_owned())
     );
     assert_eq!(
         decode(Some(&vec![b' '; MAX_RECORD_BYTES + 1])),
-        Err("the record is 1048577 bytes long; at most 1048576 are read".to_owned())
+        Err("the record is 1048577 bytes long, but the limit is 1048576 bytes".to_owned())
     );
 }
 

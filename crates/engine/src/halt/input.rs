@@ -1,19 +1,19 @@
-//! Halts that the input causes.
+//! Halts that the input causes: records without keys, lost offsets, and topics that are missing or changed.
 
 use std::sync::Arc;
 
-use super::parts::SharedError;
+use super::error_chain::SharedError;
 use super::service::ServiceAddress;
 use crate::checkpoint::manifest::CheckpointId;
 use crate::identifiers::{Offset, Partition};
 
-/// The reason why the input cannot be used.
+/// The reason why a job cannot read or process its input.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InputFault {
     /// A record has no key, although the topic has several partitions.
     #[error(
-        "the record at offset {offset} of partition {partition} has no key, but topic `{topic}` has several partitions: \
-         without keys the events of one entity are spread over all of them, and every window would count only a part"
+        "the record at offset {offset} of partition {partition} has no key, but topic `{topic}` has several partitions. \
+         Without keys, the events of one entity are spread over all partitions, and each window counts only some of them"
     )]
     RecordWithoutKey {
         /// The topic.
@@ -36,15 +36,13 @@ pub enum InputFault {
         source: SharedError,
     },
     /// The topic was deleted while the job ran.
-    #[error(
-        "topic `{topic}` does not exist any more: it was deleted while the job ran. What was computed stays in the store"
-    )]
+    #[error("topic `{topic}` was deleted while the job ran. The rows that are already written stay in the row store")]
     TopicDeleted {
         /// The topic.
         topic: String,
     },
     /// The address of the source cannot be used.
-    #[error("{service} cannot be used")]
+    #[error("the address of {service} cannot be used")]
     InvalidEndpoint {
         /// The source, with its configured address.
         service: ServiceAddress,
@@ -60,14 +58,14 @@ pub enum InputFault {
         source: SharedError,
     },
     /// The input can be read only once, from beginning to end.
-    #[error("{input} can only be read from its beginning to its end")]
+    #[error("{input} can be read only once, from beginning to end")]
     NotSeekable {
         /// The name of the file or stream.
         input: String,
     },
 }
 
-/// An offset at which reading should continue, but which the source no longer holds.
+/// An offset that the source does not hold, although reading should continue there.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}", self.describe_loss())]
 pub struct LostOffset {
@@ -76,7 +74,7 @@ pub struct LostOffset {
     /// The partition.
     pub partition: Partition,
     /// The offset at which reading should continue.
-    pub offset: Offset,
+    pub lost_offset: Offset,
     /// The first offset that the source still holds.
     pub first_kept_offset: Offset,
     /// The offset after the last record that the source holds.
@@ -85,18 +83,17 @@ pub struct LostOffset {
 
 impl LostOffset {
     fn describe_loss(&self) -> String {
-        let Self { topic, partition, offset, first_kept_offset: first, end_offset: end } = self;
+        let Self { topic, partition, lost_offset: offset, first_kept_offset: first, end_offset: end } = self;
         if offset < first {
             format!(
-                "offset {offset}, where reading of partition {partition} continues, is no longer in topic `{topic}`: the \
+                "partition {partition} of topic `{topic}` no longer holds offset {offset}, at which reading continues: the \
                  first offset kept is {first}, so {} records were deleted unread",
                 first - offset
             )
         } else {
             format!(
-                "offset {offset}, where reading of partition {partition} continues, lies beyond the end of topic \
-                 `{topic}` there ({end}): the source has lost records that were read already. The first offset kept is \
-                 {first}"
+                "partition {partition} of topic `{topic}` ends at offset {end}, before offset {offset}, at which reading \
+                 continues. The source has lost records that were already read. The first offset kept is {first}"
             )
         }
     }
@@ -105,58 +102,59 @@ impl LostOffset {
 /// A topic that was deleted and created again.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "topic `{topic}` was deleted and created again{} (its id was {known_id} and is {found_id}): its offsets mean other \
-     records now",
-    since_checkpoint(self.checkpoint.as_deref())
+    "topic `{topic}` was deleted and created again{} (its id was {known_topic_id} and is {found_topic_id}). Its \
+     offsets now identify other records",
+    format_since_checkpoint(self.known_from_checkpoint.as_deref())
 )]
 pub struct RecreatedTopic {
     /// The topic.
     pub topic: String,
     /// The topic id that the job knows.
-    pub known_id: String,
-    /// The topic id that the source reports now.
-    pub found_id: String,
-    /// The checkpoint that recorded the former id; `None` if the running job knew the former id.
-    pub checkpoint: Option<Box<CheckpointPlace>>,
+    pub known_topic_id: String,
+    /// The topic id that the source returns now.
+    pub found_topic_id: String,
+    /// The checkpoint that the known id comes from; `None` if the job read the known id from the source at its start.
+    pub known_from_checkpoint: Option<Box<CheckpointPlace>>,
 }
 
 /// A topic that has more partitions than the job knows.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "topic `{topic}` has {found} partitions now, and had {known}{}: keys have moved between partitions, so windows that \
-     were open then would count only a part of an entity's events",
-    at_checkpoint(self.checkpoint.as_deref())
+    "topic `{topic}` has {found_partition_count} partitions, but had {known_partition_count}{}. Keys have moved between \
+     partitions, so windows that were open then would count only some of an entity's events",
+    format_at_checkpoint(self.known_from_checkpoint.as_deref())
 )]
 pub struct AddedPartitions {
     /// The topic.
     pub topic: String,
     /// The number of partitions that the job knows.
-    pub known: Partition,
+    pub known_partition_count: Partition,
     /// The number of partitions that the topic has now.
-    pub found: Partition,
-    /// The checkpoint that recorded the former number; `None` if the running job knew the former number.
-    pub checkpoint: Option<Box<CheckpointPlace>>,
+    pub found_partition_count: Partition,
+    /// The checkpoint that the known number comes from; `None` if the job read the known number from the source at its
+    /// start.
+    pub known_from_checkpoint: Option<Box<CheckpointPlace>>,
 }
 
 /// A checkpoint of a partition and the place of its store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointPlace {
     /// The id of the checkpoint.
-    pub id: CheckpointId,
+    pub checkpoint_id: CheckpointId,
     /// The partition of the checkpoint.
     pub partition: Partition,
     /// The place of the checkpoint store.
-    pub place: String,
+    pub store_place: String,
 }
 
-fn since_checkpoint(checkpoint: Option<&CheckpointPlace>) -> String {
-    checkpoint.map_or_else(String::new, |CheckpointPlace { id, partition, .. }| {
-        format!(" since checkpoint {id} of partition {partition}")
+fn format_since_checkpoint(checkpoint: Option<&CheckpointPlace>) -> String {
+    checkpoint.map_or_else(String::new, |CheckpointPlace { checkpoint_id, partition, .. }| {
+        format!(" since checkpoint {checkpoint_id} of partition {partition}")
     })
 }
 
-fn at_checkpoint(checkpoint: Option<&CheckpointPlace>) -> String {
-    checkpoint.map_or_else(String::new, |CheckpointPlace { id, partition, .. }| {
-        format!(" at checkpoint {id} of partition {partition}")
+fn format_at_checkpoint(checkpoint: Option<&CheckpointPlace>) -> String {
+    checkpoint.map_or_else(String::new, |CheckpointPlace { checkpoint_id, partition, .. }| {
+        format!(" at checkpoint {checkpoint_id} of partition {partition}")
     })
 }

@@ -1,13 +1,13 @@
-//! Halts that the output causes.
+//! Halts that the output causes: rows, dead letters or events that cannot be written.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::parts::{SharedError, join_numbers};
+use super::error_chain::{SharedError, join_numbers};
 use super::service::ServiceAddress;
 use crate::identifiers::Partition;
 
-/// The reason why the output cannot be written.
+/// The reason why rows, dead letters or events cannot be written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OutputFault {
     /// A file or a stream of rows cannot be written.
@@ -35,7 +35,7 @@ pub enum OutputFault {
         source: SharedError,
     },
     /// A topic does not accept dead letters.
-    #[error("cannot keep dead letters in topic `{topic}`")]
+    #[error("cannot write dead letters to topic `{topic}`")]
     DeadLetterTopicUnwritable {
         /// The topic.
         topic: Arc<str>,
@@ -43,7 +43,7 @@ pub enum OutputFault {
         source: SharedError,
     },
     /// A topic does not accept events.
-    #[error("cannot send to topic `{topic}` on {service}")]
+    #[error("cannot send events to topic `{topic}` on {service}")]
     TopicUnwritable {
         /// The topic.
         topic: String,
@@ -53,13 +53,13 @@ pub enum OutputFault {
         source: SharedError,
     },
     /// The thread that writes rows cannot be started.
-    #[error("the thread that writes rows cannot be started")]
+    #[error("cannot start the thread that writes rows")]
     WriterNotStarted {
         /// The error of starting the thread.
         source: SharedError,
     },
     /// The thread that writes rows ended unexpectedly, which is a bug.
-    #[error("the thread that writes rows broke down; this is a bug in Windrow")]
+    #[error("the thread that writes rows ended unexpectedly; this is a bug in Windrow")]
     WriterBrokeDown,
     /// The worker called the sink in a way that the sink forbids, which is a bug.
     #[error("rows cannot be written because of a bug in Windrow")]
@@ -69,8 +69,8 @@ pub enum OutputFault {
     },
     /// The bounded input has ended, but some partitions were not processed to their end.
     #[error(
-        "the input has ended, but not for partition {}: the store of rows has lost some that it had acknowledged, or \
-         another process has claimed a partition",
+        "the input has ended, but these partitions were not processed to their end: {}. The row store lost rows that it \
+         had acknowledged, or another process claimed a partition",
         join_numbers(partitions)
     )]
     UnfinishedPartitions {

@@ -1,16 +1,16 @@
-//! Halts that a service causes: the source, the row store, or a running job that should take a savepoint.
+//! Halts that a service causes: the source, the row store, or a running job that was asked for a savepoint.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::parts::{SharedError, format_utc, join_numbers};
+use super::error_chain::{SharedError, format_utc, join_numbers};
 use crate::checkpoint::store::StoreFault;
 use crate::identifiers::{Offset, Partition};
 
 /// The name and the address of a service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServiceAddress {
-    /// The name of the product.
+    /// The name of the product, such as Kafka or Redis.
     pub product_name: &'static str,
     /// The address of the service, without a password.
     pub address: String,
@@ -35,8 +35,8 @@ pub enum UnreachableService {
         /// The error of the last attempt.
         source: SharedError,
     },
-    /// The source does not report the end offsets of a topic.
-    #[error("cannot ask {service} where topic `{topic}` ends")]
+    /// The source did not return the end offsets of a topic.
+    #[error("cannot read the end offsets of topic `{topic}` from {service}")]
     TopicEndsUnknown {
         /// The source.
         service: ServiceAddress,
@@ -46,7 +46,7 @@ pub enum UnreachableService {
         source: SharedError,
     },
     /// The row store was not ready at the start.
-    #[error("{service} was not ready within {:.0} s; {attempts} attempts, the last one", waited.as_secs_f64())]
+    #[error("{service} was not ready within {:.0} s and {attempts} attempts; the last error", waited.as_secs_f64())]
     RowStoreAtStart {
         /// The row store.
         service: ServiceAddress,
@@ -73,8 +73,8 @@ pub enum UnreachableService {
         /// The fault of the last attempt.
         source: StoreFault,
     },
-    /// The claim of a partition was not answered.
-    #[error("no answer to the claim of partition {partition}: {end}")]
+    /// The row store did not answer the claim of a partition.
+    #[error("the row store did not answer the claim of partition {partition}: {end}")]
     UnansweredClaim {
         /// The partition.
         partition: Partition,
@@ -83,25 +83,25 @@ pub enum UnreachableService {
     },
     /// Another savepoint is being taken.
     #[error(
-        "another savepoint, {id}, is being taken; try again when it is done. If nothing waits for it any more, it gives way \
-         by itself at {}",
+        "another savepoint, {savepoint_id}, is being taken; try again when it is complete. If the process that takes it has \
+         ended, its request expires at {}",
         format_utc(*expires_at_ms)
     )]
     SavepointUnderWay {
         /// The name of the other savepoint.
-        id: String,
+        savepoint_id: String,
         /// The wall-clock time at which the other request expires, in epoch milliseconds.
         expires_at_ms: i64,
     },
     /// The owners of some partitions did not confirm a savepoint.
     #[error(
-        "no savepoint: {end}, and partition {} of {partitions} did not answer. Is the pipeline running, with this group and \
-         this checkpoint store, and may it write to the place of the savepoint? Its log says more{}",
+        "the savepoint was not taken: {end}, and of {partitions} partitions these are not saved: {}. Check that the pipeline \
+         runs with this group and checkpoint store, and may write to {place}. Its log shows failed writes{}",
         join_numbers(missing),
         if missing.len() < *partitions {
-            format!(". {place} holds a part of it, which can be deleted")
+            ". The incomplete savepoint can be deleted"
         } else {
-            String::new()
+            ""
         }
     )]
     UnconfirmedSavepoint {
@@ -131,13 +131,13 @@ impl fmt::Display for WaitEndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stopped => "stopped while waiting",
-            Self::TimedOut => "time is over",
+            Self::TimedOut => "the time limit was reached",
             Self::ThreadEnded => "the thread that writes rows has ended",
         })
     }
 }
 
-/// A service that answered and refused.
+/// A service that refused an operation, or that cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceRefusal {
     /// The source or its client library refused an operation.
@@ -151,13 +151,13 @@ pub enum ServiceRefusal {
         source: SharedError,
     },
     /// The configured address of the row store is invalid.
-    #[error("the address of the store of rows cannot be used")]
+    #[error("the address of the row store cannot be used")]
     RowStoreAddress {
         /// The reason why the address is invalid.
         source: SharedError,
     },
     /// The row store rejects the user, or the user lacks a right.
-    #[error("{service} refuses access")]
+    #[error("{service} denied access")]
     RowStoreAccess {
         /// The row store.
         service: ServiceAddress,
@@ -165,7 +165,7 @@ pub enum ServiceRefusal {
         source: SharedError,
     },
     /// The row store lacks a feature that Windrow needs.
-    #[error("{service} cannot be used")]
+    #[error("{service} lacks a feature that Windrow needs")]
     RowStoreUnsuitable {
         /// The row store.
         service: ServiceAddress,
@@ -179,7 +179,7 @@ pub enum ServiceRefusal {
 pub enum SourceOperation {
     /// Create a client from the settings.
     CreateClient,
-    /// Start a broker inside this process.
+    /// Start a Kafka broker inside this process.
     StartBroker,
     /// Read the metadata of a topic.
     DescribeTopic(String),
@@ -191,9 +191,9 @@ pub enum SourceOperation {
     StartReading,
     /// Continue reading partitions.
     ContinueReading,
-    /// Continue after a batch of a topic that cannot be read.
+    /// Skip a batch of a topic that cannot be read.
     SkipUnreadableBatch(String),
-    /// Continue at an earlier offset.
+    /// Continue reading at another offset.
     Seek(Offset),
     /// Commit an offset.
     Commit(Offset),
@@ -206,13 +206,13 @@ impl fmt::Display for SourceOperation {
         match self {
             Self::CreateClient => f.write_str("create a client"),
             Self::StartBroker => f.write_str("start the in-process broker"),
-            Self::DescribeTopic(topic) => write!(f, "look at topic `{topic}`"),
+            Self::DescribeTopic(topic) => write!(f, "read the metadata of topic `{topic}`"),
             Self::Subscribe(topic) => write!(f, "subscribe to topic `{topic}`"),
             Self::ReadTopic(topic) => write!(f, "read topic `{topic}`"),
             Self::StartReading => f.write_str("start reading"),
             Self::ContinueReading => f.write_str("continue reading"),
-            Self::SkipUnreadableBatch(topic) => write!(f, "continue behind an unreadable batch of topic `{topic}`"),
-            Self::Seek(offset) => write!(f, "go back to offset {offset}"),
+            Self::SkipUnreadableBatch(topic) => write!(f, "skip an unreadable batch of topic `{topic}`"),
+            Self::Seek(offset) => write!(f, "seek to offset {offset}"),
             Self::Commit(offset) => write!(f, "commit offset {offset}"),
             Self::ReleasePartitions => f.write_str("release partitions"),
         }

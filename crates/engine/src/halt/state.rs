@@ -1,10 +1,11 @@
-//! Halts that the job's state causes: foreign, changed, newer or damaged state, and faults of the checkpoint store.
+//! Halts that stored state causes: state of another job, changed views, newer formats, damage, faults of the checkpoint
+//! store.
 
 use std::fmt;
 
-use super::parts::SharedError;
-use crate::checkpoint::format::{FormatFault, UnusableObject};
+use super::error_chain::SharedError;
 use crate::checkpoint::manifest::CheckpointId;
+use crate::checkpoint::object_faults::{ObjectFault, UnusableObject};
 use crate::checkpoint::store::StoreFault;
 use crate::identifiers::{Epoch, Partition};
 
@@ -12,14 +13,14 @@ use crate::identifiers::{Epoch, Partition};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PipelineAndTopic {
     /// The name of the pipeline.
-    pub pipeline: String,
+    pub pipeline_name: String,
     /// The topic.
     pub topic: String,
 }
 
 impl fmt::Display for PipelineAndTopic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pipeline `{}` over topic `{}`", self.pipeline, self.topic)
+        write!(f, "pipeline `{}` on topic `{}`", self.pipeline_name, self.topic)
     }
 }
 
@@ -27,17 +28,17 @@ impl fmt::Display for PipelineAndTopic {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ForeignState {
     /// The state belongs to another pipeline or topic.
-    #[error("the state in {place} is of {stored}, not of `{}` over `{}`", job.pipeline, job.topic)]
+    #[error("the state in {place} belongs to {stored}, not to {job}")]
     OtherJob {
         /// The place of the state.
         place: String,
         /// The job that wrote the state.
         stored: Box<PipelineAndTopic>,
-        /// The job that tried to read the state.
+        /// The job that should continue with the state.
         job: Box<PipelineAndTopic>,
     },
     /// The restore source of the job holds no state of a partition.
-    #[error("there is no state of partition {partition} in {place}")]
+    #[error("{place} holds no state of partition {partition}")]
     NoPartition {
         /// The place of the restore source.
         place: String,
@@ -45,40 +46,37 @@ pub enum ForeignState {
         partition: Partition,
     },
     /// A savepoint was requested, but the job has no checkpoint.
-    #[error(
-        "there is no checkpoint in {place}: nothing has run with this pipeline file and group, or it has not completed its \
-         first checkpoint yet"
-    )]
+    #[error("there is no checkpoint in {place}")]
     NoCheckpoint {
         /// The place of the job's checkpoints.
         place: String,
     },
 }
 
-/// Feature views that changed since a checkpoint, so their stored state fits no view of the pipeline.
+/// Feature views that changed since a checkpoint. No view of the pipeline can use their stored state.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "feature views changed since checkpoint {checkpoint} of partition {partition}; the state of these fits no view any \
-     more: {}", dropped.iter().map(|view| format!("`{}`", view.name)).collect::<Vec<_>>().join(", ")
+    "feature views changed since checkpoint {checkpoint_id} of partition {partition}. The pipeline cannot use the stored \
+     state of these views: {}", dropped_views.iter().map(|view| format!("`{}`", view.view_name)).collect::<Vec<_>>().join(", ")
 )]
 pub struct ChangedViews {
     /// The checkpoint that holds the state.
-    pub checkpoint: CheckpointId,
+    pub checkpoint_id: CheckpointId,
     /// The partition of the checkpoint.
     pub partition: Partition,
-    /// The views whose state would be dropped.
-    pub dropped: Vec<DroppedView>,
-    /// The names of the views whose state is kept.
+    /// The views whose state the job would drop.
+    pub dropped_views: Vec<DroppedView>,
+    /// The names of the views whose state the job would keep.
     pub kept_view_names: Vec<String>,
 }
 
-/// A view whose state fits no view of the pipeline.
+/// A view of a checkpoint whose state no view of the pipeline can use.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DroppedView {
-    /// The name of the view in the stored state.
-    pub name: String,
-    /// The change of the view in the pipeline.
-    pub change: ViewChange,
+    /// The name of the view in the checkpoint.
+    pub view_name: String,
+    /// How the pipeline differs from the checkpoint.
+    pub view_change: ViewChange,
 }
 
 /// The change that makes a view's stored state unusable.
@@ -86,7 +84,7 @@ pub struct DroppedView {
 pub enum ViewChange {
     /// The pipeline defines the view differently.
     Redefined {
-        /// The definition in the stored state.
+        /// The definition in the checkpoint.
         stored_definition: String,
         /// The definition in the pipeline.
         pipeline_definition: String,
@@ -95,22 +93,22 @@ pub enum ViewChange {
     Removed,
 }
 
-/// An object whose format only a newer version of Windrow reads.
+/// An object that only a newer version of Windrow can read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{object} in {place} cannot be read")]
+#[error("cannot read {object_name} in {store_place}")]
 pub struct NewerState {
     /// The name of the object.
-    pub object: String,
+    pub object_name: String,
     /// The place of the store that holds the object.
-    pub place: String,
-    /// The fault, with the found and the known format version.
-    pub source: FormatFault,
+    pub store_place: String,
+    /// The fault, with the format version of the object and the newest known version.
+    pub source: ObjectFault,
 }
 
 /// State that is damaged or missing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DamagedState {
-    /// A partition has checkpoints, but none can be read.
+    /// A partition has checkpoints, but none of them can be read.
     #[error(
         "no checkpoint of partition {partition} in {place} can be read ({})",
         damaged.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -123,51 +121,52 @@ pub enum DamagedState {
         /// The damaged checkpoints, newest first.
         damaged: Vec<DamagedCheckpoint>,
     },
-    /// The row store has a claim of a partition that has no checkpoint.
+    /// The row store has a fence of a partition, but the checkpoint store has no checkpoint of it.
     #[error(
-        "the store of rows knows partition {partition} under epoch {epoch}, but there is no checkpoint of it in {place}"
+        "the row store has a fence of partition {partition} with epoch {epoch}, but {place} holds no checkpoint of this \
+         partition"
     )]
     MissingCheckpoint {
         /// The place of the checkpoint store.
         place: String,
         /// The partition.
         partition: Partition,
-        /// The epoch of the claim in the row store.
+        /// The epoch in the partition's fence.
         epoch: Epoch,
     },
 }
 
 /// A checkpoint that cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("checkpoint {id}: {object}")]
+#[error("checkpoint {checkpoint_id}: {unusable_object}")]
 pub struct DamagedCheckpoint {
-    /// The checkpoint.
-    pub id: CheckpointId,
+    /// The id of the checkpoint.
+    pub checkpoint_id: CheckpointId,
     /// The object of the checkpoint that cannot be used.
-    pub object: UnusableObject,
+    pub unusable_object: UnusableObject,
 }
 
 /// A fault of the checkpoint store that ends a job or an operation.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CheckpointStoreFault {
-    /// The store refuses an operation.
-    #[error("the checkpoint store {place} refuses")]
+    /// The store refused an operation.
+    #[error("the checkpoint store {place} refused an operation")]
     Refused {
         /// The place of the store.
         place: String,
         /// The answer of the store.
         source: StoreFault,
     },
-    /// A savepoint was not taken because a store failed.
-    #[error("no savepoint")]
+    /// A savepoint was not taken because the checkpoint store, or the store of the savepoint, failed.
+    #[error("the savepoint was not taken")]
     SavepointFailed {
         /// The answer of the store.
         source: StoreFault,
     },
-    /// A partition of a savepoint was confirmed, but cannot be read in the savepoint's place.
+    /// The owner of a partition confirmed a savepoint, but the savepoint's place holds no readable manifest of it.
     #[error(
-        "no savepoint: partition {partition} was confirmed, but cannot be read in {place}. Do all instances reach that place \
-         under the same name?"
+        "the savepoint was not taken: the owner of partition {partition} confirmed it, but {place} holds no readable \
+         manifest of this partition. Check that all instances reach this place under the same name"
     )]
     UnreadableSavepoint {
         /// The place of the savepoint.
@@ -176,29 +175,29 @@ pub enum CheckpointStoreFault {
         partition: Partition,
     },
     /// A thread cannot be started.
-    #[error("the thread `{thread}` cannot be started")]
+    #[error("cannot start the thread `{thread}`")]
     ThreadNotStarted {
         /// The name of the thread.
         thread: &'static str,
         /// The error of starting the thread.
         source: SharedError,
     },
-    /// A partition was about to enter a phase that may not follow its current phase, which is a bug.
-    #[error("the state of a partition cannot be kept")]
+    /// A worker tried to move a partition to a phase that may not follow its current phase, which is a bug.
+    #[error("illegal change of a partition's phase")]
     IllegalTransition {
-        /// The illegal transition, with both phases.
+        /// The transition, with both phases.
         source: SharedError,
     },
     /// The checkpoint thread ended unexpectedly, which is a bug.
-    #[error("the thread for checkpoints broke down; this is a bug in Windrow")]
+    #[error("the checkpoint thread ended unexpectedly; this is a bug in Windrow")]
     ThreadBrokeDown,
 }
 
-/// A partition that a process outside this consumer group claims repeatedly.
+/// A partition that a process outside this consumer group claims again and again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "partition {partition} is claimed again and again by a process that is not a member of our consumer group, but uses \
-     the same checkpoint store or store of rows, pipeline name and group name"
+    "a process outside the consumer group claims partition {partition} again and again. It uses the same pipeline name and \
+     group name, and the same checkpoint store or row store"
 )]
 pub struct ContestedPartition {
     /// The partition.

@@ -114,8 +114,8 @@ impl CheckpointMetrics {
     /// Counts a complete checkpoint, and stores its size and duration as those of the last checkpoint.
     pub(crate) fn count_completed_checkpoint(&self, size: CheckpointSize, duration: Duration) {
         self.completed_checkpoints.add(1);
-        self.last_checkpoint_added_bytes.store(size.added_bytes, Ordering::Relaxed);
-        self.last_checkpoint_total_bytes.store(size.state_bytes, Ordering::Relaxed);
+        self.last_checkpoint_added_bytes.store(size.newest_layer_byte_count, Ordering::Relaxed);
+        self.last_checkpoint_total_bytes.store(size.all_layers_byte_count, Ordering::Relaxed);
         self.last_checkpoint_duration_ms.store(to_millis(duration), Ordering::Relaxed);
     }
 

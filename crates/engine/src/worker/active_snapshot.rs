@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windrow_core::{ShardMetadata, SnapshotScope};
+use windrow_core::{BaseOrDelta, ShardMetadata};
 
 use crate::checkpoint::SnapshotPurpose;
 use crate::{FlushTicket, Offset};
@@ -10,8 +10,8 @@ use crate::{FlushTicket, Offset};
 /// A snapshot of a shard while the worker and the checkpoint thread take it.
 #[derive(Debug)]
 pub(super) struct ActiveSnapshot {
-    pub(super) purpose: SnapshotPurpose,
-    pub(super) scope: SnapshotScope,
+    pub(super) snapshot_purpose: SnapshotPurpose,
+    pub(super) base_or_delta: BaseOrDelta,
     /// The ticket for every row that was written to the sink before the cut.
     pub(super) flush_ticket: FlushTicket,
     /// The offset of the first record that the snapshot does not include.

@@ -69,24 +69,24 @@ impl WorkerEventRecorder {
     pub(super) fn record_partition_opened(&self, opened: &OpenedPartition) {
         let (partition, epoch) = (opened.fence_token.partition, opened.fence_token.epoch);
         let offset = opened.next_offset;
-        let Some(restored) = &opened.restored_from else {
+        let Some(restored) = &opened.restored_checkpoint else {
             info!(partition, epoch, offset, "partition opened with empty state, because it has no checkpoint");
             return;
         };
         info!(
             partition,
             epoch,
-            checkpoint = %restored.id,
+            checkpoint = %restored.checkpoint_id,
             from = restored.origin_savepoint_place.as_deref(),
             offset,
             entities = restored.entity_count,
-            bytes = restored.byte_count,
+            bytes = restored.checkpoint_byte_count,
             took_ms = restored.restore_duration.as_millis(),
             "partition restored from a checkpoint"
         );
         self.metrics.checkpoint_metrics.record_partition_restored(RestoreRecord {
             partition,
-            checkpoint_id: restored.id,
+            checkpoint_id: restored.checkpoint_id,
             restored_at_ms: self.clock.wall_now_ms(),
             restore_duration: restored.restore_duration,
             origin_savepoint_place: restored.origin_savepoint_place.clone(),
@@ -156,15 +156,20 @@ impl WorkerEventRecorder {
         checkpoint: CheckpointId,
         bytes: u64,
     ) {
-        info!(partition, %checkpoint, bytes, savepoint = request.id, "partition saved in the savepoint");
+        info!(partition, %checkpoint, bytes, savepoint = request.savepoint_id, "partition saved in the savepoint");
         self.add_timeline_mark(
             TimelineMarkKind::Savepoint,
-            format!("{} in {}", request.id, request.target_store.place()),
+            format!("{} in {}", request.savepoint_id, request.target_store.place()),
         );
     }
 
     pub(super) fn record_savepoint_failed(&self, partition: Partition, request: &SavepointRequest, reason: &str) {
-        error!(partition, savepoint = request.id, reason, "partition not saved in the savepoint; the worker retries");
+        error!(
+            partition,
+            savepoint = request.savepoint_id,
+            reason,
+            "partition not saved in the savepoint; the worker retries"
+        );
     }
 
     pub(super) fn record_stop_without_checkpoint(&self, partitions: &[Partition]) {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_core::{EventTime, Shard, SnapshotScope};
+use windrow_core::{BaseOrDelta, EventTime, Shard};
 
-use crate::checkpoint::{OpenedPartition, compute_beginning_after_gap};
+use crate::checkpoint::{OpenedPartition, compute_fingerprint_after_disruption};
 use crate::{FenceToken, Offset, PartitionStatus};
 
 /// The data of an opened partition.
@@ -30,7 +30,7 @@ pub(super) struct RowNumbering {
     /// comparable.
     pub(super) counting_start_fingerprints: Vec<u64>,
     /// For each view, the number of the last row that the row store held when the partition was opened.
-    pub(super) last_written_row_by_view: Vec<u64>,
+    pub(super) last_written_row_number_by_view: Vec<u64>,
 }
 
 /// The last complete checkpoint of a partition.
@@ -51,7 +51,7 @@ pub(super) struct LastCompleteCheckpoint {
 #[derive(Debug)]
 pub(super) struct SnapshotSchedule {
     /// Whether the next checkpoint must be a base or a delta.
-    pub(super) next_snapshot_scope: SnapshotScope,
+    pub(super) next_base_or_delta: BaseOrDelta,
     pub(super) checkpoint_due_at: Duration,
     pub(super) savepoint_due_at: Duration,
     /// The name of the last savepoint that this partition was written to.
@@ -85,34 +85,34 @@ impl OwnedPartition {
             fence_token,
             next_offset,
             checkpoint_offset,
-            counting_start_fingerprints: beginnings,
-            last_written_row_by_view: rows_written,
-            next_snapshot_scope: next_scope,
-            restored_from,
+            counting_start_fingerprints: fingerprints,
+            last_written_row_number_by_view: rows_written,
+            next_base_or_delta,
+            restored_checkpoint,
             ..
         } = opened;
-        let continues = next_scope == SnapshotScope::Changes;
+        let continues = next_base_or_delta == BaseOrDelta::Delta;
         // A partition without a checkpoint of its own gets one at once. The checkpoint stores the start offset, because
         // the setting `latest` would give another offset after a crash. The checkpoint also stores the savepoint that
         // the job began from.
         let checkpoint_due =
             if checkpoint_offset.is_some() && continues { clock.monotonic_now + interval } else { clock.monotonic_now };
         let offset = checkpoint_offset.filter(|_| continues);
-        let restored = restored_from.filter(|_| offset.is_some());
+        let restored = restored_checkpoint.filter(|_| offset.is_some());
         let fresh = Self::new_without_checkpoints(shard, fence_token, next_offset, clock);
         Self {
             row_numbering: RowNumbering {
-                counting_start_fingerprints: beginnings,
-                last_written_row_by_view: rows_written,
+                counting_start_fingerprints: fingerprints,
+                last_written_row_number_by_view: rows_written,
             },
             last_checkpoint: LastCompleteCheckpoint {
                 checkpoint_offset: offset,
                 cut_at: clock.monotonic_now,
                 cut_at_ms: restored.as_ref().map(|restored| restored.taken_at_ms),
-                checkpoint_total_bytes: restored.map_or(0, |restored| restored.byte_count),
+                checkpoint_total_bytes: restored.map_or(0, |restored| restored.checkpoint_byte_count),
             },
             snapshot_schedule: SnapshotSchedule {
-                next_snapshot_scope: next_scope,
+                next_base_or_delta,
                 checkpoint_due_at: checkpoint_due,
                 ..fresh.snapshot_schedule
             },
@@ -141,7 +141,7 @@ impl OwnedPartition {
                 checkpoint_total_bytes: 0,
             },
             snapshot_schedule: SnapshotSchedule {
-                next_snapshot_scope: SnapshotScope::Everything,
+                next_base_or_delta: BaseOrDelta::Base,
                 checkpoint_due_at: Duration::MAX,
                 savepoint_due_at: clock.monotonic_now,
                 last_completed_savepoint_id: None,
@@ -161,9 +161,11 @@ impl OwnedPartition {
     /// this offset on. The row store has none of the following rows yet.
     pub(super) fn restart_row_counting(&mut self, cause: &str) {
         let offset = self.next_offset;
-        let RowNumbering { counting_start_fingerprints: beginnings, last_written_row_by_view: rows_written } =
+        let RowNumbering { counting_start_fingerprints: fingerprints, last_written_row_number_by_view: rows_written } =
             &mut self.row_numbering;
-        beginnings.iter_mut().for_each(|beginning| *beginning = compute_beginning_after_gap(*beginning, cause, offset));
+        fingerprints
+            .iter_mut()
+            .for_each(|fingerprint| *fingerprint = compute_fingerprint_after_disruption(*fingerprint, cause, offset));
         rows_written.fill(0);
     }
 
@@ -175,7 +177,7 @@ impl OwnedPartition {
         self.restart_row_counting("a new beginning");
         self.input_finished = false;
         self.last_checkpoint.checkpoint_offset = None;
-        self.snapshot_schedule.next_snapshot_scope = SnapshotScope::Everything;
+        self.snapshot_schedule.next_base_or_delta = BaseOrDelta::Base;
     }
 
     /// Updates the time of the last record, and returns the partition's status. `out_of_orderness_ms` is the job's

@@ -15,7 +15,7 @@ use super::owned_partition::OwnedPartition;
 use super::partition_change_queue::{ActivePartitionChange, OpeningBatch, PendingPartitionChange, ReleasingBatch};
 use super::partition_phase::{OpenReason, PartitionPhase, RestoreProgress, TrackedPartition};
 use super::state::Worker;
-use crate::checkpoint::{CheckpointCommand, OpenOutcome};
+use crate::checkpoint::{CheckpointCommand, PartitionOpenOutcome};
 use crate::{CommitWait, DeadLetterSink, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source};
 
 /// The maximum time for which a release waits until last checkpoints are complete.
@@ -213,17 +213,19 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     pub(super) fn handle_fence_claimed(
         &mut self,
         partition: Partition,
-        claimed: Result<OpenOutcome, Halt>,
+        claimed: Result<PartitionOpenOutcome, Halt>,
     ) -> Result<(), Halt> {
         let claimed = self.ignore_error_after_stop(claimed)?;
         let (Some(claimed), Some(tracked)) = (claimed, self.partitions.get_mut(&partition)) else { return Ok(()) };
         let &PartitionPhase::Claiming { start_offset, .. } = tracked.phase() else { return Ok(()) };
         match claimed {
-            OpenOutcome::Opened(opened) => {
+            PartitionOpenOutcome::Opened(opened) => {
                 tracked.mark_claimed(opened);
                 Ok(())
             }
-            OpenOutcome::Overtaken { newer_epoch: epoch } => self.mark_partition_fenced(partition, epoch, start_offset),
+            PartitionOpenOutcome::Overtaken { newer_epoch: epoch } => {
+                self.mark_partition_fenced(partition, epoch, start_offset)
+            }
         }
     }
 

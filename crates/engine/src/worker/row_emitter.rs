@@ -9,7 +9,7 @@ use crate::{FenceToken, Sink, TriggerRecord, WorkerMetrics};
 pub(super) struct RowEmitter<'a, Output> {
     pub(super) fence_token: FenceToken,
     /// For each view, the number of the last row that the row store held when the partition was opened.
-    pub(super) last_written_row_by_view: &'a [u64],
+    pub(super) last_written_row_number_by_view: &'a [u64],
     pub(super) sink: &'a mut Output,
     pub(super) metrics: &'a WorkerMetrics,
     /// The record that makes windows fire; `None` at the end of the input.
@@ -22,7 +22,7 @@ pub(super) struct RowEmitter<'a, Output> {
 
 impl<Output: Sink> ShardOutput for RowEmitter<'_, Output> {
     fn emit_row(&mut self, row: Row<'_>) {
-        let rows_written = self.last_written_row_by_view.get(row.view_id.0).copied().unwrap_or(0);
+        let rows_written = self.last_written_row_number_by_view.get(row.view_id.0).copied().unwrap_or(0);
         if row.row_number != 0 && row.row_number <= rows_written {
             self.metrics.rows_already_written.add(1);
             return;

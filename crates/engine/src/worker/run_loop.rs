@@ -62,7 +62,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if let Some(checkpoints) = &self.checkpoint_config {
             let (config, job, stop_signal) = (checkpoints.clone(), self.job.clone(), self.stop_signal.clone());
             self.checkpoint_thread =
-                Some(CheckpointThreadHandle::start(config, job, Arc::clone(&self.clock), stop_signal)?);
+                Some(CheckpointThreadHandle::start_thread(config, job, Arc::clone(&self.clock), stop_signal)?);
         }
         let started_at = self.clock.monotonic_now();
         let (mut flushed_at, mut committed_at) = (started_at, started_at);
@@ -182,7 +182,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                         &event,
                         &mut RowEmitter {
                             fence_token: owned.fence_token,
-                            last_written_row_by_view: &owned.row_numbering.last_written_row_by_view,
+                            last_written_row_number_by_view: &owned.row_numbering.last_written_row_number_by_view,
                             sink,
                             metrics,
                             trigger_record: Some(trigger),
@@ -240,7 +240,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         };
         owned.shard.finish_input(&mut RowEmitter {
             fence_token: owned.fence_token,
-            last_written_row_by_view: &owned.row_numbering.last_written_row_by_view,
+            last_written_row_number_by_view: &owned.row_numbering.last_written_row_number_by_view,
             sink,
             metrics,
             trigger_record: None,

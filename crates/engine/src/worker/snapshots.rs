@@ -11,13 +11,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_core::{SnapshotScope, SnapshotStorageOutcome};
+use windrow_core::{BaseOrDelta, SnapshotStorageOutcome};
 
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::LastCompleteCheckpoint;
 use super::partition_phase::{PartitionPhase, TrackedPartition};
 use super::state::{Worker, WorkerOutcome};
-use crate::checkpoint::{CheckpointCommand, CheckpointEvent, SnapshotCompletion, SnapshotOutcome, SnapshotPurpose};
+use crate::checkpoint::{CheckpointCommand, CheckpointEvent, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete};
 use crate::halt::ErrorChain;
 use crate::{
     CheckpointRecord, CheckpointState, CommitWait, DeadLetterSink, FenceToken, Halt, Partition, PartitionOffsets, Sink,
@@ -67,8 +67,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             return Ok(());
         }
         let now = self.clock.monotonic_now();
-        let request =
-            self.checkpoint_config.as_ref().and_then(|checkpoints| checkpoints.current_savepoint_request.current());
+        let request = self
+            .checkpoint_config
+            .as_ref()
+            .and_then(|checkpoints| checkpoints.current_savepoint_request.current_request());
         let due = self.partitions.iter().find_map(|(&partition, tracked)| {
             let PartitionPhase::Running(owned) = tracked.phase() else { return None };
             if owned.input_finished || owned.next_offset.is_none() {
@@ -76,7 +78,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             }
             let schedule = &owned.snapshot_schedule;
             if let Some(request) = &request
-                && schedule.last_completed_savepoint_id.as_deref() != Some(&*request.id)
+                && schedule.last_completed_savepoint_id.as_deref() != Some(&*request.savepoint_id)
                 && now >= schedule.savepoint_due_at
             {
                 return Some((partition, SnapshotPurpose::Savepoint(Arc::clone(request))));
@@ -84,27 +86,28 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             (now >= schedule.checkpoint_due_at && owned.has_uncheckpointed_records())
                 .then_some((partition, SnapshotPurpose::Checkpoint))
         });
-        due.map_or(Ok(()), |(partition, purpose)| self.begin_snapshot(partition, purpose))
+        due.map_or(Ok(()), |(partition, snapshot_purpose)| self.begin_snapshot(partition, snapshot_purpose))
     }
 
     fn is_saving_snapshot(&self) -> bool {
         self.partitions.values().any(|tracked| tracked.has_snapshot_in_stage(SnapshotStage::Saving))
     }
 
-    fn begin_snapshot(&mut self, partition: Partition, purpose: SnapshotPurpose) -> Result<(), Halt> {
+    fn begin_snapshot(&mut self, partition: Partition, snapshot_purpose: SnapshotPurpose) -> Result<(), Halt> {
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
         let Some(offset) = owned.next_offset else { return Ok(()) };
         // The rows are verified even without new records: no checkpoint may complete after the row store lost rows.
         self.sink.verify_rows_at_next_flush(owned.fence_token);
         let ticket = self.sink.start_flush()?;
-        let (scope, savepoint, place) = match &purpose {
+        let (base_or_delta, savepoint, place) = match &snapshot_purpose {
             SnapshotPurpose::Checkpoint => {
-                let place = self.checkpoint_config.as_ref().map_or("", |checkpoints| checkpoints.store.place());
-                (owned.snapshot_schedule.next_snapshot_scope, None, place)
+                let place =
+                    self.checkpoint_config.as_ref().map_or("", |checkpoints| checkpoints.checkpoint_store.place());
+                (owned.snapshot_schedule.next_base_or_delta, None, place)
             }
             SnapshotPurpose::Savepoint(request) => {
-                (SnapshotScope::Everything, Some(request.id.clone()), request.target_store.place())
+                (BaseOrDelta::Base, Some(request.savepoint_id.clone()), request.target_store.place())
             }
         };
         let taken_at_ms = self.clock.wall_now_ms();
@@ -120,10 +123,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             store_place: place.to_owned(),
         });
         let started_at = self.clock.monotonic_now();
-        owned.shard.begin_snapshot(scope);
+        owned.shard.begin_snapshot(base_or_delta);
         let snapshot = ActiveSnapshot {
-            purpose,
-            scope,
+            snapshot_purpose,
+            base_or_delta,
             flush_ticket: ticket,
             cut_offset: offset,
             shard_metadata: owned.shard.snapshot_metadata(),
@@ -157,7 +160,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if snapshot.unsent_bytes.len() >= STATE_PART_BYTES || (all && !snapshot.unsent_bytes.is_empty()) {
             thread.send_command(CheckpointCommand::WriteStatePart {
                 fence_token: owned.fence_token,
-                purpose: snapshot.purpose.clone(),
+                snapshot_purpose: snapshot.snapshot_purpose.clone(),
                 bytes: std::mem::take(&mut snapshot.unsent_bytes),
             })?;
         }
@@ -183,10 +186,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 continue;
             }
             snapshot.stage = SnapshotStage::Completing;
-            thread.send_command(CheckpointCommand::CompleteSnapshot(Box::new(SnapshotCompletion {
+            thread.send_command(CheckpointCommand::CompleteSnapshot(Box::new(SnapshotToComplete {
                 fence_token: owned.fence_token,
-                purpose: snapshot.purpose.clone(),
-                scope: snapshot.scope,
+                snapshot_purpose: snapshot.snapshot_purpose.clone(),
+                base_or_delta: snapshot.base_or_delta,
                 offset: snapshot.cut_offset,
                 shard_metadata: snapshot.shard_metadata.clone(),
                 counting_start_fingerprints: owned.row_numbering.counting_start_fingerprints.clone(),
@@ -199,7 +202,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Handles all queued events of the checkpoint thread.
     pub(super) fn handle_checkpoint_events(&mut self) -> Result<(), Halt> {
         while let Some(thread) = &self.checkpoint_thread {
-            let Some(event) = thread.try_next_event()? else { break };
+            let Some(event) = thread.try_receive_thread_event()? else { break };
             self.handle_checkpoint_event(event)?;
         }
         Ok(())
@@ -208,7 +211,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Waits for one event of the checkpoint thread, at most [`POLL_TIMEOUT_DURING_SNAPSHOT`], and handles the event.
     fn handle_next_checkpoint_event(&mut self) -> Result<(), Halt> {
         let Some(thread) = &self.checkpoint_thread else { return Ok(()) };
-        let event = thread.wait_for_event(POLL_TIMEOUT_DURING_SNAPSHOT)?;
+        let event = thread.receive_thread_event_within(POLL_TIMEOUT_DURING_SNAPSHOT)?;
         event.map_or(Ok(()), |event| self.handle_checkpoint_event(event))
     }
 
@@ -218,8 +221,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 self.handle_partition_restored(partition, restored)
             }
             CheckpointEvent::FenceClaimed(partition, claimed) => self.handle_fence_claimed(partition, claimed),
-            CheckpointEvent::SnapshotEnded { fence_token, purpose, number, outcome } => {
-                self.handle_snapshot_ended(fence_token, &purpose, number, outcome)
+            CheckpointEvent::SnapshotEnded { fence_token, snapshot_purpose, number, outcome } => {
+                self.handle_snapshot_ended(fence_token, &snapshot_purpose, number, outcome)
             }
         }
     }
@@ -227,7 +230,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     fn handle_snapshot_ended(
         &mut self,
         fence_token: FenceToken,
-        purpose: &SnapshotPurpose,
+        snapshot_purpose: &SnapshotPurpose,
         number: u64,
         outcome: SnapshotOutcome,
     ) -> Result<(), Halt> {
@@ -238,8 +241,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             return Ok(()); // the worker has released or reopened the partition in the meantime
         };
         self.event_recorder.record_snapshot_ended(partition, number, checkpoint_state_from_outcome(&outcome));
-        match (outcome, purpose) {
-            (SnapshotOutcome::Complete { size, next_snapshot_scope: next_scope, .. }, SnapshotPurpose::Checkpoint) => {
+        match (outcome, snapshot_purpose) {
+            (SnapshotOutcome::Complete { size, next_base_or_delta, .. }, SnapshotPurpose::Checkpoint) => {
                 owned.shard.end_snapshot(SnapshotStorageOutcome::Stored);
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
                 let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
@@ -247,9 +250,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     checkpoint_offset: Some(snapshot.cut_offset),
                     cut_at: snapshot.cut_at,
                     cut_at_ms: Some(snapshot.cut_at_ms),
-                    checkpoint_total_bytes: size.state_bytes,
+                    checkpoint_total_bytes: size.all_layers_byte_count,
                 };
-                owned.snapshot_schedule.next_snapshot_scope = next_scope;
+                owned.snapshot_schedule.next_base_or_delta = next_base_or_delta;
                 owned.snapshot_schedule.checkpoint_due_at = (snapshot.cut_at + interval).max(now);
                 self.event_recorder.record_checkpoint_completed(size, now.saturating_sub(snapshot.cut_at));
                 let offsets = PartitionOffsets::from([(partition, snapshot.cut_offset)]);
@@ -257,9 +260,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             }
             (SnapshotOutcome::Complete { id, size, .. }, SnapshotPurpose::Savepoint(request)) => {
                 owned.shard.end_snapshot(SnapshotStorageOutcome::Discarded);
-                owned.snapshot_schedule.last_completed_savepoint_id = Some(request.id.as_str().into());
+                owned.snapshot_schedule.last_completed_savepoint_id = Some(request.savepoint_id.as_str().into());
                 tracked.end_snapshot(now)?;
-                self.event_recorder.record_savepoint_completed(partition, request, id, size.added_bytes);
+                self.event_recorder.record_savepoint_completed(partition, request, id, size.newest_layer_byte_count);
             }
             (SnapshotOutcome::Failed(failure), SnapshotPurpose::Checkpoint) => {
                 owned.shard.end_snapshot(SnapshotStorageOutcome::Discarded);
@@ -389,7 +392,7 @@ fn next_drain_step(tracked: &TrackedPartition) -> DrainStep {
     match &drain.snapshot {
         Some(snapshot)
             if snapshot.stage != SnapshotStage::Completing
-                && (matches!(snapshot.purpose, SnapshotPurpose::Savepoint(_))
+                && (matches!(snapshot.snapshot_purpose, SnapshotPurpose::Savepoint(_))
                     || Some(snapshot.cut_offset) != owned.next_offset) =>
         {
             DrainStep::AbandonSnapshot
@@ -405,9 +408,10 @@ fn next_drain_step(tracked: &TrackedPartition) -> DrainStep {
 /// Converts the outcome of a snapshot into the state that metrics record.
 fn checkpoint_state_from_outcome(outcome: &SnapshotOutcome) -> CheckpointState {
     match outcome {
-        SnapshotOutcome::Complete { size, .. } => {
-            CheckpointState::Complete { added_bytes: size.added_bytes, state_bytes: size.state_bytes }
-        }
+        SnapshotOutcome::Complete { size, .. } => CheckpointState::Complete {
+            added_bytes: size.newest_layer_byte_count,
+            state_bytes: size.all_layers_byte_count,
+        },
         SnapshotOutcome::Failed(failure) => CheckpointState::Failed(ErrorChain(failure).to_string()),
         SnapshotOutcome::Fenced(epoch) => {
             CheckpointState::Failed(format!("another worker has claimed the partition under epoch {epoch}"))

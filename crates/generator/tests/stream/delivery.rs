@@ -9,11 +9,11 @@ use crate::generator;
 fn any_settings() -> impl Strategy<Value = GeneratorSettings> {
     let rate = (-3.0..6.0f64).prop_map(|exponent| 10f64.powf(exponent));
     (1..2_000u32, any::<u64>(), -1_000_000_000_000..4_000_000_000_000i64, rate, 0..20_000i64).prop_map(
-        |(users, seed, start_ms, rate, disorder_ms)| GeneratorSettings {
-            users,
+        |(user_count, seed, start_ms, events_per_second, disorder_ms)| GeneratorSettings {
+            user_count,
             seed,
             start_ms,
-            rate,
+            events_per_second,
             disorder_ms,
             late_percent: 0.0,
             malformed_percent: 0.0,
@@ -58,7 +58,7 @@ proptest! {
 
 #[test]
 fn disorder_changes_the_order_of_arrival_and_nothing_else() {
-    let ordered = GeneratorSettings { users: 500, rate: 20.0, ..GeneratorSettings::default() };
+    let ordered = GeneratorSettings { user_count: 500, events_per_second: 20.0, ..GeneratorSettings::default() };
     let disordered = take(&mut generator(GeneratorSettings { disorder_ms: 9_000, ..ordered }), 20_000);
     let ordered: Vec<Event> = take(&mut generator(ordered), 20_000).into_iter().map(|(_, event)| event).collect();
     assert!(ordered.is_sorted_by_key(|event| event.time_ms));
@@ -76,10 +76,11 @@ fn disorder_changes_the_order_of_arrival_and_nothing_else() {
 #[test]
 fn events_happen_exactly_at_the_rate_from_the_start_on() {
     assert_eq!(
-        take(&mut generator(GeneratorSettings { rate: 0.01, ..GeneratorSettings::default() }), 1)[0].0,
+        take(&mut generator(GeneratorSettings { events_per_second: 0.01, ..GeneratorSettings::default() }), 1)[0].0,
         1_704_067_200_000
     );
-    let settings = GeneratorSettings { users: 500, rate: 4_000_000.0 / 7_200.0, ..GeneratorSettings::default() };
+    let settings =
+        GeneratorSettings { user_count: 500, events_per_second: 4_000_000.0 / 7_200.0, ..GeneratorSettings::default() };
     for (number, (due_ms, event)) in (0i64..).zip(take(&mut generator(settings), 100_000)) {
         let slot_ms = |number: i64| settings.start_ms + number * 7_200_000 / 4_000_000;
         assert!((slot_ms(number)..=slot_ms(number + 1)).contains(&due_ms));
@@ -90,8 +91,8 @@ fn events_happen_exactly_at_the_rate_from_the_start_on() {
 #[test]
 fn the_late_share_is_late_by_11_seconds_to_2_hours() {
     let settings = GeneratorSettings {
-        users: 500,
-        rate: 500.0,
+        user_count: 500,
+        events_per_second: 500.0,
         disorder_ms: 9_000,
         late_percent: 5.0,
         ..GeneratorSettings::default()

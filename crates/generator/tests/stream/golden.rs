@@ -9,10 +9,10 @@ use windrow_generator::GeneratorSettings;
 use crate::generator;
 
 const SETTINGS: GeneratorSettings = GeneratorSettings {
-    users: 50,
+    user_count: 50,
     seed: 42,
     start_ms: 1_704_103_200_000,
-    rate: 5.0,
+    events_per_second: 5.0,
     disorder_ms: 9_000,
     late_percent: 5.0,
     malformed_percent: 5.0,

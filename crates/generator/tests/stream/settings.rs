@@ -1,17 +1,18 @@
 //! Settings outside their limits give an error with a suggestion.
 
 use windrow_generator::{
-    EventGenerator, GeneratorSettings, MAX_DISORDER_MS, MAX_RATE, MAX_START_MS, MIN_RATE, MIN_START_MS,
+    EventGenerator, GeneratorSettings, MAX_DISORDER_MS, MAX_EVENTS_PER_SECOND, MAX_START_MS, MIN_EVENTS_PER_SECOND,
+    MIN_START_MS,
 };
 
 #[test]
 fn what_is_out_of_range_is_refused_with_the_way_out() {
     let ok = GeneratorSettings::default();
     let errors: Vec<String> = [
-        GeneratorSettings { users: 0, ..ok },
+        GeneratorSettings { user_count: 0, ..ok },
         GeneratorSettings { start_ms: i64::MIN, ..ok },
-        GeneratorSettings { rate: 0.0, ..ok },
-        GeneratorSettings { rate: f64::NAN, ..ok },
+        GeneratorSettings { events_per_second: 0.0, ..ok },
+        GeneratorSettings { events_per_second: f64::NAN, ..ok },
         GeneratorSettings { disorder_ms: -1, ..ok },
         GeneratorSettings { late_percent: 101.0, ..ok },
         GeneratorSettings { malformed_percent: -0.5, ..ok },
@@ -25,12 +26,12 @@ fn what_is_out_of_range_is_refused_with_the_way_out() {
 
 #[test]
 fn the_limits_themselves_are_fine() {
-    let ok = GeneratorSettings { users: 1, ..GeneratorSettings::default() };
+    let ok = GeneratorSettings { user_count: 1, ..GeneratorSettings::default() };
     for settings in [
-        GeneratorSettings { start_ms: MIN_START_MS, rate: MIN_RATE, ..ok },
-        GeneratorSettings { start_ms: MAX_START_MS, rate: MAX_RATE, ..ok },
+        GeneratorSettings { start_ms: MIN_START_MS, events_per_second: MIN_EVENTS_PER_SECOND, ..ok },
+        GeneratorSettings { start_ms: MAX_START_MS, events_per_second: MAX_EVENTS_PER_SECOND, ..ok },
         GeneratorSettings {
-            rate: MIN_RATE,
+            events_per_second: MIN_EVENTS_PER_SECOND,
             disorder_ms: MAX_DISORDER_MS,
             late_percent: 50.0,
             malformed_percent: 50.0,

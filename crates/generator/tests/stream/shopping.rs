@@ -33,7 +33,10 @@ fn median(mut numbers: Vec<i64>) -> i64 {
 
 #[test]
 fn products_are_viewed_then_carted_then_purchased() {
-    let users = sessions(GeneratorSettings { users: 5_000, rate: 20.0, ..GeneratorSettings::default() }, 200_000);
+    let users = sessions(
+        GeneratorSettings { user_count: 5_000, events_per_second: 20.0, ..GeneratorSettings::default() },
+        200_000,
+    );
     let mut count: BTreeMap<EventType, u32> = BTreeMap::new();
     for session in users.values().flatten() {
         let (mut viewed, mut in_cart) = (HashSet::new(), Vec::new());
@@ -63,7 +66,11 @@ fn products_are_viewed_then_carted_then_purchased() {
 #[test]
 fn few_users_make_many_of_the_events_and_nearly_all_users_appear() {
     let users = sessions(
-        GeneratorSettings { users: 20_000, rate: 400_000.0 / 7_200.0, ..GeneratorSettings::default() },
+        GeneratorSettings {
+            user_count: 20_000,
+            events_per_second: 400_000.0 / 7_200.0,
+            ..GeneratorSettings::default()
+        },
         400_000,
     );
     assert!(users.len() > 19_800, "{} of 20,000 users appear", users.len());
@@ -77,8 +84,8 @@ fn few_users_make_many_of_the_events_and_nearly_all_users_appear() {
 
 #[test]
 fn shoppers_pause_between_clicks_and_come_back_after_the_gap() {
-    let crowded = GeneratorSettings { users: 500, rate: 20.0, ..GeneratorSettings::default() };
-    let roomy = GeneratorSettings { users: 5_000, rate: 20.0, ..GeneratorSettings::default() };
+    let crowded = GeneratorSettings { user_count: 500, events_per_second: 20.0, ..GeneratorSettings::default() };
+    let roomy = GeneratorSettings { user_count: 5_000, events_per_second: 20.0, ..GeneratorSettings::default() };
     for (settings, usual_pause_ms) in [(crowded, 1_000..10_000), (roomy, 5_000..40_000)] {
         let users = sessions(settings, 144_000);
         let pauses = users.values().flatten().flat_map(|session| {
@@ -96,7 +103,10 @@ fn shoppers_pause_between_clicks_and_come_back_after_the_gap() {
 
 #[test]
 fn prices_have_a_believable_range() {
-    let users = sessions(GeneratorSettings { users: 100, rate: 20.0, ..GeneratorSettings::default() }, 50_000);
+    let users = sessions(
+        GeneratorSettings { user_count: 100, events_per_second: 20.0, ..GeneratorSettings::default() },
+        50_000,
+    );
     let prices: Vec<i64> = users.values().flatten().flatten().map(|event| i64::from(event.price_cents)).collect();
     assert!(prices.iter().all(|price| (100..500_000).contains(price)));
     assert!((1_000..6_000).contains(&median(prices.clone())));

@@ -50,7 +50,8 @@ impl SavepointListCache {
     fn refresh_list(&self, context: &JobServerContext) {
         let found = inspect::list_savepoints(&*context.checkpoint_store);
         let savepoints = found.ok().map(|found| {
-            let mut readable: Vec<_> = found.into_iter().filter_map(|found| found.content.ok().flatten()).collect();
+            let mut readable: Vec<_> =
+                found.into_iter().filter_map(|found| found.savepoint_content.ok().flatten()).collect();
             readable.sort_by_key(|savepoint| Reverse(savepoint.taken_at_ms));
             let location = context.checkpoint_store.place().trim_end_matches('/');
             readable.iter().take(SAVEPOINTS_SHOWN_MAX).map(|savepoint| render_savepoint(location, savepoint)).collect()
@@ -69,8 +70,8 @@ impl SavepointListCache {
 
 fn render_savepoint(checkpoint_location: &str, savepoint: &SavepointContent) -> Value {
     json!({
-        "id": savepoint.id,
-        "place": format!("{checkpoint_location}/{}", default_savepoint_folder(&savepoint.id)),
-        "taken_at_ms": savepoint.taken_at_ms, "bytes": savepoint.bytes, "partitions": savepoint.partitions.len(),
+        "id": savepoint.savepoint_id,
+        "place": format!("{checkpoint_location}/{}", default_savepoint_folder(&savepoint.savepoint_id)),
+        "taken_at_ms": savepoint.taken_at_ms, "bytes": savepoint.total_state_byte_count, "partitions": savepoint.partitions.len(),
     })
 }

@@ -41,7 +41,7 @@ impl JobServerContext {
             pipeline_name: &self.pipeline.name,
             savepoint_id: &savepoint_id,
         })?;
-        let target = self.savepoint_store_opener.open(&location)?;
+        let target = self.savepoint_store_opener.open_store(&location)?;
         let new_request = NewSavepointRequest {
             request_name: &request_name,
             location: target.place(),

@@ -34,13 +34,13 @@ impl SavepointTask {
     pub(super) fn run(self) {
         // Without this test, all owners would retry at a location that is not writable. They would block every other
         // savepoint until the timeout.
-        if let Err(fault) = self.target_store.create(WRITE_PROBE_OBJECT_NAME, b"windrow\n".to_vec()) {
+        if let Err(fault) = self.target_store.create_object(WRITE_PROBE_OBJECT_NAME, b"windrow\n".to_vec()) {
             return self.record_failure(format!(
                 "the savepoint location {} is not writable: {fault}",
                 self.target_store.place()
             ));
         }
-        let _ = self.target_store.delete(&[WRITE_PROBE_OBJECT_NAME.to_owned()]);
+        let _ = self.target_store.delete_objects(&[WRITE_PROBE_OBJECT_NAME.to_owned()]);
         let progress = |SavepointProgress { saved_partition_count: saved, partition_count: partitions }| {
             self.registry.lock_requests().record_progress(&self.request_name, saved, partitions);
         };
@@ -48,10 +48,10 @@ impl SavepointTask {
             SavepointParameters {
                 checkpoint_store: &*self.checkpoint_store,
                 target_store: &*self.target_store,
-                id: &self.savepoint_id,
-                timeout: SAVEPOINT_TIMEOUT,
+                savepoint_id: &self.savepoint_id,
+                confirmation_timeout: SAVEPOINT_TIMEOUT,
                 clock: &SystemClock::start(),
-                stop: &self.stop_signal,
+                stop_signal: &self.stop_signal,
             },
             progress,
         );

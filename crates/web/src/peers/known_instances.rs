@@ -61,15 +61,15 @@ impl KnownInstances {
         let mut newest: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
         let mut seen = BTreeMap::new();
         for object in listed {
-            let Some((instance, kind)) = parse_object_name(&object.name) else { continue };
-            let known = self.seen_objects.remove(&object.name).unwrap_or(SeenObject { first_seen_at: now });
-            seen.insert(object.name.clone(), known);
+            let Some((instance, kind)) = parse_object_name(&object.object_name) else { continue };
+            let known = self.seen_objects.remove(&object.object_name).unwrap_or(SeenObject { first_seen_at: now });
+            seen.insert(object.object_name.clone(), known);
             if let InstanceObjectKind::Report(number) = kind
-                && object.byte_count <= REPORT_BYTES_MAX
+                && object.object_byte_count <= REPORT_BYTES_MAX
             {
-                let entry = newest.entry(instance).or_insert((number, &object.name));
+                let entry = newest.entry(instance).or_insert((number, &object.object_name));
                 if number >= entry.0 {
-                    *entry = (number, &object.name);
+                    *entry = (number, &object.object_name);
                 }
             }
         }

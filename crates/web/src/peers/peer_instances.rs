@@ -53,7 +53,7 @@ impl PeerInstances {
     }
 
     fn write_stop_request(store: &dyn CheckpointStore, instance: &str) {
-        match store.create(&stop_request_object_name(instance), b"stop\n".to_vec()) {
+        match store.create_object(&stop_request_object_name(instance), b"stop\n".to_vec()) {
             Ok(()) | Err(StoreFault::Exists) => {}
             Err(fault) => warn!(instance, %fault, "cannot write the request to stop another instance"),
         }
@@ -64,14 +64,14 @@ impl PeerInstances {
     /// # Errors
     /// When the store cannot be listed.
     pub(super) fn refresh_known_instances(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
-        let listed = store.list(INSTANCES_FOLDER);
+        let listed = store.list_objects(INSTANCES_FOLDER);
         let new_reports = match &listed {
             Ok(listed) => self.lock_known_instances().update_objects_and_list_unread_reports(listed),
             Err(_) => Vec::new(),
         };
         for name in new_reports {
             // A report that is gone was replaced by a newer one, which the next refresh reads.
-            if let Ok(Some(object)) = store.read(&name) {
+            if let Ok(Some(object)) = store.read_object(&name) {
                 self.lock_known_instances().record_report(&name, &object);
             }
         }

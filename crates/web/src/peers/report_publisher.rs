@@ -96,7 +96,7 @@ impl PublisherThread {
         let stale = peers.lock_known_instances().stale_object_names(&self.instance, STALE_OBJECT_AGE);
         if refreshed.is_ok() && !stale.is_empty() {
             // A failure is ignored, because the next check deletes the stale objects.
-            let _ = store.delete(&stale);
+            let _ = store.delete_objects(&stale);
         }
         self.log_first_store_failure(refreshed);
     }
@@ -106,21 +106,22 @@ impl PublisherThread {
         let Ok(object) = serde_json::to_vec(&self.context.own_report()) else { return };
         self.last_report_number += 1;
         let name = report_object_name(&self.instance, self.last_report_number);
-        let created = store.create(&name, object);
+        let created = store.create_object(&name, object);
         if created.is_ok() {
             let previous = self.published_object.replace(name);
             // If the deletion fails, another instance deletes the old report after ten minutes.
-            let _ = store.delete(previous.as_slice());
+            let _ = store.delete_objects(previous.as_slice());
         }
         self.log_first_store_failure(created);
     }
 
     fn delete_own_objects(&mut self) {
         let store = &*self.context.checkpoint_store;
-        let listed = store.list(INSTANCES_FOLDER).unwrap_or_default();
+        let listed = store.list_objects(INSTANCES_FOLDER).unwrap_or_default();
         let is_own = |name: &str| parse_object_name(name).is_some_and(|(instance, _)| instance == self.instance);
-        let names: Vec<String> = listed.into_iter().map(|object| object.name).filter(|name| is_own(name)).collect();
-        let _ = store.delete(&names);
+        let names: Vec<String> =
+            listed.into_iter().map(|object| object.object_name).filter(|name| is_own(name)).collect();
+        let _ = store.delete_objects(&names);
     }
 
     /// Logs a failed access to the store, unless the access before it failed, too.

@@ -66,8 +66,8 @@ fn cancel_stops_every_instance() {
         assert!(Instant::now() < until, "it was not asked to stop");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let told = job.context.checkpoint_store.list("instances").expect("a list");
-    assert!(told.iter().any(|object| object.name == "instances/bbbbbbbbbbbbbbbb-stop"), "{told:?}");
+    let told = job.context.checkpoint_store.list_objects("instances").expect("a list");
+    assert!(told.iter().any(|object| object.object_name == "instances/bbbbbbbbbbbbbbbb-stop"), "{told:?}");
 }
 
 #[test]

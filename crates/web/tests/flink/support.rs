@@ -40,10 +40,10 @@ impl TestJob {
     pub(crate) fn with_reports(here: InstanceReport, others: &[InstanceReport]) -> Self {
         let report_source = ChangeableReport(Arc::new(Mutex::new(here)));
         let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
-        let store = stores.open("memory:").expect("memory");
+        let store = stores.open_store("memory:").expect("memory");
         for (number, other) in others.iter().enumerate() {
             let name = format!("instances/{}-{:010}", other.instance_id, number + 1);
-            store.create(&name, serde_json::to_vec(other).expect("JSON")).expect("created");
+            store.create_object(&name, serde_json::to_vec(other).expect("JSON")).expect("created");
         }
         let pipeline =
             windrow_spec::parse("ecommerce.toml", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");

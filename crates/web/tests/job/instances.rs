@@ -53,7 +53,7 @@ fn a_silent_instance_counts_as_gone() {
     let mut dead = instance_report("00000000000000bb", &[1]);
     dead.reported_at_ms = now_ms() - i64::try_from(INSTANCE_GONE_AFTER.as_millis()).expect("short") + 3_000;
     let put = |name: &str, bytes: Vec<u8>| {
-        site.context.checkpoint_store.create(&format!("instances/{name}"), bytes).expect("room");
+        site.context.checkpoint_store.create_object(&format!("instances/{name}"), bytes).expect("room");
     };
     put("00000000000000bb-0000000007", serde_json::to_vec(&dead).expect("JSON"));
     // Of a newer version, of a wrong name, damaged.
@@ -78,21 +78,21 @@ struct HangingStore {
 }
 
 impl CheckpointStore for HangingStore {
-    fn create(&self, _: &str, _: Vec<u8>) -> Result<(), StoreFault> {
+    fn create_object(&self, _: &str, _: Vec<u8>) -> Result<(), StoreFault> {
         std::thread::sleep(Duration::from_secs(60));
         Ok(())
     }
-    fn read(&self, _: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    fn read_object(&self, _: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         Ok(None)
     }
-    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         if folder.starts_with("savepoint") {
             self.savepoint_lists.fetch_add(1, Ordering::Relaxed);
         }
         std::thread::sleep(Duration::from_secs(60));
         Ok(Vec::new())
     }
-    fn delete(&self, _: &[String]) -> Result<(), StoreFault> {
+    fn delete_objects(&self, _: &[String]) -> Result<(), StoreFault> {
         Ok(())
     }
     fn place(&self) -> &'static str {

@@ -90,7 +90,7 @@ impl TestServer {
         overrides: &[&str],
     ) -> Self {
         let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
-        let store = stores.open(place).expect("a place");
+        let store = stores.open_store(place).expect("a place");
         Self::with_everything(store, stores, said, token, rows, overrides)
     }
 

@@ -39,7 +39,7 @@ async fn request_metrics(method: Method, report: InstanceReport) -> MetricsAnswe
         pipeline_plan: serde_json::Value::Null,
         report_source: Arc::new(FixedReport(report)),
         recent_rows: Arc::new(()),
-        checkpoint_store: stores.open("memory:").expect("memory is a place"),
+        checkpoint_store: stores.open_store("memory:").expect("memory is a place"),
         savepoint_store_opener: stores,
         stop_signal: StopSignal::default(),
         peers: PeerInstances::default(),

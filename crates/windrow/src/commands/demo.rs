@@ -80,10 +80,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
 
 fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFailure> {
     let stream = Stream {
-        users: USER_COUNT,
+        user_count: USER_COUNT,
         seed: 1,
         start_ms: now_ms() - signed_milliseconds(BACKLOG_DURATION),
-        rate: EVENTS_PER_SECOND,
+        events_per_second: EVENTS_PER_SECOND,
         disorder_ms: MAX_DISORDER_MS,
         late_percent: 0.1,
         malformed_percent: 0.01,

@@ -56,10 +56,10 @@ pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<Event
         _ => DEFAULT_EVENTS_PER_SECOND,
     });
     EventGenerator::new(GeneratorSettings {
-        users: args.user_count,
+        user_count: args.user_count,
         seed: args.seed,
         start_ms: now_ms - backlog_ms,
-        rate,
+        events_per_second: rate,
         disorder_ms: signed_milliseconds(args.max_disorder),
         late_percent: args.late_percent,
         malformed_percent: args.malformed_percent,

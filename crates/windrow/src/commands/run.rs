@@ -118,13 +118,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
 fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSource, CommandFailure> {
     let store = place.open_other_location(from)?;
     let location = store.place().to_owned();
-    let finding = match inspect::identify_folder(&*store) {
-        Ok(FolderKind::Job { checkpoint_count: 1.. } | FolderKind::Savepoint(_)) => return Ok(RestoreSource { store }),
+    let finding = match inspect::identify_folder_kind(&*store) {
+        Ok(FolderKind::Job { checkpoint_count: 1.. } | FolderKind::Savepoint(_)) => {
+            return Ok(RestoreSource { source_store: store });
+        }
         // An unreachable store is no error here, because the job retries until the store responds.
-        Err(fault) if fault.fault_class().may_retry() => return Ok(RestoreSource { store }),
+        Err(fault) if fault.fault_class().may_retry() => return Ok(RestoreSource { source_store: store }),
         Err(fault) => StateProblem::InvalidPlace { setting: "--from".to_owned(), fault },
         // A job that was restored from this location resumes from its own checkpoints, so the location may be empty.
-        Ok(_) if was_restored_from(place, &location) => return Ok(RestoreSource { store }),
+        Ok(_) if was_restored_from(place, &location) => return Ok(RestoreSource { source_store: store }),
         Ok(FolderKind::Nothing | FolderKind::Job { .. }) => StateProblem::NothingToRestore { place: location },
         Ok(FolderKind::IncompleteSavepoint) => StateProblem::IncompleteSavepoint { place: location },
         Ok(FolderKind::UnreadableSavepoint(object)) => StateProblem::UnusableSavepoint { place: location, object },
@@ -135,7 +137,9 @@ fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSour
 /// Returns whether one of the job's own checkpoints names `from` as the origin of its state.
 fn was_restored_from(place: &JobStateFolder, from: &str) -> bool {
     let own = inspect::list_checkpoints(&*place.store).unwrap_or_default();
-    inspect::newest_manifest_per_partition(&own).iter().any(|manifest| manifest.from.as_deref() == Some(from))
+    inspect::newest_manifest_per_partition(&own)
+        .iter()
+        .any(|manifest| manifest.origin_savepoint_place.as_deref() == Some(from))
 }
 
 fn default_worker_count() -> usize {

@@ -41,10 +41,10 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
         SavepointParameters {
             checkpoint_store: &*place.store,
             target_store: &*to,
-            id: &id,
-            timeout: args.savepoint_timeout,
+            savepoint_id: &id,
+            confirmation_timeout: args.savepoint_timeout,
             clock: &SystemClock::start(),
-            stop: &stop,
+            stop_signal: &stop,
         },
         |progress| update_progress_bar(&bar, progress),
     );
@@ -57,12 +57,12 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let partitions = content.partitions.len() as u64;
     if args.json {
         let report = json!({
-            "id": content.id,
+            "id": content.savepoint_id,
             "location": to.place(),
-            "pipeline": content.pipeline,
+            "pipeline": content.pipeline_name,
             "topic": content.topic,
             "partitions": partitions,
-            "bytes": content.bytes,
+            "bytes": content.total_state_byte_count,
             "took_ms": whole_milliseconds(took),
         });
         print::write_stdout(&format!("{report:#}\n"))?;
@@ -71,10 +71,10 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     }
     print::write_stderr_line(&format!(
         "savepoint {} of pipeline {}: {}, {} in {}. Start from it with `windrow run --from {}`",
-        content.id,
-        content.pipeline,
+        content.savepoint_id,
+        content.pipeline_name,
         format_count_with_noun(partitions, "partition"),
-        format_byte_size(content.bytes),
+        format_byte_size(content.total_state_byte_count),
         format_duration(took),
         to.place()
     ));

@@ -37,7 +37,7 @@ impl StateFolder {
     /// Opens the folder at `path`, and lists the checkpoints of `partition` or of all partitions.
     fn open_folder(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
         let store = crate::job_state_folder::open_location_for_inspection(path)?;
-        let FolderContents { kind, checkpoints: mut found } =
+        let FolderContents { folder_kind: kind, checkpoints: mut found } =
             inspect::inspect_folder(&*store).map_err(store_fault_to_failure)?;
         found.retain(|found| partition.is_none_or(|partition| found.partition == partition));
         if kind == FolderKind::Nothing || (partition.is_some() && found.is_empty()) {

@@ -68,7 +68,7 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
     let report = |event: RestoreRecord| RestoreReport {
         partition: event.partition,
         epoch: event.checkpoint_id.epoch,
-        checkpoint_number: event.checkpoint_id.number,
+        checkpoint_number: event.checkpoint_id.checkpoint_number,
         restored_at_ms: event.restored_at_ms,
         restore_duration_ms: whole_milliseconds(event.restore_duration),
         savepoint_location: event.origin_savepoint_place,

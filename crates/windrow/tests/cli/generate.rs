@@ -95,9 +95,9 @@ fn the_shares_of_late_and_malformed_events_show_in_replays_summary() {
 #[test]
 fn settings_outside_their_limits_are_refused_with_the_limit() {
     for (flag, value, said) in [
-        ("--users", "0", "0 users cannot be generated: give a number from 1"),
-        ("--late", "150", "150 % late events cannot be generated: give a percentage from 0 to 100"),
-        ("--malformed", "150", "150 % malformed events cannot be generated"),
+        ("--users", "0", "0 users are out of range: give a number from 1"),
+        ("--late", "150", "150 % late events are out of range: give a percentage from 0 to 100"),
+        ("--malformed", "150", "150 % malformed events are out of range"),
         ("--rate", "0", "a rate of 0 events per second is out of range"),
         ("--disorder", "25h", "a disorder of 90000000 ms is out of range"),
     ] {

@@ -25,9 +25,11 @@ fn start_savepoint(copy: &StateCopy, timeout: &str) -> Child {
 #[test]
 fn a_pipeline_that_does_not_run_is_6() {
     let copy = StateCopy::create();
-    let asked = run(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--timeout", "1s"])
-        .expect(6)
-        .expect_stderr(&["time is over, and partition 0, 1 of 2 did not answer", "Is the pipeline running"]);
+    let asked =
+        run(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--timeout", "1s"]).expect(6).expect_stderr(&[
+            "the time limit was reached, and of 2 partitions these are not saved: 0, 1",
+            "Check that the pipeline runs",
+        ]);
     assert_eq!(asked.text(), "");
     assert!(!copy.path_of(REQUEST).exists(), "the request was taken back");
 }
@@ -43,7 +45,7 @@ fn one_savepoint_is_taken_at_a_time() {
     let copy = StateCopy::create();
     let mut first = start_savepoint(&copy, "20s");
     let second = run(["savepoint", PIPELINE, "--set", &copy.store_setting()]);
-    second.expect(6).expect_stderr(&["another savepoint, 20", ", is being taken", "gives way by itself at 20"]);
+    second.expect(6).expect_stderr(&["another savepoint, 20", ", is being taken", "its request expires at 20"]);
     first.kill().expect("killed");
     first.wait().expect("it ends");
     assert!(copy.path_of(REQUEST).exists(), "it was killed, so its request stands");
@@ -59,7 +61,7 @@ fn a_request_whose_time_is_over_gives_way() {
     std::thread::sleep(Duration::from_secs(2));
     run(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--timeout", "1s"])
         .expect(6)
-        .expect_stderr(&["time is over"]);
+        .expect_stderr(&["the time limit was reached"]);
 }
 
 #[test]

@@ -187,14 +187,14 @@ fn damage_is_named_and_is_16() {
     let copy = StateCopy::create();
     fs::remove_file(copy.path_of(&format!("{JOB}/{layer}"))).expect("removed");
     let damaged = run_verify(&copy, JOB, &[]).expect(16);
-    assert!(damaged.text().contains(&format!("{layer}: it is missing")), "{}", damaged.text());
+    assert!(damaged.text().contains(&format!("{layer}: the object is missing")), "{}", damaged.text());
 
     // Undamaged, but the manifest of another checkpoint.
     let copy = StateCopy::create();
     let older = copy.path_of(&format!("{JOB}/partition-1/checkpoint/0000000001-0000000002"));
     fs::copy(older, copy.path_of(&format!("{JOB}/{manifest}"))).expect("copied");
     let damaged = run_verify(&copy, JOB, &[]).expect(16);
-    assert!(damaged.text().contains("it is another checkpoint's manifest"), "{}", damaged.text());
+    assert!(damaged.text().contains("the manifest belongs to another checkpoint"), "{}", damaged.text());
 }
 
 #[test]
@@ -278,7 +278,9 @@ fn a_run_from_nothing_ends_at_once() {
     from(&copy.path_text(SAVEPOINT)).expect(6);
     from(&copy.path_text(JOB)).expect(6);
     copy.flip_bit(&format!("{SAVEPOINT}/savepoint"));
-    from(&copy.path_text(SAVEPOINT)).expect(16).expect_stderr(&["savepoint: its checksum does not fit"]);
+    from(&copy.path_text(SAVEPOINT))
+        .expect(16)
+        .expect_stderr(&["savepoint: the checksum of the object does not match its content"]);
     fs::remove_file(copy.path_of(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
     from(&copy.path_text(SAVEPOINT)).expect(16).expect_stderr(&["is incomplete", "windrow savepoint"]);
 }

@@ -27,7 +27,7 @@ fn malformed_records() -> Vec<(Option<Vec<u8>>, &'static str)> {
         (text(r#"{"user_id":"u","event_time":0,"user_id":"v"}"#), "`user_id` occurs twice"),
         (text(r#"{"user_id":"u","event_time":NaN}"#), "malformed JSON"),
         (text(r#"{"user_id":"u","event_time":1e999}"#), "malformed JSON"),
-        (text(r#"{"user_id":"u","event_time":1704103200000000}"#), "lies outside"),
+        (text(r#"{"user_id":"u","event_time":1704103200000000}"#), "is not between"),
         (text(r#"{"user_id":"u","event_time":"soon"}"#), "is not an event time"),
         (Some(b"{\"user_id\":\"\xff\xfe\"}".to_vec()), "not UTF-8"),
         (text(&deep), "recursion limit"),
@@ -130,7 +130,7 @@ fn a_topic_that_refuses_dead_letters_halts_the_job() {
     let output = run.run_to_end(&["--bounded"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{log}");
-    assert!(log.contains(&format!("cannot keep dead letters in topic `{dead}`")), "{log}");
+    assert!(log.contains(&format!("cannot write dead letters to topic `{dead}`")), "{log}");
     assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [-1]);
 }
 

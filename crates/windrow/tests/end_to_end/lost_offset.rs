@@ -26,7 +26,7 @@ fn a_committed_offset_that_is_gone_halts_the_job() {
     let output = run.run_to_end(&["--bounded"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{log}");
-    assert!(log.contains("offset 10, where reading of partition 0 continues"), "{log}");
+    assert!(log.contains("no longer holds offset 10, at which reading continues"), "{log}");
     assert!(log.contains("the first offset kept is 25, so 15 records were deleted unread"), "{log}");
     assert!(log.contains("`source.kafka.on_lost_offset = \"earliest\"`"), "{log}");
     assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [10]);
@@ -91,7 +91,7 @@ fn an_offset_that_goes_while_the_job_runs_halts_it() {
     match outcome {
         Err(Halt::LostOffset(lost)) => {
             assert_eq!((lost.partition, lost.first_kept_offset), (0, 75), "{lost}");
-            assert_eq!(usize::try_from(lost.offset), Ok(next), "{lost}");
+            assert_eq!(usize::try_from(lost.lost_offset), Ok(next), "{lost}");
         }
         other => panic!("{other:?} after {read:?}"),
     }

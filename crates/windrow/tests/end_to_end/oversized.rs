@@ -53,7 +53,7 @@ fn oversized_records_are_dead_letters() {
     running.send_signal("-TERM");
     assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
     let log = std::fs::read_to_string(log).expect("a log");
-    assert_eq!(log.matches("at most 1048576 are read").count(), 4, "{log}");
+    assert_eq!(log.matches("but the limit is 1048576 bytes").count(), 4, "{log}");
     assert!(resident_max < 400 * MIB, "{} MiB", resident_max / MIB);
 }
 

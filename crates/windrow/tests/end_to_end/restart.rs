@@ -128,7 +128,11 @@ fn a_checkpoint_behind_retention_halts_the_job() {
     stopped.kafka.delete_records_before(&stopped.topic, 1, 25);
     stopped.assert_halts(
         10,
-        &["offset 20, where reading of partition 1 continues, is no longer in topic", "`source.kafka.on_lost_offset"],
+        &[
+            "partition 1 of topic",
+            "no longer holds offset 20, at which reading continues",
+            "`source.kafka.on_lost_offset",
+        ],
     );
     stopped.run.set_override("source.kafka.on_lost_offset=earliest");
     let log_text = stopped.run_until_committed(&[], &[], 30);
@@ -169,7 +173,7 @@ fn a_changed_view_halts_the_job() {
         &["`session_features` was", "The state of these views is kept: user_features", "--drop-state session_features"],
     );
     let log_text = stopped.run_until_committed(&["--drop-state", "session_features"], &view_events(21, 1), 21);
-    assert!(log_text.contains("its state is dropped, as asked"), "{log_text}");
+    assert!(log_text.contains("dropping the stored state of this feature view, as permitted"), "{log_text}");
     // The other view's window has all its events.
     stopped.run_until_committed(&[], &closing_events(PARTITIONS), 22);
     let contents = stopped.redis.read_rows();
@@ -189,7 +193,11 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
         flip_bit(files.last().expect("a file"));
     }
     let log_text = stopped.assert_rows_as_of_one_run(&[]);
-    assert_eq!(log_text.matches("a checkpoint cannot be read; using the one before it").count(), 2, "{log_text}");
+    assert_eq!(
+        log_text.matches("a checkpoint cannot be read; using the checkpoint before it").count(),
+        2,
+        "{log_text}"
+    );
     assert_eq!(log_text.matches("INFO partition restored from a checkpoint partition=").count(), 2, "{log_text}");
 }
 

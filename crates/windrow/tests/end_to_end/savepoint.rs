@@ -158,7 +158,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
     let unanswered = run.pipeline_command(&["savepoint"], &["--timeout", "2s"]).output().expect("windrow runs");
     assert_eq!(unanswered.status.code(), Some(6), "{}", stderr_text(&unanswered));
     assert!(
-        stderr_text(&unanswered).contains("did not answer. Is the pipeline running"),
+        stderr_text(&unanswered).contains("Check that the pipeline runs with this group"),
         "{}",
         stderr_text(&unanswered)
     );

@@ -85,7 +85,7 @@ fn partitions_that_are_added_halt_the_job() {
     kafka.increase_partitions_to(&topic, 3);
     assert_eq!(running.wait_for_exit(Duration::from_secs(12)), Some(12), "{}", read_log(&log));
     let text = read_log(&log);
-    assert!(text.contains("has 3 partitions now, and had 1"), "{text}");
+    assert!(text.contains("has 3 partitions, but had 1"), "{text}");
     assert!(text.contains("`--accept-partitions`"), "{text}");
 
     let mut running = run.start(&["--workers", "1", "--accept-partitions"], &log);

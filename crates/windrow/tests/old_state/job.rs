@@ -68,19 +68,19 @@ pub(crate) fn checkpoint_config(
     from: Option<&Path>,
 ) -> CheckpointConfig {
     CheckpointConfig {
-        identity: StateIdentity {
-            pipeline: pipeline.name.clone(),
+        state_identity: StateIdentity {
+            pipeline_name: pipeline.name.clone(),
             topic: pipeline.source.kafka().topic.clone(),
             topic_id: Some("kept".to_owned()),
             partition_count: 2,
         },
-        store,
+        checkpoint_store: store,
         current_savepoint_request: CurrentSavepointRequest::default(),
         row_fence: Arc::new(NoRowFence),
-        topic_check: Arc::new(|| Ok(())),
+        topic_identity_check: Arc::new(|| Ok(())),
         checkpoint_interval: Duration::ZERO,
         kept_checkpoints_per_partition: 2,
-        restore_source: from.map(|from| RestoreSource { store: open_folder_store(from) }),
+        restore_source: from.map(|from| RestoreSource { source_store: open_folder_store(from) }),
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
         process_name: "kept".to_owned(),

@@ -55,7 +55,7 @@ fn checkpoints_are_told_one_by_one() {
     let completed: Vec<_> = records.iter().filter(|event| is_complete(event)).collect();
     assert_eq!(counts, (completed.len() as u64, failed.len() as u64), "{records:?}");
     let CheckpointState::Failed(reason) = &failed.last().expect("the disk was full").state else { unreachable!() };
-    assert!(reason.contains("cannot be written"), "{reason}");
+    assert!(reason.contains("cannot write the state object"), "{reason}");
     assert!(
         metrics
             .recent_events
@@ -67,7 +67,7 @@ fn checkpoints_are_told_one_by_one() {
     let last = completed.iter().max_by_key(|event| event.checkpoint_number).expect("checkpoints are complete");
     assert!(last.offset >= 250 && last.ended_at_ms >= Some(last.started_at_ms), "{last:?}");
     assert_eq!((last.partition, last.epoch, &last.savepoint_id), (0, 1, &None));
-    assert_eq!(last.store_place, setup.checkpoints.store.place());
+    assert_eq!(last.store_place, setup.checkpoints.checkpoint_store.place());
     let CheckpointState::Complete { added_bytes, state_bytes } = last.state else { unreachable!() };
     assert!(0 < added_bytes && added_bytes <= state_bytes, "{last:?}");
     assert_eq!(metrics.checkpoint_metrics.recent_restores(), []);
@@ -82,7 +82,7 @@ fn checkpoints_are_told_one_by_one() {
     assert!(ended.to_string().contains("Stopped"), "{ended}");
     let [restored] = &metrics.checkpoint_metrics.recent_restores()[..] else { panic!("one partition was restored") };
     assert_eq!(
-        (restored.checkpoint_id.epoch, restored.checkpoint_id.number),
+        (restored.checkpoint_id.epoch, restored.checkpoint_id.checkpoint_number),
         (last.epoch, last.checkpoint_number.expect("complete"))
     );
     assert_eq!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use windrow_engine::Halt;
-use windrow_engine::checkpoint::{FormatFault, ObjectDamage};
+use windrow_engine::checkpoint::{ObjectDamage, ObjectFault};
 use windrow_engine::halt::DamagedState;
 
 use crate::folders::copy_folder;
@@ -142,7 +142,7 @@ fn without_a_good_generation_the_job_halts() {
         panic!("{halt}")
     };
     assert!(
-        damaged.iter().all(|checkpoint| checkpoint.object.fault == ObjectDamage::ChecksumMismatch.into()),
+        damaged.iter().all(|checkpoint| checkpoint.unusable_object.fault == ObjectDamage::ChecksumMismatch.into()),
         "{damaged:?}"
     );
     assert_eq!(partition_files(made.0.path(), "state"), before, "nothing was deleted");
@@ -160,7 +160,7 @@ fn a_newer_format_halts() {
     fs::write(&newest, format!("windrow-checkpoint 2 {:08x}\n{body}", hasher.finalize())).expect("written");
     let halt = made.1.run(ScriptedSource::new(&small_events(), Vec::new())).expect_halt();
     let Halt::NewerState(newer) = halt else { panic!("{halt}") };
-    assert_eq!(newer.source, FormatFault::Newer { found: 2, known: 1 });
+    assert_eq!(newer.source, ObjectFault::Newer { found: 2, known: 1 });
 }
 
 /// The next complete checkpoint deletes leftovers of crashes, but none of the kept generations.

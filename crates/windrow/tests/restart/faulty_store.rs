@@ -51,27 +51,27 @@ impl FaultyStore {
 }
 
 impl CheckpointStore for FaultyStore {
-    fn create(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         if self.is_full.load(Ordering::Relaxed) {
             self.refused_creates.fetch_add(1, Ordering::Relaxed);
             return Err(StoreFault::Failed(share_error("no space left")));
         }
         if self.overwrites_existing.load(Ordering::Relaxed) {
-            self.inner.delete(&[name.to_owned()])?;
+            self.inner.delete_objects(&[name.to_owned()])?;
         }
-        self.call_with_faults(|| self.inner.create(name, bytes))
+        self.call_with_faults(|| self.inner.create_object(name, bytes))
     }
 
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.call_with_faults(|| self.inner.read(name))
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.call_with_faults(|| self.inner.read_object(name))
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        self.call_with_faults(|| self.inner.list(folder))
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.call_with_faults(|| self.inner.list_objects(folder))
     }
 
-    fn delete(&self, names: &[String]) -> Result<(), StoreFault> {
-        self.call_with_faults(|| self.inner.delete(names))
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
+        self.call_with_faults(|| self.inner.delete_objects(names))
     }
 
     fn place(&self) -> &str {

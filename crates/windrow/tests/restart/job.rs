@@ -41,16 +41,16 @@ impl JobSetup {
     pub(crate) fn in_store(store: Arc<dyn CheckpointStore>) -> Self {
         let rows = MemoryRowStore::default();
         let checkpoints = CheckpointConfig {
-            identity: StateIdentity {
-                pipeline: "ecommerce".to_owned(),
+            state_identity: StateIdentity {
+                pipeline_name: "ecommerce".to_owned(),
                 topic: "events".to_owned(),
                 topic_id: Some("id".to_owned()),
                 partition_count: 1,
             },
-            store,
+            checkpoint_store: store,
             current_savepoint_request: Default::default(),
             row_fence: Arc::new(rows.clone()),
-            topic_check: Arc::new(|| Ok(())),
+            topic_identity_check: Arc::new(|| Ok(())),
             checkpoint_interval: Duration::ZERO,
             kept_checkpoints_per_partition: 3,
             restore_source: None,
@@ -68,7 +68,7 @@ impl JobSetup {
     }
 
     pub(crate) fn restored_from(mut self, folder: &Path) -> Self {
-        self.checkpoints.restore_source = Some(RestoreSource { store: open_folder_store(folder) });
+        self.checkpoints.restore_source = Some(RestoreSource { source_store: open_folder_store(folder) });
         self
     }
 

@@ -35,9 +35,14 @@ fn a_changed_view_needs_permission_and_the_others_keep_their_state() {
 
     let mut changed = JobSetup { pipeline: Arc::new(shipped_pipeline(&[CHANGED_SESSION_GAP])), ..setup };
     let halt = changed.run(ScriptedSource::new(&events, Vec::new())).expect_halt();
-    let Halt::ChangedViews(ChangedViews { dropped, kept_view_names: kept, .. }) = halt else { panic!("{halt}") };
+    let Halt::ChangedViews(ChangedViews { dropped_views: dropped, kept_view_names: kept, .. }) = halt else {
+        panic!("{halt}")
+    };
     let [
-        DroppedView { name, change: ViewChange::Redefined { stored_definition: stored, pipeline_definition: current } },
+        DroppedView {
+            view_name: name,
+            view_change: ViewChange::Redefined { stored_definition: stored, pipeline_definition: current },
+        },
     ] = &*dropped
     else {
         panic!("{dropped:?}")
@@ -68,8 +73,8 @@ fn a_view_can_go_and_another_come() {
     let mut changed = JobSetup { pipeline: Arc::new(other), ..setup };
     let halt = changed.run(ScriptedSource::new(&events, Vec::new())).expect_halt();
     let Halt::ChangedViews(views) = halt else { panic!("{halt}") };
-    let removed = DroppedView { name: "session_features".to_owned(), change: ViewChange::Removed };
-    assert_eq!(views.dropped, [removed]);
+    let removed = DroppedView { view_name: "session_features".to_owned(), view_change: ViewChange::Removed };
+    assert_eq!(views.dropped_views, [removed]);
     changed.checkpoints.droppable_view_names = ["session_features".to_owned()].into();
     changed
         .run(ScriptedSource::new(&events, vec![(250, ScriptAction::AwaitCheckpoint), (250, ScriptAction::Kill)]))
@@ -96,17 +101,17 @@ fn what_is_not_ours_is_refused() {
         change(&mut setup);
         setup.run(ScriptedSource::new(&events, Vec::new())).expect_halt()
     };
-    let pipeline = halt(|setup| setup.checkpoints.identity.pipeline = "other".to_owned());
+    let pipeline = halt(|setup| setup.checkpoints.state_identity.pipeline_name = "other".to_owned());
     assert!(matches!(pipeline, Halt::ForeignState(ForeignState::OtherJob { .. })), "{pipeline}");
-    let topic = halt(|setup| setup.checkpoints.identity.topic = "other".to_owned());
+    let topic = halt(|setup| setup.checkpoints.state_identity.topic = "other".to_owned());
     assert!(matches!(topic, Halt::ForeignState(ForeignState::OtherJob { .. })), "{topic}");
-    let recreated = halt(|setup| setup.checkpoints.identity.topic_id = Some("another".to_owned()));
+    let recreated = halt(|setup| setup.checkpoints.state_identity.topic_id = Some("another".to_owned()));
     assert!(matches!(recreated, Halt::TopicRecreated(_)), "{recreated}");
-    let added = halt(|setup| setup.checkpoints.identity.partition_count = 2);
+    let added = halt(|setup| setup.checkpoints.state_identity.partition_count = 2);
     assert!(matches!(added, Halt::PartitionsAdded(_)), "{added}");
 
     let mut accepting = setup.clone();
-    accepting.checkpoints.identity.partition_count = 2;
+    accepting.checkpoints.state_identity.partition_count = 2;
     accepting.checkpoints.accepts_added_partitions = true;
     let then = vec![(50, ScriptAction::AwaitAnyCheckpoint), (50, ScriptAction::Kill)];
     accepting.run(ScriptedSource::new(&events, then)).expect_killed();
@@ -133,7 +138,10 @@ fn a_job_begins_from_another_place_once() {
         windrow_engine::checkpoint::inspect::list_checkpoints(&*open_folder_store(second.path())).expect("listed");
     let newest = kept.last().expect("a checkpoint").manifest.as_ref().expect("readable");
     assert!(
-        newest.from.as_deref().is_some_and(|from| from.ends_with(&first.path().display().to_string())),
+        newest
+            .origin_savepoint_place
+            .as_deref()
+            .is_some_and(|from| from.ends_with(&first.path().display().to_string())),
         "{newest:?}"
     );
 
@@ -156,8 +164,8 @@ fn row_numbers_end_with_the_set_of_views() {
         let kept =
             windrow_engine::checkpoint::inspect::list_checkpoints(&*open_folder_store(folder.path())).expect("listed");
         let newest = kept.last().and_then(|found| found.manifest.as_ref().ok()).expect("a checkpoint");
-        let view = newest.views.iter().find(|view| view.name == "user_features").expect("the view");
-        view.beginning
+        let view = newest.views.iter().find(|view| view.view_name == "user_features").expect("the view");
+        view.counting_start_fingerprint
     };
     let first = beginning(&setup, 100);
     assert_eq!(beginning(&setup, 150), first, "nothing has changed");

@@ -30,5 +30,5 @@ pub(crate) fn define_job(pipeline: &Pipeline, topic: &str) -> JobDefinition {
 /// Opens a folder as a checkpoint store.
 pub(crate) fn open_folder_store(folder: &Path) -> Arc<dyn CheckpointStore> {
     let stores = ObjectStoreOpener::new().expect("object stores");
-    stores.open(&format!("file:{}", folder.display())).expect("a folder")
+    stores.open_store(&format!("file:{}", folder.display())).expect("a folder")
 }

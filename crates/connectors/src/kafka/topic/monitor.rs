@@ -160,15 +160,21 @@ impl TopicMonitor {
         {
             return Err(RecreatedTopic {
                 topic: name.clone(),
-                known_id: known.clone(),
-                found_id: found.clone(),
-                checkpoint: None,
+                known_topic_id: known.clone(),
+                found_topic_id: found.clone(),
+                known_from_checkpoint: None,
             }
             .into());
         }
         let (known, found) = (self.expected.partition_count, described.partition_count);
         if observation.accepted_partitions_max.is_some_and(|limit| found > limit) {
-            return Err(AddedPartitions { topic: name.clone(), known, found, checkpoint: None }.into());
+            return Err(AddedPartitions {
+                topic: name.clone(),
+                known_partition_count: known,
+                found_partition_count: found,
+                known_from_checkpoint: None,
+            }
+            .into());
         }
         if found > observation.last_partition_count {
             warn!(

@@ -91,7 +91,7 @@ impl PartitionBounds {
         let lost = LostOffset {
             topic: settings.topic.clone(),
             partition,
-            offset: position,
+            lost_offset: position,
             first_kept_offset: first,
             end_offset: end,
         };

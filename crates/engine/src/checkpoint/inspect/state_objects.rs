@@ -1,26 +1,27 @@
-//! Reads the state objects that manifests name.
+//! Reads the state objects that manifests name, and measures their content.
 //!
-//! Owns: checking objects against their manifest, and measuring their content. Does not own: the meaning of the records
-//! in them (the core).
-//! Invariant: an object is read once, even if several checkpoints name it.
+//! Owns: checking an object against its manifest, and counting its bytes per view. Does not own: the meaning of the
+//! records in an object (the core).
+//! Invariant: an object is read once, even if several checkpoints name this object.
 
 use std::collections::BTreeMap;
 
 use windrow_core::count_snapshot_bytes_by_table;
 
-use crate::checkpoint::format::{FormatFault, ObjectDamage, UnusableObject};
 use crate::checkpoint::manifest::{CheckpointManifest, StatePart};
+use crate::checkpoint::object_faults::{ObjectDamage, ObjectFault, UnusableObject};
 use crate::checkpoint::state_object;
 use crate::checkpoint::store::{CheckpointStore, StoreFault};
 
 /// The unpacked size of a checkpoint's state objects.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct StateByteCounts {
-    /// The number of bytes of entity keys.
-    pub key_byte_count: u64,
-    /// The number of state bytes per view of the manifest. A slot counts once per layer that stores it.
-    pub byte_counts_by_view: Vec<u64>,
-    /// The objects that cannot be used. Their content is not counted.
+    /// The number of bytes that the entity keys take.
+    pub entity_key_byte_count: u64,
+    /// The number of state bytes of each view, in the manifest's order. An entity's state counts once in each layer
+    /// that holds it.
+    pub state_byte_counts_by_view: Vec<u64>,
+    /// The objects that cannot be used. The other fields do not count their content.
     pub unusable_objects: Vec<UnusableObject>,
 }
 
@@ -35,7 +36,7 @@ pub struct StateObjectReader<'a> {
 #[derive(Debug)]
 struct MeasuredStateObject {
     part: StatePart,
-    byte_counts_by_table: Result<BTreeMap<usize, usize>, FormatFault>,
+    byte_counts_by_table: Result<BTreeMap<usize, usize>, ObjectFault>,
 }
 
 impl<'a> StateObjectReader<'a> {
@@ -45,56 +46,60 @@ impl<'a> StateObjectReader<'a> {
         Self { store, measured_by_name: BTreeMap::new() }
     }
 
-    /// Measures all state objects of `manifest`, and reads only those not read before. Calls `on_part` after each
-    /// object.
+    /// Measures all state objects of `manifest`. Reads each object unless an earlier call has read it. Calls `on_part`
+    /// after each object.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub fn read_checkpoint_objects(
+    pub fn measure_checkpoint_objects(
         &mut self,
         manifest: &CheckpointManifest,
         mut on_part: impl FnMut(&StatePart),
     ) -> Result<StateByteCounts, StoreFault> {
         let mut contents =
-            StateByteCounts { byte_counts_by_view: vec![0; manifest.views.len()], ..StateByteCounts::default() };
+            StateByteCounts { state_byte_counts_by_view: vec![0; manifest.views.len()], ..StateByteCounts::default() };
         for part in manifest.layers.iter().flat_map(|layer| &layer.parts) {
-            if let Err(fault) = add_part_byte_counts(part, self.read_part_once(part)?, &mut contents) {
-                contents.unusable_objects.push(UnusableObject { object: part.name.clone(), fault });
+            if let Err(fault) = add_part_byte_counts(part, self.measure_part_once(part)?, &mut contents) {
+                contents.unusable_objects.push(UnusableObject { object_name: part.object_name.clone(), fault });
             }
             on_part(part);
         }
         Ok(contents)
     }
 
-    /// Reads and measures the object of `part`, unless that was done before. Returns `None` if the object does not
-    /// exist.
-    fn read_part_once(&mut self, part: &StatePart) -> Result<Option<&MeasuredStateObject>, StoreFault> {
-        if !self.measured_by_name.contains_key(&part.name) {
-            let object = self.store.read(&part.name)?.map(|object| measure_state_object(&part.name, &object));
-            self.measured_by_name.insert(part.name.clone(), object);
+    /// Reads and measures the object of `part`, unless an earlier call has measured it. Returns `None` if the object
+    /// does not exist.
+    fn measure_part_once(&mut self, part: &StatePart) -> Result<Option<&MeasuredStateObject>, StoreFault> {
+        if !self.measured_by_name.contains_key(&part.object_name) {
+            let object = self
+                .store
+                .read_object(&part.object_name)?
+                .map(|object| measure_state_object(&part.object_name, &object));
+            self.measured_by_name.insert(part.object_name.clone(), object);
         }
-        Ok(self.measured_by_name.get(&part.name).and_then(Option::as_ref))
+        Ok(self.measured_by_name.get(&part.object_name).and_then(Option::as_ref))
     }
 }
 
-/// Adds the byte counts of `part` to `contents`.
+/// Adds the byte counts of `part` to `contents`. Fails if the object is missing or damaged, or does not match its
+/// manifest.
 fn add_part_byte_counts(
     part: &StatePart,
     object: Option<&MeasuredStateObject>,
     contents: &mut StateByteCounts,
-) -> Result<(), FormatFault> {
+) -> Result<(), ObjectFault> {
     let object = object.ok_or(ObjectDamage::Missing)?;
     if object.part != *part {
         return Err(ObjectDamage::ManifestMismatch.into());
     }
     let bytes_by_table = object.byte_counts_by_table.as_ref().map_err(Clone::clone)?;
-    if bytes_by_table.keys().any(|table| *table > contents.byte_counts_by_view.len()) {
+    if bytes_by_table.keys().any(|table| *table > contents.state_byte_counts_by_view.len()) {
         return Err(ObjectDamage::UnknownView.into());
     }
     for (table, bytes) in bytes_by_table {
         let total = match table.checked_sub(1) {
-            None => &mut contents.key_byte_count,
-            Some(view) => &mut contents.byte_counts_by_view[view],
+            None => &mut contents.entity_key_byte_count,
+            Some(view) => &mut contents.state_byte_counts_by_view[view],
         };
         *total += *bytes as u64;
     }
@@ -103,10 +108,10 @@ fn add_part_byte_counts(
 
 fn measure_state_object(name: &str, object: &[u8]) -> MeasuredStateObject {
     let measure = |bytes: Vec<u8>| {
-        count_snapshot_bytes_by_table(&bytes).map_err(|damage| FormatFault::from(ObjectDamage::InvalidSnapshot(damage)))
+        count_snapshot_bytes_by_table(&bytes).map_err(|damage| ObjectFault::from(ObjectDamage::InvalidSnapshot(damage)))
     };
     MeasuredStateObject {
-        part: StatePart::from_object(name.to_owned(), object),
+        part: StatePart::entry_for_object(name.to_owned(), object),
         byte_counts_by_table: state_object::unpack_state(object).and_then(measure),
     }
 }

@@ -1,15 +1,15 @@
 //! Compares the views of a checkpoint with the views of a pipeline.
 //!
-//! Owns: the comparison by name and definition. Invariant: opening a partition makes the same decisions.
+//! Owns: the comparison by name and definition. Invariant: a job that opens a partition keeps and drops the same state.
 
 use windrow_core::{EventSchema, FeatureView};
 
 use crate::checkpoint::manifest::CheckpointManifest;
 
-/// Whether a view's state is kept or dropped.
+/// What happens to a view's stored state when a job continues with the pipeline.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ViewCompatibility {
-    /// The pipeline has the same view and continues with its state.
+    /// The pipeline has the same view, so its state is kept.
     Kept,
     /// The pipeline defines the view differently, so the state must be dropped.
     Changed {
@@ -20,47 +20,50 @@ pub enum ViewCompatibility {
     },
     /// The pipeline no longer has the view, so the state must be dropped.
     Removed,
-    /// The checkpoint has no such view. The view's windows begin empty.
+    /// The checkpoint has no such view, so its windows begin empty.
     New,
 }
 
-/// A view of the checkpoint or of the pipeline, and whether its state is kept.
+/// A view of a checkpoint or of a pipeline, after the comparison of both.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ComparedView {
     /// The name of the view.
-    pub name: String,
-    /// Whether the view's state is kept or dropped.
+    pub view_name: String,
+    /// What happens to the view's stored state.
     pub compatibility: ViewCompatibility,
 }
 
 impl ViewCompatibility {
-    /// Returns whether the job halts until the operator allows it to drop the view's state.
+    /// Returns whether a job halts until an operator permits it to drop the view's state.
     #[must_use]
     pub const fn needs_permission_to_drop_state(&self) -> bool {
         matches!(self, Self::Changed { .. } | Self::Removed)
     }
 }
 
-/// Compares `views` with the views in `manifest`. Returns first the stored views, then the new ones.
+/// Compares the pipeline's `views` with the views in `manifest`. Returns the stored views first, then the new views.
 #[must_use]
 pub fn compare_views(views: &[FeatureView], schema: &EventSchema, manifest: &CheckpointManifest) -> Vec<ComparedView> {
     let stored = manifest.views.iter().map(|stored| {
-        let compatibility = match views.iter().find(|view| *view.name == *stored.name) {
+        let compatibility = match views.iter().find(|view| *view.name == *stored.view_name) {
             None => ViewCompatibility::Removed,
             Some(view) => {
                 let pipeline_definition = view.definition_text(schema);
-                if pipeline_definition == stored.definition {
+                if pipeline_definition == stored.view_definition {
                     ViewCompatibility::Kept
                 } else {
-                    ViewCompatibility::Changed { stored_definition: stored.definition.clone(), pipeline_definition }
+                    ViewCompatibility::Changed {
+                        stored_definition: stored.view_definition.clone(),
+                        pipeline_definition,
+                    }
                 }
             }
         };
-        ComparedView { name: stored.name.clone(), compatibility }
+        ComparedView { view_name: stored.view_name.clone(), compatibility }
     });
     let new = views
         .iter()
-        .filter(|view| manifest.views.iter().all(|stored| *stored.name != *view.name))
-        .map(|view| ComparedView { name: view.name.to_string(), compatibility: ViewCompatibility::New });
+        .filter(|view| manifest.views.iter().all(|stored| *stored.view_name != *view.name))
+        .map(|view| ComparedView { view_name: view.name.to_string(), compatibility: ViewCompatibility::New });
     stored.chain(new).collect()
 }

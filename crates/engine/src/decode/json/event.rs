@@ -1,4 +1,4 @@
-//! Decodes a record from JSON text.
+//! Decodes an event from the JSON object of a record.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,15 +7,15 @@ use bumpalo::Bump;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use windrow_core::{ENTITY_KEY_FIELD, Event, EventTime, Value};
 
-use super::context::JsonDecodeContext;
+use super::decode_context::JsonDecodeContext;
+use super::entity_key::{self, EntityKeyReader, EntityKeyText};
 use super::event_time::EventTimeReader;
-use super::field::FieldValueReader;
-use super::key::{self, EntityKeyReader, EntityKeyText};
-use super::skip::IgnoredValueReader;
-use crate::decode::error::{DecodeError, truncate_quoted};
+use super::field_value::FieldValueReader;
+use super::ignored_value::IgnoredValueReader;
+use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 
-/// Decodes one record. The event borrows from `text`. Text that had to be unescaped is borrowed from `arena`.
+/// Decodes one record. The event borrows its texts from `text`, and texts with JSON escapes from `arena`.
 pub(in crate::decode) fn decode_json_event<'a>(
     rules: &'a DecodeRules,
     text: &'a str,
@@ -26,32 +26,35 @@ pub(in crate::decode) fn decode_json_event<'a>(
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let decoded = deserializer.deserialize_map(context).and_then(|event| deserializer.end().map(|()| event));
     match decoded {
-        Ok(DecodedEvent::Event(event)) => Ok(event),
-        Ok(DecodedEvent::FractionalKey(mut event)) => {
-            event.entity_key = key::find_numeric_key_text(rules, text)?;
+        Ok(FirstPassEvent::Complete(event)) => Ok(event),
+        Ok(FirstPassEvent::FractionalKey(mut event)) => {
+            event.entity_key = entity_key::find_numeric_key_text(rules, text)?;
             event.field_values = replace_key_field(event, arena);
             check_entity_key_length(rules, event.entity_key).map(|()| event)
         }
         Err(error) => {
-            Err(decode_error.take().unwrap_or_else(|| DecodeError::InvalidJson(truncate_quoted(&error.to_string()))))
+            Err(decode_error.take().unwrap_or_else(|| DecodeError::InvalidJson(truncate_for_error(&error.to_string()))))
         }
     }
 }
 
-pub(super) enum DecodedEvent<'a> {
-    Event(Event<'a>),
-    /// The key is a number with a fraction or an exponent. Its text must be read from the record in a second pass.
+/// The event that the first pass over the text gives.
+pub(super) enum FirstPassEvent<'a> {
+    /// The event has all its values.
+    Complete(Event<'a>),
+    /// The event lacks its entity key, which is a number with a fraction or an exponent. A second pass finds the key's
+    /// spelling in the text.
     FractionalKey(Event<'a>),
 }
 
 impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
-    type Value = DecodedEvent<'a>;
+    type Value = FirstPassEvent<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<DecodedEvent<'a>, A::Error> {
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<FirstPassEvent<'a>, A::Error> {
         let schema = &self.rules.schema;
         let found: &mut [Option<Value<'a>>] = self.arena.alloc_slice_fill_copy(schema.fields().len(), None);
         let mut time: Option<EventTime> = None;
@@ -59,15 +62,13 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
         let mut key_is_fraction = false;
         while let Some(member) = map.next_key_seed(MemberNameReader(self))? {
             match member {
-                MemberName::Time => {
+                RecognizedMember::Time => {
                     time = map.next_value_seed(EventTimeReader(self))?;
                     if std::mem::replace(&mut has_time_member, true) {
-                        return Err(
-                            self.report_decode_error(DecodeError::DuplicateField(self.rules.time_field.clone()))
-                        );
+                        return Err(self.store_decode_error(DecodeError::DuplicateField(self.rules.time_field.clone())));
                     }
                 }
-                MemberName::Field(index) if index == ENTITY_KEY_FIELD.0 => {
+                RecognizedMember::Field(index) if index == ENTITY_KEY_FIELD.0 => {
                     let value = match map.next_value_seed(EntityKeyReader(self))? {
                         EntityKeyText::Text(text) => Value::String(text),
                         EntityKeyText::Null => Value::Null,
@@ -78,25 +79,26 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
                     };
                     self.set_field_once(&mut found[index], value, schema.entity_key_name())?;
                 }
-                MemberName::Field(index) => {
+                RecognizedMember::Field(index) => {
                     let field = &schema.fields()[index];
-                    let typed = FieldValueReader { context: self, name: &field.name, field_type: field.field_type };
+                    let typed =
+                        FieldValueReader { context: self, field_name: &field.name, field_type: field.field_type };
                     let value = map.next_value_seed(typed)?;
                     self.set_field_once(&mut found[index], value, &field.name)?;
                 }
-                MemberName::Undeclared => map.next_value_seed(IgnoredValueReader)?,
+                RecognizedMember::Undeclared => map.next_value_seed(IgnoredValueReader)?,
             }
         }
         let Some(Value::String(key)) = found[ENTITY_KEY_FIELD.0] else {
-            return Err(self.report_decode_error(DecodeError::MissingField(schema.entity_key_name().into())));
+            return Err(self.store_decode_error(DecodeError::MissingField(schema.entity_key_name().into())));
         };
         let Some(time) = time else {
-            return Err(self.report_decode_error(DecodeError::MissingField(self.rules.time_field.clone())));
+            return Err(self.store_decode_error(DecodeError::MissingField(self.rules.time_field.clone())));
         };
-        check_entity_key_length(self.rules, key).map_err(|error| self.report_decode_error(error))?;
+        check_entity_key_length(self.rules, key).map_err(|error| self.store_decode_error(error))?;
         let fields = self.arena.alloc_slice_fill_iter(found.iter().map(|value| value.unwrap_or(Value::Null)));
         let event = Event { entity_key: key, time, field_values: fields };
-        Ok(if key_is_fraction { DecodedEvent::FractionalKey(event) } else { DecodedEvent::Event(event) })
+        Ok(if key_is_fraction { FirstPassEvent::FractionalKey(event) } else { FirstPassEvent::Complete(event) })
     }
 }
 
@@ -117,8 +119,8 @@ fn replace_key_field<'a>(event: Event<'a>, arena: &'a Bump) -> &'a [Value<'a>] {
     fields
 }
 
-/// The field of the event that a member's name stands for.
-enum MemberName {
+/// What a member of the JSON object is, according to its name.
+enum RecognizedMember {
     Time,
     Field(usize),
     Undeclared,
@@ -127,24 +129,29 @@ enum MemberName {
 struct MemberNameReader<'a, 'c>(JsonDecodeContext<'a, 'c>);
 
 impl<'a> DeserializeSeed<'a> for MemberNameReader<'a, '_> {
-    type Value = MemberName;
+    type Value = RecognizedMember;
 
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<MemberName, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<RecognizedMember, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for MemberNameReader<'_, '_> {
-    type Value = MemberName;
+    type Value = RecognizedMember;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<MemberName, E> {
+    fn visit_str<E: Error>(self, name: &str) -> Result<RecognizedMember, E> {
         if *name == *self.0.rules.time_field {
-            return Ok(MemberName::Time);
+            return Ok(RecognizedMember::Time);
         }
-        Ok(self.0.rules.schema.find_field(name).map_or(MemberName::Undeclared, |id| MemberName::Field(id.0)))
+        Ok(self
+            .0
+            .rules
+            .schema
+            .find_field(name)
+            .map_or(RecognizedMember::Undeclared, |id| RecognizedMember::Field(id.0)))
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use windrow_core::{EventSchema, SnapshotScope};
+use windrow_core::{BaseOrDelta, EventSchema};
 
 use super::*;
 use crate::checkpoint::SnapshotPurpose;
@@ -71,8 +71,8 @@ fn sample_owned_partition() -> Box<OwnedPartition> {
 
 fn sample_snapshot() -> ActiveSnapshot {
     ActiveSnapshot {
-        purpose: SnapshotPurpose::Checkpoint,
-        scope: SnapshotScope::Everything,
+        snapshot_purpose: SnapshotPurpose::Checkpoint,
+        base_or_delta: BaseOrDelta::Base,
         flush_ticket: FlushTicket(0),
         cut_offset: 7,
         shard_metadata: sample_owned_partition().shard.snapshot_metadata(),

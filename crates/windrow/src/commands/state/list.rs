@@ -37,7 +37,7 @@ pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
     for reason in found.iter().filter_map(|found| found.manifest.as_ref().err()) {
         out += &format!("\nunreadable: {reason}\n");
     }
-    for reason in savepoints.iter().filter_map(|found| found.content.as_ref().err()) {
+    for reason in savepoints.iter().filter_map(|found| found.savepoint_content.as_ref().err()) {
         out += &format!("\nunreadable: {reason}\n");
     }
     print::write_stdout(&out)?;
@@ -59,7 +59,11 @@ fn format_checkpoints(found: &[StoredCheckpoint]) -> String {
         "format",
     ]);
     for found in found {
-        let id = [found.partition.to_string(), found.id.number.to_string(), found.id.epoch.to_string()];
+        let id = [
+            found.partition.to_string(),
+            found.checkpoint_id.checkpoint_number.to_string(),
+            found.checkpoint_id.epoch.to_string(),
+        ];
         let rest = match &found.manifest {
             Err(_) => ["unreadable", "", "", "", "", "", ""].map(str::to_owned),
             Ok(manifest) => [
@@ -67,12 +71,12 @@ fn format_checkpoints(found: &[StoredCheckpoint]) -> String {
                 format_duration_ms(age_ms(manifest.taken_at_ms) / 1_000 * 1_000),
                 manifest.offset.to_string(),
                 format_watermark(manifest.watermark_ms),
-                format_count(manifest.entities),
+                format_count(manifest.entity_count),
                 manifest.layers.len().to_string(),
-                format_byte_size(manifest.total_byte_count()),
+                format_byte_size(manifest.state_byte_count()),
             ],
         };
-        let format = found.format_version.map_or_else(|| "?".to_owned(), |format| format.to_string());
+        let format = found.manifest_format_version.map_or_else(|| "?".to_owned(), |format| format.to_string());
         rows.add_row(id.into_iter().chain(rest).chain([format]));
     }
     format!("{rows}\n")
@@ -81,17 +85,17 @@ fn format_checkpoints(found: &[StoredCheckpoint]) -> String {
 fn format_savepoints(savepoints: &[StoredSavepoint]) -> String {
     let mut rows = table::create_table_with_header(["savepoint", "taken", "age", "partitions", "size"]);
     for found in savepoints {
-        let row = match &found.content {
+        let row = match &found.savepoint_content {
             Ok(Some(content)) => [
                 format_timestamp(content.taken_at_ms),
                 format_duration_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000),
                 content.partitions.len().to_string(),
-                format_byte_size(content.bytes),
+                format_byte_size(content.total_state_byte_count),
             ],
             Ok(None) => ["incomplete", "", "", ""].map(str::to_owned),
             Err(_) => ["unreadable", "", "", ""].map(str::to_owned),
         };
-        rows.add_row([found.id.clone()].into_iter().chain(row));
+        rows.add_row([found.savepoint_id.clone()].into_iter().chain(row));
     }
     format!("{rows}\n")
 }
@@ -99,9 +103,9 @@ fn format_savepoints(savepoints: &[StoredSavepoint]) -> String {
 fn checkpoint_as_json(found: &StoredCheckpoint) -> Value {
     let mut object = json!({
         "partition": found.partition,
-        "number": found.id.number,
-        "epoch": found.id.epoch,
-        "format": found.format_version,
+        "number": found.checkpoint_id.checkpoint_number,
+        "epoch": found.checkpoint_id.epoch,
+        "format": found.manifest_format_version,
     });
     let more = match &found.manifest {
         Err(reason) => json!({ "unreadable": reason.to_string() }),
@@ -110,11 +114,11 @@ fn checkpoint_as_json(found: &StoredCheckpoint) -> Value {
             "age_ms": age_ms(manifest.taken_at_ms),
             "offset": manifest.offset,
             "watermark_ms": manifest.watermark_ms,
-            "entities": manifest.entities,
+            "entities": manifest.entity_count,
             "layers": manifest.layers.len(),
-            "bytes": manifest.total_byte_count(),
-            "windrow": manifest.windrow,
-            "from": manifest.from,
+            "bytes": manifest.state_byte_count(),
+            "windrow": manifest.windrow_version,
+            "from": manifest.origin_savepoint_place,
         }),
     };
     if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
@@ -124,15 +128,15 @@ fn checkpoint_as_json(found: &StoredCheckpoint) -> Value {
 }
 
 fn savepoint_as_json(store: &dyn CheckpointStore, found: &StoredSavepoint) -> Value {
-    let content = found.content.as_ref().ok().and_then(Option::as_ref);
+    let content = found.savepoint_content.as_ref().ok().and_then(Option::as_ref);
     json!({
-        "id": found.id,
-        "location": format!("{}/{}", store.place(), default_savepoint_folder(&found.id)),
+        "id": found.savepoint_id,
+        "location": format!("{}/{}", store.place(), default_savepoint_folder(&found.savepoint_id)),
         "complete": content.is_some(),
         "taken_at_ms": content.map(|content| content.taken_at_ms),
         "age_ms": content.map(|content| age_ms(content.taken_at_ms)),
         "partitions": content.map(|content| content.partitions.len()),
-        "bytes": content.map(|content| content.bytes),
-        "unreadable": found.content.as_ref().err().map(ToString::to_string),
+        "bytes": content.map(|content| content.total_state_byte_count),
+        "unreadable": found.savepoint_content.as_ref().err().map(ToString::to_string),
     })
 }

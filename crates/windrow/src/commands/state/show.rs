@@ -33,13 +33,14 @@ struct ViewTotals<'a> {
 pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     let folder = StateFolder::open_folder(&args.state_location, args.partition)?;
     let newest = folder.newest_manifest_per_partition();
-    let total: u64 = newest.iter().map(|manifest| manifest.total_byte_count()).sum();
+    let total: u64 = newest.iter().map(|manifest| manifest.state_byte_count()).sum();
     let bar = progress_bar::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} read {eta}");
     let mut objects = StateObjectReader::new(&*folder.store);
     let mut opened: Vec<InspectedCheckpoint<'_>> = Vec::with_capacity(newest.len());
     for manifest in newest {
-        let contents =
-            objects.read_checkpoint_objects(manifest, |part| bar.inc(part.bytes)).map_err(store_fault_to_failure)?;
+        let contents = objects
+            .measure_checkpoint_objects(manifest, |part| bar.inc(part.object_byte_count))
+            .map_err(store_fault_to_failure)?;
         opened.push(InspectedCheckpoint { manifest, contents });
     }
     bar.finish_and_clear();
@@ -60,15 +61,18 @@ pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
 fn sum_view_totals<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<'a>> {
     let mut sums: Vec<ViewTotals<'_>> = Vec::new();
     for InspectedCheckpoint { manifest, contents } in opened {
-        for (view, &bytes) in manifest.views.iter().zip(&contents.byte_counts_by_view) {
-            let same = |sum: &&mut ViewTotals<'_>| (sum.name, sum.definition) == (&*view.name, &*view.definition);
+        for (view, &bytes) in manifest.views.iter().zip(&contents.state_byte_counts_by_view) {
+            let same =
+                |sum: &&mut ViewTotals<'_>| (sum.name, sum.definition) == (&*view.view_name, &*view.view_definition);
             match sums.iter_mut().find(same) {
-                Some(sum) => (sum.rows, sum.unpacked_bytes) = (sum.rows + view.rows, sum.unpacked_bytes + bytes),
+                Some(sum) => {
+                    (sum.rows, sum.unpacked_bytes) = (sum.rows + view.last_row_number, sum.unpacked_bytes + bytes);
+                }
                 None => {
                     sums.push(ViewTotals {
-                        name: &view.name,
-                        definition: &view.definition,
-                        rows: view.rows,
+                        name: &view.view_name,
+                        definition: &view.view_definition,
+                        rows: view.last_row_number,
                         unpacked_bytes: bytes,
                     });
                 }
@@ -81,7 +85,7 @@ fn sum_view_totals<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<
 fn format_contents(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], views: &[ViewTotals<'_>]) -> String {
     let mut lines = vec![("what", folder.folder_kind_name().to_owned()), ("place", folder.store.place().to_owned())];
     if let FolderKind::Savepoint(content) = &folder.kind {
-        lines.push(("id", content.id.clone()));
+        lines.push(("id", content.savepoint_id.clone()));
         let (at, age) =
             (format_timestamp(content.taken_at_ms), format_duration_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000));
         lines.push(("taken", format!("{at}, {age} ago")));
@@ -91,18 +95,21 @@ fn format_contents(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vie
     }
     if let Some(InspectedCheckpoint { manifest, .. }) = opened.last() {
         let id = manifest.topic_id.as_ref().map_or_else(String::new, |id| format!(" (id {id})"));
-        let partitions = format_count_with_noun(u64::from(manifest.partitions.unsigned_abs()), "partition");
-        lines.push(("pipeline", manifest.pipeline.clone()));
+        let partitions = format_count_with_noun(u64::from(manifest.topic_partition_count.unsigned_abs()), "partition");
+        lines.push(("pipeline", manifest.pipeline_name.clone()));
         lines.push(("topic", format!("{}{id}, {partitions}", manifest.topic)));
-        lines.push(("read as", manifest.reading.clone()));
+        lines.push(("read as", manifest.decoding_and_lateness.clone()));
         let format = folder
             .stored_checkpoints
             .iter()
-            .find(|found| found.id == manifest.id)
-            .and_then(|found| found.format_version);
+            .find(|found| found.checkpoint_id == manifest.checkpoint_id)
+            .and_then(|found| found.manifest_format_version);
         let format = format.map_or_else(|| "?".to_owned(), |format| format.to_string());
-        lines.push(("written by", format!("Windrow {} ({}), format {format}", manifest.windrow, manifest.owner)));
-        if let Some(from) = &manifest.from {
+        lines.push((
+            "written by",
+            format!("Windrow {} ({}), format {format}", manifest.windrow_version, manifest.process_name),
+        ));
+        if let Some(from) = &manifest.origin_savepoint_place {
             lines.push(("begun from", from.clone()));
         }
     }
@@ -125,15 +132,15 @@ fn format_contents(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vie
     for InspectedCheckpoint { manifest, contents } in opened {
         rows.add_row([
             manifest.partition.to_string(),
-            manifest.id.number.to_string(),
-            manifest.id.epoch.to_string(),
+            manifest.checkpoint_id.checkpoint_number.to_string(),
+            manifest.checkpoint_id.epoch.to_string(),
             format_timestamp(manifest.taken_at_ms),
             manifest.offset.to_string(),
             format_watermark(manifest.watermark_ms),
-            format_count(manifest.entities),
+            format_count(manifest.entity_count),
             manifest.layers.len().to_string(),
-            format_byte_size(manifest.total_byte_count()),
-            format_byte_size(contents.key_byte_count + contents.byte_counts_by_view.iter().sum::<u64>()),
+            format_byte_size(manifest.state_byte_count()),
+            format_byte_size(contents.entity_key_byte_count + contents.state_byte_counts_by_view.iter().sum::<u64>()),
         ]);
     }
     let _ = writeln!(out, "\n{rows}");
@@ -157,19 +164,19 @@ fn contents_as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vi
     let partition = |InspectedCheckpoint { manifest, contents }: &InspectedCheckpoint<'_>| {
         json!({
             "partition": manifest.partition,
-            "number": manifest.id.number,
-            "epoch": manifest.id.epoch,
+            "number": manifest.checkpoint_id.checkpoint_number,
+            "epoch": manifest.checkpoint_id.epoch,
             "taken_at_ms": manifest.taken_at_ms,
             "offset": manifest.offset,
             "watermark_ms": manifest.watermark_ms,
-            "entities": manifest.entities,
+            "entities": manifest.entity_count,
             "layers": manifest.layers.len(),
-            "bytes": manifest.total_byte_count(),
-            "unpacked_key_bytes": contents.key_byte_count,
-            "unpacked_view_bytes": contents.byte_counts_by_view,
-            "windrow": manifest.windrow,
-            "owner": manifest.owner,
-            "from": manifest.from,
+            "bytes": manifest.state_byte_count(),
+            "unpacked_key_bytes": contents.entity_key_byte_count,
+            "unpacked_view_bytes": contents.state_byte_counts_by_view,
+            "windrow": manifest.windrow_version,
+            "owner": manifest.process_name,
+            "from": manifest.origin_savepoint_place,
             "unusable": contents.unusable_objects.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     };
@@ -178,14 +185,14 @@ fn contents_as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vi
     json!({
         "kind": folder.folder_kind_code(),
         "place": folder.store.place(),
-        "id": content.map(|content| &content.id),
+        "id": content.map(|content| &content.savepoint_id),
         "taken_at_ms": content.map(|content| content.taken_at_ms),
-        "pipeline": job.map(|job| &job.pipeline),
+        "pipeline": job.map(|job| &job.pipeline_name),
         "topic": job.map(|job| &job.topic),
         "topic_id": job.and_then(|job| job.topic_id.as_ref()),
-        "topic_partitions": job.map(|job| job.partitions),
-        "reading": job.map(|job| &job.reading),
-        "format": folder.stored_checkpoints.iter().filter_map(|found| found.format_version).max(),
+        "topic_partitions": job.map(|job| job.topic_partition_count),
+        "reading": job.map(|job| &job.decoding_and_lateness),
+        "format": folder.stored_checkpoints.iter().filter_map(|found| found.manifest_format_version).max(),
         "partitions": opened.iter().map(partition).collect::<Vec<_>>(),
         "missing_partitions": folder.missing_savepoint_partitions(),
         "views": views.iter().map(view).collect::<Vec<_>>(),

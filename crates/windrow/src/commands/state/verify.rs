@@ -54,7 +54,7 @@ pub(crate) fn run(args: &StateVerifyArgs) -> Result<ExitStatus, CommandFailure> 
 
 fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>, CommandFailure> {
     let readable = folder.stored_checkpoints.iter().filter_map(|found| found.manifest.as_ref().ok());
-    let total: u64 = readable.map(windrow_engine::checkpoint::CheckpointManifest::total_byte_count).sum();
+    let total: u64 = readable.map(windrow_engine::checkpoint::CheckpointManifest::state_byte_count).sum();
     let bar = progress_bar::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} verified {eta}");
     let mut objects = StateObjectReader::new(&*folder.store);
     let mut verdicts = Vec::with_capacity(folder.stored_checkpoints.len());
@@ -63,7 +63,7 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
             Err(reason) => vec![reason.clone()],
             Ok(manifest) => {
                 objects
-                    .read_checkpoint_objects(manifest, |part| bar.inc(part.bytes))
+                    .measure_checkpoint_objects(manifest, |part| bar.inc(part.object_byte_count))
                     .map_err(store_fault_to_failure)?
                     .unusable_objects
             }
@@ -84,10 +84,10 @@ fn compare_state_with_pipeline(path: &Path, folder: &StateFolder) -> Result<Pipe
     let mut plan = PipelineCompatibility { mismatch_reason: None, compared_views: Vec::new() };
     for manifest in folder.newest_manifest_per_partition() {
         let (name, topic) = (&pipeline.name, &pipeline.source.kafka().topic);
-        if (name, topic) != (&manifest.pipeline, &manifest.topic) {
+        if (name, topic) != (&manifest.pipeline_name, &manifest.topic) {
             plan.mismatch_reason = Some(format!(
                 "the state belongs to pipeline `{}` on topic `{}`, not to pipeline `{name}` on topic `{topic}`",
-                manifest.pipeline, manifest.topic
+                manifest.pipeline_name, manifest.topic
             ));
         }
         for view in compare_views(&views, &pipeline.event.schema, manifest) {
@@ -131,7 +131,7 @@ fn require_usable_state(
         return Err(StateProblem::OtherJob { reason: reason.clone() });
     }
     let dropped = plan.compared_views.iter().filter(|view| view.compatibility.needs_permission_to_drop_state());
-    let views: Vec<String> = dropped.map(|view| view.name.clone()).collect();
+    let views: Vec<String> = dropped.map(|view| view.view_name.clone()).collect();
     if views.is_empty() { Ok(()) } else { Err(StateProblem::ChangedViews { views }) }
 }
 
@@ -150,13 +150,18 @@ fn format_verdicts(
                 format!(
                     ": {}, {}",
                     format_count_with_noun(objects, "object"),
-                    format_byte_size(manifest.total_byte_count())
+                    format_byte_size(manifest.state_byte_count())
                 )
             },
         );
         // Writing to a string does not fail.
-        let _ =
-            writeln!(out, "{:<8} partition {}, checkpoint {}{size}", verdict.verdict_code(), found.partition, found.id);
+        let _ = writeln!(
+            out,
+            "{:<8} partition {}, checkpoint {}{size}",
+            verdict.verdict_code(),
+            found.partition,
+            found.checkpoint_id
+        );
         for reason in &verdict.unusable_objects {
             let _ = writeln!(out, "         {reason}");
         }
@@ -164,7 +169,7 @@ fn format_verdicts(
     for partition in folder.missing_savepoint_partitions() {
         let _ = writeln!(out, "missing  partition {partition}");
     }
-    for ComparedView { name: view, compatibility } in plan.iter().flat_map(|plan| &plan.compared_views) {
+    for ComparedView { view_name: view, compatibility } in plan.iter().flat_map(|plan| &plan.compared_views) {
         let _ = match compatibility {
             ViewCompatibility::Kept => writeln!(out, "kept     feature view {view}"),
             ViewCompatibility::Changed { stored_definition: was, pipeline_definition: is } => {
@@ -185,17 +190,17 @@ fn verdicts_as_json(
 ) -> Value {
     let verdict = |verdict: &CheckpointVerdict<'_>| {
         let unusable =
-            |unusable: &UnusableObject| json!({ "object": unusable.object, "reason": unusable.fault.to_string() });
+            |unusable: &UnusableObject| json!({ "object": unusable.object_name, "reason": unusable.fault.to_string() });
         json!({
             "partition": verdict.stored_checkpoint.partition,
-            "number": verdict.stored_checkpoint.id.number,
-            "epoch": verdict.stored_checkpoint.id.epoch,
+            "number": verdict.stored_checkpoint.checkpoint_id.checkpoint_number,
+            "epoch": verdict.stored_checkpoint.checkpoint_id.epoch,
             "verdict": verdict.verdict_code(),
-            "bytes": verdict.stored_checkpoint.manifest.as_ref().ok().map(windrow_engine::checkpoint::CheckpointManifest::total_byte_count),
+            "bytes": verdict.stored_checkpoint.manifest.as_ref().ok().map(windrow_engine::checkpoint::CheckpointManifest::state_byte_count),
             "unusable": verdict.unusable_objects.iter().map(unusable).collect::<Vec<_>>(),
         })
     };
-    let view = |ComparedView { name, compatibility }: &ComparedView| {
+    let view = |ComparedView { view_name: name, compatibility }: &ComparedView| {
         let word = match compatibility {
             ViewCompatibility::Kept => "kept",
             ViewCompatibility::Changed { .. } => "changed",

@@ -1,35 +1,36 @@
-//! Reads the entity key: a string, or a number whose text becomes the key (window rule 8).
+//! Reads the entity key: a string, or a number whose spelling becomes the key (rule 8 of `docs/rules.md`).
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
-use super::context::JsonDecodeContext;
-use crate::decode::error::{DecodeError, truncate_quoted};
+use super::decode_context::JsonDecodeContext;
+use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 
+/// The text of an entity key, if the first pass over the record can tell it.
 pub(super) enum EntityKeyText<'a> {
     Text(&'a str),
     Null,
-    /// A number with a fraction or an exponent. Serde does not pass on its text.
+    /// A number with a fraction or an exponent. Serde gives only its value, so its spelling is still unknown.
     FractionalNumber,
 }
 
-/// Reads the entity key of one record.
+/// Reads an entity key from a JSON string or number.
 #[derive(Clone, Copy)]
 pub(super) struct EntityKeyReader<'a, 'c>(pub(super) JsonDecodeContext<'a, 'c>);
 
 impl EntityKeyReader<'_, '_> {
-    fn expected(&self) -> &'static str {
+    fn expected_type_text(&self) -> &'static str {
         "a string or a number"
     }
 
-    fn wrong_type<E: Error>(&self, found: &str) -> E {
-        self.0.report_decode_error(DecodeError::WrongType {
+    fn wrong_type_error<E: Error>(&self, found: &str) -> E {
+        self.0.store_decode_error(DecodeError::WrongType {
             field: self.0.rules.schema.entity_key_name().into(),
-            expected: self.expected(),
-            found: truncate_quoted(found),
+            expected: self.expected_type_text(),
+            found: truncate_for_error(found),
         })
     }
 }
@@ -45,7 +46,7 @@ impl<'a> DeserializeSeed<'a> for EntityKeyReader<'a, '_> {
 impl<'a> Visitor<'a> for EntityKeyReader<'a, '_> {
     type Value = EntityKeyText<'a>;
 
-    refuse_others!(visit_bool(bool) => Unexpected::Bool);
+    reject_other_types!(visit_bool(bool) => Unexpected::Bool);
 
     fn visit_unit<E: Error>(self) -> Result<EntityKeyText<'a>, E> {
         Ok(EntityKeyText::Null)
@@ -72,8 +73,8 @@ impl<'a> Visitor<'a> for EntityKeyReader<'a, '_> {
     }
 }
 
-/// Returns the text of a numeric key as spelled in the record. The record must be well-formed JSON with exactly one key
-/// member.
+/// Returns the spelling of a numeric entity key in the record `text`. A first pass must have found that `text` is
+/// well-formed JSON with exactly one entity key.
 pub(super) fn find_numeric_key_text<'a>(rules: &DecodeRules, text: &'a str) -> Result<&'a str, DecodeError> {
     struct KeyTextFinder<'d>(&'d str);
     impl<'a> Visitor<'a> for KeyTextFinder<'_> {
@@ -96,7 +97,7 @@ pub(super) fn find_numeric_key_text<'a>(rules: &DecodeRules, text: &'a str) -> R
     let name = rules.schema.entity_key_name();
     serde_json::Deserializer::from_str(text)
         .deserialize_map(KeyTextFinder(name))
-        .map_err(|error| DecodeError::InvalidJson(truncate_quoted(&error.to_string())))?
+        .map_err(|error| DecodeError::InvalidJson(truncate_for_error(&error.to_string())))?
         .map(RawValue::get)
         .ok_or_else(|| DecodeError::MissingField(name.into()))
 }

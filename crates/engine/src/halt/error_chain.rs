@@ -1,4 +1,4 @@
-//! Types and functions that all halt reasons share.
+//! Renders errors with their sources, and values that appear in the texts of halts.
 
 use std::error::Error;
 use std::fmt;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// An error of another crate or of the operating system. It is shared, because workers clone the first halt.
+/// An error of another crate or of the operating system. The error is shared, because each worker gets a clone of a
+/// halt.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
-/// Wraps `error`, or a text that stands for an error, in a [`SharedError`].
+/// Wraps an error, or the text of an error, in a [`SharedError`].
 pub fn share_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> SharedError {
     Arc::from(error.into())
 }
@@ -19,13 +20,13 @@ pub(super) fn join_numbers<T: ToString>(numbers: &[T]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Formats a wall-clock time in UTC.
+/// Formats a wall-clock time in UTC. A time that has no UTC date becomes "a later time".
 pub(super) fn format_utc(epoch_ms: i64) -> String {
     Timestamp::from_millisecond(epoch_ms).map_or_else(|_| "a later time".to_owned(), |time| format!("{time:.0}"))
 }
 
-/// Renders an error and its sources in one line, separated by colons. Omits a source whose text is already part of the
-/// line.
+/// Renders an error and its sources in one line, separated by colons. Omits a source whose text the line already
+/// contains.
 #[derive(Debug)]
 pub struct ErrorChain<'a>(pub &'a dyn Error);
 

@@ -1,4 +1,4 @@
-//! The data that the readers of one record share.
+//! The context of decoding one record, which the readers of all its values share.
 
 use std::cell::Cell;
 
@@ -9,8 +9,8 @@ use windrow_core::Value;
 use crate::decode::error::DecodeError;
 use crate::decode::rules::DecodeRules;
 
-/// The data that the readers of one record share. The decode error is stored here, because serde's errors carry only
-/// text.
+/// The data that the readers of all values of one record share. The decode error is stored here, because an error of
+/// serde can hold only text.
 #[derive(Clone, Copy)]
 pub(super) struct JsonDecodeContext<'a, 'c> {
     pub(super) rules: &'a DecodeRules,
@@ -19,12 +19,13 @@ pub(super) struct JsonDecodeContext<'a, 'c> {
 }
 
 impl<'a> JsonDecodeContext<'a, '_> {
-    /// Stores `error`, and returns a placeholder error for serde.
-    pub(super) fn report_decode_error<E: Error>(&self, error: DecodeError) -> E {
+    /// Stores `error` in the context, and returns an empty error with which serde stops.
+    pub(super) fn store_decode_error<E: Error>(&self, error: DecodeError) -> E {
         self.decode_error.set(Some(error));
         E::custom("")
     }
 
+    /// Stores the value of field `name` in `place`. Fails if `place` already holds a value of an earlier member.
     pub(super) fn set_field_once<E: Error>(
         &self,
         place: &mut Option<Value<'a>>,
@@ -32,7 +33,7 @@ impl<'a> JsonDecodeContext<'a, '_> {
         name: &str,
     ) -> Result<(), E> {
         if place.is_some() {
-            return Err(self.report_decode_error(DecodeError::DuplicateField(name.into())));
+            return Err(self.store_decode_error(DecodeError::DuplicateField(name.into())));
         }
         *place = Some(value);
         Ok(())

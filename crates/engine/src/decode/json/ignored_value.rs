@@ -1,16 +1,16 @@
-//! Skips members that the schema does not declare.
+//! Skips the values of members that the schema does not declare.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::decode::limits::MAX_DEPTH;
+use crate::decode::limits::MAX_NESTING_DEPTH;
 
-/// Skips a value of any shape. `deserialize_any` counts the nesting depth, and serde's own way of ignoring a value does
-/// not. So skipped values are bounded too ([`MAX_REEXPORT_DEPTH`] is the limit of `serde_json`).
+/// Skips a JSON value of any type. `serde_json` limits the nesting depth in `deserialize_any`, but not in
+/// `deserialize_ignored_any`. So this reader calls `deserialize_any`, and [`MAX_NESTING_DEPTH`] applies.
 pub(super) struct IgnoredValueReader;
 
-const _: () = assert!(MAX_DEPTH == 128, "serde_json's recursion limit is fixed at 128");
+const _: () = assert!(MAX_NESTING_DEPTH == 128, "serde_json's recursion limit is fixed at 128");
 
 impl<'a> DeserializeSeed<'a> for IgnoredValueReader {
     type Value = ();

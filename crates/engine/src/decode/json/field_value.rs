@@ -1,23 +1,23 @@
-//! Reads the value of a declared field with its declared type.
+//! Reads the value of a field with the type that the schema declares.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use windrow_core::{FieldType, Value};
 
-use super::context::JsonDecodeContext;
-use crate::decode::error::{DecodeError, truncate_quoted};
+use super::decode_context::JsonDecodeContext;
+use crate::decode::error::{DecodeError, truncate_for_error};
 
-/// Reads the value of one declared field.
+/// Reads a JSON value as a value of `field_type`.
 #[derive(Clone, Copy)]
 pub(super) struct FieldValueReader<'a, 'c> {
     pub(super) context: JsonDecodeContext<'a, 'c>,
-    pub(super) name: &'a str,
+    pub(super) field_name: &'a str,
     pub(super) field_type: FieldType,
 }
 
 impl FieldValueReader<'_, '_> {
-    fn expected(&self) -> &'static str {
+    fn expected_type_text(&self) -> &'static str {
         match self.field_type {
             FieldType::String => "a string",
             FieldType::Double => "a number",
@@ -26,11 +26,11 @@ impl FieldValueReader<'_, '_> {
         }
     }
 
-    fn wrong_type<E: Error>(&self, found: &str) -> E {
-        self.context.report_decode_error(DecodeError::WrongType {
-            field: self.name.into(),
-            expected: self.expected(),
-            found: truncate_quoted(found),
+    fn wrong_type_error<E: Error>(&self, found: &str) -> E {
+        self.context.store_decode_error(DecodeError::WrongType {
+            field: self.field_name.into(),
+            expected: self.expected_type_text(),
+            found: truncate_for_error(found),
         })
     }
 }
@@ -43,11 +43,11 @@ impl<'a> DeserializeSeed<'a> for FieldValueReader<'a, '_> {
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // a double field holds the nearest double by definition
+#[allow(clippy::cast_precision_loss)] // An integer in a double field becomes the nearest double.
 impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     type Value = Value<'a>;
 
-    refuse_others!();
+    reject_other_types!();
 
     fn visit_unit<E: Error>(self) -> Result<Value<'a>, E> {
         Ok(Value::Null)
@@ -56,7 +56,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::String => Ok(Value::String(text)),
-            _ => Err(self.wrong_type(&Unexpected::Str(text).to_string())),
+            _ => Err(self.wrong_type_error(&Unexpected::Str(text).to_string())),
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     fn visit_bool<E: Error>(self, truth: bool) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::Boolean => Ok(Value::Boolean(truth)),
-            _ => Err(self.wrong_type(&Unexpected::Bool(truth).to_string())),
+            _ => Err(self.wrong_type_error(&Unexpected::Bool(truth).to_string())),
         }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
         match self.field_type {
             FieldType::Long => Ok(Value::Long(number)),
             FieldType::Double => Ok(Value::Double(number as f64)),
-            _ => Err(self.wrong_type(&Unexpected::Signed(number).to_string())),
+            _ => Err(self.wrong_type_error(&Unexpected::Signed(number).to_string())),
         }
     }
 
@@ -83,16 +83,17 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
         match (self.field_type, i64::try_from(number)) {
             (FieldType::Double, _) => Ok(Value::Double(number as f64)),
             (FieldType::Long, Ok(number)) => Ok(Value::Long(number)),
-            _ => Err(self.wrong_type(&Unexpected::Unsigned(number).to_string())),
+            _ => Err(self.wrong_type_error(&Unexpected::Unsigned(number).to_string())),
         }
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::Double => Ok(Value::Double(number)),
-            // `serde_json` reads the integer `-0` as this float. It reads `-0.0` the same way, so both are accepted.
+            // `serde_json` gives the float -0.0 for both `-0` and `-0.0`. The integer `-0` must be accepted, so `-0.0`
+            // is too.
             FieldType::Long if number == 0.0 && number.is_sign_negative() => Ok(Value::Long(0)),
-            _ => Err(self.wrong_type(&Unexpected::Float(number).to_string())),
+            _ => Err(self.wrong_type_error(&Unexpected::Float(number).to_string())),
         }
     }
 }

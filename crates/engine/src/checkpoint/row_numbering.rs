@@ -1,0 +1,90 @@
+//! A *counting-start fingerprint* identifies where and how the counting of a view's rows started.
+//!
+//! Two runs number rows equally only if they read the same records from the same offset under the same rules. So the
+//! fingerprint covers the topic, the offset, the definitions of all views and the decoding rules. A worker that resumes
+//! compares its fingerprint with that of the row store. If they are equal, the worker skips the rows that the row store
+//! already has. Otherwise it writes these rows again.
+//! Invariant: equal inputs give equal fingerprints in every run and version of Windrow.
+
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+use windrow_core::FeatureView;
+
+use super::config::CheckpointConfig;
+use super::manifest::CheckpointManifest;
+use super::opened_partition::RestoredShard;
+use crate::{Epoch, JobDefinition, Offset, ViewRowCount};
+
+/// Returns the row count of every view of `job` at the moment when reading begins at the offset `start`.
+pub(super) fn compute_row_counts_at_start(
+    config: &CheckpointConfig,
+    job: &JobDefinition,
+    restored: &RestoredShard,
+    start: Option<Offset>,
+    epoch: Epoch,
+) -> Vec<ViewRowCount> {
+    let manifest = restored.manifest.as_ref();
+    let decoding_rules = job.describe_decoding_and_lateness();
+    let job_views = describe_job_views(job);
+    let (topic, id) = (&config.state_identity.topic, config.state_identity.topic_id.as_deref());
+    // Without an offset and a topic id, it is unknown whether two runs read the same records: a recreated topic has
+    // other records at the same offsets. The epoch, which is never used twice, then makes the fingerprint unique.
+    let place = match (start, id) {
+        (Some(start), Some(id)) => format!("offset {start} of {id}"),
+        _ => format!("epoch {epoch}"),
+    };
+    let has_same_views = manifest.is_some_and(|manifest| describe_stored_views(manifest) == job_views);
+    let count_view = |(view, stored): (&FeatureView, &Option<usize>)| {
+        let (fingerprint, rows) = match (manifest, stored) {
+            (Some(manifest), Some(stored)) => {
+                let stored = &manifest.views[*stored];
+                let continues = start.is_none_or(|start| start == manifest.offset)
+                    && manifest.decoding_and_lateness == decoding_rules
+                    && has_same_views;
+                let fingerprint = if continues {
+                    stored.counting_start_fingerprint
+                } else {
+                    let (before, rows) =
+                        (stored.counting_start_fingerprint.to_string(), stored.last_row_number.to_string());
+                    compute_fingerprint(&[topic, &place, &view.name, &job_views, &decoding_rules, &before, &rows])
+                };
+                (fingerprint, stored.last_row_number)
+            }
+            _ => (compute_fingerprint(&[topic, &place, &view.name, &job_views, &decoding_rules]), 0),
+        };
+        ViewRowCount { view: view.name.to_string(), counting_start_fingerprint: fingerprint, last_row_number: rows }
+    };
+    job.views.iter().zip(&restored.stored_view_index_by_job_view).map(count_view).collect()
+}
+
+/// Returns the fingerprint of the rows after a `disruption` at `offset`, which another run may not meet. `before` is
+/// the fingerprint of the rows before the disruption.
+pub(crate) fn compute_fingerprint_after_disruption(before: u64, disruption: &str, offset: Option<Offset>) -> u64 {
+    compute_fingerprint(&[&before.to_string(), disruption, &format!("{offset:?}")])
+}
+
+/// Describes all views of the job. The order of a view's rows depends on the slots of entities, and a slot becomes free
+/// only when no view holds state of its entity. So every view affects the row order of all views.
+fn describe_job_views(job: &JobDefinition) -> String {
+    join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition_text(&job.schema))))
+}
+
+fn describe_stored_views(manifest: &CheckpointManifest) -> String {
+    join_sorted_definitions(manifest.views.iter().map(|view| (view.view_name.as_str(), view.view_definition.clone())))
+}
+
+fn join_sorted_definitions<'a>(views: impl Iterator<Item = (&'a str, String)>) -> String {
+    let mut views: Vec<String> = views.map(|(name, definition)| format!("{name} = {definition}")).collect();
+    views.sort_unstable();
+    views.join("\n")
+}
+
+fn compute_fingerprint(parts: &[&str]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    for part in parts {
+        hasher.write(&(part.len() as u64).to_le_bytes());
+        hasher.write(part.as_bytes());
+    }
+    hasher.finish()
+}
