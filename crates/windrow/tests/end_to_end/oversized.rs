@@ -94,7 +94,7 @@ fn batches_that_unpack_to_too_much_are_passed() {
     assert_eq!(contents["user_features:between"]["view_count_1h"], "2");
     assert_eq!(contents["user_features:behind"]["view_count_1h"], "1");
     let dead = std::fs::read_to_string(dead).expect("dead letters");
-    let reasons: Vec<_> = dead.lines().filter(|line| line.contains("cannot be unpacked")).collect();
+    let reasons: Vec<_> = dead.lines().filter(|line| line.contains("cannot be decompressed")).collect();
     assert_eq!(reasons.len(), 2, "{dead}");
     assert!(reasons[0].contains("from offset 0 to 1 cannot"), "{dead}");
     assert!(reasons[1].contains("from offset 4 to 8 cannot"), "{dead}");
