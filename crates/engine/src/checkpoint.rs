@@ -16,8 +16,8 @@
 //! | manifest: a text that names the state objects | [`CheckpointManifest`] of [`CheckpointLayer`]s | `manifest` |
 //! | completed checkpoint: the manifest is created, and no larger epoch exists | `SnapshotOutcome::Complete` with its [`CheckpointId`] | `checkpoint_thread` |
 //!
-//! From checkpoint to running partition: `RestoredShard` (the state is read) → `RestoredPartition` (with the epoch that
-//! was claimed in the checkpoint store) → `OpenedPartition` (also claimed at the fence, so its records may be read).
+//! From checkpoint to running partition: a `RestoredShard` has its state. A `RestoredPartition` adds the epoch that was
+//! claimed in the checkpoint store. An `OpenedPartition` is also claimed at the fence, so its records may be read.
 //!
 //! Owns: names and formats of all objects (`object_names`, `manifest`, `state_object`), claims of epochs
 //! (`epoch_claim`), opening a partition (`find_checkpoint`, `restore_shard`, `claim_partition`), writing in the

@@ -28,8 +28,8 @@ pub(super) fn compute_row_counts_at_start(
     let decoding_rules = job.describe_decoding_and_lateness();
     let job_views = describe_job_views(job);
     let (topic, id) = (&config.state_identity.topic, config.state_identity.topic_id.as_deref());
-    // Without an offset and a topic id, it is unknown whether two runs read the same records: a recreated topic has
-    // other records at the same offsets. The epoch, which is never used twice, then makes the fingerprint unique.
+    // Without an offset and a topic id, it is unknown whether two runs read the same records, because a recreated topic
+    // reuses the offsets. The epoch, which is never used twice, then makes the fingerprint unique.
     let place = match (start, id) {
         (Some(start), Some(id)) => format!("offset {start} of {id}"),
         _ => format!("epoch {epoch}"),
@@ -64,8 +64,8 @@ pub(crate) fn compute_fingerprint_after_disruption(before: u64, disruption: &str
     compute_fingerprint(&[&before.to_string(), disruption, &format!("{offset:?}")])
 }
 
-/// Describes all views of the job. The order of a view's rows depends on the slots of entities, and a slot becomes free
-/// only when no view holds state of its entity. So every view affects the row order of all views.
+/// Describes all views of the job. The order of a view's rows depends on the slots of entities. A slot becomes free only
+/// when no view holds state of its entity, so every view affects the row order of all views.
 fn describe_job_views(job: &JobDefinition) -> String {
     join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition_text(&job.schema))))
 }
