@@ -7,15 +7,15 @@
 //! 1. An object appears whole or not at all. Of several calls that create the same name, at most one succeeds. A local
 //!    store publishes a staged file under its name by a hard link. S3 uses `If-None-Match: *`; Google and Azure have
 //!    equivalents.
-//! 2. An object that [`CheckpointStore::create`] has created or found survives a crash of the machine: file and
+//! 2. An object that [`CheckpointStore::create_object`] has created or found survives a crash of the machine: file and
 //!    directories are synced before the call returns.
 //! 3. Every call ends within 30 s. The outcome of a timed-out call is unknown, and its write may still take effect
 //!    *later*. A read that finds nothing therefore does not prove that the object will never exist.
 //! 4. No message holds a secret: URLs are rendered without user, password and query.
 //!
 //! After a crash: staged files (`NAME#1`) of a killed process may remain in a local directory. No list contains them,
-//! and no valid object name equals the name of a staged file. [`CheckpointStore::delete`] removes staged files older
-//! than an hour from every folder in which it deletes.
+//! and no valid object name equals the name of a staged file. [`CheckpointStore::delete_objects`] removes staged files
+//! older than an hour from every folder in which it deletes.
 //!
 //! Why a runtime: the interface blocks and is called from plain threads, but the `object_store` crate is asynchronous.
 //! One thread polls the sockets of all stores, and each call blocks the thread that made it. A call from within another
