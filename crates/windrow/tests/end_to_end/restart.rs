@@ -124,7 +124,10 @@ fn windows_go_on_after_a_stop() {
 #[test]
 fn a_checkpoint_behind_retention_halts_the_job() {
     let mut stopped = StoppedJob::new(kafka_or_skip!());
-    stopped.kafka.produce(&stopped.topic, &view_events(21, 10));
+    let (of_partition_0, of_partition_1): (Vec<_>, Vec<_>) =
+        view_events(21, 10).into_iter().partition(|event| event.partition == Some(0));
+    // Only these, because the job could process records of partition 0 before partition 1 halts it.
+    stopped.kafka.produce(&stopped.topic, &of_partition_1);
     stopped.kafka.delete_records_before(&stopped.topic, 1, 25);
     stopped.assert_halts(
         10,
@@ -135,7 +138,7 @@ fn a_checkpoint_behind_retention_halts_the_job() {
         ],
     );
     stopped.run.set_override("source.kafka.on_lost_offset=earliest");
-    let log_text = stopped.run_until_committed(&[], &[], 30);
+    let log_text = stopped.run_until_committed(&[], &of_partition_0, 30);
     assert!(log_text.contains("reading continues at offset 25"), "{log_text}");
     assert!(log_text.contains("all workers ended records=\"15\""), "{log_text}");
 }
@@ -155,7 +158,7 @@ fn a_topic_created_again_during_a_stop_halts_the_job() {
 fn partitions_added_during_a_stop_halt_the_job() {
     let stopped = StoppedJob::new(kafka_or_skip!());
     stopped.kafka.increase_partitions_to(&stopped.topic, 3);
-    stopped.assert_halts(12, &["has 3 partitions now", "had 2 at checkpoint", "--accept-partitions"]);
+    stopped.assert_halts(12, &["has 3 partitions, but had 2 at checkpoint", "--accept-partitions"]);
     let log_text = stopped.run_until_committed(&["--accept-partitions"], &view_events(21, 10), 30);
     assert_eq!(log_text.matches("INFO partition restored from a checkpoint partition=").count(), 2, "{log_text}");
     assert!(log_text.contains("because it has no checkpoint partition=2"), "{log_text}");
