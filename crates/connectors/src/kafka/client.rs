@@ -1,4 +1,5 @@
-//! The settings of all Kafka clients, with the reason for each.
+//! The settings of librdkafka that all Kafka clients share, and those of a worker's two clients: the record consumer and
+//! the member of the group. Other clients add their own settings.
 
 use rdkafka::ClientConfig;
 use windrow_spec::{GroupProtocol, KafkaSourceSpec};
