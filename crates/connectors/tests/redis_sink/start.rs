@@ -121,7 +121,7 @@ fn a_cluster_is_refused() {
         info.contains("cluster_state:ok").then_some(())
     });
     let message = refusal_message(&server.url());
-    assert!(message.contains("Cluster") && message.contains("sink.redis.url"), "{message}");
+    assert!(message.contains("cluster mode") && message.contains("sink.redis.url"), "{message}");
 }
 
 #[test]
